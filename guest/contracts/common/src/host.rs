@@ -1,0 +1,109 @@
+//! The chain's functions behind safe, typed calls; only for RISC-V.
+//!
+//! A contract's two entry points read their input with [`CallData::read`] and end with [`finish`]. Values in storage
+//! are whole words under whole-word keys; a word of zeros and an absent one are the same, as in Solidity. The panic
+//! handler stands here too: a panic is a trap, which undoes everything the call has done.
+
+use pallet_revive_uapi::{HostFn, HostFnImpl, ReturnFlags, StorageFlags};
+
+use crate::{
+    Address, U256, Word,
+    abi::{Arguments, Reply, Revert, SELECTOR_LEN, WORD_LEN},
+};
+
+/// A panic becomes a trap.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    trap()
+}
+
+/// Stops the contract with a trap: the call fails and leaves nothing but its fee.
+pub fn trap() -> ! {
+    // SAFETY: `unimp` has no operands and touches no memory; control never comes back from it.
+    unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
+}
+
+/// The most arguments that a contract can read.
+const MAX_ARGUMENTS: usize = 4;
+const CALL_DATA_MAX: usize = SELECTOR_LEN + MAX_ARGUMENTS * WORD_LEN;
+
+/// The call data: a selector and up to four words. What comes after that is not read.
+pub struct CallData {
+    bytes: [u8; CALL_DATA_MAX],
+    len: usize,
+}
+
+impl CallData {
+    /// Copies the call data from the host.
+    pub fn read() -> Self {
+        let mut bytes = [0; CALL_DATA_MAX];
+        let len = HostFnImpl::call_data_size().min(CALL_DATA_MAX as u64) as usize;
+        HostFnImpl::call_data_copy(&mut bytes[..len], 0);
+        Self { bytes, len }
+    }
+
+    /// The constructor's arguments.
+    pub fn constructor(&self) -> Arguments<'_> {
+        Arguments::of_constructor(&self.bytes[..self.len])
+    }
+
+    /// A function's selector and arguments. Less than a selector is an empty revert: these contracts have no
+    /// fallback function.
+    pub fn function(&self) -> Result<([u8; SELECTOR_LEN], Arguments<'_>), Revert> {
+        Arguments::of_call(&self.bytes[..self.len]).ok_or(Revert::Empty)
+    }
+}
+
+/// Ends the call: hands the reply to the caller, or the revert with the flag that undoes all changes.
+pub fn finish(result: Result<Reply, Revert>) -> ! {
+    let (flags, encoded) = match result {
+        Ok(reply) => (ReturnFlags::empty(), reply.encode()),
+        Err(revert) => (ReturnFlags::REVERT, revert.encode()),
+    };
+    HostFnImpl::return_value(flags, encoded.as_bytes())
+}
+
+/// Refuses a call that carries value, as Solidity does for functions that are not `payable`.
+pub fn refuse_value() -> Result<(), Revert> {
+    let mut value = [0; WORD_LEN];
+    HostFnImpl::value_transferred(&mut value);
+    if value == [0; WORD_LEN] { Ok(()) } else { Err(Revert::Empty) }
+}
+
+/// Who called the contract.
+pub fn caller() -> Address {
+    let mut address = [0; 20];
+    HostFnImpl::caller(&mut address);
+    address
+}
+
+/// The word at `slot`; zeros when nothing was stored.
+pub fn load(slot: &Word) -> Word {
+    let mut word = [0; WORD_LEN];
+    HostFnImpl::get_storage_or_zero(StorageFlags::empty(), slot, &mut word);
+    word
+}
+
+/// Stores `word` at `slot`; zeros remove the entry.
+pub fn store(slot: &Word, word: &Word) {
+    HostFnImpl::set_storage_or_clear(StorageFlags::empty(), slot, word);
+}
+
+/// The number at `slot`.
+pub fn load_uint256(slot: &Word) -> U256 {
+    U256::from_be_bytes(load(slot))
+}
+
+/// Stores a number at `slot`.
+pub fn store_uint256(slot: &Word, value: U256) {
+    store(slot, &value.to_be_bytes());
+}
+
+/// Emits an event. The first topic is by custom the [`topic`](crate::hash::topic) of its signature, the others are
+/// its indexed arguments.
+pub fn emit(topics: &[Word], data: &[u8]) {
+    HostFnImpl::deposit_event(topics, data);
+}
+
+/// The host functions themselves, for what has no wrapper here.
+pub use pallet_revive_uapi as uapi;

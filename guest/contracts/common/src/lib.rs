@@ -1,0 +1,25 @@
+//! What the example contracts share.
+//!
+//! - [`abi`]: reading arguments and writing results the way Solidity's ABI lays them out;
+//! - [`hash`]: Keccak-256, function selectors, event topics;
+//! - [`storage`]: where Solidity puts a mapping's values;
+//! - [`host`] (RISC-V only): the chain's functions behind safe, typed calls, and the panic handler.
+//!
+//! All but `host` also builds for the development machine, where `cargo test` runs the unit tests. No allocator is
+//! needed: everything has a size known at compile time.
+#![no_std]
+
+pub mod abi;
+pub mod hash;
+#[cfg(target_arch = "riscv64")]
+pub mod host;
+pub mod storage;
+
+/// Solidity's `uint256`.
+pub use ruint::aliases::U256;
+
+/// One slot of the ABI and of storage: 32 bytes, numbers big-endian.
+pub type Word = [u8; 32];
+
+/// An account or contract on the chain: 20 bytes.
+pub type Address = [u8; 20];

@@ -1,0 +1,61 @@
+//! One bit in storage that anybody can flip. The same contract in Solidity:
+//!
+//! ```solidity
+//! contract Flipper {
+//!     bool value;
+//!     constructor(bool initial) { value = initial; }
+//!     function flip() external { value = !value; }
+//!     function get() external view returns (bool) { return value; }
+//! }
+//! ```
+//!
+//! but that constructor data may be left out, which means `false`.
+#![no_std]
+#![no_main]
+
+use contract_common::{
+    Word,
+    abi::{Reply, Revert, encode_bool},
+    hash::selector,
+    host::{self, CallData},
+    storage,
+};
+
+const VALUE: Word = storage::variable(0);
+
+const FLIP: [u8; 4] = selector("flip()");
+const GET: [u8; 4] = selector("get()");
+
+/// The constructor: `(bool initial)`, or nothing.
+#[polkavm_derive::polkavm_export]
+extern "C" fn deploy() {
+    host::finish(construct(&CallData::read()))
+}
+
+/// Every later call: `flip()` or `get()`.
+#[polkavm_derive::polkavm_export]
+extern "C" fn call() {
+    host::finish(dispatch(&CallData::read()))
+}
+
+fn construct(input: &CallData) -> Result<Reply, Revert> {
+    host::refuse_value()?;
+    let arguments = input.constructor();
+    let initial = if arguments.is_empty() { false } else { arguments.boolean(0)? };
+    host::store(&VALUE, &encode_bool(initial));
+    Ok(Reply::Empty)
+}
+
+fn dispatch(input: &CallData) -> Result<Reply, Revert> {
+    host::refuse_value()?;
+    let (selector, _) = input.function()?;
+    match selector {
+        FLIP => {
+            let value = host::load(&VALUE) == encode_bool(true);
+            host::store(&VALUE, &encode_bool(!value));
+            Ok(Reply::Empty)
+        }
+        GET => Ok(Reply::Word(host::load(&VALUE))),
+        _ => Err(Revert::Empty),
+    }
+}
