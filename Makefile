@@ -1,0 +1,37 @@
+# Two commands do everything on a fresh machine:
+#   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
+#   make test   install what is missing, run all the tests
+.PHONY: help demo dev test build setup contracts fmt lint clean
+SHELL := /bin/bash
+target := $(or $(CARGO_TARGET_DIR),target)
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: build  ## Start a dev chain, deploy and call contracts, check the result, stop
+	@$(target)/debug/demo
+
+dev: build  ## The same as demo, but leave the chain running in the foreground
+	@$(target)/debug/demo --keep-running
+
+test:  ## Run all the tests
+	@scripts/test
+
+setup:  ## Find or install what the build needs
+	@scripts/setup
+
+build: setup  ## Build the node, the command line tools and the example contracts
+	@scripts/build
+
+contracts: build  ## Build the example contracts into out/contracts
+
+fmt:  ## Format the code
+	@cargo fmt --all
+	@cargo fmt --all --manifest-path guest/contracts/Cargo.toml
+
+lint:  ## What CI checks besides the tests
+	@scripts/lint
+
+clean:  ## Remove everything built, the private toolchain included
+	@cargo clean
+	@rm -rf out .toolchain

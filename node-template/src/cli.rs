@@ -1,0 +1,48 @@
+//! The command line.
+
+use sc_cli::RunCmd;
+
+/// Arguments of the node.
+#[derive(Debug, clap::Parser)]
+pub struct Cli {
+    /// What to do instead of running the node.
+    #[command(subcommand)]
+    pub subcommand: Option<Subcommand>,
+
+    /// How to run the node.
+    #[clap(flatten)]
+    pub run: RunCmd,
+}
+
+/// What the node can do besides running.
+#[derive(Debug, clap::Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once per process")]
+pub enum Subcommand {
+    /// Key management utilities.
+    #[command(subcommand)]
+    Key(sc_cli::KeySubcommand),
+
+    /// Export the chain specification.
+    ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+    /// Validate blocks.
+    CheckBlock(sc_cli::CheckBlockCmd),
+
+    /// Export blocks.
+    ExportBlocks(sc_cli::ExportBlocksCmd),
+
+    /// Export the state of a block into a chain specification.
+    ExportState(sc_cli::ExportStateCmd),
+
+    /// Import blocks.
+    ImportBlocks(sc_cli::ImportBlocksCmd),
+
+    /// Remove the whole chain.
+    PurgeChain(sc_cli::PurgeChainCmd),
+
+    /// Revert the chain to an earlier state.
+    Revert(sc_cli::RevertCmd),
+
+    /// Print the database's meta columns.
+    ChainInfo(sc_cli::ChainInfoCmd),
+}

@@ -1,0 +1,100 @@
+//! Runs what the command line asks for.
+
+use crate::{
+    chain_spec,
+    cli::{Cli, Subcommand},
+    service,
+};
+use runtime::opaque::Block;
+use sc_cli::SubstrateCli;
+use sc_service::PartialComponents;
+
+impl SubstrateCli for Cli {
+    fn impl_name() -> String {
+        "PolkaVM Node".into()
+    }
+
+    fn impl_version() -> String {
+        env!("SUBSTRATE_CLI_IMPL_VERSION").into()
+    }
+
+    fn description() -> String {
+        env!("CARGO_PKG_DESCRIPTION").into()
+    }
+
+    fn author() -> String {
+        "The PolkaVM node's authors".into()
+    }
+
+    fn support_url() -> String {
+        "see the README of the source".into()
+    }
+
+    fn copyright_start_year() -> i32 {
+        2026
+    }
+
+    fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+        Ok(match id {
+            "dev" => Box::new(chain_spec::development()?),
+            "" | "local" => Box::new(chain_spec::local()?),
+            path => Box::new(chain_spec::ChainSpec::from_json_file(path.into())?),
+        })
+    }
+}
+
+/// Parses the command line and runs it to its end.
+pub fn run() -> sc_cli::Result<()> {
+    let cli = Cli::from_args();
+    match &cli.subcommand {
+        None => {
+            let runner = cli.create_runner(&cli.run)?;
+            runner.run_node_until_exit(|config| async move {
+                match config.network.network_backend {
+                    sc_network::config::NetworkBackendType::Libp2p => {
+                        service::new_full::<sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>>(
+                            config,
+                        )
+                    }
+                    sc_network::config::NetworkBackendType::Litep2p => {
+                        service::new_full::<sc_network::Litep2pNetworkBackend>(config)
+                    }
+                }
+                .map_err(sc_cli::Error::Service)
+            })
+        }
+        Some(Subcommand::Key(cmd)) => cmd.run(&cli),
+        Some(Subcommand::ExportChainSpec(cmd)) => {
+            let spec = cli.load_spec(&cmd.chain)?;
+            cmd.run(spec)
+        }
+        Some(Subcommand::CheckBlock(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config)?;
+            Ok((cmd.run(client, import_queue), task_manager))
+        }),
+        Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let database = config.database.clone();
+            let PartialComponents { client, task_manager, .. } = service::new_partial(&config)?;
+            Ok((cmd.run(client, database), task_manager))
+        }),
+        Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let spec = config.chain_spec.cloned_box();
+            let PartialComponents { client, task_manager, .. } = service::new_partial(&config)?;
+            Ok((cmd.run(client, spec), task_manager))
+        }),
+        Some(Subcommand::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config)?;
+            Ok((cmd.run(client, import_queue), task_manager))
+        }),
+        Some(Subcommand::PurgeChain(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run(config.database)),
+        Some(Subcommand::Revert(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents { client, task_manager, backend, .. } = service::new_partial(&config)?;
+            let revert_grandpa = Box::new(|client, _, blocks| {
+                sc_consensus_grandpa::revert(client, blocks)?;
+                Ok(())
+            });
+            Ok((cmd.run(client, backend, Some(revert_grandpa)), task_manager))
+        }),
+        Some(Subcommand::ChainInfo(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config)),
+    }
+}

@@ -1,0 +1,14 @@
+//! The node: a solochain client whose runtime runs PolkaVM contracts.
+//!
+//! `cli` is the command line, `command` runs what it asks for, `service` puts the client together, `rpc` adds the
+//! node's own JSON-RPC methods and `chain_spec` names the chains it knows.
+
+mod chain_spec;
+mod cli;
+mod command;
+mod rpc;
+mod service;
+
+fn main() -> sc_cli::Result<()> {
+    command::run()
+}
