@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::{Address, U256, Word, hash::selector};
+use crate::{Address, Selector, U256, Word, hash::selector};
 
 /// Bytes in front of a function's arguments.
 pub const SELECTOR_LEN: usize = 4;
@@ -68,9 +68,9 @@ impl<'a> Arguments<'a> {
     }
 
     /// Splits a function call into selector and arguments; `None` when it is shorter than a selector.
-    pub fn of_call(call_data: &'a [u8]) -> Option<([u8; SELECTOR_LEN], Self)> {
+    pub fn of_call(call_data: &'a [u8]) -> Option<(Selector, Self)> {
         let (selector, words) = call_data.split_first_chunk()?;
-        Some((*selector, Self { words }))
+        Some((Selector::from_be_bytes(*selector), Self { words }))
     }
 
     /// True when there is no argument data at all.
@@ -104,14 +104,11 @@ impl<'a> Arguments<'a> {
 
     /// The argument at `index` as a `bool`.
     pub fn boolean(&self, index: usize) -> Result<bool, AbiError> {
-        let word = self.word(index)?;
-        if *word == encode_bool(false) {
-            Ok(false)
-        } else if *word == encode_bool(true) {
-            Ok(true)
-        } else {
-            Err(AbiError::BoolOutOfRange { index })
+        let value = self.uint256(index)?;
+        if value > U256::ONE {
+            return Err(AbiError::BoolOutOfRange { index });
         }
+        Ok(!value.is_zero())
     }
 }
 
@@ -156,7 +153,7 @@ impl ShortText {
 
     /// The text as a dynamic `string` that is the only result: its offset, its length, its bytes padded to a word.
     /// An empty text has no third word.
-    fn encode_into(self, buffer: &mut Encoded) {
+    fn encode(self, buffer: &mut Encoded) {
         buffer.push(&encode_u8(WORD_LEN as u8));
         // At most 32, see `new`.
         buffer.push(&encode_u8(self.0.len() as u8));
@@ -203,8 +200,8 @@ impl From<AbiError> for Revert {
     }
 }
 
-const ERROR: [u8; SELECTOR_LEN] = selector("Error(string)");
-const PANIC: [u8; SELECTOR_LEN] = selector("Panic(uint256)");
+const ERROR: Selector = selector("Error(string)");
+const PANIC: Selector = selector("Panic(uint256)");
 
 /// The most that a reply or a revert takes: a selector and three words.
 const ENCODED_MAX: usize = SELECTOR_LEN + 3 * WORD_LEN;
@@ -216,8 +213,15 @@ pub struct Encoded {
     len: usize,
 }
 
+impl Default for Encoded {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Encoded {
-    const fn new() -> Self {
+    /// Nothing yet.
+    pub const fn new() -> Self {
         Self { bytes: [0; ENCODED_MAX], len: 0 }
     }
 
@@ -235,34 +239,30 @@ impl Encoded {
 }
 
 impl Reply {
-    /// Its encoding.
-    pub fn encode(&self) -> Encoded {
-        let mut buffer = Encoded::new();
+    /// Writes its encoding into `buffer`, which must be empty.
+    pub fn encode(&self, buffer: &mut Encoded) {
         match self {
             Self::Empty => {}
             Self::Word(word) => buffer.push(word),
-            Self::Text(text) => text.encode_into(&mut buffer),
+            Self::Text(text) => text.encode(buffer),
         }
-        buffer
     }
 }
 
 impl Revert {
-    /// Its encoding.
-    pub fn encode(&self) -> Encoded {
-        let mut buffer = Encoded::new();
+    /// Writes its encoding into `buffer`, which must be empty.
+    pub fn encode(&self, buffer: &mut Encoded) {
         match self {
             Self::Empty => {}
             Self::Reason(text) => {
-                buffer.push(&ERROR);
-                text.encode_into(&mut buffer);
+                buffer.push(&ERROR.to_be_bytes());
+                text.encode(buffer);
             }
             Self::Panic(code) => {
-                buffer.push(&PANIC);
+                buffer.push(&PANIC.to_be_bytes());
                 buffer.push(&encode_u8(*code));
             }
         }
-        buffer
     }
 }
 

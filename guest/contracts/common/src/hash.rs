@@ -3,11 +3,11 @@
 //! [`selector`] and [`topic`] are meant for constants: they cost nothing at run time. [`keccak256`] is for data that
 //! is known only then: on the chain it is a host function, on the development machine the same hash in Rust.
 
-use crate::Word;
+use crate::{Selector, Word};
 
-/// The four bytes that name a function, such as `transfer(address,uint256)`: the start of its signature's hash.
-pub const fn selector(signature: &str) -> [u8; 4] {
-    pallet_revive_uapi::solidity_selector(signature)
+/// What names a function, such as `transfer(address,uint256)`, in call data: the start of its signature's hash.
+pub const fn selector(signature: &str) -> Selector {
+    Selector::from_be_bytes(pallet_revive_uapi::solidity_selector(signature))
 }
 
 /// The first topic of an event, such as `Transfer(address,address,uint256)`: its signature's hash.
@@ -37,17 +37,17 @@ mod tests {
 
     #[test]
     fn selectors_are_those_that_every_erc20_caller_uses() {
-        assert_eq!(selector("totalSupply()"), [0x18, 0x16, 0x0d, 0xdd]);
-        assert_eq!(selector("balanceOf(address)"), [0x70, 0xa0, 0x82, 0x31]);
-        assert_eq!(selector("transfer(address,uint256)"), [0xa9, 0x05, 0x9c, 0xbb]);
-        assert_eq!(selector("approve(address,uint256)"), [0x09, 0x5e, 0xa7, 0xb3]);
-        assert_eq!(selector("allowance(address,address)"), [0xdd, 0x62, 0xed, 0x3e]);
-        assert_eq!(selector("transferFrom(address,address,uint256)"), [0x23, 0xb8, 0x72, 0xdd]);
-        assert_eq!(selector("name()"), [0x06, 0xfd, 0xde, 0x03]);
-        assert_eq!(selector("symbol()"), [0x95, 0xd8, 0x9b, 0x41]);
-        assert_eq!(selector("decimals()"), [0x31, 0x3c, 0xe5, 0x67]);
-        assert_eq!(selector("Error(string)"), [0x08, 0xc3, 0x79, 0xa0]);
-        assert_eq!(selector("Panic(uint256)"), [0x4e, 0x48, 0x7b, 0x71]);
+        assert_eq!(selector("totalSupply()"), 0x1816_0ddd);
+        assert_eq!(selector("balanceOf(address)"), 0x70a0_8231);
+        assert_eq!(selector("transfer(address,uint256)"), 0xa905_9cbb);
+        assert_eq!(selector("approve(address,uint256)"), 0x095e_a7b3);
+        assert_eq!(selector("allowance(address,address)"), 0xdd62_ed3e);
+        assert_eq!(selector("transferFrom(address,address,uint256)"), 0x23b8_72dd);
+        assert_eq!(selector("name()"), 0x06fd_de03);
+        assert_eq!(selector("symbol()"), 0x95d8_9b41);
+        assert_eq!(selector("decimals()"), 0x313c_e567);
+        assert_eq!(selector("Error(string)"), 0x08c3_79a0);
+        assert_eq!(selector("Panic(uint256)"), 0x4e48_7b71);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The chain's functions behind safe, typed calls; only for RISC-V.
 //!
-//! A contract's two entry points read their input with [`CallData::read`] and end with [`finish`]. Values in storage
-//! are whole words under whole-word keys; a word of zeros and an absent one are the same, as in Solidity. The panic
-//! handler stands here too: a panic is a trap, which undoes everything the call has done.
+//! A contract's two entry points are one line each: [`answer`] reads the call data, hands it to the contract's own
+//! function and ends the call with what that returns. Values in storage are whole words under whole-word keys; a word
+//! of zeros and an absent one are the same, as in Solidity. The panic handler stands here too: a panic is a trap,
+//! which undoes everything the call has done.
 
 use pallet_revive_uapi::{HostFn, HostFnImpl, ReturnFlags, StorageFlags};
 
 use crate::{
-    Address, U256, Word,
-    abi::{Arguments, Reply, Revert, SELECTOR_LEN, WORD_LEN},
+    Address, Selector, U256, Word,
+    abi::{Arguments, Encoded, Reply, Revert, SELECTOR_LEN, WORD_LEN},
 };
 
 /// A panic becomes a trap.
@@ -35,11 +36,9 @@ pub struct CallData {
 
 impl CallData {
     /// Copies the call data from the host.
-    pub fn read() -> Self {
-        let mut bytes = [0; CALL_DATA_MAX];
-        let len = HostFnImpl::call_data_size().min(CALL_DATA_MAX as u64) as usize;
-        HostFnImpl::call_data_copy(&mut bytes[..len], 0);
-        Self { bytes, len }
+    fn read(&mut self) {
+        self.len = HostFnImpl::call_data_size().min(CALL_DATA_MAX as u64) as usize;
+        HostFnImpl::call_data_copy(&mut self.bytes[..self.len], 0);
     }
 
     /// The constructor's arguments.
@@ -49,16 +48,26 @@ impl CallData {
 
     /// A function's selector and arguments. Less than a selector is an empty revert: these contracts have no
     /// fallback function.
-    pub fn function(&self) -> Result<([u8; SELECTOR_LEN], Arguments<'_>), Revert> {
+    pub fn function(&self) -> Result<(Selector, Arguments<'_>), Revert> {
         Arguments::of_call(&self.bytes[..self.len]).ok_or(Revert::Empty)
     }
 }
 
-/// Ends the call: hands the reply to the caller, or the revert with the flag that undoes all changes.
-pub fn finish(result: Result<Reply, Revert>) -> ! {
-    let (flags, encoded) = match result {
-        Ok(reply) => (ReturnFlags::empty(), reply.encode()),
-        Err(revert) => (ReturnFlags::REVERT, revert.encode()),
+/// Answers the current call: `function` gets the call data; its reply goes to the caller, or its revert, with the
+/// flag that undoes all changes.
+pub fn answer(function: impl FnOnce(&CallData) -> Result<Reply, Revert>) -> ! {
+    let mut call_data = CallData { bytes: [0; CALL_DATA_MAX], len: 0 };
+    call_data.read();
+    let mut encoded = Encoded::new();
+    let flags = match function(&call_data) {
+        Ok(reply) => {
+            reply.encode(&mut encoded);
+            ReturnFlags::empty()
+        }
+        Err(revert) => {
+            revert.encode(&mut encoded);
+            ReturnFlags::REVERT
+        }
     };
     HostFnImpl::return_value(flags, encoded.as_bytes())
 }
@@ -67,7 +76,7 @@ pub fn finish(result: Result<Reply, Revert>) -> ! {
 pub fn refuse_value() -> Result<(), Revert> {
     let mut value = [0; WORD_LEN];
     HostFnImpl::value_transferred(&mut value);
-    if value == [0; WORD_LEN] { Ok(()) } else { Err(Revert::Empty) }
+    if U256::from_le_bytes(value).is_zero() { Ok(()) } else { Err(Revert::Empty) }
 }
 
 /// Who called the contract.

@@ -21,5 +21,9 @@ pub use ruint::aliases::U256;
 /// One slot of the ABI and of storage: 32 bytes, numbers big-endian.
 pub type Word = [u8; 32];
 
+/// What a function call starts with: the first four bytes of the hash of its signature, read as a big-endian number.
+/// (A number, because comparing two of them is one instruction.)
+pub type Selector = u32;
+
 /// An account or contract on the chain: 20 bytes.
 pub type Address = [u8; 20];

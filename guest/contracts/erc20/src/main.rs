@@ -8,7 +8,7 @@
 #![no_main]
 
 use contract_common::{
-    Address, U256, Word,
+    Address, Selector, U256, Word,
     abi::{Arguments, Reply, Revert, ShortText, encode_address, encode_bool, encode_u8, encode_uint256},
     hash::{selector, topic},
     host::{self, CallData},
@@ -38,29 +38,29 @@ const INVALID_SPENDER: Revert = Revert::Reason(ShortText::new("invalid spender")
 
 /// The functions' selectors.
 mod function {
-    use super::selector;
+    use super::{Selector, selector};
 
-    pub const NAME: [u8; 4] = selector("name()");
-    pub const SYMBOL: [u8; 4] = selector("symbol()");
-    pub const DECIMALS: [u8; 4] = selector("decimals()");
-    pub const TOTAL_SUPPLY: [u8; 4] = selector("totalSupply()");
-    pub const BALANCE_OF: [u8; 4] = selector("balanceOf(address)");
-    pub const ALLOWANCE: [u8; 4] = selector("allowance(address,address)");
-    pub const TRANSFER: [u8; 4] = selector("transfer(address,uint256)");
-    pub const APPROVE: [u8; 4] = selector("approve(address,uint256)");
-    pub const TRANSFER_FROM: [u8; 4] = selector("transferFrom(address,address,uint256)");
+    pub const NAME: Selector = selector("name()");
+    pub const SYMBOL: Selector = selector("symbol()");
+    pub const DECIMALS: Selector = selector("decimals()");
+    pub const TOTAL_SUPPLY: Selector = selector("totalSupply()");
+    pub const BALANCE_OF: Selector = selector("balanceOf(address)");
+    pub const ALLOWANCE: Selector = selector("allowance(address,address)");
+    pub const TRANSFER: Selector = selector("transfer(address,uint256)");
+    pub const APPROVE: Selector = selector("approve(address,uint256)");
+    pub const TRANSFER_FROM: Selector = selector("transferFrom(address,address,uint256)");
 }
 
 /// The constructor: `(uint256 initialSupply)`.
 #[polkavm_derive::polkavm_export]
 extern "C" fn deploy() {
-    host::finish(construct(&CallData::read()))
+    host::answer(construct)
 }
 
 /// Every later call.
 #[polkavm_derive::polkavm_export]
 extern "C" fn call() {
-    host::finish(dispatch(&CallData::read()))
+    host::answer(dispatch)
 }
 
 fn construct(input: &CallData) -> Result<Reply, Revert> {

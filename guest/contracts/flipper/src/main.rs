@@ -14,7 +14,7 @@
 #![no_main]
 
 use contract_common::{
-    Word,
+    Selector, Word,
     abi::{Reply, Revert, encode_bool},
     hash::selector,
     host::{self, CallData},
@@ -23,19 +23,19 @@ use contract_common::{
 
 const VALUE: Word = storage::variable(0);
 
-const FLIP: [u8; 4] = selector("flip()");
-const GET: [u8; 4] = selector("get()");
+const FLIP: Selector = selector("flip()");
+const GET: Selector = selector("get()");
 
 /// The constructor: `(bool initial)`, or nothing.
 #[polkavm_derive::polkavm_export]
 extern "C" fn deploy() {
-    host::finish(construct(&CallData::read()))
+    host::answer(construct)
 }
 
 /// Every later call: `flip()` or `get()`.
 #[polkavm_derive::polkavm_export]
 extern "C" fn call() {
-    host::finish(dispatch(&CallData::read()))
+    host::answer(dispatch)
 }
 
 fn construct(input: &CallData) -> Result<Reply, Revert> {
@@ -51,7 +51,7 @@ fn dispatch(input: &CallData) -> Result<Reply, Revert> {
     let (selector, _) = input.function()?;
     match selector {
         FLIP => {
-            let value = host::load(&VALUE) == encode_bool(true);
+            let value = !host::load_uint256(&VALUE).is_zero();
             host::store(&VALUE, &encode_bool(!value));
             Ok(Reply::Empty)
         }

@@ -25,7 +25,7 @@
 use core::{cell::UnsafeCell, hint::black_box};
 
 use contract_common::{
-    Word,
+    Selector, Word,
     abi::{Arguments, Reply, Revert, ShortText, encode_u8},
     hash::{selector, topic},
     host::{
@@ -45,13 +45,13 @@ const NOWHERE: usize = 0x40;
 /// The constructor.
 #[polkavm_derive::polkavm_export]
 extern "C" fn deploy() {
-    host::finish(construct(&CallData::read()))
+    host::answer(construct)
 }
 
 /// Every later call.
 #[polkavm_derive::polkavm_export]
 extern "C" fn call() {
-    host::finish(dispatch(&CallData::read()))
+    host::answer(dispatch)
 }
 
 fn construct(input: &CallData) -> Result<Reply, Revert> {
@@ -69,23 +69,23 @@ fn construct(input: &CallData) -> Result<Reply, Revert> {
 }
 
 fn dispatch(input: &CallData) -> Result<Reply, Revert> {
-    const STORED: [u8; 4] = selector("stored()");
-    const STORE: [u8; 4] = selector("store()");
-    const LOOP: [u8; 4] = selector("loop()");
-    const TRAP: [u8; 4] = selector("trap()");
-    const PANIC: [u8; 4] = selector("panic()");
-    const RECURSE: [u8; 4] = selector("recurse()");
-    const READ_OUT_OF_BOUNDS: [u8; 4] = selector("readOutOfBounds()");
-    const WRITE_OUT_OF_BOUNDS: [u8; 4] = selector("writeOutOfBounds()");
-    const JUMP_OUT_OF_BOUNDS: [u8; 4] = selector("jumpOutOfBounds()");
-    const HOST_OUT_OF_BOUNDS: [u8; 4] = selector("hostOutOfBounds()");
-    const STORE_THEN_TRAP: [u8; 4] = selector("storeThenTrap()");
-    const STORE_THEN_REVERT: [u8; 4] = selector("storeThenRevert()");
-    const STORE_THEN_LOOP: [u8; 4] = selector("storeThenLoop()");
-    const BIG: [u8; 4] = selector("big(uint256)");
-    const BIG_EVENT: [u8; 4] = selector("bigEvent(uint256)");
-    const BIG_VALUE: [u8; 4] = selector("bigValue(uint256)");
-    const BIG_KEY: [u8; 4] = selector("bigKey(uint256)");
+    const STORED: Selector = selector("stored()");
+    const STORE: Selector = selector("store()");
+    const LOOP: Selector = selector("loop()");
+    const TRAP: Selector = selector("trap()");
+    const PANIC: Selector = selector("panic()");
+    const RECURSE: Selector = selector("recurse()");
+    const READ_OUT_OF_BOUNDS: Selector = selector("readOutOfBounds()");
+    const WRITE_OUT_OF_BOUNDS: Selector = selector("writeOutOfBounds()");
+    const JUMP_OUT_OF_BOUNDS: Selector = selector("jumpOutOfBounds()");
+    const HOST_OUT_OF_BOUNDS: Selector = selector("hostOutOfBounds()");
+    const STORE_THEN_TRAP: Selector = selector("storeThenTrap()");
+    const STORE_THEN_REVERT: Selector = selector("storeThenRevert()");
+    const STORE_THEN_LOOP: Selector = selector("storeThenLoop()");
+    const BIG: Selector = selector("big(uint256)");
+    const BIG_EVENT: Selector = selector("bigEvent(uint256)");
+    const BIG_VALUE: Selector = selector("bigValue(uint256)");
+    const BIG_KEY: Selector = selector("bigKey(uint256)");
 
     let (selector, arguments) = input.function()?;
     match selector {

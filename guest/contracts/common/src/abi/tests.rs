@@ -3,6 +3,12 @@
 
 use super::*;
 
+fn encode(write: impl FnOnce(&mut Encoded)) -> Encoded {
+    let mut encoded = Encoded::new();
+    write(&mut encoded);
+    encoded
+}
+
 /// `transfer(0x0102…14, 1000)` as a caller encodes it.
 fn transfer_call() -> [u8; 68] {
     let mut data = [0; 68];
@@ -19,7 +25,7 @@ fn transfer_call() -> [u8; 68] {
 fn a_call_is_split_into_selector_and_arguments() {
     let data = transfer_call();
     let (selector, arguments) = Arguments::of_call(&data).unwrap();
-    assert_eq!(selector, [0xa9, 0x05, 0x9c, 0xbb]);
+    assert_eq!(selector, 0xa905_9cbb);
     assert_eq!(arguments.address(0).unwrap(), core::array::from_fn(|i| i as u8 + 1));
     assert_eq!(arguments.uint256(1).unwrap(), U256::from(1000));
 }
@@ -30,7 +36,7 @@ fn call_data_shorter_than_a_selector_is_no_call() {
         assert!(Arguments::of_call(&[0xff; 4][..len]).is_none());
     }
     let (selector, arguments) = Arguments::of_call(&[1, 2, 3, 4]).unwrap();
-    assert_eq!(selector, [1, 2, 3, 4]);
+    assert_eq!(selector, 0x0102_0304);
     assert!(arguments.is_empty());
 }
 
@@ -103,7 +109,7 @@ fn arithmetic_at_the_edge_of_256_bits_is_refused_not_wrapped() {
 #[test]
 fn a_text_is_offset_length_and_padded_bytes() {
     const NAME: ShortText = ShortText::new("Token");
-    let encoded = Reply::Text(NAME).encode();
+    let encoded = encode(|buffer| Reply::Text(NAME).encode(buffer));
     let bytes = encoded.as_bytes();
     assert_eq!(bytes.len(), 96);
     assert_eq!(bytes[..32], encode_u8(32));
@@ -115,9 +121,9 @@ fn a_text_is_offset_length_and_padded_bytes() {
 #[test]
 fn the_longest_and_the_empty_text_fit() {
     const LONGEST: ShortText = ShortText::new("0123456789abcdef0123456789abcdef");
-    assert_eq!(Reply::Text(LONGEST).encode().as_bytes().len(), 96);
-    assert_eq!(Revert::Reason(LONGEST).encode().as_bytes().len(), 100);
-    let empty = Reply::Text(ShortText::new("")).encode();
+    assert_eq!(encode(|buffer| Reply::Text(LONGEST).encode(buffer)).as_bytes().len(), 96);
+    assert_eq!(encode(|buffer| Revert::Reason(LONGEST).encode(buffer)).as_bytes().len(), 100);
+    let empty = encode(|buffer| Reply::Text(ShortText::new("")).encode(buffer));
     assert_eq!(empty.as_bytes().len(), 64);
 }
 
@@ -129,15 +135,15 @@ fn a_text_of_33_bytes_is_refused() {
 
 #[test]
 fn reverts_carry_the_selectors_that_solidity_tools_decode() {
-    let reason = Revert::Reason(ShortText::new("insufficient balance")).encode();
+    let reason = encode(|buffer| Revert::Reason(ShortText::new("insufficient balance")).encode(buffer));
     assert_eq!(reason.as_bytes()[..4], [0x08, 0xc3, 0x79, 0xa0]);
     assert_eq!(&reason.as_bytes()[68..88], b"insufficient balance");
-    let panic = Revert::OVERFLOW.encode();
+    let panic = encode(|buffer| Revert::OVERFLOW.encode(buffer));
     assert_eq!(panic.as_bytes().len(), 36);
     assert_eq!(panic.as_bytes()[..4], [0x4e, 0x48, 0x7b, 0x71]);
     assert_eq!(panic.as_bytes()[35], 0x11);
-    assert!(Revert::Empty.encode().as_bytes().is_empty());
-    assert!(Reply::Empty.encode().as_bytes().is_empty());
+    assert!(encode(|buffer| Revert::Empty.encode(buffer)).as_bytes().is_empty());
+    assert!(encode(|buffer| Reply::Empty.encode(buffer)).as_bytes().is_empty());
 }
 
 #[test]
