@@ -1,0 +1,46 @@
+//! Where the build puts the programs and the contracts.
+
+use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// The checkout.
+pub fn repository() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// A program of this workspace, found beside the one that runs.
+///
+/// # Errors
+///
+/// When it is not there, with the command that builds it.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe().context("the path of this program is unknown")?;
+    // Test programs are in `deps/`, one folder further down.
+    for folder in this.ancestors().skip(1).take(2) {
+        let path = folder.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    bail!("{name} is not built beside {}: run scripts/build", this.display())
+}
+
+/// The blob of a contract in `guest/contracts`.
+///
+/// # Errors
+///
+/// When it is not there, with the command that builds it.
+pub fn contract(name: &str) -> Result<PathBuf> {
+    let path = repository().join("out/contracts").join(name).with_extension("polkavm");
+    if !path.is_file() {
+        bail!("{} is not built: run scripts/build", path.display());
+    }
+    Ok(path)
+}
+
+/// The blob of a Solidity contract in `tests/solidity`, or `None` if it could not be built because npm is missing.
+pub fn solidity_contract(name: &str) -> Option<PathBuf> {
+    let path = repository().join("out/solidity").join(name).with_extension("polkavm");
+    path.is_file().then_some(path)
+}
