@@ -1,0 +1,182 @@
+//! The pallet's work, without extrinsics around it.
+//!
+//! Called by the extrinsics, the runtime API's dry runs, and other pallets. Each function is all or
+//! nothing: a failure or a revert leaves the state as it was, whatever the caller does with the result.
+
+use crate::{
+    BalanceOf, Config, ContractInfo, ContractInfoOf, Error, LOG_TARGET, Pallet, PristineCode,
+    address::AddressMapper,
+    contract::Key,
+    exec::{ExecConfig, Finished, Stack},
+    metering::Meters,
+    types::{Code, Deposit, Execution, Failure, Instantiated, Output, Uploaded},
+};
+use alloc::{format, vec::Vec};
+use frame_support::{
+    storage::with_transaction,
+    traits::{
+        Get,
+        fungible::Inspect,
+        tokens::{Fortitude, Preservation},
+    },
+    weights::Weight,
+};
+use sp_core::{H160, H256, U256};
+use sp_runtime::{DispatchError, TransactionOutcome};
+
+/// What a call may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits<Balance> {
+    /// Weight, on top of the extrinsic's base weight.
+    pub gas: Weight,
+    /// Storage deposit; `None` for as much as the origin can pay.
+    pub deposit: Option<Balance>,
+}
+
+impl<T: Config> Pallet<T> {
+    /// Calls the account at `dest`.
+    pub fn bare_call(
+        origin: T::AccountId,
+        dest: H160,
+        value: BalanceOf<T>,
+        limits: Limits<BalanceOf<T>>,
+        data: Vec<u8>,
+        config: ExecConfig,
+    ) -> Execution<Output, BalanceOf<T>> {
+        Self::transaction(origin.clone(), limits, Output::did_revert, |meters| {
+            Stack::<T>::run_call(origin, dest, value, data, meters, config)
+        })
+    }
+
+    /// Makes a contract, after uploading its code where it is given as bytes.
+    pub fn bare_instantiate(
+        origin: T::AccountId,
+        value: BalanceOf<T>,
+        limits: Limits<BalanceOf<T>>,
+        code: Code,
+        data: Vec<u8>,
+        salt: Option<[u8; 32]>,
+        config: ExecConfig,
+    ) -> Execution<Instantiated, BalanceOf<T>> {
+        Self::transaction(
+            origin.clone(),
+            limits,
+            |instantiated: &Instantiated| instantiated.output.did_revert(),
+            |meters| Stack::<T>::run_instantiate(origin, code, value, data, salt, meters, config),
+        )
+    }
+
+    /// Uploads a program.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`crate::code::upload`], [`Error::StorageDepositLimitExhausted`].
+    pub fn bare_upload_code(
+        origin: T::AccountId,
+        code: Vec<u8>,
+        deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<Uploaded<BalanceOf<T>>, Failure> {
+        let uploaded = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
+            let result = crate::code::upload::<T>(&origin, code).and_then(|uploaded| {
+                let mut meters = Meters::<T>::new(Weight::zero(), deposit_limit);
+                meters.deposit.record_paid(uploaded.deposit);
+                meters.deposit.ensure_within_limit()?;
+                Ok(uploaded)
+            });
+            match result {
+                Ok(uploaded) => TransactionOutcome::Commit(Ok(Ok(uploaded))),
+                failed => TransactionOutcome::Rollback(Ok(failed)),
+            }
+        });
+        uploaded.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure)
+    }
+
+    /// The record of the contract at an address.
+    pub fn contract_info(address: H160) -> Option<ContractInfo<T>> {
+        ContractInfoOf::<T>::get(address)
+    }
+
+    /// The value under a key of a contract; the outer `None` where there is no contract.
+    pub fn contract_storage(address: H160, key: &Key) -> Option<Option<Vec<u8>>> {
+        ContractInfoOf::<T>::get(address).map(|contract| contract.read(key))
+    }
+
+    /// A stored program.
+    pub fn code(code_hash: H256) -> Option<Vec<u8>> {
+        PristineCode::<T>::get(code_hash)
+    }
+
+    /// What the account behind an address could send away and live on, in the contracts' unit.
+    pub fn balance(address: H160) -> U256 {
+        Self::spendable(&T::AddressMapper::to_account_id(&address))
+    }
+
+    /// What an account could send away and live on, in the contracts' unit.
+    pub(crate) fn spendable(account: &T::AccountId) -> U256 {
+        Self::to_contract_value(T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite))
+    }
+
+    /// A balance in the contracts' unit, which is [`Config::NativeToEthRatio`] times as small.
+    /// Exact: a balance has at most 128 bits and the ratio 32.
+    pub fn to_contract_value(balance: BalanceOf<T>) -> U256 {
+        balance.into().saturating_mul(T::NativeToEthRatio::get().into())
+    }
+
+    /// The most weight an extrinsic of the normal class can have: the limit of a dry run without one.
+    pub fn max_gas_limit() -> Weight {
+        let weights = T::BlockWeights::get();
+        weights.get(frame_support::dispatch::DispatchClass::Normal).max_extrinsic.unwrap_or(weights.max_block)
+    }
+
+    /// Runs a stack and settles its deposits, all inside one storage transaction.
+    fn transaction<R>(
+        origin: T::AccountId,
+        limits: Limits<BalanceOf<T>>,
+        did_revert: impl Fn(&R) -> bool,
+        run: impl FnOnce(&mut Meters<T>) -> Finished<R>,
+    ) -> Execution<R, BalanceOf<T>> {
+        let mut meters = Meters::<T>::new(limits.gas, limits.deposit);
+        let mut events = Vec::new();
+        let mut storage_deposit = Deposit::default();
+        let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
+            let result = ensure_mapped::<T>(&origin).and_then(|()| {
+                let finished = run(&mut meters);
+                events = finished.events;
+                let result = finished.result?;
+                if !did_revert(&result) {
+                    storage_deposit = meters.deposit.settle(&origin)?;
+                }
+                Ok(result)
+            });
+            match result {
+                Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(Ok(result))),
+                undone => TransactionOutcome::Rollback(Ok(undone)),
+            }
+        });
+        let result = outcome.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure);
+        Execution {
+            result,
+            gas_consumed: meters.gas.consumed(),
+            gas_required: meters.gas.required(),
+            storage_deposit,
+            events,
+        }
+    }
+}
+
+/// An origin whose account can't be found again from its address may not act: what a contract sent
+/// to that address would go elsewhere.
+fn ensure_mapped<T: Config>(origin: &T::AccountId) -> Result<(), Failure> {
+    if T::AddressMapper::is_mapped(origin) {
+        return Ok(());
+    }
+    let address = T::AddressMapper::to_address(origin);
+    Err(Failure::new::<T>(
+        Error::AccountUnmapped,
+        format!("the account isn't mapped to its address {address:?}: submit `map_account` first"),
+    ))
+}
+
+fn log_failure(failure: &Failure) {
+    log::debug!(target: LOG_TARGET, "{:?}: {}", failure.error, failure.detail);
+}

@@ -1,0 +1,201 @@
+//! Stored programs: upload, removal, use counts and loading.
+//!
+//! Called by the extrinsics and the call stack. A program is checked once, at upload ([`check`]);
+//! what the check found out (entry points, imports as host function numbers) is stored beside it,
+//! so that a call resolves nothing by name.
+
+pub mod check;
+
+use crate::{
+    BalanceOf, CodeInfoOf, Config, Error, Event, HoldReason, Pallet, PristineCode,
+    host_api::HostFunction,
+    metering::{cost::Cost, gas::GasMeter},
+    types::{EntryPoint, Failure, Uploaded},
+};
+use alloc::{format, vec::Vec};
+use codec::{Decode, Encode, MaxEncodedLen};
+use frame_support::{
+    BoundedVec, CloneNoBound, DebugNoBound, PartialEqNoBound, ensure,
+    traits::{ConstU32, Get, fungible::MutateHold, tokens::Precision},
+};
+use scale_info::TypeInfo;
+use sp_core::H256;
+use sp_io::hashing::keccak_256;
+use sp_runtime::{DispatchError, DispatchResult, Saturating, traits::BadOrigin};
+
+/// The version of the host's observable behaviour that new code is stored with.
+///
+/// Whenever a change could be seen by a running contract (weights aside), this number goes up and
+/// code stored with a lower one keeps the old behaviour.
+pub const BEHAVIOUR_VERSION: u32 = 0;
+
+/// The instruction set a program is written in. Only one is accepted so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum CodeIsa {
+    /// `ReviveV1`, 64-bit.
+    #[codec(index = 0)]
+    ReviveV1,
+}
+
+/// The gas cost model a program is metered with, for as long as it is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum CostModel {
+    /// One unit of gas per instruction.
+    #[codec(index = 0)]
+    Naive,
+}
+
+/// The most imports a program can have: no more than there are host functions.
+pub const MAX_IMPORTS: u32 = HostFunction::COUNT;
+
+/// What is stored beside a program.
+#[derive(Encode, Decode, CloneNoBound, PartialEqNoBound, DebugNoBound, TypeInfo, MaxEncodedLen)]
+#[codec(mel_bound())]
+#[scale_info(skip_type_params(T))]
+pub struct CodeInfo<T: Config> {
+    /// Who uploaded it, pays for it and may remove it.
+    pub owner: T::AccountId,
+    /// What is held on the owner's account for it.
+    pub deposit: BalanceOf<T>,
+    /// How many contracts run it.
+    pub use_count: u64,
+    /// Its length in bytes.
+    pub code_len: u32,
+    /// Its instruction set.
+    pub isa: CodeIsa,
+    /// Its gas cost model.
+    pub cost_model: CostModel,
+    /// The host behaviour it was written for, see [`BEHAVIOUR_VERSION`].
+    pub behaviour_version: u32,
+    /// Code offset of the export `deploy`.
+    pub deploy_entry: u32,
+    /// Code offset of the export `call`.
+    pub call_entry: u32,
+    /// The host function behind each import, in the order of the program's import table.
+    pub imports: BoundedVec<HostFunction, ConstU32<MAX_IMPORTS>>,
+}
+
+impl<T: Config> CodeInfo<T> {
+    /// The code offset where an entry point begins.
+    pub fn entry(&self, entry: EntryPoint) -> u32 {
+        match entry {
+            EntryPoint::Deploy => self.deploy_entry,
+            EntryPoint::Call => self.call_entry,
+        }
+    }
+}
+
+/// A program loaded to be run.
+#[derive(DebugNoBound)]
+pub struct Executable<T: Config> {
+    /// Its hash.
+    pub hash: H256,
+    /// What is stored beside it.
+    pub info: CodeInfo<T>,
+    /// The blob.
+    pub code: Vec<u8>,
+}
+
+impl<T: Config> Executable<T> {
+    /// Loads a stored program. Charges for its length before reading it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CodeNotFound`], [`Error::OutOfGas`].
+    pub fn load(hash: H256, gas: &mut GasMeter<T>) -> Result<Self, Failure> {
+        let not_found = || Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"));
+        let info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
+        // Not given back: preparing the program takes this in any case.
+        let _ = gas.charge(Cost::LoadCode(info.code_len))?;
+        let code = PristineCode::<T>::get(hash).ok_or_else(not_found)?;
+        Ok(Self { hash, info, code })
+    }
+}
+
+/// The key a program is stored under.
+pub fn code_hash(code: &[u8]) -> H256 {
+    H256(keccak_256(code))
+}
+
+/// What is held on the uploader's account for a program of this length: its bytes, those of its
+/// [`CodeInfo`], and two items.
+pub fn code_deposit<T: Config>(code_len: u32) -> BalanceOf<T> {
+    let bytes = code_len.saturating_add(CodeInfo::<T>::max_encoded_len() as u32);
+    T::DepositPerByte::get()
+        .saturating_mul(bytes.into())
+        .saturating_add(T::DepositPerItem::get().saturating_mul(2u32.into()))
+}
+
+/// Checks and stores a program. Where it is stored already, nothing happens and nothing is held.
+///
+/// # Errors
+///
+/// Those of [`check::check`], [`Error::StorageDepositNotEnoughFunds`].
+pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>) -> Result<Uploaded<BalanceOf<T>>, Failure> {
+    check::length::<T>(&code)?;
+    let code_hash = code_hash(&code);
+    if CodeInfoOf::<T>::contains_key(code_hash) {
+        return Ok(Uploaded { code_hash, deposit: Default::default() });
+    }
+    let checked = check::check::<T>(&code)?;
+    let code_len = code.len() as u32;
+    let deposit = code_deposit::<T>(code_len);
+    T::Currency::hold(&HoldReason::CodeUploadDepositReserve.into(), owner, deposit).map_err(|error| {
+        Failure::new::<T>(
+            Error::StorageDepositNotEnoughFunds,
+            format!("the uploader can't pay a code deposit of {deposit:?}: {error:?}"),
+        )
+    })?;
+    CodeInfoOf::<T>::insert(
+        code_hash,
+        CodeInfo {
+            owner: owner.clone(),
+            deposit,
+            use_count: 0,
+            code_len,
+            isa: checked.isa,
+            cost_model: CostModel::Naive,
+            behaviour_version: BEHAVIOUR_VERSION,
+            deploy_entry: checked.deploy_entry,
+            call_entry: checked.call_entry,
+            imports: checked.imports,
+        },
+    );
+    PristineCode::<T>::insert(code_hash, code);
+    Pallet::<T>::deposit_event(Event::CodeStored { code_hash, deposit_held: deposit, uploader: owner.clone() });
+    Ok(Uploaded { code_hash, deposit })
+}
+
+/// Removes a program that no contract runs, and releases its owner's deposit.
+///
+/// # Errors
+///
+/// [`Error::CodeNotFound`], [`Error::CodeInUse`], `BadOrigin` for anyone but the owner.
+pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResult {
+    let info = CodeInfoOf::<T>::get(code_hash).ok_or(Error::<T>::CodeNotFound)?;
+    ensure!(info.owner == *origin, BadOrigin);
+    ensure!(info.use_count == 0, Error::<T>::CodeInUse);
+    let released = T::Currency::release(
+        &HoldReason::CodeUploadDepositReserve.into(),
+        &info.owner,
+        info.deposit,
+        Precision::BestEffort,
+    )?;
+    CodeInfoOf::<T>::remove(code_hash);
+    PristineCode::<T>::remove(code_hash);
+    Pallet::<T>::deposit_event(Event::CodeRemoved { code_hash, deposit_released: released, remover: origin.clone() });
+    Ok(())
+}
+
+/// Counts one more contract that runs the code.
+///
+/// # Errors
+///
+/// [`Error::CodeNotFound`], [`Error::UseCountOverflow`].
+pub fn increment_use_count<T: Config>(code_hash: H256) -> DispatchResult {
+    CodeInfoOf::<T>::try_mutate(code_hash, |info| -> Result<(), DispatchError> {
+        let info = info.as_mut().ok_or(Error::<T>::CodeNotFound)?;
+        info.use_count = info.use_count.checked_add(1).ok_or(Error::<T>::UseCountOverflow)?;
+        Ok(())
+    })
+}

@@ -1,0 +1,96 @@
+//! What the runtime API's functions do, so that a runtime implements each in one line.
+//!
+//! Only for states that are thrown away: a dry run bumps the origin's nonce, as dispatching its
+//! extrinsic would, and undoes nothing.
+
+use crate::{
+    BalanceOf, Config, Pallet,
+    address::AddressMapper,
+    bare::Limits,
+    contract::Key,
+    exec::ExecConfig,
+    runtime_api::{
+        CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, UploadedV1,
+    },
+};
+use alloc::vec::Vec;
+use frame_support::weights::Weight;
+use sp_core::H160;
+
+impl<T: Config> Pallet<T> {
+    /// [`crate::runtime_api::PolkavmApi::call`].
+    pub fn dry_run_call(
+        origin: T::AccountId,
+        dest: H160,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        data: Vec<u8>,
+    ) -> ExecutionV1<OutputV1, BalanceOf<T>> {
+        let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
+        frame_system::Pallet::<T>::inc_account_nonce(&origin);
+        Self::bare_call(origin, dest, value, limits, data, ExecConfig::dry_run()).into()
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::instantiate`].
+    pub fn dry_run_instantiate(
+        origin: T::AccountId,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        code: CodeV1,
+        data: Vec<u8>,
+        salt: Option<[u8; 32]>,
+    ) -> ExecutionV1<InstantiatedV1, BalanceOf<T>> {
+        let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
+        frame_system::Pallet::<T>::inc_account_nonce(&origin);
+        Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::dry_run()).into()
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::upload_code`].
+    pub fn dry_run_upload_code(
+        origin: T::AccountId,
+        code: Vec<u8>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<UploadedV1<BalanceOf<T>>, FailureV1> {
+        Self::bare_upload_code(origin, code, storage_deposit_limit).map(Into::into).map_err(Into::into)
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::get_storage`].
+    pub fn view_storage(address: H160, key: [u8; 32]) -> Result<Option<Vec<u8>>, StorageAccessErrorV1> {
+        Self::contract_storage(address, &Key::Fixed(key)).ok_or(StorageAccessErrorV1::ContractNotFound)
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::get_storage_var_key`].
+    pub fn view_storage_var_key(address: H160, key: Vec<u8>) -> Result<Option<Vec<u8>>, StorageAccessErrorV1> {
+        let key = Key::variable(key).ok_or(StorageAccessErrorV1::KeyTooLarge)?;
+        Self::contract_storage(address, &key).ok_or(StorageAccessErrorV1::ContractNotFound)
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::contract_info`].
+    pub fn view_contract_info(address: H160) -> Option<ContractInfoV1<T::AccountId, BalanceOf<T>>> {
+        Self::contract_info(address).map(|info| ContractInfoV1 {
+            account: T::AddressMapper::to_account_id(&address),
+            code_hash: info.code_hash,
+            trie_id: info.trie_id,
+            storage_bytes: info.storage_bytes,
+            storage_items: info.storage_items,
+            storage_deposit: info.total_deposit(),
+            immutable_data_len: info.immutable_data_len,
+        })
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::address`].
+    pub fn view_address(account: &T::AccountId) -> H160 {
+        T::AddressMapper::to_address(account)
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::account_id`].
+    pub fn view_account_id(address: &H160) -> T::AccountId {
+        T::AddressMapper::to_account_id(address)
+    }
+
+    fn dry_run_limits(gas: Option<Weight>, deposit: Option<BalanceOf<T>>) -> Limits<BalanceOf<T>> {
+        Limits { gas: gas.unwrap_or_else(Self::max_gas_limit), deposit }
+    }
+}

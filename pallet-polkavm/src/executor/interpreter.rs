@@ -1,0 +1,72 @@
+//! The executor that needs nothing from the node: vm-core's interpreter, inside the runtime.
+//!
+//! It decodes the program anew for every instance, which [`crate::metering::cost::Cost::LoadCode`]
+//! pays for.
+
+use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use crate::{code::CostModel, limits};
+use alloc::{format, string::String, sync::Arc};
+use vm_core::{
+    blob::Blob,
+    gas::{CostModelKind, Metering},
+    interpreter,
+    isa::Reg,
+    program::{Program, ProgramConfig},
+};
+
+/// Runs programs with vm-core's interpreter.
+pub struct InRuntimeInterpreter;
+
+/// An instance of the interpreter.
+pub struct InterpreterInstance(interpreter::Instance);
+
+impl Executor for InRuntimeInterpreter {
+    type Instance = InterpreterInstance;
+
+    fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
+        // Everything a contract could observe is written out here, whatever the defaults of vm-core become.
+        let config = ProgramConfig {
+            page_size: limits::PAGE_SIZE,
+            aux_size: 0,
+            cost_model: match source.cost_model {
+                CostModel::Naive => CostModelKind::Naive,
+            },
+            metering: Metering::Sync,
+            single_step: false,
+            ..ProgramConfig::default()
+        };
+        let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;
+        let program = Program::new(&blob, &config).map_err(|error| format!("{error}"))?;
+        let mut instance = interpreter::Instance::new(Arc::new(program));
+        instance.prepare_call(source.entry, &[]);
+        Ok(InterpreterInstance(instance))
+    }
+}
+
+impl Instance for InterpreterInstance {
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
+        if let Some(result) = result {
+            self.0.set_reg(Reg::A0, result);
+        }
+        self.0.set_gas(gas);
+        let outcome = self.0.run();
+        let args = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5].map(|reg| self.0.reg(reg));
+        Stop { outcome, gas: self.0.gas(), args }
+    }
+
+    fn program_counter(&self) -> Option<u32> {
+        self.0.pc()
+    }
+
+    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
+        self.0.read_memory(address, out).map_err(|_| OutOfBounds)
+    }
+
+    fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), OutOfBounds> {
+        self.0.write_memory(address, data).map_err(|_| OutOfBounds)
+    }
+
+    fn zero_memory(&mut self, address: u32, len: u32) -> Result<(), OutOfBounds> {
+        self.0.zero_memory(address, len).map_err(|_| OutOfBounds)
+    }
+}

@@ -1,0 +1,88 @@
+//! The one seam between the pallet and whatever runs a program.
+//!
+//! The call stack hands a stored program to an [`Executor`] and drives the [`Instance`] it gets:
+//! run, serve a host call, run again, until it stops for good. The interface is cut so that an
+//! implementation behind host functions crosses the border once per [`Instance::run`] and once per
+//! access to memory. Results never depend on the implementation: same outcome, gas, registers and
+//! memory at every stop.
+
+mod interpreter;
+
+pub use interpreter::InRuntimeInterpreter;
+
+use crate::code::CostModel;
+use alloc::string::String;
+use sp_core::H256;
+use vm_core::outcome::Outcome;
+
+/// Makes instances of programs.
+pub trait Executor {
+    /// A program in the course of being run.
+    type Instance: Instance;
+
+    /// Makes a fresh instance, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the log where the program can't be loaded, which never depends on the node.
+    fn instantiate(source: Source<'_>) -> Result<Self::Instance, String>;
+}
+
+/// What an instance is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The hash of the code. An implementation may keep what it compiled under it.
+    pub code_hash: H256,
+    /// A program that passed the check at upload.
+    pub code: &'a [u8],
+    /// The code offset of the export to run.
+    pub entry: u32,
+    /// The gas cost model the program was stored with.
+    pub cost_model: CostModel,
+}
+
+/// Where and how an instance stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stop {
+    /// Why.
+    pub outcome: Outcome,
+    /// The gas that is left.
+    pub gas: i64,
+    /// Registers A0 to A5: the arguments where the outcome is a host call.
+    pub args: [u64; 6],
+}
+
+/// A guest address range that isn't there, or may not be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfBounds;
+
+/// A program in the course of being run. Dropping it frees all it holds.
+pub trait Instance {
+    /// Runs until the next stop with this much gas. `result` goes into A0 first: it is how the
+    /// value of a host call is returned.
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
+
+    /// The code offset at which the instance stopped, where it is known.
+    fn program_counter(&self) -> Option<u32>;
+
+    /// Reads guest memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`] where any byte can't be read.
+    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds>;
+
+    /// Writes guest memory: all of it or, on an error, nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`] where any byte can't be written.
+    fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), OutOfBounds>;
+
+    /// Fills guest memory with zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfBounds`] where any byte can't be written.
+    fn zero_memory(&mut self, address: u32, len: u32) -> Result<(), OutOfBounds>;
+}

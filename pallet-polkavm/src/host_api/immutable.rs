@@ -1,0 +1,49 @@
+//! Data a constructor leaves for every later call: `get_immutable_data`, `set_immutable_data`.
+
+use super::{Args, Halt, Host, HostResult, low};
+use crate::{
+    Config, Error, ImmutableDataOf,
+    contract::ImmutableData,
+    limits,
+    metering::cost::Cost,
+    types::{EntryPoint, Failure},
+};
+use alloc::format;
+
+/// `get_immutable_data(out_ptr, out_len_ptr)`: the data, as much as fits. Fails the contract in
+/// its constructor, and where the constructor left none.
+pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+    let len = host.stack.top().contract.immutable_data_len;
+    let _ = host.charge(Cost::GetImmutableData(len))?;
+    let frame = host.stack.top();
+    if frame.entry == EntryPoint::Deploy {
+        return Err(Error::<T>::InvalidImmutableAccess.into());
+    }
+    let data = ImmutableDataOf::<T>::get(frame.address).ok_or(Error::<T>::InvalidImmutableAccess)?;
+    host.write_buffer(low(args[0]), low(args[1]), &data, false, |_, _| Ok(()))?;
+    Ok(None)
+}
+
+/// `set_immutable_data(ptr, len)`: leaves the data. Fails the contract outside its constructor,
+/// and where the data is empty. A second call replaces the data.
+pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+    let [pointer, len] = [low(args[0]), low(args[1])];
+    let _ = host.charge(Cost::SetImmutableData(len))?;
+    let too_long = || {
+        Halt::Failed(Failure::new::<T>(
+            Error::ImmutableDataTooLarge,
+            format!("the immutable data has {len} bytes, the limit is {}", limits::IMMUTABLE_BYTES),
+        ))
+    };
+    if len > limits::IMMUTABLE_BYTES {
+        return Err(too_long());
+    }
+    if host.stack.top().entry != EntryPoint::Deploy || len == 0 {
+        return Err(Error::<T>::InvalidImmutableAccess.into());
+    }
+    let data = ImmutableData::try_from(host.read(pointer, len)?).map_err(|_| too_long())?;
+    let frame = host.stack.top_mut();
+    frame.contract.immutable_data_len = len;
+    ImmutableDataOf::<T>::insert(frame.address, data);
+    Ok(None)
+}

@@ -1,0 +1,158 @@
+//! The functions a contract can call: those of `pallet-revive-uapi` 0.15, by name, registers,
+//! flags, error codes and sentinel values.
+//!
+//! [`host_functions!`] holds the one table. A program's imports are looked up in it once, at
+//! upload, and stored as [`HostFunction`] numbers; a running program calls by number. Each function
+//! lives in the file of its theme, charges its cost before it does its work, and answers with a
+//! value for register A0, with nothing, or with the end of the contract ([`Halt`]).
+//!
+//! Arguments come in registers A0 to A5. Pointers and lengths are 32-bit: the low half of their
+//! register. A pointer that leads out of the contract's memory ends the contract.
+
+mod accounts;
+mod balance;
+mod context;
+mod crypto;
+mod events;
+mod immutable;
+mod input;
+mod memory;
+mod output;
+mod storage;
+
+use crate::{
+    Config,
+    exec::Stack,
+    executor::Executor,
+    metering::{cost::Cost, gas::Charged},
+    types::Failure,
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_runtime::DispatchError;
+
+/// "None" where only a number fits, for lengths and pointers alike.
+pub const SENTINEL: u32 = u32::MAX;
+
+/// The argument registers A0 to A5.
+type Args = [u64; 6];
+
+/// What a host function answers: a value for A0, or nothing, or the end of the contract.
+type HostResult = Result<Option<u64>, Halt>;
+
+/// Why a contract ends inside a host function.
+#[derive(Debug)]
+pub enum Halt {
+    /// It called `seal_return`.
+    Return {
+        /// The flags as given; not checked yet.
+        flags: u32,
+        /// The data.
+        data: Vec<u8>,
+    },
+    /// The host refused to go on.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A host function at work: the call stack, whose top frame is the caller, and its memory.
+pub struct Host<'a, 'stack, T: Config> {
+    stack: &'a mut Stack<'stack, T>,
+    instance: &'a mut <T::Executor as Executor>::Instance,
+}
+
+impl<'a, 'stack, T: Config> Host<'a, 'stack, T> {
+    /// Ready to serve the top frame of `stack`, which runs in `instance`.
+    pub fn new(stack: &'a mut Stack<'stack, T>, instance: &'a mut <T::Executor as Executor>::Instance) -> Self {
+        Self { stack, instance }
+    }
+
+    fn charge(&mut self, cost: Cost) -> Result<Charged, DispatchError> {
+        self.stack.top_mut().meters.gas.charge(cost)
+    }
+
+    fn adjust(&mut self, charged: Charged, actual: Cost) {
+        self.stack.top_mut().meters.gas.adjust(charged, actual);
+    }
+}
+
+/// Writes the enum of host functions, the table of their names and the dispatch, from one list of
+/// `number name => Variant: implementation`. Numbers are stored with programs: never change or reuse one.
+macro_rules! host_functions {
+    ($($index:literal $name:literal => $variant:ident: $function:path,)*) => {
+        /// A host function, by the number it is stored under.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+        pub enum HostFunction {
+            $(#[doc = concat!("`", $name, "`")] #[codec(index = $index)] $variant,)*
+        }
+
+        impl HostFunction {
+            /// All of them, with the names programs import them under.
+            pub const ALL: &'static [(&'static str, Self)] = &[$(($name, Self::$variant),)*];
+
+            /// Does what the function does, for the top frame of the host's stack.
+            ///
+            /// # Errors
+            ///
+            /// [`Halt`] where the contract ends here.
+            pub fn call<T: Config>(self, host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+                match self {
+                    $(Self::$variant => $function(host, args),)*
+                }
+            }
+        }
+    };
+}
+
+host_functions! {
+    0 "call_data_size" => CallDataSize: input::call_data_size,
+    1 "call_data_copy" => CallDataCopy: input::call_data_copy,
+    2 "call_data_load" => CallDataLoad: input::call_data_load,
+    3 "seal_return" => SealReturn: output::seal_return,
+    4 "return_data_size" => ReturnDataSize: output::return_data_size,
+    5 "return_data_copy" => ReturnDataCopy: output::return_data_copy,
+    6 "set_storage" => SetStorage: storage::set_storage,
+    7 "set_storage_or_clear" => SetStorageOrClear: storage::set_storage_or_clear,
+    8 "get_storage" => GetStorage: storage::get_storage,
+    9 "get_storage_or_zero" => GetStorageOrZero: storage::get_storage_or_zero,
+    10 "caller" => Caller: context::caller,
+    11 "origin" => Origin: context::origin,
+    12 "address" => Address: context::address,
+    13 "value_transferred" => ValueTransferred: context::value_transferred,
+    14 "now" => Now: context::now,
+    15 "block_number" => BlockNumber: context::block_number,
+    16 "ref_time_left" => RefTimeLeft: context::ref_time_left,
+    17 "gas_limit" => GasLimit: context::gas_limit,
+    18 "gas_price" => GasPrice: context::gas_price,
+    19 "base_fee" => BaseFee: context::base_fee,
+    20 "chain_id" => ChainId: context::chain_id,
+    21 "balance" => Balance: balance::balance,
+    22 "balance_of" => BalanceOf: balance::balance_of,
+    23 "code_hash" => CodeHash: accounts::code_hash,
+    24 "code_size" => CodeSize: accounts::code_size,
+    25 "hash_keccak_256" => HashKeccak256: crypto::hash_keccak_256,
+    26 "deposit_event" => DepositEvent: events::deposit_event,
+    27 "get_immutable_data" => GetImmutableData: immutable::get_immutable_data,
+    28 "set_immutable_data" => SetImmutableData: immutable::set_immutable_data,
+}
+
+impl HostFunction {
+    /// How many there are.
+    pub const COUNT: u32 = Self::ALL.len() as u32;
+
+    /// The function a program imports under this symbol.
+    pub fn by_name(symbol: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| name.as_bytes() == symbol).map(|(_, function)| *function)
+    }
+}
+
+/// A 32-bit argument: the low half of its register.
+fn low(register: u64) -> u32 {
+    register as u32
+}

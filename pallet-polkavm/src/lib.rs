@@ -1,0 +1,544 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+// FRAME's macros generate items without docs.
+#![allow(missing_docs, reason = "the macros of FRAME generate undocumented items")]
+
+extern crate alloc;
+
+pub mod address;
+pub mod bare;
+pub mod code;
+pub mod contract;
+mod dry_run;
+pub mod exec;
+pub mod executor;
+pub mod host_api;
+mod integrity;
+pub mod limits;
+pub mod metering;
+pub mod runtime_api;
+pub mod types;
+pub mod weights;
+
+pub use address::{AccountId32Mapper, AddressMapper};
+pub use bare::Limits;
+pub use code::CodeInfo;
+pub use contract::{ContractInfo, ImmutableData};
+pub use exec::ExecConfig;
+pub use executor::InRuntimeInterpreter;
+pub use pallet::*;
+pub use weights::WeightInfo;
+
+use alloc::vec::Vec;
+use frame_support::{
+    dispatch::{DispatchErrorWithPostInfo, DispatchResultWithPostInfo, PostDispatchInfo},
+    weights::Weight,
+};
+use sp_core::{H160, H256, U256};
+use types::{Code, Execution, Failure, Output};
+
+/// The balance of [`Config::Currency`].
+pub type BalanceOf<T> = <T as Config>::Balance;
+
+/// The target of this crate's log lines.
+pub const LOG_TARGET: &str = "runtime::polkavm";
+
+#[frame_support::pallet]
+pub mod pallet {
+    use super::*;
+    use frame_support::{
+        pallet_prelude::*,
+        traits::{
+            Time,
+            fungible::{Inspect, Mutate, MutateHold},
+            tokens::Balance,
+        },
+    };
+    use frame_system::pallet_prelude::*;
+    use sp_runtime::Perbill;
+
+    /// The version of the storage's layout.
+    pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
+
+    #[pallet::pallet]
+    #[pallet::storage_version(STORAGE_VERSION)]
+    pub struct Pallet<T>(_);
+
+    #[pallet::config(with_default)]
+    pub trait Config: frame_system::Config {
+        /// The overarching event type.
+        #[pallet::no_default_bounds]
+        #[allow(deprecated)]
+        type RuntimeEvent: From<Event<Self>> + IsType<<Self as frame_system::Config>::RuntimeEvent>;
+
+        /// The overarching hold reason.
+        #[pallet::no_default_bounds]
+        type RuntimeHoldReason: From<HoldReason>;
+
+        /// The balance of [`Self::Currency`], which has to fit 128 bits.
+        #[pallet::no_default]
+        type Balance: Balance + Into<U256> + TryFrom<U256>;
+
+        /// What values are transferred and deposits held in.
+        #[pallet::no_default]
+        type Currency: Inspect<Self::AccountId, Balance = Self::Balance>
+            + Mutate<Self::AccountId>
+            + MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
+
+        /// What tells contracts the time, in milliseconds since the Unix epoch.
+        #[pallet::no_default]
+        type Time: Time<Moment: Into<U256>>;
+
+        /// Weights of extrinsics and host functions.
+        #[pallet::no_default]
+        type WeightInfo: WeightInfo;
+
+        /// How accounts and addresses map: [`AccountId32Mapper`].
+        #[pallet::no_default]
+        type AddressMapper: AddressMapper<Self>;
+
+        /// What runs programs: [`InRuntimeInterpreter`], or an implementation by the node.
+        #[pallet::no_default_bounds]
+        type Executor: executor::Executor;
+
+        /// Picoseconds of weight one unit of the VM's gas stands for. Not zero.
+        ///
+        /// A change reprices every stored program; the gas model itself is fixed per program.
+        #[pallet::constant]
+        type RefTimePerGas: Get<u64>;
+
+        /// Deposit for one byte of state.
+        ///
+        /// May change at any time: refunds are a share of what was paid.
+        #[pallet::constant]
+        #[pallet::no_default]
+        type DepositPerByte: Get<BalanceOf<Self>>;
+
+        /// Deposit for one item of the pallet's own state: a program, a contract, a mapping.
+        #[pallet::constant]
+        #[pallet::no_default]
+        type DepositPerItem: Get<BalanceOf<Self>>;
+
+        /// Deposit for one item in a contract's own storage.
+        #[pallet::constant]
+        #[pallet::no_default]
+        type DepositPerChildTrieItem: Get<BalanceOf<Self>>;
+
+        /// The share of a program's deposit that each contract running it has to hold as well, as
+        /// it keeps the program from being removed.
+        #[pallet::constant]
+        type CodeHashLockupDepositPercent: Get<Perbill>;
+
+        /// The chain's EIP-155 id, as contracts see it.
+        #[pallet::constant]
+        type ChainId: Get<u64>;
+
+        /// How many of the contracts' units (wei) one unit of the chain's balance is. Not zero.
+        ///
+        /// Contracts see every balance and value multiplied by this, which is exact. The other way
+        /// only whole multiples convert; a rest is refused, never rounded away.
+        #[pallet::constant]
+        type NativeToEthRatio: Get<u32>;
+
+        /// What `gas_price` and `base_fee` tell a contract, in its own unit.
+        #[pallet::constant]
+        type GasPrice: Get<u64>;
+    }
+
+    /// Defaults for the items of [`Config`] that don't depend on the runtime.
+    pub mod config_preludes {
+        use super::*;
+        use frame_support::{
+            derive_impl, parameter_types,
+            traits::{ConstU32, ConstU64},
+        };
+
+        parameter_types! {
+            /// Three tenths, which pays for the code after four contracts.
+            pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+        }
+
+        /// Defaults for tests.
+        pub struct TestDefaultConfig;
+
+        #[derive_impl(frame_system::config_preludes::TestDefaultConfig, no_aggregated_types)]
+        impl frame_system::DefaultConfig for TestDefaultConfig {}
+
+        #[frame_support::register_default_impl(TestDefaultConfig)]
+        impl DefaultConfig for TestDefaultConfig {
+            #[inject_runtime_type]
+            type RuntimeEvent = ();
+            #[inject_runtime_type]
+            type RuntimeHoldReason = ();
+            type Executor = InRuntimeInterpreter;
+            type RefTimePerGas = ConstU64<10_000>;
+            type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
+            type ChainId = ConstU64<42>;
+            type NativeToEthRatio = ConstU32<1>;
+            type GasPrice = ConstU64<1>;
+        }
+    }
+
+    /// Programs, by the Keccak-256 hash of their bytes. At most [`limits::BLOB_BYTES`] long.
+    #[pallet::storage]
+    #[pallet::unbounded]
+    pub type PristineCode<T: Config> = StorageMap<_, Identity, H256, Vec<u8>>;
+
+    /// What is known of each program in [`PristineCode`].
+    #[pallet::storage]
+    pub type CodeInfoOf<T: Config> = StorageMap<_, Identity, H256, CodeInfo<T>>;
+
+    /// Contracts, by address.
+    #[pallet::storage]
+    pub type ContractInfoOf<T: Config> = StorageMap<_, Identity, H160, ContractInfo<T>>;
+
+    /// What constructors left for their contracts' later calls.
+    #[pallet::storage]
+    pub type ImmutableDataOf<T: Config> = StorageMap<_, Identity, H160, ImmutableData>;
+
+    /// The accounts behind addresses that are hashes of them.
+    #[pallet::storage]
+    pub type OriginalAccount<T: Config> = StorageMap<_, Identity, H160, T::AccountId>;
+
+    /// Why balance of an account is on hold.
+    #[pallet::composite_enum]
+    pub enum HoldReason {
+        /// For a program, on the account of its uploader.
+        CodeUploadDepositReserve,
+        /// For a contract and its storage, on the account of the contract.
+        StorageDepositReserve,
+        /// For the mapping of an account to its address, on that account.
+        AddressMapping,
+    }
+
+    #[pallet::event]
+    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
+    pub enum Event<T: Config> {
+        /// A program was stored.
+        CodeStored {
+            /// Its hash.
+            code_hash: H256,
+            /// What is held on the uploader's account for it.
+            deposit_held: BalanceOf<T>,
+            /// Who uploaded it.
+            uploader: T::AccountId,
+        },
+        /// A program was removed.
+        CodeRemoved {
+            /// Its hash.
+            code_hash: H256,
+            /// What its owner got back.
+            deposit_released: BalanceOf<T>,
+            /// Who removed it.
+            remover: T::AccountId,
+        },
+        /// A contract was made.
+        Instantiated {
+            /// Who made it.
+            deployer: H160,
+            /// Its address.
+            contract: H160,
+            /// The program it runs.
+            code_hash: H256,
+        },
+        /// A contract was called by a transaction and ended well.
+        Called {
+            /// Who called.
+            caller: H160,
+            /// Which contract.
+            contract: H160,
+        },
+        /// A contract emitted an event of its own.
+        ContractEmitted {
+            /// The contract.
+            contract: H160,
+            /// Data in an encoding of the contract's choice.
+            data: Vec<u8>,
+            /// Topics to find the event by, at most [`limits::EVENT_TOPICS`].
+            topics: Vec<H256>,
+        },
+        /// Balance was moved to a contract and put on hold for its storage.
+        StorageDepositTransferredAndHeld {
+            /// Who paid.
+            from: T::AccountId,
+            /// The contract's account.
+            to: T::AccountId,
+            /// How much.
+            amount: BalanceOf<T>,
+        },
+        /// Balance held for a contract's storage was given back.
+        StorageDepositTransferredAndReleased {
+            /// The contract's account.
+            from: T::AccountId,
+            /// Who got it.
+            to: T::AccountId,
+            /// How much.
+            amount: BalanceOf<T>,
+        },
+        /// An account was mapped to its address.
+        AccountMapped {
+            /// The account.
+            account: T::AccountId,
+            /// Its address.
+            address: H160,
+            /// What is held on the account for the mapping.
+            deposit: BalanceOf<T>,
+        },
+        /// An account's mapping was removed.
+        AccountUnmapped {
+            /// The account.
+            account: T::AccountId,
+            /// Its address.
+            address: H160,
+            /// What the account got back.
+            released: BalanceOf<T>,
+        },
+    }
+
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The `gas_limit` didn't suffice for what the contract did.
+        OutOfGas,
+        /// The contract stopped at a trap, an invalid jump, or an access outside its memory.
+        ContractTrapped,
+        /// The contract ran to its end and asked for all it did to be undone. A dry run shows the
+        /// data it gave as a reason.
+        ContractReverted,
+        /// A pointer given to a host function leads outside the contract's memory, or an offset
+        /// outside the data it is for.
+        OutOfBounds,
+        /// The program called an import it doesn't have.
+        InvalidImport,
+        /// A stored program could not be loaded. Programs are checked at upload, so this is a bug.
+        ExecutionFailed,
+        /// The call stack is as deep as it may get.
+        MaxCallDepthReached,
+
+        /// There is no contract at the address.
+        ContractNotFound,
+        /// There is a contract at the address already.
+        DuplicateContract,
+        /// No program is stored under the hash.
+        CodeNotFound,
+        /// The program can't be removed as long as contracts run it.
+        CodeInUse,
+        /// More contracts run the program than can be counted.
+        UseCountOverflow,
+
+        /// The program is longer than a program may be.
+        BlobTooLarge,
+        /// The bytes are not a well-formed program.
+        InvalidBlob,
+        /// The program is in an instruction set that contracts can't use.
+        UnsupportedIsa,
+        /// The program imports a function that this chain doesn't have. A dry run of the upload
+        /// names it.
+        UnknownImport,
+        /// The program has more imports than there are host functions.
+        TooManyImports,
+        /// The program has no export `deploy`.
+        NoDeployExport,
+        /// The program has no export `call`.
+        NoCallExport,
+        /// The program needs more memory than it may have.
+        MemoryTooLarge,
+        /// A basic block of the program has more instructions than it may have.
+        BasicBlockTooLarge,
+        /// The program has an instruction that doesn't exist or that contracts can't use.
+        InvalidInstruction,
+        /// The program exceeds another limit on programs. A dry run of the upload names it.
+        CodeLimitExceeded,
+
+        /// The call data is longer than it may be.
+        CallDataTooLarge,
+        /// The contract returned more data than it may.
+        ReturnDataTooLarge,
+        /// The contract returned with flags that don't exist.
+        InvalidReturnFlags,
+        /// The contract's input is gone: it was forwarded to another contract.
+        InputForwarded,
+        /// A storage value is longer than it may be.
+        ValueTooLarge,
+        /// A storage key is longer than it may be.
+        KeyTooLarge,
+        /// A storage host function got flags that don't exist.
+        InvalidStorageFlags,
+        /// The contract asked for transient storage, which this chain doesn't have.
+        TransientStorageUnavailable,
+        /// An event has more topics than it may have.
+        TooManyTopics,
+        /// An event has more data than it may have.
+        EventTooLarge,
+        /// Immutable data was read in a constructor, or where there is none; or it was set outside
+        /// a constructor, or to nothing.
+        InvalidImmutableAccess,
+        /// Immutable data is longer than it may be.
+        ImmutableDataTooLarge,
+
+        /// A value could not be transferred: its sender has not enough, or not enough that is free.
+        TransferFailed,
+        /// The storage that was taken needs more deposit than the limit allows.
+        StorageDepositLimitExhausted,
+        /// The origin can't pay the deposit.
+        StorageDepositNotEnoughFunds,
+        /// A contract can't refund the deposit of storage that was freed. This is a bug.
+        StorageRefundNotEnoughFunds,
+
+        /// The account has to be mapped to its address first, with `map_account`.
+        AccountUnmapped,
+        /// The account is mapped already, or needs no mapping.
+        AccountAlreadyMapped,
+        /// The account has no mapping that could be removed.
+        AccountNotMapped,
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn integrity_test() {
+            integrity::check::<T>();
+        }
+    }
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        /// Calls the account at `dest`, with a value.
+        ///
+        /// A contract there runs its export `call` with `data`. Any other account only gets the
+        /// value, and is brought into being if need be.
+        ///
+        /// - `gas_limit`: the weight the call may use, on top of the base weight. What it doesn't
+        ///   use is refunded.
+        /// - `storage_deposit_limit`: the most the origin pays for storage taken.
+        ///
+        /// If the call fails or the contract reverts, nothing is left but the fee.
+        #[pallet::call_index(0)]
+        #[pallet::weight(T::WeightInfo::call(data.len() as u32).saturating_add(*gas_limit))]
+        pub fn call(
+            origin: OriginFor<T>,
+            dest: H160,
+            #[pallet::compact] value: BalanceOf<T>,
+            gas_limit: Weight,
+            #[pallet::compact] storage_deposit_limit: BalanceOf<T>,
+            data: Vec<u8>,
+        ) -> DispatchResultWithPostInfo {
+            let origin = ensure_signed(origin)?;
+            let base = T::WeightInfo::call(data.len() as u32);
+            let limits = Limits { gas: gas_limit, deposit: Some(storage_deposit_limit) };
+            let execution = Self::bare_call(origin, dest, value, limits, data, ExecConfig::extrinsic());
+            post_dispatch::<T, _>(execution, base, Output::did_revert)
+        }
+
+        /// Makes a contract from a stored program and runs its export `deploy` with `data`.
+        ///
+        /// With a `salt`, the address depends on the deployer, the salt, the program and the data
+        /// (`CREATE2`); without one, on the deployer and its nonce (`CREATE`). The origin pays the
+        /// new account's existential deposit and the deposit of its storage.
+        ///
+        /// Limits are as in [`Pallet::call`].
+        #[pallet::call_index(1)]
+        #[pallet::weight(T::WeightInfo::instantiate(data.len() as u32).saturating_add(*gas_limit))]
+        pub fn instantiate(
+            origin: OriginFor<T>,
+            #[pallet::compact] value: BalanceOf<T>,
+            gas_limit: Weight,
+            #[pallet::compact] storage_deposit_limit: BalanceOf<T>,
+            code_hash: H256,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> DispatchResultWithPostInfo {
+            let origin = ensure_signed(origin)?;
+            let base = T::WeightInfo::instantiate(data.len() as u32);
+            let limits = Limits { gas: gas_limit, deposit: Some(storage_deposit_limit) };
+            let code = Code::Existing(code_hash);
+            let execution = Self::bare_instantiate(origin, value, limits, code, data, salt, ExecConfig::extrinsic());
+            post_dispatch::<T, _>(execution, base, |made| made.output.did_revert())
+        }
+
+        /// Does [`Pallet::upload_code`] and [`Pallet::instantiate`] in one.
+        ///
+        /// The deposit for the program counts towards `storage_deposit_limit`.
+        #[pallet::call_index(2)]
+        #[pallet::weight(
+            T::WeightInfo::instantiate_with_code(code.len() as u32, data.len() as u32).saturating_add(*gas_limit)
+        )]
+        #[allow(clippy::too_many_arguments, reason = "an extrinsic takes what it takes")]
+        pub fn instantiate_with_code(
+            origin: OriginFor<T>,
+            #[pallet::compact] value: BalanceOf<T>,
+            gas_limit: Weight,
+            #[pallet::compact] storage_deposit_limit: BalanceOf<T>,
+            code: Vec<u8>,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> DispatchResultWithPostInfo {
+            let origin = ensure_signed(origin)?;
+            let base = T::WeightInfo::instantiate_with_code(code.len() as u32, data.len() as u32);
+            let limits = Limits { gas: gas_limit, deposit: Some(storage_deposit_limit) };
+            let code = Code::Upload(code);
+            let execution = Self::bare_instantiate(origin, value, limits, code, data, salt, ExecConfig::extrinsic());
+            post_dispatch::<T, _>(execution, base, |made| made.output.did_revert())
+        }
+
+        /// Checks and stores a program, against a deposit held on the origin's account.
+        ///
+        /// Where the program is stored already, nothing happens.
+        #[pallet::call_index(3)]
+        #[pallet::weight(T::WeightInfo::upload_code(code.len() as u32))]
+        pub fn upload_code(
+            origin: OriginFor<T>,
+            code: Vec<u8>,
+            #[pallet::compact] storage_deposit_limit: BalanceOf<T>,
+        ) -> DispatchResult {
+            let origin = ensure_signed(origin)?;
+            Self::bare_upload_code(origin, code, Some(storage_deposit_limit)).map_err(|failure| failure.error)?;
+            Ok(())
+        }
+
+        /// Removes a program that no contract runs and releases its deposit. Only for its uploader.
+        #[pallet::call_index(4)]
+        #[pallet::weight(T::WeightInfo::remove_code())]
+        pub fn remove_code(origin: OriginFor<T>, code_hash: H256) -> DispatchResult {
+            let origin = ensure_signed(origin)?;
+            code::remove::<T>(&origin, code_hash)
+        }
+
+        /// Maps the origin's account to its address, against a deposit, so that it can deal with
+        /// contracts. Accounts derived from an Ethereum address need no mapping and are refused.
+        #[pallet::call_index(5)]
+        #[pallet::weight(T::WeightInfo::map_account())]
+        pub fn map_account(origin: OriginFor<T>) -> DispatchResult {
+            let origin = ensure_signed(origin)?;
+            T::AddressMapper::map(&origin)
+        }
+
+        /// Removes the mapping of the origin's account and releases its deposit.
+        ///
+        /// What contracts send to the account's address from then on goes to another account, one
+        /// that nobody has a key of.
+        #[pallet::call_index(6)]
+        #[pallet::weight(T::WeightInfo::unmap_account())]
+        pub fn unmap_account(origin: OriginFor<T>) -> DispatchResult {
+            let origin = ensure_signed(origin)?;
+            T::AddressMapper::unmap(&origin)
+        }
+    }
+}
+
+/// An execution as an extrinsic's result: the weight it really used, and a revert as an error.
+fn post_dispatch<T: Config, R>(
+    execution: Execution<R, BalanceOf<T>>,
+    base: Weight,
+    did_revert: impl FnOnce(&R) -> bool,
+) -> DispatchResultWithPostInfo {
+    let post_info = PostDispatchInfo {
+        actual_weight: Some(base.saturating_add(execution.gas_consumed)),
+        pays_fee: Default::default(),
+    };
+    let failed = |failure: Failure| DispatchErrorWithPostInfo { post_info, error: failure.error };
+    match execution.result {
+        Ok(result) if did_revert(&result) => Err(failed(Error::<T>::ContractReverted.into())),
+        Ok(_) => Ok(post_info),
+        Err(failure) => Err(failed(failure)),
+    }
+}

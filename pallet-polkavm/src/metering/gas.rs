@@ -1,0 +1,114 @@
+//! The weight meter: a weight limit, turned into the VM's gas and back.
+//!
+//! The VM counts gas (one unit per instruction in the first cost model), the chain counts weight.
+//! One unit of gas is [`Config::RefTimePerGas`] picoseconds of `ref_time`. Before the VM runs it is
+//! given all the time that is left, as gas, rounded down; when it stops, what it used is charged
+//! here exactly. So the time the VM used is always `gas * RefTimePerGas`, and the remainder of the
+//! rounding stays with the meter. `proof_size` is only used by host functions.
+
+use super::cost::Cost;
+use crate::{Config, Error};
+use core::marker::PhantomData;
+use frame_support::{DebugNoBound, traits::Get, weights::Weight};
+use sp_runtime::DispatchError;
+
+/// A cost that was charged and may be lowered once the true one is known.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charged(Weight);
+
+/// Counts weight up to a limit. See the module's text.
+#[derive(DebugNoBound)]
+pub struct GasMeter<T: Config> {
+    limit: Weight,
+    consumed: Weight,
+    /// The most that was ever consumed at once, which is what the limit has to allow.
+    required: Weight,
+    /// Gas last given to the VM.
+    given: i64,
+    _config: PhantomData<T>,
+}
+
+impl<T: Config> GasMeter<T> {
+    /// A meter that allows `limit`.
+    pub fn new(limit: Weight) -> Self {
+        Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, _config: PhantomData }
+    }
+
+    /// A meter of a frame that may use all that is left.
+    pub fn nested(&self) -> Self {
+        Self::new(self.left())
+    }
+
+    /// Counts what a frame used.
+    pub fn absorb(&mut self, frame: Self) {
+        self.required = self.required.max(self.consumed.saturating_add(frame.required));
+        self.consumed = self.consumed.saturating_add(frame.consumed);
+    }
+
+    /// What is left.
+    pub fn left(&self) -> Weight {
+        self.limit.saturating_sub(self.consumed)
+    }
+
+    /// What was used.
+    pub fn consumed(&self) -> Weight {
+        self.consumed
+    }
+
+    /// The least limit with which all that happened so far could have happened.
+    pub fn required(&self) -> Weight {
+        self.required
+    }
+
+    /// Takes the price of something that is about to be done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`] when the limit doesn't allow it; then nothing is taken.
+    pub fn charge(&mut self, cost: Cost) -> Result<Charged, DispatchError> {
+        let weight = cost.weight::<T::WeightInfo>();
+        self.charge_weight(weight)?;
+        Ok(Charged(weight))
+    }
+
+    /// Lowers a charge to what it turned out to be. Never raises one.
+    pub fn adjust(&mut self, charged: Charged, actual: Cost) {
+        let unused = charged.0.saturating_sub(actual.weight::<T::WeightInfo>());
+        self.consumed = self.consumed.saturating_sub(unused);
+    }
+
+    /// The gas the VM may use from here on.
+    pub fn to_vm(&mut self) -> i64 {
+        let gas = self.left().ref_time() / ref_time_per_gas::<T>();
+        self.given = i64::try_from(gas).unwrap_or(i64::MAX);
+        self.given
+    }
+
+    /// Charges what the VM used of the gas it was last given; `left` is what it gave back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`] when it used more than it was given.
+    pub fn from_vm(&mut self, left: i64) -> Result<(), DispatchError> {
+        let used = self.given.saturating_sub(left.min(self.given));
+        self.given = left;
+        let used = u64::try_from(used).unwrap_or_default();
+        self.charge_weight(Weight::from_parts(used.saturating_mul(ref_time_per_gas::<T>()), 0))
+    }
+
+    fn charge_weight(&mut self, weight: Weight) -> Result<(), DispatchError> {
+        let consumed = self.consumed.checked_add(&weight).ok_or(Error::<T>::OutOfGas)?;
+        if consumed.any_gt(self.limit) {
+            return Err(Error::<T>::OutOfGas.into());
+        }
+        self.consumed = consumed;
+        self.required = self.required.max(consumed);
+        Ok(())
+    }
+}
+
+/// Never zero: the integrity test refuses it, and a division must not depend on that.
+fn ref_time_per_gas<T: Config>() -> u64 {
+    T::RefTimePerGas::get().max(1)
+}

@@ -1,0 +1,184 @@
+//! Small types that several parts of the pallet hand to each other.
+
+use crate::{Config, Error};
+use alloc::string::String;
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::weights::Weight;
+use pallet_revive_uapi::ReturnFlags;
+use scale_info::TypeInfo;
+use sp_core::{H160, H256};
+use sp_runtime::{
+    DispatchError,
+    traits::{Saturating, Zero},
+};
+
+/// Which of a contract's two entry points runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum EntryPoint {
+    /// `deploy`: the constructor, once in a contract's life.
+    Deploy,
+    /// `call`: every later message.
+    Call,
+}
+
+impl EntryPoint {
+    /// The name under which a program exports the entry point.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Call => "call",
+        }
+    }
+}
+
+/// The code a new contract is made from.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub enum Code {
+    /// A program to upload first (a no-op where it is stored already).
+    Upload(Vec<u8>),
+    /// The hash of a stored program.
+    Existing(H256),
+}
+
+/// What a frame gave back when it ran to its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Output {
+    /// The flags given to `seal_return`, or none.
+    pub flags: ReturnFlags,
+    /// The data given to `seal_return`, or nothing.
+    pub data: Vec<u8>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { flags: ReturnFlags::empty(), data: Vec::new() }
+    }
+}
+
+impl Output {
+    /// Whether the contract asked to undo all it did.
+    pub fn did_revert(&self) -> bool {
+        self.flags.contains(ReturnFlags::REVERT)
+    }
+}
+
+/// Balance that moves because of storage that was taken or freed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Deposit<Balance> {
+    /// The origin pays this much.
+    Charge(Balance),
+    /// The origin gets this much back.
+    Refund(Balance),
+}
+
+impl<Balance: Zero> Default for Deposit<Balance> {
+    fn default() -> Self {
+        Self::Charge(Zero::zero())
+    }
+}
+
+impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
+    /// The amount, whichever way it goes.
+    pub fn amount(&self) -> Balance {
+        match self {
+            Self::Charge(amount) | Self::Refund(amount) => *amount,
+        }
+    }
+
+    /// The amount to pay, zero for a refund.
+    pub fn charge_or_zero(&self) -> Balance {
+        match self {
+            Self::Charge(amount) => *amount,
+            Self::Refund(_) => Zero::zero(),
+        }
+    }
+
+    /// The net of both.
+    pub fn saturating_add(&self, other: &Self) -> Self {
+        use Deposit::{Charge, Refund};
+        match (*self, *other) {
+            (Charge(a), Charge(b)) => Charge(a.saturating_add(b)),
+            (Refund(a), Refund(b)) => Refund(a.saturating_add(b)),
+            (Charge(charge), Refund(refund)) | (Refund(refund), Charge(charge)) => {
+                if charge >= refund {
+                    Charge(charge.saturating_sub(refund))
+                } else {
+                    Refund(refund.saturating_sub(charge))
+                }
+            }
+        }
+    }
+}
+
+/// An error with the sentence that explains it to a developer.
+///
+/// Only the error goes on the chain. The detail reaches the log and the dry run; nothing may be
+/// decided by it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct Failure {
+    /// The error an extrinsic fails with.
+    pub error: DispatchError,
+    /// What exactly went wrong: the limit and the value, the name, the address. May be empty.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure of this pallet with an explanation.
+    pub fn new<T: Config>(error: Error<T>, detail: impl Into<String>) -> Self {
+        Self { error: error.into(), detail: detail.into() }
+    }
+}
+
+impl<E: Into<DispatchError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), detail: String::new() }
+    }
+}
+
+/// An event of a contract, as a dry run reports it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct ContractEvent {
+    /// The contract that emitted it.
+    pub contract: H160,
+    /// The topics to find it by.
+    pub topics: Vec<H256>,
+    /// The rest, encoded as the contract likes.
+    pub data: Vec<u8>,
+}
+
+/// The result of a call or an instantiation, with what it cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Execution<R, Balance> {
+    /// What came back. A contract that reverted is `Ok` here: look at the flags.
+    pub result: Result<R, Failure>,
+    /// Weight used, without the extrinsic's base weight.
+    pub gas_consumed: Weight,
+    /// The least `gas_limit` with which the same execution passes. Above
+    /// [`Self::gas_consumed`] where a charge was taken first and partly given back.
+    pub gas_required: Weight,
+    /// What the storage taken or freed costs the origin. Meaningless when nothing was kept.
+    pub storage_deposit: Deposit<Balance>,
+    /// The events the contracts emitted; only collected by a dry run.
+    pub events: Vec<ContractEvent>,
+}
+
+/// What an instantiation gives back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instantiated {
+    /// The constructor's output.
+    pub output: Output,
+    /// The new contract's address.
+    pub address: H160,
+    /// The code it runs.
+    pub code_hash: H256,
+}
+
+/// What an upload gives back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Uploaded<Balance> {
+    /// The key under which the code is stored.
+    pub code_hash: H256,
+    /// What is held on the uploader's account for it; zero when the code was stored already.
+    pub deposit: Balance,
+}
