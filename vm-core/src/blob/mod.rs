@@ -1,0 +1,16 @@
+//! Program blobs: reading them without copying, and writing them.
+//!
+//! The reader is the first thing that hostile bytes meet: every length is checked before it is used, and every refusal
+//! says where and why. Spec: blob-format.md.
+
+mod error;
+mod reader;
+pub(crate) mod varint;
+mod writer;
+
+pub use error::{BlobError, Section};
+pub use reader::{Blob, Export, Exports, Imports, JumpTable, MemoryConfig};
+pub use writer::{BlobBuilder, BuildError};
+
+/// The first four bytes of every blob.
+pub const MAGIC: [u8; 4] = *b"PVM\0";

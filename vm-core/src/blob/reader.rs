@@ -1,0 +1,455 @@
+//! The zero-copy blob reader.
+//!
+//! Called with untrusted bytes by everything that loads programs. Promises: no panic, no allocation, time linear in the
+//! number of sections; the checks are made in the order of spec blob-format.md, and what that page leaves to run time
+//! (import ranges, exports, jump targets) is not checked here, but read lazily and safely.
+
+use super::{BlobError, MAGIC, Section, varint};
+use crate::isa::{CodeView, Isa};
+use crate::limits;
+
+/// The sizes of a program's memory regions in bytes, not rounded (spec: blob-format.md 1.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MemoryConfig {
+    /// Read-only data.
+    pub ro_data_size: u32,
+    /// Read-write data, where the heap begins.
+    pub rw_data_size: u32,
+    /// Stack.
+    pub stack_size: u32,
+}
+
+/// A parsed blob; borrows the bytes it was parsed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob<'a> {
+    isa: Isa,
+    length: usize,
+    memory_config: MemoryConfig,
+    ro_data: &'a [u8],
+    rw_data: &'a [u8],
+    imports: Imports<'a>,
+    exports: &'a [u8],
+    jump_table: JumpTable<'a>,
+    code: &'a [u8],
+    bitmask: &'a [u8],
+    debug_strings: &'a [u8],
+    debug_line_programs: &'a [u8],
+    debug_line_program_ranges: &'a [u8],
+    metadata_hash: &'a [u8],
+}
+
+/// Reads forward through `bytes`; `base` is where they lie in the blob.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    base: usize,
+    section: Section,
+}
+
+impl<'a> Cursor<'a> {
+    fn offset(&self) -> usize {
+        self.base + self.position
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], BlobError> {
+        match self.rest().get(..count) {
+            Some(bytes) => {
+                self.position += count;
+                Ok(bytes)
+            }
+            None => Err(BlobError::UnexpectedEnd { offset: self.offset(), section: self.section }),
+        }
+    }
+
+    fn byte(&mut self) -> Result<u8, BlobError> {
+        self.take(1).map(|bytes| bytes.first().copied().unwrap_or_default())
+    }
+
+    fn varint(&mut self) -> Result<u32, BlobError> {
+        let (offset, section) = (self.offset(), self.section);
+        match varint::read(self.rest()) {
+            Ok((value, length)) => {
+                self.position += length;
+                Ok(value)
+            }
+            Err(varint::VarintError::Truncated) => Err(BlobError::UnexpectedEnd { offset, section }),
+            Err(varint::VarintError::Malformed) => Err(BlobError::BadVarint { offset, section }),
+        }
+    }
+
+    /// If the current section id is `wanted`: its content, and the next id is read.
+    fn section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<Option<Cursor<'a>>, BlobError> {
+        if *id != wanted {
+            return Ok(None);
+        }
+        self.section = section;
+        let length = self.varint()?;
+        let base = self.offset();
+        let bytes = self.take(length as usize)?;
+        *id = self.byte()?;
+        Ok(Some(Cursor { bytes, position: 0, base, section }))
+    }
+
+    /// Like [`Self::section`], for content that is not looked into; absent is empty.
+    fn raw_section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<&'a [u8], BlobError> {
+        Ok(self.section(id, wanted, section)?.map_or(&[], |content| content.bytes))
+    }
+
+    fn finish(&self) -> Result<(), BlobError> {
+        match self.rest().is_empty() {
+            true => Ok(()),
+            false => Err(BlobError::TrailingBytes { offset: self.offset(), section: self.section }),
+        }
+    }
+}
+
+impl<'a> Blob<'a> {
+    /// Reads a blob. `bytes` must be exactly one blob.
+    ///
+    /// # Errors
+    /// Whatever spec blob-format.md refuses, by the name of the reason and where it is. Blobs of an instruction set
+    /// that this crate does not run are refused with its number and name.
+    pub fn parse(bytes: &'a [u8]) -> Result<Blob<'a>, BlobError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(BlobError::BadMagic);
+        }
+        let mut cursor = Cursor { bytes, position: MAGIC.len(), base: 0, section: Section::Header };
+        let version = cursor.byte()?;
+        let isa = Isa::from_version(version).ok_or(match version {
+            2 => BlobError::UnsupportedIsa { version, name: "Latest64" },
+            _ => BlobError::UnsupportedVersion { version },
+        })?;
+        let mut declared = [0; 8];
+        declared.copy_from_slice(cursor.take(8)?);
+        let declared = u64::from_le_bytes(declared);
+        if declared != bytes.len() as u64 {
+            return Err(BlobError::LengthMismatch { declared, actual: bytes.len() as u64 });
+        }
+
+        let id = &mut cursor.byte()?;
+        let mut memory_config = MemoryConfig::default();
+        if let Some(mut content) = cursor.section(id, 1, Section::MemoryConfig)? {
+            memory_config.ro_data_size = content.varint()?;
+            memory_config.rw_data_size = content.varint()?;
+            memory_config.stack_size = content.varint()?;
+            content.finish()?;
+        }
+        let ro_data = cursor.raw_section(id, 2, Section::RoData)?;
+        let rw_data = cursor.raw_section(id, 3, Section::RwData)?;
+        let imports = match cursor.section(id, 4, Section::Imports)? {
+            Some(content) => parse_imports(content)?,
+            None => Imports { offsets: &[], symbols: &[], next: 0 },
+        };
+        let exports = cursor.raw_section(id, 5, Section::Exports)?;
+        let code = cursor.section(id, 6, Section::Code)?;
+        let debug_strings = cursor.raw_section(id, 128, Section::Optional)?;
+        let debug_line_programs = cursor.raw_section(id, 129, Section::Optional)?;
+        let debug_line_program_ranges = cursor.raw_section(id, 130, Section::Optional)?;
+        let metadata_hash = cursor.raw_section(id, 131, Section::Optional)?;
+        while *id >= 128 {
+            let skipped = *id;
+            cursor.raw_section(id, skipped, Section::Optional)?;
+        }
+        if *id != 0 {
+            return Err(BlobError::UnexpectedSection { offset: cursor.offset() - 1, id: *id });
+        }
+
+        check_data(Section::RoData, ro_data, memory_config.ro_data_size)?;
+        check_data(Section::RwData, rw_data, memory_config.rw_data_size)?;
+        let code = code.filter(|content| !content.bytes.is_empty()).ok_or(BlobError::NoCode)?;
+        let (jump_table, code, bitmask) = parse_code(code)?;
+        Ok(Blob {
+            isa,
+            length: bytes.len(),
+            memory_config,
+            ro_data,
+            rw_data,
+            imports,
+            exports,
+            jump_table,
+            code,
+            bitmask,
+            debug_strings,
+            debug_line_programs,
+            debug_line_program_ranges,
+            metadata_hash,
+        })
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Length of the whole blob in bytes.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The declared sizes of the memory regions.
+    pub fn memory_config(&self) -> MemoryConfig {
+        self.memory_config
+    }
+
+    /// Initial read-only data; at most as long as declared, the rest is zero.
+    pub fn ro_data(&self) -> &'a [u8] {
+        self.ro_data
+    }
+
+    /// Initial read-write data; at most as long as declared, the rest is zero.
+    pub fn rw_data(&self) -> &'a [u8] {
+        self.rw_data
+    }
+
+    /// The names of the host functions, in the order of the numbers that the code calls them by. `None` stands for an
+    /// entry whose range is not inside the section.
+    pub fn imports(&self) -> Imports<'a> {
+        self.imports
+    }
+
+    /// The entry points. Ends at the first malformed entry. Their code offsets are not checked.
+    pub fn exports(&self) -> Exports<'a> {
+        Exports::new(self.exports)
+    }
+
+    pub(crate) fn exports_section(&self) -> &'a [u8] {
+        self.exports
+    }
+
+    /// The targets of dynamic jumps.
+    pub fn jump_table(&self) -> JumpTable<'a> {
+        self.jump_table
+    }
+
+    /// The code bytes.
+    pub fn code(&self) -> &'a [u8] {
+        self.code
+    }
+
+    /// One bit per code byte: whether an instruction starts there.
+    pub fn bitmask(&self) -> &'a [u8] {
+        self.bitmask
+    }
+
+    /// The code as instructions.
+    pub fn code_view(&self) -> CodeView<'a> {
+        CodeView::new(self.isa, self.code, self.bitmask)
+    }
+
+    /// The pool of debug strings, empty if there is none.
+    pub fn debug_strings(&self) -> &'a [u8] {
+        self.debug_strings
+    }
+
+    /// The debug line programs, empty if there are none.
+    pub fn debug_line_programs(&self) -> &'a [u8] {
+        self.debug_line_programs
+    }
+
+    /// Which code belongs to which line program, empty if there is no debug information.
+    pub fn debug_line_program_ranges(&self) -> &'a [u8] {
+        self.debug_line_program_ranges
+    }
+
+    /// Opaque metadata hash, empty if there is none.
+    pub fn metadata_hash(&self) -> &'a [u8] {
+        self.metadata_hash
+    }
+}
+
+fn check_data(section: Section, data: &[u8], limit: u32) -> Result<(), BlobError> {
+    match u32::try_from(data.len()).unwrap_or(u32::MAX) {
+        actual if actual > limit => Err(BlobError::DataTooLong { section, actual, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn parse_imports(mut content: Cursor<'_>) -> Result<Imports<'_>, BlobError> {
+    let count = content.varint()?;
+    if count > limits::IMPORTS {
+        return Err(BlobError::TooManyImports { actual: count });
+    }
+    let offsets = content.take(count as usize * 4)?;
+    Ok(Imports { offsets, symbols: content.rest(), next: 0 })
+}
+
+fn parse_code(mut content: Cursor<'_>) -> Result<(JumpTable<'_>, &[u8], &[u8]), BlobError> {
+    let entries = content.varint()?;
+    if entries > limits::FORMAT_JUMP_TABLE_ENTRIES {
+        return Err(BlobError::JumpTableTooLong { actual: entries });
+    }
+    let entry_size = content.byte()?;
+    let length = content.varint()?;
+    if entry_size > 4 {
+        return Err(BlobError::BadJumpTableEntrySize { actual: entry_size });
+    }
+    // At most 2^24 entries of 4 bytes: no overflow.
+    let table = content.take(entries as usize * entry_size as usize)?;
+    if length > limits::FORMAT_CODE_BYTES {
+        return Err(BlobError::CodeTooLong { actual: length });
+    }
+    let code = content.take(length as usize)?;
+    let mask_offset = content.offset();
+    let bitmask = content.rest();
+    if bitmask.len() != code.len().div_ceil(8) {
+        return Err(BlobError::BitmaskLength {
+            actual: u32::try_from(bitmask.len()).unwrap_or(u32::MAX),
+            expected: length.div_ceil(8),
+        });
+    }
+    if let (Some(last), bits @ 1..) = (bitmask.last(), length % 8)
+        && last >> bits != 0
+    {
+        return Err(BlobError::BitmaskPadding { offset: mask_offset + bitmask.len() - 1 });
+    }
+    Ok((JumpTable { bytes: table, entry_size }, code, bitmask))
+}
+
+/// The targets of dynamic jumps (spec: isa.md 2.8).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JumpTable<'a> {
+    bytes: &'a [u8],
+    entry_size: u8,
+}
+
+impl<'a> JumpTable<'a> {
+    /// A table over raw bytes. An entry size over 4 acts as 0, an empty table.
+    pub(crate) fn new(bytes: &'a [u8], entry_size: u8) -> Self {
+        JumpTable { bytes, entry_size: if entry_size > 4 { 0 } else { entry_size } }
+    }
+
+    /// How many entries can be read; none if their size is zero.
+    pub fn len(&self) -> u32 {
+        let count = self.bytes.len().checked_div(usize::from(self.entry_size)).unwrap_or(0);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether no entry can be read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The code offset that entry `index` names. It may be any number.
+    pub fn get(&self, index: u32) -> Option<u32> {
+        if self.entry_size == 0 {
+            return None;
+        }
+        let size = usize::from(self.entry_size);
+        let start = (index as usize).checked_mul(size)?;
+        let entry = self.bytes.get(start..)?.get(..size)?;
+        Some(entry.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte)))
+    }
+
+    /// All entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + 'a {
+        let table = *self;
+        (0..table.len()).map_while(move |index| table.get(index))
+    }
+
+    pub(crate) fn raw(&self) -> (&'a [u8], u8) {
+        (self.bytes, self.entry_size)
+    }
+}
+
+/// The names of imports; an iterator that can also be asked by number.
+#[derive(Clone, Copy, Debug)]
+pub struct Imports<'a> {
+    offsets: &'a [u8],
+    symbols: &'a [u8],
+    next: u32,
+}
+
+impl<'a> Imports<'a> {
+    /// Rebuilds what [`Self::raw`] gave.
+    pub(crate) fn from_raw(offsets: &'a [u8], symbols: &'a [u8]) -> Self {
+        Imports { offsets, symbols, next: 0 }
+    }
+
+    pub(crate) fn raw(&self) -> (&'a [u8], &'a [u8]) {
+        (self.offsets, self.symbols)
+    }
+
+    /// How many there are.
+    pub fn count_all(&self) -> u32 {
+        u32::try_from(self.offsets.len() / 4).unwrap_or(u32::MAX)
+    }
+
+    fn offset(&self, index: usize) -> Option<usize> {
+        let bytes = self.offsets.get(index.checked_mul(4)?..)?.first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*bytes) as usize)
+    }
+
+    /// The name of import `index`; `None` if there is no such import or its range is invalid.
+    pub fn get(&self, index: u32) -> Option<&'a [u8]> {
+        let start = self.offset(index as usize)?;
+        let end = self.offset((index as usize).checked_add(1)?).unwrap_or(self.symbols.len());
+        self.symbols.get(start..end)
+    }
+}
+
+impl<'a> Iterator for Imports<'a> {
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.count_all() {
+            return None;
+        }
+        let name = self.get(self.next);
+        self.next += 1;
+        Some(name)
+    }
+}
+
+/// An entry point.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Export<'a> {
+    /// Where it starts. May be any number; running from a bad one traps.
+    pub code_offset: u32,
+    /// Its name.
+    pub symbol: &'a [u8],
+}
+
+/// Iterates over the entry points.
+#[derive(Clone, Debug)]
+pub struct Exports<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Exports<'a> {
+    pub(crate) fn new(section: &'a [u8]) -> Self {
+        match varint::read(section) {
+            Ok((left, length)) => Exports { rest: section.get(length..).unwrap_or_default(), left },
+            Err(_) => Exports { rest: &[], left: 0 },
+        }
+    }
+
+    fn varint(&mut self) -> Option<u32> {
+        let (value, length) = varint::read(self.rest).ok()?;
+        self.rest = self.rest.get(length..)?;
+        Some(value)
+    }
+}
+
+impl<'a> Iterator for Exports<'a> {
+    type Item = Export<'a>;
+
+    fn next(&mut self) -> Option<Export<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let export = (|| {
+            let code_offset = self.varint()?;
+            let length = self.varint()? as usize;
+            let symbol = self.rest.get(..length)?;
+            self.rest = self.rest.get(length..)?;
+            Some(Export { code_offset, symbol })
+        })();
+        if export.is_none() {
+            self.left = 0;
+        }
+        export
+    }
+}

@@ -1,0 +1,316 @@
+//! The portable interpreter.
+//!
+//! It defines what programs do; other backends must agree with it in everything that can be observed. Blocks are
+//! translated into fixed-size ops when control first gets to them, so a short call of a large program stays cheap; the
+//! main loop runs the ops. It uses memory for what a program touches and for a bounded cache of translations.
+
+mod arith;
+mod compute;
+mod execute;
+mod offset_index;
+mod op;
+mod translate;
+
+use crate::gas::Metering;
+use crate::isa::{Isa, Reg};
+use crate::memory::{MemoryError, MemoryMap, PagedMemory};
+use crate::outcome::Outcome;
+use crate::program::Program;
+use alloc::sync::Arc;
+use arith::sx32;
+use execute::{Exit, Registers, execute};
+use op::Kind;
+use translate::Translation;
+
+/// Where the next run begins.
+#[derive(Clone, Copy, Debug)]
+enum Resume {
+    /// Nowhere, until the embedder says so.
+    Unset,
+    /// At the next program counter, which the embedder set: the block there is charged.
+    Entry,
+    /// At this op, in the middle of what is paid for.
+    Op(usize),
+    /// Like `Op`, after the translation was dropped: at the first op of this kind that belongs to the instruction at this
+    /// offset, or behind it.
+    Lost { offset: u32, kind: Kind, behind: bool },
+}
+
+/// A program with registers, memory and gas: one machine.
+///
+/// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    program: Arc<Program>,
+    code: Translation,
+    memory: PagedMemory,
+    regs: Registers,
+    gas: i64,
+    pc: Option<u32>,
+    next_pc: Option<u32>,
+    resume: Resume,
+}
+
+impl Instance {
+    /// Makes a machine for `program`.
+    pub fn new(program: Arc<Program>) -> Self {
+        Instance {
+            code: Translation::new(&program),
+            memory: PagedMemory::new(program.memory_image().clone()),
+            regs: [0; 16],
+            gas: 0,
+            pc: None,
+            next_pc: None,
+            resume: Resume::Unset,
+            program,
+        }
+    }
+
+    /// The program it runs.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The value of a register; of a 32-bit program zero-extended.
+    pub fn reg(&self, reg: Reg) -> u64 {
+        let value = self.regs[reg as usize];
+        if self.program.isa().is_64_bit() { value } else { value & 0xffff_ffff }
+    }
+
+    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    pub fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.regs[reg as usize] = if self.program.isa().is_64_bit() { value } else { sx32(value as u32) };
+    }
+
+    /// Gas left.
+    pub fn gas(&self) -> i64 {
+        self.gas
+    }
+
+    /// Sets the gas left. Host functions may do so at any time.
+    pub fn set_gas(&mut self, gas: i64) {
+        self.gas = gas;
+    }
+
+    /// The code offset of the instruction that caused the last outcome; see [`Outcome`].
+    pub fn pc(&self) -> Option<u32> {
+        self.pc
+    }
+
+    /// The code offset at which the next run begins.
+    pub fn next_pc(&self) -> Option<u32> {
+        self.next_pc
+    }
+
+    /// Makes the next run begin at `offset`, which may be any number. The whole basic block that contains it is charged
+    /// then, even if the offset is what it was (spec: isa.md 2.10, gas.md 4.1).
+    pub fn set_next_pc(&mut self, offset: u32) {
+        self.pc = None;
+        self.next_pc = Some(offset);
+        self.resume = Resume::Entry;
+    }
+
+    /// Prepares to call the function at code offset `entry` (spec: abi.md 5.2): all registers are zero, but the stack
+    /// pointer, the return address and the arguments. At most nine arguments can be passed; more are ignored.
+    pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
+        self.regs = [0; 16];
+        self.set_reg(Reg::SP, u64::from(self.program.memory_map().stack_high()));
+        self.set_reg(Reg::RA, u64::from(MemoryMap::RETURN_TO_HOST));
+        for (reg, value) in Reg::ARGS.into_iter().zip(args) {
+            self.set_reg(reg, *value);
+        }
+        self.set_next_pc(entry);
+    }
+
+    /// Runs until something happens that the embedder has to know. Running again goes on from there; after
+    /// [`Outcome::Finished`] and [`Outcome::Trap`] only once a next program counter is set, and without one the outcome
+    /// is [`Outcome::Trap`] and nothing changes.
+    pub fn run(&mut self) -> Outcome {
+        let metered = self.program.config().metering != Metering::Off;
+        if metered && self.gas < 0 {
+            return Outcome::OutOfGas;
+        }
+        let mut ip = match self.begin(metered) {
+            Ok(ip) => ip,
+            Err(outcome) => return outcome,
+        };
+        let program = &*self.program;
+        loop {
+            let exit = execute(
+                &self.code,
+                program.jump_table(),
+                metered,
+                &mut self.regs,
+                &mut self.memory,
+                &mut self.gas,
+                ip,
+            );
+            let (from, target) = match exit {
+                Exit::Unlinked(from) => match self.code.link(program, from) {
+                    Some(index) => {
+                        ip = index;
+                        continue;
+                    }
+                    None => (from, None),
+                },
+                Exit::Enter(from, target) => (from, Some(target)),
+                _ => return self.stop(exit),
+            };
+            match target.filter(|target| program.code().is_jump_target(*target)) {
+                Some(target) => ip = self.code.enter(program, target),
+                None => return self.stop(Exit::Trap(from)),
+            }
+        }
+    }
+
+    /// The op at which to begin, paying for an entry in the middle of a block.
+    fn begin(&mut self, metered: bool) -> Result<usize, Outcome> {
+        let program = &*self.program;
+        let offset = match (self.resume, self.next_pc) {
+            (Resume::Op(index), _) => return Ok(index),
+            (Resume::Lost { offset, kind, behind }, _) => {
+                let start = program.code().block_start(offset).ok_or(Outcome::Trap)?;
+                let at = self.locate(start, offset, Some(kind)).ok_or(Outcome::Trap)?;
+                return Ok(at + usize::from(behind));
+            }
+            (Resume::Entry, Some(offset)) => offset,
+            _ => return Err(Outcome::Trap),
+        };
+        let Some(start) = program.code().block_start(offset) else {
+            self.pc = Some(offset);
+            return Err(Outcome::Trap);
+        };
+        if start == offset {
+            return Ok(self.code.enter(program, offset));
+        }
+        let cost = i64::from(program.block_cost(start).unwrap_or(u32::MAX));
+        if metered && self.gas < cost {
+            return Err(Outcome::OutOfGas);
+        }
+        let index = self.locate(start, offset, None).ok_or(Outcome::Trap)?;
+        if metered {
+            self.gas -= cost;
+        }
+        Ok(index)
+    }
+
+    /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
+    /// `start`; the first one behind it if it has none.
+    fn locate(&mut self, start: u32, offset: u32, kind: Option<Kind>) -> Option<usize> {
+        let program = &*self.program;
+        let mut index = self.code.enter(program, start);
+        loop {
+            let op = self.code.ops().get(index)?;
+            if op.continues_block() {
+                index = match op.lo & op::UNLINKED {
+                    0 => op.lo as usize,
+                    _ => self.code.link(program, index)?,
+                };
+            } else if self.code.offset(index) >= offset && kind.is_none_or(|kind| kind == op.kind) {
+                return Some(index);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    /// Records where execution stopped.
+    fn stop(&mut self, exit: Exit) -> Outcome {
+        let (outcome, index) = match exit {
+            Exit::Finished => {
+                (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
+                return Outcome::Finished;
+            }
+            Exit::OutOfGas(index) => (Outcome::OutOfGas, index),
+            Exit::HostCall(index) => (Outcome::HostCall(0), index),
+            Exit::Step(index) => (Outcome::Step, index),
+            Exit::Trap(index) | Exit::Unlinked(index) | Exit::Enter(index, _) => (Outcome::Trap, index),
+        };
+        let offset = self.code.offset(index);
+        self.pc = Some(offset);
+        match outcome {
+            Outcome::HostCall(_) => {
+                let op = self.code.ops().get(index);
+                self.next_pc = op.map(|op| op.lo);
+                self.resume = Resume::Op(index + 1);
+                Outcome::HostCall(op.map_or(0, |op| op.imm))
+            }
+            Outcome::OutOfGas | Outcome::Step => {
+                self.next_pc = Some(offset);
+                self.resume = Resume::Op(index + usize::from(outcome == Outcome::Step));
+                outcome
+            }
+            _ => {
+                self.next_pc = None;
+                self.resume = Resume::Unset;
+                outcome
+            }
+        }
+    }
+
+    /// Gives back the memory of translated code; it is translated again as needed. Worth doing before a nested call.
+    pub fn release_translation(&mut self) {
+        if let Resume::Op(index) = self.resume {
+            let at = |index: usize| self.code.ops().get(index).map(|op| op.kind);
+            // What an op stopped for is said by its kind; stops that are resumed behind their op come first.
+            let previous = index.checked_sub(1).and_then(at);
+            let stopped_behind = self.next_pc != self.pc || previous == Some(Kind::Step);
+            let (kind, behind) = match stopped_behind {
+                true => (previous, true),
+                false => (at(index), false),
+            };
+            self.resume = match (kind, self.pc) {
+                (Some(kind), Some(offset)) => Resume::Lost { offset, kind, behind },
+                _ => Resume::Unset,
+            };
+        }
+        self.code.release(&self.program);
+    }
+
+    /// Reads guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range is in one region that can be read. Nothing is read then. An empty range is always fine.
+    pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
+        self.memory.read(address, out)
+    }
+
+    /// Writes guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range is in one region that can be written. Nothing is written then. An empty range is always
+    /// fine.
+    pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
+        self.memory.write(address, data)
+    }
+
+    /// Writes zeros to guest memory; errors as [`Self::write_memory`].
+    pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
+        self.memory.zero(address, length)
+    }
+
+    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far (spec: memory-map.md 3.5).
+    pub fn sbrk(&mut self, bytes: u32) -> Option<u32> {
+        self.memory.sbrk(bytes)
+    }
+
+    /// Current size of the heap in bytes.
+    pub fn heap_size(&self) -> u32 {
+        self.memory.heap_size()
+    }
+
+    /// Sets memory back to what the program starts with.
+    pub fn reset_memory(&mut self) {
+        self.memory.reset();
+    }
+
+    /// Memory that holds guest data, in pages of 4 KiB.
+    pub fn touched_pages(&self) -> usize {
+        self.memory.touched_pages()
+    }
+
+    /// The instruction set of the program.
+    pub fn isa(&self) -> Isa {
+        self.program.isa()
+    }
+}

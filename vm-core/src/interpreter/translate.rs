@@ -1,0 +1,252 @@
+//! Lazy translation of basic blocks into ops.
+//!
+//! Called by the instance whenever control gets to a block for the first time. Promises: each block is translated once
+//! (until the cache is full and everything is dropped), its cost is computed then, and a block of any length is
+//! translated in parts of bounded size, so that memory stays near its budget and time linear whatever the code is.
+//!
+//! Layout: a block's ops stand in a row, beginning with its charge. Behind a block whose successor can be reached by
+//! falling through stands a jump to that successor; when that jump runs first and is still the last op, the successor is
+//! put in its place.
+
+use super::offset_index::OffsetIndex;
+use super::op::{Kind, Op, UNLINKED, ZERO, jump, kind_of};
+use crate::gas::{BlockCost, Metering};
+use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
+use crate::program::Program;
+use alloc::vec::Vec;
+
+/// Instructions translated in one go.
+const PART: usize = 1024;
+
+/// Translated code of one instance.
+#[derive(Clone, Debug)]
+pub(super) struct Translation {
+    ops: Vec<Op>,
+    /// Code offset of the instruction that each op belongs to.
+    offsets: Vec<u32>,
+    blocks: OffsetIndex,
+    budget: usize,
+}
+
+impl Translation {
+    pub fn new(program: &Program) -> Self {
+        Translation {
+            ops: Vec::new(),
+            offsets: Vec::new(),
+            blocks: OffsetIndex::new(program.code().len()),
+            budget: program.config().translation_cache as usize,
+        }
+    }
+
+    /// All ops. Indexes stay valid until something is translated.
+    #[inline(always)]
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// The code offset that op `index` belongs to.
+    pub fn offset(&self, index: usize) -> u32 {
+        self.offsets.get(index).copied().unwrap_or(0)
+    }
+
+    /// Where the block at `offset` begins, if it is translated.
+    #[inline(always)]
+    pub fn block(&self, offset: u32) -> Option<usize> {
+        self.blocks.get(offset).map(|index| index as usize)
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self) {
+        self.ops.clear();
+        self.offsets.clear();
+        self.blocks.clear();
+    }
+
+    /// Drops everything and gives the memory back.
+    pub fn release(&mut self, program: &Program) {
+        *self = Translation::new(program);
+    }
+
+    fn is_full(&self) -> bool {
+        self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
+    }
+
+    fn push(&mut self, offset: u32, op: Op) {
+        self.ops.push(op);
+        self.offsets.push(offset);
+    }
+
+    /// Where the block at `offset` begins; translates it if need be, which may drop everything else. Assumes that
+    /// `offset` is a valid jump target.
+    pub fn enter(&mut self, program: &Program, offset: u32) -> usize {
+        if let Some(index) = self.block(offset) {
+            return index;
+        }
+        if self.is_full() {
+            self.clear();
+        }
+        self.translate_block(program, offset)
+    }
+
+    /// Follows the jump of op `from`, whose target was not translated when it was made; returns where it leads. May drop
+    /// everything else.
+    pub fn link(&mut self, program: &Program, from: usize) -> Option<usize> {
+        let op = *self.ops.get(from)?;
+        let target = op.hi;
+        let continues = op.continues_block();
+        if !continues && let Some(index) = self.block(target) {
+            self.patch(from, index);
+            return Some(index);
+        }
+        let full = self.is_full();
+        if full {
+            self.clear();
+        } else if op.kind == Kind::Jump && op.a != jump::PLAIN && from + 1 == self.ops.len() {
+            // The last op: what it leads to can stand here instead.
+            self.ops.pop();
+            self.offsets.pop();
+        }
+        let index = match continues {
+            true => {
+                let index = self.ops.len();
+                self.translate_part(program, target, true, &mut BlockCost::new(program.config().cost_model));
+                index
+            }
+            false => self.translate_block(program, target),
+        };
+        if !full && index != from {
+            self.patch(from, index);
+        }
+        Some(index)
+    }
+
+    fn patch(&mut self, from: usize, index: usize) {
+        if let Some(op) = self.ops.get_mut(from) {
+            op.lo = index as u32;
+        }
+    }
+
+    fn translate_block(&mut self, program: &Program, offset: u32) -> usize {
+        let index = self.ops.len();
+        self.blocks.insert(offset, index as u32);
+        if program.config().single_step {
+            self.push(offset, Op::new(Kind::Step));
+        }
+        let charge = self.ops.len();
+        let metered = program.config().metering != Metering::Off;
+        if metered {
+            self.push(offset, Op::new(Kind::Charge));
+        }
+        let mut cost = BlockCost::new(program.config().cost_model);
+        if let Some(rest) = self.translate_part(program, offset, false, &mut cost)
+            && metered
+        {
+            cost.feed_rest(&program.code(), rest);
+        }
+        if metered && let Some(op) = self.ops.get_mut(charge) {
+            op.imm = cost.finish();
+        }
+        index
+    }
+
+    /// Translates up to [`PART`] instructions from `offset` on; returns where the rest of the block is, if it was not
+    /// translated. `step` says whether the stop before the first of them, in single-step mode, is still to be made.
+    fn translate_part(
+        &mut self,
+        program: &Program,
+        mut offset: u32,
+        mut step: bool,
+        cost: &mut BlockCost,
+    ) -> Option<u32> {
+        let code = program.code();
+        for _ in 0..PART {
+            if step && program.config().single_step {
+                self.push(offset, Op::new(Kind::Step));
+            }
+            step = true;
+            if offset >= code.len() {
+                cost.feed_end_of_code();
+                self.push(offset, Op::new(Kind::Trap));
+                return None;
+            }
+            let fetched = code.fetch(offset);
+            let next = offset + fetched.map_or(1, |(_, length)| length);
+            let decoded = Decoded { offset, next, instruction: fetched.map(|(instruction, _)| instruction) };
+            cost.feed(&decoded);
+            let Some(instruction) = decoded.instruction else {
+                self.push(offset, Op::new(Kind::Trap));
+                return None;
+            };
+            self.lower(&code, &decoded, &instruction);
+            if instruction.opcode.spec().ends_block {
+                return None;
+            }
+            offset = next;
+        }
+        let index = self.ops.len() as u32;
+        self.push(offset, Op { a: jump::SAME_BLOCK, lo: UNLINKED | index, hi: offset, ..Op::new(Kind::Jump) });
+        Some(offset)
+    }
+
+    /// Fills in the target of a jump that will be the next op.
+    fn target(&self, offset: u32) -> u32 {
+        self.blocks.get(offset).unwrap_or(UNLINKED | self.ops.len() as u32)
+    }
+
+    /// Appends the ops of one instruction, the way to the next block included where it can fall through.
+    fn lower(&mut self, code: &CodeView<'_>, decoded: &Decoded, instruction: &Instruction) {
+        let Decoded { offset, next, .. } = *decoded;
+        let Instruction { opcode, r1, r2, r3, imm, imm2, target } = *instruction;
+        let spec = opcode.spec();
+        // A branch or fallthrough with nothing behind it traps whatever its condition says, and so does a branch or jump
+        // to where no block starts.
+        let falls_off = spec.ends_block && spec.can_fall_through && next >= code.len();
+        let has_target = matches!(spec.format, Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
+        if falls_off || (has_target && !code.is_jump_target(target)) {
+            if opcode == Opcode::LoadImmAndJump {
+                // The link register is written all the same.
+                self.push(offset, Op { a: r1 as u8, imm: imm as u32, ..Op::new(Kind::LoadImm) });
+            }
+            self.push(offset, Op::new(Kind::Trap));
+            return;
+        }
+
+        let mut op = match kind_of(opcode, code.isa().is_64_bit()) {
+            Some(kind) => Op { a: r1 as u8, b: r2 as u8, imm: imm as u32, ..Op::new(kind) },
+            None => match opcode {
+                Opcode::Ecalli => Op { imm: imm as u32, lo: next, ..Op::new(Kind::HostCall) },
+                Opcode::Trap => Op::new(Kind::Trap),
+                Opcode::Fallthrough => {
+                    self.push_next_block(offset, next);
+                    return;
+                }
+                // A hint: no op at all.
+                _ => return,
+            },
+        };
+        match spec.format {
+            Format::None | Format::Imm | Format::RegReg | Format::RegRegImm => {}
+            Format::ImmImm => (op.b, op.lo) = (ZERO, imm2 as u32),
+            Format::RegImmImm => (op.b, op.lo) = (r1 as u8, imm2 as u32),
+            Format::RegImm => op.b = if opcode == Opcode::JumpIndirect { r1 as u8 } else { ZERO },
+            Format::RegRegReg => (op.a, op.b, op.c) = (r3 as u8, r1 as u8, r2 as u8),
+            Format::RegImm64 => (op.lo, op.hi) = (imm as u32, (imm >> 32) as u32),
+            Format::RegRegImmImm => (op.imm, op.lo) = (imm2 as u32, imm as u32),
+            Format::Offset | Format::RegImmOffset | Format::RegRegOffset => {
+                (op.lo, op.hi) = (self.target(target), target);
+                if opcode == Opcode::Jump {
+                    op.a = jump::PLAIN;
+                }
+            }
+        }
+        self.push(offset, op);
+        if spec.ends_block && spec.can_fall_through {
+            self.push_next_block(offset, next);
+        }
+    }
+
+    fn push_next_block(&mut self, offset: u32, next: u32) {
+        let target = self.target(next);
+        self.push(offset, Op { a: jump::NEXT_BLOCK, lo: target, hi: next, ..Op::new(Kind::Jump) });
+    }
+}

@@ -1,0 +1,299 @@
+//! Code as a sequence of instructions: where they start, how long they are, which offsets can be jumped to.
+//!
+//! Used by limits, cost models, the interpreter and tools. Works on any bytes: whatever is not an instruction shows as
+//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
+//! 2.7.
+
+use super::{Instruction, Isa, decode};
+
+/// The longest instruction in bytes.
+pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
+
+/// Borrowed code with its bitmask of instruction starts.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeView<'a> {
+    isa: Isa,
+    code: &'a [u8],
+    bitmask: &'a [u8],
+}
+
+/// What stands at an offset where an instruction starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decoded {
+    /// Its code offset.
+    pub offset: u32,
+    /// Where the next one starts, or the code length.
+    pub next: u32,
+    /// The instruction; `None` for an invalid one (undefined opcode or bytes that belong to no instruction), which
+    /// acts as a trap.
+    pub instruction: Option<Instruction>,
+}
+
+impl Decoded {
+    /// Whether a basic block ends here.
+    pub fn ends_block(&self) -> bool {
+        self.instruction.is_none_or(|instruction| instruction.opcode.spec().ends_block)
+    }
+
+    /// Whether control can reach the next instruction.
+    pub fn can_fall_through(&self) -> bool {
+        self.instruction.is_some_and(|instruction| instruction.opcode.spec().can_fall_through)
+    }
+}
+
+impl<'a> CodeView<'a> {
+    /// `bitmask` bit `i` (least significant first) says that an instruction starts at `code[i]`. Missing mask bytes
+    /// count as zero; code beyond 4 GiB is not looked at.
+    pub fn new(isa: Isa, code: &'a [u8], bitmask: &'a [u8]) -> Self {
+        CodeView { isa, code, bitmask }
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Code length in bytes.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.code.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there is no code at all.
+    pub fn is_empty(&self) -> bool {
+        self.code.is_empty()
+    }
+
+    /// Whether the bitmask has a bit at `offset`.
+    pub fn bit(&self, offset: u32) -> bool {
+        offset < self.len() && self.bitmask.get(offset as usize / 8).is_some_and(|byte| byte >> (offset % 8) & 1 == 1)
+    }
+
+    /// Mask bits `offset ..` as the low bits of a word, at least 32 of them (zero beyond the mask).
+    fn bits_from(&self, offset: u32) -> u64 {
+        let byte = offset as usize / 8;
+        let word = match self.bitmask.get(byte..).and_then(|rest| rest.first_chunk::<8>()) {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => {
+                let mut bytes = [0; 8];
+                for (to, from) in bytes.iter_mut().zip(self.bitmask.get(byte..).unwrap_or_default()) {
+                    *to = *from;
+                }
+                u64::from_le_bytes(bytes)
+            }
+        };
+        word >> (offset % 8)
+    }
+
+    /// The nearest mask bit before `offset` that is at most 25 away.
+    fn bit_before(&self, offset: u32) -> Option<u32> {
+        let first = offset.saturating_sub(MAX_INSTRUCTION_LENGTH);
+        let count = offset - first;
+        let bits = self.bits_from(first) & ((1 << count) - 1);
+        (bits != 0).then(|| first + 63 - bits.leading_zeros())
+    }
+
+    /// How many bytes follow the opcode of the instruction at `offset` (0..=24). Assumes `offset < len`.
+    fn skip(&self, offset: u32) -> u32 {
+        let zeros = self.bits_from(offset + 1).trailing_zeros();
+        zeros.min(MAX_INSTRUCTION_LENGTH - 1).min(self.len() - offset - 1)
+    }
+
+    /// The sixteen code bytes from `offset`, zero beyond the end.
+    fn window(&self, offset: u32) -> u128 {
+        let rest = self.code.get(offset as usize..).unwrap_or_default();
+        match rest.first_chunk::<16>() {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => {
+                let mut bytes = [0; 16];
+                for (to, from) in bytes.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                u128::from_le_bytes(bytes)
+            }
+        }
+    }
+
+    /// Whether an instruction, valid or not, starts at `offset` (isa.md 2.7 rule 2).
+    pub fn is_instruction_start(&self, offset: u32) -> bool {
+        offset < self.len()
+            && (offset == 0
+                || self.bit(offset)
+                || self.bit_before(offset).is_some_and(|before| offset - before == MAX_INSTRUCTION_LENGTH))
+    }
+
+    /// Whether jumps may go to `offset`, which is also whether a basic block starts there (isa.md 2.7).
+    pub fn is_jump_target(&self, offset: u32) -> bool {
+        self.is_instruction_start(offset)
+            && match self.bit_before(offset) {
+                None => true,
+                Some(before) => self.code.get(before as usize).is_none_or(|byte| self.isa.byte_ends_block(*byte)),
+            }
+    }
+
+    /// Start of the basic block that contains the instruction at `offset`; `None` if none starts at `offset`.
+    /// Takes time linear in the distance.
+    pub fn block_start(&self, offset: u32) -> Option<u32> {
+        if !self.is_instruction_start(offset) {
+            return None;
+        }
+        let mut start = offset;
+        while !self.is_jump_target(start) {
+            // There is one: an instruction that no jump may enter has a plain instruction right before it.
+            start = self.bit_before(start)?;
+        }
+        Some(start)
+    }
+
+    /// Decodes what starts at `offset`: the instruction and its length in bytes, or `None` for an invalid one, whose
+    /// extent is not looked for. Assumes that [`Self::is_instruction_start`] holds.
+    pub(crate) fn fetch(&self, offset: u32) -> Option<(Instruction, u32)> {
+        if !self.bit(offset) {
+            return None;
+        }
+        let opcode = self.isa.opcode(*self.code.get(offset as usize)?)?;
+        let skip = self.skip(offset);
+        Some((decode::operands(opcode, offset, self.window(offset), skip), skip + 1))
+    }
+
+    /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
+    pub fn decode(&self, offset: u32) -> Option<Decoded> {
+        if !self.is_instruction_start(offset) {
+            return None;
+        }
+        if let Some((instruction, length)) = self.fetch(offset) {
+            return Some(Decoded { offset, next: offset + length, instruction: Some(instruction) });
+        }
+        let next = if self.bit(offset) { offset + 1 + self.skip(offset) } else { self.next_bit(offset) };
+        Some(Decoded { offset, next, instruction: None })
+    }
+
+    /// The first set mask bit behind `offset`, or the code length.
+    fn next_bit(&self, offset: u32) -> u32 {
+        let mut position = offset + 1;
+        while position < self.len() {
+            let zeros = self.bits_from(position).trailing_zeros();
+            if zeros < 32 {
+                return (position + zeros).min(self.len());
+            }
+            position += 32;
+        }
+        self.len()
+    }
+
+    /// Walks all instructions from offset 0, invalid ones included. The virtual trap behind code that can run off its
+    /// end is not shown.
+    pub fn instructions(&self) -> Instructions<'a> {
+        Instructions { code: *self, offset: 0 }
+    }
+
+    /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
+    pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
+        Instructions { code: *self, offset }
+    }
+}
+
+/// See [`CodeView::instructions`].
+#[derive(Clone, Debug)]
+pub struct Instructions<'a> {
+    code: CodeView<'a>,
+    offset: u32,
+}
+
+impl Iterator for Instructions<'_> {
+    type Item = Decoded;
+
+    fn next(&mut self) -> Option<Decoded> {
+        let decoded = self.code.decode(self.offset)?;
+        self.offset = decoded.next;
+        Some(decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Opcode;
+    use alloc::{vec, vec::Vec};
+
+    fn starts(view: &CodeView<'_>) -> Vec<(u32, bool)> {
+        view.instructions().map(|decoded| (decoded.offset, decoded.instruction.is_some())).collect()
+    }
+
+    #[test]
+    fn a_clear_first_bit_gives_an_invalid_instruction_up_to_the_first_set_one() {
+        let code = [1; 40];
+        let view = CodeView::new(Isa::ReviveV1, &code, &[0, 0, 0, 0, 0b1000_0001]);
+        assert_eq!(starts(&view), [(0, false), (32, true), (39, true)]);
+        assert!(view.is_jump_target(0));
+        assert!(!view.is_jump_target(25), "inside the invalid one");
+        assert!(view.is_jump_target(32));
+    }
+
+    #[test]
+    fn bytes_behind_the_longest_instruction_are_a_trap_of_their_own() {
+        let code = [100; 60];
+        let view = CodeView::new(Isa::ReviveV1, &code, &[1, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(starts(&view), [(0, true), (25, false), (56, true)]);
+        assert!(view.is_instruction_start(25));
+        assert!(!view.is_jump_target(25), "the instruction before it does not end a block");
+        assert!(view.is_jump_target(56));
+        assert_eq!(view.block_start(25), Some(0));
+    }
+
+    #[test]
+    fn no_trap_is_injected_when_the_next_bit_or_the_end_is_right_behind() {
+        let view = CodeView::new(Isa::ReviveV1, &[100; 30], &[1, 0, 0, 2]);
+        assert_eq!(starts(&view), [(0, true), (25, true)]);
+        let view = CodeView::new(Isa::ReviveV1, &[100; 25], &[1, 0, 0, 0]);
+        assert_eq!(starts(&view), [(0, true)]);
+    }
+
+    #[test]
+    fn blocks_start_behind_block_ending_instructions_only() {
+        // add_32 (3 bytes), fallthrough, undefined opcode, move_reg (2 bytes)
+        let code = [190, 0, 0, 1, 255, 100, 0];
+        let view = CodeView::new(Isa::ReviveV1, &code, &[0b0011_1001]);
+        let targets: Vec<u32> = (0..10).filter(|&offset| view.is_jump_target(offset)).collect();
+        assert_eq!(targets, [0, 4, 5]);
+        assert_eq!(view.block_start(3), Some(0));
+        assert_eq!(view.block_start(1), None);
+        assert_eq!(view.block_start(7), None);
+    }
+
+    #[test]
+    fn empty_code_has_no_instructions() {
+        let view = CodeView::new(Isa::ReviveV1, &[], &[]);
+        assert_eq!(view.instructions().count(), 0);
+        assert!(!view.is_jump_target(0));
+        assert_eq!(view.decode(0), None);
+    }
+
+    #[test]
+    fn walking_covers_every_byte_exactly_once() {
+        for seed in 0..64u8 {
+            let code: Vec<u8> = (0..200u8).map(|i| i.wrapping_mul(31).wrapping_add(seed)).collect();
+            let mask: Vec<u8> = (0..25u8).map(|i| if i % 3 == 0 { 0 } else { i.wrapping_mul(seed) }).collect();
+            let view = CodeView::new(Isa::ReviveV1, &code, &mask);
+            let mut position = 0;
+            for decoded in view.instructions() {
+                assert_eq!(decoded.offset, position);
+                assert!(decoded.next > position);
+                position = decoded.next;
+            }
+            assert_eq!(position, 200);
+        }
+    }
+
+    #[test]
+    fn opcode_numbers_are_those_of_the_instruction_set() {
+        for (isa, opcode) in [
+            (Isa::ReviveV1, None),
+            (Isa::Latest32, Some(Opcode::Memset)),
+            (Isa::JamV1, Some(Opcode::Unlikely)),
+        ] {
+            let code = vec![2];
+            let decoded = CodeView::new(isa, &code, &[1]).decode(0);
+            assert_eq!(decoded.map(|decoded| decoded.instruction.map(|i| i.opcode)), Some(opcode));
+        }
+    }
+}

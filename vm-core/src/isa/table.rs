@@ -1,0 +1,357 @@
+//! The one instruction table.
+//!
+//! Decoder, encoder, gas models, documentation and test generators read it; nothing else in the project lists opcode
+//! numbers. Source of the facts: spec isa.md 2.3, 2.4 and 2.7. Supporting one more instruction set is one more column.
+//!
+//! In the meaning column `r1 r2 r3 imm imm2 target` are the fields of [`super::Instruction`]. Immediates are
+//! sign-extended to the register width, `(32)` says that the low 32 bits are computed and sign-extended, `_s`/`_u`
+//! suffixes are signed and unsigned, memory addresses and `djump` arguments are taken modulo 2^32.
+
+use super::{Format, Opcode};
+
+/// How an instruction's cost is computed by cost models that tell instructions apart (spec: gas.md 4.3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum GasClass {
+    /// Register-register arithmetic and logic of full width.
+    Alu,
+    /// 32-bit register-register addition and subtraction.
+    Alu32,
+    /// Register-immediate arithmetic, logic and shifts of full width, and the byte swap.
+    AluImm,
+    /// 32-bit register-immediate addition, shifts and rotation.
+    AluImm32,
+    /// Leading zeros, population count, sign and zero extension.
+    BitCount,
+    /// Trailing zeros.
+    TrailingZeros,
+    /// 64-bit shifts and rotations by a register.
+    Shift,
+    /// 32-bit shifts and rotations by a register.
+    Shift32,
+    /// 64-bit shifts and rotations of an immediate by a register.
+    ShiftAlt,
+    /// 32-bit shifts and rotations of an immediate by a register.
+    ShiftAlt32,
+    /// Set-if-less of two registers.
+    Compare,
+    /// Set-if-less or set-if-greater with an immediate.
+    CompareImm,
+    /// Conditional move of a register.
+    Cmov,
+    /// Conditional move of an immediate.
+    CmovImm,
+    /// Minimum and maximum.
+    MinMax,
+    /// And, or with an inverted operand.
+    LogicInverted,
+    /// Exclusive nor.
+    Xnor,
+    /// Immediate minus register, full width.
+    Negate,
+    /// Immediate minus register, 32 bits.
+    Negate32,
+    /// Load of an immediate.
+    LoadImm,
+    /// Load of a 64-bit immediate.
+    LoadImm64,
+    /// Register move.
+    Move,
+    /// 64-bit multiplication.
+    Mul,
+    /// 32-bit multiplication.
+    Mul32,
+    /// 64-bit multiplication by an immediate.
+    MulImm,
+    /// 32-bit multiplication by an immediate.
+    MulImm32,
+    /// High half of a product of equal signedness.
+    MulUpper,
+    /// High half of a signed by unsigned product.
+    MulUpperMixed,
+    /// Division and remainder.
+    Divide,
+    /// Load from an absolute address.
+    Load,
+    /// Load relative to a register.
+    LoadIndirect,
+    /// Store of a register to an absolute address.
+    Store,
+    /// Store of a register relative to a register.
+    StoreIndirect,
+    /// Store of an immediate to an absolute address.
+    StoreImm,
+    /// Store of an immediate relative to a register.
+    StoreImmIndirect,
+    /// Branch that compares two registers.
+    Branch,
+    /// Branch that compares a register and an immediate.
+    BranchImm,
+    /// Direct jump.
+    Jump,
+    /// Jump through the jump table.
+    JumpIndirect,
+    /// Trap, fallthrough and whatever is not an instruction.
+    Trap,
+    /// The unlikely hint.
+    Unlikely,
+    /// Host call and memset.
+    HostCall,
+    /// Heap growth.
+    Sbrk,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InstructionSpec {
+    /// Which instruction this row is about.
+    pub opcode: Opcode,
+    /// Its number in `ReviveV1`, `Latest32`, `JamV1` (the order of [`super::Isa::ALL`]), where it has one.
+    pub numbers: [Option<u8>; 3],
+    /// Its name in text.
+    pub mnemonic: &'static str,
+    /// The form of its operands.
+    pub format: Format,
+    /// Whether it is the last of its basic block (spec: isa.md 2.7).
+    pub ends_block: bool,
+    /// Whether control can go on to the following instruction (spec: isa.md 2.5).
+    pub can_fall_through: bool,
+    /// Its class in detailed cost models.
+    pub gas_class: GasClass,
+    /// What it does, in one line.
+    pub semantics: &'static str,
+}
+
+/// Stands in the number columns for "not in this instruction set".
+const __: i16 = -1;
+/// Neither ends a block nor stops control.
+const PLAIN: (bool, bool) = (false, true);
+/// Ends a block, control may go on behind it.
+const SPLIT: (bool, bool) = (true, true);
+/// Ends a block, control never goes on behind it.
+const END: (bool, bool) = (true, false);
+
+const fn number(value: i16) -> Option<u8> {
+    if value < 0 { None } else { Some(value as u8) }
+}
+
+const fn row(
+    opcode: Opcode,
+    numbers: [i16; 3],
+    mnemonic: &'static str,
+    format: Format,
+    flow: (bool, bool),
+    gas_class: GasClass,
+    semantics: &'static str,
+) -> InstructionSpec {
+    InstructionSpec {
+        opcode,
+        numbers: [number(numbers[0]), number(numbers[1]), number(numbers[2])],
+        mnemonic,
+        format,
+        ends_block: flow.0,
+        can_fall_through: flow.1,
+        gas_class,
+        semantics,
+    }
+}
+
+use Format as F;
+use GasClass as G;
+use Opcode as Op;
+
+/// All instructions of all instruction sets, in the order of [`Opcode`].
+#[rustfmt::skip]
+pub const TABLE: [InstructionSpec; Opcode::COUNT] = [
+    row(Op::Trap, [0, 0, 0], "trap", F::None, END, G::Trap, "stop with Trap"),
+    row(Op::Fallthrough, [1, 1, 1], "fallthrough", F::None, SPLIT, G::Trap, "end the block, go on"),
+    row(Op::Memset, [__, 2, __], "memset", F::None, PLAIN, G::HostCall, "fill A2 bytes at A0 with A1, one gas a byte"),
+    row(Op::Unlikely, [__, 3, 2], "unlikely", F::None, PLAIN, G::Unlikely, "nothing (a hint to the pipeline cost model)"),
+    row(Op::JumpIndirect, [50, 50, 50], "jump_indirect", F::RegImm, END, G::JumpIndirect, "djump(lo32(r1 + imm))"),
+    row(Op::LoadImm, [51, 51, 51], "load_imm", F::RegImm, PLAIN, G::LoadImm, "r1 = imm"),
+    row(Op::LoadU8, [52, 52, 52], "load_u8", F::RegImm, PLAIN, G::Load, "r1 = zx(mem8[imm])"),
+    row(Op::LoadI8, [53, 53, 53], "load_i8", F::RegImm, PLAIN, G::Load, "r1 = sx(mem8[imm])"),
+    row(Op::LoadU16, [54, 54, 54], "load_u16", F::RegImm, PLAIN, G::Load, "r1 = zx(mem16[imm])"),
+    row(Op::LoadI16, [55, 55, 55], "load_i16", F::RegImm, PLAIN, G::Load, "r1 = sx(mem16[imm])"),
+    row(Op::LoadI32, [57, 57, 57], "load_i32", F::RegImm, PLAIN, G::Load, "r1 = sx(mem32[imm])"),
+    row(Op::LoadU32, [56, __, 56], "load_u32", F::RegImm, PLAIN, G::Load, "r1 = zx(mem32[imm])"),
+    row(Op::LoadU64, [58, __, 58], "load_u64", F::RegImm, PLAIN, G::Load, "r1 = zx(mem64[imm])"),
+    row(Op::StoreU8, [59, 59, 59], "store_u8", F::RegImm, PLAIN, G::Store, "mem8[imm] = r1"),
+    row(Op::StoreU16, [60, 60, 60], "store_u16", F::RegImm, PLAIN, G::Store, "mem16[imm] = r1"),
+    row(Op::StoreU32, [61, 61, 61], "store_u32", F::RegImm, PLAIN, G::Store, "mem32[imm] = r1"),
+    row(Op::StoreU64, [62, __, 62], "store_u64", F::RegImm, PLAIN, G::Store, "mem64[imm] = r1"),
+    row(Op::LoadImmAndJump, [80, 80, 80], "load_imm_and_jump", F::RegImmOffset, END, G::Jump, "r1 = imm; goto target"),
+    row(Op::BranchEqImm, [81, 81, 81], "branch_eq_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 == imm: goto target"),
+    row(Op::BranchNotEqImm, [82, 82, 82], "branch_not_eq_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 != imm: goto target"),
+    row(Op::BranchLessUnsignedImm, [83, 83, 83], "branch_less_unsigned_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 <u imm: goto target"),
+    row(Op::BranchLessSignedImm, [87, 87, 87], "branch_less_signed_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 <s imm: goto target"),
+    row(Op::BranchGreaterOrEqualUnsignedImm, [85, 85, 85], "branch_greater_or_equal_unsigned_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 >=u imm: goto target"),
+    row(Op::BranchGreaterOrEqualSignedImm, [89, 89, 89], "branch_greater_or_equal_signed_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 >=s imm: goto target"),
+    row(Op::BranchLessOrEqualSignedImm, [88, 88, 88], "branch_less_or_equal_signed_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 <=s imm: goto target"),
+    row(Op::BranchLessOrEqualUnsignedImm, [84, 84, 84], "branch_less_or_equal_unsigned_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 <=u imm: goto target"),
+    row(Op::BranchGreaterSignedImm, [90, 90, 90], "branch_greater_signed_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 >s imm: goto target"),
+    row(Op::BranchGreaterUnsignedImm, [86, 86, 86], "branch_greater_unsigned_imm", F::RegImmOffset, SPLIT, G::BranchImm, "if r1 >u imm: goto target"),
+    row(Op::StoreImmIndirectU8, [70, 70, 70], "store_imm_indirect_u8", F::RegImmImm, PLAIN, G::StoreImmIndirect, "mem8[r1 + imm] = imm2"),
+    row(Op::StoreImmIndirectU16, [71, 71, 71], "store_imm_indirect_u16", F::RegImmImm, PLAIN, G::StoreImmIndirect, "mem16[r1 + imm] = imm2"),
+    row(Op::StoreImmIndirectU32, [72, 72, 72], "store_imm_indirect_u32", F::RegImmImm, PLAIN, G::StoreImmIndirect, "mem32[r1 + imm] = imm2"),
+    row(Op::StoreImmIndirectU64, [73, __, 73], "store_imm_indirect_u64", F::RegImmImm, PLAIN, G::StoreImmIndirect, "mem64[r1 + imm] = imm2"),
+    row(Op::StoreIndirectU8, [120, 120, 120], "store_indirect_u8", F::RegRegImm, PLAIN, G::StoreIndirect, "mem8[r2 + imm] = r1"),
+    row(Op::StoreIndirectU16, [121, 121, 121], "store_indirect_u16", F::RegRegImm, PLAIN, G::StoreIndirect, "mem16[r2 + imm] = r1"),
+    row(Op::StoreIndirectU32, [122, 122, 122], "store_indirect_u32", F::RegRegImm, PLAIN, G::StoreIndirect, "mem32[r2 + imm] = r1"),
+    row(Op::StoreIndirectU64, [123, __, 123], "store_indirect_u64", F::RegRegImm, PLAIN, G::StoreIndirect, "mem64[r2 + imm] = r1"),
+    row(Op::LoadIndirectU8, [124, 124, 124], "load_indirect_u8", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = zx(mem8[r2 + imm])"),
+    row(Op::LoadIndirectI8, [125, 125, 125], "load_indirect_i8", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = sx(mem8[r2 + imm])"),
+    row(Op::LoadIndirectU16, [126, 126, 126], "load_indirect_u16", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = zx(mem16[r2 + imm])"),
+    row(Op::LoadIndirectI16, [127, 127, 127], "load_indirect_i16", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = sx(mem16[r2 + imm])"),
+    row(Op::LoadIndirectI32, [129, 129, 129], "load_indirect_i32", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = sx(mem32[r2 + imm])"),
+    row(Op::LoadIndirectU32, [128, __, 128], "load_indirect_u32", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = zx(mem32[r2 + imm])"),
+    row(Op::LoadIndirectU64, [130, __, 130], "load_indirect_u64", F::RegRegImm, PLAIN, G::LoadIndirect, "r1 = zx(mem64[r2 + imm])"),
+    row(Op::AddImm32, [131, 131, 131], "add_imm_32", F::RegRegImm, PLAIN, G::AluImm32, "r1 = r2 + imm (32)"),
+    row(Op::AddImm64, [149, __, 149], "add_imm_64", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 + imm"),
+    row(Op::AndImm, [132, 132, 132], "and_imm", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 & imm"),
+    row(Op::XorImm, [133, 133, 133], "xor_imm", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 ^ imm"),
+    row(Op::OrImm, [134, 134, 134], "or_imm", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 | imm"),
+    row(Op::MulImm32, [135, 135, 135], "mul_imm_32", F::RegRegImm, PLAIN, G::MulImm32, "r1 = r2 * imm (32)"),
+    row(Op::MulImm64, [150, __, 150], "mul_imm_64", F::RegRegImm, PLAIN, G::MulImm, "r1 = r2 * imm"),
+    row(Op::SetLessThanUnsignedImm, [136, 136, 136], "set_less_than_unsigned_imm", F::RegRegImm, PLAIN, G::CompareImm, "r1 = r2 <u imm"),
+    row(Op::SetLessThanSignedImm, [137, 137, 137], "set_less_than_signed_imm", F::RegRegImm, PLAIN, G::CompareImm, "r1 = r2 <s imm"),
+    row(Op::ShiftLogicalLeftImm32, [138, 138, 138], "shift_logical_left_imm_32", F::RegRegImm, PLAIN, G::AluImm32, "r1 = r2 << imm (32)"),
+    row(Op::ShiftLogicalLeftImm64, [151, __, 151], "shift_logical_left_imm_64", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 << imm"),
+    row(Op::ShiftLogicalRightImm32, [139, 139, 139], "shift_logical_right_imm_32", F::RegRegImm, PLAIN, G::AluImm32, "r1 = r2 >>u imm (32)"),
+    row(Op::ShiftLogicalRightImm64, [152, __, 152], "shift_logical_right_imm_64", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 >>u imm"),
+    row(Op::ShiftArithmeticRightImm32, [140, 140, 140], "shift_arithmetic_right_imm_32", F::RegRegImm, PLAIN, G::AluImm32, "r1 = r2 >>s imm (32)"),
+    row(Op::ShiftArithmeticRightImm64, [153, __, 153], "shift_arithmetic_right_imm_64", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 >>s imm"),
+    row(Op::NegateAndAddImm32, [141, 141, 141], "negate_and_add_imm_32", F::RegRegImm, PLAIN, G::Negate32, "r1 = imm - r2 (32)"),
+    row(Op::NegateAndAddImm64, [154, __, 154], "negate_and_add_imm_64", F::RegRegImm, PLAIN, G::Negate, "r1 = imm - r2"),
+    row(Op::SetGreaterThanUnsignedImm, [142, 142, 142], "set_greater_than_unsigned_imm", F::RegRegImm, PLAIN, G::CompareImm, "r1 = r2 >u imm"),
+    row(Op::SetGreaterThanSignedImm, [143, 143, 143], "set_greater_than_signed_imm", F::RegRegImm, PLAIN, G::CompareImm, "r1 = r2 >s imm"),
+    row(Op::ShiftLogicalRightImmAlt32, [145, 145, 145], "shift_logical_right_imm_alt_32", F::RegRegImm, PLAIN, G::ShiftAlt32, "r1 = imm >>u r2 (32)"),
+    row(Op::ShiftLogicalRightImmAlt64, [156, __, 156], "shift_logical_right_imm_alt_64", F::RegRegImm, PLAIN, G::ShiftAlt, "r1 = imm >>u r2"),
+    row(Op::ShiftArithmeticRightImmAlt32, [146, 146, 146], "shift_arithmetic_right_imm_alt_32", F::RegRegImm, PLAIN, G::ShiftAlt32, "r1 = imm >>s r2 (32)"),
+    row(Op::ShiftArithmeticRightImmAlt64, [157, __, 157], "shift_arithmetic_right_imm_alt_64", F::RegRegImm, PLAIN, G::ShiftAlt, "r1 = imm >>s r2"),
+    row(Op::ShiftLogicalLeftImmAlt32, [144, 144, 144], "shift_logical_left_imm_alt_32", F::RegRegImm, PLAIN, G::ShiftAlt32, "r1 = imm << r2 (32)"),
+    row(Op::ShiftLogicalLeftImmAlt64, [155, __, 155], "shift_logical_left_imm_alt_64", F::RegRegImm, PLAIN, G::ShiftAlt, "r1 = imm << r2"),
+    row(Op::CmovIfZeroImm, [147, 147, 147], "cmov_if_zero_imm", F::RegRegImm, PLAIN, G::CmovImm, "if r2 == 0: r1 = imm"),
+    row(Op::CmovIfNotZeroImm, [148, 148, 148], "cmov_if_not_zero_imm", F::RegRegImm, PLAIN, G::CmovImm, "if r2 != 0: r1 = imm"),
+    row(Op::RotateRightImm32, [160, 160, 160], "rotate_right_imm_32", F::RegRegImm, PLAIN, G::AluImm32, "r1 = r2 ror imm (32)"),
+    row(Op::RotateRightImmAlt32, [161, 161, 161], "rotate_right_imm_alt_32", F::RegRegImm, PLAIN, G::ShiftAlt32, "r1 = imm ror r2 (32)"),
+    row(Op::RotateRightImm64, [158, __, 158], "rotate_right_imm_64", F::RegRegImm, PLAIN, G::AluImm, "r1 = r2 ror imm"),
+    row(Op::RotateRightImmAlt64, [159, __, 159], "rotate_right_imm_alt_64", F::RegRegImm, PLAIN, G::ShiftAlt, "r1 = imm ror r2"),
+    row(Op::BranchEq, [170, 170, 170], "branch_eq", F::RegRegOffset, SPLIT, G::Branch, "if r1 == r2: goto target"),
+    row(Op::BranchNotEq, [171, 171, 171], "branch_not_eq", F::RegRegOffset, SPLIT, G::Branch, "if r1 != r2: goto target"),
+    row(Op::BranchLessUnsigned, [172, 172, 172], "branch_less_unsigned", F::RegRegOffset, SPLIT, G::Branch, "if r1 <u r2: goto target"),
+    row(Op::BranchLessSigned, [173, 173, 173], "branch_less_signed", F::RegRegOffset, SPLIT, G::Branch, "if r1 <s r2: goto target"),
+    row(Op::BranchGreaterOrEqualUnsigned, [174, 174, 174], "branch_greater_or_equal_unsigned", F::RegRegOffset, SPLIT, G::Branch, "if r1 >=u r2: goto target"),
+    row(Op::BranchGreaterOrEqualSigned, [175, 175, 175], "branch_greater_or_equal_signed", F::RegRegOffset, SPLIT, G::Branch, "if r1 >=s r2: goto target"),
+    row(Op::Add32, [190, 190, 190], "add_32", F::RegRegReg, PLAIN, G::Alu32, "r3 = r1 + r2 (32)"),
+    row(Op::Add64, [200, __, 200], "add_64", F::RegRegReg, PLAIN, G::Alu, "r3 = r1 + r2"),
+    row(Op::Sub32, [191, 191, 191], "sub_32", F::RegRegReg, PLAIN, G::Alu32, "r3 = r1 - r2 (32)"),
+    row(Op::Sub64, [201, __, 201], "sub_64", F::RegRegReg, PLAIN, G::Alu, "r3 = r1 - r2"),
+    row(Op::And, [210, 210, 210], "and", F::RegRegReg, PLAIN, G::Alu, "r3 = r1 & r2"),
+    row(Op::Xor, [211, 211, 211], "xor", F::RegRegReg, PLAIN, G::Alu, "r3 = r1 ^ r2"),
+    row(Op::Or, [212, 212, 212], "or", F::RegRegReg, PLAIN, G::Alu, "r3 = r1 | r2"),
+    row(Op::Mul32, [192, 192, 192], "mul_32", F::RegRegReg, PLAIN, G::Mul32, "r3 = r1 * r2 (32)"),
+    row(Op::Mul64, [202, __, 202], "mul_64", F::RegRegReg, PLAIN, G::Mul, "r3 = r1 * r2"),
+    row(Op::MulUpperSignedSigned, [213, 213, 213], "mul_upper_signed_signed", F::RegRegReg, PLAIN, G::MulUpper, "r3 = high half of r1 *ss r2"),
+    row(Op::MulUpperUnsignedUnsigned, [214, 214, 214], "mul_upper_unsigned_unsigned", F::RegRegReg, PLAIN, G::MulUpper, "r3 = high half of r1 *uu r2"),
+    row(Op::MulUpperSignedUnsigned, [215, 215, 215], "mul_upper_signed_unsigned", F::RegRegReg, PLAIN, G::MulUpperMixed, "r3 = high half of r1 *su r2"),
+    row(Op::SetLessThanUnsigned, [216, 216, 216], "set_less_than_unsigned", F::RegRegReg, PLAIN, G::Compare, "r3 = r1 <u r2"),
+    row(Op::SetLessThanSigned, [217, 217, 217], "set_less_than_signed", F::RegRegReg, PLAIN, G::Compare, "r3 = r1 <s r2"),
+    row(Op::ShiftLogicalLeft32, [197, 197, 197], "shift_logical_left_32", F::RegRegReg, PLAIN, G::Shift32, "r3 = r1 << r2 (32)"),
+    row(Op::ShiftLogicalLeft64, [207, __, 207], "shift_logical_left_64", F::RegRegReg, PLAIN, G::Shift, "r3 = r1 << r2"),
+    row(Op::ShiftLogicalRight32, [198, 198, 198], "shift_logical_right_32", F::RegRegReg, PLAIN, G::Shift32, "r3 = r1 >>u r2 (32)"),
+    row(Op::ShiftLogicalRight64, [208, __, 208], "shift_logical_right_64", F::RegRegReg, PLAIN, G::Shift, "r3 = r1 >>u r2"),
+    row(Op::ShiftArithmeticRight32, [199, 199, 199], "shift_arithmetic_right_32", F::RegRegReg, PLAIN, G::Shift32, "r3 = r1 >>s r2 (32)"),
+    row(Op::ShiftArithmeticRight64, [209, __, 209], "shift_arithmetic_right_64", F::RegRegReg, PLAIN, G::Shift, "r3 = r1 >>s r2"),
+    row(Op::DivUnsigned32, [193, 193, 193], "div_unsigned_32", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 /u r2 (32)"),
+    row(Op::DivUnsigned64, [203, __, 203], "div_unsigned_64", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 /u r2"),
+    row(Op::DivSigned32, [194, 194, 194], "div_signed_32", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 /s r2 (32)"),
+    row(Op::DivSigned64, [204, __, 204], "div_signed_64", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 /s r2"),
+    row(Op::RemUnsigned32, [195, 195, 195], "rem_unsigned_32", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 %u r2 (32)"),
+    row(Op::RemUnsigned64, [205, __, 205], "rem_unsigned_64", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 %u r2"),
+    row(Op::RemSigned32, [196, 196, 196], "rem_signed_32", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 %s r2 (32)"),
+    row(Op::RemSigned64, [206, __, 206], "rem_signed_64", F::RegRegReg, PLAIN, G::Divide, "r3 = r1 %s r2"),
+    row(Op::CmovIfZero, [218, 218, 218], "cmov_if_zero", F::RegRegReg, PLAIN, G::Cmov, "if r2 == 0: r3 = r1"),
+    row(Op::CmovIfNotZero, [219, 219, 219], "cmov_if_not_zero", F::RegRegReg, PLAIN, G::Cmov, "if r2 != 0: r3 = r1"),
+    row(Op::AndInverted, [224, 224, 224], "and_inverted", F::RegRegReg, PLAIN, G::LogicInverted, "r3 = r1 & !r2"),
+    row(Op::OrInverted, [225, 225, 225], "or_inverted", F::RegRegReg, PLAIN, G::LogicInverted, "r3 = r1 | !r2"),
+    row(Op::Xnor, [226, 226, 226], "xnor", F::RegRegReg, PLAIN, G::Xnor, "r3 = !(r1 ^ r2)"),
+    row(Op::Maximum, [227, 227, 227], "maximum", F::RegRegReg, PLAIN, G::MinMax, "r3 = max_s(r1, r2)"),
+    row(Op::MaximumUnsigned, [228, 228, 228], "maximum_unsigned", F::RegRegReg, PLAIN, G::MinMax, "r3 = max_u(r1, r2)"),
+    row(Op::Minimum, [229, 229, 229], "minimum", F::RegRegReg, PLAIN, G::MinMax, "r3 = min_s(r1, r2)"),
+    row(Op::MinimumUnsigned, [230, 230, 230], "minimum_unsigned", F::RegRegReg, PLAIN, G::MinMax, "r3 = min_u(r1, r2)"),
+    row(Op::RotateLeft32, [221, 221, 221], "rotate_left_32", F::RegRegReg, PLAIN, G::Shift32, "r3 = r1 rol r2 (32)"),
+    row(Op::RotateLeft64, [220, __, 220], "rotate_left_64", F::RegRegReg, PLAIN, G::Shift, "r3 = r1 rol r2"),
+    row(Op::RotateRight32, [223, 223, 223], "rotate_right_32", F::RegRegReg, PLAIN, G::Shift32, "r3 = r1 ror r2 (32)"),
+    row(Op::RotateRight64, [222, __, 222], "rotate_right_64", F::RegRegReg, PLAIN, G::Shift, "r3 = r1 ror r2"),
+    row(Op::Jump, [40, 40, 40], "jump", F::Offset, END, G::Jump, "goto target"),
+    row(Op::Ecalli, [10, 10, 10], "ecalli", F::Imm, PLAIN, G::HostCall, "host call imm"),
+    row(Op::StoreImmU8, [30, 30, 30], "store_imm_u8", F::ImmImm, PLAIN, G::StoreImm, "mem8[imm] = imm2"),
+    row(Op::StoreImmU16, [31, 31, 31], "store_imm_u16", F::ImmImm, PLAIN, G::StoreImm, "mem16[imm] = imm2"),
+    row(Op::StoreImmU32, [32, 32, 32], "store_imm_u32", F::ImmImm, PLAIN, G::StoreImm, "mem32[imm] = imm2"),
+    row(Op::StoreImmU64, [33, __, 33], "store_imm_u64", F::ImmImm, PLAIN, G::StoreImm, "mem64[imm] = imm2"),
+    row(Op::MoveReg, [100, 100, 100], "move_reg", F::RegReg, PLAIN, G::Move, "r1 = r2"),
+    row(Op::Sbrk, [__, 101, __], "sbrk", F::RegReg, PLAIN, G::Sbrk, "r1 = new heap top after growing by r2, or 0"),
+    row(Op::CountLeadingZeroBits32, [105, 105, 104], "count_leading_zero_bits_32", F::RegReg, PLAIN, G::BitCount, "r1 = leading_zeros(r2 as 32 bits)"),
+    row(Op::CountLeadingZeroBits64, [104, __, 103], "count_leading_zero_bits_64", F::RegReg, PLAIN, G::BitCount, "r1 = leading_zeros(r2 as 64 bits)"),
+    row(Op::CountTrailingZeroBits32, [107, 107, 106], "count_trailing_zero_bits_32", F::RegReg, PLAIN, G::TrailingZeros, "r1 = trailing_zeros(r2 as 32 bits)"),
+    row(Op::CountTrailingZeroBits64, [106, __, 105], "count_trailing_zero_bits_64", F::RegReg, PLAIN, G::TrailingZeros, "r1 = trailing_zeros(r2 as 64 bits)"),
+    row(Op::CountSetBits32, [103, 103, 102], "count_set_bits_32", F::RegReg, PLAIN, G::BitCount, "r1 = count_ones(r2 as 32 bits)"),
+    row(Op::CountSetBits64, [102, __, 101], "count_set_bits_64", F::RegReg, PLAIN, G::BitCount, "r1 = count_ones(r2 as 64 bits)"),
+    row(Op::SignExtend8, [108, 108, 107], "sign_extend_8", F::RegReg, PLAIN, G::BitCount, "r1 = sx(r2 as 8 bits)"),
+    row(Op::SignExtend16, [109, 109, 108], "sign_extend_16", F::RegReg, PLAIN, G::BitCount, "r1 = sx(r2 as 16 bits)"),
+    row(Op::ZeroExtend16, [110, 110, 109], "zero_extend_16", F::RegReg, PLAIN, G::BitCount, "r1 = zx(r2 as 16 bits)"),
+    row(Op::ReverseByte, [111, 111, 110], "reverse_byte", F::RegReg, PLAIN, G::AluImm, "r1 = byte_swap(r2)"),
+    row(Op::LoadImmAndJumpIndirect, [180, 180, 180], "load_imm_and_jump_indirect", F::RegRegImmImm, END, G::JumpIndirect, "a = lo32(r2 + imm2); r1 = imm; djump(a)"),
+    row(Op::LoadImm64, [20, __, 20], "load_imm64", F::RegImm64, PLAIN, G::LoadImm64, "r1 = imm (64 bits)"),
+];
+
+/// Per instruction set: byte to opcode.
+pub(super) const LOOKUP: [[Option<Opcode>; 256]; 3] = lookup();
+
+const fn lookup() -> [[Option<Opcode>; 256]; 3] {
+    let mut result = [[None; 256]; 3];
+    let mut isa = 0;
+    while isa < 3 {
+        let mut index = 0;
+        while index < TABLE.len() {
+            if let Some(byte) = TABLE[index].numbers[isa] {
+                assert!(result[isa][byte as usize].is_none(), "two instructions share a number");
+                result[isa][byte as usize] = Some(TABLE[index].opcode);
+            }
+            index += 1;
+        }
+        isa += 1;
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn every_opcode_indexes_its_own_row() {
+        for (index, spec) in TABLE.iter().enumerate() {
+            assert_eq!(spec.opcode as usize, index, "{}", spec.mnemonic);
+            assert_eq!(spec.opcode.spec().mnemonic, spec.mnemonic);
+        }
+    }
+
+    #[test]
+    fn the_instruction_sets_have_the_sizes_the_specification_counts() {
+        for (isa, count) in [(Isa::ReviveV1, 138), (Isa::Latest32, 106), (Isa::JamV1, 139)] {
+            assert_eq!(TABLE.iter().filter(|spec| spec.numbers[isa as usize].is_some()).count(), count, "{isa:?}");
+        }
+    }
+
+    #[test]
+    fn mnemonics_are_unique_and_only_jumps_and_traps_stop_control() {
+        assert_eq!(TABLE.iter().map(|spec| spec.mnemonic).collect::<BTreeSet<_>>().len(), TABLE.len());
+        let stops: BTreeSet<_> = TABLE.iter().filter(|spec| !spec.can_fall_through).map(|spec| spec.mnemonic).collect();
+        let expected = ["trap", "jump", "jump_indirect", "load_imm_and_jump", "load_imm_and_jump_indirect"];
+        assert_eq!(stops, expected.into_iter().collect());
+    }
+}

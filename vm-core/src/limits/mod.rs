@@ -1,0 +1,84 @@
+//! Every limit of the system, in one place; shared by the virtual machine, the pallet, the linker and the tools.
+//!
+//! Each constant says which of three kinds it is, and so whether it may change:
+//!
+//! * **Format**: part of the blob format or the instruction sets. Never changes.
+//! * **Observable**: a contract can notice it while it runs. It may neither grow nor shrink for contracts that are
+//!   already deployed; another value needs a new behaviour version that only newly uploaded code gets.
+//! * **Upload**: enforced once, by [`check`], when code is uploaded. It may grow at any time, as code that was accepted
+//!   stays accepted; it must not shrink, as the same code could then not be uploaded again.
+//!
+//! The observable and upload limits are those of `pallet-revive`, so that contracts made for it fit here. Sizes are in
+//! bytes unless said otherwise.
+
+mod check;
+
+pub use check::{CodeInfo, Limit, LimitError, check};
+
+/// Format: most imports of a program.
+pub const IMPORTS: u32 = 1024;
+
+/// Format: most code bytes of a program.
+pub const FORMAT_CODE_BYTES: u32 = 32 * 1024 * 1024;
+
+/// Format: most jump table entries of a program.
+pub const FORMAT_JUMP_TABLE_ENTRIES: u32 = 16 * 1024 * 1024;
+
+/// Upload: length of a blob. Bounds what is stored on chain, and what is read and parsed for every call.
+pub const BLOB_BYTES: u32 = 1024 * 1024;
+
+/// Upload: length of the code inside of a blob. Bounds the time of [`check`] and the interpreter's lookup tables.
+pub const CODE_BYTES: u32 = BLOB_BYTES;
+
+/// Upload: jump table entries. Real programs have one for every few dozen instructions at most.
+pub const JUMP_TABLE_ENTRIES: u32 = 128 * 1024;
+
+/// Upload: instructions in one basic block. Backends translate a block when it is first entered and charge for it in
+/// one go, so this bounds the work between two checks of the gas.
+pub const BASIC_BLOCK_INSTRUCTIONS: u32 = 1000;
+
+/// Upload: memory that one instance holds for as long as it runs: its blob, and its data regions and stack, rounded up
+/// to pages, as far as they are not in the blob. Together with [`CALL_DEPTH`] it bounds the memory of a transaction.
+pub const STATIC_MEMORY_BYTES: u32 = BLOB_BYTES + 512 * 1024;
+
+/// Observable: page size of contract memory. Decides how far beyond its declared size a region can be accessed.
+pub const PAGE_SIZE: u32 = 4 * 1024;
+
+/// Upload: memory for translated code that one instance of the interpreter keeps. Not observable: translations beyond
+/// it are thrown away and made again.
+pub const TRANSLATION_CACHE_BYTES: u32 = 1024 * 1024;
+
+/// Observable: contracts that can call each other in a row, not counting the first.
+pub const CALL_DEPTH: u32 = 25;
+
+/// Observable: data passed to a call, and data that a call returns.
+pub const CALLDATA_BYTES: u32 = 128 * 1024;
+
+/// Observable: a value in contract storage.
+pub const STORAGE_VALUE_BYTES: u32 = 416;
+
+/// Observable: a key in contract storage.
+pub const STORAGE_KEY_BYTES: u32 = 128;
+
+/// Observable: all keys and values in transient storage, with what is kept to roll them back.
+pub const TRANSIENT_STORAGE_BYTES: u32 = 4 * 1024;
+
+/// Observable: the data of an event.
+pub const EVENT_BYTES: u32 = 64 * 1024;
+
+/// Observable: the topics of an event. Ethereum has the same limit; it will hardly change.
+pub const EVENT_TOPICS: u32 = 4;
+
+/// Observable: immutable data that a contract keeps from its deployment.
+pub const IMMUTABLE_BYTES: u32 = 4 * 1024;
+
+/// Format (of the host functions and of address derivation): the salt of an instantiation has exactly this length.
+pub const SALT_BYTES: u32 = 32;
+
+/// The extrinsic payload that has to be possible: a blob and its constructor data.
+pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
+
+/// Guest memory, blobs, translations and call data of the deepest possible stack of calls. A chain's runtime must be
+/// given at least this much memory beyond its own needs.
+pub const TRANSACTION_MEMORY_BYTES: u32 =
+    (CALL_DEPTH + 1) * (STATIC_MEMORY_BYTES + TRANSLATION_CACHE_BYTES + 2 * CALLDATA_BYTES) + 2 * TRANSIENT_STORAGE_BYTES;

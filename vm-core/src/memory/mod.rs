@@ -1,0 +1,33 @@
+//! Guest memory: where the regions lie, and an interpreter's memory that allocates what is touched.
+//!
+//! Spec: memory-map.md.
+
+mod image;
+mod map;
+mod paged;
+
+pub use image::MemoryImage;
+pub use map::{MapError, MemoryMap};
+pub use paged::{AccessFault, PagedMemory};
+
+use core::fmt;
+
+/// The embedder named a range of guest memory that it cannot have (spec: memory-map.md 3.4). Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryError {
+    /// Start of the range.
+    pub address: u32,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Whether it was to be written.
+    pub write: bool,
+}
+
+impl fmt::Display for MemoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = if self.write { "write" } else { "read" };
+        write!(f, "cannot {action} {} bytes of guest memory at {:#x}", self.length, self.address)
+    }
+}
+
+impl core::error::Error for MemoryError {}

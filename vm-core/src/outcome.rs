@@ -1,0 +1,27 @@
+//! Why a run came back: the one type that every backend, the host interface and the pallet speak.
+
+/// Why execution stopped. Guest faults are values, never errors (spec: isa.md 2.10).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The program returned to its caller: it jumped to the return-to-host address. No program counter is set.
+    Finished,
+    /// The program did what it must not do. The program counter is at the instruction; the run cannot go on.
+    Trap,
+    /// The next basic block costs more gas than is left. Nothing of it was executed or charged; after gas is added the
+    /// run can go on.
+    OutOfGas,
+    /// An access to memory that the embedder has to supply. Nothing changed; running again retries. Only backends with
+    /// dynamic paging switched on give this; without it such an access is a [`Outcome::Trap`].
+    PageFault {
+        /// The page's address.
+        address: u32,
+        /// The page is there, but may only be read.
+        write_protected: bool,
+    },
+    /// The program calls host function number `.0`, an index into its imports that is not checked to exist. The
+    /// program counter is at the call, the next one behind it; running again goes on there.
+    HostCall(u32),
+    /// One instruction is about to run. Only in single-step mode.
+    Step,
+}

@@ -1,0 +1,187 @@
+//! A program: an owned, validated blob, with everything that an engine needs to run it.
+//!
+//! Made once per blob (or per call), then shared by instances. Making one copies the code and data and computes the
+//! memory map; code is not translated here, so that short calls of large programs stay cheap.
+
+use crate::blob::{Blob, Exports, Imports, JumpTable};
+use crate::gas::{self, CostModelKind, Metering};
+use crate::isa::{CodeView, Isa};
+use crate::limits;
+use crate::memory::{MapError, MemoryImage, MemoryMap};
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+
+/// How a program is to be run. What can be observed by the guest depends on it, so on a chain it is fixed.
+#[derive(Clone, Debug)]
+pub struct ProgramConfig {
+    /// Guest page size in bytes: a power of two, 0x1000 to 0x10000.
+    pub page_size: u32,
+    /// Size of the auxiliary memory region in bytes, which the embedder writes and the guest reads.
+    pub aux_size: u32,
+    /// How gas costs are computed.
+    pub cost_model: CostModelKind,
+    /// Whether gas is metered.
+    pub metering: Metering,
+    /// Stop before every instruction with [`crate::Outcome::Step`].
+    pub single_step: bool,
+    /// Memory that an interpreter instance may use for translated code, in bytes; what does not fit is translated
+    /// again when it is needed. Has no effect on results.
+    pub translation_cache: u32,
+}
+
+impl Default for ProgramConfig {
+    fn default() -> Self {
+        ProgramConfig {
+            page_size: limits::PAGE_SIZE,
+            aux_size: 0,
+            cost_model: CostModelKind::default(),
+            metering: Metering::default(),
+            single_step: false,
+            translation_cache: limits::TRANSLATION_CACHE_BYTES,
+        }
+    }
+}
+
+/// Why a parsed blob cannot be run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ProgramError {
+    /// The memory regions have no layout.
+    MemoryMap(MapError),
+    /// The instruction set demands valid code, and there is something else (spec: isa.md 2.6).
+    InvalidCode {
+        /// Where in the code.
+        offset: u32,
+    },
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramError::MemoryMap(error) => error.fmt(f),
+            ProgramError::InvalidCode { offset } => write!(f, "no valid instruction at code offset {offset}"),
+        }
+    }
+}
+
+impl core::error::Error for ProgramError {}
+
+impl From<MapError> for ProgramError {
+    fn from(error: MapError) -> Self {
+        ProgramError::MemoryMap(error)
+    }
+}
+
+/// A program that can be run. It owns all it needs.
+#[derive(Clone, Debug)]
+pub struct Program {
+    isa: Isa,
+    config: ProgramConfig,
+    image: Arc<MemoryImage>,
+    code: Vec<u8>,
+    bitmask: Vec<u8>,
+    jump_table: Vec<u8>,
+    jump_table_entry_size: u8,
+    import_offsets: Vec<u8>,
+    import_symbols: Vec<u8>,
+    exports: Vec<u8>,
+}
+
+impl Program {
+    /// Takes over what `blob` contains.
+    ///
+    /// # Errors
+    /// If the memory regions have no layout, or the instruction set demands code without invalid instructions and the
+    /// code has some.
+    pub fn new(blob: &Blob<'_>, config: &ProgramConfig) -> Result<Program, ProgramError> {
+        let map = MemoryMap::new(config.page_size, blob.memory_config(), config.aux_size)?;
+        if blob.isa() == Isa::JamV1 {
+            validate(&blob.code_view())?;
+        }
+        let (jump_table, jump_table_entry_size) = blob.jump_table().raw();
+        let (import_offsets, import_symbols) = blob.imports().raw();
+        Ok(Program {
+            isa: blob.isa(),
+            config: config.clone(),
+            image: Arc::new(MemoryImage::new(map, blob.ro_data(), blob.rw_data())),
+            code: blob.code().to_vec(),
+            bitmask: blob.bitmask().to_vec(),
+            jump_table: jump_table.to_vec(),
+            jump_table_entry_size,
+            import_offsets: import_offsets.to_vec(),
+            import_symbols: import_symbols.to_vec(),
+            exports: blob.exports_section().to_vec(),
+        })
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// How it is to be run.
+    pub fn config(&self) -> &ProgramConfig {
+        &self.config
+    }
+
+    /// Where its memory regions lie.
+    pub fn memory_map(&self) -> &MemoryMap {
+        self.image.map()
+    }
+
+    /// What its memory contains at first.
+    pub fn memory_image(&self) -> &Arc<MemoryImage> {
+        &self.image
+    }
+
+    /// The code.
+    pub fn code(&self) -> CodeView<'_> {
+        CodeView::new(self.isa, &self.code, &self.bitmask)
+    }
+
+    /// The targets of dynamic jumps.
+    pub fn jump_table(&self) -> JumpTable<'_> {
+        JumpTable::new(&self.jump_table, self.jump_table_entry_size)
+    }
+
+    /// The code offset of the first export named `symbol`.
+    pub fn export(&self, symbol: &[u8]) -> Option<u32> {
+        self.exports().find(|export| export.symbol == symbol).map(|export| export.code_offset)
+    }
+
+    /// All exports.
+    pub fn exports(&self) -> Exports<'_> {
+        Exports::new(&self.exports)
+    }
+
+    /// The name of the host function with this number; `None` if there is none or its name is malformed.
+    pub fn import(&self, index: u32) -> Option<&[u8]> {
+        self.imports().get(index)
+    }
+
+    /// All imports.
+    pub fn imports(&self) -> Imports<'_> {
+        Imports::from_raw(&self.import_offsets, &self.import_symbols)
+    }
+
+    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the
+    /// code it is the cost of a lone trap. Takes time linear in the block's length.
+    pub fn block_cost(&self, offset: u32) -> Option<u32> {
+        gas::block_cost(self.config.cost_model, &self.code(), offset)
+    }
+}
+
+/// Refuses code with invalid instructions, and code that can run off its end (spec: isa.md 2.6).
+fn validate(code: &CodeView<'_>) -> Result<(), ProgramError> {
+    let mut runs_off = true;
+    for decoded in code.instructions() {
+        if decoded.instruction.is_none() {
+            return Err(ProgramError::InvalidCode { offset: decoded.offset });
+        }
+        runs_off = decoded.can_fall_through();
+    }
+    match runs_off {
+        true => Err(ProgramError::InvalidCode { offset: code.len() }),
+        false => Ok(()),
+    }
+}
