@@ -147,16 +147,14 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     );
     let metrics = N::register_notification_metrics(config.prometheus_registry());
     let peer_store_handle = net_config.peer_store_handle();
-    let genesis_hash = client
-        .block_hash(0)?
-        .ok_or_else(|| ServiceError::Other("the database has no genesis block".into()))?;
+    let genesis_hash =
+        client.block_hash(0)?.ok_or_else(|| ServiceError::Other("the database has no genesis block".into()))?;
     let grandpa_protocol_name = sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
-    let (grandpa_protocol_config, grandpa_notification_service) =
-        sc_consensus_grandpa::grandpa_peers_set_config::<_, N>(
-            grandpa_protocol_name.clone(),
-            metrics.clone(),
-            peer_store_handle,
-        );
+    let (grandpa_protocol_config, grandpa_notification_service) = sc_consensus_grandpa::grandpa_peers_set_config::<_, N>(
+        grandpa_protocol_name.clone(),
+        metrics.clone(),
+        peer_store_handle,
+    );
     net_config.add_notification_protocol(grandpa_protocol_config);
 
     let warp_sync = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(

@@ -1,8 +1,8 @@
 //! The runtime APIs: what the node and its RPC may ask the runtime.
 
 use crate::{
-    AccountId, Aura, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Runtime, RuntimeCall,
-    RuntimeGenesisConfig, opaque::SessionKeys, System, TransactionPayment, VERSION, genesis,
+    AccountId, Aura, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Polkavm, Runtime, RuntimeCall,
+    RuntimeGenesisConfig, System, TransactionPayment, VERSION, genesis, opaque::SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -10,9 +10,12 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
+use pallet_polkavm::runtime_api::{
+    CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, UploadedV1,
+};
 use sp_api::impl_runtime_apis;
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
-use sp_core::{OpaqueMetadata, crypto::KeyTypeId};
+use sp_core::{H160, H256, OpaqueMetadata, U256, crypto::KeyTypeId};
 use sp_runtime::{
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
     traits::{Block as BlockT, NumberFor},
@@ -183,6 +186,67 @@ impl_runtime_apis! {
         }
     }
 
+    impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
+        fn call(
+            origin: AccountId,
+            dest: H160,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            data: Vec<u8>,
+        ) -> ExecutionV1<OutputV1, Balance> {
+            Polkavm::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
+        }
+
+        fn instantiate(
+            origin: AccountId,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            code: CodeV1,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> ExecutionV1<InstantiatedV1, Balance> {
+            Polkavm::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn upload_code(
+            origin: AccountId,
+            code: Vec<u8>,
+            storage_deposit_limit: Option<Balance>,
+        ) -> Result<UploadedV1<Balance>, FailureV1> {
+            Polkavm::dry_run_upload_code(origin, code, storage_deposit_limit)
+        }
+
+        fn get_storage(address: H160, key: [u8; 32]) -> Result<Option<Vec<u8>>, StorageAccessErrorV1> {
+            Polkavm::view_storage(address, key)
+        }
+
+        fn get_storage_var_key(address: H160, key: Vec<u8>) -> Result<Option<Vec<u8>>, StorageAccessErrorV1> {
+            Polkavm::view_storage_var_key(address, key)
+        }
+
+        fn code(code_hash: H256) -> Option<Vec<u8>> {
+            Polkavm::code(code_hash)
+        }
+
+        fn contract_info(address: H160) -> Option<ContractInfoV1<AccountId, Balance>> {
+            Polkavm::view_contract_info(address)
+        }
+
+        fn address(account: AccountId) -> H160 {
+            Polkavm::view_address(&account)
+        }
+
+        fn account_id(address: H160) -> AccountId {
+            Polkavm::view_account_id(&address)
+        }
+
+        fn balance(address: H160) -> U256 {
+            Polkavm::balance(address)
+        }
+    }
+
     impl sp_genesis_builder::GenesisBuilder<Block> for Runtime {
         fn build_state(config: Vec<u8>) -> sp_genesis_builder::Result {
             build_state::<RuntimeGenesisConfig>(config)
@@ -197,4 +261,3 @@ impl_runtime_apis! {
         }
     }
 }
-

@@ -1,9 +1,9 @@
 //! The parameters of every pallet, and why they have these values.
 
-use crate::constants::{BLOCK_HASH_COUNT, EXISTENTIAL_DEPOSIT, MICRO_UNIT, SLOT_DURATION};
+use crate::constants::{BLOCK_HASH_COUNT, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SLOT_DURATION};
 use crate::{
     AccountId, Aura, Balance, Balances, Block, BlockNumber, Hash, Nonce, PalletInfo, Runtime, RuntimeCall,
-    RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, VERSION,
+    RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timestamp, VERSION,
 };
 use frame_support::{
     derive_impl,
@@ -22,8 +22,9 @@ use sp_runtime::{Perbill, traits::One};
 
 /// Share of a block's weight that ordinary transactions may fill.
 const NORMAL_DISPATCH_RATIO: Perbill = Perbill::from_percent(75);
-/// A block may take half of its slot to execute, which leaves as much for the network.
-const MAXIMUM_BLOCK_WEIGHT: Weight = Weight::from_parts(WEIGHT_REF_TIME_PER_SECOND, 5 * 1024 * 1024);
+/// A block may take half of its slot to execute, which leaves as much for the network. A solochain has no validation
+/// proof, so its size is not limited.
+const MAXIMUM_BLOCK_WEIGHT: Weight = Weight::from_parts(WEIGHT_REF_TIME_PER_SECOND, u64::MAX);
 /// Longest encoding of a block's body, in bytes.
 const MAXIMUM_BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
 /// Share of a block's weight assumed to go to inherents and hooks.
@@ -115,15 +116,18 @@ impl pallet_balances::Config for Runtime {
     type DoneSlashHandler = ();
 }
 
+/// What the base weight of a transaction costs.
+const BASE_FEE: Balance = 100 * MICRO_UNIT;
+
 /// The price of execution: linear in `ref_time`.
 pub struct WeightToFee;
 
 impl WeightToFeePolynomial for WeightToFee {
     type Balance = Balance;
 
-    /// The base weight of a transaction costs a tenth of a milli-unit.
+    /// The base weight of a transaction costs [`BASE_FEE`].
     fn polynomial() -> WeightToFeeCoefficients<Balance> {
-        let price = 100 * MICRO_UNIT;
+        let price = BASE_FEE;
         let base = Balance::from(ExtrinsicBaseWeight::get().ref_time());
         [WeightToFeeCoefficient {
             degree: 1,
@@ -155,4 +159,35 @@ impl pallet_sudo::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeCall = RuntimeCall;
     type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
+}
+
+/// Contracts count money in units of 10^-18, as Solidity does; the chain in units of 10^-12.
+const NATIVE_TO_ETH_RATIO: u32 = 1_000_000;
+
+parameter_types! {
+    /// A third of a program's deposit, held by each contract that runs it.
+    pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+    /// The fee for a picosecond of execution, in the contracts' unit.
+    pub const GasPrice: u64 =
+        (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();
+}
+
+impl pallet_polkavm::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Balance = Balance;
+    type Currency = Balances;
+    type Time = Timestamp;
+    type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
+    type AddressMapper = pallet_polkavm::AccountId32Mapper<Runtime>;
+    type Executor = pallet_polkavm::InRuntimeInterpreter;
+    // An interpreted instruction takes 3 to 10 ns inside the runtime.
+    type RefTimePerGas = ConstU64<10_000>;
+    type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
+    type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
+    type DepositPerChildTrieItem = ConstU128<{ 2 * MILLI_UNIT }>;
+    type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
+    type ChainId = ConstU64<1337>;
+    type NativeToEthRatio = ConstU32<NATIVE_TO_ETH_RATIO>;
+    type GasPrice = GasPrice;
 }

@@ -65,7 +65,11 @@ impl Node {
                 bail!("the node ended with {status}. The end of its log:\n{}", self.log_end());
             }
             if started.elapsed() > START_LIMIT {
-                bail!("the node does not listen on port {} after {START_LIMIT:?}. The end of its log:\n{}", self.port, self.log_end());
+                bail!(
+                    "the node does not listen on port {} after {START_LIMIT:?}. The end of its log:\n{}",
+                    self.port,
+                    self.log_end()
+                );
             }
             thread::sleep(Duration::from_millis(100));
         }

@@ -1,0 +1,252 @@
+//! The command line.
+
+use crate::{abi, error::Error};
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  pvm-contract upload flipper.polkavm
+  pvm-contract instantiate flipper.polkavm
+  pvm-contract instantiate erc20.polkavm --sig '(uint256)' 1000000
+  pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
+  pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address)' 0xWHO
+  pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
+  pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
+
+Exit codes: 0 done, 1 the chain or a check refused, 2 wrong command line or no connection.";
+
+/// Upload, instantiate, call and inspect PolkaVM contracts on a chain.
+#[derive(Debug, Parser)]
+#[command(name = "pvm-contract", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Global {
+    /// The chain's JSON-RPC address.
+    #[arg(long, global = true, env = "PVM_URL", default_value = "ws://127.0.0.1:9944")]
+    pub url: String,
+    /// The secret of the account that signs: a development account such as //Alice, a phrase, or a seed in hex.
+    #[arg(long, global = true, env = "PVM_SURI", hide_env_values = true, default_value = "//Alice")]
+    pub suri: String,
+    /// The pallet's name in the chain's metadata.
+    #[arg(long, global = true, default_value = "Polkavm")]
+    pub pallet: String,
+    /// Print one JSON object on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Wait until the block is final, not only until it is the best.
+    #[arg(long, global = true)]
+    pub finalized: bool,
+    /// Do not map the signer's account to its address when it has to be.
+    #[arg(long, global = true)]
+    pub no_map: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check and store a program.
+    Upload {
+        /// The blob.
+        file: PathBuf,
+        /// The most that may be held as a deposit. Default: what the account has.
+        #[arg(long)]
+        deposit_limit: Option<u128>,
+        /// Send the blob without checking it here first.
+        #[arg(long)]
+        no_check: bool,
+    },
+    /// Remove a program that no contract uses; its deposit is returned.
+    Remove {
+        /// The program's hash.
+        #[arg(value_parser = hash)]
+        code_hash: [u8; 32],
+    },
+    /// Make a contract from a blob or from a stored program.
+    Instantiate(Instantiate),
+    /// Call a contract.
+    Call(Call),
+    /// Show what a command would do, without sending a transaction.
+    #[command(subcommand)]
+    DryRun(DryRun),
+    /// Show what a contract has stored under a key.
+    Storage {
+        /// The contract.
+        #[arg(value_parser = address)]
+        address: [u8; 20],
+        /// The key in hex. One of 32 bytes is a fixed key (as Solidity uses), others are variable.
+        key: String,
+        /// Take a key of 32 bytes as variable too.
+        #[arg(long)]
+        variable: bool,
+    },
+    /// Show a contract (20 bytes), a program (32 bytes) or, without an argument, the chain.
+    Info {
+        /// An address or a code hash.
+        what: Option<String>,
+    },
+    /// Show an account: its address, balance, nonce and whether it is mapped.
+    Account {
+        /// An address of 20 bytes, or an account of 32 in hex. Default: the signer.
+        who: Option<String>,
+    },
+    /// Map the signer's account to its address.
+    MapAccount,
+    /// Remove the mapping; its deposit is returned.
+    UnmapAccount,
+}
+
+/// Commands that can be tried.
+#[derive(Debug, Subcommand)]
+pub enum DryRun {
+    /// Try `upload`.
+    Upload {
+        /// The blob.
+        file: PathBuf,
+    },
+    /// Try `instantiate`.
+    Instantiate(Instantiate),
+    /// Try `call`.
+    Call(Call),
+}
+
+/// What `instantiate` takes.
+#[derive(Debug, ClapArgs)]
+pub struct Instantiate {
+    /// The blob, or the hash of a stored program.
+    pub code: String,
+    /// A salt of 32 bytes in hex: the address then does not depend on the account's nonce.
+    #[arg(long, value_parser = hash)]
+    pub salt: Option<[u8; 32]>,
+    /// Send the blob without checking it here first.
+    #[arg(long)]
+    pub no_check: bool,
+    /// Data, value and limits.
+    #[command(flatten)]
+    pub execution: Execution,
+}
+
+/// What `call` takes.
+#[derive(Debug, ClapArgs)]
+pub struct Call {
+    /// The contract.
+    #[arg(value_parser = address)]
+    pub address: [u8; 20],
+    /// Data, value and limits.
+    #[command(flatten)]
+    pub execution: Execution,
+}
+
+/// Data, value and limits of an execution.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Execution {
+    /// The call data in hex.
+    #[arg(long, conflicts_with = "sig")]
+    pub data: Option<String>,
+    /// A Solidity signature to encode the arguments by, such as 'transfer(address,uint256)'; for a constructor '(uint256)'.
+    #[arg(long)]
+    pub sig: Option<String>,
+    /// The arguments for --sig: numbers, addresses, true or false, bytesN in hex.
+    #[arg(requires = "sig")]
+    pub arguments: Vec<String>,
+    /// The amount to transfer with it, in the chain's smallest unit.
+    #[arg(long, default_value_t = 0)]
+    pub value: u128,
+    /// The most execution time it may take, in picoseconds (`ref_time`). Default: what a dry run needs, and a tenth more.
+    #[arg(long)]
+    pub gas: Option<u64>,
+    /// The most storage proof it may take, in bytes. Default: as for --gas, or with it 3 MB.
+    #[arg(long)]
+    pub proof_size: Option<u64>,
+    /// The most that may be charged as a deposit. Default: what the account has.
+    #[arg(long)]
+    pub deposit_limit: Option<u128>,
+}
+
+impl Execution {
+    /// The data of a call.
+    ///
+    /// # Errors
+    ///
+    /// When it is no hex or the arguments do not fit the signature.
+    pub fn call_data(&self) -> Result<Vec<u8>, Error> {
+        self.encode(abi::call_data)
+    }
+
+    /// The data of a constructor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Execution::call_data`].
+    pub fn constructor_data(&self) -> Result<Vec<u8>, Error> {
+        self.encode(abi::constructor_data)
+    }
+
+    fn encode(&self, by: fn(&str, &[String]) -> Result<Vec<u8>, Error>) -> Result<Vec<u8>, Error> {
+        match (&self.sig, &self.data) {
+            (Some(signature), _) => by(signature, &self.arguments),
+            (None, Some(data)) => hex_bytes(data).map_err(|error| Error::Usage(format!("--data {data}: {error}"))),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Bytes in hex, with or without `0x`.
+pub fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
+    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|error| format!("not hex: {error}"))
+}
+
+fn address(text: &str) -> Result<[u8; 20], String> {
+    abi::bytes(text).ok_or_else(|| "an address is 20 bytes in hex".into())
+}
+
+fn hash(text: &str) -> Result<[u8; 32], String> {
+    abi::bytes(text).ok_or_else(|| "32 bytes in hex are needed".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    const ADDRESS: &str = "0x0101010101010101010101010101010101010101";
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_follow_the_command() {
+        let args =
+            Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--gas", "1", "--json", "--url", "ws://x"]).unwrap();
+        assert!(args.global.json);
+        assert_eq!(args.global.url, "ws://x");
+        let Command::Call(call) = args.command else { panic!("not a call") };
+        assert_eq!((call.address, call.execution.gas), ([1; 20], Some(1)));
+    }
+
+    #[test]
+    fn arguments_follow_a_signature() {
+        let args =
+            Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--sig", "f(uint256,bool)", "7", "true"]).unwrap();
+        let Command::Call(call) = args.command else { panic!("not a call") };
+        assert_eq!(call.execution.arguments, ["7", "true"]);
+        assert_eq!(call.execution.call_data().unwrap().len(), 4 + 64);
+    }
+
+    #[test]
+    fn an_address_of_the_wrong_length_is_refused() {
+        let error = Args::try_parse_from(["pvm-contract", "call", "0x0101"]).unwrap_err().to_string();
+        assert!(error.contains("20 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Signs a transaction, sends it, waits until it is in a block and reads what it did there.
+
+use crate::{
+    chain::{AtBlock, Chain, NamedError, Weight, name_error},
+    error::{Error, chain},
+    output::progress,
+};
+use subxt::{
+    PolkadotConfig,
+    config::DefaultExtrinsicParamsBuilder,
+    dynamic::{At as _, Value, transaction},
+    ext::scale_encode::EncodeAsFields,
+    ext::scale_value::Composite,
+    tx::TransactionStatus,
+};
+
+/// What a transaction did.
+#[derive(Debug)]
+pub struct Receipt {
+    /// The number of the block it is in.
+    pub block_number: u64,
+    /// The hash of that block.
+    pub block_hash: [u8; 32],
+    /// The transaction's hash.
+    pub extrinsic: [u8; 32],
+    /// The weight it took, its base weight included.
+    pub gas_used: Option<Weight>,
+    /// The fee it paid.
+    pub fee: Option<u128>,
+    /// Its events, but for those every transaction has.
+    pub events: Vec<Event>,
+    /// Why it failed, if it did.
+    pub error: Option<NamedError>,
+}
+
+/// An event.
+#[derive(Debug)]
+pub struct Event {
+    /// The pallet that emitted it.
+    pub pallet: String,
+    /// Its name.
+    pub name: String,
+    /// Its fields.
+    pub fields: Composite<()>,
+}
+
+impl Event {
+    /// A field's value.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.fields.at(name)
+    }
+}
+
+impl Chain {
+    /// Sends a call of the pallet and waits until it is in a block.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be encoded, is not taken, or does not get into a block. A call that fails in a block is a receipt.
+    pub async fn submit(&self, call: &str, args: impl EncodeAsFields) -> Result<Receipt, Error> {
+        let payload = transaction(self.pallet.clone(), call.to_owned(), args);
+        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(self.next_nonce().await?).build();
+        let at = self.best().await?;
+        let mut status = at
+            .transactions()
+            .sign_and_submit_then_watch(&payload, &self.signer, params)
+            .await
+            .map_err(|error| Error::NotIncluded(error.to_string()))?;
+        progress!("sent {}.{call}, waiting for a {} block", self.pallet, if self.finalized { "final" } else { "best" });
+        while let Some(step) = status.next().await {
+            let in_block = match step.map_err(chain)? {
+                TransactionStatus::InBestBlock(block) if !self.finalized => block,
+                TransactionStatus::InFinalizedBlock(block) => block,
+                TransactionStatus::Error { message }
+                | TransactionStatus::Invalid { message }
+                | TransactionStatus::Dropped { message } => return Err(Error::NotIncluded(message)),
+                _ => continue,
+            };
+            let events = in_block.fetch_events().await.map_err(chain)?;
+            let at = in_block.at().await.map_err(chain)?;
+            let mut receipt = Receipt {
+                block_number: at.block_number(),
+                block_hash: in_block.block_hash().0,
+                extrinsic: in_block.extrinsic_hash().0,
+                gas_used: None,
+                fee: None,
+                events: Vec::new(),
+                error: None,
+            };
+            for event in events.iter() {
+                let event = event.map_err(chain)?;
+                let fields = event.decode_fields_unchecked_as::<Composite<()>>().map_err(chain)?;
+                receipt
+                    .take(&at, Event { pallet: event.pallet_name().into(), name: event.event_name().into(), fields });
+            }
+            progress!("in block #{} 0x{}", receipt.block_number, hex::encode(receipt.block_hash));
+            return Ok(receipt);
+        }
+        Err(Error::NotIncluded("the node stopped reporting on it".into()))
+    }
+
+    /// Maps the signer's account if it is not, and if that is allowed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not allowed or fails.
+    pub async fn ensure_mapped(&self) -> Result<(), Error> {
+        if self.is_mapped(&self.best().await?, self.account()).await? {
+            return Ok(());
+        }
+        let account = format!("0x{}", hex::encode(self.account()));
+        if !self.may_map {
+            return Err(Error::Unmapped(account));
+        }
+        progress!("mapping the account {account} to its address, which it needs to deal with contracts");
+        let receipt = self.submit("map_account", ()).await?;
+        match receipt.error {
+            Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Receipt {
+    /// Sorts an event into what every transaction has and the rest.
+    fn take(&mut self, at: &AtBlock, event: Event) {
+        match (event.pallet.as_str(), event.name.as_str()) {
+            ("System", "ExtrinsicSuccess") => self.gas_used = weight(&event),
+            ("System", "ExtrinsicFailed") => {
+                self.gas_used = weight(&event);
+                let error = event.field("dispatch_error").map(|error| name_error(at.metadata_ref(), inner(error)));
+                self.error = Some(error.unwrap_or_else(|| NamedError { name: "unknown".into(), docs: String::new() }));
+            }
+            ("TransactionPayment", "TransactionFeePaid") => {
+                self.fee = event.field("actual_fee").and_then(Value::as_u128);
+            }
+            _ => self.events.push(event),
+        }
+    }
+
+    /// The first event of this name, of the pallet given.
+    pub fn event(&self, pallet: &str, name: &str) -> Option<&Event> {
+        self.events.iter().find(|event| event.pallet == pallet && event.name == name)
+    }
+}
+
+/// The weight in a system event's dispatch info.
+fn weight(event: &Event) -> Option<Weight> {
+    let info = event.field("dispatch_info")?;
+    let weight = info.at("weight");
+    let part = |name| weight.at(name).and_then(Value::as_u128).and_then(|part| u64::try_from(part).ok());
+    Some(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? })
+}
+
+/// `Module({index, error})` is what names the error; the variant around it is of no interest.
+pub fn inner(error: &Value) -> &Value {
+    match error.at(0) {
+        Some(module) if module.at("index").is_some() => module,
+        _ => error,
+    }
+}
