@@ -5,3 +5,4 @@
 pub mod contract;
 pub mod node;
 pub mod paths;
+pub mod words;

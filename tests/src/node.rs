@@ -88,6 +88,25 @@ impl Node {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
+    /// Makes the node end when this process does, however that happens, for nodes that live in a `static`.
+    ///
+    /// # Errors
+    ///
+    /// When no watcher can be started.
+    pub fn stop_with_this_process(&self) -> Result<()> {
+        // The shell reads from a pipe that closes when this process is gone.
+        let script = format!("cat >/dev/null; kill {}; rm -rf '{}'", self.process.id(), self.folder.path().display());
+        let watcher = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("no watcher for the node could be started")?;
+        std::mem::forget(watcher);
+        Ok(())
+    }
+
     /// Waits until the node ends.
     ///
     /// # Errors

@@ -1,0 +1,199 @@
+//! The demo: starts a dev chain, deploys two contracts, calls them, checks every result and stops the chain.
+//!
+//! Exits with 0 if all is as it should be, otherwise with 1 and what differs. It drives the node with the command line
+//! that users have, and prints each command so that it can be typed again.
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use integration_tests::{
+    contract::Cli,
+    node::Node,
+    paths,
+    words::{address_word, number_of, number_word},
+};
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Start a dev chain, deploy and call contracts, check the results.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Leave the chain running in the foreground when all is done, on the default port.
+    #[arg(long)]
+    keep_running: bool,
+}
+
+/// The port a client tries when it is not told another.
+const DEFAULT_PORT: u16 = 9944;
+
+/// The token's supply.
+const SUPPLY: u128 = 1_000_000;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\ndemo: FAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    println!("demo: starting a dev chain");
+    let node = if args.keep_running { Node::start_on(DEFAULT_PORT)? } else { Node::start()? };
+    println!("demo: the node listens on {}", node.url());
+    let demo = Demo { cli: Cli::new(&node.url()) };
+    let summary = demo.walk().with_context(|| format!("the end of the node's log:\n{}", node.log_end()))?;
+    println!("\ndemo: all results are as expected");
+    for line in summary {
+        println!("demo: {line}");
+    }
+    if args.keep_running {
+        println!("demo: the chain goes on at {}; stop it with Ctrl-C", node.url());
+        node.wait()?;
+    }
+    Ok(())
+}
+
+struct Demo {
+    cli: Cli,
+}
+
+impl Demo {
+    /// The whole walk; returns the lines of the summary.
+    fn walk(&self) -> Result<Vec<String>> {
+        let flipper = paths::contract("flipper")?;
+        let erc20 = paths::contract("erc20")?;
+        let (flipper, erc20) = (flipper.display().to_string(), erc20.display().to_string());
+
+        // Flipper: uploaded first, then instantiated by its hash.
+        let uploaded = self.step("upload the flipper", &["upload", &flipper])?;
+        let code_hash = text(&uploaded, "code_hash")?;
+        let made = self.step("instantiate it", &["instantiate", &code_hash, "--sig", "(bool)", "true"])?;
+        let flipper = text(&made, "address")?;
+        self.read_bool(&flipper, true)?;
+        let flipped = self.step("flip it", &["call", &flipper, "--sig", "flip()"])?;
+        self.read_bool(&flipper, false)?;
+
+        // A token: uploaded and instantiated in one.
+        let supply = SUPPLY.to_string();
+        let made = self.step("deploy a token", &["instantiate", &erc20, "--sig", "(uint256)", &supply])?;
+        let token = text(&made, "address")?;
+        let bob = text(&self.cli.signed_by("//Bob").succeed(&["account"])?, "address")?;
+        let transfer = ["call", &token, "--sig", "transfer(address,uint256)", &bob, "250"];
+        let transferred = self.step("transfer 250 tokens to Bob", &transfer)?;
+        let events = transferred["events"].as_array().context("no events")?;
+        let emitted =
+            events.iter().find(|event| event["name"] == "ContractEmitted").context("the transfer emitted no event")?;
+        ensure!(
+            emitted["fields"]["data"] == format!("0x{}", number_word(250)),
+            "the transfer's event has other data: {emitted}"
+        );
+        ensure!(
+            emitted["fields"]["topics"][2] == format!("0x{}", address_word(&bob)),
+            "the transfer's event names another receiver: {emitted}"
+        );
+        let balance =
+            self.step("ask for Bob's tokens", &["dry-run", "call", &token, "--sig", "balanceOf(address)", &bob])?;
+        ensure!(number_of(&balance["data"]) == Some(250), "Bob has other than 250 tokens: {balance}");
+
+        // What is wrong is refused by name.
+        let too_much = ["call", &token, "--sig", "transfer(address,uint256)", &bob, "999999999"];
+        let refused = self.refused("transfer more than there is", &too_much, "Polkavm::ContractReverted")?;
+        let broke = ["call", &token, "--sig", "transfer(address,uint256)", &bob, "1", "--gas", "1"];
+        let out_of_gas = self.refused("call with one picosecond of gas", &broke, "Polkavm::OutOfGas")?;
+
+        Ok(vec![
+            format!(
+                "flipper: flip() turned true into false, gas used {}, fee {}",
+                gas(&flipped),
+                shown(&flipped["fee"])
+            ),
+            format!(
+                "token: Bob has 250 of {SUPPLY}, gas used {}, fee {}",
+                gas(&transferred),
+                shown(&transferred["fee"])
+            ),
+            format!(
+                "a wrong call was refused: {} ({})",
+                shown(&refused["error"]["name"]),
+                shown(&refused["error"]["detail"])
+            ),
+            format!(
+                "a call without gas was refused: {}, fee {}",
+                shown(&out_of_gas["error"]["name"]),
+                shown(&out_of_gas["fee"])
+            ),
+        ])
+    }
+
+    /// Runs a command that has to succeed and prints what it did.
+    fn step(&self, what: &str, args: &[&str]) -> Result<Value> {
+        announce(what, args);
+        let answer = self.cli.succeed(args)?;
+        describe(&answer);
+        Ok(answer)
+    }
+
+    /// Runs a command that has to be refused with this error.
+    fn refused(&self, what: &str, args: &[&str], error: &str) -> Result<Value> {
+        announce(what, args);
+        let answer = self.cli.run(args)?;
+        ensure!(answer.code == 1, "exit code {} instead of 1: {:#}", answer.code, answer.json);
+        ensure!(answer.json["error"]["name"] == error, "refused otherwise than with {error}: {:#}", answer.json);
+        describe(&answer.json);
+        Ok(answer.json)
+    }
+
+    fn read_bool(&self, flipper: &str, expected: bool) -> Result<()> {
+        let answer = self.step("read it", &["dry-run", "call", flipper, "--sig", "get()"])?;
+        ensure!(number_of(&answer["data"]) == Some(expected.into()), "get() returned other than {expected}: {answer}");
+        Ok(())
+    }
+}
+
+fn announce(what: &str, args: &[&str]) {
+    let args: Vec<String> =
+        args.iter().map(|arg| if arg.contains(['(', ' ']) { format!("'{arg}'") } else { (*arg).to_owned() }).collect();
+    println!("\ndemo: {what}\n  $ pvm-contract {}", args.join(" "));
+}
+
+fn describe(answer: &Value) {
+    let line = |name: &str, value: String| println!("  {name:<10} {value}");
+    if let Some(block) = answer.get("block") {
+        line("block", format!("#{} {}", block["number"], shown(&block["hash"])));
+    }
+    for name in ["address", "code_hash", "data", "deposit"] {
+        if let Some(value) = answer.get(name) {
+            line(name, shown(value));
+        }
+    }
+    if answer.get("gas_used").is_some() || answer.get("gas_consumed").is_some() {
+        line("gas used", gas(answer));
+    }
+    if let Some(fee) = answer.get("fee") {
+        line("fee", shown(fee));
+    }
+    for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
+        if event["pallet"] == "Polkavm" {
+            line("event", format!("{} {}", shown(&event["name"]), event["fields"]));
+        }
+    }
+    if let Some(error) = answer.get("error") {
+        line("refused", format!("{}: {} {}", shown(&error["name"]), shown(&error["docs"]), shown(&error["detail"])));
+    }
+}
+
+/// The execution time used, of a transaction or a dry run.
+fn gas(answer: &Value) -> String {
+    let weight = answer.get("gas_used").or_else(|| answer.get("gas_consumed"));
+    weight.map_or_else(|| "none".into(), |weight| weight["ref_time"].to_string())
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), Into::into)
+}
+
+fn text(answer: &Value, name: &str) -> Result<String> {
+    Ok(answer[name].as_str().with_context(|| format!("the answer has no {name}: {answer:#}"))?.to_owned())
+}
