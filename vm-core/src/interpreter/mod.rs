@@ -169,7 +169,9 @@ impl Instance {
         let offset = match (self.resume, self.next_pc) {
             (Resume::Op(index), _) => return Ok(index),
             (Resume::Lost { offset, kind, behind }, _) => {
-                let start = program.code().block_start(offset).ok_or(Outcome::Trap)?;
+                let code = program.code();
+                let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
+                let start = start.ok_or(Outcome::Trap)?;
                 let at = self.locate(start, offset, Some(kind)).ok_or(Outcome::Trap)?;
                 return Ok(at + usize::from(behind));
             }

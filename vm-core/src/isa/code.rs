@@ -144,6 +144,11 @@ impl<'a> CodeView<'a> {
         Some(start)
     }
 
+    /// Start of the basic block that the trap behind the end of the code belongs to, if there is such a trap.
+    pub(crate) fn last_block_start(&self) -> Option<u32> {
+        self.block_start(self.bit_before(self.len())?)
+    }
+
     /// Decodes what starts at `offset`: the instruction and its length in bytes, or `None` for an invalid one, whose
     /// extent is not looked for. Assumes that [`Self::is_instruction_start`] holds.
     pub(crate) fn fetch(&self, offset: u32) -> Option<(Instruction, u32)> {

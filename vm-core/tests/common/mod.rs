@@ -1,0 +1,233 @@
+//! Random programs for tests: the same ones for the same seed, on every machine.
+//!
+//! Shared by the test programs `hostile` and `differential`.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use vm_core::blob::BlobBuilder;
+use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
+
+/// SplitMix64: small, good enough, and never changes.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Rng(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// A number below `bound`, which must not be 0.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+    }
+
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u32) as usize]
+    }
+
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+
+    /// A register value, biased towards edges and addresses.
+    pub fn value(&mut self) -> u64 {
+        match self.below(6) {
+            0 => self.next(),
+            1 => self.next() >> self.below(64),
+            2 => self.pick(&[0, 1, u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 31, (1 << 31) - 1, 0xffff_ffff, 0xffff_0000]),
+            3 => u64::from(self.below(40)),
+            4 => (self.address() as u64) | self.next() << 32,
+            _ => u64::from(self.address()),
+        }
+    }
+
+    /// An address in or near a region of [`RandomProgram`].
+    pub fn address(&mut self) -> u32 {
+        let base = self.pick(&[0x1_0000, 0x1_1000, 0x3_0000, 0x3_1000, 0x3_2000, 0xfffd_f000, 0xfffe_0000, 0xffff_0000]);
+        let distance = self.pick(&[16, 256, 5000]);
+        base + self.below(2 * distance) - distance.min(base)
+    }
+
+    fn immediate(&mut self) -> i32 {
+        match self.below(5) {
+            0 => self.next() as i32,
+            1 => self.next() as i32 >> self.below(32),
+            2 => self.pick(&[0, 1, -1, i32::MIN, i32::MAX, 127, -128, 128, 32767, -32768]),
+            3 => self.address() as i32,
+            _ => self.below(16) as i32 - 4,
+        }
+    }
+}
+
+/// A program as parts, before it is written as a blob, so that it can be damaged in between.
+#[derive(Clone, Debug)]
+pub struct RandomProgram {
+    pub isa: Isa,
+    pub assembly: Assembly,
+    pub jump_table: Vec<u32>,
+    pub ro_size: u32,
+    pub rw_size: u32,
+    pub stack_size: u32,
+    pub data: Vec<u8>,
+}
+
+impl RandomProgram {
+    pub fn blob(&self) -> Vec<u8> {
+        let mut builder = BlobBuilder::new(self.isa);
+        let cut = |size: u32| &self.data[..self.data.len().min(size as usize)];
+        builder.ro_data(self.ro_size, cut(self.ro_size)).rw_data(self.rw_size, cut(self.rw_size));
+        builder.stack_size(self.stack_size).import(b"first").import(b"second").export(b"main", 0);
+        for entry in &self.jump_table {
+            builder.jump_table_entry(*entry);
+        }
+        builder.raw_code(self.assembly.code.clone(), self.assembly.bitmask.clone()).build().unwrap()
+    }
+
+    /// Flips bits of code, bitmask and jump table.
+    pub fn damage(&mut self, rng: &mut Rng) {
+        for _ in 0..1 + rng.below(4) {
+            let length = self.assembly.code.len() as u32;
+            match rng.below(4) {
+                0 if length > 0 => self.assembly.code[rng.below(length) as usize] = rng.next() as u8,
+                1 if length > 0 => {
+                    let bit = rng.below(length);
+                    self.assembly.bitmask[bit as usize / 8] ^= 1 << (bit % 8);
+                }
+                2 if length > 0 => {
+                    // Cut the end off.
+                    let length = length - rng.below(length.min(12));
+                    self.assembly.code.truncate(length as usize);
+                    self.assembly.bitmask.truncate(length.div_ceil(8) as usize);
+                    if let (Some(last), bits @ 1..) = (self.assembly.bitmask.last_mut(), length % 8) {
+                        *last &= (1 << bits) - 1;
+                    }
+                }
+                _ => {
+                    let entry = rng.below(length + 2);
+                    self.jump_table.push(entry);
+                }
+            }
+        }
+    }
+
+    /// Nothing but random bytes, with starts of instructions strewn in.
+    pub fn noise(isa: Isa, rng: &mut Rng) -> Self {
+        let length = rng.below(120);
+        let density = rng.pick(&[3, 30, 60, 100]);
+        let mut bitmask = vec![0; length.div_ceil(8) as usize];
+        for bit in 0..length {
+            if rng.chance(density) {
+                bitmask[bit as usize / 8] |= 1 << (bit % 8);
+            }
+        }
+        let code = rng.bytes(length as usize);
+        let mut program = RandomProgram::memory(isa, rng);
+        program.jump_table = (0..rng.below(4)).map(|_| rng.below(length + 2)).collect();
+        program.assembly = Assembly { code, bitmask, offsets: Vec::new() };
+        program
+    }
+
+    fn memory(isa: Isa, rng: &mut Rng) -> Self {
+        RandomProgram {
+            isa,
+            assembly: Assembly::default(),
+            jump_table: Vec::new(),
+            ro_size: rng.pick(&[0, 1, 100, 0xfff, 0x1000, 0x1001]),
+            rw_size: rng.pick(&[0, 1, 100, 0xfff, 0x1000, 0x1ff0, 0x2000]),
+            stack_size: rng.pick(&[0, 1, 0x1000, 0x1800]),
+            data: rng.bytes(300),
+        }
+    }
+
+    /// A program of valid instructions that mostly jumps to valid places and mostly touches memory that is there.
+    pub fn valid(isa: Isa, rng: &mut Rng) -> Self {
+        let count = 2 + rng.below(60);
+        let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
+        let mut list: Vec<Instruction> = Vec::new();
+        while list.len() < count as usize {
+            let mut opcode = rng.pick(&opcodes);
+            // Traps and host calls end most runs; make them rare.
+            if matches!(opcode, Opcode::Trap | Opcode::Ecalli) && rng.chance(70) {
+                opcode = Opcode::Fallthrough;
+            }
+            let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
+            let (imm, imm2) = (rng.immediate(), rng.immediate());
+            let mnemonic = opcode.spec().mnemonic;
+            let based = mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"));
+            if based && rng.chance(60) {
+                // Bring the base near memory.
+                let base = if opcode.spec().format == Format::RegImmImm { r1 } else { r2 };
+                list.push(Instruction::ri(Opcode::LoadImm, base, rng.address() as i32));
+            }
+            if opcode == Opcode::Memset {
+                list.push(Instruction::ri(Opcode::LoadImm, Reg::A0, rng.address() as i32));
+                list.push(Instruction::ri(Opcode::LoadImm, Reg::A2, rng.below(300) as i32));
+            }
+            if opcode == Opcode::Sbrk && rng.chance(80) {
+                list.push(Instruction::ri(Opcode::LoadImm, r2, rng.below(9000) as i32));
+            }
+            if matches!(opcode, Opcode::JumpIndirect | Opcode::LoadImmAndJumpIndirect) && rng.chance(80) {
+                let base = if opcode == Opcode::JumpIndirect { r1 } else { r2 };
+                list.push(Instruction::ri(Opcode::LoadImm, base, 2 * rng.below(8) as i32));
+            }
+            let small = if based && rng.chance(80) { imm >> 24 } else { imm };
+            list.push(match opcode.spec().format {
+                Format::None => Instruction::none(opcode),
+                Format::Imm => Instruction::i(opcode, imm),
+                Format::Offset => Instruction::o(opcode, 0),
+                Format::ImmImm => Instruction::ii(opcode, imm, imm2),
+                Format::RegImm if opcode == Opcode::JumpIndirect => Instruction::ri(opcode, r1, imm >> 28 & !1),
+                Format::RegImm => Instruction::ri(opcode, r1, imm),
+                Format::RegImmImm => Instruction::rii(opcode, r1, small, imm2),
+                Format::RegImmOffset => Instruction::rio(opcode, r1, imm, 0),
+                Format::RegReg => Instruction::rr(opcode, r1, r2),
+                Format::RegRegImm => Instruction::rri(opcode, r1, r2, small),
+                Format::RegRegOffset => Instruction::rro(opcode, r1, r2, 0),
+                Format::RegRegReg => Instruction::rrr(opcode, r3, r1, r2),
+                Format::RegRegImmImm => Instruction::rrii(opcode, r1, r2, imm, imm2 >> 28 & !1),
+                Format::RegImm64 => Instruction::rx(opcode, r1, rng.value() as i64),
+            });
+        }
+        if rng.chance(90) {
+            list.push(Instruction::none(Opcode::Trap));
+        }
+        let starts: Vec<u32> = (0..list.len() as u32)
+            .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
+            .collect();
+        let length = list.len() as u32;
+        for instruction in &mut list {
+            instruction.target = if rng.chance(95) { rng.pick(&starts) } else { rng.below(length) };
+        }
+        let mut program = RandomProgram::memory(isa, rng);
+        program.assembly = assemble(isa, &list).unwrap();
+        program.jump_table = (0..rng.below(6))
+            .map(|_| if rng.chance(90) { rng.pick(&starts) } else { rng.below(length) })
+            .map(|index| program.assembly.offsets[index as usize])
+            .collect();
+        program
+    }
+
+    /// One of the three kinds.
+    pub fn any(isa: Isa, rng: &mut Rng) -> Self {
+        match rng.below(10) {
+            0 => RandomProgram::noise(isa, rng),
+            1..4 => {
+                let mut program = RandomProgram::valid(isa, rng);
+                program.damage(rng);
+                program
+            }
+            _ => RandomProgram::valid(isa, rng),
+        }
+    }
+}
