@@ -141,10 +141,11 @@ impl<T: Config> Pallet<T> {
         let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
             let result = ensure_mapped::<T>(&origin).and_then(|()| {
                 let finished = run(&mut meters);
-                events = finished.events;
                 let result = finished.result?;
                 if !did_revert(&result) {
                     storage_deposit = meters.deposit.settle(&origin)?;
+                    // Events only count where all the rest does.
+                    events = finished.events;
                 }
                 Ok(result)
             });

@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-// FRAME's macros generate items without docs.
-#![allow(missing_docs, reason = "the macros of FRAME generate undocumented items")]
 
 extern crate alloc;
 
@@ -20,6 +18,11 @@ pub mod metering;
 pub mod runtime_api;
 pub mod types;
 pub mod weights;
+
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
 
 pub use address::{AccountId32Mapper, AddressMapper};
 pub use bare::Limits;
@@ -45,6 +48,7 @@ pub type BalanceOf<T> = <T as Config>::Balance;
 pub const LOG_TARGET: &str = "runtime::polkavm";
 
 #[frame_support::pallet]
+#[allow(missing_docs, reason = "FRAME's macros generate undocumented items")]
 pub mod pallet {
     use super::*;
     use frame_support::{

@@ -5,6 +5,8 @@
 //! the API's version, it never changes these. The types convert from the pallet's own, so that a
 //! runtime implements each function in one line (see the crate's documentation).
 
+#![allow(clippy::too_many_arguments, reason = "the functions take what their extrinsics take")]
+
 use crate::types::{self, Failure};
 use alloc::{string::String, vec::Vec};
 use codec::{Codec, Decode, Encode};

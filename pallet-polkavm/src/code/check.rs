@@ -12,7 +12,10 @@ use crate::{
 };
 use alloc::{format, string::String};
 use frame_support::{BoundedVec, traits::ConstU32};
-use vm_core::{blob::Blob, isa::Isa};
+use vm_core::{
+    blob::{Blob, BlobError},
+    isa::Isa,
+};
 
 /// What the check found out.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub fn length<T: Config>(code: &[u8]) -> Result<(), Failure> {
 /// [`Error::InvalidInstruction`], [`Error::CodeLimitExceeded`].
 pub fn check<T: Config>(code: &[u8]) -> Result<Checked, Failure> {
     length::<T>(code)?;
-    let blob = Blob::parse(code).map_err(|error| Failure::new::<T>(Error::InvalidBlob, format!("{error}")))?;
+    let blob = Blob::parse(code).map_err(unreadable::<T>)?;
     let isa = match blob.isa() {
         Isa::ReviveV1 => CodeIsa::ReviveV1,
         other => {
@@ -68,6 +71,15 @@ pub fn check<T: Config>(code: &[u8]) -> Result<Checked, Failure> {
     let deploy_entry = entry::<T>(&blob, EntryPoint::Deploy, Error::NoDeployExport)?;
     let call_entry = entry::<T>(&blob, EntryPoint::Call, Error::NoCallExport)?;
     Ok(Checked { isa, deploy_entry, call_entry, imports })
+}
+
+/// Bytes that are no program at all, or one of an instruction set vm-core doesn't know.
+fn unreadable<T: Config>(error: BlobError) -> Failure {
+    let named = match &error {
+        BlobError::UnsupportedIsa { .. } | BlobError::UnsupportedVersion { .. } => Error::UnsupportedIsa,
+        _ => Error::InvalidBlob,
+    };
+    Failure::new::<T>(named, format!("{error}"))
 }
 
 /// The error with the name of the limit; its sentence has the limit and the value found.

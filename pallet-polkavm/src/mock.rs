@@ -1,0 +1,203 @@
+//! The runtime of the tests, and shorthands for what they do over and over.
+
+use crate::{
+    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, Limits,
+    exec::ExecConfig,
+    types::{Code, Execution, Instantiated, Output},
+    weights::FirstModel,
+};
+use frame_support::{
+    derive_impl,
+    dispatch::DispatchResultWithPostInfo,
+    parameter_types,
+    storage::with_storage_layer,
+    traits::ConstU64,
+    weights::{Weight, constants::RocksDbWeight},
+};
+use sp_core::{H160, H256};
+use sp_runtime::{AccountId32, BuildStorage, StateVersion, traits::Dispatchable, traits::IdentityLookup};
+
+pub type Balance = u128;
+
+#[frame_support::runtime]
+mod runtime {
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeTask
+    )]
+    pub struct Test;
+
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system::Pallet<Test>;
+    #[runtime::pallet_index(1)]
+    pub type Timestamp = pallet_timestamp::Pallet<Test>;
+    #[runtime::pallet_index(2)]
+    pub type Balances = pallet_balances::Pallet<Test>;
+    #[runtime::pallet_index(3)]
+    pub type Polkavm = pallet_polkavm::Pallet<Test>;
+}
+
+/// The existential deposit.
+pub const ED: Balance = 100;
+/// Deposit for a byte.
+pub const PER_BYTE: Balance = 3;
+/// Deposit for an item of the pallet's.
+pub const PER_ITEM: Balance = 50;
+/// Deposit for an item of a contract's.
+pub const PER_CHILD_ITEM: Balance = 20;
+/// Contract units in a unit of balance.
+pub const RATIO: u32 = 7;
+
+parameter_types! {
+    pub const ExistentialDeposit: Balance = ED;
+    pub storage DepositPerByte: Balance = PER_BYTE;
+    pub const DepositPerItem: Balance = PER_ITEM;
+    pub const DepositPerChildTrieItem: Balance = PER_CHILD_ITEM;
+    pub const NativeToEthRatio: u32 = RATIO;
+}
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+    type Block = frame_system::mocking::MockBlock<Self>;
+    type AccountId = AccountId32;
+    type Lookup = IdentityLookup<AccountId32>;
+    type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+    type Balance = Balance;
+    type ExistentialDeposit = ExistentialDeposit;
+    type AccountStore = System;
+}
+
+#[derive_impl(pallet_timestamp::config_preludes::TestDefaultConfig)]
+impl pallet_timestamp::Config for Test {}
+
+#[derive_impl(crate::config_preludes::TestDefaultConfig)]
+impl Config for Test {
+    type Balance = Balance;
+    type Currency = Balances;
+    type Time = Timestamp;
+    type WeightInfo = FirstModel<RocksDbWeight>;
+    type AddressMapper = AccountId32Mapper<Self>;
+    type DepositPerByte = DepositPerByte;
+    type DepositPerItem = DepositPerItem;
+    type DepositPerChildTrieItem = DepositPerChildTrieItem;
+    type NativeToEthRatio = NativeToEthRatio;
+    type GasPrice = ConstU64<1234>;
+}
+
+/// Mapped, rich.
+pub const ALICE: AccountId32 = AccountId32::new([1; 32]);
+/// Mapped, rich.
+pub const BOB: AccountId32 = AccountId32::new([2; 32]);
+/// Rich, not mapped.
+pub const CHARLIE: AccountId32 = AccountId32::new([3; 32]);
+/// What every account has at the start.
+pub const START: Balance = 1_000_000_000;
+/// Enough weight for anything a test does.
+pub const GAS: Weight = Weight::from_parts(500_000_000_000, 3 * 1024 * 1024);
+/// The number of the block tests run in.
+pub const BLOCK: u64 = 17;
+/// Its time in milliseconds.
+pub const TIME: u64 = 1_700_000_000_999;
+
+/// An account derived from an Ethereum address.
+pub fn ethereum_account(address: H160) -> AccountId32 {
+    let mut bytes = [0xEE; 32];
+    bytes[..20].copy_from_slice(address.as_bytes());
+    AccountId32::new(bytes)
+}
+
+/// Runs a test on a fresh chain.
+pub fn run(test: impl FnOnce()) {
+    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
+    pallet_balances::GenesisConfig::<Test> {
+        balances: vec![(ALICE, START), (BOB, START), (CHARLIE, START)],
+        ..Default::default()
+    }
+    .assimilate_storage(&mut storage)
+    .unwrap();
+    let mut externalities = sp_io::TestExternalities::new(storage);
+    externalities.execute_with(|| {
+        System::set_block_number(BLOCK);
+        pallet_timestamp::Now::<Test>::put(TIME);
+        for account in [ALICE, BOB] {
+            Polkavm::map_account(RuntimeOrigin::signed(account)).unwrap();
+        }
+        System::reset_events();
+        test();
+    });
+}
+
+/// The root of the whole state.
+pub fn root() -> Vec<u8> {
+    sp_io::storage::root(StateVersion::V1)
+}
+
+/// Runs `f` and checks that the state is the same before and after.
+pub fn unchanged<R>(f: impl FnOnce() -> R) -> R {
+    let before = root();
+    let result = f();
+    assert_eq!(root(), before, "the state has changed");
+    result
+}
+
+/// Dispatches an extrinsic as a block would, but for fee and nonce.
+pub fn dispatch(who: AccountId32, call: crate::Call<Test>) -> DispatchResultWithPostInfo {
+    with_storage_layer(|| RuntimeCall::Polkavm(call).dispatch(RuntimeOrigin::signed(who)))
+}
+
+/// What the pallet's events were so far.
+pub fn events() -> Vec<crate::Event<Test>> {
+    System::events()
+        .into_iter()
+        .filter_map(|record| match record.event {
+            RuntimeEvent::Polkavm(event) => Some(event),
+            _ => None,
+        })
+        .collect()
+}
+
+/// All the weight there is and no limit on the deposit.
+pub fn no_limits() -> Limits<Balance> {
+    Limits { gas: GAS, deposit: None }
+}
+
+/// Calls a contract from Alice without a value.
+pub fn call(contract: H160, data: &[u8]) -> Execution<Output, BalanceOf<Test>> {
+    call_with_value(contract, 0, data)
+}
+
+/// Calls a contract from Alice.
+pub fn call_with_value(contract: H160, value: Balance, data: &[u8]) -> Execution<Output, BalanceOf<Test>> {
+    Polkavm::bare_call(ALICE, contract, value, no_limits(), data.to_vec(), ExecConfig::extrinsic())
+}
+
+/// Makes a contract from Alice.
+pub fn instantiate(code: Vec<u8>, value: Balance, data: &[u8]) -> Execution<Instantiated, BalanceOf<Test>> {
+    let nonce = System::account_nonce(&ALICE);
+    let mut salt = [0; 32];
+    salt[..8].copy_from_slice(&u64::from(nonce).to_le_bytes());
+    let code = Code::Upload(code);
+    Polkavm::bare_instantiate(ALICE, value, no_limits(), code, data.to_vec(), Some(salt), ExecConfig::extrinsic())
+}
+
+/// Makes a contract from Alice, which must work, and returns its address.
+pub fn deploy(code: Vec<u8>) -> H160 {
+    let made = instantiate(code, 0, &[]).result.unwrap();
+    assert!(!made.output.did_revert());
+    made.address
+}
+
+/// Uploads code from Alice, which must work, and returns its hash.
+pub fn upload(code: Vec<u8>) -> H256 {
+    Polkavm::bare_upload_code(ALICE, code, None).unwrap().code_hash
+}

@@ -1,0 +1,242 @@
+//! Upload and removal of programs: what is refused, by which name, and what is held.
+
+use super::blob::{Contract, at};
+use crate::{Call, CodeInfoOf, Error, Event, HoldReason, code::code_deposit, limits, mock::*};
+use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use proptest::prelude::*;
+use sp_runtime::DispatchError;
+use vm_core::{
+    blob::BlobBuilder,
+    isa::{Instruction, Isa, Opcode, Reg},
+};
+
+fn held(who: &sp_runtime::AccountId32) -> Balance {
+    Balances::balance_on_hold(&HoldReason::CodeUploadDepositReserve.into(), who)
+}
+
+/// The error and the sentence with which an upload is refused.
+fn refused(code: Vec<u8>) -> (DispatchError, String) {
+    let failure = unchanged(|| Polkavm::bare_upload_code(ALICE, code, None).unwrap_err());
+    (failure.error, failure.detail)
+}
+
+#[test]
+fn an_upload_stores_the_code_and_holds_a_deposit_for_each_byte() {
+    run(|| {
+        let code = Contract::with_call().host("caller", &[at(0)]).host("now", &[at(0)]).ret().build();
+        let code_hash = crate::code::code_hash(&code);
+        assert_ok!(dispatch(ALICE, Call::upload_code { code: code.clone(), storage_deposit_limit: START }));
+        let deposit = code_deposit::<Test>(code.len() as u32);
+        assert!(deposit > code.len() as Balance * PER_BYTE);
+        assert_eq!(held(&ALICE), deposit);
+        assert_eq!(Polkavm::code(code_hash), Some(code));
+        let info = CodeInfoOf::<Test>::get(code_hash).unwrap();
+        assert_eq!((info.owner, info.use_count), (ALICE, 0));
+        assert_eq!(info.imports.to_vec(), [crate::host_api::HostFunction::Caller, crate::host_api::HostFunction::Now]);
+        assert_eq!(events(), [Event::CodeStored { code_hash, deposit_held: deposit, uploader: ALICE }]);
+    });
+}
+
+#[test]
+fn the_same_code_is_stored_and_paid_once() {
+    run(|| {
+        let code = Contract::with_call().ret().build();
+        let code_hash = upload(code.clone());
+        let second = unchanged(|| Polkavm::bare_upload_code(BOB, code, Some(0))).unwrap();
+        assert_eq!((second.code_hash, second.deposit), (code_hash, 0));
+    });
+}
+
+#[test]
+fn an_upload_over_its_deposit_limit_or_its_uploaders_means_is_refused() {
+    run(|| {
+        let code = Contract::with_call().ret().build();
+        let deposit = code_deposit::<Test>(code.len() as u32);
+        let upload = |limit| Call::upload_code { code: code.clone(), storage_deposit_limit: limit };
+        assert_noop!(dispatch(ALICE, upload(deposit - 1)), Error::<Test>::StorageDepositLimitExhausted);
+        let poor = sp_runtime::AccountId32::new([8; 32]);
+        assert_ok!(Balances::force_set_balance(RuntimeOrigin::root(), poor.clone(), deposit));
+        assert_noop!(dispatch(poor, upload(START)), Error::<Test>::StorageDepositNotEnoughFunds);
+        assert_ok!(dispatch(ALICE, upload(deposit)));
+    });
+}
+
+#[test]
+fn only_the_owner_removes_code_and_only_when_no_contract_runs_it() {
+    run(|| {
+        let code_hash = upload(Contract::with_call().ret().build());
+        assert_noop!(dispatch(BOB, Call::remove_code { code_hash }), DispatchError::BadOrigin);
+        let deposit = held(&ALICE);
+        assert_ok!(dispatch(ALICE, Call::remove_code { code_hash }));
+        assert_eq!(held(&ALICE), 0);
+        assert_eq!(Polkavm::code(code_hash), None);
+        assert_eq!(events().last(), Some(&Event::CodeRemoved { code_hash, deposit_released: deposit, remover: ALICE }));
+        assert_noop!(dispatch(ALICE, Call::remove_code { code_hash }), Error::<Test>::CodeNotFound);
+
+        let used = Contract::with_call().trap().build();
+        deploy(used.clone());
+        let code_hash = crate::code::code_hash(&used);
+        assert_noop!(dispatch(ALICE, Call::remove_code { code_hash }), Error::<Test>::CodeInUse);
+    });
+}
+
+#[test]
+fn an_unknown_import_is_refused_by_its_name() {
+    run(|| {
+        let code = Contract::with_call().import(b"caller").import(b"launch_rockets").ret().build();
+        let (error, detail) = refused(code.clone());
+        assert_eq!(error, Error::<Test>::UnknownImport.into());
+        assert_eq!(detail, "import 1 is `launch_rockets`, which is no host function of this chain");
+        // And so is it when the upload is part of an instantiation.
+        let failure = unchanged(|| instantiate(code, 0, &[]).result.unwrap_err());
+        assert_eq!(failure.error, Error::<Test>::UnknownImport.into());
+
+        let ugly = Contract::with_call().import(&[b'\n'; 1000]).ret().build();
+        let (error, detail) = refused(ugly);
+        assert_eq!(error, Error::<Test>::UnknownImport.into());
+        assert!(detail.len() < 250 && !detail.contains('\n'), "{detail}");
+    });
+}
+
+#[test]
+fn missing_exports_are_refused_by_name() {
+    run(|| {
+        let (error, detail) = refused(Contract::new().ret().build());
+        assert_eq!(error, Error::<Test>::NoCallExport.into());
+        assert_eq!(detail, "the blob has no export named `call`");
+        let (error, detail) = refused(Contract::with_call().without_deploy().ret().build());
+        assert_eq!(error, Error::<Test>::NoDeployExport.into());
+        assert_eq!(detail, "the blob has no export named `deploy`");
+    });
+}
+
+#[test]
+fn too_long_too_big_and_too_many_are_refused_with_limit_and_value() {
+    run(|| {
+        let (error, detail) = refused(vec![0; limits::BLOB_BYTES as usize + 1]);
+        assert_eq!(error, Error::<Test>::BlobTooLarge.into());
+        assert_eq!(detail, "the blob has 1048577 bytes, the limit is 1048576");
+
+        let (error, detail) = refused(Contract::with_call().stack(limits::STATIC_MEMORY_BYTES).ret().build());
+        assert_eq!(error, Error::<Test>::MemoryTooLarge.into());
+        assert!(detail.contains(&limits::STATIC_MEMORY_BYTES.to_string()), "{detail}");
+        let (error, _) = refused(Contract::with_call().stack(u32::MAX).ret().build());
+        assert_eq!(error, Error::<Test>::MemoryTooLarge.into());
+
+        let block = |len: u32| {
+            let mut contract = Contract::with_call();
+            for _ in 0..len - 1 {
+                contract = contract.op(Instruction::rr(Opcode::MoveReg, Reg::A0, Reg::A1));
+            }
+            contract.ret().build()
+        };
+        upload(block(limits::BASIC_BLOCK_INSTRUCTIONS));
+        let (error, detail) = refused(block(limits::BASIC_BLOCK_INSTRUCTIONS + 1));
+        assert_eq!(error, Error::<Test>::BasicBlockTooLarge.into());
+        assert!(detail.contains("1001") && detail.contains("1000"), "{detail}");
+
+        let mut many = Contract::with_call();
+        for _ in 0..crate::code::MAX_IMPORTS {
+            many = many.import(b"caller");
+        }
+        let (error, detail) = refused(many.import(b"caller").ret().build());
+        assert_eq!(error, Error::<Test>::TooManyImports.into());
+        assert!(detail.contains("29"), "{detail}");
+    });
+}
+
+#[test]
+fn other_instruction_sets_and_bytes_that_are_no_program_are_refused() {
+    run(|| {
+        for isa in [Isa::Latest32, Isa::JamV1] {
+            let code = BlobBuilder::new(isa)
+                .export(b"deploy", 0)
+                .export(b"call", 0)
+                .instructions(vec![Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0)])
+                .build()
+                .unwrap();
+            let (error, detail) = refused(code);
+            assert_eq!(error, Error::<Test>::UnsupportedIsa.into());
+            assert!(detail.contains(&format!("{isa:?}")), "{detail}");
+        }
+        let mut latest64 = Contract::with_call().ret().build();
+        latest64[4] = 2;
+        let (error, detail) = refused(latest64);
+        assert_eq!(error, Error::<Test>::UnsupportedIsa.into());
+        assert!(detail.contains("Latest64"), "{detail}");
+
+        assert_eq!(refused(vec![]).0, Error::<Test>::InvalidBlob.into());
+        assert_eq!(refused(b"\x7fELF".to_vec()).0, Error::<Test>::InvalidBlob.into());
+        let good = Contract::with_call().ret().build();
+        assert_eq!(refused(good[..good.len() - 1].to_vec()).0, Error::<Test>::InvalidBlob.into());
+        assert_eq!(refused([good.as_slice(), &[0]].concat()).0, Error::<Test>::InvalidBlob.into());
+
+        let undefined = BlobBuilder::new(Isa::ReviveV1)
+            .export(b"deploy", 0)
+            .export(b"call", 0)
+            .raw_code(vec![0xff], vec![1])
+            .build()
+            .unwrap();
+        assert_eq!(refused(undefined).0, Error::<Test>::InvalidInstruction.into());
+    });
+}
+
+/// A check of a random program never panics; where it passes, neither does running it.
+fn survives(code: Vec<u8>) {
+    if let Ok(uploaded) = Polkavm::bare_upload_code(ALICE, code, None) {
+        let code = crate::types::Code::Existing(uploaded.code_hash);
+        let limits =
+            crate::Limits { gas: frame_support::weights::Weight::from_parts(2_000_000_000, 1 << 20), deposit: None };
+        let _ =
+            Polkavm::bare_instantiate(ALICE, 0, limits, code, vec![], Some([0; 32]), crate::ExecConfig::extrinsic());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn random_bytes_never_panic(cases in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 100)) {
+        run(|| cases.into_iter().for_each(survives));
+    }
+
+    #[test]
+    fn damaged_programs_never_panic(cases in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 100)) {
+        let good = Contract::new()
+            .host("call_data_copy", &[at(0), 32, 0])
+            .host("set_storage", &[0, at(0), 32, at(32), 32])
+            .give(0, 32)
+            .call()
+            .host("get_storage", &[0, at(0), 32, at(0), at(64)])
+            .host("deposit_event", &[at(0), 2, at(0), 100])
+            .ret()
+            .build();
+        // The writable data is mostly zeros that don't matter; damage the rest.
+        run(|| for (index, byte) in cases {
+            let mut bad = good.clone();
+            let at = index.index(bad.len());
+            bad[at] = byte;
+            survives(bad);
+        });
+    }
+
+    #[test]
+    fn random_code_in_a_sound_blob_never_panics(cases in proptest::collection::vec(
+        (proptest::collection::vec(any::<u8>(), 1..80), proptest::collection::vec(any::<u8>(), 10)), 100,
+    )) {
+        run(|| for (code, bitmask) in cases {
+            let mut bitmask = bitmask[..code.len().div_ceil(8)].to_vec();
+            bitmask[0] |= 1;
+            let padding = bitmask.len() * 8 - code.len();
+            if let Some(last) = bitmask.last_mut() {
+                *last &= 0xff >> padding;
+            }
+            let mut builder = BlobBuilder::new(Isa::ReviveV1);
+            builder.stack_size(4096).rw_data(4096, &[]).export(b"deploy", 0).export(b"call", 0);
+            for (name, _) in crate::host_api::HostFunction::ALL {
+                builder.import(name.as_bytes());
+            }
+            survives(builder.raw_code(code, bitmask).build().unwrap());
+        });
+    }
+}

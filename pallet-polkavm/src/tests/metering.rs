@@ -1,0 +1,132 @@
+//! The gas meter by itself, and the prices.
+
+use super::blob::{Contract, at};
+use crate::{
+    Config, Error, WeightInfo,
+    metering::{Meters, cost::Cost, gas::GasMeter},
+    mock::*,
+};
+use frame_support::{traits::Hooks, weights::Weight};
+
+type Weights = <Test as Config>::WeightInfo;
+
+fn meter(ref_time: u64) -> GasMeter<Test> {
+    GasMeter::new(Weight::from_parts(ref_time, 1 << 30))
+}
+
+#[test]
+fn the_vm_gets_all_whole_units_and_the_rest_stays() {
+    let mut gas = meter(1_000_000 + 9_999);
+    assert_eq!(gas.to_vm(), 100);
+    gas.from_vm(40).unwrap();
+    assert_eq!(gas.consumed().ref_time(), 600_000);
+    assert_eq!(gas.left().ref_time(), 409_999);
+    assert_eq!(gas.to_vm(), 40);
+    gas.from_vm(40).unwrap();
+    assert_eq!(gas.consumed().ref_time(), 600_000);
+}
+
+#[test]
+fn more_gas_than_was_given_is_no_gift_and_less_than_none_is_an_error() {
+    let mut gas = meter(1_000_000);
+    gas.to_vm();
+    gas.from_vm(1_000).unwrap();
+    assert_eq!(gas.consumed(), Weight::zero());
+    gas.to_vm();
+    assert_eq!(gas.from_vm(-1), Err(Error::<Test>::OutOfGas.into()));
+    assert_eq!(gas.consumed(), Weight::zero(), "what can't be paid isn't taken");
+}
+
+#[test]
+fn a_limit_beyond_what_the_vm_can_count_is_cut() {
+    let mut gas = GasMeter::<Test>::new(Weight::MAX);
+    assert_eq!(gas.to_vm(), (u64::MAX / 10_000) as i64);
+}
+
+#[test]
+fn a_charge_beyond_the_limit_takes_nothing() {
+    let price = Weights::host_basic();
+    let mut gas = GasMeter::<Test>::new(price);
+    assert!(gas.charge(Cost::Basic).is_ok());
+    assert_eq!(gas.charge(Cost::Basic).unwrap_err(), Error::<Test>::OutOfGas.into());
+    assert_eq!(gas.consumed(), price);
+    assert_eq!(gas.left(), Weight::zero());
+}
+
+#[test]
+fn an_adjustment_gives_back_but_the_requirement_remembers() {
+    let mut gas = meter(u64::MAX);
+    let charged = gas.charge(Cost::GetStorage(416)).unwrap();
+    gas.adjust(charged, Cost::GetStorage(16));
+    assert_eq!(gas.consumed(), Weights::host_get_storage(16));
+    assert_eq!(gas.required(), Weights::host_get_storage(416));
+    // Never the other way.
+    let charged = gas.charge(Cost::GetStorage(16)).unwrap();
+    gas.adjust(charged, Cost::GetStorage(416));
+    assert_eq!(gas.consumed(), Weights::host_get_storage(16) * 2);
+}
+
+#[test]
+fn a_frames_meters_are_bounded_by_what_is_left_and_come_back() {
+    run(|| {
+        let mut outer = Meters::<Test>::new(Weight::from_parts(1_000_000_000, 100_000), Some(1000));
+        let _ = outer.gas.charge(Cost::Basic).unwrap();
+        outer.deposit.record_paid(400);
+        let mut inner = outer.nested();
+        assert_eq!(inner.gas.left(), outer.gas.left());
+        let _ = inner.gas.charge(Cost::Address).unwrap();
+        inner.deposit.record_paid(601);
+        assert!(inner.deposit.ensure_within_limit().is_err());
+        let used = inner.gas.consumed();
+        outer.absorb_undone(inner);
+        assert_eq!(outer.gas.consumed(), Weights::host_basic() + used);
+        assert_eq!(outer.deposit.total().amount(), 400);
+
+        let mut inner = outer.nested();
+        inner.deposit.record_paid(600);
+        assert!(inner.deposit.ensure_within_limit().is_ok());
+        outer.absorb(inner);
+        assert_eq!(outer.deposit.total().amount(), 1000);
+    });
+}
+
+#[test]
+fn prices_grow_with_lengths() {
+    for (small, large) in [
+        (Cost::LoadCode(0), Cost::LoadCode(1)),
+        (Cost::CopyIn(0), Cost::CopyIn(1)),
+        (Cost::CopyOut(0), Cost::CopyOut(1)),
+        (Cost::GetStorage(0), Cost::GetStorage(1)),
+        (Cost::SetStorage { old: 0, new: 0 }, Cost::SetStorage { old: 1, new: 0 }),
+        (Cost::SetStorage { old: 0, new: 0 }, Cost::SetStorage { old: 0, new: 1 }),
+        (Cost::GetImmutableData(0), Cost::GetImmutableData(1)),
+        (Cost::SetImmutableData(0), Cost::SetImmutableData(1)),
+        (Cost::Keccak256(0), Cost::Keccak256(1)),
+        (Cost::DepositEvent { topics: 0, len: 0 }, Cost::DepositEvent { topics: 1, len: 0 }),
+        (Cost::DepositEvent { topics: 0, len: 0 }, Cost::DepositEvent { topics: 0, len: 1 }),
+    ] {
+        assert!(large.weight::<Weights>().any_gt(small.weight::<Weights>()), "{large:?}");
+        assert!(small.weight::<Weights>().ref_time() > 0, "{small:?} is free");
+    }
+    // No length overflows into something cheap.
+    let most = Cost::DepositEvent { topics: u32::MAX, len: u32::MAX }.weight::<Weights>();
+    assert!(most.ref_time() > 1_000_000_000_000_000);
+}
+
+#[test]
+fn a_host_call_costs_its_price_and_its_instructions() {
+    run(|| {
+        let once = Contract::with_call().host("address", &[at(0)]).ret().build();
+        let twice = Contract::with_call().host("address", &[at(0)]).host("address", &[at(0)]).ret().build();
+        // The longer program also takes longer to load.
+        let load = Weights::load_code(twice.len() as u32) - Weights::load_code(once.len() as u32);
+        let difference = call(deploy(twice), &[]).gas_consumed - call(deploy(once), &[]).gas_consumed;
+        // Two instructions more: set A0, call.
+        assert_eq!(difference, load + Weights::host_basic() + Weight::from_parts(2 * 10_000, 0));
+    });
+}
+
+#[test]
+fn the_integrity_test_passes_for_a_sane_configuration() {
+    run(<Polkavm as Hooks<u64>>::integrity_test);
+}

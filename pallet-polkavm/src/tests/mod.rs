@@ -1,0 +1,12 @@
+//! The pallet's tests, by theme. All contracts in them are real blobs, made by [`blob`].
+
+mod accounts;
+mod address;
+mod blob;
+mod calls;
+mod code;
+mod deposits;
+mod dry_run;
+mod failures;
+mod host;
+mod metering;
