@@ -43,7 +43,8 @@ fn handle(bytes: &[u8], rng: &mut Rng) -> Fate {
     let Ok(program) = Program::new(&blob, &ProgramConfig::default()) else {
         return Fate::NoProgram;
     };
-    let entries: Vec<u32> = program.exports().map(|export| export.code_offset).take(3).chain([0, rng.next() as u32]).collect();
+    let entries: Vec<u32> =
+        program.exports().map(|export| export.code_offset).take(3).chain([0, rng.next() as u32]).collect();
     let mut instance = Instance::new(Arc::new(program));
     for entry in entries {
         let mut gas = i64::from(rng.below(2000));
@@ -179,9 +180,13 @@ fn random_programs_run_within_their_gas() {
 
 #[test]
 fn huge_lengths_in_small_blobs_are_refused_without_being_believed() {
-    let varints: [&[u8]; 5] = [&[0xf0, 0xff, 0xff, 0xff, 0xff], &[0xf0, 0, 0, 0, 0x80], &[0xef, 0xff, 0xff, 0xff], &[
-        0xe2, 0, 0, 1,
-    ], &[0xc0, 0, 0x40]];
+    let varints: [&[u8]; 5] = [
+        &[0xf0, 0xff, 0xff, 0xff, 0xff],
+        &[0xf0, 0, 0, 0, 0x80],
+        &[0xef, 0xff, 0xff, 0xff],
+        &[0xe2, 0, 0, 1],
+        &[0xc0, 0, 0x40],
+    ];
     for section in [1u8, 2, 3, 4, 5, 6, 128, 131, 255] {
         for length in varints {
             let mut bytes = b"PVM\0\0\0\0\0\0\0\0\0\0".to_vec();

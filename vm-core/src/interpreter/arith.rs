@@ -66,15 +66,15 @@ pub(super) const fn mul_upper_signed_unsigned(a: u64, b: u64) -> u64 {
 
 /// The 32-bit twins work on sign-extended registers.
 pub(super) const fn mul_upper_signed_narrow(a: u64, b: u64) -> u64 {
-    sx32((a as i32 as i64 * b as i32 as i64 >> 32) as u32)
+    sx32(((a as i32 as i64 * b as i32 as i64) >> 32) as u32)
 }
 
 pub(super) const fn mul_upper_unsigned_narrow(a: u64, b: u64) -> u64 {
-    sx32((a as u32 as u64 * b as u32 as u64 >> 32) as u32)
+    sx32(((a as u32 as u64 * b as u32 as u64) >> 32) as u32)
 }
 
 pub(super) const fn mul_upper_signed_unsigned_narrow(a: u64, b: u64) -> u64 {
-    sx32((a as i32 as i64 * b as u32 as i64 >> 32) as u32)
+    sx32(((a as i32 as i64 * b as u32 as i64) >> 32) as u32)
 }
 
 #[cfg(test)]

@@ -44,8 +44,20 @@ pub(super) fn compute(op: &Op, regs: &mut Registers) {
         Kind::ShiftArithmeticRightImmAlt64 => (imm as i64).wrapping_shr(b32) as u64,
         Kind::ShiftLogicalLeftImmAlt32 => sx32(op.imm.wrapping_shl(b32)),
         Kind::ShiftLogicalLeftImmAlt64 => imm.wrapping_shl(b32),
-        Kind::CmovIfZeroImm => if b == 0 { imm } else { old },
-        Kind::CmovIfNotZeroImm => if b != 0 { imm } else { old },
+        Kind::CmovIfZeroImm => {
+            if b == 0 {
+                imm
+            } else {
+                old
+            }
+        }
+        Kind::CmovIfNotZeroImm => {
+            if b != 0 {
+                imm
+            } else {
+                old
+            }
+        }
         Kind::RotateRightImm32 => sx32(b32.rotate_right(op.imm & 31)),
         Kind::RotateRightImmAlt32 => sx32(op.imm.rotate_right(b32 & 31)),
         Kind::RotateRightImm64 => b.rotate_right(op.imm & 63),
@@ -82,8 +94,20 @@ pub(super) fn compute(op: &Op, regs: &mut Registers) {
         Kind::RemUnsigned64 => rem_unsigned_64(b, c),
         Kind::RemSigned32 => sx32(rem_signed_32(b32 as i32, c32 as i32) as u32),
         Kind::RemSigned64 => rem_signed_64(b as i64, c as i64) as u64,
-        Kind::CmovIfZero => if c == 0 { b } else { old },
-        Kind::CmovIfNotZero => if c != 0 { b } else { old },
+        Kind::CmovIfZero => {
+            if c == 0 {
+                b
+            } else {
+                old
+            }
+        }
+        Kind::CmovIfNotZero => {
+            if c != 0 {
+                b
+            } else {
+                old
+            }
+        }
         Kind::AndInverted => b & !c,
         Kind::OrInverted => b | !c,
         Kind::Xnor => !(b ^ c),

@@ -35,7 +35,7 @@ fn dynamic_jump(code: &Translation, table: JumpTable<'_>, from: usize, address: 
     if address == MemoryMap::RETURN_TO_HOST {
         return Err(Exit::Finished);
     }
-    if address == 0 || address % 2 != 0 {
+    if address == 0 || !address.is_multiple_of(2) {
         return Err(Exit::Trap(from));
     }
     let offset = table.get(address / 2 - 1).ok_or(Exit::Trap(from))?;

@@ -136,15 +136,8 @@ impl Instance {
         };
         let program = &*self.program;
         loop {
-            let exit = execute(
-                &self.code,
-                program.jump_table(),
-                metered,
-                &mut self.regs,
-                &mut self.memory,
-                &mut self.gas,
-                ip,
-            );
+            let exit =
+                execute(&self.code, program.jump_table(), metered, &mut self.regs, &mut self.memory, &mut self.gas, ip);
             let (from, target) = match exit {
                 Exit::Unlinked(from) => match self.code.link(program, from) {
                     Some(index) => {

@@ -291,11 +291,9 @@ mod tests {
 
     #[test]
     fn opcode_numbers_are_those_of_the_instruction_set() {
-        for (isa, opcode) in [
-            (Isa::ReviveV1, None),
-            (Isa::Latest32, Some(Opcode::Memset)),
-            (Isa::JamV1, Some(Opcode::Unlikely)),
-        ] {
+        for (isa, opcode) in
+            [(Isa::ReviveV1, None), (Isa::Latest32, Some(Opcode::Memset)), (Isa::JamV1, Some(Opcode::Unlikely))]
+        {
             let code = vec![2];
             let decoded = CodeView::new(isa, &code, &[1]).decode(0);
             assert_eq!(decoded.map(|decoded| decoded.instruction.map(|i| i.opcode)), Some(opcode));

@@ -137,8 +137,7 @@ impl Reg {
     ];
 
     /// Argument registers in order (spec: abi.md 5.1).
-    pub const ARGS: [Reg; 9] =
-        [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
+    pub const ARGS: [Reg; 9] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
 
     /// The register of a 4-bit code field; 13, 14 and 15 mean `A5`. Higher bits are ignored.
     pub const fn from_field(field: u8) -> Reg {

@@ -80,5 +80,6 @@ pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
 
 /// Guest memory, blobs, translations and call data of the deepest possible stack of calls. A chain's runtime must be
 /// given at least this much memory beyond its own needs.
-pub const TRANSACTION_MEMORY_BYTES: u32 =
-    (CALL_DEPTH + 1) * (STATIC_MEMORY_BYTES + TRANSLATION_CACHE_BYTES + 2 * CALLDATA_BYTES) + 2 * TRANSIENT_STORAGE_BYTES;
+pub const TRANSACTION_MEMORY_BYTES: u32 = (CALL_DEPTH + 1)
+    * (STATIC_MEMORY_BYTES + TRANSLATION_CACHE_BYTES + 2 * CALLDATA_BYTES)
+    + 2 * TRANSIENT_STORAGE_BYTES;

@@ -25,7 +25,7 @@ impl Rng {
 
     /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     pub fn chance(&mut self, percent: u32) -> bool {
@@ -54,7 +54,8 @@ impl Rng {
 
     /// An address in or near a region of [`RandomProgram`].
     pub fn address(&mut self) -> u32 {
-        let base = self.pick(&[0x1_0000, 0x1_1000, 0x3_0000, 0x3_1000, 0x3_2000, 0xfffd_f000, 0xfffe_0000, 0xffff_0000]);
+        let base =
+            self.pick(&[0x1_0000, 0x1_1000, 0x3_0000, 0x3_1000, 0x3_2000, 0xfffd_f000, 0xfffe_0000, 0xffff_0000]);
         let distance = self.pick(&[16, 256, 5000]);
         base + self.below(2 * distance) - distance.min(base)
     }

@@ -104,7 +104,12 @@ fn valid_code(cases: &mut Vec<Case>, isa: Isa) {
     add("a branch to an invalid target traps when not taken", &[82, 0x07, 2, 0], &[0, 3], trap(0, 1));
     // ecalli
     add("a host call stops with its number", &[10, 77, 0], &[0, 2], once(HostCall(77), Some(0), Some(2), 2));
-    add("a host call's number is sign-extended", &[10, 0xff, 0], &[0, 2], once(HostCall(u32::MAX), Some(0), Some(2), 2));
+    add(
+        "a host call's number is sign-extended",
+        &[10, 0xff, 0],
+        &[0, 2],
+        once(HostCall(u32::MAX), Some(0), Some(2), 2),
+    );
     let script = vec![
         Gas(3),
         Enter(0),
@@ -218,30 +223,44 @@ fn metering(cases: &mut Vec<Case>, isa: Isa) {
             vec![Gas(9), Enter(bad), Run(Trap, Some(bad), Some(bad), 9), Run(Trap, Some(bad), Some(bad), 9), Unchanged];
         add("an entry where no instruction starts traps and costs nothing", script);
     }
-    let mut case = raw("without metering gas does not change", isa, &bytes, &starts, &[], vec![
-        Gas(1),
-        Enter(0),
-        Run(Trap, Some(10), None, 1),
-        Only(A0, 3),
-        Enter(7),
-        Run(Trap, Some(10), None, 1),
-        Only(A0, 4),
-    ]);
+    let mut case = raw(
+        "without metering gas does not change",
+        isa,
+        &bytes,
+        &starts,
+        &[],
+        vec![
+            Gas(1),
+            Enter(0),
+            Run(Trap, Some(10), None, 1),
+            Only(A0, 3),
+            Enter(7),
+            Run(Trap, Some(10), None, 1),
+            Only(A0, 4),
+        ],
+    );
     case.config.metering = vm_core::gas::Metering::Off;
     cases.push(case);
     let step = |pc, gas| Run(Outcome::Step, Some(pc), Some(pc), gas);
-    let mut case = raw("single steps stop before every instruction", isa, &bytes, &starts, &[], vec![
-        Gas(5),
-        Enter(0),
-        step(0, 5),
-        step(3, 3),
-        Only(A0, 1),
-        step(4, 3),
-        step(7, 0),
-        step(10, 0),
-        Only(A0, 3),
-        Run(Trap, Some(10), None, 0),
-    ]);
+    let mut case = raw(
+        "single steps stop before every instruction",
+        isa,
+        &bytes,
+        &starts,
+        &[],
+        vec![
+            Gas(5),
+            Enter(0),
+            step(0, 5),
+            step(3, 3),
+            Only(A0, 1),
+            step(4, 3),
+            step(7, 0),
+            step(10, 0),
+            Only(A0, 3),
+            Run(Trap, Some(10), None, 0),
+        ],
+    );
     case.config.single_step = true;
     cases.push(case);
 
@@ -376,9 +395,15 @@ fn latest32(cases: &mut Vec<Case>) {
         vec![Set(A0, by), Set(A1, 0xdd), Gas(2), Enter(0), Run(Trap, Some(2), None, 0), Only(A1, top)]
     };
     let heap = rw + 0x1000;
-    cases.push(grow("sbrk grows the heap and tells its new end", with(run(0, heap), with(run(16, heap + 16), run(0, heap + 16)))));
+    cases.push(grow(
+        "sbrk grows the heap and tells its new end",
+        with(run(0, heap), with(run(16, heap + 16), run(0, heap + 16))),
+    ));
     cases.push(grow("sbrk that asks for too much changes nothing", with(run(0xffff_0000, 0), run(0, heap))));
-    cases.push(grow("sbrk that overflows changes nothing", with(run(8, heap + 8), with(run(0xffff_ffff, 0), run(0, heap + 8)))));
+    cases.push(grow(
+        "sbrk that overflows changes nothing",
+        with(run(8, heap + 8), with(run(0xffff_ffff, 0), run(0, heap + 8))),
+    ));
     // The heap is memory: grow by A0, then store A2 at A3.
     let use_heap = [I::rr(O::Sbrk, A1, A0), I::rri(O::StoreIndirectU8, A2, A3, 0), I::none(O::Trap)];
     for (by, at, fault) in [(0, heap, true), (1, heap, false), (1, heap + 0xfff, false), (1, heap + 0x1000, true)] {

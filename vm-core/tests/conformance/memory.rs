@@ -53,7 +53,8 @@ fn blob(isa: Isa, code: Vec<Instruction>) -> Vec<u8> {
 
 /// Addresses worth trying for an access of `width` bytes.
 fn addresses(width: u32) -> Vec<u32> {
-    let mut list = vec![0, 1, 0xffff, 0x7fff_fffc, 0xffff_0000, u32::MAX, width.wrapping_neg(), 1u32.wrapping_sub(width)];
+    let mut list =
+        vec![0, 1, 0xffff, 0x7fff_fffc, 0xffff_0000, u32::MAX, width.wrapping_neg(), 1u32.wrapping_sub(width)];
     for (start, end, _) in REGIONS {
         let page = start + 0x1000;
         let near = [start, page, start + DECLARED, end];
