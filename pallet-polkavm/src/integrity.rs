@@ -1,8 +1,13 @@
-//! What must hold of a runtime's configuration; checked by the runtime's own tests.
+//! What must hold of a runtime's configuration ([`check`], run by the runtime's own tests) and of
+//! the pallet's state between blocks ([`check_state`], run by try-runtime and after each of the
+//! pallet's tests).
 
 use crate::{Config, Pallet, host_api::HostFunction, limits, metering::cost::Cost};
 use alloc::collections::BTreeSet;
 use frame_support::{dispatch::DispatchClass, traits::Get};
+
+#[cfg(any(test, feature = "try-runtime"))]
+pub(crate) use state::check as check_state;
 
 /// Panics where the configuration can't work, which is what an integrity test does.
 pub(crate) fn check<T: Config>() {
@@ -22,4 +27,55 @@ pub(crate) fn check<T: Config>() {
     let longest = limits::BLOB_BYTES.saturating_add(limits::CALLDATA_BYTES);
     let room = *T::BlockLength::get().max.get(DispatchClass::Normal);
     assert!(longest < room, "the longest program and call data have {longest} bytes, an extrinsic at most {room}");
+}
+
+#[cfg(any(test, feature = "try-runtime"))]
+mod state {
+    use crate::{
+        AddressMapper, BalanceOf, CodeInfoOf, Config, ContractInfoOf, HoldReason, ImmutableDataOf, OriginalAccount,
+        PristineCode, code::code_hash,
+    };
+    use alloc::collections::BTreeMap;
+    use frame_support::{ensure, traits::fungible::InspectHold};
+    use sp_core::H256;
+    use sp_runtime::{Saturating, TryRuntimeError};
+
+    /// Code, contracts, mappings and the balance on hold for them agree with each other.
+    pub(crate) fn check<T: Config>() -> Result<(), TryRuntimeError> {
+        let mut uses: BTreeMap<H256, u64> = BTreeMap::new();
+        for (address, info) in ContractInfoOf::<T>::iter() {
+            *uses.entry(info.code_hash).or_default() += 1;
+            let account = T::AddressMapper::to_fallback_account_id(&address);
+            let held = T::Currency::balance_on_hold(&HoldReason::StorageDepositReserve.into(), &account);
+            ensure!(held == info.total_deposit(), "a contract's account holds another deposit than its record says");
+            let immutable = ImmutableDataOf::<T>::get(address).map_or(0, |data| data.len() as u32);
+            ensure!(immutable == info.immutable_data_len, "a contract has other immutable data than its record says");
+        }
+        for address in ImmutableDataOf::<T>::iter_keys() {
+            ensure!(ContractInfoOf::<T>::contains_key(address), "there is immutable data without a contract");
+        }
+
+        let mut deposits: BTreeMap<T::AccountId, BalanceOf<T>> = BTreeMap::new();
+        for (hash, info) in CodeInfoOf::<T>::iter() {
+            ensure!(uses.remove(&hash).unwrap_or_default() == info.use_count, "a program's use count is wrong");
+            let deposit = deposits.entry(info.owner).or_default();
+            *deposit = deposit.saturating_add(info.deposit);
+            let code = PristineCode::<T>::get(hash).ok_or("a program has a record but no code")?;
+            ensure!(code_hash(&code) == hash, "a program is stored under another hash than its own");
+            ensure!(code.len() as u64 == u64::from(info.code_len), "a program's recorded length is wrong");
+        }
+        ensure!(uses.is_empty(), "a contract runs code that isn't stored");
+        for hash in PristineCode::<T>::iter_keys() {
+            ensure!(CodeInfoOf::<T>::contains_key(hash), "a program has code but no record");
+        }
+        for (owner, deposit) in deposits {
+            let held = T::Currency::balance_on_hold(&HoldReason::CodeUploadDepositReserve.into(), &owner);
+            ensure!(held == deposit, "an uploader's account holds another deposit than its programs' records say");
+        }
+
+        for (address, account) in OriginalAccount::<T>::iter() {
+            ensure!(T::AddressMapper::to_address(&account) == address, "an account is mapped to another's address");
+        }
+        Ok(())
+    }
 }

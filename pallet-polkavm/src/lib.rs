@@ -402,6 +402,11 @@ pub mod pallet {
         fn integrity_test() {
             integrity::check::<T>();
         }
+
+        #[cfg(feature = "try-runtime")]
+        fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+            integrity::check_state::<T>()
+        }
     }
 
     #[pallet::call]

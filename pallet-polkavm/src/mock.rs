@@ -116,7 +116,7 @@ pub fn ethereum_account(address: H160) -> AccountId32 {
     AccountId32::new(bytes)
 }
 
-/// Runs a test on a fresh chain.
+/// Runs a test on a fresh chain, and checks afterwards that the pallet's state agrees with itself.
 pub fn run(test: impl FnOnce()) {
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
@@ -134,6 +134,7 @@ pub fn run(test: impl FnOnce()) {
         }
         System::reset_events();
         test();
+        crate::integrity::check_state::<Test>().unwrap();
     });
 }
 

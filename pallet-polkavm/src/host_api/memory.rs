@@ -2,7 +2,8 @@
 //!
 //! Used by every file beside it. All addresses and lengths come from the contract. A range that
 //! isn't wholly in its memory ends it with [`Error::OutOfBounds`]; a length that can't be is
-//! refused before anything is allocated for it.
+//! refused before anything is allocated for it. A range of no bytes is inside any memory, wherever
+//! it begins: compilers give empty slices dangling pointers.
 
 use super::{Halt, Host, SENTINEL};
 use crate::{Config, Error, executor::Instance, executor::OutOfBounds, limits, types::Failure};
@@ -17,6 +18,9 @@ impl<T: Config> Host<'_, '_, T> {
             return Err(out_of_bounds::<T>("read", pointer, len));
         }
         let mut bytes = vec![0; len as usize];
+        if bytes.is_empty() {
+            return Ok(bytes);
+        }
         self.instance
             .read_memory(pointer, &mut bytes)
             .map_err(|OutOfBounds| out_of_bounds::<T>("read", pointer, len))?;
@@ -39,6 +43,9 @@ impl<T: Config> Host<'_, '_, T> {
 
     /// Writes bytes.
     pub(super) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Halt> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.instance
             .write_memory(pointer, bytes)
             .map_err(|OutOfBounds| out_of_bounds::<T>("write", pointer, bytes.len() as u32))
@@ -51,6 +58,9 @@ impl<T: Config> Host<'_, '_, T> {
 
     /// Writes zeros.
     pub(super) fn zero(&mut self, pointer: u32, len: u32) -> Result<(), Halt> {
+        if len == 0 {
+            return Ok(());
+        }
         self.instance.zero_memory(pointer, len).map_err(|OutOfBounds| out_of_bounds::<T>("write", pointer, len))
     }
 

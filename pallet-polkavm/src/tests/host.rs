@@ -559,6 +559,25 @@ fn pointers_and_lengths_are_the_low_half_of_their_register() {
 }
 
 #[test]
+fn empty_ranges_may_begin_anywhere() {
+    run(|| {
+        for pointer in [0, 1, 4, u64::from(NOWHERE), SENTINEL] {
+            let code = Contract::with_call()
+                .data(0, &[1; 64])
+                .host("call_data_copy", &[pointer, 0, 0])
+                .host("set_storage", &[0, pointer, 0, pointer, 0])
+                .host("get_storage", &[0, pointer, 0, pointer, at(100)])
+                .host("hash_keccak_256", &[pointer, 0, at(0)])
+                .host("deposit_event", &[pointer, 0, pointer, 0])
+                .host("return_data_copy", &[pointer, at(100), 0])
+                .host("seal_return", &[0, pointer, 0])
+                .trap();
+            assert_eq!(returned(code, &[]), [0; 0], "{pointer:#x}");
+        }
+    });
+}
+
+#[test]
 fn every_function_that_writes_fails_on_a_bad_pointer() {
     run(|| {
         let bad = u64::from(NOWHERE);
