@@ -14,6 +14,7 @@ use subxt::{
     dynamic::{At as _, Value},
     ext::scale_decode::DecodeAsType,
     ext::scale_encode::EncodeAsType,
+    ext::scale_value::ValueDef,
     rpcs::{RpcClient, methods::legacy::LegacyRpcMethods},
     utils::AccountId32,
 };
@@ -384,7 +385,18 @@ pub fn name_error(metadata: &Metadata, error: &Value) -> NamedError {
     {
         return NamedError { name: format!("{}::{}", pallet.name(), variant.name), docs: joined(&variant.docs) };
     }
-    NamedError { name: error.to_string(), docs: String::new() }
+    NamedError { name: format!("DispatchError::{}", variant_path(error)), docs: String::new() }
+}
+
+/// `BadOrigin`, or `Token::FundsUnavailable` for a variant in a variant.
+fn variant_path(error: &Value) -> String {
+    match &error.value {
+        ValueDef::Variant(variant) => match variant.values.at(0) {
+            Some(inner) => format!("{}::{}", variant.name, variant_path(inner)),
+            None => variant.name.clone(),
+        },
+        _ => error.to_string(),
+    }
 }
 
 /// An error of a pallet with its documentation.
@@ -396,4 +408,16 @@ pub fn error_by_name(metadata: &Metadata, pallet: &str, name: &str) -> NamedErro
 
 fn joined(docs: &[String]) -> String {
     docs.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_are_of_no_pallet_are_named_by_their_variants() {
+        assert_eq!(variant_path(&Value::unnamed_variant("BadOrigin", [])), "BadOrigin");
+        let nested = Value::unnamed_variant("Token", [Value::unnamed_variant("FundsUnavailable", [])]);
+        assert_eq!(variant_path(&nested), "Token::FundsUnavailable");
+    }
 }

@@ -16,7 +16,6 @@ pub struct Cli {
 
 /// What the node can do besides running.
 #[derive(Debug, clap::Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "parsed once per process")]
 pub enum Subcommand {
     /// Key management utilities.
     #[command(subcommand)]

@@ -3,6 +3,8 @@
 //! `cli` is the command line, `command` runs what it asks for, `service` puts the client together, `rpc` adds the
 //! node's own JSON-RPC methods and `chain_spec` names the chains it knows.
 
+#![allow(clippy::result_large_err, reason = "the client's error types are what they are, and these paths are cold")]
+
 mod chain_spec;
 mod cli;
 mod command;
