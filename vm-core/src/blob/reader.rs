@@ -453,3 +453,141 @@ impl<'a> Iterator for Exports<'a> {
         export
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::BlobBuilder;
+    use crate::isa::{Instruction, Opcode};
+    use alloc::{vec, vec::Vec};
+
+    /// A blob of these sections, each an id and its content.
+    fn blob(sections: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut bytes = [&MAGIC[..], &[0; 9]].concat();
+        for (id, content) in sections {
+            bytes.push(*id);
+            varint::write(&mut bytes, content.len() as u32);
+            bytes.extend(*content);
+        }
+        bytes.push(0);
+        let length = bytes.len() as u64;
+        bytes[5..13].copy_from_slice(&length.to_le_bytes());
+        bytes
+    }
+
+    /// A code section with one trap.
+    const CODE: (u8, &[u8]) = (6, &[0, 0, 1, 0, 1]);
+
+    fn error(sections: &[(u8, &[u8])]) -> BlobError {
+        Blob::parse(&blob(sections)).unwrap_err()
+    }
+
+    #[test]
+    fn everything_that_is_written_is_read_back() {
+        let bytes = BlobBuilder::new(Isa::JamV1)
+            .ro_data(10, &[1, 2])
+            .rw_data(300, &[3])
+            .stack_size(70_000)
+            .import(b"one")
+            .import(b"")
+            .import(b"three")
+            .export(b"main", 1)
+            .jump_table_entry(1)
+            .jump_table_entry(0)
+            .optional_section(131, b"hash")
+            .optional_section(200, b"unknown")
+            .instructions(vec![Instruction::none(Opcode::Fallthrough), Instruction::none(Opcode::Trap)])
+            .build()
+            .unwrap();
+        let blob = Blob::parse(&bytes).unwrap();
+        assert_eq!((blob.isa(), blob.length()), (Isa::JamV1, bytes.len()));
+        let sizes = MemoryConfig { ro_data_size: 10, rw_data_size: 300, stack_size: 70_000 };
+        assert_eq!(blob.memory_config(), sizes);
+        assert_eq!((blob.ro_data(), blob.rw_data()), (&[1u8, 2][..], &[3u8][..]));
+        assert_eq!(blob.imports().collect::<Vec<_>>(), [Some(&b"one"[..]), Some(b""), Some(b"three")]);
+        assert_eq!(blob.exports().collect::<Vec<_>>(), [Export { code_offset: 1, symbol: b"main" }]);
+        assert_eq!(blob.jump_table().iter().collect::<Vec<_>>(), [1, 0]);
+        assert_eq!((blob.code(), blob.bitmask()), (&[1u8, 0][..], &[3u8][..]));
+        assert_eq!(blob.metadata_hash(), b"hash");
+    }
+
+    #[test]
+    fn sections_have_one_order_and_only_optional_ones_may_be_unknown() {
+        assert!(Blob::parse(&blob(&[CODE])).is_ok());
+        assert!(Blob::parse(&blob(&[CODE, (128, b"a"), (131, b"b"), (200, b"c"), (129, b"d")])).is_ok());
+        assert!(matches!(error(&[CODE, CODE]), BlobError::UnexpectedSection { id: 6, .. }));
+        assert!(matches!(error(&[CODE, (5, &[0])]), BlobError::UnexpectedSection { id: 5, .. }));
+        assert!(matches!(error(&[(7, &[]), CODE]), BlobError::UnexpectedSection { id: 7, .. }));
+        assert!(matches!(error(&[(200, b"early"), CODE]), BlobError::UnexpectedSection { id: 6, .. }));
+        assert_eq!(error(&[(2, &[]), (3, &[])]), BlobError::NoCode);
+        assert_eq!(error(&[(6, &[])]), BlobError::NoCode);
+    }
+
+    #[test]
+    fn section_contents_are_checked_against_their_lengths_and_limits() {
+        assert!(matches!(
+            error(&[(1, &[1, 2]), CODE]),
+            BlobError::UnexpectedEnd { section: Section::MemoryConfig, .. }
+        ));
+        assert!(matches!(error(&[(1, &[1, 2, 3, 4]), CODE]), BlobError::TrailingBytes { offset: 18, .. }));
+        let too_long = BlobError::DataTooLong { section: Section::RwData, actual: 2, limit: 1 };
+        assert_eq!(error(&[(1, &[0, 1, 0]), (3, &[5, 5]), CODE]), too_long);
+        assert!(matches!(error(&[(4, &[]), CODE]), BlobError::UnexpectedEnd { .. }));
+        assert!(matches!(error(&[(4, &[2, 0, 0, 0, 0, 1, 0, 0]), CODE]), BlobError::UnexpectedEnd { .. }));
+        assert_eq!(error(&[(4, &[0x84, 0x01]), CODE]), BlobError::TooManyImports { actual: 1025 });
+        let mut most = vec![0x84, 0x00];
+        most.extend([0; 4096]);
+        assert_eq!(Blob::parse(&blob(&[(4, &most), CODE])).unwrap().imports().count(), 1024);
+    }
+
+    #[test]
+    fn code_sections_are_checked_in_order() {
+        for (content, expected) in [
+            (&[0xe1, 1, 0, 0][..], BlobError::JumpTableTooLong { actual: 0x0100_0001 }),
+            (&[0xe1, 0, 0, 0, 5, 0], BlobError::BadJumpTableEntrySize { actual: 5 }),
+            (&[1, 5, 0], BlobError::BadJumpTableEntrySize { actual: 5 }),
+            (&[0, 0, 0xe2, 1, 0, 0], BlobError::CodeTooLong { actual: 0x0200_0001 }),
+            (&[0, 0, 1, 0], BlobError::BitmaskLength { actual: 0, expected: 1 }),
+            (&[0, 0, 1, 0, 1, 1], BlobError::BitmaskLength { actual: 2, expected: 1 }),
+            (&[0, 0, 1, 0, 2], BlobError::BitmaskPadding { offset: 19 }),
+            (&[0, 0, 0, 0], BlobError::BitmaskLength { actual: 1, expected: 0 }),
+        ] {
+            assert_eq!(error(&[(6, content)]), expected, "{content:x?}");
+        }
+        assert!(Blob::parse(&blob(&[(6, &[0, 0, 0])])).unwrap().code().is_empty());
+        assert!(Blob::parse(&blob(&[(6, &[0xe1, 0, 0, 0, 0, 0])])).unwrap().jump_table().is_empty());
+    }
+
+    #[test]
+    fn jump_table_entries_of_every_size_are_little_endian() {
+        let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        for (size, count, second) in [(1, 12, 2), (2, 6, 0x0403), (3, 4, 0x06_0504), (4, 3, 0x0807_0605)] {
+            let table = JumpTable::new(&bytes, size);
+            assert_eq!((table.len(), table.get(1)), (count, Some(second)), "{size}");
+            assert_eq!((table.get(count), table.get(u32::MAX)), (None, None));
+        }
+        assert!(JumpTable::new(&bytes, 0).is_empty());
+        assert_eq!(JumpTable::new(&bytes, 0).get(0), None);
+    }
+
+    #[test]
+    fn imports_with_ranges_outside_of_the_section_read_as_none() {
+        let mut content = vec![4];
+        for offset in [0u32, 2, 1, 900] {
+            content.extend(offset.to_le_bytes());
+        }
+        content.extend(b"abc");
+        let bytes = blob(&[(4, &content), CODE]);
+        let imports = Blob::parse(&bytes).unwrap().imports();
+        assert_eq!(imports.collect::<Vec<_>>(), [Some(&b"ab"[..]), None, None, None]);
+        assert_eq!(imports.get(4), None);
+    }
+
+    #[test]
+    fn exports_end_at_the_first_malformed_one() {
+        let bytes = blob(&[(5, &[3, 0, 1, b'a', 9, 200, b'b']), CODE]);
+        let exports: Vec<_> = Blob::parse(&bytes).unwrap().exports().collect();
+        assert_eq!(exports, [Export { code_offset: 0, symbol: b"a" }]);
+        assert_eq!(Exports::new(&[0xf0, 0xff, 0xff, 0xff, 0xff]).count(), 0);
+    }
+}

@@ -308,3 +308,69 @@ fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) -> Result<(), BuildError> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Blob;
+    use crate::isa::{Opcode, Reg};
+    use alloc::vec;
+
+    #[test]
+    fn a_small_blob_has_exactly_these_bytes() {
+        let bytes = BlobBuilder::new(Isa::ReviveV1)
+            .stack_size(4096)
+            .import(b"hi")
+            .export(b"go", 1)
+            .jump_table_entry(1)
+            .instructions(vec![
+                Instruction::none(Opcode::Fallthrough),
+                Instruction::i(Opcode::Ecalli, 0),
+                Instruction::o(Opcode::Jump, 1),
+            ])
+            .build()
+            .unwrap();
+        let expected: &[&[u8]] = &[
+            b"PVM\0\0",
+            &[47, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 4, 0, 0, 0x90, 0],
+            &[4, 7, 1, 0, 0, 0, 0, b'h', b'i'],
+            &[5, 5, 1, 1, 2, b'g', b'o'],
+            &[6, 9, 1, 1, 4, 1, 1, 10, 40, 0xff, 0b111],
+            &[0],
+        ];
+        assert_eq!(bytes.len(), expected.concat().len());
+        assert_eq!(bytes, expected.concat());
+    }
+
+    #[test]
+    fn jump_table_entries_take_the_bytes_that_the_largest_needs() {
+        for (target, size) in [(0, 1), (255, 1), (256, 2), (65_536, 3), (0x0100_0000, 4)] {
+            let mut builder = BlobBuilder::new(Isa::ReviveV1);
+            let bytes = builder.raw_code(vec![0], vec![1]).jump_table_entry(target).build().unwrap();
+            let table = Blob::parse(&bytes).unwrap().jump_table();
+            assert_eq!((table.raw().1, table.get(0)), (size, Some(target)));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_by_name() {
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        builder.instructions(vec![Instruction::ri(Opcode::LoadImm, Reg::A0, 1)]);
+        let error = builder.clone().export(b"far", 1).build().unwrap_err();
+        assert_eq!(error, BuildError::NoSuchInstruction { index: 1, count: 1 });
+        let error = builder.clone().jump_table_entry(7).build().unwrap_err();
+        assert_eq!(error, BuildError::NoSuchInstruction { index: 7, count: 1 });
+        let error = builder.clone().rw_data(1, &[1, 2]).build().unwrap_err();
+        assert_eq!(error, BuildError::DataTooLong { actual: 2, limit: 1 });
+        let error = builder.clone().optional_section(5, &[1]).build().unwrap_err();
+        assert_eq!(error, BuildError::NotOptional { id: 5 });
+        for bitmask in [vec![], vec![1, 0], vec![2]] {
+            assert_eq!(builder.clone().raw_code(vec![0], bitmask).build().unwrap_err(), BuildError::BadBitmask);
+        }
+        for _ in 0..1025 {
+            builder.import(b"x");
+        }
+        assert_eq!(builder.build().unwrap_err(), BuildError::TooManyImports { actual: 1025 });
+    }
+}

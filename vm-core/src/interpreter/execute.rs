@@ -1,10 +1,10 @@
 //! The main loop: runs ops until something happens that it does not decide.
 //!
 //! Called by the instance with translated code. Every op kind has its arm here; this is where instructions get their
-//! meaning (spec: isa.md 2.4). Registers of a 32-bit program hold sign-extended values, which all arms keep so.
+//! meaning (spec: isa.md 2.4). One match over all of them, as a second one would be a second unpredictable jump for every
+//! instruction. Registers of a 32-bit program hold sign-extended values, which all arms keep so.
 
-use super::arith::sx32;
-use super::compute::compute;
+use super::arith::*;
 use super::op::{Kind, UNLINKED};
 use super::translate::Translation;
 use crate::blob::JumpTable;
@@ -85,6 +85,11 @@ pub(super) fn execute(
         macro_rules! reg {
             ($field:ident) => {
                 regs[(op.$field & 15) as usize]
+            };
+        }
+        macro_rules! low {
+            ($field:ident) => {
+                reg!($field) as u32
             };
         }
         macro_rules! set {
@@ -198,7 +203,92 @@ pub(super) fn execute(
             Kind::BranchGreaterUnsignedImm => branch!(reg!(a) > imm!()),
             Kind::BranchGreaterSignedImm => branch!(reg!(a) as i64 > imm!() as i64),
 
-            _ => compute(op, regs),
+            Kind::AddImm32 => set!(sx32(low!(b).wrapping_add(op.imm))),
+            Kind::AddImm64 => set!(reg!(b).wrapping_add(imm!())),
+            Kind::AndImm => set!(reg!(b) & imm!()),
+            Kind::XorImm => set!(reg!(b) ^ imm!()),
+            Kind::OrImm => set!(reg!(b) | imm!()),
+            Kind::MulImm32 => set!(sx32(low!(b).wrapping_mul(op.imm))),
+            Kind::MulImm64 => set!(reg!(b).wrapping_mul(imm!())),
+            Kind::SetLessThanUnsignedImm => set!(u64::from(reg!(b) < imm!())),
+            Kind::SetLessThanSignedImm => set!(u64::from((reg!(b) as i64) < imm!() as i64)),
+            Kind::SetGreaterThanUnsignedImm => set!(u64::from(reg!(b) > imm!())),
+            Kind::SetGreaterThanSignedImm => set!(u64::from(reg!(b) as i64 > imm!() as i64)),
+            Kind::ShiftLogicalLeftImm32 => set!(sx32(low!(b).wrapping_shl(op.imm))),
+            Kind::ShiftLogicalLeftImm64 => set!(reg!(b).wrapping_shl(op.imm)),
+            Kind::ShiftLogicalRightImm32 => set!(sx32(low!(b).wrapping_shr(op.imm))),
+            Kind::ShiftLogicalRightImm64 => set!(reg!(b).wrapping_shr(op.imm)),
+            Kind::ShiftArithmeticRightImm32 => set!(sx32((low!(b) as i32).wrapping_shr(op.imm) as u32)),
+            Kind::ShiftArithmeticRightImm64 => set!((reg!(b) as i64).wrapping_shr(op.imm) as u64),
+            Kind::NegateAndAddImm32 => set!(sx32(op.imm.wrapping_sub(low!(b)))),
+            Kind::NegateAndAddImm64 => set!(imm!().wrapping_sub(reg!(b))),
+            Kind::ShiftLogicalRightImmAlt32 => set!(sx32(op.imm.wrapping_shr(low!(b)))),
+            Kind::ShiftLogicalRightImmAlt64 => set!(imm!().wrapping_shr(low!(b))),
+            Kind::ShiftArithmeticRightImmAlt32 => set!(sx32((op.imm as i32).wrapping_shr(low!(b)) as u32)),
+            Kind::ShiftArithmeticRightImmAlt64 => set!((imm!() as i64).wrapping_shr(low!(b)) as u64),
+            Kind::ShiftLogicalLeftImmAlt32 => set!(sx32(op.imm.wrapping_shl(low!(b)))),
+            Kind::ShiftLogicalLeftImmAlt64 => set!(imm!().wrapping_shl(low!(b))),
+            Kind::CmovIfZeroImm => set!(if reg!(b) == 0 { imm!() } else { reg!(a) }),
+            Kind::CmovIfNotZeroImm => set!(if reg!(b) != 0 { imm!() } else { reg!(a) }),
+            Kind::RotateRightImm32 => set!(sx32(low!(b).rotate_right(op.imm & 31))),
+            Kind::RotateRightImmAlt32 => set!(sx32(op.imm.rotate_right(low!(b) & 31))),
+            Kind::RotateRightImm64 => set!(reg!(b).rotate_right(op.imm & 63)),
+            Kind::RotateRightImmAlt64 => set!(imm!().rotate_right(low!(b) & 63)),
+            Kind::Add32 => set!(sx32(low!(b).wrapping_add(low!(c)))),
+            Kind::Add64 => set!(reg!(b).wrapping_add(reg!(c))),
+            Kind::Sub32 => set!(sx32(low!(b).wrapping_sub(low!(c)))),
+            Kind::Sub64 => set!(reg!(b).wrapping_sub(reg!(c))),
+            Kind::And => set!(reg!(b) & reg!(c)),
+            Kind::Xor => set!(reg!(b) ^ reg!(c)),
+            Kind::Or => set!(reg!(b) | reg!(c)),
+            Kind::Mul32 => set!(sx32(low!(b).wrapping_mul(low!(c)))),
+            Kind::Mul64 => set!(reg!(b).wrapping_mul(reg!(c))),
+            Kind::MulUpperSignedSigned => set!(mul_upper_signed(reg!(b), reg!(c))),
+            Kind::MulUpperUnsignedUnsigned => set!(mul_upper_unsigned(reg!(b), reg!(c))),
+            Kind::MulUpperSignedUnsigned => set!(mul_upper_signed_unsigned(reg!(b), reg!(c))),
+            Kind::MulUpperSignedSignedNarrow => set!(mul_upper_signed_narrow(reg!(b), reg!(c))),
+            Kind::MulUpperUnsignedUnsignedNarrow => set!(mul_upper_unsigned_narrow(reg!(b), reg!(c))),
+            Kind::MulUpperSignedUnsignedNarrow => set!(mul_upper_signed_unsigned_narrow(reg!(b), reg!(c))),
+            Kind::SetLessThanUnsigned => set!(u64::from(reg!(b) < reg!(c))),
+            Kind::SetLessThanSigned => set!(u64::from((reg!(b) as i64) < reg!(c) as i64)),
+            Kind::ShiftLogicalLeft32 => set!(sx32(low!(b).wrapping_shl(low!(c)))),
+            Kind::ShiftLogicalLeft64 => set!(reg!(b).wrapping_shl(low!(c))),
+            Kind::ShiftLogicalRight32 => set!(sx32(low!(b).wrapping_shr(low!(c)))),
+            Kind::ShiftLogicalRight64 => set!(reg!(b).wrapping_shr(low!(c))),
+            Kind::ShiftArithmeticRight32 => set!(sx32((low!(b) as i32).wrapping_shr(low!(c)) as u32)),
+            Kind::ShiftArithmeticRight64 => set!((reg!(b) as i64).wrapping_shr(low!(c)) as u64),
+            Kind::DivUnsigned32 => set!(sx32(div_unsigned_32(low!(b), low!(c)))),
+            Kind::DivUnsigned64 => set!(div_unsigned_64(reg!(b), reg!(c))),
+            Kind::DivSigned32 => set!(sx32(div_signed_32(low!(b) as i32, low!(c) as i32) as u32)),
+            Kind::DivSigned64 => set!(div_signed_64(reg!(b) as i64, reg!(c) as i64) as u64),
+            Kind::RemUnsigned32 => set!(sx32(rem_unsigned_32(low!(b), low!(c)))),
+            Kind::RemUnsigned64 => set!(rem_unsigned_64(reg!(b), reg!(c))),
+            Kind::RemSigned32 => set!(sx32(rem_signed_32(low!(b) as i32, low!(c) as i32) as u32)),
+            Kind::RemSigned64 => set!(rem_signed_64(reg!(b) as i64, reg!(c) as i64) as u64),
+            Kind::CmovIfZero => set!(if reg!(c) == 0 { reg!(b) } else { reg!(a) }),
+            Kind::CmovIfNotZero => set!(if reg!(c) != 0 { reg!(b) } else { reg!(a) }),
+            Kind::AndInverted => set!(reg!(b) & !reg!(c)),
+            Kind::OrInverted => set!(reg!(b) | !reg!(c)),
+            Kind::Xnor => set!(!(reg!(b) ^ reg!(c))),
+            Kind::Maximum => set!((reg!(b) as i64).max(reg!(c) as i64) as u64),
+            Kind::MaximumUnsigned => set!(reg!(b).max(reg!(c))),
+            Kind::Minimum => set!((reg!(b) as i64).min(reg!(c) as i64) as u64),
+            Kind::MinimumUnsigned => set!(reg!(b).min(reg!(c))),
+            Kind::RotateLeft32 => set!(sx32(low!(b).rotate_left(low!(c) & 31))),
+            Kind::RotateLeft64 => set!(reg!(b).rotate_left(low!(c) & 63)),
+            Kind::RotateRight32 => set!(sx32(low!(b).rotate_right(low!(c) & 31))),
+            Kind::RotateRight64 => set!(reg!(b).rotate_right(low!(c) & 63)),
+            Kind::CountLeadingZeroBits32 => set!(u64::from(low!(b).leading_zeros())),
+            Kind::CountLeadingZeroBits64 => set!(u64::from(reg!(b).leading_zeros())),
+            Kind::CountTrailingZeroBits32 => set!(u64::from(low!(b).trailing_zeros())),
+            Kind::CountTrailingZeroBits64 => set!(u64::from(reg!(b).trailing_zeros())),
+            Kind::CountSetBits32 => set!(u64::from(low!(b).count_ones())),
+            Kind::CountSetBits64 => set!(u64::from(reg!(b).count_ones())),
+            Kind::SignExtend8 => set!(reg!(b) as i8 as u64),
+            Kind::SignExtend16 => set!(reg!(b) as i16 as u64),
+            Kind::ZeroExtend16 => set!(u64::from(reg!(b) as u16)),
+            Kind::ReverseByte => set!(reg!(b).swap_bytes()),
+            Kind::ReverseByteNarrow => set!(sx32(low!(b).swap_bytes())),
         }
         ip += 1;
     };

@@ -5,7 +5,6 @@
 //! main loop runs the ops. It uses memory for what a program touches and for a bounded cache of translations.
 
 mod arith;
-mod compute;
 mod execute;
 mod offset_index;
 mod op;
@@ -307,5 +306,99 @@ impl Instance {
     /// The instruction set of the program.
     pub fn isa(&self) -> Isa {
         self.program.isa()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::{Blob, BlobBuilder};
+    use crate::isa::{Instruction, Opcode};
+    use crate::program::ProgramConfig;
+    use alloc::{vec, vec::Vec};
+
+    fn instance(isa: Isa, code: Vec<Instruction>, config: &ProgramConfig) -> Instance {
+        let mut builder = BlobBuilder::new(isa);
+        let bytes = builder.stack_size(0x1000).rw_data(4, &[5]).instructions(code).build().unwrap();
+        Instance::new(Arc::new(Program::new(&Blob::parse(&bytes).unwrap(), config).unwrap()))
+    }
+
+    #[test]
+    fn a_call_begins_with_the_registers_of_the_abi() {
+        for isa in Isa::ALL {
+            let mut instance = instance(isa, vec![Instruction::none(Opcode::Trap)], &ProgramConfig::default());
+            instance.set_reg(Reg::S0, 99);
+            instance.prepare_call(0, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+            let regs: Vec<u64> = Reg::ALL.iter().map(|reg| instance.reg(*reg)).collect();
+            assert_eq!(regs, [0xffff_0000, 0xfffe_0000, 7, 8, 9, 0, 0, 1, 2, 3, 4, 5, 6]);
+            assert_eq!((instance.pc(), instance.next_pc()), (None, Some(0)));
+        }
+    }
+
+    #[test]
+    fn a_new_instance_traps_until_it_is_told_where_to_begin() {
+        let mut instance = instance(Isa::ReviveV1, vec![Instruction::none(Opcode::Trap)], &ProgramConfig::default());
+        assert_eq!(instance.run(), Outcome::Trap);
+        assert_eq!((instance.pc(), instance.next_pc(), instance.gas()), (None, None, 0));
+    }
+
+    #[test]
+    fn memory_persists_between_calls_until_it_is_reset() {
+        let code = vec![
+            Instruction::ri(Opcode::LoadU8, Reg::A0, 0x2_0000),
+            Instruction::ii(Opcode::StoreImmU8, 0x2_0000, 77),
+            Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
+        ];
+        let mut instance = instance(Isa::ReviveV1, code, &ProgramConfig::default());
+        instance.set_gas(100);
+        for expected in [5, 77] {
+            instance.prepare_call(0, &[]);
+            assert_eq!(instance.run(), Outcome::Finished);
+            assert_eq!(instance.reg(Reg::A0), expected);
+        }
+        instance.reset_memory();
+        instance.prepare_call(0, &[]);
+        assert_eq!(instance.run(), Outcome::Finished);
+        assert_eq!(instance.reg(Reg::A0), 5);
+    }
+
+    #[test]
+    fn the_translation_cache_stays_near_its_budget() {
+        // A row of blocks that all run once, many times the budget.
+        let mut code = vec![Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, 1); 20_000];
+        for (index, instruction) in code.iter_mut().enumerate() {
+            if index % 2 == 1 {
+                *instruction = Instruction::none(Opcode::Fallthrough);
+            }
+        }
+        code.push(Instruction::none(Opcode::Trap));
+        let config = ProgramConfig { translation_cache: 10_000, ..ProgramConfig::default() };
+        let mut instance = instance(Isa::ReviveV1, code, &config);
+        instance.set_gas(20_001);
+        instance.prepare_call(0, &[]);
+        assert_eq!(instance.run(), Outcome::Trap);
+        assert_eq!((instance.gas(), instance.reg(Reg::A0)), (0, 10_000));
+        assert!(instance.code.ops().len() * 20 < 11_000, "{}", instance.code.ops().len());
+    }
+
+    #[test]
+    fn a_run_goes_on_after_its_translation_is_released() {
+        let code = vec![
+            Instruction::i(Opcode::Ecalli, 1),
+            Instruction::i(Opcode::Ecalli, 2),
+            Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, 1),
+            Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
+        ];
+        let mut instance = instance(Isa::ReviveV1, code, &ProgramConfig::default());
+        instance.set_gas(4);
+        instance.prepare_call(0, &[41]);
+        for number in [1, 2] {
+            assert_eq!(instance.run(), Outcome::HostCall(number));
+            instance.release_translation();
+            assert_eq!(instance.code.ops().len(), 0);
+            instance.release_translation();
+        }
+        assert_eq!(instance.run(), Outcome::Finished);
+        assert_eq!((instance.reg(Reg::A0), instance.gas()), (42, 0));
     }
 }

@@ -78,8 +78,17 @@ pub const SALT_BYTES: u32 = 32;
 /// The extrinsic payload that has to be possible: a blob and its constructor data.
 pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
 
-/// Guest memory, blobs, translations and call data of the deepest possible stack of calls. A chain's runtime must be
-/// given at least this much memory beyond its own needs.
+/// What an instance of the interpreter needs beside guest memory and translated code: a lookup table for its code, and
+/// page tables.
+pub const INSTANCE_OVERHEAD_BYTES: u32 = CODE_BYTES / 16 + 16 * 1024;
+
+/// Memory for the deepest possible stack of calls: guest memory, blobs and call data of every call, translated code of
+/// the innermost (the others release theirs before they call). A chain's runtime must be given at least this much beyond
+/// its own needs.
 pub const TRANSACTION_MEMORY_BYTES: u32 = (CALL_DEPTH + 1)
-    * (STATIC_MEMORY_BYTES + TRANSLATION_CACHE_BYTES + 2 * CALLDATA_BYTES)
+    * (STATIC_MEMORY_BYTES + INSTANCE_OVERHEAD_BYTES + 2 * CALLDATA_BYTES)
+    + TRANSLATION_CACHE_BYTES
     + 2 * TRANSIENT_STORAGE_BYTES;
+
+// The runtime's wasm memory is limited to 128 MiB; half of that has to do.
+const _: () = assert!(TRANSACTION_MEMORY_BYTES <= 64 * 1024 * 1024);

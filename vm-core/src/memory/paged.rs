@@ -316,3 +316,116 @@ impl PagedMemory {
 fn within(address: u32, length: u64, low: u32, high: u32) -> bool {
     address >= low && u64::from(address) + length <= u64::from(high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::MemoryConfig;
+    use alloc::vec;
+
+    const RW: u32 = 0x3_0000;
+    const STACK: u32 = 0xfffc_f000;
+
+    /// Read-only data of 3 bytes, read-write data of two pages (3 bytes given), stack and auxiliary data of a page each.
+    fn memory() -> PagedMemory {
+        let config = MemoryConfig { ro_data_size: 3, rw_data_size: 0x2000, stack_size: 0x1000 };
+        let map = MemoryMap::new(0x1000, config, 0x1000).unwrap();
+        assert_eq!((map.rw_base(), map.stack_low(), map.aux_base()), (RW, STACK, 0xfffe_0000));
+        PagedMemory::new(Arc::new(MemoryImage::new(map, &[1, 2, 3], &[4, 5, 6])))
+    }
+
+    #[test]
+    fn memory_begins_with_the_initial_data_and_zeros() {
+        let mut memory = memory();
+        assert_eq!(memory.load(0x1_0000), Ok([1, 2]));
+        assert_eq!(memory.load(0x1_0002), Ok([3, 0, 0, 0]), "behind the data, but on its page");
+        assert_eq!(memory.load(RW), Ok([4, 5, 6, 0]));
+        assert_eq!(memory.load(RW + 0x1fff), Ok([0]));
+        assert_eq!(memory.touched_pages(), 2, "read-only data takes no page");
+    }
+
+    #[test]
+    fn accesses_across_pages_see_one_memory() {
+        let mut memory = memory();
+        assert_eq!(memory.store(RW + 0xffc, 0x1122_3344_5566_7788u64.to_le_bytes()), Ok(()));
+        assert_eq!(memory.load(RW + 0xffc), Ok(0x1122_3344_5566_7788u64.to_le_bytes()));
+        assert_eq!(memory.load(RW + 0xffe), Ok(0x3344_5566u32.to_le_bytes()));
+        assert_eq!(memory.load(RW + 0x1000), Ok([0x44]));
+        let mut out = [0; 10];
+        memory.read(RW + 0xffb, &mut out).unwrap();
+        assert_eq!(out, [0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0]);
+    }
+
+    #[test]
+    fn pages_that_share_a_cache_entry_do_not_mix() {
+        let config = MemoryConfig { rw_data_size: 0x80_0000, ..MemoryConfig::default() };
+        let map = MemoryMap::new(0x1000, config, 0).unwrap();
+        let base = map.rw_base();
+        let mut memory = PagedMemory::new(Arc::new(MemoryImage::new(map, &[], &[])));
+        let apart = (CACHE * PAGE) as u32;
+        for round in 0..3u32 {
+            for index in 0..8u32 {
+                let seen = memory.load(base + index * apart).map(u32::from_le_bytes);
+                assert_eq!(seen, Ok(if round == 0 { 0 } else { round * 100 + index }));
+                assert_eq!(memory.store(base + index * apart, ((round + 1) * 100 + index).to_le_bytes()), Ok(()));
+            }
+        }
+        assert_eq!(memory.touched_pages(), 8);
+    }
+
+    #[test]
+    fn the_guest_reads_auxiliary_data_and_only_the_embedder_writes_it() {
+        let mut memory = memory();
+        memory.write(0xfffe_0010, &[7]).unwrap();
+        assert_eq!(memory.load(0xfffe_0010), Ok([7]));
+        assert_eq!(memory.store(0xfffe_0010, [8]), Err(AccessFault));
+        assert_eq!(memory.load(0xfffe_0010), Ok([7]));
+        assert_eq!(memory.load::<1>(0xfffe_1000), Err(AccessFault));
+    }
+
+    #[test]
+    fn the_embedder_gets_errors_that_say_what_it_asked_for() {
+        let mut memory = memory();
+        assert_eq!(memory.write(0x1_0000, &[1]), Err(MemoryError { address: 0x1_0000, length: 1, write: true }));
+        assert_eq!(memory.zero(RW + 0x1fff, 2), Err(MemoryError { address: RW + 0x1fff, length: 2, write: true }));
+        let error = memory.read(u32::MAX, &mut [0; 2]).unwrap_err();
+        assert_eq!(alloc::format!("{error}"), "cannot read 2 bytes of guest memory at 0xffffffff");
+        assert_eq!(memory.read(5, &mut []), Ok(()), "nothing can be read anywhere");
+        assert_eq!(memory.write(5, &[]), Ok(()));
+        assert_eq!(memory.zero(5, 0), Ok(()));
+        assert_eq!(memory.touched_pages(), 0);
+    }
+
+    #[test]
+    fn zeroing_reaches_from_page_to_page() {
+        let mut memory = memory();
+        memory.write(RW, &vec![9; 0x2000]).unwrap();
+        memory.zero(RW + 1, 0x1ffe).unwrap();
+        let mut out = vec![1; 0x2000];
+        memory.read(RW, &mut out).unwrap();
+        assert_eq!((out[0], out[0x1fff]), (9, 9));
+        assert!(out[1..0x1fff].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn the_heap_grows_to_its_limit_and_a_reset_takes_everything_back() {
+        let mut memory = memory();
+        let top = memory.image.map().heap_base();
+        assert_eq!(memory.store(top, [1]), Err(AccessFault));
+        assert_eq!(memory.sbrk(1), Some(top + 1));
+        assert_eq!(memory.store(top + 0xfff, [1]), Ok(()));
+        assert_eq!(memory.store(top + 0x1000, [1]), Err(AccessFault));
+        let most = memory.image.map().max_heap_size();
+        assert_eq!(memory.sbrk(most), None);
+        assert_eq!(memory.sbrk(most - 1), Some(top + most));
+        assert_eq!(memory.sbrk(1), None);
+        assert_eq!(memory.sbrk(0), Some(top + most));
+        assert_eq!(memory.store(top + most - 1, [1]), Ok(()));
+        assert_eq!(memory.store(RW, [1]), Ok(()));
+
+        memory.reset();
+        assert_eq!((memory.heap_size(), memory.touched_pages()), (0, 0));
+        assert_eq!(memory.load(RW), Ok([4]));
+        assert_eq!(memory.store(top, [1]), Err(AccessFault));
+    }
+}

@@ -185,3 +185,59 @@ fn validate(code: &CodeView<'_>) -> Result<(), ProgramError> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::BlobBuilder;
+    use crate::isa::{Instruction, Opcode};
+    use alloc::{vec, vec::Vec};
+
+    fn program(builder: &BlobBuilder, config: &ProgramConfig) -> Result<Program, ProgramError> {
+        Program::new(&Blob::parse(&builder.build().unwrap()).unwrap(), config)
+    }
+
+    #[test]
+    fn a_program_outlives_its_blob_and_knows_its_names() {
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        builder.import(b"first").import(b"second").export(b"deploy", 0).export(b"call", 1).export(b"call", 0);
+        builder.instructions(vec![Instruction::none(Opcode::Fallthrough), Instruction::none(Opcode::Trap)]);
+        let program = program(&builder, &ProgramConfig::default()).unwrap();
+        assert_eq!(program.import(1), Some(&b"second"[..]));
+        assert_eq!(program.import(2), None);
+        assert_eq!(
+            (program.export(b"deploy"), program.export(b"call"), program.export(b"other")),
+            (Some(0), Some(1), None)
+        );
+        assert_eq!(program.exports().count(), 3);
+        assert_eq!((program.block_cost(0), program.block_cost(1), program.block_cost(2)), (Some(1), Some(1), Some(1)));
+    }
+
+    #[test]
+    fn only_jam_demands_valid_code() {
+        let raw: [(&[u8], u8, Option<u32>); 5] = [
+            (&[1, 0], 3, None),
+            (&[1, 255, 0], 7, Some(1)),
+            (&[1, 1, 0], 6, Some(0)),
+            (&[0, 1], 3, Some(2)),
+            (&[], 0, Some(0)),
+        ];
+        for (code, mask, refused_at) in raw {
+            let mask: Vec<u8> = if code.is_empty() { vec![] } else { vec![mask] };
+            let mut builder = BlobBuilder::new(Isa::JamV1);
+            let result = program(builder.raw_code(code.to_vec(), mask.clone()), &ProgramConfig::default());
+            assert_eq!(result.err(), refused_at.map(|offset| ProgramError::InvalidCode { offset }), "{code:?}");
+            let mut builder = BlobBuilder::new(Isa::ReviveV1);
+            assert!(program(builder.raw_code(code.to_vec(), mask), &ProgramConfig::default()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_wrong_page_size_is_refused() {
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        builder.instructions(vec![Instruction::none(Opcode::Trap)]);
+        let config = ProgramConfig { page_size: 0x1800, ..ProgramConfig::default() };
+        let expected = ProgramError::MemoryMap(MapError::BadPageSize { page_size: 0x1800 });
+        assert_eq!(program(&builder, &config).err(), Some(expected));
+    }
+}
