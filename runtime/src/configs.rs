@@ -181,7 +181,8 @@ impl pallet_polkavm::Config for Runtime {
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     type AddressMapper = pallet_polkavm::AccountId32Mapper<Runtime>;
     type Executor = pallet_polkavm::InRuntimeInterpreter;
-    // An interpreted instruction takes 3 to 10 ns inside the runtime.
+    // A tight loop takes 1.5 ns an instruction inside the runtime; ten leave room for divisions and for memory that is
+    // touched for the first time.
     type RefTimePerGas = ConstU64<10_000>;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
