@@ -63,7 +63,7 @@ pub mod pallet {
     use sp_runtime::Perbill;
 
     /// The version of the storage's layout.
-    pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
+    pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -319,8 +319,6 @@ pub mod pallet {
         /// The call stack is as deep as it may get.
         MaxCallDepthReached,
 
-        /// There is no contract at the address.
-        ContractNotFound,
         /// There is a contract at the address already.
         DuplicateContract,
         /// No program is stored under the hash.

@@ -151,6 +151,16 @@ pub fn unchanged<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Runs `f` and undoes all it did to the state, as the node does after a dry run.
+pub fn with_rollback<R>(f: impl FnOnce() -> R) -> R {
+    let mut result = None;
+    let _ = frame_support::storage::with_transaction(|| {
+        result = Some(f());
+        sp_runtime::TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(()))
+    });
+    result.unwrap()
+}
+
 /// Dispatches an extrinsic as a block would, but for fee and nonce.
 pub fn dispatch(who: AccountId32, call: crate::Call<Test>) -> DispatchResultWithPostInfo {
     with_storage_layer(|| RuntimeCall::Polkavm(call).dispatch(RuntimeOrigin::signed(who)))

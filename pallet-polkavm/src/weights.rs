@@ -73,7 +73,8 @@ const CHILD_ENTRY_PROOF: u64 = 10_240;
 const HOST_CALL: u64 = 500 * NANOS;
 /// Checking one byte of a program at upload.
 const CHECK_CODE_BYTE: u64 = 50 * NANOS;
-/// Reading one byte of a program and making it ready to run.
+/// Reading one byte of a program and making it ready to run. Most of it is for the interpreter's
+/// translation of the byte, which happens later, when its block is first entered, and isn't charged then.
 const LOAD_CODE_BYTE: u64 = 20 * NANOS;
 /// Copying one byte between the contract's memory and the host.
 const COPY_BYTE: u64 = NANOS;

@@ -148,7 +148,7 @@ impl<'a, T: Config> Stack<'a, T> {
             meters: self.meters.nested(),
             last_output: Output::default(),
         };
-        let output = self.run(frame, &executable)?;
+        let output = self.run(frame, executable)?;
         if !output.did_revert() {
             let caller = T::AddressMapper::to_address(&self.origin);
             Pallet::<T>::deposit_event(Event::Called { caller, contract: dest });
@@ -192,7 +192,7 @@ impl<'a, T: Config> Stack<'a, T> {
             meters: self.meters.nested(),
             last_output: Output::default(),
         };
-        let output = self.run(frame, &executable)?;
+        let output = self.run(frame, executable)?;
         if !output.did_revert() {
             Pallet::<T>::deposit_event(Event::Instantiated { deployer, contract: address, code_hash });
         }
@@ -200,7 +200,7 @@ impl<'a, T: Config> Stack<'a, T> {
     }
 
     /// Runs a frame to its end in a storage transaction.
-    fn run(&mut self, frame: Frame<T>, executable: &Executable<T>) -> Result<Output, Failure> {
+    fn run(&mut self, frame: Frame<T>, executable: Executable<T>) -> Result<Output, Failure> {
         if self.frames.len() as u32 > limits::CALL_DEPTH {
             return Err(Failure::new::<T>(
                 Error::MaxCallDepthReached,

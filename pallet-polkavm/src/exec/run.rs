@@ -16,16 +16,16 @@ use pallet_revive_uapi::ReturnFlags;
 use vm_core::outcome::Outcome;
 
 /// Runs the top frame.
-pub(super) fn run_top<T: Config>(stack: &mut Stack<'_, T>, executable: &Executable<T>) -> Result<Output, Failure> {
+pub(super) fn run_top<T: Config>(stack: &mut Stack<'_, T>, mut executable: Executable<T>) -> Result<Output, Failure> {
     if stack.top().entry == EntryPoint::Deploy {
         create_account(stack)?;
         // Counted before the constructor runs, so that the code can't go while it does.
         code::increment_use_count::<T>(executable.hash)?;
     }
     transfer_value(stack)?;
-    let output = execute(stack, executable)?;
+    let output = execute(stack, &mut executable)?;
     if !output.did_revert() {
-        finalize(stack, executable)?;
+        finalize(stack, &executable)?;
     }
     Ok(output)
 }
@@ -70,14 +70,17 @@ fn finalize<T: Config>(stack: &mut Stack<'_, T>, executable: &Executable<T>) -> 
 }
 
 /// Runs the program until it ends, serving its host calls.
-fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &Executable<T>) -> Result<Output, Failure> {
+fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &mut Executable<T>) -> Result<Output, Failure> {
+    // The instance holds what it needs of the code. Letting go of it here keeps a deep stack small.
+    let code = core::mem::take(&mut executable.code);
     let mut instance = T::Executor::instantiate(Source {
         code_hash: executable.hash,
-        code: &executable.code,
+        code: &code,
         entry: executable.info.entry(stack.top().entry),
         cost_model: executable.info.cost_model,
     })
     .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
+    drop(code);
     let mut result = None;
     loop {
         let gas = stack.top_mut().meters.gas.to_vm();

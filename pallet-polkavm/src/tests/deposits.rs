@@ -174,15 +174,6 @@ fn the_limit_of_an_instantiation_covers_account_code_and_contract() {
     });
 }
 
-fn with_rollback<R>(f: impl FnOnce() -> R) -> R {
-    let mut result = None;
-    let _ = frame_support::storage::with_transaction(|| {
-        result = Some(f());
-        sp_runtime::TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(()))
-    });
-    result.unwrap()
-}
-
 #[test]
 fn an_origin_that_cannot_pay_the_deposit_fails() {
     run(|| {

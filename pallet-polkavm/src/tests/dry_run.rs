@@ -167,12 +167,3 @@ fn two_contracts_in_one_transaction_have_different_addresses() {
         assert_ne!(make().unwrap().address, make().unwrap().address);
     });
 }
-
-fn with_rollback<R>(f: impl FnOnce() -> R) -> R {
-    let mut result = None;
-    let _ = frame_support::storage::with_transaction(|| {
-        result = Some(f());
-        sp_runtime::TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(()))
-    });
-    result.unwrap()
-}
