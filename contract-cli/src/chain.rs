@@ -14,7 +14,7 @@ use subxt::{
     dynamic::{At as _, Value},
     ext::scale_decode::DecodeAsType,
     ext::scale_encode::EncodeAsType,
-    ext::scale_value::ValueDef,
+    ext::scale_value::{self, ValueDef},
     rpcs::{RpcClient, methods::legacy::LegacyRpcMethods},
     utils::AccountId32,
 };
@@ -146,6 +146,16 @@ pub struct ContractInfo {
     pub storage_items: u32,
     /// What is held for them.
     pub storage_deposit: u128,
+}
+
+/// Why a contract's storage could not be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub enum StorageAccessError {
+    /// There is no contract at the address.
+    ContractNotFound,
+    /// The key is longer than a contract's key can be.
+    KeyTooLarge,
 }
 
 /// An account's balances.
@@ -303,7 +313,7 @@ impl Chain {
         address: [u8; 20],
         key: &[u8],
         variable: bool,
-    ) -> Result<Result<Option<Vec<u8>>, Value>, Error> {
+    ) -> Result<Result<Option<Vec<u8>>, StorageAccessError>, Error> {
         match <[u8; 32]>::try_from(key) {
             Ok(key) if !variable => self.api(at, "get_storage", (address, key)).await,
             _ => self.api(at, "get_storage_var_key", (address, key.to_vec())).await,
@@ -376,10 +386,11 @@ impl Chain {
 }
 
 /// The name of an error and its documentation, from a decoded `DispatchError`.
-pub fn name_error(metadata: &Metadata, error: &Value) -> NamedError {
-    if let (Some(index), Some(number)) =
-        (error.at("index").and_then(Value::as_u128), error.at("error").at(0).and_then(Value::as_u128))
-        && let (Ok(index), Ok(number)) = (u8::try_from(index), u8::try_from(number))
+pub fn name_error<T>(metadata: &Metadata, error: &scale_value::Value<T>) -> NamedError {
+    if let (Some(index), Some(number)) = (
+        error.at("index").and_then(|index| index.as_u128()),
+        error.at("error").at(0).and_then(|number| number.as_u128()),
+    ) && let (Ok(index), Ok(number)) = (u8::try_from(index), u8::try_from(number))
         && let Some(pallet) = metadata.pallet_by_error_index(index)
         && let Some(variant) = pallet.error_variant_by_index(number)
     {
@@ -389,7 +400,7 @@ pub fn name_error(metadata: &Metadata, error: &Value) -> NamedError {
 }
 
 /// `BadOrigin`, or `Token::FundsUnavailable` for a variant in a variant.
-fn variant_path(error: &Value) -> String {
+fn variant_path<T>(error: &scale_value::Value<T>) -> String {
     match &error.value {
         ValueDef::Variant(variant) => match variant.values.at(0) {
             Some(inner) => format!("{}::{}", variant.name, variant_path(inner)),

@@ -2,9 +2,12 @@
 
 use crate::{
     args::{Args, Call, Command, DryRun as DryRunCommand, Execution, Instantiate, hex_bytes},
-    chain::{AtBlock, Chain, Code, Deposit, DryRun, Failure, Instantiated, Output, Weight, error_by_name, name_error},
+    chain::{
+        AtBlock, Chain, Code, Deposit, DryRun, Failure, Instantiated, Output, StorageAccessError, Weight,
+        error_by_name, name_error,
+    },
     error::Error,
-    output::{Report, bytes_of, progress, value_json},
+    output::{Report, progress},
     submit::inner,
 };
 use std::{fs, path::Path};
@@ -291,9 +294,7 @@ async fn instantiate(chain: &Chain, request: Prepared) -> Result<Report, Error> 
     // The event, not the dry run, says where the contract really is.
     if let Some(event) = receipt.event(&chain.pallet, "Instantiated") {
         for (field, name) in [("contract", "address"), ("code_hash", "code_hash")] {
-            if let Some(bytes) = event.field(field).and_then(bytes_of) {
-                report = report.with_hex(name, &bytes);
-            }
+            report = report.with(name, event.fields[field].clone());
         }
     }
     Ok(report.with_weight("gas_limit", limits.gas).with_deposit(run.storage_deposit).with_receipt(&receipt))
@@ -305,7 +306,13 @@ async fn storage(chain: &Chain, address: [u8; 20], key: &[u8], variable: bool) -
     match chain.storage(&at, address, key, variable).await? {
         Ok(Some(value)) => Ok(report.with_hex("value", &value)),
         Ok(None) => Ok(report.with("value", serde_json::Value::Null)),
-        Err(error) => Err(Error::NotFound(format!("0x{}: {}", hex::encode(address), value_json(&error)))),
+        Err(StorageAccessError::ContractNotFound) => {
+            Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(address))))
+        }
+        Err(StorageAccessError::KeyTooLarge) => {
+            let limit = limits::STORAGE_KEY_BYTES;
+            Err(Error::NotFound(format!("a key has at most {limit} bytes, this one has {}", key.len())))
+        }
     }
 }
 

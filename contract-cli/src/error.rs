@@ -50,17 +50,31 @@ pub enum Error {
     /// The chain answered with something else than expected.
     #[error("{0}")]
     Chain(Box<subxt::Error>),
+    /// What the chain sent does not fit its own metadata.
+    #[error("cannot decode {what}: {reason}")]
+    Decode {
+        /// What it should be.
+        what: String,
+        /// Why it is not.
+        reason: String,
+    },
     /// The transaction did not get into a block.
     #[error("the transaction was not included: {0}")]
     NotIncluded(String),
 }
 
 impl Error {
-    /// What the process ends with: 1 if something was refused, 2 for a wrong command line or no connection.
+    /// What the process ends with: 1 if something was refused, 2 for a wrong command line, or no connection to a chain
+    /// that can be talked to.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Connect { .. } | Self::NoPallet { .. } | Self::Usage(_) | Self::File { .. } => 2,
-            Self::Blob { .. } | Self::NotFound(_) | Self::Unmapped(_) | Self::Chain(_) | Self::NotIncluded(_) => 1,
+            Self::Connect { .. }
+            | Self::NoPallet { .. }
+            | Self::Usage(_)
+            | Self::File { .. }
+            | Self::Chain(_)
+            | Self::Decode { .. } => 2,
+            Self::Blob { .. } | Self::NotFound(_) | Self::Unmapped(_) | Self::NotIncluded(_) => 1,
         }
     }
 
@@ -75,6 +89,7 @@ impl Error {
             Self::NotFound(_) => "NotFound",
             Self::Unmapped(_) => "Unmapped",
             Self::Chain(_) => "Chain",
+            Self::Decode { .. } => "Decode",
             Self::NotIncluded(_) => "NotIncluded",
         }
     }

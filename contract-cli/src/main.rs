@@ -2,7 +2,7 @@
 //!
 //! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
 //! (connection, dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata, so that any chain
-//! with the pallet will do. [`output`] prints for people or, with `--json`, for programs.
+//! with the pallet will do. [`value`] makes JSON of what they decode; [`output`] prints for people or, with `--json`, for programs.
 //!
 //! Exit codes: 0 done, 1 the chain or a check refused, 2 the command line is wrong or the chain cannot be reached.
 
@@ -13,6 +13,7 @@ mod commands;
 mod error;
 mod output;
 mod submit;
+mod value;
 
 use clap::Parser as _;
 use std::process::ExitCode;

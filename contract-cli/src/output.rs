@@ -4,12 +4,9 @@ use crate::{
     chain::{Deposit, NamedError, Weight},
     error::Error,
     submit::{Event, Receipt},
+    value::hex,
 };
 use serde_json::{Map, Value as Json, json};
-use subxt::{
-    dynamic::Value,
-    ext::scale_value::{Composite, Primitive, ValueDef},
-};
 
 /// Says on standard error what is going on.
 macro_rules! progress {
@@ -126,10 +123,6 @@ pub fn print_error(error: &Error, json: bool) {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(bytes))
-}
-
 /// A JSON value on one line, without quotes around text.
 fn text(value: &Json) -> String {
     match value {
@@ -146,85 +139,12 @@ fn plain_event(event: &Json) -> String {
 }
 
 fn event_json(event: &Event) -> Json {
-    json!({ "pallet": event.pallet, "name": event.name, "fields": composite_json(&event.fields) })
-}
-
-/// A decoded value as JSON: numbers as text (they may have 128 bits), bytes as hex, wrappers of one field unwrapped.
-pub fn value_json(value: &Value) -> Json {
-    match &value.value {
-        ValueDef::Composite(composite) => composite_json(composite),
-        ValueDef::Variant(variant) if variant.values.is_empty() => Json::String(variant.name.clone()),
-        ValueDef::Variant(variant) => json!({ &variant.name: composite_json(&variant.values) }),
-        ValueDef::BitSequence(bits) => Json::String(bits.iter().map(|bit| if bit { '1' } else { '0' }).collect()),
-        ValueDef::Primitive(primitive) => match primitive {
-            Primitive::Bool(bool) => Json::Bool(*bool),
-            Primitive::Char(char) => Json::String(char.to_string()),
-            Primitive::String(text) => Json::String(text.clone()),
-            Primitive::U128(number) => Json::String(number.to_string()),
-            Primitive::I128(number) => Json::String(number.to_string()),
-            Primitive::U256(bytes) | Primitive::I256(bytes) => Json::String(hex(bytes)),
-        },
-    }
-}
-
-/// As [`value_json`].
-pub fn composite_json(composite: &Composite<()>) -> Json {
-    match composite {
-        Composite::Named(fields) => {
-            Json::Object(fields.iter().map(|(name, value)| (name.clone(), value_json(value))).collect())
-        }
-        Composite::Unnamed(values) => {
-            if let Some(bytes) = as_bytes(values) {
-                return Json::String(hex(&bytes));
-            }
-            match values.as_slice() {
-                [one] if matches!(one.value, ValueDef::Composite(_)) => value_json(one),
-                many => Json::Array(many.iter().map(value_json).collect()),
-            }
-        }
-    }
-}
-
-/// A list of small numbers is taken for bytes: the decoded value no longer tells.
-pub fn as_bytes(values: &[Value]) -> Option<Vec<u8>> {
-    if values.is_empty() {
-        return None;
-    }
-    values.iter().map(|value| value.as_u128().and_then(|number| u8::try_from(number).ok())).collect()
-}
-
-/// The bytes of a decoded hash or address: a list of bytes, perhaps wrapped.
-pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
-    match &value.value {
-        ValueDef::Composite(Composite::Unnamed(values)) => match values.as_slice() {
-            [one] if matches!(one.value, ValueDef::Composite(_)) => bytes_of(one),
-            many => as_bytes(many),
-        },
-        _ => None,
-    }
+    json!({ "pallet": event.pallet, "name": event.name, "fields": event.fields })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wrapped_hash_prints_as_hex() {
-        let hash = Value::unnamed_composite([Value::from_bytes([0xab; 3])]);
-        assert_eq!(value_json(&hash), json!("0xababab"));
-        assert_eq!(bytes_of(&hash), Some(vec![0xab; 3]));
-    }
-
-    #[test]
-    fn large_numbers_keep_all_their_digits() {
-        assert_eq!(value_json(&Value::u128(u128::MAX)), json!(u128::MAX.to_string()));
-    }
-
-    #[test]
-    fn a_list_with_a_number_above_a_byte_is_no_bytes() {
-        let list = Value::unnamed_composite([Value::u128(1), Value::u128(256)]);
-        assert_eq!(value_json(&list), json!(["1", "256"]));
-    }
 
     #[test]
     fn a_report_with_an_error_is_a_failure() {

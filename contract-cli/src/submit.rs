@@ -1,16 +1,18 @@
 //! Signs a transaction, sends it, waits until it is in a block and reads what it did there.
 
 use crate::{
-    chain::{AtBlock, Chain, NamedError, Weight, name_error},
+    chain::{Chain, NamedError, Weight, name_error},
     error::{Error, chain},
     output::progress,
+    value,
 };
+use serde_json::Value as Json;
 use subxt::{
-    PolkadotConfig,
+    Metadata, PolkadotConfig,
     config::DefaultExtrinsicParamsBuilder,
-    dynamic::{At as _, Value, transaction},
+    dynamic::{At as _, transaction},
     ext::scale_encode::EncodeAsFields,
-    ext::scale_value::Composite,
+    ext::scale_value::{Composite, Value},
     tx::TransactionStatus,
 };
 
@@ -40,14 +42,32 @@ pub struct Event {
     pub pallet: String,
     /// Its name.
     pub name: String,
-    /// Its fields.
-    pub fields: Composite<()>,
+    /// Its fields as JSON.
+    pub fields: Json,
+    /// Its fields with the numbers of their types.
+    decoded: Composite<u32>,
 }
 
 impl Event {
-    /// A field's value.
-    pub fn field(&self, name: &str) -> Option<&Value> {
-        self.fields.at(name)
+    /// Decodes an event by the metadata of its block.
+    fn decode(metadata: &Metadata, pallet: &str, number: u8, mut bytes: &[u8]) -> Result<Self, Error> {
+        let undecodable = |reason: String| Error::Decode { what: format!("event {number} of {pallet}"), reason };
+        let variant = metadata
+            .pallet_by_name(pallet)
+            .and_then(|pallet| pallet.event_variant_by_index(number))
+            .ok_or_else(|| undecodable("it is not in the metadata".into()))?;
+        let mut named = Vec::with_capacity(variant.fields.len());
+        for (position, field) in variant.fields.iter().enumerate() {
+            let value = value::decode(metadata.types(), field.ty.id, &mut bytes).map_err(undecodable)?;
+            named.push((field.name.clone().unwrap_or_else(|| position.to_string()), value));
+        }
+        let decoded = Composite::Named(named);
+        let fields = value::fields_to_json(metadata.types(), &decoded);
+        Ok(Self { pallet: pallet.into(), name: variant.name.clone(), fields, decoded })
+    }
+
+    fn field(&self, name: &str) -> Option<&Value<u32>> {
+        self.decoded.at(name)
     }
 }
 
@@ -89,9 +109,9 @@ impl Chain {
             };
             for event in events.iter() {
                 let event = event.map_err(chain)?;
-                let fields = event.decode_fields_unchecked_as::<Composite<()>>().map_err(chain)?;
-                receipt
-                    .take(&at, Event { pallet: event.pallet_name().into(), name: event.event_name().into(), fields });
+                let metadata = at.metadata_ref();
+                let event = Event::decode(metadata, event.pallet_name(), event.event_index(), event.field_bytes())?;
+                receipt.take(metadata, event);
             }
             progress!("in block #{} 0x{}", receipt.block_number, hex::encode(receipt.block_hash));
             return Ok(receipt);
@@ -123,16 +143,16 @@ impl Chain {
 
 impl Receipt {
     /// Sorts an event into what every transaction has and the rest.
-    fn take(&mut self, at: &AtBlock, event: Event) {
+    fn take(&mut self, metadata: &Metadata, event: Event) {
         match (event.pallet.as_str(), event.name.as_str()) {
             ("System", "ExtrinsicSuccess") => self.gas_used = weight(&event),
             ("System", "ExtrinsicFailed") => {
                 self.gas_used = weight(&event);
-                let error = event.field("dispatch_error").map(|error| name_error(at.metadata_ref(), inner(error)));
+                let error = event.field("dispatch_error").map(|error| name_error(metadata, inner(error)));
                 self.error = Some(error.unwrap_or_else(|| NamedError { name: "unknown".into(), docs: String::new() }));
             }
             ("TransactionPayment", "TransactionFeePaid") => {
-                self.fee = event.field("actual_fee").and_then(Value::as_u128);
+                self.fee = event.field("actual_fee").and_then(|fee| fee.as_u128());
             }
             _ => self.events.push(event),
         }
@@ -148,12 +168,12 @@ impl Receipt {
 fn weight(event: &Event) -> Option<Weight> {
     let info = event.field("dispatch_info")?;
     let weight = info.at("weight");
-    let part = |name| weight.at(name).and_then(Value::as_u128).and_then(|part| u64::try_from(part).ok());
+    let part = |name| weight.at(name).and_then(|part| part.as_u128()).and_then(|part| u64::try_from(part).ok());
     Some(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? })
 }
 
 /// `Module({index, error})` is what names the error; the variant around it is of no interest.
-pub fn inner(error: &Value) -> &Value {
+pub fn inner<T>(error: &Value<T>) -> &Value<T> {
     match error.at(0) {
         Some(module) if module.at("index").is_some() => module,
         _ => error,
