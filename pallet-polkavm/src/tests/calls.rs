@@ -55,7 +55,7 @@ fn a_constructor_gets_data_and_value_and_its_contract_counts_as_a_user_of_the_co
         assert_eq!(CodeInfoOf::<Test>::get(made.code_hash).unwrap().use_count, 1);
         let account = Polkavm::view_account_id(&made.address);
         assert_eq!(System::account_nonce(&account), 1);
-        assert!(System::consumers(&account) > 0, "the account can't be reaped");
+        assert_eq!(System::consumers(&account), 2, "its hold and its being a contract");
     });
 }
 

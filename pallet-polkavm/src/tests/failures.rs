@@ -1,7 +1,9 @@
 //! Calls that fail: by which name, and that nothing is left of them.
 
 use super::blob::{Contract, NOWHERE, RW_LEN, at};
-use crate::{Call, CodeInfoOf, Error, ExecConfig, Limits, WeightInfo, mock::*, types::Code};
+use crate::{
+    Call, CodeInfoOf, Error, ExecConfig, Limits, WeightInfo, exec::Stack, metering::Meters, mock::*, types::Code,
+};
 use frame_support::weights::Weight;
 use sp_core::{H160, H256};
 use sp_runtime::DispatchError;
@@ -36,6 +38,23 @@ fn a_trap_leaves_nothing_transfers_included() {
         let contract = deploy(busy().trap().build());
         let used = fails(contract, GAS, Error::<Test>::ContractTrapped);
         assert!(used.ref_time() > 0, "what was used is paid for");
+    });
+}
+
+#[test]
+fn a_frame_undoes_itself_without_help_from_its_transaction() {
+    run(|| {
+        for contract in [busy().trap(), busy().give_with(1, 0, 4)] {
+            let contract = deploy(contract.build());
+            unchanged(|| {
+                let mut meters = Meters::<Test>::new(GAS, None);
+                let finished = Stack::run_call(ALICE, contract, 1000, vec![], &mut meters, ExecConfig::dry_run());
+                assert!(finished.result.map_or(true, |output| output.did_revert()));
+                assert!(finished.events.is_empty());
+                assert_eq!(meters.deposit.total().amount(), 0);
+                assert!(meters.gas.consumed().ref_time() > 0);
+            });
+        }
     });
 }
 

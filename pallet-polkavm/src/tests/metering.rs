@@ -127,6 +127,41 @@ fn a_host_call_costs_its_price_and_its_instructions() {
 }
 
 #[test]
+fn storage_is_paid_by_the_true_length_of_its_values() {
+    run(|| {
+        // Writes as many bytes as the input has, twice, and reads them.
+        let stores = |len: u64| {
+            Contract::with_call()
+                .data(0, &32u32.to_le_bytes())
+                .host("set_storage", &[0, at(0), 4, at(0), len])
+                .host("set_storage", &[0, at(0), 4, at(0), len])
+                .host("get_storage", &[0, at(0), 4, at(32), at(0)])
+                .ret()
+                .build()
+        };
+        let price = |len: u32| {
+            Weights::host_set_storage(0, len) + Weights::host_set_storage(len, len) + Weights::host_get_storage(len)
+        };
+        let consumed = |len: u64| call(deploy(stores(len)), &[]).gas_consumed;
+        assert_eq!(consumed(300) - consumed(2), price(300) - price(2));
+
+        let clears = |value: u32| {
+            Contract::with_call()
+                .data(0, &[1; 32])
+                .host("set_storage_or_clear", &[0, at(0), at(0)])
+                .host("set_storage_or_clear", &[0, at(0), at(value)])
+                .host("get_storage_or_zero", &[0, at(0), at(64)])
+                .ret()
+                .build()
+        };
+        let consumed = |value: u32| call(deploy(clears(value)), &[]).gas_consumed;
+        let kept = Weights::host_set_storage(32, 32) + Weights::host_get_storage(32);
+        let cleared = Weights::host_set_storage(32, 0) + Weights::host_get_storage(0);
+        assert_eq!(consumed(0) - consumed(32), kept - cleared);
+    });
+}
+
+#[test]
 fn the_integrity_test_passes_for_a_sane_configuration() {
     run(<Polkavm as Hooks<u64>>::integrity_test);
 }
