@@ -2,7 +2,7 @@
 //!
 //! Called by the pallet on upload and by tools. Assumes a parsed blob; takes time linear in its code.
 
-use super::{BASIC_BLOCK_INSTRUCTIONS, BLOB_BYTES, CODE_BYTES, JUMP_TABLE_ENTRIES, PAGE_SIZE, STATIC_MEMORY_BYTES};
+use super::{BASIC_BLOCK_INSTRUCTIONS, BLOB_BYTES, CODE_BYTES, JUMP_TABLE_ENTRIES, PAGE_SIZE, STATIC_MEMORY_BYTES, TRANSLATED_OPS};
 use crate::blob::Blob;
 use crate::memory::{MapError, MemoryMap};
 use core::fmt;
@@ -34,6 +34,8 @@ pub enum Limit {
     StaticMemoryBytes,
     /// [`super::BASIC_BLOCK_INSTRUCTIONS`].
     BasicBlockInstructions,
+    /// [`super::TRANSLATED_OPS`].
+    TranslatedOps,
 }
 
 impl Limit {
@@ -45,6 +47,7 @@ impl Limit {
             Limit::JumpTableEntries => "jump table entries",
             Limit::StaticMemoryBytes => "static memory in bytes",
             Limit::BasicBlockInstructions => "basic block length in instructions",
+            Limit::TranslatedOps => "instructions and twice the basic blocks",
         }
     }
 
@@ -56,6 +59,7 @@ impl Limit {
             Limit::JumpTableEntries => JUMP_TABLE_ENTRIES,
             Limit::StaticMemoryBytes => STATIC_MEMORY_BYTES,
             Limit::BasicBlockInstructions => BASIC_BLOCK_INSTRUCTIONS,
+            Limit::TranslatedOps => TRANSLATED_OPS,
         }
     }
 }
@@ -148,6 +152,8 @@ pub fn check(blob: &Blob<'_>) -> Result<CodeInfo, LimitError> {
         }
     }
     info.basic_blocks += u32::from(block_length > 0);
+    let ops = u64::from(info.instructions) + 2 * u64::from(info.basic_blocks);
+    enforce(Limit::TranslatedOps, ops, None)?;
     Ok(info)
 }
 
@@ -209,6 +215,18 @@ mod tests {
         let error = check_built(&builder).unwrap_err();
         let actual = u64::from(JUMP_TABLE_ENTRIES) + 1;
         assert_eq!(error, LimitError::Exceeded { limit: Limit::JumpTableEntries, actual, offset: None });
+    }
+
+    #[test]
+    fn code_that_would_not_fit_the_translation_cache_is_refused() {
+        // Each makes three ops.
+        let most = TRANSLATED_OPS as usize / 3;
+        let blocks = |count| vec![Instruction::none(Opcode::Trap); count];
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        assert!(check_built(builder.instructions(blocks(most))).is_ok());
+        let error = check_built(builder.instructions(blocks(most + 1))).unwrap_err();
+        let actual = 3 * (most as u64 + 1);
+        assert_eq!(error, LimitError::Exceeded { limit: Limit::TranslatedOps, actual, offset: None });
     }
 
     #[test]

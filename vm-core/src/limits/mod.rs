@@ -44,9 +44,15 @@ pub const STATIC_MEMORY_BYTES: u32 = BLOB_BYTES + 512 * 1024;
 /// Observable: page size of contract memory. Decides how far beyond its declared size a region can be accessed.
 pub const PAGE_SIZE: u32 = 4 * 1024;
 
-/// Upload: memory for translated code that one instance of the interpreter keeps. Not observable: translations beyond
-/// it are thrown away and made again.
-pub const TRANSLATION_CACHE_BYTES: u32 = 1024 * 1024;
+/// Upload: ops that the interpreter can make of the code, counted as instructions and twice the basic blocks (a block's
+/// charge, and the way to the next one). Bounds the memory for translated code such that no translation of stored code is
+/// ever thrown away and made again: a program that made the interpreter do that would take many times the time it pays
+/// for. Compiled programs have an op for every two or three bytes of code.
+pub const TRANSLATED_OPS: u32 = 400_000;
+
+/// Memory for translated code that one instance of the interpreter keeps: 20 bytes for an op, and four for a byte of code
+/// at most to find them. Not observable: what would not fit is thrown away and made again.
+pub const TRANSLATION_CACHE_BYTES: u32 = 20 * TRANSLATED_OPS + 4 * CODE_BYTES;
 
 /// Observable: contracts that can call each other in a row, not counting the first.
 pub const CALL_DEPTH: u32 = 25;
