@@ -11,7 +11,8 @@ use sp_crypto_hashing::keccak_256;
 pub fn call_data(signature: &str, arguments: &[String]) -> Result<Vec<u8>, Error> {
     let signature: String = signature.chars().filter(|char| !char.is_whitespace()).collect();
     let types = parameter_types(&signature)?;
-    let mut data = keccak_256(signature.as_bytes())[..4].to_vec();
+    let name = signature.split('(').next().unwrap_or_default();
+    let mut data = keccak_256(format!("{name}({})", types.join(",")).as_bytes())[..4].to_vec();
     data.extend(encode(&types, arguments)?);
     Ok(data)
 }
@@ -34,7 +35,15 @@ fn parameter_types(signature: &str) -> Result<Vec<String>, Error> {
     if !name.chars().all(plain) || inner.contains(['(', ')']) {
         return Err(malformed());
     }
-    Ok(if inner.is_empty() { Vec::new() } else { inner.split(',').map(Into::into).collect() })
+    Ok(if inner.is_empty() { Vec::new() } else { inner.split(',').map(canonical).collect() })
+}
+
+/// A type by the name that counts for the selector.
+fn canonical(ty: &str) -> String {
+    match ty {
+        "uint" => "uint256".into(),
+        other => other.into(),
+    }
 }
 
 fn encode(types: &[String], arguments: &[String]) -> Result<Vec<u8>, Error> {
@@ -85,7 +94,7 @@ fn unsigned(argument: &str) -> Option<[u8; 32]> {
         Some(digits) => (digits, 16),
         None => (argument, 10),
     };
-    if digits.is_empty() {
+    if !digits.contains(|char: char| char != '_') {
         return None;
     }
     let mut value = [0u8; 32];
@@ -131,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn a_type_by_its_short_name_gives_the_same_selector() {
+        let address = "0x00112233445566778899aabbccddeeff00112233";
+        assert_eq!(
+            encoded("transfer(address,uint)", &[address, "7"]),
+            encoded("transfer(address,uint256)", &[address, "7"])
+        );
+    }
+
+    #[test]
     fn bytes_are_left_aligned_and_booleans_are_words() {
         let expected =
             [&*hex::encode(&keccak_256(b"f(bytes4,bool)")[..4]), "deadbeef", &"0".repeat(56), &"0".repeat(63), "1"];
@@ -153,7 +171,7 @@ mod tests {
         for malformed in ["f", "f(", "f)", "f((uint8))", "f(uint8", "f-g()"] {
             assert!(encoded(malformed, &["1"]).is_err(), "{malformed}");
         }
-        for argument in ["", "-1", "0x", "1g", "0xzz"] {
+        for argument in ["", "-1", "0x", "1g", "0xzz", "_", "0x__"] {
             assert!(encoded("f(uint256)", &[argument]).is_err(), "{argument}");
         }
         assert!(encoded("f(address)", &["0x0011"]).is_err());

@@ -14,7 +14,13 @@ Examples:
   pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
   pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
 
+A call is tried first (a dry run), which gives its gas limit and its result; what fails there is not sent. With --gas the
+limit is yours and it is sent in any case.
+
 Exit codes: 0 done, 1 the chain or a check refused, 2 wrong command line or no connection.";
+
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Chain, account and output";
 
 /// Upload, instantiate, call and inspect PolkaVM contracts on a chain.
 #[derive(Debug, Parser)]
@@ -32,23 +38,27 @@ pub struct Args {
 #[derive(Debug, ClapArgs)]
 pub struct Global {
     /// The chain's JSON-RPC address.
-    #[arg(long, global = true, env = "PVM_URL", default_value = "ws://127.0.0.1:9944")]
+    #[arg(long, global = true, env = "PVM_URL", default_value = "ws://127.0.0.1:9944", help_heading = GLOBAL)]
     pub url: String,
     /// The secret of the account that signs: a development account such as //Alice, a phrase, or a seed in hex.
-    #[arg(long, global = true, env = "PVM_SURI", hide_env_values = true, default_value = "//Alice")]
+    /// Better given in the environment, as other users of a machine can see command lines.
+    #[arg(long, global = true, env = "PVM_SURI", hide_env_values = true, default_value = "//Alice", help_heading = GLOBAL)]
     pub suri: String,
     /// The pallet's name in the chain's metadata.
-    #[arg(long, global = true, default_value = "Polkavm")]
+    #[arg(long, global = true, default_value = "Polkavm", help_heading = GLOBAL)]
     pub pallet: String,
     /// Print one JSON object on standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Wait until the block is final, not only until it is the best.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub finalized: bool,
     /// Do not map the signer's account to its address when it has to be.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_map: bool,
+    /// How long the whole command may take, in seconds.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = GLOBAL)]
+    pub timeout: u64,
 }
 
 /// What to do.
@@ -58,8 +68,8 @@ pub enum Command {
     Upload {
         /// The blob.
         file: PathBuf,
-        /// The most that may be held as a deposit. Default: what the account has.
-        #[arg(long)]
+        /// The most that may be held as a deposit. Default: what a dry run says is needed.
+        #[arg(long, value_name = "AMOUNT")]
         deposit_limit: Option<u128>,
         /// Send the blob without checking it here first.
         #[arg(long)]
@@ -95,8 +105,9 @@ pub enum Command {
         what: Option<String>,
     },
     /// Show an account: its address, balance, nonce and whether it is mapped.
+    #[command(visible_alias = "balance")]
     Account {
-        /// An address of 20 bytes, or an account of 32 in hex. Default: the signer.
+        /// An address of 20 bytes, or an account of 32, in hex or SS58. Default: the signer.
         who: Option<String>,
     },
     /// Map the signer's account to its address.
@@ -112,6 +123,9 @@ pub enum DryRun {
     Upload {
         /// The blob.
         file: PathBuf,
+        /// The most that may be held as a deposit. Default: what the account has.
+        #[arg(long, value_name = "AMOUNT")]
+        deposit_limit: Option<u128>,
     },
     /// Try `instantiate`.
     Instantiate(Instantiate),
@@ -125,7 +139,7 @@ pub struct Instantiate {
     /// The blob, or the hash of a stored program.
     pub code: String,
     /// A salt of 32 bytes in hex: the address then does not depend on the account's nonce.
-    #[arg(long, value_parser = hash)]
+    #[arg(long, value_name = "HEX", value_parser = hash)]
     pub salt: Option<[u8; 32]>,
     /// Send the blob without checking it here first.
     #[arg(long)]
@@ -150,25 +164,25 @@ pub struct Call {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Execution {
     /// The call data in hex.
-    #[arg(long, conflicts_with = "sig")]
+    #[arg(long, value_name = "HEX", conflicts_with = "sig")]
     pub data: Option<String>,
     /// A Solidity signature to encode the arguments by, such as 'transfer(address,uint256)'; for a constructor '(uint256)'.
-    #[arg(long)]
+    #[arg(long, value_name = "SIGNATURE")]
     pub sig: Option<String>,
     /// The arguments for --sig: numbers, addresses, true or false, bytesN in hex.
     #[arg(requires = "sig")]
     pub arguments: Vec<String>,
     /// The amount to transfer with it, in the chain's smallest unit.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     pub value: u128,
     /// The most execution time it may take, in picoseconds (`ref_time`). Default: what a dry run needs, and a tenth more.
-    #[arg(long)]
+    #[arg(long, value_name = "PICOSECONDS")]
     pub gas: Option<u64>,
     /// The most storage proof it may take, in bytes. Default: as for --gas, or with it 3 MB.
-    #[arg(long)]
+    #[arg(long, value_name = "BYTES")]
     pub proof_size: Option<u64>,
     /// The most that may be charged as a deposit. Default: what the account has.
-    #[arg(long)]
+    #[arg(long, value_name = "AMOUNT")]
     pub deposit_limit: Option<u128>,
 }
 
@@ -242,6 +256,12 @@ mod tests {
         let Command::Call(call) = args.command else { panic!("not a call") };
         assert_eq!(call.execution.arguments, ["7", "true"]);
         assert_eq!(call.execution.call_data().unwrap().len(), 4 + 64);
+    }
+
+    #[test]
+    fn a_time_limit_of_nothing_is_refused() {
+        assert!(Args::try_parse_from(["pvm-contract", "info", "--timeout", "0"]).is_err());
+        assert_eq!(Args::try_parse_from(["pvm-contract", "info"]).unwrap().global.timeout, 120);
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub enum Error {
         /// The pallet's name.
         pallet: String,
     },
+    /// The chain's runtime does not implement the pallet's API.
+    #[error("the chain at {url} has the pallet but not the runtime API {api}: its runtime has to implement it")]
+    NoApi {
+        /// The chain's address.
+        url: String,
+        /// The API's name.
+        api: &'static str,
+    },
     /// An argument that clap could not check.
     #[error("{0}")]
     Usage(String),
@@ -32,6 +40,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         reason: std::io::Error,
+    },
+    /// A file that is too long to be sent.
+    #[error("{} is no program: it is longer than {limit} bytes, which is more than a node takes", path.display())]
+    FileTooLong {
+        /// Its path.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit: u64,
     },
     /// A blob that the chain would refuse.
     #[error("{} would be refused: {reason}\n--no-check sends it all the same.", path.display())]
@@ -47,9 +63,9 @@ pub enum Error {
     /// The signer has no mapping and may not make one.
     #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or leave out --no-map")]
     Unmapped(String),
-    /// The chain answered with something else than expected.
+    /// The connection broke, or the chain answered with something else than expected.
     #[error("{0}")]
-    Chain(Box<subxt::Error>),
+    Chain(String),
     /// What the chain sent does not fit its own metadata.
     #[error("cannot decode {what}: {reason}")]
     Decode {
@@ -61,6 +77,11 @@ pub enum Error {
     /// The transaction did not get into a block.
     #[error("the transaction was not included: {0}")]
     NotIncluded(String),
+    /// It took too long.
+    #[error(
+        "not done after {0} seconds: is the chain making blocks? --timeout allows more. A transaction that was sent may still get into a block"
+    )]
+    Timeout(u64),
 }
 
 impl Error {
@@ -70,11 +91,17 @@ impl Error {
         match self {
             Self::Connect { .. }
             | Self::NoPallet { .. }
+            | Self::NoApi { .. }
             | Self::Usage(_)
             | Self::File { .. }
             | Self::Chain(_)
-            | Self::Decode { .. } => 2,
-            Self::Blob { .. } | Self::NotFound(_) | Self::Unmapped(_) | Self::NotIncluded(_) => 1,
+            | Self::Decode { .. }
+            | Self::Timeout(_) => 2,
+            Self::Blob { .. }
+            | Self::FileTooLong { .. }
+            | Self::NotFound(_)
+            | Self::Unmapped(_)
+            | Self::NotIncluded(_) => 1,
         }
     }
 
@@ -83,19 +110,56 @@ impl Error {
         match self {
             Self::Connect { .. } => "Connect",
             Self::NoPallet { .. } => "NoPallet",
+            Self::NoApi { .. } => "NoApi",
             Self::Usage(_) => "Usage",
             Self::File { .. } => "File",
+            Self::FileTooLong { .. } => "FileTooLong",
             Self::Blob { .. } => "Blob",
             Self::NotFound(_) => "NotFound",
             Self::Unmapped(_) => "Unmapped",
             Self::Chain(_) => "Chain",
             Self::Decode { .. } => "Decode",
             Self::NotIncluded(_) => "NotIncluded",
+            Self::Timeout(_) => "Timeout",
         }
     }
 }
 
 /// Everything subxt returns is about the chain.
 pub fn chain(error: impl Into<subxt::Error>) -> Error {
-    Error::Chain(Box::new(error.into()))
+    Error::Chain(tidy(&error.into().to_string()))
+}
+
+/// Each layer of the client puts its name before the message, some of them several times: once is enough.
+pub fn tidy(message: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in message.split(": ") {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_each_layer_once() {
+        assert_eq!(
+            tidy("RPC error: client error: RPC error: client error: refused"),
+            "RPC error: client error: refused"
+        );
+        assert_eq!(tidy("plain"), "plain");
+    }
+
+    #[test]
+    fn refusals_end_with_1_and_what_never_reached_the_chain_with_2() {
+        assert_eq!(Error::NotIncluded("dropped".into()).exit_code(), 1);
+        assert_eq!(Error::Unmapped("0x00".into()).exit_code(), 1);
+        assert_eq!(Error::Usage("no".into()).exit_code(), 2);
+        assert_eq!(Error::Timeout(1).exit_code(), 2);
+        assert_eq!(Error::Connect { url: "ws://x".into(), reason: "refused".into() }.exit_code(), 2);
+    }
 }

@@ -1,12 +1,18 @@
-//! What a command found out, for people on many lines or for programs as one JSON object.
+//! What a command found out: named values, in the order a person reads them.
+//!
+//! Filled by the subcommands, printed by `main`. Promises that a value has the same name and shape wherever it appears;
+//! scripts rely on them (README.md lists them).
 
 use crate::{
-    chain::{Deposit, NamedError, Weight},
+    api::{ContractEvent, Deposit, Weight},
     error::Error,
+    names::NamedError,
+    plain,
     submit::{Event, Receipt},
     value::hex,
 };
 use serde_json::{Map, Value as Json, json};
+use std::io::{self, Write as _};
 
 /// Says on standard error what is going on.
 macro_rules! progress {
@@ -14,7 +20,7 @@ macro_rules! progress {
 }
 pub(crate) use progress;
 
-/// What a command found out: named values in the order they are printed.
+/// What a command found out.
 #[derive(Debug, Default)]
 pub struct Report {
     values: Vec<(String, Json)>,
@@ -43,10 +49,11 @@ impl Report {
         self.with(name, json!({ "ref_time": weight.ref_time, "proof_size": weight.proof_size }))
     }
 
-    /// Adds a deposit.
+    /// Adds a deposit; one that is given back is negative.
     pub fn with_deposit(self, deposit: Deposit) -> Self {
         match deposit {
             Deposit::Charge(amount) => self.with("deposit", amount.to_string()),
+            Deposit::Refund(0) => self.with("deposit", "0"),
             Deposit::Refund(amount) => self.with("deposit", format!("-{amount}")),
         }
     }
@@ -57,8 +64,21 @@ impl Report {
         self.with("error", json!({ "name": error.name, "docs": error.docs, "detail": detail }))
     }
 
-    /// Adds what a transaction did.
-    pub fn with_receipt(mut self, receipt: &Receipt) -> Self {
+    /// Adds what contracts emitted in a dry run, of the pallet given, as the transaction's events would be.
+    pub fn with_contract_events(self, pallet: &str, events: &[ContractEvent]) -> Self {
+        let events: Vec<Json> = events
+            .iter()
+            .map(|event| {
+                let topics: Vec<String> = event.topics.iter().map(|topic| hex(topic)).collect();
+                let fields = json!({ "contract": hex(&event.contract), "data": hex(&event.data), "topics": topics });
+                json!({ "pallet": pallet, "name": "ContractEmitted", "fields": fields })
+            })
+            .collect();
+        self.with("events", events)
+    }
+
+    /// Adds what a transaction did. The chain tells no more of an error than its name; `detail` is what else is known.
+    pub fn with_receipt(mut self, receipt: &Receipt, detail: &str) -> Self {
         self = self
             .with("block", json!({ "number": receipt.block_number, "hash": hex(&receipt.block_hash) }))
             .with_hex("extrinsic", &receipt.extrinsic);
@@ -71,7 +91,7 @@ impl Report {
         let events: Vec<Json> = receipt.events.iter().map(event_json).collect();
         self = self.with("events", events);
         match &receipt.error {
-            Some(error) => self.with_error(error, ""),
+            Some(error) => self.with_error(error, detail),
             None => self,
         }
     }
@@ -81,35 +101,16 @@ impl Report {
         self.failed
     }
 
+    /// The report for a program: one object.
+    pub fn to_json(&self) -> Json {
+        let mut values: Map<String, Json> = self.values.iter().cloned().collect();
+        values.insert("ok".into(), Json::Bool(!self.failed));
+        Json::Object(values)
+    }
+
     /// Prints it to standard output.
     pub fn print(&self, json: bool) {
-        if json {
-            let mut values: Map<String, Json> = self.values.iter().cloned().collect();
-            values.insert("ok".into(), Json::Bool(!self.failed));
-            println!("{:#}", Json::Object(values));
-            return;
-        }
-        for (name, value) in &self.values {
-            match (name.as_str(), value) {
-                ("command", _) => {}
-                // How the balances pallet books a fee is noise to a person; the fee itself has its line.
-                ("events", Json::Array(events)) if events.is_empty() => {}
-                ("events", Json::Array(events)) => {
-                    for event in events {
-                        println!("{:<14} {}", "event", plain_event(event));
-                    }
-                }
-                ("error", error) => {
-                    println!("{:<14} {}", "failed", text(&error["name"]));
-                    for part in [&error["docs"], &error["detail"]] {
-                        if !text(part).is_empty() {
-                            println!("{:<14} {}", "", text(part));
-                        }
-                    }
-                }
-                _ => println!("{:<14} {}", name.replace('_', " "), text(value)),
-            }
-        }
+        print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values) });
     }
 }
 
@@ -117,25 +118,15 @@ impl Report {
 pub fn print_error(error: &Error, json: bool) {
     if json {
         let value = json!({ "ok": false, "error": { "name": error.name(), "docs": "", "detail": error.to_string() } });
-        println!("{value:#}");
+        print(&format!("{value:#}\n"));
     } else {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", plain::printable(&error.to_string()));
     }
 }
 
-/// A JSON value on one line, without quotes around text.
-fn text(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        Json::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
-        }
-        other => other.to_string(),
-    }
-}
-
-fn plain_event(event: &Json) -> String {
-    format!("{}.{} {}", text(&event["pallet"]), text(&event["name"]), text(&event["fields"]))
+/// A reader that has gone away is not an error of ours.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 fn event_json(event: &Event) -> Json {
@@ -146,10 +137,70 @@ fn event_json(event: &Event) -> Json {
 mod tests {
     use super::*;
 
+    fn out_of_gas() -> NamedError {
+        NamedError { name: "Polkavm::OutOfGas".into(), docs: "Too little.".into() }
+    }
+
+    fn receipt(error: Option<NamedError>) -> Receipt {
+        Receipt {
+            block_number: 7,
+            block_hash: [1; 32],
+            extrinsic: [2; 32],
+            gas_used: Some(Weight { ref_time: 5, proof_size: 6 }),
+            fee: Some(u128::MAX),
+            events: Vec::new(),
+            error,
+        }
+    }
+
     #[test]
-    fn a_report_with_an_error_is_a_failure() {
-        let error = NamedError { name: "Polkavm::OutOfGas".into(), docs: "Too little.".into() };
-        assert!(Report::new("call").with_error(&error, "").is_failure());
-        assert!(!Report::new("call").is_failure());
+    fn a_receipt_is_told_in_full() {
+        let json = Report::new("call").with_receipt(&receipt(None), "").to_json();
+        assert_eq!(
+            json,
+            json!({
+                "command": "call",
+                "ok": true,
+                "block": { "number": 7, "hash": format!("0x{}", "01".repeat(32)) },
+                "extrinsic": format!("0x{}", "02".repeat(32)),
+                "gas_used": { "ref_time": 5, "proof_size": 6 },
+                "fee": u128::MAX.to_string(),
+                "events": [],
+            })
+        );
+    }
+
+    #[test]
+    fn a_receipt_with_an_error_is_a_failure_with_its_name_docs_and_detail() {
+        let report = Report::new("call").with_receipt(&receipt(Some(out_of_gas())), "of 1");
+        assert!(report.is_failure());
+        let json = report.to_json();
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["error"], json!({ "name": "Polkavm::OutOfGas", "docs": "Too little.", "detail": "of 1" }));
+    }
+
+    #[test]
+    fn a_deposit_that_is_given_back_is_negative() {
+        assert_eq!(Report::default().with_deposit(Deposit::Charge(3)).to_json()["deposit"], "3");
+        assert_eq!(Report::default().with_deposit(Deposit::Refund(3)).to_json()["deposit"], "-3");
+        assert_eq!(Report::default().with_deposit(Deposit::Refund(0)).to_json()["deposit"], "0");
+    }
+
+    #[test]
+    fn events_of_a_dry_run_look_like_those_of_a_transaction() {
+        let event = ContractEvent { contract: [1; 20], topics: vec![[2; 32]], data: vec![] };
+        let json = Report::default().with_contract_events("Polkavm", &[event]).to_json();
+        assert_eq!(
+            json["events"],
+            json!([{
+                "pallet": "Polkavm",
+                "name": "ContractEmitted",
+                "fields": {
+                    "contract": format!("0x{}", "01".repeat(20)),
+                    "data": "0x",
+                    "topics": [format!("0x{}", "02".repeat(32))],
+                },
+            }])
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Signs a transaction, sends it, waits until it is in a block and reads what it did there.
 
 use crate::{
-    chain::{Chain, NamedError, Weight, name_error},
-    error::{Error, chain},
+    api::Weight,
+    chain::Chain,
+    error::{Error, chain, tidy},
+    names::{NamedError, name_error},
     output::progress,
     value,
 };
@@ -81,12 +83,16 @@ impl Chain {
         let payload = transaction(self.pallet.clone(), call.to_owned(), args);
         let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(self.next_nonce().await?).build();
         let at = self.best().await?;
+        progress!(
+            "sending {}.{call}, waiting for a {} block",
+            self.pallet,
+            if self.finalized { "final" } else { "best" }
+        );
         let mut status = at
             .transactions()
             .sign_and_submit_then_watch(&payload, &self.signer, params)
             .await
-            .map_err(|error| Error::NotIncluded(error.to_string()))?;
-        progress!("sent {}.{call}, waiting for a {} block", self.pallet, if self.finalized { "final" } else { "best" });
+            .map_err(|error| refused_by_pool(&error.to_string()))?;
         while let Some(step) = status.next().await {
             let in_block = match step.map_err(chain)? {
                 TransactionStatus::InBestBlock(block) if !self.finalized => block,
@@ -148,7 +154,7 @@ impl Receipt {
             ("System", "ExtrinsicSuccess") => self.gas_used = weight(&event),
             ("System", "ExtrinsicFailed") => {
                 self.gas_used = weight(&event);
-                let error = event.field("dispatch_error").map(|error| name_error(metadata, inner(error)));
+                let error = event.field("dispatch_error").map(|error| name_error(metadata, error));
                 self.error = Some(error.unwrap_or_else(|| NamedError { name: "unknown".into(), docs: String::new() }));
             }
             ("TransactionPayment", "TransactionFeePaid") => {
@@ -158,10 +164,19 @@ impl Receipt {
         }
     }
 
-    /// The first event of this name, of the pallet given.
-    pub fn event(&self, pallet: &str, name: &str) -> Option<&Event> {
-        self.events.iter().find(|event| event.pallet == pallet && event.name == name)
+    /// The last event of this name, of the pallet given.
+    pub fn last_event(&self, pallet: &str, name: &str) -> Option<&Event> {
+        self.events.iter().rfind(|event| event.pallet == pallet && event.name == name)
     }
+}
+
+/// Why a node does not take a transaction, and what to do where its words do not say.
+fn refused_by_pool(message: &str) -> Error {
+    let hint = match message.contains("exhaust the block limits") {
+        true => " (a block has no room for it: give less --gas, or a smaller program)",
+        false => "",
+    };
+    Error::NotIncluded(format!("{}{hint}", tidy(message)))
 }
 
 /// The weight in a system event's dispatch info.
@@ -172,10 +187,42 @@ fn weight(event: &Event) -> Option<Weight> {
     Some(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? })
 }
 
-/// `Module({index, error})` is what names the error; the variant around it is of no interest.
-pub fn inner<T>(error: &Value<T>) -> &Value<T> {
-    match error.at(0) {
-        Some(module) if module.at("index").is_some() => module,
-        _ => error,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(pallet: &str, name: &str, fields: Vec<(&str, Value<u32>)>) -> Event {
+        let named = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Event { pallet: pallet.into(), name: name.into(), fields: Json::Null, decoded: Composite::Named(named) }
+    }
+
+    fn number(number: u128) -> Value<u32> {
+        Value::u128(number).map_context(|()| 0)
+    }
+
+    fn record(named: Vec<(&str, Value<u32>)>) -> Value<u32> {
+        let named = named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Value { value: subxt::ext::scale_value::ValueDef::Composite(Composite::Named(named)), context: 0 }
+    }
+
+    #[test]
+    fn a_weight_is_read_from_the_dispatch_info_and_a_malformed_one_is_none() {
+        let info = |name| {
+            let weight = record(vec![("ref_time", number(5)), (name, number(6))]);
+            event("System", "ExtrinsicSuccess", vec![("dispatch_info", record(vec![("weight", weight)]))])
+        };
+        assert_eq!(weight(&info("proof_size")), Some(Weight { ref_time: 5, proof_size: 6 }));
+        assert_eq!(weight(&info("size")), None);
+        assert_eq!(weight(&event("System", "ExtrinsicSuccess", vec![])), None);
+        let large = record(vec![("ref_time", number(u128::MAX)), ("proof_size", number(0))]);
+        let info = record(vec![("weight", large)]);
+        assert_eq!(weight(&event("System", "ExtrinsicSuccess", vec![("dispatch_info", info)])), None);
+    }
+
+    #[test]
+    fn a_transaction_that_does_not_fit_a_block_gets_a_hint() {
+        let refusal = refused_by_pool("Invalid transaction: Transaction would exhaust the block limits").to_string();
+        assert!(refusal.contains("less --gas"), "{refusal}");
+        assert!(!refused_by_pool("Invalid transaction: Payment").to_string().contains("--gas"));
     }
 }

@@ -1,0 +1,266 @@
+//! The runtime API of the pallet, `PolkavmApi` version 1: its types and its functions.
+//!
+//! Called by the subcommands. Arguments are encoded and answers decoded by the chain's metadata, field by field, so that
+//! fields a later runtime adds do no harm.
+
+use crate::{
+    chain::{AtBlock, Chain},
+    error::{Error, chain},
+};
+use subxt::{
+    dynamic::{self, Value},
+    ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
+};
+
+/// The API's name in the metadata.
+pub const NAME: &str = "PolkavmApi";
+
+/// Execution time and proof size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType, EncodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub struct Weight {
+    /// Picoseconds.
+    pub ref_time: u64,
+    /// Bytes.
+    pub proof_size: u64,
+}
+
+/// What the storage taken or freed costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub enum Deposit {
+    /// The origin pays.
+    Charge(u128),
+    /// The origin gets back.
+    Refund(u128),
+}
+
+/// What a contract returned.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Output {
+    /// Bit 0: the contract reverted.
+    pub flags: u32,
+    /// Its data.
+    pub data: Vec<u8>,
+}
+
+impl Output {
+    /// Whether the contract asked for everything to be undone.
+    pub fn reverted(&self) -> bool {
+        self.flags & 1 != 0
+    }
+}
+
+/// A new contract.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Instantiated {
+    /// What its constructor returned.
+    pub output: Output,
+    /// Its address.
+    pub address: [u8; 20],
+    /// Its program.
+    pub code_hash: [u8; 32],
+}
+
+/// A stored program.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Uploaded {
+    /// Its hash.
+    pub code_hash: [u8; 32],
+    /// What is held for it.
+    pub deposit: u128,
+}
+
+/// Why a dry run failed.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Failure {
+    /// The error the transaction would fail with.
+    pub error: Value,
+    /// The particulars.
+    pub detail: String,
+}
+
+/// An event a contract emitted.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct ContractEvent {
+    /// The contract.
+    pub contract: [u8; 20],
+    /// Its topics.
+    pub topics: Vec<[u8; 32]>,
+    /// Its data.
+    pub data: Vec<u8>,
+}
+
+/// The outcome of a dry run.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct DryRun<Outcome> {
+    /// What came back.
+    pub result: Result<Outcome, Failure>,
+    /// What it used.
+    pub gas_consumed: Weight,
+    /// What it needs as a limit.
+    pub gas_required: Weight,
+    /// What the storage costs.
+    pub storage_deposit: Deposit,
+    /// What the contracts emitted, in order.
+    pub events: Vec<ContractEvent>,
+}
+
+/// The program of a new contract.
+#[derive(Debug, Clone, EncodeAsType)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub enum Code {
+    /// Its bytes.
+    Upload(Vec<u8>),
+    /// Its hash.
+    Existing([u8; 32]),
+}
+
+/// A contract's record.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct ContractInfo {
+    /// Its account.
+    pub account: [u8; 32],
+    /// Its program.
+    pub code_hash: [u8; 32],
+    /// Bytes it stores.
+    pub storage_bytes: u32,
+    /// Items it stores.
+    pub storage_items: u32,
+    /// What is held for them.
+    pub storage_deposit: u128,
+}
+
+/// Why a contract's storage could not be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub enum StorageAccessError {
+    /// There is no contract at the address.
+    ContractNotFound,
+    /// The key is longer than a contract's key can be.
+    KeyTooLarge,
+}
+
+impl Chain {
+    /// Calls a function of `PolkavmApi` at a block.
+    async fn api<A, R>(&self, at: &AtBlock, function: &str, args: A) -> Result<R, Error>
+    where
+        A: subxt::ext::frame_decode::runtime_apis::IntoEncodableValues,
+        R: DecodeAsType + 'static,
+    {
+        let payload = dynamic::runtime_api_call::<A, R>(NAME, function, args);
+        at.runtime_apis().call(payload).await.map_err(chain)
+    }
+
+    /// Dry-runs a call.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not answer as expected; a failing call is an outcome.
+    pub async fn dry_call(
+        &self,
+        at: &AtBlock,
+        to: [u8; 20],
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        data: &[u8],
+    ) -> Result<DryRun<Output>, Error> {
+        self.api(at, "call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+    }
+
+    /// Dry-runs an instantiation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
+    pub async fn dry_instantiate(
+        &self,
+        at: &AtBlock,
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        code: Code,
+        data: &[u8],
+        salt: Option<[u8; 32]>,
+    ) -> Result<DryRun<Instantiated>, Error> {
+        self.api(at, "instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
+    }
+
+    /// Dry-runs an upload.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn dry_upload(
+        &self,
+        at: &AtBlock,
+        code: &[u8],
+        deposit: Option<u128>,
+    ) -> Result<Result<Uploaded, Failure>, Error> {
+        self.api(at, "upload_code", (self.account(), code.to_vec(), deposit)).await
+    }
+
+    /// What a contract stores under a key. The inner error is the chain's word for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn storage(
+        &self,
+        at: &AtBlock,
+        address: [u8; 20],
+        key: &[u8],
+        variable: bool,
+    ) -> Result<Result<Option<Vec<u8>>, StorageAccessError>, Error> {
+        match <[u8; 32]>::try_from(key) {
+            Ok(key) if !variable => self.api(at, "get_storage", (address, key)).await,
+            _ => self.api(at, "get_storage_var_key", (address, key.to_vec())).await,
+        }
+    }
+
+    /// A stored program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn code(&self, at: &AtBlock, code_hash: [u8; 32]) -> Result<Option<Vec<u8>>, Error> {
+        self.api(at, "code", (code_hash,)).await
+    }
+
+    /// A contract's record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn contract(&self, at: &AtBlock, address: [u8; 20]) -> Result<Option<ContractInfo>, Error> {
+        self.api(at, "contract_info", (address,)).await
+    }
+
+    /// The address of an account.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn address_of(&self, at: &AtBlock, account: [u8; 32]) -> Result<[u8; 20], Error> {
+        self.api(at, "address", (account,)).await
+    }
+
+    /// The account behind an address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn account_of(&self, at: &AtBlock, address: [u8; 20]) -> Result<[u8; 32], Error> {
+        self.api(at, "account_id", (address,)).await
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads a program from a file and checks it as the chain will, so that a refusal costs no fee.
+//!
+//! Called by `upload` and `instantiate`. Promises that no file, however long, is read further than a request can carry.
+
+use crate::error::Error;
+use std::{fs::File, io::Read as _, path::Path};
+use vm_core::{blob::Blob, limits};
+
+/// The most bytes of a file that are read: what is longer does not fit into a request to a node.
+const MOST: u64 = 4 * limits::BLOB_BYTES as u64;
+
+/// Reads a program; with `check`, one that is malformed or over a limit is refused.
+pub fn read(path: &Path, check: bool) -> Result<Vec<u8>, Error> {
+    let refused = |reason: String| Error::Blob { path: path.into(), reason };
+    let mut code = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST + 1).read_to_end(&mut code))
+        .map_err(|reason| Error::File { path: path.into(), reason })?;
+    if code.len() as u64 > MOST {
+        return Err(Error::FileTooLong { path: path.into(), limit: MOST });
+    }
+    if check {
+        let blob = Blob::parse(&code).map_err(|error| refused(error.to_string()))?;
+        limits::check(&blob).map_err(|error| refused(error.to_string()))?;
+    }
+    Ok(code)
+}
+
+/// A length such as `1902 bytes` or `12.3 KB`.
+pub fn size(bytes: usize) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        _ => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::PathBuf};
+
+    fn with_file<R>(name: &str, bytes: &[u8], then: impl FnOnce(&Path) -> R) -> R {
+        let path: PathBuf = std::env::temp_dir().join(format!("pvm-contract-{name}-{}", std::process::id()));
+        fs::write(&path, bytes).unwrap();
+        let result = then(&path);
+        fs::remove_file(&path).unwrap();
+        result
+    }
+
+    #[test]
+    fn a_file_that_is_no_blob_is_refused_unless_it_is_not_to_be_checked() {
+        with_file("no-blob", b"not a blob", |path| {
+            let refused = read(path, true).unwrap_err();
+            assert!(matches!(refused, Error::Blob { .. }), "{refused}");
+            assert_eq!(read(path, false).unwrap(), b"not a blob");
+        });
+    }
+
+    #[test]
+    fn a_file_longer_than_a_request_is_refused_in_any_case() {
+        with_file("long", &vec![0; MOST as usize + 1], |path| {
+            let refused = read(path, false).unwrap_err();
+            assert!(matches!(refused, Error::FileTooLong { limit: MOST, .. }), "{refused}");
+        });
+        // One that has no end, too.
+        if cfg!(unix) {
+            assert!(matches!(read(Path::new("/dev/zero"), true), Err(Error::FileTooLong { .. })));
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = read(Path::new("/nowhere/x.polkavm"), true).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/x.polkavm"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(size(1902), "1902 bytes");
+        assert_eq!(size(12_345), "12.3 KB");
+    }
+}

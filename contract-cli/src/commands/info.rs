@@ -1,0 +1,78 @@
+//! `info`: a contract, a program, or the chain.
+
+use crate::{
+    abi,
+    chain::{AtBlock, Chain},
+    error::{Error, chain as chain_error},
+    output::Report,
+    value,
+};
+use serde_json::{Map, Value as Json};
+use subxt::dynamic::{self, Value};
+
+/// Looks at what an address or a code hash stands for, or without one at the chain.
+pub async fn info(chain: &Chain, what: Option<String>) -> Result<Report, Error> {
+    let at = chain.best().await?;
+    let report = Report::new("info");
+    let Some(what) = what else { return about_chain(report, chain, &at).await };
+    if let Some(address) = abi::bytes::<20>(&what) {
+        return contract(report, chain, &at, address).await;
+    }
+    if let Some(code_hash) = abi::bytes::<32>(&what) {
+        return program(report, chain, &at, code_hash).await;
+    }
+    Err(Error::Usage(format!("{what} is neither an address (20 bytes in hex) nor a code hash (32 bytes)")))
+}
+
+async fn about_chain(report: Report, chain: &Chain, at: &AtBlock) -> Result<Report, Error> {
+    let metadata = at.metadata_ref();
+    let mut constants = Map::new();
+    for constant in metadata.pallet_by_name(&chain.pallet).into_iter().flat_map(|pallet| pallet.constants()) {
+        let decoded = value::decode(metadata.types(), constant.ty(), &mut constant.value())
+            .map_err(|reason| Error::Decode { what: format!("the constant {}", constant.name()), reason })?;
+        constants.insert(constant.name().into(), value::to_json(metadata.types(), &decoded));
+    }
+    Ok(report
+        .with_hex("genesis", &chain.client.genesis_hash().0)
+        .with("block", at.block_number())
+        .with("final_block", chain.final_block().await?)
+        .with("spec_version", at.spec_version())
+        .with("transaction_version", at.transaction_version())
+        .with("pallet", chain.pallet.clone())
+        .with("constants", constants))
+}
+
+async fn contract(report: Report, chain: &Chain, at: &AtBlock, address: [u8; 20]) -> Result<Report, Error> {
+    let Some(contract) = chain.contract(at, address).await? else {
+        return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(address))));
+    };
+    let (_, balance) = chain.balances(at, contract.account).await?;
+    Ok(report
+        .with_hex("address", &address)
+        .with_hex("account", &contract.account)
+        .with_hex("code_hash", &contract.code_hash)
+        .with("storage_bytes", contract.storage_bytes)
+        .with("storage_items", contract.storage_items)
+        .with("storage_deposit", contract.storage_deposit.to_string())
+        .with("balance", balance.free.to_string()))
+}
+
+async fn program(report: Report, chain: &Chain, at: &AtBlock, code_hash: [u8; 32]) -> Result<Report, Error> {
+    let Some(code) = chain.code(at, code_hash).await? else {
+        return Err(Error::NotFound(format!("there is no program with the hash 0x{}", hex::encode(code_hash))));
+    };
+    let mut report = report.with_hex("code_hash", &code_hash).with("length", code.len());
+    // What the pallet notes about a program differs between its versions, so all of it is shown as it is.
+    let entry = dynamic::storage::<([u8; 32],), Value>(chain.pallet.clone(), "CodeInfoOf");
+    if let Some(record) = at.storage().try_fetch(entry, (code_hash,)).await.map_err(chain_error)? {
+        let types = at.metadata_ref().types();
+        let decoded = value::decode(types, record.type_id(), &mut record.bytes())
+            .map_err(|reason| Error::Decode { what: "the program's record".into(), reason })?;
+        if let Json::Object(fields) = value::to_json(types, &decoded) {
+            for (name, value) in fields.into_iter().filter(|(name, _)| name != "code_len") {
+                report = report.with(&name, value);
+            }
+        }
+    }
+    Ok(report)
+}

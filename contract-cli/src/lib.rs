@@ -1,0 +1,33 @@
+//! `pvm-contract` as a library: upload, instantiate, call and inspect PolkaVM contracts on a chain.
+//!
+//! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
+//! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
+//! so that any chain with the pallet will do. [`value`] and [`names`] put into words what they decode; [`output`]
+//! gathers it, for programs as JSON and for people as [`plain`] text.
+
+pub mod abi;
+pub mod api;
+pub mod args;
+pub mod chain;
+pub mod commands;
+pub mod error;
+pub mod names;
+pub mod output;
+pub mod plain;
+pub mod submit;
+pub mod value;
+
+use std::time::Duration;
+
+/// Carries out a command within its time limit.
+///
+/// # Errors
+///
+/// When it cannot be carried out. What the chain refuses is in the report.
+pub async fn run(args: args::Args) -> Result<output::Report, error::Error> {
+    let seconds = args.global.timeout;
+    match tokio::time::timeout(Duration::from_secs(seconds), commands::run(args)).await {
+        Ok(result) => result,
+        Err(_) => Err(error::Error::Timeout(seconds)),
+    }
+}
