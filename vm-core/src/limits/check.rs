@@ -2,7 +2,10 @@
 //!
 //! Called by the pallet on upload and by tools. Assumes a parsed blob; takes time linear in its code.
 
-use super::{BASIC_BLOCK_INSTRUCTIONS, BLOB_BYTES, CODE_BYTES, JUMP_TABLE_ENTRIES, PAGE_SIZE, STATIC_MEMORY_BYTES, TRANSLATED_OPS};
+use super::{
+    BASIC_BLOCK_INSTRUCTIONS, BLOB_BYTES, CODE_BYTES, JUMP_TABLE_ENTRIES, PAGE_SIZE, STATIC_MEMORY_BYTES,
+    TRANSLATED_OPS,
+};
 use crate::blob::Blob;
 use crate::memory::{MapError, MemoryMap};
 use core::fmt;
