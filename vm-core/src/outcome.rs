@@ -8,8 +8,8 @@ pub enum Outcome {
     Finished,
     /// The program did what it must not do. The program counter is at the instruction; the run cannot go on.
     Trap,
-    /// The next basic block costs more gas than is left. Nothing of it was executed or charged; after gas is added the
-    /// run can go on.
+    /// The next basic block costs more gas than is left. With [`crate::gas::Metering::Sync`] nothing of it was executed
+    /// or charged, and after gas is added the run can go on; with [`crate::gas::Metering::Async`] the run is over.
     OutOfGas,
     /// An access to memory that the embedder has to supply. Nothing changed; running again retries. Only backends with
     /// dynamic paging switched on give this; without it such an access is a [`Outcome::Trap`].

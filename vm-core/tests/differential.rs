@@ -8,12 +8,13 @@ mod common;
 
 use common::{RandomProgram, Rng};
 use polkavm::{
-    BackendKind, Config, CostModel, CostModelKind, Engine, GasMeteringKind, InterruptKind, Module, ModuleConfig,
-    ProgramBlob, ProgramCounter, RawInstance,
+    BackendKind, CacheModel, Config, CostModel, CostModelKind, Engine, GasMeteringKind, InterruptKind, Module,
+    ModuleConfig, ProgramBlob, ProgramCounter, RawInstance,
 };
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
+use vm_core::gas::{MemoryLatency, Metering};
 use vm_core::interpreter::Instance;
 use vm_core::isa::{CodeView, Instruction, Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
@@ -31,8 +32,16 @@ fn engine() -> Engine {
 
 fn peer_config(config: &ProgramConfig) -> ModuleConfig {
     let mut peer = ModuleConfig::new();
-    peer.set_gas_metering(Some(GasMeteringKind::Sync));
-    peer.set_cost_model(Some(CostModelKind::from(CostModel::naive_ref())));
+    peer.set_gas_metering(Some(match config.metering {
+        Metering::Async => GasMeteringKind::Async,
+        _ => GasMeteringKind::Sync,
+    }));
+    peer.set_cost_model(Some(match config.cost_model {
+        vm_core::gas::CostModelKind::Pipeline(latency) => {
+            CostModelKind::Full(CacheModel { memory_access_cost: latency.cycles() as i8 })
+        }
+        _ => CostModelKind::from(CostModel::naive_ref()),
+    }));
     peer.set_page_size(config.page_size);
     peer.set_aux_data_size(config.aux_size);
     peer.set_step_tracing(config.single_step);
@@ -150,8 +159,16 @@ fn compare(engine: &Engine, seed: u64) -> Option<i64> {
         page_size: rng.pick(&[0x1000, 0x1000, 0x1000, 0x1000, 0x4000, 0x1_0000]),
         aux_size: rng.pick(&[0, 0, 0, 5000]),
         single_step: rng.chance(10),
+        cost_model: match rng.below(3) {
+            0 => vm_core::gas::CostModelKind::Pipeline(rng.pick(&[
+                MemoryLatency::L1,
+                MemoryLatency::L2,
+                MemoryLatency::L3,
+            ])),
+            _ => vm_core::gas::CostModelKind::Naive,
+        },
+        metering: if rng.chance(15) { Metering::Async } else { Metering::Sync },
         translation_cache: rng.pick(&[1 << 20, 1 << 20, 0, 300]),
-        ..ProgramConfig::default()
     };
     let peer_config = peer_config(&config);
     let peer_blob = ProgramBlob::parse(bytes.as_slice().into()).unwrap();
@@ -190,6 +207,11 @@ fn compare(engine: &Engine, seed: u64) -> Option<i64> {
             Outcome::HostCall(_) => {
                 let reg = rng.pick(&Reg::ALL);
                 pair.set_reg(reg, rng.value());
+            }
+            // Not resumable; the peer has no answer to a run without a program counter.
+            Outcome::OutOfGas if config.metering == Metering::Async => {
+                pair.set_gas(i64::from(rng.below(300)));
+                pair.enter(0);
             }
             Outcome::OutOfGas if rng.chance(60) => pair.set_gas(i64::from(rng.below(300))),
             Outcome::Step if rng.chance(95) => {}

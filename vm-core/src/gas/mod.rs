@@ -3,16 +3,15 @@
 //! Asked by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
 //! its cost depends on its instructions alone. This is the only place where costs are defined. Spec: gas.md.
 
-use crate::isa::{CodeView, Decoded};
+mod costs;
+mod model;
+mod pipeline;
 
-/// How costs are computed. Models are versioned data: a released one never changes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum CostModelKind {
-    /// One gas for every instruction, invalid ones included.
-    #[default]
-    Naive,
-}
+pub use model::{CostModelKind, MemoryLatency};
+
+use crate::isa::{CodeView, Decoded, GasClass};
+use costs::Demand;
+use pipeline::Pipeline;
 
 /// Whether and how gas is metered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -20,42 +19,61 @@ pub enum CostModelKind {
 pub enum Metering {
     /// No metering; a program may run for ever.
     Off,
-    /// Checked on entering each block: a block that cannot be paid has no effect, and costs nothing.
+    /// Checked on entering each block: a block that cannot be paid has no effect, and costs nothing. After gas is added
+    /// the run can go on.
     #[default]
     Sync,
+    /// A run that cannot pay is over: gas is negative then (zero if it was a `memset` that ran out), no program counter
+    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the same
+    /// as with [`Metering::Sync`].
+    Async,
 }
 
 /// Adds up the cost of one basic block, instruction by instruction.
 #[derive(Clone, Debug)]
-pub struct BlockCost {
-    model: CostModelKind,
-    total: u32,
+pub struct BlockCost(State);
+
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "short-lived, and allocating would cost more than the room")]
+enum State {
+    Naive(u32),
+    Pipeline(Pipeline, MemoryLatency),
 }
 
 impl BlockCost {
     /// Starts a block.
     pub fn new(model: CostModelKind) -> Self {
-        BlockCost { model, total: 0 }
+        BlockCost(match model {
+            CostModelKind::Naive => State::Naive(0),
+            CostModelKind::Pipeline(latency) => State::Pipeline(Pipeline::new(), latency),
+        })
     }
 
-    /// Counts the next instruction.
-    pub fn feed(&mut self, _instruction: &Decoded) {
-        match self.model {
-            CostModelKind::Naive => self.total = self.total.saturating_add(1),
+    /// Counts the next instruction, which is one of `code`.
+    pub fn feed(&mut self, code: &CodeView<'_>, decoded: &Decoded) {
+        match &mut self.0 {
+            State::Naive(total) => *total = total.saturating_add(1),
+            State::Pipeline(pipeline, latency) => match decoded.instruction {
+                Some(instruction) if instruction.opcode.spec().gas_class == GasClass::Move => {
+                    pipeline.feed_move(instruction.r1, instruction.r2);
+                }
+                _ => pipeline.feed(&Demand::of(code, decoded, *latency)),
+            },
         }
     }
 
     /// Counts the trap that stands behind code that can run off its end.
     pub fn feed_end_of_code(&mut self) {
-        match self.model {
-            CostModelKind::Naive => self.total = self.total.saturating_add(1),
+        match &mut self.0 {
+            State::Naive(total) => *total = total.saturating_add(1),
+            State::Pipeline(pipeline, _) => pipeline.feed(&Demand::TRAP),
         }
     }
 
     /// Counts the instructions from `offset` to the end of the block. Takes time linear in their number.
     pub fn feed_rest(&mut self, code: &CodeView<'_>, offset: u32) {
         for decoded in code.instructions_from(offset) {
-            self.feed(&decoded);
+            self.feed(code, &decoded);
             if decoded.ends_block() {
                 return;
             }
@@ -63,9 +81,12 @@ impl BlockCost {
         self.feed_end_of_code();
     }
 
-    /// The cost of the block.
+    /// The cost of the block, at least 1 once something was counted.
     pub fn finish(self) -> u32 {
-        self.total
+        match self.0 {
+            State::Naive(total) => total,
+            State::Pipeline(pipeline, _) => pipeline.finish(),
+        }
     }
 }
 
@@ -84,6 +105,7 @@ pub fn block_cost(model: CostModelKind, code: &CodeView<'_>, offset: u32) -> Opt
 mod tests {
     use super::*;
     use crate::isa::Isa;
+    use alloc::vec::Vec;
 
     #[test]
     fn a_block_costs_one_per_instruction_up_to_and_with_the_one_that_ends_it() {
@@ -96,5 +118,31 @@ mod tests {
         assert_eq!(block_cost(CostModelKind::Naive, &view, 6), Some(2), "with the trap behind the end");
         assert_eq!(block_cost(CostModelKind::Naive, &view, 9), Some(1));
         assert_eq!(block_cost(CostModelKind::Naive, &view, u32::MAX), Some(1));
+    }
+
+    /// The costs of the blocks at the given offsets of `ReviveV1` code.
+    fn costs(latency: MemoryLatency, code: &[u8], bitmask: &[u8], offsets: &[u32]) -> Vec<u32> {
+        let view = CodeView::new(Isa::ReviveV1, code, bitmask);
+        offsets.iter().map(|offset| block_cost(CostModelKind::Pipeline(latency), &view, *offset).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_block_of_one_instruction_costs_its_latency() {
+        // fallthrough | undefined | trap
+        assert_eq!(costs(MemoryLatency::L2, &[1, 255, 0], &[7], &[0, 1, 2, 3]), [2, 2, 2, 2]);
+        // jump back to itself: 15 cycles in execution
+        assert_eq!(costs(MemoryLatency::L2, &[40, 0], &[1], &[0]), [15]);
+    }
+
+    #[test]
+    fn divisions_take_turns_and_independent_loads_do_not() {
+        // div_unsigned_64 a0 = a1 / a2, twice, trap
+        let divisions = [203, 0x98, 7, 203, 0x98, 7, 0];
+        assert_eq!(costs(MemoryLatency::L1, &divisions, &[0b0100_1001], &[0]), [120]);
+        // load_u8 a0, load_u8 a1, trap
+        let loads = [52, 7, 52, 8, 0];
+        for latency in [MemoryLatency::L1, MemoryLatency::L2, MemoryLatency::L3] {
+            assert_eq!(costs(latency, &loads, &[0b1_0101], &[0]), [u32::from(latency.cycles())]);
+        }
     }
 }

@@ -8,7 +8,12 @@ mod arith;
 mod execute;
 mod offset_index;
 mod op;
+mod snapshot;
+mod trace;
 mod translate;
+
+pub use snapshot::{Snapshot, SnapshotError};
+pub use trace::{MemoryTouch, Trace, TraceEvent};
 
 use crate::gas::Metering;
 use crate::isa::{Isa, Reg};
@@ -28,10 +33,10 @@ enum Resume {
     Unset,
     /// At the next program counter, which the embedder set: the block there is charged.
     Entry,
-    /// At this op, in the middle of what is paid for.
-    Op(usize),
-    /// Like `Op`, after the translation was dropped: at the first op of this kind that belongs to the instruction at this
-    /// offset, or behind it.
+    /// At the op that stopped the run or behind it, in the middle of what is paid for.
+    Op { index: usize, behind: bool },
+    /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
+    /// offset.
     Lost { offset: u32, kind: Kind, behind: bool },
 }
 
@@ -122,8 +127,8 @@ impl Instance {
     }
 
     /// Runs until something happens that the embedder has to know. Running again goes on from there; after
-    /// [`Outcome::Finished`] and [`Outcome::Trap`] only once a next program counter is set, and without one the outcome
-    /// is [`Outcome::Trap`] and nothing changes.
+    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once a
+    /// next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
     pub fn run(&mut self) -> Outcome {
         let metered = self.program.config().metering != Metering::Off;
         if metered && self.gas < 0 {
@@ -159,7 +164,7 @@ impl Instance {
     fn begin(&mut self, metered: bool) -> Result<usize, Outcome> {
         let program = &*self.program;
         let offset = match (self.resume, self.next_pc) {
-            (Resume::Op(index), _) => return Ok(index),
+            (Resume::Op { index, behind }, _) => return Ok(index + usize::from(behind)),
             (Resume::Lost { offset, kind, behind }, _) => {
                 let code = program.code();
                 let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
@@ -215,6 +220,14 @@ impl Instance {
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
                 return Outcome::Finished;
             }
+            Exit::OutOfGas(index) if self.program.config().metering == Metering::Async => {
+                // The block stays unpaid; a memset, the other thing that pays, has used up what there was.
+                if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == Kind::Charge) {
+                    self.gas -= i64::from(op.imm);
+                }
+                (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
+                return Outcome::OutOfGas;
+            }
             Exit::OutOfGas(index) => (Outcome::OutOfGas, index),
             Exit::HostCall(index) => (Outcome::HostCall(0), index),
             Exit::Step(index) => (Outcome::Step, index),
@@ -226,12 +239,12 @@ impl Instance {
             Outcome::HostCall(_) => {
                 let op = self.code.ops().get(index);
                 self.next_pc = op.map(|op| op.lo);
-                self.resume = Resume::Op(index + 1);
+                self.resume = Resume::Op { index, behind: true };
                 Outcome::HostCall(op.map_or(0, |op| op.imm))
             }
             Outcome::OutOfGas | Outcome::Step => {
                 self.next_pc = Some(offset);
-                self.resume = Resume::Op(index + usize::from(outcome == Outcome::Step));
+                self.resume = Resume::Op { index, behind: outcome == Outcome::Step };
                 outcome
             }
             _ => {
@@ -244,21 +257,19 @@ impl Instance {
 
     /// Gives back the memory of translated code; it is translated again as needed. Worth doing before a nested call.
     pub fn release_translation(&mut self) {
-        if let Resume::Op(index) = self.resume {
-            let at = |index: usize| self.code.ops().get(index).map(|op| op.kind);
-            // What an op stopped for is said by its kind; stops that are resumed behind their op come first.
-            let previous = index.checked_sub(1).and_then(at);
-            let stopped_behind = self.next_pc != self.pc || previous == Some(Kind::Step);
-            let (kind, behind) = match stopped_behind {
-                true => (previous, true),
-                false => (at(index), false),
-            };
-            self.resume = match (kind, self.pc) {
-                (Some(kind), Some(offset)) => Resume::Lost { offset, kind, behind },
-                _ => Resume::Unset,
-            };
-        }
+        self.resume = self.lasting_resume();
         self.code.release(&self.program);
+    }
+
+    /// Where the next run begins, in a form that does not depend on what is translated.
+    fn lasting_resume(&self) -> Resume {
+        match self.resume {
+            Resume::Op { index, behind } => match self.code.ops().get(index) {
+                Some(op) => Resume::Lost { offset: self.code.offset(index), kind: op.kind, behind },
+                None => Resume::Unset,
+            },
+            resume => resume,
+        }
     }
 
     /// Reads guest memory.

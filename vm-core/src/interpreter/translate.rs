@@ -10,7 +10,7 @@
 
 use super::offset_index::OffsetIndex;
 use super::op::{Kind, Op, UNLINKED, ZERO, jump, kind_of};
-use crate::gas::{BlockCost, Metering};
+use crate::gas::{BlockCost, CostModelKind, Metering};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
@@ -26,6 +26,8 @@ pub(super) struct Translation {
     offsets: Vec<u32>,
     blocks: OffsetIndex,
     budget: usize,
+    /// Whether there is a stop before each instruction.
+    steps: bool,
 }
 
 impl Translation {
@@ -35,6 +37,7 @@ impl Translation {
             offsets: Vec::new(),
             blocks: OffsetIndex::new(program.code().len()),
             budget: program.config().translation_cache as usize,
+            steps: program.config().single_step,
         }
     }
 
@@ -65,6 +68,16 @@ impl Translation {
     /// Drops everything and gives the memory back.
     pub fn release(&mut self, program: &Program) {
         *self = Translation::new(program);
+    }
+
+    /// Whether there is a stop before each instruction.
+    pub fn steps(&self) -> bool {
+        self.steps
+    }
+
+    /// Makes all code that is translated from now on stop before each instruction. Assumes that nothing is translated.
+    pub fn stop_before_each(&mut self) {
+        self.steps = true;
     }
 
     fn is_full(&self) -> bool {
@@ -109,7 +122,8 @@ impl Translation {
         let index = match continues {
             true => {
                 let index = self.ops.len();
-                self.translate_part(program, target, true, &mut BlockCost::new(program.config().cost_model));
+                // The whole block is paid for already.
+                self.translate_part(program, target, true, &mut BlockCost::new(CostModelKind::Naive));
                 index
             }
             false => self.translate_block(program, target),
@@ -129,7 +143,7 @@ impl Translation {
     fn translate_block(&mut self, program: &Program, offset: u32) -> usize {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
-        if program.config().single_step {
+        if self.steps {
             self.push(offset, Op::new(Kind::Step));
         }
         let charge = self.ops.len();
@@ -137,7 +151,7 @@ impl Translation {
         if metered {
             self.push(offset, Op::new(Kind::Charge));
         }
-        let mut cost = BlockCost::new(program.config().cost_model);
+        let mut cost = BlockCost::new(if metered { program.config().cost_model } else { CostModelKind::Naive });
         if let Some(rest) = self.translate_part(program, offset, false, &mut cost)
             && metered
         {
@@ -160,7 +174,7 @@ impl Translation {
     ) -> Option<u32> {
         let code = program.code();
         for _ in 0..PART {
-            if step && program.config().single_step {
+            if step && self.steps {
                 self.push(offset, Op::new(Kind::Step));
             }
             step = true;
@@ -172,7 +186,7 @@ impl Translation {
             let fetched = code.fetch(offset);
             let next = offset + fetched.map_or(1, |(_, length)| length);
             let decoded = Decoded { offset, next, instruction: fetched.map(|(instruction, _)| instruction) };
-            cost.feed(&decoded);
+            cost.feed(&code, &decoded);
             let Some(instruction) = decoded.instruction else {
                 self.push(offset, Op::new(Kind::Trap));
                 return None;

@@ -98,6 +98,11 @@ impl<'a> CodeView<'a> {
         zeros.min(MAX_INSTRUCTION_LENGTH - 1).min(self.len() - offset - 1)
     }
 
+    /// The code byte at `offset`, whatever it belongs to.
+    pub fn byte(&self, offset: u32) -> Option<u8> {
+        self.code.get(offset as usize).copied()
+    }
+
     /// The sixteen code bytes from `offset`, zero beyond the end.
     fn window(&self, offset: u32) -> u128 {
         let rest = self.code.get(offset as usize..).unwrap_or_default();

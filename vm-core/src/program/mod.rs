@@ -164,6 +164,40 @@ impl Program {
         Imports::from_raw(&self.import_offsets, &self.import_symbols)
     }
 
+    /// Whether `other` does the same in everything that can be observed: the same blob and configuration, however they
+    /// were loaded.
+    pub fn same_as(&self, other: &Program) -> bool {
+        // All fields are named, so that a new one is not forgotten here.
+        let ProgramConfig { page_size, aux_size, cost_model, metering, single_step, translation_cache: _ } =
+            self.config;
+        let Program {
+            isa,
+            config: _,
+            image,
+            code,
+            bitmask,
+            jump_table,
+            jump_table_entry_size,
+            import_offsets,
+            import_symbols,
+            exports,
+        } = self;
+        let config = &other.config;
+        (page_size, aux_size, cost_model, metering, single_step)
+            == (config.page_size, config.aux_size, config.cost_model, config.metering, config.single_step)
+            && *isa == other.isa
+            && image.map() == other.image.map()
+            && image.ro_data() == other.image.ro_data()
+            && image.rw_data() == other.image.rw_data()
+            && *code == other.code
+            && *bitmask == other.bitmask
+            && *jump_table == other.jump_table
+            && *jump_table_entry_size == other.jump_table_entry_size
+            && *import_offsets == other.import_offsets
+            && *import_symbols == other.import_symbols
+            && *exports == other.exports
+    }
+
     /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the
     /// code it is the cost of a lone trap. Takes time linear in the block's length.
     pub fn block_cost(&self, offset: u32) -> Option<u32> {

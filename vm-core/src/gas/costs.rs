@@ -1,0 +1,211 @@
+//! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
+//!
+//! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
+//! instruction table; a released version never changes, a new one is a new table beside it. Spec: gas.md 4.3, "Costs".
+
+use super::MemoryLatency;
+use crate::isa::{CodeView, Decoded, Format, GasClass, Instruction, Opcode, Reg};
+
+/// What one instruction asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Demand {
+    /// Cycles from its start to its result, at least 1.
+    pub latency: u8,
+    /// Decode slots, 1 to 4.
+    pub decode: u8,
+    /// Execution units.
+    pub units: Units,
+    /// The register whose value it makes.
+    pub writes: Option<Reg>,
+    /// The registers whose values it needs, a bit each.
+    pub reads: u16,
+}
+
+/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts add and subtract
+/// in one go, and a subtraction that goes below zero shows in the clear bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Units(u32);
+
+impl Units {
+    const NONE: Units = Units(0);
+    const ALU: Units = Units(1);
+    const ALU_TWICE: Units = Units(2);
+    const LOAD: Units = Units(1 | 1 << 4);
+    const STORE: Units = Units(1 | 1 << 8);
+    const MUL: Units = Units(1 | 1 << 12);
+    const DIV: Units = Units(1 | 1 << 16);
+    /// All there are: 4 for arithmetic, 4 for loads, 4 for stores, 1 for products, 1 for quotients.
+    pub const ALL: Units = Units(4 | 4 << 4 | 4 << 8 | 1 << 12 | 1 << 16);
+    const BORROWS: u32 = 0x8_8888;
+
+    /// What is left after `need` is taken, if there is enough.
+    pub fn take(self, need: Units) -> Option<Units> {
+        let left = (self.0 | Self::BORROWS) - need.0;
+        (left & Self::BORROWS == Self::BORROWS).then_some(Units(left ^ Self::BORROWS))
+    }
+
+    /// Gives back what was taken.
+    pub fn give(&mut self, units: Units) {
+        self.0 += units.0;
+    }
+}
+
+/// How the latency is found.
+#[derive(Clone, Copy)]
+enum Latency {
+    Is(u8),
+    /// One more where registers have 64 bits.
+    Narrow(u8),
+    Memory,
+    Branch,
+}
+
+/// How many decode slots are added to the least number.
+#[derive(Clone, Copy)]
+enum Extra {
+    No,
+    /// One if the destination is none of the sources.
+    IfNew,
+    /// One if the destination is not the first source.
+    IfNotFirst,
+    /// As [`Extra::IfNew`], and one where registers have 64 bits.
+    NarrowIfNew,
+    /// As [`Extra::IfNotFirst`], and one where registers have 64 bits.
+    NarrowIfNotFirst,
+}
+
+/// Which register fields count, destination first.
+#[derive(Clone, Copy)]
+enum Registers {
+    None,
+    /// `r1` is written.
+    To,
+    /// `r1` is written, `r2` read.
+    ToFrom,
+    /// `r1` is written and read, `r2` read.
+    UpdateFrom,
+    /// `r3` is written, `r1` and `r2` read.
+    ToFromBoth,
+    /// `r3` is written and read, `r1` and `r2` read.
+    UpdateFromBoth,
+    /// `r1` is read.
+    From,
+    /// `r1` and `r2` are read.
+    FromBoth,
+    /// The last register field is read.
+    FromLast,
+}
+
+/// A row: latency, least decode slots, further ones, units, registers.
+type Row = (Latency, u8, Extra, Units, Registers);
+
+#[rustfmt::skip]
+const fn row(class: GasClass) -> Row {
+    use {Extra as E, GasClass as G, Latency as L, Registers as R, Units as U};
+    match class {
+        G::Alu =>              (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFromBoth),
+        G::Alu32 =>            (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFromBoth),
+        G::AluImm =>           (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFrom),
+        G::AluImm32 =>         (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFrom),
+        G::BitCount =>         (L::Is(1),     1, E::No,               U::ALU,       R::ToFrom),
+        G::TrailingZeros =>    (L::Is(2),     1, E::No,               U::ALU_TWICE, R::ToFrom),
+        G::Shift =>            (L::Is(1),     2, E::IfNotFirst,       U::ALU,       R::ToFromBoth),
+        G::Shift32 =>          (L::Narrow(1), 2, E::NarrowIfNotFirst, U::ALU,       R::ToFromBoth),
+        G::ShiftAlt =>         (L::Is(1),     3, E::No,               U::ALU,       R::ToFrom),
+        G::ShiftAlt32 =>       (L::Is(2),     4, E::No,               U::ALU,       R::ToFrom),
+        G::Compare =>          (L::Is(3),     3, E::No,               U::ALU,       R::ToFromBoth),
+        G::CompareImm =>       (L::Is(3),     3, E::No,               U::ALU,       R::ToFrom),
+        G::Cmov =>             (L::Is(2),     2, E::No,               U::ALU,       R::UpdateFromBoth),
+        G::CmovImm =>          (L::Is(2),     3, E::No,               U::ALU,       R::UpdateFrom),
+        G::MinMax =>           (L::Is(3),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
+        G::LogicInverted =>    (L::Is(2),     3, E::No,               U::ALU,       R::ToFromBoth),
+        G::Xnor =>             (L::Is(2),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
+        G::Negate =>           (L::Is(2),     3, E::No,               U::ALU,       R::ToFrom),
+        G::Negate32 =>         (L::Is(3),     4, E::No,               U::ALU,       R::ToFrom),
+        G::LoadImm =>          (L::Is(1),     1, E::No,               U::NONE,      R::To),
+        G::LoadImm64 =>        (L::Is(1),     2, E::No,               U::NONE,      R::To),
+        // Renames only; the simulator never executes it.
+        G::Move =>             (L::Is(1),     1, E::No,               U::NONE,      R::ToFrom),
+        G::Mul =>              (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFromBoth),
+        G::Mul32 =>            (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFromBoth),
+        G::MulImm =>           (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFrom),
+        G::MulImm32 =>         (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFrom),
+        G::MulUpper =>         (L::Is(4),     4, E::No,               U::MUL,       R::ToFromBoth),
+        G::MulUpperMixed =>    (L::Is(6),     4, E::No,               U::MUL,       R::ToFromBoth),
+        G::Divide =>           (L::Is(60),    4, E::No,               U::DIV,       R::ToFromBoth),
+        G::Load =>             (L::Memory,    1, E::No,               U::LOAD,      R::To),
+        G::LoadIndirect =>     (L::Memory,    1, E::No,               U::LOAD,      R::ToFrom),
+        G::Store =>            (L::Is(25),    1, E::No,               U::STORE,     R::From),
+        G::StoreIndirect =>    (L::Is(25),    1, E::No,               U::STORE,     R::FromBoth),
+        G::StoreImm =>         (L::Is(25),    1, E::No,               U::STORE,     R::None),
+        G::StoreImmIndirect => (L::Is(25),    1, E::No,               U::STORE,     R::From),
+        G::Branch =>           (L::Branch,    1, E::No,               U::ALU,       R::FromBoth),
+        G::BranchImm =>        (L::Branch,    1, E::No,               U::ALU,       R::From),
+        G::Jump =>             (L::Is(15),    1, E::No,               U::NONE,      R::None),
+        G::JumpIndirect =>     (L::Is(22),    1, E::No,               U::NONE,      R::FromLast),
+        G::Trap =>             (L::Is(2),     1, E::No,               U::NONE,      R::None),
+        G::Unlikely =>         (L::Is(40),    1, E::No,               U::NONE,      R::None),
+        G::HostCall =>         (L::Is(100),   4, E::No,               U::ALU,       R::None),
+        G::Sbrk =>             (L::Is(100),   4, E::No,               U::ALU,       R::ToFrom),
+    }
+}
+
+/// A branch that one side of which is marked as rarely taken, or cannot be taken.
+const BRANCH_FORESEEN: u8 = 1;
+/// Any other branch.
+const BRANCH: u8 = 20;
+
+impl Demand {
+    /// What a trap, or whatever acts as one, asks for.
+    pub const TRAP: Demand = Demand { latency: 2, decode: 1, units: Units::NONE, writes: None, reads: 0 };
+
+    /// What the instruction `decoded` of `code` asks for.
+    pub fn of(code: &CodeView<'_>, decoded: &Decoded, memory: MemoryLatency) -> Demand {
+        let Some(instruction) = decoded.instruction else { return Demand::TRAP };
+        let (latency, decode, extra, units, registers) = row(instruction.opcode.spec().gas_class);
+        let Instruction { r1, r2, r3, .. } = instruction;
+        let (writes, reads) = match registers {
+            Registers::None => (None, 0),
+            Registers::To => (Some(r1), 0),
+            Registers::ToFrom => (Some(r1), bit(r2)),
+            Registers::UpdateFrom => (Some(r1), bit(r1) | bit(r2)),
+            Registers::ToFromBoth => (Some(r3), bit(r1) | bit(r2)),
+            Registers::UpdateFromBoth => (Some(r3), bit(r1) | bit(r2) | bit(r3)),
+            Registers::From => (None, bit(r1)),
+            Registers::FromBoth => (None, bit(r1) | bit(r2)),
+            Registers::FromLast if instruction.format() == Format::RegImm => (None, bit(r1)),
+            Registers::FromLast => (None, bit(r2)),
+        };
+        let is_new = writes.is_some_and(|to| bit(to) & reads == 0);
+        let is_not_first = writes != Some(r1);
+        let wide = u8::from(code.isa().is_64_bit());
+        let extra = match extra {
+            Extra::No => 0,
+            Extra::IfNew => u8::from(is_new),
+            Extra::IfNotFirst => u8::from(is_not_first),
+            Extra::NarrowIfNew => u8::from(is_new) + wide,
+            Extra::NarrowIfNotFirst => u8::from(is_not_first) + wide,
+        };
+        let latency = match latency {
+            Latency::Is(cycles) => cycles,
+            Latency::Narrow(cycles) => cycles + wide,
+            Latency::Memory => memory.cycles(),
+            Latency::Branch if is_rare(code, decoded.next) || is_rare(code, instruction.target) => BRANCH_FORESEEN,
+            Latency::Branch => BRANCH,
+        };
+        Demand { latency, decode: decode + extra, units, writes, reads }
+    }
+}
+
+const fn bit(reg: Reg) -> u16 {
+    1 << reg as u16
+}
+
+/// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
+fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
+    let isa = code.isa();
+    match code.byte(offset) {
+        Some(byte) => Some(byte) == isa.number(Opcode::Unlikely) || Some(byte) == isa.number(Opcode::Trap),
+        None => true,
+    }
+}

@@ -1,0 +1,81 @@
+//! The names of the cost models.
+//!
+//! Chosen by a program's configuration. Models are versioned data: one that was released never changes, a better one is
+//! a new model with a new number, so that a chain can name what its old blocks were run with.
+
+/// How the costs of blocks are computed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum CostModelKind {
+    /// One gas for every instruction, invalid ones included. Spec: gas.md 4.2.
+    #[default]
+    Naive,
+    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec: gas.md 4.3.
+    Pipeline(MemoryLatency),
+}
+
+impl CostModelKind {
+    /// The number of this model with its parameter, for good: the model in the upper byte (0 is the naive one, 1 the
+    /// pipeline), the latency in the lower.
+    pub const fn id(self) -> u16 {
+        match self {
+            CostModelKind::Naive => 0,
+            CostModelKind::Pipeline(latency) => 1 << 8 | latency.cycles() as u16,
+        }
+    }
+
+    /// The model with this number, if there is one.
+    pub const fn from_id(id: u16) -> Option<CostModelKind> {
+        match (id >> 8, MemoryLatency::new(id as u8)) {
+            (0, None) if id == 0 => Some(CostModelKind::Naive),
+            (1, Some(latency)) => Some(CostModelKind::Pipeline(latency)),
+            _ => None,
+        }
+    }
+}
+
+/// How long the pipeline takes a load to last, in cycles: 1 to 127.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MemoryLatency(u8);
+
+impl MemoryLatency {
+    /// Every load finds its data in the first-level cache: 4 cycles.
+    pub const L1: MemoryLatency = MemoryLatency(4);
+    /// In the second-level cache: 25 cycles.
+    pub const L2: MemoryLatency = MemoryLatency(25);
+    /// In the third-level cache: 37 cycles.
+    pub const L3: MemoryLatency = MemoryLatency(37);
+
+    /// Some other latency; `None` unless it is 1 to 127 cycles.
+    pub const fn new(cycles: u8) -> Option<MemoryLatency> {
+        match cycles {
+            1..=127 => Some(MemoryLatency(cycles)),
+            _ => None,
+        }
+    }
+
+    /// In cycles.
+    pub const fn cycles(self) -> u8 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_models_never_change_and_name_one_model_each() {
+        assert_eq!(CostModelKind::Naive.id(), 0);
+        let pipelines = [MemoryLatency::L1, MemoryLatency::L2, MemoryLatency::L3];
+        assert_eq!(pipelines.map(|latency| CostModelKind::Pipeline(latency).id()), [0x104, 0x119, 0x125]);
+        let known = (0..=u16::MAX).filter(|id| match CostModelKind::from_id(*id) {
+            Some(model) => {
+                assert_eq!(model.id(), *id);
+                true
+            }
+            None => false,
+        });
+        assert_eq!(known.count(), 1 + 127);
+    }
+}

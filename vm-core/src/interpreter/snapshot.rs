@@ -1,0 +1,81 @@
+//! The state of a machine, set aside and brought back.
+//!
+//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on: registers,
+//! gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the pages that
+//! were touched; translated code is not part of it.
+
+use super::{Instance, Registers, Resume};
+use crate::memory::PagedMemory;
+use crate::program::Program;
+use alloc::sync::Arc;
+use core::fmt;
+
+/// See [`Instance::snapshot`].
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    program: Arc<Program>,
+    memory: PagedMemory,
+    regs: Registers,
+    gas: i64,
+    pc: Option<u32>,
+    next_pc: Option<u32>,
+    resume: Resume,
+}
+
+impl Snapshot {
+    /// The program that it is a state of.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+}
+
+/// Why a snapshot cannot be brought back. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// It is of another program, or of the same one under another configuration.
+    OtherProgram,
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SnapshotError::OtherProgram => f.write_str("the snapshot is of another program or configuration"),
+        }
+    }
+}
+
+impl core::error::Error for SnapshotError {}
+
+impl Instance {
+    /// Sets the whole state aside. Can be done whenever the machine does not run.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            program: self.program.clone(),
+            memory: self.memory.clone(),
+            regs: self.regs,
+            gas: self.gas,
+            pc: self.pc,
+            next_pc: self.next_pc,
+            resume: self.lasting_resume(),
+        }
+    }
+
+    /// Brings a state back. The snapshot may come from another instance, and the program of that one may have been
+    /// loaded on its own.
+    ///
+    /// # Errors
+    /// If the snapshot is not of this program under this configuration. Nothing changes then.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        if !Arc::ptr_eq(&self.program, &snapshot.program) && !self.program.same_as(&snapshot.program) {
+            return Err(SnapshotError::OtherProgram);
+        }
+        self.memory.clone_from(&snapshot.memory);
+        self.regs = snapshot.regs;
+        self.gas = snapshot.gas;
+        self.pc = snapshot.pc;
+        self.next_pc = snapshot.next_pc;
+        self.resume = snapshot.resume;
+        Ok(())
+    }
+}
