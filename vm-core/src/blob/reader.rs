@@ -334,13 +334,20 @@ impl<'a> JumpTable<'a> {
     }
 
     /// The code offset that entry `index` names. It may be any number.
+    #[inline]
     pub fn get(&self, index: u32) -> Option<u32> {
-        if self.entry_size == 0 {
-            return None;
-        }
         let size = usize::from(self.entry_size);
-        let start = (index as usize).checked_mul(size)?;
-        let entry = self.bytes.get(start..)?.get(..size)?;
+        let rest = self.bytes.get((index as usize).checked_mul(size)?..)?;
+        match rest.first_chunk() {
+            // A table whose entries have no bytes is empty.
+            Some(bytes) if size > 0 => Some(u32::from_le_bytes(*bytes) & (u32::MAX >> (32 - 8 * size as u32))),
+            _ => Self::get_at_end(rest, size),
+        }
+    }
+
+    #[cold]
+    fn get_at_end(rest: &[u8], size: usize) -> Option<u32> {
+        let entry = rest.get(..size).filter(|entry| !entry.is_empty())?;
         Some(entry.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte)))
     }
 

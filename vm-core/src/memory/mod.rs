@@ -5,6 +5,7 @@
 mod image;
 mod map;
 mod paged;
+mod window;
 
 pub use image::MemoryImage;
 pub use map::{MapError, MemoryMap};

@@ -1,32 +1,35 @@
 //! The interpreter's memory: pages of 4 KiB that come into being when they are touched.
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
-//! program's initial data or zero. An access costs a lookup in a small direct-mapped cache of pages; only a miss goes
-//! through the page table. Promises: an access is done in full or not at all, and only inside one region; memory use
-//! grows with the pages touched (at most two further pages of tables each), never with the declared sizes. Spec:
-//! memory-map.md 3.3 - 3.5.
+//! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
+//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through a
+//! small cache and a page table. Promises: an access is done in full or not at all, and only inside one region; memory
+//! use grows with the pages touched (at most four times as many, and two of tables each), never with the declared sizes.
+//! Spec: memory-map.md 3.3 - 3.5.
 
+use super::window::Window;
 use super::{MemoryError, MemoryImage, MemoryMap};
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use core::ops::Range;
 
-const PAGE_BITS: u32 = 12;
-const PAGE: usize = 1 << PAGE_BITS;
+pub(super) const PAGE_BITS: u32 = 12;
+pub(super) const PAGE: usize = 1 << PAGE_BITS;
 /// Entries in the cache of pages; covers 1 MiB.
 const CACHE: usize = 256;
 /// Page numbers have 20 bits: ten for the directory, ten for a table.
 const TABLE: usize = 1024;
-/// A page number that no page has.
-const NO_PAGE: u32 = u32::MAX;
 
 type Page = [u8; PAGE];
 
 #[derive(Clone, Copy, Debug)]
 struct CacheEntry {
-    /// Page number.
-    tag: u32,
-    /// Index into the pages.
+    /// Address of the page.
+    base: u32,
+    /// Index into the pages; out of range where there is no page.
     slot: u32,
 }
+
+const NO_ENTRY: CacheEntry = CacheEntry { base: 0, slot: u32::MAX };
 
 /// Memory of one instance.
 #[derive(Clone, Debug)]
@@ -35,13 +38,19 @@ pub struct PagedMemory {
     heap_size: u32,
     /// End of what is accessible of read-write data and heap.
     rw_end: u32,
-    /// Pages the guest may read and write.
+    /// A part of the read-write data and heap.
+    rw: Window,
+    /// A part of the stack.
+    stack: Window,
+    /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
     pages: Vec<Page>,
     /// For the upper half of a page number: one more than the index of its table, or 0.
     directory: Box<[u16; TABLE]>,
     /// For the lower half: one more than the index of the page, or 0.
     tables: Vec<[u32; TABLE]>,
+    /// Pages that moved into a window.
+    free: Vec<u32>,
 }
 
 /// The guest touched what it must not touch. Nothing was changed.
@@ -54,27 +63,25 @@ impl PagedMemory {
         PagedMemory {
             heap_size: 0,
             rw_end: image.map().rw_end(),
-            cache: Box::new([CacheEntry { tag: NO_PAGE, slot: 0 }; CACHE]),
+            rw: Window::default(),
+            stack: Window::default(),
+            cache: Box::new([NO_ENTRY; CACHE]),
             pages: Vec::new(),
             directory: Box::new([0; TABLE]),
             tables: Vec::new(),
+            free: Vec::new(),
             image,
         }
     }
 
-    /// Back to what the program starts with; keeps the allocations.
+    /// Back to what the program starts with.
     pub fn reset(&mut self) {
-        self.heap_size = 0;
-        self.rw_end = self.image.map().rw_end();
-        self.cache.fill(CacheEntry { tag: NO_PAGE, slot: 0 });
-        self.pages.clear();
-        self.directory.fill(0);
-        self.tables.clear();
+        *self = PagedMemory::new(self.image.clone());
     }
 
-    /// How many pages of 4 KiB were touched.
+    /// How many pages of 4 KiB there is room for.
     pub fn touched_pages(&self) -> usize {
-        self.pages.len()
+        self.pages.len() + self.rw.pages() + self.stack.pages()
     }
 
     /// Current heap size in bytes.
@@ -91,18 +98,49 @@ impl PagedMemory {
         Some(map.heap_base() + size)
     }
 
-    /// Guest load of `N` <= 8 bytes.
+    /// Guest load of `N` <= 8 bytes, if that needs no more than a look.
     #[inline(always)]
-    pub fn load<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
-        let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
-        if entry.tag == address >> PAGE_BITS
-            && let Some(page) = self.pages.get(entry.slot as usize)
-            && let Some(bytes) = page[address as usize % PAGE..].first_chunk::<N>()
-        {
-            return Ok(*bytes);
+    pub fn load_fast<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
+        self.rw.get(address).or_else(|| self.stack.get(address)).copied()
+    }
+
+    /// Guest store of `N` <= 8 bytes, if that needs no more than a look; returns whether it was done.
+    #[inline(always)]
+    pub fn store_fast<const N: usize>(&mut self, address: u32, value: [u8; N]) -> bool {
+        if let Some(bytes) = self.rw.get_mut(address) {
+            *bytes = value;
+            return true;
         }
+        if let Some(bytes) = self.stack.get_mut(address) {
+            *bytes = value;
+            return true;
+        }
+        false
+    }
+
+    /// Guest load of `N` <= 8 bytes.
+    pub fn load<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
+        self.load_fast(address).map_or_else(|| self.load_outside(address), Ok)
+    }
+
+    /// Guest store of `N` <= 8 bytes.
+    pub fn store<const N: usize>(&mut self, address: u32, value: [u8; N]) -> Result<(), AccessFault> {
+        match self.store_fast(address, value) {
+            true => Ok(()),
+            false => self.store_outside(address, value),
+        }
+    }
+
+    /// A load that is not inside one window.
+    fn load_outside<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
         let ro_offset = address.wrapping_sub(MemoryMap::RO_BASE) as usize;
         if let Some(bytes) = self.image.ro_data().get(ro_offset..).and_then(|rest| rest.first_chunk::<N>()) {
+            return Ok(*bytes);
+        }
+        let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
+        if let Some(page) = self.pages.get(entry.slot as usize)
+            && let Some(bytes) = page.get((address ^ entry.base) as usize..).and_then(|rest| rest.first_chunk::<N>())
+        {
             return Ok(*bytes);
         }
         let mut bytes = [0; N];
@@ -110,13 +148,12 @@ impl PagedMemory {
         Ok(bytes)
     }
 
-    /// Guest store of `N` <= 8 bytes.
-    #[inline(always)]
-    pub fn store<const N: usize>(&mut self, address: u32, value: [u8; N]) -> Result<(), AccessFault> {
+    /// A store that is not inside one window.
+    fn store_outside<const N: usize>(&mut self, address: u32, value: [u8; N]) -> Result<(), AccessFault> {
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
-        if entry.tag == address >> PAGE_BITS
-            && let Some(page) = self.pages.get_mut(entry.slot as usize)
-            && let Some(bytes) = page[address as usize % PAGE..].first_chunk_mut::<N>()
+        if let Some(page) = self.pages.get_mut(entry.slot as usize)
+            && let Some(rest) = page.get_mut((address ^ entry.base) as usize..)
+            && let Some(bytes) = rest.first_chunk_mut::<N>()
         {
             *bytes = value;
             return Ok(());
@@ -133,8 +170,7 @@ impl PagedMemory {
         // Bring the page in, so that the next access is fast. Read-only data needs none, and auxiliary data must not
         // get into the cache, as the guest may not write it.
         if self.is_guest_writable(address, out.len() as u64) {
-            let slot = self.touch(address >> PAGE_BITS);
-            self.remember(address >> PAGE_BITS, slot);
+            self.bring_in(address);
         }
         self.copy_out(address, out);
         Ok(())
@@ -146,10 +182,18 @@ impl PagedMemory {
         if !self.is_guest_writable(address, data.len() as u64) {
             return Err(AccessFault);
         }
-        let slot = self.touch(address >> PAGE_BITS);
-        self.remember(address >> PAGE_BITS, slot);
+        self.bring_in(address);
         self.copy_in(address, data);
         Ok(())
+    }
+
+    /// Makes the page of a guest-writable address, and puts it into the cache if it is in no window.
+    fn bring_in(&mut self, address: u32) {
+        let number = address >> PAGE_BITS;
+        self.touch(number);
+        if let Some(slot) = self.find(number) {
+            self.cache[number as usize % CACHE] = CacheEntry { base: number << PAGE_BITS, slot: slot as u32 };
+        }
     }
 
     /// Guest memset: stores up to `count` bytes upwards from `address`, stops before the first that must not be
@@ -222,26 +266,31 @@ impl PagedMemory {
         self.is_guest_writable(address, length) || within(address, length, map.aux_base(), map.aux_end())
     }
 
-    fn remember(&mut self, number: u32, slot: usize) {
-        self.cache[number as usize % CACHE] = CacheEntry { tag: number, slot: slot as u32 };
+    /// Page `number`, if it was touched.
+    fn page(&self, number: u32) -> Option<&Page> {
+        let address = number << PAGE_BITS;
+        self.rw.page(address).or_else(|| self.stack.page(address)).or_else(|| self.pages.get(self.find(number)?))
     }
 
-    /// Where page `number` is, if it was touched.
+    /// Page `number`; makes it if it is not there. Assumes that it lies in a writable region.
+    fn page_mut(&mut self, number: u32) -> Option<&mut Page> {
+        self.touch(number);
+        let address = number << PAGE_BITS;
+        if let Some(slot) = self.find(number) {
+            return self.pages.get_mut(slot);
+        }
+        self.rw.page_mut(address).or_else(|| self.stack.page_mut(address))
+    }
+
+    /// Where page `number` is among the pages outside of the windows, if it was touched.
     fn find(&self, number: u32) -> Option<usize> {
         let table = self.directory[number as usize / TABLE % TABLE].checked_sub(1)?;
         let slot = self.tables.get(usize::from(table))?[number as usize % TABLE].checked_sub(1)?;
         Some(slot as usize)
     }
 
-    /// Where page `number` is; makes it if it is not there. Assumes that it lies in a writable region.
-    fn touch(&mut self, number: u32) -> usize {
-        if let Some(slot) = self.find(number) {
-            return slot;
-        }
-        let slot = self.pages.len();
-        let mut page = [0; PAGE];
-        self.copy_initial(number << PAGE_BITS, &mut page);
-        self.pages.push(page);
+    /// Says that page `number` is the one at `slot`, or in a window.
+    fn set_slot(&mut self, number: u32, slot: Option<usize>) {
         let entry = &mut self.directory[number as usize / TABLE % TABLE];
         if *entry == 0 {
             self.tables.push([0; TABLE]);
@@ -250,9 +299,69 @@ impl PagedMemory {
         }
         if let Some(table) = self.tables.get_mut(usize::from(*entry) - 1) {
             // At most 2^20 pages.
-            table[number as usize % TABLE] = slot as u32 + 1;
+            table[number as usize % TABLE] = slot.map_or(0, |slot| slot as u32 + 1);
         }
-        slot
+    }
+
+    /// Makes page `number` if it is not there. Assumes that it lies in a writable region.
+    fn touch(&mut self, number: u32) {
+        if self.page(number).is_some() {
+            return;
+        }
+        let address = number << PAGE_BITS;
+        if let Some((window, region)) = self.window(address)
+            && let Some(gain) = window.use_page(address, &region)
+        {
+            self.grow_window(gain);
+            return;
+        }
+        let mut page = [0; PAGE];
+        self.copy_initial(address, &mut page);
+        let slot = match self.free.pop() {
+            Some(slot) => slot as usize,
+            None => self.pages.len(),
+        };
+        match self.pages.get_mut(slot) {
+            Some(free) => *free = page,
+            None => self.pages.push(page),
+        }
+        self.set_slot(number, Some(slot));
+    }
+
+    /// The window of the region that an address is in, and the region.
+    fn window(&mut self, address: u32) -> Option<(&mut Window, Range<u32>)> {
+        let map = self.image.map();
+        let (rw, stack) = (map.rw_base()..self.rw_end, map.stack_low()..map.stack_high());
+        if rw.contains(&address) {
+            Some((&mut self.rw, rw))
+        } else {
+            stack.contains(&address).then_some((&mut self.stack, stack))
+        }
+    }
+
+    /// Gives a range of addresses to the window beside it, and moves the pages that are there into it.
+    fn grow_window(&mut self, gain: Range<u32>) {
+        let mut bytes = vec![0; gain.len()];
+        self.copy_initial(gain.start, &mut bytes);
+        for (number, page) in (gain.start >> PAGE_BITS..).zip(bytes.chunks_exact_mut(PAGE)) {
+            if let Some(slot) = self.find(number)
+                && let Some(old) = self.pages.get(slot)
+            {
+                page.copy_from_slice(old);
+                self.set_slot(number, None);
+                self.free.push(slot as u32);
+            }
+        }
+        self.cache.fill(NO_ENTRY);
+        let Some((window, region)) = self.window(gain.start) else { return };
+        let mut grown = core::mem::take(window);
+        grown.gain(gain.start, &bytes, &region, |range| {
+            let pages = range.start >> PAGE_BITS..range.end >> PAGE_BITS;
+            pages.filter(|number| self.find(*number).is_some()).count() as u32
+        });
+        if let Some((window, _)) = self.window(gain.start) {
+            *window = grown;
+        }
     }
 
     /// What memory from `address` on contains before it is written. `out` must be zero.
@@ -277,7 +386,7 @@ impl PagedMemory {
             let start = at as usize % PAGE;
             let end = out.len().min(position + PAGE - start);
             let part = &mut out[position..end];
-            match self.find(at >> PAGE_BITS).and_then(|slot| self.pages.get(slot)) {
+            match self.page(at >> PAGE_BITS) {
                 Some(page) => part.copy_from_slice(&page[start..start + part.len()]),
                 None => {
                     part.fill(0);
@@ -303,8 +412,7 @@ impl PagedMemory {
             let at = address.wrapping_add(position as u32);
             let start = at as usize % PAGE;
             let count = (length as usize - position).min(PAGE - start);
-            let slot = self.touch(at >> PAGE_BITS);
-            if let Some(page) = self.pages.get_mut(slot) {
+            if let Some(page) = self.page_mut(at >> PAGE_BITS) {
                 change(&mut page[start..start + count], position);
             }
             position += count;

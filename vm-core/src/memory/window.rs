@@ -1,0 +1,129 @@
+//! The part of a memory region that lies in one piece: around the first page that was used, and growing with what is.
+//!
+//! Owned by the paged memory, which fills it. Promises: an access costs one comparison.
+
+use super::paged::PAGE;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Bytes of guest memory in a row. All lengths and addresses are multiples of the page size.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Window {
+    bytes: Vec<u8>,
+    /// Address of the first byte.
+    base: u32,
+    /// Pages in use in the ranges that the window would gain next, below and above.
+    used: [u32; 2],
+}
+
+impl Window {
+    pub fn pages(&self) -> usize {
+        self.bytes.len() / PAGE
+    }
+
+    /// The `N` bytes at `address`, if the window has all of them.
+    #[inline(always)]
+    pub fn get<const N: usize>(&self, address: u32) -> Option<&[u8; N]> {
+        let offset = address.wrapping_sub(self.base) as usize;
+        self.bytes.get(offset..offset.wrapping_add(N))?.first_chunk()
+    }
+
+    /// As [`Self::get`], to be changed.
+    #[inline(always)]
+    pub fn get_mut<const N: usize>(&mut self, address: u32) -> Option<&mut [u8; N]> {
+        let offset = address.wrapping_sub(self.base) as usize;
+        self.bytes.get_mut(offset..offset.wrapping_add(N))?.first_chunk_mut()
+    }
+
+    /// The page at `address`, if the window has it.
+    pub fn page(&self, address: u32) -> Option<&[u8; PAGE]> {
+        self.get::<PAGE>(address)
+    }
+
+    /// As [`Self::page`], to be changed.
+    pub fn page_mut(&mut self, address: u32) -> Option<&mut [u8; PAGE]> {
+        self.get_mut::<PAGE>(address)
+    }
+
+    /// What the window would gain next below and above itself in a region: as much as it has, rounded down to a power of
+    /// two of pages.
+    fn growth(&self, region: &Range<u32>) -> [Range<u32>; 2] {
+        let end = self.base + self.bytes.len() as u32;
+        let gain = self.bytes.len().checked_ilog2().map_or(0, |bits| 1 << bits);
+        [self.base - gain.min(self.base - region.start)..self.base, end..end + gain.min(region.end - end)]
+    }
+
+    /// Counts another used page, which the window does not have. Returns what the window should gain now, because the
+    /// page is the first of all or half of what it would gain is in use.
+    pub fn use_page(&mut self, address: u32, region: &Range<u32>) -> Option<Range<u32>> {
+        if self.bytes.is_empty() {
+            self.base = address;
+            return Some(address..address + PAGE as u32);
+        }
+        let side = usize::from(address > self.base);
+        let gain = self.growth(region)[side].clone();
+        if !gain.contains(&address) {
+            return None;
+        }
+        self.used[side] += 1;
+        (self.used[side] as usize * 2 * PAGE >= gain.len()).then_some(gain)
+    }
+
+    /// Gains a range beside the window, with its contents. `in_use` tells how many pages of a range are in use; it is not
+    /// asked for more pages than were gained, or twice that on the whole.
+    pub fn gain(&mut self, address: u32, contents: &[u8], region: &Range<u32>, in_use: impl Fn(&Range<u32>) -> u32) {
+        let before = self.growth(region);
+        // Gains double what there is, as a vector would by itself, but to a size that is known.
+        self.bytes.reserve_exact(contents.len());
+        if address < self.base {
+            self.base = address;
+            self.bytes.splice(..0, contents.iter().copied());
+        } else {
+            self.bytes.extend_from_slice(contents);
+        }
+        let after = self.growth(region);
+        for (side, used) in self.used.iter_mut().enumerate() {
+            if before[side] != after[side] {
+                *used = in_use(&after[side]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const REGION: Range<u32> = 0x1000..0x9000;
+
+    #[test]
+    fn a_window_has_what_it_gained_and_nothing_beside_it() {
+        let mut window = Window::default();
+        assert!(window.get::<1>(0).is_none());
+        assert_eq!(window.use_page(0x4000, &REGION), Some(0x4000..0x5000));
+        window.gain(0x4000, &vec![7; PAGE], &REGION, |_| 0);
+        window.gain(0x5000, &vec![8; PAGE], &REGION, |_| 0);
+        window.gain(0x2000, &vec![6; 2 * PAGE], &REGION, |_| 0);
+        assert_eq!((window.pages(), window.base), (4, 0x2000));
+        assert_eq!(window.get(0x3fff), Some(&[6, 7]));
+        assert_eq!(window.get(0x4fff), Some(&[7, 8]));
+        assert_eq!(window.get(0x5ff8), Some(&[8; 8]));
+        for outside in [0x1fff, 0x5ff9, 0x6000, 0, u32::MAX, u32::MAX - 7] {
+            assert!(window.get::<8>(outside).is_none(), "{outside:#x}");
+        }
+    }
+
+    #[test]
+    fn a_window_grows_when_half_of_what_it_gains_is_in_use_and_not_beyond_its_region() {
+        let mut window = Window::default();
+        window.use_page(0x4000, &REGION);
+        window.gain(0x4000, &vec![0; 4 * PAGE], &REGION, |_| 0);
+        assert_eq!(window.growth(&REGION), [0x1000..0x4000, 0x8000..0x9000]);
+        assert_eq!(window.use_page(0x2000, &REGION), None);
+        assert_eq!(window.use_page(0x1000, &REGION), Some(0x1000..0x4000));
+        assert_eq!(window.use_page(0x8000, &REGION), Some(0x8000..0x9000));
+        window.gain(0x8000, &vec![0; PAGE], &REGION, |range| range.len() as u32);
+        assert_eq!(window.used, [2, 0], "below nothing has changed, above there is nothing left");
+    }
+}
