@@ -15,7 +15,7 @@ use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::gas::{MemoryLatency, Metering};
-use vm_core::interpreter::Instance;
+use vm_core::interpreter::{Dispatch, Instance};
 use vm_core::isa::{CodeView, Instruction, Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
@@ -182,6 +182,7 @@ fn compare(engine: &Engine, seed: u64) -> Option<i64> {
     }
     let mut pair = Pair { ours: Instance::new(Arc::new(ours)), theirs: theirs.instantiate().unwrap(), seed };
 
+    pair.ours.set_dispatch(rng.pick(&[Dispatch::Threaded, Dispatch::Looped]));
     let mut used = 0;
     for reg in Reg::ALL {
         pair.set_reg(reg, rng.value());

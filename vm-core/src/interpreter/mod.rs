@@ -5,13 +5,16 @@
 //! main loop runs the ops. It uses memory for what a program touches and for a bounded cache of translations.
 
 mod arith;
-mod execute;
+mod dispatch;
+mod machine;
+mod meaning;
 mod offset_index;
 mod op;
 mod snapshot;
 mod trace;
 mod translate;
 
+pub use dispatch::Dispatch;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trace::{MemoryTouch, Trace, TraceEvent};
 
@@ -22,8 +25,8 @@ use crate::outcome::Outcome;
 use crate::program::Program;
 use alloc::sync::Arc;
 use arith::sx32;
-use execute::{Exit, Registers, execute};
-use op::Kind;
+use machine::{Machine, Registers, Stop};
+use op::{Kind, Slot};
 use translate::Translation;
 
 /// Where the next run begins.
@@ -53,6 +56,7 @@ pub struct Instance {
     pc: Option<u32>,
     next_pc: Option<u32>,
     resume: Resume,
+    dispatch: Dispatch,
 }
 
 impl Instance {
@@ -61,13 +65,19 @@ impl Instance {
         Instance {
             code: Translation::new(&program),
             memory: PagedMemory::new(program.memory_image().clone()),
-            regs: [0; 16],
+            regs: [0; Slot::COUNT],
             gas: 0,
             pc: None,
             next_pc: None,
             resume: Resume::Unset,
+            dispatch: Dispatch::default(),
             program,
         }
+    }
+
+    /// Chooses how ops are dispatched, where the default is not what is wanted. Tests run both.
+    pub fn set_dispatch(&mut self, dispatch: Dispatch) {
+        self.dispatch = dispatch;
     }
 
     /// The program it runs.
@@ -117,7 +127,7 @@ impl Instance {
     /// Prepares to call the function at code offset `entry` (spec: abi.md 5.2): all registers are zero, but the stack
     /// pointer, the return address and the arguments. At most nine arguments can be passed; more are ignored.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
-        self.regs = [0; 16];
+        self.regs = [0; Slot::COUNT];
         self.set_reg(Reg::SP, u64::from(self.program.memory_map().stack_high()));
         self.set_reg(Reg::RA, u64::from(MemoryMap::RETURN_TO_HOST));
         for (reg, value) in Reg::ARGS.into_iter().zip(args) {
@@ -134,29 +144,39 @@ impl Instance {
         if metered && self.gas < 0 {
             return Outcome::OutOfGas;
         }
-        let mut ip = match self.begin(metered) {
-            Ok(ip) => ip,
+        let mut index = match self.begin(metered) {
+            Ok(index) => index,
             Err(outcome) => return outcome,
         };
         let program = &*self.program;
         loop {
-            let exit =
-                execute(&self.code, program.jump_table(), metered, &mut self.regs, &mut self.memory, &mut self.gas, ip);
-            let (from, target) = match exit {
-                Exit::Unlinked(from) => match self.code.link(program, from) {
-                    Some(index) => {
-                        ip = index;
-                        continue;
-                    }
-                    None => (from, None),
-                },
-                Exit::Enter(from, target) => (from, Some(target)),
-                _ => return self.stop(exit),
+            let (stop, at) = {
+                let mut machine = Machine {
+                    regs: self.regs,
+                    memory: &mut self.memory,
+                    gas: if metered { self.gas } else { 0 },
+                    metered,
+                    code: &self.code,
+                    ops: self.code.ops(),
+                    table: program.jump_table(),
+                    budget: i32::MAX,
+                    stop: (Stop::Trap, index),
+                };
+                let stop = self.dispatch.run(&mut machine, index);
+                self.regs = machine.regs;
+                if metered {
+                    self.gas = machine.gas;
+                }
+                stop
             };
-            match target.filter(|target| program.code().is_jump_target(*target)) {
-                Some(target) => ip = self.code.enter(program, target),
-                None => return self.stop(Exit::Trap(from)),
-            }
+            index = match stop {
+                Stop::Unlinked => match self.code.link(program, at) {
+                    Some(index) => index,
+                    None => return self.stop(Stop::Trap, at),
+                },
+                Stop::Untranslated(target) if program.code().is_jump_target(target) => self.code.enter(program, target),
+                _ => return self.stop(stop, at),
+            };
         }
     }
 
@@ -200,7 +220,7 @@ impl Instance {
         let mut index = self.code.enter(program, start);
         loop {
             let op = self.code.ops().get(index)?;
-            if op.continues_block() {
+            if op.kind == Kind::SameBlock {
                 index = match op.lo & op::UNLINKED {
                     0 => op.lo as usize,
                     _ => self.code.link(program, index)?,
@@ -213,14 +233,14 @@ impl Instance {
         }
     }
 
-    /// Records where execution stopped.
-    fn stop(&mut self, exit: Exit) -> Outcome {
-        let (outcome, index) = match exit {
-            Exit::Finished => {
+    /// Records that and where execution stopped.
+    fn stop(&mut self, stop: Stop, index: usize) -> Outcome {
+        let outcome = match stop {
+            Stop::Finished => {
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
                 return Outcome::Finished;
             }
-            Exit::OutOfGas(index) if self.program.config().metering == Metering::Async => {
+            Stop::OutOfGas if self.program.config().metering == Metering::Async => {
                 // The block stays unpaid; a memset, the other thing that pays, has used up what there was.
                 if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == Kind::Charge) {
                     self.gas -= i64::from(op.imm);
@@ -228,10 +248,10 @@ impl Instance {
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
                 return Outcome::OutOfGas;
             }
-            Exit::OutOfGas(index) => (Outcome::OutOfGas, index),
-            Exit::HostCall(index) => (Outcome::HostCall(0), index),
-            Exit::Step(index) => (Outcome::Step, index),
-            Exit::Trap(index) | Exit::Unlinked(index) | Exit::Enter(index, _) => (Outcome::Trap, index),
+            Stop::OutOfGas => Outcome::OutOfGas,
+            Stop::HostCall => Outcome::HostCall(0),
+            Stop::Step => Outcome::Step,
+            Stop::Trap | Stop::Unlinked | Stop::Untranslated(_) | Stop::Yield => Outcome::Trap,
         };
         let offset = self.code.offset(index);
         self.pc = Some(offset);
@@ -309,7 +329,7 @@ impl Instance {
         self.memory.reset();
     }
 
-    /// Memory that holds guest data, in pages of 4 KiB.
+    /// Memory that there is for guest data, in pages of 4 KiB: at most four times what was touched.
     pub fn touched_pages(&self) -> usize {
         self.memory.touched_pages()
     }

@@ -5,34 +5,68 @@
 //! kinds, as its registers hold sign-extended values; the four operations for which that is not enough have a kind of
 //! their own.
 
-use crate::isa::Opcode;
+use crate::isa::{Opcode, Reg};
 
-/// The register number that reads as zero; no instruction writes it.
-pub(super) const ZERO: u8 = 13;
+/// A register of the interpreter: one of the guest's, or the one that always reads as zero and that no op writes. With
+/// a type of its own, indexing by it needs no check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Slot {
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    Zero,
+}
+
+impl Slot {
+    /// The slots that there are.
+    pub const COUNT: usize = Slot::Zero as usize + 1;
+
+    /// Those of the guest's registers, in their order.
+    const OF: [Slot; Reg::COUNT] = [
+        Slot::R0,
+        Slot::R1,
+        Slot::R2,
+        Slot::R3,
+        Slot::R4,
+        Slot::R5,
+        Slot::R6,
+        Slot::R7,
+        Slot::R8,
+        Slot::R9,
+        Slot::R10,
+        Slot::R11,
+        Slot::R12,
+    ];
+
+    pub const fn of(reg: Reg) -> Slot {
+        Slot::OF[reg as usize]
+    }
+}
 
 /// A jump target that is not translated yet: this bit, and the index of the jumping op. As an index of an op it is out
 /// of range, so the main loop needs no check for it.
 pub(super) const UNLINKED: u32 = 1 << 31;
 
-/// Value of [`Op::a`] in a [`Kind::Jump`]: where the jump comes from.
-pub(super) mod jump {
-    /// A jump instruction.
-    pub const PLAIN: u8 = 0;
-    /// Control going on behind a block; the next block may take this op's place.
-    pub const NEXT_BLOCK: u8 = 1;
-    /// Control going on inside a block that was translated in parts.
-    pub const SAME_BLOCK: u8 = 2;
-}
-
-/// One op; 16 bytes. `a`, `b`, `c` are register numbers below 16 (`a` the destination or stored value, `b` the base or
-/// first source), `imm` the immediate, or the address offset of memory accesses. `lo` and `hi` are, in jumps and
-/// branches, the index and the code offset of the target; otherwise a second immediate in `lo`, or 64 bits of one.
+/// One op; 16 bytes. `a` is the destination or the stored value, `b` the base or first source, `c` the second, `imm` the
+/// immediate, or the address offset of memory accesses. `lo` and `hi` are, in jumps and branches, the index and the code
+/// offset of the target; otherwise a second immediate in `lo`, or 64 bits of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Op {
     pub kind: Kind,
-    pub a: u8,
-    pub b: u8,
-    pub c: u8,
+    pub a: Slot,
+    pub b: Slot,
+    pub c: Slot,
     pub imm: u32,
     pub lo: u32,
     pub hi: u32,
@@ -42,12 +76,7 @@ const _: () = assert!(core::mem::size_of::<Op>() == 16);
 
 impl Op {
     pub const fn new(kind: Kind) -> Op {
-        Op { kind, a: 0, b: 0, c: 0, imm: 0, lo: 0, hi: 0 }
-    }
-
-    /// Whether this op leads to a later part of its own block.
-    pub fn continues_block(&self) -> bool {
-        self.kind == Kind::Jump && self.a == jump::SAME_BLOCK
+        Op { kind, a: Slot::Zero, b: Slot::Zero, c: Slot::Zero, imm: 0, lo: 0, hi: 0 }
     }
 }
 
@@ -55,14 +84,20 @@ impl Op {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// Pays `imm` gas for the block that begins here.
+    /// The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on behind it.
     Charge,
+    /// The first op of every block in single-step mode, where the stop comes before the payment.
+    Pass,
     /// Stops before the instruction that follows.
     Step,
     Trap,
     /// Host call number `imm`; the next instruction is at offset `lo`.
     HostCall,
     Jump,
+    /// Control going on behind a block; the next block may take this op's place.
+    NextBlock,
+    /// Control going on inside a block that was translated in parts; `lo` is no block's first op.
+    SameBlock,
     JumpIndirect,
     /// `imm` is the link value.
     LoadImmAndJump,
@@ -191,6 +226,144 @@ pub(super) enum Kind {
     SignExtend16,
     ZeroExtend16,
     ReverseByte,
+
+    // Two ops in a row, each in its place, but run in one go. The second may still be run on its own.
+    Add64Add64,
+    Add64LoadU64,
+    Add64StoreU64,
+    Add64StoreU32,
+    Add64MoveReg,
+    Add64SetLessThanUnsigned,
+    Add64LoadI32,
+    Add64BranchLessUnsigned,
+    LoadU64LoadU64,
+    LoadU64StoreU64,
+    LoadU64MoveReg,
+    LoadU64JumpIndirect,
+    LoadU64Add64,
+    StoreU64StoreU64,
+    StoreU64LoadU64,
+    StoreU64AddImm64,
+    StoreU64Mul64,
+    StoreU64MulUpperUnsignedUnsigned,
+    StoreU64MoveReg,
+    StoreU64LoadImmAndJump,
+    MoveRegMoveReg,
+    MoveRegLoadU64,
+    MoveRegJump,
+    MoveRegAndImm,
+    MoveRegJumpIndirect,
+    MoveRegLoadImmAndJump,
+    MoveRegStoreU64,
+    MoveRegAddImm64,
+    AddImm64AddImm64,
+    AddImm64Add64,
+    AddImm64LoadU64,
+    AddImm64StoreU64,
+    AddImm64MoveReg,
+    AddImm64StoreU8,
+    SetLessThanUnsignedLoadU64,
+    SetLessThanUnsignedStoreU32,
+    LoadI32SetLessThanUnsigned,
+    LoadI32ShiftLogicalLeftImm64,
+    LoadI32LoadI32,
+    LoadU32LoadU32,
+    LoadU32Add64,
+    LoadU8LoadU8,
+    LoadU8MoveReg,
+    StoreU8BranchEqImm,
+    StoreU8AddImm64,
+    StoreU8StoreU8,
+    StoreU8LoadU8,
+    StoreU32StoreU32,
+    StoreU32AddImm64,
+    StoreU32ShiftLogicalLeftImm64,
+    ShiftLogicalLeftImm64LoadI32,
+    ShiftLogicalLeftImm64LoadU64,
+    ShiftLogicalRightImm64StoreU8,
+    RotateRightImm32RotateRightImm32,
+    RotateRightImm64RotateRightImm64,
+    XorLoadU64,
+    XorStoreU64,
+    XorXor,
+    AndAnd,
+    Mul64StoreU64,
+    Mul64MulUpperUnsignedUnsigned,
+    MulUpperUnsignedUnsignedStoreU64,
+    MulUpperUnsignedUnsignedMul64,
+    AndImmAddImm64,
+    AddImm32MoveReg,
+    LoadImmLoadImm,
+
+    // The same, but that the second takes the first one's result as its source `b`.
+    LoadU64ToAdd64,
+    LoadU64ToXor,
+    LoadU64ToAnd,
+    LoadU64ToAndImm,
+    LoadU64ToBranchEqImm,
+    LoadU64ToBranchNotEqImm,
+    LoadU64ToLoadU64,
+    LoadU64ToJumpIndirect,
+    LoadI32ToAdd64,
+    LoadI32ToBranchEqImm,
+    LoadU32ToAdd64,
+    LoadU8ToAdd64,
+    LoadU8ToXor,
+    LoadU8ToBranchEqImm,
+    LoadU8ToBranchNotEqImm,
+    LoadU8ToAndImm,
+    Add64ToShiftLogicalRightImm64,
+    Add64ToLoadI32,
+    Add64ToLoadU32,
+    Add64ToLoadU8,
+    Add64ToLoadU64,
+    Add64ToSetLessThanUnsigned,
+    Add64ToAdd64,
+    Add64ToRotateRightImm32,
+    Add64ToXor,
+    Add64ToBranchNotEq,
+    RotateRightImm32ToXor,
+    RotateRightImm64ToXor,
+    SetLessThanUnsignedToAdd64,
+    AddImm64ToBranchLessUnsigned,
+    AddImm64ToBranchNotEq,
+    AddImm64ToBranchNotEqImm,
+    AddImm64ToBranchEqImm,
+    AddImm64ToLoadU8,
+    AddImm64ToLoadU64,
+    ShiftLogicalLeftImm64ToAdd64,
+    ShiftLogicalLeftImm64ToOr,
+    ShiftLogicalRightImm64ToOr,
+    ShiftLogicalRightImm64ToAndImm,
+    ShiftLogicalRightImm64ToAdd64,
+    ShiftLogicalRightImm64ToXor,
+    ShiftLogicalRightImm32ToXor,
+    Mul64ToAdd64,
+    MulUpperUnsignedUnsignedToAdd64,
+    XorToAnd,
+    XorToXor,
+    XorToRotateRightImm32,
+    XorToRotateRightImm64,
+    AndToXor,
+    AndToOr,
+    AndToAdd64,
+    AndImmToBranchEqImm,
+    AndImmToBranchNotEqImm,
+    AndImmToAdd64,
+    ZeroExtend16ToAdd64,
+    ZeroExtend16ToShiftLogicalLeftImm64,
+    AddImm32ToBranchNotEqImm,
+}
+
+impl Kind {
+    /// Whether the sources `b` and `c` may change places.
+    pub const fn is_commutative(self) -> bool {
+        use Kind::*;
+        matches!(self, Add32 | Add64 | And | Xor | Or | Xnor | Mul32 | Mul64 | MulUpperUnsignedUnsigned)
+    }
+
+    /// How many kinds there are.
+    pub const COUNT: usize = Kind::AddImm32ToBranchNotEqImm as usize + 1;
 }
 
 /// The op kind of an instruction; `None` for the few that translate to no op or to one that depends on more than the

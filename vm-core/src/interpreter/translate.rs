@@ -4,19 +4,20 @@
 //! (until the cache is full and everything is dropped), its cost is computed then, and a block of any length is
 //! translated in parts of bounded size, so that memory stays near its budget and time linear whatever the code is.
 //!
-//! Layout: a block's ops stand in a row, beginning with its charge. Behind a block whose successor can be reached by
-//! falling through stands a jump to that successor; when that jump runs first and is still the last op, the successor is
-//! put in its place.
+//! Layout: a block's ops stand in a row, beginning with its charge, also where nothing is metered. Behind a block whose
+//! successor can be reached by falling through stands a jump to that successor; when that jump runs first and is still
+//! the last op, the successor is put in its place.
 
+use super::meaning::pair;
 use super::offset_index::OffsetIndex;
-use super::op::{Kind, Op, UNLINKED, ZERO, jump, kind_of};
+use super::op::{Kind, Op, Slot, UNLINKED, kind_of};
 use crate::gas::{BlockCost, CostModelKind, Metering};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
 
 /// Instructions translated in one go.
-const PART: usize = 1024;
+const PART: usize = 256;
 
 /// Translated code of one instance.
 #[derive(Clone, Debug)]
@@ -84,6 +85,19 @@ impl Translation {
         self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
     }
 
+    /// Appends an op that may be run in one go with the one before it, which belongs to the same block.
+    fn push_behind(&mut self, offset: u32, mut op: Op) {
+        if let Some(last) = self.ops.last_mut() {
+            if op.kind.is_commutative() && op.b != last.a && op.c == last.a {
+                (op.b, op.c) = (op.c, op.b);
+            }
+            if let Some(kind) = pair(last.kind, op.kind, op.b == last.a) {
+                last.kind = kind;
+            }
+        }
+        self.push(offset, op);
+    }
+
     fn push(&mut self, offset: u32, op: Op) {
         self.ops.push(op);
         self.offsets.push(offset);
@@ -106,7 +120,7 @@ impl Translation {
     pub fn link(&mut self, program: &Program, from: usize) -> Option<usize> {
         let op = *self.ops.get(from)?;
         let target = op.hi;
-        let continues = op.continues_block();
+        let continues = op.kind == Kind::SameBlock;
         if !continues && let Some(index) = self.block(target) {
             self.patch(from, index);
             return Some(index);
@@ -114,7 +128,7 @@ impl Translation {
         let full = self.is_full();
         if full {
             self.clear();
-        } else if op.kind == Kind::Jump && op.a != jump::PLAIN && from + 1 == self.ops.len() {
+        } else if matches!(op.kind, Kind::NextBlock | Kind::SameBlock) && from + 1 == self.ops.len() {
             // The last op: what it leads to can stand here instead.
             self.ops.pop();
             self.offsets.pop();
@@ -144,21 +158,22 @@ impl Translation {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
         if self.steps {
+            self.push(offset, Op::new(Kind::Pass));
             self.push(offset, Op::new(Kind::Step));
         }
         let charge = self.ops.len();
+        self.push(offset, Op::new(Kind::Charge));
         let metered = program.config().metering != Metering::Off;
-        if metered {
-            self.push(offset, Op::new(Kind::Charge));
-        }
         let mut cost = BlockCost::new(if metered { program.config().cost_model } else { CostModelKind::Naive });
         if let Some(rest) = self.translate_part(program, offset, false, &mut cost)
             && metered
         {
             cost.feed_rest(&program.code(), rest);
         }
-        if metered && let Some(op) = self.ops.get_mut(charge) {
-            op.imm = cost.finish();
+        let length = (self.ops.len() - charge) as u32;
+        if let Some(op) = self.ops.get_mut(charge) {
+            op.lo = length;
+            op.imm = if metered { cost.finish() } else { 0 };
         }
         index
     }
@@ -198,7 +213,7 @@ impl Translation {
             offset = next;
         }
         let index = self.ops.len() as u32;
-        self.push(offset, Op { a: jump::SAME_BLOCK, lo: UNLINKED | index, hi: offset, ..Op::new(Kind::Jump) });
+        self.push(offset, Op { lo: UNLINKED | index, hi: offset, ..Op::new(Kind::SameBlock) });
         Some(offset)
     }
 
@@ -219,14 +234,14 @@ impl Translation {
         if falls_off || (has_target && !code.is_jump_target(target)) {
             if opcode == Opcode::LoadImmAndJump {
                 // The link register is written all the same.
-                self.push(offset, Op { a: r1 as u8, imm: imm as u32, ..Op::new(Kind::LoadImm) });
+                self.push(offset, Op { a: Slot::of(r1), imm: imm as u32, ..Op::new(Kind::LoadImm) });
             }
             self.push(offset, Op::new(Kind::Trap));
             return;
         }
 
         let mut op = match kind_of(opcode, code.isa().is_64_bit()) {
-            Some(kind) => Op { a: r1 as u8, b: r2 as u8, imm: imm as u32, ..Op::new(kind) },
+            Some(kind) => Op { a: Slot::of(r1), b: Slot::of(r2), imm: imm as u32, ..Op::new(kind) },
             None => match opcode {
                 Opcode::Ecalli => Op { imm: imm as u32, lo: next, ..Op::new(Kind::HostCall) },
                 Opcode::Trap => Op::new(Kind::Trap),
@@ -240,20 +255,18 @@ impl Translation {
         };
         match spec.format {
             Format::None | Format::Imm | Format::RegReg | Format::RegRegImm => {}
-            Format::ImmImm => (op.b, op.lo) = (ZERO, imm2 as u32),
-            Format::RegImmImm => (op.b, op.lo) = (r1 as u8, imm2 as u32),
-            Format::RegImm => op.b = if opcode == Opcode::JumpIndirect { r1 as u8 } else { ZERO },
-            Format::RegRegReg => (op.a, op.b, op.c) = (r3 as u8, r1 as u8, r2 as u8),
+            Format::ImmImm => (op.b, op.lo) = (Slot::Zero, imm2 as u32),
+            Format::RegImmImm => (op.b, op.lo) = (Slot::of(r1), imm2 as u32),
+            Format::RegImm => op.b = if opcode == Opcode::JumpIndirect { Slot::of(r1) } else { Slot::Zero },
+            Format::RegRegReg => (op.a, op.b, op.c) = (Slot::of(r3), Slot::of(r1), Slot::of(r2)),
             Format::RegImm64 => (op.lo, op.hi) = (imm as u32, (imm >> 32) as u32),
             Format::RegRegImmImm => (op.imm, op.lo) = (imm2 as u32, imm as u32),
-            Format::Offset | Format::RegImmOffset | Format::RegRegOffset => {
-                (op.lo, op.hi) = (self.target(target), target);
-                if opcode == Opcode::Jump {
-                    op.a = jump::PLAIN;
-                }
+            Format::Offset | Format::RegImmOffset => (op.b, op.lo, op.hi) = (Slot::of(r1), self.target(target), target),
+            Format::RegRegOffset => {
+                (op.b, op.c, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2), self.target(target), target);
             }
         }
-        self.push(offset, op);
+        self.push_behind(offset, op);
         if spec.ends_block && spec.can_fall_through {
             self.push_next_block(offset, next);
         }
@@ -261,6 +274,6 @@ impl Translation {
 
     fn push_next_block(&mut self, offset: u32, next: u32) {
         let target = self.target(next);
-        self.push(offset, Op { a: jump::NEXT_BLOCK, lo: target, hi: next, ..Op::new(Kind::Jump) });
+        self.push(offset, Op { lo: target, hi: next, ..Op::new(Kind::NextBlock) });
     }
 }

@@ -1,0 +1,137 @@
+//! The state that ops work on, and the few things that they do with it.
+//!
+//! Made by the instance for a run. The meanings of ops are written in terms of this; the dispatchers carry out the flow
+//! that they ask for. Registers of a 32-bit program hold sign-extended values, which everything here keeps so.
+
+use super::arith::sx32;
+use super::dispatch::Handler;
+use super::op::{Op, Slot};
+use super::translate::Translation;
+use crate::blob::JumpTable;
+use crate::isa::Reg;
+use crate::memory::{MemoryMap, PagedMemory};
+
+/// The registers, indexed by slots.
+pub(super) type Registers = [u64; Slot::COUNT];
+
+/// What comes after an op.
+#[derive(Clone, Copy)]
+pub(super) enum Flow {
+    /// The next op.
+    Next,
+    /// The block at this index: it is paid for, as its first op says, and goes on behind that op.
+    Enter(usize),
+    /// The op at this index, in a later part of the same block.
+    Part(usize),
+    /// The same op again, by this handler.
+    Retry(Handler),
+    /// None of the ops.
+    Stop(Stop),
+}
+
+/// Why ops stop being run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    Finished,
+    Trap,
+    OutOfGas,
+    HostCall,
+    Step,
+    /// The op's target is not translated.
+    Unlinked,
+    /// The op jumps to this code offset, which may be no valid target or is not translated.
+    Untranslated(u32),
+    /// To be resumed at once at the op that is named: the dispatcher wants its own stack back.
+    Yield,
+}
+
+/// Registers, memory, gas and the code of a run.
+pub(super) struct Machine<'a> {
+    pub regs: Registers,
+    pub memory: &'a mut PagedMemory,
+    /// Never below zero where gas is metered. Not looked at otherwise, and the same before and after.
+    pub gas: i64,
+    pub metered: bool,
+    pub code: &'a Translation,
+    pub ops: &'a [Op],
+    pub table: JumpTable<'a>,
+    /// How many ops may still be run before the dispatcher wants its stack back, give or take a block.
+    pub budget: i32,
+    /// Why and at which op the run stopped.
+    pub stop: (Stop, usize),
+}
+
+impl<'a> Machine<'a> {
+    #[inline(always)]
+    pub fn reg(&self, slot: Slot) -> u64 {
+        self.regs[slot as usize]
+    }
+
+    #[inline(always)]
+    pub fn set(&mut self, slot: Slot, value: u64) -> Flow {
+        self.regs[slot as usize] = value;
+        Flow::Next
+    }
+
+    /// Guest load; `None` if it is not possible, or with `FAST` not quickly.
+    #[inline(always)]
+    pub fn load<const FAST: bool, const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
+        if FAST { self.memory.load_fast(address) } else { self.memory.load(address).ok() }
+    }
+
+    /// Guest store; returns whether it was done, which it is not if it is not possible, or with `FAST` not quickly.
+    #[inline(always)]
+    pub fn store<const FAST: bool, const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> bool {
+        if FAST { self.memory.store_fast(address, bytes) } else { self.memory.store(address, bytes).is_ok() }
+    }
+
+    /// Pays for the block that `op` begins; returns whether that is possible.
+    #[inline(always)]
+    pub fn pay(&mut self, op: &Op) -> bool {
+        let left = self.gas - i64::from(op.imm);
+        if left < 0 {
+            return false;
+        }
+        self.gas = left;
+        true
+    }
+
+    /// A dynamic jump (spec: isa.md 2.8).
+    #[inline(always)]
+    pub fn jump(&mut self, address: u32) -> Flow {
+        // Even numbers from 2 on are valid, so that rotated they are the numbers from 1 on.
+        if let Some(index) = address.rotate_right(1).checked_sub(1)
+            && let Some(offset) = self.table.get(index)
+        {
+            return match self.code.block(offset) {
+                Some(index) => Flow::Enter(index),
+                None => Flow::Stop(Stop::Untranslated(offset)),
+            };
+        }
+        Flow::Stop(if address == MemoryMap::RETURN_TO_HOST { Stop::Finished } else { Stop::Trap })
+    }
+
+    /// Guest memset (spec: isa.md 2.9).
+    #[inline(never)]
+    pub fn memset(&mut self) -> Flow {
+        let (to, value, count) = (Reg::A0 as usize, Reg::A1 as usize, Reg::A2 as usize);
+        let wanted = self.regs[count] as u32;
+        let payable = match self.metered {
+            true => u32::try_from(self.gas).unwrap_or(u32::MAX).min(wanted),
+            false => wanted,
+        };
+        let done = self.memory.fill(self.regs[to] as u32, self.regs[value] as u8, payable);
+        self.regs[to] = sx32((self.regs[to] as u32).wrapping_add(done));
+        self.regs[count] = sx32(wanted - done);
+        if self.metered {
+            self.gas -= i64::from(done);
+        }
+        if done < payable {
+            Flow::Stop(Stop::Trap)
+        } else if done < wanted {
+            Flow::Stop(Stop::OutOfGas)
+        } else {
+            Flow::Next
+        }
+    }
+}
