@@ -11,6 +11,7 @@
 //! * [`gas`] defines what a basic block costs.
 //! * [`memory`] lays out guest memory and holds it.
 //! * [`interpreter`] runs a program until the next [`Outcome`].
+//! * [`text`] writes blobs as assembly and reads them back, for tools and tests.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -53,5 +54,6 @@ pub mod limits;
 pub mod memory;
 pub mod outcome;
 pub mod program;
+pub mod text;
 
 pub use outcome::Outcome;

@@ -4,12 +4,17 @@
 //! says where and why. Spec: blob-format.md.
 
 mod error;
+mod meaning;
 mod reader;
+mod sections;
+mod strip;
 pub(crate) mod varint;
 mod writer;
 
 pub use error::{BlobError, Section};
 pub use reader::{Blob, Export, Exports, Imports, JumpTable, MemoryConfig};
+pub use sections::{RawSection, RawSections, sections};
+pub use strip::{Strip, strip};
 pub use writer::{BlobBuilder, BuildError};
 
 /// The first four bytes of every blob.

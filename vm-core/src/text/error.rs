@@ -1,0 +1,142 @@
+//! Why text is no program.
+
+use crate::blob::BlobError;
+use crate::isa::Isa;
+use alloc::string::String;
+use core::fmt;
+
+/// Why [`super::assemble`] refused, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextError {
+    /// The line, from 1.
+    pub line: u32,
+    /// The character in the line, from 1.
+    pub column: u32,
+    /// What is wrong there.
+    pub kind: TextErrorKind,
+}
+
+/// What is wrong with text. Words quoted from it are cut at [`TextErrorKind::QUOTED`] characters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TextErrorKind {
+    /// Something else was expected.
+    Expected {
+        /// What.
+        what: &'static str,
+        /// What is there instead; empty at the end of the line.
+        found: String,
+    },
+    /// The first statement must be `.isa`.
+    NoIsa,
+    /// No such instruction set.
+    UnknownIsa {
+        /// The name given.
+        name: String,
+    },
+    /// No such directive.
+    UnknownDirective {
+        /// The word.
+        name: String,
+    },
+    /// No such instruction in any instruction set.
+    UnknownMnemonic {
+        /// The word.
+        name: String,
+    },
+    /// Another instruction set has it.
+    NotInIsa {
+        /// The instruction.
+        mnemonic: &'static str,
+        /// The program's instruction set.
+        isa: Isa,
+    },
+    /// A number is too small or too large for its place.
+    OutOfRange {
+        /// The number found; one beyond 64 bits shows as the nearest that fits 65.
+        value: i128,
+        /// The least allowed.
+        min: i128,
+        /// The most allowed.
+        max: i128,
+    },
+    /// A label is used and not there.
+    UnknownLabel {
+        /// Its name.
+        name: String,
+    },
+    /// A label, directive or section that may be there once is there again.
+    Repeated {
+        /// Its name.
+        name: String,
+    },
+    /// A width was asked for an instruction that does not jump.
+    NoOffset {
+        /// The instruction.
+        mnemonic: &'static str,
+    },
+    /// The offset of a jump does not fit the width asked for.
+    JumpTooFar {
+        /// From the jump to its target, in bytes.
+        distance: i32,
+        /// The width in bytes.
+        width: u8,
+    },
+    /// A part is longer than the format or the text itself allows.
+    TooLong {
+        /// Which part.
+        what: &'static str,
+        /// Its length or number of entries.
+        actual: u64,
+        /// The most allowed.
+        limit: u64,
+    },
+    /// The sections given make no blob.
+    Blob(BlobError),
+}
+
+impl TextErrorKind {
+    /// The longest word that is quoted whole, in characters.
+    pub const QUOTED: usize = 40;
+}
+
+impl fmt::Display for TextErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TextErrorKind::Expected { what, found } if found.is_empty() => {
+                write!(f, "expected {what}, but the line ends")
+            }
+            TextErrorKind::Expected { what, found } => write!(f, "expected {what}, found `{found}`"),
+            TextErrorKind::NoIsa => write!(f, "the first statement must be `.isa`"),
+            TextErrorKind::UnknownIsa { name } => {
+                write!(f, "unknown instruction set `{name}`, there are")?;
+                for (index, isa) in Isa::ALL.iter().enumerate() {
+                    write!(f, "{} {}", if index == 0 { "" } else { "," }, isa.name())?;
+                }
+                Ok(())
+            }
+            TextErrorKind::UnknownDirective { name } => write!(f, "unknown directive `{name}`"),
+            TextErrorKind::UnknownMnemonic { name } => write!(f, "unknown instruction `{name}`"),
+            TextErrorKind::NotInIsa { mnemonic, isa } => write!(f, "`{mnemonic}` does not exist in {}", isa.name()),
+            TextErrorKind::OutOfRange { value, min, max } => write!(f, "{value} is not in the range {min} to {max}"),
+            TextErrorKind::UnknownLabel { name } => write!(f, "there is no label `{name}`"),
+            TextErrorKind::Repeated { name } => write!(f, "`{name}` is there already"),
+            TextErrorKind::NoOffset { mnemonic } => write!(f, "`{mnemonic}` has no jump offset to give a width to"),
+            TextErrorKind::JumpTooFar { distance, width } => {
+                write!(f, "the distance {distance} does not fit a jump offset of {width} bytes")
+            }
+            TextErrorKind::TooLong { what, actual, limit } => {
+                write!(f, "{what} of {actual}, the limit is {limit}")
+            }
+            TextErrorKind::Blob(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.kind)
+    }
+}
+
+impl core::error::Error for TextError {}

@@ -1,0 +1,88 @@
+//! Which jumps of a blob need their width written down.
+//!
+//! The assembler gives each jump offset the fewest bytes, beginning from none. Linkers may have decided otherwise, for
+//! one jump or because other jumps made room. The listing asks here which widths to state, so that it assembles to the
+//! same bytes.
+
+use super::layout::width_of;
+use alloc::vec::Vec;
+
+/// A jump of a blob.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Jump {
+    pub offset: u32,
+    pub target: u32,
+    /// Bytes that its offset takes.
+    pub width: u8,
+    /// Whether its target moves with the code: it is written as a label.
+    pub is_label: bool,
+}
+
+/// For each of `jumps`, in the order of their offsets, whether its width must be stated.
+pub(super) fn stated(jumps: &[Jump]) -> Vec<bool> {
+    let mut stated = alloc::vec![false; jumps.len()];
+    // Stating those that come out differently moves the rest, as a rule to where they were.
+    for _ in 0..2 {
+        let mut same = true;
+        for ((jump, width), is_stated) in jumps.iter().zip(assembled(jumps, &stated)).zip(&mut stated) {
+            let differs = width != jump.width;
+            *is_stated |= differs;
+            same &= !differs;
+        }
+        if same {
+            return stated;
+        }
+    }
+    alloc::vec![true; jumps.len()]
+}
+
+/// The widths that the assembler would choose; follows [`super::layout::lay_out`].
+fn assembled(jumps: &[Jump], stated: &[bool]) -> Vec<u8> {
+    let mut widths: Vec<u8> =
+        jumps.iter().zip(stated).map(|(jump, stated)| if *stated { jump.width } else { 0 }).collect();
+    // How many jumps lie before each target.
+    let before: Vec<usize> =
+        jumps.iter().map(|jump| jumps.partition_point(|other| other.offset < jump.target)).collect();
+    let mut shifts = alloc::vec![0u32; jumps.len() + 1];
+    loop {
+        let mut shift = 0u32;
+        for ((jump, width), at) in jumps.iter().zip(&widths).zip(shifts.iter_mut().skip(1)) {
+            shift = shift.wrapping_add(u32::from(*width)).wrapping_sub(u32::from(jump.width));
+            *at = shift;
+        }
+        let shift_at = |index: usize| shifts.get(index).copied().unwrap_or_default();
+        let mut grown = false;
+        for (index, (jump, width)) in jumps.iter().zip(&mut widths).enumerate() {
+            let start = jump.offset.wrapping_add(shift_at(index));
+            let moved = before.get(index).filter(|_| jump.is_label).map_or(0, |count| shift_at(*count));
+            let needed = width_of(jump.target.wrapping_add(moved).wrapping_sub(start) as i32);
+            if needed > *width && !stated.get(index).copied().unwrap_or_default() {
+                *width = needed;
+                grown = true;
+            }
+        }
+        if !grown {
+            return widths;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_widths_that_are_not_the_least_are_stated() {
+        let jump = |offset, target, width| Jump { offset, target, width, is_label: true };
+        assert_eq!(stated(&[jump(0, 10, 1), jump(5, 5, 0)]), [false, false]);
+        assert_eq!(stated(&[jump(0, 10, 4), jump(5, 9, 1)]), [true, false]);
+    }
+
+    #[test]
+    fn jumps_that_make_each_other_long_are_stated_too() {
+        // Each is 2 bytes wide only because the other one is: at 1 byte the distances are 127 and -128.
+        let jumps = [(0, 128, 2), (125, 253, 2)];
+        let jumps = jumps.map(|(offset, target, width)| Jump { offset, target, width, is_label: true });
+        assert_eq!(stated(&jumps).iter().filter(|stated| **stated).count(), 2);
+    }
+}
