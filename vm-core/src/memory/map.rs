@@ -155,6 +155,39 @@ impl MemoryMap {
         let top = round_up(self.heap_base.saturating_add(heap_size), self.page_size as u64) as u32;
         if top > self.rw_end { top } else { self.rw_end }
     }
+
+    /// How many bytes from `address` upwards the guest may write when the heap has `heap_size` bytes: up to the end of
+    /// the region that the address is in. Each region ends before the next begins.
+    pub const fn guest_writable(&self, address: u32, heap_size: u32) -> u32 {
+        let rw_end = self.rw_end_with_heap(heap_size);
+        if address >= self.rw_base && address < rw_end {
+            rw_end - address
+        } else if address >= self.stack_low && address < self.stack_high() {
+            self.stack_high() - address
+        } else {
+            0
+        }
+    }
+
+    /// Whether the guest may write all of a range of at least one byte.
+    pub const fn is_guest_writable(&self, address: u32, length: u64, heap_size: u32) -> bool {
+        self.guest_writable(address, heap_size) as u64 >= length
+    }
+
+    /// Whether the embedder may write all of a range of at least one byte.
+    pub const fn is_host_writable(&self, address: u32, length: u64, heap_size: u32) -> bool {
+        self.is_guest_writable(address, length, heap_size) || within(address, length, self.aux_base, self.aux_end)
+    }
+
+    /// Whether guest and embedder may read all of a range of at least one byte.
+    pub const fn is_readable(&self, address: u32, length: u64, heap_size: u32) -> bool {
+        within(address, length, Self::RO_BASE, self.ro_end) || self.is_host_writable(address, length, heap_size)
+    }
+}
+
+/// Whether the non-empty range lies in `low .. high`.
+const fn within(address: u32, length: u64, low: u32, high: u32) -> bool {
+    address >= low && address as u64 + length <= high as u64
 }
 
 #[cfg(test)]

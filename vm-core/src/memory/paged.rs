@@ -199,16 +199,7 @@ impl PagedMemory {
     /// Guest memset: stores up to `count` bytes upwards from `address`, stops before the first that must not be
     /// written; returns how many were stored.
     pub fn fill(&mut self, address: u32, value: u8, count: u32) -> u32 {
-        let map = self.image.map();
-        // Each region ends before the next begins, so only the region of the first byte matters.
-        let end = if (map.rw_base()..self.rw_end).contains(&address) {
-            self.rw_end
-        } else if (map.stack_low()..map.stack_high()).contains(&address) {
-            map.stack_high()
-        } else {
-            return 0;
-        };
-        let count = count.min(end - address);
+        let count = count.min(self.image.map().guest_writable(address, self.heap_size));
         self.for_each_page(address, count, |page, _| page.fill(value));
         count
     }
@@ -248,22 +239,16 @@ impl PagedMemory {
         Ok(())
     }
 
-    /// Whether the guest may read all of a range of at least one byte.
-    pub fn is_readable(&self, address: u32, length: u64) -> bool {
-        let map = self.image.map();
-        within(address, length, MemoryMap::RO_BASE, map.ro_end()) || self.is_host_writable(address, length)
+    fn is_readable(&self, address: u32, length: u64) -> bool {
+        self.image.map().is_readable(address, length, self.heap_size)
     }
 
-    /// Whether the guest may write all of a range of at least one byte.
-    pub fn is_guest_writable(&self, address: u32, length: u64) -> bool {
-        let map = self.image.map();
-        within(address, length, map.rw_base(), self.rw_end)
-            || within(address, length, map.stack_low(), map.stack_high())
+    fn is_guest_writable(&self, address: u32, length: u64) -> bool {
+        self.image.map().is_guest_writable(address, length, self.heap_size)
     }
 
     fn is_host_writable(&self, address: u32, length: u64) -> bool {
-        let map = self.image.map();
-        self.is_guest_writable(address, length) || within(address, length, map.aux_base(), map.aux_end())
+        self.image.map().is_host_writable(address, length, self.heap_size)
     }
 
     /// Page `number`, if it was touched.
@@ -418,11 +403,6 @@ impl PagedMemory {
             position += count;
         }
     }
-}
-
-/// Whether the non-empty range lies in `low .. high`.
-fn within(address: u32, length: u64, low: u32, high: u32) -> bool {
-    address >= low && u64::from(address) + length <= u64::from(high)
 }
 
 #[cfg(test)]
