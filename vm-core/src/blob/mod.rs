@@ -3,6 +3,7 @@
 //! The reader is the first thing that hostile bytes meet: every length is checked before it is used, and every refusal
 //! says where and why. Spec: blob-format.md.
 
+mod debug;
 mod error;
 mod meaning;
 mod reader;
@@ -11,6 +12,7 @@ mod strip;
 pub(crate) mod varint;
 mod writer;
 
+pub use debug::{DebugError, Frame, FrameKind, MAX_FRAMES, Source};
 pub use error::{BlobError, Section};
 pub use reader::{Blob, Export, Exports, Imports, JumpTable, MemoryConfig};
 pub use sections::{RawSection, RawSections, sections};
