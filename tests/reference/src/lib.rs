@@ -1,0 +1,38 @@
+//! A model of the machine, as slow and as plain as the specification itself: the third opinion.
+//!
+//! Asked by the `pvm-oracle` crate when two engines disagree, and for the expected values of the test vectors. It is
+//! written from `docs/spec` alone, with JAM's gray paper as its second source, and shares no code with any engine.
+//! Where it was wrong, the text was mended first. It favours the reader over the processor: names are matched as
+//! strings, memory is a map of pages, and code is decoded one instruction at a time. It trusts nothing it is given.
+
+#![forbid(unsafe_code)]
+
+mod blob;
+mod code;
+mod execute;
+mod gas;
+mod machine;
+mod memory;
+mod table;
+
+pub use blob::{Blob, Refused};
+pub use gas::Model;
+pub use machine::{Config, Machine, Metering, Outcome};
+
+/// An instruction set: `docs/spec/README.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Isa {
+    /// 64 bits, the one contracts are written in.
+    ReviveV1,
+    /// 32 bits.
+    Latest32,
+    /// 64 bits.
+    JamV1,
+}
+
+impl Isa {
+    /// Whether registers have 64 bits.
+    pub fn wide(self) -> bool {
+        self != Isa::Latest32
+    }
+}

@@ -1,0 +1,261 @@
+//! The machine: when blocks are paid, where it stops, what a stop leaves behind: `docs/spec/execution.md`, `gas.md`.
+//!
+//! The embedder sets registers, gas and the next pc, runs to the next stop, looks around, and runs on.
+
+use crate::blob::{Blob, Refused};
+use crate::code::{Code, Instruction};
+use crate::execute::Next;
+use crate::gas::Model;
+use crate::memory::Memory;
+
+/// How gas is metered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Metering {
+    /// Not at all.
+    Off,
+    /// Checked on entering each block; a shortage can be resumed.
+    Sync,
+    /// A shortage ends the run.
+    Async,
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Page size in bytes.
+    pub page_size: u32,
+    /// Size of the aux region in bytes.
+    pub aux_size: u32,
+    /// The cost model.
+    pub model: Model,
+    /// The metering mode.
+    pub metering: Metering,
+    /// Stop before every instruction.
+    pub single_step: bool,
+}
+
+/// Why the machine stopped: "Outcomes".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The program returned.
+    Finished,
+    /// It did what it must not do.
+    Trap,
+    /// A block, or a byte of a `memset`, cannot be paid.
+    OutOfGas,
+    /// It calls the host function of this number.
+    HostCall(u32),
+    /// It is about to do an instruction.
+    Step,
+}
+
+/// Where a run goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// Nowhere.
+    None,
+    /// Where the embedder says.
+    Entry(u32),
+    /// At the start of a block that is not paid.
+    Block(u32),
+    /// The same, and a step was made for its first instruction.
+    SteppedBlock(u32),
+    /// At an instruction that is paid.
+    Paid(u32),
+    /// At an instruction that is paid, and that a step was made for.
+    Stepped(u32),
+}
+
+/// A program with its registers, memory and gas.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(crate) code: Code,
+    pub(crate) jump_table: Vec<u32>,
+    pub(crate) memory: Memory,
+    /// Of a 32-bit program the upper halves are zero.
+    pub(crate) registers: [u64; 13],
+    pub(crate) gas: i64,
+    pub(crate) config: Config,
+    pc: Option<u32>,
+    next_pc: Option<u32>,
+    place: Place,
+    executed: u64,
+}
+
+impl Machine {
+    /// Loads a program. Registers and gas are zero, and there is no pc.
+    ///
+    /// # Errors
+    /// If the program is refused.
+    pub fn new(bytes: &[u8], config: Config) -> Result<Machine, Refused> {
+        let blob = Blob::parse(bytes)?;
+        Ok(Machine {
+            code: Code::new(&blob)?,
+            memory: Memory::new(&blob, config.page_size, config.aux_size)?,
+            jump_table: blob.jump_table,
+            registers: [0; 13],
+            gas: 0,
+            config,
+            pc: None,
+            next_pc: None,
+            place: Place::None,
+            executed: 0,
+        })
+    }
+
+    /// Sets the next pc: "Setting the next pc, even to what it is".
+    pub fn set_next_pc(&mut self, offset: u32) {
+        (self.pc, self.next_pc, self.place) = (None, Some(offset), Place::Entry(offset));
+    }
+
+    /// Goes on to the next stop.
+    pub fn run(&mut self) -> Outcome {
+        if self.metered() && self.gas < 0 {
+            return Outcome::OutOfGas;
+        }
+        let mut place = match self.place {
+            Place::None => return Outcome::Trap,
+            Place::Entry(offset) => {
+                let Some(start) = self.code.block_start(offset) else {
+                    self.pc = Some(offset);
+                    return Outcome::Trap;
+                };
+                if start == offset {
+                    Place::Block(offset)
+                } else {
+                    let cost = i64::from(self.code.cost(self.config.model, start));
+                    if self.metered() {
+                        if self.gas < cost {
+                            return Outcome::OutOfGas;
+                        }
+                        self.gas -= cost;
+                    }
+                    Place::Paid(offset)
+                }
+            }
+            place => place,
+        };
+        loop {
+            place = match place {
+                Place::Block(offset) if self.config.single_step => {
+                    return self.stop(Outcome::Step, Some(offset), Some(offset), Place::SteppedBlock(offset));
+                }
+                Place::Block(offset) | Place::SteppedBlock(offset) => {
+                    let cost = i64::from(self.code.cost(self.config.model, offset));
+                    if self.metered() && self.gas < cost {
+                        return self.out_of_gas(offset, place, cost);
+                    }
+                    if self.metered() {
+                        self.gas -= cost;
+                    }
+                    Place::Stepped(offset)
+                }
+                Place::Paid(offset) if self.config.single_step => {
+                    return self.stop(Outcome::Step, Some(offset), Some(offset), Place::Stepped(offset));
+                }
+                Place::Paid(offset) | Place::Stepped(offset) => {
+                    let Some(instruction) = self.code.at(offset) else { return Outcome::Trap };
+                    self.executed += 1;
+                    match self.execute(&instruction) {
+                        Next::Behind if instruction.ends_block() => Place::Block(instruction.next),
+                        Next::Behind => Place::Paid(instruction.next),
+                        Next::Goto(target) => Place::Block(target),
+                        Next::Stop(Outcome::OutOfGas) => return self.out_of_gas(offset, Place::Stepped(offset), 0),
+                        Next::Stop(outcome) => return self.stop_at(outcome, &instruction),
+                    }
+                }
+                Place::None | Place::Entry(_) => return Outcome::Trap,
+            };
+        }
+    }
+
+    fn stop_at(&mut self, outcome: Outcome, instruction: &Instruction) -> Outcome {
+        let next = instruction.next;
+        match outcome {
+            Outcome::Finished => self.stop(outcome, None, None, Place::None),
+            Outcome::HostCall(_) => self.stop(outcome, Some(instruction.offset), Some(next), Place::Paid(next)),
+            _ => self.stop(outcome, Some(instruction.offset), None, Place::None),
+        }
+    }
+
+    fn out_of_gas(&mut self, offset: u32, place: Place, owed: i64) -> Outcome {
+        if self.config.metering == Metering::Async {
+            self.gas -= owed;
+            return self.stop(Outcome::OutOfGas, None, None, Place::None);
+        }
+        self.stop(Outcome::OutOfGas, Some(offset), Some(offset), place)
+    }
+
+    fn stop(&mut self, outcome: Outcome, pc: Option<u32>, next_pc: Option<u32>, place: Place) -> Outcome {
+        (self.pc, self.next_pc, self.place) = (pc, next_pc, place);
+        outcome
+    }
+
+    pub(crate) fn metered(&self) -> bool {
+        self.config.metering != Metering::Off
+    }
+
+    /// The place of the last stop, if it has one.
+    pub fn pc(&self) -> Option<u32> {
+        self.pc
+    }
+
+    /// Where the next run begins, if that is known.
+    pub fn next_pc(&self) -> Option<u32> {
+        self.next_pc
+    }
+
+    /// A register, 0 to 12; of a 32-bit program the upper half is zero.
+    pub fn register(&self, number: usize) -> u64 {
+        self.registers[number]
+    }
+
+    /// Sets a register; of a 32-bit program only the low half counts.
+    pub fn set_register(&mut self, number: usize, value: u64) {
+        self.registers[number] = if self.code.isa.wide() { value } else { value & 0xffff_ffff };
+    }
+
+    /// Gas left.
+    pub fn gas(&self) -> i64 {
+        self.gas
+    }
+
+    /// Sets the gas left.
+    pub fn set_gas(&mut self, gas: i64) {
+        self.gas = gas;
+    }
+
+    /// How many instructions were done since the program was loaded.
+    pub fn executed(&self) -> u64 {
+        self.executed
+    }
+
+    /// What a block costs: the last paragraph before "Metering modes" in `gas.md`.
+    pub fn block_cost(&mut self, offset: u32) -> Option<u32> {
+        if offset >= self.code.len() {
+            let end = self.code.len();
+            return Some(self.code.cost(self.config.model, end));
+        }
+        self.code.is_target(offset).then(|| self.code.cost(self.config.model, offset))
+    }
+
+    /// Reads memory: `None` if that is not allowed.
+    pub fn read(&self, address: u32, length: u32) -> Option<Vec<u8>> {
+        self.memory.read(address, length)
+    }
+
+    /// Writes memory as the embedder; false, and no change, if that is not allowed.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        bytes.is_empty() || self.memory.write_as_embedder(address, bytes)
+    }
+
+    /// Grows the heap as the embedder.
+    pub fn sbrk(&mut self, size: u32) -> Option<u32> {
+        self.memory.sbrk(size)
+    }
+
+    /// The memory, to look at.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}
