@@ -151,6 +151,7 @@ fn a_listing_reads_like_this() {
     assert_eq!(round_trip(&bytes), expected);
     let commented = Listing::new(&bytes).unwrap().with_comments().with_gas(CostModelKind::Naive).to_string();
     for line in [
+        "        ecalli 0                                          ;    10: host call 0 \"seal_\\\"return\\\"\\xff\"\n",
         "@1:                                                       ; block 1: gas 2\n",
         "        branch_eq_imm a0, -1, @13                         ;     6: if a0 == -1: goto @13\n",
     ] {

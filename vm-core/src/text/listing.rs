@@ -199,25 +199,29 @@ impl<'a> Listing<'a> {
                 }
             };
             let text = format!("        {}", Shown { instruction, width, label: labels.contains(&instruction.target) });
-            match self.comments {
-                true => comment(f, &text, &format!("{:>5}: {}", decoded.offset, meaning(&instruction)))?,
-                false => self.fmt_call(f, &text, &instruction)?,
+            match self.comment_on(&decoded, &instruction) {
+                Some(words) => comment(f, &text, &words)?,
+                None => writeln!(f, "{text}")?,
             }
         }
         Ok(())
     }
 
-    /// Without other comments, host calls still say whom they call.
-    fn fmt_call(&self, f: &mut fmt::Formatter<'_>, text: &str, instruction: &Instruction) -> fmt::Result {
+    /// What is said beside an instruction. Whom a host call calls is said in any case.
+    fn comment_on(&self, decoded: &Decoded, instruction: &Instruction) -> Option<String> {
         let is_call = instruction.opcode.spec().gas_class == isa::GasClass::HostCall;
-        match self.blob.imports().get(instruction.imm as u32).filter(|_| is_call) {
-            Some(symbol) => {
-                // Names can be long, and calls many.
-                let shown = symbol.get(..NAME_IN_COMMENT).unwrap_or(symbol);
-                comment(f, text, &format!("{}", Quoted(shown)))
-            }
-            None => writeln!(f, "{text}"),
+        let symbol = self.blob.imports().get(instruction.imm as u32).filter(|_| is_call);
+        // Names can be long, and calls many.
+        let name = symbol.map(|symbol| format!("{}", Quoted(symbol.get(..NAME_IN_COMMENT).unwrap_or(symbol))));
+        if !self.comments {
+            return name;
         }
+        let mut words = format!("{:>5}: {}", decoded.offset, meaning(instruction));
+        if let Some(name) = name {
+            words.push(' ');
+            words.push_str(&name);
+        }
+        Some(words)
     }
 
     fn fmt_block_start(

@@ -26,7 +26,8 @@
 //! | `MNEMONIC.wN OPERANDS` | a jump whose offset takes `N` bytes, where that is not the fewest |
 //! | `.bytes *NN NN …` | bytes of code as they are; a star says that an instruction starts there |
 //!
-//! A `TARGET` is a label or a number, which is a code offset.
+//! A `TARGET` is a label or a number, which is a code offset. Jumps only reach the beginnings of blocks: in front of a
+//! label that is jumped to stands an instruction that ends a block, `fallthrough` if nothing else.
 //!
 //! ```
 //! use vm_core::text;
@@ -36,10 +37,10 @@
 //!     .isa ReviveV1
 //!     .export "sum" sum
 //!     sum:    load_imm a1, 0
+//!             fallthrough
 //!     again:  add_64 a1, a1, a0
 //!             add_imm_64 a0, a0, -1
 //!             branch_not_eq_imm a0, 0, again
-//!             fallthrough
 //!             move_reg a0, a1
 //!             jump_indirect ra, 0
 //!     "#,

@@ -1,0 +1,232 @@
+//! The command line.
+
+use crate::exit;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use vm_core::gas::{CostModelKind, MemoryLatency};
+
+/// Run, disassemble, assemble, check and trace PolkaVM program blobs.
+#[derive(Debug, Parser)]
+#[command(name = "pvm", version, after_help = exit::HELP)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Call an entry point, and say how it ended
+    Run(RunArgs),
+    /// Run, and show each instruction with what it wrote and touched
+    Trace(TraceArgs),
+    /// Write a blob as text that `assemble` takes
+    Disassemble(DisassembleArgs),
+    /// Make a blob from text
+    Assemble(AssembleArgs),
+    /// Say what is in a blob, and how much of it
+    Stats(StatsArgs),
+    /// Check a blob as a chain does before it stores it
+    Validate(ValidateArgs),
+}
+
+impl Command {
+    /// Whether the result is to be JSON.
+    pub fn json(&self) -> bool {
+        match self {
+            Command::Run(args) => args.json,
+            Command::Trace(args) => args.json,
+            Command::Stats(args) => args.json,
+            Command::Validate(args) => args.json,
+            Command::Disassemble(_) | Command::Assemble(_) => false,
+        }
+    }
+}
+
+/// What runs the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The portable interpreter
+    Interpreter,
+}
+
+/// How gas costs are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CostModel {
+    /// One gas for each instruction
+    Naive,
+    /// The cycles of an idealised processor, with data in the second-level cache
+    Pipeline,
+    /// The same with data in the first-level cache
+    PipelineL1,
+    /// The same with data in the third-level cache
+    PipelineL3,
+}
+
+impl CostModel {
+    /// The model.
+    pub const fn kind(self) -> CostModelKind {
+        match self {
+            CostModel::Naive => CostModelKind::Naive,
+            CostModel::Pipeline => CostModelKind::Pipeline(MemoryLatency::L2),
+            CostModel::PipelineL1 => CostModelKind::Pipeline(MemoryLatency::L1),
+            CostModel::PipelineL3 => CostModelKind::Pipeline(MemoryLatency::L3),
+        }
+    }
+}
+
+/// A call: which program, which entry, and with what.
+#[derive(Debug, clap::Args)]
+pub struct CallArgs {
+    /// The blob; `-` is standard input
+    pub blob: PathBuf,
+    /// The export to call
+    #[arg(long, value_name = "NAME")]
+    pub entry: String,
+    /// An argument, decimal or 0x, up to nine of them; they go to a0 to a5 and t0 to t2
+    #[arg(long = "arg", value_name = "N", value_parser = argument, allow_negative_numbers = true)]
+    pub args: Vec<u64>,
+    /// What runs the code
+    #[arg(long, value_enum, default_value = "interpreter")]
+    pub backend: Backend,
+    /// The gas that the run may use
+    #[arg(long, value_name = "N", default_value_t = i64::MAX, value_parser = clap::value_parser!(i64).range(0..))]
+    pub gas: i64,
+    /// How gas costs are computed
+    #[arg(long, value_enum, default_value = "naive")]
+    pub cost_model: CostModel,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct RunArgs {
+    /// What to call.
+    #[command(flatten)]
+    pub call: CallArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct TraceArgs {
+    /// What to call.
+    #[command(flatten)]
+    pub call: CallArgs,
+    /// Show only the last N instructions
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Print a JSON object a line: one for each instruction, and the result
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `disassemble`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct DisassembleArgs {
+    /// The blob; `-` is standard input
+    pub blob: PathBuf,
+    /// Also say what each basic block costs
+    #[arg(long)]
+    pub gas: bool,
+    /// How gas costs are computed
+    #[arg(long, value_enum, default_value = "naive")]
+    pub cost_model: CostModel,
+    /// Also say at which offset each instruction is and what it does
+    #[arg(long)]
+    pub comments: bool,
+    /// Where the text goes; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `assemble`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct AssembleArgs {
+    /// The text; `-` is standard input
+    pub file: PathBuf,
+    /// Where the blob goes; `-` is standard output
+    #[arg(short, long, value_name = "BLOB")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `stats`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct StatsArgs {
+    /// The blob; `-` is standard input
+    pub blob: PathBuf,
+    /// Print the result as JSON, with all instructions by name
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct ValidateArgs {
+    /// The blob; `-` is standard input
+    pub blob: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A 64-bit number: decimal, hex with `0x`, or negative.
+fn argument(text: &str) -> Result<u64, String> {
+    let refused = || format!("`{text}` is not a number of 64 bits");
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (radix, digits) = match digits.strip_prefix("0x") {
+        Some(digits) => (16, digits),
+        None => (10, digits),
+    };
+    if digits.starts_with('+') {
+        return Err(refused());
+    }
+    let value = u64::from_str_radix(digits, radix).map_err(|_| refused())?;
+    match negative {
+        false => Ok(value),
+        true if value <= 1 << 63 => Ok(value.wrapping_neg()),
+        true => Err(refused()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_put_together_right() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_are_numbers_of_64_bits() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("0xff", Some(255)),
+            ("-1", Some(u64::MAX)),
+            ("-9223372036854775808", Some(1 << 63)),
+            ("-9223372036854775809", None),
+            ("-+1", None),
+            ("+1", None),
+            ("", None),
+            ("0x", None),
+            ("ten", None),
+        ] {
+            assert_eq!(argument(text).ok(), value, "{text}");
+        }
+    }
+}

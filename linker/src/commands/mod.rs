@@ -1,0 +1,8 @@
+//! One file for each command.
+
+pub mod assemble;
+pub mod disassemble;
+pub mod run;
+pub mod stats;
+pub mod trace;
+pub mod validate;

@@ -1,0 +1,24 @@
+//! `pvm run`: calls an entry point.
+
+use crate::args::RunArgs;
+use crate::machine::{Ending, prepare};
+use crate::output::Output;
+use crate::{Error, exit, input};
+
+/// Runs until the call ends, calls a host function, or has no gas left.
+///
+/// # Errors
+/// If the blob cannot be read or run, or has no such entry.
+pub fn execute(args: &RunArgs) -> Result<u8, Error> {
+    let bytes = input::bytes(&args.call.blob)?;
+    let mut instance = prepare(&args.call, &bytes)?;
+    let outcome = instance.run();
+    let ending = Ending::new(&instance, outcome, args.call.gas);
+    let mut output = Output::open();
+    match args.json {
+        true => output.print(format_args!("{:#}\n", ending.json()))?,
+        false => output.print(format_args!("{}", ending.text()))?,
+    }
+    output.finish()?;
+    Ok(exit::of(outcome))
+}

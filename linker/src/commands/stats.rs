@@ -1,0 +1,154 @@
+//! `pvm stats`: what is in a blob, and how much of it.
+
+use crate::args::StatsArgs;
+use crate::output::{Output, printable};
+use crate::{Error, exit, input};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use vm_core::blob::{Blob, Section, sections};
+
+/// How many kinds of instructions are listed for people.
+const MOST_FREQUENT: usize = 12;
+
+/// What was counted.
+struct Stats<'a> {
+    bytes: &'a [u8],
+    blob: Blob<'a>,
+    instructions: u32,
+    invalid: u32,
+    blocks: u32,
+    largest_block: u32,
+    by_name: BTreeMap<&'static str, u32>,
+}
+
+/// Counts and tells.
+///
+/// # Errors
+/// If the blob cannot be read.
+pub fn execute(args: &StatsArgs) -> Result<u8, Error> {
+    let bytes = input::bytes(&args.blob)?;
+    let blob = Blob::parse(&bytes).map_err(|source| Error::Blob { path: input::name(&args.blob), source })?;
+    let stats = Stats::count(&bytes, blob);
+    let mut output = Output::open();
+    match args.json {
+        true => output.print(format_args!("{:#}\n", stats.json()))?,
+        false => output.print(format_args!("{}", stats.text()))?,
+    }
+    output.finish()?;
+    Ok(exit::DONE)
+}
+
+impl<'a> Stats<'a> {
+    fn count(bytes: &'a [u8], blob: Blob<'a>) -> Self {
+        let mut stats =
+            Stats { bytes, blob, instructions: 0, invalid: 0, blocks: 0, largest_block: 0, by_name: BTreeMap::new() };
+        let mut in_block = 0;
+        for decoded in blob.code_view().instructions() {
+            stats.instructions += 1;
+            in_block += 1;
+            match decoded.instruction {
+                Some(instruction) => *stats.by_name.entry(instruction.opcode.spec().mnemonic).or_default() += 1,
+                None => stats.invalid += 1,
+            }
+            stats.largest_block = stats.largest_block.max(in_block);
+            if decoded.ends_block() {
+                stats.blocks += 1;
+                in_block = 0;
+            }
+        }
+        // Code may run off its end in the middle of a block.
+        stats.blocks += u32::from(in_block > 0);
+        stats
+    }
+
+    /// Kinds of instructions, the most frequent first.
+    fn frequent(&self) -> Vec<(&'static str, u32)> {
+        let mut list: Vec<_> = self.by_name.iter().map(|(name, count)| (*name, *count)).collect();
+        list.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        list
+    }
+
+    fn json(&self) -> Value {
+        let blob = &self.blob;
+        let memory = blob.memory_config();
+        let sections: Vec<_> = sections(self.bytes)
+            .map(
+                |section| json!({ "id": section.id, "name": section_name(section.id), "bytes": section.content.len() }),
+            )
+            .collect();
+        let imports: Vec<_> = blob.imports().map(|name| name.map(printable)).collect();
+        let exports: Vec<_> = blob
+            .exports()
+            .map(|export| json!({ "name": printable(export.symbol), "code_offset": export.code_offset }))
+            .collect();
+        json!({
+            "isa": blob.isa().name(),
+            "bytes": blob.length(),
+            "sections": sections,
+            "memory": {
+                "ro_data": memory.ro_data_size,
+                "rw_data": memory.rw_data_size,
+                "stack": memory.stack_size,
+            },
+            "imports": imports,
+            "exports": exports,
+            "jump_table_entries": blob.jump_table().len(),
+            "code_bytes": blob.code().len(),
+            "instructions": self.instructions,
+            "invalid_instructions": self.invalid,
+            "basic_blocks": self.blocks,
+            "largest_basic_block": self.largest_block,
+            "by_name": self.by_name,
+        })
+    }
+
+    fn text(&self) -> String {
+        let blob = &self.blob;
+        let memory = blob.memory_config();
+        let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let mut lines = vec![
+            format!("instruction set      {}", blob.isa().name()),
+            format!("blob                 {} bytes", blob.length()),
+        ];
+        for section in sections(self.bytes) {
+            lines.push(format!("  {:<19}{} bytes", section_name(section.id), section.content.len()));
+        }
+        let imports = blob.imports().map(|name| name.map_or("(invalid)".to_owned(), printable)).collect();
+        let exports =
+            blob.exports().map(|export| format!("{} at {}", printable(export.symbol), export.code_offset)).collect();
+        lines.push(format!(
+            "memory               {} read-only, {} read-write, {} stack",
+            memory.ro_data_size, memory.rw_data_size, memory.stack_size
+        ));
+        lines.push(format!("imports              {}", list(imports)));
+        lines.push(format!("exports              {}", list(exports)));
+        lines.push(format!("jump table           {} entries", blob.jump_table().len()));
+        lines.push(format!("instructions         {} in {} bytes", self.instructions, blob.code().len()));
+        if self.invalid > 0 {
+            lines.push(format!("  not valid          {}", self.invalid));
+        }
+        lines.push(format!("basic blocks         {}, the largest of {}", self.blocks, self.largest_block));
+        lines.push("most frequent".to_owned());
+        for (name, count) in self.frequent().into_iter().take(MOST_FREQUENT) {
+            let share = 100.0 * f64::from(count) / f64::from(self.instructions.max(1));
+            lines.push(format!("  {count:>7} {share:>5.1} %  {name}"));
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+fn section_name(id: u8) -> &'static str {
+    match id {
+        1 => Section::MemoryConfig.name(),
+        2 => Section::RoData.name(),
+        3 => Section::RwData.name(),
+        4 => Section::Imports.name(),
+        5 => Section::Exports.name(),
+        6 => Section::Code.name(),
+        128 => "debug strings",
+        129 => "debug lines",
+        130 => "debug ranges",
+        131 => "metadata hash",
+        _ => Section::Optional.name(),
+    }
+}

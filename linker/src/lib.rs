@@ -1,0 +1,35 @@
+//! The commands of `pvm`, as functions.
+//!
+//! Called by the binary and by tests. Blobs and texts come from anyone: whatever they contain, a command ends with a
+//! result or an [`Error`]. Each command is a file in [`commands`]; they share reading ([`input`]), writing ([`output`])
+//! and making a machine ready ([`machine`]).
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod commands;
+pub mod error;
+pub mod exit;
+pub mod input;
+pub mod machine;
+pub mod output;
+
+pub use args::Args;
+pub use error::Error;
+
+use args::Command;
+
+/// Does what the command line says; returns the exit code.
+///
+/// # Errors
+/// If the command could not do its work.
+pub fn execute(args: &Args) -> Result<u8, Error> {
+    match &args.command {
+        Command::Run(args) => commands::run::execute(args),
+        Command::Trace(args) => commands::trace::execute(args),
+        Command::Disassemble(args) => commands::disassemble::execute(args),
+        Command::Assemble(args) => commands::assemble::execute(args),
+        Command::Stats(args) => commands::stats::execute(args),
+        Command::Validate(args) => commands::validate::execute(args),
+    }
+}

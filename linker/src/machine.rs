@@ -1,0 +1,155 @@
+//! Making a machine ready for a call, and telling how the call ended.
+//!
+//! Used by `run` and `trace`.
+
+use crate::args::{Backend, CallArgs};
+use crate::{Error, input, output::printable};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use vm_core::Outcome;
+use vm_core::blob::Blob;
+use vm_core::interpreter::Instance;
+use vm_core::isa::{Format, Instruction, Reg};
+use vm_core::program::{Program, ProgramConfig};
+
+/// The most arguments that a call can have.
+pub const MAX_ARGUMENTS: usize = Reg::ARGS.len();
+
+/// A machine about to run `args`, whose blob is in `bytes`.
+///
+/// # Errors
+/// If that is no blob, cannot be run, or has no such entry.
+pub fn prepare(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
+    let Backend::Interpreter = args.backend;
+    let path = || input::name(&args.blob);
+    let blob = Blob::parse(bytes).map_err(|source| Error::Blob { path: path(), source })?;
+    let config = ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() };
+    let program = Program::new(&blob, &config).map_err(|source| Error::Program { path: path(), source })?;
+    if args.args.len() > MAX_ARGUMENTS {
+        return Err(Error::TooManyArguments { actual: args.args.len(), limit: MAX_ARGUMENTS });
+    }
+    let entry = program.export(args.entry.as_bytes()).ok_or_else(|| {
+        let known: Vec<String> = program.exports().map(|export| format!("`{}`", printable(export.symbol))).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Error::NoEntry { name: args.entry.clone(), known }
+    })?;
+    let mut instance = Instance::new(Arc::new(program));
+    instance.set_gas(args.gas);
+    instance.prepare_call(entry, &args.args);
+    Ok(instance)
+}
+
+/// The name of an outcome, for people and programs.
+pub const fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished => "finished",
+        Outcome::Trap => "trap",
+        Outcome::OutOfGas => "out-of-gas",
+        Outcome::PageFault { .. } => "page-fault",
+        Outcome::HostCall(_) => "host-call",
+        Outcome::Step => "step",
+    }
+}
+
+/// Where an instruction that names its target goes.
+fn jump_target(instruction: &Instruction) -> Option<u32> {
+    let jumps = matches!(instruction.format(), Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
+    jumps.then_some(instruction.target)
+}
+
+/// How a call ended.
+pub struct Ending {
+    outcome: Outcome,
+    pc: Option<u32>,
+    instruction: Option<String>,
+    note: Option<String>,
+    import: Option<String>,
+    registers: [u64; Reg::COUNT],
+    gas_used: i128,
+    gas_left: i64,
+}
+
+impl Ending {
+    /// Looks at a machine that has stopped; it began with `gas`.
+    pub fn new(instance: &Instance, outcome: Outcome, gas: i64) -> Self {
+        let program = instance.program();
+        let pc = instance.pc();
+        // At an entry that is none, and behind the code, there is nothing.
+        let instruction = pc.and_then(|pc| program.code().decode(pc)).and_then(|decoded| decoded.instruction);
+        // The mistake that is made most in programs written by hand.
+        let target = instruction.and_then(|instruction| jump_target(&instruction));
+        let note = target
+            .filter(|target| outcome == Outcome::Trap && !program.code().is_jump_target(*target))
+            .map(|target| format!("no block begins at {target}"));
+        let import = match outcome {
+            Outcome::HostCall(number) => program.import(number).map(printable),
+            _ => None,
+        };
+        Ending {
+            outcome,
+            pc,
+            instruction: instruction.map(|instruction| instruction.to_string()),
+            note,
+            import,
+            registers: Reg::ALL.map(|reg| instance.reg(reg)),
+            gas_used: i128::from(gas) - i128::from(instance.gas()),
+            gas_left: instance.gas(),
+        }
+    }
+
+    fn a0(&self) -> u64 {
+        self.registers[Reg::A0 as usize]
+    }
+
+    /// As a JSON object. What does not apply is null.
+    pub fn json(&self) -> Value {
+        let registers = Reg::ALL.into_iter().map(|reg| (reg.name().to_owned(), self.registers[reg as usize].into()));
+        let page_fault = match self.outcome {
+            Outcome::PageFault { address, write_protected } => {
+                json!({ "address": address, "write_protected": write_protected })
+            }
+            _ => Value::Null,
+        };
+        let host_call = match self.outcome {
+            Outcome::HostCall(number) => json!({ "number": number, "name": self.import }),
+            _ => Value::Null,
+        };
+        json!({
+            "outcome": name(self.outcome),
+            "pc": self.pc,
+            "instruction": self.instruction,
+            "note": self.note,
+            "a0": self.a0(),
+            "registers": Value::Object(registers.collect()),
+            "gas_used": self.gas_used as i64,
+            "gas_left": self.gas_left,
+            "page_fault": page_fault,
+            "host_call": host_call,
+        })
+    }
+
+    /// As lines for people.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!("outcome   {}", name(self.outcome))];
+        match self.outcome {
+            Outcome::PageFault { address, write_protected } => {
+                let why = if write_protected { "may only be read" } else { "is not there" };
+                lines.push(format!("page      {address:#x} {why}"));
+            }
+            Outcome::HostCall(number) => {
+                let name = self.import.as_deref().unwrap_or("there is no such import");
+                lines.push(format!("import    {number}: {name}"));
+            }
+            _ => {}
+        }
+        if let Some(pc) = self.pc {
+            let what = self.instruction.as_deref().unwrap_or("no instruction");
+            lines.push(format!("pc        {pc}: {what}"));
+        }
+        lines.extend(self.note.iter().map(|note| format!("note      {note}")));
+        lines.push(format!("a0        {0} ({0:#x})", self.a0()));
+        lines.push(format!("gas used  {}", self.gas_used));
+        lines.push(format!("gas left  {}", self.gas_left));
+        lines.join("\n") + "\n"
+    }
+}
