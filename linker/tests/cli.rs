@@ -322,9 +322,9 @@ fn a_trace_without_end_ends_when_nobody_reads_it() {
 #[test]
 fn a_trace_names_the_source_line_where_the_blob_knows_it() {
     let debug: [(u8, &[u8]); 3] = [
-        (128, b"\0\x04a.rs\x04b.rs"),
-        // Two bytes of a.rs:7:3 inlined at b.rs:9, then nothing.
-        (129, &[1, 10, 2, 7, 6, 8, 9, 1, 1, 7, 1, 8, 7, 9, 3, 15, 2, 0]),
+        (128, b"\0\x04a.rs\x04b.rs\x04leaf\x04main"),
+        // Two bytes of a.rs:7:3 in main::leaf, inlined at b.rs:9 in main, then nothing.
+        (129, &[1, 10, 2, 6, 16, 7, 6, 8, 9, 1, 1, 5, 16, 6, 11, 7, 1, 8, 7, 9, 3, 15, 2, 0]),
         (130, &[0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0]),
     ];
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
@@ -341,11 +341,13 @@ fn a_trace_names_the_source_line_where_the_blob_knows_it() {
     let sources: Vec<Value> =
         json.text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["source"].clone()).collect();
     assert_eq!(sources[..3], ["a.rs:7:3".into(), "a.rs:7:3".into(), Value::Null]);
-    assert!(pvm("trace - --entry go", &blob).text().lines().next().unwrap().ends_with(" a.rs:7:3"));
+    assert!(pvm("trace - --entry go", &blob).text().lines().next().unwrap().ends_with(" main::leaf a.rs:7:3"));
+    let first: Value = serde_json::from_str(json.text().lines().next().unwrap()).unwrap();
+    assert_eq!(first["function"], "main::leaf");
 
     // What is wrong with debug information is shown, and stops nothing.
     let mut bytes = blob.clone();
-    let version = blob.windows(4).position(|bytes| bytes == [1, 10, 2, 7]).unwrap();
+    let version = blob.windows(4).position(|bytes| bytes == [1, 10, 2, 6]).unwrap();
     bytes[version] = 2;
     assert!(Blob::parse(&bytes).is_ok());
     let ran = pvm("trace - --entry go", &bytes);

@@ -7,7 +7,7 @@ use crate::{Error, exit, input};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use vm_core::blob::Blob;
+use vm_core::blob::{Blob, DebugError, Frame};
 use vm_core::interpreter::{Trace, TraceEvent};
 
 /// Runs as `run` does, and tells of every instruction on its way.
@@ -65,24 +65,25 @@ impl Trace for Printer<'_> {
 }
 
 impl Printer<'_> {
-    /// The innermost place in the source, as `file:line:column`. What is wrong with debug information is shown in its
-    /// place: the trace is what was asked for.
-    fn source(&self, pc: u32) -> Option<String> {
-        let frame = match self.blob.source_at(pc) {
-            Ok(source) => source?.frames().rfind(|frame| !matches!(frame.path(), Ok(None)))?,
-            Err(error) => return Some(error.to_string()),
+    /// The innermost function and the innermost place in the source, as `file:line:column`, that are known. What is
+    /// wrong with debug information is shown in place of the place: the trace is what was asked for.
+    fn source(&self, pc: u32) -> (Option<String>, Option<String>) {
+        let source = match self.blob.source_at(pc) {
+            Ok(Some(source)) => source,
+            Ok(None) => return (None, None),
+            Err(error) => return (None, Some(error.to_string())),
         };
-        let mut place = match frame.path() {
-            Ok(path) => printable(path.unwrap_or_default().as_bytes()),
-            Err(error) => return Some(error.to_string()),
-        };
-        if let Some(line) = frame.line() {
-            place.push_str(&format!(":{line}"));
-            if let Some(column) = frame.column() {
-                place.push_str(&format!(":{column}"));
+        let (mut function, mut place) = (None, None);
+        for frame in source.frames() {
+            match (function_name(&frame), place_name(&frame)) {
+                (Ok(newer_function), Ok(newer_place)) => {
+                    function = newer_function.or(function);
+                    place = newer_place.or(place);
+                }
+                (Err(error), _) | (_, Err(error)) => return (None, Some(error.to_string())),
             }
         }
-        Some(place)
+        (function, place)
     }
 
     fn as_json(&self, event: &TraceEvent) -> Value {
@@ -90,12 +91,14 @@ impl Printer<'_> {
         let memory = event
             .touched
             .map(|touch| json!({ "address": touch.address, "length": touch.length, "write": touch.write }));
+        let (function, source) = self.source(event.pc);
         json!({
             "pc": event.pc,
             "instruction": event.instruction.map(|instruction| instruction.to_string()),
             "registers": Value::Object(written.collect()),
             "memory": memory,
-            "source": self.source(event.pc),
+            "function": function,
+            "source": source,
         })
     }
 
@@ -110,7 +113,31 @@ impl Printer<'_> {
             let verb = if touch.write { "write" } else { "read" };
             let _ = write!(effects, "{verb} {:#x}+{} ", touch.address, touch.length);
         }
-        let source = self.source(event.pc).unwrap_or_default();
-        format!("{:>7}  {what:<48} {effects:<36} {source}", event.pc).trim_end().to_owned()
+        let (function, source) = self.source(event.pc);
+        let (function, source) = (function.unwrap_or_default(), source.unwrap_or_default());
+        format!("{:>7}  {what:<48} {effects:<36} {function} {source}", event.pc).trim_end().to_owned()
     }
+}
+
+/// The name of a frame's function with its namespace, if it has one.
+fn function_name(frame: &Frame<'_>) -> Result<Option<String>, DebugError> {
+    let Some(function) = frame.function()? else { return Ok(None) };
+    let name = match frame.namespace()? {
+        Some(namespace) => format!("{namespace}::{function}"),
+        None => function.to_owned(),
+    };
+    Ok(Some(printable(name.as_bytes())))
+}
+
+/// A frame's place in the source, as far as it is known.
+fn place_name(frame: &Frame<'_>) -> Result<Option<String>, DebugError> {
+    let Some(path) = frame.path()? else { return Ok(None) };
+    let mut place = printable(path.as_bytes());
+    if let Some(line) = frame.line() {
+        place.push_str(&format!(":{line}"));
+        if let Some(column) = frame.column() {
+            place.push_str(&format!(":{column}"));
+        }
+    }
+    Ok(Some(place))
 }
