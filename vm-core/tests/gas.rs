@@ -1,7 +1,7 @@
 //! The pipeline cost model against that of the `polkavm` crate, block by block, and the rules of asynchronous metering.
 //!
 //! For the model, programs are made to fill the simulated processor: long blocks of few different instructions on few registers. Random
-//! programs of other shapes have their blocks compared in the `differential` test. The seed is fixed.
+//! programs of other shapes have their blocks compared in the crate `pvm-oracle`. The seed is fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! Random programs for tests: the same ones for the same seed, on every machine.
 //!
-//! Shared by the test programs `hostile` and `differential`.
+//! Shared by the test programs `hostile`, `gas` and others.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use vm_core::blob::BlobBuilder;

@@ -1,0 +1,164 @@
+//! `vm-core`'s interpreter as an engine, in each way it can be run.
+//!
+//! Some ways throw the translated code away between stops, have no room for it, or take a snapshot and go on in a new
+//! machine: nothing of that may be seen.
+
+use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome};
+use std::sync::Arc;
+use vm_core::blob::Blob;
+use vm_core::gas::{CostModelKind, MemoryLatency};
+use vm_core::interpreter::{Dispatch, Instance};
+use vm_core::isa::Reg;
+use vm_core::program::{Program, ProgramConfig};
+
+/// What is done to a machine between stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Disturb {
+    Nothing,
+    ReleaseTranslation,
+    Snapshot,
+}
+
+/// One way to run `vm-core`'s interpreter.
+#[derive(Clone, Copy, Debug)]
+pub struct Core {
+    dispatch: Dispatch,
+    translation_cache: u32,
+    disturb: Disturb,
+}
+
+impl Core {
+    /// All ways; the first is the ordinary one.
+    pub fn ways() -> Vec<Core> {
+        let way = |dispatch, translation_cache, disturb| Core { dispatch, translation_cache, disturb };
+        vec![
+            way(Dispatch::Threaded, 1 << 20, Disturb::Nothing),
+            way(Dispatch::Looped, 1 << 20, Disturb::Nothing),
+            way(Dispatch::Threaded, 300, Disturb::Snapshot),
+            way(Dispatch::Looped, 0, Disturb::ReleaseTranslation),
+        ]
+    }
+}
+
+impl Engine for Core {
+    fn name(&self) -> String {
+        format!("vm-core {:?}, cache of {} bytes, {:?}", self.dispatch, self.translation_cache, self.disturb)
+    }
+
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+        let config = ProgramConfig {
+            page_size: config.page_size,
+            aux_size: config.aux_size,
+            single_step: config.single_step,
+            cost_model: match config.model {
+                Model::Naive => CostModelKind::Naive,
+                Model::Pipeline(latency) => {
+                    CostModelKind::Pipeline(MemoryLatency::new(latency).ok_or("no such latency")?)
+                }
+            },
+            metering: match config.metering {
+                Metering::Sync => vm_core::gas::Metering::Sync,
+                Metering::Async => vm_core::gas::Metering::Async,
+            },
+            translation_cache: self.translation_cache,
+        };
+        let blob = Blob::parse(blob).map_err(|error| error.to_string())?;
+        let program = Program::new(&blob, &config).map_err(|error| error.to_string())?;
+        let mut instance = Instance::new(Arc::new(program));
+        instance.set_dispatch(self.dispatch);
+        Ok(Box::new(Running { instance, way: *self }))
+    }
+}
+
+struct Running {
+    instance: Instance,
+    way: Core,
+}
+
+impl Machine for Running {
+    fn set_register(&mut self, number: usize, value: u64) {
+        self.instance.set_reg(Reg::ALL[number], value);
+    }
+
+    fn register(&self, number: usize) -> u64 {
+        self.instance.reg(Reg::ALL[number])
+    }
+
+    fn set_gas(&mut self, gas: i64) {
+        self.instance.set_gas(gas);
+    }
+
+    fn gas(&self) -> i64 {
+        self.instance.gas()
+    }
+
+    fn set_next_pc(&mut self, offset: u32) {
+        self.instance.set_next_pc(offset);
+    }
+
+    fn pc(&self) -> Option<u32> {
+        self.instance.pc()
+    }
+
+    fn next_pc(&self) -> Option<u32> {
+        self.instance.next_pc()
+    }
+
+    fn run(&mut self) -> Outcome {
+        let outcome = match self.instance.run() {
+            vm_core::Outcome::Finished => Outcome::Finished,
+            vm_core::Outcome::Trap => Outcome::Trap,
+            vm_core::Outcome::OutOfGas => Outcome::OutOfGas,
+            vm_core::Outcome::HostCall(number) => Outcome::HostCall(number),
+            vm_core::Outcome::Step => Outcome::Step,
+            vm_core::Outcome::PageFault { address, write_protected } => {
+                Outcome::PageFault(Fault { address, write_protected })
+            }
+        };
+        match self.way.disturb {
+            Disturb::Nothing => {}
+            Disturb::ReleaseTranslation => self.instance.release_translation(),
+            Disturb::Snapshot => {
+                let snapshot = self.instance.snapshot();
+                let mut other = Instance::new(self.instance.program().clone());
+                other.set_dispatch(self.way.dispatch);
+                if other.restore(&snapshot).is_ok() {
+                    self.instance = other;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn read(&mut self, address: u32, out: &mut [u8]) -> bool {
+        self.instance.read_memory(address, out).is_ok()
+    }
+
+    fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        self.instance.write_memory(address, bytes).is_ok()
+    }
+
+    fn sbrk(&mut self, size: u32) -> Option<u32> {
+        self.instance.sbrk(size)
+    }
+
+    fn heap_size(&self) -> u32 {
+        self.instance.heap_size()
+    }
+
+    fn regions(&self) -> Vec<(u32, u32)> {
+        let map = self.instance.program().memory_map();
+        let heap_end = map.rw_end_with_heap(self.instance.heap_size());
+        let all = [
+            (0x1_0000, map.ro_end()),
+            (map.rw_base(), heap_end),
+            (map.stack_low(), map.stack_high()),
+            (map.aux_base(), map.aux_end()),
+        ];
+        all.into_iter().filter(|(from, to)| from < to).collect()
+    }
+
+    fn block_cost(&mut self, offset: u32) -> Option<u32> {
+        self.instance.program().block_cost(offset)
+    }
+}

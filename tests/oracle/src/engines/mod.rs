@@ -1,0 +1,23 @@
+//! The engines that are compared, one file each.
+
+mod core;
+mod peer;
+mod reference;
+
+pub use self::core::Core;
+pub use peer::Peer;
+pub use reference::Reference;
+
+use crate::Engine;
+
+/// All engines. The first is the one that others are compared with.
+///
+/// # Panics
+/// If the peer cannot be set up.
+pub fn engines() -> Vec<Box<dyn Engine>> {
+    let mut engines: Vec<Box<dyn Engine>> =
+        Core::ways().into_iter().map(|way| Box::new(way) as Box<dyn Engine>).collect();
+    engines.push(Box::new(Reference));
+    engines.push(Box::new(Peer::new()));
+    engines
+}

@@ -1,0 +1,92 @@
+//! Random programs, of four kinds: instructions in a row, structured programs, real ones with bytes changed, and noise.
+//!
+//! The same seed makes the same program for ever, as long as the generators are not changed.
+
+mod damage;
+mod flat;
+mod parts;
+mod structured;
+
+pub use parts::Parts;
+
+use crate::compare::Scenario;
+use crate::machine::{Config, Metering, Model};
+use crate::random::Rng;
+use vm_core::blob::Blob;
+use vm_core::isa::{Instruction, Isa, Opcode, Reg};
+use vm_core::text::Listing;
+
+/// Blobs made by compilers, to be damaged. They are built from `guest/`, and kept here so that the same ones are always used.
+const REAL: [&[u8]; 4] = [
+    include_bytes!("../../blobs/erc20.polkavm"),
+    include_bytes!("../../blobs/flipper.polkavm"),
+    include_bytes!("../../blobs/keccak.polkavm"),
+    include_bytes!("../../blobs/sieve.polkavm"),
+];
+
+/// The scenario of this seed.
+pub fn scenario(seed: u64) -> Scenario {
+    let rng = &mut Rng::new(seed);
+    let isa = rng.pick(&[Isa::ReviveV1, Isa::ReviveV1, Isa::Latest32, Isa::Latest32, Isa::JamV1]);
+    let blob = match rng.below(100) {
+        0..3 => damage::bytes(rng.pick(&REAL), rng),
+        3..8 => flat::noise(isa, rng).blob(),
+        8..45 => structured::program(isa, rng).blob(),
+        kind => {
+            let mut parts = flat::program(isa, rng);
+            if kind >= 80 {
+                damage::parts(&mut parts, rng);
+            }
+            parts.blob()
+        }
+    };
+    let config = Config {
+        page_size: rng.pick(&[0x1000, 0x1000, 0x1000, 0x1000, 0x1000, 0x1000, 0x4000, 0x1_0000]),
+        aux_size: rng.pick(&[0, 0, 0, 5000]),
+        single_step: rng.chance(7),
+        model: match rng.below(3) {
+            0 => Model::Pipeline(rng.pick(&[4, 25, 37])),
+            _ => Model::Naive,
+        },
+        metering: if rng.chance(15) { Metering::Async } else { Metering::Sync },
+    };
+    let (code_length, export) = match Blob::parse(&blob) {
+        Ok(blob) => (blob.code().len() as u32, blob.exports().next().map(|export| export.code_offset)),
+        Err(_) => (0, None),
+    };
+    let gas = rng.pick(&[0, 40, 400, 2000]);
+    Scenario {
+        seed,
+        blob,
+        config,
+        code_length,
+        entry: export.filter(|_| rng.chance(90)).unwrap_or(rng.below(code_length + 1)),
+        gas: i64::from(rng.below(gas + 1)) - i64::from(rng.chance(1)),
+    }
+}
+
+/// A `memset` in low memory, alone: where all engines do the same.
+pub fn low_memset(seed: u64) -> Scenario {
+    let rng = &mut Rng::new(seed);
+    let (to, count) = (0x2_0000 + rng.below(0x2100) as i32 - 40, rng.pick(&[0, 1, 7, 100, 0x1000, 0x2200]));
+    let list = [
+        Instruction::ri(Opcode::LoadImm, Reg::A0, to),
+        Instruction::ri(Opcode::LoadImm, Reg::A1, rng.immediate()),
+        Instruction::ri(Opcode::LoadImm, Reg::A2, count),
+        Instruction::none(Opcode::Memset),
+        Instruction::none(Opcode::Trap),
+    ];
+    let mut parts = flat::parts(Isa::Latest32, &list, &[], rng);
+    parts.sizes = [0, 0x2000, 0];
+    let code_length = parts.assembly.code.len() as u32;
+    let gas = i64::from(rng.below(0x1800));
+    Scenario { seed, blob: parts.blob(), config: Config::default(), code_length, entry: 0, gas }
+}
+
+/// The program of a scenario in words, as far as it has any.
+pub fn describe(blob: &[u8]) -> String {
+    match Listing::new(blob) {
+        Ok(listing) => listing.to_string(),
+        Err(error) => format!("{error}: {}", blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}

@@ -1,0 +1,196 @@
+//! What an engine must offer to be compared, and what is compared.
+
+use crate::hash;
+
+/// Registers, in the order of their numbers.
+pub const REGISTERS: [&str; 13] = ["ra", "sp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5"];
+
+/// A cost model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Model {
+    /// One for each instruction.
+    Naive,
+    /// The pipeline, with the latency of loads in cycles, 1 to 127.
+    Pipeline(u8),
+}
+
+/// How gas is metered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Metering {
+    /// A shortage can be resumed.
+    Sync,
+    /// A shortage ends the run.
+    Async,
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Guest page size in bytes.
+    pub page_size: u32,
+    /// Size of the aux region in bytes.
+    pub aux_size: u32,
+    /// The cost model.
+    pub model: Model,
+    /// The metering mode.
+    pub metering: Metering,
+    /// Stop before every instruction.
+    pub single_step: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Sync, single_step: false }
+    }
+}
+
+/// A memory access that the embedder has to supply a page for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The page's address.
+    pub address: u32,
+    /// The page is there, but may not be written.
+    pub write_protected: bool,
+}
+
+/// Why a machine stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The program returned.
+    Finished,
+    /// It did what it must not do.
+    Trap,
+    /// Something cannot be paid.
+    OutOfGas,
+    /// It calls the host function of this number.
+    HostCall(u32),
+    /// It needs a page.
+    PageFault(Fault),
+    /// It is about to do an instruction.
+    Step,
+}
+
+/// All that can be observed when a machine has stopped.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// Why it stopped; in it the number of a host call, and the address and kind of a fault.
+    pub outcome: Outcome,
+    /// Where it stopped.
+    pub pc: Option<u32>,
+    /// Where it goes on.
+    pub next_pc: Option<u32>,
+    /// All registers; of a 32-bit program with upper halves of zero.
+    pub registers: [u64; 13],
+    /// Gas left.
+    pub gas: i64,
+    /// Size of the heap in bytes.
+    pub heap_size: u32,
+    /// Where the memory regions that exist begin and end.
+    pub regions: Vec<(u32, u32)>,
+    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes the
+    /// rest counts only where an engine lists its pages.
+    pub memory: u64,
+}
+
+/// How much of a huge heap is looked at, in bytes.
+pub const HEAP_HASHED: u32 = 0x4_0000;
+
+/// What an embedder can do that not all engines answer as the specification says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Situation {
+    /// A run that begins exactly at the end of the code.
+    EntryAtTheEnd,
+    /// A run without a next pc.
+    NoNextPc,
+}
+
+/// Something that loads programs.
+pub trait Engine {
+    /// What failures call it.
+    fn name(&self) -> String;
+
+    /// Whether it does what the specification says for this program. `Err` names the known difference; see
+    /// `docs/spec/differences.md`.
+    ///
+    /// # Errors
+    /// If the program runs into a known difference.
+    fn follows(&self, _blob: &[u8], _config: &Config) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// Loads a program.
+    ///
+    /// # Errors
+    /// If it is refused; the text is for people.
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String>;
+}
+
+/// A loaded program with its state. Registers are numbered 0 to 12.
+pub trait Machine {
+    /// What the embedder can do between stops.
+    fn set_register(&mut self, number: usize, value: u64);
+    /// The value of a register.
+    fn register(&self, number: usize) -> u64;
+    /// Sets the gas left.
+    fn set_gas(&mut self, gas: i64);
+    /// Gas left.
+    fn gas(&self) -> i64;
+    /// Sets where the next run begins.
+    fn set_next_pc(&mut self, offset: u32);
+    /// Where it stopped.
+    fn pc(&self) -> Option<u32>;
+    /// Where the next run begins.
+    fn next_pc(&self) -> Option<u32>;
+    /// Goes on to the next stop.
+    fn run(&mut self) -> Outcome;
+    /// Reads memory; false if not all of the range can be read.
+    fn read(&mut self, address: u32, out: &mut [u8]) -> bool;
+    /// Writes memory as the embedder; false, and no change, if not all of the range can be written.
+    fn write(&mut self, address: u32, bytes: &[u8]) -> bool;
+    /// Grows the heap; `None`, and no change, if it cannot grow so far.
+    fn sbrk(&mut self, size: u32) -> Option<u32>;
+    /// Size of the heap in bytes.
+    fn heap_size(&self) -> u32;
+    /// Where the memory regions that exist begin and end now.
+    fn regions(&self) -> Vec<(u32, u32)>;
+    /// What entering the block at this offset costs; `None` if no block begins there.
+    fn block_cost(&mut self, offset: u32) -> Option<u32>;
+
+    /// Whether it is known to differ from the specification in this; it is left out from there on.
+    fn differs_in(&self, _situation: Situation) -> bool {
+        false
+    }
+
+    /// How many instructions were done since loading, from engines that count them.
+    fn executed(&self) -> Option<u64> {
+        None
+    }
+
+    /// The hash of [`Observation::memory`].
+    fn memory_hash(&mut self) -> u64 {
+        let mut sum = 0;
+        let mut page = [0; 0x1000];
+        for (from, to) in self.regions() {
+            for address in (from..to.min(from.saturating_add(HEAP_HASHED))).step_by(page.len()) {
+                if self.read(address, &mut page) {
+                    hash::add_page(&mut sum, address, &page);
+                }
+            }
+        }
+        sum
+    }
+
+    /// All that can be observed now, after a stop with this outcome.
+    fn observe(&mut self, outcome: Outcome) -> Observation {
+        Observation {
+            outcome,
+            pc: self.pc(),
+            next_pc: self.next_pc(),
+            registers: std::array::from_fn(|number| self.register(number)),
+            gas: self.gas(),
+            heap_size: self.heap_size(),
+            regions: self.regions(),
+            memory: self.memory_hash(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Random programs on all engines at once. The seeds are fixed, so every run compares the same programs; a failure prints
+//! its seed and its program.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use pvm_oracle::compare::{Scenario, Tally, compare};
+use pvm_oracle::engines::{Core, Peer, Reference, engines};
+use pvm_oracle::generate::{describe, low_memset, scenario};
+use pvm_oracle::{Config, Engine};
+use vm_core::blob::Blob;
+
+/// How many programs are run on one of `vm-core`'s ways, the reference model and the peer.
+const PROGRAMS: u64 = 222_000;
+
+fn compared(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenario) -> Tally {
+    match compare(engines, places, scenario) {
+        Ok(tally) => tally,
+        Err(difference) => panic!("{}\n{difference}", describe(&scenario.blob)),
+    }
+}
+
+#[test]
+fn all_engines_agree_at_every_stop_of_every_program() {
+    let engines = engines();
+    let ways = engines.len() - 2;
+    let mut tally = Tally::default();
+    for seed in 0..PROGRAMS {
+        tally.add(&compared(&engines, &[seed as usize % ways, ways, ways + 1], &scenario(seed)));
+    }
+    println!(
+        "compared {} programs, {} instructions and {} stops; {} programs were refused by all",
+        tally.programs, tally.instructions, tally.stops, tally.refused
+    );
+    for (engine, count) in engines.iter().zip(tally.on) {
+        println!("  {count} on {}", engine.name());
+    }
+    assert!(tally.on[ways] >= 200_000 && tally.on[ways + 1] >= 200_000, "{tally:?}");
+    // The generators must not degenerate into programs that stop at once.
+    assert!(tally.instructions > 40 * tally.programs && tally.stops > 10 * tally.programs, "{tally:?}");
+}
+
+#[test]
+fn memset_in_low_memory_is_the_same_on_all_engines() {
+    let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(Reference), Box::new(Peer::for_low_memset())];
+    engines.extend(Core::ways().into_iter().map(|way| Box::new(way) as Box<dyn Engine>));
+    let mut tally = Tally::default();
+    for seed in 0..2_000 {
+        tally.add(&compared(&engines, &[0, 1, 2, 3, 4, 5], &low_memset(seed)));
+    }
+    assert_eq!(tally.on[1], 2_000);
+}
+
+/// A random blob with some bytes changed or taken out.
+fn damaged(seed: u64) -> Vec<u8> {
+    let rng = &mut pvm_oracle::random::Rng::new(seed);
+    let mut bytes = scenario(seed).blob;
+    for _ in 0..1 + rng.below(3) {
+        let at = 4 + rng.below(bytes.len() as u32 - 4) as usize;
+        match rng.below(3) {
+            0 => bytes[at] = rng.bits() as u8,
+            1 => bytes[at] ^= 1 << rng.below(8),
+            _ => {
+                bytes.remove(at);
+            }
+        }
+    }
+    // Most damage is to lengths; keep the outer one right, or nothing else is looked at.
+    if rng.chance(90) && bytes.len() > 13 {
+        let length = bytes.len() as u64;
+        bytes[5..13].copy_from_slice(&length.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn damaged_blobs_are_refused_by_all_engines_or_by_none() {
+    let (core, peer) = (Core::ways().swap_remove(0), Peer::for_low_memset());
+    let config = Config::default();
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 0..40_000 {
+        let bytes = damaged(seed);
+        let ours = core.load(&bytes, &config);
+        let slow = Reference.load(&bytes, &config);
+        assert_eq!(ours.is_ok(), slow.is_ok(), "seed {seed}: {:?}, reference {:?}", ours.err(), slow.err());
+        if peer.follows(&bytes, &config).is_ok() {
+            let theirs = peer.load(&bytes, &config);
+            assert_eq!(ours.is_ok(), theirs.is_ok(), "seed {seed}: {:?}, peer {:?}", ours.err(), theirs.err());
+        }
+        if ours.is_err() {
+            refused += 1;
+            continue;
+        }
+        accepted += 1;
+        let ours = Blob::parse(&bytes).unwrap();
+        let theirs = polkavm::ProgramBlob::parse(bytes.as_slice().into()).unwrap();
+        let our_exports: Vec<_> = ours.exports().map(|export| (export.code_offset, export.symbol.to_vec())).collect();
+        let their_exports: Vec<_> =
+            theirs.exports().map(|export| (export.program_counter().0, export.symbol().as_bytes().to_vec())).collect();
+        assert_eq!(our_exports, their_exports, "seed {seed}");
+        let our_imports: Vec<_> = ours.imports().map(|name| name.map(<[u8]>::to_vec)).collect();
+        let their_imports: Vec<_> =
+            theirs.imports().into_iter().map(|name| name.map(|name| name.as_bytes().to_vec())).collect();
+        assert_eq!(our_imports, their_imports, "seed {seed}");
+    }
+    println!("{accepted} damaged blobs accepted by all, {refused} refused by all");
+    assert!(accepted > 4_000 && refused > 4_000, "{accepted} {refused}");
+}
