@@ -141,6 +141,8 @@ fn a_jump_to_where_no_block_begins_is_told_apart_from_other_traps() {
     assert_eq!(ran.code, 10);
     assert!(ran.text().contains("pc        3: jump @3\nnote      no block begins at 3\n"), "{}", ran.text());
     assert!(!pvm("run - --entry trap", &program()).text().contains("note"));
+    let blob = assemble(".isa ReviveV1\n.export \"go\" 0\njump 9").unwrap();
+    assert!(!pvm("run - --entry go --gas 0", &blob).text().contains("note"), "it did not jump");
 }
 
 #[test]

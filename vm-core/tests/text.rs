@@ -199,6 +199,21 @@ fn what_the_builder_would_write_otherwise_survives_too() {
 }
 
 #[test]
+fn widths_that_the_assembler_would_not_choose_are_stated() {
+    // A jump to 300 that needs 2 bytes, and behind it one to the middle of the instruction at 129.
+    let mut code = vec![0; 302];
+    code[..5].copy_from_slice(&[40, 0x2c, 0x01, 40, 127]);
+    code[129..131].copy_from_slice(&[100, 0]);
+    let mut bitmask = vec![0xff; 38];
+    bitmask[0] = 0b1110_1001;
+    bitmask[130 / 8] ^= 1 << (130 % 8);
+    bitmask[37] = 0x3f;
+    let bytes = BlobBuilder::new(Isa::ReviveV1).raw_code(code, bitmask).build().unwrap();
+    let text = round_trip(&bytes);
+    assert!(text.contains("\n        jump @300\n        jump.w1 0x82\n"), "{text}");
+}
+
+#[test]
 fn random_programs_and_what_mutation_makes_of_them_survive_their_text() {
     let mut rng = Rng::new(2);
     let mut parsed = 0;

@@ -79,6 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_to_a_fixed_place_is_stated_if_it_looked_farther_on_the_way() {
+        // Before the first one has grown, the second one lies at 1, and 130 is more than 127 away.
+        let first = Jump { offset: 0, target: 300, width: 2, is_label: true };
+        let second = Jump { offset: 3, target: 130, width: 1, is_label: false };
+        assert_eq!(stated(&[first, second]), [false, true]);
+    }
+
+    #[test]
     fn jumps_that_make_each_other_long_are_stated_too() {
         // Each is 2 bytes wide only because the other one is: at 1 byte the distances are 127 and -128.
         let jumps = [(0, 128, 2), (125, 253, 2)];
