@@ -180,8 +180,8 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
 
     let rng = &mut Rng::new(scenario.seed ^ 0x5ce4_a210);
     // Costs of blocks at a few places, whether or not control gets there.
-    for _ in 0..4 {
-        let offset = rng.below(scenario.code_length + 3);
+    for index in 0..4 {
+        let offset = if index == 0 { scenario.entry } else { rng.below(scenario.code_length + 3) };
         runners.each(&format!("cost of the block at {offset}"), |machine| machine.block_cost(offset))?;
     }
     for number in 0..13 {
@@ -202,7 +202,12 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
         let seen = runners.run(&mut tally)?;
         heap_room &= seen.heap_size < 1 << 20;
         if rng.chance(5) && heap_room {
-            let size = rng.below(0x4000);
+            let end = runners.each("the end of the heap", |machine| machine.sbrk(0))?.unwrap_or(0);
+            // Now and then to where a heap may end, give or take a byte.
+            let size = match rng.below(10) {
+                0 => (rng.pick(&[0xfffd_0000u32, 0xfffc_0000, 0xfffb_0000]) + rng.below(3)).wrapping_sub(end + 1),
+                _ => rng.below(0x4000),
+            };
             runners.each("sbrk", |machine| machine.sbrk(size))?;
         }
         if rng.chance(10) {
@@ -210,7 +215,7 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
         }
         between(&mut runners, &seen, rng)?;
         // Gigabytes of heap were grown: some engines would fill them with zeros at every store from here on.
-        if runners.all.len() < 2 || seen.heap_size > 1 << 24 {
+        if runners.all.len() < 2 || runners.all[0].machine.heap_size() > 1 << 24 {
             break;
         }
     }
@@ -221,6 +226,9 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
 fn enter(runners: &mut Runners<'_>, offset: u32, gas: i64) -> Result<(), Difference> {
     if offset == runners.scenario.code_length {
         runners.leave_out(Situation::EntryAtTheEnd);
+    }
+    if offset != runners.scenario.entry {
+        runners.leave_out(Situation::EntryElsewhere);
     }
     runners.each("setting the next pc", |machine| {
         machine.set_gas(gas);

@@ -102,6 +102,8 @@ pub enum Situation {
     EntryAtTheEnd,
     /// A run without a next pc.
     NoNextPc,
+    /// A run that begins elsewhere than the scenario did.
+    EntryElsewhere,
 }
 
 /// Something that loads programs.

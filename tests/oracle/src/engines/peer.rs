@@ -90,13 +90,14 @@ impl Engine for Peer {
         let blob = ProgramBlob::parse(blob.into()).map_err(|error| error.to_string())?;
         let module = Module::from_blob(&self.engine, &peer, blob).map_err(|error| error.to_string())?;
         let instance = module.instantiate().map_err(|error| error.to_string())?;
-        Ok(Box::new(Running { module, instance }))
+        Ok(Box::new(Running { module, instance, low_memset: self.low_memset }))
     }
 }
 
 struct Running {
     module: Module,
     instance: RawInstance,
+    low_memset: bool,
 }
 
 impl Machine for Running {
@@ -179,6 +180,8 @@ impl Machine for Running {
     fn differs_in(&self, situation: Situation) -> bool {
         match situation {
             Situation::EntryAtTheEnd | Situation::NoNextPc => true,
+            // The `memset` might be entered with any address.
+            Situation::EntryElsewhere => self.low_memset,
         }
     }
 }

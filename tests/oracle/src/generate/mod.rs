@@ -1,8 +1,10 @@
-//! Random programs, of four kinds: instructions in a row, structured programs, real ones with bytes changed, and noise.
+//! Random programs, of five kinds: instructions in a row, long blocks, structured programs, real ones with bytes
+//! changed, and noise.
 //!
 //! The same seed makes the same program for ever, as long as the generators are not changed.
 
 mod damage;
+mod dense;
 mod flat;
 mod parts;
 mod structured;
@@ -31,7 +33,8 @@ pub fn scenario(seed: u64) -> Scenario {
     let blob = match rng.below(100) {
         0..3 => damage::bytes(rng.pick(&REAL), rng),
         3..8 => flat::noise(isa, rng).blob(),
-        8..45 => structured::program(isa, rng).blob(),
+        8..11 => dense::program(isa, rng).blob(),
+        11..45 => structured::program(isa, rng).blob(),
         kind => {
             let mut parts = flat::program(isa, rng);
             if kind >= 80 {
@@ -45,7 +48,7 @@ pub fn scenario(seed: u64) -> Scenario {
         aux_size: rng.pick(&[0, 0, 0, 5000]),
         single_step: rng.chance(7),
         model: match rng.below(3) {
-            0 => Model::Pipeline(rng.pick(&[4, 25, 37])),
+            0 => Model::Pipeline(rng.pick(&[4, 25, 37, 1, 127])),
             _ => Model::Naive,
         },
         metering: if rng.chance(15) { Metering::Async } else { Metering::Sync },

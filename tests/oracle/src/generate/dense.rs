@@ -1,0 +1,35 @@
+//! Long blocks of few different instructions on few registers: they fill the processor that the pipeline model simulates.
+
+use super::{Parts, flat};
+use crate::random::Rng;
+use vm_core::isa::{Instruction, Isa, Opcode, Reg};
+
+/// Such a program.
+pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
+    let (enders, plain): (Vec<Opcode>, Vec<Opcode>) = flat::opcodes(isa)
+        .into_iter()
+        .filter(|opcode| *opcode != Opcode::Memset && *opcode != Opcode::Sbrk)
+        .partition(|opcode| opcode.spec().ends_block);
+    let pool: Vec<Opcode> = (0..1 + rng.below(8)).map(|_| rng.pick(&plain)).collect();
+    let regs: Vec<Reg> = (0..1 + rng.below(13)).map(|_| rng.pick(&Reg::ALL)).collect();
+    let block_length = rng.pick(&[3, 10, 40, 200]);
+    let mut list: Vec<Instruction> = (0..1 + rng.below(120))
+        .map(|_| {
+            let opcode = match rng.below(block_length) {
+                0 => rng.pick(&enders),
+                1 if rng.chance(20) => Opcode::MoveReg,
+                _ => rng.pick(&pool),
+            };
+            let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&regs));
+            Instruction { r1, r2, r3, ..flat::instruction(opcode, rng) }
+        })
+        .collect();
+    list.push(Instruction::none(Opcode::Trap));
+    let starts: Vec<u32> = (0..list.len() as u32)
+        .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
+        .collect();
+    for instruction in &mut list {
+        instruction.target = rng.pick(&starts);
+    }
+    flat::parts(isa, &list, &[], rng)
+}
