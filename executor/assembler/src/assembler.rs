@@ -1,0 +1,313 @@
+//! The code buffer: takes instructions one after another, keeps labels, and gives the code at the end. Called by the
+//! JIT, once for every instruction it emits, so `push` is the hot path of compilation.
+//!
+//! Assumes nothing. Promises: never more than `limit` bytes; the first error is kept and returned by `finish`, and
+//! after it nothing is written any more, so that emission needs no checks between.
+
+use crate::error::Error;
+use crate::forms;
+use crate::inst::{Inst, MAX_LEN};
+use crate::label::{Label, Labels, PatchSite};
+use crate::operand::Cond;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Bytes that `push` writes at once, of which an instruction may be less.
+const WINDOW: usize = 16;
+
+/// The largest limit: every place can be reached from every other by a 32-bit displacement.
+const MAX_LIMIT: usize = i32::MAX as usize;
+
+/// A growing piece of machine code.
+#[derive(Debug)]
+pub struct Assembler {
+    /// Code up to `length`, behind it anything.
+    buffer: Vec<u8>,
+    length: usize,
+    limit: usize,
+    labels: Labels,
+    error: Option<Error>,
+}
+
+impl Assembler {
+    /// An empty one whose code may have up to `limit` bytes (at most 2 GiB less one). Allocates nothing yet.
+    pub fn new(limit: usize) -> Assembler {
+        let limit = limit.min(MAX_LIMIT);
+        Assembler { buffer: Vec::new(), length: 0, limit, labels: Labels::default(), error: None }
+    }
+
+    /// The same with room for `code` bytes of code, and for labels and forward references. More than the limit isn't
+    /// allocated. With good guesses emission never allocates.
+    pub fn with_capacity(limit: usize, code: usize, labels: usize, references: usize) -> Assembler {
+        let mut asm = Assembler::new(limit);
+        asm.buffer = vec![0; code.min(asm.limit).saturating_add(WINDOW).min(asm.buffer_limit())];
+        asm.labels.reserve(labels, references);
+        asm
+    }
+
+    /// Appends an instruction.
+    #[inline(always)]
+    pub fn push(&mut self, inst: Inst) {
+        match self.buffer.get_mut(self.length..).and_then(|rest| rest.first_chunk_mut::<WINDOW>()) {
+            Some(window) => {
+                inst.write(window);
+                self.length += inst.len();
+            }
+            None => self.push_slow(inst),
+        }
+    }
+
+    /// `push` where the buffer ends: grows it or, at the limit, writes no more than fits.
+    #[cold]
+    #[inline(never)]
+    fn push_slow(&mut self, inst: Inst) {
+        let mut window = [0; WINDOW];
+        inst.write(&mut window);
+        let (bytes, _) = window.split_at(inst.len().min(MAX_LEN));
+        self.bytes(bytes);
+    }
+
+    /// Appends bytes that aren't an instruction: a table, a fill.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.error.is_some() {
+            return;
+        }
+        let offset = self.length;
+        match offset.checked_add(bytes.len()).filter(|&end| end <= self.limit) {
+            Some(end) => {
+                self.grow(end);
+                if let Some(space) = self.buffer.get_mut(offset..end) {
+                    space.copy_from_slice(bytes);
+                    self.length = end;
+                }
+            }
+            None => {
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.fail(Error::CodeTooLarge { offset: offset as u32, length, limit: self.limit as u32 });
+            }
+        }
+    }
+
+    /// Makes the buffer long enough for code up to `end` (which is within the limit), and doubles it at least.
+    fn grow(&mut self, end: usize) {
+        let wanted = (end + WINDOW).max(self.buffer.len() * 2).max(4096).min(self.buffer_limit());
+        if wanted > self.buffer.len() {
+            self.buffer.resize(wanted, 0);
+        }
+    }
+
+    /// The longest buffer: one in which a whole window fits only where the longest instruction is within the limit.
+    /// So the fast path needs no second check.
+    const fn buffer_limit(&self) -> usize {
+        self.limit + WINDOW - MAX_LEN
+    }
+
+    /// Keeps the first error and stops: an empty buffer sends every later `push` to `push_slow`, which returns.
+    #[cold]
+    fn fail(&mut self, error: Error) {
+        if self.error.is_none() {
+            self.error = Some(error);
+            self.buffer = Vec::new();
+            self.length = 0;
+        }
+    }
+
+    /// Bytes of code so far; zero after an error.
+    #[inline(always)]
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The first error, if there was one: a compiler may look from time to time and stop early.
+    #[inline(always)]
+    pub fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    /// Appends as many nops as it takes to make the length a multiple of `alignment`, as few as possible. Zero counts
+    /// as one.
+    pub fn align(&mut self, alignment: usize) {
+        let mut missing = self.length.next_multiple_of(alignment.max(1)) - self.length;
+        while missing > 0 && self.error.is_none() {
+            let length = missing.min(forms::MAX_NOP);
+            self.push(forms::nop(length));
+            missing -= length;
+        }
+    }
+
+    /// Makes a label that isn't bound yet.
+    #[inline]
+    pub fn new_label(&mut self) -> Label {
+        self.new_labels(1)
+    }
+
+    /// Makes `count` labels with successive numbers and returns the first. They cost four bytes each: the caller
+    /// bounds their count.
+    pub fn new_labels(&mut self, count: u32) -> Label {
+        self.labels.make(count).unwrap_or_else(|error| {
+            self.fail(error);
+            Label::from_number(u32::MAX)
+        })
+    }
+
+    /// Says that the label is here. Once only.
+    #[inline(always)]
+    pub fn bind(&mut self, label: Label) {
+        if let Err(error) = self.labels.bind(label, self.length as u32) {
+            self.fail(error);
+        }
+    }
+
+    /// Where the label is, if it is bound.
+    #[inline(always)]
+    pub fn offset_of(&self, label: Label) -> Option<u32> {
+        self.labels.offset(label)
+    }
+
+    /// The displacement to `label`, if it is bound, from the end of an instruction of `length` bytes that begins here.
+    #[inline(always)]
+    fn way_back(&self, label: Label, length: usize) -> Option<i32> {
+        // Both are at most `MAX_LIMIT`, but for an instruction that won't fit anyway.
+        self.labels.offset(label).map(|target| (target as i32).wrapping_sub((self.length + length) as i32))
+    }
+
+    /// Jumps to `label`: two bytes if it is bound and near, else five.
+    #[inline]
+    pub fn jmp(&mut self, label: Label) {
+        match self.way_back(label, 2).map(i8::try_from) {
+            Some(Ok(disp)) => self.push(forms::jmp_rel8(disp)),
+            _ => {
+                self.jmp_patchable(label);
+            }
+        }
+    }
+
+    /// Jumps to `label` if `cond` holds: two bytes if it is bound and near, else six.
+    #[inline]
+    pub fn jcc(&mut self, cond: Cond, label: Label) {
+        match self.way_back(label, 2).map(i8::try_from) {
+            Some(Ok(disp)) => self.push(forms::jcc_rel8(cond, disp)),
+            _ => {
+                self.jcc_patchable(cond, label);
+            }
+        }
+    }
+
+    /// Jumps to `label` in two bytes, always. An error if it turns out to be out of reach.
+    #[inline]
+    pub fn jmp_short(&mut self, label: Label) {
+        self.push_short(label, forms::jmp_rel8(-1));
+    }
+
+    /// Jumps to `label` if `cond` holds, in two bytes, always. An error if it turns out to be out of reach.
+    #[inline]
+    pub fn jcc_short(&mut self, cond: Cond, label: Label) {
+        self.push_short(label, forms::jcc_rel8(cond, -1));
+    }
+
+    /// Jumps to `label` in five bytes, always; the displacement can be changed later.
+    #[inline]
+    pub fn jmp_patchable(&mut self, label: Label) -> PatchSite {
+        self.push_relative(label, 5, forms::jmp_rel32)
+    }
+
+    /// Jumps to `label` if `cond` holds, in six bytes, always; the displacement can be changed later.
+    #[inline]
+    pub fn jcc_patchable(&mut self, cond: Cond, label: Label) -> PatchSite {
+        self.push_relative(label, 6, |disp| forms::jcc_rel32(cond, disp))
+    }
+
+    /// Calls `label`, in five bytes; the displacement can be changed later.
+    #[inline]
+    pub fn call(&mut self, label: Label) -> PatchSite {
+        self.push_relative(label, 5, forms::call_rel32)
+    }
+
+    /// An instruction of `length` bytes that ends in a 32-bit displacement to `label`.
+    #[inline(always)]
+    fn push_relative(&mut self, label: Label, length: usize, form: impl Fn(i32) -> Inst) -> PatchSite {
+        let start = self.length;
+        let way = self.way_back(label, length);
+        self.push(form(way.unwrap_or(-4)));
+        let site = PatchSite((start + length - 4) as u32);
+        if way.is_none() && self.length != start {
+            self.labels.fix32(label, site.0);
+        }
+        site
+    }
+
+    /// An instruction that ends in an 8-bit displacement of -1, to which the way to `label` will be added.
+    #[inline(always)]
+    fn push_short(&mut self, label: Label, inst: Inst) {
+        let start = self.length;
+        self.push(inst);
+        if self.length != start {
+            self.labels.fix8(label, (self.length - 1) as u32);
+        }
+    }
+
+    /// Appends an instruction whose memory operand is [`Mem::rip`](crate::Mem::rip), and makes that operand `label`
+    /// plus the displacement it was given.
+    #[inline]
+    pub fn push_rip(&mut self, label: Label, inst: Inst) {
+        if !inst.is_rip {
+            return self.fail(Error::NoRipOperand { offset: self.length as u32 });
+        }
+        // The field holds the displacement's low 32 bits. The label's way is added at the end, so the field's own
+        // distance from the end of the instruction is taken off here.
+        let disp = i64::from(inst.tail as u32 as i32) - i64::from(inst.tail_len);
+        let Ok(addend) = i32::try_from(disp) else {
+            let offset = self.length as u32 + u32::from(inst.head_len);
+            return self.fail(Error::DisplacementOutOfRange { offset, displacement: disp, bits: 32 });
+        };
+        let start = self.length;
+        let tail = inst.tail >> 32 << 32 | u64::from(addend.cast_unsigned());
+        self.push(Inst { tail, ..inst });
+        if self.length != start {
+            self.labels.fix32(label, start as u32 + u32::from(inst.head_len));
+        }
+    }
+
+    /// Points a patchable jump or call at another place in the code. Works on what was written, so for a site whose
+    /// label isn't bound yet it must come after `finish`.
+    pub fn patch(&mut self, site: PatchSite, target: u32) -> Result<(), Error> {
+        let unknown = Error::UnknownPatchSite { offset: site.0, length: self.length as u32 };
+        let code = self.buffer.get_mut(..self.length).ok_or(unknown)?;
+        let field = code.get_mut(site.0 as usize..).and_then(|rest| rest.first_chunk_mut()).ok_or(unknown)?;
+        let displacement = i64::from(target) - i64::from(site.0) - 4;
+        let fitting = i32::try_from(displacement).map_err(|_| Error::DisplacementOutOfRange {
+            offset: site.0,
+            displacement,
+            bits: 32,
+        })?;
+        *field = fitting.to_le_bytes();
+        Ok(())
+    }
+
+    /// Writes the displacements of forward references in and returns the code, or the first error. More may be
+    /// appended afterwards, and finished again.
+    pub fn finish(&mut self) -> Result<&[u8], Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let code = self.buffer.get_mut(..self.length).unwrap_or_default();
+        if let Err(error) = self.labels.resolve(code) {
+            self.fail(error);
+            return Err(error);
+        }
+        Ok(self.code())
+    }
+
+    /// The code so far. Before `finish`, forward references aren't filled in.
+    pub fn code(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// Forgets code, labels and any error, but keeps the memory for the next program.
+    pub fn clear(&mut self) {
+        self.length = 0;
+        self.error = None;
+        self.labels.clear();
+    }
+}

@@ -1,0 +1,139 @@
+//! Labels: places in the code that jumps name before or after they are known. Kept by the assembler, which writes the
+//! displacements in at the end. A label is a number, so a compiler can keep labels in arrays of its own.
+
+use crate::error::Error;
+use alloc::vec::Vec;
+
+/// A place in the code of one assembler, bound once. It is a number: the n-th label made is n - 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Label(u32);
+
+impl Label {
+    /// The label of this number, for a compiler that makes many with
+    /// [`new_labels`](crate::Assembler::new_labels) and counts itself.
+    #[inline(always)]
+    pub const fn from_number(number: u32) -> Label {
+        Label(number)
+    }
+
+    /// The label's number.
+    #[inline(always)]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// A 32-bit displacement in the code that may be changed after it was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PatchSite(pub(crate) u32);
+
+impl PatchSite {
+    /// Where the displacement stands. It counts from its own end, four bytes further.
+    pub const fn offset(self) -> u32 {
+        self.0
+    }
+}
+
+/// The most labels of one assembler. A bit of a fixup's target says how wide it is, and the largest number left stands
+/// for every label that can't exist.
+pub(crate) const MAX_LABELS: u32 = SHORT - 1;
+
+/// In `Fixup::target`: the field has 8 bits, not 32.
+const SHORT: u32 = 1 << 31;
+
+const UNBOUND: u32 = u32::MAX;
+
+/// A field to be filled in. It holds an addend already: minus the bytes between its start and the end of its
+/// instruction.
+#[derive(Clone, Copy, Debug)]
+struct Fixup {
+    at: u32,
+    target: u32,
+}
+
+#[derive(Default, Debug)]
+pub(crate) struct Labels {
+    offsets: Vec<u32>,
+    fixups: Vec<Fixup>,
+}
+
+impl Labels {
+    /// Makes `count` labels and returns the first.
+    #[inline]
+    pub(crate) fn make(&mut self, count: u32) -> Result<Label, Error> {
+        let first = self.offsets.len() as u32;
+        if count > MAX_LABELS - first {
+            return Err(Error::TooManyLabels { limit: MAX_LABELS });
+        }
+        self.offsets.resize(first as usize + count as usize, UNBOUND);
+        Ok(Label(first))
+    }
+
+    #[inline(always)]
+    pub(crate) fn bind(&mut self, label: Label, at: u32) -> Result<(), Error> {
+        let count = self.offsets.len() as u32;
+        match self.offsets.get_mut(label.0 as usize) {
+            Some(offset) if *offset == UNBOUND => {
+                *offset = at;
+                Ok(())
+            }
+            Some(&mut first) => Err(Error::LabelBoundTwice { label: label.0, first, second: at }),
+            None => Err(Error::UnknownLabel { label: label.0, count }),
+        }
+    }
+
+    /// Where the label is, if it is bound. `None` for a label that doesn't exist, too: its fixup will say so.
+    #[inline(always)]
+    pub(crate) fn offset(&self, label: Label) -> Option<u32> {
+        self.offsets.get(label.0 as usize).copied().filter(|&offset| offset != UNBOUND)
+    }
+
+    /// Remembers to add the way to `label` to the 32-bit field at `at`.
+    #[inline(always)]
+    pub(crate) fn fix32(&mut self, label: Label, at: u32) {
+        self.fixups.push(Fixup { at, target: label.0.min(MAX_LABELS) });
+    }
+
+    /// Remembers to add the way to `label` to the 8-bit field at `at`.
+    #[inline(always)]
+    pub(crate) fn fix8(&mut self, label: Label, at: u32) {
+        self.fixups.push(Fixup { at, target: label.0.min(MAX_LABELS) | SHORT });
+    }
+
+    pub(crate) fn reserve(&mut self, labels: usize, fixups: usize) {
+        self.offsets.reserve(labels);
+        self.fixups.reserve(fixups);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.offsets.clear();
+        self.fixups.clear();
+    }
+
+    /// Fills in every field and forgets it. On an error the code is half-filled and of no use.
+    pub(crate) fn resolve(&mut self, code: &mut [u8]) -> Result<(), Error> {
+        let length = code.len() as u32;
+        for Fixup { at, target } in self.fixups.drain(..) {
+            let label = target & !SHORT;
+            let offset = match self.offsets.get(label as usize) {
+                Some(&UNBOUND) => return Err(Error::UnboundLabel { label, offset: at }),
+                Some(&offset) => offset,
+                None => return Err(Error::UnknownLabel { label, count: self.offsets.len() as u32 }),
+            };
+            let way = i64::from(offset) - i64::from(at);
+            let field = code.get_mut(at as usize..).unwrap_or_default();
+            if target & SHORT != 0 {
+                let field = field.first_mut().ok_or(Error::UnknownPatchSite { offset: at, length })?;
+                let displacement = way + i64::from(field.cast_signed());
+                let out_of_range = |_| Error::DisplacementOutOfRange { offset: at, displacement, bits: 8 };
+                *field = i8::try_from(displacement).map_err(out_of_range)?.cast_unsigned();
+            } else {
+                let field = field.first_chunk_mut().ok_or(Error::UnknownPatchSite { offset: at, length })?;
+                let displacement = way + i64::from(i32::from_le_bytes(*field));
+                let out_of_range = |_| Error::DisplacementOutOfRange { offset: at, displacement, bits: 32 };
+                *field = i32::try_from(displacement).map_err(out_of_range)?.to_le_bytes();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! AMD64 encoder for a compiler that makes one linear pass and never looks back. Called by the JIT of `pvm-engine`
+//! and by nobody else. It knows machine code only: not guests, not gas, not memory maps.
+//!
+//! Promises: an operand combination that the processor doesn't have can't be written (each operand kind is its own
+//! type); every form is as short as its operation and operand size allow, but where the README says otherwise; the
+//! code never grows past the limit it was made with; no input makes it panic.
+//!
+//! ```
+//! use pvm_assembler::{Assembler, Cond, Mem, Reg, RegSize, forms};
+//!
+//! let mut asm = Assembler::new(1 << 20);
+//! let again = asm.new_label();
+//! asm.bind(again);
+//! asm.push(forms::sub_mi(RegSize::R64, Mem::base(Reg::R15, 0), 3));
+//! asm.push(forms::add_rr(RegSize::R64, Reg::Rax, Reg::Rcx));
+//! asm.jcc(Cond::Above, again);
+//! asm.push(forms::ret());
+//! assert_eq!(asm.finish().unwrap(), &[0x49, 0x83, 0x2f, 0x03, 0x48, 0x01, 0xc8, 0x77, 0xf7, 0xc3]);
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod assembler;
+mod encode;
+mod error;
+pub mod forms;
+mod inst;
+mod label;
+mod mem;
+mod operand;
+
+#[cfg(test)]
+mod oracle;
+
+pub use assembler::Assembler;
+pub use error::Error;
+pub use inst::Inst;
+pub use label::{Label, PatchSite};
+pub use mem::Mem;
+pub use operand::{Cond, IndexReg, Reg, RegSize, Scale, StoreImm, Width};
