@@ -29,7 +29,8 @@ fn tables() -> String {
         How operands are read is in [Encoding](encoding.md); what `r1 r2 r3 imm imm2 target` mean for each form as well.\n\
         Immediates are sign-extended to the register width. `(32)`: the low 32 bits are computed and sign-extended. `_s`, `_u`:\n\
         signed, unsigned. Addresses and arguments of `djump` are taken modulo 2^32. All arithmetic wraps. A dash: the instruction\n\
-        set does not have it, and the number acts as a trap.\n",
+        set does not have it, and the number acts as a trap.\n\n\
+        Vectors: for each instruction the file of its name in `tests/vectors`, such as `add_imm_32.txt`.\n",
     );
     for (format, title) in FORMATS {
         let rows: Vec<_> = TABLE.iter().filter(|spec| spec.format == *format).collect();

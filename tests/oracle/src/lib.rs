@@ -13,5 +13,6 @@ pub mod generate;
 pub mod hash;
 pub mod machine;
 pub mod random;
+pub mod vectors;
 
 pub use machine::{Config, Engine, Fault, Machine, Metering, Model, Observation, Outcome};
