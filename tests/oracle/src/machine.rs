@@ -163,6 +163,12 @@ pub trait Machine {
         false
     }
 
+    /// Whether it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that stop
+    /// only what the specification says.
+    fn notices_late(&self) -> bool {
+        false
+    }
+
     /// How many instructions were done since loading, from engines that count them.
     fn executed(&self) -> Option<u64> {
         None
