@@ -17,6 +17,8 @@ pub enum Model {
 /// How gas is metered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
+    /// Not at all; a program may run for ever.
+    Off,
     /// A shortage can be resumed.
     Sync,
     /// A shortage ends the run.

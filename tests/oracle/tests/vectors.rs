@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::engines::engines;
-use pvm_oracle::vectors::{MODES, Statement, check, drafts, fill, folder, parse};
+use pvm_oracle::vectors::{MODES, Mode, Statement, check, drafts, fill, folder, parse};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -94,7 +94,9 @@ fn a_wrong_vector_fails_on_every_engine_and_in_every_mode() {
             ] {
                 let wrong = right.replacen(old, new, 1);
                 let (_, failures) = check(&*engine, mode, &parse(&wrong).unwrap());
-                assert_eq!(failures.len(), 3, "{} in {mode:?}: {old} to {new}", engine.name());
+                // Gas says nothing where it is not metered.
+                let expected = if mode == Mode::Unmetered && new == "gas=98" { 0 } else { 3 };
+                assert_eq!(failures.len(), expected, "{} in {mode:?}: {old} to {new}", engine.name());
             }
         }
     }

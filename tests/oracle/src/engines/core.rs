@@ -57,6 +57,7 @@ impl Engine for Core {
                 }
             },
             metering: match config.metering {
+                Metering::Off => vm_core::gas::Metering::Off,
                 Metering::Sync => vm_core::gas::Metering::Sync,
                 Metering::Async => vm_core::gas::Metering::Async,
             },

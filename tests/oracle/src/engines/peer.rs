@@ -76,10 +76,11 @@ impl Engine for Peer {
 
     fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
         let mut peer = ModuleConfig::new();
-        peer.set_gas_metering(Some(match config.metering {
-            Metering::Async => GasMeteringKind::Async,
-            Metering::Sync => GasMeteringKind::Sync,
-        }));
+        peer.set_gas_metering(match config.metering {
+            Metering::Off => None,
+            Metering::Async => Some(GasMeteringKind::Async),
+            Metering::Sync => Some(GasMeteringKind::Sync),
+        });
         peer.set_cost_model(Some(match config.model {
             Model::Naive => CostModelKind::from(CostModel::naive_ref()),
             Model::Pipeline(latency) => CostModelKind::Full(CacheModel { memory_access_cost: latency as i8 }),

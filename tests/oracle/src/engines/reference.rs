@@ -22,6 +22,7 @@ impl Engine for Reference {
                 Model::Pipeline(latency) => slow::Model::Pipeline(latency),
             },
             metering: match config.metering {
+                Metering::Off => slow::Metering::Off,
                 Metering::Sync => slow::Metering::Sync,
                 Metering::Async => slow::Metering::Async,
             },

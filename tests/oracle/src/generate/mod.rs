@@ -20,10 +20,10 @@ use vm_core::text::Listing;
 
 /// Blobs made by compilers, to be damaged. They are built from `guest/`, and kept here so that the same ones are always used.
 const REAL: [&[u8]; 4] = [
-    include_bytes!("../../blobs/erc20.polkavm"),
-    include_bytes!("../../blobs/flipper.polkavm"),
-    include_bytes!("../../blobs/keccak.polkavm"),
-    include_bytes!("../../blobs/sieve.polkavm"),
+    include_bytes!("../../blobs/erc20.blob"),
+    include_bytes!("../../blobs/flipper.blob"),
+    include_bytes!("../../blobs/keccak.blob"),
+    include_bytes!("../../blobs/sieve.blob"),
 ];
 
 /// The scenario of this seed.
