@@ -1,0 +1,104 @@
+//! What can go wrong with the cage. Returned by everything in this folder.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a caged worker could not be made, or was lost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CageError {
+    /// There is no cage on this machine as it is configured.
+    Unsupported {
+        /// What is missing.
+        missing: &'static str,
+        /// Error number of the step that failed; zero if none was tried.
+        errno: i32,
+        /// What to change.
+        fix: &'static str,
+    },
+    /// A system call of the host failed.
+    Os {
+        /// Its name.
+        call: &'static str,
+        /// Its error number.
+        errno: i32,
+    },
+    /// A new worker could not make itself ready.
+    Setup {
+        /// What it was about to do.
+        step: &'static str,
+        /// Error number.
+        errno: i32,
+    },
+    /// The worker, or the process that makes workers, has ended: killed by its system call filter or from outside.
+    Died,
+    /// The worker did not come back in time and was killed.
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The worker said something that it cannot have meant, and was killed.
+    Nonsense {
+        /// What it spoke of.
+        what: &'static str,
+        /// What it said.
+        value: u64,
+    },
+    /// The worker raised a signal that no guest can: a bug of the compiler or the cage. It was killed.
+    Wild {
+        /// Address of the instruction.
+        native_pc: u64,
+        /// Address that it accessed; all ones if there is none.
+        address: u64,
+        /// Number of the signal.
+        signal: u32,
+    },
+    /// There are as many workers as are allowed.
+    TooManyWorkers {
+        /// The limit.
+        limit: usize,
+    },
+    /// Compiled code does not fit.
+    CodeTooLarge {
+        /// Its length in bytes.
+        length: usize,
+        /// The most that fits.
+        limit: usize,
+    },
+    /// The host has forked, and this is the child: the worker is the parent's.
+    Forked,
+    /// No program is loaded.
+    NotLoaded,
+}
+
+impl fmt::Display for CageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CageError::Unsupported { missing, errno, fix } => {
+                write!(f, "no cage for guest code here: {missing} failed (error number {errno}); {fix}")
+            }
+            CageError::Os { call, errno } => write!(f, "{call} failed with error number {errno}"),
+            CageError::Setup { step, errno } => {
+                write!(f, "a new worker could not make itself ready: {step} failed with error number {errno}")
+            }
+            CageError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
+            CageError::TimedOut { limit } => write!(f, "the worker did not come back within {limit:?} and was killed"),
+            CageError::Nonsense { what, value } => {
+                write!(f, "the worker said nonsense about {what}, {value:#x}, and was killed")
+            }
+            CageError::Wild { native_pc, address, signal } => write!(
+                f,
+                "a bug of the host, not of the guest: signal {signal} at native address {native_pc:#x}, \
+                 accessing {address:#x}; the worker was killed"
+            ),
+            CageError::TooManyWorkers { limit } => write!(f, "there are {limit} workers already, the limit is {limit}"),
+            CageError::CodeTooLarge { length, limit } => {
+                write!(f, "compiled code has {length} bytes, the limit is {limit}")
+            }
+            CageError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
+            CageError::NotLoaded => write!(f, "the worker has no program"),
+        }
+    }
+}
+
+impl std::error::Error for CageError {}

@@ -1,0 +1,112 @@
+//! Memory that host and worker share. Used by `worker`.
+//!
+//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and out.
+
+use super::{CageError, sys};
+use std::os::fd::OwnedFd;
+
+const PAGE: usize = 0x1000;
+
+/// Up to this many bytes are cleared page by page, where that is cheaper than to give the pages back.
+const SMALL: usize = 64 * PAGE;
+/// And only if there are no more pages than this.
+const FEW: usize = 16;
+
+/// A file in memory, mapped readable and writable, until dropped.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    start: *mut u8,
+    length: u64,
+}
+
+// SAFETY: plain memory; who owns the mapping owns it.
+unsafe impl Send for Mapping {}
+// SAFETY: shared references only read.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
+    /// `is_final` nobody else can map it writable.
+    pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), CageError> {
+        let file = sys::memfd(name, sys::NO_EXEC)?;
+        sys::set_length(&file, length)?;
+        let mapping = Mapping { start: sys::map(&file, length)?, length };
+        let writing = if is_final { sys::SEAL_FUTURE_WRITE } else { 0 };
+        sys::seal(&file, sys::SEAL_LENGTH | writing)?;
+        Ok((mapping, file))
+    }
+
+    /// Where the mapping begins.
+    pub fn start(&self) -> *mut u8 {
+        self.start
+    }
+
+    /// The address of a range. Panics if it is not in the mapping: callers have checked that.
+    fn at(&self, offset: u64, length: usize) -> *mut u8 {
+        let end = offset.checked_add(length as u64);
+        assert!(end.is_some_and(|end| end <= self.length), "{length} bytes at {offset:#x} are in the mapping");
+        self.start.wrapping_add(offset as usize)
+    }
+
+    /// Copies out.
+    pub fn read(&self, offset: u64, out: &mut [u8]) {
+        let from = self.at(offset, out.len());
+        // SAFETY: in the mapping. The other process may write meanwhile; any bytes will do.
+        unsafe { from.copy_to_nonoverlapping(out.as_mut_ptr(), out.len()) }
+    }
+
+    /// Copies in.
+    pub fn write(&mut self, offset: u64, data: &[u8]) {
+        let to = self.at(offset, data.len());
+        // SAFETY: in the mapping, and nobody has a reference to it.
+        unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) }
+    }
+
+    /// Sets all bytes of a range.
+    pub fn fill(&mut self, offset: u64, value: u8, length: usize) {
+        let pages = offset.next_multiple_of(PAGE as u64)..(offset + length as u64) & !(PAGE as u64 - 1);
+        if value == 0 && pages.start < pages.end && (pages.end - pages.start) as usize > SMALL {
+            self.clear(pages.start, pages.end);
+            self.fill(offset, 0, (pages.start - offset) as usize);
+            self.fill(pages.end, 0, (offset + length as u64 - pages.end) as usize);
+            return;
+        }
+        let to = self.at(offset, length);
+        // SAFETY: in the mapping, and nobody has a reference to it.
+        unsafe { to.write_bytes(value, length) }
+    }
+
+    /// Makes all bytes of a page aligned range zero, and gives memory back if there is much of it.
+    pub fn clear(&mut self, start: u64, end: u64) {
+        let length = (end - start) as usize;
+        if length == 0 {
+            return;
+        }
+        let address = self.at(start, length);
+        if length <= SMALL {
+            let mut pages = [0; SMALL / PAGE];
+            // SAFETY: in the mapping, and page aligned.
+            let known = unsafe { sys::resident(address, length, &mut pages) }.is_ok();
+            let exists = |page: &u8| page & 1 != 0;
+            if known && pages.iter().filter(|page| exists(page)).count() <= FEW {
+                for (index, _) in pages.iter().enumerate().filter(|(_, page)| exists(page)) {
+                    // SAFETY: a page of the range.
+                    unsafe { address.add(index * PAGE).write_bytes(0, PAGE) }
+                }
+                return;
+            }
+        }
+        // SAFETY: in the mapping, page aligned, and nobody has a reference to it.
+        if unsafe { sys::remove_pages(address, length) }.is_err() {
+            // SAFETY: as before.
+            unsafe { address.write_bytes(0, length) }
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and nobody uses it any more.
+        unsafe { sys::unmap(self.start, self.length) }
+    }
+}

@@ -1,0 +1,112 @@
+//! The cage: a process that owns nothing, in which guest code runs as machine code.
+//!
+//! Called by the compiled backend, through [`Cage`] alone. The protocol with the process is `docs/cage.md`. Promises: a
+//! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
+
+mod error;
+mod mapping;
+mod pool;
+mod sys;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod worker;
+mod zygote;
+
+pub use error::CageError;
+#[allow(unused_imports, reason = "for the engine")]
+pub(crate) use pool::{Pool, Pooled, Settings};
+pub use zygote::Missing;
+
+use vm_core::memory::MemoryMap;
+
+/// How much protection there has to be around guest code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Sandbox {
+    /// All of it, or an error.
+    #[default]
+    Required,
+    /// The namespaces that can be had, with a warning for each that cannot; limits and system call filters always.
+    BestEffort,
+    /// None: no namespaces, limits or filters. Guest code still runs in another process.
+    OffForTests,
+}
+
+/// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
+pub(crate) trait Cage {
+    /// Loads a program, and forgets all of another one.
+    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
+    /// Runs guest code from `state` until it leaves.
+    fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    /// Copies guest memory out.
+    fn read(&self, address: u32, out: &mut [u8]);
+    /// Copies into guest memory.
+    fn write(&mut self, address: u32, data: &[u8]);
+    /// Sets guest memory.
+    fn fill(&mut self, address: u32, value: u8, length: u32);
+    /// Lets the guest write `old_end .. new_end`, both multiples of 4 KiB.
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError>;
+    /// Brings memory back to what it was when the program was loaded.
+    fn reset(&mut self) -> Result<(), CageError>;
+    /// Ends the process. Every later run fails.
+    fn kill(&mut self);
+}
+
+/// A program as a worker loads it. Borrowed: the module owns it.
+pub(crate) struct Image<'a> {
+    /// Identity of the module: a worker that has it loaded already loads nothing.
+    pub id: u64,
+    /// Jump table and machine code, for `protocol::CODE_BASE`.
+    pub code: &'a [u8],
+    /// Where in `code` the routine is that enters guest code.
+    pub enter: u32,
+    /// Layout of guest memory.
+    pub map: &'a MemoryMap,
+    /// Initial read-only data.
+    pub ro_data: &'a [u8],
+    /// Initial read-write data.
+    pub rw_data: &'a [u8],
+}
+
+/// The state with which guest code is entered, and which it leaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// Guest registers, in the order of `vm_core::isa::Reg`.
+    pub regs: [u64; 13],
+    /// Gas.
+    pub gas: i64,
+    /// Offset into the image's code at which to go on, or where guest code left.
+    pub native_pc: u32,
+}
+
+/// Why guest code left. The numbers were checked to be in range, and nothing else was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    Trap,
+    HostCall(u32),
+    OutOfGas,
+    /// What the scratch register held.
+    Jump(u32),
+    Step,
+    Sbrk,
+    Memset,
+    /// Guest address of the access.
+    Fault(u64),
+}
+
+impl Exit {
+    /// For messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Exit::Trap => "a trap",
+            Exit::HostCall(_) => "a host call",
+            Exit::OutOfGas => "running out of gas",
+            Exit::Jump(_) => "a jump",
+            Exit::Step => "a step",
+            Exit::Sbrk => "sbrk",
+            Exit::Memset => "memset",
+            Exit::Fault(_) => "a fault",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Tests of the cage with machine code of their own instead of a compiler's.
+
+mod runs;
+
+use super::worker::Worker;
+use super::zygote::Zygote;
+use super::*;
+use pvm_assembler::{Assembler, Mem, Reg, RegSize::R64, StoreImm, Width, forms};
+use pvm_zygote::protocol::{self, CONTROL_BASE, Control, NATIVE_REGS, STACK_TOP};
+use std::mem::offset_of;
+use std::sync::Arc;
+use std::time::Duration;
+use vm_core::blob::MemoryConfig;
+
+/// Code that enters and leaves guest code as the contract says, with a guest part behind it.
+pub(super) struct Program {
+    pub code: Vec<u8>,
+    /// Where the guest part begins.
+    pub start: u32,
+    pub map: MemoryMap,
+    pub ro_data: Vec<u8>,
+    pub rw_data: Vec<u8>,
+    pub id: u64,
+}
+
+fn control(offset: usize) -> Mem {
+    Mem::base(Reg::Rsp, CONTROL_BASE.wrapping_sub(STACK_TOP) as i32 + offset as i32)
+}
+
+/// Appends what leaves guest code with this exit. `rcx` is the detail; `native_pc` is behind it.
+pub(super) fn leave(asm: &mut Assembler, exit: u32) {
+    let behind = asm.new_label();
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, detail)), Reg::Rcx));
+    asm.push_rip(behind, forms::lea_rm(R64, Reg::Rcx, Mem::rip(0)));
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, native_pc)), Reg::Rcx));
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, gas)), Reg::R15));
+    for (index, native) in NATIVE_REGS.into_iter().enumerate() {
+        let to = control(offset_of!(Control, regs) + 8 * index);
+        asm.push(forms::mov_mr(Width::W64, to, Reg::ALL[native as usize]));
+    }
+    asm.push(forms::mov_mi(control(offset_of!(Control, exit)), StoreImm::W32(exit as i32)));
+    asm.push(forms::mov_rm(R64, Reg::Rsp, control(offset_of!(Control, worker_stack))));
+    asm.push(forms::ret());
+    asm.bind(behind);
+}
+
+/// A program: the routine that enters, then what `guest` appends.
+pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static ID: AtomicU64 = AtomicU64::new(1);
+    let mut asm = Assembler::new(1 << 24);
+    asm.push(forms::mov_ri(Reg::Rdi, STACK_TOP));
+    asm.push(forms::xchg_rr(R64, Reg::Rdi, Reg::Rsp));
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, worker_stack)), Reg::Rdi));
+    asm.push(forms::mov_rm(R64, Reg::R15, control(offset_of!(Control, gas))));
+    asm.push(forms::mov_rm(R64, Reg::Rcx, control(offset_of!(Control, native_pc))));
+    for (index, native) in NATIVE_REGS.into_iter().enumerate() {
+        let from = control(offset_of!(Control, regs) + 8 * index);
+        asm.push(forms::mov_rm(R64, Reg::ALL[native as usize], from));
+    }
+    asm.push(forms::jmp_r(Reg::Rcx));
+    let start = asm.len() as u32;
+    guest(&mut asm);
+    Program {
+        code: asm.finish().unwrap().to_vec(),
+        start,
+        map: map(0x3000, 0x2800, 0x3000, 0x1000),
+        ro_data: b"constant".to_vec(),
+        rw_data: b"variable".to_vec(),
+        id: ID.fetch_add(1, Ordering::Relaxed),
+    }
+}
+
+pub(super) fn map(ro_data_size: u32, rw_data_size: u32, stack_size: u32, aux: u32) -> MemoryMap {
+    MemoryMap::new(0x1000, MemoryConfig { ro_data_size, rw_data_size, stack_size }, aux).unwrap()
+}
+
+impl Program {
+    pub fn image(&self) -> Image<'_> {
+        let Program { code, map, ro_data, rw_data, id, .. } = self;
+        Image { id: *id, code, enter: 0, map, ro_data, rw_data }
+    }
+
+    /// The state at its beginning: each register has its number, the gas is 1000.
+    pub fn state(&self) -> State {
+        State { regs: std::array::from_fn(|index| index as u64), gas: 1000, native_pc: self.start }
+    }
+}
+
+/// A zygote for all tests.
+pub(super) fn zygote() -> Arc<Zygote> {
+    Arc::new(Zygote::start(Sandbox::Required).unwrap())
+}
+
+pub(super) fn worker(program: &Program) -> Worker {
+    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(5)).unwrap();
+    worker.load(&program.image()).unwrap();
+    worker
+}

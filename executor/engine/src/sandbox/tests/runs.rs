@@ -1,0 +1,154 @@
+//! What a worker does with programs that behave.
+
+use super::*;
+
+#[test]
+fn a_host_call_comes_back_with_registers_gas_and_where_to_go_on() {
+    let program = program(|asm| {
+        asm.push(forms::mov_ri(Reg::Rcx, 77));
+        asm.push(forms::add_ri(R64, Reg::Rdi, 100));
+        asm.push(forms::sub_ri(R64, Reg::R15, 5));
+        leave(asm, protocol::EXIT_HOST_CALL);
+        asm.push(forms::mov_ri(Reg::Rcx, 0));
+        leave(asm, protocol::EXIT_TRAP);
+    });
+    let mut worker = worker(&program);
+    let mut state = program.state();
+    assert_eq!(worker.run(&mut state), Ok(Exit::HostCall(77)));
+    assert_eq!(state.gas, 995);
+    assert_eq!(state.regs, [0, 1, 2, 3, 4, 5, 6, 107, 8, 9, 10, 11, 12]);
+    assert!(state.native_pc > program.start);
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap));
+    assert_eq!(state.native_pc as usize, program.code.len());
+}
+
+/// Reads the guest byte at A0 into A1, writes A2 to where A3 says.
+fn reader_and_writer() -> Program {
+    program(|asm| {
+        asm.push(forms::movzx8_rm(R64, Reg::Rsi, Mem::base32(Reg::Rdi, 0)));
+        asm.push(forms::mov_mr(Width::W8, Mem::base32(Reg::R9, 0), Reg::R8));
+        leave(asm, protocol::EXIT_TRAP);
+    })
+}
+
+#[test]
+fn guest_and_host_see_the_same_memory() {
+    let program = reader_and_writer();
+    let mut worker = worker(&program);
+    for (from, to) in [
+        (0x1_0000, program.map.rw_base()),
+        (program.map.rw_base() + 1, program.map.rw_end() - 1),
+        (program.map.aux_base(), program.map.stack_high() - 1),
+    ] {
+        let mut expected = [0];
+        worker.read(from, &mut expected);
+        let mut state = program.state();
+        (state.regs[7], state.regs[9], state.regs[10]) = (from.into(), 0xa5, to.into());
+        assert_eq!(worker.run(&mut state), Ok(Exit::Trap));
+        assert_eq!(state.regs[8], expected[0].into());
+        let mut written = [0];
+        worker.read(to, &mut written);
+        assert_eq!(written, [0xa5]);
+    }
+    worker.write(program.map.aux_base(), b"embedder");
+    worker.fill(program.map.aux_base() + 8, 0x11, 8);
+    let mut out = [0; 17];
+    worker.read(program.map.aux_base(), &mut out);
+    assert_eq!(&out, b"embedder\x11\x11\x11\x11\x11\x11\x11\x11\0");
+}
+
+#[test]
+fn what_the_memory_map_does_not_allow_is_a_fault_at_that_address() {
+    let program = reader_and_writer();
+    let mut worker = worker(&program);
+    let map = program.map;
+    let fine = map.rw_base();
+    let cases = [
+        // Reads of nothing, then writes of nothing and of what is for reading.
+        (0, fine, 0),
+        (0xffff, fine, 0xffff),
+        (map.ro_end(), fine, map.ro_end()),
+        (map.rw_end(), fine, map.rw_end()),
+        (map.stack_low() - 1, fine, map.stack_low() - 1),
+        (map.stack_high(), fine, map.stack_high()),
+        (map.aux_end(), fine, map.aux_end()),
+        (u32::MAX, fine, u32::MAX),
+        (fine, 0x1_0000, 0x1_0000),
+        (fine, map.aux_base(), map.aux_base()),
+        (fine, map.rw_end(), map.rw_end()),
+    ];
+    for (read, write, fault) in cases {
+        let mut state = program.state();
+        (state.regs[7], state.regs[10]) = (read.into(), write.into());
+        assert_eq!(worker.run(&mut state), Ok(Exit::Fault(fault.into())), "{read:#x} {write:#x}");
+        assert_eq!((state.gas, state.regs[3], state.regs[12]), (1000, 3, 12));
+        assert!(state.native_pc >= program.start);
+    }
+    let mut state = program.state();
+    (state.regs[7], state.regs[10]) = (fine.into(), fine.into());
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "it still works");
+}
+
+#[test]
+fn an_access_that_begins_below_4_gib_and_ends_above_is_a_fault() {
+    let program = program(|asm| {
+        asm.push(forms::mov_rm(R64, Reg::Rsi, Mem::base32(Reg::Rdi, 0)));
+    });
+    let mut worker = worker(&program);
+    let mut state = program.state();
+    state.regs[7] = 0xffff_fffc;
+    assert!(matches!(worker.run(&mut state), Ok(Exit::Fault(0xffff_fffc..=0x1_0000_0000))));
+}
+
+#[test]
+fn the_heap_grows_and_shrinks_again_at_a_reset() {
+    let program = reader_and_writer();
+    let mut worker = worker(&program);
+    let (old, new) = (program.map.rw_end(), program.map.rw_end() + 0x20_0000);
+    let touch = |worker: &mut Worker, address: u32| {
+        let mut state = program.state();
+        (state.regs[7], state.regs[9], state.regs[10]) = (address.into(), 0x77, address.into());
+        worker.run(&mut state).map(|exit| (exit, state.regs[8]))
+    };
+    assert!(matches!(touch(&mut worker, new - 1), Ok((Exit::Fault(_), _))));
+    for start in (old..new).step_by(0x1000) {
+        worker.grow_heap(start, start + 0x1000).unwrap();
+    }
+    assert_eq!(touch(&mut worker, new - 1), Ok((Exit::Trap, 0)));
+    assert_eq!(touch(&mut worker, new - 1), Ok((Exit::Trap, 0x77)));
+    assert!(matches!(touch(&mut worker, new), Ok((Exit::Fault(_), _))));
+    worker.reset().unwrap();
+    assert!(matches!(touch(&mut worker, new - 1), Ok((Exit::Fault(_), _))));
+    assert!(matches!(touch(&mut worker, old), Ok((Exit::Fault(_), _))));
+    worker.grow_heap(old, new).unwrap();
+    assert_eq!(touch(&mut worker, new - 1), Ok((Exit::Trap, 0)));
+}
+
+#[test]
+fn code_that_never_leaves_is_killed_when_its_time_is_over() {
+    let program = program(|asm| {
+        let here = asm.new_label();
+        asm.bind(here);
+        asm.jmp(here);
+    });
+    let limit = Duration::from_millis(30);
+    let mut worker = Worker::spawn(&zygote(), limit).unwrap();
+    worker.load(&program.image()).unwrap();
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::TimedOut { limit }));
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+    assert!(!worker.is_usable());
+}
+
+#[test]
+fn a_worker_that_was_killed_says_so() {
+    let program = reader_and_writer();
+    let mut worker = worker(&program);
+    worker.kill();
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+}
+
+#[test]
+fn a_worker_without_a_program_runs_nothing() {
+    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(5)).unwrap();
+    assert_eq!(worker.run(&mut State::default()), Err(CageError::NotLoaded));
+}

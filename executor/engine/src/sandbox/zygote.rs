@@ -1,0 +1,293 @@
+//! The process that makes workers: starting it, asking it, ending it. Used by `pool`.
+//!
+//! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
+//! workers end and are reaped.
+
+use super::{CageError, Sandbox, sys};
+use pvm_zygote::protocol::{self, Message};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The longest that launcher or zygote may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A step of the launcher that failed, in best-effort mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Missing {
+    /// What there is not.
+    pub what: &'static str,
+    /// Error number.
+    pub errno: i32,
+    /// What to change.
+    pub fix: &'static str,
+}
+
+/// A running zygote.
+#[derive(Debug)]
+pub(crate) struct Zygote {
+    /// Taken by who asks, so that answers meet their requests.
+    socket: Mutex<OwnedFd>,
+    launcher: Child,
+    missing: Vec<Missing>,
+}
+
+impl Zygote {
+    /// Starts one with that much protection.
+    pub fn start(sandbox: Sandbox) -> Result<Zygote, CageError> {
+        is_forked();
+        let (ours, theirs) = sys::socket_pair()?;
+        let program = program()?;
+        let mut launcher = launch(&program, theirs)?;
+        let mode = match sandbox {
+            Sandbox::Required => protocol::MODE_REQUIRED,
+            Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
+            Sandbox::OffForTests => protocol::MODE_OFF,
+        };
+        let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours));
+        match begun {
+            Ok(missing) => {
+                warn(sandbox, &missing);
+                Ok(Zygote { socket: Mutex::new(ours), launcher, missing })
+            }
+            Err(error) => {
+                end(&mut launcher);
+                Err(error)
+            }
+        }
+    }
+
+    /// What protection is missing.
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
+    }
+
+    /// Asks for a worker with this memory. Returns its pidfd and thread id.
+    pub fn spawn(&self, files: [BorrowedFd<'_>; 3]) -> Result<(OwnedFd, u32), CageError> {
+        if is_forked() {
+            return Err(CageError::Forked);
+        }
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = Message { kind: protocol::MESSAGE_SPAWN, number: 0, errno: 0 };
+        sys::send(&socket, &bytes(request), &files).map_err(|_| CageError::Died)?;
+        let answered = answer(&socket, Instant::now() + PATIENCE);
+        match answered {
+            Ok((Message { kind: protocol::MESSAGE_WORKER, number, .. }, Some(process)))
+                if (1..protocol::STATE_COMMAND).contains(&number) =>
+            {
+                Ok((process, number))
+            }
+            Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => {
+                Err(CageError::Setup { step: step_name(number), errno: errno as i32 })
+            }
+            other => {
+                // Later answers would be taken for those of other requests.
+                sys::shut_down(&socket);
+                Err(other.err().unwrap_or(CageError::Died))
+            }
+        }
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        if is_forked() {
+            return;
+        }
+        sys::shut_down(self.socket.get_mut().unwrap_or_else(PoisonError::into_inner));
+        end(&mut self.launcher);
+    }
+}
+
+/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote with it.
+fn end(launcher: &mut Child) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let mut pause = Duration::from_micros(100);
+    while matches!(launcher.try_wait(), Ok(None)) {
+        if Instant::now() > deadline {
+            let _ = launcher.kill();
+            let _ = launcher.wait();
+            return;
+        }
+        std::thread::sleep(pause);
+        pause *= 2;
+    }
+}
+
+/// The program, in a sealed file that can be executed and no longer be written.
+fn program() -> Result<File, CageError> {
+    if pvm_zygote::ELF.is_empty() {
+        return Err(CageError::Unsupported {
+            missing: "a caged process for this platform",
+            errno: 0,
+            fix: "use Linux on AMD64, or the interpreter",
+        });
+    }
+    let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
+        CageError::Os { errno, .. } => CageError::Unsupported {
+            missing: "an executable file in memory (memfd_create)",
+            errno,
+            fix: "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create",
+        },
+        other => other,
+    })?;
+    let mut file = File::from(file);
+    let io = |call| move |error: std::io::Error| CageError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
+    file.write_all(pvm_zygote::ELF).map_err(io("write"))?;
+    let file = OwnedFd::from(file);
+    sys::seal(&file, sys::SEAL_LENGTH | sys::SEAL_WRITE)?;
+    // What is open for writing cannot be executed, though it is sealed.
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(io("open /proc/self/fd"))
+}
+
+fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
+    let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    command.arg0("pvm-zygote").env_clear().stdin(socket).stdout(Stdio::null()).stderr(Stdio::null());
+    // Another thread that forks at the same time has the writable descriptor open until it executes something.
+    for _ in 0..50 {
+        match command.spawn() {
+            Err(error) if error.raw_os_error() == Some(sys::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) => {
+                return Err(CageError::Unsupported {
+                    missing: "executing a file in memory",
+                    errno: error.raw_os_error().unwrap_or(0),
+                    fix: "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let security modules allow it",
+                });
+            }
+            Ok(child) => return Ok(child),
+        }
+    }
+    Err(CageError::Os { call: "execve", errno: sys::ETXTBSY })
+}
+
+/// Takes messages until the zygote is ready. Returns what is missing.
+fn until_ready(socket: &OwnedFd) -> Result<Vec<Missing>, CageError> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut missing = Vec::new();
+    loop {
+        let (message, _) = answer(socket, deadline)?;
+        let (what, errno) = (step_name(message.number), message.errno as i32);
+        match message.kind {
+            protocol::MESSAGE_READY => return Ok(missing),
+            protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
+                missing.push(Missing { what, errno, fix: step_fix(message.number) });
+            }
+            protocol::MESSAGE_FAILED => {
+                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number) });
+            }
+            other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
+        }
+    }
+}
+
+fn warn(sandbox: Sandbox, missing: &[Missing]) {
+    if sandbox == Sandbox::OffForTests {
+        log::warn!("the sandbox is OFF: guest code runs in a process without namespaces, limits and filters");
+    }
+    for Missing { what, errno, fix } in missing {
+        log::warn!("the sandbox is weaker than it should be: {what} failed (error number {errno}); {fix}");
+    }
+}
+
+/// The next message with its file descriptor.
+fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), CageError> {
+    loop {
+        let mut buffer = [0; size_of::<Message>()];
+        match sys::receive(socket, &mut buffer) {
+            Ok((12, file)) => return Ok((message(buffer), file)),
+            Ok((0, _)) => return Err(CageError::Died),
+            Ok((length, _)) => return Err(CageError::Nonsense { what: "a message's length", value: length as u64 }),
+            Err(CageError::Os { errno: sys::EAGAIN | sys::EINTR, .. }) => {}
+            // The other end closed with messages of ours unread.
+            Err(_) => return Err(CageError::Died),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(CageError::TimedOut { limit: PATIENCE });
+        }
+        sys::is_readable(socket.as_fd(), left)?;
+    }
+}
+
+fn bytes(message: Message) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (to, from) in bytes.chunks_exact_mut(4).zip([message.kind, message.number, message.errno]) {
+        to.copy_from_slice(&from.to_ne_bytes());
+    }
+    bytes
+}
+
+fn message(bytes: [u8; 12]) -> Message {
+    let word = |index: usize| {
+        let word = bytes.get(4 * index..).and_then(|rest| rest.first_chunk());
+        word.map_or(0, |word| u32::from_ne_bytes(*word))
+    };
+    Message { kind: word(0), number: word(1), errno: word(2) }
+}
+
+/// What a step is about.
+pub(super) fn step_name(step: u32) -> &'static str {
+    match step {
+        protocol::STEP_CLOSE => "closing file descriptors",
+        protocol::STEP_USER => "becoming an ordinary user",
+        protocol::STEP_NEWUSER => "a user namespace",
+        protocol::STEP_ID_MAPS => "the id maps of a user namespace",
+        protocol::STEP_NEWNS => "a mount namespace",
+        protocol::STEP_NEWPID => "a pid namespace",
+        protocol::STEP_NEWNET => "a network namespace",
+        protocol::STEP_NEWIPC => "an ipc namespace",
+        protocol::STEP_NEWUTS => "a uts namespace",
+        protocol::STEP_NEWCGROUP => "a cgroup namespace",
+        protocol::STEP_ROOT => "an empty file system",
+        protocol::STEP_CAPABILITIES => "dropping capabilities",
+        protocol::STEP_PRIVILEGES => "giving up privileges",
+        protocol::STEP_FORK => "a new process",
+        protocol::STEP_LIMITS => "resource limits",
+        protocol::STEP_FILTER => "a system call filter (seccomp)",
+        protocol::STEP_MEMORY => "mapping memory",
+        protocol::STEP_SIGNALS => "handlers of signals",
+        protocol::STEP_ROBUST => "a robust futex",
+        protocol::STEP_MESSAGE => "a message",
+        _ => "an unknown step",
+    }
+}
+
+/// What to change if a step of the launcher failed.
+fn step_fix(step: u32) -> &'static str {
+    match step {
+        protocol::STEP_CLOSE => "use Linux 5.9 or newer",
+        protocol::STEP_NEWUSER => {
+            "set the sysctls kernel.unprivileged_userns_clone to 1 and user.max_user_namespaces above 0, and let a \
+             container's seccomp profile allow unshare"
+        }
+        protocol::STEP_ID_MAPS | protocol::STEP_ROOT => {
+            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
+             that allows userns), and in a container unmask /proc and allow mount and pivot_root"
+        }
+        protocol::STEP_NEWNS
+        | protocol::STEP_NEWPID
+        | protocol::STEP_NEWNET
+        | protocol::STEP_NEWIPC
+        | protocol::STEP_NEWUTS
+        | protocol::STEP_NEWCGROUP => {
+            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls user.max_*_namespaces above \
+             0, and let a container's seccomp profile allow unshare"
+        }
+        protocol::STEP_FILTER => "use a kernel with CONFIG_SECCOMP_FILTER",
+        protocol::STEP_MEMORY => "set the sysctl vm.mmap_min_addr to 65536 or less",
+        protocol::STEP_FORK => "raise the limit on processes (ulimit -u, or the cgroup's pids.max)",
+        _ => "use Linux 5.9 or newer",
+    }
+}
+
+/// Whether this process was forked from the one that called this first: then zygote and workers are not its own.
+pub(super) fn is_forked() -> bool {
+    static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
+    MARK.get_or_init(sys::fork_mark).is_some_and(|mark| mark.load(Ordering::Relaxed) == 0)
+}

@@ -1,0 +1,233 @@
+//! What the host and the caged worker agree on: the worker's address space, the control page, and the states that they
+//! take turns with. Compiled into both. The document is `docs/cage.md`.
+//!
+//! Nothing here has behaviour. The host believes nothing that it reads from the control page: it copies a field once and
+//! checks the copy.
+
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// End of the guest's addresses. Guest memory of a worker lies at the guest's own addresses, below this.
+pub const GUEST_END: u64 = 1 << 32;
+
+/// Where guest memory begins: below it nothing can be mapped.
+pub const GUEST_START: u64 = 0x1_0000;
+/// Bytes of guest memory: up to the address at which a program's address space ends.
+pub const GUEST_SIZE: u64 = 0xffff_0000 - GUEST_START;
+
+/// Where the worker's own image is linked. The 4 GiB between the guest and it are never mapped.
+pub const ZYGOTE_BASE: u64 = 0x2_0000_0000;
+
+/// The control page: shared, readable and writable on both sides.
+pub const CONTROL_BASE: u64 = 0x3_0000_0000;
+/// Bytes of the control page.
+pub const CONTROL_SIZE: u64 = 0x1000;
+
+/// The stack of guest code, which only the compiler's own pushes and calls use. Private to the worker.
+pub const STACK_BASE: u64 = 0x3_0001_0000;
+/// Where the stack begins, growing down: the value of `rsp` whenever guest code runs. Compiled code reaches its jump
+/// table from here.
+pub const STACK_TOP: u64 = 0x3_0002_0000;
+
+/// Compiled code: shared, written by the host, readable and executable in the worker. The jump table comes first.
+pub const CODE_BASE: u64 = 0x3_1000_0000;
+/// The most bytes of compiled code, jump table included.
+pub const CODE_SIZE: u64 = 0x1000_0000;
+
+/// Registers of the guest.
+pub const REGS: usize = 13;
+
+/// Where each guest register lives while guest code runs, as the number of an AMD64 register. In the order of the
+/// guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
+///
+/// `rcx` (1) is the compiler's scratch register, `rsp` (4) the stack above, `r15` (15) the gas.
+pub const NATIVE_REGS: [u8; REGS] = [
+    14, // RA: r14
+    5,  // SP: rbp
+    13, // T0: r13
+    0,  // T1: rax
+    2,  // T2: rdx
+    3,  // S0: rbx
+    12, // S1: r12
+    7,  // A0: rdi
+    6,  // A1: rsi
+    8,  // A2: r8
+    9,  // A3: r9
+    10, // A4: r10
+    11, // A5: r11
+];
+
+/// Number of the register that holds the gas.
+pub const NATIVE_GAS: u8 = 15;
+/// Number of the scratch register; compiled code leaves an argument of the exit in it.
+pub const NATIVE_SCRATCH: u8 = 1;
+
+/// The control page.
+///
+/// `state` is the only word on which both wait; see the constants `STATE_…`. All other words are written by the side
+/// whose turn it is.
+#[repr(C)]
+pub struct Control {
+    /// Whose turn it is. A futex, shared between processes.
+    pub state: AtomicU32,
+    /// Turns of the spin loop that the worker waits for before it sleeps. Set by the host.
+    pub spins: AtomicU32,
+    /// What the host wants: one of `COMMAND_…`.
+    pub command: AtomicU32,
+    /// Why the worker came back: one of `EXIT_…`.
+    pub exit: AtomicU32,
+    /// `COMMAND_RUN`: the native address of the entry code.
+    pub argument: AtomicU64,
+    /// Native address at which guest code goes on (set by the host), or where it left (set by the worker).
+    pub native_pc: AtomicU64,
+    /// What the scratch register held when guest code left; for `EXIT_FAULT` the address of the fault.
+    pub detail: AtomicU64,
+    /// Gas.
+    pub gas: AtomicU64,
+    /// The guest's registers.
+    pub regs: [AtomicU64; REGS],
+    /// Used by compiled code: where the worker's own stack was when it entered guest code.
+    pub worker_stack: AtomicU64,
+    /// How many entries of `ranges` count.
+    pub changes: AtomicU32,
+    /// Ranges of guest memory whose protection is to change before the command is carried out, in this order.
+    pub ranges: [Range; RANGES],
+}
+
+/// Most ranges of one command.
+pub const RANGES: usize = 8;
+
+/// Part of the guest's memory.
+#[repr(C)]
+pub struct Range {
+    /// First address, a multiple of 4 KiB.
+    pub start: AtomicU32,
+    /// Length in bytes, a multiple of 4 KiB. Zero: nothing is done.
+    pub length: AtomicU32,
+    /// `PROTECT_…`.
+    pub protection: AtomicU32,
+}
+
+/// Not accessible.
+pub const PROTECT_NONE: u32 = 0;
+/// Readable.
+pub const PROTECT_READ: u32 = 1;
+/// Readable and writable.
+pub const PROTECT_WRITE: u32 = 3;
+
+/// The worker has nothing to do, and what the host reads is what it left. Also the first state that the host sees of a
+/// worker that is ready.
+pub const STATE_IDLE: u32 = 0;
+/// As `STATE_IDLE`, and the worker sleeps: the host has to wake it.
+pub const STATE_ASLEEP: u32 = 1 << 29 | 1;
+/// The worker has not begun yet.
+pub const STATE_NEW: u32 = 1 << 29;
+/// Mask of the worker's thread id. The word holds it while the worker has a command to carry out, so that the kernel
+/// marks it with `STATE_DEAD` and wakes the host if the worker dies (a robust futex). A thread id is below 2^22.
+pub const STATE_COMMAND: u32 = STATE_NEW - 1;
+/// FUTEX_WAITERS: beside the thread id, the host sleeps and has to be woken.
+pub const STATE_WAITERS: u32 = 1 << 31;
+/// FUTEX_OWNER_DIED: the worker died in its turn.
+pub const STATE_DEAD: u32 = 1 << 30;
+
+/// Run guest code.
+pub const COMMAND_RUN: u32 = 1;
+/// Nothing but the changes of `ranges`.
+pub const COMMAND_PROTECT: u32 = 2;
+
+/// The command is done; nothing else happened. What `COMMAND_PROTECT` ends with; any command whose changes the kernel
+/// refuses ends with it too and does nothing else. `detail` is the error number, or zero.
+pub const EXIT_DONE: u32 = 0;
+/// An explicit trap, or an invalid instruction. `native_pc` is behind the call that left.
+pub const EXIT_TRAP: u32 = 1;
+/// A host call; `detail` is its number, `native_pc` where to go on.
+pub const EXIT_HOST_CALL: u32 = 2;
+/// The gas went below zero; `native_pc` says which block's stub left.
+pub const EXIT_OUT_OF_GAS: u32 = 3;
+/// A dynamic jump to no valid target; `detail` is what the scratch register held.
+pub const EXIT_JUMP: u32 = 4;
+/// Single-step mode: before an instruction; `native_pc` is where to go on.
+pub const EXIT_STEP: u32 = 5;
+/// `sbrk`: the host grows the heap and goes on at `native_pc`.
+pub const EXIT_SBRK: u32 = 6;
+/// `memset`: the host does it and goes on at `native_pc`.
+pub const EXIT_MEMSET: u32 = 7;
+/// A memory access that is not allowed, by guest code in the guest's window; `native_pc` is the instruction.
+pub const EXIT_FAULT: u32 = 8;
+/// A signal that is not the guest's: `native_pc` and `detail` as for a fault, `argument` the signal's number. The host
+/// reports a bug of its own and kills the worker.
+pub const EXIT_WILD: u32 = 9;
+/// The worker could not make itself ready and has ended: `argument` is the `STEP_…`, `detail` the error number.
+pub const EXIT_SETUP: u32 = 10;
+
+/// First message to the launcher, one word: how much protection it has to have.
+pub const MODE_REQUIRED: u32 = 1;
+/// Steps that make namespaces may fail: each is reported, and the launcher goes on.
+pub const MODE_BEST_EFFORT: u32 = 2;
+/// No namespaces, limits or filters at all.
+pub const MODE_OFF: u32 = 3;
+
+/// What launcher and zygote say on the socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Message {
+    /// One of `MESSAGE_…`.
+    pub kind: u32,
+    /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: one of `STEP_…`. `MESSAGE_WORKER`: the worker's thread id in its namespace.
+    pub number: u32,
+    /// Error number of what failed.
+    pub errno: u32,
+}
+
+/// A step failed, and without it there is less protection.
+pub const MESSAGE_MISSING: u32 = 1;
+/// A step failed, and that was the end.
+pub const MESSAGE_FAILED: u32 = 2;
+/// The zygote takes requests.
+pub const MESSAGE_READY: u32 = 3;
+/// From the host: make a worker, from the three file descriptors that come along: control page, guest memory, code.
+pub const MESSAGE_SPAWN: u32 = 4;
+/// A worker was made; its pidfd comes along.
+pub const MESSAGE_WORKER: u32 = 5;
+
+/// Closing inherited file descriptors.
+pub const STEP_CLOSE: u32 = 0;
+/// Becoming an ordinary user, if the host is root.
+pub const STEP_USER: u32 = 1;
+/// The user namespace.
+pub const STEP_NEWUSER: u32 = 2;
+/// Writing its maps of user and group ids.
+pub const STEP_ID_MAPS: u32 = 3;
+/// The mount namespace.
+pub const STEP_NEWNS: u32 = 4;
+/// The pid namespace.
+pub const STEP_NEWPID: u32 = 5;
+/// The network namespace.
+pub const STEP_NEWNET: u32 = 6;
+/// The namespace of System V IPC and message queues.
+pub const STEP_NEWIPC: u32 = 7;
+/// The namespace of host names.
+pub const STEP_NEWUTS: u32 = 8;
+/// The cgroup namespace.
+pub const STEP_NEWCGROUP: u32 = 9;
+/// Giving up the file system for an empty one.
+pub const STEP_ROOT: u32 = 10;
+/// Dropping capabilities.
+pub const STEP_CAPABILITIES: u32 = 11;
+/// No new privileges, not dumpable.
+pub const STEP_PRIVILEGES: u32 = 12;
+/// Making the zygote.
+pub const STEP_FORK: u32 = 13;
+/// Resource limits.
+pub const STEP_LIMITS: u32 = 14;
+/// System call filters.
+pub const STEP_FILTER: u32 = 15;
+/// Mapping and unmapping memory.
+pub const STEP_MEMORY: u32 = 16;
+/// Signal handlers.
+pub const STEP_SIGNALS: u32 = 17;
+/// The list of robust futexes.
+pub const STEP_ROBUST: u32 = 18;
+/// A message of the host that is not as it should be.
+pub const STEP_MESSAGE: u32 = 19;
+/// How many steps there are.
+pub const STEPS: u32 = 20;

@@ -1,0 +1,234 @@
+//! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as the
+//! first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
+//!
+//! Every step that fails is told to the host with its number (`protocol::STEP_…`). In best-effort mode the steps that
+//! make namespaces may fail; filters, limits and no-new-privileges may not.
+
+use crate::filter;
+use crate::protocol::*;
+use crate::syscall::*;
+use crate::zygote;
+
+/// The socket to the host.
+pub const SOCKET: usize = 0;
+
+/// Tells the host something.
+pub fn tell(kind: u32, number: u32, errno: u32) {
+    let message = Message { kind, number, errno };
+    let length = size_of::<Message>();
+    // SAFETY: the kernel reads the message. A host that does not listen is one that is gone.
+    let _ = unsafe { syscall(number::WRITE, [SOCKET, &raw const message as usize, length, 0, 0, 0]) };
+}
+
+/// Tells the host that a step failed, and ends.
+pub fn fail(step: u32, errno: u32) -> ! {
+    tell(MESSAGE_FAILED, step, errno);
+    exit(1)
+}
+
+/// A step that has to succeed.
+pub fn must<T>(step: u32, result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(errno) => fail(step, errno),
+    }
+}
+
+/// A step that may fail in best-effort mode.
+fn may<T>(mode: u32, step: u32, result: Result<T>) {
+    match result {
+        Err(errno) if mode == MODE_BEST_EFFORT => tell(MESSAGE_MISSING, step, errno),
+        other => {
+            must(step, other);
+        }
+    }
+}
+
+/// The program begins here.
+pub extern "C" fn main() -> ! {
+    let mut mode = 0u32;
+    // SAFETY: the kernel writes at most four bytes.
+    let got = unsafe { syscall(number::READ, [SOCKET, &raw mut mode as usize, 4, 0, 0, 0]) };
+    if got != Ok(4) || !(MODE_REQUIRED..=MODE_OFF).contains(&mode) {
+        fail(STEP_MESSAGE, EBADMSG);
+    }
+    must(STEP_CLOSE, close_range(1, u32::MAX as usize));
+    if mode != MODE_OFF {
+        isolate(mode);
+    }
+    // SIGCHLD is 17.
+    // SAFETY: a fork; both go on with their own copies of everything.
+    let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) });
+    if child == 0 {
+        zygote::main(mode);
+    }
+    if mode != MODE_OFF {
+        must(STEP_FILTER, filter::install(&filter::LAUNCHER));
+    }
+    // Without the socket, whose other end therefore sees the zygote's end. The filter is told of what follows.
+    loop {
+        // SAFETY: the kernel writes nothing.
+        match unsafe { syscall(number::WAIT4, [child, 0, 0, 0, 0, 0]) } {
+            Err(EINTR) => {}
+            _ => exit(0),
+        }
+    }
+}
+
+fn isolate(mode: u32) {
+    let (user, group) = ordinary_user();
+    let namespace = unshare(0x1000_0000);
+    let has_user = namespace.is_ok();
+    may(mode, STEP_NEWUSER, namespace);
+    if has_user {
+        may(mode, STEP_ID_MAPS, map_ids(user, group));
+    }
+    let has_mounts = unshare(0x2_0000);
+    let mounts = has_mounts.is_ok();
+    may(mode, STEP_NEWNS, has_mounts);
+    may(mode, STEP_NEWPID, unshare(0x2000_0000));
+    may(mode, STEP_NEWNET, unshare(0x4000_0000));
+    may(mode, STEP_NEWIPC, unshare(0x800_0000));
+    may(mode, STEP_NEWUTS, unshare(0x400_0000));
+    may(mode, STEP_NEWCGROUP, unshare(0x200_0000));
+    if mounts {
+        may(mode, STEP_ROOT, leave_file_system());
+    }
+    must(STEP_PRIVILEGES, give_up_privileges());
+    must(STEP_CAPABILITIES, drop_capabilities());
+}
+
+/// `nobody`.
+const NOBODY: usize = 65534;
+
+/// `struct __user_cap_header_struct`, version 3.
+static CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
+
+/// If the host is root, becomes an ordinary user, so that not even an escape from everything else would be root. Not if
+/// the host lacks a capability for that: then it could not kill workers of another user either. Returns user and group.
+fn ordinary_user() -> (usize, usize) {
+    let mut ids = [0u32; 3];
+    let user = &raw mut ids as usize;
+    // SAFETY: the kernel writes three words.
+    let _ = unsafe { syscall(number::GETRESUID, [user, user + 4, user + 8, 0, 0, 0]) };
+    let mut groups = [0u32; 3];
+    let group = &raw mut groups as usize;
+    // SAFETY: as before.
+    let _ = unsafe { syscall(number::GETRESGID, [group, group + 4, group + 8, 0, 0, 0]) };
+    let mut sets = [0u32; 6];
+    let caps = &raw mut sets as usize;
+    // SAFETY: the kernel reads the header and writes six words.
+    let _ = unsafe { syscall(number::CAPGET, [&raw const CAPABILITIES as usize, caps, 0, 0, 0, 0]) };
+    // CAP_KILL, CAP_SETGID, CAP_SETUID.
+    const NEEDED: u32 = 1 << 5 | 1 << 6 | 1 << 7;
+    if ids[1] == 0 && sets[0] & NEEDED == NEEDED {
+        // SAFETY: the kernel reads an empty list.
+        must(STEP_USER, unsafe { syscall(number::SETGROUPS, [0; 6]) });
+        must(STEP_USER, setresgid(NOBODY, NOBODY, NOBODY));
+        must(STEP_USER, setresuid(NOBODY, NOBODY, NOBODY));
+        // A process that changed its user cannot write its own maps unless it says that it may be dumped.
+        must(STEP_USER, prctl(PR_SET_DUMPABLE, 1));
+        return (NOBODY, NOBODY);
+    }
+    (ids[1] as usize, groups[1] as usize)
+}
+
+/// Writes a file that exists. `path` ends with a zero byte.
+fn write_file(path: &'static [u8], text: &[u8]) -> Result<()> {
+    // SAFETY: the kernel reads a path that ends with zero. AT_FDCWD is -100; O_WRONLY | O_CLOEXEC.
+    let fd = unsafe { syscall(number::OPENAT, [-100isize as usize, path.as_ptr() as usize, 0x8_0001, 0, 0, 0]) }?;
+    // SAFETY: the kernel reads the text.
+    let written = unsafe { syscall(number::WRITE, [fd, text.as_ptr() as usize, text.len(), 0, 0, 0]) };
+    close(fd)?;
+    written.map(|_| ())
+}
+
+/// Maps one user and one group to themselves.
+fn map_ids(user: usize, group: usize) -> Result<()> {
+    // Kernels before 3.19 have no such file; there is none for us to support.
+    write_file(b"/proc/self/setgroups\0", b"deny")?;
+    for (path, id) in [(&b"/proc/self/uid_map\0"[..], user), (&b"/proc/self/gid_map\0"[..], group)] {
+        let mut text = [b' '; 32];
+        // "ID ID 1", with spaces in front of the numbers.
+        for end in [11, 23] {
+            let mut rest = id;
+            let mut place = end;
+            loop {
+                place -= 1;
+                if let Some(digit) = text.get_mut(place) {
+                    *digit = b'0' + (rest % 10) as u8;
+                }
+                rest /= 10;
+                if rest == 0 {
+                    break;
+                }
+            }
+        }
+        text[24] = b'1';
+        write_file(path, &text[..25])?;
+    }
+    Ok(())
+}
+
+/// Gives up all files for an empty file system that cannot be written.
+fn leave_file_system() -> Result<()> {
+    // MS_REC | MS_PRIVATE: nothing that follows is seen outside.
+    mount(None, b"/\0", None, 0x4000 | 0x4_0000)?;
+    // MS_NOSUID | MS_NODEV | MS_NOEXEC.
+    const HARMLESS: usize = 2 | 4 | 8;
+    mount(Some(b"none\0"), b"/\0", Some(b"tmpfs\0"), HARMLESS)?;
+    // "/" is still the root below; its parent is itself, with what is mounted on it.
+    chdir(b"/..\0")?;
+    let here = b".\0".as_ptr() as usize;
+    // SAFETY: the kernel reads paths that end with zero.
+    unsafe {
+        syscall(number::PIVOT_ROOT, [here, here, 0, 0, 0, 0])?;
+        // The old root lies on the new one now. MNT_DETACH is 2.
+        syscall(number::UMOUNT2, [here, 2, 0, 0, 0, 0])?;
+    }
+    // MS_REMOUNT | MS_RDONLY: it stays empty.
+    mount(None, b"/\0", None, 32 | 1 | HARMLESS)?;
+    chdir(b"/\0")
+}
+
+/// Mounts; all texts end with zero bytes.
+fn mount(what: Option<&'static [u8]>, at: &'static [u8], kind: Option<&'static [u8]>, flags: usize) -> Result<()> {
+    let text = |text: Option<&'static [u8]>| text.map_or(0, |text| text.as_ptr() as usize);
+    // SAFETY: the kernel reads texts that end with zero.
+    unsafe { syscall(number::MOUNT, [text(what), at.as_ptr() as usize, text(kind), flags, 0, 0]) }?;
+    Ok(())
+}
+
+fn chdir(path: &'static [u8]) -> Result<()> {
+    // SAFETY: the kernel reads a path that ends with zero.
+    unsafe { syscall(number::CHDIR, [path.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
+    Ok(())
+}
+
+const PR_SET_DUMPABLE: usize = 4;
+const PR_CAPBSET_DROP: usize = 24;
+const PR_SET_NO_NEW_PRIVS: usize = 38;
+const PR_CAP_AMBIENT: usize = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL: usize = 4;
+
+fn give_up_privileges() -> Result<()> {
+    prctl(PR_SET_NO_NEW_PRIVS, 1)?;
+    prctl(PR_SET_DUMPABLE, 0)?;
+    Ok(())
+}
+
+/// Empties all sets of capabilities, as far as there are any.
+fn drop_capabilities() -> Result<()> {
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)?;
+    for capability in 0..64 {
+        // Who has no capability cannot drop one, and needs not.
+        if prctl(PR_CAPBSET_DROP, capability).is_err() {
+            break;
+        }
+    }
+    let none = [0u32; 6];
+    let sets = &raw const none as usize;
+    // SAFETY: the kernel reads the header and six words.
+    unsafe { syscall(number::CAPSET, [&raw const CAPABILITIES as usize, sets, 0, 0, 0, 0]) }?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! System calls, with their numbers and constants for AMD64 (Linux `arch/x86/entry/syscalls/syscall_64.tbl` and `uapi`
+//! headers). Called by everything else in this program.
+//!
+//! Each function is one call; it returns what the kernel returned, as a [`Result`] with the error number.
+
+use core::arch::asm;
+
+/// Result of a system call: its value, or the error number.
+pub type Result<T = usize> = core::result::Result<T, u32>;
+
+/// Error: interrupted.
+pub const EINTR: u32 = 4;
+/// Error: bad message.
+pub const EBADMSG: u32 = 74;
+
+/// A system call.
+///
+/// # Safety
+/// Whatever the kernel does with these arguments must be sound.
+#[inline(always)]
+pub unsafe fn syscall(number: usize, args: [usize; 6]) -> Result {
+    let result: isize;
+    // SAFETY: the instruction changes rax, rcx, r11 and what the caller answers for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") args[0],
+            in("rsi") args[1],
+            in("rdx") args[2],
+            in("r10") args[3],
+            in("r8") args[4],
+            in("r9") args[5],
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    if result < 0 { Err(result.unsigned_abs() as u32) } else { Ok(result as usize) }
+}
+
+/// Numbers of the calls that are used.
+#[allow(missing_docs, reason = "the names are the kernel's")]
+pub mod number {
+    pub const READ: usize = 0;
+    pub const WRITE: usize = 1;
+    pub const CLOSE: usize = 3;
+    pub const MMAP: usize = 9;
+    pub const MPROTECT: usize = 10;
+    pub const MUNMAP: usize = 11;
+    pub const RT_SIGACTION: usize = 13;
+    pub const SENDMSG: usize = 46;
+    pub const RECVMSG: usize = 47;
+    pub const CLONE: usize = 56;
+    pub const EXIT: usize = 60;
+    pub const WAIT4: usize = 61;
+    pub const CHDIR: usize = 80;
+    pub const SETGROUPS: usize = 116;
+    pub const SETRESUID: usize = 117;
+    pub const SETRESGID: usize = 119;
+    pub const CAPGET: usize = 125;
+    pub const CAPSET: usize = 126;
+    pub const SIGALTSTACK: usize = 131;
+    pub const PIVOT_ROOT: usize = 155;
+    pub const PRCTL: usize = 157;
+    pub const MOUNT: usize = 165;
+    pub const UMOUNT2: usize = 166;
+    pub const FUTEX: usize = 202;
+    pub const EXIT_GROUP: usize = 231;
+    pub const OPENAT: usize = 257;
+    pub const UNSHARE: usize = 272;
+    pub const SET_ROBUST_LIST: usize = 273;
+    pub const PRLIMIT64: usize = 302;
+    pub const SECCOMP: usize = 317;
+    pub const CLOSE_RANGE: usize = 436;
+    pub const GETRESUID: usize = 118;
+    pub const GETRESGID: usize = 120;
+}
+
+/// A call whose arguments are numbers that the kernel does not take for addresses of ours.
+macro_rules! numeric {
+    ($(#[$doc:meta])* $name:ident, $number:ident $(, $arg:ident)*) => {
+        $(#[$doc])*
+        pub fn $name($($arg: usize),*) -> Result {
+            let mut args = [0; 6];
+            let mut values = args.iter_mut();
+            $(if let Some(slot) = values.next() { *slot = $arg; })*
+            // SAFETY: no argument is an address that the kernel reads or writes, and no memory changes.
+            unsafe { syscall(number::$number, args) }
+        }
+    };
+}
+
+numeric!(
+    /// Closes a file descriptor.
+    close, CLOSE, fd
+);
+numeric!(
+    /// Closes all file descriptors in a range, both ends included.
+    close_range, CLOSE_RANGE, first, last
+);
+numeric!(
+    /// Moves this process into new namespaces.
+    unshare, UNSHARE, flags
+);
+numeric!(
+    /// Real, effective and saved user id.
+    setresuid, SETRESUID, real, effective, saved
+);
+numeric!(
+    /// Real, effective and saved group id.
+    setresgid, SETRESGID, real, effective, saved
+);
+
+/// `prctl` with an option whose arguments are no addresses.
+pub fn prctl(option: usize, value: usize) -> Result {
+    // SAFETY: the options used here take numbers only.
+    unsafe { syscall(number::PRCTL, [option, value, 0, 0, 0, 0]) }
+}
+
+/// Ends the process.
+pub fn exit(status: usize) -> ! {
+    loop {
+        // SAFETY: does not return; if a filter forbids it, the process is killed.
+        let _ = unsafe { syscall(number::EXIT_GROUP, [status, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Sets a resource limit, both soft and hard.
+pub fn limit(resource: usize, value: u64) -> Result {
+    let limit = [value, value];
+    // SAFETY: the kernel reads two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }
+}
+
+/// PROT_READ.
+pub const READABLE: usize = 1;
+/// PROT_WRITE.
+pub const WRITABLE: usize = 2;
+/// PROT_EXEC.
+pub const EXECUTABLE: usize = 4;
+/// MAP_SHARED.
+pub const SHARED: usize = 1;
+/// MAP_PRIVATE | MAP_ANONYMOUS, without a file.
+pub const ANONYMOUS: usize = 0x22;
+/// MAP_FIXED_NOREPLACE.
+const FIXED: usize = 0x10_0000;
+/// MAP_NORESERVE.
+const NORESERVE: usize = 0x4000;
+
+/// Maps memory at a place where there is none.
+pub fn map(start: u64, length: u64, protection: usize, kind: usize, fd: usize, offset: u64) -> Result<()> {
+    let flags = kind | FIXED | NORESERVE;
+    let args = [start as usize, length as usize, protection, flags, fd, offset as usize];
+    // SAFETY: the kernel maps nothing over what is there.
+    let got = unsafe { syscall(number::MMAP, args) }?;
+    // Kernels that don't know MAP_FIXED_NOREPLACE take the address as a hint.
+    if got as u64 == start { Ok(()) } else { Err(17) }
+}

@@ -1,0 +1,131 @@
+//! The worker: gets its memory, gives up the rest, and then takes turns with the host. Forked by `zygote`.
+
+use crate::filter;
+use crate::protocol::*;
+use crate::run;
+use crate::signals;
+use crate::syscall::*;
+use crate::zygote::die_with_parent;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+
+/// Limits of a worker beyond the zygote's: number of the resource. All are zero: RLIMIT_NPROC, RLIMIT_NOFILE,
+/// RLIMIT_SIGPENDING.
+const LIMITS: [usize; 3] = [6, 7, 11];
+
+/// `struct robust_list_head`.
+#[repr(C)]
+struct RobustList {
+    first: *const RobustList,
+    /// From an entry to its futex.
+    offset: isize,
+    pending: *const RobustList,
+}
+
+/// The worker's life. `files` are control page, guest memory and code.
+pub fn main(mode: u32, files: [usize; 3]) -> ! {
+    let [control_file, guest_file, code_file] = files;
+    if map(CONTROL_BASE, CONTROL_SIZE, READABLE | WRITABLE, SHARED, control_file, 0).is_err() {
+        exit(1);
+    }
+    // SAFETY: just mapped, at least as long, and made of atomics.
+    let control = unsafe { &*(CONTROL_BASE as *const Control) };
+    let mut list = RobustList { first: core::ptr::null(), offset: 0, pending: core::ptr::null() };
+    let head = &raw const list;
+    // An empty list ends where it begins. The pending entry is looked at as well, and is all that we need.
+    (list.first, list.pending) = (head, head);
+    list.offset = (CONTROL_BASE as isize).wrapping_sub(head as isize);
+    if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file) {
+        control.argument.store(step as u64, Relaxed);
+        control.detail.store(errno as u64, Relaxed);
+        control.exit.store(EXIT_SETUP, Relaxed);
+        control.state.swap(STATE_IDLE, AcqRel);
+        wake(control);
+        exit(1);
+    }
+    control.exit.store(EXIT_DONE, Relaxed);
+    control.state.swap(STATE_IDLE, AcqRel);
+    wake(control);
+    loop {
+        wait(control);
+        carry_out(control);
+        if control.state.swap(STATE_IDLE, AcqRel) & STATE_WAITERS != 0 {
+            wake(control);
+        }
+    }
+}
+
+fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) -> core::result::Result<(), (u32, u32)> {
+    let at = |step: u32| move |errno: u32| (step, errno);
+    let memory = at(STEP_MEMORY);
+    die_with_parent().map_err(at(STEP_FORK))?;
+    map(GUEST_START, GUEST_SIZE, 0, SHARED, guest_file, GUEST_START).map_err(memory)?;
+    map(CODE_BASE, CODE_SIZE, READABLE | EXECUTABLE, SHARED, code_file, 0).map_err(memory)?;
+    map(STACK_BASE, STACK_TOP - STACK_BASE, READABLE | WRITABLE, ANONYMOUS, usize::MAX, 0).map_err(memory)?;
+    signals::install().map_err(at(STEP_SIGNALS))?;
+    // SAFETY: the list lives as long as the process; the kernel reads it at the end.
+    unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, 24, 0, 0, 0, 0]) }
+        .map_err(at(STEP_ROBUST))?;
+    close_range(0, u32::MAX as usize).map_err(at(STEP_CLOSE))?;
+    if mode != MODE_OFF {
+        for resource in LIMITS {
+            limit(resource, 0).map_err(at(STEP_LIMITS))?;
+        }
+        filter::install(&filter::WORKER).map_err(at(STEP_FILTER))?;
+    }
+    Ok(())
+}
+
+/// Waits for a command.
+fn wait(control: &Control) {
+    let mut spins = control.spins.load(Relaxed);
+    loop {
+        match control.state.load(Acquire) {
+            STATE_IDLE if spins > 0 => {
+                spins -= 1;
+                core::hint::spin_loop();
+            }
+            STATE_IDLE => {
+                let _ = control.state.compare_exchange(STATE_IDLE, STATE_ASLEEP, AcqRel, Acquire);
+            }
+            STATE_ASLEEP => {
+                // FUTEX_WAIT.
+                // SAFETY: the kernel reads the word.
+                let _ = unsafe { syscall(number::FUTEX, [CONTROL_BASE as usize, 0, STATE_ASLEEP as usize, 0, 0, 0]) };
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Wakes the host.
+fn wake(control: &Control) {
+    // FUTEX_WAKE, one waiter.
+    // SAFETY: the kernel uses the address only.
+    let _ = unsafe { syscall(number::FUTEX, [(&raw const control.state) as usize, 1, 1, 0, 0, 0]) };
+}
+
+fn carry_out(control: &Control) {
+    let mut failed = 0;
+    let changes = control.changes.load(Relaxed) as usize;
+    for range in control.ranges.iter().take(changes) {
+        let (start, length) = (range.start.load(Relaxed) as usize, range.length.load(Relaxed) as usize);
+        let protection = range.protection.load(Relaxed) as usize;
+        if length > 0 && failed == 0 {
+            // SAFETY: below 4 GiB there is guest memory only.
+            if let Err(errno) = unsafe { syscall(number::MPROTECT, [start, length, protection, 0, 0, 0]) } {
+                failed = errno;
+            }
+        }
+    }
+    control.detail.store(failed as u64, Relaxed);
+    control.exit.store(EXIT_DONE, Relaxed);
+    if changes > 0 {
+        run::serialise();
+    }
+    let address = control.argument.load(Relaxed);
+    let is_run = control.command.load(Relaxed) == COMMAND_RUN;
+    if is_run && failed == 0 && (CODE_BASE..CODE_BASE + CODE_SIZE).contains(&address) {
+        // SAFETY: the address is in compiled code.
+        unsafe { run::enter(address) };
+    }
+}

@@ -1,0 +1,176 @@
+//! The zygote: waits for requests, and makes a worker for each. First process of its pid namespace, so the kernel kills
+//! all workers when it ends; it ends when the host closes the socket.
+
+use crate::filter;
+use crate::launcher::{SOCKET, must};
+use crate::protocol::*;
+use crate::syscall::*;
+use crate::worker;
+
+const PR_SET_PDEATHSIG: usize = 1;
+const SIGKILL: usize = 9;
+
+/// Ends with the process that made this one.
+pub fn die_with_parent() -> Result {
+    prctl(PR_SET_PDEATHSIG, SIGKILL)
+}
+
+/// Limits that hold for the zygote and all workers: number of the resource, value.
+const LIMITS: [(usize, u64); 12] = [
+    // RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_LOCKS, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME.
+    (1, 0),
+    (4, 0),
+    (8, 0),
+    (10, 0),
+    (12, 0),
+    (13, 0),
+    (14, 0),
+    (15, 0),
+    // RLIMIT_DATA: private memory that can be written. Stacks and data of this program.
+    (2, 1 << 20),
+    // RLIMIT_STACK: the one that the kernel grows, which is unmapped.
+    (3, 0),
+    // RLIMIT_AS: the guest's window, compiled code, and little else.
+    (9, GUEST_END + CODE_SIZE + (4 << 20)),
+    // RLIMIT_NOFILE: the socket, three files of a request, a pidfd, and one to spare.
+    (7, 6),
+];
+
+/// The zygote's life.
+pub fn main(mode: u32) -> ! {
+    must(STEP_FORK, die_with_parent());
+    // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
+    must(STEP_MEMORY, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
+    must(STEP_MEMORY, unmap(0x1_0000, ZYGOTE_BASE));
+    must(STEP_SIGNALS, reap_children());
+    if mode != MODE_OFF {
+        for (resource, value) in LIMITS {
+            must(STEP_LIMITS, limit(resource, value));
+        }
+        must(STEP_FILTER, filter::install(&filter::ZYGOTE));
+    }
+    say(MESSAGE_READY, 0, 0, None);
+    loop {
+        let mut files = [usize::MAX; 3];
+        match receive(&mut files) {
+            Ok(true) => spawn(mode, files),
+            Ok(false) => exit(0),
+            Err(EINTR) => {}
+            Err(errno) => {
+                say(MESSAGE_FAILED, STEP_MESSAGE, errno, None);
+                exit(1)
+            }
+        }
+    }
+}
+
+fn unmap(start: u64, end: u64) -> Result {
+    // SAFETY: nothing that this program uses lies in those ranges: its stack is in its own data.
+    unsafe { syscall(number::MUNMAP, [start as usize, (end - start) as usize, 0, 0, 0, 0]) }
+}
+
+/// Has the kernel reap children that end (SA_NOCLDWAIT).
+fn reap_children() -> Result {
+    // Handler SIG_IGN, flags, restorer, mask.
+    let action = [1usize, 2, 0, 0];
+    // SAFETY: the kernel reads the action. SIGCHLD is 17; a mask has eight bytes.
+    unsafe { syscall(number::RT_SIGACTION, [17, action.as_ptr() as usize, 0, 8, 0, 0]) }
+}
+
+/// Makes a worker from control page, guest memory and code.
+fn spawn(mode: u32, files: [usize; 3]) {
+    // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
+    let mut pidfd = 0u32;
+    // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
+    let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
+    if made == Ok(0) {
+        worker::main(mode, files);
+    }
+    for fd in files {
+        let _ = close(fd);
+    }
+    match made {
+        Ok(tid) => {
+            say(MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
+            let _ = close(pidfd as usize);
+        }
+        Err(errno) => say(MESSAGE_FAILED, STEP_FORK, errno, None),
+    }
+}
+
+/// `struct iovec`.
+#[repr(C)]
+struct Part {
+    base: usize,
+    length: usize,
+}
+
+/// `struct msghdr`.
+#[repr(C)]
+struct Header {
+    name: usize,
+    name_length: usize,
+    parts: *mut Part,
+    part_count: usize,
+    control: *mut Files,
+    control_length: usize,
+    flags: usize,
+}
+
+/// `struct cmsghdr` with file descriptors.
+#[repr(C)]
+struct Files {
+    length: usize,
+    level: u32,
+    kind: u32,
+    fds: [u32; 4],
+}
+
+/// SOL_SOCKET and SCM_RIGHTS.
+const RIGHTS: (u32, u32) = (1, 1);
+
+/// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
+fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
+    let mut message = Message { kind, number, errno };
+    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
+    // A header of 16 bytes and one descriptor, padded to a multiple of eight.
+    let mut files = Files { length: 20, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
+    let (control, control_length) = if fd.is_some() { (&raw mut files, 24) } else { (core::ptr::null_mut(), 0) };
+    let header =
+        Header { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
+    // MSG_NOSIGNAL.
+    // SAFETY: the kernel reads header, part, message and control.
+    let _ = unsafe { syscall(number::SENDMSG, [SOCKET, &raw const header as usize, 0x4000, 0, 0, 0]) };
+}
+
+/// Waits for a request and takes its three files. False if the host is gone.
+fn receive(to: &mut [usize; 3]) -> Result<bool> {
+    let mut message = Message::default();
+    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
+    let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
+    let mut header = Header {
+        name: 0,
+        name_length: 0,
+        parts: &raw mut part,
+        part_count: 1,
+        control: &raw mut files,
+        control_length: size_of::<Files>(),
+        flags: 0,
+    };
+    // MSG_CMSG_CLOEXEC.
+    // SAFETY: the kernel writes into message and control, as long as they are.
+    let got = unsafe { syscall(number::RECVMSG, [SOCKET, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
+    if got == 0 {
+        return Ok(false);
+    }
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
+    let is_request = got == size_of::<Message>() && message.kind == MESSAGE_SPAWN;
+    if !is_request || files.length != 16 + 3 * 4 || (files.level, files.kind) != RIGHTS {
+        return Err(EBADMSG);
+    }
+    for (to, from) in to.iter_mut().zip(files.fds) {
+        *to = from as usize;
+    }
+    Ok(true)
+}
