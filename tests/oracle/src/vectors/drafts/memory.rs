@@ -70,8 +70,11 @@ pub fn draft(spec: &InstructionSpec, wide: bool) -> String {
     let name = spec.mnemonic;
     let n = width(name);
     let value = if wide { 0xf1e2_d3c4_b5a6_9788_u64 } else { 0xb5a6_9788 };
-    let program = |operands: &str| format!("program\n{MEMORY}    {name} {operands}\n    jump_indirect ra, 0\n");
     let loads = name.starts_with("load");
+    let program = |operands: &str| {
+        let sign = if loads && !wide { super::values::sign_of(operands) } else { String::new() };
+        format!("program\n{MEMORY}    {name} {operands}\n{sign}    jump_indirect ra, 0\n")
+    };
     // What a load finds where memory can be written: negative, and positive.
     let before = |address: u32, positive: bool| -> String {
         let fits = |from: u32, to: u32| address >= from && u64::from(address) + u64::from(n) <= u64::from(to);

@@ -31,11 +31,20 @@ pub fn applies(spec: &InstructionSpec) -> bool {
     }
 }
 
+/// A line that asks whether the first operand is negative. An engine that keeps 32-bit values in wider registers may have
+/// the right lower half and yet take it for positive.
+pub fn sign_of(operands: &str) -> String {
+    format!("    set_less_than_signed_imm a4, {}, 0\n", operands.split(',').next().unwrap_or_default())
+}
+
 /// The cases for one width of registers.
 pub fn draft(spec: &InstructionSpec, wide: bool) -> String {
     let edges: &[u64] = if wide { &EDGES } else { &NARROW };
     let name = spec.mnemonic;
-    let program = |operands: &str| format!("program\n    {name} {operands}\n    jump_indirect ra, 0\n");
+    let program = |operands: &str| {
+        let sign = if wide { String::new() } else { sign_of(operands) };
+        format!("program\n    {name} {operands}\n{sign}    jump_indirect ra, 0\n")
+    };
     let mut text = String::new();
     match spec.format {
         Format::RegRegReg => {
