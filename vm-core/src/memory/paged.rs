@@ -38,10 +38,9 @@ pub struct PagedMemory {
     heap_size: u32,
     /// End of what is accessible of read-write data and heap.
     rw_end: u32,
-    /// A part of the read-write data and heap.
-    rw: Window,
-    /// A part of the stack.
-    stack: Window,
+    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of the
+    /// stack in the upper. So the address says which one to look at.
+    windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
     pages: Vec<Page>,
@@ -57,14 +56,22 @@ pub struct PagedMemory {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AccessFault;
 
+/// Where the upper half of the address space begins.
+const UPPER_HALF: u32 = 1 << 31;
+
+/// In which half of the address space an address is.
+#[inline(always)]
+const fn half(address: u32) -> usize {
+    (address / UPPER_HALF) as usize
+}
+
 impl PagedMemory {
     /// Memory as the program starts with.
     pub fn new(image: Arc<MemoryImage>) -> Self {
         PagedMemory {
             heap_size: 0,
             rw_end: image.map().rw_end(),
-            rw: Window::default(),
-            stack: Window::default(),
+            windows: [Window::default(), Window::default()],
             cache: Box::new([NO_ENTRY; CACHE]),
             pages: Vec::new(),
             directory: Box::new([0; TABLE]),
@@ -81,7 +88,7 @@ impl PagedMemory {
 
     /// How many pages of 4 KiB there is room for.
     pub fn touched_pages(&self) -> usize {
-        self.pages.len() + self.rw.pages() + self.stack.pages()
+        self.pages.len() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
 
     /// Current heap size in bytes.
@@ -101,21 +108,20 @@ impl PagedMemory {
     /// Guest load of `N` <= 8 bytes, if that needs no more than a look.
     #[inline(always)]
     pub fn load_fast<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
-        self.rw.get(address).or_else(|| self.stack.get(address)).copied()
+        let ro = || self.image.ro_data().get(address.wrapping_sub(MemoryMap::RO_BASE) as usize..)?.first_chunk();
+        self.windows[half(address)].get(address).or_else(ro).copied()
     }
 
     /// Guest store of `N` <= 8 bytes, if that needs no more than a look; returns whether it was done.
     #[inline(always)]
     pub fn store_fast<const N: usize>(&mut self, address: u32, value: [u8; N]) -> bool {
-        if let Some(bytes) = self.rw.get_mut(address) {
-            *bytes = value;
-            return true;
+        match self.windows[half(address)].get_mut(address) {
+            Some(bytes) => {
+                *bytes = value;
+                true
+            }
+            None => false,
         }
-        if let Some(bytes) = self.stack.get_mut(address) {
-            *bytes = value;
-            return true;
-        }
-        false
     }
 
     /// Guest load of `N` <= 8 bytes.
@@ -131,12 +137,8 @@ impl PagedMemory {
         }
     }
 
-    /// A load that is not inside one window.
+    /// A load that is neither inside one window nor of initial read-only data.
     fn load_outside<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
-        let ro_offset = address.wrapping_sub(MemoryMap::RO_BASE) as usize;
-        if let Some(bytes) = self.image.ro_data().get(ro_offset..).and_then(|rest| rest.first_chunk::<N>()) {
-            return Ok(*bytes);
-        }
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
         if let Some(page) = self.pages.get(entry.slot as usize)
             && let Some(bytes) = page.get((address ^ entry.base) as usize..).and_then(|rest| rest.first_chunk::<N>())
@@ -254,7 +256,7 @@ impl PagedMemory {
     /// Page `number`, if it was touched.
     fn page(&self, number: u32) -> Option<&Page> {
         let address = number << PAGE_BITS;
-        self.rw.page(address).or_else(|| self.stack.page(address)).or_else(|| self.pages.get(self.find(number)?))
+        self.windows[half(address)].page(address).or_else(|| self.pages.get(self.find(number)?))
     }
 
     /// Page `number`; makes it if it is not there. Assumes that it lies in a writable region.
@@ -264,7 +266,7 @@ impl PagedMemory {
         if let Some(slot) = self.find(number) {
             return self.pages.get_mut(slot);
         }
-        self.rw.page_mut(address).or_else(|| self.stack.page_mut(address))
+        self.windows[half(address)].page_mut(address)
     }
 
     /// Where page `number` is among the pages outside of the windows, if it was touched.
@@ -313,19 +315,28 @@ impl PagedMemory {
         self.set_slot(number, Some(slot));
     }
 
-    /// The window of the region that an address is in, and the region.
+    /// The window that an address may be in, and the range it may cover.
     fn window(&mut self, address: u32) -> Option<(&mut Window, Range<u32>)> {
         let map = self.image.map();
-        let (rw, stack) = (map.rw_base()..self.rw_end, map.stack_low()..map.stack_high());
-        if rw.contains(&address) {
-            Some((&mut self.rw, rw))
-        } else {
-            stack.contains(&address).then_some((&mut self.stack, stack))
+        let range = match half(address) {
+            0 => map.rw_base()..self.rw_end.min(UPPER_HALF),
+            _ => map.stack_low().max(UPPER_HALF)..map.stack_high(),
+        };
+        range.contains(&address).then_some((&mut self.windows[half(address)], range))
+    }
+
+    /// Gives a range of addresses to the window beside it, and what that makes worth giving as well.
+    fn grow_window(&mut self, gain: Range<u32>) {
+        let start = gain.start;
+        let mut next = Some(gain);
+        while let Some(gain) = next {
+            self.give_to_window(gain);
+            next = self.window(start).and_then(|(window, region)| window.wanted(&region));
         }
     }
 
     /// Gives a range of addresses to the window beside it, and moves the pages that are there into it.
-    fn grow_window(&mut self, gain: Range<u32>) {
+    fn give_to_window(&mut self, gain: Range<u32>) {
         let mut bytes = vec![0; gain.len()];
         self.copy_initial(gain.start, &mut bytes);
         for (number, page) in (gain.start >> PAGE_BITS..).zip(bytes.chunks_exact_mut(PAGE)) {

@@ -66,7 +66,22 @@ impl Window {
             return None;
         }
         self.used[side] += 1;
-        (self.used[side] as usize * 2 * PAGE >= gain.len()).then_some(gain)
+        self.is_worth(side, &gain).then_some(gain)
+    }
+
+    /// What the window should gain now, after it gained something else.
+    pub fn wanted(&self, region: &Range<u32>) -> Option<Range<u32>> {
+        let [below, above] = self.growth(region);
+        match (self.is_worth(0, &below), self.is_worth(1, &above)) {
+            (true, _) => Some(below),
+            (_, true) => Some(above),
+            _ => None,
+        }
+    }
+
+    /// Whether half of what would be gained on a side is in use.
+    fn is_worth(&self, side: usize, gain: &Range<u32>) -> bool {
+        !gain.is_empty() && self.used[side] as usize * 2 * PAGE >= gain.len()
     }
 
     /// Gains a range beside the window, with its contents. `in_use` tells how many pages of a range are in use; it is not
@@ -125,5 +140,8 @@ mod tests {
         assert_eq!(window.use_page(0x8000, &REGION), Some(0x8000..0x9000));
         window.gain(0x8000, &vec![0; PAGE], &REGION, |range| range.len() as u32);
         assert_eq!(window.used, [2, 0], "below nothing has changed, above there is nothing left");
+        assert_eq!(window.wanted(&REGION), Some(0x1000..0x4000));
+        window.gain(0x1000, &vec![0; 3 * PAGE], &REGION, |_| 0);
+        assert_eq!(window.wanted(&REGION), None, "nothing is left");
     }
 }
