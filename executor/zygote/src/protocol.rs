@@ -165,6 +165,8 @@ pub const MODE_REQUIRED: u32 = 1;
 pub const MODE_BEST_EFFORT: u32 = 2;
 /// No namespaces, limits or filters at all.
 pub const MODE_OFF: u32 = 3;
+/// All but the system call filters: for tests of what holds without them.
+pub const MODE_UNFILTERED: u32 = 4;
 
 /// What launcher and zygote say on the socket.
 #[repr(C)]

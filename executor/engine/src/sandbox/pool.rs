@@ -221,3 +221,31 @@ impl Cage for Pooled {
         }
     }
 }
+
+#[cfg(test)]
+impl Pooled {
+    /// For tests: which process it is.
+    pub fn tid(&self) -> u32 {
+        self.worker.as_ref().map_or(0, Worker::tid)
+    }
+
+    /// For tests: whether the process ends soon.
+    pub fn has_ended(&self) -> bool {
+        self.worker.as_ref().is_some_and(Worker::has_ended)
+    }
+
+    /// For tests: kills the process and tells nobody.
+    pub fn kill_behind_its_back(&self) {
+        if let Some(worker) = &self.worker {
+            worker.kill_behind_its_back();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Pool {
+    /// For tests: kills the launcher, and with it the zygote.
+    pub fn kill_zygote(&self) {
+        lock(&self.zygote).kill_behind_its_back();
+    }
+}

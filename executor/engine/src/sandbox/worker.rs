@@ -128,6 +128,9 @@ impl Worker {
         }
         page.changes.store(self.changes.len() as u32, Relaxed);
         page.command.store(command, Relaxed);
+        // So that nothing of an earlier turn can be taken for this one's.
+        page.exit.store(protocol::EXIT_DONE, Relaxed);
+        page.detail.store(0, Relaxed);
         let result = turn::take(&page.state, self.tid, &self.process, self.spins, limit);
         self.changes.clear();
         if result.is_err() {
@@ -330,5 +333,24 @@ impl Cage for Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+impl Worker {
+    /// For tests: which process it is.
+    pub fn tid(&self) -> u32 {
+        self.tid
+    }
+
+    /// For tests: kills the process and tells nobody.
+    pub fn kill_behind_its_back(&self) {
+        sys::send_signal(&self.process, 9).unwrap();
+        assert!(self.has_ended(), "it ends");
+    }
+
+    /// For tests: whether the process ends soon.
+    pub fn has_ended(&self) -> bool {
+        sys::is_readable(self.process.as_fd(), PATIENCE) == Ok(true)
     }
 }

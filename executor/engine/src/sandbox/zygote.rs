@@ -41,19 +41,24 @@ pub(crate) struct Zygote {
 impl Zygote {
     /// Starts one with that much protection.
     pub fn start(sandbox: Sandbox) -> Result<Zygote, CageError> {
-        is_forked();
-        let (ours, theirs) = sys::socket_pair()?;
-        let program = program()?;
-        let mut launcher = launch(&program, theirs)?;
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
             Sandbox::OffForTests => protocol::MODE_OFF,
         };
+        Zygote::start_in_mode(mode)
+    }
+
+    /// Starts one in a mode of the protocol.
+    fn start_in_mode(mode: u32) -> Result<Zygote, CageError> {
+        is_forked();
+        let (ours, theirs) = sys::socket_pair()?;
+        let program = program()?;
+        let mut launcher = launch(&program, theirs)?;
         let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours));
         match begun {
             Ok(missing) => {
-                warn(sandbox, &missing);
+                warn(mode, &missing);
                 Ok(Zygote { socket: Mutex::new(ours), launcher, missing })
             }
             Err(error) => {
@@ -186,8 +191,8 @@ fn until_ready(socket: &OwnedFd) -> Result<Vec<Missing>, CageError> {
     }
 }
 
-fn warn(sandbox: Sandbox, missing: &[Missing]) {
-    if sandbox == Sandbox::OffForTests {
+fn warn(mode: u32, missing: &[Missing]) {
+    if mode == protocol::MODE_OFF {
         log::warn!("the sandbox is OFF: guest code runs in a process without namespaces, limits and filters");
     }
     for Missing { what, errno, fix } in missing {
@@ -290,4 +295,25 @@ fn step_fix(step: u32) -> &'static str {
 pub(super) fn is_forked() -> bool {
     static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
     MARK.get_or_init(sys::fork_mark).is_some_and(|mark| mark.load(Ordering::Relaxed) == 0)
+}
+
+#[cfg(test)]
+impl Zygote {
+    /// For tests: one whose workers have all protection but their system call filters.
+    pub fn start_unfiltered() -> Result<Zygote, CageError> {
+        Zygote::start_in_mode(protocol::MODE_UNFILTERED)
+    }
+
+    /// For tests: kills the launcher, and with it the zygote.
+    pub fn kill_behind_its_back(&self) {
+        let launcher = self.launcher.id().to_string();
+        assert!(Command::new("kill").args(["-9", &launcher]).status().unwrap().success());
+        let socket = self.socket.lock().unwrap();
+        assert!(sys::is_readable(socket.as_fd(), PATIENCE).unwrap(), "the zygote ends");
+    }
+
+    /// For tests: the process that this one has started.
+    pub fn launcher(&self) -> u32 {
+        self.launcher.id()
+    }
 }

@@ -107,9 +107,16 @@ const ZYGOTE_RULES: [Rule; 19] = [
     AllowCall(number::EXIT_GROUP),
 ];
 
-/// What the launcher may do once it has the zygote: wait for its end.
-const LAUNCHER_RULES: [Rule; 6] =
-    [Load(ARCH), Equal(AMD64), Load(NUMBER), Below(X32), AllowCall(number::WAIT4), AllowCall(number::EXIT_GROUP)];
+/// What the launcher may do once it has the zygote: close its socket, and wait for its end.
+const LAUNCHER_RULES: [Rule; 7] = [
+    Load(ARCH),
+    Equal(AMD64),
+    Load(NUMBER),
+    Below(X32),
+    AllowCall(number::CLOSE),
+    AllowCall(number::WAIT4),
+    AllowCall(number::EXIT_GROUP),
+];
 
 /// An instruction: code, distances to jump if true and if false, operand.
 #[repr(C)]
@@ -148,7 +155,7 @@ pub static WORKER: [Op; 26] = assemble(WORKER_RULES);
 /// For the zygote.
 pub static ZYGOTE: [Op; 21] = assemble(ZYGOTE_RULES);
 /// For the launcher.
-pub static LAUNCHER: [Op; 8] = assemble(LAUNCHER_RULES);
+pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
 
 /// Puts a filter on this process, for ever.
 pub fn install(filter: &'static [Op]) -> Result {

@@ -49,7 +49,7 @@ pub extern "C" fn main() -> ! {
     let mut mode = 0u32;
     // SAFETY: the kernel writes at most four bytes.
     let got = unsafe { syscall(number::READ, [SOCKET, &raw mut mode as usize, 4, 0, 0, 0]) };
-    if got != Ok(4) || !(MODE_REQUIRED..=MODE_OFF).contains(&mode) {
+    if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED).contains(&mode) {
         fail(STEP_MESSAGE, EBADMSG);
     }
     must(STEP_CLOSE, close_range(1, u32::MAX as usize));
@@ -62,10 +62,11 @@ pub extern "C" fn main() -> ! {
     if child == 0 {
         zygote::main(mode);
     }
-    if mode != MODE_OFF {
+    if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::LAUNCHER));
     }
-    // Without the socket, whose other end therefore sees the zygote's end. The filter is told of what follows.
+    // Without the socket, so that its other end sees when the zygote is gone.
+    let _ = close(SOCKET);
     loop {
         // SAFETY: the kernel writes nothing.
         match unsafe { syscall(number::WAIT4, [child, 0, 0, 0, 0, 0]) } {
@@ -73,6 +74,11 @@ pub extern "C" fn main() -> ! {
             _ => exit(0),
         }
     }
+}
+
+/// Whether there are to be system call filters.
+pub fn is_filtered(mode: u32) -> bool {
+    !matches!(mode, MODE_OFF | MODE_UNFILTERED)
 }
 
 fn isolate(mode: u32) {
@@ -83,6 +89,8 @@ fn isolate(mode: u32) {
     if has_user {
         may(mode, STEP_ID_MAPS, map_ids(user, group));
     }
+    // No more user namespaces in this one, as each would come with capabilities. Containers may have made this read-only.
+    let _ = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0");
     let has_mounts = unshare(0x2_0000);
     let mounts = has_mounts.is_ok();
     may(mode, STEP_NEWNS, has_mounts);

@@ -1,6 +1,7 @@
 //! The worker: gets its memory, gives up the rest, and then takes turns with the host. Forked by `zygote`.
 
 use crate::filter;
+use crate::launcher::is_filtered;
 use crate::protocol::*;
 use crate::run;
 use crate::signals;
@@ -70,6 +71,8 @@ fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) ->
         for resource in LIMITS {
             limit(resource, 0).map_err(at(STEP_LIMITS))?;
         }
+    }
+    if is_filtered(mode) {
         filter::install(&filter::WORKER).map_err(at(STEP_FILTER))?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
-use crate::launcher::{SOCKET, must};
+use crate::launcher::{SOCKET, is_filtered, must};
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
@@ -47,6 +47,8 @@ pub fn main(mode: u32) -> ! {
         for (resource, value) in LIMITS {
             must(STEP_LIMITS, limit(resource, value));
         }
+    }
+    if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::ZYGOTE));
     }
     say(MESSAGE_READY, 0, 0, None);

@@ -1,11 +1,14 @@
 //! Tests of the cage with machine code of their own instead of a compiler's.
 
+mod hostile;
+mod pool;
 mod runs;
 
+use super::pool::Counts;
 use super::worker::Worker;
 use super::zygote::Zygote;
 use super::*;
-use pvm_assembler::{Assembler, Mem, Reg, RegSize::R64, StoreImm, Width, forms};
+use pvm_assembler::{Assembler, Cond, Mem, Reg, RegSize::R64, StoreImm, Width, forms};
 use pvm_zygote::protocol::{self, CONTROL_BASE, Control, NATIVE_REGS, STACK_TOP};
 use std::mem::offset_of;
 use std::sync::Arc;
