@@ -67,6 +67,12 @@ impl<'a> Machine<'a> {
         self.regs[slot as usize]
     }
 
+    /// The register of the slot with this number, of which only the low bits count.
+    #[inline(always)]
+    pub fn reg_number(&self, number: u32) -> u64 {
+        self.regs[number as usize % Slot::COUNT]
+    }
+
     #[inline(always)]
     pub fn set(&mut self, slot: Slot, value: u64) -> Flow {
         self.regs[slot as usize] = value;

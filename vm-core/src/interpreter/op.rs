@@ -29,8 +29,8 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    /// The slots that there are.
-    pub const COUNT: usize = Slot::Zero as usize + 1;
+    /// Room for all slots: a power of two, so that a masked number needs no check either.
+    pub const COUNT: usize = 16;
 
     /// Those of the guest's registers, in their order.
     const OF: [Slot; Reg::COUNT] = [
@@ -52,21 +52,25 @@ impl Slot {
     pub const fn of(reg: Reg) -> Slot {
         Slot::OF[reg as usize]
     }
+
+    /// The slot of this number; the one that reads as zero for numbers that no slot has.
+    pub fn from_number(number: u32) -> Slot {
+        Slot::OF.get(number as usize).copied().unwrap_or(Slot::Zero)
+    }
 }
 
 /// A jump target that is not translated yet: this bit, and the index of the jumping op. As an index of an op it is out
 /// of range, so the main loop needs no check for it.
 pub(super) const UNLINKED: u32 = 1 << 31;
 
-/// One op; 16 bytes. `a` is the destination or the stored value, `b` the base or first source, `c` the second, `imm` the
-/// immediate, or the address offset of memory accesses. `lo` and `hi` are, in jumps and branches, the index and the code
-/// offset of the target; otherwise a second immediate in `lo`, or 64 bits of one.
+/// One op; 16 bytes. `a` is the destination or the stored value, `b` the base or first source, `imm` the immediate, the
+/// address offset of memory accesses, or the number of the second source `c`. `lo` and `hi` are, in jumps and branches,
+/// the index and the code offset of the target; otherwise a second immediate in `lo`, or 64 bits of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Op {
     pub kind: Kind,
     pub a: Slot,
     pub b: Slot,
-    pub c: Slot,
     pub imm: u32,
     pub lo: u32,
     pub hi: u32,
@@ -76,13 +80,13 @@ const _: () = assert!(core::mem::size_of::<Op>() == 16);
 
 impl Op {
     pub const fn new(kind: Kind) -> Op {
-        Op { kind, a: Slot::Zero, b: Slot::Zero, c: Slot::Zero, imm: 0, lo: 0, hi: 0 }
+        Op { kind, a: Slot::Zero, b: Slot::Zero, imm: 0, lo: 0, hi: 0 }
     }
 }
 
 /// What an op does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
+#[repr(u16)]
 pub(super) enum Kind {
     /// The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on behind it.
     Charge,
@@ -227,7 +231,8 @@ pub(super) enum Kind {
     ZeroExtend16,
     ReverseByte,
 
-    // Two ops in a row, each in its place, but run in one go. The second may still be run on its own.
+    // Ops in a row, each in its place, but run in one go: two, or three by way of the kind of the first two. Each of them
+    // may still be run on its own.
     Add64Add64,
     Add64LoadU64,
     Add64StoreU64,
@@ -294,8 +299,82 @@ pub(super) enum Kind {
     AndImmAddImm64,
     AddImm32MoveReg,
     LoadImmLoadImm,
+    Add64ShiftLogicalRightImm64,
+    Add64BranchEqImm,
+    StoreU8Add64,
+    ShiftLogicalRightImm64Add64,
+    ShiftLogicalLeftImm64Add64,
+    LoadU32AddImm64,
+    ShiftLogicalLeftImm64Add64ShiftLogicalRightImm64,
+    ShiftLogicalRightImm64BranchNotEqImm,
+    AddImm64AddImm64ShiftLogicalLeftImm64,
+    XorStoreU64LoadU64,
+    StoreU8AddImm64AddImm64,
+    Add64ShiftLogicalRightImm64BranchNotEqImm,
+    AddImm64StoreU64StoreU64,
+    AddImm64JumpIndirect,
+    Add64LoadU64LoadU64,
+    StoreU64AndInverted,
+    AddImm64LoadImmAndJump,
+    LoadU64LoadU64AddImm64,
+    LoadU64LoadU64LoadU64,
+    LoadU64AddImm64,
+    RotateRightImm64LoadU64,
+    LoadImmBranchLessUnsignedImm,
+    StoreU64MoveRegLoadImm,
+    AddImm64Add64BranchGreaterOrEqualUnsignedImm,
+    AndInvertedToXorStoreU64,
+    ShiftLogicalLeftImm64ShiftLogicalLeftImm64,
+    LoadU8AddImm64,
+    LoadU8StoreU8,
+    LoadU64ToAdd64StoreU64,
+    AddImm64AddImm64BranchNotEq,
+    LoadU8StoreU8AddImm64,
+    ShiftLogicalLeftImm64AndImm,
+    AddImm64BranchNotEq,
+    ShiftLogicalLeftImm64AndImmXor,
+    StoreU64LoadU64AndImm,
+    LoadU8AddImm64StoreU8,
+    Mul64StoreU64MulUpperUnsignedUnsigned,
+    StoreU64ShiftLogicalLeftImm64,
+    RotateRightImm32ToXorLoadU64,
+    AddImm64AddImm64BranchNotEqImm,
+    StoreU64MulUpperUnsignedUnsignedStoreU64,
+    LoadU64ToXorStoreU64,
+    LoadU64ToXorLoadU64,
+    LoadU64ToRotateRightImm64LoadU64,
+    StoreU16StoreU16,
+    StoreU64StoreU64StoreU64,
+    StoreU64Jump,
+    ShiftLogicalRightImm64ToXorStoreU64,
+    LoadU64ToAdd64LoadU64,
+    LoadU16LoadU16,
+    XorBranchNotEqImm,
+    ShiftLogicalRight64ShiftLogicalRight64,
+    StoreImmU64StoreImmU64,
+    AndInvertedAndInverted,
+    AndImmAndImm,
+    Add64Add64LoadU64,
+    Add64RotateRightImm32,
+    XorStoreU64AndInverted,
+    ShiftLogicalLeftImm64AddImm64,
+    ShiftLogicalRightImm64LoadU64,
+    ZeroExtend16BranchLessUnsigned,
+    LoadU64LoadU64ShiftLogicalRightImm64,
+    AndImmXor,
+    AddImm64StoreU64ShiftLogicalLeftImm64,
+    Sub64ToZeroExtend16BranchLessUnsigned,
+    XorStoreU64Jump,
+    AndImmXorBranchEqImm,
+    RotateRightImm64StoreU64,
+    StoreU64ShiftLogicalLeftImm64AndImm,
+    RotateRightImm64StoreU64ShiftLogicalLeftImm64,
+    AddImm64AddImm64AddImm64,
+    LoadU8Sub64,
+    AddImm64BranchEqImm,
+    RotateRightImm64ToXorRotateRightImm64,
 
-    // The same, but that the second takes the first one's result as its source `b`.
+    // The same, but that the last takes the result of the one before it as its source `b`.
     LoadU64ToAdd64,
     LoadU64ToXor,
     LoadU64ToAnd,
@@ -353,6 +432,32 @@ pub(super) enum Kind {
     ZeroExtend16ToAdd64,
     ZeroExtend16ToShiftLogicalLeftImm64,
     AddImm32ToBranchNotEqImm,
+    StoreU64AddImm64ToBranchLessUnsigned,
+    StoreU8AddImm64ToBranchNotEq,
+    StoreU8Add64ToShiftLogicalRightImm64,
+    ShiftLogicalLeftImm64ToAdd64ToLoadU32,
+    RotateRightImm32RotateRightImm32ToXor,
+    AndInvertedToXor,
+    StoreU64LoadU64ToAdd64,
+    LoadU64ToRotateRightImm64,
+    RotateRightImm64LoadU64ToRotateRightImm64,
+    ShiftLogicalLeftImm64ToXor,
+    ShiftLogicalLeftImm64ToXorToShiftLogicalRightImm64,
+    LoadU64LoadU64ToAdd64,
+    Add64LoadU64ToAdd64,
+    XorToAndImm,
+    AddImm32ToBranchEqImm,
+    LoadU64LoadU64ToXor,
+    XorToAndImmToBranchNotEqImm,
+    XorLoadU64ToXor,
+    LoadU64ToAdd64ToSetLessThanUnsigned,
+    SetLessThanUnsignedLoadU64ToAdd64,
+    StoreU64LoadU64ToXor,
+    LoadU64ToAdd64ToAdd64,
+    LoadImmToAdd64,
+    AndInvertedAndInvertedToXor,
+    Add64RotateRightImm32ToXor,
+    Sub64ToZeroExtend16,
 }
 
 impl Kind {
@@ -362,8 +467,13 @@ impl Kind {
         matches!(self, Add32 | Add64 | And | Xor | Or | Xnor | Mul32 | Mul64 | MulUpperUnsignedUnsigned)
     }
 
+    /// Whether ops of this kind take the one behind them along.
+    pub const fn is_fused(self) -> bool {
+        self as u16 >= Kind::Add64Add64 as u16
+    }
+
     /// How many kinds there are.
-    pub const COUNT: usize = Kind::AddImm32ToBranchNotEqImm as usize + 1;
+    pub const COUNT: usize = Kind::Sub64ToZeroExtend16 as usize + 1;
 }
 
 /// The op kind of an instruction; `None` for the few that translate to no op or to one that depends on more than the

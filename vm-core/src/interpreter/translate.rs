@@ -85,13 +85,20 @@ impl Translation {
         self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
     }
 
-    /// Appends an op that may be run in one go with the one before it, which belongs to the same block.
+    /// Appends an op that may be run in one go with the one or two before it, which belong to the same block.
     fn push_behind(&mut self, offset: u32, mut op: Op) {
-        if let Some(last) = self.ops.last_mut() {
-            if op.kind.is_commutative() && op.b != last.a && op.c == last.a {
-                (op.b, op.c) = (op.c, op.b);
+        if let [.., before, last] = self.ops.as_mut_slice() {
+            let c = Slot::from_number(op.imm);
+            if op.kind.is_commutative() && op.b != last.a && c == last.a {
+                (op.b, op.imm) = (c, op.b as u32);
             }
-            if let Some(kind) = pair(last.kind, op.kind, op.b == last.a) {
+            let chained = op.b == last.a;
+            if before.kind.is_fused()
+                && let Some(kind) = pair(before.kind, op.kind, chained)
+            {
+                before.kind = kind;
+            }
+            if let Some(kind) = pair(last.kind, op.kind, chained) {
                 last.kind = kind;
             }
         }
@@ -258,12 +265,12 @@ impl Translation {
             Format::ImmImm => (op.b, op.lo) = (Slot::Zero, imm2 as u32),
             Format::RegImmImm => (op.b, op.lo) = (Slot::of(r1), imm2 as u32),
             Format::RegImm => op.b = if opcode == Opcode::JumpIndirect { Slot::of(r1) } else { Slot::Zero },
-            Format::RegRegReg => (op.a, op.b, op.c) = (Slot::of(r3), Slot::of(r1), Slot::of(r2)),
+            Format::RegRegReg => (op.a, op.b, op.imm) = (Slot::of(r3), Slot::of(r1), Slot::of(r2) as u32),
             Format::RegImm64 => (op.lo, op.hi) = (imm as u32, (imm >> 32) as u32),
             Format::RegRegImmImm => (op.imm, op.lo) = (imm2 as u32, imm as u32),
             Format::Offset | Format::RegImmOffset => (op.b, op.lo, op.hi) = (Slot::of(r1), self.target(target), target),
             Format::RegRegOffset => {
-                (op.b, op.c, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2), self.target(target), target);
+                (op.b, op.imm, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2) as u32, self.target(target), target);
             }
         }
         self.push_behind(offset, op);
