@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts fuzz miri fmt lint clean
+.PHONY: help demo dev test build setup contracts fuzz mutants miri fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -27,6 +27,9 @@ contracts: build  ## Build the example contracts into out/contracts
 
 fuzz:  ## Compare all engines on random programs until stopped
 	@scripts/fuzz
+
+mutants:  ## Put known bugs into vm-core one by one, and require that the tests find each
+	@scripts/mutants
 
 miri:  ## Run vm-core's unit tests under Miri, where it is installed
 	@scripts/miri
