@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts fuzz mutants miri fmt lint clean
+.PHONY: help demo dev test build setup contracts fuzz mutants miri bench-interpreter bench-gas bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -34,9 +34,23 @@ mutants:  ## Put known bugs into vm-core one by one, and require that the tests 
 miri:  ## Run vm-core's unit tests under Miri, where it is installed
 	@scripts/miri
 
+# The benches are a workspace of their own, with the peers that they measure.
+bench := CARGO_TARGET_DIR=$(target)/benches cargo bench --quiet --locked --manifest-path benches/Cargo.toml --bench
+
+bench-interpreter: bench-programs  ## Measure the interpreter beside polkavm's and wasmi: running, and one call of a large contract
+	@$(bench) interpreter
+	@echo
+	@$(bench) one_shot
+
+bench-gas: bench-programs  ## Measure how well gas predicts time
+	@$(bench) gas_accuracy
+
+bench-programs: setup
+	@scripts/build-bench
+
 fmt:  ## Format the code
 	@cargo fmt --all
-	@cargo fmt --all --manifest-path guest/contracts/Cargo.toml
+	@for part in guest/contracts guest/bench benches; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
 
 lint:  ## What CI checks besides the tests
 	@scripts/lint

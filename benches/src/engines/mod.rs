@@ -1,0 +1,54 @@
+//! The engines: ours and its peers, behind one trait.
+
+mod ours;
+mod polkavm;
+mod wasmi;
+
+pub use ours::Ours;
+pub use polkavm::Polkavm;
+pub use wasmi::Wasmi;
+
+use crate::programs::Program;
+use anyhow::Result;
+
+/// Gas or fuel that no program uses up.
+pub const PLENTY: i64 = 1 << 60;
+
+/// A virtual machine, set up once as an embedder would.
+pub trait Engine {
+    /// Its name, for tables.
+    fn name(&self) -> &'static str;
+
+    /// The compiled form of a program that it takes.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn read(&self, program: &Program) -> Result<Vec<u8>>;
+
+    /// Makes the bytes ready to run.
+    ///
+    /// # Errors
+    /// If the engine refuses them.
+    fn load(&self, bytes: &[u8]) -> Result<Box<dyn Module>>;
+}
+
+/// A program that was loaded.
+pub trait Module {
+    /// Makes a machine that runs it.
+    ///
+    /// # Errors
+    /// If the engine cannot.
+    fn instantiate(&self) -> Result<Box<dyn Machine>>;
+}
+
+/// An instance with its memory.
+pub trait Machine {
+    /// Calls an export that has no arguments; returns its result, or any number if it has none. Gas is set to [`PLENTY`].
+    ///
+    /// # Errors
+    /// If there is no such export or the program does not get to its end.
+    fn call(&mut self, export: &str) -> Result<u64>;
+
+    /// Gas that the last call used.
+    fn gas_used(&self) -> u64;
+}

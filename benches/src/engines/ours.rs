@@ -1,0 +1,66 @@
+//! `vm-core`'s interpreter.
+
+use super::{Engine, Machine, Module, PLENTY};
+use crate::programs;
+use anyhow::{Context, Result, bail};
+use std::sync::Arc;
+use vm_core::{
+    Outcome,
+    blob::Blob,
+    gas::CostModelKind,
+    interpreter::Instance,
+    isa::Reg,
+    program::{Program, ProgramConfig},
+};
+
+/// The interpreter with synchronous metering and some cost model.
+#[derive(Default)]
+pub struct Ours {
+    config: ProgramConfig,
+}
+
+impl Ours {
+    /// With this cost model.
+    pub fn with_cost_model(cost_model: CostModelKind) -> Self {
+        Ours { config: ProgramConfig { cost_model, ..ProgramConfig::default() } }
+    }
+}
+
+impl Engine for Ours {
+    fn name(&self) -> &'static str {
+        "vm-core"
+    }
+
+    fn read(&self, program: &programs::Program) -> Result<Vec<u8>> {
+        program.blob()
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Box<dyn Module>> {
+        let blob = Blob::parse(bytes)?;
+        Ok(Box::new(Loaded(Arc::new(Program::new(&blob, &self.config)?))))
+    }
+}
+
+struct Loaded(Arc<Program>);
+
+impl Module for Loaded {
+    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+        Ok(Box::new(Instance::new(Arc::clone(&self.0))))
+    }
+}
+
+impl Machine for Instance {
+    fn call(&mut self, export: &str) -> Result<u64> {
+        let entry = self.program().export(export.as_bytes()).context("no such export")?;
+        self.set_gas(PLENTY);
+        self.prepare_call(entry, &[]);
+        match self.run() {
+            Outcome::Finished => Ok(self.reg(Reg::A0)),
+            outcome => bail!("{outcome:?} at {:?}", self.pc()),
+        }
+    }
+
+    fn gas_used(&self) -> u64 {
+        (PLENTY - self.gas()).unsigned_abs()
+    }
+}

@@ -1,0 +1,95 @@
+//! The programs of `guest/bench`: where their compiled forms are, and what they must compute.
+
+use anyhow::{Context, Result};
+use bench_programs as host;
+use std::{fs, path::PathBuf};
+
+/// One program, as compiled for the engines and for the host.
+pub struct Program {
+    /// Its name: that of its binary in `guest/bench`.
+    pub name: &'static str,
+    /// What it stands for.
+    pub kind: Kind,
+    /// Prepares the host's copy.
+    initialize: fn(),
+    /// Runs the host's copy.
+    run: fn() -> u64,
+}
+
+/// What a program is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// What contracts and other users do. The geometric means are over these.
+    Work,
+    /// A loop that does one thing to a gas model.
+    Probe,
+}
+
+impl Program {
+    /// Its `.polkavm` blob.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn blob(&self) -> Result<Vec<u8>> {
+        self.file("polkavm")
+    }
+
+    /// Its wasm module.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn wasm(&self) -> Result<Vec<u8>> {
+        self.file("wasm")
+    }
+
+    /// Prepares the host's copy for [`Self::run_on_host`].
+    pub fn initialize_on_host(&self) {
+        (self.initialize)();
+    }
+
+    /// The result to expect.
+    pub fn run_on_host(&self) -> u64 {
+        (self.run)()
+    }
+
+    fn file(&self, extension: &str) -> Result<Vec<u8>> {
+        let path = folder().join(self.name).with_extension(extension);
+        fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
+    }
+}
+
+/// Where `scripts/build-bench` puts what it builds.
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/bench")
+}
+
+const fn work(name: &'static str, initialize: fn(), run: fn() -> u64) -> Program {
+    Program { name, kind: Kind::Work, initialize, run }
+}
+
+const fn probe(name: &'static str, initialize: fn(), run: fn() -> u64) -> Program {
+    Program { name, kind: Kind::Probe, initialize, run }
+}
+
+/// All of them.
+pub const ALL: &[Program] = &[
+    work("sieve", host::sieve::initialize, host::sieve::run),
+    work("sha256", host::hashes::initialize, host::hashes::sha256),
+    work("keccak", host::hashes::initialize, host::hashes::keccak),
+    work("ed25519", host::ed25519::initialize, host::ed25519::run),
+    work("byte_loops", host::memory::initialize, host::memory::byte_loops),
+    work("library_calls", host::memory::initialize, host::memory::library_calls),
+    work("small_copies", host::memory::initialize, host::memory::small_copies),
+    work("evm", host::evm::initialize, host::evm::run),
+    work("emulator", host::emulator::initialize, host::emulator::run),
+    probe("stride_sequential", host::strides::initialize, host::strides::sequential),
+    probe("stride_large", host::strides::initialize, host::strides::large),
+    probe("stride_small", host::strides::initialize, host::strides::small),
+    probe("pointer_chase", host::pointer_chase::initialize, host::pointer_chase::run),
+    probe("division", host::division::initialize, host::division::run),
+    probe("branches", host::branches::initialize, host::branches::run),
+    probe("calls", host::calls::initialize, host::calls::run),
+];
+
+/// A large program whose `run` does little.
+pub const CONTRACT: Program = work("contract", host::contract::initialize, host::contract::run);

@@ -1,0 +1,5 @@
+//! Exports `hashes::keccak`; see there.
+#![no_std]
+#![no_main]
+
+bench_programs::program!(bench_programs::hashes::initialize, bench_programs::hashes::keccak);

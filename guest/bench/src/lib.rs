@@ -1,0 +1,80 @@
+//! The programs that the benches run: real work, and loops that take a gas model to its limits.
+//!
+//! Compiled three times from this source: for RISC-V and for wasm, where the binaries in `src/bin` export
+//! `initialize()` and `run()` of one program each, and for the host, where the benches ask it for the results to expect.
+//! Each module has these two functions. `initialize` is called once and prepares memory; `run` does the work, any number
+//! of times, and returns a checksum that is the same every time and on every machine.
+#![no_std]
+
+pub mod branches;
+pub mod calls;
+pub mod contract;
+pub mod division;
+pub mod ed25519;
+pub mod emulator;
+pub mod evm;
+pub mod hashes;
+pub mod memory;
+pub mod pointer_chase;
+mod region;
+pub mod sieve;
+pub mod strides;
+
+/// Makes the exports and the panic handler of a binary out of one program's functions.
+#[macro_export]
+macro_rules! program {
+    ($initialize:path, $run:path) => {
+        /// Prepares the program's memory.
+        #[cfg_attr(target_arch = "riscv64", polkavm_derive::polkavm_export)]
+        #[cfg_attr(not(target_arch = "riscv64"), unsafe(no_mangle))]
+        extern "C" fn initialize() {
+            $initialize()
+        }
+
+        /// Does the work; returns the checksum.
+        #[cfg_attr(target_arch = "riscv64", polkavm_derive::polkavm_export)]
+        #[cfg_attr(not(target_arch = "riscv64"), unsafe(no_mangle))]
+        extern "C" fn run() -> u64 {
+            $run()
+        }
+
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+            #[cfg(target_arch = "wasm32")]
+            core::arch::wasm32::unreachable();
+            #[cfg(target_arch = "riscv64")]
+            // SAFETY: an undefined instruction: the machine traps, nothing runs on.
+            unsafe {
+                core::arch::asm!("unimp", options(noreturn))
+            }
+            #[cfg(not(any(target_arch = "wasm32", target_arch = "riscv64")))]
+            loop {}
+        }
+    };
+}
+
+/// A pseudo-random number generator (xorshift64), the same everywhere.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Starts a sequence; `seed` must not be 0.
+    pub const fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    /// The next 64 bits.
+    #[inline]
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// Mixes a number into a checksum, so that order counts.
+#[inline]
+pub(crate) const fn mix(sum: u64, value: u64) -> u64 {
+    (sum ^ value).rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
