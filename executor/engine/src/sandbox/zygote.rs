@@ -271,7 +271,12 @@ fn step_fix(step: u32) -> &'static str {
             "set the sysctls kernel.unprivileged_userns_clone to 1 and user.max_user_namespaces above 0, and let a \
              container's seccomp profile allow unshare"
         }
-        protocol::STEP_ID_MAPS | protocol::STEP_ROOT => {
+        protocol::STEP_ID_MAPS => {
+            "run as an ordinary user, or as root with the capabilities SETUID, SETGID, SETFCAP and KILL; set the sysctl \
+             kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile that allows \
+             userns), and in a container unmask /proc"
+        }
+        protocol::STEP_ROOT => {
             "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
              that allows userns), and in a container unmask /proc and allow mount and pivot_root"
         }

@@ -113,32 +113,33 @@ const NOBODY: usize = 65534;
 static CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 
 /// If the host is root, becomes an ordinary user, so that not even an escape from everything else would be root. Not if
-/// the host lacks a capability for that: then it could not kill workers of another user either. Returns user and group.
+/// the host lacks a capability for that: then it could not kill workers of another user either. Nor in a user namespace
+/// that has no such user, such as a container's: there root is none outside. Returns user and group.
 fn ordinary_user() -> (usize, usize) {
-    let mut ids = [0u32; 3];
-    let user = &raw mut ids as usize;
-    // SAFETY: the kernel writes three words.
-    let _ = unsafe { syscall(number::GETRESUID, [user, user + 4, user + 8, 0, 0, 0]) };
-    let mut groups = [0u32; 3];
-    let group = &raw mut groups as usize;
-    // SAFETY: as before.
-    let _ = unsafe { syscall(number::GETRESGID, [group, group + 4, group + 8, 0, 0, 0]) };
     let mut sets = [0u32; 6];
     let caps = &raw mut sets as usize;
     // SAFETY: the kernel reads the header and writes six words.
     let _ = unsafe { syscall(number::CAPGET, [&raw const CAPABILITIES as usize, caps, 0, 0, 0, 0]) };
     // CAP_KILL, CAP_SETGID, CAP_SETUID.
     const NEEDED: u32 = 1 << 5 | 1 << 6 | 1 << 7;
-    if ids[1] == 0 && sets[0] & NEEDED == NEEDED {
+    if effective_id(number::GETRESUID) == 0 && sets[0] & NEEDED == NEEDED {
         // SAFETY: the kernel reads an empty list.
-        must(STEP_USER, unsafe { syscall(number::SETGROUPS, [0; 6]) });
-        must(STEP_USER, setresgid(NOBODY, NOBODY, NOBODY));
-        must(STEP_USER, setresuid(NOBODY, NOBODY, NOBODY));
+        let _ = unsafe { syscall(number::SETGROUPS, [0; 6]) };
+        let _ = setresgid(NOBODY, NOBODY, NOBODY);
+        let _ = setresuid(NOBODY, NOBODY, NOBODY);
         // A process that changed its user cannot write its own maps unless it says that it may be dumped.
         must(STEP_USER, prctl(PR_SET_DUMPABLE, 1));
-        return (NOBODY, NOBODY);
     }
-    (ids[1] as usize, groups[1] as usize)
+    (effective_id(number::GETRESUID), effective_id(number::GETRESGID))
+}
+
+/// Effective user or group.
+fn effective_id(number: usize) -> usize {
+    let mut ids = [0u32; 3];
+    let start = &raw mut ids as usize;
+    // SAFETY: the kernel writes three words.
+    let _ = unsafe { syscall(number, [start, start + 4, start + 8, 0, 0, 0]) };
+    ids[1] as usize
 }
 
 /// Writes a file that exists. `path` ends with a zero byte.
@@ -187,7 +188,7 @@ fn leave_file_system() -> Result<()> {
     mount(Some(b"none\0"), b"/\0", Some(b"tmpfs\0"), HARMLESS)?;
     // "/" is still the root below; its parent is itself, with what is mounted on it.
     chdir(b"/..\0")?;
-    let here = b".\0".as_ptr() as usize;
+    let here = c".".as_ptr() as usize;
     // SAFETY: the kernel reads paths that end with zero.
     unsafe {
         syscall(number::PIVOT_ROOT, [here, here, 0, 0, 0, 0])?;

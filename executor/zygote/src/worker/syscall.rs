@@ -52,7 +52,6 @@ pub mod number {
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
-    pub const EXIT: usize = 60;
     pub const WAIT4: usize = 61;
     pub const CHDIR: usize = 80;
     pub const SETGROUPS: usize = 116;

@@ -427,6 +427,11 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
         "a permitted number by the 32-bit interface",
         "a call whose number has high bits",
     ];
+    // Limits on processes don't count for root, if the host is root and cannot be anybody else.
+    let as_root = ["fork", "vfork", "clone a thread", "become root"];
+    let status = std::fs::read_to_string(format!("/proc/{}/status", zygote.launcher())).unwrap();
+    let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
+    successes.retain(|name| !(is_root && as_root.contains(&name.as_str())));
     // Which of these a kernel does differs with its version and configuration.
     successes.retain(|name| !harmless.contains(&name.as_str()));
     assert!(successes.is_empty(), "{successes:?}");

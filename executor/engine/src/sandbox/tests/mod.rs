@@ -1,7 +1,10 @@
 //! Tests of the cage with machine code of their own instead of a compiler's.
 
+mod figures;
 mod hostile;
+mod leaks;
 mod pool;
+mod protection;
 mod runs;
 
 use super::pool::Counts;

@@ -1,0 +1,122 @@
+//! How much protection there is, and what is said where it is less than it should be.
+
+use super::*;
+use std::process::Command;
+
+fn trap() -> Program {
+    program(|asm| leave(asm, protocol::EXIT_TRAP))
+}
+
+fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
+    let program = trap();
+    let mut worker = Worker::spawn(zygote, Duration::from_secs(5)).unwrap();
+    worker.load(&program.image()).unwrap();
+    assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
+    // `getpid`.
+    let hostile = self::program(|asm| {
+        asm.push(forms::mov_ri(Reg::Rax, 39));
+        asm.bytes(&[0x0f, 0x05]);
+        leave(asm, protocol::EXIT_TRAP);
+    });
+    worker.load(&hostile.image()).unwrap();
+    assert_eq!(worker.run(&mut hostile.state()), Err(CageError::Died));
+}
+
+#[test]
+fn where_everything_can_be_had_best_effort_is_all_of_it() {
+    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort).unwrap());
+    assert_eq!(zygote.missing(), []);
+    check_runs_and_is_filtered(&zygote);
+}
+
+#[test]
+fn without_protection_guest_code_still_runs_in_another_process() {
+    let zygote = Arc::new(Zygote::start(Sandbox::OffForTests).unwrap());
+    let program = trap();
+    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    worker.load(&program.image()).unwrap();
+    assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
+}
+
+#[test]
+fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
+    let zygote = zygote();
+    let program = trap();
+    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    worker.load(&program.image()).unwrap();
+    worker.run(&mut program.state()).unwrap();
+    let read = |id: u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
+    let child_of = |parent: u32| -> u32 {
+        let found = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let status = read(id, "status").ok()?;
+            status.lines().any(|line| line == format!("PPid:\t{parent}")).then_some(id)
+        });
+        found.last().unwrap()
+    };
+    let id = child_of(child_of(zygote.launcher()));
+    let status = read(id, "status").unwrap();
+    for line in [
+        "CapInh:\t0000000000000000",
+        "CapPrm:\t0000000000000000",
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t0000000000000000",
+        "CapAmb:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+        "Threads:\t1",
+    ] {
+        assert!(status.lines().any(|got| got == line), "{line} in {status}");
+    }
+    // Only who may trace it may look at these.
+    if let Ok(maps) = read(id, "maps") {
+        assert!(!maps.contains("[stack]") && !maps.contains("[vdso]") && !maps.contains("[heap]"), "{maps}");
+        assert!(maps.lines().all(|line| !line.contains("wx")), "{maps}");
+        assert!(std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().next().is_none(), "no file descriptors");
+        for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
+            let link = |id: u32| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).unwrap();
+            assert_ne!(link(id), link(std::process::id()), "{kind}");
+        }
+        assert!(std::fs::read_dir(format!("/proc/{id}/root")).unwrap().next().is_none(), "no files");
+    }
+}
+
+/// Runs an ignored test where there can be no namespaces of some kind.
+fn without(kind: &str, test: &str) {
+    let script = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\" \"$@\"");
+    let name = format!("sandbox::tests::protection::{test}");
+    leaks::check_passed(
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "sh", "-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", &name, "--ignored", "--nocapture", "--test-threads=1"]),
+    );
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_to_change() {
+    without("user", "no_user_namespaces");
+    without("net", "no_net_namespaces");
+}
+
+#[test]
+#[ignore = "another test runs it"]
+fn no_user_namespaces() {
+    check_missing("a user namespace", "user.max_user_namespaces");
+}
+
+#[test]
+#[ignore = "another test runs it"]
+fn no_net_namespaces() {
+    check_missing("a network namespace", "user.max_*_namespaces");
+}
+
+fn check_missing(name: &str, knob: &str) {
+    let error = Zygote::start(Sandbox::Required).unwrap_err();
+    assert!(matches!(error, CageError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
+    assert!(error.to_string().contains(knob), "{error}");
+    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort).unwrap());
+    let missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
+    assert_eq!(missing, [name]);
+    check_runs_and_is_filtered(&zygote);
+}
