@@ -2,7 +2,16 @@
 //!
 //! It defines what programs do; other backends must agree with it in everything that can be observed. Blocks are
 //! translated into fixed-size ops when control first gets to them, so a short call of a large program stays cheap; the
-//! main loop runs the ops. It uses memory for what a program touches and for a bounded cache of translations.
+//! main loop runs the ops.
+//!
+//! What an instance costs, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
+//! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the index
+//! of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64 bytes of
+//! code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is dropped and begun
+//! anew. Guest memory takes at most four times the pages that are touched, and two of tables each. Translation is linear
+//! in the code that is reached, so a short call of a large program costs what it runs.
+//!
+//! [`ProgramConfig::translation_cache`]: crate::program::ProgramConfig::translation_cache
 
 mod arith;
 mod dispatch;
