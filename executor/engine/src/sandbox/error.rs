@@ -3,6 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+/// A step of the launcher that failed, in best-effort mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Missing {
+    /// What there is not.
+    pub what: &'static str,
+    /// Error number.
+    pub errno: i32,
+    /// What to change.
+    pub fix: &'static str,
+}
+
 /// Why a caged worker could not be made, or was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -4,20 +4,26 @@
 //! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
 mod error;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mapping;
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
 mod pool;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod sys;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod turn;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod worker;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod zygote;
 
-pub use error::CageError;
+pub use error::{CageError, Missing};
 #[allow(unused_imports, reason = "for the engine")]
-pub(crate) use pool::{Pool, Pooled, Settings};
-pub use zygote::Missing;
+pub(crate) use pool::{Counts, Pool, Pooled};
 
+use std::time::Duration;
 use vm_core::memory::MemoryMap;
 
 /// How much protection there has to be around guest code.
@@ -31,6 +37,24 @@ pub enum Sandbox {
     BestEffort,
     /// None: no namespaces, limits or filters. Guest code still runs in another process.
     OffForTests,
+}
+
+/// How a pool of workers is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub sandbox: Sandbox,
+    /// For how long guest code may run at a time.
+    pub time_limit: Duration,
+    /// Most workers that wait for use. With none, every instance has a process of its own that nobody had before.
+    pub idle: usize,
+    /// Most workers, with those in use.
+    pub workers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { sandbox: Sandbox::Required, time_limit: Duration::from_secs(10), idle: 64, workers: 4096 }
+    }
 }
 
 /// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.

@@ -5,32 +5,13 @@
 
 use super::worker::Worker;
 use super::zygote::Zygote;
-use super::{Cage, CageError, Exit, Image, Missing, Sandbox, State};
+use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// A worker whose last program's code was longer by so much than the next one's is not used for that.
 const STALE_CODE: usize = 1 << 20;
-
-/// How a pool is to be.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub sandbox: Sandbox,
-    /// For how long guest code may run at a time.
-    pub time_limit: Duration,
-    /// Most workers that wait for use. With none, every instance has a process of its own that nobody had before.
-    pub idle: usize,
-    /// Most workers, with those in use.
-    pub workers: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { sandbox: Sandbox::Required, time_limit: Duration::from_secs(10), idle: 64, workers: 4096 }
-    }
-}
 
 /// What a pool has and has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -349,6 +349,17 @@ impl Worker {
         assert!(self.has_ended(), "it ends");
     }
 
+    /// For tests: stops the process and tells nobody.
+    pub fn stop_behind_its_back(&self) {
+        sys::send_signal(&self.process, 19).unwrap();
+    }
+
+    /// For tests: kills the process from another thread.
+    pub fn killer(&self) -> impl FnOnce() + Send + 'static {
+        let process = self.process.try_clone().unwrap();
+        move || sys::send_signal(&process, 9).unwrap()
+    }
+
     /// For tests: whether the process ends soon.
     pub fn has_ended(&self) -> bool {
         sys::is_readable(self.process.as_fd(), PATIENCE) == Ok(true)

@@ -3,7 +3,7 @@
 //! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
 //! workers end and are reaped.
 
-use super::{CageError, Sandbox, sys};
+use super::{CageError, Missing, Sandbox, sys};
 use pvm_zygote::protocol::{self, Message};
 use std::fs::File;
 use std::io::Write;
@@ -16,18 +16,6 @@ use std::time::{Duration, Instant};
 
 /// The longest that launcher or zygote may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A step of the launcher that failed, in best-effort mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Missing {
-    /// What there is not.
-    pub what: &'static str,
-    /// Error number.
-    pub errno: i32,
-    /// What to change.
-    pub fix: &'static str,
-}
 
 /// A running zygote.
 #[derive(Debug)]

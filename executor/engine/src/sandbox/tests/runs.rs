@@ -140,6 +140,45 @@ fn code_that_never_leaves_is_killed_when_its_time_is_over() {
 }
 
 #[test]
+fn a_worker_that_somebody_stopped_is_killed_when_its_time_is_over() {
+    let program = reader_and_writer();
+    let limit = Duration::from_millis(120);
+    let mut worker = Worker::spawn(&zygote(), limit).unwrap();
+    worker.load(&program.image()).unwrap();
+    worker.stop_behind_its_back();
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::TimedOut { limit }));
+    assert!(worker.has_ended());
+}
+
+#[test]
+fn a_worker_that_is_killed_in_its_turn_is_missed_at_once() {
+    let program = program(|asm| asm.bytes(&[0xeb, 0xfe]));
+    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(60)).unwrap();
+    worker.load(&program.image()).unwrap();
+    let killer = worker.killer();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(30));
+        killer();
+    });
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+    killer.join().unwrap();
+}
+
+#[test]
+fn code_that_is_too_long_is_refused() {
+    let code = vec![0; protocol::CODE_SIZE as usize + 1];
+    let mut program = reader_and_writer();
+    let mut worker = worker(&program);
+    let kept = std::mem::replace(&mut program.code, code);
+    let (length, limit) = (program.code.len(), protocol::CODE_SIZE as usize);
+    assert_eq!(worker.load(&program.image()), Err(CageError::CodeTooLarge { length, limit }));
+    program.code = kept;
+    let mut state = program.state();
+    state.regs[7..].fill(program.map.rw_base().into());
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "what was loaded before is there");
+}
+
+#[test]
 fn a_worker_that_was_killed_says_so() {
     let program = reader_and_writer();
     let mut worker = worker(&program);
