@@ -1,0 +1,274 @@
+//! Sequences for operations that AMD64 has in another form: two operands instead of three, fixed registers, faults.
+//!
+//! Called by `lower`. `d`, `b`, `c` are native registers of the guest and may be the same; the scratch register is
+//! free. Each function leaves every register but `d` as it was.
+
+use super::regs::SCRATCH;
+use pvm_assembler::{
+    Assembler, Cond, Inst, Mem,
+    Reg::{self, Rax, Rdx},
+    RegSize::{self, R32, R64},
+    forms,
+};
+
+type Form = fn(RegSize, Reg, Reg) -> Inst;
+type FormImm = fn(RegSize, Reg, i32) -> Inst;
+type FormCount = fn(RegSize, Reg, u8) -> Inst;
+type FormCl = fn(RegSize, Reg) -> Inst;
+
+/// `d = b`, unless it is already. At 32 bits this also clears the upper half, which is clear already in 32-bit programs
+/// and of no account before a 32-bit operation.
+#[inline(always)]
+pub(super) fn mov(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg) {
+    if d != b {
+        asm.push(forms::mov_rr(size, d, b));
+    }
+}
+
+/// `d = b op c` for an `op` that commutes.
+#[inline(always)]
+pub(super) fn commutative(asm: &mut Assembler, size: RegSize, form: Form, d: Reg, b: Reg, c: Reg) {
+    if d == c {
+        asm.push(form(size, d, b));
+    } else {
+        mov(asm, size, d, b);
+        asm.push(form(size, d, c));
+    }
+}
+
+/// `d = b + c`.
+#[inline(always)]
+pub(super) fn add(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
+    match c.index() {
+        Some(index) if d != b && d != c => {
+            asm.push(forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0)));
+        }
+        _ => commutative(asm, size, forms::add_rr, d, b, c),
+    }
+}
+
+/// `d = b - c`.
+#[inline(always)]
+pub(super) fn sub(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
+    if d == c && d != b {
+        asm.push(forms::neg_r(size, d));
+        asm.push(forms::add_rr(size, d, b));
+    } else {
+        mov(asm, size, d, b);
+        asm.push(forms::sub_rr(size, d, c));
+    }
+}
+
+/// `d = b + imm`.
+#[inline(always)]
+pub(super) fn add_imm(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
+    if d == b {
+        asm.push(forms::add_ri(size, d, imm));
+    } else {
+        asm.push(forms::lea_rm(size, d, Mem::base(b, imm)));
+    }
+}
+
+/// `d = b op imm`.
+#[inline(always)]
+pub(super) fn with_imm(asm: &mut Assembler, size: RegSize, form: FormImm, d: Reg, b: Reg, imm: i32) {
+    mov(asm, size, d, b);
+    asm.push(form(size, d, imm));
+}
+
+/// `d = imm - b`.
+pub(super) fn sub_from_imm(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
+    mov(asm, size, d, b);
+    asm.push(forms::neg_r(size, d));
+    if imm != 0 {
+        asm.push(forms::add_ri(size, d, imm));
+    }
+}
+
+/// `d = b` shifted or rotated by a constant.
+#[inline(always)]
+pub(super) fn shift_imm(asm: &mut Assembler, size: RegSize, form: FormCount, d: Reg, b: Reg, count: i32) {
+    mov(asm, size, d, b);
+    let mask = if size == R64 { 63 } else { 31 };
+    asm.push(form(size, d, (count & mask) as u8));
+}
+
+/// `d = b` rotated by `c`.
+pub(super) fn rotate(asm: &mut Assembler, size: RegSize, form: FormCl, d: Reg, b: Reg, c: Reg) {
+    // The scratch register is the one that holds the count.
+    asm.push(forms::mov_rr(R32, SCRATCH, c));
+    mov(asm, size, d, b);
+    asm.push(form(size, d));
+}
+
+/// `d = imm` rotated right by `b`.
+pub(super) fn rotate_imm_by(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
+    asm.push(forms::mov_rr(R32, SCRATCH, b));
+    load(asm, size, d, imm);
+    asm.push(forms::ror_rcl(size, d));
+}
+
+/// `d = imm`, sign-extended to the size.
+#[inline(always)]
+pub(super) fn load(asm: &mut Assembler, size: RegSize, d: Reg, imm: i32) {
+    if imm == 0 {
+        asm.push(forms::xor_rr(R32, d, d));
+    } else if size == R64 {
+        asm.push(forms::mov_ri(d, i64::from(imm) as u64));
+    } else {
+        asm.push(forms::mov_ri32(d, imm as u32));
+    }
+}
+
+/// `d = 1` if the comparison that `compare` emits comes out as `cond`, else 0. `uses` says whether it reads `d`.
+#[inline(always)]
+pub(super) fn set_if(asm: &mut Assembler, cond: Cond, d: Reg, uses: bool, compare: Inst) {
+    if uses {
+        asm.push(compare);
+        asm.push(forms::setcc_r(cond, SCRATCH));
+        asm.push(forms::movzx8_rr(R32, d, SCRATCH));
+    } else {
+        asm.push(forms::xor_rr(R32, d, d));
+        asm.push(compare);
+        asm.push(forms::setcc_r(cond, d));
+    }
+}
+
+/// `d = b` if `b` compares to `c` as `cond` says, else `c`. `cond` is strict, so that equal values need no care.
+pub(super) fn select(asm: &mut Assembler, size: RegSize, cond: Cond, d: Reg, b: Reg, c: Reg) {
+    asm.push(forms::cmp_rr(size, b, c));
+    if d == b {
+        asm.push(forms::cmov_rr(cond.inverted(), size, d, c));
+    } else {
+        mov(asm, size, d, c);
+        asm.push(forms::cmov_rr(cond, size, d, b));
+    }
+}
+
+/// `d` = upper half of `b * c`, unsigned, 64 bits.
+pub(super) fn mul_upper_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
+    if b == Rdx {
+        asm.push(forms::mulx_rrr(R64, d, d, c));
+    } else if c == Rdx {
+        asm.push(forms::mulx_rrr(R64, d, d, b));
+    } else {
+        if d != Rdx {
+            asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
+        }
+        asm.push(forms::mov_rr(R64, Rdx, b));
+        asm.push(forms::mulx_rrr(R64, d, d, c));
+        if d != Rdx {
+            asm.push(forms::mov_rr(R64, Rdx, SCRATCH));
+        }
+    }
+}
+
+/// Runs `body` with `rax = b`, scratch `= c` and `rdx` free, and then sets `d` to what `body` leaves in scratch.
+fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler)) {
+    asm.push(forms::push_r(Rax));
+    asm.push(forms::push_r(Rdx));
+    asm.push(forms::mov_rr(R64, SCRATCH, c));
+    mov(asm, R64, Rax, b);
+    body(asm);
+    asm.push(forms::pop_r(Rdx));
+    asm.push(forms::pop_r(Rax));
+    asm.push(forms::mov_rr(R64, d, SCRATCH));
+}
+
+/// `d` = upper half of `b * c`, signed, 64 bits.
+pub(super) fn mul_upper_signed(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
+    with_rax_rdx(asm, d, b, c, |asm| {
+        asm.push(forms::imul_r(R64, SCRATCH));
+        asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
+    });
+}
+
+/// `d` = upper half of `b * c`, `b` signed, `c` unsigned, 64 bits.
+pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
+    with_rax_rdx(asm, d, b, c, |asm| {
+        // As if both were unsigned, that is too much by c * 2^64 if b is negative.
+        asm.push(forms::mov_rr(R64, Rdx, Rax));
+        asm.push(forms::sar_ri(R64, Rdx, 63));
+        asm.push(forms::and_rr(R64, Rdx, SCRATCH));
+        asm.push(forms::push_r(Rdx));
+        asm.push(forms::mul_r(R64, SCRATCH));
+        asm.push(forms::pop_r(SCRATCH));
+        asm.push(forms::sub_rr(R64, Rdx, SCRATCH));
+        asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
+    });
+}
+
+/// How the two factors of a 32-bit program's product are extended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signs {
+    Signed,
+    Unsigned,
+    SignedUnsigned,
+}
+
+/// `d` = upper half of `b * c`, 32 bits, for registers whose upper halves are clear.
+pub(super) fn mul_upper_narrow(asm: &mut Assembler, signs: Signs, d: Reg, b: Reg, c: Reg) {
+    match signs {
+        Signs::Unsigned => asm.push(forms::mov_rr(R32, SCRATCH, b)),
+        _ => asm.push(forms::movsxd_rr(R64, SCRATCH, b)),
+    }
+    match signs {
+        Signs::Signed => asm.push(forms::movsxd_rr(R64, d, c)),
+        _ => mov(asm, R32, d, c),
+    }
+    asm.push(forms::imul_rr(R64, d, SCRATCH));
+    asm.push(forms::shr_ri(R64, d, 32));
+}
+
+/// A division's result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Quotient,
+    Remainder,
+}
+
+/// `d = b / c` or the remainder, as the specification defines it for zero and overflow (isa.md 2.4). The result of a
+/// 32-bit division has its upper half clear.
+pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: Part, d: Reg, b: Reg, c: Reg) {
+    with_rax_rdx(asm, d, b, c, |asm| {
+        let (special, zero, done) = (asm.new_label(), asm.new_label(), asm.new_label());
+        if is_signed {
+            // Zero and -1 are special: as an unsigned number plus one they are at most one.
+            asm.push(forms::lea_rm(size, Rdx, Mem::base(SCRATCH, 1)));
+            asm.push(forms::cmp_ri(size, Rdx, 1));
+            asm.jcc_short(Cond::BelowOrEqual, special);
+            asm.push(if size == R64 { forms::cqo() } else { forms::cdq() });
+            asm.push(forms::idiv_r(size, SCRATCH));
+        } else {
+            asm.push(forms::test_rr(size, SCRATCH, SCRATCH));
+            asm.jcc_short(Cond::Equal, zero);
+            asm.push(forms::xor_rr(R32, Rdx, Rdx));
+            asm.push(forms::div_r(size, SCRATCH));
+        }
+        asm.push(forms::mov_rr(size, SCRATCH, if part == Part::Quotient { Rax } else { Rdx }));
+        asm.jmp_short(done);
+        if is_signed {
+            asm.bind(special);
+            asm.push(forms::test_rr(size, SCRATCH, SCRATCH));
+            asm.jcc_short(Cond::Equal, zero);
+            // By -1: the smallest number's negative is itself.
+            match part {
+                Part::Quotient => {
+                    asm.push(forms::neg_r(size, Rax));
+                    asm.push(forms::mov_rr(size, SCRATCH, Rax));
+                }
+                Part::Remainder => asm.push(forms::xor_rr(R32, SCRATCH, SCRATCH)),
+            }
+            asm.jmp_short(done);
+        } else {
+            // Not jumped to; every label is bound.
+            asm.bind(special);
+        }
+        asm.bind(zero);
+        match part {
+            Part::Quotient => load(asm, size, SCRATCH, -1),
+            Part::Remainder => asm.push(forms::mov_rr(size, SCRATCH, Rax)),
+        }
+        asm.bind(done);
+    });
+}

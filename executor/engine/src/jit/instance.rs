@@ -1,0 +1,401 @@
+//! One machine that runs compiled code in a caged worker.
+//!
+//! The same machine as vm-core's interpreter, method for method; used through the engine's seam. It turns what a worker
+//! says into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program counters
+//! and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they are.
+
+use super::Compiled;
+use crate::sandbox::{Cage, CageError, Exit, State};
+use std::sync::Arc;
+use vm_core::Outcome;
+use vm_core::gas::Metering;
+use vm_core::isa::{Opcode, Reg};
+use vm_core::memory::{MemoryError, MemoryMap};
+use vm_core::program::Program;
+
+/// Where the next run begins.
+#[derive(Clone, Copy, Debug)]
+enum Resume {
+    /// Nowhere, until the embedder says so.
+    Unset,
+    /// At the next program counter, which the embedder set: the block there is charged.
+    Entry,
+    /// At this place in the image.
+    Native(u32),
+}
+
+/// A program with registers, memory and gas.
+pub(crate) struct JitInstance<C> {
+    program: Arc<Program>,
+    compiled: Arc<Compiled>,
+    cage: C,
+    state: State,
+    heap_size: u32,
+    pc: Option<u32>,
+    next_pc: Option<u32>,
+    resume: Resume,
+}
+
+/// The whole state of a [`JitInstance`].
+#[derive(Clone)]
+pub(crate) struct JitSnapshot {
+    state: State,
+    heap_size: u32,
+    pc: Option<u32>,
+    next_pc: Option<u32>,
+    resume: Resume,
+    /// Writable memory by pages that are not as at first: address and contents.
+    pages: Vec<(u32, Box<[u8; PAGE]>)>,
+}
+
+const PAGE: usize = 0x1000;
+
+impl<C: Cage> JitInstance<C> {
+    /// A machine in `cage`, which has loaded the image and whose memory is as at first.
+    pub(crate) fn new(program: Arc<Program>, compiled: Arc<Compiled>, cage: C) -> Self {
+        JitInstance {
+            program,
+            compiled,
+            cage,
+            state: State::default(),
+            heap_size: 0,
+            pc: None,
+            next_pc: None,
+            resume: Resume::Unset,
+        }
+    }
+
+    pub(crate) fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// See vm-core, here and below.
+    pub(crate) fn reg(&self, reg: Reg) -> u64 {
+        self.state.regs[reg as usize]
+    }
+
+    pub(crate) fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.state.regs[reg as usize] = if self.program.isa().is_64_bit() { value } else { value & 0xffff_ffff };
+    }
+
+    pub(crate) fn gas(&self) -> i64 {
+        self.state.gas
+    }
+
+    pub(crate) fn set_gas(&mut self, gas: i64) {
+        self.state.gas = gas;
+    }
+
+    pub(crate) fn pc(&self) -> Option<u32> {
+        self.pc
+    }
+
+    pub(crate) fn next_pc(&self) -> Option<u32> {
+        self.next_pc
+    }
+
+    pub(crate) fn set_next_pc(&mut self, offset: u32) {
+        self.pc = None;
+        self.next_pc = Some(offset);
+        self.resume = Resume::Entry;
+    }
+
+    pub(crate) fn prepare_call(&mut self, entry: u32, args: &[u64]) {
+        self.state.regs = Default::default();
+        self.set_reg(Reg::SP, u64::from(self.program.memory_map().stack_high()));
+        self.set_reg(Reg::RA, u64::from(MemoryMap::RETURN_TO_HOST));
+        for (reg, value) in Reg::ARGS.into_iter().zip(args) {
+            self.set_reg(reg, *value);
+        }
+        self.set_next_pc(entry);
+    }
+
+    /// Runs until something happens that the embedder has to know.
+    ///
+    /// # Errors
+    /// If the worker dies, hangs or lies. The machine is of no use then.
+    pub(crate) fn run(&mut self) -> Result<Outcome, CageError> {
+        let metered = self.metered();
+        if metered && self.state.gas < 0 {
+            return Ok(Outcome::OutOfGas);
+        }
+        self.state.native_pc = match self.begin(metered) {
+            Ok(native) => native,
+            Err(outcome) => return Ok(outcome),
+        };
+        loop {
+            let gas = self.state.gas;
+            let exit = self.cage.run(&mut self.state)?;
+            if !metered {
+                self.state.gas = gas;
+            }
+            if !self.program.isa().is_64_bit() {
+                for reg in &mut self.state.regs {
+                    *reg &= 0xffff_ffff;
+                }
+            }
+            let behind = self.state.native_pc;
+            match exit {
+                Exit::HostCall(number) => {
+                    self.stop_at(behind.wrapping_sub(1), exit)?;
+                    self.next_pc = self.behind(self.pc);
+                    self.resume = Resume::Native(behind);
+                    return Ok(Outcome::HostCall(number));
+                }
+                Exit::Step => {
+                    self.stop_at(behind.wrapping_sub(1), exit)?;
+                    self.next_pc = self.pc;
+                    self.resume = Resume::Native(behind);
+                    return Ok(Outcome::Step);
+                }
+                Exit::Trap => {
+                    self.stop_at(behind.wrapping_sub(1), exit)?;
+                    return Ok(self.trapped());
+                }
+                Exit::Fault(_) => {
+                    self.stop_at(behind, exit)?;
+                    return Ok(self.trapped());
+                }
+                Exit::Jump(scratch) => {
+                    self.pc = Some(self.compiled.jump_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?);
+                    if scratch.rotate_left(1).wrapping_add(2) != MemoryMap::RETURN_TO_HOST {
+                        return Ok(self.trapped());
+                    }
+                    (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
+                    return Ok(Outcome::Finished);
+                }
+                Exit::OutOfGas => {
+                    let block = self.compiled.block_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?;
+                    return Ok(self.out_of_gas(block));
+                }
+                Exit::Sbrk => {
+                    self.stop_at(behind.wrapping_sub(1), exit)?;
+                    self.guest_sbrk()?;
+                }
+                Exit::Memset => {
+                    self.stop_at(behind.wrapping_sub(1), exit)?;
+                    if let Some(outcome) = self.guest_memset(metered) {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    fn metered(&self) -> bool {
+        self.program.config().metering != Metering::Off
+    }
+
+    /// Where to begin, paying for an entry in the middle of a block.
+    fn begin(&mut self, metered: bool) -> Result<u32, Outcome> {
+        let offset = match (self.resume, self.next_pc) {
+            (Resume::Native(native), _) => return Ok(native),
+            (Resume::Entry, Some(offset)) => offset,
+            _ => return Err(Outcome::Trap),
+        };
+        let program = &*self.program;
+        let Some(start) = program.code().block_start(offset) else {
+            self.pc = Some(offset);
+            return Err(Outcome::Trap);
+        };
+        if start != offset && metered {
+            let cost = i64::from(program.block_cost(start).unwrap_or(u32::MAX));
+            if self.state.gas < cost {
+                return Err(Outcome::OutOfGas);
+            }
+            self.state.gas -= cost;
+        }
+        self.compiled.native_at(offset).ok_or(Outcome::Trap)
+    }
+
+    /// Sets the program counter to the instruction that has the byte at `native`.
+    fn stop_at(&mut self, native: u32, exit: Exit) -> Result<(), CageError> {
+        self.pc = Some(self.compiled.guest_at(native).ok_or_else(|| nonsense(exit, native))?);
+        Ok(())
+    }
+
+    fn trapped(&mut self) -> Outcome {
+        (self.next_pc, self.resume) = (None, Resume::Unset);
+        Outcome::Trap
+    }
+
+    /// The block at a code offset could not be paid; its cost was taken.
+    fn out_of_gas(&mut self, block: u32) -> Outcome {
+        if self.program.config().metering == Metering::Async {
+            (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
+            return Outcome::OutOfGas;
+        }
+        self.state.gas += i64::from(self.program.block_cost(block).unwrap_or(0));
+        (self.pc, self.next_pc) = (Some(block), Some(block));
+        self.resume = match self.compiled.charge_of(block) {
+            Some(native) => Resume::Native(native),
+            None => Resume::Unset,
+        };
+        Outcome::OutOfGas
+    }
+
+    /// The code offset behind an instruction.
+    fn behind(&self, pc: Option<u32>) -> Option<u32> {
+        Some(self.program.code().decode(pc?)?.next)
+    }
+
+    fn guest_sbrk(&mut self) -> Result<(), CageError> {
+        let instruction = self.pc.and_then(|pc| self.program.code().decode(pc)?.instruction);
+        if let Some(instruction) = instruction.filter(|instruction| instruction.opcode == Opcode::Sbrk) {
+            let size = self.reg(instruction.r2) as u32;
+            let end = self.sbrk(size)?.unwrap_or(0);
+            // Sign-extended, as every 32-bit result is; 32-bit registers hold the low half.
+            self.set_reg(instruction.r1, end as i32 as u64);
+        }
+        Ok(())
+    }
+
+    /// Does a `memset` (spec: isa.md 2.9); the outcome if guest code does not go on.
+    fn guest_memset(&mut self, metered: bool) -> Option<Outcome> {
+        let wanted = self.reg(Reg::A2) as u32;
+        let payable = match metered {
+            true => u32::try_from(self.state.gas).unwrap_or(u32::MAX).min(wanted),
+            false => wanted,
+        };
+        let address = self.reg(Reg::A0) as u32;
+        let room = self.program.memory_map().guest_writable(address, self.heap_size);
+        let done = payable.min(room);
+        self.cage.fill(address, self.reg(Reg::A1) as u8, done);
+        self.set_reg(Reg::A0, address.wrapping_add(done) as i32 as u64);
+        self.set_reg(Reg::A2, (wanted - done) as i32 as u64);
+        if metered {
+            self.state.gas -= i64::from(done);
+        }
+        if done < payable {
+            Some(self.trapped())
+        } else if done < wanted {
+            if self.program.config().metering == Metering::Async {
+                (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
+            } else {
+                self.next_pc = self.pc;
+                // At the call again.
+                self.resume = Resume::Native(self.state.native_pc - super::CALL_LENGTH);
+            }
+            Some(Outcome::OutOfGas)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
+        let length = out.len() as u64;
+        if !out.is_empty() {
+            if !self.program.memory_map().is_readable(address, length, self.heap_size) {
+                return Err(MemoryError { address, length, write: false });
+            }
+            self.cage.read(address, out);
+        }
+        Ok(())
+    }
+
+    fn check_write(&self, address: u32, length: u64) -> Result<(), MemoryError> {
+        match self.program.memory_map().is_host_writable(address, length, self.heap_size) {
+            true => Ok(()),
+            false => Err(MemoryError { address, length, write: true }),
+        }
+    }
+
+    pub(crate) fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
+        if !data.is_empty() {
+            self.check_write(address, data.len() as u64)?;
+            self.cage.write(address, data);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
+        if length > 0 {
+            self.check_write(address, u64::from(length))?;
+            self.cage.fill(address, 0, length);
+        }
+        Ok(())
+    }
+
+    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
+    pub(crate) fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, CageError> {
+        let map = *self.program.memory_map();
+        let Some(size) = self.heap_size.checked_add(bytes).filter(|size| *size <= map.max_heap_size()) else {
+            return Ok(None);
+        };
+        let (old, new) = (map.rw_end_with_heap(self.heap_size), map.rw_end_with_heap(size));
+        if new > old {
+            self.cage.grow_heap(old, new)?;
+        }
+        self.heap_size = size;
+        Ok(Some(map.heap_base() + size))
+    }
+
+    pub(crate) fn heap_size(&self) -> u32 {
+        self.heap_size
+    }
+
+    pub(crate) fn reset_memory(&mut self) -> Result<(), CageError> {
+        self.cage.reset()?;
+        self.heap_size = 0;
+        Ok(())
+    }
+
+    /// The regions that guest or embedder can write.
+    fn writable(&self) -> [(u32, u32); 3] {
+        let map = self.program.memory_map();
+        [
+            (map.rw_base(), map.rw_end_with_heap(self.heap_size)),
+            (map.stack_low(), map.stack_high()),
+            (map.aux_base(), map.aux_end()),
+        ]
+    }
+
+    /// The whole state. Reads all writable memory.
+    pub(crate) fn snapshot(&self) -> JitSnapshot {
+        let mut pages = Vec::new();
+        let mut page = Box::new([0; PAGE]);
+        for (start, end) in self.writable() {
+            for address in (start..end).step_by(PAGE) {
+                self.cage.read(address, &mut *page);
+                if *page != self.initial_page(address) {
+                    pages.push((address, core::mem::replace(&mut page, Box::new([0; PAGE]))));
+                }
+            }
+        }
+        JitSnapshot {
+            state: self.state.clone(),
+            heap_size: self.heap_size,
+            pc: self.pc,
+            next_pc: self.next_pc,
+            resume: self.resume,
+            pages,
+        }
+    }
+
+    /// Brings a state of this program back.
+    pub(crate) fn restore(&mut self, snapshot: &JitSnapshot) -> Result<(), CageError> {
+        self.reset_memory()?;
+        self.sbrk(snapshot.heap_size)?;
+        for (address, page) in &snapshot.pages {
+            self.cage.write(*address, &**page);
+        }
+        self.state = snapshot.state.clone();
+        (self.pc, self.next_pc, self.resume) = (snapshot.pc, snapshot.next_pc, snapshot.resume);
+        Ok(())
+    }
+
+    /// What the page at `address` contains at first.
+    fn initial_page(&self, address: u32) -> [u8; PAGE] {
+        let mut page = [0; PAGE];
+        let offset = address.wrapping_sub(self.program.memory_map().rw_base()) as usize;
+        let data = self.program.memory_image().rw_data().get(offset..).unwrap_or_default();
+        for (to, from) in page.iter_mut().zip(data) {
+            *to = *from;
+        }
+        page
+    }
+}
+
+fn nonsense(exit: Exit, native: u32) -> CageError {
+    CageError::Nonsense { what: exit.name(), value: u64::from(native) }
+}

@@ -1,0 +1,388 @@
+//! The compiler: guest code to AMD64 machine code, in one pass.
+//!
+//! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its code
+//! is. Promises: time and memory linear in the code's length, the output bounded by [`protocol::CODE_SIZE`]; what a block
+//! costs is asked of vm-core; no address above 4 GiB can be named by a guest load or store.
+//!
+//! The image is the jump table (eight bytes an entry, native addresses), then the routines, then the program, then the
+//! stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
+//! A block begins with its charge, which always has [`CHARGE_LENGTH`] bytes.
+
+mod arith;
+mod instance;
+mod lower;
+mod regs;
+mod routines;
+#[cfg(test)]
+mod tests;
+
+#[allow(unused_imports, reason = "for the engine")]
+pub(crate) use instance::{JitInstance, JitSnapshot};
+
+use crate::sandbox::Image;
+use core::fmt;
+use lower::{Lowering, MAX_TABLE};
+use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
+use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
+use regs::GAS;
+use vm_core::gas::{BlockCost, CostModelKind, Metering};
+use vm_core::isa::{CodeView, Decoded, Format, Instruction, Opcode};
+use vm_core::program::Program;
+
+/// Bytes of a block's charge: a subtraction with a 32-bit immediate, and a jump to the block's stub.
+const CHARGE_LENGTH: u32 = 7 + 6;
+/// Where in the charge the immediate is.
+const CHARGE_IMMEDIATE: usize = 3;
+/// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
+const CALL_LENGTH: u32 = 5;
+
+/// Why a program cannot be compiled. The interpreter runs it all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The jump table is too long.
+    JumpTable {
+        /// Its entries.
+        entries: u32,
+        /// The most there may be.
+        limit: u32,
+    },
+    /// A block costs more gas than an instruction can subtract.
+    BlockCost {
+        /// Where the block begins.
+        offset: u32,
+        /// Its cost.
+        cost: u32,
+        /// The most it may cost.
+        limit: u32,
+    },
+    /// The machine code does not fit.
+    Code(pvm_assembler::Error),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::JumpTable { entries, limit } => {
+                write!(f, "a jump table of {entries} entries cannot be compiled, the limit is {limit}")
+            }
+            CompileError::BlockCost { offset, cost, limit } => {
+                write!(f, "the block at code offset {offset} costs {cost} gas, the limit of compiled code is {limit}")
+            }
+            CompileError::Code(error) => write!(f, "compiled code: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+impl From<pvm_assembler::Error> for CompileError {
+    fn from(error: pvm_assembler::Error) -> Self {
+        CompileError::Code(error)
+    }
+}
+
+/// A program as machine code, and the way back from it.
+pub(crate) struct Compiled {
+    image: Vec<u8>,
+    /// Where the routine is that enters guest code, in the image.
+    enter: u32,
+    /// Code offsets of all instructions, ascending; the last is the trap behind the code.
+    guest: Vec<u32>,
+    /// Where each of them begins in the image, ascending. Of a block's first one it is where the block begins.
+    native: Vec<u32>,
+    /// Code offsets of all blocks, ascending.
+    blocks: Vec<u32>,
+    /// Where the first block's stub is in the image.
+    block_stubs: u32,
+    /// Code offsets of all dynamic jumps, ascending.
+    jumps: Vec<u32>,
+    /// Where the first dynamic jump's stub is in the image.
+    jump_stubs: u32,
+    /// Where a block's charge is behind its beginning.
+    charge_at: u32,
+}
+
+impl Compiled {
+    /// What is to be loaded at [`CODE_BASE`].
+    pub(crate) fn image(&self) -> &[u8] {
+        &self.image
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.image.len() + 4 * (2 * self.guest.len() + self.blocks.len() + self.jumps.len())
+    }
+
+    /// Where the routine is that enters guest code, in the image.
+    pub(crate) fn enter(&self) -> u32 {
+        self.enter
+    }
+
+    /// Where the first instruction at or behind a code offset begins.
+    fn native_at(&self, guest: u32) -> Option<u32> {
+        self.native.get(self.guest.partition_point(|offset| *offset < guest)).copied()
+    }
+
+    /// The charge of the block at a code offset.
+    fn charge_of(&self, guest: u32) -> Option<u32> {
+        self.native_at(guest).map(|native| native + self.charge_at)
+    }
+
+    /// The code offset of the instruction whose machine code has the byte at `native`.
+    fn guest_at(&self, native: u32) -> Option<u32> {
+        if native >= self.block_stubs {
+            return None;
+        }
+        let index = self.native.partition_point(|start| *start <= native).checked_sub(1)?;
+        self.guest.get(index).copied()
+    }
+
+    /// The code offset of the block whose stub a return address belongs to.
+    fn block_of_stub(&self, behind: u32) -> Option<u32> {
+        stub(&self.blocks, self.block_stubs, behind)
+    }
+
+    /// The code offset of the dynamic jump whose stub a return address belongs to.
+    fn jump_of_stub(&self, behind: u32) -> Option<u32> {
+        stub(&self.jumps, self.jump_stubs, behind)
+    }
+}
+
+/// The entry whose stub, in a row of stubs from `first` on, ends at `behind`.
+fn stub(entries: &[u32], first: u32, behind: u32) -> Option<u32> {
+    let end = behind.checked_sub(first)?;
+    if end % CALL_LENGTH != 0 {
+        return None;
+    }
+    entries.get((end / CALL_LENGTH).checked_sub(1)? as usize).copied()
+}
+
+/// What a worker that runs `program` has to load. `id` is the module's, which no other has.
+pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
+    let memory = program.memory_image();
+    Image {
+        id,
+        code: compiled.image(),
+        enter: compiled.enter(),
+        map: program.memory_map(),
+        ro_data: memory.ro_data(),
+        rw_data: memory.rw_data(),
+    }
+}
+
+/// Compiles a program.
+pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
+    let entries = program.jump_table().len();
+    if entries > MAX_TABLE {
+        return Err(CompileError::JumpTable { entries, limit: MAX_TABLE });
+    }
+    // Whole cache lines, so that code does not share one with the table.
+    let code_start = (entries * 8).next_multiple_of(64);
+    Compiler::new(program, code_start).run()
+}
+
+struct Compiler<'a> {
+    program: &'a Program,
+    code: CodeView<'a>,
+    asm: Assembler,
+    lowering: Lowering,
+    /// Where the code begins in the image.
+    code_start: u32,
+    /// Number of the label of code offset 0. That of every other offset follows.
+    labels: u32,
+    guest: Vec<u32>,
+    native: Vec<u32>,
+    blocks: Vec<Block>,
+    jumps: Vec<(u32, Label)>,
+    metered: bool,
+    steps: bool,
+}
+
+struct Block {
+    offset: u32,
+    /// Where the charge is in the code.
+    charge: u32,
+    stub: Label,
+    cost: u32,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(program: &'a Program, code_start: u32) -> Self {
+        let code = program.code();
+        let length = code.len() as usize;
+        let limit = CODE_SIZE as usize - code_start as usize;
+        let mut asm = Assembler::with_capacity(limit, 1024 + 4 * length, length + length / 4, length / 8);
+        let table = program.jump_table();
+        let lowering = Lowering {
+            size: if program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 },
+            routines: routines::emit(&mut asm),
+            table_length: table.len(),
+            table_at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
+            has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
+        };
+        Compiler {
+            program,
+            code,
+            labels: asm.new_labels(code.len().saturating_add(1)).number(),
+            asm,
+            lowering,
+            code_start,
+            guest: Vec::with_capacity(length / 3 + 2),
+            native: Vec::with_capacity(length / 3 + 2),
+            blocks: Vec::with_capacity(length / 12 + 1),
+            jumps: Vec::new(),
+            metered: program.config().metering != Metering::Off,
+            steps: program.config().single_step,
+        }
+    }
+
+    /// The label of a code offset. Only those of blocks are bound.
+    fn label(&self, offset: u32) -> Label {
+        Label::from_number(self.labels.wrapping_add(offset))
+    }
+
+    fn here(&self) -> u32 {
+        self.asm.len() as u32 + self.code_start
+    }
+
+    fn run(mut self) -> Result<Compiled, CompileError> {
+        let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
+        let mut cost = BlockCost::new(model);
+        let mut begins_block = true;
+        for decoded in self.code.instructions() {
+            self.guest.push(decoded.offset);
+            self.native.push(self.here());
+            if begins_block {
+                self.begin_block(decoded.offset);
+            } else if self.steps {
+                self.asm.call(self.lowering.routines.step);
+            }
+            if self.metered {
+                cost.feed(&self.code, &decoded);
+            }
+            self.instruction(&decoded);
+            begins_block = decoded.ends_block();
+            if begins_block {
+                self.end_block(core::mem::replace(&mut cost, BlockCost::new(model)))?;
+                if let Some(error) = self.asm.error() {
+                    return Err(error.into());
+                }
+            }
+        }
+        self.guest.push(self.code.len());
+        self.native.push(self.here());
+        if !begins_block {
+            if self.steps {
+                self.asm.call(self.lowering.routines.step);
+            }
+            cost.feed_end_of_code();
+            self.end_block(cost)?;
+        }
+        self.asm.call(self.lowering.routines.trap);
+        self.finish()
+    }
+
+    fn begin_block(&mut self, offset: u32) {
+        let label = self.label(offset);
+        self.asm.bind(label);
+        if self.steps {
+            self.asm.call(self.lowering.routines.step);
+        }
+        let stub = self.asm.new_label();
+        let charge = self.asm.len() as u32;
+        if self.metered {
+            // The cost is filled in at the end; a small one now would make the instruction shorter.
+            self.asm.push(forms::sub_ri(RegSize::R64, GAS, i32::MAX));
+            self.asm.jcc(Cond::Less, stub);
+        }
+        self.blocks.push(Block { offset, charge, stub, cost: 0 });
+    }
+
+    fn end_block(&mut self, cost: BlockCost) -> Result<(), CompileError> {
+        if self.metered
+            && let Some(block) = self.blocks.last_mut()
+        {
+            block.cost = cost.finish();
+            let limit = i32::MAX as u32;
+            if block.cost > limit {
+                return Err(CompileError::BlockCost { offset: block.offset, cost: block.cost, limit });
+            }
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, decoded: &Decoded) {
+        let Some(instruction) = decoded.instruction else {
+            self.asm.call(self.lowering.routines.trap);
+            return;
+        };
+        let Instruction { opcode, target, r1, imm, .. } = instruction;
+        let spec = opcode.spec();
+        // A branch or fallthrough with nothing behind it traps whatever its condition says, and so does a branch or jump
+        // to where no block starts (spec: isa.md 2.7).
+        let falls_off = spec.ends_block && spec.can_fall_through && decoded.next >= self.code.len();
+        let has_target = matches!(spec.format, Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
+        if falls_off || (has_target && !self.code.is_jump_target(target)) {
+            if opcode == Opcode::LoadImmAndJump {
+                // The link register is written all the same.
+                arith::load(&mut self.asm, self.lowering.size, regs::native(r1), imm as i32);
+            }
+            self.asm.call(self.lowering.routines.trap);
+            return;
+        }
+        let slow = matches!(opcode, Opcode::JumpIndirect | Opcode::LoadImmAndJumpIndirect).then(|| {
+            let label = self.asm.new_label();
+            self.jumps.push((decoded.offset, label));
+            label
+        });
+        let target = self.label(target);
+        self.lowering.emit(&mut self.asm, &instruction, target, slow);
+    }
+
+    fn finish(mut self) -> Result<Compiled, CompileError> {
+        let block_stubs = self.here();
+        for block in &self.blocks {
+            self.asm.bind(block.stub);
+            self.asm.call(self.lowering.routines.out_of_gas);
+        }
+        let jump_stubs = self.here();
+        for (_, label) in &self.jumps {
+            self.asm.bind(*label);
+            self.asm.call(self.lowering.routines.jump);
+        }
+        let code = self.asm.finish()?;
+        let mut image = Vec::with_capacity(self.code_start as usize + code.len());
+        image.resize(self.code_start as usize, 0);
+        image.extend_from_slice(code);
+        if self.metered {
+            for block in &self.blocks {
+                let at = (self.code_start + block.charge) as usize + CHARGE_IMMEDIATE;
+                if let Some(field) = image.get_mut(at..at + 4) {
+                    field.copy_from_slice(&block.cost.to_le_bytes());
+                }
+            }
+        }
+        for (entry, target) in image.chunks_exact_mut(8).zip(self.program.jump_table().iter()) {
+            if self.code.is_jump_target(target)
+                && let Some(native) = self.asm.offset_of(self.label(target))
+            {
+                entry.copy_from_slice(&(CODE_BASE + u64::from(self.code_start + native)).to_le_bytes());
+            }
+        }
+        let enter = self.asm.offset_of(self.lowering.routines.enter).unwrap_or(0);
+        Ok(Compiled {
+            image,
+            enter: self.code_start + enter,
+            guest: self.guest,
+            native: self.native,
+            blocks: self.blocks.iter().map(|block| block.offset).collect(),
+            block_stubs,
+            jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),
+            jump_stubs,
+            charge_at: if self.steps { CALL_LENGTH } else { 0 },
+        })
+    }
+}
+
+const _: () = assert!(CHARGE_LENGTH == 13);

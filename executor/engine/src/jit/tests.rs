@@ -1,0 +1,174 @@
+//! Compiled programs in the cage beside vm-core's interpreter: everything that can be observed, at every stop.
+
+use super::*;
+use crate::sandbox::{Pool, Settings};
+use std::sync::Arc;
+use vm_core::Outcome;
+use vm_core::blob::{Blob, BlobBuilder};
+use vm_core::gas::MemoryLatency;
+use vm_core::interpreter::Instance;
+use vm_core::isa::{Isa, Reg};
+use vm_core::program::ProgramConfig;
+
+#[path = "../../../../vm-core/tests/common/mod.rs"]
+mod common;
+
+use common::{RandomProgram, Rng};
+
+fn pool() -> Arc<Pool> {
+    Pool::new(Settings { sandbox: crate::Sandbox::BestEffort, ..Settings::default() }).unwrap()
+}
+
+fn program(bytes: &[u8], config: &ProgramConfig) -> Option<Arc<Program>> {
+    Program::new(&Blob::parse(bytes).unwrap(), config).ok().map(Arc::new)
+}
+
+/// Runs one random program on both; returns the gas that it used, or `None` if it is refused.
+fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
+    let rng = &mut Rng::new(seed);
+    let isa = rng.pick(&[Isa::ReviveV1, Isa::ReviveV1, Isa::Latest32, Isa::JamV1]);
+    let bytes = RandomProgram::any(isa, rng).blob();
+    let config = ProgramConfig {
+        page_size: rng.pick(&[0x1000, 0x1000, 0x4000, 0x1_0000]),
+        aux_size: rng.pick(&[0, 0, 0, 5000]),
+        single_step: rng.chance(10),
+        cost_model: rng.pick(&[CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)]),
+        metering: rng.pick(&[Metering::Sync, Metering::Sync, Metering::Sync, Metering::Async]),
+        ..ProgramConfig::default()
+    };
+    let program = program(&bytes, &config)?;
+    let code_length = program.code().len();
+    let compiled = Arc::new(compile(&program).unwrap());
+    let cage = pool.take(&image(&program, &compiled, seed)).unwrap();
+    let mut ours = Instance::new(program.clone());
+    let mut jit = JitInstance::new(program.clone(), compiled, cage);
+
+    for reg in Reg::ALL {
+        let value = rng.value();
+        ours.set_reg(reg, value);
+        jit.set_reg(reg, value);
+    }
+    for _ in 0..rng.below(3) {
+        let (address, length) = (rng.address(), rng.below(300) as usize);
+        let data = rng.bytes(length);
+        assert_eq!(ours.write_memory(address, &data), jit.write_memory(address, &data), "seed {seed}");
+    }
+    let (mut gas, mut used) = (i64::from(rng.below(400)), 0);
+    ours.set_gas(gas);
+    jit.set_gas(gas);
+    let mut entry = Some(0);
+    for _ in 0..if config.single_step { 60 } else { 8 } {
+        if let Some(entry) = entry.take() {
+            ours.set_next_pc(entry);
+            jit.set_next_pc(entry);
+        }
+        let outcome = ours.run();
+        assert_eq!(Ok(outcome), jit.run(), "seed {seed} at {:?} and {:?}", ours.pc(), jit.pc());
+        let places = [(ours.pc(), ours.next_pc()), (jit.pc(), jit.next_pc())];
+        assert_eq!(places[0], places[1], "seed {seed} after {outcome:?}");
+        assert_eq!(ours.gas(), jit.gas(), "seed {seed} after {outcome:?}");
+        for reg in Reg::ALL {
+            assert_eq!(ours.reg(reg), jit.reg(reg), "seed {seed}: {reg:?} after {outcome:?} at {:?}", ours.pc());
+        }
+        used += gas - ours.gas();
+        if rng.chance(3) {
+            let bytes = rng.below(0x4000);
+            assert_eq!(Ok(ours.sbrk(bytes)), jit.sbrk(bytes), "seed {seed}");
+        }
+        if rng.chance(2) {
+            let snapshot = jit.snapshot();
+            jit.restore(&snapshot).unwrap();
+        }
+        let is_over = outcome == Outcome::OutOfGas && config.metering == Metering::Async;
+        match outcome {
+            Outcome::HostCall(_) => {
+                let (reg, value) = (rng.pick(&Reg::ALL), rng.value());
+                ours.set_reg(reg, value);
+                jit.set_reg(reg, value);
+            }
+            Outcome::OutOfGas if is_over || rng.chance(60) => {
+                let gas = i64::from(rng.below(300));
+                ours.set_gas(gas);
+                jit.set_gas(gas);
+                entry = is_over.then_some(0);
+            }
+            Outcome::Step if rng.chance(95) => {}
+            _ => entry = Some(if rng.chance(50) { 0 } else { rng.below(code_length + 2) }),
+        }
+        gas = ours.gas();
+    }
+    let map = *program.memory_map();
+    let heap_end = map.rw_end_with_heap(ours.heap_size()).min(map.rw_end() + 0x8000);
+    for (start, end) in [
+        (0x1_0000, map.ro_end()),
+        (map.rw_base(), heap_end),
+        (map.stack_low(), map.stack_high()),
+        (map.aux_base(), map.aux_end()),
+    ] {
+        let (mut left, mut right) = ([0; 0x1000], [0; 0x1000]);
+        for page in (start..end).step_by(0x1000) {
+            ours.read_memory(page, &mut left).unwrap();
+            jit.read_memory(page, &mut right).unwrap();
+            assert!(left == right, "seed {seed}: memory at {page:#x}");
+        }
+    }
+    Some(used)
+}
+
+#[test]
+fn random_programs_do_the_same_compiled_and_interpreted() {
+    const PROGRAMS: u64 = 5_000;
+    let pool = pool();
+    let results: Vec<i64> = (0..PROGRAMS).filter_map(|seed| compare(&pool, seed)).collect();
+    println!("compared {} programs, {} gas", results.len(), results.iter().sum::<i64>());
+    assert!(results.len() as u64 > PROGRAMS * 8 / 10);
+    assert!(results.iter().sum::<i64>() > 50 * PROGRAMS as i64);
+}
+
+#[test]
+fn every_opcode_is_lowered() {
+    for isa in Isa::ALL {
+        for opcode in Opcode::all().filter(|opcode| isa.number(*opcode).is_some()) {
+            let mut builder = BlobBuilder::new(isa);
+            builder.instructions(vec![Instruction::none(Opcode::Trap), Instruction::none(opcode)]);
+            builder.instructions(vec![
+                Instruction { opcode, ..Instruction::none(Opcode::Trap) },
+                Instruction::none(Opcode::Trap),
+            ]);
+            let program = program(&builder.build().unwrap(), &ProgramConfig::default()).unwrap();
+            // An opcode that is forgotten fails a debug assertion.
+            compile(&program).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_output_is_bounded_by_the_input() {
+    // The longest sequences of all, and the shortest blocks.
+    let divisions = vec![Instruction::rrr(Opcode::DivSigned64, Reg::T1, Reg::T1, Reg::T2); 10_000];
+    let blocks = vec![Instruction::none(Opcode::Fallthrough); 10_000];
+    for (instructions, most) in [(divisions, 30), (blocks, 20)] {
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        builder.instructions(instructions);
+        let program = program(&builder.build().unwrap(), &ProgramConfig::default()).unwrap();
+        let compiled = compile(&program).unwrap();
+        let ratio = compiled.image().len() / program.code().len() as usize;
+        assert!(ratio <= most, "{ratio} bytes for one");
+    }
+}
+
+#[test]
+fn native_addresses_that_are_no_ones_are_not_looked_up() {
+    let mut builder = BlobBuilder::new(Isa::ReviveV1);
+    builder
+        .instructions(vec![Instruction::none(Opcode::Fallthrough), Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0)]);
+    let program = program(&builder.build().unwrap(), &ProgramConfig::default()).unwrap();
+    let compiled = compile(&program).unwrap();
+    assert_eq!(compiled.guest_at(0), None);
+    assert_eq!(compiled.guest_at(u32::MAX), None);
+    for behind in 0..compiled.image().len() as u32 + 20 {
+        let is_stub = |first: u32, count: u32| (1..=count).any(|number| behind == first + number * CALL_LENGTH);
+        assert_eq!(compiled.block_of_stub(behind).is_some(), is_stub(compiled.block_stubs, 2), "{behind}");
+        assert_eq!(compiled.jump_of_stub(behind).is_some(), is_stub(compiled.jump_stubs, 1), "{behind}");
+    }
+}
