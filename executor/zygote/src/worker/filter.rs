@@ -79,7 +79,7 @@ const WORKER_RULES: [Rule; 24] = [
 ];
 
 /// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
-const ZYGOTE_RULES: [Rule; 19] = [
+const ZYGOTE_RULES: [Rule; 20] = [
     Load(ARCH),
     Equal(AMD64),
     Load(NUMBER),
@@ -99,6 +99,7 @@ const ZYGOTE_RULES: [Rule; 19] = [
     AllowCall(number::SIGALTSTACK),
     AllowCall(number::SET_ROBUST_LIST),
     AllowCall(number::PRCTL),
+    AllowCall(number::GETPPID),
     // What it gives up.
     AllowCall(number::CLOSE_RANGE),
     AllowCall(number::PRLIMIT64),
@@ -153,7 +154,7 @@ const fn assemble<const RULES: usize, const OPS: usize>(rules: [Rule; RULES]) ->
 /// For workers.
 pub static WORKER: [Op; 26] = assemble(WORKER_RULES);
 /// For the zygote.
-pub static ZYGOTE: [Op; 21] = assemble(ZYGOTE_RULES);
+pub static ZYGOTE: [Op; 22] = assemble(ZYGOTE_RULES);
 /// For the launcher.
 pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
 

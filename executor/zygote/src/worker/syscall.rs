@@ -49,11 +49,13 @@ pub mod number {
     pub const MPROTECT: usize = 10;
     pub const MUNMAP: usize = 11;
     pub const RT_SIGACTION: usize = 13;
+    pub const GETPID: usize = 39;
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
     pub const CHDIR: usize = 80;
+    pub const GETPPID: usize = 110;
     pub const SETGROUPS: usize = 116;
     pub const SETRESUID: usize = 117;
     pub const SETRESGID: usize = 119;
@@ -97,6 +99,14 @@ numeric!(
 numeric!(
     /// Closes all file descriptors in a range, both ends included.
     close_range, CLOSE_RANGE, first, last
+);
+numeric!(
+    /// Id of this process.
+    getpid, GETPID
+);
+numeric!(
+    /// Id of the process that made this one, or that adopted it.
+    getppid, GETPPID
 );
 numeric!(
     /// Moves this process into new namespaces.

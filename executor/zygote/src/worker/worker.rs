@@ -22,8 +22,12 @@ struct RobustList {
     pending: *const RobustList,
 }
 
-/// The worker's life. `files` are control page, guest memory and code.
-pub fn main(mode: u32, files: [usize; 3]) -> ! {
+/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code.
+pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
+    // Where there is no pid namespace, only this ends a worker with its zygote, unless that is gone already.
+    if die_with_parent().is_err() || getppid() != Ok(zygote) {
+        exit(1);
+    }
     let [control_file, guest_file, code_file] = files;
     if map(CONTROL_BASE, CONTROL_SIZE, READABLE | WRITABLE, SHARED, control_file, 0).is_err() {
         exit(1);
@@ -58,7 +62,6 @@ pub fn main(mode: u32, files: [usize; 3]) -> ! {
 fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) -> core::result::Result<(), (u32, u32)> {
     let at = |step: u32| move |errno: u32| (step, errno);
     let memory = at(STEP_MEMORY);
-    die_with_parent().map_err(at(STEP_FORK))?;
     map(GUEST_START, GUEST_SIZE, 0, SHARED, guest_file, GUEST_START).map_err(memory)?;
     map(CODE_BASE, CODE_SIZE, READABLE | EXECUTABLE, SHARED, code_file, 0).map_err(memory)?;
     map(STACK_BASE, STACK_TOP - STACK_BASE, READABLE | WRITABLE, ANONYMOUS, usize::MAX, 0).map_err(memory)?;

@@ -39,6 +39,7 @@ const LIMITS: [(usize, u64); 12] = [
 /// The zygote's life.
 pub fn main(mode: u32) -> ! {
     must(STEP_FORK, die_with_parent());
+    let me = must(STEP_FORK, getpid());
     // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
     must(STEP_MEMORY, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
     must(STEP_MEMORY, unmap(0x1_0000, ZYGOTE_BASE));
@@ -55,7 +56,7 @@ pub fn main(mode: u32) -> ! {
     loop {
         let mut files = [usize::MAX; 3];
         match receive(&mut files) {
-            Ok(true) => spawn(mode, files),
+            Ok(true) => spawn(mode, me, files),
             Ok(false) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
@@ -80,13 +81,13 @@ fn reap_children() -> Result {
 }
 
 /// Makes a worker from control page, guest memory and code.
-fn spawn(mode: u32, files: [usize; 3]) {
+fn spawn(mode: u32, me: usize, files: [usize; 3]) {
     // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
-        worker::main(mode, files);
+        worker::main(mode, me, files);
     }
     for fd in files {
         let _ = close(fd);

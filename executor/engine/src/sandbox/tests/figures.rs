@@ -62,18 +62,45 @@ fn figures() {
     });
     let mut cage = pool.take(&program.image()).unwrap();
     print("10000 host call round trips", 30, || round_trips(&mut cage, &program, 10_000));
-    let kib = |name: &str| -> u64 {
-        let status = std::fs::read_to_string("/proc/meminfo").unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    for pause in [100, 1000, 10_000] {
+        print(&format!("{pause} us of nothing, and a round trip"), 200, || {
+            std::thread::sleep(Duration::from_micros(pause));
+            round_trips(&mut cage, &program, 1);
+        });
+    }
+}
+
+#[test]
+#[ignore = "measures"]
+fn memory_of_a_worker() {
+    let program = host_call();
+    let zygote = zygote();
+    // A number in KiB of a file of a process.
+    let kib = |id: &str, file: &str, name: &str| -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    std::thread::sleep(Duration::from_millis(300));
-    let before = kib("MemAvailable");
-    let mut cages: Vec<_> = (0..400).map(|_| pool.take(&program.image()).unwrap()).collect();
-    for cage in &mut cages {
-        round_trips(cage, &program, 1);
-    }
-    std::thread::sleep(Duration::from_millis(300));
-    let after = kib("MemAvailable");
-    println!("memory of a worker that has run: {} KiB of the machine's", before.saturating_sub(after) / 400);
+    let tables_before = kib("self", "status", "VmPTE");
+    const COUNT: u64 = 200;
+    let workers: Vec<Worker> = (0..COUNT)
+        .map(|_| {
+            let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+            worker.load(&program.image()).unwrap();
+            round_trips(&mut worker, &program, 1);
+            worker
+        })
+        .collect();
+    let tables = kib("self", "status", "VmPTE") - tables_before;
+    let id = protection::last_child_of(protection::last_child_of(zygote.launcher())).to_string();
+    println!(
+        "a worker that has run: {} KiB resident of which {} shared with the host, {} proportional, {} of page tables; \
+         the host's page tables for each: {} KiB",
+        kib(&id, "status", "VmRSS"),
+        kib(&id, "status", "RssShmem"),
+        kib(&id, "smaps_rollup", "Pss:"),
+        kib(&id, "status", "VmPTE"),
+        tables / COUNT,
+    );
+    drop(workers);
 }

@@ -3,6 +3,16 @@
 use super::*;
 use std::process::Command;
 
+/// A child of a process.
+pub(super) fn last_child_of(parent: u32) -> u32 {
+    let found = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        status.lines().any(|line| line == format!("PPid:\t{parent}")).then_some(id)
+    });
+    found.last().unwrap()
+}
+
 fn trap() -> Program {
     program(|asm| leave(asm, protocol::EXIT_TRAP))
 }
@@ -46,15 +56,7 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
     worker.load(&program.image()).unwrap();
     worker.run(&mut program.state()).unwrap();
     let read = |id: u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
-    let child_of = |parent: u32| -> u32 {
-        let found = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-            let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let status = read(id, "status").ok()?;
-            status.lines().any(|line| line == format!("PPid:\t{parent}")).then_some(id)
-        });
-        found.last().unwrap()
-    };
-    let id = child_of(child_of(zygote.launcher()));
+    let id = last_child_of(last_child_of(zygote.launcher()));
     let status = read(id, "status").unwrap();
     for line in [
         "CapInh:\t0000000000000000",
