@@ -81,6 +81,14 @@ impl BlockCost {
         self.feed_end_of_code();
     }
 
+    /// The cost of the block as [`Self::finish`] gives it, and the start of another under the same model.
+    pub fn finish_and_restart(&mut self) -> u32 {
+        match &mut self.0 {
+            State::Naive(total) => core::mem::take(total),
+            State::Pipeline(pipeline, _) => core::mem::replace(pipeline, Pipeline::new()).finish(),
+        }
+    }
+
     /// The cost of the block, at least 1 once something was counted.
     pub fn finish(self) -> u32 {
         match self.0 {

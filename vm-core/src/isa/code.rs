@@ -64,11 +64,13 @@ impl<'a> CodeView<'a> {
     }
 
     /// Whether the bitmask has a bit at `offset`.
+    #[inline]
     pub fn bit(&self, offset: u32) -> bool {
         offset < self.len() && self.bitmask.get(offset as usize / 8).is_some_and(|byte| byte >> (offset % 8) & 1 == 1)
     }
 
     /// Mask bits `offset ..` as the low bits of a word, at least 32 of them (zero beyond the mask).
+    #[inline]
     fn bits_from(&self, offset: u32) -> u64 {
         let byte = offset as usize / 8;
         let word = match self.bitmask.get(byte..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -85,6 +87,7 @@ impl<'a> CodeView<'a> {
     }
 
     /// The nearest mask bit before `offset` that is at most 25 away.
+    #[inline]
     fn bit_before(&self, offset: u32) -> Option<u32> {
         let first = offset.saturating_sub(MAX_INSTRUCTION_LENGTH);
         let count = offset - first;
@@ -93,6 +96,7 @@ impl<'a> CodeView<'a> {
     }
 
     /// How many bytes follow the opcode of the instruction at `offset` (0..=24). Assumes `offset < len`.
+    #[inline]
     fn skip(&self, offset: u32) -> u32 {
         let zeros = self.bits_from(offset + 1).trailing_zeros();
         zeros.min(MAX_INSTRUCTION_LENGTH - 1).min(self.len() - offset - 1)
@@ -104,6 +108,7 @@ impl<'a> CodeView<'a> {
     }
 
     /// The sixteen code bytes from `offset`, zero beyond the end.
+    #[inline]
     fn window(&self, offset: u32) -> u128 {
         let rest = self.code.get(offset as usize..).unwrap_or_default();
         match rest.first_chunk::<16>() {
@@ -119,6 +124,7 @@ impl<'a> CodeView<'a> {
     }
 
     /// Whether an instruction, valid or not, starts at `offset` (isa.md 2.7 rule 2).
+    #[inline]
     pub fn is_instruction_start(&self, offset: u32) -> bool {
         offset < self.len()
             && (offset == 0
@@ -127,6 +133,7 @@ impl<'a> CodeView<'a> {
     }
 
     /// Whether jumps may go to `offset`, which is also whether a basic block starts there (isa.md 2.7).
+    #[inline]
     pub fn is_jump_target(&self, offset: u32) -> bool {
         self.is_instruction_start(offset)
             && match self.bit_before(offset) {
@@ -156,6 +163,7 @@ impl<'a> CodeView<'a> {
 
     /// Decodes what starts at `offset`: the instruction and its length in bytes, or `None` for an invalid one, whose
     /// extent is not looked for. Assumes that [`Self::is_instruction_start`] holds.
+    #[inline(always)]
     pub(crate) fn fetch(&self, offset: u32) -> Option<(Instruction, u32)> {
         if !self.bit(offset) {
             return None;
@@ -167,14 +175,17 @@ impl<'a> CodeView<'a> {
 
     /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
-        if !self.is_instruction_start(offset) {
-            return None;
-        }
+        self.is_instruction_start(offset).then(|| self.decode_start(offset))
+    }
+
+    /// As [`Self::decode`], where it is known that an instruction starts.
+    #[inline(always)]
+    fn decode_start(&self, offset: u32) -> Decoded {
         if let Some((instruction, length)) = self.fetch(offset) {
-            return Some(Decoded { offset, next: offset + length, instruction: Some(instruction) });
+            return Decoded { offset, next: offset + length, instruction: Some(instruction) };
         }
         let next = if self.bit(offset) { offset + 1 + self.skip(offset) } else { self.next_bit(offset) };
-        Some(Decoded { offset, next, instruction: None })
+        Decoded { offset, next, instruction: None }
     }
 
     /// The first set mask bit behind `offset`, or the code length.
@@ -193,12 +204,12 @@ impl<'a> CodeView<'a> {
     /// Walks all instructions from offset 0, invalid ones included. The virtual trap behind code that can run off its
     /// end is not shown.
     pub fn instructions(&self) -> Instructions<'a> {
-        Instructions { code: *self, offset: 0 }
+        self.instructions_from(0)
     }
 
     /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
     pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
-        Instructions { code: *self, offset }
+        Instructions { code: *self, offset: if self.is_instruction_start(offset) { offset } else { self.len() } }
     }
 }
 
@@ -206,14 +217,19 @@ impl<'a> CodeView<'a> {
 #[derive(Clone, Debug)]
 pub struct Instructions<'a> {
     code: CodeView<'a>,
+    /// Where an instruction starts, or the code length.
     offset: u32,
 }
 
 impl Iterator for Instructions<'_> {
     type Item = Decoded;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Decoded> {
-        let decoded = self.code.decode(self.offset)?;
+        if self.offset >= self.code.len() {
+            return None;
+        }
+        let decoded = self.code.decode_start(self.offset);
         self.offset = decoded.next;
         Some(decoded)
     }

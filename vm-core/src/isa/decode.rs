@@ -30,6 +30,7 @@ const fn remaining(skip: u32, used: u32) -> u32 {
 
 /// Decodes the operands of `opcode` at code offset `offset`. `window` holds the 16 code bytes from there,
 /// little-endian; `skip` is the instruction's length less one.
+#[inline(always)]
 pub(super) fn operands(opcode: Opcode, offset: u32, window: u128, skip: u32) -> Instruction {
     let b1 = (window >> 8) as u8;
     let b2 = (window >> 16) as u8;

@@ -264,7 +264,7 @@ impl<'a> Compiler<'a> {
             self.instruction(&decoded);
             begins_block = decoded.ends_block();
             if begins_block {
-                self.end_block(core::mem::replace(&mut cost, BlockCost::new(model)))?;
+                self.end_block(cost.finish_and_restart())?;
                 if let Some(error) = self.asm.error() {
                     return Err(error.into());
                 }
@@ -277,7 +277,7 @@ impl<'a> Compiler<'a> {
                 self.asm.call(self.lowering.routines.step);
             }
             cost.feed_end_of_code();
-            self.end_block(cost)?;
+            self.end_block(cost.finish())?;
         }
         self.asm.call(self.lowering.routines.trap);
         self.finish()
@@ -299,11 +299,11 @@ impl<'a> Compiler<'a> {
         self.blocks.push(Block { offset, charge, stub, cost: 0 });
     }
 
-    fn end_block(&mut self, cost: BlockCost) -> Result<(), CompileError> {
+    fn end_block(&mut self, cost: u32) -> Result<(), CompileError> {
         if self.metered
             && let Some(block) = self.blocks.last_mut()
         {
-            block.cost = cost.finish();
+            block.cost = cost;
             let limit = i32::MAX as u32;
             if block.cost > limit {
                 return Err(CompileError::BlockCost { offset: block.offset, cost: block.cost, limit });
