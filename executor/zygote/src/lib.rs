@@ -7,5 +7,10 @@
 
 pub mod protocol;
 
+// Never compiled here, but by the build script as a program; so that `cargo fmt` finds it.
+#[cfg(any())]
+#[path = "worker/main.rs"]
+mod worker;
+
 /// The caged process as an ELF executable; empty where there is none (only Linux on AMD64 has one).
 pub static ELF: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/zygote"));

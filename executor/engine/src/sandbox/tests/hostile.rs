@@ -487,3 +487,50 @@ fn every_system_call_but_two_ends_the_worker() {
     }
     assert_eq!(allowed, [10, 202]);
 }
+
+#[test]
+fn random_machine_code_harms_nobody() {
+    let zygote = zygote();
+    let program = bystander();
+    let mut witness = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    witness.load(&program.image()).unwrap();
+    // xorshift64: the same code every time.
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let (mut lived, mut died) = (0, 0);
+    for round in 0..1500 {
+        let random = self::program(|asm| {
+            for _ in 0..16 {
+                asm.bytes(&next().to_le_bytes());
+                // The instructions that matter most come more often than by chance.
+                match next() % 8 {
+                    0 => asm.bytes(SYSCALL),
+                    1 => asm.push(forms::mov_mr(Width::W64, control(next() as usize % 512), Reg::Rax)),
+                    _ => {}
+                }
+            }
+            leave(asm, protocol::EXIT_TRAP);
+        });
+        let mut worker = Worker::spawn(&zygote, Duration::from_millis(5)).unwrap();
+        worker.load(&random.image()).unwrap();
+        let mut state = random.state();
+        state.regs = std::array::from_fn(|_| if next() % 2 == 0 { DATA } else { next() % 512 });
+        match worker.run(&mut state) {
+            Ok(_) => {
+                assert!(state.native_pc as usize <= random.code.len());
+                lived += 1;
+            }
+            Err(_) => {
+                assert!(worker.has_ended(), "round {round}");
+                died += 1;
+            }
+        }
+        assert_eq!(witness.run(&mut program.state()), Ok(Exit::HostCall(5)), "after round {round}");
+    }
+    assert!(lived > 0 && died > 0, "{lived} lived, {died} died");
+}

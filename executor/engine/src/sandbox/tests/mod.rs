@@ -55,7 +55,7 @@ pub(super) fn leave(asm: &mut Assembler, exit: u32) {
 pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
     use std::sync::atomic::{AtomicU64, Ordering};
     static ID: AtomicU64 = AtomicU64::new(1);
-    let mut asm = Assembler::new(1 << 24);
+    let mut asm = Assembler::new(1 << 16);
     asm.push(forms::mov_ri(Reg::Rdi, STACK_TOP));
     asm.push(forms::xchg_rr(R64, Reg::Rdi, Reg::Rsp));
     asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, worker_stack)), Reg::Rdi));
