@@ -65,11 +65,7 @@ impl<C: Cage> JitInstance<C> {
         }
     }
 
-    pub(crate) fn program(&self) -> &Arc<Program> {
-        &self.program
-    }
-
-    /// See vm-core, here and below.
+    /// See vm-core's interpreter, here and below.
     pub(crate) fn reg(&self, reg: Reg) -> u64 {
         self.state.regs[reg as usize]
     }

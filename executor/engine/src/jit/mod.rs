@@ -16,7 +16,6 @@ mod routines;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "for the engine")]
 pub(crate) use instance::{JitInstance, JitSnapshot};
 
 use crate::sandbox::Image;
@@ -107,11 +106,6 @@ impl Compiled {
     /// What is to be loaded at [`CODE_BASE`].
     pub(crate) fn image(&self) -> &[u8] {
         &self.image
-    }
-
-    /// Bytes of memory that it takes.
-    pub(crate) fn size(&self) -> usize {
-        self.image.len() + 4 * (2 * self.guest.len() + self.blocks.len() + self.jumps.len())
     }
 
     /// Where the routine is that enters guest code, in the image.

@@ -1,0 +1,135 @@
+//! What an engine is to be like: chosen by the embedder, in part from the environment.
+
+use crate::error::Error;
+use crate::sandbox::{Sandbox, Settings};
+use std::time::Duration;
+
+/// How programs are run. A matter of speed alone: results are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Backend {
+    /// Compiled if that is possible here, else interpreted; why not is logged, and said by
+    /// [`crate::Engine::fallback_reason`].
+    #[default]
+    Auto,
+    /// Compiled, or an error.
+    Jit,
+    /// Interpreted.
+    Interpreter,
+}
+
+impl Backend {
+    const NAMES: [(&'static str, Backend); 3] =
+        [("auto", Backend::Auto), ("jit", Backend::Jit), ("interpreter", Backend::Interpreter)];
+}
+
+/// Settings of an [`crate::Engine`].
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub(crate) backend: Backend,
+    pub(crate) settings: Settings,
+    /// A weaker sandbox that the environment asked for, and that was not allowed yet.
+    weaker: Option<Sandbox>,
+}
+
+impl Config {
+    /// The default: [`Backend::Auto`], [`Sandbox::Required`].
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`) and `POLKAVM_SANDBOX` (`required`,
+    /// `best-effort`). The environment can choose speed, never what a program means; a weaker sandbox only has an effect
+    /// after [`Config::allow_weaker_sandbox`].
+    ///
+    /// # Errors
+    /// If a variable has a value that is not one of these.
+    pub fn from_env() -> Result<Config, Error> {
+        Config::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
+        let mut config = Config::default();
+        if let Some(value) = get("POLKAVM_BACKEND") {
+            config.backend = lookup("POLKAVM_BACKEND", &value, &Backend::NAMES)?;
+        }
+        if let Some(value) = get("POLKAVM_SANDBOX") {
+            let names = [("required", Sandbox::Required), ("best-effort", Sandbox::BestEffort)];
+            let wanted = lookup("POLKAVM_SANDBOX", &value, &names)?;
+            config.weaker = (wanted != Sandbox::Required).then_some(wanted);
+        }
+        Ok(config)
+    }
+
+    /// Lets the environment's choice of a weaker sandbox count.
+    pub fn allow_weaker_sandbox(&mut self) -> &mut Config {
+        if let Some(weaker) = self.weaker.take() {
+            self.settings.sandbox = weaker;
+        }
+        self
+    }
+
+    /// Chooses the backend.
+    pub fn set_backend(&mut self, backend: Backend) -> &mut Config {
+        self.backend = backend;
+        self
+    }
+
+    /// Chooses how much protection there has to be around compiled code.
+    pub fn set_sandbox(&mut self, sandbox: Sandbox) -> &mut Config {
+        (self.settings.sandbox, self.weaker) = (sandbox, None);
+        self
+    }
+
+    /// For how long compiled code may run between two host calls, in real time; 10 seconds if not set. Then its worker is
+    /// killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see.
+    pub fn set_time_limit(&mut self, limit: Duration) -> &mut Config {
+        self.settings.time_limit = limit;
+        self
+    }
+
+    /// How many workers may wait for use (64 if not set), and how many there may be in all (4096).
+    pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
+        (self.settings.idle, self.settings.workers) = (idle, all);
+        self
+    }
+
+    pub(crate) fn warn_of_ignored(&self) {
+        if let Some(weaker) = self.weaker {
+            log::warn!(target: "pvm::engine", "POLKAVM_SANDBOX asks for {weaker:?}, which this program does not allow: ignored");
+        }
+    }
+}
+
+fn lookup<T: Copy>(variable: &'static str, value: &str, names: &[(&'static str, T)]) -> Result<T, Error> {
+    names.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning).ok_or_else(|| Error::Environment {
+        variable,
+        value: value.to_owned(),
+        allowed: names.iter().map(|(name, _)| *name).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::from_variables(find)
+    }
+
+    #[test]
+    fn the_environment_chooses_the_backend() {
+        assert_eq!(config(&[]).unwrap().backend, Backend::Auto);
+        assert_eq!(config(&[("POLKAVM_BACKEND", "jit")]).unwrap().backend, Backend::Jit);
+        let error = config(&[("POLKAVM_BACKEND", "fast")]).unwrap_err().to_string();
+        assert_eq!(error, "POLKAVM_BACKEND is \"fast\"; it can be auto, jit, interpreter");
+    }
+
+    #[test]
+    fn the_environment_weakens_the_sandbox_only_if_it_is_allowed_to() {
+        let mut config = config(&[("POLKAVM_SANDBOX", "best-effort")]).unwrap();
+        assert_eq!(config.settings.sandbox, Sandbox::Required);
+        config.allow_weaker_sandbox();
+        assert_eq!(config.settings.sandbox, Sandbox::BestEffort);
+    }
+}

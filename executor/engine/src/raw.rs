@@ -1,0 +1,245 @@
+//! The raw level: one machine, run from outcome to outcome. Everything else stands on it.
+//!
+//! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does the
+//! same.
+
+use crate::error::Error;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::jit::{self, JitInstance, JitSnapshot};
+use crate::module::Module;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::sandbox::Pooled;
+use std::sync::Arc;
+use vm_core::Outcome;
+use vm_core::interpreter::{Instance, Snapshot};
+use vm_core::isa::Reg;
+use vm_core::memory::MemoryError;
+use vm_core::program::Program;
+
+/// A program with registers, memory and gas.
+///
+/// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter. Methods
+/// that are not described further do what those of [`vm_core::interpreter::Instance`] with the same names do.
+pub struct RawInstance {
+    module: Module,
+    machine: Machine,
+}
+
+/// The whole state of a [`RawInstance`].
+#[derive(Clone)]
+pub struct RawSnapshot {
+    program: Arc<Program>,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    Interpreter(Box<Snapshot>),
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    Jit(Box<JitSnapshot>),
+}
+
+enum Machine {
+    Interpreter(Box<Instance>),
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    Jit(Box<JitInstance<Pooled>>),
+}
+
+/// Calls the same method on either backend.
+macro_rules! on_machine {
+    ($self:ident, $machine:ident => $call:expr) => {
+        match &$self.machine {
+            Machine::Interpreter($machine) => $call,
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Machine::Jit($machine) => $call,
+        }
+    };
+    (mut $self:ident, $machine:ident => $call:expr) => {
+        match &mut $self.machine {
+            Machine::Interpreter($machine) => $call,
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Machine::Jit($machine) => $call,
+        }
+    };
+}
+
+impl Module {
+    /// Makes a machine that runs the program; if it is compiled, in a worker of the engine's pool.
+    ///
+    /// # Errors
+    /// If no worker could be had.
+    pub fn instantiate_raw(&self) -> Result<RawInstance, Error> {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
+            let cage = pool.take(&jit::image(self.program(), compiled, self.id()))?;
+            let instance = JitInstance::new(self.program().clone(), compiled.clone(), cage);
+            return Ok(RawInstance { module: self.clone(), machine: Machine::Jit(Box::new(instance)) });
+        }
+        let instance = Instance::new(self.program().clone());
+        Ok(RawInstance { module: self.clone(), machine: Machine::Interpreter(Box::new(instance)) })
+    }
+}
+
+impl RawInstance {
+    /// The module that it is an instance of.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The value of a register; of a 32-bit program zero-extended.
+    pub fn reg(&self, reg: Reg) -> u64 {
+        on_machine!(self, machine => machine.reg(reg))
+    }
+
+    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    pub fn set_reg(&mut self, reg: Reg, value: u64) {
+        on_machine!(mut self, machine => machine.set_reg(reg, value));
+    }
+
+    /// Gas left.
+    pub fn gas(&self) -> i64 {
+        on_machine!(self, machine => machine.gas())
+    }
+
+    /// Sets the gas left.
+    pub fn set_gas(&mut self, gas: i64) {
+        on_machine!(mut self, machine => machine.set_gas(gas));
+    }
+
+    /// The code offset of the instruction that caused the last outcome.
+    pub fn pc(&self) -> Option<u32> {
+        on_machine!(self, machine => machine.pc())
+    }
+
+    /// The code offset at which the next run begins.
+    pub fn next_pc(&self) -> Option<u32> {
+        on_machine!(self, machine => machine.next_pc())
+    }
+
+    /// Makes the next run begin at `offset`.
+    pub fn set_next_pc(&mut self, offset: u32) {
+        on_machine!(mut self, machine => machine.set_next_pc(offset));
+    }
+
+    /// Prepares to call the function at code offset `entry`.
+    pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
+        on_machine!(mut self, machine => machine.prepare_call(entry, args));
+    }
+
+    /// Runs until something happens that the embedder has to know.
+    ///
+    /// # Errors
+    /// If the worker was lost. The instance is of no use then; its program is, in another instance.
+    pub fn run(&mut self) -> Result<Outcome, Error> {
+        match &mut self.machine {
+            Machine::Interpreter(machine) => Ok(machine.run()),
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Machine::Jit(machine) => Ok(machine.run()?),
+        }
+    }
+
+    /// Reads guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range is in one region that can be read. Nothing is read then.
+    pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
+        on_machine!(self, machine => machine.read_memory(address, out))
+    }
+
+    /// Writes guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range is in one region that can be written. Nothing is written then.
+    pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
+        on_machine!(mut self, machine => machine.write_memory(address, data))
+    }
+
+    /// Writes zeros to guest memory; errors as [`Self::write_memory`].
+    ///
+    /// # Errors
+    /// As [`Self::write_memory`].
+    pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
+        on_machine!(mut self, machine => machine.zero_memory(address, length))
+    }
+
+    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
+    ///
+    /// # Errors
+    /// If the worker was lost.
+    pub fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, Error> {
+        match &mut self.machine {
+            Machine::Interpreter(machine) => Ok(machine.sbrk(bytes)),
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Machine::Jit(machine) => Ok(machine.sbrk(bytes)?),
+        }
+    }
+
+    /// Current size of the heap in bytes.
+    pub fn heap_size(&self) -> u32 {
+        on_machine!(self, machine => machine.heap_size())
+    }
+
+    /// Sets memory back to what the program starts with.
+    ///
+    /// # Errors
+    /// If the worker was lost.
+    pub fn reset_memory(&mut self) -> Result<(), Error> {
+        match &mut self.machine {
+            Machine::Interpreter(machine) => machine.reset_memory(),
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            Machine::Jit(machine) => machine.reset_memory()?,
+        }
+        Ok(())
+    }
+
+    /// Sets the whole state aside. Can be done whenever the machine does not run.
+    pub fn snapshot(&self) -> RawSnapshot {
+        RawSnapshot {
+            program: self.module.program().clone(),
+            state: match &self.machine {
+                Machine::Interpreter(machine) => State::Interpreter(Box::new(machine.snapshot())),
+                #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+                Machine::Jit(machine) => State::Jit(Box::new(machine.snapshot())),
+            },
+        }
+    }
+
+    /// Brings back a state of the same program in the same backend.
+    ///
+    /// # Errors
+    /// If it is of another program or backend: nothing changes then. If the worker was lost.
+    pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
+        let other = Error::Snapshot(vm_core::interpreter::SnapshotError::OtherProgram);
+        let program = self.module.program();
+        if !Arc::ptr_eq(program, &snapshot.program) && !program.same_as(&snapshot.program) {
+            return Err(other);
+        }
+        match (&mut self.machine, &snapshot.state) {
+            (Machine::Interpreter(machine), State::Interpreter(state)) => {
+                machine.restore(state).map_err(Error::Snapshot)
+            }
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            (Machine::Jit(machine), State::Jit(state)) => Ok(machine.restore(state)?),
+            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            _ => Err(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Engine};
+
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+
+    #[test]
+    fn instances_move_between_threads_and_engines_are_shared() {
+        is_send::<RawInstance>();
+        is_send::<RawSnapshot>();
+        is_shared::<Engine>();
+        is_shared::<Module>();
+        is_shared::<Config>();
+    }
+}

@@ -1,0 +1,133 @@
+//! The raw level on both backends: host calls, gas, memory, snapshots, threads, and programs that must not be believed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg, Sandbox};
+use vm_core::text::assemble;
+
+/// Adds what the host says to its arguments, counts its calls in memory.
+const ADDER: &str = r#"
+.isa ReviveV1
+.stack_size 4096
+.rw_size 8
+.import "get_third_number"
+.export "add_numbers" add_numbers
+
+add_numbers: add_64 s0, a0, a1
+             ecalli 0
+             add_64 a0, a0, s0
+             load_u64 a1, 0x20000
+             add_imm_64 a1, a1, 1
+             store_u64 a1, 0x20000
+             jump_indirect ra, 0
+"#;
+
+fn engines() -> Vec<Engine> {
+    let mut config = Config::new();
+    config.set_sandbox(Sandbox::BestEffort).set_backend(Backend::Auto);
+    let engine = Engine::new(&config).unwrap();
+    // Where programs cannot be compiled there is nothing to compare.
+    assert!(engine.backend() == Backend::Jit || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
+    vec![Engine::new(config.set_backend(Backend::Interpreter)).unwrap(), engine]
+}
+
+fn module(engine: &Engine, text: &str) -> Module {
+    let module = Module::from_blob(engine, &ProgramBlob::parse(&assemble(text).unwrap()).unwrap()).unwrap();
+    assert_eq!(module.is_compiled(), engine.backend() == Backend::Jit);
+    module
+}
+
+/// Calls `add_numbers(1, 10)` with a host that answers 100.
+fn call(instance: &mut RawInstance) -> u64 {
+    instance.set_gas(100);
+    instance.prepare_call(instance.module().program().export(b"add_numbers").unwrap(), &[1, 10]);
+    assert_eq!(instance.run(), Ok(Outcome::HostCall(0)));
+    instance.set_reg(Reg::A0, 100);
+    assert_eq!(instance.run(), Ok(Outcome::Finished));
+    assert_eq!(instance.gas(), 93);
+    instance.reg(Reg::A0)
+}
+
+fn counter(instance: &RawInstance) -> u64 {
+    let mut bytes = [0; 8];
+    instance.read_memory(0x2_0000, &mut bytes).unwrap();
+    u64::from_le_bytes(bytes)
+}
+
+#[test]
+fn a_program_calls_the_host_and_returns() {
+    for engine in engines() {
+        let mut instance = module(&engine, ADDER).instantiate_raw().unwrap();
+        for calls in 1..=3 {
+            assert_eq!(call(&mut instance), 111);
+            assert_eq!(counter(&instance), calls);
+        }
+    }
+}
+
+#[test]
+fn instances_have_nothing_in_common_and_leave_nothing_behind() {
+    for engine in engines() {
+        let module = module(&engine, ADDER);
+        let (mut first, mut second) = (module.instantiate_raw().unwrap(), module.instantiate_raw().unwrap());
+        assert_eq!((call(&mut first), call(&mut first), call(&mut second)), (111, 111, 111));
+        assert_eq!((counter(&first), counter(&second)), (2, 1));
+        drop(first);
+        assert_eq!(counter(&module.instantiate_raw().unwrap()), 0);
+    }
+}
+
+#[test]
+fn a_snapshot_brings_registers_memory_and_place_back() {
+    for engine in engines() {
+        let mut instance = module(&engine, ADDER).instantiate_raw().unwrap();
+        instance.set_gas(100);
+        instance.prepare_call(0, &[1, 10]);
+        assert_eq!(instance.run(), Ok(Outcome::HostCall(0)));
+        let snapshot = instance.snapshot();
+        for answer in [100, 7] {
+            instance.set_reg(Reg::A0, answer);
+            assert_eq!(instance.run(), Ok(Outcome::Finished));
+            assert_eq!((instance.reg(Reg::A0), counter(&instance), instance.gas()), (answer + 11, 1, 93));
+            instance.restore(&snapshot).unwrap();
+            assert_eq!((counter(&instance), instance.next_pc()), (0, snapshot_pc(&instance)));
+        }
+        let other = module(&engine, ".isa ReviveV1\n trap\n").instantiate_raw().unwrap();
+        assert!(matches!(instance.restore(&other.snapshot()), Err(Error::Snapshot(_))));
+    }
+}
+
+/// Behind the host call.
+fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
+    instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
+}
+
+#[test]
+fn threads_use_one_engine() {
+    for engine in engines() {
+        let module = module(&engine, ADDER);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|_| assert_eq!(call(&mut module.instantiate_raw().unwrap()), 111)));
+            }
+        });
+    }
+}
+
+#[test]
+fn bytes_that_are_no_program_are_an_error() {
+    let error = ProgramBlob::parse(b"PVM").unwrap_err();
+    assert!(matches!(error, Error::Blob(_)), "{error}");
+}
+
+#[test]
+fn auto_says_why_it_interprets_and_jit_refuses() {
+    let mut config = Config::new();
+    let engine = Engine::new(config.set_backend(Backend::Auto)).unwrap();
+    match engine.backend() {
+        Backend::Jit => assert!(engine.fallback_reason().is_none()),
+        _ => {
+            assert!(engine.fallback_reason().is_some());
+            assert!(Engine::new(config.set_backend(Backend::Jit)).is_err());
+        }
+    }
+}
