@@ -66,7 +66,7 @@ impl Mapping {
     pub fn fill(&mut self, offset: u64, value: u8, length: usize) {
         let pages = offset.next_multiple_of(PAGE as u64)..(offset + length as u64) & !(PAGE as u64 - 1);
         if value == 0 && pages.start < pages.end && (pages.end - pages.start) as usize > SMALL {
-            self.clear(pages.start, pages.end);
+            self.clear(&[(pages.start, pages.end)]);
             self.fill(offset, 0, (pages.start - offset) as usize);
             self.fill(pages.end, 0, (offset + length as u64 - pages.end) as usize);
             return;
@@ -76,8 +76,16 @@ impl Mapping {
         unsafe { to.write_bytes(value, length) }
     }
 
-    /// Makes all bytes of a page aligned range zero, and gives memory back if there is much of it.
-    pub fn clear(&mut self, start: u64, end: u64) {
+    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it.
+    pub fn clear(&mut self, ranges: &[(u64, u64)]) {
+        let can_be_elsewhere = sys::has_swap();
+        for (start, end) in ranges {
+            self.clear_range(*start, *end, can_be_elsewhere);
+        }
+    }
+
+    /// One of them. `can_be_elsewhere`: pages that are not in memory may hold something.
+    pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) {
         let length = (end - start) as usize;
         if length == 0 {
             return;
@@ -87,20 +95,35 @@ impl Mapping {
             let mut pages = [0; SMALL / PAGE];
             // SAFETY: in the mapping, and page aligned.
             let known = unsafe { sys::resident(address, length, &mut pages) }.is_ok();
-            let exists = |page: &u8| page & 1 != 0;
-            if known && pages.iter().filter(|page| exists(page)).count() <= FEW {
-                for (index, _) in pages.iter().enumerate().filter(|(_, page)| exists(page)) {
-                    // SAFETY: a page of the range.
-                    unsafe { address.add(index * PAGE).write_bytes(0, PAGE) }
+            let pages = pages.get(..length.div_ceil(PAGE)).unwrap_or_default();
+            if known && pages.iter().filter(|page| *page & 1 != 0).count() <= FEW {
+                let mut start = 0;
+                for run in pages.chunk_by(|left, right| left & 1 == right & 1) {
+                    let bytes = run.len() * PAGE;
+                    // SAFETY: pages of the range.
+                    let first = unsafe { address.add(start) };
+                    if run.first().is_some_and(|page| page & 1 != 0) {
+                        // SAFETY: as before, and nobody has a reference to them.
+                        unsafe { first.write_bytes(0, bytes) }
+                    } else if can_be_elsewhere {
+                        // What is not in memory may be swapped out, and not zero.
+                        remove(first, bytes);
+                    }
+                    start += bytes;
                 }
                 return;
             }
         }
-        // SAFETY: in the mapping, page aligned, and nobody has a reference to it.
-        if unsafe { sys::remove_pages(address, length) }.is_err() {
-            // SAFETY: as before.
-            unsafe { address.write_bytes(0, length) }
-        }
+        remove(address, length);
+    }
+}
+
+/// Gives pages of a mapping back, so that they read as zeros.
+fn remove(address: *mut u8, length: usize) {
+    // SAFETY: the caller has checked that they are in the mapping, and nobody has a reference to them.
+    if unsafe { sys::remove_pages(address, length) }.is_err() {
+        // SAFETY: as before.
+        unsafe { address.write_bytes(0, length) }
     }
 }
 

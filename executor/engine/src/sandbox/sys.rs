@@ -45,6 +45,7 @@ mod number {
     pub const SOCKETPAIR: usize = 53;
     pub const FCNTL: usize = 72;
     pub const FTRUNCATE: usize = 77;
+    pub const SYSINFO: usize = 99;
     pub const FUTEX: usize = 202;
     pub const SCHED_GETAFFINITY: usize = 204;
     pub const MEMFD_CREATE: usize = 319;
@@ -149,6 +150,15 @@ pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) ->
     // SAFETY: the kernel writes a byte for each page.
     let result = unsafe { syscall(number::MINCORE, [address as usize, length, to.as_mut_ptr() as usize, 0, 0, 0]) };
     named("mincore", result).map(|_| ())
+}
+
+/// Whether memory can be swapped out. If not, none is: taking swap space away brings everything back.
+pub(super) fn has_swap() -> bool {
+    // `struct sysinfo`: 112 bytes; the ninth word is the size of all swap space.
+    let mut info = [0u64; 16];
+    // SAFETY: the kernel writes less than there is.
+    let result = unsafe { syscall(number::SYSINFO, [info.as_mut_ptr() as usize, 0, 0, 0, 0, 0]) };
+    result.is_err() || info[8] != 0
 }
 
 /// Two ends of a connection that keeps messages apart.

@@ -219,11 +219,9 @@ impl Worker {
     /// Makes zero all that the program and its embedder could have written, but the read-only data.
     fn clear_writable(&mut self) {
         if let Some(Loaded { map, rw_end, .. }) = &self.loaded {
-            for (start, end) in
-                [(map.rw_base(), *rw_end), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())]
-            {
-                self.guest.clear(start.into(), end.into());
-            }
+            let ranges =
+                [(map.rw_base(), *rw_end), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
+            self.guest.clear(&ranges.map(|(start, end)| (start.into(), end.into())));
         }
     }
 }
@@ -250,7 +248,7 @@ impl Cage for Worker {
         }
         if let Some(old) = &self.loaded {
             let ro_end = old.map.ro_end();
-            self.guest.clear(MemoryMap::RO_BASE.into(), ro_end.into());
+            self.guest.clear(&[(MemoryMap::RO_BASE.into(), ro_end.into())]);
         }
         self.clear_writable();
         self.loaded = None;

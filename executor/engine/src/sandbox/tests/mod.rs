@@ -5,6 +5,7 @@
 mod figures;
 mod hostile;
 mod leaks;
+mod mapping;
 mod pool;
 mod protection;
 mod runs;

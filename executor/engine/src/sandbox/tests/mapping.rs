@@ -1,0 +1,54 @@
+//! Shared memory: what is cleared is zero, and nothing else is.
+
+use super::super::mapping::Mapping;
+
+const PAGE: u64 = 0x1000;
+const LENGTH: u64 = 400 * PAGE;
+
+/// A mapping in which every `step`th page is full of ones, and the rest does not exist.
+fn patterned(step: usize) -> Mapping {
+    let (mut mapping, _) = Mapping::new(c"pvm-test", LENGTH, false).unwrap();
+    for page in (0..LENGTH / PAGE).step_by(step) {
+        mapping.write(page * PAGE, &[0xff; PAGE as usize]);
+    }
+    mapping
+}
+
+fn check(mapping: &Mapping, step: usize, zeros: std::ops::Range<u64>) {
+    let mut bytes = vec![0; LENGTH as usize];
+    mapping.read(0, &mut bytes);
+    for (offset, byte) in (0u64..).zip(bytes) {
+        let is_full = (offset / PAGE).is_multiple_of(step as u64) && !zeros.contains(&offset);
+        assert_eq!(byte, if is_full { 0xff } else { 0 }, "{offset:#x}, {zeros:x?}, every {step}");
+    }
+}
+
+#[test]
+fn clearing_zeroes_the_range_and_nothing_else_however_much_of_it_exists() {
+    for step in [1, 3, 7, 64, 1000] {
+        for (start, end) in [(0, 0), (0, 1), (5, 6), (3, 67), (3, 68), (0, 400), (399, 400), (64, 80), (1, 3)] {
+            for can_be_elsewhere in [false, true] {
+                let mut mapping = patterned(step);
+                mapping.clear_range(start * PAGE, end * PAGE, can_be_elsewhere);
+                check(&mapping, step, start * PAGE..end * PAGE);
+            }
+        }
+    }
+}
+
+#[test]
+fn filling_with_zeros_zeroes_the_range_and_nothing_else() {
+    for (start, end) in
+        [(0, 1), (1, 4095), (4095, 4097), (100, 0x4_3000), (1, LENGTH), (0x1000, 0x5_1001), (7, 0x4_1008)]
+    {
+        let mut mapping = patterned(1);
+        mapping.fill(start, 0, (end - start) as usize);
+        check(&mapping, 1, start..end);
+    }
+}
+
+#[test]
+#[should_panic(expected = "are in the mapping")]
+fn a_range_that_ends_behind_the_mapping_is_a_bug() {
+    patterned(1000).write(LENGTH - 3, &[0; 4]);
+}
