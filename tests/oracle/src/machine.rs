@@ -122,6 +122,11 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Whether loading takes much longer than running, so that a test with very many programs asks it only for some.
+    fn is_slow_to_load(&self) -> bool {
+        false
+    }
+
     /// Loads a program.
     ///
     /// # Errors

@@ -46,23 +46,7 @@ impl Engine for Core {
     }
 
     fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
-        let config = ProgramConfig {
-            page_size: config.page_size,
-            aux_size: config.aux_size,
-            single_step: config.single_step,
-            cost_model: match config.model {
-                Model::Naive => CostModelKind::Naive,
-                Model::Pipeline(latency) => {
-                    CostModelKind::Pipeline(MemoryLatency::new(latency).ok_or("no such latency")?)
-                }
-            },
-            metering: match config.metering {
-                Metering::Off => vm_core::gas::Metering::Off,
-                Metering::Sync => vm_core::gas::Metering::Sync,
-                Metering::Async => vm_core::gas::Metering::Async,
-            },
-            translation_cache: self.translation_cache,
-        };
+        let config = ProgramConfig { translation_cache: self.translation_cache, ..program_config(config)? };
         let blob = Blob::parse(blob).map_err(|error| error.to_string())?;
         let program = Program::new(&blob, &config).map_err(|error| error.to_string())?;
         let mut instance = Instance::new(Arc::new(program));
@@ -106,16 +90,7 @@ impl Machine for Running {
     }
 
     fn run(&mut self) -> Outcome {
-        let outcome = match self.instance.run() {
-            vm_core::Outcome::Finished => Outcome::Finished,
-            vm_core::Outcome::Trap => Outcome::Trap,
-            vm_core::Outcome::OutOfGas => Outcome::OutOfGas,
-            vm_core::Outcome::HostCall(number) => Outcome::HostCall(number),
-            vm_core::Outcome::Step => Outcome::Step,
-            vm_core::Outcome::PageFault { address, write_protected } => {
-                Outcome::PageFault(Fault { address, write_protected })
-            }
-        };
+        let outcome = outcome(self.instance.run());
         match self.way.disturb {
             Disturb::Nothing => {}
             Disturb::ReleaseTranslation => self.instance.release_translation(),
@@ -148,18 +123,55 @@ impl Machine for Running {
     }
 
     fn regions(&self) -> Vec<(u32, u32)> {
-        let map = self.instance.program().memory_map();
-        let heap_end = map.rw_end_with_heap(self.instance.heap_size());
-        let all = [
-            (0x1_0000, map.ro_end()),
-            (map.rw_base(), heap_end),
-            (map.stack_low(), map.stack_high()),
-            (map.aux_base(), map.aux_end()),
-        ];
-        all.into_iter().filter(|(from, to)| from < to).collect()
+        regions(self.instance.program(), self.instance.heap_size())
     }
 
     fn block_cost(&mut self, offset: u32) -> Option<u32> {
         self.instance.program().block_cost(offset)
     }
+}
+
+/// The configuration in the terms of `vm-core`.
+pub(super) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
+    Ok(ProgramConfig {
+        page_size: config.page_size,
+        aux_size: config.aux_size,
+        single_step: config.single_step,
+        cost_model: match config.model {
+            Model::Naive => CostModelKind::Naive,
+            Model::Pipeline(latency) => CostModelKind::Pipeline(MemoryLatency::new(latency).ok_or("no such latency")?),
+        },
+        metering: match config.metering {
+            Metering::Off => vm_core::gas::Metering::Off,
+            Metering::Sync => vm_core::gas::Metering::Sync,
+            Metering::Async => vm_core::gas::Metering::Async,
+        },
+        ..ProgramConfig::default()
+    })
+}
+
+/// The outcome in the terms of this crate.
+pub(super) fn outcome(outcome: vm_core::Outcome) -> Outcome {
+    match outcome {
+        vm_core::Outcome::Finished => Outcome::Finished,
+        vm_core::Outcome::Trap => Outcome::Trap,
+        vm_core::Outcome::OutOfGas => Outcome::OutOfGas,
+        vm_core::Outcome::HostCall(number) => Outcome::HostCall(number),
+        vm_core::Outcome::Step => Outcome::Step,
+        vm_core::Outcome::PageFault { address, write_protected } => {
+            Outcome::PageFault(Fault { address, write_protected })
+        }
+    }
+}
+
+/// The memory regions that exist with a heap of this size.
+pub(super) fn regions(program: &Program, heap_size: u32) -> Vec<(u32, u32)> {
+    let map = program.memory_map();
+    let all = [
+        (0x1_0000, map.ro_end()),
+        (map.rw_base(), map.rw_end_with_heap(heap_size)),
+        (map.stack_low(), map.stack_high()),
+        (map.aux_base(), map.aux_end()),
+    ];
+    all.into_iter().filter(|(from, to)| from < to).collect()
 }

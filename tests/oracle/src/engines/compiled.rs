@@ -1,0 +1,119 @@
+//! Compiled programs in the cage as an engine, by way of `pvm-engine`.
+
+use super::core::{outcome, program_config, regions};
+use crate::machine::{Config, Engine, Machine, Outcome};
+use pvm_engine::{Backend, Module, ProgramBlob, RawInstance, Sandbox};
+use vm_core::isa::Reg;
+
+/// The compiler of `pvm-engine`.
+pub struct Compiled {
+    engine: pvm_engine::Engine,
+    disturb: bool,
+}
+
+impl Compiled {
+    /// Two ways: as it is, and with a snapshot that is restored at every stop. None, with a note, where programs cannot
+    /// be compiled.
+    pub fn ways() -> Vec<Compiled> {
+        let mut config = pvm_engine::Config::new();
+        // What is compared here is what programs do, not what holds them.
+        config.set_backend(Backend::Jit).set_sandbox(Sandbox::BestEffort);
+        match pvm_engine::Engine::new(&config) {
+            Ok(engine) => {
+                vec![Compiled { engine: engine.clone(), disturb: false }, Compiled { engine, disturb: true }]
+            }
+            Err(error) => {
+                println!("compiled programs are not compared: {error}");
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Engine for Compiled {
+    fn name(&self) -> String {
+        format!("compiled{}", if self.disturb { ", restored at every stop" } else { "" })
+    }
+
+    fn is_slow_to_load(&self) -> bool {
+        true
+    }
+
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+        let blob = ProgramBlob::parse(blob).map_err(|error| error.to_string())?;
+        let module = Module::new(&self.engine, &program_config(config)?, &blob).map_err(|error| error.to_string())?;
+        let instance = module.instantiate_raw().map_err(|error| error.to_string())?;
+        Ok(Box::new(Running { instance, disturb: self.disturb }))
+    }
+}
+
+struct Running {
+    instance: RawInstance,
+    disturb: bool,
+}
+
+impl Machine for Running {
+    fn set_register(&mut self, number: usize, value: u64) {
+        self.instance.set_reg(Reg::ALL[number], value);
+    }
+
+    fn register(&self, number: usize) -> u64 {
+        self.instance.reg(Reg::ALL[number])
+    }
+
+    fn set_gas(&mut self, gas: i64) {
+        self.instance.set_gas(gas);
+    }
+
+    fn gas(&self) -> i64 {
+        self.instance.gas()
+    }
+
+    fn set_next_pc(&mut self, offset: u32) {
+        self.instance.set_next_pc(offset);
+    }
+
+    fn pc(&self) -> Option<u32> {
+        self.instance.pc()
+    }
+
+    fn next_pc(&self) -> Option<u32> {
+        self.instance.next_pc()
+    }
+
+    /// # Panics
+    /// If the worker was lost: nothing that a program does may lead to that.
+    fn run(&mut self) -> Outcome {
+        let run = self.instance.run();
+        let outcome = outcome(run.unwrap_or_else(|error| panic!("a worker was lost: {error}")));
+        if self.disturb {
+            let snapshot = self.instance.snapshot();
+            self.instance.restore(&snapshot).unwrap_or_else(|error| panic!("a snapshot was refused: {error}"));
+        }
+        outcome
+    }
+
+    fn read(&mut self, address: u32, out: &mut [u8]) -> bool {
+        self.instance.read_memory(address, out).is_ok()
+    }
+
+    fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        self.instance.write_memory(address, bytes).is_ok()
+    }
+
+    fn sbrk(&mut self, size: u32) -> Option<u32> {
+        self.instance.sbrk(size).unwrap_or_else(|error| panic!("a worker was lost: {error}"))
+    }
+
+    fn heap_size(&self) -> u32 {
+        self.instance.heap_size()
+    }
+
+    fn regions(&self) -> Vec<(u32, u32)> {
+        regions(self.instance.module().program(), self.instance.heap_size())
+    }
+
+    fn block_cost(&mut self, offset: u32) -> Option<u32> {
+        self.instance.module().program().block_cost(offset)
+    }
+}
