@@ -4,11 +4,11 @@
 //! says nonsense or takes too long.
 
 use super::{CageError, sys};
-use pvm_zygote::protocol::{STATE_ASLEEP, STATE_DEAD, STATE_IDLE, STATE_NEW, STATE_WAITERS};
+use pvm_zygote::protocol::{Control, STATE_ASLEEP, STATE_DEAD, STATE_IDLE, STATE_NEW, STATE_WAITERS};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
 /// For how long either side looks before it sleeps.
@@ -40,26 +40,75 @@ fn measured_spins() -> u32 {
     })
 }
 
+/// Whether looking pays. Not where the other side computes for long, or waits for the same processor: then three tries in
+/// a row fail, and nobody looks for a while, each time for longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// How often to look if at all.
+    spins: u32,
+    failures: u32,
+    /// Turns left without looking, and how many the next time.
+    pause: u32,
+    next_pause: u32,
+}
+
+impl Pace {
+    const TRIES: u32 = 3;
+    const PAUSES: std::ops::RangeInclusive<u32> = 4..=128;
+
+    pub fn new(spins: u32) -> Pace {
+        Pace { spins, failures: 0, pause: 0, next_pause: *Self::PAUSES.start() }
+    }
+
+    /// How often to look this time.
+    fn spins(&self) -> u32 {
+        if self.pause > 0 { 0 } else { self.spins }
+    }
+
+    /// Learns from a turn: whether somebody had to sleep.
+    fn learn(&mut self, slept: bool) {
+        if self.pause > 0 {
+            self.pause -= 1;
+        } else if !slept {
+            (self.failures, self.next_pause) = (0, *Self::PAUSES.start());
+        } else {
+            self.failures += 1;
+            if self.failures == Self::TRIES {
+                (self.failures, self.pause) = (0, self.next_pause);
+                self.next_pause = (2 * self.next_pause).min(*Self::PAUSES.end());
+            }
+        }
+    }
+}
+
 /// Gives the turn to the worker with this thread id, and waits until it gives it back.
 pub(super) fn take(
-    state: &AtomicU32,
+    page: &Control,
     tid: u32,
     process: &OwnedFd,
-    spins: u32,
+    (host, worker): (&mut Pace, &mut Pace),
     limit: Duration,
 ) -> Result<(), CageError> {
+    let state = &page.state;
+    let spins = host.spins();
+    page.spins.store(worker.spins(), Relaxed);
     let busy = if spins > 0 { tid } else { tid | STATE_WAITERS };
     match state.swap(busy, AcqRel) {
-        STATE_IDLE => {}
-        STATE_ASLEEP => sys::futex_wake(state),
+        STATE_IDLE => worker.learn(false),
+        STATE_ASLEEP => {
+            worker.learn(true);
+            sys::futex_wake(state);
+        }
         other => return Err(unexpected(other)),
     }
     for _ in 0..spins {
         if state.load(Acquire) != busy {
-            break;
+            host.learn(false);
+            return wait(state, tid, process, limit);
         }
         std::hint::spin_loop();
     }
+    host.learn(true);
     wait(state, tid, process, limit)
 }
 
@@ -109,5 +158,52 @@ fn unexpected(state: u32) -> CageError {
         CageError::Died
     } else {
         CageError::Nonsense { what: "whose turn it is", value: state.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+
+    /// How often a side looks in each of so many turns, if looking fails or not.
+    fn turns(pace: &mut Pace, count: usize, slept: bool) -> Vec<u32> {
+        (0..count)
+            .map(|_| {
+                let spins = pace.spins();
+                pace.learn(slept);
+                spins
+            })
+            .collect()
+    }
+
+    #[test]
+    fn three_failures_in_a_row_stop_the_looking_for_a_while_and_then_for_longer() {
+        let mut pace = Pace::new(9);
+        assert_eq!(turns(&mut pace, 3, true), [9; 3]);
+        assert_eq!(turns(&mut pace, 4, true), [0; 4]);
+        assert_eq!(turns(&mut pace, 3, true), [9; 3]);
+        assert_eq!(turns(&mut pace, 8, true), [0; 8]);
+        let last = turns(&mut pace, 10_000, true);
+        assert!(last.chunk_by(|left, right| left == right).all(|run| run.len() <= 128));
+    }
+
+    #[test]
+    fn one_success_brings_the_looking_back() {
+        let mut pace = Pace::new(9);
+        turns(&mut pace, 500, true);
+        while pace.spins() == 0 {
+            pace.learn(false);
+        }
+        assert_eq!(turns(&mut pace, 1000, false), [9; 1000]);
+        assert_eq!(turns(&mut pace, 7, true), [9, 9, 9, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn two_failures_now_and_then_change_nothing() {
+        let mut pace = Pace::new(9);
+        for _ in 0..100 {
+            assert_eq!(turns(&mut pace, 2, true), [9; 2]);
+            assert_eq!(turns(&mut pace, 1, false), [9]);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! error the worker is killed, and every later run fails.
 
 use super::mapping::Mapping;
+use super::turn::Pace;
 use super::zygote::{Zygote, is_forked, step_name};
 use super::{Cage, CageError, Exit, Image, State, sys, turn};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
@@ -32,7 +33,9 @@ pub(crate) struct Worker {
     loaded: Option<Loaded>,
     /// Changes that the worker has not made yet, in order.
     changes: Vec<Change>,
-    spins: u32,
+    /// How host and worker wait for each other.
+    host_pace: Pace,
+    worker_pace: Pace,
     time_limit: Duration,
     is_broken: bool,
     /// Workers live as long as it.
@@ -70,7 +73,8 @@ impl Worker {
             code_used: 0,
             loaded: None,
             changes: Vec::with_capacity(RANGES),
-            spins,
+            host_pace: Pace::new(spins),
+            worker_pace: Pace::new(spins),
             time_limit,
             is_broken: false,
             _zygote: zygote.clone(),
@@ -108,8 +112,8 @@ impl Worker {
 
     /// Looks anew how many processors there are.
     pub fn tune(&mut self) {
-        self.spins = turn::spins();
-        self.page().spins.store(self.spins, Relaxed);
+        let pace = Pace::new(turn::spins());
+        (self.host_pace, self.worker_pace) = (pace, pace);
     }
 
     /// Has the worker carry out a command, with all changes that are due.
@@ -120,7 +124,7 @@ impl Worker {
         if self.is_broken {
             return Err(CageError::Died);
         }
-        let page = self.page();
+        let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
             range.start.store(*start, Relaxed);
             range.length.store(end - start, Relaxed);
@@ -131,7 +135,8 @@ impl Worker {
         // So that nothing of an earlier turn can be taken for this one's.
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
-        let result = turn::take(&page.state, self.tid, &self.process, self.spins, limit);
+        let paces = (&mut self.host_pace, &mut self.worker_pace);
+        let result = turn::take(page, self.tid, &self.process, paces, limit);
         self.changes.clear();
         if result.is_err() {
             self.kill();

@@ -104,3 +104,24 @@ fn memory_of_a_worker() {
     );
     drop(workers);
 }
+
+#[test]
+#[ignore = "measures"]
+fn two_that_share_a_processor_without_knowing() {
+    let program = host_call();
+    let zygote = zygote();
+    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    worker.load(&program.image()).unwrap();
+    let id = protection::last_child_of(protection::last_child_of(zygote.launcher()));
+    print("1000 round trips", 30, || round_trips(&mut worker, &program, 1000));
+    for id in [id, std::process::id()] {
+        let moved = std::process::Command::new("taskset").args(["-apc", "0", &id.to_string()]).output().unwrap();
+        assert!(moved.status.success());
+    }
+    print("1000 round trips on one processor", 30, || round_trips(&mut worker, &program, 1000));
+    for id in [id, std::process::id()] {
+        let moved = std::process::Command::new("taskset").args(["-apc", "0,1", &id.to_string()]).output().unwrap();
+        assert!(moved.status.success());
+    }
+    print("1000 round trips on two again", 30, || round_trips(&mut worker, &program, 1000));
+}
