@@ -47,8 +47,23 @@ impl Command {
 /// What runs the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
+    /// Machine code if that is possible here, else the interpreter
+    Auto,
+    /// Machine code in a caged process
+    Jit,
     /// The portable interpreter
     Interpreter,
+}
+
+impl Backend {
+    /// What the engine calls it.
+    pub const fn of_engine(self) -> pvm_engine::Backend {
+        match self {
+            Backend::Auto => pvm_engine::Backend::Auto,
+            Backend::Jit => pvm_engine::Backend::Jit,
+            Backend::Interpreter => pvm_engine::Backend::Interpreter,
+        }
+    }
 }
 
 /// How gas costs are computed.
@@ -87,9 +102,6 @@ pub struct CallArgs {
     /// An argument, decimal or 0x, up to nine of them; they go to a0 to a5 and t0 to t2
     #[arg(long = "arg", value_name = "N", value_parser = argument, allow_negative_numbers = true)]
     pub args: Vec<u64>,
-    /// What runs the code
-    #[arg(long, value_enum, default_value = "interpreter")]
-    pub backend: Backend,
     /// The gas that the run may use
     #[arg(long, value_name = "N", default_value_t = i64::MAX, value_parser = clap::value_parser!(i64).range(0..))]
     pub gas: i64,
@@ -105,6 +117,9 @@ pub struct RunArgs {
     /// What to call.
     #[command(flatten)]
     pub call: CallArgs,
+    /// What runs the code; the result is the same
+    #[arg(long, value_enum, default_value = "auto")]
+    pub backend: Backend,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

@@ -50,6 +50,9 @@ pub enum Error {
         /// Why.
         source: ProgramError,
     },
+    /// The backend cannot run here, or was lost.
+    #[error("{0}")]
+    Engine(#[source] pvm_engine::Error),
     /// The text is no program.
     #[error("{path}: {source}")]
     Text {
@@ -93,6 +96,7 @@ impl Error {
             Error::TooLong { .. } => "too-long",
             Error::Blob { .. } => "blob",
             Error::Program { .. } => "program",
+            Error::Engine(_) => "engine",
             Error::Text { .. } => "text",
             Error::NotUtf8 { .. } => "not-utf8",
             Error::TooManyArguments { .. } => "too-many-arguments",
@@ -110,6 +114,7 @@ impl Error {
             | Error::Program { .. }
             | Error::Text { .. }
             | Error::NotUtf8 { .. } => exit::REFUSED,
+            Error::Engine(_) => exit::BACKEND,
         }
     }
 }

@@ -10,6 +10,8 @@ pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A file could not be read or written.
 pub const FILE: u8 = 3;
+/// The backend cannot run here, or was lost on the way.
+pub const BACKEND: u8 = 4;
 /// A run trapped.
 pub const TRAP: u8 = 10;
 /// A run is out of gas.
@@ -26,6 +28,7 @@ Exit codes:
   1   what was given is no blob, no program, or refused by a check
   2   the command line is wrong, or names an entry that the program does not have
   3   a file could not be read or written
+  4   the backend cannot run here, or was lost on the way
   10  the run trapped
   11  the run is out of gas
   12  the run stopped at a page that is not there

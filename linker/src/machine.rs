@@ -4,6 +4,7 @@
 
 use crate::args::{Backend, CallArgs};
 use crate::{Error, input, output::printable};
+use pvm_engine::{Config, Engine, Module, ProgramBlob, RawInstance};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use vm_core::Outcome;
@@ -15,28 +16,82 @@ use vm_core::program::{Program, ProgramConfig};
 /// The most arguments that a call can have.
 pub const MAX_ARGUMENTS: usize = Reg::ARGS.len();
 
-/// A machine about to run `args`, whose blob is in `bytes`.
+/// How programs are run here.
+pub fn config(args: &CallArgs) -> ProgramConfig {
+    ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() }
+}
+
+/// Where the call that `args` asks for begins.
 ///
 /// # Errors
-/// If that is no blob, cannot be run, or has no such entry.
-pub fn prepare(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
-    let Backend::Interpreter = args.backend;
-    let path = || input::name(&args.blob);
-    let blob = Blob::parse(bytes).map_err(|source| Error::Blob { path: path(), source })?;
-    let config = ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() };
-    let program = Program::new(&blob, &config).map_err(|source| Error::Program { path: path(), source })?;
+/// If there are too many arguments, or the program has no such entry.
+pub fn entry(args: &CallArgs, program: &Program) -> Result<u32, Error> {
     if args.args.len() > MAX_ARGUMENTS {
         return Err(Error::TooManyArguments { actual: args.args.len(), limit: MAX_ARGUMENTS });
     }
-    let entry = program.export(args.entry.as_bytes()).ok_or_else(|| {
+    program.export(args.entry.as_bytes()).ok_or_else(|| {
         let known: Vec<String> = program.exports().map(|export| format!("`{}`", printable(export.symbol))).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Error::NoEntry { name: args.entry.clone(), known }
-    })?;
+    })
+}
+
+/// An interpreter about to run `args`, whose blob is in `bytes`.
+///
+/// # Errors
+/// If that is no blob, cannot be run, or has no such entry.
+pub fn interpreter(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
+    let path = || input::name(&args.blob);
+    let blob = Blob::parse(bytes).map_err(|source| Error::Blob { path: path(), source })?;
+    let program = Program::new(&blob, &config(args)).map_err(|source| Error::Program { path: path(), source })?;
+    let entry = entry(args, &program)?;
     let mut instance = Instance::new(Arc::new(program));
     instance.set_gas(args.gas);
     instance.prepare_call(entry, &args.args);
     Ok(instance)
+}
+
+/// A machine about to run `args`, whose blob is in `bytes`, on the given backend.
+///
+/// # Errors
+/// As [`interpreter`]; and if the backend cannot run here.
+pub fn machine(args: &CallArgs, backend: Backend, bytes: &[u8]) -> Result<RawInstance, Error> {
+    let path = || input::name(&args.blob);
+    let named = |error| match error {
+        pvm_engine::Error::Blob(source) => Error::Blob { path: path(), source },
+        pvm_engine::Error::Program(source) => Error::Program { path: path(), source },
+        other => Error::Engine(other),
+    };
+    let blob = ProgramBlob::parse(bytes).map_err(named)?;
+    let engine = Engine::new(Config::new().set_backend(backend.of_engine())).map_err(named)?;
+    let module = Module::new(&engine, &config(args), &blob).map_err(named)?;
+    let entry = entry(args, module.program())?;
+    let mut instance = module.instantiate_raw().map_err(named)?;
+    instance.set_gas(args.gas);
+    instance.prepare_call(entry, &args.args);
+    Ok(instance)
+}
+
+/// What is looked at when a machine has stopped.
+pub struct Stopped<'a> {
+    program: &'a Program,
+    pc: Option<u32>,
+    registers: [u64; Reg::COUNT],
+    gas: i64,
+}
+
+impl<'a> From<&'a Instance> for Stopped<'a> {
+    fn from(instance: &'a Instance) -> Self {
+        let registers = Reg::ALL.map(|reg| instance.reg(reg));
+        Stopped { program: instance.program(), pc: instance.pc(), registers, gas: instance.gas() }
+    }
+}
+
+impl<'a> From<&'a RawInstance> for Stopped<'a> {
+    fn from(instance: &'a RawInstance) -> Self {
+        let registers = Reg::ALL.map(|reg| instance.reg(reg));
+        Stopped { program: instance.module().program(), pc: instance.pc(), registers, gas: instance.gas() }
+    }
 }
 
 /// The name of an outcome, for people and programs.
@@ -71,9 +126,8 @@ pub struct Ending {
 
 impl Ending {
     /// Looks at a machine that has stopped; it began with `gas`.
-    pub fn new(instance: &Instance, outcome: Outcome, gas: i64) -> Self {
-        let program = instance.program();
-        let pc = instance.pc();
+    pub fn new<'a>(stopped: impl Into<Stopped<'a>>, outcome: Outcome, gas: i64) -> Self {
+        let Stopped { program, pc, registers, gas: left } = stopped.into();
         // At an entry that is none, and behind the code, there is nothing.
         let instruction = pc.and_then(|pc| program.code().decode(pc)).and_then(|decoded| decoded.instruction);
         // The mistake that is made most in programs written by hand.
@@ -91,9 +145,9 @@ impl Ending {
             instruction: instruction.map(|instruction| instruction.to_string()),
             note,
             import,
-            registers: Reg::ALL.map(|reg| instance.reg(reg)),
-            gas_used: i128::from(gas) - i128::from(instance.gas()),
-            gas_left: instance.gas(),
+            registers,
+            gas_used: i128::from(gas) - i128::from(left),
+            gas_left: left,
         }
     }
 

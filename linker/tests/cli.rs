@@ -100,6 +100,20 @@ fn a_run_that_finishes_says_what_it_returned_and_what_it_cost() {
 }
 
 #[test]
+fn every_backend_prints_the_same() {
+    // Where programs cannot be compiled that is said, with an exit code of its own.
+    let jit = pvm("run - --entry sum --arg 10 --gas 100 --json --backend jit", &program());
+    assert!([0, 4].contains(&jit.code), "{}", jit.err);
+    let backends = if jit.code == 0 { &["jit", "auto", "interpreter"][..] } else { &["auto", "interpreter"][..] };
+    for call in ["--entry sum --arg 10 --gas 100", "--entry sum --arg 10 --gas 20", "--entry all --arg 3"] {
+        let of = |backend: &str| pvm(&format!("run - {call} --json --backend {backend}"), &program()).out;
+        for backend in backends {
+            assert_eq!(of(backend), of("interpreter"), "{call} on {backend}");
+        }
+    }
+}
+
+#[test]
 fn arguments_of_every_form_reach_their_registers() {
     let args = "--arg -1 --arg 0 --arg 0 --arg 0 --arg 0 --arg 0x10 --arg 0 --arg 0 --arg 100";
     let json = pvm(&format!("run - --entry all --json {args}"), &program()).json();

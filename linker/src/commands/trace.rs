@@ -1,7 +1,7 @@
 //! `pvm trace`: runs and shows each instruction.
 
 use crate::args::TraceArgs;
-use crate::machine::{Ending, prepare};
+use crate::machine::{Ending, interpreter};
 use crate::output::{Output, printable};
 use crate::{Error, exit, input};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use vm_core::interpreter::{Trace, TraceEvent};
 /// As `run`.
 pub fn execute(args: &TraceArgs) -> Result<u8, Error> {
     let bytes = input::bytes(&args.call.blob)?;
-    let mut instance = prepare(&args.call, &bytes)?;
+    let mut instance = interpreter(&args.call, &bytes)?;
     let blob = Blob::parse(&bytes).map_err(|source| Error::Blob { path: input::name(&args.call.blob), source })?;
     let mut printer =
         Printer { blob, json: args.json, last: args.last, kept: VecDeque::new(), output: Output::open(), failed: None };
