@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts fuzz mutants miri bench-interpreter bench-gas bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts fuzz mutants miri bench-interpreter bench-compiled bench-gas bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -41,6 +41,9 @@ bench-interpreter: bench-programs  ## Measure the interpreter beside polkavm's a
 	@$(bench) interpreter
 	@echo
 	@$(bench) one_shot
+
+bench-compiled: bench-programs  ## Measure compiled programs beside polkavm's recompiler
+	@$(bench) compiled
 
 bench-gas: bench-programs  ## Measure how well gas predicts time
 	@$(bench) gas_accuracy

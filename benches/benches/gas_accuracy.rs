@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use pvm_benches::{
-    engines::{Engine, Ours},
+    engines::{Compiled, Engine, Ours},
     measure::{median, time},
     programs::ALL,
 };
@@ -15,10 +15,13 @@ use vm_core::gas::{CostModelKind, MemoryLatency};
 const ROUNDS: u32 = 5;
 
 /// Makes an engine with a cost model.
-type MakeEngine = fn(CostModelKind) -> Box<dyn Engine>;
+type MakeEngine = fn(CostModelKind) -> Result<Box<dyn Engine>>;
 
 /// The backends, by name.
-const BACKENDS: [(&str, MakeEngine); 1] = [("interpreter", |model| Box::new(Ours::with_cost_model(model)))];
+const BACKENDS: [(&str, MakeEngine); 2] = [
+    ("interpreter", |model| Ok(Box::new(Ours::with_cost_model(model)))),
+    ("compiler", |model| Ok(Box::new(Compiled::new(model)?))),
+];
 
 const MODELS: [(&str, CostModelKind); 4] = [
     ("naive", CostModelKind::Naive),
@@ -41,7 +44,7 @@ fn main() -> Result<()> {
             let mut gas = Vec::new();
             let mut results = Vec::new();
             for (_, model) in MODELS {
-                let engine = make(model);
+                let engine = make(model)?;
                 let mut machine = engine.load(&engine.read(program)?)?.instantiate()?;
                 machine.call("initialize").context(program.name)?;
                 for _ in 0..ROUNDS {

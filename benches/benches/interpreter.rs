@@ -3,95 +3,14 @@
 //! Run by `make bench-interpreter`, or, once the programs are built,
 //! `cargo bench --manifest-path benches/Cargo.toml --bench interpreter -- [--rounds N] [PROGRAM]…`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use pvm_benches::{
-    engines::{Engine, Machine, Ours, Polkavm, Wasmi},
-    measure::{geometric_mean, milliseconds, time},
-    programs::{ALL, Kind, Program},
+    engines::{Engine, Ours, Polkavm, Wasmi},
+    table,
 };
 
 fn main() -> Result<()> {
-    let mut rounds = 7;
-    let mut wanted = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            // Cargo says this to every bench.
-            "--bench" => {}
-            "--rounds" => rounds = arguments.next().context("--rounds needs a number")?.parse()?,
-            _ => wanted.push(argument),
-        }
-    }
     let engines: [Box<dyn Engine>; 3] =
         [Box::new(Ours::default()), Box::new(Polkavm::new()?), Box::new(Wasmi::default())];
-    run(&engines, &wanted, rounds)
-}
-
-/// The table of running times.
-fn run(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Result<()> {
-    println!("Milliseconds a run, the least of {rounds} rounds, gas or fuel metered; x: how many times vm-core's.\n");
-    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
-    print!("| {:<18} | {:>9} |", "program", "host");
-    for (index, name) in names.iter().enumerate() {
-        print!(" {name:>9} |");
-        if index > 0 {
-            print!(" {:>6} |", "x");
-        }
-    }
-    print!("\n|:-------------------|----------:|");
-    for index in 0..names.len() {
-        print!("----------:|{}", if index > 0 { "-------:|" } else { "" });
-    }
-    println!();
-    for kind in [Kind::Work, Kind::Probe] {
-        let mut ratios = vec![Vec::new(); engines.len()];
-        for program in ALL.iter().filter(|program| program.kind == kind) {
-            if !wanted.is_empty() && !wanted.iter().any(|name| name == program.name) {
-                continue;
-            }
-            let times = measure(program, engines, rounds).with_context(|| program.name)?;
-            print!("| {:<18} | {:>9.3} | {:>9.3} |", program.name, times[0], times[1]);
-            for (time, ratios) in times[2..].iter().zip(&mut ratios[1..]) {
-                ratios.push(time / times[1]);
-                print!(" {time:>9.3} | {:>6.2} |", time / times[1]);
-            }
-            println!();
-        }
-        print!(
-            "| {:<18} | {:>9} | {:>9} |",
-            format!("geometric mean, {}", if kind == Kind::Work { "work" } else { "probes" }),
-            "",
-            ""
-        );
-        for ratios in &ratios[1..] {
-            print!(" {:>9} | {:>6.2} |", "", geometric_mean(ratios));
-        }
-        println!();
-    }
-    Ok(())
-}
-
-/// The host's time and that of each engine.
-fn measure(program: &Program, engines: &[Box<dyn Engine>], rounds: u32) -> Result<Vec<f64>> {
-    program.initialize_on_host();
-    let expected = program.run_on_host();
-    let mut machines: Vec<Box<dyn Machine>> = Vec::new();
-    for engine in engines {
-        let mut machine = engine.load(&engine.read(program)?)?.instantiate()?;
-        machine.call("initialize").with_context(|| engine.name())?;
-        machines.push(machine);
-    }
-    let mut least = vec![f64::MAX; engines.len() + 1];
-    for _ in 0..rounds {
-        let (duration, result) = time(|| program.run_on_host());
-        ensure!(result == expected, "the host computes {result:#x} and then {expected:#x}");
-        least[0] = least[0].min(milliseconds(duration));
-        for (index, machine) in machines.iter_mut().enumerate() {
-            let (duration, result) = time(|| machine.call("run"));
-            let (name, result) = (engines[index].name(), result.with_context(|| engines[index].name())?);
-            ensure!(result == expected, "{name} computes {result:#x}, the host {expected:#x}");
-            least[index + 1] = least[index + 1].min(milliseconds(duration));
-        }
-    }
-    Ok(least)
+    table::of_arguments(&engines)
 }

@@ -7,3 +7,4 @@
 pub mod engines;
 pub mod measure;
 pub mod programs;
+pub mod table;

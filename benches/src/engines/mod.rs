@@ -1,9 +1,11 @@
 //! The engines: ours and its peers, behind one trait.
 
+mod compiled;
 mod ours;
 mod polkavm;
 mod wasmi;
 
+pub use compiled::Compiled;
 pub use ours::Ours;
 pub use polkavm::Polkavm;
 pub use wasmi::Wasmi;

@@ -1,4 +1,4 @@
-//! The interpreter of the `polkavm` crate. Its recompiler is never used.
+//! The `polkavm` crate: its interpreter, or its recompiler in its sandbox.
 
 use super::{Engine, Machine, PLENTY};
 use crate::programs::Program;
@@ -8,31 +8,52 @@ use polkavm::{
     Reg,
 };
 
-/// The interpreter with synchronous metering and the naive cost model.
+/// The engine with the naive cost model.
 pub struct Polkavm {
     engine: polkavm::Engine,
     config: ModuleConfig,
+    name: &'static str,
 }
 
 impl Polkavm {
-    /// Sets it up.
+    /// The interpreter with synchronous metering.
     ///
     /// # Errors
     /// If the engine cannot be made.
     pub fn new() -> Result<Self> {
+        Self::with("polkavm", BackendKind::Interpreter, Some(GasMeteringKind::Sync))
+    }
+
+    /// The recompiler with synchronous metering.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn recompiler() -> Result<Self> {
+        Self::with("polkavm", BackendKind::Compiler, Some(GasMeteringKind::Sync))
+    }
+
+    /// The recompiler without metering.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn unmetered_recompiler() -> Result<Self> {
+        Self::with("its no gas", BackendKind::Compiler, None)
+    }
+
+    fn with(name: &'static str, backend: BackendKind, metering: Option<GasMeteringKind>) -> Result<Self> {
         let mut config = Config::new();
-        config.set_backend(Some(BackendKind::Interpreter));
+        config.set_backend(Some(backend));
         let engine = polkavm::Engine::new(&config).map_err(|error| anyhow!("{error}"))?;
         let mut config = ModuleConfig::new();
-        config.set_gas_metering(Some(GasMeteringKind::Sync));
+        config.set_gas_metering(metering);
         config.set_cost_model(Some(CostModelKind::from(CostModel::naive_ref())));
-        Ok(Polkavm { engine, config })
+        Ok(Polkavm { engine, config, name })
     }
 }
 
 impl Engine for Polkavm {
     fn name(&self) -> &'static str {
-        "polkavm"
+        self.name
     }
 
     fn read(&self, program: &Program) -> Result<Vec<u8>> {

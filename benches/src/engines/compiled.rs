@@ -1,0 +1,77 @@
+//! `pvm-engine`'s compiler, in its cage.
+
+use super::{Engine, Machine, Module, PLENTY};
+use crate::programs;
+use anyhow::{Context, Result, bail};
+use pvm_engine::{Backend, Config, Outcome, ProgramBlob, RawInstance, Reg};
+use vm_core::{
+    gas::{CostModelKind, Metering},
+    program::ProgramConfig,
+};
+
+/// The compiler.
+pub struct Compiled {
+    engine: pvm_engine::Engine,
+    config: ProgramConfig,
+}
+
+impl Compiled {
+    /// With synchronous metering and this cost model.
+    ///
+    /// # Errors
+    /// If programs cannot be compiled here.
+    pub fn new(cost_model: CostModelKind) -> Result<Self> {
+        let engine = pvm_engine::Engine::new(Config::new().set_backend(Backend::Jit))?;
+        Ok(Compiled { engine, config: ProgramConfig { cost_model, ..ProgramConfig::default() } })
+    }
+
+    /// Without metering.
+    ///
+    /// # Errors
+    /// If programs cannot be compiled here.
+    pub fn unmetered() -> Result<Self> {
+        let mut compiled = Compiled::new(CostModelKind::Naive)?;
+        compiled.config.metering = Metering::Off;
+        Ok(compiled)
+    }
+}
+
+impl Engine for Compiled {
+    fn name(&self) -> &'static str {
+        match self.config.metering {
+            Metering::Off => "ours no gas",
+            _ => "ours",
+        }
+    }
+
+    fn read(&self, program: &programs::Program) -> Result<Vec<u8>> {
+        program.blob()
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Box<dyn Module>> {
+        let blob = ProgramBlob::parse(bytes)?;
+        Ok(Box::new(pvm_engine::Module::new(&self.engine, &self.config, &blob)?))
+    }
+}
+
+impl Module for pvm_engine::Module {
+    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+        Ok(Box::new(self.instantiate_raw()?))
+    }
+}
+
+impl Machine for RawInstance {
+    fn call(&mut self, export: &str) -> Result<u64> {
+        let entry = self.module().program().export(export.as_bytes()).context("no such export")?;
+        self.set_gas(PLENTY);
+        self.prepare_call(entry, &[]);
+        match self.run()? {
+            Outcome::Finished => Ok(self.reg(Reg::A0)),
+            outcome => bail!("{outcome:?} at {:?}", self.pc()),
+        }
+    }
+
+    fn gas_used(&self) -> u64 {
+        (PLENTY - self.gas()).unsigned_abs()
+    }
+}
