@@ -88,8 +88,11 @@ impl Assembler {
         }
     }
 
-    /// Makes the buffer long enough for code up to `end` (which is within the limit), and doubles it at least.
+    /// Makes the buffer long enough for code up to `end` (which is within the limit); if it is not, doubles it at least.
     fn grow(&mut self, end: usize) {
+        if end + WINDOW <= self.buffer.len() {
+            return;
+        }
         let wanted = (end + WINDOW).max(self.buffer.len() * 2).max(4096).min(self.buffer_limit());
         if wanted > self.buffer.len() {
             self.buffer.resize(wanted, 0);
