@@ -65,6 +65,11 @@ impl Engine {
         self.0.fallback_reason.as_ref()
     }
 
+    /// Whether `other` is a handle of the same engine.
+    pub(crate) fn is(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn pool(&self) -> Option<&Arc<Pool>> {
         self.0.pool.as_ref()
     }

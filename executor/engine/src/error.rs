@@ -1,13 +1,15 @@
-//! What the engine can fail with. A guest's faults are not among it: they are outcomes.
+//! What the engine can fail with. At the raw level a guest's faults are not among it: they are outcomes.
 
 use crate::sandbox::CageError;
 use std::fmt;
+use std::sync::Arc;
 use vm_core::blob::BlobError;
 use vm_core::interpreter::SnapshotError;
+use vm_core::memory::MemoryError;
 use vm_core::program::ProgramError;
 
 /// An error of the engine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A variable of the environment has a value that means nothing.
@@ -34,6 +36,41 @@ pub enum Error {
     Cage(CageError),
     /// The snapshot cannot be restored.
     Snapshot(SnapshotError),
+    /// A host function of this name is defined already.
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// The module's imports are not all defined.
+    MissingImports {
+        /// Those that are not.
+        names: Vec<String>,
+    },
+    /// The module was loaded by another engine.
+    OtherEngine,
+    /// The program exports no function of this name.
+    NoExport {
+        /// The name.
+        name: String,
+    },
+    /// The machine is in a call already.
+    Busy,
+    /// Arguments on the stack could not be read or written.
+    Arguments(MemoryError),
+    /// The guest called an import that it does not have.
+    NoSuchImport {
+        /// Its number.
+        number: u32,
+    },
+    /// The guest did what it must not do.
+    Trap {
+        /// The code offset of the instruction.
+        pc: Option<u32>,
+    },
+    /// The guest has no gas left.
+    OutOfGas,
+    /// A host function failed.
+    Host(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl fmt::Display for Error {
@@ -50,6 +87,19 @@ impl fmt::Display for Error {
             Error::Compile(why) => write!(f, "the program cannot be compiled: {why}; the interpreter can run it"),
             Error::Cage(error) => error.fmt(f),
             Error::Snapshot(error) => error.fmt(f),
+            Error::Duplicate { name } => write!(f, "there is a host function {name:?} already"),
+            Error::MissingImports { names } => {
+                write!(f, "the program imports functions that are not defined: {}", names.join(", "))
+            }
+            Error::OtherEngine => write!(f, "the module was loaded by another engine than the linker's"),
+            Error::NoExport { name } => write!(f, "the program exports no function {name:?}"),
+            Error::Busy => write!(f, "the instance is in a call already; a host function cannot call its caller"),
+            Error::Arguments(error) => write!(f, "arguments on the stack: {error}"),
+            Error::NoSuchImport { number } => write!(f, "the guest called import {number}, which it does not have"),
+            Error::Trap { pc: Some(pc) } => write!(f, "the guest trapped at code offset {pc}"),
+            Error::Trap { pc: None } => write!(f, "the guest trapped"),
+            Error::OutOfGas => write!(f, "the guest has no gas left"),
+            Error::Host(error) => write!(f, "a host function failed: {error}"),
         }
     }
 }
@@ -61,7 +111,9 @@ impl std::error::Error for Error {
             Error::Program(error) => Some(error),
             Error::Cage(error) => Some(error),
             Error::Snapshot(error) => Some(error),
-            Error::Environment { .. } | Error::NoCompiler { .. } | Error::Compile(_) => None,
+            Error::Arguments(error) => Some(error),
+            Error::Host(error) => Some(&**error),
+            _ => None,
         }
     }
 }

@@ -1,44 +1,53 @@
 //! Runs PolkaVM programs: as machine code in a caged process, or on vm-core's interpreter, with the same results.
 //!
-//! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s, of which
-//! [`Module::instantiate_raw`] makes machines. A [`RawInstance`] runs until the next [`Outcome`].
+//! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s. A [`Linker`] has the host
+//! functions, and makes [`Instance`]s whose functions are called by name. Below that, [`Module::instantiate_raw`] makes
+//! machines that run until the next [`Outcome`].
 //!
 //! ```
-//! use pvm_engine::{Backend, Config, Engine, Module, Outcome, ProgramBlob, Reg};
+//! use pvm_engine::{Backend, Config, Engine, Linker, Module, ProgramBlob};
 //! use vm_core::text::assemble;
 //!
 //! let blob = assemble(
 //!     ".isa ReviveV1
-//!      .export \"add\" add
+//!      .import \"double\"
+//!      .export \"add_and_double\" add
 //!      add: add_64 a0, a0, a1
+//!           ecalli 0
 //!           jump_indirect ra, 0
 //!     ",
 //! )?;
 //! let engine = Engine::new(Config::new().set_backend(Backend::Interpreter))?;
 //! let module = Module::from_blob(&engine, &ProgramBlob::parse(&blob)?)?;
-//! let mut instance = module.instantiate_raw()?;
-//! instance.set_gas(100);
-//! instance.prepare_call(module.program().export(b"add").unwrap(), &[40, 2]);
-//! assert_eq!(instance.run()?, Outcome::Finished);
-//! assert_eq!((instance.reg(Reg::A0), instance.gas()), (42, 98));
+//! let mut linker = Linker::<()>::new(&engine);
+//! linker.func_wrap("double", |value: u64| value * 2)?;
+//! let instance = linker.instantiate_pre(&module)?.instantiate()?;
+//! let function = instance.get_typed_func::<(u64, u64), u64>("add_and_double")?;
+//! assert_eq!(function.call(&mut (), (1, 20))?, 42);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod config;
 mod engine;
 mod error;
+mod instance;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod jit;
+mod linker;
 mod module;
 mod raw;
 #[allow(dead_code, reason = "some of it is for tests")]
 mod sandbox;
+mod value;
 
 pub use config::{Backend, Config};
 pub use engine::Engine;
 pub use error::Error;
+pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFunc};
+pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};
 pub use module::{Module, ProgramBlob};
 pub use raw::{RawInstance, RawSnapshot};
 pub use sandbox::{CageError, Missing, Sandbox};
+pub use value::{Integer, Val};
 pub use vm_core::Outcome;
 pub use vm_core::isa::Reg;

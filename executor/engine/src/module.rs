@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::jit::{self, Compiled};
 use std::sync::Arc;
 use vm_core::blob::Blob;
+use vm_core::gas::Metering;
 use vm_core::program::{Program, ProgramConfig};
 
 /// The bytes of a program, checked.
@@ -40,12 +41,14 @@ pub struct Module {
 }
 
 impl Module {
-    /// Loads a program with the default configuration: gas metered, one for each instruction.
+    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as long
+    /// as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
     ///
     /// # Errors
     /// As [`Module::new`].
     pub fn from_blob(engine: &Engine, blob: &ProgramBlob) -> Result<Module, Error> {
-        Module::new(engine, &ProgramConfig::default(), blob)
+        let config = ProgramConfig { metering: Metering::Off, ..ProgramConfig::default() };
+        Module::new(engine, &config, blob)
     }
 
     /// Loads a program; compiles it if that is what the engine does.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg, Sandbox};
+use vm_core::program::ProgramConfig;
 use vm_core::text::assemble;
 
 /// Adds what the host says to its arguments, counts its calls in memory.
@@ -31,7 +32,8 @@ fn engines() -> Vec<Engine> {
 }
 
 fn module(engine: &Engine, text: &str) -> Module {
-    let module = Module::from_blob(engine, &ProgramBlob::parse(&assemble(text).unwrap()).unwrap()).unwrap();
+    let blob = ProgramBlob::parse(&assemble(text).unwrap()).unwrap();
+    let module = Module::new(engine, &ProgramConfig::default(), &blob).unwrap();
     assert_eq!(module.is_compiled(), engine.backend() == Backend::Jit);
     module
 }
@@ -40,9 +42,9 @@ fn module(engine: &Engine, text: &str) -> Module {
 fn call(instance: &mut RawInstance) -> u64 {
     instance.set_gas(100);
     instance.prepare_call(instance.module().program().export(b"add_numbers").unwrap(), &[1, 10]);
-    assert_eq!(instance.run(), Ok(Outcome::HostCall(0)));
+    assert_eq!(instance.run().unwrap(), Outcome::HostCall(0));
     instance.set_reg(Reg::A0, 100);
-    assert_eq!(instance.run(), Ok(Outcome::Finished));
+    assert_eq!(instance.run().unwrap(), Outcome::Finished);
     assert_eq!(instance.gas(), 93);
     instance.reg(Reg::A0)
 }
@@ -82,11 +84,11 @@ fn a_snapshot_brings_registers_memory_and_place_back() {
         let mut instance = module(&engine, ADDER).instantiate_raw().unwrap();
         instance.set_gas(100);
         instance.prepare_call(0, &[1, 10]);
-        assert_eq!(instance.run(), Ok(Outcome::HostCall(0)));
+        assert_eq!(instance.run().unwrap(), Outcome::HostCall(0));
         let snapshot = instance.snapshot();
         for answer in [100, 7] {
             instance.set_reg(Reg::A0, answer);
-            assert_eq!(instance.run(), Ok(Outcome::Finished));
+            assert_eq!(instance.run().unwrap(), Outcome::Finished);
             assert_eq!((instance.reg(Reg::A0), counter(&instance), instance.gas()), (answer + 11, 1, 93));
             instance.restore(&snapshot).unwrap();
             assert_eq!((counter(&instance), instance.next_pc()), (0, snapshot_pc(&instance)));

@@ -1,0 +1,29 @@
+//! A guest that calls its host. Run with `POLKAVM_BACKEND=jit` or `=interpreter` to choose.
+
+use pvm_engine::{Config, Engine, Linker, Module, ProgramBlob, Val};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = vm_core::text::assemble(include_str!("hello_world.pvm"))?;
+    let blob = ProgramBlob::parse(&bytes)?;
+
+    let config = Config::from_env()?;
+    let engine = Engine::new(&config)?;
+    let module = Module::from_blob(&engine, &blob)?;
+
+    // Host functions. The state that they share with the caller is of a type of our choice; here there is none.
+    let mut linker = Linker::<()>::new(&engine);
+    linker.func_wrap("get_third_number", || -> u32 { 100 })?;
+    let instance = linker.instantiate_pre(&module)?.instantiate()?;
+
+    // With types.
+    let function = instance.get_typed_func::<(u32, u32), u32>("add_numbers")?;
+    println!("1 + 10 + 100 = {}", function.call(&mut (), (1, 10))?);
+
+    // Without.
+    let function = instance.get_func("add_numbers")?;
+    match function.call(&mut (), &[Val::I32(1), Val::I32(10)])? {
+        Val::I32(sum) => println!("1 + 10 + 100 = {sum}"),
+        Val::I64(sum) => println!("1 + 10 + 100 = {sum}"),
+    }
+    Ok(())
+}

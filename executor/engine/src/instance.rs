@@ -1,0 +1,194 @@
+//! Instances whose functions are called by name, typed or not.
+
+use crate::error::Error;
+use crate::linker::{Caller, HostFunction};
+use crate::module::Module;
+use crate::raw::RawInstance;
+use crate::value::{Integer, Val, prepare_call, result};
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use vm_core::Outcome;
+
+type Functions<T> = Arc<[Option<Arc<HostFunction<T>>>]>;
+
+/// A module bound to its host functions. Instances of it are cheap.
+pub struct InstancePre<T> {
+    module: Module,
+    functions: Functions<T>,
+}
+
+impl<T> InstancePre<T> {
+    pub(crate) fn new(module: Module, functions: Functions<T>) -> Self {
+        InstancePre { module, functions }
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    /// If no worker could be had.
+    pub fn instantiate(&self) -> Result<Instance<T>, Error> {
+        let machine = Arc::new(Mutex::new(self.module.instantiate_raw()?));
+        Ok(Instance { machine, module: self.module.clone(), functions: self.functions.clone() })
+    }
+}
+
+/// A program with its memory, and its functions by name. Cloning it gives another handle of the same machine.
+///
+/// Memory stays from call to call. A machine does one call at a time: a host function cannot call the guest that called it.
+pub struct Instance<T> {
+    machine: Arc<Mutex<RawInstance>>,
+    module: Module,
+    functions: Functions<T>,
+}
+
+impl<T> Clone for Instance<T> {
+    fn clone(&self) -> Self {
+        Instance { machine: self.machine.clone(), module: self.module.clone(), functions: self.functions.clone() }
+    }
+}
+
+impl<T> Instance<T> {
+    /// The exported function of this name, with types. A blob does not say what the types are; the caller has to know.
+    ///
+    /// # Errors
+    /// If there is no such export.
+    pub fn get_typed_func<Params, R>(&self, name: impl AsRef<[u8]>) -> Result<TypedFunc<T, Params, R>, Error>
+    where
+        Params: CallParams,
+        R: CallResult,
+    {
+        Ok(TypedFunc { func: self.get_func(name)?, types: PhantomData })
+    }
+
+    /// The exported function of this name.
+    ///
+    /// # Errors
+    /// If there is no such export.
+    pub fn get_func(&self, name: impl AsRef<[u8]>) -> Result<Func<T>, Error> {
+        let name = name.as_ref();
+        let entry = self.module.program().export(name);
+        let entry = entry.ok_or_else(|| Error::NoExport { name: String::from_utf8_lossy(name).into_owned() })?;
+        Ok(Func { instance: self.clone(), entry })
+    }
+
+    /// The machine, between calls: memory, gas, registers.
+    ///
+    /// # Errors
+    /// If it is in a call.
+    pub fn raw(&self) -> Result<MutexGuard<'_, RawInstance>, Error> {
+        match self.machine.try_lock() {
+            Ok(machine) => Ok(machine),
+            // A host function panicked in it; the machine itself is between two instructions.
+            Err(TryLockError::Poisoned(error)) => Ok(error.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy),
+        }
+    }
+
+    /// Runs from `entry` until the guest returns.
+    fn call(&self, state: &mut T, entry: u32, args: &[Val]) -> Result<MutexGuard<'_, RawInstance>, Error> {
+        let mut machine = self.raw()?;
+        prepare_call(&mut machine, entry, args)?;
+        loop {
+            match machine.run()? {
+                Outcome::Finished => return Ok(machine),
+                Outcome::HostCall(number) => {
+                    let function = self.functions.get(number as usize).and_then(Option::as_ref);
+                    let function = function.ok_or(Error::NoSuchImport { number })?;
+                    let mut caller = Caller { instance: &mut machine, data: state };
+                    function(&mut caller).map_err(|error| Error::Host(Arc::from(error)))?;
+                }
+                Outcome::OutOfGas => return Err(Error::OutOfGas),
+                Outcome::Trap | Outcome::PageFault { .. } => return Err(Error::Trap { pc: machine.pc() }),
+                // Of no interest here.
+                Outcome::Step => {}
+            }
+        }
+    }
+}
+
+/// An exported function.
+pub struct Func<T> {
+    instance: Instance<T>,
+    entry: u32,
+}
+
+impl<T> Func<T> {
+    /// Calls it; returns what is in the first result register, as wide as that is.
+    ///
+    /// # Errors
+    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost.
+    pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
+        let machine = self.instance.call(state, self.entry, args)?;
+        Ok(match machine.module().program().isa().is_64_bit() {
+            true => Val::I64(result(&machine)),
+            false => Val::I32(result(&machine)),
+        })
+    }
+}
+
+/// An exported function with types.
+pub struct TypedFunc<T, Params, R> {
+    func: Func<T>,
+    types: PhantomData<fn(Params) -> R>,
+}
+
+impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// As [`Func::call`].
+    pub fn call(&self, state: &mut T, args: Params) -> Result<R, Error> {
+        let Func { instance, entry } = &self.func;
+        Ok(R::of(&*args.with(|args| instance.call(state, *entry, args))?))
+    }
+}
+
+/// What a typed function may take: a tuple of up to twelve integers.
+pub trait CallParams {
+    /// Hands the values on.
+    #[doc(hidden)]
+    fn with<O>(self, user: impl FnOnce(&[Val]) -> O) -> O;
+}
+
+macro_rules! call_params {
+    ($($arg:ident)*) => {
+        impl<$($arg: Integer,)*> CallParams for ($($arg,)*) {
+            #[allow(non_snake_case, reason = "the types' names serve as the values'")]
+            fn with<O>(self, user: impl FnOnce(&[Val]) -> O) -> O {
+                let ($($arg,)*) = self;
+                user(&[$($arg.into(),)*])
+            }
+        }
+    };
+}
+
+call_params!();
+call_params!(A);
+call_params!(A B);
+call_params!(A B C);
+call_params!(A B C D);
+call_params!(A B C D E);
+call_params!(A B C D E F);
+call_params!(A B C D E F G);
+call_params!(A B C D E F G H);
+call_params!(A B C D E F G H I);
+call_params!(A B C D E F G H I J);
+call_params!(A B C D E F G H I J K);
+call_params!(A B C D E F G H I J K L);
+
+/// What a typed function may return: nothing, or an integer.
+pub trait CallResult {
+    /// Takes it from where it is.
+    #[doc(hidden)]
+    fn of(instance: &RawInstance) -> Self;
+}
+
+impl CallResult for () {
+    fn of(_: &RawInstance) -> Self {}
+}
+
+impl<I: Integer> CallResult for I {
+    fn of(instance: &RawInstance) -> Self {
+        result(instance)
+    }
+}

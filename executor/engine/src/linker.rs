@@ -1,0 +1,204 @@
+//! Host functions by name, and modules bound to them.
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::instance::{Instance, InstancePre};
+use crate::module::Module;
+use crate::raw::RawInstance;
+use crate::value::{Arguments, Integer, Val, set_result};
+use std::collections::HashMap;
+use std::sync::Arc;
+use vm_core::memory::MemoryError;
+
+/// What a host function may fail with: the guest's call ends with it.
+pub type HostError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) type HostFunction<T> = dyn Fn(&mut Caller<'_, T>) -> Result<(), HostError> + Send + Sync;
+
+/// What a host function sees of its caller: the guest's machine, and the embedder's state.
+pub struct Caller<'a, T> {
+    pub(crate) instance: &'a mut RawInstance,
+    pub(crate) data: &'a mut T,
+}
+
+impl<T> Caller<'_, T> {
+    /// The state that was given to the call.
+    pub fn data(&self) -> &T {
+        self.data
+    }
+
+    /// The state that was given to the call.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.data
+    }
+
+    /// The machine: registers, gas, memory. Running it from here is not what it is for.
+    pub fn instance(&mut self) -> &mut RawInstance {
+        self.instance
+    }
+
+    /// Reads guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range can be read.
+    pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
+        self.instance.read_memory(address, out)
+    }
+
+    /// Writes guest memory.
+    ///
+    /// # Errors
+    /// If not all of the range can be written; nothing is written then.
+    pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
+        self.instance.write_memory(address, data)
+    }
+}
+
+/// What a host function may return: nothing, an integer, or a `Result` of these.
+pub trait HostResult {
+    /// As the value for the guest, or the error.
+    #[doc(hidden)]
+    fn into_host_result(self) -> Result<Option<Val>, HostError>;
+}
+
+impl HostResult for () {
+    fn into_host_result(self) -> Result<Option<Val>, HostError> {
+        Ok(None)
+    }
+}
+
+impl<I: Integer> HostResult for I {
+    fn into_host_result(self) -> Result<Option<Val>, HostError> {
+        Ok(Some(self.into()))
+    }
+}
+
+impl<R: HostResult, E: Into<HostError>> HostResult for Result<R, E> {
+    fn into_host_result(self) -> Result<Option<Val>, HostError> {
+        self.map_err(Into::into)?.into_host_result()
+    }
+}
+
+/// A closure that can be a host function: of up to twelve integers, and before them, if it wants, a `Caller`.
+pub trait IntoHostFunction<T, Params> {
+    /// As what is called.
+    #[doc(hidden)]
+    fn into_host_function(self) -> Arc<HostFunction<T>>;
+}
+
+macro_rules! host_functions {
+    ($($arg:ident)*) => {
+        impl<T, Function, R, $($arg: Integer,)*> IntoHostFunction<T, (R, $($arg,)*)> for Function
+        where
+            Function: Fn($($arg),*) -> R + Send + Sync + 'static,
+            R: HostResult,
+        {
+            #[allow(non_snake_case, unused_mut, unused_variables, reason = "for no arguments")]
+            fn into_host_function(self) -> Arc<HostFunction<T>> {
+                Arc::new(move |caller: &mut Caller<'_, T>| {
+                    let mut arguments = Arguments::new(caller.instance);
+                    $(let $arg = arguments.next::<$arg>()?;)*
+                    if let Some(value) = self($($arg),*).into_host_result()? {
+                        set_result(caller.instance, value);
+                    }
+                    Ok(())
+                })
+            }
+        }
+
+        impl<T, Function, R, $($arg: Integer,)*> IntoHostFunction<T, (Caller<'static, ()>, R, $($arg,)*)> for Function
+        where
+            Function: Fn(&mut Caller<'_, T>, $($arg),*) -> R + Send + Sync + 'static,
+            R: HostResult,
+        {
+            #[allow(non_snake_case, unused_mut, unused_variables, reason = "for no arguments")]
+            fn into_host_function(self) -> Arc<HostFunction<T>> {
+                Arc::new(move |caller: &mut Caller<'_, T>| {
+                    let mut arguments = Arguments::new(caller.instance);
+                    $(let $arg = arguments.next::<$arg>()?;)*
+                    if let Some(value) = self(caller, $($arg),*).into_host_result()? {
+                        set_result(caller.instance, value);
+                    }
+                    Ok(())
+                })
+            }
+        }
+    };
+}
+
+host_functions!();
+host_functions!(A);
+host_functions!(A B);
+host_functions!(A B C);
+host_functions!(A B C D);
+host_functions!(A B C D E);
+host_functions!(A B C D E F);
+host_functions!(A B C D E F G);
+host_functions!(A B C D E F G H);
+host_functions!(A B C D E F G H I);
+host_functions!(A B C D E F G H I J);
+host_functions!(A B C D E F G H I J K);
+host_functions!(A B C D E F G H I J K L);
+
+/// Host functions by name. `T` is the embedder's state, which every call is given.
+pub struct Linker<T> {
+    engine: Engine,
+    functions: HashMap<Vec<u8>, Arc<HostFunction<T>>>,
+}
+
+impl<T> Linker<T> {
+    /// A linker without functions, for modules of this engine.
+    pub fn new(engine: &Engine) -> Linker<T> {
+        Linker { engine: engine.clone(), functions: HashMap::new() }
+    }
+
+    /// Defines a host function. A closure takes up to twelve integers of 32 or 64 bits, in front of them `&mut Caller<'_, T>`
+    /// if it wants, and returns nothing, an integer, or a `Result`, whose error ends the guest's call.
+    ///
+    /// # Errors
+    /// If the name is taken.
+    pub fn func_wrap<Params>(
+        &mut self,
+        name: impl AsRef<[u8]>,
+        function: impl IntoHostFunction<T, Params>,
+    ) -> Result<&mut Self, Error> {
+        let name = name.as_ref();
+        if self.functions.contains_key(name) {
+            return Err(Error::Duplicate { name: String::from_utf8_lossy(name).into_owned() });
+        }
+        self.functions.insert(name.to_vec(), function.into_host_function());
+        Ok(self)
+    }
+
+    /// Binds a module's imports.
+    ///
+    /// # Errors
+    /// If functions are missing: the error names all of them. If the module is another engine's.
+    pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>, Error> {
+        if !module.engine().is(&self.engine) {
+            return Err(Error::OtherEngine);
+        }
+        let mut missing = Vec::new();
+        let mut functions = Vec::new();
+        for name in module.program().imports() {
+            // An import without a readable name can be called by no one.
+            let function = name.and_then(|name| self.functions.get(name));
+            if let (Some(name), None) = (name, function) {
+                missing.push(String::from_utf8_lossy(name).into_owned());
+            }
+            functions.push(function.cloned());
+        }
+        if !missing.is_empty() {
+            return Err(Error::MissingImports { names: missing });
+        }
+        Ok(InstancePre::new(module.clone(), functions.into()))
+    }
+
+    /// Binds a module's imports and makes an instance.
+    ///
+    /// # Errors
+    /// As [`Linker::instantiate_pre`] and [`InstancePre::instantiate`].
+    pub fn instantiate(&self, module: &Module) -> Result<Instance<T>, Error> {
+        self.instantiate_pre(module)?.instantiate()
+    }
+}

@@ -1,0 +1,165 @@
+//! Integers between host and guest: which registers and stack slots they take (spec: abi.md 5.2).
+//!
+//! Used by the typed and untyped calls. A value takes a slot of the guest's register width; in 32-bit programs a 64-bit
+//! value takes two, low half first. The first nine slots are registers, the others lie on the stack, from the stack pointer
+//! upwards.
+
+use crate::error::Error;
+use crate::raw::RawInstance;
+use vm_core::isa::Reg;
+
+/// A value whose type is known at run time only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Val {
+    /// 32 bits.
+    I32(i32),
+    /// 64 bits.
+    I64(i64),
+}
+
+impl From<u32> for Val {
+    fn from(value: u32) -> Val {
+        Val::I32(value.cast_signed())
+    }
+}
+
+impl From<i32> for Val {
+    fn from(value: i32) -> Val {
+        Val::I32(value)
+    }
+}
+
+impl From<u64> for Val {
+    fn from(value: u64) -> Val {
+        Val::I64(value.cast_signed())
+    }
+}
+
+impl From<i64> for Val {
+    fn from(value: i64) -> Val {
+        Val::I64(value)
+    }
+}
+
+/// The integers that cross the border: `u32`, `i32`, `u64`, `i64`.
+pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
+    /// Whether it has 64 bits.
+    #[doc(hidden)]
+    const WIDE: bool;
+    /// From a register's bits, of which the low half counts where it has 32.
+    #[doc(hidden)]
+    fn from_bits(bits: u64) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! integers {
+    ($($type:ident $wide:literal;)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Integer for $type {
+            const WIDE: bool = $wide;
+            fn from_bits(bits: u64) -> $type {
+                bits as $type
+            }
+        }
+    )*};
+}
+
+integers! {
+    u32 false;
+    i32 false;
+    u64 true;
+    i64 true;
+}
+
+/// Bytes of a slot.
+fn width(instance: &RawInstance) -> u32 {
+    if instance.module().program().isa().is_64_bit() { 8 } else { 4 }
+}
+
+/// Appends the slots of a value.
+fn push(slots: &mut Vec<u64>, value: Val, width: u32) {
+    match value {
+        // Sign-extended, so that the guest can take it as either.
+        Val::I32(value) => slots.push(i64::from(value).cast_unsigned()),
+        Val::I64(value) if width == 8 => slots.push(value.cast_unsigned()),
+        Val::I64(value) => slots.extend([value.cast_unsigned() & 0xffff_ffff, value.cast_unsigned() >> 32]),
+    }
+}
+
+/// Makes `instance` about to call the function at `entry`.
+///
+/// # Errors
+/// If the arguments that do not fit into registers do not fit on the stack either.
+pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Val]) -> Result<(), Error> {
+    let width = width(instance);
+    let mut slots = Vec::with_capacity(args.len());
+    args.iter().for_each(|value| push(&mut slots, *value, width));
+    let (registers, rest) = slots.split_at(slots.len().min(Reg::ARGS.len()));
+    instance.prepare_call(entry, registers);
+    if !rest.is_empty() {
+        // The stack pointer stays a multiple of 16.
+        let size = (rest.len() as u32).saturating_mul(width).next_multiple_of(16);
+        let low = (instance.reg(Reg::SP) as u32).wrapping_sub(size);
+        let mut bytes = Vec::with_capacity(rest.len() * 8);
+        rest.iter().for_each(|slot| bytes.extend_from_slice(&slot.to_le_bytes()[..width as usize]));
+        instance.write_memory(low, &bytes).map_err(Error::Arguments)?;
+        instance.set_reg(Reg::SP, u64::from(low));
+    }
+    Ok(())
+}
+
+/// The result of a call that returned.
+pub(crate) fn result<R: Integer>(instance: &RawInstance) -> R {
+    let low = instance.reg(Reg::A0);
+    match R::WIDE && width(instance) == 4 {
+        true => R::from_bits(low | instance.reg(Reg::A1) << 32),
+        false => R::from_bits(low),
+    }
+}
+
+/// Gives a host call its result.
+pub(crate) fn set_result(instance: &mut RawInstance, value: Val) {
+    let mut slots = Vec::with_capacity(2);
+    push(&mut slots, value, width(instance));
+    for (reg, slot) in [Reg::A0, Reg::A1].into_iter().zip(slots) {
+        instance.set_reg(reg, slot);
+    }
+}
+
+/// Reads the arguments of a host call, in order.
+pub(crate) struct Arguments<'a> {
+    instance: &'a RawInstance,
+    next: u32,
+}
+
+impl<'a> Arguments<'a> {
+    pub(crate) fn new(instance: &'a RawInstance) -> Self {
+        Arguments { instance, next: 0 }
+    }
+
+    fn slot(&mut self) -> Result<u64, Error> {
+        let number = self.next;
+        self.next += 1;
+        if let Some(reg) = Reg::ARGS.get(number as usize) {
+            return Ok(self.instance.reg(*reg));
+        }
+        let width = width(self.instance);
+        let offset = (number - Reg::ARGS.len() as u32) * width;
+        let mut bytes = [0; 8];
+        let address = (self.instance.reg(Reg::SP) as u32).wrapping_add(offset);
+        self.instance.read_memory(address, &mut bytes[..width as usize]).map_err(Error::Arguments)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// The next argument.
+    pub(crate) fn next<A: Integer>(&mut self) -> Result<A, Error> {
+        let low = self.slot()?;
+        match A::WIDE && width(self.instance) == 4 {
+            true => Ok(A::from_bits(low | self.slot()? << 32)),
+            false => Ok(A::from_bits(low)),
+        }
+    }
+}
