@@ -33,6 +33,9 @@ pub(crate) struct JitInstance<C> {
     heap_size: u32,
     pc: Option<u32>,
     next_pc: Option<u32>,
+    /// Where in the image guest code left for the host, a place that was checked: what the program counters are has not
+    /// been looked up yet, as few hosts ask.
+    left_at: Option<u32>,
     resume: Resume,
 }
 
@@ -61,6 +64,7 @@ impl<C: Cage> JitInstance<C> {
             heap_size: 0,
             pc: None,
             next_pc: None,
+            left_at: None,
             resume: Resume::Unset,
         }
     }
@@ -83,14 +87,21 @@ impl<C: Cage> JitInstance<C> {
     }
 
     pub(crate) fn pc(&self) -> Option<u32> {
-        self.pc
+        match self.left_at {
+            Some(native) => self.compiled.guest_at(native),
+            None => self.pc,
+        }
     }
 
     pub(crate) fn next_pc(&self) -> Option<u32> {
-        self.next_pc
+        match self.left_at {
+            Some(_) => Some(self.program.code().decode(self.pc()?)?.next),
+            None => self.next_pc,
+        }
     }
 
     pub(crate) fn set_next_pc(&mut self, offset: u32) {
+        self.left_at = None;
         self.pc = None;
         self.next_pc = Some(offset);
         self.resume = Resume::Entry;
@@ -115,6 +126,7 @@ impl<C: Cage> JitInstance<C> {
         if metered && self.state.gas < 0 {
             return Ok(Outcome::OutOfGas);
         }
+        self.left_at = None;
         self.state.native_pc = match self.begin(metered) {
             Ok(native) => native,
             Err(outcome) => return Ok(outcome),
@@ -133,8 +145,11 @@ impl<C: Cage> JitInstance<C> {
             let behind = self.state.native_pc;
             match exit {
                 Exit::HostCall(number) => {
-                    self.stop_at(behind.wrapping_sub(1), exit)?;
-                    self.next_pc = self.behind(self.pc);
+                    let native = behind.wrapping_sub(1);
+                    if !self.compiled.is_guest(native) {
+                        return Err(nonsense(exit, native));
+                    }
+                    self.left_at = Some(native);
                     self.resume = Resume::Native(behind);
                     return Ok(Outcome::HostCall(number));
                 }
@@ -228,11 +243,6 @@ impl<C: Cage> JitInstance<C> {
             None => Resume::Unset,
         };
         Outcome::OutOfGas
-    }
-
-    /// The code offset behind an instruction.
-    fn behind(&self, pc: Option<u32>) -> Option<u32> {
-        Some(self.program.code().decode(pc?)?.next)
     }
 
     fn guest_sbrk(&mut self) -> Result<(), CageError> {
@@ -361,8 +371,8 @@ impl<C: Cage> JitInstance<C> {
         JitSnapshot {
             state: self.state.clone(),
             heap_size: self.heap_size,
-            pc: self.pc,
-            next_pc: self.next_pc,
+            pc: self.pc(),
+            next_pc: self.next_pc(),
             resume: self.resume,
             pages,
         }
@@ -377,6 +387,7 @@ impl<C: Cage> JitInstance<C> {
         }
         self.state = snapshot.state.clone();
         (self.pc, self.next_pc, self.resume) = (snapshot.pc, snapshot.next_pc, snapshot.resume);
+        self.left_at = None;
         Ok(())
     }
 

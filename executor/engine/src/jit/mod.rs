@@ -123,9 +123,14 @@ impl Compiled {
         self.native_at(guest).map(|native| native + self.charge_at)
     }
 
+    /// Whether the byte at `native` belongs to the machine code of an instruction.
+    fn is_guest(&self, native: u32) -> bool {
+        native < self.block_stubs && self.native.first().is_some_and(|first| native >= *first)
+    }
+
     /// The code offset of the instruction whose machine code has the byte at `native`.
     fn guest_at(&self, native: u32) -> Option<u32> {
-        if native >= self.block_stubs {
+        if !self.is_guest(native) {
             return None;
         }
         let index = self.native.partition_point(|start| *start <= native).checked_sub(1)?;
