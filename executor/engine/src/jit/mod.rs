@@ -19,6 +19,7 @@ mod tests;
 pub(crate) use instance::{JitInstance, JitSnapshot};
 
 use crate::sandbox::Image;
+use core::cell::Cell;
 use core::fmt;
 use lower::{Lowering, MAX_TABLE};
 use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
@@ -170,21 +171,41 @@ pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -
     }
 }
 
+/// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
+const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
+
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory costs an eighth of
+/// the time to compile.
+const KEPT: u32 = 1 << 20;
+
+thread_local! {
+    static KEPT_ASSEMBLER: Cell<Option<Assembler>> = const { Cell::new(None) };
+}
+
 /// Compiles a program.
 pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
     let entries = program.jump_table().len();
     if entries > MAX_TABLE {
         return Err(CompileError::JumpTable { entries, limit: MAX_TABLE });
     }
+    let mut asm = KEPT_ASSEMBLER.take().unwrap_or_else(|| {
+        let length = program.code().len() as usize;
+        Assembler::with_capacity(CODE_LIMIT, 1024 + 4 * length, length + length / 4, length / 8)
+    });
     // Whole cache lines, so that code does not share one with the table.
     let code_start = (entries * 8).next_multiple_of(64);
-    Compiler::new(program, code_start).run()
+    let compiled = Compiler::new(program, &mut asm, code_start).run();
+    if program.code().len() <= KEPT {
+        asm.clear();
+        KEPT_ASSEMBLER.set(Some(asm));
+    }
+    compiled
 }
 
 struct Compiler<'a> {
     program: &'a Program,
     code: CodeView<'a>,
-    asm: Assembler,
+    asm: &'a mut Assembler,
     lowering: Lowering,
     /// Where the code begins in the image.
     code_start: u32,
@@ -207,15 +228,13 @@ struct Block {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(program: &'a Program, code_start: u32) -> Self {
+    fn new(program: &'a Program, asm: &'a mut Assembler, code_start: u32) -> Self {
         let code = program.code();
         let length = code.len() as usize;
-        let limit = CODE_SIZE as usize - code_start as usize;
-        let mut asm = Assembler::with_capacity(limit, 1024 + 4 * length, length + length / 4, length / 8);
         let table = program.jump_table();
         let lowering = Lowering {
             size: if program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 },
-            routines: routines::emit(&mut asm),
+            routines: routines::emit(asm),
             table_length: table.len(),
             table_at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
             has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
@@ -325,7 +344,7 @@ impl<'a> Compiler<'a> {
         if falls_off || (has_target && !self.code.is_jump_target(target)) {
             if opcode == Opcode::LoadImmAndJump {
                 // The link register is written all the same.
-                arith::load(&mut self.asm, self.lowering.size, regs::native(r1), imm as i32);
+                arith::load(self.asm, self.lowering.size, regs::native(r1), imm as i32);
             }
             self.asm.call(self.lowering.routines.trap);
             return;
@@ -336,10 +355,10 @@ impl<'a> Compiler<'a> {
             label
         });
         let target = self.label(target);
-        self.lowering.emit(&mut self.asm, &instruction, target, slow);
+        self.lowering.emit(self.asm, &instruction, target, slow);
     }
 
-    fn finish(mut self) -> Result<Compiled, CompileError> {
+    fn finish(self) -> Result<Compiled, CompileError> {
         let block_stubs = self.here();
         for block in &self.blocks {
             self.asm.bind(block.stub);
