@@ -174,7 +174,7 @@ pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
 const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
 
-/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory costs an eighth of
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory costs a quarter of
 /// the time to compile.
 const KEPT: u32 = 1 << 20;
 
