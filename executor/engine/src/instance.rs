@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::linker::{Caller, HostFunction};
 use crate::module::Module;
 use crate::raw::RawInstance;
-use crate::value::{Integer, Val, prepare_call, result};
+use crate::value::{Argument, Integer, Val, prepare_call, result};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use vm_core::Outcome;
@@ -85,7 +85,7 @@ impl<T> Instance<T> {
     }
 
     /// Runs from `entry` until the guest returns.
-    fn call(&self, state: &mut T, entry: u32, args: &[Val]) -> Result<MutexGuard<'_, RawInstance>, Error> {
+    fn call(&self, state: &mut T, entry: u32, args: &[Argument]) -> Result<MutexGuard<'_, RawInstance>, Error> {
         let mut machine = self.raw()?;
         prepare_call(&mut machine, entry, args)?;
         loop {
@@ -118,7 +118,8 @@ impl<T> Func<T> {
     /// # Errors
     /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost.
     pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
-        let machine = self.instance.call(state, self.entry, args)?;
+        let args: Vec<Argument> = args.iter().map(|value| Argument::from(*value)).collect();
+        let machine = self.instance.call(state, self.entry, &args)?;
         Ok(match machine.module().program().isa().is_64_bit() {
             true => Val::I64(result(&machine)),
             false => Val::I32(result(&machine)),
@@ -147,16 +148,16 @@ impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
 pub trait CallParams {
     /// Hands the values on.
     #[doc(hidden)]
-    fn with<O>(self, user: impl FnOnce(&[Val]) -> O) -> O;
+    fn with<O>(self, user: impl FnOnce(&[Argument]) -> O) -> O;
 }
 
 macro_rules! call_params {
     ($($arg:ident)*) => {
         impl<$($arg: Integer,)*> CallParams for ($($arg,)*) {
             #[allow(non_snake_case, reason = "the types' names serve as the values'")]
-            fn with<O>(self, user: impl FnOnce(&[Val]) -> O) -> O {
+            fn with<O>(self, user: impl FnOnce(&[Argument]) -> O) -> O {
                 let ($($arg,)*) = self;
-                user(&[$($arg.into(),)*])
+                user(&[$($arg.into_argument(),)*])
             }
         }
     };

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::instance::{Instance, InstancePre};
 use crate::module::Module;
 use crate::raw::RawInstance;
-use crate::value::{Arguments, Integer, Val, set_result};
+use crate::value::{Argument, Arguments, Integer, set_result};
 use std::collections::HashMap;
 use std::sync::Arc;
 use vm_core::memory::MemoryError;
@@ -58,23 +58,23 @@ impl<T> Caller<'_, T> {
 pub trait HostResult {
     /// As the value for the guest, or the error.
     #[doc(hidden)]
-    fn into_host_result(self) -> Result<Option<Val>, HostError>;
+    fn into_host_result(self) -> Result<Option<Argument>, HostError>;
 }
 
 impl HostResult for () {
-    fn into_host_result(self) -> Result<Option<Val>, HostError> {
+    fn into_host_result(self) -> Result<Option<Argument>, HostError> {
         Ok(None)
     }
 }
 
 impl<I: Integer> HostResult for I {
-    fn into_host_result(self) -> Result<Option<Val>, HostError> {
-        Ok(Some(self.into()))
+    fn into_host_result(self) -> Result<Option<Argument>, HostError> {
+        Ok(Some(self.into_argument()))
     }
 }
 
 impl<R: HostResult, E: Into<HostError>> HostResult for Result<R, E> {
-    fn into_host_result(self) -> Result<Option<Val>, HostError> {
+    fn into_host_result(self) -> Result<Option<Argument>, HostError> {
         self.map_err(Into::into)?.into_host_result()
     }
 }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::raw::RawInstance;
 use vm_core::isa::Reg;
 
-/// A value whose type is known at run time only.
+/// A value whose type is known at run time only. One of 32 bits goes into a 64-bit register sign-extended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Val {
     /// 32 bits.
@@ -41,11 +41,32 @@ impl From<i64> for Val {
     }
 }
 
-/// The integers that cross the border: `u32`, `i32`, `u64`, `i64`.
+/// A value on its way: its bits, extended to 64 as its type says, and whether it has 64 of its own.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Argument {
+    bits: u64,
+    is_wide: bool,
+}
+
+impl From<Val> for Argument {
+    fn from(value: Val) -> Argument {
+        match value {
+            Val::I32(value) => value.into_argument(),
+            Val::I64(value) => value.into_argument(),
+        }
+    }
+}
+
+/// The integers that cross the border: `u32`, `i32`, `u64`, `i64`. In a 64-bit register the narrow ones are zero-extended if
+/// unsigned and sign-extended if signed.
 pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
     /// Whether it has 64 bits.
     #[doc(hidden)]
     const WIDE: bool;
+    /// On its way to the guest.
+    #[doc(hidden)]
+    fn into_argument(self) -> Argument;
     /// From a register's bits, of which the low half counts where it has 32.
     #[doc(hidden)]
     fn from_bits(bits: u64) -> Self;
@@ -56,10 +77,13 @@ mod sealed {
 }
 
 macro_rules! integers {
-    ($($type:ident $wide:literal;)*) => {$(
+    ($($type:ident $wide:literal $extended:ident;)*) => {$(
         impl sealed::Sealed for $type {}
         impl Integer for $type {
             const WIDE: bool = $wide;
+            fn into_argument(self) -> Argument {
+                Argument { bits: $extended::from(self) as u64, is_wide: $wide }
+            }
             fn from_bits(bits: u64) -> $type {
                 bits as $type
             }
@@ -68,10 +92,10 @@ macro_rules! integers {
 }
 
 integers! {
-    u32 false;
-    i32 false;
-    u64 true;
-    i64 true;
+    u32 false u64;
+    i32 false i64;
+    u64 true u64;
+    i64 true i64;
 }
 
 /// Bytes of a slot.
@@ -80,12 +104,10 @@ fn width(instance: &RawInstance) -> u32 {
 }
 
 /// Appends the slots of a value.
-fn push(slots: &mut Vec<u64>, value: Val, width: u32) {
-    match value {
-        // Sign-extended, so that the guest can take it as either.
-        Val::I32(value) => slots.push(i64::from(value).cast_unsigned()),
-        Val::I64(value) if width == 8 => slots.push(value.cast_unsigned()),
-        Val::I64(value) => slots.extend([value.cast_unsigned() & 0xffff_ffff, value.cast_unsigned() >> 32]),
+fn push(slots: &mut Vec<u64>, value: Argument, width: u32) {
+    match value.is_wide && width == 4 {
+        true => slots.extend([value.bits & 0xffff_ffff, value.bits >> 32]),
+        false => slots.push(value.bits),
     }
 }
 
@@ -93,7 +115,7 @@ fn push(slots: &mut Vec<u64>, value: Val, width: u32) {
 ///
 /// # Errors
 /// If the arguments that do not fit into registers do not fit on the stack either.
-pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Val]) -> Result<(), Error> {
+pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Argument]) -> Result<(), Error> {
     let width = width(instance);
     let mut slots = Vec::with_capacity(args.len());
     args.iter().for_each(|value| push(&mut slots, *value, width));
@@ -121,7 +143,7 @@ pub(crate) fn result<R: Integer>(instance: &RawInstance) -> R {
 }
 
 /// Gives a host call its result.
-pub(crate) fn set_result(instance: &mut RawInstance, value: Val) {
+pub(crate) fn set_result(instance: &mut RawInstance, value: Argument) {
     let mut slots = Vec::with_capacity(2);
     push(&mut slots, value, width(instance));
     for (reg, slot) in [Reg::A0, Reg::A1].into_iter().zip(slots) {
