@@ -10,7 +10,7 @@ use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::Blob;
 use vm_core::interpreter::Instance;
-use vm_core::isa::{Format, Instruction, Reg};
+use vm_core::isa::{Instruction, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
 /// The most arguments that a call can have.
@@ -108,8 +108,7 @@ pub const fn name(outcome: Outcome) -> &'static str {
 
 /// Where an instruction that names its target goes.
 fn jump_target(instruction: &Instruction) -> Option<u32> {
-    let jumps = matches!(instruction.format(), Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
-    jumps.then_some(instruction.target)
+    instruction.format().has_target().then_some(instruction.target)
 }
 
 /// How a call ended.

@@ -234,11 +234,7 @@ impl Translation {
         let Decoded { offset, next, .. } = *decoded;
         let Instruction { opcode, r1, r2, r3, imm, imm2, target } = *instruction;
         let spec = opcode.spec();
-        // A branch or fallthrough with nothing behind it traps whatever its condition says, and so does a branch or jump
-        // to where no block starts.
-        let falls_off = spec.ends_block && spec.can_fall_through && next >= code.len();
-        let has_target = matches!(spec.format, Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
-        if falls_off || (has_target && !code.is_jump_target(target)) {
+        if code.traps_instead(decoded) {
             if opcode == Opcode::LoadImmAndJump {
                 // The link register is written all the same.
                 self.push(offset, Op { a: Slot::of(r1), imm: imm as u32, ..Op::new(Kind::LoadImm) });

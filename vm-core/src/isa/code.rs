@@ -188,6 +188,17 @@ impl<'a> CodeView<'a> {
         Decoded { offset, next, instruction: None }
     }
 
+    /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind it,
+    /// whatever its condition says, and a branch or jump to where no block starts (isa.md 2.7). All that is left of it is
+    /// the link register that it writes.
+    #[inline]
+    pub fn traps_instead(&self, decoded: &Decoded) -> bool {
+        let Some(instruction) = decoded.instruction else { return false };
+        let spec = instruction.opcode.spec();
+        let falls_off = spec.ends_block && spec.can_fall_through && decoded.next >= self.len();
+        falls_off || (spec.format.has_target() && !self.is_jump_target(instruction.target))
+    }
+
     /// The first set mask bit behind `offset`, or the code length.
     fn next_bit(&self, offset: u32) -> u32 {
         let mut position = offset + 1;

@@ -81,11 +81,6 @@ const fn immediate_size(value: i32) -> u32 {
     }
 }
 
-/// Whether the operands contain a jump target.
-const fn has_target(format: Format) -> bool {
-    matches!(format, Format::Offset | Format::RegImmOffset | Format::RegRegOffset)
-}
-
 /// Length in bytes, without the jump offset where there is one.
 const fn base_length(instruction: &Instruction) -> u32 {
     let first = immediate_size(instruction.imm as i32);
@@ -166,7 +161,7 @@ pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, Enco
         if isa.number(opcode).is_none() {
             return Err(EncodeError::NotInIsa { index, opcode, isa });
         }
-        if has_target(instruction.format()) && target as usize >= instructions.len() {
+        if instruction.format().has_target() && target as usize >= instructions.len() {
             return Err(EncodeError::TargetOutOfRange { index, target, count: instructions.len() });
         }
         lengths.push(base_length(instruction));
@@ -185,7 +180,7 @@ pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, Enco
         }
         let mut grown = false;
         for (index, instruction) in instructions.iter().enumerate() {
-            if has_target(instruction.format()) {
+            if instruction.format().has_target() {
                 let distance = offsets[instruction.target as usize].wrapping_sub(offsets[index]) as i32;
                 let needed = immediate_size(distance);
                 if needed > jump_sizes[index] {
@@ -205,7 +200,7 @@ pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, Enco
     for (index, instruction) in instructions.iter().enumerate() {
         let offset = assembly.offsets[index];
         assembly.bitmask[offset as usize / 8] |= 1 << (offset % 8);
-        let distance = match has_target(instruction.format()) {
+        let distance = match instruction.format().has_target() {
             true => assembly.offsets[instruction.target as usize].wrapping_sub(offset) as i32,
             false => 0,
         };
@@ -272,7 +267,7 @@ mod tests {
             let mut count = 0;
             for (decoded, expected) in view.instructions().zip(&instructions) {
                 let mut expected = *expected;
-                if has_target(expected.format()) {
+                if expected.format().has_target() {
                     expected.target = assembly.offsets[expected.target as usize];
                 }
                 assert_eq!(decoded.instruction, Some(expected), "{isa:?} at {}", decoded.offset);

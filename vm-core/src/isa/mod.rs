@@ -183,3 +183,10 @@ pub enum Format {
     /// A register, a 64-bit immediate.
     RegImm64,
 }
+
+impl Format {
+    /// Whether one of the operands is a jump target.
+    pub const fn has_target(self) -> bool {
+        matches!(self, Format::Offset | Format::RegImmOffset | Format::RegRegOffset)
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! The image is the jump table (eight bytes an entry, native addresses), then the routines, then the program, then the
 //! stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
-//! A block begins with its charge, which always has [`CHARGE_LENGTH`] bytes.
+//! A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
 mod instance;
@@ -26,11 +26,9 @@ use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
 use vm_core::gas::{BlockCost, CostModelKind, Metering};
-use vm_core::isa::{CodeView, Decoded, Format, Instruction, Opcode};
+use vm_core::isa::{CodeView, Decoded, Instruction, Opcode};
 use vm_core::program::Program;
 
-/// Bytes of a block's charge: a subtraction with a 32-bit immediate, and a jump to the block's stub.
-const CHARGE_LENGTH: u32 = 7 + 6;
 /// Where in the charge the immediate is.
 const CHARGE_IMMEDIATE: usize = 3;
 /// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
@@ -336,12 +334,7 @@ impl<'a> Compiler<'a> {
             return;
         };
         let Instruction { opcode, target, r1, imm, .. } = instruction;
-        let spec = opcode.spec();
-        // A branch or fallthrough with nothing behind it traps whatever its condition says, and so does a branch or jump
-        // to where no block starts (spec: isa.md 2.7).
-        let falls_off = spec.ends_block && spec.can_fall_through && decoded.next >= self.code.len();
-        let has_target = matches!(spec.format, Format::Offset | Format::RegImmOffset | Format::RegRegOffset);
-        if falls_off || (has_target && !self.code.is_jump_target(target)) {
+        if self.code.traps_instead(decoded) {
             if opcode == Opcode::LoadImmAndJump {
                 // The link register is written all the same.
                 arith::load(self.asm, self.lowering.size, regs::native(r1), imm as i32);
@@ -402,5 +395,3 @@ impl<'a> Compiler<'a> {
         })
     }
 }
-
-const _: () = assert!(CHARGE_LENGTH == 13);
