@@ -31,4 +31,16 @@ impl MemoryImage {
     pub fn rw_data(&self) -> &[u8] {
         &self.rw_data
     }
+
+    /// Copies what memory from `address` on contains at first, as far as that is not zero. `out` must be zero.
+    pub fn copy_initial(&self, address: u32, out: &mut [u8]) {
+        for (base, data) in [(MemoryMap::RO_BASE, &self.ro_data), (self.map.rw_base(), &self.rw_data)] {
+            if let Some(offset) = address.checked_sub(base)
+                && let Some(rest) = data.get(offset as usize..)
+            {
+                let length = rest.len().min(out.len());
+                out[..length].copy_from_slice(&rest[..length]);
+            }
+        }
+    }
 }

@@ -303,7 +303,7 @@ impl PagedMemory {
             return;
         }
         let mut page = [0; PAGE];
-        self.copy_initial(address, &mut page);
+        self.image.copy_initial(address, &mut page);
         let slot = match self.free.pop() {
             Some(slot) => slot as usize,
             None => self.pages.len(),
@@ -338,7 +338,7 @@ impl PagedMemory {
     /// Gives a range of addresses to the window beside it, and moves the pages that are there into it.
     fn give_to_window(&mut self, gain: Range<u32>) {
         let mut bytes = vec![0; gain.len()];
-        self.copy_initial(gain.start, &mut bytes);
+        self.image.copy_initial(gain.start, &mut bytes);
         for (number, page) in (gain.start >> PAGE_BITS..).zip(bytes.chunks_exact_mut(PAGE)) {
             if let Some(slot) = self.find(number)
                 && let Some(old) = self.pages.get(slot)
@@ -360,20 +360,6 @@ impl PagedMemory {
         }
     }
 
-    /// What memory from `address` on contains before it is written. `out` must be zero.
-    fn copy_initial(&self, address: u32, out: &mut [u8]) {
-        for (base, data) in
-            [(MemoryMap::RO_BASE, self.image.ro_data()), (self.image.map().rw_base(), self.image.rw_data())]
-        {
-            if let Some(offset) = address.checked_sub(base)
-                && let Some(rest) = data.get(offset as usize..)
-            {
-                let length = rest.len().min(out.len());
-                out[..length].copy_from_slice(&rest[..length]);
-            }
-        }
-    }
-
     /// Reads without touching. Assumes a readable range.
     fn copy_out(&self, address: u32, out: &mut [u8]) {
         let mut position = 0;
@@ -386,7 +372,7 @@ impl PagedMemory {
                 Some(page) => part.copy_from_slice(&page[start..start + part.len()]),
                 None => {
                     part.fill(0);
-                    self.copy_initial(at, part);
+                    self.image.copy_initial(at, part);
                 }
             }
             position = end;

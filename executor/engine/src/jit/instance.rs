@@ -363,7 +363,9 @@ impl<C: Cage> JitInstance<C> {
         for (start, end) in self.writable() {
             for address in (start..end).step_by(PAGE) {
                 self.cage.read(address, &mut *page);
-                if *page != self.initial_page(address) {
+                let mut initial = [0; PAGE];
+                self.program.memory_image().copy_initial(address, &mut initial);
+                if *page != initial {
                     pages.push((address, core::mem::replace(&mut page, Box::new([0; PAGE]))));
                 }
             }
@@ -389,17 +391,6 @@ impl<C: Cage> JitInstance<C> {
         (self.pc, self.next_pc, self.resume) = (snapshot.pc, snapshot.next_pc, snapshot.resume);
         self.left_at = None;
         Ok(())
-    }
-
-    /// What the page at `address` contains at first.
-    fn initial_page(&self, address: u32) -> [u8; PAGE] {
-        let mut page = [0; PAGE];
-        let offset = address.wrapping_sub(self.program.memory_map().rw_base()) as usize;
-        let data = self.program.memory_image().rw_data().get(offset..).unwrap_or_default();
-        for (to, from) in page.iter_mut().zip(data) {
-            *to = *from;
-        }
-        page
     }
 }
 

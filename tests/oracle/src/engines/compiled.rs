@@ -53,33 +53,7 @@ struct Running {
 }
 
 impl Machine for Running {
-    fn set_register(&mut self, number: usize, value: u64) {
-        self.instance.set_reg(Reg::ALL[number], value);
-    }
-
-    fn register(&self, number: usize) -> u64 {
-        self.instance.reg(Reg::ALL[number])
-    }
-
-    fn set_gas(&mut self, gas: i64) {
-        self.instance.set_gas(gas);
-    }
-
-    fn gas(&self) -> i64 {
-        self.instance.gas()
-    }
-
-    fn set_next_pc(&mut self, offset: u32) {
-        self.instance.set_next_pc(offset);
-    }
-
-    fn pc(&self) -> Option<u32> {
-        self.instance.pc()
-    }
-
-    fn next_pc(&self) -> Option<u32> {
-        self.instance.next_pc()
-    }
+    forward_to_instance!();
 
     /// # Panics
     /// If the worker was lost: nothing that a program does may lead to that.
@@ -93,20 +67,8 @@ impl Machine for Running {
         outcome
     }
 
-    fn read(&mut self, address: u32, out: &mut [u8]) -> bool {
-        self.instance.read_memory(address, out).is_ok()
-    }
-
-    fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
-        self.instance.write_memory(address, bytes).is_ok()
-    }
-
     fn sbrk(&mut self, size: u32) -> Option<u32> {
         self.instance.sbrk(size).unwrap_or_else(|error| panic!("a worker was lost: {error}"))
-    }
-
-    fn heap_size(&self) -> u32 {
-        self.instance.heap_size()
     }
 
     fn regions(&self) -> Vec<(u32, u32)> {

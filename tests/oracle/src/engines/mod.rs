@@ -1,5 +1,50 @@
 //! The engines that are compared, one file each.
 
+/// What the engines that are ours forward to their `instance` as it is. The peer's has other types.
+macro_rules! forward_to_instance {
+    () => {
+        fn set_register(&mut self, number: usize, value: u64) {
+            self.instance.set_reg(Reg::ALL[number], value);
+        }
+
+        fn register(&self, number: usize) -> u64 {
+            self.instance.reg(Reg::ALL[number])
+        }
+
+        fn set_gas(&mut self, gas: i64) {
+            self.instance.set_gas(gas);
+        }
+
+        fn gas(&self) -> i64 {
+            self.instance.gas()
+        }
+
+        fn set_next_pc(&mut self, offset: u32) {
+            self.instance.set_next_pc(offset);
+        }
+
+        fn pc(&self) -> Option<u32> {
+            self.instance.pc()
+        }
+
+        fn next_pc(&self) -> Option<u32> {
+            self.instance.next_pc()
+        }
+
+        fn read(&mut self, address: u32, out: &mut [u8]) -> bool {
+            self.instance.read_memory(address, out).is_ok()
+        }
+
+        fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+            self.instance.write_memory(address, bytes).is_ok()
+        }
+
+        fn heap_size(&self) -> u32 {
+            self.instance.heap_size()
+        }
+    };
+}
+
 mod compiled;
 mod core;
 mod peer;
