@@ -4,7 +4,7 @@
 //! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
 //! 2.7.
 
-use super::{Instruction, Isa, decode};
+use super::{Encoded, Instruction, Isa};
 
 /// The longest instruction in bytes.
 pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
@@ -109,16 +109,16 @@ impl<'a> CodeView<'a> {
 
     /// The sixteen code bytes from `offset`, zero beyond the end.
     #[inline]
-    fn window(&self, offset: u32) -> u128 {
+    fn window(&self, offset: u32) -> [u8; 16] {
         let rest = self.code.get(offset as usize..).unwrap_or_default();
         match rest.first_chunk::<16>() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
+            Some(bytes) => *bytes,
             None => {
                 let mut bytes = [0; 16];
                 for (to, from) in bytes.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                u128::from_le_bytes(bytes)
+                bytes
             }
         }
     }
@@ -168,24 +168,40 @@ impl<'a> CodeView<'a> {
         if !self.bit(offset) {
             return None;
         }
-        let opcode = self.isa.opcode(*self.code.get(offset as usize)?)?;
-        let skip = self.skip(offset);
-        Some((decode::operands(opcode, offset, self.window(offset), skip), skip + 1))
+        let length = self.skip(offset) + 1;
+        let encoded = Encoded::new(self.isa, offset, offset + length, self.window(offset));
+        encoded.is_valid().then(|| (encoded.instruction(), length))
     }
 
     /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
-        self.is_instruction_start(offset).then(|| self.decode_start(offset))
+        self.is_instruction_start(offset).then(|| self.encoded_at(offset).decode())
     }
 
-    /// As [`Self::decode`], where it is known that an instruction starts.
+    /// What starts at `offset`, where it is known that an instruction does.
     #[inline(always)]
-    fn decode_start(&self, offset: u32) -> Decoded {
-        if let Some((instruction, length)) = self.fetch(offset) {
-            return Decoded { offset, next: offset + length, instruction: Some(instruction) };
+    fn encoded_at(&self, offset: u32) -> Encoded {
+        // One look at each of code and mask, but near their ends.
+        let mask = self.bitmask.get(offset as usize / 8..).and_then(|rest| rest.first_chunk::<8>());
+        let code = self.code.get(offset as usize..).and_then(|rest| rest.first_chunk::<16>());
+        if let (Some(mask), Some(window)) = (mask, code) {
+            let bits = u64::from_le_bytes(*mask) >> (offset % 8);
+            if bits & 1 == 1 {
+                let length = (bits >> 1 | 1 << (MAX_INSTRUCTION_LENGTH - 1)).trailing_zeros() + 1;
+                return Encoded::new(self.isa, offset, offset + length.min(self.len() - offset), *window);
+            }
         }
-        let next = if self.bit(offset) { offset + 1 + self.skip(offset) } else { self.next_bit(offset) };
-        Decoded { offset, next, instruction: None }
+        self.encoded_slowly(offset)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn encoded_slowly(&self, offset: u32) -> Encoded {
+        if self.bit(offset) {
+            Encoded::new(self.isa, offset, offset + 1 + self.skip(offset), self.window(offset))
+        } else {
+            Encoded::invalid(offset, self.next_bit(offset))
+        }
     }
 
     /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind it,
@@ -195,8 +211,15 @@ impl<'a> CodeView<'a> {
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };
         let spec = instruction.opcode.spec();
-        let falls_off = spec.ends_block && spec.can_fall_through && decoded.next >= self.len();
-        falls_off || (spec.format.has_target() && !self.is_jump_target(instruction.target))
+        let falls_to = (spec.ends_block && spec.can_fall_through).then_some(decoded.next);
+        let target = spec.format.has_target().then_some(instruction.target);
+        self.leads_nowhere(falls_to, target)
+    }
+
+    /// The same for an instruction that ends a block and may go on at `falls_to` and `target`.
+    #[inline]
+    pub fn leads_nowhere(&self, falls_to: Option<u32>, target: Option<u32>) -> bool {
+        falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
     }
 
     /// The first set mask bit behind `offset`, or the code length.
@@ -220,29 +243,48 @@ impl<'a> CodeView<'a> {
 
     /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
     pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
-        Instructions { code: *self, offset: if self.is_instruction_start(offset) { offset } else { self.len() } }
+        let offset = if self.is_instruction_start(offset) { offset } else { self.len() };
+        Instructions(EncodedInstructions { code: *self, offset })
+    }
+
+    /// As [`Self::instructions`], operands not decoded yet.
+    pub fn encoded_instructions(&self) -> EncodedInstructions<'a> {
+        self.instructions().0
     }
 }
 
 /// See [`CodeView::instructions`].
 #[derive(Clone, Debug)]
-pub struct Instructions<'a> {
-    code: CodeView<'a>,
-    /// Where an instruction starts, or the code length.
-    offset: u32,
-}
+pub struct Instructions<'a>(EncodedInstructions<'a>);
 
 impl Iterator for Instructions<'_> {
     type Item = Decoded;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Decoded> {
+        self.0.next().map(|encoded| encoded.decode())
+    }
+}
+
+/// See [`CodeView::encoded_instructions`].
+#[derive(Clone, Debug)]
+pub struct EncodedInstructions<'a> {
+    code: CodeView<'a>,
+    /// Where an instruction starts, or the code length.
+    offset: u32,
+}
+
+impl Iterator for EncodedInstructions<'_> {
+    type Item = Encoded;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Encoded> {
         if self.offset >= self.code.len() {
             return None;
         }
-        let decoded = self.code.decode_start(self.offset);
-        self.offset = decoded.next;
-        Some(decoded)
+        let encoded = self.code.encoded_at(self.offset);
+        self.offset = encoded.next();
+        Some(encoded)
     }
 }
 

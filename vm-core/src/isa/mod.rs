@@ -3,14 +3,15 @@
 //! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec: isa.md.
 
 mod code;
-mod decode;
 mod encode;
+mod encoded;
 mod instruction;
 mod opcode;
 mod table;
 
-pub use code::{CodeView, Decoded, Instructions, MAX_INSTRUCTION_LENGTH};
+pub use code::{CodeView, Decoded, EncodedInstructions, Instructions, MAX_INSTRUCTION_LENGTH};
 pub use encode::{Assembly, EncodeError, assemble};
+pub use encoded::Encoded;
 pub use instruction::Instruction;
 pub use opcode::Opcode;
 pub use table::{GasClass, InstructionSpec, TABLE};

@@ -120,6 +120,13 @@ pub(super) fn load(asm: &mut Assembler, size: RegSize, d: Reg, imm: i32) {
     }
 }
 
+/// `d` = four bytes, sign-extended to the size.
+#[inline(always)]
+pub(super) fn load_i32(size: RegSize, d: Reg, from: Mem) -> Inst {
+    // At 32 bits there is nothing to extend.
+    if size == R64 { forms::movsxd_rm(R64, d, from) } else { forms::mov_rm(R32, d, from) }
+}
+
 /// `d = 1` if the comparison that `compare` emits comes out as `cond`, else 0. `uses` says whether it reads `d`.
 #[inline(always)]
 pub(super) fn set_if(asm: &mut Assembler, cond: Cond, d: Reg, uses: bool, compare: Inst) {

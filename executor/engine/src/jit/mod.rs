@@ -9,6 +9,7 @@
 //! A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
+mod control;
 mod instance;
 mod lower;
 mod regs;
@@ -19,18 +20,21 @@ mod tests;
 pub(crate) use instance::{JitInstance, JitSnapshot};
 
 use crate::sandbox::Image;
+use control::{MAX_TABLE, Table};
 use core::cell::Cell;
 use core::fmt;
-use lower::{Lowering, MAX_TABLE};
 use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
+use routines::Routines;
 use vm_core::gas::{BlockCost, CostModelKind, Metering};
-use vm_core::isa::{CodeView, Decoded, Instruction, Opcode};
+use vm_core::isa::CodeView;
 use vm_core::program::Program;
 
-/// Where in the charge the immediate is.
-const CHARGE_IMMEDIATE: usize = 3;
+/// Where in a block's charge its cost is, and where the way to the stub; and how long the charge is.
+const CHARGE_COST: usize = 3;
+const CHARGE_WAY: usize = 9;
+const CHARGE_LENGTH: u32 = 13;
 /// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
 const CALL_LENGTH: u32 = 5;
 
@@ -85,10 +89,8 @@ pub(crate) struct Compiled {
     image: Vec<u8>,
     /// Where the routine is that enters guest code, in the image.
     enter: u32,
-    /// Code offsets of all instructions, ascending; the last is the trap behind the code.
-    guest: Vec<u32>,
-    /// Where each of them begins in the image, ascending. Of a block's first one it is where the block begins.
-    native: Vec<u32>,
+    /// All instructions, ascending; the last is the trap behind the code.
+    instructions: Vec<Place>,
     /// Code offsets of all blocks, ascending.
     blocks: Vec<u32>,
     /// Where the first block's stub is in the image.
@@ -99,6 +101,15 @@ pub(crate) struct Compiled {
     jump_stubs: u32,
     /// Where a block's charge is behind its beginning.
     charge_at: u32,
+}
+
+/// Where an instruction is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its code offset.
+    guest: u32,
+    /// Where it begins in the image. For a block's first one, where the block begins.
+    native: u32,
 }
 
 impl Compiled {
@@ -114,7 +125,8 @@ impl Compiled {
 
     /// Where the first instruction at or behind a code offset begins.
     fn native_at(&self, guest: u32) -> Option<u32> {
-        self.native.get(self.guest.partition_point(|offset| *offset < guest)).copied()
+        let index = self.instructions.partition_point(|place| place.guest < guest);
+        self.instructions.get(index).map(|place| place.native)
     }
 
     /// The charge of the block at a code offset.
@@ -124,7 +136,7 @@ impl Compiled {
 
     /// Whether the byte at `native` belongs to the machine code of an instruction.
     fn is_guest(&self, native: u32) -> bool {
-        native < self.block_stubs && self.native.first().is_some_and(|first| native >= *first)
+        native < self.block_stubs && self.instructions.first().is_some_and(|first| native >= first.native)
     }
 
     /// The code offset of the instruction whose machine code has the byte at `native`.
@@ -132,8 +144,8 @@ impl Compiled {
         if !self.is_guest(native) {
             return None;
         }
-        let index = self.native.partition_point(|start| *start <= native).checked_sub(1)?;
-        self.guest.get(index).copied()
+        let index = self.instructions.partition_point(|place| place.native <= native).checked_sub(1)?;
+        self.instructions.get(index).map(|place| place.guest)
     }
 
     /// The code offset of the block whose stub a return address belongs to.
@@ -204,13 +216,13 @@ struct Compiler<'a> {
     program: &'a Program,
     code: CodeView<'a>,
     asm: &'a mut Assembler,
-    lowering: Lowering,
+    routines: Routines,
+    table: Table,
     /// Where the code begins in the image.
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
     labels: u32,
-    guest: Vec<u32>,
-    native: Vec<u32>,
+    instructions: Vec<Place>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
     metered: bool,
@@ -221,7 +233,6 @@ struct Block {
     offset: u32,
     /// Where the charge is in the code.
     charge: u32,
-    stub: Label,
     cost: u32,
 }
 
@@ -230,23 +241,20 @@ impl<'a> Compiler<'a> {
         let code = program.code();
         let length = code.len() as usize;
         let table = program.jump_table();
-        let lowering = Lowering {
-            size: if program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 },
-            routines: routines::emit(asm),
-            table_length: table.len(),
-            table_at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
-            has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
-        };
         Compiler {
             program,
             code,
+            routines: routines::emit(asm),
+            table: Table {
+                length: table.len(),
+                at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
+                has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
+            },
             labels: asm.new_labels(code.len().saturating_add(1)).number(),
             asm,
-            lowering,
             code_start,
-            guest: Vec::with_capacity(length / 3 + 2),
-            native: Vec::with_capacity(length / 3 + 2),
-            blocks: Vec::with_capacity(length / 12 + 1),
+            instructions: Vec::with_capacity(length / 3 + 2),
+            blocks: Vec::with_capacity(length / 24 + 1),
             jumps: Vec::new(),
             metered: program.config().metering != Metering::Off,
             steps: program.config().single_step,
@@ -254,124 +262,115 @@ impl<'a> Compiler<'a> {
     }
 
     /// The label of a code offset. Only those of blocks are bound.
+    #[inline(always)]
     fn label(&self, offset: u32) -> Label {
         Label::from_number(self.labels.wrapping_add(offset))
     }
 
+    #[inline(always)]
     fn here(&self) -> u32 {
         self.asm.len() as u32 + self.code_start
     }
 
     fn run(mut self) -> Result<Compiled, CompileError> {
+        let size = if self.program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 };
+        match size {
+            RegSize::R64 => self.walk::<true>()?,
+            RegSize::R32 => self.walk::<false>()?,
+        }
+        self.finish()
+    }
+
+    /// Emits all instructions. `WIDE`: registers have 64 bits.
+    fn walk<const WIDE: bool>(&mut self) -> Result<(), CompileError> {
         let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
         let mut cost = BlockCost::new(model);
         let mut begins_block = true;
-        for decoded in self.code.instructions() {
-            self.guest.push(decoded.offset);
-            self.native.push(self.here());
+        for encoded in self.code.encoded_instructions() {
+            self.instructions.push(Place { guest: encoded.offset(), native: self.here() });
             if begins_block {
-                self.begin_block(decoded.offset);
+                self.begin_block(encoded.offset());
+                begins_block = false;
             } else if self.steps {
-                self.asm.call(self.lowering.routines.step);
+                self.asm.call(self.routines.step);
             }
-            if self.metered {
-                cost.feed(&self.code, &decoded);
-            }
-            self.instruction(&decoded);
-            begins_block = decoded.ends_block();
-            if begins_block {
+            cost.feed_encoded(&self.code, &encoded);
+            if encoded.ends_block() {
+                self.control::<WIDE>(&encoded);
                 self.end_block(cost.finish_and_restart())?;
-                if let Some(error) = self.asm.error() {
-                    return Err(error.into());
-                }
+                begins_block = true;
+            } else {
+                lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
             }
         }
-        self.guest.push(self.code.len());
-        self.native.push(self.here());
+        self.instructions.push(Place { guest: self.code.len(), native: self.here() });
         if !begins_block {
             if self.steps {
-                self.asm.call(self.lowering.routines.step);
+                self.asm.call(self.routines.step);
             }
             cost.feed_end_of_code();
             self.end_block(cost.finish())?;
         }
-        self.asm.call(self.lowering.routines.trap);
-        self.finish()
+        self.trap();
+        Ok(())
     }
 
+    #[inline(always)]
     fn begin_block(&mut self, offset: u32) {
         let label = self.label(offset);
         self.asm.bind(label);
         if self.steps {
-            self.asm.call(self.lowering.routines.step);
+            self.asm.call(self.routines.step);
         }
-        let stub = self.asm.new_label();
         let charge = self.asm.len() as u32;
         if self.metered {
-            // The cost is filled in at the end; a small one now would make the instruction shorter.
+            // Cost and way are filled in at the end; small ones now would make the instructions shorter.
             self.asm.push(forms::sub_ri(RegSize::R64, GAS, i32::MAX));
-            self.asm.jcc(Cond::Less, stub);
+            self.asm.push(forms::jcc_rel32(Cond::Less, 0));
+            debug_assert!(self.asm.error().is_some() || self.asm.len() as u32 == charge + CHARGE_LENGTH);
         }
-        self.blocks.push(Block { offset, charge, stub, cost: 0 });
+        self.blocks.push(Block { offset, charge, cost: 0 });
     }
 
+    #[inline(always)]
     fn end_block(&mut self, cost: u32) -> Result<(), CompileError> {
         if self.metered
             && let Some(block) = self.blocks.last_mut()
         {
             block.cost = cost;
             let limit = i32::MAX as u32;
-            if block.cost > limit {
-                return Err(CompileError::BlockCost { offset: block.offset, cost: block.cost, limit });
+            if cost > limit {
+                return Err(CompileError::BlockCost { offset: block.offset, cost, limit });
             }
         }
-        Ok(())
-    }
-
-    fn instruction(&mut self, decoded: &Decoded) {
-        let Some(instruction) = decoded.instruction else {
-            self.asm.call(self.lowering.routines.trap);
-            return;
-        };
-        let Instruction { opcode, target, r1, imm, .. } = instruction;
-        if self.code.traps_instead(decoded) {
-            if opcode == Opcode::LoadImmAndJump {
-                // The link register is written all the same.
-                arith::load(self.asm, self.lowering.size, regs::native(r1), imm as i32);
-            }
-            self.asm.call(self.lowering.routines.trap);
-            return;
-        }
-        let slow = matches!(opcode, Opcode::JumpIndirect | Opcode::LoadImmAndJumpIndirect).then(|| {
-            let label = self.asm.new_label();
-            self.jumps.push((decoded.offset, label));
-            label
-        });
-        let target = self.label(target);
-        self.lowering.emit(self.asm, &instruction, target, slow);
+        self.asm.error().map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn finish(self) -> Result<Compiled, CompileError> {
         let block_stubs = self.here();
-        for block in &self.blocks {
-            self.asm.bind(block.stub);
-            self.asm.call(self.lowering.routines.out_of_gas);
+        if self.metered {
+            for _ in &self.blocks {
+                self.asm.call(self.routines.out_of_gas);
+            }
         }
         let jump_stubs = self.here();
         for (_, label) in &self.jumps {
             self.asm.bind(*label);
-            self.asm.call(self.lowering.routines.jump);
+            self.asm.call(self.routines.jump);
         }
         let code = self.asm.finish()?;
         let mut image = Vec::with_capacity(self.code_start as usize + code.len());
         image.resize(self.code_start as usize, 0);
         image.extend_from_slice(code);
         if self.metered {
+            let mut stub = block_stubs;
             for block in &self.blocks {
-                let at = (self.code_start + block.charge) as usize + CHARGE_IMMEDIATE;
-                if let Some(field) = image.get_mut(at..at + 4) {
-                    field.copy_from_slice(&block.cost.to_le_bytes());
+                let charge = self.code_start + block.charge;
+                if let Some(bytes) = image.get_mut(charge as usize..).and_then(|rest| rest.first_chunk_mut::<13>()) {
+                    bytes[CHARGE_COST..][..4].copy_from_slice(&block.cost.to_le_bytes());
+                    bytes[CHARGE_WAY..][..4].copy_from_slice(&(stub - charge - CHARGE_LENGTH).to_le_bytes());
                 }
+                stub += CALL_LENGTH;
             }
         }
         for (entry, target) in image.chunks_exact_mut(8).zip(self.program.jump_table().iter()) {
@@ -381,12 +380,11 @@ impl<'a> Compiler<'a> {
                 entry.copy_from_slice(&(CODE_BASE + u64::from(self.code_start + native)).to_le_bytes());
             }
         }
-        let enter = self.asm.offset_of(self.lowering.routines.enter).unwrap_or(0);
+        let enter = self.asm.offset_of(self.routines.enter).unwrap_or(0);
         Ok(Compiled {
             image,
             enter: self.code_start + enter,
-            guest: self.guest,
-            native: self.native,
+            instructions: self.instructions,
             blocks: self.blocks.iter().map(|block| block.offset).collect(),
             block_stubs,
             jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),

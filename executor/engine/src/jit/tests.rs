@@ -7,7 +7,7 @@ use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::gas::MemoryLatency;
 use vm_core::interpreter::Instance;
-use vm_core::isa::{Isa, Reg};
+use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::ProgramConfig;
 
 #[path = "../../../../vm-core/tests/common/mod.rs"]
