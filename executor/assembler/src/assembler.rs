@@ -48,12 +48,28 @@ impl Assembler {
     /// Appends an instruction.
     #[inline(always)]
     pub fn push(&mut self, inst: Inst) {
-        match self.buffer.get_mut(self.length..).and_then(|rest| rest.first_chunk_mut::<WINDOW>()) {
+        // Lengths are below 2^32, so this does not wrap.
+        let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
+        match window.and_then(|window| window.first_chunk_mut()) {
             Some(window) => {
                 inst.write(window);
                 self.length += inst.len();
             }
             None => self.push_slow(inst),
+        }
+    }
+
+    /// Appends an instruction if `condition` holds, without a branch: it is written either way, and counted or not.
+    #[inline(always)]
+    pub fn push_if(&mut self, condition: bool, inst: Inst) {
+        let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
+        match window.and_then(|window| window.first_chunk_mut()) {
+            Some(window) => {
+                inst.write(window);
+                self.length += inst.len() * usize::from(condition);
+            }
+            None if condition => self.push_slow(inst),
+            None => {}
         }
     }
 

@@ -4,6 +4,8 @@
 //! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
 //! 2.7.
 
+use super::encoded::Bytes;
+use super::table::{NO_OPERATION, Operations};
 use super::{Encoded, Instruction, Isa};
 
 /// The longest instruction in bytes.
@@ -13,6 +15,7 @@ pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
 #[derive(Clone, Copy, Debug)]
 pub struct CodeView<'a> {
     isa: Isa,
+    length: u32,
     code: &'a [u8],
     bitmask: &'a [u8],
 }
@@ -45,7 +48,7 @@ impl<'a> CodeView<'a> {
     /// `bitmask` bit `i` (least significant first) says that an instruction starts at `code[i]`. Missing mask bytes
     /// count as zero; code beyond 4 GiB is not looked at.
     pub fn new(isa: Isa, code: &'a [u8], bitmask: &'a [u8]) -> Self {
-        CodeView { isa, code, bitmask }
+        CodeView { isa, length: u32::try_from(code.len()).unwrap_or(u32::MAX), code, bitmask }
     }
 
     /// The instruction set.
@@ -54,8 +57,9 @@ impl<'a> CodeView<'a> {
     }
 
     /// Code length in bytes.
+    #[inline(always)]
     pub fn len(&self) -> u32 {
-        u32::try_from(self.code.len()).unwrap_or(u32::MAX)
+        self.length
     }
 
     /// Whether there is no code at all.
@@ -109,16 +113,16 @@ impl<'a> CodeView<'a> {
 
     /// The sixteen code bytes from `offset`, zero beyond the end.
     #[inline]
-    fn window(&self, offset: u32) -> [u8; 16] {
+    fn window(&self, offset: u32) -> Bytes {
         let rest = self.code.get(offset as usize..).unwrap_or_default();
         match rest.first_chunk::<16>() {
-            Some(bytes) => *bytes,
+            Some(bytes) => Bytes::new(bytes),
             None => {
                 let mut bytes = [0; 16];
                 for (to, from) in bytes.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                bytes
+                Bytes::new(&bytes)
             }
         }
     }
@@ -168,39 +172,49 @@ impl<'a> CodeView<'a> {
         if !self.bit(offset) {
             return None;
         }
-        let length = self.skip(offset) + 1;
-        let encoded = Encoded::new(self.isa, offset, offset + length, self.window(offset));
+        let (length, bytes) = (self.skip(offset) + 1, self.window(offset));
+        let encoded = Encoded::new(self.isa.operations(), bytes.operation(), offset, offset + length, bytes);
         encoded.is_valid().then(|| (encoded.instruction(), length))
     }
 
     /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
-        self.is_instruction_start(offset).then(|| self.encoded_at(offset).decode())
+        self.is_instruction_start(offset).then(|| self.encoded_at(self.isa.operations(), offset).decode())
     }
 
     /// What starts at `offset`, where it is known that an instruction does.
     #[inline(always)]
-    fn encoded_at(&self, offset: u32) -> Encoded {
-        // One look at each of code and mask, but near their ends.
-        let mask = self.bitmask.get(offset as usize / 8..).and_then(|rest| rest.first_chunk::<8>());
-        let code = self.code.get(offset as usize..).and_then(|rest| rest.first_chunk::<16>());
-        if let (Some(mask), Some(window)) = (mask, code) {
-            let bits = u64::from_le_bytes(*mask) >> (offset % 8);
-            if bits & 1 == 1 {
-                let length = (bits >> 1 | 1 << (MAX_INSTRUCTION_LENGTH - 1)).trailing_zeros() + 1;
-                return Encoded::new(self.isa, offset, offset + length.min(self.len() - offset), *window);
-            }
-        }
-        self.encoded_slowly(offset)
+    fn encoded_at(&self, operations: &Operations, offset: u32) -> Encoded {
+        let (next, bytes, operation) = match self.look_at(offset) {
+            Some((next, bytes)) => (next, bytes, bytes.operation()),
+            None => self.look_closely_at(offset),
+        };
+        Encoded::new(operations, operation, offset, next, bytes)
     }
 
+    /// Where the instruction at `offset` ends, and its bytes: with one look at each of code and mask, which serves but
+    /// near their ends and where no instruction is.
+    #[inline(always)]
+    fn look_at(&self, offset: u32) -> Option<(u32, Bytes)> {
+        let (at, mask_at) = (offset as usize, offset as usize / 8);
+        let mask = self.bitmask.get(mask_at..mask_at + 8)?.first_chunk()?;
+        let bytes = self.code.get(at..at + 16)?.first_chunk()?;
+        let bits = u64::from_le_bytes(*mask) >> (offset % 8);
+        if bits & 1 == 0 {
+            return None;
+        }
+        let length = (bits >> 1 | 1 << (MAX_INSTRUCTION_LENGTH - 1)).trailing_zeros() + 1;
+        Some((offset + length.min(self.length - offset), Bytes::new(bytes)))
+    }
+
+    /// The same anywhere, and what the first byte stands for.
     #[cold]
     #[inline(never)]
-    fn encoded_slowly(&self, offset: u32) -> Encoded {
-        if self.bit(offset) {
-            Encoded::new(self.isa, offset, offset + 1 + self.skip(offset), self.window(offset))
-        } else {
-            Encoded::invalid(offset, self.next_bit(offset))
+    fn look_closely_at(&self, offset: u32) -> (u32, Bytes, usize) {
+        let bytes = self.window(offset);
+        match self.bit(offset) {
+            true => (offset + 1 + self.skip(offset), bytes, bytes.operation()),
+            false => (self.next_bit(offset), bytes, NO_OPERATION),
         }
     }
 
@@ -243,13 +257,13 @@ impl<'a> CodeView<'a> {
 
     /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
     pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
-        let offset = if self.is_instruction_start(offset) { offset } else { self.len() };
-        Instructions(EncodedInstructions { code: *self, offset })
+        Instructions(self.encoded_instructions_from(offset))
     }
 
-    /// As [`Self::instructions`], operands not decoded yet.
-    pub fn encoded_instructions(&self) -> EncodedInstructions<'a> {
-        self.instructions().0
+    /// As [`Self::instructions_from`], operands not decoded yet.
+    pub fn encoded_instructions_from(&self, offset: u32) -> EncodedInstructions<'a> {
+        let offset = if self.is_instruction_start(offset) { offset } else { self.len() };
+        EncodedInstructions { code: *self, operations: self.isa.operations(), offset }
     }
 }
 
@@ -266,10 +280,11 @@ impl Iterator for Instructions<'_> {
     }
 }
 
-/// See [`CodeView::encoded_instructions`].
+/// See [`CodeView::encoded_instructions_from`].
 #[derive(Clone, Debug)]
 pub struct EncodedInstructions<'a> {
     code: CodeView<'a>,
+    operations: &'static Operations,
     /// Where an instruction starts, or the code length.
     offset: u32,
 }
@@ -282,7 +297,7 @@ impl Iterator for EncodedInstructions<'_> {
         if self.offset >= self.code.len() {
             return None;
         }
-        let encoded = self.code.encoded_at(self.offset);
+        let encoded = self.code.encoded_at(self.operations, self.offset);
         self.offset = encoded.next();
         Some(encoded)
     }

@@ -4,8 +4,8 @@
 //! just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms are
 //! defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec: isa.md 2.3.
 
-use super::table::{self, Operation};
-use super::{Decoded, Format, Instruction, Isa, Opcode, Reg};
+use super::table::{Operation, Operations};
+use super::{Decoded, Format, Instruction, Opcode, Reg};
 
 /// What stands at an offset where an instruction starts, not decoded yet.
 #[derive(Clone, Copy, Debug)]
@@ -13,23 +13,38 @@ pub struct Encoded {
     operation: Operation,
     offset: u32,
     next: u32,
-    /// The sixteen code bytes from `offset`, zero beyond the end.
+    bytes: Bytes,
+}
+
+/// Sixteen code bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes {
     low: u64,
     high: u64,
 }
 
-impl Encoded {
-    /// `window` holds the 16 code bytes from `offset`; `next` is where the next instruction starts.
+impl Bytes {
+    /// `bytes`, the first of them lowest.
     #[inline(always)]
-    pub(super) fn new(isa: Isa, offset: u32, next: u32, window: [u8; 16]) -> Self {
-        let window = u128::from_le_bytes(window);
-        let operation = table::OPERATIONS[isa as usize][window as u8 as usize];
-        Encoded { operation, offset, next, low: window as u64, high: (window >> 64) as u64 }
+    pub fn new(bytes: &[u8; 16]) -> Self {
+        let bytes = u128::from_le_bytes(*bytes);
+        Bytes { low: bytes as u64, high: (bytes >> 64) as u64 }
     }
 
-    /// Bytes that belong to no instruction.
-    pub(super) fn invalid(offset: u32, next: u32) -> Self {
-        Encoded { operation: Operation::INVALID, offset, next, low: 0, high: 0 }
+    /// Where the first of them, an opcode, is in [`Operations`].
+    #[inline(always)]
+    pub fn operation(&self) -> usize {
+        self.low as u8 as usize
+    }
+}
+
+impl Encoded {
+    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts, and
+    /// `operation` where it is in `operations`: that of the first byte, or the invalid one.
+    #[inline(always)]
+    pub(super) fn new(operations: &Operations, operation: usize, offset: u32, next: u32, bytes: Bytes) -> Self {
+        let operation = operations.get(operation).copied().unwrap_or(Operation::INVALID);
+        Encoded { operation, offset, next, bytes }
     }
 
     /// What it does: [`Opcode::Trap`] for an invalid one.
@@ -122,7 +137,7 @@ impl Encoded {
     /// The operand of [`Format::Imm`].
     #[inline(always)]
     pub fn imm(&self) -> i32 {
-        self.last(self.low >> 8, 0)
+        self.last(self.bytes.low >> 8, 0)
     }
 
     /// The jump target of [`Format::Offset`].
@@ -135,20 +150,20 @@ impl Encoded {
     #[inline(always)]
     pub fn imm_imm(&self) -> (i32, i32) {
         let (size, bytes) = (size_field(self.byte(1)), self.bytes_from_two());
-        (immediate(bytes, size), self.last(bytes >> (8 * size), size + 1))
+        (sized(bytes, size), self.last(bytes >> (8 * size), size + 1))
     }
 
     /// The operands of [`Format::RegImm`].
     #[inline(always)]
     pub fn reg_imm(&self) -> (Reg, i32) {
-        (self.r1(), self.last(self.low >> 16, 1))
+        (self.r1(), self.last(self.bytes.low >> 16, 1))
     }
 
     /// The operands of [`Format::RegImmImm`].
     #[inline(always)]
     pub fn reg_imm_imm(&self) -> (Reg, i32, i32) {
         let (size, bytes) = (size_field(self.byte(1) >> 4), self.bytes_from_two());
-        (self.r1(), immediate(bytes, size), self.last(bytes >> (8 * size), size + 1))
+        (self.r1(), sized(bytes, size), self.last(bytes >> (8 * size), size + 1))
     }
 
     /// The operands of [`Format::RegImmOffset`].
@@ -167,7 +182,7 @@ impl Encoded {
     /// The operands of [`Format::RegRegImm`].
     #[inline(always)]
     pub fn reg_reg_imm(&self) -> (Reg, Reg, i32) {
-        (self.r1(), self.r2(), self.last(self.low >> 16, 1))
+        (self.r1(), self.r2(), self.last(self.bytes.low >> 16, 1))
     }
 
     /// The operands of [`Format::RegRegOffset`].
@@ -186,8 +201,8 @@ impl Encoded {
     /// The operands of [`Format::RegRegImmImm`].
     #[inline(always)]
     pub fn reg_reg_imm_imm(&self) -> (Reg, Reg, i32, i32) {
-        let (size, bytes) = (size_field(self.byte(2)), self.low >> 24 | self.high << 40);
-        (self.r1(), self.r2(), immediate(bytes, size), self.last(bytes >> (8 * size), size + 2))
+        let (size, bytes) = (size_field(self.byte(2)), self.bytes.low >> 24 | self.bytes.high << 40);
+        (self.r1(), self.r2(), sized(bytes, size), self.last(bytes >> (8 * size), size + 2))
     }
 
     /// The operands of [`Format::RegImm64`].
@@ -198,7 +213,7 @@ impl Encoded {
 
     #[inline(always)]
     fn byte(&self, at: u32) -> u8 {
-        (self.low >> (8 * at)) as u8
+        (self.bytes.low >> (8 * at)) as u8
     }
 
     #[inline(always)]
@@ -214,14 +229,14 @@ impl Encoded {
     /// Bytes 2 to 9.
     #[inline(always)]
     fn bytes_from_two(&self) -> u64 {
-        self.low >> 16 | self.high << 48
+        self.bytes.low >> 16 | self.bytes.high << 48
     }
 
     /// The last immediate, which takes what is left of the length behind the opcode and `used` bytes, at most four.
     #[inline(always)]
     fn last(&self, bytes: u64, used: u32) -> i32 {
-        let behind_opcode = self.next - self.offset - 1;
-        immediate(bytes, behind_opcode.saturating_sub(used).min(4))
+        let length = self.next.wrapping_sub(self.offset);
+        immediate(bytes, UNUSED_BITS[(length.wrapping_sub(used) & 31) as usize])
     }
 
     #[inline(always)]
@@ -230,12 +245,33 @@ impl Encoded {
     }
 }
 
-/// The sign-extended value of the low `count` (0..=4) bytes of `bytes`.
+/// How many of 32 bits an immediate leaves unused that takes what is left of an instruction's length, at most four
+/// bytes, by what is left and the opcode. Up to six bytes may be missing, which counts as none left.
+const UNUSED_BITS: [u32; 32] = {
+    let mut bits = [0; 32];
+    let mut left = 0;
+    while left < 32 {
+        bits[left] = match left {
+            0 | 26.. => 32,
+            1..=5 => 40 - 8 * left as u32,
+            _ => 0,
+        };
+        left += 1;
+    }
+    bits
+};
+
+/// The sign-extended value of the low `32 - unused` (0, 8, …, 32) bits of `bytes`.
 #[inline(always)]
-const fn immediate(bytes: u64, count: u32) -> i32 {
+const fn immediate(bytes: u64, unused: u32) -> i32 {
     // Two shifts each way, as none is a shift by 64.
-    let unused = 32 - 8 * count;
     (((bytes << 32 << unused) as i64) >> 32 >> unused) as i32
+}
+
+/// An immediate of as many bytes as a size field says.
+#[inline(always)]
+const fn sized(bytes: u64, size: u32) -> i32 {
+    immediate(bytes, 32 - 8 * size)
 }
 
 /// A size field: values over 4 act as 4.
@@ -248,13 +284,15 @@ const fn size_field(bits: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::Isa;
 
     fn decode(opcode: Opcode, offset: u32, bytes: &[u8], length: u32) -> Instruction {
         let mut window = [0; 16];
         window[..bytes.len()].copy_from_slice(bytes);
         let isa = Isa::ALL.into_iter().find(|isa| isa.number(opcode).is_some()).unwrap();
         window[0] = isa.number(opcode).unwrap();
-        let encoded = Encoded::new(isa, offset, offset.wrapping_add(length), window);
+        let bytes = Bytes::new(&window);
+        let encoded = Encoded::new(isa.operations(), bytes.operation(), offset, offset.wrapping_add(length), bytes);
         assert!(encoded.is_valid() && encoded.opcode() == opcode);
         encoded.instruction()
     }
@@ -283,7 +321,7 @@ mod tests {
             (0x8000_0000, 4, i32::MIN),
         ] {
             let bytes = u64::from(bytes) | 0xa5a5_a5a5 << 32;
-            assert_eq!(immediate(bytes, count), value, "{bytes:#x} {count}");
+            assert_eq!(sized(bytes, count), value, "{bytes:#x} {count}");
         }
     }
 
@@ -294,6 +332,16 @@ mod tests {
         assert_eq!(op, Instruction::ii(Opcode::StoreImmU8, 0x0403_0201, 0));
         let op = decode(Opcode::LoadImm64, 0, &[20, 7, 1, 2, 3, 4, 5, 6, 7, 8], 1);
         assert_eq!(op, Instruction::rx(Opcode::LoadImm64, Reg::A0, 0x0807_0605_0403_0201));
+    }
+
+    #[test]
+    fn the_last_immediate_takes_what_is_left() {
+        for length in 1..=25u32 {
+            for used in 0..=6u32 {
+                let bytes = length.saturating_sub(used + 1).min(4);
+                assert_eq!(UNUSED_BITS[(length.wrapping_sub(used) & 31) as usize], 32 - 8 * bytes, "{length} {used}");
+            }
+        }
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Isa {
         table::LOOKUP[self as usize][byte as usize]
     }
 
+    /// What the bytes stand for, for walking code.
+    fn operations(self) -> &'static table::Operations {
+        &table::OPERATIONS[self as usize]
+    }
+
     /// The byte of `opcode`, if this instruction set has it.
     pub const fn number(self, opcode: Opcode) -> Option<u8> {
         opcode.spec().numbers[self as usize]
@@ -142,8 +147,16 @@ impl Reg {
 
     /// The register of a 4-bit code field; 13, 14 and 15 mean `A5`. Higher bits are ignored.
     pub const fn from_field(field: u8) -> Reg {
-        let index = field & 15;
-        Reg::ALL[if index > 12 { 12 } else { index as usize }]
+        const FIELDS: [Reg; 16] = {
+            let mut fields = [Reg::A5; 16];
+            let mut index = 0;
+            while index < Reg::COUNT {
+                fields[index] = Reg::ALL[index];
+                index += 1;
+            }
+            fields
+        };
+        FIELDS[(field & 15) as usize]
     }
 
     /// The name in text: `ra`, `sp`, `a0`, …

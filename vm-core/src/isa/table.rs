@@ -320,11 +320,16 @@ impl Operation {
     pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
 }
 
-/// Per instruction set: byte to operation.
-pub(super) static OPERATIONS: [[Operation; 256]; 3] = operations();
+/// Byte to operation, and behind them the invalid one, for bytes that belong to no instruction.
+pub(super) type Operations = [Operation; 257];
+/// Where the invalid operation is.
+pub(super) const NO_OPERATION: usize = 256;
 
-const fn operations() -> [[Operation; 256]; 3] {
-    let mut result = [[Operation::INVALID; 256]; 3];
+/// Per instruction set.
+pub(super) static OPERATIONS: [Operations; 3] = operations();
+
+const fn operations() -> [Operations; 3] {
+    let mut result = [[Operation::INVALID; 257]; 3];
     let mut isa = 0;
     while isa < 3 {
         let mut byte = 0;

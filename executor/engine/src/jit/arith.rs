@@ -20,31 +20,29 @@ type FormCl = fn(RegSize, Reg) -> Inst;
 /// and of no account before a 32-bit operation.
 #[inline(always)]
 pub(super) fn mov(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg) {
-    if d != b {
-        asm.push(forms::mov_rr(size, d, b));
-    }
+    asm.push_if(d != b, forms::mov_rr(size, d, b));
+}
+
+/// The source that a commutative operation takes once the other is in `d`: `c`, unless `d` is `c`.
+#[inline(always)]
+fn other(d: Reg, b: Reg, c: Reg) -> Reg {
+    if d == c { b } else { c }
 }
 
 /// `d = b op c` for an `op` that commutes.
 #[inline(always)]
 pub(super) fn commutative(asm: &mut Assembler, size: RegSize, form: Form, d: Reg, b: Reg, c: Reg) {
-    if d == c {
-        asm.push(form(size, d, b));
-    } else {
-        mov(asm, size, d, b);
-        asm.push(form(size, d, c));
-    }
+    asm.push_if(d != b && d != c, forms::mov_rr(size, d, b));
+    asm.push(form(size, d, other(d, b, c)));
 }
 
 /// `d = b + c`.
 #[inline(always)]
 pub(super) fn add(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
-    match c.index() {
-        Some(index) if d != b && d != c => {
-            asm.push(forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0)));
-        }
-        _ => commutative(asm, size, forms::add_rr, d, b, c),
-    }
+    // Not rsp, which no guest register lives in.
+    let Some(index) = c.index() else { return };
+    let apart = forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0));
+    asm.push(apart.when(d != b && d != c, forms::add_rr(size, d, other(d, b, c))));
 }
 
 /// `d = b - c`.
@@ -62,11 +60,7 @@ pub(super) fn sub(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
 /// `d = b + imm`.
 #[inline(always)]
 pub(super) fn add_imm(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
-    if d == b {
-        asm.push(forms::add_ri(size, d, imm));
-    } else {
-        asm.push(forms::lea_rm(size, d, Mem::base(b, imm)));
-    }
+    asm.push(forms::add_ri(size, d, imm).when(d == b, forms::lea_rm(size, d, Mem::base(b, imm))));
 }
 
 /// `d = b op imm`.
@@ -118,13 +112,6 @@ pub(super) fn load(asm: &mut Assembler, size: RegSize, d: Reg, imm: i32) {
     } else {
         asm.push(forms::mov_ri32(d, imm as u32));
     }
-}
-
-/// `d` = four bytes, sign-extended to the size.
-#[inline(always)]
-pub(super) fn load_i32(size: RegSize, d: Reg, from: Mem) -> Inst {
-    // At 32 bits there is nothing to extend.
-    if size == R64 { forms::movsxd_rm(R64, d, from) } else { forms::mov_rm(R32, d, from) }
 }
 
 /// `d = 1` if the comparison that `compare` emits comes out as `cond`, else 0. `uses` says whether it reads `d`.

@@ -10,7 +10,7 @@ use super::arith::{self, Part, Signs};
 use super::regs::{SCRATCH, native};
 use super::routines::Routines;
 use pvm_assembler::{
-    Assembler, Cond, Inst, Mem, Reg as Native,
+    Assembler, Cond, Mem, Reg as Native,
     RegSize::{self, R32, R64},
     StoreImm, Width, forms,
 };
@@ -56,18 +56,21 @@ fn three(encoded: &Encoded) -> (Native, Native, Native) {
     (native(d), native(b), native(c))
 }
 
-/// A load into a register from an absolute address.
-#[inline(always)]
-fn load_absolute(asm: &mut Assembler, encoded: &Encoded, form: impl Fn(Native, Mem) -> Inst) {
-    let (d, address) = encoded.reg_imm();
-    asm.push(form(native(d), Mem::absolute32(address as u32)));
+/// A load into a register from an absolute address. A macro, as the compiler would share a function between forms, and
+/// decide within it what is known here.
+macro_rules! load_absolute {
+    ($asm:ident, $encoded:ident, $form:ident, $size:expr) => {{
+        let (d, address) = $encoded.reg_imm();
+        $asm.push(forms::$form($size, native(d), Mem::absolute32(address as u32)))
+    }};
 }
 
 /// A load into a register relative to another.
-#[inline(always)]
-fn load_indirect(asm: &mut Assembler, encoded: &Encoded, form: impl Fn(Native, Mem) -> Inst) {
-    let (d, base, offset) = encoded.reg_reg_imm();
-    asm.push(form(native(d), at(base, offset)));
+macro_rules! load_indirect {
+    ($asm:ident, $encoded:ident, $form:ident, $size:expr) => {{
+        let (d, base, offset) = $encoded.reg_reg_imm();
+        $asm.push(forms::$form($size, native(d), at(base, offset)))
+    }};
 }
 
 /// A store of a register to an absolute address.
@@ -143,20 +146,21 @@ pub(super) fn emit<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, e
             arith::mov(asm, size, d, b);
         }
 
-        LoadU8 => load_absolute(asm, encoded, |d, from| forms::movzx8_rm(R32, d, from)),
-        LoadI8 => load_absolute(asm, encoded, |d, from| forms::movsx8_rm(size, d, from)),
-        LoadU16 => load_absolute(asm, encoded, |d, from| forms::movzx16_rm(R32, d, from)),
-        LoadI16 => load_absolute(asm, encoded, |d, from| forms::movsx16_rm(size, d, from)),
-        LoadI32 => load_absolute(asm, encoded, |d, from| arith::load_i32(size, d, from)),
-        LoadU32 => load_absolute(asm, encoded, |d, from| forms::mov_rm(R32, d, from)),
-        LoadU64 => load_absolute(asm, encoded, |d, from| forms::mov_rm(R64, d, from)),
-        LoadIndirectU8 => load_indirect(asm, encoded, |d, from| forms::movzx8_rm(R32, d, from)),
-        LoadIndirectI8 => load_indirect(asm, encoded, |d, from| forms::movsx8_rm(size, d, from)),
-        LoadIndirectU16 => load_indirect(asm, encoded, |d, from| forms::movzx16_rm(R32, d, from)),
-        LoadIndirectI16 => load_indirect(asm, encoded, |d, from| forms::movsx16_rm(size, d, from)),
-        LoadIndirectI32 => load_indirect(asm, encoded, |d, from| arith::load_i32(size, d, from)),
-        LoadIndirectU32 => load_indirect(asm, encoded, |d, from| forms::mov_rm(R32, d, from)),
-        LoadIndirectU64 => load_indirect(asm, encoded, |d, from| forms::mov_rm(R64, d, from)),
+        LoadU8 => load_absolute!(asm, encoded, movzx8_rm, R32),
+        LoadI8 => load_absolute!(asm, encoded, movsx8_rm, size),
+        LoadU16 => load_absolute!(asm, encoded, movzx16_rm, R32),
+        LoadI16 => load_absolute!(asm, encoded, movsx16_rm, size),
+        LoadI32 if WIDE => load_absolute!(asm, encoded, movsxd_rm, R64),
+        // Without a wider register there is nothing to extend.
+        LoadU32 | LoadI32 => load_absolute!(asm, encoded, mov_rm, R32),
+        LoadU64 => load_absolute!(asm, encoded, mov_rm, R64),
+        LoadIndirectU8 => load_indirect!(asm, encoded, movzx8_rm, R32),
+        LoadIndirectI8 => load_indirect!(asm, encoded, movsx8_rm, size),
+        LoadIndirectU16 => load_indirect!(asm, encoded, movzx16_rm, R32),
+        LoadIndirectI16 => load_indirect!(asm, encoded, movsx16_rm, size),
+        LoadIndirectI32 if WIDE => load_indirect!(asm, encoded, movsxd_rm, R64),
+        LoadIndirectU32 | LoadIndirectI32 => load_indirect!(asm, encoded, mov_rm, R32),
+        LoadIndirectU64 => load_indirect!(asm, encoded, mov_rm, R64),
         StoreU8 => store_absolute(asm, encoded, Width::W8),
         StoreU16 => store_absolute(asm, encoded, Width::W16),
         StoreU32 => store_absolute(asm, encoded, Width::W32),

@@ -12,17 +12,20 @@ mod arith;
 mod control;
 mod instance;
 mod lower;
+mod places;
 mod regs;
 mod routines;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use instance::{JitInstance, JitSnapshot};
+pub(crate) use places::Compiled;
 
 use crate::sandbox::Image;
 use control::{MAX_TABLE, Table};
 use core::cell::Cell;
 use core::fmt;
+use places::{EVERY, Place};
 use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
@@ -84,90 +87,6 @@ impl From<pvm_assembler::Error> for CompileError {
     }
 }
 
-/// A program as machine code, and the way back from it.
-pub(crate) struct Compiled {
-    image: Vec<u8>,
-    /// Where the routine is that enters guest code, in the image.
-    enter: u32,
-    /// All instructions, ascending; the last is the trap behind the code.
-    instructions: Vec<Place>,
-    /// Code offsets of all blocks, ascending.
-    blocks: Vec<u32>,
-    /// Where the first block's stub is in the image.
-    block_stubs: u32,
-    /// Code offsets of all dynamic jumps, ascending.
-    jumps: Vec<u32>,
-    /// Where the first dynamic jump's stub is in the image.
-    jump_stubs: u32,
-    /// Where a block's charge is behind its beginning.
-    charge_at: u32,
-}
-
-/// Where an instruction is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Its code offset.
-    guest: u32,
-    /// Where it begins in the image. For a block's first one, where the block begins.
-    native: u32,
-}
-
-impl Compiled {
-    /// What is to be loaded at [`CODE_BASE`].
-    pub(crate) fn image(&self) -> &[u8] {
-        &self.image
-    }
-
-    /// Where the routine is that enters guest code, in the image.
-    pub(crate) fn enter(&self) -> u32 {
-        self.enter
-    }
-
-    /// Where the first instruction at or behind a code offset begins.
-    fn native_at(&self, guest: u32) -> Option<u32> {
-        let index = self.instructions.partition_point(|place| place.guest < guest);
-        self.instructions.get(index).map(|place| place.native)
-    }
-
-    /// The charge of the block at a code offset.
-    fn charge_of(&self, guest: u32) -> Option<u32> {
-        self.native_at(guest).map(|native| native + self.charge_at)
-    }
-
-    /// Whether the byte at `native` belongs to the machine code of an instruction.
-    fn is_guest(&self, native: u32) -> bool {
-        native < self.block_stubs && self.instructions.first().is_some_and(|first| native >= first.native)
-    }
-
-    /// The code offset of the instruction whose machine code has the byte at `native`.
-    fn guest_at(&self, native: u32) -> Option<u32> {
-        if !self.is_guest(native) {
-            return None;
-        }
-        let index = self.instructions.partition_point(|place| place.native <= native).checked_sub(1)?;
-        self.instructions.get(index).map(|place| place.guest)
-    }
-
-    /// The code offset of the block whose stub a return address belongs to.
-    fn block_of_stub(&self, behind: u32) -> Option<u32> {
-        stub(&self.blocks, self.block_stubs, behind)
-    }
-
-    /// The code offset of the dynamic jump whose stub a return address belongs to.
-    fn jump_of_stub(&self, behind: u32) -> Option<u32> {
-        stub(&self.jumps, self.jump_stubs, behind)
-    }
-}
-
-/// The entry whose stub, in a row of stubs from `first` on, ends at `behind`.
-fn stub(entries: &[u32], first: u32, behind: u32) -> Option<u32> {
-    let end = behind.checked_sub(first)?;
-    if end % CALL_LENGTH != 0 {
-        return None;
-    }
-    entries.get((end / CALL_LENGTH).checked_sub(1)? as usize).copied()
-}
-
 /// What a worker that runs `program` has to load. `id` is the module's, which no other has.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
     let memory = program.memory_image();
@@ -222,7 +141,7 @@ struct Compiler<'a> {
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
     labels: u32,
-    instructions: Vec<Place>,
+    places: Vec<Place>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
     metered: bool,
@@ -253,7 +172,7 @@ impl<'a> Compiler<'a> {
             labels: asm.new_labels(code.len().saturating_add(1)).number(),
             asm,
             code_start,
-            instructions: Vec::with_capacity(length / 3 + 2),
+            places: Vec::with_capacity(length / 24 + 2),
             blocks: Vec::with_capacity(length / 24 + 1),
             jumps: Vec::new(),
             metered: program.config().metering != Metering::Off,
@@ -286,13 +205,21 @@ impl<'a> Compiler<'a> {
         let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
         let mut cost = BlockCost::new(model);
         let mut begins_block = true;
-        for encoded in self.code.encoded_instructions() {
-            self.instructions.push(Place { guest: encoded.offset(), native: self.here() });
+        let mut until_place = EVERY;
+        for encoded in self.code.encoded_instructions_from(0) {
             if begins_block {
+                self.place(encoded.offset());
                 self.begin_block(encoded.offset());
-                begins_block = false;
-            } else if self.steps {
-                self.asm.call(self.routines.step);
+                (begins_block, until_place) = (false, EVERY);
+            } else {
+                until_place -= 1;
+                if until_place == 0 {
+                    self.place(encoded.offset());
+                    until_place = EVERY;
+                }
+                if self.steps {
+                    self.asm.call(self.routines.step);
+                }
             }
             cost.feed_encoded(&self.code, &encoded);
             if encoded.ends_block() {
@@ -303,7 +230,7 @@ impl<'a> Compiler<'a> {
                 lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
             }
         }
-        self.instructions.push(Place { guest: self.code.len(), native: self.here() });
+        self.place(self.code.len());
         if !begins_block {
             if self.steps {
                 self.asm.call(self.routines.step);
@@ -313,6 +240,10 @@ impl<'a> Compiler<'a> {
         }
         self.trap();
         Ok(())
+    }
+
+    fn place(&mut self, guest: u32) {
+        self.places.push(Place { guest, native: self.here() });
     }
 
     #[inline(always)]
@@ -384,12 +315,11 @@ impl<'a> Compiler<'a> {
         Ok(Compiled {
             image,
             enter: self.code_start + enter,
-            instructions: self.instructions,
+            places: self.places,
             blocks: self.blocks.iter().map(|block| block.offset).collect(),
             block_stubs,
             jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),
             jump_stubs,
-            charge_at: if self.steps { CALL_LENGTH } else { 0 },
         })
     }
 }
