@@ -81,12 +81,17 @@ impl Module {
         self.machine_code_length().is_some()
     }
 
-    /// Bytes of machine code and jump table; `None` if the program is interpreted.
-    pub fn machine_code_length(&self) -> Option<usize> {
+    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is interpreted.
+    pub fn machine_code(&self) -> Option<&[u8]> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        return self.compiled.as_ref().map(|compiled| compiled.image().len());
+        return self.compiled.as_ref().map(|compiled| compiled.image());
         #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
         None
+    }
+
+    /// Bytes of machine code and jump table; `None` if the program is interpreted.
+    pub fn machine_code_length(&self) -> Option<usize> {
+        self.machine_code().map(<[u8]>::len)
     }
 
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

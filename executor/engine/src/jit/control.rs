@@ -113,6 +113,7 @@ impl Compiler<'_> {
         } else {
             let label = self.label(target);
             self.asm.jmp(label);
+            self.went_to = Some(target);
         }
     }
 
@@ -146,6 +147,7 @@ impl Compiler<'_> {
             let label = self.label(target);
             self.asm.push(compare);
             self.asm.jcc(cond, label);
+            self.went_to = Some(target);
         }
     }
 }

@@ -26,7 +26,7 @@ use control::{MAX_TABLE, Table};
 use core::cell::Cell;
 use core::fmt;
 use places::{EVERY, Place};
-use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
+use pvm_assembler::{Assembler, Cond, Label, Mark, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
 use routines::Routines;
@@ -38,6 +38,8 @@ use vm_core::program::Program;
 const CHARGE_COST: usize = 3;
 const CHARGE_WAY: usize = 9;
 const CHARGE_LENGTH: u32 = 13;
+/// Bytes of a cache line.
+const LINE: u32 = 64;
 /// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
 const CALL_LENGTH: u32 = 5;
 
@@ -144,14 +146,18 @@ struct Compiler<'a> {
     places: Vec<Place>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
+    /// Where the last branch or jump goes.
+    went_to: Option<u32>,
+    /// Up to where code was taken back already.
+    taken_back: u32,
     metered: bool,
     steps: bool,
 }
 
 struct Block {
     offset: u32,
-    /// Where the charge is in the code.
-    charge: u32,
+    /// Where it begins in the code.
+    start: Mark,
     cost: u32,
 }
 
@@ -175,6 +181,8 @@ impl<'a> Compiler<'a> {
             places: Vec::with_capacity(length / 24 + 2),
             blocks: Vec::with_capacity(length / 24 + 1),
             jumps: Vec::new(),
+            went_to: None,
+            taken_back: 0,
             metered: program.config().metering != Metering::Off,
             steps: program.config().single_step,
         }
@@ -206,9 +214,9 @@ impl<'a> Compiler<'a> {
         let mut cost = BlockCost::new(model);
         let mut begins_block = true;
         let mut until_place = EVERY;
-        for encoded in self.code.encoded_instructions_from(0) {
+        let mut instructions = self.code.encoded_instructions_from(0);
+        while let Some(encoded) = instructions.next() {
             if begins_block {
-                self.place(encoded.offset());
                 self.begin_block(encoded.offset());
                 (begins_block, until_place) = (false, EVERY);
             } else {
@@ -224,8 +232,12 @@ impl<'a> Compiler<'a> {
             cost.feed_encoded(&self.code, &encoded);
             if encoded.ends_block() {
                 self.control::<WIDE>(&encoded);
-                self.end_block(cost.finish_and_restart())?;
                 begins_block = true;
+                let cost = cost.finish_and_restart();
+                self.end_block(cost)?;
+                if let Some(start) = self.take_back_loop(encoded.next()) {
+                    instructions = self.code.encoded_instructions_from(start);
+                }
             } else {
                 lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
             }
@@ -248,19 +260,50 @@ impl<'a> Compiler<'a> {
 
     #[inline(always)]
     fn begin_block(&mut self, offset: u32) {
+        self.place(offset);
+        self.blocks.push(Block { offset, start: self.asm.mark(), cost: 0 });
         let label = self.label(offset);
         self.asm.bind(label);
         if self.steps {
             self.asm.call(self.routines.step);
         }
-        let charge = self.asm.len() as u32;
         if self.metered {
+            let charge = self.asm.len() as u32;
             // Cost and way are filled in at the end; small ones now would make the instructions shorter.
             self.asm.push(forms::sub_ri(RegSize::R64, GAS, i32::MAX));
             self.asm.push(forms::jcc_rel32(Cond::Less, 0));
             debug_assert!(self.asm.error().is_some() || self.asm.len() as u32 == charge + CHARGE_LENGTH);
         }
-        self.blocks.push(Block { offset, charge, cost: 0 });
+    }
+
+    /// If a loop has just ended that would fit into a cache line but lies in two, which can halve its speed: takes it back,
+    /// goes on to the next line, and says where the loop begins. `next` is behind it. No code is taken back twice.
+    #[inline(always)]
+    fn take_back_loop(&mut self, next: u32) -> Option<u32> {
+        let target = self.went_to.take()?;
+        if target >= next || target < self.taken_back {
+            return None;
+        }
+        self.take_back(target, next)
+    }
+
+    fn take_back(&mut self, target: u32, next: u32) -> Option<u32> {
+        // A block is a byte at least.
+        let blocks = self.blocks.iter().rev().take(LINE as usize);
+        let index = self.blocks.len().checked_sub(blocks.take_while(|block| block.offset >= target).count())?;
+        let start = self.blocks.get(index).filter(|block| block.offset == target)?.start;
+        let (first, last) = (start.offset() + self.code_start, self.here().checked_sub(1)?);
+        if last.saturating_sub(first) >= LINE || first / LINE == last / LINE {
+            return None;
+        }
+        let labels = self.labels;
+        let bound = self.blocks.drain(index..).map(|block| Label::from_number(labels.wrapping_add(block.offset)));
+        self.asm.rewind(start, bound);
+        while self.places.pop_if(|place| place.guest >= target).is_some() {}
+        while self.jumps.pop_if(|(offset, _)| *offset >= target).is_some() {}
+        self.asm.align(LINE as usize);
+        self.taken_back = next;
+        Some(target)
     }
 
     #[inline(always)]
@@ -296,7 +339,7 @@ impl<'a> Compiler<'a> {
         if self.metered {
             let mut stub = block_stubs;
             for block in &self.blocks {
-                let charge = self.code_start + block.charge;
+                let charge = self.code_start + block.start.offset() + if self.steps { CALL_LENGTH } else { 0 };
                 if let Some(bytes) = image.get_mut(charge as usize..).and_then(|rest| rest.first_chunk_mut::<13>()) {
                     bytes[CHARGE_COST..][..4].copy_from_slice(&block.cost.to_le_bytes());
                     bytes[CHARGE_WAY..][..4].copy_from_slice(&(stub - charge - CHARGE_LENGTH).to_le_bytes());
