@@ -297,6 +297,69 @@ pub(super) fn emit<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, e
             arith::rotate_imm_by(asm, R64, d, b, imm);
         }
 
+        Add32 => {
+            let (d, b, c) = three(encoded);
+            arith::add(asm, R32, d, b, c);
+            extend::<WIDE>(asm, d);
+        }
+        Add64 => {
+            let (d, b, c) = three(encoded);
+            arith::add(asm, R64, d, b, c);
+        }
+        Sub32 => {
+            let (d, b, c) = three(encoded);
+            arith::sub(asm, R32, d, b, c);
+            extend::<WIDE>(asm, d);
+        }
+        Sub64 => {
+            let (d, b, c) = three(encoded);
+            arith::sub(asm, R64, d, b, c);
+        }
+        And => {
+            let (d, b, c) = three(encoded);
+            arith::commutative(asm, size, forms::and_rr, d, b, c);
+        }
+        Xor => {
+            let (d, b, c) = three(encoded);
+            arith::commutative(asm, size, forms::xor_rr, d, b, c);
+        }
+        Or => {
+            let (d, b, c) = three(encoded);
+            arith::commutative(asm, size, forms::or_rr, d, b, c);
+        }
+        Mul32 => {
+            let (d, b, c) = three(encoded);
+            arith::commutative(asm, R32, forms::imul_rr, d, b, c);
+            extend::<WIDE>(asm, d);
+        }
+        Mul64 => {
+            let (d, b, c) = three(encoded);
+            arith::commutative(asm, R64, forms::imul_rr, d, b, c);
+        }
+        MulUpperUnsignedUnsigned if WIDE => {
+            let (d, b, c) = three(encoded);
+            arith::mul_upper_unsigned(asm, d, b, c);
+        }
+        SetLessThanUnsigned => set_if(asm, encoded, size, Cond::Below),
+        SetLessThanSigned => set_if(asm, encoded, size, Cond::Less),
+        AndInverted => {
+            let (d, b, c) = three(encoded);
+            asm.push(forms::andn_rrr(size, d, c, b));
+        }
+        ShiftLogicalLeft64 => {
+            let (d, b, c) = three(encoded);
+            asm.push(forms::shlx_rrr(R64, d, b, c));
+        }
+        ShiftLogicalRight64 => {
+            let (d, b, c) = three(encoded);
+            asm.push(forms::shrx_rrr(R64, d, b, c));
+        }
+        ShiftArithmeticRight64 => {
+            let (d, b, c) = three(encoded);
+            asm.push(forms::sarx_rrr(R64, d, b, c));
+        }
+
+        // The rest is rare. Two decisions by opcode would cost each time, as neither can be foreseen.
         opcode @ (CountLeadingZeroBits32
         | CountLeadingZeroBits64
         | CountTrailingZeroBits32
@@ -333,39 +396,17 @@ fn emit_two<const WIDE: bool>(asm: &mut Assembler, opcode: Opcode, encoded: &Enc
     });
 }
 
-/// The operations of three registers: `d = b op c`.
-#[inline(always)]
+/// The rarer operations of three registers: `d = b op c`.
 fn emit_three<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, opcode: Opcode, encoded: &Encoded) {
     use Opcode::*;
     let size = size::<WIDE>();
     let (d, b, c) = three(encoded);
     match opcode {
-        Add32 => {
-            arith::add(asm, R32, d, b, c);
-            extend::<WIDE>(asm, d);
-        }
-        Add64 => arith::add(asm, R64, d, b, c),
-        Sub32 => {
-            arith::sub(asm, R32, d, b, c);
-            extend::<WIDE>(asm, d);
-        }
-        Sub64 => arith::sub(asm, R64, d, b, c),
-        And => arith::commutative(asm, size, forms::and_rr, d, b, c),
-        Xor => arith::commutative(asm, size, forms::xor_rr, d, b, c),
-        Or => arith::commutative(asm, size, forms::or_rr, d, b, c),
-        Mul32 => {
-            arith::commutative(asm, R32, forms::imul_rr, d, b, c);
-            extend::<WIDE>(asm, d);
-        }
-        Mul64 => arith::commutative(asm, R64, forms::imul_rr, d, b, c),
         MulUpperSignedSigned if !WIDE => arith::mul_upper_narrow(asm, Signs::Signed, d, b, c),
         MulUpperUnsignedUnsigned if !WIDE => arith::mul_upper_narrow(asm, Signs::Unsigned, d, b, c),
         MulUpperSignedUnsigned if !WIDE => arith::mul_upper_narrow(asm, Signs::SignedUnsigned, d, b, c),
         MulUpperSignedSigned => arith::mul_upper_signed(asm, d, b, c),
-        MulUpperUnsignedUnsigned => arith::mul_upper_unsigned(asm, d, b, c),
         MulUpperSignedUnsigned => arith::mul_upper_signed_unsigned(asm, d, b, c),
-        SetLessThanUnsigned => set_if(asm, encoded, size, Cond::Below),
-        SetLessThanSigned => set_if(asm, encoded, size, Cond::Less),
         ShiftLogicalLeft32 => {
             asm.push(forms::shlx_rrr(R32, d, b, c));
             extend::<WIDE>(asm, d);
@@ -378,9 +419,6 @@ fn emit_three<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, opcode
             asm.push(forms::sarx_rrr(R32, d, b, c));
             extend::<WIDE>(asm, d);
         }
-        ShiftLogicalLeft64 => asm.push(forms::shlx_rrr(R64, d, b, c)),
-        ShiftLogicalRight64 => asm.push(forms::shrx_rrr(R64, d, b, c)),
-        ShiftArithmeticRight64 => asm.push(forms::sarx_rrr(R64, d, b, c)),
         DivUnsigned32 | DivSigned32 | RemUnsigned32 | RemSigned32 => {
             let part = if matches!(opcode, DivUnsigned32 | DivSigned32) { Part::Quotient } else { Part::Remainder };
             arith::divide(asm, R32, matches!(opcode, DivSigned32 | RemSigned32), part, d, b, c);
@@ -395,7 +433,6 @@ fn emit_three<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, opcode
             asm.push(forms::test_rr(size, c, c));
             asm.push(forms::cmov_rr(cond, size, d, b));
         }
-        AndInverted => asm.push(forms::andn_rrr(size, d, c, b)),
         OrInverted => {
             asm.push(forms::mov_rr(size, SCRATCH, c));
             asm.push(forms::not_r(size, SCRATCH));

@@ -105,8 +105,8 @@ pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
 const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
 
-/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory costs a quarter of
-/// the time to compile.
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory can cost a quarter
+/// of the time to compile.
 const KEPT: u32 = 1 << 20;
 
 thread_local! {
@@ -333,7 +333,8 @@ impl<'a> Compiler<'a> {
             self.asm.call(self.routines.jump);
         }
         let code = self.asm.finish()?;
-        let mut image = Vec::with_capacity(self.code_start as usize + code.len());
+        let mut image = places::kept_image();
+        image.reserve_exact(self.code_start as usize + code.len());
         image.resize(self.code_start as usize, 0);
         image.extend_from_slice(code);
         if self.metered {

@@ -7,6 +7,7 @@
 
 use super::routines::Routines;
 use super::{CALL_LENGTH, CHARGE_LENGTH, lower};
+use core::cell::Cell;
 use pvm_assembler::Assembler;
 use vm_core::gas::Metering;
 use vm_core::program::Program;
@@ -32,6 +33,30 @@ pub(crate) struct Compiled {
     pub(super) jumps: Vec<u32>,
     /// Where the first dynamic jump's stub is in the image.
     pub(super) jump_stubs: u32,
+}
+
+/// Up to so many bytes of memory are kept for the next image.
+const KEPT: usize = 4 << 20;
+
+thread_local! {
+    static KEPT_IMAGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An empty image, if possible in memory that a program had that this thread has dropped: fresh memory costs the kernel
+/// longer than compiling takes to fill it.
+pub(super) fn kept_image() -> Vec<u8> {
+    KEPT_IMAGE.take()
+}
+
+impl Drop for Compiled {
+    fn drop(&mut self) {
+        if self.image.capacity() <= KEPT {
+            let mut image = core::mem::take(&mut self.image);
+            image.clear();
+            // A thread that ends keeps nothing.
+            let _ = KEPT_IMAGE.try_with(|kept| kept.set(image));
+        }
+    }
 }
 
 /// Where an instruction is.
