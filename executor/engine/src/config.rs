@@ -29,6 +29,7 @@ pub struct Config {
     pub(crate) settings: Settings,
     /// A weaker sandbox that the environment asked for, and that was not allowed yet.
     weaker: Option<Sandbox>,
+    pub(crate) trace_execution: bool,
 }
 
 impl Config {
@@ -37,9 +38,9 @@ impl Config {
         Config::default()
     }
 
-    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`) and `POLKAVM_SANDBOX` (`required`,
-    /// `best-effort`). The environment can choose speed, never what a program means; a weaker sandbox only has an effect
-    /// after [`Config::allow_weaker_sandbox`].
+    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`), `POLKAVM_SANDBOX` (`required`,
+    /// `best-effort`) and `POLKAVM_TRACE_EXECUTION` (`0`, `1`, `false`, `true`). The environment can choose speed and what is
+    /// logged, never what a program means; a weaker sandbox only has an effect after [`Config::allow_weaker_sandbox`].
     ///
     /// # Errors
     /// If a variable has a value that is not one of these.
@@ -56,6 +57,10 @@ impl Config {
             let names = [("required", Sandbox::Required), ("best-effort", Sandbox::BestEffort)];
             let wanted = lookup("POLKAVM_SANDBOX", &value, &names)?;
             config.weaker = (wanted != Sandbox::Required).then_some(wanted);
+        }
+        if let Some(value) = get("POLKAVM_TRACE_EXECUTION") {
+            let names = [("0", false), ("1", true), ("false", false), ("true", true)];
+            config.trace_execution = lookup("POLKAVM_TRACE_EXECUTION", &value, &names)?;
         }
         Ok(config)
     }
@@ -90,6 +95,14 @@ impl Config {
     /// How many workers may wait for use (64 if not set), and how many there may be in all (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
+        self
+    }
+
+    /// Whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas left, to the
+    /// target `pvm::trace` at level trace. Off if not set. Results are the same; they come a hundred times later, and the
+    /// time limit is for each instruction then.
+    pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
+        self.trace_execution = trace;
         self
     }
 
