@@ -145,4 +145,30 @@ mod tests {
         config.allow_weaker_sandbox();
         assert_eq!(config.settings.sandbox, Sandbox::BestEffort);
     }
+
+    #[test]
+    fn the_environment_asks_for_a_trace_and_the_program_has_the_last_word() {
+        for (value, expected) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            assert_eq!(config(&[("POLKAVM_TRACE_EXECUTION", value)]).unwrap().trace_execution, expected);
+        }
+        let mut config = config(&[("POLKAVM_TRACE_EXECUTION", "1")]).unwrap();
+        assert!(!config.set_trace_execution(false).trace_execution);
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_refused_with_those_that_do() {
+        for (variable, value, allowed) in [
+            ("POLKAVM_BACKEND", "JIT", "auto, jit, interpreter"),
+            ("POLKAVM_BACKEND", "", "auto, jit, interpreter"),
+            ("POLKAVM_SANDBOX", "off", "required, best-effort"),
+            ("POLKAVM_SANDBOX", "off-for-tests", "required, best-effort"),
+            ("POLKAVM_TRACE_EXECUTION", "yes", "0, 1, false, true"),
+            ("POLKAVM_TRACE_EXECUTION", "1 ", "0, 1, false, true"),
+        ] {
+            let error = config(&[(variable, value)]).unwrap_err();
+            assert!(matches!(&error, Error::Environment { variable: named, .. } if *named == variable));
+            assert_eq!(error.to_string(), format!("{variable} is {value:?}; it can be {allowed}"));
+        }
+        assert!(config(&[("POLKAVM_OTHER", "anything"), ("POLKAVM_SANDBOX", "required")]).is_ok());
+    }
 }
