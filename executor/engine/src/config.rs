@@ -99,8 +99,8 @@ impl Config {
     }
 
     /// Whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas left, to the
-    /// target `pvm::trace` at level trace. Off if not set. Results are the same; they come a hundred times later, and the
-    /// time limit is for each instruction then.
+    /// target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of times later, and
+    /// the time limit is for each instruction then.
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
         self.trace_execution = trace;
         self

@@ -29,7 +29,7 @@ impl Engine {
     pub fn new(config: &Config) -> Result<Engine, Error> {
         config.warn_of_ignored();
         if config.trace_execution {
-            log::warn!(target: "pvm::engine", "every instruction is traced; programs are a hundred times as slow");
+            log::warn!(target: "pvm::engine", "every instruction is traced; programs are hundreds of times as slow");
         }
         let (pool, fallback_reason) = match config.backend {
             Backend::Interpreter => (None, None),

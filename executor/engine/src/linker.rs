@@ -58,7 +58,7 @@ impl<T> Caller<'_, T> {
         self.instance.gas()
     }
 
-    /// Sets the gas left. If it is negative the guest stops behind the host function, out of gas.
+    /// Sets the gas left. If it is negative a metered guest stops behind the host function, out of gas.
     pub fn set_gas(&mut self, gas: i64) {
         self.instance.set_gas(gas);
     }

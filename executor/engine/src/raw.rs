@@ -258,7 +258,7 @@ impl RawInstance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Engine};
+    use crate::{Config, Engine, Instance, InstancePre, Linker};
 
     fn is_send<T: Send>() {}
     fn is_shared<T: Send + Sync>() {}
@@ -270,5 +270,9 @@ mod tests {
         is_shared::<Engine>();
         is_shared::<Module>();
         is_shared::<Config>();
+        // Whatever the state is that host functions are given.
+        is_shared::<Linker<*const ()>>();
+        is_shared::<InstancePre<*const ()>>();
+        is_shared::<Instance<*const ()>>();
     }
 }
