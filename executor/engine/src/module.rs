@@ -33,7 +33,11 @@ impl ProgramBlob {
 #[derive(Clone)]
 pub struct Module {
     engine: Engine,
+    /// As the embedder sees it.
     program: Arc<Program>,
+    /// As machines run it: the same, or the one that stops before each instruction if that is traced.
+    running: Arc<Program>,
+    is_traced: bool,
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     compiled: Option<Arc<Compiled>>,
     #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code, reason = "for workers"))]
@@ -56,13 +60,28 @@ impl Module {
     /// # Errors
     /// If the program cannot be loaded, or, with [`crate::Backend::Jit`], not compiled.
     pub fn new(engine: &Engine, config: &ProgramConfig, blob: &ProgramBlob) -> Result<Module, Error> {
-        let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
+        let blob = Blob::parse(&blob.0)?;
+        let program = Arc::new(Program::new(&blob, config)?);
+        if engine.trace_execution() {
+            let steps = ProgramConfig { single_step: true, ..config.clone() };
+            match Module::load(engine, program.clone(), Arc::new(Program::new(&blob, &steps)?), true) {
+                // Stops make the code longer. What runs without them must not fail for the sake of a log.
+                Err(Error::Compile(why)) => log::warn!(target: "pvm::engine", "a program runs untraced: {why}"),
+                result => return result,
+            }
+        }
+        Module::load(engine, program.clone(), program, false)
+    }
+
+    fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {
         Ok(Module {
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            compiled: compile(engine, &program)?,
+            compiled: compile(engine, &running)?,
             id: engine.next_module(),
             engine: engine.clone(),
             program,
+            running,
+            is_traced,
         })
     }
 
@@ -74,6 +93,16 @@ impl Module {
     /// The program: its exports, imports, code and memory map.
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// The program that machines run.
+    pub(crate) fn running(&self) -> &Arc<Program> {
+        &self.running
+    }
+
+    /// Whether each instruction is logged.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.is_traced
     }
 
     /// Whether it runs as machine code.
