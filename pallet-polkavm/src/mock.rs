@@ -142,7 +142,7 @@ pub struct EitherExecutor;
 
 /// An instance of either executor.
 pub enum EitherInstance {
-    InRuntime(<InRuntimeInterpreter as Executor>::Instance),
+    InRuntime(Box<<InRuntimeInterpreter as Executor>::Instance>),
     Remote(<HostFunctions as Executor>::Instance),
 }
 
@@ -151,7 +151,7 @@ impl Executor for EitherExecutor {
 
     fn instantiate(source: Source<'_>) -> Result<EitherInstance, String> {
         Ok(match WAY.get() {
-            Way::InRuntime => EitherInstance::InRuntime(InRuntimeInterpreter::instantiate(source)?),
+            Way::InRuntime => EitherInstance::InRuntime(Box::new(InRuntimeInterpreter::instantiate(source)?)),
             _ => EitherInstance::Remote(HostFunctions::instantiate(source)?),
         })
     }
@@ -161,7 +161,7 @@ impl Executor for EitherExecutor {
 macro_rules! on_either {
     ($self:ident.$method:ident($($argument:expr),*)) => {
         match $self {
-            EitherInstance::InRuntime(instance) => Instance::$method(instance, $($argument),*),
+            EitherInstance::InRuntime(instance) => instance.$method($($argument),*),
             EitherInstance::Remote(instance) => Instance::$method(instance, $($argument),*),
         }
     };
