@@ -25,7 +25,7 @@ build: setup  ## Build the node, the command line tools and the example contract
 
 contracts: build  ## Build the example contracts into out/contracts
 
-fuzz:  ## Compare all engines on random programs until stopped
+fuzz:  ## Compare all engines on random programs, gas limits and sequences of operations until stopped
 	@scripts/fuzz
 
 mutants:  ## Put known bugs into vm-core one by one, and require that the tests find each

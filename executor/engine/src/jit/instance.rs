@@ -356,19 +356,28 @@ impl<C: Cage> JitInstance<C> {
         ]
     }
 
-    /// The whole state. Reads all writable memory.
+    /// The whole state. Reads all writable memory that exists.
     pub(crate) fn snapshot(&self) -> JitSnapshot {
+        let image = self.program.memory_image();
         let mut pages = Vec::new();
-        let mut page = Box::new([0; PAGE]);
-        for (start, end) in self.writable() {
-            for address in (start..end).step_by(PAGE) {
-                self.cage.read(address, &mut *page);
-                let mut initial = [0; PAGE];
-                self.program.memory_image().copy_initial(address, &mut initial);
-                if *page != initial {
-                    pages.push((address, core::mem::replace(&mut page, Box::new([0; PAGE]))));
-                }
+        let mut visit = |address: u32, page: &[u8; PAGE]| {
+            let mut initial = [0; PAGE];
+            image.copy_initial(address, &mut initial);
+            if *page != initial {
+                pages.push((address, Box::new(*page)));
             }
+        };
+        let map = self.program.memory_map();
+        // Of what was not zero at first every page is looked at: it may have become zero, and be gone.
+        let data_end = (map.rw_base() + image.rw_data().len() as u32).next_multiple_of(PAGE as u32).min(map.rw_end());
+        let mut page = [0; PAGE];
+        for address in (map.rw_base()..data_end).step_by(PAGE) {
+            self.cage.read(address, &mut page);
+            visit(address, &page);
+        }
+        for (start, end) in self.writable() {
+            let start = if start == map.rw_base() { data_end } else { start };
+            self.cage.pages(start, end, &mut visit);
         }
         JitSnapshot {
             state: self.state.clone(),

@@ -176,6 +176,12 @@ impl Cage for Pooled {
         }
     }
 
+    fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000])) {
+        if let Some(worker) = &self.worker {
+            worker.pages(start, end, visit);
+        }
+    }
+
     fn write(&mut self, address: u32, data: &[u8]) {
         if let Some(worker) = &mut self.worker {
             worker.write(address, data);

@@ -293,6 +293,11 @@ impl Cage for Worker {
         self.guest.read(address.into(), out);
     }
 
+    fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000])) {
+        // Guest memory ends where addresses do.
+        self.guest.pages(start.into(), end.into(), &mut |offset, page| visit(offset as u32, page));
+    }
+
     fn write(&mut self, address: u32, data: &[u8]) {
         self.guest.write(address.into(), data);
     }
