@@ -9,7 +9,7 @@ pub fn repository() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
-/// A program of this workspace, found beside the one that runs.
+/// A program of this workspace, found beside the one that runs; an example by `examples/NAME`.
 ///
 /// # Errors
 ///
@@ -32,7 +32,20 @@ pub fn program(name: &str) -> Result<PathBuf> {
 ///
 /// When it is not there, with the command that builds it.
 pub fn contract(name: &str) -> Result<PathBuf> {
-    let path = repository().join("out/contracts").join(name).with_extension("polkavm");
+    blob("out/contracts", name)
+}
+
+/// The blob of the guest of an example.
+///
+/// # Errors
+///
+/// When it is not there, with the command that builds it.
+pub fn example_guest(name: &str) -> Result<PathBuf> {
+    blob("out/examples", name)
+}
+
+fn blob(folder: &str, name: &str) -> Result<PathBuf> {
+    let path = repository().join(folder).join(name).with_extension("polkavm");
     if !path.is_file() {
         bail!("{} is not built: run scripts/build", path.display());
     }

@@ -18,6 +18,21 @@ const WINDOW: usize = 16;
 /// The largest limit: every place can be reached from every other by a 32-bit displacement.
 const MAX_LIMIT: usize = i32::MAX as usize;
 
+/// See [`Assembler::mark`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    length: u32,
+    fixups: u32,
+}
+
+impl Mark {
+    /// Bytes of code before it.
+    #[inline(always)]
+    pub const fn offset(self) -> u32 {
+        self.length
+    }
+}
+
 /// A growing piece of machine code.
 #[derive(Debug)]
 pub struct Assembler {
@@ -48,12 +63,28 @@ impl Assembler {
     /// Appends an instruction.
     #[inline(always)]
     pub fn push(&mut self, inst: Inst) {
-        match self.buffer.get_mut(self.length..).and_then(|rest| rest.first_chunk_mut::<WINDOW>()) {
+        // Lengths are below 2^32, so this does not wrap.
+        let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
+        match window.and_then(|window| window.first_chunk_mut()) {
             Some(window) => {
                 inst.write(window);
                 self.length += inst.len();
             }
             None => self.push_slow(inst),
+        }
+    }
+
+    /// Appends an instruction if `condition` holds, without a branch: it is written either way, and counted or not.
+    #[inline(always)]
+    pub fn push_if(&mut self, condition: bool, inst: Inst) {
+        let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
+        match window.and_then(|window| window.first_chunk_mut()) {
+            Some(window) => {
+                inst.write(window);
+                self.length += inst.len() * usize::from(condition);
+            }
+            None if condition => self.push_slow(inst),
+            None => {}
         }
     }
 
@@ -160,6 +191,20 @@ impl Assembler {
         if let Err(error) = self.labels.bind(label, self.length as u32) {
             self.fail(error);
         }
+    }
+
+    /// This place, to come back to.
+    #[inline(always)]
+    pub fn mark(&self) -> Mark {
+        Mark { length: self.length as u32, fixups: self.labels.fixups() as u32 }
+    }
+
+    /// Takes back what was emitted since the mark was made, and that `bound` are bound: all labels that were bound since,
+    /// but those that aren't used any more. Not after `finish`.
+    pub fn rewind(&mut self, mark: Mark, bound: impl IntoIterator<Item = Label>) {
+        self.length = self.length.min(mark.length as usize);
+        self.labels.truncate_fixups(mark.fixups as usize);
+        bound.into_iter().for_each(|label| self.labels.unbind(label));
     }
 
     /// Where the label is, if it is bound.

@@ -141,6 +141,7 @@ const fn memory(op: Op, w: u8, reg: u8, force_rex: bool, mem: Mem, imm: u64, imm
         tail,
         head_len: head.len as u8,
         tail_len: (disp_len + imm_len) as u8,
+        has_tail: true,
         is_rip: matches!(mem.address, Address::Rip),
     }
 }
@@ -151,7 +152,7 @@ const fn memory(op: Op, w: u8, reg: u8, force_rex: bool, mem: Mem, imm: u64, imm
 const fn displacement(base: u8, disp: i32) -> (u64, u32) {
     let none = (disp == 0 && base & 7 != 5) as u32;
     let mode = 2 - fits_i8(disp) as u32 - none;
-    ((mode << 6) as u64, mode * mode)
+    ((mode << 6) as u64, mode + (mode & 2))
 }
 
 // ---- Registers ----
@@ -224,25 +225,19 @@ pub(crate) const fn exchange(op: Op, size: RegSize, a: Reg, b: Reg) -> Inst {
 
 // ---- Immediates ----
 
-/// `op r, imm` of the arithmetic group (`op.digit` says which): 8 bits sign-extended if it fits, else 32, with the
-/// short form for rax.
+/// `op r, imm` of the arithmetic group (`op.digit` says which): 8 bits sign-extended if it fits, else 32. There is a form
+/// for rax that is a byte shorter, which isn't worth deciding about.
 #[inline(always)]
 pub(crate) const fn arithmetic_immediate(op: Op, size: RegSize, dst: Reg, imm: i32) -> Inst {
     let short = fits_i8(imm);
-    if !short && dst.number() == 0 {
-        return opcode(self::op(op.digit << 3 | 5), rex(size.w(), 0, 0, 0), false, imm as u32 as u64, 4).inst();
-    }
     let code = Op { code: op.code | (short as u8) << 1, ..op };
     let rest = modrm(op.digit, dst.number()) | (imm as u32 as u64) << 8;
     opcode(code, rex(size.w(), 0, 0, dst.number()), false, rest, 5 - 3 * short as u32).inst()
 }
 
-/// `test r, imm`: 32 bits, with the short form for rax.
+/// `test r, imm`: 32 bits.
 #[inline(always)]
 pub(crate) const fn test_immediate(op: Op, size: RegSize, dst: Reg, imm: i32) -> Inst {
-    if dst.number() == 0 {
-        return opcode(self::op(0xa9), rex(size.w(), 0, 0, 0), false, imm as u32 as u64, 4).inst();
-    }
     registers(op, size.w(), op.digit, dst.number(), false).then(imm as u32 as u64, 4).inst()
 }
 
@@ -280,7 +275,7 @@ pub(crate) const fn load_i32(op: Op, dst: Reg, imm: i32) -> Inst {
 #[inline(always)]
 pub(crate) const fn load_u64(op: Op, dst: Reg, imm: u64) -> Inst {
     let head = opcode(op.plus(dst.number() & 7), rex(1, 0, 0, dst.number()), false, 0, 0);
-    Inst { head: head.bits, tail: imm, head_len: head.len as u8, tail_len: 8, is_rip: false }
+    Inst { head: head.bits, tail: imm, head_len: head.len as u8, tail_len: 8, has_tail: true, is_rip: false }
 }
 
 /// `op imm`: 8 bits sign-extended if it fits (opcode with bit 1 set), else 32.

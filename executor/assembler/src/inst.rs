@@ -16,6 +16,8 @@ pub struct Inst {
     pub(crate) head_len: u8,
     /// At most 8.
     pub(crate) tail_len: u8,
+    /// Whether there may be a tail: known where the form is, even if `tail_len` isn't.
+    pub(crate) has_tail: bool,
     /// Whether the tail begins with a displacement from `rip`, so that a label can fill it in.
     pub(crate) is_rip: bool,
 }
@@ -24,7 +26,7 @@ impl Inst {
     /// An instruction without a tail. `len` is at most 7.
     #[inline(always)]
     pub(crate) const fn short(head: u64, len: u8) -> Inst {
-        Inst { head, tail: 0, head_len: len, tail_len: 0, is_rip: false }
+        Inst { head, tail: 0, head_len: len, tail_len: 0, has_tail: false, is_rip: false }
     }
 
     /// Length in bytes, 1 to 15.
@@ -34,14 +36,29 @@ impl Inst {
         self.head_len as usize + self.tail_len as usize
     }
 
+    /// `self` if `condition` holds, else `other`, without a branch: for choices that are as good as random.
+    #[inline(always)]
+    pub const fn when(self, condition: bool, other: Inst) -> Inst {
+        let mask = (condition as u64).wrapping_neg();
+        let small = mask as u8;
+        Inst {
+            head: self.head & mask | other.head & !mask,
+            tail: self.tail & mask | other.tail & !mask,
+            head_len: self.head_len & small | other.head_len & !small,
+            tail_len: self.tail_len & small | other.tail_len & !small,
+            has_tail: self.has_tail | other.has_tail,
+            is_rip: self.is_rip & condition | other.is_rip & !condition,
+        }
+    }
+
     /// The bytes; only the first [`len`](Inst::len) count, the rest is anything.
     #[inline(always)]
     pub(crate) fn write(&self, window: &mut [u8; 16]) {
         // The mask tells the compiler that the slice below is in bounds; it changes nothing (`head_len` <= 7).
         let at = (self.head_len & 7) as usize;
         window[..8].copy_from_slice(&self.head.to_le_bytes());
-        // Constant for most forms once inlined: then there is no second store, or no test.
-        if self.tail_len != 0 {
+        // Constant once inlined: there is no test, and a second store only where the form has a tail, be it empty.
+        if self.has_tail {
             window[at..at + 8].copy_from_slice(&self.tail.to_le_bytes());
         }
     }

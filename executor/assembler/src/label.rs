@@ -82,6 +82,23 @@ impl Labels {
         }
     }
 
+    /// Takes back that the label is bound.
+    pub(crate) fn unbind(&mut self, label: Label) {
+        if let Some(offset) = self.offsets.get_mut(label.0 as usize) {
+            *offset = UNBOUND;
+        }
+    }
+
+    /// Forgets all references but the first `count`.
+    pub(crate) fn truncate_fixups(&mut self, count: usize) {
+        self.fixups.truncate(count);
+    }
+
+    /// How many references are remembered.
+    pub(crate) fn fixups(&self) -> usize {
+        self.fixups.len()
+    }
+
     /// Where the label is, if it is bound. `None` for a label that doesn't exist, too: its fixup will say so.
     #[inline(always)]
     pub(crate) fn offset(&self, label: Label) -> Option<u32> {

@@ -36,7 +36,7 @@ mod operand;
 #[cfg(test)]
 mod oracle;
 
-pub use assembler::Assembler;
+pub use assembler::{Assembler, Mark};
 pub use error::Error;
 pub use inst::Inst;
 pub use label::{Label, PatchSite};

@@ -1,9 +1,16 @@
 //! A guest that calls its host. Run with `POLKAVM_BACKEND=jit` or `=interpreter` to choose.
+//!
+//! The guest is the text beside this file, or the blob that an argument names: `scripts/build-guest hello_world` makes
+//! `out/examples/hello_world.polkavm` of the same in Rust.
 
+use pvm_engine::vm_core::text::assemble;
 use pvm_engine::{Config, Engine, Linker, Module, ProgramBlob, Val};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let bytes = vm_core::text::assemble(include_str!("hello_world.pvm"))?;
+    let bytes = match std::env::args_os().nth(1) {
+        Some(path) => std::fs::read(path)?,
+        None => assemble(include_str!("hello_world.pvm"))?,
+    };
     let blob = ProgramBlob::parse(&bytes)?;
 
     let config = Config::from_env()?;

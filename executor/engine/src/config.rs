@@ -29,6 +29,7 @@ pub struct Config {
     pub(crate) settings: Settings,
     /// A weaker sandbox that the environment asked for, and that was not allowed yet.
     weaker: Option<Sandbox>,
+    pub(crate) trace_execution: bool,
 }
 
 impl Config {
@@ -37,9 +38,9 @@ impl Config {
         Config::default()
     }
 
-    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`) and `POLKAVM_SANDBOX` (`required`,
-    /// `best-effort`). The environment can choose speed, never what a program means; a weaker sandbox only has an effect
-    /// after [`Config::allow_weaker_sandbox`].
+    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`), `POLKAVM_SANDBOX` (`required`,
+    /// `best-effort`) and `POLKAVM_TRACE_EXECUTION` (`0`, `1`, `false`, `true`). The environment can choose speed and what is
+    /// logged, never what a program means; a weaker sandbox only has an effect after [`Config::allow_weaker_sandbox`].
     ///
     /// # Errors
     /// If a variable has a value that is not one of these.
@@ -56,6 +57,10 @@ impl Config {
             let names = [("required", Sandbox::Required), ("best-effort", Sandbox::BestEffort)];
             let wanted = lookup("POLKAVM_SANDBOX", &value, &names)?;
             config.weaker = (wanted != Sandbox::Required).then_some(wanted);
+        }
+        if let Some(value) = get("POLKAVM_TRACE_EXECUTION") {
+            let names = [("0", false), ("1", true), ("false", false), ("true", true)];
+            config.trace_execution = lookup("POLKAVM_TRACE_EXECUTION", &value, &names)?;
         }
         Ok(config)
     }
@@ -90,6 +95,14 @@ impl Config {
     /// How many workers may wait for use (64 if not set), and how many there may be in all (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
+        self
+    }
+
+    /// Whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas left, to the
+    /// target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of times later, and
+    /// the time limit is for each instruction then.
+    pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
+        self.trace_execution = trace;
         self
     }
 
@@ -131,5 +144,31 @@ mod tests {
         assert_eq!(config.settings.sandbox, Sandbox::Required);
         config.allow_weaker_sandbox();
         assert_eq!(config.settings.sandbox, Sandbox::BestEffort);
+    }
+
+    #[test]
+    fn the_environment_asks_for_a_trace_and_the_program_has_the_last_word() {
+        for (value, expected) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            assert_eq!(config(&[("POLKAVM_TRACE_EXECUTION", value)]).unwrap().trace_execution, expected);
+        }
+        let mut config = config(&[("POLKAVM_TRACE_EXECUTION", "1")]).unwrap();
+        assert!(!config.set_trace_execution(false).trace_execution);
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_refused_with_those_that_do() {
+        for (variable, value, allowed) in [
+            ("POLKAVM_BACKEND", "JIT", "auto, jit, interpreter"),
+            ("POLKAVM_BACKEND", "", "auto, jit, interpreter"),
+            ("POLKAVM_SANDBOX", "off", "required, best-effort"),
+            ("POLKAVM_SANDBOX", "off-for-tests", "required, best-effort"),
+            ("POLKAVM_TRACE_EXECUTION", "yes", "0, 1, false, true"),
+            ("POLKAVM_TRACE_EXECUTION", "1 ", "0, 1, false, true"),
+        ] {
+            let error = config(&[(variable, value)]).unwrap_err();
+            assert!(matches!(&error, Error::Environment { variable: named, .. } if *named == variable));
+            assert_eq!(error.to_string(), format!("{variable} is {value:?}; it can be {allowed}"));
+        }
+        assert!(config(&[("POLKAVM_OTHER", "anything"), ("POLKAVM_SANDBOX", "required")]).is_ok());
     }
 }

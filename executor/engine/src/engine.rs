@@ -16,6 +16,7 @@ struct Inner {
     /// Whether a program that cannot be compiled is interpreted.
     may_fall_back: bool,
     fallback_reason: Option<Error>,
+    trace_execution: bool,
     next_module: AtomicU64,
 }
 
@@ -27,6 +28,9 @@ impl Engine {
     /// what to change.
     pub fn new(config: &Config) -> Result<Engine, Error> {
         config.warn_of_ignored();
+        if config.trace_execution {
+            log::warn!(target: "pvm::engine", "every instruction is traced; programs are hundreds of times as slow");
+        }
         let (pool, fallback_reason) = match config.backend {
             Backend::Interpreter => (None, None),
             Backend::Jit => (Some(pool(config)?), None),
@@ -51,6 +55,7 @@ impl Engine {
             pool,
             may_fall_back: config.backend == Backend::Auto,
             fallback_reason,
+            trace_execution: config.trace_execution,
             next_module: AtomicU64::new(1),
         })))
     }
@@ -76,6 +81,11 @@ impl Engine {
 
     pub(crate) fn may_fall_back(&self) -> bool {
         self.0.may_fall_back
+    }
+
+    /// Whether each instruction is logged.
+    pub(crate) fn trace_execution(&self) -> bool {
+        self.0.trace_execution
     }
 
     /// A number that no other module of this engine has.

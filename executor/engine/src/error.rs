@@ -62,13 +62,21 @@ pub enum Error {
         /// Its number.
         number: u32,
     },
+    /// The guest called an import that [`crate::Linker::define_unknown_imports_as_traps`] stood in for.
+    UndefinedImport {
+        /// Its name.
+        name: String,
+    },
     /// The guest did what it must not do.
     Trap {
         /// The code offset of the instruction.
         pc: Option<u32>,
     },
-    /// The guest has no gas left.
+    /// The guest has no gas left. If metering is synchronous the call can go on once it has: [`crate::TypedFunc::resume`].
     OutOfGas,
+    /// No call of this function waits for gas: it was never interrupted, the machine was set to something else since, or
+    /// metering is asynchronous.
+    NothingToResume,
     /// A host function failed.
     Host(Arc<dyn std::error::Error + Send + Sync>),
 }
@@ -96,9 +104,11 @@ impl fmt::Display for Error {
             Error::Busy => write!(f, "the instance is in a call already; a host function cannot call its caller"),
             Error::Arguments(error) => write!(f, "arguments on the stack: {error}"),
             Error::NoSuchImport { number } => write!(f, "the guest called import {number}, which it does not have"),
+            Error::UndefinedImport { name } => write!(f, "the guest called {name:?}, which is not defined"),
             Error::Trap { pc: Some(pc) } => write!(f, "the guest trapped at code offset {pc}"),
             Error::Trap { pc: None } => write!(f, "the guest trapped"),
             Error::OutOfGas => write!(f, "the guest has no gas left"),
+            Error::NothingToResume => write!(f, "no call of this function waits for gas"),
             Error::Host(error) => write!(f, "a host function failed: {error}"),
         }
     }

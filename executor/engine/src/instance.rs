@@ -88,6 +88,25 @@ impl<T> Instance<T> {
     fn call(&self, state: &mut T, entry: u32, args: &[Argument]) -> Result<MutexGuard<'_, RawInstance>, Error> {
         let mut machine = self.raw()?;
         prepare_call(&mut machine, entry, args)?;
+        self.go_on(machine, state, entry)
+    }
+
+    /// Goes on with a call of `entry` that had no gas left.
+    fn resume(&self, state: &mut T, entry: u32) -> Result<MutexGuard<'_, RawInstance>, Error> {
+        let machine = self.raw()?;
+        match machine.interrupted() == Some(entry) {
+            true => self.go_on(machine, state, entry),
+            false => Err(Error::NothingToResume),
+        }
+    }
+
+    /// Runs a call of `entry` from where the machine is until the guest returns.
+    fn go_on<'a>(
+        &self,
+        mut machine: MutexGuard<'a, RawInstance>,
+        state: &mut T,
+        entry: u32,
+    ) -> Result<MutexGuard<'a, RawInstance>, Error> {
         loop {
             match machine.run()? {
                 Outcome::Finished => return Ok(machine),
@@ -95,9 +114,12 @@ impl<T> Instance<T> {
                     let function = self.functions.get(number as usize).and_then(Option::as_ref);
                     let function = function.ok_or(Error::NoSuchImport { number })?;
                     let mut caller = Caller { instance: &mut machine, data: state };
-                    function(&mut caller).map_err(|error| Error::Host(Arc::from(error)))?;
+                    function(&mut caller)?;
                 }
-                Outcome::OutOfGas => return Err(Error::OutOfGas),
+                Outcome::OutOfGas => {
+                    machine.set_interrupted(entry);
+                    return Err(Error::OutOfGas);
+                }
                 Outcome::Trap | Outcome::PageFault { .. } => return Err(Error::Trap { pc: machine.pc() }),
                 // Of no interest here.
                 Outcome::Step => {}
@@ -116,14 +138,30 @@ impl<T> Func<T> {
     /// Calls it; returns what is in the first result register, as wide as that is.
     ///
     /// # Errors
-    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost.
+    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost; if the arguments do
+    /// not fit on the guest's stack, and nothing changes.
     pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
         let args: Vec<Argument> = args.iter().map(|value| Argument::from(*value)).collect();
-        let machine = self.instance.call(state, self.entry, &args)?;
-        Ok(match machine.module().program().isa().is_64_bit() {
-            true => Val::I64(result(&machine)),
-            false => Val::I32(result(&machine)),
-        })
+        Ok(untyped(&*self.instance.call(state, self.entry, &args)?))
+    }
+
+    /// Goes on with a call of this function that ended with [`Error::OutOfGas`], once the machine has gas again:
+    /// `instance.raw()?.set_gas(…)`. It can end so any number of times. Nothing is executed or paid twice.
+    ///
+    /// What happened to the machine since is as it is; if it was called, run or sent elsewhere, there is nothing to resume.
+    ///
+    /// # Errors
+    /// As [`Func::call`]; [`Error::NothingToResume`] if no call of this function waits, and nothing changes.
+    pub fn resume(&self, state: &mut T) -> Result<Val, Error> {
+        Ok(untyped(&*self.instance.resume(state, self.entry)?))
+    }
+}
+
+/// What is in the first result register.
+fn untyped(machine: &RawInstance) -> Val {
+    match machine.module().program().isa().is_64_bit() {
+        true => Val::I64(result(machine)),
+        false => Val::I32(result(machine)),
     }
 }
 
@@ -141,6 +179,14 @@ impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
     pub fn call(&self, state: &mut T, args: Params) -> Result<R, Error> {
         let Func { instance, entry } = &self.func;
         Ok(R::of(&*args.with(|args| instance.call(state, *entry, args))?))
+    }
+
+    /// Goes on with a call of this function that had no gas left, as [`Func::resume`] does.
+    ///
+    /// # Errors
+    /// As [`Func::resume`].
+    pub fn resume(&self, state: &mut T) -> Result<R, Error> {
+        Ok(R::of(&*self.func.instance.resume(state, self.func.entry)?))
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s. A [`Linker`] has the host
 //! functions, and makes [`Instance`]s whose functions are called by name. Below that, [`Module::instantiate_raw`] makes
-//! machines that run until the next [`Outcome`].
+//! machines that run until the next [`Outcome`]. `docs/embedding.md` is the guide.
+//!
+//! What an embedder needs of [`vm_core`] is here too, and the rest of it under its name, so that versions agree.
 //!
 //! ```
+//! use pvm_engine::vm_core::text::assemble;
 //! use pvm_engine::{Backend, Config, Engine, Linker, Module, ProgramBlob};
-//! use vm_core::text::assemble;
 //!
 //! let blob = assemble(
 //!     ".isa ReviveV1
@@ -38,6 +40,7 @@ mod module;
 mod raw;
 #[allow(dead_code, reason = "some of it is for tests")]
 mod sandbox;
+mod trace;
 mod value;
 
 pub use config::{Backend, Config};
@@ -49,5 +52,17 @@ pub use module::{Module, ProgramBlob};
 pub use raw::{RawInstance, RawSnapshot};
 pub use sandbox::{CageError, Missing, Sandbox};
 pub use value::{Integer, Val};
+pub use vm_core;
 pub use vm_core::Outcome;
-pub use vm_core::isa::Reg;
+pub use vm_core::blob::BlobError;
+pub use vm_core::gas::{CostModelKind, MemoryLatency, Metering};
+pub use vm_core::interpreter::SnapshotError;
+pub use vm_core::isa::{Isa, Reg};
+pub use vm_core::limits;
+pub use vm_core::memory::{MemoryError, MemoryMap};
+pub use vm_core::program::{Program, ProgramConfig, ProgramError};
+
+/// The guide's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+mod guide {}

@@ -8,12 +8,18 @@ use crate::raw::RawInstance;
 use crate::value::{Argument, Arguments, Integer, set_result};
 use std::collections::HashMap;
 use std::sync::Arc;
+use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
 /// What a host function may fail with: the guest's call ends with it.
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
-pub(crate) type HostFunction<T> = dyn Fn(&mut Caller<'_, T>) -> Result<(), HostError> + Send + Sync;
+/// What the guest calls. The error is what its call ends with.
+pub(crate) type HostFunction<T> = dyn Fn(&mut Caller<'_, T>) -> Result<(), Error> + Send + Sync;
+
+fn failed(error: HostError) -> Error {
+    Error::Host(Arc::from(error))
+}
 
 /// What a host function sees of its caller: the guest's machine, and the embedder's state.
 pub struct Caller<'a, T> {
@@ -35,6 +41,26 @@ impl<T> Caller<'_, T> {
     /// The machine: registers, gas, memory. Running it from here is not what it is for.
     pub fn instance(&mut self) -> &mut RawInstance {
         self.instance
+    }
+
+    /// The value of a register.
+    pub fn reg(&self, reg: Reg) -> u64 {
+        self.instance.reg(reg)
+    }
+
+    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    pub fn set_reg(&mut self, reg: Reg, value: u64) {
+        self.instance.set_reg(reg, value);
+    }
+
+    /// Gas left.
+    pub fn gas(&self) -> i64 {
+        self.instance.gas()
+    }
+
+    /// Sets the gas left. If it is negative a metered guest stops behind the host function, out of gas.
+    pub fn set_gas(&mut self, gas: i64) {
+        self.instance.set_gas(gas);
     }
 
     /// Reads guest memory.
@@ -98,7 +124,7 @@ macro_rules! host_functions {
                 Arc::new(move |caller: &mut Caller<'_, T>| {
                     let mut arguments = Arguments::new(caller.instance);
                     $(let $arg = arguments.next::<$arg>()?;)*
-                    if let Some(value) = self($($arg),*).into_host_result()? {
+                    if let Some(value) = self($($arg),*).into_host_result().map_err(failed)? {
                         set_result(caller.instance, value);
                     }
                     Ok(())
@@ -116,7 +142,7 @@ macro_rules! host_functions {
                 Arc::new(move |caller: &mut Caller<'_, T>| {
                     let mut arguments = Arguments::new(caller.instance);
                     $(let $arg = arguments.next::<$arg>()?;)*
-                    if let Some(value) = self(caller, $($arg),*).into_host_result()? {
+                    if let Some(value) = self(caller, $($arg),*).into_host_result().map_err(failed)? {
                         set_result(caller.instance, value);
                     }
                     Ok(())
@@ -162,12 +188,41 @@ impl<T> Linker<T> {
         name: impl AsRef<[u8]>,
         function: impl IntoHostFunction<T, Params>,
     ) -> Result<&mut Self, Error> {
-        let name = name.as_ref();
+        self.define(name.as_ref(), function.into_host_function())
+    }
+
+    /// Defines a host function that reads its arguments from registers and memory itself, and writes its result there. For
+    /// functions whose parameters are known at run time only, and for results of two registers.
+    ///
+    /// # Errors
+    /// If the name is taken.
+    pub fn func_new(
+        &mut self,
+        name: impl AsRef<[u8]>,
+        function: impl Fn(&mut Caller<'_, T>) -> Result<(), HostError> + Send + Sync + 'static,
+    ) -> Result<&mut Self, Error> {
+        self.define(name.as_ref(), Arc::new(move |caller: &mut Caller<'_, T>| function(caller).map_err(failed)))
+    }
+
+    fn define(&mut self, name: &[u8], function: Arc<HostFunction<T>>) -> Result<&mut Self, Error> {
         if self.functions.contains_key(name) {
-            return Err(Error::Duplicate { name: String::from_utf8_lossy(name).into_owned() });
+            return Err(Error::Duplicate { name: lossy(name) });
         }
-        self.functions.insert(name.to_vec(), function.into_host_function());
+        self.functions.insert(name.to_vec(), function);
         Ok(self)
+    }
+
+    /// Defines each import of `module` that is not defined yet as a function that ends the guest's call with
+    /// [`Error::UndefinedImport`]. To be called last: the names are taken then.
+    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> &mut Self {
+        for name in module.program().imports().flatten() {
+            if !self.functions.contains_key(name) {
+                let text = lossy(name);
+                let function = move |_: &mut Caller<'_, T>| Err(Error::UndefinedImport { name: text.clone() });
+                self.functions.insert(name.to_vec(), Arc::new(function));
+            }
+        }
+        self
     }
 
     /// Binds a module's imports.
@@ -184,7 +239,7 @@ impl<T> Linker<T> {
             // An import without a readable name can be called by no one.
             let function = name.and_then(|name| self.functions.get(name));
             if let (Some(name), None) = (name, function) {
-                missing.push(String::from_utf8_lossy(name).into_owned());
+                missing.push(lossy(name));
             }
             functions.push(function.cloned());
         }
@@ -201,4 +256,9 @@ impl<T> Linker<T> {
     pub fn instantiate(&self, module: &Module) -> Result<Instance<T>, Error> {
         self.instantiate_pre(module)?.instantiate()
     }
+}
+
+/// A name as text, for errors.
+fn lossy(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }

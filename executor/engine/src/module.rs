@@ -33,7 +33,11 @@ impl ProgramBlob {
 #[derive(Clone)]
 pub struct Module {
     engine: Engine,
+    /// As the embedder sees it.
     program: Arc<Program>,
+    /// As machines run it: the same, or the one that stops before each instruction if that is traced.
+    running: Arc<Program>,
+    is_traced: bool,
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     compiled: Option<Arc<Compiled>>,
     #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code, reason = "for workers"))]
@@ -56,13 +60,28 @@ impl Module {
     /// # Errors
     /// If the program cannot be loaded, or, with [`crate::Backend::Jit`], not compiled.
     pub fn new(engine: &Engine, config: &ProgramConfig, blob: &ProgramBlob) -> Result<Module, Error> {
-        let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
+        let blob = Blob::parse(&blob.0)?;
+        let program = Arc::new(Program::new(&blob, config)?);
+        if engine.trace_execution() {
+            let steps = ProgramConfig { single_step: true, ..config.clone() };
+            match Module::load(engine, program.clone(), Arc::new(Program::new(&blob, &steps)?), true) {
+                // Stops make the code longer. What runs without them must not fail for the sake of a log.
+                Err(Error::Compile(why)) => log::warn!(target: "pvm::engine", "a program runs untraced: {why}"),
+                result => return result,
+            }
+        }
+        Module::load(engine, program.clone(), program, false)
+    }
+
+    fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {
         Ok(Module {
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            compiled: compile(engine, &program)?,
+            compiled: compile(engine, &running)?,
             id: engine.next_module(),
             engine: engine.clone(),
             program,
+            running,
+            is_traced,
         })
     }
 
@@ -76,17 +95,32 @@ impl Module {
         &self.program
     }
 
+    /// The program that machines run.
+    pub(crate) fn running(&self) -> &Arc<Program> {
+        &self.running
+    }
+
+    /// Whether each instruction is logged.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.is_traced
+    }
+
     /// Whether it runs as machine code.
     pub fn is_compiled(&self) -> bool {
         self.machine_code_length().is_some()
     }
 
-    /// Bytes of machine code and jump table; `None` if the program is interpreted.
-    pub fn machine_code_length(&self) -> Option<usize> {
+    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is interpreted.
+    pub fn machine_code(&self) -> Option<&[u8]> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        return self.compiled.as_ref().map(|compiled| compiled.image().len());
+        return self.compiled.as_ref().map(|compiled| compiled.image());
         #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
         None
+    }
+
+    /// Bytes of machine code and jump table; `None` if the program is interpreted.
+    pub fn machine_code_length(&self) -> Option<usize> {
+        self.machine_code().map(<[u8]>::len)
     }
 
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -9,8 +9,10 @@ use crate::jit::{self, JitInstance, JitSnapshot};
 use crate::module::Module;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use crate::sandbox::Pooled;
+use crate::trace;
 use std::sync::Arc;
 use vm_core::Outcome;
+use vm_core::gas::Metering;
 use vm_core::interpreter::{Instance, Snapshot};
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
@@ -23,6 +25,8 @@ use vm_core::program::Program;
 pub struct RawInstance {
     module: Module,
     machine: Machine,
+    /// The entry of a call by name that waits for gas, as long as the machine is where that call stopped.
+    interrupted: Option<u32>,
 }
 
 /// The whole state of a [`RawInstance`].
@@ -30,6 +34,7 @@ pub struct RawInstance {
 pub struct RawSnapshot {
     program: Arc<Program>,
     state: State,
+    interrupted: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -72,11 +77,12 @@ impl Module {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
             let cage = pool.take(&jit::image(self.program(), compiled, self.id()))?;
-            let instance = JitInstance::new(self.program().clone(), compiled.clone(), cage);
-            return Ok(RawInstance { module: self.clone(), machine: Machine::Jit(Box::new(instance)) });
+            let instance = JitInstance::new(self.running().clone(), compiled.clone(), cage);
+            let machine = Machine::Jit(Box::new(instance));
+            return Ok(RawInstance { module: self.clone(), machine, interrupted: None });
         }
-        let instance = Instance::new(self.program().clone());
-        Ok(RawInstance { module: self.clone(), machine: Machine::Interpreter(Box::new(instance)) })
+        let machine = Machine::Interpreter(Box::new(Instance::new(self.running().clone())));
+        Ok(RawInstance { module: self.clone(), machine, interrupted: None })
     }
 }
 
@@ -118,11 +124,13 @@ impl RawInstance {
 
     /// Makes the next run begin at `offset`.
     pub fn set_next_pc(&mut self, offset: u32) {
+        self.interrupted = None;
         on_machine!(mut self, machine => machine.set_next_pc(offset));
     }
 
     /// Prepares to call the function at code offset `entry`.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
+        self.interrupted = None;
         on_machine!(mut self, machine => machine.prepare_call(entry, args));
     }
 
@@ -131,11 +139,28 @@ impl RawInstance {
     /// # Errors
     /// If the worker was lost. The instance is of no use then; its program is, in another instance.
     pub fn run(&mut self) -> Result<Outcome, Error> {
+        self.interrupted = None;
+        if self.module.is_traced() { trace::run(self) } else { self.run_machine() }
+    }
+
+    /// Runs until the machine stops, if only because it is traced.
+    pub(crate) fn run_machine(&mut self) -> Result<Outcome, Error> {
         match &mut self.machine {
             Machine::Interpreter(machine) => Ok(machine.run()),
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
             Machine::Jit(machine) => Ok(machine.run()?),
         }
+    }
+
+    /// The entry of the call by name that stopped here for lack of gas.
+    pub(crate) fn interrupted(&self) -> Option<u32> {
+        self.interrupted
+    }
+
+    /// Notes that the call of the function at `entry` stopped here for lack of gas, if it can go on.
+    pub(crate) fn set_interrupted(&mut self, entry: u32) {
+        let can_go_on = self.module.program().config().metering == Metering::Sync && self.next_pc().is_some();
+        self.interrupted = can_go_on.then_some(entry);
     }
 
     /// Reads guest memory.
@@ -195,7 +220,8 @@ impl RawInstance {
     /// Sets the whole state aside. Can be done whenever the machine does not run.
     pub fn snapshot(&self) -> RawSnapshot {
         RawSnapshot {
-            program: self.module.program().clone(),
+            program: self.module.running().clone(),
+            interrupted: self.interrupted,
             state: match &self.machine {
                 Machine::Interpreter(machine) => State::Interpreter(Box::new(machine.snapshot())),
                 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -207,29 +233,32 @@ impl RawInstance {
     /// Brings back a state of the same program in the same backend.
     ///
     /// # Errors
-    /// If it is of another program or backend: nothing changes then. If the worker was lost.
+    /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker was
+    /// lost.
     pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
         let other = Error::Snapshot(vm_core::interpreter::SnapshotError::OtherProgram);
-        let program = self.module.program();
+        let program = self.module.running();
         if !Arc::ptr_eq(program, &snapshot.program) && !program.same_as(&snapshot.program) {
             return Err(other);
         }
         match (&mut self.machine, &snapshot.state) {
             (Machine::Interpreter(machine), State::Interpreter(state)) => {
-                machine.restore(state).map_err(Error::Snapshot)
+                machine.restore(state).map_err(Error::Snapshot)?;
             }
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            (Machine::Jit(machine), State::Jit(state)) => Ok(machine.restore(state)?),
+            (Machine::Jit(machine), State::Jit(state)) => machine.restore(state)?,
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            _ => Err(other),
+            _ => return Err(other),
         }
+        self.interrupted = snapshot.interrupted;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Engine};
+    use crate::{Config, Engine, Instance, InstancePre, Linker};
 
     fn is_send<T: Send>() {}
     fn is_shared<T: Send + Sync>() {}
@@ -241,5 +270,9 @@ mod tests {
         is_shared::<Engine>();
         is_shared::<Module>();
         is_shared::<Config>();
+        // Whatever the state is that host functions are given.
+        is_shared::<Linker<*const ()>>();
+        is_shared::<InstancePre<*const ()>>();
+        is_shared::<Instance<*const ()>>();
     }
 }

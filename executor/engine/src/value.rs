@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::raw::RawInstance;
 use vm_core::isa::Reg;
+use vm_core::memory::MemoryError;
 
 /// A value whose type is known at run time only. One of 32 bits goes into a 64-bit register sign-extended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,22 +115,25 @@ fn push(slots: &mut Vec<u64>, value: Argument, width: u32) {
 /// Makes `instance` about to call the function at `entry`.
 ///
 /// # Errors
-/// If the arguments that do not fit into registers do not fit on the stack either.
+/// If the arguments that do not fit into registers do not fit on the stack either; nothing changes then.
 pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Argument]) -> Result<(), Error> {
     let width = width(instance);
     let mut slots = Vec::with_capacity(args.len());
     args.iter().for_each(|value| push(&mut slots, *value, width));
     let (registers, rest) = slots.split_at(slots.len().min(Reg::ARGS.len()));
-    instance.prepare_call(entry, registers);
-    if !rest.is_empty() {
-        // The stack pointer stays a multiple of 16.
-        let size = (rest.len() as u32).saturating_mul(width).next_multiple_of(16);
-        let low = (instance.reg(Reg::SP) as u32).wrapping_sub(size);
-        let mut bytes = Vec::with_capacity(rest.len() * 8);
-        rest.iter().for_each(|slot| bytes.extend_from_slice(&slot.to_le_bytes()[..width as usize]));
-        instance.write_memory(low, &bytes).map_err(Error::Arguments)?;
-        instance.set_reg(Reg::SP, u64::from(low));
+    if rest.is_empty() {
+        instance.prepare_call(entry, registers);
+        return Ok(());
     }
+    let high = instance.module().program().memory_map().stack_high();
+    // The stack pointer stays a multiple of 16.
+    let length = (rest.len() as u64).saturating_mul(u64::from(width)).saturating_add(15) & !15;
+    let too_many = Error::Arguments(MemoryError { address: high, length, write: true });
+    let low = u32::try_from(length).ok().and_then(|length| high.checked_sub(length)).ok_or(too_many)?;
+    let bytes: Vec<u8> = rest.iter().flat_map(|slot| slot.to_le_bytes().into_iter().take(width as usize)).collect();
+    instance.write_memory(low, &bytes).map_err(Error::Arguments)?;
+    instance.prepare_call(entry, registers);
+    instance.set_reg(Reg::SP, u64::from(low));
     Ok(())
 }
 

@@ -1,32 +1,10 @@
 //! Host functions and calls by name, on both backends and both register widths.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use pvm_engine::{Backend, Caller, Config, Engine, Error, Instance, Linker, Module, ProgramBlob, Reg, Sandbox, Val};
-use vm_core::program::ProgramConfig;
-use vm_core::text::assemble;
+mod common;
 
-fn engines() -> Vec<Engine> {
-    let mut config = Config::new();
-    config.set_sandbox(Sandbox::BestEffort);
-    let backends = [Backend::Interpreter, Backend::Auto];
-    let engines = backends.map(|backend| Engine::new(config.set_backend(backend)).unwrap());
-    // Where programs cannot be compiled there is nothing to compare.
-    let is_jit = engines[1].backend() == Backend::Jit;
-    assert!(is_jit || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
-    engines.into()
-}
-
-fn module(engine: &Engine, text: &str) -> Module {
-    Module::from_blob(engine, &ProgramBlob::parse(&assemble(text).unwrap()).unwrap()).unwrap()
-}
-
-/// Calls its one import with the arguments that it was called with, on the stack the same.
-fn forwarder(isa: &str) -> String {
-    format!(
-        ".isa {isa}\n.stack_size 4096\n.import \"host\"\n.export \"call\" call\n\
-         call: move_reg s0, ra\n ecalli 0\n jump_indirect s0, 0\n.export \"fault\" fault\nfault: trap\n"
-    )
-}
+use common::{engines, forwarder, metered, module};
+use pvm_engine::{Backend, Caller, Config, Engine, Error, Instance, Linker, Reg, Val};
 
 #[test]
 fn integers_of_both_widths_pass_in_registers_and_on_the_stack() {
@@ -123,8 +101,7 @@ fn what_goes_wrong_has_a_name() {
 #[test]
 fn gas_ends_a_call_and_a_busy_instance_is_not_entered() {
     for engine in engines() {
-        let blob = ProgramBlob::parse(&assemble(&forwarder("ReviveV1")).unwrap()).unwrap();
-        let module = Module::new(&engine, &ProgramConfig::default(), &blob).unwrap();
+        let module = metered(&engine, &forwarder("ReviveV1"));
         let mut linker = Linker::<Option<Instance<()>>>::new(&engine);
         linker.func_wrap("host", |caller: &mut Caller<'_, Option<Instance<()>>>| caller.instance().gas()).unwrap();
         let instance = linker.instantiate(&module).unwrap();

@@ -1,9 +1,10 @@
 //! The raw level on both backends: host calls, gas, memory, snapshots, threads, and programs that must not be believed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg, Sandbox};
-use vm_core::program::ProgramConfig;
-use vm_core::text::assemble;
+mod common;
+
+use common::engines;
+use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg};
 
 /// Adds what the host says to its arguments, counts its calls in memory.
 const ADDER: &str = r#"
@@ -22,18 +23,8 @@ add_numbers: add_64 s0, a0, a1
              jump_indirect ra, 0
 "#;
 
-fn engines() -> Vec<Engine> {
-    let mut config = Config::new();
-    config.set_sandbox(Sandbox::BestEffort).set_backend(Backend::Auto);
-    let engine = Engine::new(&config).unwrap();
-    // Where programs cannot be compiled there is nothing to compare.
-    assert!(engine.backend() == Backend::Jit || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
-    vec![Engine::new(config.set_backend(Backend::Interpreter)).unwrap(), engine]
-}
-
 fn module(engine: &Engine, text: &str) -> Module {
-    let blob = ProgramBlob::parse(&assemble(text).unwrap()).unwrap();
-    let module = Module::new(engine, &ProgramConfig::default(), &blob).unwrap();
+    let module = common::metered(engine, text);
     assert_eq!(module.is_compiled(), engine.backend() == Backend::Jit);
     module
 }

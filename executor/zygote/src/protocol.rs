@@ -39,13 +39,14 @@ pub const REGS: usize = 13;
 /// Where each guest register lives while guest code runs, as the number of an AMD64 register. In the order of the
 /// guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
 ///
-/// `rcx` (1) is the compiler's scratch register, `rsp` (4) the stack above, `r15` (15) the gas.
+/// `rdx` (2) is the compiler's scratch register, as wide products take a factor there, `rsp` (4) the stack above, `r15`
+/// (15) the gas.
 pub const NATIVE_REGS: [u8; REGS] = [
     14, // RA: r14
     5,  // SP: rbp
     13, // T0: r13
     0,  // T1: rax
-    2,  // T2: rdx
+    1,  // T2: rcx
     3,  // S0: rbx
     12, // S1: r12
     7,  // A0: rdi
@@ -59,7 +60,7 @@ pub const NATIVE_REGS: [u8; REGS] = [
 /// Number of the register that holds the gas.
 pub const NATIVE_GAS: u8 = 15;
 /// Number of the scratch register; compiled code leaves an argument of the exit in it.
-pub const NATIVE_SCRATCH: u8 = 1;
+pub const NATIVE_SCRATCH: u8 = 2;
 
 /// The control page.
 ///

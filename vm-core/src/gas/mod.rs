@@ -9,7 +9,7 @@ mod pipeline;
 
 pub use model::{CostModelKind, MemoryLatency};
 
-use crate::isa::{CodeView, Decoded, GasClass};
+use crate::isa::{CodeView, Decoded, Encoded, GasClass};
 use costs::Demand;
 use pipeline::Pipeline;
 
@@ -50,15 +50,20 @@ impl BlockCost {
     }
 
     /// Counts the next instruction, which is one of `code`.
+    #[inline]
     pub fn feed(&mut self, code: &CodeView<'_>, decoded: &Decoded) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
-            State::Pipeline(pipeline, latency) => match decoded.instruction {
-                Some(instruction) if instruction.opcode.spec().gas_class == GasClass::Move => {
-                    pipeline.feed_move(instruction.r1, instruction.r2);
-                }
-                _ => pipeline.feed(&Demand::of(code, decoded, *latency)),
-            },
+            State::Pipeline(pipeline, latency) => feed_pipeline(pipeline, *latency, code, decoded),
+        }
+    }
+
+    /// The same for an instruction that is decoded only if its operands matter.
+    #[inline(always)]
+    pub fn feed_encoded(&mut self, code: &CodeView<'_>, encoded: &Encoded) {
+        match &mut self.0 {
+            State::Naive(total) => *total = total.saturating_add(1),
+            State::Pipeline(pipeline, latency) => feed_pipeline(pipeline, *latency, code, &encoded.decode()),
         }
     }
 
@@ -95,6 +100,16 @@ impl BlockCost {
             State::Naive(total) => total,
             State::Pipeline(pipeline, _) => pipeline.finish(),
         }
+    }
+}
+
+#[inline(never)]
+fn feed_pipeline(pipeline: &mut Pipeline, latency: MemoryLatency, code: &CodeView<'_>, decoded: &Decoded) {
+    match decoded.instruction {
+        Some(instruction) if instruction.opcode.spec().gas_class == GasClass::Move => {
+            pipeline.feed_move(instruction.r1, instruction.r2);
+        }
+        _ => pipeline.feed(&Demand::of(code, decoded, latency)),
     }
 }
 

@@ -4,7 +4,9 @@
 //! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
 //! 2.7.
 
-use super::{Instruction, Isa, decode};
+use super::encoded::Bytes;
+use super::table::{NO_OPERATION, Operations};
+use super::{Encoded, Instruction, Isa};
 
 /// The longest instruction in bytes.
 pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
@@ -13,6 +15,7 @@ pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
 #[derive(Clone, Copy, Debug)]
 pub struct CodeView<'a> {
     isa: Isa,
+    length: u32,
     code: &'a [u8],
     bitmask: &'a [u8],
 }
@@ -45,7 +48,7 @@ impl<'a> CodeView<'a> {
     /// `bitmask` bit `i` (least significant first) says that an instruction starts at `code[i]`. Missing mask bytes
     /// count as zero; code beyond 4 GiB is not looked at.
     pub fn new(isa: Isa, code: &'a [u8], bitmask: &'a [u8]) -> Self {
-        CodeView { isa, code, bitmask }
+        CodeView { isa, length: u32::try_from(code.len()).unwrap_or(u32::MAX), code, bitmask }
     }
 
     /// The instruction set.
@@ -54,8 +57,9 @@ impl<'a> CodeView<'a> {
     }
 
     /// Code length in bytes.
+    #[inline(always)]
     pub fn len(&self) -> u32 {
-        u32::try_from(self.code.len()).unwrap_or(u32::MAX)
+        self.length
     }
 
     /// Whether there is no code at all.
@@ -109,16 +113,16 @@ impl<'a> CodeView<'a> {
 
     /// The sixteen code bytes from `offset`, zero beyond the end.
     #[inline]
-    fn window(&self, offset: u32) -> u128 {
+    fn window(&self, offset: u32) -> Bytes {
         let rest = self.code.get(offset as usize..).unwrap_or_default();
         match rest.first_chunk::<16>() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
+            Some(bytes) => Bytes::new(bytes),
             None => {
                 let mut bytes = [0; 16];
                 for (to, from) in bytes.iter_mut().zip(rest) {
                     *to = *from;
                 }
-                u128::from_le_bytes(bytes)
+                Bytes::new(&bytes)
             }
         }
     }
@@ -168,24 +172,50 @@ impl<'a> CodeView<'a> {
         if !self.bit(offset) {
             return None;
         }
-        let opcode = self.isa.opcode(*self.code.get(offset as usize)?)?;
-        let skip = self.skip(offset);
-        Some((decode::operands(opcode, offset, self.window(offset), skip), skip + 1))
+        let (length, bytes) = (self.skip(offset) + 1, self.window(offset));
+        let encoded = Encoded::new(self.isa.operations(), bytes.operation(), offset, offset + length, bytes);
+        encoded.is_valid().then(|| (encoded.instruction(), length))
     }
 
     /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
-        self.is_instruction_start(offset).then(|| self.decode_start(offset))
+        self.is_instruction_start(offset).then(|| self.encoded_at(self.isa.operations(), offset).decode())
     }
 
-    /// As [`Self::decode`], where it is known that an instruction starts.
+    /// What starts at `offset`, where it is known that an instruction does.
     #[inline(always)]
-    fn decode_start(&self, offset: u32) -> Decoded {
-        if let Some((instruction, length)) = self.fetch(offset) {
-            return Decoded { offset, next: offset + length, instruction: Some(instruction) };
+    fn encoded_at(&self, operations: &Operations, offset: u32) -> Encoded {
+        let (next, bytes, operation) = match self.look_at(offset) {
+            Some((next, bytes)) => (next, bytes, bytes.operation()),
+            None => self.look_closely_at(offset),
+        };
+        Encoded::new(operations, operation, offset, next, bytes)
+    }
+
+    /// Where the instruction at `offset` ends, and its bytes: with one look at each of code and mask, which serves but
+    /// near their ends and where no instruction is.
+    #[inline(always)]
+    fn look_at(&self, offset: u32) -> Option<(u32, Bytes)> {
+        let (at, mask_at) = (offset as usize, offset as usize / 8);
+        let mask = self.bitmask.get(mask_at..mask_at + 8)?.first_chunk()?;
+        let bytes = self.code.get(at..at + 16)?.first_chunk()?;
+        let bits = u64::from_le_bytes(*mask) >> (offset % 8);
+        if bits & 1 == 0 {
+            return None;
         }
-        let next = if self.bit(offset) { offset + 1 + self.skip(offset) } else { self.next_bit(offset) };
-        Decoded { offset, next, instruction: None }
+        let length = (bits >> 1 | 1 << (MAX_INSTRUCTION_LENGTH - 1)).trailing_zeros() + 1;
+        Some((offset + length.min(self.length - offset), Bytes::new(bytes)))
+    }
+
+    /// The same anywhere, and what the first byte stands for.
+    #[cold]
+    #[inline(never)]
+    fn look_closely_at(&self, offset: u32) -> (u32, Bytes, usize) {
+        let bytes = self.window(offset);
+        match self.bit(offset) {
+            true => (offset + 1 + self.skip(offset), bytes, bytes.operation()),
+            false => (self.next_bit(offset), bytes, NO_OPERATION),
+        }
     }
 
     /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind it,
@@ -195,8 +225,15 @@ impl<'a> CodeView<'a> {
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };
         let spec = instruction.opcode.spec();
-        let falls_off = spec.ends_block && spec.can_fall_through && decoded.next >= self.len();
-        falls_off || (spec.format.has_target() && !self.is_jump_target(instruction.target))
+        let falls_to = (spec.ends_block && spec.can_fall_through).then_some(decoded.next);
+        let target = spec.format.has_target().then_some(instruction.target);
+        self.leads_nowhere(falls_to, target)
+    }
+
+    /// The same for an instruction that ends a block and may go on at `falls_to` and `target`.
+    #[inline]
+    pub fn leads_nowhere(&self, falls_to: Option<u32>, target: Option<u32>) -> bool {
+        falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
     }
 
     /// The first set mask bit behind `offset`, or the code length.
@@ -220,29 +257,49 @@ impl<'a> CodeView<'a> {
 
     /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
     pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
-        Instructions { code: *self, offset: if self.is_instruction_start(offset) { offset } else { self.len() } }
+        Instructions(self.encoded_instructions_from(offset))
+    }
+
+    /// As [`Self::instructions_from`], operands not decoded yet.
+    pub fn encoded_instructions_from(&self, offset: u32) -> EncodedInstructions<'a> {
+        let offset = if self.is_instruction_start(offset) { offset } else { self.len() };
+        EncodedInstructions { code: *self, operations: self.isa.operations(), offset }
     }
 }
 
 /// See [`CodeView::instructions`].
 #[derive(Clone, Debug)]
-pub struct Instructions<'a> {
-    code: CodeView<'a>,
-    /// Where an instruction starts, or the code length.
-    offset: u32,
-}
+pub struct Instructions<'a>(EncodedInstructions<'a>);
 
 impl Iterator for Instructions<'_> {
     type Item = Decoded;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Decoded> {
+        self.0.next().map(|encoded| encoded.decode())
+    }
+}
+
+/// See [`CodeView::encoded_instructions_from`].
+#[derive(Clone, Debug)]
+pub struct EncodedInstructions<'a> {
+    code: CodeView<'a>,
+    operations: &'static Operations,
+    /// Where an instruction starts, or the code length.
+    offset: u32,
+}
+
+impl Iterator for EncodedInstructions<'_> {
+    type Item = Encoded;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Encoded> {
         if self.offset >= self.code.len() {
             return None;
         }
-        let decoded = self.code.decode_start(self.offset);
-        self.offset = decoded.next;
-        Some(decoded)
+        let encoded = self.code.encoded_at(self.operations, self.offset);
+        self.offset = encoded.next();
+        Some(encoded)
     }
 }
 

@@ -3,14 +3,15 @@
 //! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec: isa.md.
 
 mod code;
-mod decode;
 mod encode;
+mod encoded;
 mod instruction;
 mod opcode;
 mod table;
 
-pub use code::{CodeView, Decoded, Instructions, MAX_INSTRUCTION_LENGTH};
+pub use code::{CodeView, Decoded, EncodedInstructions, Instructions, MAX_INSTRUCTION_LENGTH};
 pub use encode::{Assembly, EncodeError, assemble};
+pub use encoded::Encoded;
 pub use instruction::Instruction;
 pub use opcode::Opcode;
 pub use table::{GasClass, InstructionSpec, TABLE};
@@ -67,6 +68,11 @@ impl Isa {
     /// The opcode that `byte` stands for; `None` for an undefined one, which acts as a trap.
     pub const fn opcode(self, byte: u8) -> Option<Opcode> {
         table::LOOKUP[self as usize][byte as usize]
+    }
+
+    /// What the bytes stand for, for walking code.
+    fn operations(self) -> &'static table::Operations {
+        &table::OPERATIONS[self as usize]
     }
 
     /// The byte of `opcode`, if this instruction set has it.
@@ -141,8 +147,16 @@ impl Reg {
 
     /// The register of a 4-bit code field; 13, 14 and 15 mean `A5`. Higher bits are ignored.
     pub const fn from_field(field: u8) -> Reg {
-        let index = field & 15;
-        Reg::ALL[if index > 12 { 12 } else { index as usize }]
+        const FIELDS: [Reg; 16] = {
+            let mut fields = [Reg::A5; 16];
+            let mut index = 0;
+            while index < Reg::COUNT {
+                fields[index] = Reg::ALL[index];
+                index += 1;
+            }
+            fields
+        };
+        FIELDS[(field & 15) as usize]
     }
 
     /// The name in text: `ra`, `sp`, `a0`, …

@@ -306,6 +306,45 @@ pub const TABLE: [InstructionSpec; Opcode::COUNT] = [
     row(Op::LoadImm64, [20, __, 20], "load_imm64", F::RegImm64, PLAIN, G::LoadImm64, "r1 = imm (64 bits)"),
 ];
 
+/// What walking code has to know of an opcode byte, in one look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Operation {
+    /// `Trap` if the byte is no opcode.
+    pub opcode: Opcode,
+    pub is_valid: bool,
+    pub ends_block: bool,
+}
+
+impl Operation {
+    /// That of a byte that is no opcode, which acts as a trap.
+    pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
+}
+
+/// Byte to operation, and behind them the invalid one, for bytes that belong to no instruction.
+pub(super) type Operations = [Operation; 257];
+/// Where the invalid operation is.
+pub(super) const NO_OPERATION: usize = 256;
+
+/// Per instruction set.
+pub(super) static OPERATIONS: [Operations; 3] = operations();
+
+const fn operations() -> [Operations; 3] {
+    let mut result = [[Operation::INVALID; 257]; 3];
+    let mut isa = 0;
+    while isa < 3 {
+        let mut byte = 0;
+        while byte < 256 {
+            if let Some(opcode) = LOOKUP[isa][byte] {
+                let ends_block = TABLE[opcode as usize].ends_block;
+                result[isa][byte] = Operation { opcode, is_valid: true, ends_block };
+            }
+            byte += 1;
+        }
+        isa += 1;
+    }
+    result
+}
+
 /// Per instruction set: byte to opcode.
 pub(super) const LOOKUP: [[Option<Opcode>; 256]; 3] = lookup();
 

@@ -4,6 +4,7 @@
 //!
 //! Called by the tests in the files below, which walk the tables of `forms`.
 
+mod choices;
 mod memory;
 mod registers;
 mod relative;

@@ -183,17 +183,14 @@ fn forms_on_a_register_and_a_number_decode_to_what_they_say() {
         let expected = checker.mnemonic(mnemonic);
         for ((size, reg), imm) in singles().flat_map(|single| EDGES.map(|imm| (single, imm))) {
             let operands = [R(name(reg, bits(size))), Imm(imm as u64, bits(size))];
-            let short_for_rax = reg == Reg::Rax && width(imm) == 4;
-            let len = rex(size, [reg]) + 2 + width(imm) - usize::from(short_for_rax);
-            checker.check(form(size, reg, imm), expected, operands, len);
+            checker.check(form(size, reg, imm), expected, operands, rex(size, [reg]) + 2 + width(imm));
         }
     }
     for &(mnemonic, form) in arithmetic::TEST_IMM {
         let expected = checker.mnemonic(mnemonic);
         for ((size, reg), imm) in singles().flat_map(|single| EDGES.map(|imm| (single, imm))) {
             let operands = [R(name(reg, bits(size))), Imm(imm as u64, bits(size))];
-            let len = rex(size, [reg]) + 6 - usize::from(reg == Reg::Rax);
-            checker.check(form(size, reg, imm), expected, operands, len);
+            checker.check(form(size, reg, imm), expected, operands, rex(size, [reg]) + 6);
         }
     }
     for &(mnemonic, form) in arithmetic::MULTIPLY_IMM {

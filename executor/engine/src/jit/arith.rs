@@ -6,7 +6,7 @@
 use super::regs::SCRATCH;
 use pvm_assembler::{
     Assembler, Cond, Inst, Mem,
-    Reg::{self, Rax, Rdx},
+    Reg::{self, Rax, Rbx, Rcx, Rsi},
     RegSize::{self, R32, R64},
     forms,
 };
@@ -20,31 +20,29 @@ type FormCl = fn(RegSize, Reg) -> Inst;
 /// and of no account before a 32-bit operation.
 #[inline(always)]
 pub(super) fn mov(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg) {
-    if d != b {
-        asm.push(forms::mov_rr(size, d, b));
-    }
+    asm.push_if(d != b, forms::mov_rr(size, d, b));
+}
+
+/// The source that a commutative operation takes once the other is in `d`: `c`, unless `d` is `c`.
+#[inline(always)]
+fn other(d: Reg, b: Reg, c: Reg) -> Reg {
+    if d == c { b } else { c }
 }
 
 /// `d = b op c` for an `op` that commutes.
 #[inline(always)]
 pub(super) fn commutative(asm: &mut Assembler, size: RegSize, form: Form, d: Reg, b: Reg, c: Reg) {
-    if d == c {
-        asm.push(form(size, d, b));
-    } else {
-        mov(asm, size, d, b);
-        asm.push(form(size, d, c));
-    }
+    asm.push_if(d != b && d != c, forms::mov_rr(size, d, b));
+    asm.push(form(size, d, other(d, b, c)));
 }
 
 /// `d = b + c`.
 #[inline(always)]
 pub(super) fn add(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
-    match c.index() {
-        Some(index) if d != b && d != c => {
-            asm.push(forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0)));
-        }
-        _ => commutative(asm, size, forms::add_rr, d, b, c),
-    }
+    // Not rsp, which no guest register lives in.
+    let Some(index) = c.index() else { return };
+    let apart = forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0));
+    asm.push(apart.when(d != b && d != c, forms::add_rr(size, d, other(d, b, c))));
 }
 
 /// `d = b - c`.
@@ -62,11 +60,7 @@ pub(super) fn sub(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
 /// `d = b + imm`.
 #[inline(always)]
 pub(super) fn add_imm(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
-    if d == b {
-        asm.push(forms::add_ri(size, d, imm));
-    } else {
-        asm.push(forms::lea_rm(size, d, Mem::base(b, imm)));
-    }
+    asm.push(forms::add_ri(size, d, imm).when(d == b, forms::lea_rm(size, d, Mem::base(b, imm))));
 }
 
 /// `d = b op imm`.
@@ -95,17 +89,22 @@ pub(super) fn shift_imm(asm: &mut Assembler, size: RegSize, form: FormCount, d: 
 
 /// `d = b` rotated by `c`.
 pub(super) fn rotate(asm: &mut Assembler, size: RegSize, form: FormCl, d: Reg, b: Reg, c: Reg) {
-    // The scratch register is the one that holds the count.
-    asm.push(forms::mov_rr(R32, SCRATCH, c));
-    mov(asm, size, d, b);
-    asm.push(form(size, d));
+    asm.push(forms::mov_rr(size, SCRATCH, b));
+    rotate_scratch(asm, size, form, d, c);
 }
 
 /// `d = imm` rotated right by `b`.
 pub(super) fn rotate_imm_by(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, imm: i32) {
-    asm.push(forms::mov_rr(R32, SCRATCH, b));
-    load(asm, size, d, imm);
-    asm.push(forms::ror_rcl(size, d));
+    load(asm, size, SCRATCH, imm);
+    rotate_scratch(asm, size, forms::ror_rcl, d, b);
+}
+
+/// `d` = scratch rotated by `c`, which has to be in rcx for that.
+fn rotate_scratch(asm: &mut Assembler, size: RegSize, form: FormCl, d: Reg, c: Reg) {
+    asm.push_if(c != Rcx, forms::xchg_rr(R64, Rcx, c));
+    asm.push(form(size, SCRATCH));
+    asm.push_if(c != Rcx, forms::xchg_rr(R64, Rcx, c));
+    asm.push(forms::mov_rr(size, d, SCRATCH));
 }
 
 /// `d = imm`, sign-extended to the size.
@@ -146,55 +145,49 @@ pub(super) fn select(asm: &mut Assembler, size: RegSize, cond: Cond, d: Reg, b: 
 }
 
 /// `d` = upper half of `b * c`, unsigned, 64 bits.
+#[inline(always)]
 pub(super) fn mul_upper_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
-    if b == Rdx {
-        asm.push(forms::mulx_rrr(R64, d, d, c));
-    } else if c == Rdx {
-        asm.push(forms::mulx_rrr(R64, d, d, b));
-    } else {
-        if d != Rdx {
-            asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
-        }
-        asm.push(forms::mov_rr(R64, Rdx, b));
-        asm.push(forms::mulx_rrr(R64, d, d, c));
-        if d != Rdx {
-            asm.push(forms::mov_rr(R64, Rdx, SCRATCH));
-        }
-    }
+    // One factor is in rdx.
+    const { assert!(SCRATCH as u8 == Reg::Rdx as u8) };
+    asm.push(forms::mov_rr(R64, SCRATCH, b));
+    asm.push(forms::mulx_rrr(R64, d, d, c));
 }
 
-/// Runs `body` with `rax = b`, scratch `= c` and `rdx` free, and then sets `d` to what `body` leaves in scratch.
-fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler)) {
+/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to what
+/// `body` leaves in scratch.
+fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler, Reg)) {
     asm.push(forms::push_r(Rax));
-    asm.push(forms::push_r(Rdx));
-    asm.push(forms::mov_rr(R64, SCRATCH, c));
+    // Where c is in rax it has to move out of the way, but not to where b is.
+    let moved = (c == Rax && b != Rax).then_some(if b == Rbx { Rsi } else { Rbx });
+    if let Some(free) = moved {
+        asm.push(forms::push_r(free));
+        asm.push(forms::mov_rr(R64, free, Rax));
+    }
     mov(asm, R64, Rax, b);
-    body(asm);
-    asm.push(forms::pop_r(Rdx));
+    body(asm, moved.unwrap_or(c));
+    if let Some(free) = moved {
+        asm.push(forms::pop_r(free));
+    }
     asm.push(forms::pop_r(Rax));
     asm.push(forms::mov_rr(R64, d, SCRATCH));
 }
 
 /// `d` = upper half of `b * c`, signed, 64 bits.
 pub(super) fn mul_upper_signed(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
-    with_rax_rdx(asm, d, b, c, |asm| {
-        asm.push(forms::imul_r(R64, SCRATCH));
-        asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
-    });
+    with_rax_rdx(asm, d, b, c, |asm, c| asm.push(forms::imul_r(R64, c)));
 }
 
 /// `d` = upper half of `b * c`, `b` signed, `c` unsigned, 64 bits.
 pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
-    with_rax_rdx(asm, d, b, c, |asm| {
+    with_rax_rdx(asm, d, b, c, |asm, c| {
         // As if both were unsigned, that is too much by c * 2^64 if b is negative.
-        asm.push(forms::mov_rr(R64, Rdx, Rax));
-        asm.push(forms::sar_ri(R64, Rdx, 63));
-        asm.push(forms::and_rr(R64, Rdx, SCRATCH));
-        asm.push(forms::push_r(Rdx));
-        asm.push(forms::mul_r(R64, SCRATCH));
-        asm.push(forms::pop_r(SCRATCH));
-        asm.push(forms::sub_rr(R64, Rdx, SCRATCH));
-        asm.push(forms::mov_rr(R64, SCRATCH, Rdx));
+        asm.push(forms::mov_rr(R64, SCRATCH, Rax));
+        asm.push(forms::sar_ri(R64, SCRATCH, 63));
+        asm.push(forms::and_rr(R64, SCRATCH, c));
+        asm.push(forms::push_r(SCRATCH));
+        asm.push(forms::mul_r(R64, c));
+        asm.push(forms::pop_r(Rax));
+        asm.push(forms::sub_rr(R64, SCRATCH, Rax));
     });
 }
 
@@ -230,26 +223,28 @@ pub(super) enum Part {
 /// `d = b / c` or the remainder, as the specification defines it for zero and overflow (isa.md 2.4). The result of a
 /// 32-bit division has its upper half clear.
 pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: Part, d: Reg, b: Reg, c: Reg) {
-    with_rax_rdx(asm, d, b, c, |asm| {
+    with_rax_rdx(asm, d, b, c, |asm, c| {
         let (special, zero, done) = (asm.new_label(), asm.new_label(), asm.new_label());
         if is_signed {
             // Zero and -1 are special: as an unsigned number plus one they are at most one.
-            asm.push(forms::lea_rm(size, Rdx, Mem::base(SCRATCH, 1)));
-            asm.push(forms::cmp_ri(size, Rdx, 1));
+            asm.push(forms::lea_rm(size, SCRATCH, Mem::base(c, 1)));
+            asm.push(forms::cmp_ri(size, SCRATCH, 1));
             asm.jcc_short(Cond::BelowOrEqual, special);
             asm.push(if size == R64 { forms::cqo() } else { forms::cdq() });
-            asm.push(forms::idiv_r(size, SCRATCH));
+            asm.push(forms::idiv_r(size, c));
         } else {
-            asm.push(forms::test_rr(size, SCRATCH, SCRATCH));
+            asm.push(forms::test_rr(size, c, c));
             asm.jcc_short(Cond::Equal, zero);
-            asm.push(forms::xor_rr(R32, Rdx, Rdx));
-            asm.push(forms::div_r(size, SCRATCH));
+            asm.push(forms::xor_rr(R32, SCRATCH, SCRATCH));
+            asm.push(forms::div_r(size, c));
         }
-        asm.push(forms::mov_rr(size, SCRATCH, if part == Part::Quotient { Rax } else { Rdx }));
+        if part == Part::Quotient {
+            asm.push(forms::mov_rr(size, SCRATCH, Rax));
+        }
         asm.jmp_short(done);
         if is_signed {
             asm.bind(special);
-            asm.push(forms::test_rr(size, SCRATCH, SCRATCH));
+            asm.push(forms::test_rr(size, c, c));
             asm.jcc_short(Cond::Equal, zero);
             // By -1: the smallest number's negative is itself.
             match part {

@@ -88,7 +88,7 @@ impl<C: Cage> JitInstance<C> {
 
     pub(crate) fn pc(&self) -> Option<u32> {
         match self.left_at {
-            Some(native) => self.compiled.guest_at(native),
+            Some(native) => self.compiled.guest_at(&self.program, native),
             None => self.pc,
         }
     }
@@ -216,12 +216,12 @@ impl<C: Cage> JitInstance<C> {
             }
             self.state.gas -= cost;
         }
-        self.compiled.native_at(offset).ok_or(Outcome::Trap)
+        self.compiled.native_at(program, offset).ok_or(Outcome::Trap)
     }
 
     /// Sets the program counter to the instruction that has the byte at `native`.
     fn stop_at(&mut self, native: u32, exit: Exit) -> Result<(), CageError> {
-        self.pc = Some(self.compiled.guest_at(native).ok_or_else(|| nonsense(exit, native))?);
+        self.pc = Some(self.compiled.guest_at(&self.program, native).ok_or_else(|| nonsense(exit, native))?);
         Ok(())
     }
 
@@ -238,7 +238,7 @@ impl<C: Cage> JitInstance<C> {
         }
         self.state.gas += i64::from(self.program.block_cost(block).unwrap_or(0));
         (self.pc, self.next_pc) = (Some(block), Some(block));
-        self.resume = match self.compiled.charge_of(block) {
+        self.resume = match self.compiled.charge_of(&self.program, block) {
             Some(native) => Resume::Native(native),
             None => Resume::Unset,
         };

@@ -9,28 +9,37 @@
 //! A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
+mod control;
 mod instance;
 mod lower;
+mod places;
 mod regs;
 mod routines;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use instance::{JitInstance, JitSnapshot};
+pub(crate) use places::Compiled;
 
 use crate::sandbox::Image;
+use control::{MAX_TABLE, Table};
 use core::cell::Cell;
 use core::fmt;
-use lower::{Lowering, MAX_TABLE};
-use pvm_assembler::{Assembler, Cond, Label, RegSize, forms};
+use places::{EVERY, Place};
+use pvm_assembler::{Assembler, Cond, Label, Mark, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
+use routines::Routines;
 use vm_core::gas::{BlockCost, CostModelKind, Metering};
-use vm_core::isa::{CodeView, Decoded, Instruction, Opcode};
+use vm_core::isa::CodeView;
 use vm_core::program::Program;
 
-/// Where in the charge the immediate is.
-const CHARGE_IMMEDIATE: usize = 3;
+/// Where in a block's charge its cost is, and where the way to the stub; and how long the charge is.
+const CHARGE_COST: usize = 3;
+const CHARGE_WAY: usize = 9;
+const CHARGE_LENGTH: u32 = 13;
+/// Bytes of a cache line.
+const LINE: u32 = 64;
 /// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
 const CALL_LENGTH: u32 = 5;
 
@@ -80,82 +89,6 @@ impl From<pvm_assembler::Error> for CompileError {
     }
 }
 
-/// A program as machine code, and the way back from it.
-pub(crate) struct Compiled {
-    image: Vec<u8>,
-    /// Where the routine is that enters guest code, in the image.
-    enter: u32,
-    /// Code offsets of all instructions, ascending; the last is the trap behind the code.
-    guest: Vec<u32>,
-    /// Where each of them begins in the image, ascending. Of a block's first one it is where the block begins.
-    native: Vec<u32>,
-    /// Code offsets of all blocks, ascending.
-    blocks: Vec<u32>,
-    /// Where the first block's stub is in the image.
-    block_stubs: u32,
-    /// Code offsets of all dynamic jumps, ascending.
-    jumps: Vec<u32>,
-    /// Where the first dynamic jump's stub is in the image.
-    jump_stubs: u32,
-    /// Where a block's charge is behind its beginning.
-    charge_at: u32,
-}
-
-impl Compiled {
-    /// What is to be loaded at [`CODE_BASE`].
-    pub(crate) fn image(&self) -> &[u8] {
-        &self.image
-    }
-
-    /// Where the routine is that enters guest code, in the image.
-    pub(crate) fn enter(&self) -> u32 {
-        self.enter
-    }
-
-    /// Where the first instruction at or behind a code offset begins.
-    fn native_at(&self, guest: u32) -> Option<u32> {
-        self.native.get(self.guest.partition_point(|offset| *offset < guest)).copied()
-    }
-
-    /// The charge of the block at a code offset.
-    fn charge_of(&self, guest: u32) -> Option<u32> {
-        self.native_at(guest).map(|native| native + self.charge_at)
-    }
-
-    /// Whether the byte at `native` belongs to the machine code of an instruction.
-    fn is_guest(&self, native: u32) -> bool {
-        native < self.block_stubs && self.native.first().is_some_and(|first| native >= *first)
-    }
-
-    /// The code offset of the instruction whose machine code has the byte at `native`.
-    fn guest_at(&self, native: u32) -> Option<u32> {
-        if !self.is_guest(native) {
-            return None;
-        }
-        let index = self.native.partition_point(|start| *start <= native).checked_sub(1)?;
-        self.guest.get(index).copied()
-    }
-
-    /// The code offset of the block whose stub a return address belongs to.
-    fn block_of_stub(&self, behind: u32) -> Option<u32> {
-        stub(&self.blocks, self.block_stubs, behind)
-    }
-
-    /// The code offset of the dynamic jump whose stub a return address belongs to.
-    fn jump_of_stub(&self, behind: u32) -> Option<u32> {
-        stub(&self.jumps, self.jump_stubs, behind)
-    }
-}
-
-/// The entry whose stub, in a row of stubs from `first` on, ends at `behind`.
-fn stub(entries: &[u32], first: u32, behind: u32) -> Option<u32> {
-    let end = behind.checked_sub(first)?;
-    if end % CALL_LENGTH != 0 {
-        return None;
-    }
-    entries.get((end / CALL_LENGTH).checked_sub(1)? as usize).copied()
-}
-
 /// What a worker that runs `program` has to load. `id` is the module's, which no other has.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
     let memory = program.memory_image();
@@ -172,8 +105,8 @@ pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
 const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
 
-/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory costs a quarter of
-/// the time to compile.
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory can cost a quarter
+/// of the time to compile.
 const KEPT: u32 = 1 << 20;
 
 thread_local! {
@@ -204,24 +137,27 @@ struct Compiler<'a> {
     program: &'a Program,
     code: CodeView<'a>,
     asm: &'a mut Assembler,
-    lowering: Lowering,
+    routines: Routines,
+    table: Table,
     /// Where the code begins in the image.
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
     labels: u32,
-    guest: Vec<u32>,
-    native: Vec<u32>,
+    places: Vec<Place>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
+    /// Where the last branch or jump goes.
+    went_to: Option<u32>,
+    /// Up to where code was taken back already.
+    taken_back: u32,
     metered: bool,
     steps: bool,
 }
 
 struct Block {
     offset: u32,
-    /// Where the charge is in the code.
-    charge: u32,
-    stub: Label,
+    /// Where it begins in the code.
+    start: Mark,
     cost: u32,
 }
 
@@ -230,148 +166,186 @@ impl<'a> Compiler<'a> {
         let code = program.code();
         let length = code.len() as usize;
         let table = program.jump_table();
-        let lowering = Lowering {
-            size: if program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 },
-            routines: routines::emit(asm),
-            table_length: table.len(),
-            table_at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
-            has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
-        };
         Compiler {
             program,
             code,
+            routines: routines::emit(asm),
+            table: Table {
+                length: table.len(),
+                at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
+                has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
+            },
             labels: asm.new_labels(code.len().saturating_add(1)).number(),
             asm,
-            lowering,
             code_start,
-            guest: Vec::with_capacity(length / 3 + 2),
-            native: Vec::with_capacity(length / 3 + 2),
-            blocks: Vec::with_capacity(length / 12 + 1),
+            places: Vec::with_capacity(length / 24 + 2),
+            blocks: Vec::with_capacity(length / 24 + 1),
             jumps: Vec::new(),
+            went_to: None,
+            taken_back: 0,
             metered: program.config().metering != Metering::Off,
             steps: program.config().single_step,
         }
     }
 
     /// The label of a code offset. Only those of blocks are bound.
+    #[inline(always)]
     fn label(&self, offset: u32) -> Label {
         Label::from_number(self.labels.wrapping_add(offset))
     }
 
+    #[inline(always)]
     fn here(&self) -> u32 {
         self.asm.len() as u32 + self.code_start
     }
 
     fn run(mut self) -> Result<Compiled, CompileError> {
+        let size = if self.program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 };
+        match size {
+            RegSize::R64 => self.walk::<true>()?,
+            RegSize::R32 => self.walk::<false>()?,
+        }
+        self.finish()
+    }
+
+    /// Emits all instructions. `WIDE`: registers have 64 bits.
+    fn walk<const WIDE: bool>(&mut self) -> Result<(), CompileError> {
         let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
         let mut cost = BlockCost::new(model);
         let mut begins_block = true;
-        for decoded in self.code.instructions() {
-            self.guest.push(decoded.offset);
-            self.native.push(self.here());
+        let mut until_place = EVERY;
+        let mut instructions = self.code.encoded_instructions_from(0);
+        while let Some(encoded) = instructions.next() {
             if begins_block {
-                self.begin_block(decoded.offset);
-            } else if self.steps {
-                self.asm.call(self.lowering.routines.step);
-            }
-            if self.metered {
-                cost.feed(&self.code, &decoded);
-            }
-            self.instruction(&decoded);
-            begins_block = decoded.ends_block();
-            if begins_block {
-                self.end_block(cost.finish_and_restart())?;
-                if let Some(error) = self.asm.error() {
-                    return Err(error.into());
+                self.begin_block(encoded.offset());
+                (begins_block, until_place) = (false, EVERY);
+            } else {
+                until_place -= 1;
+                if until_place == 0 {
+                    self.place(encoded.offset());
+                    until_place = EVERY;
+                }
+                if self.steps {
+                    self.asm.call(self.routines.step);
                 }
             }
+            cost.feed_encoded(&self.code, &encoded);
+            if encoded.ends_block() {
+                self.control::<WIDE>(&encoded);
+                begins_block = true;
+                let cost = cost.finish_and_restart();
+                self.end_block(cost)?;
+                if let Some(start) = self.take_back_loop(encoded.next()) {
+                    instructions = self.code.encoded_instructions_from(start);
+                }
+            } else {
+                lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
+            }
         }
-        self.guest.push(self.code.len());
-        self.native.push(self.here());
+        self.place(self.code.len());
         if !begins_block {
             if self.steps {
-                self.asm.call(self.lowering.routines.step);
+                self.asm.call(self.routines.step);
             }
             cost.feed_end_of_code();
             self.end_block(cost.finish())?;
         }
-        self.asm.call(self.lowering.routines.trap);
-        self.finish()
+        self.trap();
+        Ok(())
     }
 
+    fn place(&mut self, guest: u32) {
+        self.places.push(Place { guest, native: self.here() });
+    }
+
+    #[inline(always)]
     fn begin_block(&mut self, offset: u32) {
+        self.place(offset);
+        self.blocks.push(Block { offset, start: self.asm.mark(), cost: 0 });
         let label = self.label(offset);
         self.asm.bind(label);
         if self.steps {
-            self.asm.call(self.lowering.routines.step);
+            self.asm.call(self.routines.step);
         }
-        let stub = self.asm.new_label();
-        let charge = self.asm.len() as u32;
         if self.metered {
-            // The cost is filled in at the end; a small one now would make the instruction shorter.
+            let charge = self.asm.len() as u32;
+            // Cost and way are filled in at the end; small ones now would make the instructions shorter.
             self.asm.push(forms::sub_ri(RegSize::R64, GAS, i32::MAX));
-            self.asm.jcc(Cond::Less, stub);
+            self.asm.push(forms::jcc_rel32(Cond::Less, 0));
+            debug_assert!(self.asm.error().is_some() || self.asm.len() as u32 == charge + CHARGE_LENGTH);
         }
-        self.blocks.push(Block { offset, charge, stub, cost: 0 });
     }
 
+    /// If a loop has just ended that would fit into a cache line but lies in two, which can halve its speed: takes it back,
+    /// goes on to the next line, and says where the loop begins. `next` is behind it. No code is taken back twice.
+    #[inline(always)]
+    fn take_back_loop(&mut self, next: u32) -> Option<u32> {
+        let target = self.went_to.take()?;
+        if target >= next || target < self.taken_back {
+            return None;
+        }
+        self.take_back(target, next)
+    }
+
+    fn take_back(&mut self, target: u32, next: u32) -> Option<u32> {
+        // A block is a byte at least.
+        let blocks = self.blocks.iter().rev().take(LINE as usize);
+        let index = self.blocks.len().checked_sub(blocks.take_while(|block| block.offset >= target).count())?;
+        let start = self.blocks.get(index).filter(|block| block.offset == target)?.start;
+        let (first, last) = (start.offset() + self.code_start, self.here().checked_sub(1)?);
+        if last.saturating_sub(first) >= LINE || first / LINE == last / LINE {
+            return None;
+        }
+        let labels = self.labels;
+        let bound = self.blocks.drain(index..).map(|block| Label::from_number(labels.wrapping_add(block.offset)));
+        self.asm.rewind(start, bound);
+        while self.places.pop_if(|place| place.guest >= target).is_some() {}
+        while self.jumps.pop_if(|(offset, _)| *offset >= target).is_some() {}
+        self.asm.align(LINE as usize);
+        self.taken_back = next;
+        Some(target)
+    }
+
+    #[inline(always)]
     fn end_block(&mut self, cost: u32) -> Result<(), CompileError> {
         if self.metered
             && let Some(block) = self.blocks.last_mut()
         {
             block.cost = cost;
             let limit = i32::MAX as u32;
-            if block.cost > limit {
-                return Err(CompileError::BlockCost { offset: block.offset, cost: block.cost, limit });
+            if cost > limit {
+                return Err(CompileError::BlockCost { offset: block.offset, cost, limit });
             }
         }
-        Ok(())
-    }
-
-    fn instruction(&mut self, decoded: &Decoded) {
-        let Some(instruction) = decoded.instruction else {
-            self.asm.call(self.lowering.routines.trap);
-            return;
-        };
-        let Instruction { opcode, target, r1, imm, .. } = instruction;
-        if self.code.traps_instead(decoded) {
-            if opcode == Opcode::LoadImmAndJump {
-                // The link register is written all the same.
-                arith::load(self.asm, self.lowering.size, regs::native(r1), imm as i32);
-            }
-            self.asm.call(self.lowering.routines.trap);
-            return;
-        }
-        let slow = matches!(opcode, Opcode::JumpIndirect | Opcode::LoadImmAndJumpIndirect).then(|| {
-            let label = self.asm.new_label();
-            self.jumps.push((decoded.offset, label));
-            label
-        });
-        let target = self.label(target);
-        self.lowering.emit(self.asm, &instruction, target, slow);
+        self.asm.error().map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn finish(self) -> Result<Compiled, CompileError> {
         let block_stubs = self.here();
-        for block in &self.blocks {
-            self.asm.bind(block.stub);
-            self.asm.call(self.lowering.routines.out_of_gas);
+        if self.metered {
+            for _ in &self.blocks {
+                self.asm.call(self.routines.out_of_gas);
+            }
         }
         let jump_stubs = self.here();
         for (_, label) in &self.jumps {
             self.asm.bind(*label);
-            self.asm.call(self.lowering.routines.jump);
+            self.asm.call(self.routines.jump);
         }
         let code = self.asm.finish()?;
-        let mut image = Vec::with_capacity(self.code_start as usize + code.len());
+        let mut image = places::kept_image();
+        image.reserve_exact(self.code_start as usize + code.len());
         image.resize(self.code_start as usize, 0);
         image.extend_from_slice(code);
         if self.metered {
+            let mut stub = block_stubs;
             for block in &self.blocks {
-                let at = (self.code_start + block.charge) as usize + CHARGE_IMMEDIATE;
-                if let Some(field) = image.get_mut(at..at + 4) {
-                    field.copy_from_slice(&block.cost.to_le_bytes());
+                let charge = self.code_start + block.start.offset() + if self.steps { CALL_LENGTH } else { 0 };
+                if let Some(bytes) = image.get_mut(charge as usize..).and_then(|rest| rest.first_chunk_mut::<13>()) {
+                    bytes[CHARGE_COST..][..4].copy_from_slice(&block.cost.to_le_bytes());
+                    bytes[CHARGE_WAY..][..4].copy_from_slice(&(stub - charge - CHARGE_LENGTH).to_le_bytes());
                 }
+                stub += CALL_LENGTH;
             }
         }
         for (entry, target) in image.chunks_exact_mut(8).zip(self.program.jump_table().iter()) {
@@ -381,17 +355,15 @@ impl<'a> Compiler<'a> {
                 entry.copy_from_slice(&(CODE_BASE + u64::from(self.code_start + native)).to_le_bytes());
             }
         }
-        let enter = self.asm.offset_of(self.lowering.routines.enter).unwrap_or(0);
+        let enter = self.asm.offset_of(self.routines.enter).unwrap_or(0);
         Ok(Compiled {
             image,
             enter: self.code_start + enter,
-            guest: self.guest,
-            native: self.native,
+            places: self.places,
             blocks: self.blocks.iter().map(|block| block.offset).collect(),
             block_stubs,
             jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),
             jump_stubs,
-            charge_at: if self.steps { CALL_LENGTH } else { 0 },
         })
     }
 }

@@ -7,7 +7,7 @@ use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::gas::MemoryLatency;
 use vm_core::interpreter::Instance;
-use vm_core::isa::{Isa, Reg};
+use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::ProgramConfig;
 
 #[path = "../../../../vm-core/tests/common/mod.rs"]
@@ -142,6 +142,53 @@ fn every_opcode_is_lowered() {
     }
 }
 
+/// An instruction with random operands, none of which leads anywhere.
+fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
+    let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
+    let [imm, imm2] = [(); 2].map(|()| rng.value() as i32 >> rng.below(32));
+    Instruction { opcode, r1, r2, r3, imm: imm.into(), imm2, target: 0 }
+}
+
+#[test]
+fn every_instruction_of_a_long_block_is_found_by_each_byte_of_its_machine_code() {
+    for (isa, config) in Isa::ALL.into_iter().zip([
+        ProgramConfig::default(),
+        ProgramConfig { metering: Metering::Off, ..ProgramConfig::default() },
+        ProgramConfig { single_step: true, ..ProgramConfig::default() },
+    ]) {
+        // One block with every opcode that ends none, several times, and blocks of one or two instructions behind it.
+        let rng = &mut Rng::new(7);
+        let plain: Vec<Opcode> =
+            Opcode::all().filter(|opcode| isa.number(*opcode).is_some() && !opcode.spec().ends_block).collect();
+        let mut instructions: Vec<Instruction> =
+            (0..5 * plain.len()).map(|_| instruction(rng.pick(&plain), rng)).collect();
+        for _ in 0..50 {
+            instructions.push(instruction(rng.pick(&plain), rng));
+            instructions.push(Instruction::none(rng.pick(&[Opcode::Fallthrough, Opcode::Trap])));
+            instructions.push(Instruction::none(Opcode::Fallthrough));
+        }
+        instructions.push(Instruction::none(Opcode::Trap));
+        let mut builder = BlobBuilder::new(isa);
+        builder.instructions(instructions);
+        let program = program(&builder.build().unwrap(), &config).unwrap();
+        let compiled = compile(&program).unwrap();
+        let mut starts: Vec<(u32, u32)> = program
+            .code()
+            .instructions()
+            .map(|decoded| (compiled.native_at(&program, decoded.offset).unwrap(), decoded.offset))
+            .collect();
+        starts.push((compiled.native_at(&program, program.code().len()).unwrap(), program.code().len()));
+        assert!(starts.len() as u32 > 10 * places::EVERY && starts.is_sorted());
+        starts.push((compiled.block_stubs, 0));
+        for next in starts.windows(2) {
+            let [(start, offset), (end, _)] = [next[0], next[1]];
+            for native in start..end {
+                assert_eq!(compiled.guest_at(&program, native), Some(offset), "{isa:?} {native}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_output_is_bounded_by_the_input() {
     // The longest sequences of all, and the shortest blocks.
@@ -164,8 +211,8 @@ fn native_addresses_that_are_no_ones_are_not_looked_up() {
         .instructions(vec![Instruction::none(Opcode::Fallthrough), Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0)]);
     let program = program(&builder.build().unwrap(), &ProgramConfig::default()).unwrap();
     let compiled = compile(&program).unwrap();
-    assert_eq!(compiled.guest_at(0), None);
-    assert_eq!(compiled.guest_at(u32::MAX), None);
+    assert_eq!(compiled.guest_at(&program, 0), None);
+    assert_eq!(compiled.guest_at(&program, u32::MAX), None);
     for behind in 0..compiled.image().len() as u32 + 20 {
         let is_stub = |first: u32, count: u32| (1..=count).any(|number| behind == first + number * CALL_LENGTH);
         assert_eq!(compiled.block_of_stub(behind).is_some(), is_stub(compiled.block_stubs, 2), "{behind}");

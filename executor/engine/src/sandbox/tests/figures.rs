@@ -7,7 +7,7 @@ fn host_call() -> Program {
     program(|asm| {
         let again = asm.new_label();
         asm.bind(again);
-        asm.push(forms::mov_ri(Reg::Rcx, 5));
+        asm.push(forms::mov_ri(SCRATCH, 5));
         leave(asm, protocol::EXIT_HOST_CALL);
         asm.jmp(again);
     })

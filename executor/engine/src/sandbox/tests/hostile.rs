@@ -64,7 +64,7 @@ fn call(name: &str, number: u64, args: &[u64]) -> Attempt {
         arguments(asm, number, &args);
         asm.bytes(SYSCALL);
         // What the kernel said, as the number of the host call.
-        asm.push(forms::mov_rr(RegSize::R32, Reg::Rcx, Reg::Rax));
+        asm.push(forms::mov_rr(RegSize::R32, SCRATCH, Reg::Rax));
         leave(asm, protocol::EXIT_HOST_CALL);
     };
     Attempt { name: name.into(), code: Box::new(code), end: End::Killed }
@@ -74,7 +74,7 @@ fn call(name: &str, number: u64, args: &[u64]) -> Attempt {
 fn other(name: &str, end: End, code: impl Fn(&mut Assembler) + 'static) -> Attempt {
     let code = move |asm: &mut Assembler| {
         code(asm);
-        asm.push(forms::mov_ri(Reg::Rcx, 0));
+        asm.push(forms::mov_ri(SCRATCH, 0));
         leave(asm, protocol::EXIT_HOST_CALL);
     };
     Attempt { name: name.into(), code: Box::new(code), end }
@@ -109,7 +109,7 @@ fn jump(name: &str, address: u64) -> Attempt {
 fn lie(name: &str, end: End, words: &'static [(usize, u64)]) -> Attempt {
     let code = move |asm: &mut Assembler| {
         // The usual way back, up to its end, which is replaced.
-        asm.push(forms::mov_ri(Reg::Rcx, 0));
+        asm.push(forms::mov_ri(SCRATCH, 0));
         let native_pc = protocol::CODE_BASE + 16;
         for (offset, value) in
             [(offset_of!(Control, native_pc), native_pc), (offset_of!(Control, detail), 0)].iter().chain(words)
@@ -440,7 +440,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
 /// A program that behaves, in a worker that lives through all attempts.
 fn bystander() -> Program {
     program(|asm| {
-        asm.push(forms::mov_ri(Reg::Rcx, 5));
+        asm.push(forms::mov_ri(SCRATCH, 5));
         leave(asm, protocol::EXIT_HOST_CALL);
     })
 }

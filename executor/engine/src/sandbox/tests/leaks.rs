@@ -76,7 +76,7 @@ fn descendants(process: u32) -> usize {
 
 fn host_call() -> Program {
     program(|asm| {
-        asm.push(forms::mov_ri(Reg::Rcx, 5));
+        asm.push(forms::mov_ri(SCRATCH, 5));
         leave(asm, protocol::EXIT_HOST_CALL);
     })
 }

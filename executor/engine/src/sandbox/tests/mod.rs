@@ -35,12 +35,15 @@ fn control(offset: usize) -> Mem {
     Mem::base(Reg::Rsp, CONTROL_BASE.wrapping_sub(STACK_TOP) as i32 + offset as i32)
 }
 
-/// Appends what leaves guest code with this exit. `rcx` is the detail; `native_pc` is behind it.
+/// The compiler's scratch register.
+pub(super) const SCRATCH: Reg = Reg::ALL[protocol::NATIVE_SCRATCH as usize];
+
+/// Appends what leaves guest code with this exit. The scratch register is the detail; `native_pc` is behind it.
 pub(super) fn leave(asm: &mut Assembler, exit: u32) {
     let behind = asm.new_label();
-    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, detail)), Reg::Rcx));
-    asm.push_rip(behind, forms::lea_rm(R64, Reg::Rcx, Mem::rip(0)));
-    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, native_pc)), Reg::Rcx));
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, detail)), SCRATCH));
+    asm.push_rip(behind, forms::lea_rm(R64, SCRATCH, Mem::rip(0)));
+    asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, native_pc)), SCRATCH));
     asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, gas)), Reg::R15));
     for (index, native) in NATIVE_REGS.into_iter().enumerate() {
         let to = control(offset_of!(Control, regs) + 8 * index);
@@ -61,12 +64,12 @@ pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
     asm.push(forms::xchg_rr(R64, Reg::Rdi, Reg::Rsp));
     asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, worker_stack)), Reg::Rdi));
     asm.push(forms::mov_rm(R64, Reg::R15, control(offset_of!(Control, gas))));
-    asm.push(forms::mov_rm(R64, Reg::Rcx, control(offset_of!(Control, native_pc))));
+    asm.push(forms::mov_rm(R64, SCRATCH, control(offset_of!(Control, native_pc))));
     for (index, native) in NATIVE_REGS.into_iter().enumerate() {
         let from = control(offset_of!(Control, regs) + 8 * index);
         asm.push(forms::mov_rm(R64, Reg::ALL[native as usize], from));
     }
-    asm.push(forms::jmp_r(Reg::Rcx));
+    asm.push(forms::jmp_r(SCRATCH));
     let start = asm.len() as u32;
     guest(&mut asm);
     Program {

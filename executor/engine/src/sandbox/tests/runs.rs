@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn a_host_call_comes_back_with_registers_gas_and_where_to_go_on() {
     let program = program(|asm| {
-        asm.push(forms::mov_ri(Reg::Rcx, 77));
+        asm.push(forms::mov_ri(SCRATCH, 77));
         asm.push(forms::add_ri(R64, Reg::Rdi, 100));
         asm.push(forms::sub_ri(R64, Reg::R15, 5));
         leave(asm, protocol::EXIT_HOST_CALL);
-        asm.push(forms::mov_ri(Reg::Rcx, 0));
+        asm.push(forms::mov_ri(SCRATCH, 0));
         leave(asm, protocol::EXIT_TRAP);
     });
     let mut worker = worker(&program);

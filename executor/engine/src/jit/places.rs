@@ -1,0 +1,164 @@
+//! A compiled program, and the way back from its machine code to the guest's.
+//!
+//! Made by the compiler, asked by `instance` at every stop that somebody wants to know the place of. To keep where each
+//! instruction is would take more room and time than all else that compiling leaves behind; so only one in [`EVERY`] is
+//! kept, and the first of each block. From there the way is found by emitting the instructions between once more: how
+//! long one is depends on nothing but itself, unless it ends its block, and nothing is behind it then.
+
+use super::routines::Routines;
+use super::{CALL_LENGTH, CHARGE_LENGTH, lower};
+use core::cell::Cell;
+use pvm_assembler::Assembler;
+use vm_core::gas::Metering;
+use vm_core::program::Program;
+
+/// How many instructions are from one place to the next, at most.
+pub(super) const EVERY: u32 = 32;
+
+/// Room for the machine code from one place to the next.
+const WALK: usize = 128 * EVERY as usize;
+
+/// A program as machine code.
+pub(crate) struct Compiled {
+    pub(super) image: Vec<u8>,
+    /// Where the routine is that enters guest code, in the image.
+    pub(super) enter: u32,
+    /// Ascending; the last is the trap behind the code.
+    pub(super) places: Vec<Place>,
+    /// Code offsets of all blocks, ascending.
+    pub(super) blocks: Vec<u32>,
+    /// Where the first block's stub is in the image.
+    pub(super) block_stubs: u32,
+    /// Code offsets of all dynamic jumps, ascending.
+    pub(super) jumps: Vec<u32>,
+    /// Where the first dynamic jump's stub is in the image.
+    pub(super) jump_stubs: u32,
+}
+
+/// Up to so many bytes of memory are kept for the next image.
+const KEPT: usize = 4 << 20;
+
+thread_local! {
+    static KEPT_IMAGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An empty image, if possible in memory that a program had that this thread has dropped: fresh memory costs the kernel
+/// longer than compiling takes to fill it.
+pub(super) fn kept_image() -> Vec<u8> {
+    KEPT_IMAGE.take()
+}
+
+impl Drop for Compiled {
+    fn drop(&mut self) {
+        if self.image.capacity() <= KEPT {
+            let mut image = core::mem::take(&mut self.image);
+            image.clear();
+            // A thread that ends keeps nothing.
+            let _ = KEPT_IMAGE.try_with(|kept| kept.set(image));
+        }
+    }
+}
+
+/// Where an instruction is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Its code offset.
+    pub guest: u32,
+    /// Where it begins in the image. For a block's first one, where the block begins.
+    pub native: u32,
+}
+
+impl Compiled {
+    /// What is to be loaded at [`pvm_zygote::protocol::CODE_BASE`].
+    pub(crate) fn image(&self) -> &[u8] {
+        &self.image
+    }
+
+    /// Where the routine is that enters guest code, in the image.
+    pub(crate) fn enter(&self) -> u32 {
+        self.enter
+    }
+
+    /// Where the instruction at a code offset begins, which is that of an instruction or the end of the code. For a
+    /// block's first one, where the block begins.
+    pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<u32> {
+        let index = self.places.partition_point(|place| place.guest <= guest).checked_sub(1)?;
+        let place = *self.places.get(index)?;
+        if place.guest == guest {
+            return Some(place.native);
+        }
+        self.walk(program, place, |found, _| found.guest >= guest).map(|found| found.native)
+    }
+
+    /// Where the charge of the block at a code offset is.
+    pub(super) fn charge_of(&self, program: &Program, guest: u32) -> Option<u32> {
+        let steps = program.config().single_step;
+        self.native_at(program, guest).map(|native| native + if steps { CALL_LENGTH } else { 0 })
+    }
+
+    /// Whether the byte at `native` belongs to the machine code of an instruction.
+    pub(super) fn is_guest(&self, native: u32) -> bool {
+        native < self.block_stubs && self.places.first().is_some_and(|first| native >= first.native)
+    }
+
+    /// The code offset of the instruction whose machine code has the byte at `native`.
+    pub(super) fn guest_at(&self, program: &Program, native: u32) -> Option<u32> {
+        if !self.is_guest(native) {
+            return None;
+        }
+        let index = self.places.partition_point(|place| place.native <= native).checked_sub(1)?;
+        let place = *self.places.get(index)?;
+        if place.guest >= program.code().len() {
+            return Some(place.guest);
+        }
+        self.walk(program, place, |_, end| end.is_none_or(|end| native < end)).map(|found| found.guest)
+    }
+
+    /// Goes from instruction to instruction, the first at `from`, to the one that `is_it` says yes to, when it is told
+    /// where that is and where it ends: `None` for the last of a block, which is longer than anybody asks. The first one
+    /// begins where its charge ends.
+    fn walk(&self, program: &Program, from: Place, is_it: impl Fn(Place, Option<u32>) -> bool) -> Option<Place> {
+        let wide = program.isa().is_64_bit();
+        let mut asm = Assembler::with_capacity(WALK, WALK, 128, 128);
+        let routines = Routines::unbound(&mut asm);
+        let begins_block = self.blocks.binary_search(&from.guest).is_ok();
+        let is_charged = begins_block && program.config().metering != Metering::Off;
+        let start = from.native + if is_charged { CHARGE_LENGTH } else { 0 };
+        for encoded in program.code().encoded_instructions_from(from.guest).take(EVERY as usize) {
+            let place = Place { guest: encoded.offset(), native: start + asm.len() as u32 };
+            if encoded.ends_block() {
+                return is_it(place, None).then_some(place);
+            }
+            if program.config().single_step {
+                asm.call(routines.step);
+            }
+            match wide {
+                true => lower::emit::<true>(&mut asm, &routines, &encoded),
+                false => lower::emit::<false>(&mut asm, &routines, &encoded),
+            }
+            if is_it(place, Some(start + asm.len() as u32)) {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// The code offset of the block whose stub a return address belongs to.
+    pub(super) fn block_of_stub(&self, behind: u32) -> Option<u32> {
+        stub(&self.blocks, self.block_stubs, behind)
+    }
+
+    /// The code offset of the dynamic jump whose stub a return address belongs to.
+    pub(super) fn jump_of_stub(&self, behind: u32) -> Option<u32> {
+        stub(&self.jumps, self.jump_stubs, behind)
+    }
+}
+
+/// The entry whose stub, in a row of stubs from `first` on, ends at `behind`.
+fn stub(entries: &[u32], first: u32, behind: u32) -> Option<u32> {
+    let end = behind.checked_sub(first)?;
+    if end % CALL_LENGTH != 0 {
+        return None;
+    }
+    entries.get((end / CALL_LENGTH).checked_sub(1)? as usize).copied()
+}

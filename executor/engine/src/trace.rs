@@ -1,0 +1,71 @@
+//! Logs each instruction of a machine on its way.
+//!
+//! Called by the raw level for modules that were loaded to be traced: their machines stop before each instruction.
+//! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are not
+//! shown to it, and nothing is changed at them.
+
+use crate::error::Error;
+use crate::raw::RawInstance;
+use std::fmt::Write as _;
+use vm_core::Outcome;
+use vm_core::gas::Metering;
+use vm_core::isa::Reg;
+
+/// Where instructions are logged.
+const TARGET: &str = "pvm::trace";
+
+/// Runs as the machine would without a trace.
+pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
+    let wants_steps = instance.module().program().config().single_step;
+    loop {
+        let result = match log::log_enabled!(target: TARGET, log::Level::Trace) {
+            true => run_logged(instance),
+            false => instance.run_machine(),
+        };
+        if wants_steps || !matches!(result, Ok(Outcome::Step)) {
+            return result;
+        }
+    }
+}
+
+/// Runs to the next stop and logs what happened.
+fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
+    // The machine is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ, and at
+    // the beginning of a call there is no program counter: then it stops before it runs anything.
+    let current = instance.pc().filter(|pc| instance.next_pc() == Some(*pc));
+    let before = Reg::ALL.map(|reg| instance.reg(reg));
+    let result = instance.run_machine();
+    let changed = Reg::ALL.into_iter().zip(before).filter(|(reg, old)| instance.reg(*reg) != *old);
+    let changed: Vec<Reg> = changed.map(|(reg, _)| reg).collect();
+    // Without gas nothing was executed, but for a part of a memset.
+    let is_executed = !matches!(result, Ok(Outcome::OutOfGas)) || !changed.is_empty();
+    if let Some(pc) = current.filter(|_| is_executed) {
+        log::trace!(target: TARGET, "{}", line(instance, pc, &changed));
+    }
+    match &result {
+        Ok(Outcome::Step) => {}
+        Ok(Outcome::HostCall(number)) => match instance.module().program().import(*number) {
+            Some(name) => log::trace!(target: TARGET, "host call {number}: {}", name.escape_ascii()),
+            None => log::trace!(target: TARGET, "host call {number}, which is no import"),
+        },
+        Ok(outcome) => log::trace!(target: TARGET, "stopped: {outcome:?}"),
+        Err(error) => log::trace!(target: TARGET, "lost: {error}"),
+    }
+    result
+}
+
+/// An instruction, and what came of it.
+fn line(instance: &RawInstance, pc: u32, changed: &[Reg]) -> String {
+    let program = instance.module().program();
+    let instruction = program.code().decode(pc).and_then(|decoded| decoded.instruction);
+    let text = instruction.map_or("no instruction".to_owned(), |instruction| instruction.to_string());
+    let mut line = format!("{pc:>7}  {text:<40}");
+    // Writing to a string does not fail.
+    for reg in changed {
+        let _ = write!(line, " {}={:#x}", reg.name(), instance.reg(*reg));
+    }
+    if program.config().metering != Metering::Off {
+        let _ = write!(line, " gas={}", instance.gas());
+    }
+    line
+}

@@ -1,0 +1,26 @@
+//! The guest of the engine's example: a program that is no contract, called by its host and calling it back.
+//!
+//! Built by `scripts/build-guest hello_world`; run by `executor/engine/examples/hello_world.rs`.
+#![no_std]
+#![no_main]
+
+#[polkavm_derive::polkavm_import]
+unsafe extern "C" {
+    /// What the host wants added.
+    fn get_third_number() -> u32;
+}
+
+/// The sum of two numbers and the host's; wraps around.
+#[polkavm_derive::polkavm_export]
+extern "C" fn add_numbers(a: u32, b: u32) -> u32 {
+    // SAFETY: the host function takes nothing and touches no memory.
+    let third = unsafe { get_third_number() };
+    a.wrapping_add(b).wrapping_add(third)
+}
+
+/// A panic becomes a trap.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: `unimp` has no operands and touches no memory; control never comes back from it.
+    unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
+}
