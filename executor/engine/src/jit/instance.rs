@@ -122,6 +122,15 @@ impl<C: Cage> JitInstance<C> {
     /// # Errors
     /// If the worker dies, hangs or lies. The machine is of no use then.
     pub(crate) fn run(&mut self) -> Result<Outcome, CageError> {
+        let result = self.run_on();
+        if result.is_err() {
+            // One that said nonsense is not used again.
+            self.cage.kill();
+        }
+        result
+    }
+
+    fn run_on(&mut self) -> Result<Outcome, CageError> {
         let metered = self.metered();
         if metered && self.state.gas < 0 {
             return Ok(Outcome::OutOfGas);
@@ -134,8 +143,9 @@ impl<C: Cage> JitInstance<C> {
         loop {
             let gas = self.state.gas;
             let exit = self.cage.run(&mut self.state)?;
-            if !metered {
-                self.state.gas = gas;
+            match metered {
+                true => check_gas(gas, self.state.gas, exit)?,
+                false => self.state.gas = gas,
             }
             if !self.program.isa().is_64_bit() {
                 for reg in &mut self.state.regs {
@@ -177,7 +187,10 @@ impl<C: Cage> JitInstance<C> {
                 }
                 Exit::OutOfGas => {
                     let block = self.compiled.block_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?;
-                    return Ok(self.out_of_gas(block));
+                    let outcome = self.out_of_gas(block);
+                    // What it had before it was to pay.
+                    check_gas(gas, self.state.gas.max(0), Exit::Trap)?;
+                    return Ok(outcome);
                 }
                 Exit::Sbrk => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
@@ -403,6 +416,22 @@ impl<C: Cage> JitInstance<C> {
     }
 }
 
+/// Gas only becomes less, and only what ends for want of it leaves less than none: by less than a block can cost.
+fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), CageError> {
+    let possible = match exit {
+        Exit::OutOfGas => -i64::from(i32::MAX)..=-1,
+        _ => 0..=before,
+    };
+    match possible.contains(&after) {
+        true => Ok(()),
+        false => Err(CageError::Nonsense { what: "gas", value: after as u64 }),
+    }
+}
+
 fn nonsense(exit: Exit, native: u32) -> CageError {
     CageError::Nonsense { what: exit.name(), value: u64::from(native) }
 }
+
+#[cfg(test)]
+#[path = "lies.rs"]
+mod lies;

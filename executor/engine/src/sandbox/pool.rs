@@ -4,7 +4,7 @@
 //! error, is never taken again; there are never more workers than allowed; if the zygote is lost a new one is started.
 
 use super::worker::Worker;
-use super::zygote::Zygote;
+use super::zygote::{Zygote, is_forked};
 use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -56,6 +56,10 @@ impl Pool {
 
     /// A worker that has loaded `image`.
     pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, CageError> {
+        if is_forked() {
+            // The workers that wait are the parent's.
+            return Err(CageError::Forked);
+        }
         while let Some(worker) = self.waiting(image) {
             // Counted as one of ours from here on, whatever happens to it.
             let mut pooled = Pooled { worker: Some(worker), pool: self.clone() };
