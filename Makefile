@@ -25,10 +25,10 @@ build: setup  ## Build the node, the command line tools and the example contract
 
 contracts: build  ## Build the example contracts into out/contracts
 
-fuzz:  ## Compare all engines on random programs until stopped
+fuzz:  ## Compare all engines on random programs, gas limits and sequences of operations until stopped
 	@scripts/fuzz
 
-mutants:  ## Put known bugs into vm-core one by one, and require that the tests find each
+mutants:  ## Put known bugs into vm-core and the compiler one by one, and require that the tests find each
 	@scripts/mutants
 
 miri:  ## Run vm-core's unit tests under Miri, where it is installed

@@ -4,7 +4,9 @@
 mod common;
 
 use common::engines;
-use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg};
+use pvm_engine::vm_core::blob::BlobBuilder;
+use pvm_engine::vm_core::isa::{Instruction, Isa, Opcode};
+use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, ProgramConfig, RawInstance, Reg};
 
 /// Adds what the host says to its arguments, counts its calls in memory.
 const ADDER: &str = r#"
@@ -86,6 +88,38 @@ fn a_snapshot_brings_registers_memory_and_place_back() {
         }
         let other = module(&engine, ".isa ReviveV1\n trap\n").instantiate_raw().unwrap();
         assert!(matches!(instance.restore(&other.snapshot()), Err(Error::Snapshot(_))));
+    }
+}
+
+#[test]
+fn a_snapshot_knows_of_initial_data_that_became_zero_and_of_much_memory_that_nobody_wrote() {
+    // So much that its pages are given back when it becomes zero.
+    let data = vec![0x5a; 0x10_0000];
+    let mut builder = BlobBuilder::new(Isa::ReviveV1);
+    builder.rw_data(0x12_0000, &data).instructions(vec![Instruction::none(Opcode::Trap)]);
+    let blob = ProgramBlob::parse(&builder.build().unwrap()).unwrap();
+    for engine in engines() {
+        let module = Module::new(&engine, &ProgramConfig::default(), &blob).unwrap();
+        let mut instance = module.instantiate_raw().unwrap();
+        let base = module.program().memory_map().rw_base();
+        let all = |instance: &RawInstance| {
+            let mut bytes = vec![1; 0x12_0000];
+            instance.read_memory(base, &mut bytes).unwrap();
+            bytes
+        };
+        let heap = instance.sbrk(0x4000_0000).unwrap().unwrap();
+        instance.write_memory(heap - 0x2000_0001, &[7]).unwrap();
+        instance.zero_memory(base + 5, 0xf_0000).unwrap();
+        let expected = all(&instance);
+        assert_eq!((expected[4], expected[5], expected[0xf_0004], expected[0xf_0005]), (0x5a, 0, 0, 0x5a));
+        let snapshot = instance.snapshot();
+        instance.reset_memory().unwrap();
+        assert!(all(&instance).starts_with(&data));
+        instance.restore(&snapshot).unwrap();
+        assert!(all(&instance) == expected);
+        let mut bytes = [1; 3];
+        instance.read_memory(heap - 0x2000_0002, &mut bytes).unwrap();
+        assert_eq!(bytes, [0, 7, 0]);
     }
 }
 

@@ -17,9 +17,32 @@ pub fn add_page(sum: &mut u64, address: u32, page: &[u8]) {
     *sum = sum.wrapping_add(mixed);
 }
 
+/// Of a region longer than this only so many bytes are hashed.
+pub const MOST: u32 = 0x4_0000;
+
+/// The hash of a memory with these regions, which `read` reads; parts that cannot be read count as zeros.
+pub fn memory(regions: &[(u32, u32)], mut read: impl FnMut(u32, &mut [u8]) -> bool) -> u64 {
+    let mut sum = 0;
+    // In parts of several pages, as an engine may know at once that there is nothing in one.
+    let mut part = [0; 0x4000];
+    for (from, to) in regions {
+        let to = *to.min(&from.saturating_add(MOST));
+        for start in (*from..to).step_by(part.len()) {
+            let part = &mut part[..(to - start).min(0x4000) as usize];
+            if !read(start, part) {
+                continue;
+            }
+            for (address, page) in (start..).step_by(0x1000).zip(part.chunks_exact(0x1000)) {
+                add_page(&mut sum, address, page);
+            }
+        }
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
-    use super::add_page;
+    use super::{MOST, add_page, memory};
 
     fn hash(pages: &[(u32, u8, usize)]) -> u64 {
         let mut sum = 0;
@@ -40,5 +63,26 @@ mod tests {
             assert_ne!(one, hash(&[other]), "{other:?}");
         }
         assert_eq!(hash(&[(0x1000, 1, 0), (0x2000, 2, 0)]), hash(&[(0x2000, 2, 0), (0x1000, 1, 0)]));
+    }
+
+    #[test]
+    fn a_memory_is_the_sum_of_its_pages_and_counts_no_more_than_the_first_of_a_long_region() {
+        let regions = [(0x1000, 0x2000), (0x8000, 0x8000 + MOST + 0x2000)];
+        let with = |changed: u32| {
+            memory(&regions, |start, part| {
+                assert!(regions.iter().any(|(from, to)| *from <= start && start as usize + part.len() <= *to as usize));
+                part.fill(0);
+                if let Some(byte) = changed.checked_sub(start).and_then(|at| part.get_mut(at as usize)) {
+                    *byte = 7;
+                }
+                true
+            })
+        };
+        assert_eq!(with(0), 0);
+        assert_eq!(with(0x8000 + MOST), 0);
+        for at in [0x1000, 0x1fff, 0x8000, 0xbfff, 0xc000, 0x8000 + MOST - 1] {
+            assert_eq!(with(at), hash(&[(at & !0xfff, 7, at as usize & 0xfff)]), "{at:#x}");
+        }
+        assert_eq!(memory(&regions, |_, _| false), 0);
     }
 }

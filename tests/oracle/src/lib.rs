@@ -9,10 +9,13 @@
 
 pub mod compare;
 pub mod engines;
+pub mod every_gas;
 pub mod generate;
 pub mod hash;
 pub mod machine;
+pub mod pair;
 pub mod random;
+pub mod sequences;
 pub mod vectors;
 
 pub use machine::{Config, Engine, Fault, Machine, Metering, Model, Observation, Outcome};

@@ -95,7 +95,7 @@ pub struct Observation {
 }
 
 /// How much of a huge heap is looked at, in bytes.
-pub const HEAP_HASHED: u32 = 0x4_0000;
+pub const HEAP_HASHED: u32 = hash::MOST;
 
 /// What an embedder can do that not all engines answer as the specification says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,16 +183,7 @@ pub trait Machine {
 
     /// The hash of [`Observation::memory`].
     fn memory_hash(&mut self) -> u64 {
-        let mut sum = 0;
-        let mut page = [0; 0x1000];
-        for (from, to) in self.regions() {
-            for address in (from..to.min(from.saturating_add(HEAP_HASHED))).step_by(page.len()) {
-                if self.read(address, &mut page) {
-                    hash::add_page(&mut sum, address, &page);
-                }
-            }
-        }
-        sum
+        hash::memory(&self.regions(), |address, part| self.read(address, part))
     }
 
     /// All that can be observed now, after a stop with this outcome.

@@ -8,11 +8,11 @@ use pvm_oracle::generate::{describe, low_memset, scenario};
 use pvm_oracle::{Config, Engine};
 use vm_core::blob::Blob;
 
-/// How many programs are run on one of `vm-core`'s ways, the reference model and the peer.
+/// How many programs are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 222_000;
 
-/// One of so many of them is also compiled.
-const COMPILED_ONE_OF: u64 = 16;
+/// So many threads share them.
+const THREADS: u64 = 2;
 
 fn compared(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenario) -> Tally {
     match compare(engines, places, scenario) {
@@ -21,28 +21,41 @@ fn compared(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenario) 
     }
 }
 
-#[test]
-fn all_engines_agree_at_every_stop_of_every_program() {
+/// Every `THREADS`th program from this one on.
+fn share(first: u64) -> Tally {
     let engines = engines();
     // Behind the ways of `vm-core` come those of the compiler, the reference model and the peer.
     let (cores, ways) = (Core::ways().len(), engines.len() - 2);
     let mut tally = Tally::default();
-    for seed in 0..PROGRAMS {
-        let mut places = vec![seed as usize % cores, ways, ways + 1];
-        // Its processes and their memory cost much more than what they run.
-        if seed % COMPILED_ONE_OF == 0 && cores < ways {
-            places.push(cores + (seed / COMPILED_ONE_OF) as usize % (ways - cores));
+    for seed in (first..PROGRAMS).step_by(THREADS as usize) {
+        let mut places = vec![(seed / THREADS) as usize % cores, ways, ways + 1];
+        if cores < ways {
+            places.push(cores + (seed / THREADS / cores as u64) as usize % (ways - cores));
         }
         tally.add(&compared(&engines, &places, &scenario(seed)));
+    }
+    tally
+}
+
+#[test]
+fn all_engines_agree_at_every_stop_of_every_program() {
+    let shares: Vec<_> = (0..THREADS).map(|first| std::thread::spawn(move || share(first))).collect();
+    let mut tally = Tally::default();
+    for share in shares {
+        tally.add(&share.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
     }
     println!(
         "compared {} programs, {} instructions and {} stops; {} programs were refused by all",
         tally.programs, tally.instructions, tally.stops, tally.refused
     );
+    let engines = engines();
     for (engine, count) in engines.iter().zip(tally.on) {
         println!("  {count} on {}", engine.name());
     }
+    let (cores, ways) = (Core::ways().len(), engines.len() - 2);
     assert!(tally.on[ways] >= 200_000 && tally.on[ways + 1] >= 200_000, "{tally:?}");
+    let compiled: u64 = tally.on[cores..ways].iter().sum();
+    assert!(compiled >= 200_000 || cores == ways, "{tally:?}");
     // The generators must not degenerate into programs that stop at once.
     assert!(tally.instructions > 40 * tally.programs && tally.stops > 10 * tally.programs, "{tally:?}");
 }

@@ -122,6 +122,15 @@ impl<C: Cage> JitInstance<C> {
     /// # Errors
     /// If the worker dies, hangs or lies. The machine is of no use then.
     pub(crate) fn run(&mut self) -> Result<Outcome, CageError> {
+        let result = self.run_on();
+        if result.is_err() {
+            // One that said nonsense is not used again.
+            self.cage.kill();
+        }
+        result
+    }
+
+    fn run_on(&mut self) -> Result<Outcome, CageError> {
         let metered = self.metered();
         if metered && self.state.gas < 0 {
             return Ok(Outcome::OutOfGas);
@@ -134,8 +143,9 @@ impl<C: Cage> JitInstance<C> {
         loop {
             let gas = self.state.gas;
             let exit = self.cage.run(&mut self.state)?;
-            if !metered {
-                self.state.gas = gas;
+            match metered {
+                true => check_gas(gas, self.state.gas, exit)?,
+                false => self.state.gas = gas,
             }
             if !self.program.isa().is_64_bit() {
                 for reg in &mut self.state.regs {
@@ -177,7 +187,10 @@ impl<C: Cage> JitInstance<C> {
                 }
                 Exit::OutOfGas => {
                     let block = self.compiled.block_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?;
-                    return Ok(self.out_of_gas(block));
+                    let outcome = self.out_of_gas(block);
+                    // What it had before it was to pay.
+                    check_gas(gas, self.state.gas.max(0), Exit::Trap)?;
+                    return Ok(outcome);
                 }
                 Exit::Sbrk => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
@@ -356,19 +369,28 @@ impl<C: Cage> JitInstance<C> {
         ]
     }
 
-    /// The whole state. Reads all writable memory.
+    /// The whole state. Reads all writable memory that exists.
     pub(crate) fn snapshot(&self) -> JitSnapshot {
+        let image = self.program.memory_image();
         let mut pages = Vec::new();
-        let mut page = Box::new([0; PAGE]);
-        for (start, end) in self.writable() {
-            for address in (start..end).step_by(PAGE) {
-                self.cage.read(address, &mut *page);
-                let mut initial = [0; PAGE];
-                self.program.memory_image().copy_initial(address, &mut initial);
-                if *page != initial {
-                    pages.push((address, core::mem::replace(&mut page, Box::new([0; PAGE]))));
-                }
+        let mut visit = |address: u32, page: &[u8; PAGE]| {
+            let mut initial = [0; PAGE];
+            image.copy_initial(address, &mut initial);
+            if *page != initial {
+                pages.push((address, Box::new(*page)));
             }
+        };
+        let map = self.program.memory_map();
+        // Of what was not zero at first every page is looked at: it may have become zero, and be gone.
+        let data_end = (map.rw_base() + image.rw_data().len() as u32).next_multiple_of(PAGE as u32).min(map.rw_end());
+        let mut page = [0; PAGE];
+        for address in (map.rw_base()..data_end).step_by(PAGE) {
+            self.cage.read(address, &mut page);
+            visit(address, &page);
+        }
+        for (start, end) in self.writable() {
+            let start = if start == map.rw_base() { data_end } else { start };
+            self.cage.pages(start, end, &mut visit);
         }
         JitSnapshot {
             state: self.state.clone(),
@@ -394,6 +416,22 @@ impl<C: Cage> JitInstance<C> {
     }
 }
 
+/// Gas only becomes less, and only what ends for want of it leaves less than none: by less than a block can cost.
+fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), CageError> {
+    let possible = match exit {
+        Exit::OutOfGas => -i64::from(i32::MAX)..=-1,
+        _ => 0..=before,
+    };
+    match possible.contains(&after) {
+        true => Ok(()),
+        false => Err(CageError::Nonsense { what: "gas", value: after as u64 }),
+    }
+}
+
 fn nonsense(exit: Exit, native: u32) -> CageError {
     CageError::Nonsense { what: exit.name(), value: u64::from(native) }
 }
+
+#[cfg(test)]
+#[path = "lies.rs"]
+mod lies;

@@ -11,6 +11,8 @@ const PAGE: usize = 0x1000;
 const SMALL: usize = 64 * PAGE;
 /// And only if there are no more pages than this.
 const FEW: usize = 16;
+/// Of reads longer than this only the pages that exist are read.
+const LONG: usize = 2 * PAGE;
 
 /// A file in memory, mapped readable and writable, until dropped.
 #[derive(Debug)]
@@ -48,8 +50,52 @@ impl Mapping {
         self.start.wrapping_add(offset as usize)
     }
 
-    /// Copies out.
+    /// Copies out. A long read gives no memory to pages that do not exist.
     pub fn read(&self, offset: u64, out: &mut [u8]) {
+        if out.len() <= LONG {
+            return self.copy_out(offset, out);
+        }
+        out.fill(0);
+        let (end, can_be_elsewhere) = (offset + out.len() as u64, sys::has_swap());
+        let first = offset & !(PAGE as u64 - 1);
+        self.present(first, end.next_multiple_of(PAGE as u64), can_be_elsewhere, |start, stop| {
+            let (from, to) = (start.max(offset), stop.min(end));
+            let part = out.get_mut((from - offset) as usize..(to - offset) as usize);
+            self.copy_out(from, part.unwrap_or_default());
+        });
+    }
+
+    /// Calls `visit` with the offset and the bytes of each page of a page aligned range that may be anything but zeros.
+    pub fn pages(&self, start: u64, end: u64, visit: &mut dyn FnMut(u64, &[u8; PAGE])) {
+        let mut page = [0; PAGE];
+        self.present(start, end, sys::has_swap(), |start, stop| {
+            for offset in (start..stop).step_by(PAGE) {
+                self.copy_out(offset, &mut page);
+                visit(offset, &page);
+            }
+        });
+    }
+
+    /// Calls `visit` with start and end of each run of pages that may be anything but zeros, in a page aligned range.
+    fn present(&self, start: u64, end: u64, can_be_elsewhere: bool, mut visit: impl FnMut(u64, u64)) {
+        for first in (start..end).step_by(SMALL) {
+            let length = (end - first).min(SMALL as u64) as usize;
+            let mut pages = [0; SMALL / PAGE];
+            // SAFETY: in the mapping, and page aligned.
+            let known =
+                !can_be_elsewhere && unsafe { sys::resident(self.at(first, length), length, &mut pages) }.is_ok();
+            let mut offset = first;
+            for run in pages.get(..length / PAGE).unwrap_or_default().chunk_by(|left, right| left & 1 == right & 1) {
+                let end = offset + (run.len() * PAGE) as u64;
+                if !known || run.first().is_some_and(|page| page & 1 != 0) {
+                    visit(offset, end);
+                }
+                offset = end;
+            }
+        }
+    }
+
+    fn copy_out(&self, offset: u64, out: &mut [u8]) {
         let from = self.at(offset, out.len());
         // SAFETY: in the mapping. The other process may write meanwhile; any bytes will do.
         unsafe { from.copy_to_nonoverlapping(out.as_mut_ptr(), out.len()) }

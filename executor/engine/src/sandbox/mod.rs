@@ -65,6 +65,9 @@ pub(crate) trait Cage {
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
+    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is
+    /// of whole pages of 4 KiB.
+    fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000]));
     /// Copies into guest memory.
     fn write(&mut self, address: u32, data: &[u8]);
     /// Sets guest memory.

@@ -55,6 +55,10 @@ impl Cage for Pooled {
         match *self {}
     }
 
+    fn pages(&self, _: u32, _: u32, _: &mut dyn FnMut(u32, &[u8; 0x1000])) {
+        match *self {}
+    }
+
     fn write(&mut self, _: u32, _: &[u8]) {
         match *self {}
     }

@@ -4,7 +4,7 @@
 //! error, is never taken again; there are never more workers than allowed; if the zygote is lost a new one is started.
 
 use super::worker::Worker;
-use super::zygote::Zygote;
+use super::zygote::{Zygote, is_forked};
 use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -56,6 +56,10 @@ impl Pool {
 
     /// A worker that has loaded `image`.
     pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, CageError> {
+        if is_forked() {
+            // The workers that wait are the parent's.
+            return Err(CageError::Forked);
+        }
         while let Some(worker) = self.waiting(image) {
             // Counted as one of ours from here on, whatever happens to it.
             let mut pooled = Pooled { worker: Some(worker), pool: self.clone() };
@@ -173,6 +177,12 @@ impl Cage for Pooled {
     fn read(&self, address: u32, out: &mut [u8]) {
         if let Some(worker) = &self.worker {
             worker.read(address, out);
+        }
+    }
+
+    fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000])) {
+        if let Some(worker) = &self.worker {
+            worker.pages(start, end, visit);
         }
     }
 

@@ -107,7 +107,7 @@ impl Worker {
 
     /// Whether it can be used on: no error so far, and the process is there.
     pub fn is_usable(&self) -> bool {
-        !self.is_broken && sys::is_readable(self.process.as_fd(), Duration::ZERO) == Ok(false)
+        !self.is_broken && !is_forked() && sys::is_readable(self.process.as_fd(), Duration::ZERO) == Ok(false)
     }
 
     /// Looks anew how many processors there are.
@@ -116,14 +116,20 @@ impl Worker {
         (self.host_pace, self.worker_pace) = (pace, pace);
     }
 
-    /// Has the worker carry out a command, with all changes that are due.
-    fn command(&mut self, command: u32, limit: Duration) -> Result<(), CageError> {
+    /// Whether it may be changed: what a forked child writes its parent's worker would see.
+    fn check_is_ours(&self) -> Result<(), CageError> {
         if is_forked() {
             return Err(CageError::Forked);
         }
         if self.is_broken {
             return Err(CageError::Died);
         }
+        Ok(())
+    }
+
+    /// Has the worker carry out a command, with all changes that are due.
+    fn command(&mut self, command: u32, limit: Duration) -> Result<(), CageError> {
+        self.check_is_ours()?;
         let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
             range.start.store(*start, Relaxed);
@@ -248,6 +254,7 @@ fn refused(errno: u64) -> CageError {
 
 impl Cage for Worker {
     fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
+        self.check_is_ours()?;
         if image.code.len() as u64 > CODE_SIZE {
             return Err(CageError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
         }
@@ -278,6 +285,7 @@ impl Cage for Worker {
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
         let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
+        self.check_is_ours()?;
         let page = self.page();
         for (to, from) in page.regs.iter().zip(&state.regs) {
             to.store(*from, Relaxed);
@@ -293,15 +301,27 @@ impl Cage for Worker {
         self.guest.read(address.into(), out);
     }
 
+    fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000])) {
+        // Guest memory ends where addresses do.
+        self.guest.pages(start.into(), end.into(), &mut |offset, page| visit(offset as u32, page));
+    }
+
     fn write(&mut self, address: u32, data: &[u8]) {
-        self.guest.write(address.into(), data);
+        if !is_forked() {
+            self.guest.write(address.into(), data);
+        }
     }
 
     fn fill(&mut self, address: u32, value: u8, length: u32) {
-        self.guest.fill(address.into(), value, length as usize);
+        if !is_forked() {
+            self.guest.fill(address.into(), value, length as usize);
+        }
     }
 
     fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
+        if is_forked() {
+            return Err(CageError::Forked);
+        }
         if let Some(loaded) = &mut self.loaded {
             loaded.rw_end = loaded.rw_end.max(new_end);
         }
@@ -309,9 +329,7 @@ impl Cage for Worker {
     }
 
     fn reset(&mut self) -> Result<(), CageError> {
-        if self.is_broken {
-            return Err(CageError::Died);
-        }
+        self.check_is_ours()?;
         self.clear_writable();
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
         self.guest.write(loaded.map.rw_base().into(), &loaded.rw_data);

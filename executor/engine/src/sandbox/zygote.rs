@@ -252,12 +252,12 @@ pub(super) fn step_name(step: u32) -> &'static str {
 }
 
 /// What to change if a step of the launcher failed.
-fn step_fix(step: u32) -> &'static str {
+pub(super) fn step_fix(step: u32) -> &'static str {
     match step {
         protocol::STEP_CLOSE => "use Linux 5.9 or newer",
         protocol::STEP_NEWUSER => {
-            "set the sysctls kernel.unprivileged_userns_clone to 1 and user.max_user_namespaces above 0, and let a \
-             container's seccomp profile allow unshare"
+            "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
+             kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare"
         }
         protocol::STEP_ID_MAPS => {
             "run as an ordinary user, or as root with the capabilities SETUID, SETGID, SETFCAP and KILL; set the sysctl \

@@ -94,7 +94,7 @@ impl Machine for Running {
 }
 
 /// The configuration in the terms of `vm-core`.
-pub(super) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
+pub(crate) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
     Ok(ProgramConfig {
         page_size: config.page_size,
         aux_size: config.aux_size,
@@ -127,7 +127,7 @@ pub(super) fn outcome(outcome: vm_core::Outcome) -> Outcome {
 }
 
 /// The memory regions that exist with a heap of this size.
-pub(super) fn regions(program: &Program, heap_size: u32) -> Vec<(u32, u32)> {
+pub(crate) fn regions(program: &Program, heap_size: u32) -> Vec<(u32, u32)> {
     let map = program.memory_map();
     let all = [
         (0x1_0000, map.ro_end()),

@@ -51,6 +51,7 @@ mod peer;
 mod reference;
 
 pub use self::core::Core;
+pub(crate) use self::core::{program_config, regions};
 pub use compiled::Compiled;
 pub use peer::Peer;
 pub use reference::Reference;

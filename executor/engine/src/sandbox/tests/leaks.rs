@@ -6,7 +6,9 @@ use std::process::Command;
 /// Runs an ignored test of this module alone in a process of its own.
 fn alone(name: &str) {
     let name = format!("sandbox::tests::leaks::{name}");
-    check_passed(Command::new(std::env::current_exe().unwrap()).args([
+    // With as many file descriptors as it may have.
+    let script = "ulimit -n \"$(ulimit -H -n)\"; exec \"$0\" \"$@\"";
+    check_passed(Command::new("sh").args(["-c", script]).arg(std::env::current_exe().unwrap()).args([
         "--exact",
         &name,
         "--ignored",
@@ -95,7 +97,11 @@ fn ten_thousand_workers() {
         let program = host_call();
         let with_zygote = Belongings::count();
         assert_eq!(with_zygote.processes, 2, "launcher and zygote");
+        let mut at_first = 0;
         for round in 0..10_000 {
+            if round == 1000 {
+                at_first = resident();
+            }
             let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
             // In every state that a worker can be dropped in.
             if round % 4 > 0 {
@@ -109,8 +115,21 @@ fn ten_thousand_workers() {
             }
         }
         assert_eq!(Belongings::settle(&with_zygote), with_zygote);
+        // Nine thousand times a page would be 36 MiB.
+        let grown = resident().saturating_sub(at_first);
+        assert!(grown < 8 << 10, "{grown} KiB more than after the first thousand");
     }
     assert_eq!(Belongings::settle(&before), before);
+}
+
+/// Memory of this process and of its page tables, in KiB.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let number = |name: &str| -> usize {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    number("VmRSS:") + number("VmPTE:")
 }
 
 #[test]
@@ -212,6 +231,108 @@ fn forked() {
     }
     assert_eq!(wait_for(child), 0, "the child was refused");
     assert_eq!(worker.run(&mut program.state()), Ok(Exit::HostCall(5)));
+}
+
+#[test]
+fn what_a_forked_child_does_with_instances_of_its_parent_is_not_seen_by_them() {
+    alone("forked_with_a_pool");
+}
+
+#[test]
+#[ignore = "another test runs it alone"]
+fn forked_with_a_pool() {
+    let program = host_call();
+    let other = host_call();
+    let pool = Pool::new(Settings::default()).unwrap();
+    let mut cage = pool.take(&program.image()).unwrap();
+    // One that waits.
+    drop(pool.take(&program.image()).unwrap());
+    let address = program.map.rw_base() + 0x100;
+    cage.write(address, b"parent");
+    let heap = (program.map.rw_end(), program.map.rw_end() + 0x1000);
+    // SAFETY: the test has this one thread, and the child exits at once.
+    let child = unsafe { fork() };
+    if child == 0 {
+        cage.write(address, b"child!");
+        cage.fill(address, 0x11, 6);
+        let refused = [
+            cage.reset(),
+            cage.load(&other.image()),
+            cage.grow_heap(heap.0, heap.1),
+            cage.run(&mut program.state()).map(|_| ()),
+            pool.take(&other.image()).map(|_| ()),
+            pool.take(&program.image()).map(|_| ()),
+        ];
+        let all = refused.iter().all(|result| *result == Err(CageError::Forked));
+        // Nor if they are dropped.
+        drop((cage, pool));
+        exit_group(if all { 0 } else { 1 });
+    }
+    assert_eq!(wait_for(child), 0, "the child was refused");
+    let mut bytes = [0; 6];
+    cage.read(address, &mut bytes);
+    assert_eq!(&bytes, b"parent");
+    assert_eq!(cage.run(&mut program.state()), Ok(Exit::HostCall(5)));
+    let mut waiting = pool.take(&program.image()).unwrap();
+    assert_eq!(waiting.run(&mut program.state()), Ok(Exit::HostCall(5)));
+    assert_eq!(pool.counts(), Counts { workers: 2, idle: 0, spawned: 2 });
+}
+
+#[test]
+fn signals_to_the_host_interrupt_nothing() {
+    alone("interrupted");
+}
+
+static INTERRUPTIONS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+extern "C" fn count_interruption(_: i32) {
+    INTERRUPTIONS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+unsafe extern "C" {
+    fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
+    fn siginterrupt(number: i32, on: i32) -> i32;
+    fn setitimer(which: i32, new: *const [i64; 4], old: *mut [i64; 4]) -> i32;
+}
+
+#[test]
+#[ignore = "another test runs it alone"]
+fn interrupted() {
+    const SIGALRM: i32 = 14;
+    // SAFETY: the handler only counts; system calls are interrupted and not begun again. A tick every 300 us.
+    unsafe {
+        assert_ne!(signal(SIGALRM, count_interruption), usize::MAX);
+        assert_eq!(siginterrupt(SIGALRM, 1), 0);
+        assert_eq!(setitimer(0, &[0, 300, 0, 300], std::ptr::null_mut()), 0);
+    }
+    let program = host_call();
+    // Counts to 2^22 and calls the host: the host sleeps meanwhile.
+    let slow = self::program(|asm| {
+        let again = asm.new_label();
+        asm.push(forms::mov_ri(SCRATCH, 1 << 22));
+        asm.bind(again);
+        asm.push(forms::sub_ri(R64, SCRATCH, 1));
+        asm.jcc(Cond::NotEqual, again);
+        leave(asm, protocol::EXIT_HOST_CALL);
+    });
+    for _ in 0..20 {
+        let pool = Pool::new(Settings::default()).unwrap();
+        let mut cages: Vec<Pooled> = (0..10).map(|_| pool.take(&program.image()).unwrap()).collect();
+        for cage in &mut cages {
+            for _ in 0..20 {
+                assert_eq!(cage.run(&mut program.state()), Ok(Exit::HostCall(5)));
+            }
+        }
+        drop(cages);
+        let mut cage = pool.take(&slow.image()).unwrap();
+        for _ in 0..5 {
+            assert_eq!(cage.run(&mut slow.state()), Ok(Exit::HostCall(0)));
+        }
+    }
+    // SAFETY: as before; no more ticks.
+    assert_eq!(unsafe { setitimer(0, &[0; 4], std::ptr::null_mut()) }, 0);
+    let count = INTERRUPTIONS.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(count > 100, "{count} signals came");
 }
 
 /// # Safety

@@ -47,6 +47,52 @@ fn filling_with_zeros_zeroes_the_range_and_nothing_else() {
     }
 }
 
+/// Which pages exist.
+fn existing(mapping: &Mapping) -> Vec<u64> {
+    let mut found = Vec::new();
+    mapping.pages(0, LENGTH, &mut |offset, _| found.push(offset / PAGE));
+    found
+}
+
+#[test]
+fn a_long_read_says_what_is_there_and_makes_no_pages() {
+    for step in [1, 3, 7, 64, 1000] {
+        let mapping = patterned(step);
+        let pages: Vec<u64> = (0..LENGTH / PAGE).step_by(step).collect();
+        assert_eq!(existing(&mapping), pages);
+        for (start, end) in [(0, LENGTH), (1, LENGTH - 1), (4095, 4097), (0x1fff, 0x5_3002), (0x4_0000, 0x8_0000)] {
+            // Bytes of before must not remain.
+            let mut bytes = vec![0x77; (end - start) as usize];
+            mapping.read(start, &mut bytes);
+            for (offset, byte) in (start..end).zip(bytes) {
+                let is_full = (offset / PAGE).is_multiple_of(step as u64);
+                assert_eq!(byte, if is_full { 0xff } else { 0 }, "{offset:#x} of {start:#x} to {end:#x}, every {step}");
+            }
+        }
+        // Reading two bytes on either side of 4096 is short, and makes what it reads.
+        assert_eq!(
+            existing(&mapping).iter().filter(|page| **page > 1).count(),
+            pages.iter().filter(|page| **page > 1).count()
+        );
+    }
+}
+
+#[test]
+fn every_page_that_exists_is_visited_with_its_bytes_and_no_other() {
+    for step in [1, 5, 65] {
+        let mapping = patterned(step);
+        for (start, end) in [(0, 400), (0, 0), (1, 2), (5, 6), (3, 131), (64, 128), (399, 400)] {
+            let mut visited = Vec::new();
+            mapping.pages(start * PAGE, end * PAGE, &mut |offset, page| {
+                assert_eq!(*page, [0xff; PAGE as usize]);
+                visited.push(offset / PAGE);
+            });
+            let expected: Vec<u64> = (start..end).filter(|page| page.is_multiple_of(step as u64)).collect();
+            assert_eq!(visited, expected, "every {step} of {start} to {end}");
+        }
+    }
+}
+
 #[test]
 #[should_panic(expected = "are in the mapping")]
 fn a_range_that_ends_behind_the_mapping_is_a_bug() {

@@ -83,6 +83,50 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
     }
 }
 
+#[test]
+fn an_ordinary_user_gets_all_of_it() {
+    // Who is one already needs not become one.
+    let exe = std::env::current_exe().unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
+    let mut command = Command::new(if is_root { "setpriv".as_ref() } else { exe.as_os_str() });
+    let mut copy = None;
+    if is_root {
+        // Where everyone can read it.
+        let path = std::env::temp_dir().join(format!("pvm-engine-tests-{}", std::process::id()));
+        std::fs::copy(&exe, &path).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]).arg(&path);
+        command.current_dir("/");
+        copy = Some(path);
+    }
+    command.args(["--exact", "sandbox::tests::protection::as_an_ordinary_user", "--ignored", "--nocapture"]);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| leaks::check_passed(&mut command)));
+    if let Some(path) = copy {
+        std::fs::remove_file(path).unwrap();
+    }
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+#[test]
+#[ignore = "another test runs it"]
+fn as_an_ordinary_user() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    assert!(!status.lines().any(|line| line.starts_with("Uid:\t0\t")), "{status}");
+    let zygote = zygote();
+    assert_eq!(zygote.missing(), []);
+    check_runs_and_is_filtered(&zygote);
+}
+
+#[test]
+fn what_restricts_user_namespaces_is_named_at_each_step_that_it_makes_fail() {
+    // AppArmor lets the namespace be made and then allows nothing in it.
+    for step in [protocol::STEP_NEWUSER, protocol::STEP_ID_MAPS, protocol::STEP_NEWNS, protocol::STEP_ROOT] {
+        let fix = super::super::zygote::step_fix(step);
+        assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step}: {fix}");
+    }
+}
+
 /// Runs an ignored test where there can be no namespaces of some kind.
 fn without(kind: &str, test: &str) {
     let script = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\" \"$@\"");

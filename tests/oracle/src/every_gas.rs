@@ -1,0 +1,144 @@
+//! Short programs at every gas limit, compiled and interpreted: from nothing to what the whole run takes, and a unit more.
+//!
+//! A synchronous shortage is resumed, in steps of one or with all at once, and has to end as if there had been enough at
+//! first. An asynchronous one ends the run.
+
+use crate::generate::scenario;
+use crate::machine::Metering;
+use crate::pair::{Backends, Failure, Look, Pair};
+use crate::random::Rng;
+use pvm_engine::{Outcome, Reg};
+
+/// The most gas that a short program takes, and the most stops that are not shortages.
+const SHORT: i64 = 120;
+const STOPS: usize = 6;
+
+/// What was compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Programs that are short and were run at every limit.
+    pub programs: u64,
+    /// Those of them that were metered asynchronously.
+    pub asynchronous: u64,
+    /// Runs from the beginning.
+    pub runs: u64,
+    /// Stops for want of gas.
+    pub shortages: u64,
+}
+
+/// How a run ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct End {
+    outcome: Outcome,
+    look: Look,
+    memory: u64,
+    /// Whether gas was short on the way.
+    was_short: bool,
+}
+
+/// How gas is added when there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum More {
+    /// As little as can be.
+    One,
+    /// As much as the whole run takes.
+    All,
+    Never,
+}
+
+/// Runs the program of this seed at every limit; nothing if it is refused or not short.
+///
+/// # Errors
+/// The first difference, with the gas limit.
+pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), Failure> {
+    let mut scenario = scenario(seed);
+    scenario.config.single_step = false;
+    // Half of all, more than the scenarios have.
+    let is_async = seed % 2 == 1;
+    scenario.config.metering = if is_async { Metering::Async } else { Metering::Sync };
+    let Some(module) = backends.load(&scenario)? else { return Ok(()) };
+    let rng = &mut Rng::new(seed ^ 0x9a5);
+    let registers = Reg::ALL.map(|_| rng.value());
+    let mut pair = module.instantiate()?;
+    let mut begin = |gas: i64, more: More, tally: &mut Tally| {
+        pair.both("a reset", |machine| machine.reset_memory())?;
+        pair.both("the beginning", |machine| {
+            for (reg, value) in Reg::ALL.into_iter().zip(registers) {
+                machine.set_reg(reg, value);
+            }
+            machine.set_gas(gas);
+            machine.set_next_pc(scenario.entry);
+            Ok(())
+        })?;
+        run(&mut pair, more, tally)
+    };
+    let whole = begin(SHORT, More::Never, tally)?;
+    // What has a heap of gigabytes takes long to look at.
+    if whole.outcome == Outcome::OutOfGas || whole.look.heap_size > 1 << 20 {
+        return Ok(());
+    }
+    let used = SHORT - whole.look.gas;
+    for limit in 0..=used + 1 {
+        let at = |failure| Failure::Differ(format!("seed {seed}, gas {limit} of {used}: {failure}"));
+        let more = match (is_async, rng.chance(50)) {
+            (true, _) => More::Never,
+            (_, true) => More::One,
+            _ => More::All,
+        };
+        let end = begin(limit, more, tally).map_err(at)?;
+        // A `memset` that needs more room than there is wants one more unit before it traps.
+        let may_be_short = limit < used || limit == used && whole.outcome == Outcome::Trap;
+        let is_right = match end.was_short {
+            // A shortage at an entry into the middle of a block leaves everything as it was.
+            true if is_async => {
+                let next = end.look.next_pc;
+                may_be_short && end.outcome == Outcome::OutOfGas && (next.is_none() || next == Some(scenario.entry))
+            }
+            // The same but for how much gas there is.
+            was_short => {
+                let expected =
+                    End { look: Look { gas: end.look.gas, ..whole.look.clone() }, was_short, ..whole.clone() };
+                let gas_is_right = if was_short { end.look.gas >= 0 } else { end.look.gas == limit - used };
+                gas_is_right && end == expected && if was_short { may_be_short } else { limit >= used }
+            }
+        };
+        if !is_right {
+            return Err(at(Failure::Differ(format!("{more:?} more ends as {end:x?}, the whole run as {whole:x?}"))));
+        }
+        tally.runs += 1;
+    }
+    tally.programs += 1;
+    tally.asynchronous += u64::from(is_async);
+    Ok(())
+}
+
+/// Runs on through host calls, and shortages if more gas is given.
+fn run(pair: &mut Pair, more: More, tally: &mut Tally) -> Result<End, Failure> {
+    let (mut stops, mut was_short) = (0, false);
+    loop {
+        let outcome = pair.both("a run", |machine| machine.run())?;
+        let (look, memory) = (pair.look()?, pair.memory()?);
+        was_short |= outcome == Outcome::OutOfGas;
+        let gas = match (outcome, more) {
+            (Outcome::HostCall(number), _) if stops < STOPS => {
+                stops += 1;
+                pair.both("a host call", |machine| {
+                    machine.set_reg(Reg::A0, u64::from(number) + 7);
+                    Ok(())
+                })?;
+                continue;
+            }
+            (Outcome::OutOfGas, More::One) => look.gas + 1,
+            (Outcome::OutOfGas, More::All) => look.gas + SHORT,
+            _ => {
+                tally.shortages += u64::from(outcome == Outcome::OutOfGas);
+                return Ok(End { outcome, look, memory, was_short });
+            }
+        };
+        tally.shortages += 1;
+        pair.both("more gas", |machine| {
+            machine.set_gas(gas);
+            Ok(())
+        })?;
+    }
+}
