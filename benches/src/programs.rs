@@ -91,5 +91,10 @@ pub const ALL: &[Program] = &[
     probe("calls", host::calls::initialize, host::calls::run),
 ];
 
+/// Calls of a host function.
+pub const HOST_CALLS: Program = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
+/// How many [`HOST_CALLS`] makes a run.
+pub const HOST_CALL_COUNT: u64 = host::host_calls::CALLS;
+
 /// A large program whose `run` does little.
 pub const CONTRACT: Program = work("contract", host::contract::initialize, host::contract::run);
