@@ -15,7 +15,9 @@ const INSTANCES: u64 = 100;
 /// # Errors
 /// If an engine fails, or the kernel does not say how much memory processes have.
 pub fn print() -> Result<()> {
-    println!("### Memory: KiB of an instance that was called once and is idle, of {INSTANCES}, all processes, with page tables\n");
+    println!(
+        "### Memory: KiB of an instance that was called once and is idle, of {INSTANCES}, all processes, with page tables\n"
+    );
     println!("| {:<22} | {:>11} | {:>11} |", "", "resident", "page tables");
     println!("|:-----------------------|------------:|------------:|");
     // It has next to no data of its own.
