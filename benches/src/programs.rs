@@ -53,9 +53,21 @@ impl Program {
     }
 
     fn file(&self, extension: &str) -> Result<Vec<u8>> {
-        let path = folder().join(self.name).with_extension(extension);
-        fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
+        read(&format!("{}.{extension}", self.name))
     }
+}
+
+/// The assembly of the programs that are compiled for sBPF.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sbpf_assembly() -> Result<String> {
+    Ok(String::from_utf8(read("sbpf.s")?)?)
+}
+
+fn read(name: &str) -> Result<Vec<u8>> {
+    let path = folder().join(name);
+    fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
 }
 
 /// Where `scripts/build-bench` puts what it builds.

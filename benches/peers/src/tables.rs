@@ -20,14 +20,14 @@ fn microseconds(duration: Duration) -> f64 {
 /// A table row; the first cell is wide.
 fn row(cells: impl IntoIterator<Item = String>) {
     for (index, cell) in cells.into_iter().enumerate() {
-        if index == 0 { print!("| {cell:<22} |") } else { print!(" {cell:>11} |") }
+        if index == 0 { print!("| {cell:<23} |") } else { print!(" {cell:>11} |") }
     }
     println!();
 }
 
 fn head(first: &str, names: &[&str]) {
     row(std::iter::once(first.to_owned()).chain(names.iter().map(|name| (*name).to_owned())));
-    println!("|:-----------------------|{}", "------------:|".repeat(names.len()));
+    println!("|:------------------------|{}", "------------:|".repeat(names.len()));
 }
 
 /// Of each column the geometric mean of its ratios to the first one's numbers, where both have one.
@@ -50,18 +50,18 @@ fn run(program: &Program, engines: &Engines) -> Result<Vec<Option<f64>>> {
     let expected = program.run_on_host();
     let mut machines: Vec<Option<Box<dyn Machine>>> = Vec::new();
     for engine in engines {
-        machines.push(match engine.read(program) {
-            Ok(bytes) => {
-                let mut machine = engine.load(&bytes)?.instantiate()?;
-                machine.call("initialize").with_context(|| engine.name())?;
-                Some(machine)
-            }
-            Err(_) => None,
-        });
+        if !engine.takes(program) {
+            machines.push(None);
+            continue;
+        }
+        let mut machine = engine.load(&engine.read(program)?)?.instantiate()?;
+        machine.call("initialize").with_context(|| engine.name())?;
+        machines.push(Some(machine));
     }
     let mut least = vec![f64::MAX; engines.len() + 1];
     for _ in 0..ROUNDS {
-        let (duration, _) = time(|| (0..10).map(|_| std::hint::black_box(program.run_on_host())).sum::<u64>());
+        let (duration, _) =
+            time(|| (0..10).map(|_| std::hint::black_box(program.run_on_host())).fold(0, |_, last| last));
         least[0] = least[0].min(microseconds(duration));
         for (index, machine) in machines.iter_mut().enumerate() {
             let Some(machine) = machine else { continue };
@@ -86,58 +86,96 @@ pub fn running() -> Result<()> {
         Box::new(Wasmtime::new(Compiler::Cranelift)?),
         Box::new(Wasmtime::new(Compiler::CraneliftFuel)?),
         Box::new(Wasmtime::new(Compiler::Winch)?),
+        Box::new(Wasmtime::new(Compiler::WinchFuel)?),
         Box::new(Sbpf),
+        Box::new(Wasmi::default()),
     ];
     println!("### Running: milliseconds a run, ten runs a call, the least of 7\n");
+    println!(
+        "*Ours* and *polkavm* have synchronous gas, sbpf its instruction meter and wasmi fuel. Means are over the programs that the"
+    );
+    println!("engine has.\n");
     let names: Vec<_> = std::iter::once("host").chain(engines.iter().map(|engine| engine.name())).collect();
     head("program", &names);
-    for kind in [Kind::Work, Kind::Probe] {
+    for (kind, name) in [(Kind::Work, "mean of work, to ours"), (Kind::Probe, "mean of probes, to ours")] {
         let mut rows = Vec::new();
         for program in ALL.iter().filter(|program| program.kind == kind) {
             let times = run(program, &engines).context(program.name)?;
             row(std::iter::once(program.name.to_owned()).chain(times.iter().copied().map(cell)));
             rows.push(times);
         }
-        means(&format!("mean of {kind:?}, to ours").to_lowercase(), &rows, 1);
+        means(name, &rows, 1);
     }
     println!();
     Ok(())
 }
 
-/// How long compiling takes.
+/// How long compiling takes, and how much code comes of it.
 pub fn compiling() -> Result<()> {
     let engines: Engines = vec![
         Box::new(Compiled::metered(Metering::Sync)?),
+        Box::new(Compiled::metered(Metering::Off)?),
         Box::new(Polkavm::recompiler()?),
+        Box::new(Polkavm::unmetered_recompiler()?),
         Box::new(Wasmtime::new(Compiler::Cranelift)?),
         Box::new(Wasmtime::new(Compiler::Winch)?),
+        Box::new(Sbpf),
         Box::new(Wasmi::default()),
     ];
-    println!("### Compiling: microseconds, the least of 10 to 100\n");
+    println!(
+        "### Compiling: microseconds from the bytes to a module, the least of 10 to 100; in brackets bytes of machine code\n"
+    );
+    println!("wasmi makes no machine code, but code of its own.\n");
     let names: Vec<_> = ["riscv bytes", "wasm bytes"].into_iter().chain(engines.iter().map(|e| e.name())).collect();
     head("program", &names);
     let mut rows = Vec::new();
-    for program in ALL.iter().chain([&CONTRACT]) {
-        let mut least = vec![Duration::MAX; engines.len()];
-        let bytes: Vec<_> = engines.iter().map(|engine| engine.read(program)).collect::<Result<_>>()?;
-        for round in 0..100 {
-            for (index, engine) in engines.iter().enumerate() {
-                // Wasmtime takes a thousand times as long.
-                if round < 10 || least[index] < Duration::from_millis(1) {
-                    let (duration, module) = time(|| engine.load(&bytes[index]));
-                    module.with_context(|| engine.name())?;
-                    least[index] = least[index].min(duration);
-                }
-            }
+    for kind in [Some(Kind::Work), Some(Kind::Probe), None] {
+        let programs: Vec<_> = match kind {
+            Some(kind) => ALL.iter().filter(|program| program.kind == kind).collect(),
+            None => vec![&CONTRACT],
+        };
+        for program in &programs {
+            let compiled = compile(program, &engines).context(program.name)?;
+            let lengths = [program.blob()?, program.wasm()?].map(|bytes| bytes.len().to_string());
+            let cells = compiled.iter().map(|compiled| match compiled {
+                Some((time, Some(length))) => format!("{} ({length})", cell(Some(*time))),
+                Some((time, None)) => cell(Some(*time)),
+                None => String::new(),
+            });
+            row([program.name.to_owned()].into_iter().chain(lengths).chain(cells));
+            let times = compiled.iter().map(|compiled| compiled.map(|(time, _)| time));
+            rows.push([None, None].into_iter().chain(times).collect::<Vec<_>>());
         }
-        let times: Vec<_> = least.iter().map(|time| Some(microseconds(*time))).collect();
-        let lengths = [&bytes[0], &bytes[2]].map(|bytes| bytes.len().to_string());
-        row([program.name.to_owned()].into_iter().chain(lengths).chain(times.iter().copied().map(cell)));
-        rows.push([None, None].into_iter().chain(times).collect());
+        match kind {
+            Some(Kind::Work) => means("mean of work, to ours", &rows, 2),
+            Some(Kind::Probe) => means("mean of all, to ours", &rows, 2),
+            None => means("contract, to ours", &rows[rows.len() - 1..], 2),
+        }
     }
-    means("mean, to ours", &rows, 2);
     println!();
     Ok(())
+}
+
+/// How long each engine takes to compile a program, in microseconds, and how much machine code it makes.
+fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<(f64, Option<usize>)>>> {
+    let mut inputs = Vec::new();
+    for engine in engines {
+        inputs.push(if engine.takes(program) { Some(engine.read(program)?) } else { None });
+    }
+    let mut results = vec![None; engines.len()];
+    for round in 0..100 {
+        for ((engine, input), result) in engines.iter().zip(&inputs).zip(&mut results) {
+            let (Some(input), (least, _)) = (input, result.unwrap_or((f64::MAX, None))) else { continue };
+            // Some take a thousand times as long as others.
+            if round >= 10 && least > 1000.0 {
+                continue;
+            }
+            let (duration, module) = time(|| engine.load(input));
+            let length = module.with_context(|| engine.name())?.code_length();
+            *result = Some((least.min(microseconds(duration)), length));
+        }
+    }
+    Ok(results)
 }
 
 /// From the bytes of a large contract to the result of a short call, once.
@@ -177,15 +215,17 @@ pub fn once() -> Result<()> {
 
 /// How long it takes to make an instance, call an empty function and drop it.
 pub fn instances() -> Result<()> {
-    println!("### Instances: made, an empty function called, dropped; microseconds, the least and the median\n");
+    const ROUNDS: u32 = 300;
+    println!(
+        "### Instances: made, an empty function called, dropped; microseconds, the least of {ROUNDS} and the median\n"
+    );
     println!(
         "*pooled*: in a process that waited (polkavm and ours), in memory that waited (wasmtime); else made anew.\n"
     );
     head("", &["ours", "polkavm", "cranelift"]);
-    let kinds: [(&str, u32, Engines); 2] = [
+    let kinds: [(&str, Engines); 2] = [
         (
             "pooled",
-            500,
             vec![
                 Box::new(Compiled::metered(Metering::Sync)?),
                 Box::new(Polkavm::recompiler()?),
@@ -194,8 +234,6 @@ pub fn instances() -> Result<()> {
         ),
         (
             "new",
-            // Polkavm takes a tenth of a second each.
-            15,
             vec![
                 Box::new(Compiled::unpooled()?),
                 Box::new(Polkavm::unpooled()?),
@@ -203,16 +241,20 @@ pub fn instances() -> Result<()> {
             ],
         ),
     ];
-    for (name, rounds, engines) in kinds {
+    for (name, engines) in kinds {
         let modules: Vec<Box<dyn Module>> =
             engines.iter().map(|engine| engine.load(&engine.read(&HOST_CALLS)?)).collect::<Result<_>>()?;
         let mut times = vec![Vec::new(); modules.len()];
-        // One engine after the other, as each is used by those who have it.
-        for (module, times) in modules.iter().zip(&mut times) {
-            for _ in 0..rounds {
-                let (duration, result) = time(|| module.instantiate()?.call("initialize"));
-                result?;
-                times.push(duration);
+        for _ in 0..ROUNDS {
+            for (module, times) in modules.iter().zip(&mut times) {
+                // Each in a row of its own, as a chain makes them, and the first is not counted.
+                for counted in [false, true, true] {
+                    let (duration, result) = time(|| module.instantiate()?.call("initialize"));
+                    result?;
+                    if counted {
+                        times.push(duration);
+                    }
+                }
             }
         }
         times.iter_mut().for_each(|times| times.sort());

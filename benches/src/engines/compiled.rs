@@ -67,6 +67,10 @@ impl Engine for Compiled {
 }
 
 impl Module for pvm_engine::Module {
+    fn code_length(&self) -> Option<usize> {
+        self.machine_code_length()
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         Ok(Box::new(self.instantiate_raw()?))
     }

@@ -94,6 +94,10 @@ impl Engine for Polkavm {
 }
 
 impl super::Module for Module {
+    fn code_length(&self) -> Option<usize> {
+        Some(self.machine_code()?.len())
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         let instance = Module::instantiate(self).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(instance))

@@ -4,7 +4,7 @@
 //! `initialize()` and `run()` of one program each, and for the host, where the benches ask it for the results to expect.
 //! Each module has these two functions. `initialize` is called once and prepares memory; `run` does the work, any number
 //! of times, and returns a checksum that is the same every time and on every machine. The binaries export `run_ten`, too:
-//! ten times `run` in one call, to measure running and not calling.
+//! ten times `run` in one call, to measure running and not calling. Those that can be are compiled for sBPF (`sbpf.rs`).
 #![no_std]
 
 pub mod branches;
@@ -19,6 +19,8 @@ pub mod host_calls;
 pub mod memory;
 pub mod pointer_chase;
 mod region;
+#[cfg(target_arch = "bpf")]
+mod sbpf;
 pub mod sieve;
 pub mod strides;
 

@@ -15,6 +15,8 @@ pub enum Compiler {
     CraneliftFuel,
     /// In one pass.
     Winch,
+    /// In one pass, with fuel.
+    WinchFuel,
 }
 
 /// One of its configurations.
@@ -43,12 +45,13 @@ impl Wasmtime {
 
     fn with(compiler: Compiler, pooled: bool) -> Result<Self> {
         let mut config = Config::new();
-        let fuel = compiler == Compiler::CraneliftFuel;
+        let fuel = matches!(compiler, Compiler::CraneliftFuel | Compiler::WinchFuel);
         config.consume_fuel(fuel);
         let (name, strategy) = match compiler {
             Compiler::Cranelift => ("cranelift", Strategy::Cranelift),
-            Compiler::CraneliftFuel => ("with fuel", Strategy::Cranelift),
+            Compiler::CraneliftFuel => ("clift fuel", Strategy::Cranelift),
             Compiler::Winch => ("winch", Strategy::Winch),
+            Compiler::WinchFuel => ("winch fuel", Strategy::Winch),
         };
         config.strategy(strategy);
         if pooled {
@@ -85,6 +88,10 @@ struct Loaded {
 }
 
 impl Module for Loaded {
+    fn code_length(&self) -> Option<usize> {
+        Some(self.ready.module().text().len())
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         let mut store = Store::new(self.ready.module().engine(), ());
         if self.fuel {
