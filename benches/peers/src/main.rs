@@ -9,8 +9,11 @@ mod tables;
 
 use anyhow::{Result, bail};
 
+/// Name and what prints it.
+type Table = (&'static str, fn() -> Result<()>);
+
 /// Tables by name.
-const TABLES: [(&str, fn() -> Result<()>); 6] = [
+const TABLES: [Table; 6] = [
     ("running", tables::running),
     ("compiling", tables::compiling),
     ("once", tables::once),
@@ -20,7 +23,7 @@ const TABLES: [(&str, fn() -> Result<()>); 6] = [
 ];
 
 /// Tables that are also made on one processor.
-const ON_ONE: [(&str, fn() -> Result<()>); 3] =
+const ON_ONE: [Table; 3] =
     [("running", tables::running), ("instances", tables::instances), ("host-calls", tables::host_calls)];
 
 /// Argument with which this program runs itself on one processor.
