@@ -189,6 +189,79 @@ fn every_instruction_of_a_long_block_is_found_by_each_byte_of_its_machine_code()
     }
 }
 
+/// A program that counts in a loop of a block, or of two, behind so many bytes of machine code and more; `inner` loops so
+/// often.
+fn loops(filler: u32, two_blocks: bool, inner: i32) -> Vec<u8> {
+    let mut list = vec![Instruction::ri(Opcode::LoadImm, Reg::A1, 3)];
+    list.extend((0..filler).map(|_| Instruction::rr(Opcode::SignExtend8, Reg::A3, Reg::A3)));
+    list.push(Instruction::none(Opcode::Fallthrough));
+    let outer = list.len() as u32;
+    list.push(Instruction::ri(Opcode::LoadImm, Reg::A0, inner));
+    list.push(Instruction::none(Opcode::Fallthrough));
+    let start = list.len() as u32;
+    list.push(Instruction::rri(Opcode::AddImm64, Reg::A2, Reg::A2, 1));
+    if two_blocks {
+        list.push(Instruction::rio(Opcode::BranchEqImm, Reg::A2, 5, start + 3));
+        list.push(Instruction::none(Opcode::Fallthrough));
+    }
+    list.push(Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, -1));
+    list.push(Instruction::rio(Opcode::BranchNotEqImm, Reg::A0, 0, start));
+    // Around it a loop that is too long for a cache line.
+    list.push(Instruction::rri(Opcode::AddImm64, Reg::A1, Reg::A1, -1));
+    list.push(Instruction::rio(Opcode::BranchNotEqImm, Reg::A1, 0, outer));
+    list.push(Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0));
+    let mut builder = BlobBuilder::new(Isa::ReviveV1);
+    builder.instructions(list);
+    builder.build().unwrap()
+}
+
+#[test]
+fn small_loops_lie_in_one_cache_line_wherever_they_begin_and_run_as_they_should() {
+    let pool = pool();
+    let mut id = 0;
+    for (filler, two_blocks) in (0..70).flat_map(|filler| [(filler, false), (filler, true)]) {
+        for metering in [Metering::Sync, Metering::Off] {
+            let config = ProgramConfig { metering, ..ProgramConfig::default() };
+            let program = program(&loops(filler, two_blocks, 7), &config).unwrap();
+            let code = program.code();
+            let compiled = Arc::new(compile(&program).unwrap());
+            let mut found = 0;
+            for decoded in code.instructions() {
+                let Some(branch) = decoded.instruction.filter(|instruction| instruction.target < decoded.offset) else {
+                    continue;
+                };
+                if branch.opcode != Opcode::BranchNotEqImm || branch.r1 != Reg::A0 {
+                    continue;
+                }
+                let first = compiled.native_at(&program, branch.target).unwrap();
+                let next = compiled.native_at(&program, decoded.next).unwrap();
+                let last = (first..next).rfind(|native| compiled.guest_at(&program, *native) == Some(decoded.offset));
+                assert_eq!(first / LINE, last.unwrap() / LINE, "{filler} {two_blocks} {metering:?}");
+                found += 1;
+            }
+            assert_eq!(found, 1);
+            let mut ours = Instance::new(program.clone());
+            id += 1;
+            let cage = pool.take(&image(&program, &compiled, id)).unwrap();
+            let mut jit = JitInstance::new(program.clone(), compiled.clone(), cage);
+            // To the end, out of gas at each place, and from each instruction on: not without gas, as that may take for ever.
+            let entries = code.instructions().map(|decoded| (decoded.offset, 1000));
+            let entries = entries.take(if metering == Metering::Off { 1 } else { usize::MAX });
+            for (entry, gas) in (0..40).map(|gas| (0, gas)).chain(entries) {
+                ours.prepare_call(entry, &[1, 2, 3]);
+                jit.prepare_call(entry, &[1, 2, 3]);
+                ours.set_gas(gas);
+                jit.set_gas(gas);
+                assert_eq!(Ok(ours.run()), jit.run(), "{filler} {two_blocks} {metering:?} from {entry} with {gas}");
+                assert_eq!((ours.pc(), ours.next_pc(), ours.gas()), (jit.pc(), jit.next_pc(), jit.gas()));
+                for reg in Reg::ALL {
+                    assert_eq!(ours.reg(reg), jit.reg(reg));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_output_is_bounded_by_the_input() {
     // The longest sequences of all, and the shortest blocks.
