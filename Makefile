@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts fuzz mutants miri bench-interpreter bench-compiled bench-gas bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -36,6 +36,9 @@ miri:  ## Run vm-core's unit tests under Miri, where it is installed
 
 # The benches are a workspace of their own, with the peers that they measure.
 bench := CARGO_TARGET_DIR=$(target)/benches cargo bench --quiet --locked --manifest-path benches/Cargo.toml --bench
+
+bench: bench-programs  ## Measure everything beside polkavm, wasmtime, wasmi and sbpf; TABLES="running memory" measures some of it
+	@CARGO_TARGET_DIR=$(target)/benches cargo run --quiet --locked --manifest-path benches/Cargo.toml --profile peers -p pvm-bench-peers -- $(TABLES)
 
 bench-interpreter: bench-programs  ## Measure the interpreter beside polkavm's and wasmi: running, and one call of a large contract
 	@$(bench) interpreter

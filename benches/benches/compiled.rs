@@ -11,13 +11,13 @@ use pvm_benches::{
     table,
 };
 use std::time::Duration;
-use vm_core::gas::CostModelKind;
+use vm_core::gas::{CostModelKind, Metering};
 
 fn main() -> Result<()> {
     let engines: [Box<dyn Engine>; 4] = [
         Box::new(Compiled::new(CostModelKind::Naive)?),
         Box::new(Polkavm::recompiler()?),
-        Box::new(Compiled::unmetered()?),
+        Box::new(Compiled::metered(Metering::Off)?),
         Box::new(Polkavm::unmetered_recompiler()?),
     ];
     table::of_arguments(&engines)?;

@@ -53,9 +53,21 @@ impl Program {
     }
 
     fn file(&self, extension: &str) -> Result<Vec<u8>> {
-        let path = folder().join(self.name).with_extension(extension);
-        fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
+        read(&format!("{}.{extension}", self.name))
     }
+}
+
+/// The assembly of the programs that are compiled for sBPF.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn sbpf_assembly() -> Result<String> {
+    Ok(String::from_utf8(read("sbpf.s")?)?)
+}
+
+fn read(name: &str) -> Result<Vec<u8>> {
+    let path = folder().join(name);
+    fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
 }
 
 /// Where `scripts/build-bench` puts what it builds.
@@ -90,6 +102,11 @@ pub const ALL: &[Program] = &[
     probe("branches", host::branches::initialize, host::branches::run),
     probe("calls", host::calls::initialize, host::calls::run),
 ];
+
+/// Calls of a host function.
+pub const HOST_CALLS: Program = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
+/// How many [`HOST_CALLS`] makes a run.
+pub const HOST_CALL_COUNT: u64 = host::host_calls::CALLS;
 
 /// A large program whose `run` does little.
 pub const CONTRACT: Program = work("contract", host::contract::initialize, host::contract::run);

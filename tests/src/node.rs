@@ -1,10 +1,12 @@
 //! A dev chain of one node: started on a temporary base path, listening on loopback only, stopped when dropped.
 
 use crate::paths;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     fs::{self, File},
+    io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -79,6 +81,54 @@ impl Node {
     /// The address of its RPC server.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// What runs contracts in this node, as it says at its start: the line that begins with `PolkaVM:`.
+    pub fn polkavm(&self) -> Option<String> {
+        let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
+        let line = log.lines().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
+        Some(line.trim_end().to_owned())
+    }
+
+    /// Calls a JSON-RPC method without parameters, over HTTP, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or an error in it.
+    pub fn rpc(&self, method: &str) -> Result<serde_json::Value> {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":[]}}"#);
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).context("the node does not listen")?;
+        let head = format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close", self.port);
+        let head = format!("{head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).context("the question was not sent")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).context("no answer")?;
+        let json = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let json: serde_json::Value = serde_json::from_str(json).with_context(|| format!("no JSON: {answer}"))?;
+        json.get("result").cloned().with_context(|| format!("{method} fails: {json}"))
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where its chain is.
+    pub fn base_path(&self) -> PathBuf {
+        self.folder.path().join("chain")
+    }
+
+    /// Tells it to end, and waits until it has. Its chain stays until the node is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end well.
+    pub fn stop(&mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        ensure!(told.context("`kill` could not be run")?.success(), "the node was gone already");
+        let status = self.process.wait().context("waiting for the node failed")?;
+        ensure!(status.success(), "the node ended with {status}. The end of its log:\n{}", self.log_end());
+        Ok(())
     }
 
     /// The last lines of what the node wrote.

@@ -21,18 +21,29 @@ impl Compiled {
     /// # Errors
     /// If programs cannot be compiled here.
     pub fn new(cost_model: CostModelKind) -> Result<Self> {
-        let engine = pvm_engine::Engine::new(Config::new().set_backend(Backend::Jit))?;
-        Ok(Compiled { engine, config: ProgramConfig { cost_model, ..ProgramConfig::default() } })
+        Self::with(Config::new().set_backend(Backend::Jit), cost_model, Metering::Sync)
     }
 
-    /// Without metering.
+    /// With the naive cost model and this kind of metering.
     ///
     /// # Errors
     /// If programs cannot be compiled here.
-    pub fn unmetered() -> Result<Self> {
-        let mut compiled = Compiled::new(CostModelKind::Naive)?;
-        compiled.config.metering = Metering::Off;
-        Ok(compiled)
+    pub fn metered(metering: Metering) -> Result<Self> {
+        Self::with(Config::new().set_backend(Backend::Jit), CostModelKind::Naive, metering)
+    }
+
+    /// Without waiting workers: each instance has a process of its own.
+    ///
+    /// # Errors
+    /// If programs cannot be compiled here.
+    pub fn unpooled() -> Result<Self> {
+        let mut config = Config::new();
+        Self::with(config.set_backend(Backend::Jit).set_workers(0, 4096), CostModelKind::Naive, Metering::Sync)
+    }
+
+    fn with(config: &Config, cost_model: CostModelKind, metering: Metering) -> Result<Self> {
+        let engine = pvm_engine::Engine::new(config)?;
+        Ok(Compiled { engine, config: ProgramConfig { cost_model, metering, ..ProgramConfig::default() } })
     }
 }
 
@@ -40,6 +51,7 @@ impl Engine for Compiled {
     fn name(&self) -> &'static str {
         match self.config.metering {
             Metering::Off => "ours no gas",
+            Metering::Async => "ours async",
             _ => "ours",
         }
     }
@@ -55,6 +67,10 @@ impl Engine for Compiled {
 }
 
 impl Module for pvm_engine::Module {
+    fn code_length(&self) -> Option<usize> {
+        self.machine_code_length()
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         Ok(Box::new(self.instantiate_raw()?))
     }
@@ -65,9 +81,13 @@ impl Machine for RawInstance {
         let entry = self.module().program().export(export.as_bytes()).context("no such export")?;
         self.set_gas(PLENTY);
         self.prepare_call(entry, &[]);
-        match self.run()? {
-            Outcome::Finished => Ok(self.reg(Reg::A0)),
-            outcome => bail!("{outcome:?} at {:?}", self.pc()),
+        loop {
+            match self.run()? {
+                Outcome::Finished => return Ok(self.reg(Reg::A0)),
+                // The one host function returns its argument.
+                Outcome::HostCall(_) => {}
+                outcome => bail!("{outcome:?} at {:?}", self.pc()),
+            }
         }
     }
 

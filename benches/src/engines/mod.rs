@@ -21,6 +21,11 @@ pub trait Engine {
     /// Its name, for tables.
     fn name(&self) -> &'static str;
 
+    /// Whether there is a compiled form of this program for it.
+    fn takes(&self, _: &Program) -> bool {
+        true
+    }
+
     /// The compiled form of a program that it takes.
     ///
     /// # Errors
@@ -36,6 +41,11 @@ pub trait Engine {
 
 /// A program that was loaded.
 pub trait Module {
+    /// Bytes of machine code; nothing if it is interpreted.
+    fn code_length(&self) -> Option<usize> {
+        None
+    }
+
     /// Makes a machine that runs it.
     ///
     /// # Errors

@@ -32,6 +32,14 @@ impl Polkavm {
         Self::with("polkavm", BackendKind::Compiler, Some(GasMeteringKind::Sync))
     }
 
+    /// The recompiler with asynchronous metering.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn async_recompiler() -> Result<Self> {
+        Self::with("its async", BackendKind::Compiler, Some(GasMeteringKind::Async))
+    }
+
     /// The recompiler without metering.
     ///
     /// # Errors
@@ -40,8 +48,26 @@ impl Polkavm {
         Self::with("its no gas", BackendKind::Compiler, None)
     }
 
-    fn with(name: &'static str, backend: BackendKind, metering: Option<GasMeteringKind>) -> Result<Self> {
+    /// The recompiler with synchronous metering, without waiting workers: each instance has a process of its own.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn unpooled() -> Result<Self> {
         let mut config = Config::new();
+        config.set_worker_count(0);
+        Self::of(config, "polkavm", BackendKind::Compiler, Some(GasMeteringKind::Sync))
+    }
+
+    fn with(name: &'static str, backend: BackendKind, metering: Option<GasMeteringKind>) -> Result<Self> {
+        Self::of(Config::new(), name, backend, metering)
+    }
+
+    fn of(
+        mut config: Config,
+        name: &'static str,
+        backend: BackendKind,
+        metering: Option<GasMeteringKind>,
+    ) -> Result<Self> {
         config.set_backend(Some(backend));
         let engine = polkavm::Engine::new(&config).map_err(|error| anyhow!("{error}"))?;
         let mut config = ModuleConfig::new();
@@ -68,6 +94,10 @@ impl Engine for Polkavm {
 }
 
 impl super::Module for Module {
+    fn code_length(&self) -> Option<usize> {
+        Some(self.machine_code()?.len())
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         let instance = Module::instantiate(self).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(instance))
@@ -84,9 +114,13 @@ impl Machine for RawInstance {
             .program_counter();
         self.set_gas(PLENTY);
         self.prepare_call_untyped(entry, &[]);
-        match self.run().map_err(|error| anyhow!("{error}"))? {
-            InterruptKind::Finished => Ok(self.reg(Reg::A0)),
-            interrupt => bail!("{interrupt:?} at {:?}", self.program_counter()),
+        loop {
+            match self.run().map_err(|error| anyhow!("{error}"))? {
+                InterruptKind::Finished => return Ok(self.reg(Reg::A0)),
+                // The one host function returns its argument.
+                InterruptKind::Ecalli(_) => {}
+                interrupt => bail!("{interrupt:?} at {:?}", self.program_counter()),
+            }
         }
     }
 

@@ -50,7 +50,8 @@ impl Module for wasmi::Module {
     fn instantiate(&self) -> Result<Box<dyn Machine>> {
         let mut store = Store::new(self.engine(), ());
         store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
-        let linker = Linker::new(self.engine());
+        let mut linker = Linker::new(self.engine());
+        linker.func_wrap("env", "nothing", |value: u64| value).map_err(|error| anyhow!("{error}"))?;
         let instance = linker.instantiate_and_start(&mut store, self).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(Running { store, instance }))
     }

@@ -70,6 +70,11 @@ impl Engine {
         self.0.fallback_reason.as_ref()
     }
 
+    /// What protection there is not around compiled code: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
+    pub fn missing_protection(&self) -> Vec<crate::Missing> {
+        self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
+    }
+
     /// Whether `other` is a handle of the same engine.
     pub(crate) fn is(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -3,7 +3,8 @@
 //! Compiled three times from this source: for RISC-V and for wasm, where the binaries in `src/bin` export
 //! `initialize()` and `run()` of one program each, and for the host, where the benches ask it for the results to expect.
 //! Each module has these two functions. `initialize` is called once and prepares memory; `run` does the work, any number
-//! of times, and returns a checksum that is the same every time and on every machine.
+//! of times, and returns a checksum that is the same every time and on every machine. The binaries export `run_ten`, too:
+//! ten times `run` in one call, to measure running and not calling. Those that can be are compiled for sBPF (`sbpf.rs`).
 #![no_std]
 
 pub mod branches;
@@ -14,9 +15,12 @@ pub mod ed25519;
 pub mod emulator;
 pub mod evm;
 pub mod hashes;
+pub mod host_calls;
 pub mod memory;
 pub mod pointer_chase;
 mod region;
+#[cfg(target_arch = "bpf")]
+mod sbpf;
 pub mod sieve;
 pub mod strides;
 
@@ -35,6 +39,23 @@ macro_rules! program {
         #[cfg_attr(target_arch = "riscv64", polkavm_derive::polkavm_export)]
         #[cfg_attr(not(target_arch = "riscv64"), unsafe(no_mangle))]
         extern "C" fn run() -> u64 {
+            once()
+        }
+
+        /// Does the work ten times; returns the checksum.
+        #[cfg_attr(target_arch = "riscv64", polkavm_derive::polkavm_export)]
+        #[cfg_attr(not(target_arch = "riscv64"), unsafe(no_mangle))]
+        extern "C" fn run_ten() -> u64 {
+            let mut sum = 0;
+            for _ in 0..10 {
+                sum = core::hint::black_box(once());
+            }
+            sum
+        }
+
+        // Not in line, so that it is there once.
+        #[inline(never)]
+        fn once() -> u64 {
             $run()
         }
 

@@ -1,6 +1,9 @@
 //! Filling and copying memory: byte by byte in loops that stay loops, and by the library's functions.
 
-use crate::{mix, region::Region};
+use crate::{
+    mix,
+    region::{Region, fill},
+};
 use core::ptr::{read_volatile, write_volatile};
 
 const LENGTH: usize = 256 * 1024;
@@ -9,8 +12,8 @@ static BUFFERS: Region<[[u8; LENGTH]; 2]> = Region::new([[0; LENGTH]; 2]);
 /// Touches the memory.
 pub fn initialize() {
     BUFFERS.with(|[from, to]| {
-        from.fill(1);
-        to.fill(2);
+        fill(from, 1);
+        fill(to, 2);
     });
 }
 

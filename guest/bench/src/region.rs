@@ -3,12 +3,11 @@
 //! Used by the programs instead of an allocator. Assumes nothing: a second borrow at the same time panics.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A value in static memory, borrowed by one user at a time.
 pub(crate) struct Region<T> {
     value: UnsafeCell<T>,
-    taken: AtomicBool,
+    taken: Flag,
 }
 
 // SAFETY: `with` lets one thread at a time at the value, see there.
@@ -17,15 +16,72 @@ unsafe impl<T: Send> Sync for Region<T> {}
 impl<T> Region<T> {
     /// A region with this value at first.
     pub(crate) const fn new(value: T) -> Self {
-        Region { value: UnsafeCell::new(value), taken: AtomicBool::new(false) }
+        Region { value: UnsafeCell::new(value), taken: Flag::new() }
     }
 
     /// Lends the value to `user`.
     pub(crate) fn with<R>(&self, user: impl FnOnce(&mut T) -> R) -> R {
-        assert!(!self.taken.swap(true, Ordering::Acquire), "the region is in use");
-        // SAFETY: `taken` was false and is true until below, so this is the only reference. After a panic it stays true.
+        assert!(self.taken.raise(), "the region is in use");
+        // SAFETY: `taken` was lowered and is raised until below, so this is the only reference. After a panic it stays so.
         let result = user(unsafe { &mut *self.value.get() });
-        self.taken.store(false, Ordering::Release);
+        self.taken.lower();
         result
+    }
+}
+
+/// A flag that one thread at a time can raise.
+#[cfg(not(target_arch = "bpf"))]
+struct Flag(core::sync::atomic::AtomicBool);
+
+#[cfg(not(target_arch = "bpf"))]
+impl Flag {
+    const fn new() -> Self {
+        Flag(core::sync::atomic::AtomicBool::new(false))
+    }
+
+    /// Whether it was not raised before.
+    fn raise(&self) -> bool {
+        !self.0.swap(true, core::sync::atomic::Ordering::Acquire)
+    }
+
+    fn lower(&self) {
+        self.0.store(false, core::sync::atomic::Ordering::Release);
+    }
+}
+
+/// The same for sBPF, which has one thread and no such instructions.
+#[cfg(target_arch = "bpf")]
+struct Flag(core::cell::Cell<bool>);
+
+#[cfg(target_arch = "bpf")]
+impl Flag {
+    const fn new() -> Self {
+        Flag(core::cell::Cell::new(false))
+    }
+
+    fn raise(&self) -> bool {
+        !self.0.replace(true)
+    }
+
+    fn lower(&self) {
+        self.0.set(false);
+    }
+}
+
+/// Fills a buffer.
+pub(crate) fn fill(bytes: &mut [u8], value: u8) {
+    #[cfg(not(target_arch = "bpf"))]
+    bytes.fill(value);
+    // There it would be a call of memset, for which LLVM's BPF has none.
+    #[cfg(target_arch = "bpf")]
+    {
+        // SAFETY: eight bytes of any values are a number.
+        let (before, words, behind) = unsafe { bytes.align_to_mut::<u64>() };
+        for word in words {
+            *word = u64::from_ne_bytes([value; 8]);
+        }
+        for byte in before.iter_mut().chain(behind) {
+            *byte = value;
+        }
     }
 }

@@ -1,19 +1,19 @@
 //! The sieve of Eratosthenes over a byte per number.
 
-use crate::region::Region;
+use crate::region::{Region, fill};
 
 const LIMIT: usize = 1 << 20;
 static COMPOSITE: Region<[u8; LIMIT]> = Region::new([0; LIMIT]);
 
 /// Touches the memory.
 pub fn initialize() {
-    COMPOSITE.with(|composite| composite.fill(0));
+    COMPOSITE.with(|composite| fill(composite, 0));
 }
 
 /// How many primes there are below 2^20: 82,025.
 pub fn run() -> u64 {
     COMPOSITE.with(|composite| {
-        composite.fill(0);
+        fill(composite, 0);
         let mut primes = 0;
         for number in 2..LIMIT {
             if composite[number] != 0 {

@@ -1,0 +1,129 @@
+//! The `wasmtime` crate: its optimising compiler cranelift or its fast one winch, with or without fuel, and with instances
+//! made on demand or out of a pool.
+
+use anyhow::{Context, Result, anyhow};
+use pvm_benches::engines::{Engine, Machine, Module, PLENTY};
+use pvm_benches::programs::Program;
+use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy};
+
+/// How it compiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compiler {
+    /// Optimising.
+    Cranelift,
+    /// Optimising, with fuel.
+    CraneliftFuel,
+    /// In one pass.
+    Winch,
+    /// In one pass, with fuel.
+    WinchFuel,
+}
+
+/// One of its configurations.
+pub struct Wasmtime {
+    engine: wasmtime::Engine,
+    name: &'static str,
+    fuel: bool,
+}
+
+impl Wasmtime {
+    /// With instances made on demand.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn new(compiler: Compiler) -> Result<Self> {
+        Self::with(compiler, false)
+    }
+
+    /// With instances out of a pool.
+    ///
+    /// # Errors
+    /// If the engine cannot be made.
+    pub fn pooled(compiler: Compiler) -> Result<Self> {
+        Self::with(compiler, true)
+    }
+
+    fn with(compiler: Compiler, pooled: bool) -> Result<Self> {
+        let mut config = Config::new();
+        let fuel = matches!(compiler, Compiler::CraneliftFuel | Compiler::WinchFuel);
+        config.consume_fuel(fuel);
+        let (name, strategy) = match compiler {
+            Compiler::Cranelift => ("cranelift", Strategy::Cranelift),
+            Compiler::CraneliftFuel => ("clift fuel", Strategy::Cranelift),
+            Compiler::Winch => ("winch", Strategy::Winch),
+            Compiler::WinchFuel => ("winch fuel", Strategy::Winch),
+        };
+        config.strategy(strategy);
+        if pooled {
+            let mut pool = PoolingAllocationConfig::default();
+            pool.total_core_instances(1000).total_memories(1000).max_memory_size(64 << 20);
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
+        let engine = wasmtime::Engine::new(&config).map_err(|error| anyhow!("{error}"))?;
+        Ok(Wasmtime { engine, name, fuel })
+    }
+}
+
+impl Engine for Wasmtime {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn read(&self, program: &Program) -> Result<Vec<u8>> {
+        program.wasm()
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Box<dyn Module>> {
+        let module = wasmtime::Module::new(&self.engine, bytes).map_err(|error| anyhow!("{error}"))?;
+        let mut linker = Linker::new(&self.engine);
+        linker.func_wrap("env", "nothing", |value: u64| value).map_err(|error| anyhow!("{error}"))?;
+        let ready = linker.instantiate_pre(&module).map_err(|error| anyhow!("{error}"))?;
+        Ok(Box::new(Loaded { ready, fuel: self.fuel }))
+    }
+}
+
+struct Loaded {
+    ready: InstancePre<()>,
+    fuel: bool,
+}
+
+impl Module for Loaded {
+    fn code_length(&self) -> Option<usize> {
+        Some(self.ready.module().text().len())
+    }
+
+    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+        let mut store = Store::new(self.ready.module().engine(), ());
+        if self.fuel {
+            store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
+        }
+        let instance = self.ready.instantiate(&mut store).map_err(|error| anyhow!("{error}"))?;
+        Ok(Box::new(Running { store, instance, fuel: self.fuel }))
+    }
+}
+
+struct Running {
+    store: Store<()>,
+    instance: wasmtime::Instance,
+    fuel: bool,
+}
+
+impl Machine for Running {
+    fn call(&mut self, export: &str) -> Result<u64> {
+        let Running { store, instance, fuel } = self;
+        if *fuel {
+            store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
+        }
+        let function = instance.get_func(&mut *store, export).context("no such export")?;
+        if let Ok(function) = function.typed::<(), u64>(&*store) {
+            return function.call(store, ()).map_err(|error| anyhow!("{error}"));
+        }
+        let function = function.typed::<(), ()>(&*store).map_err(|error| anyhow!("{error}"))?;
+        function.call(store, ()).map_err(|error| anyhow!("{error}"))?;
+        Ok(0)
+    }
+
+    fn gas_used(&self) -> u64 {
+        PLENTY.unsigned_abs() - self.store.get_fuel().unwrap_or(0)
+    }
+}

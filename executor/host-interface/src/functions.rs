@@ -1,0 +1,79 @@
+//! The host functions themselves. Called in the runtime by [`crate::RemoteInstance`] alone.
+//!
+//! Results go into the caller's buffers or are plain integers ([`crate::wire`]); the node allocates nothing in the
+//! runtime.
+
+#![allow(missing_docs, reason = "the macro writes items without documentation")]
+
+use crate::wire::{STOP_BYTES, StopBuffer};
+#[cfg(not(substrate_runtime))]
+use crate::{InstantiateError, NoInstance, backend::backend, wire};
+use sp_runtime_interface::pass_by::{
+    PassFatPointerAndRead, PassFatPointerAndWrite, PassPointerAndRead, PassPointerAndWrite,
+};
+use sp_runtime_interface::runtime_interface;
+
+/// Runs PolkaVM programs in the node.
+#[runtime_interface]
+pub trait Polkavm {
+    /// Makes an instance that will run from code offset `entry`.
+    fn instantiate(
+        &mut self,
+        code_hash: PassPointerAndRead<&[u8; 32], 32>,
+        code: PassFatPointerAndRead<&[u8]>,
+        entry: u32,
+        cost_model: u32,
+    ) -> i64 {
+        let model = u16::try_from(cost_model).ok().and_then(vm_core::gas::CostModelKind::from_id);
+        wire::from_instantiated(match model {
+            Some(model) => backend(self).instantiate(code_hash, code, entry, model),
+            None => Err(InstantiateError::NoCostModel { id: cost_model }),
+        })
+    }
+
+    /// Runs until the next stop, with `result` in A0 if `set_result`. Gives 0, or -1 if there is no such instance.
+    fn run(
+        &mut self,
+        instance: u32,
+        gas: i64,
+        set_result: bool,
+        result: u64,
+        stop: PassPointerAndWrite<&mut StopBuffer, { STOP_BYTES }>,
+    ) -> i32 {
+        match backend(self).run(instance, gas, set_result.then_some(result)) {
+            Ok(stopped) => {
+                *stop = StopBuffer::encode(&stopped);
+                0
+            }
+            Err(NoInstance) => -1,
+        }
+    }
+
+    /// The code offset at which the instance stopped.
+    fn program_counter(&mut self, instance: u32) -> i64 {
+        wire::from_counter(backend(self).program_counter(instance))
+    }
+
+    /// Reads guest memory. If that fails `out` is filled with zeros.
+    fn read_memory(&mut self, instance: u32, address: u32, out: PassFatPointerAndWrite<&mut [u8]>) -> i32 {
+        wire::from_access(backend(self).read_memory(instance, address, out))
+    }
+
+    /// Writes guest memory.
+    fn write_memory(&mut self, instance: u32, address: u32, data: PassFatPointerAndRead<&[u8]>) -> i32 {
+        wire::from_access(backend(self).write_memory(instance, address, data))
+    }
+
+    /// Writes zeros to guest memory.
+    fn zero_memory(&mut self, instance: u32, address: u32, length: u32) -> i32 {
+        wire::from_access(backend(self).zero_memory(instance, address, length))
+    }
+
+    /// Frees an instance. Gives 0, or -1 if there is no such instance.
+    fn destroy(&mut self, instance: u32) -> i32 {
+        match backend(self).destroy(instance) {
+            Ok(()) => 0,
+            Err(NoInstance) => -1,
+        }
+    }
+}

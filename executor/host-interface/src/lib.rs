@@ -1,0 +1,110 @@
+//! The host functions through which a runtime has the node run PolkaVM programs.
+//!
+//! The only thing that runtime and node share. The runtime uses [`RemoteInstance`], which crosses the border once for
+//! each run and once for each access to memory. The node puts [`HostFunctions`] among those of its executor and a
+//! [`Backend`], as a [`PolkavmExt`], among the extensions of every runtime call; without one the functions panic, which
+//! ends the runtime call and decides nothing about a block.
+//!
+//! Nothing that comes back depends on the node: numbers of instances are counted in order, the errors follow from the
+//! arguments, and what a program does is what vm-core says. The code comes with every [`RemoteInstance::new`], though a
+//! node that has compiled it needs it only to compare: were it left out where the node knows it, a hash that belongs to
+//! other code would be noticed by some nodes and not by others.
+
+#![cfg_attr(substrate_runtime, no_std)]
+#![allow(unexpected_cfgs, reason = "the builder of the wasm runtime sets substrate_runtime, cargo knows nothing of it")]
+
+#[cfg(not(substrate_runtime))]
+mod backend;
+mod functions;
+mod instance;
+mod wire;
+
+#[cfg(not(substrate_runtime))]
+pub use backend::{Backend, PolkavmExt};
+#[cfg(not(substrate_runtime))]
+pub use functions::polkavm::HostFunctions;
+pub use instance::RemoteInstance;
+pub use wire::STOP_BYTES;
+
+use core::fmt;
+use vm_core::Outcome;
+use vm_core::gas::{CostModelKind, Metering};
+use vm_core::limits;
+use vm_core::program::ProgramConfig;
+
+/// Most instances at a time in one runtime call. More than frames can be on a call stack, so that only a runtime that
+/// never destroys any meets it.
+pub const INSTANCES: u32 = 64;
+
+/// How a contract's program is to be run. Everything that a contract could observe is written out here, whatever the
+/// defaults of vm-core become.
+pub fn program_config(cost_model: CostModelKind) -> ProgramConfig {
+    ProgramConfig {
+        page_size: limits::PAGE_SIZE,
+        aux_size: 0,
+        cost_model,
+        metering: Metering::Sync,
+        single_step: false,
+        ..ProgramConfig::default()
+    }
+}
+
+/// Where and how an instance stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stop {
+    /// Why.
+    pub outcome: Outcome,
+    /// The gas that is left.
+    pub gas: i64,
+    /// Registers A0 to A5: the arguments where the outcome is a host call.
+    pub args: [u64; 6],
+}
+
+/// Why there is no instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum InstantiateError {
+    /// The code's Keccak-256 hash is another one than was given.
+    OtherHash,
+    /// The bytes are no program that can be loaded.
+    NoProgram,
+    /// No cost model has this number.
+    NoCostModel {
+        /// The number.
+        id: u32,
+    },
+    /// There are [`INSTANCES`] already.
+    TooMany,
+}
+
+impl fmt::Display for InstantiateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InstantiateError::OtherHash => write!(f, "the code does not have the hash that was given for it"),
+            InstantiateError::NoProgram => write!(f, "the code is no program that can be loaded"),
+            InstantiateError::NoCostModel { id } => write!(f, "no gas cost model has the number {id}"),
+            InstantiateError::TooMany => write!(f, "there are {INSTANCES} instances already, the limit is {INSTANCES}"),
+        }
+    }
+}
+
+impl core::error::Error for InstantiateError {}
+
+/// An instance has no such number: it was never made, or destroyed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoInstance;
+
+/// Why guest memory was not accessed. Nothing changed then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessError {
+    /// The range isn't all there, or may not be written.
+    OutOfBounds,
+    /// There is no such instance.
+    NoInstance,
+}
+
+impl From<NoInstance> for AccessError {
+    fn from(NoInstance: NoInstance) -> Self {
+        AccessError::NoInstance
+    }
+}

@@ -1,0 +1,109 @@
+//! The operator's flags, also read from the environment. A matter of speed and safety, never of results.
+
+use clap::{Args, ValueEnum};
+
+/// What runs programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum BackendChoice {
+    /// The JIT where this machine can compile and cage programs, else the interpreter, with a warning.
+    #[default]
+    Auto,
+    /// The JIT; without what it needs the node does not start.
+    Jit,
+    /// The interpreter.
+    Interpreter,
+}
+
+/// How much protection there has to be around compiled programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum SandboxChoice {
+    /// All of it, or no JIT.
+    #[default]
+    Required,
+    /// What this machine has of namespaces, with a warning for what it lacks; system call filters and limits always.
+    BestEffort,
+}
+
+/// How the node runs PolkaVM programs. No flag changes what a block means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Args)]
+pub struct Flags {
+    /// What runs contracts. Results are the same; the interpreter is slower.
+    #[arg(
+        long = "polkavm-backend",
+        env = "POLKAVM_BACKEND",
+        value_name = "BACKEND",
+        value_enum,
+        default_value_t,
+        global = true
+    )]
+    pub backend: BackendChoice,
+
+    /// How much protection there has to be around compiled contracts.
+    #[arg(
+        long = "polkavm-sandbox",
+        env = "POLKAVM_SANDBOX",
+        value_name = "SANDBOX",
+        value_enum,
+        default_value_t,
+        global = true
+    )]
+    pub sandbox: SandboxChoice,
+
+    /// Most caged processes for compiled contracts. A contract that gets none is interpreted.
+    #[arg(
+        long = "polkavm-workers",
+        env = "POLKAVM_WORKERS",
+        value_name = "N",
+        default_value_t = 64,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(1..=4096)
+    )]
+    pub workers: u32,
+
+    /// Memory for loaded and compiled contracts that are kept for later calls, in MiB.
+    #[arg(
+        long = "polkavm-cache-size",
+        env = "POLKAVM_CACHE_SIZE",
+        value_name = "MiB",
+        default_value_t = 256,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(0..=65536)
+    )]
+    pub cache_size: u32,
+}
+
+impl Default for Flags {
+    fn default() -> Flags {
+        Flags { backend: BackendChoice::default(), sandbox: SandboxChoice::default(), workers: 64, cache_size: 256 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn parse(args: &[&str]) -> Result<Flags, String> {
+        let args = std::iter::once("node").chain(args.iter().copied());
+        Cli::try_parse_from(args).map(|cli| cli.flags).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_are_read_and_wrong_ones_refused() {
+        let all = ["--polkavm-backend=jit", "--polkavm-sandbox=best-effort", "--polkavm-workers=3"];
+        let flags = parse(&all).unwrap();
+        assert_eq!((flags.backend, flags.sandbox), (BackendChoice::Jit, SandboxChoice::BestEffort));
+        assert_eq!((flags.workers, flags.cache_size), (3, Flags::default().cache_size));
+        for wrong in
+            ["--polkavm-backend=fast", "--polkavm-sandbox=off", "--polkavm-workers=0", "--polkavm-cache-size=-1"]
+        {
+            assert!(parse(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is counted for the operator. Counters work without a registry, too.
+
+use substrate_prometheus_endpoint::{Counter, F64, Gauge, PrometheusError, Registry, U64, register};
+
+/// Writes the struct of metrics and its constructor from one list.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $name:ident: $kind:ident<$number:ident>,)*) => {
+        /// Counters and gauges, in Prometheus with the prefix `polkavm_`.
+        #[derive(Clone, Debug)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $name: $kind<$number>,)*
+        }
+
+        impl Metrics {
+            /// All at zero; registered if there is a registry.
+            ///
+            /// # Errors
+            /// If the registry has a metric of the same name.
+            pub fn new(registry: Option<&Registry>) -> Result<Metrics, PrometheusError> {
+                Ok(Metrics {
+                    $($name: {
+                        let metric = $kind::<$number>::new(
+                            concat!("polkavm_", stringify!($name)),
+                            concat!($($help),+).trim(),
+                        )?;
+                        match registry {
+                            Some(registry) => register(metric, registry)?,
+                            None => metric,
+                        }
+                    },)*
+                })
+            }
+        }
+    };
+}
+
+metrics! {
+    /// 1 if programs are compiled, 0 if they are interpreted
+    backend: Gauge<U64>,
+    /// Instances made
+    instances_total: Counter<U64>,
+    /// Instances that ran interpreted though programs are compiled, from the start or later
+    interpreted_total: Counter<U64>,
+    /// Host calls of programs
+    host_calls_total: Counter<U64>,
+    /// Programs loaded, and compiled if they are
+    compiles_total: Counter<U64>,
+    /// Programs that could not be compiled and are interpreted
+    compile_failures_total: Counter<U64>,
+    /// Instances whose program was in the cache
+    cache_hits_total: Counter<U64>,
+    /// Programs dropped from the cache to make room
+    cache_evictions_total: Counter<U64>,
+    /// Bytes in the cache
+    cache_bytes: Gauge<U64>,
+    /// Workers lost while they ran a program
+    worker_deaths_total: Counter<U64>,
+    /// Workers that could not be had
+    workers_refused_total: Counter<U64>,
+    /// Instances that were replayed on the interpreter after their worker was lost
+    recoveries_total: Counter<U64>,
+    /// Instances that were replayed on the interpreter as their log had become too long
+    long_logs_total: Counter<U64>,
+    /// Seconds in programs
+    guest_seconds_total: Counter<F64>,
+    /// Seconds between a host call and the program's going on, with what other programs ran in between
+    host_call_seconds_total: Counter<F64>,
+}

@@ -1,0 +1,191 @@
+//! The cache against a model: whatever is deployed, called, evicted or killed, in whatever order, programs do what they
+//! do, and none is loaded more often than the model says.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod common;
+
+use common::flags;
+use executor::{BackendChoice, PolkaVm, Session};
+use proptest::prelude::*;
+use pvm_host_interface::{Backend as _, InstantiateError};
+use sp_crypto_hashing::keccak_256;
+use vm_core::Outcome;
+use vm_core::gas::CostModelKind::{self, Naive, Pipeline};
+use vm_core::gas::MemoryLatency;
+use vm_core::text::assemble;
+
+const PROGRAMS: usize = 6;
+
+/// Gives its number; longer ones have more code that never runs.
+fn program(number: usize) -> Vec<u8> {
+    let padding = "add_imm_64 a0, a0, 7\n".repeat(100 * (number + 1));
+    assemble(&format!(".isa ReviveV1\nload_imm a0, {}\njump_indirect ra, 0\n{padding}trap\n", number + 40)).unwrap()
+}
+
+fn model_of(other: bool) -> CostModelKind {
+    if other { Pipeline(MemoryLatency::new(4).unwrap()) } else { Naive }
+}
+
+/// What happens to a node.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A contract is called: the first time, it is deployed.
+    Call { number: usize, other_model: bool },
+    /// Code comes under the hash of other code.
+    Mismatch { hash: usize, code: usize },
+    /// The runtime call ends.
+    End,
+    /// The client goes on with another fork's block: a session of its own, while the first one lasts.
+    Fork { number: usize },
+    /// The workers are killed.
+    Kill,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let number = || 0..PROGRAMS;
+    prop_oneof![
+        8 => (number(), prop::bool::weighted(0.2)).prop_map(|(number, other_model)| Event::Call { number, other_model }),
+        2 => (number(), number()).prop_map(|(hash, code)| Event::Mismatch { hash, code }),
+        1 => Just(Event::End),
+        2 => number().prop_map(|number| Event::Fork { number }),
+        1 => Just(Event::Kill),
+    ]
+}
+
+/// What the cache is to have in it: programs with their sizes, the one used last at the end.
+struct Model {
+    limit: usize,
+    entries: Vec<((usize, bool), usize)>,
+    loads: u64,
+}
+
+impl Model {
+    fn call(&mut self, key: (usize, bool), bytes: usize) {
+        if let Some(index) = self.entries.iter().position(|(entry, _)| *entry == key) {
+            let entry = self.entries.remove(index);
+            self.entries.push(entry);
+            return;
+        }
+        self.loads += 1;
+        if bytes <= self.limit {
+            while self.bytes() + bytes > self.limit {
+                self.entries.remove(0);
+            }
+            self.entries.push((key, bytes));
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|(_, bytes)| bytes).sum()
+    }
+}
+
+/// Calls it; it gives its number whatever happened before.
+fn call(session: &mut Session, number: usize, model: CostModelKind) {
+    let code = program(number);
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, model).unwrap();
+    let stop = session.run(instance, 1000, None).unwrap();
+    assert_eq!((stop.outcome, stop.args[0]), (Outcome::Finished, number as u64 + 40));
+    assert!(model != Naive || stop.gas == 998);
+    session.destroy(instance).unwrap();
+}
+
+/// The bytes that each program takes in the cache.
+fn sizes(backend: BackendChoice) -> Vec<usize> {
+    let size = |number| {
+        let node = PolkaVm::with_limits(&flags(backend), usize::MAX / 2, 1 << 20).unwrap();
+        call(&mut node.session(), number, Naive);
+        node.metrics().cache_bytes.get() as usize
+    };
+    (0..PROGRAMS).map(size).collect()
+}
+
+fn check(backend: BackendChoice, sizes: &[usize], limit: usize, events: &[Event]) {
+    let node = PolkaVm::with_limits(&flags(backend), limit, 1 << 20).unwrap();
+    let mut model = Model { limit, entries: Vec::new(), loads: 0 };
+    let mut session = node.session();
+    for event in events {
+        match *event {
+            Event::Call { number, other_model } => {
+                call(&mut session, number, model_of(other_model));
+                model.call((number, other_model), sizes[number]);
+            }
+            Event::Fork { number } => {
+                call(&mut node.session(), number, Naive);
+                model.call((number, false), sizes[number]);
+            }
+            Event::Mismatch { hash, code } => {
+                let (named, given) = (keccak_256(&program(hash)), program(code));
+                let answer = session.instantiate(&named, &given, 0, Naive);
+                if hash == code {
+                    model.call((code, false), sizes[code]);
+                    assert!(answer.is_ok());
+                } else {
+                    assert_eq!(answer, Err(InstantiateError::OtherHash));
+                }
+                session.release();
+            }
+            Event::End => session.release(),
+            Event::Kill => kill_workers(),
+        }
+        assert_eq!(node.metrics().compiles_total.get(), model.loads, "after {event:?}");
+        assert_eq!(node.metrics().cache_bytes.get() as usize, model.bytes(), "after {event:?}");
+        assert!(model.bytes() <= limit);
+    }
+}
+
+/// Kills all workers of this process, other tests' as well, which is nothing to them.
+fn kill_workers() {
+    let children = |parents: &str| {
+        let output = std::process::Command::new("ps").args(["-o", "pid=", "--ppid", parents]).output().unwrap();
+        let pids = String::from_utf8(output.stdout).unwrap();
+        pids.split_whitespace().collect::<Vec<_>>().join(",")
+    };
+    let mut generation = std::process::id().to_string();
+    for _ in 0..3 {
+        generation = children(&generation);
+        if generation.is_empty() {
+            return;
+        }
+    }
+    let _ = std::process::Command::new("kill").arg("-KILL").args(generation.split(',')).output();
+}
+
+#[test]
+fn an_interpreting_node_loads_what_the_model_says() {
+    let sizes = sizes(BackendChoice::Interpreter);
+    let total: usize = sizes.iter().sum();
+    proptest!(ProptestConfig::with_cases(60), |(
+        events in prop::collection::vec(event(), 1..60),
+        share in 0..120usize,
+    )| {
+        check(BackendChoice::Interpreter, &sizes, total * share / 100, &events);
+    });
+}
+
+#[test]
+fn a_compiling_node_loads_what_the_model_says() {
+    let sizes = sizes(BackendChoice::Auto);
+    let total: usize = sizes.iter().sum();
+    proptest!(ProptestConfig::with_cases(12), |(
+        events in prop::collection::vec(event(), 1..40),
+        share in 0..120usize,
+    )| {
+        check(BackendChoice::Auto, &sizes, total * share / 100, &events);
+    });
+}
+
+#[test]
+fn threads_share_the_cache() {
+    let node = PolkaVm::new(&flags(BackendChoice::Auto), None).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let node = &node;
+            scope.spawn(move || (0..60).for_each(|turn| call(&mut node.session(), (thread + turn) % PROGRAMS, Naive)));
+        }
+    });
+    let metrics = node.metrics();
+    // Threads may load the same program at the same time, but only before one of them is done with it.
+    assert!(metrics.compiles_total.get() <= 4 * PROGRAMS as u64);
+    assert_eq!(metrics.compiles_total.get() + metrics.cache_hits_total.get(), 240);
+}

@@ -1,0 +1,191 @@
+//! Drives programs with a host that does random things, and writes down all that can be seen.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use executor::{BackendChoice, Flags, PolkaVm, SandboxChoice};
+use pvm_host_interface::{AccessError, Backend, Stop, program_config};
+use pvm_oracle::random::Rng;
+use sp_crypto_hashing::keccak_256;
+use std::sync::Arc;
+use vm_core::Outcome;
+use vm_core::blob::Blob;
+use vm_core::gas::CostModelKind;
+use vm_core::interpreter::Instance;
+use vm_core::isa::Reg;
+use vm_core::program::Program;
+
+/// Real contracts and programs.
+pub const REAL: [&[u8]; 4] = [
+    include_bytes!("../../../tests/oracle/blobs/erc20.blob"),
+    include_bytes!("../../../tests/oracle/blobs/flipper.blob"),
+    include_bytes!("../../../tests/oracle/blobs/keccak.blob"),
+    include_bytes!("../../../tests/oracle/blobs/sieve.blob"),
+];
+
+/// Most stops of one program.
+const STOPS: usize = 60;
+
+/// Flags for a backend, with whatever cage this machine has.
+pub fn flags(backend: BackendChoice) -> Flags {
+    Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
+}
+
+/// A node that interprets.
+pub fn interpreting() -> PolkaVm {
+    PolkaVm::new(&flags(BackendChoice::Interpreter), None).unwrap()
+}
+
+/// A node that compiles. Where that is impossible the tests compare the interpreter with itself.
+pub fn compiling() -> PolkaVm {
+    let polkavm = PolkaVm::new(&flags(BackendChoice::Auto), None).unwrap();
+    assert!(polkavm.is_compiling() || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
+    polkavm
+}
+
+/// What can be seen of a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Seen {
+    Refused,
+    Stopped(Stop, Option<u32>),
+    Read(Result<Vec<u8>, AccessError>),
+    Written(Result<(), AccessError>),
+}
+
+/// A program in the course of being run, by whatever way.
+pub trait Machine {
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
+    fn counter(&mut self) -> Option<u32>;
+    fn read(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError>;
+    fn write(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError>;
+    fn zero(&mut self, address: u32, length: u32) -> Result<(), AccessError>;
+}
+
+/// As the runtime does without host functions.
+pub struct InRuntime(Instance);
+
+impl InRuntime {
+    pub fn new(code: &[u8], entry: u32) -> Option<InRuntime> {
+        let program = Program::new(&Blob::parse(code).ok()?, &program_config(CostModelKind::Naive)).ok()?;
+        let mut instance = Instance::new(Arc::new(program));
+        instance.prepare_call(entry, &[]);
+        Some(InRuntime(instance))
+    }
+}
+
+impl Machine for InRuntime {
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
+        if let Some(result) = result {
+            self.0.set_reg(Reg::A0, result);
+        }
+        self.0.set_gas(gas);
+        let outcome = self.0.run();
+        let args = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5].map(|reg| self.0.reg(reg));
+        Stop { outcome, gas: self.0.gas(), args }
+    }
+    fn counter(&mut self) -> Option<u32> {
+        self.0.pc()
+    }
+    fn read(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
+        self.0.read_memory(address, out).map_err(|_| AccessError::OutOfBounds)
+    }
+    fn write(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
+        self.0.write_memory(address, data).map_err(|_| AccessError::OutOfBounds)
+    }
+    fn zero(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
+        self.0.zero_memory(address, length).map_err(|_| AccessError::OutOfBounds)
+    }
+}
+
+/// As the host functions do it.
+pub struct InNode<B: Backend> {
+    backend: B,
+    instance: u32,
+}
+
+impl<B: Backend> InNode<B> {
+    pub fn new(mut backend: B, code: &[u8], entry: u32) -> Option<InNode<B>> {
+        let instance = backend.instantiate(&keccak_256(code), code, entry, CostModelKind::Naive).ok()?;
+        Some(InNode { backend, instance })
+    }
+}
+
+impl<B: Backend> Machine for InNode<B> {
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
+        self.backend.run(self.instance, gas, result).unwrap()
+    }
+    fn counter(&mut self) -> Option<u32> {
+        self.backend.program_counter(self.instance).unwrap()
+    }
+    fn read(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
+        self.backend.read_memory(self.instance, address, out)
+    }
+    fn write(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
+        self.backend.write_memory(self.instance, address, data)
+    }
+    fn zero(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
+        self.backend.zero_memory(self.instance, address, length)
+    }
+}
+
+/// Runs a program with a host that is drawn from `seed` and from what the program does; `between` is called before each
+/// run with the number of stops so far.
+pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
+    let Some(mut machine) = machine else { return vec![Seen::Refused] };
+    let rng = &mut Rng::new(seed ^ 0x5eed);
+    let mut seen = Vec::new();
+    let mut gas = i64::from(rng.pick(&[0, 30, 500, 20_000, 2_000_000]));
+    let mut result = None;
+    for stops in 0..STOPS {
+        between(stops);
+        let stop = machine.run(gas, result.take());
+        seen.push(Seen::Stopped(stop, machine.counter()));
+        gas = stop.gas;
+        match stop.outcome {
+            Outcome::HostCall(_) => {
+                result = rng.chance(80).then(|| rng.value());
+                for _ in 0..rng.below(4) {
+                    // Where the program points, or anywhere.
+                    let address = if rng.chance(60) { rng.pick(&stop.args) as u32 } else { rng.address() };
+                    let length = rng.pick(&[0, 1, 8, 32, 100, 5000]);
+                    seen.push(match rng.below(3) {
+                        0 => {
+                            let mut out = vec![0; length as usize];
+                            let read = machine.read(address, &mut out);
+                            Seen::Read(read.map(|()| out))
+                        }
+                        1 => Seen::Written(machine.write(address, &rng.bytes(length))),
+                        _ => Seen::Written(machine.zero(address, length)),
+                    });
+                }
+            }
+            // Going on after the end is seen, too: no program may gain by it.
+            Outcome::OutOfGas if rng.chance(70) => gas = gas.saturating_add(i64::from(rng.below(3000))),
+            _ if rng.chance(10) => {}
+            _ => break,
+        }
+    }
+    for address in [0x1_0000, 0x2_0000, 0x3_0000, 0xfefd_f000] {
+        for page in 0..4 {
+            let mut out = vec![0; 0x1000];
+            let read = machine.read(address + page * 0x1000, &mut out);
+            seen.push(Seen::Read(read.map(|()| out)));
+        }
+    }
+    seen
+}
+
+/// Programs with their entries and seeds: real ones and `random` random ones.
+pub fn programs(random: u64) -> Vec<(Vec<u8>, u32, u64)> {
+    let mut programs = Vec::new();
+    for (number, code) in REAL.iter().enumerate() {
+        let blob = Blob::parse(code).unwrap();
+        for export in blob.exports() {
+            programs.extend((0..8).map(|seed| (code.to_vec(), export.code_offset, 100 * number as u64 + seed)));
+        }
+    }
+    for seed in 0..random {
+        let scenario = pvm_oracle::generate::scenario(seed);
+        programs.push((scenario.blob, scenario.entry, seed));
+    }
+    programs
+}

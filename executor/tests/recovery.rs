@@ -1,0 +1,174 @@
+//! Workers that are killed, stopped, or lost with the process that makes them change nothing.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod common;
+
+use common::{InNode, InRuntime, compiling, drive, flags, interpreting, programs};
+use executor::{BackendChoice, PolkaVm};
+use pvm_host_interface::{Backend as _, Stop};
+use pvm_oracle::random::Rng;
+use sp_crypto_hashing::keccak_256;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use vm_core::Outcome;
+use vm_core::gas::CostModelKind::Naive;
+use vm_core::text::assemble;
+
+/// Each test kills all workers of this process, the other tests' as well.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Processes by their parents.
+fn children(of: &[u32]) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
+}
+
+/// The processes that make workers, and the workers.
+fn family() -> (Vec<u32>, Vec<u32>) {
+    let launchers = children(&[std::process::id()]);
+    let zygotes = children(&launchers);
+    let workers = children(&zygotes);
+    (zygotes, workers)
+}
+
+fn signal(signal: &str, pids: &[u32]) {
+    if !pids.is_empty() {
+        let pids = pids.iter().map(ToString::to_string);
+        // Some may have ended meanwhile, which is as well.
+        let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status();
+    }
+}
+
+fn kill_workers() {
+    signal("-KILL", &family().1);
+}
+
+#[test]
+fn workers_killed_at_any_stop_change_nothing() {
+    let _alone = alone();
+    let (interpreting, compiling) = (interpreting(), compiling());
+    let mut rng = Rng::new(7);
+    for (code, entry, seed) in programs(60) {
+        let expected = drive(InNode::new(interpreting.session(), &code, entry), seed, |_| ());
+        let at = rng.below(4) as usize;
+        let zygote_too = rng.chance(10);
+        let seen = drive(InNode::new(compiling.session(), &code, entry), seed, |stops| {
+            if stops == at {
+                if zygote_too {
+                    signal("-KILL", &family().0);
+                }
+                kill_workers();
+            }
+        });
+        assert_eq!(seen, expected, "seed {seed}, killed at stop {at}");
+    }
+    let metrics = compiling.metrics();
+    assert!(metrics.recoveries_total.get() > 20, "{} recoveries", metrics.recoveries_total.get());
+    assert_eq!(metrics.recoveries_total.get(), metrics.worker_deaths_total.get());
+}
+
+/// Sums and writes what it sums, with a host call after every 100000 turns, for ever.
+const BUSY: &str = r#"
+.isa ReviveV1
+.rw_size 4096
+.import "tick"
+start:   load_imm a1, 0x20000
+         load_imm a2, 0
+         load_imm s0, 0
+         fallthrough
+turn:    add_imm_64 s0, s0, 1
+         add_64 a2, a2, s0
+         store_indirect_u64 a2, a1, 0
+         branch_less_unsigned_imm s0, 100000, turn
+         load_imm s0, 0
+         ecalli 0
+         add_64 a2, a2, a0
+         jump turn
+"#;
+
+/// Runs it for so many host calls.
+fn busy(node: &PolkaVm, ticks: u64) -> Vec<Stop> {
+    let blob = assemble(BUSY).unwrap();
+    let mut session = node.session();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+    (0..ticks).map(|tick| session.run(instance, 1_000_000_000, (tick > 0).then_some(tick)).unwrap()).collect()
+}
+
+#[test]
+fn workers_killed_while_they_run_change_nothing() {
+    let _alone = alone();
+    let expected = busy(&interpreting(), 40);
+    assert!(expected.iter().all(|stop| stop.outcome == Outcome::HostCall(0)));
+    let compiling = compiling();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                kill_workers();
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        });
+        for _ in 0..15 {
+            assert_eq!(busy(&compiling, 40), expected);
+        }
+        is_over.store(true, Relaxed);
+    });
+    assert!(compiling.metrics().recoveries_total.get() > 0);
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_given_up() {
+    let _alone = alone();
+    let compiling = compiling();
+    let blob = assemble(BUSY).unwrap();
+    let mut session = compiling.session();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+    let mut seen = vec![session.run(instance, 1_000_000_000, None).unwrap()];
+    signal("-STOP", &family().1);
+    seen.extend((1..3).map(|tick| session.run(instance, 1_000_000_000, Some(tick)).unwrap()));
+    assert_eq!(seen, busy(&interpreting(), 3));
+    assert_eq!(compiling.metrics().recoveries_total.get(), 1);
+}
+
+#[test]
+fn an_instance_with_too_long_a_log_goes_on_interpreted() {
+    let _alone = alone();
+    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), 1 << 24, 300).unwrap();
+    for (code, entry, seed) in programs(600) {
+        let expected = drive(InRuntime::new(&code, entry), seed, |_| ());
+        assert_eq!(drive(InNode::new(node.session(), &code, entry), seed, |_| ()), expected, "seed {seed}");
+    }
+    let metrics = node.metrics();
+    assert!(metrics.long_logs_total.get() > 5, "{} logs", metrics.long_logs_total.get());
+    assert_eq!(metrics.worker_deaths_total.get(), 0);
+}
+
+#[test]
+fn instances_left_behind_give_their_workers_back() {
+    let _alone = alone();
+    let compiling = compiling();
+    let blob = assemble(BUSY).unwrap();
+    let mut session = compiling.session();
+    for _ in 0..20 {
+        for _ in 0..10 {
+            session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+        }
+        // What the client does after a runtime call, whatever happened in it.
+        session.release();
+    }
+    assert_eq!(compiling.metrics().workers_refused_total.get(), 0);
+    let workers = family().1.len();
+    assert!(workers <= 10, "{workers} workers");
+}
