@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::compare::{Scenario, Tally, compare};
-use pvm_oracle::engines::{Core, Peer, Reference, engines};
-use pvm_oracle::generate::{describe, low_memset, scenario};
+use pvm_oracle::engines::{Compiled, Core, Peer, Reference, engines};
+use pvm_oracle::generate::{computing, describe, low_memset, pair, scenario};
 use pvm_oracle::{Config, Engine};
 use vm_core::blob::Blob;
+use vm_core::isa::Isa;
 
 /// How many programs are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 222_000;
@@ -58,6 +59,22 @@ fn all_engines_agree_at_every_stop_of_every_program() {
     assert!(compiled >= 200_000 || cores == ways, "{tally:?}");
     // The generators must not degenerate into programs that stop at once.
     assert!(tally.instructions > 40 * tally.programs && tally.stops > 10 * tally.programs, "{tally:?}");
+}
+
+#[test]
+fn every_two_instructions_that_compute_do_the_same_compiled_on_the_same_registers() {
+    let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(Core::ways().swap_remove(0))];
+    engines.extend(Compiled::ways().into_iter().take(1).map(|way| Box::new(way) as Box<dyn Engine>));
+    let places: Vec<usize> = (0..engines.len()).collect();
+    let mut tally = Tally::default();
+    for isa in Isa::ALL {
+        let all = computing(isa);
+        for (first, second) in all.iter().flat_map(|first| all.iter().map(move |second| (*first, *second))) {
+            tally.add(&compared(&engines, &places, &pair(isa, first, second)));
+        }
+    }
+    println!("{} pairs of instructions, {} stops", tally.programs, tally.stops);
+    assert!(tally.programs > 20_000 || engines.len() == 1, "{tally:?}");
 }
 
 #[test]

@@ -6,9 +6,11 @@
 mod damage;
 mod dense;
 mod flat;
+mod pairs;
 mod parts;
 mod structured;
 
+pub use pairs::{computing, pair};
 pub use parts::Parts;
 
 use crate::compare::Scenario;
