@@ -29,7 +29,7 @@ pub use bare::Limits;
 pub use code::CodeInfo;
 pub use contract::{ContractInfo, ImmutableData};
 pub use exec::ExecConfig;
-pub use executor::InRuntimeInterpreter;
+pub use executor::{HostFunctions, InRuntimeInterpreter};
 pub use pallet::*;
 pub use weights::WeightInfo;
 
@@ -102,7 +102,7 @@ pub mod pallet {
         #[pallet::no_default]
         type AddressMapper: AddressMapper<Self>;
 
-        /// What runs programs: [`InRuntimeInterpreter`], or an implementation by the node.
+        /// What runs programs: [`InRuntimeInterpreter`], or the node by its [`HostFunctions`].
         #[pallet::no_default_bounds]
         type Executor: executor::Executor;
 

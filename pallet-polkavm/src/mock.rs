@@ -1,11 +1,14 @@
 //! The runtime of the tests, and shorthands for what they do over and over.
 
 use crate::{
-    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, Limits,
+    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits,
     exec::ExecConfig,
+    executor::{Executor, Instance, OutOfBounds, Source, Stop},
     types::{Code, Execution, Instantiated, Output},
     weights::FirstModel,
 };
+use ::executor::{BackendChoice, Flags, PolkaVm, SandboxChoice};
+use core::cell::Cell;
 use frame_support::{
     derive_impl,
     dispatch::DispatchResultWithPostInfo,
@@ -16,6 +19,7 @@ use frame_support::{
 };
 use sp_core::{H160, H256};
 use sp_runtime::{AccountId32, BuildStorage, StateVersion, traits::Dispatchable, traits::IdentityLookup};
+use std::sync::LazyLock;
 
 pub type Balance = u128;
 
@@ -82,6 +86,7 @@ impl pallet_timestamp::Config for Test {}
 
 #[derive_impl(crate::config_preludes::TestDefaultConfig)]
 impl Config for Test {
+    type Executor = EitherExecutor;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -92,6 +97,96 @@ impl Config for Test {
     type DepositPerChildTrieItem = DepositPerChildTrieItem;
     type NativeToEthRatio = NativeToEthRatio;
     type GasPrice = ConstU64<1234>;
+}
+
+/// A way to run programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The interpreter in the runtime.
+    InRuntime,
+    /// The host functions of a node that interprets.
+    Interpreter,
+    /// The host functions of a node that compiles, where that is possible.
+    Compiled,
+}
+
+thread_local! {
+    static WAY: Cell<Way> = const { Cell::new(Way::InRuntime) };
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::InRuntime, Self::Interpreter, Self::Compiled];
+
+    fn choose(self) {
+        WAY.set(self);
+    }
+
+    /// What runs programs outside of the runtime.
+    fn node(self) -> Option<&'static PolkaVm> {
+        static INTERPRETER: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Interpreter));
+        static COMPILED: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Auto));
+        match self {
+            Self::InRuntime => None,
+            Self::Interpreter => Some(&INTERPRETER),
+            Self::Compiled => Some(&COMPILED),
+        }
+    }
+}
+
+fn node(backend: BackendChoice) -> PolkaVm {
+    PolkaVm::new(&Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }, None).unwrap()
+}
+
+/// The executor that the test has chosen.
+pub struct EitherExecutor;
+
+/// An instance of either executor.
+pub enum EitherInstance {
+    InRuntime(Box<<InRuntimeInterpreter as Executor>::Instance>),
+    Remote(<HostFunctions as Executor>::Instance),
+}
+
+impl Executor for EitherExecutor {
+    type Instance = EitherInstance;
+
+    fn instantiate(source: Source<'_>) -> Result<EitherInstance, String> {
+        Ok(match WAY.get() {
+            Way::InRuntime => EitherInstance::InRuntime(Box::new(InRuntimeInterpreter::instantiate(source)?)),
+            _ => EitherInstance::Remote(HostFunctions::instantiate(source)?),
+        })
+    }
+}
+
+/// Calls the same method on either instance.
+macro_rules! on_either {
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match $self {
+            EitherInstance::InRuntime(instance) => instance.$method($($argument),*),
+            EitherInstance::Remote(instance) => Instance::$method(instance, $($argument),*),
+        }
+    };
+}
+
+impl Instance for EitherInstance {
+    fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
+        on_either!(self.run(gas, result))
+    }
+
+    fn program_counter(&self) -> Option<u32> {
+        on_either!(self.program_counter())
+    }
+
+    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
+        on_either!(self.read_memory(address, out))
+    }
+
+    fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), OutOfBounds> {
+        on_either!(self.write_memory(address, data))
+    }
+
+    fn zero_memory(&mut self, address: u32, len: u32) -> Result<(), OutOfBounds> {
+        on_either!(self.zero_memory(address, len))
+    }
 }
 
 /// Mapped, rich.
@@ -116,8 +211,16 @@ pub fn ethereum_account(address: H160) -> AccountId32 {
     AccountId32::new(bytes)
 }
 
-/// Runs a test on a fresh chain, and checks afterwards that the pallet's state agrees with itself.
-pub fn run(test: impl FnOnce()) {
+/// Runs a test once with each executor, each time on a fresh chain; checks afterwards that the pallet's state agrees
+/// with itself, and that all left the same state, events and all.
+pub fn run(test: impl Fn()) {
+    let roots = Way::ALL.map(|way| run_with(way, &test));
+    assert!(roots.iter().all(|root| *root == roots[0]), "the executors leave other states: {roots:?}");
+}
+
+/// Runs a test with one executor, and gives the root of the state it leaves.
+fn run_with(way: Way, test: impl FnOnce()) -> Vec<u8> {
+    way.choose();
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: vec![(ALICE, START), (BOB, START), (CHARLIE, START)],
@@ -126,6 +229,9 @@ pub fn run(test: impl FnOnce()) {
     .assimilate_storage(&mut storage)
     .unwrap();
     let mut externalities = sp_io::TestExternalities::new(storage);
+    if let Some(polkavm) = way.node() {
+        externalities.register_extension(pvm_host_interface::PolkavmExt::new(polkavm.session()));
+    }
     externalities.execute_with(|| {
         System::set_block_number(BLOCK);
         pallet_timestamp::Now::<Test>::put(TIME);
@@ -135,7 +241,8 @@ pub fn run(test: impl FnOnce()) {
         System::reset_events();
         test();
         crate::integrity::check_state::<Test>().unwrap();
-    });
+        root()
+    })
 }
 
 /// The root of the whole state.

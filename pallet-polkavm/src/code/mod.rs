@@ -22,6 +22,7 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_io::hashing::keccak_256;
 use sp_runtime::{DispatchError, DispatchResult, Saturating, traits::BadOrigin};
+use vm_core::gas::CostModelKind;
 
 /// The version of the host's observable behaviour that new code is stored with.
 ///
@@ -43,6 +44,14 @@ pub enum CostModel {
     /// One unit of gas per instruction.
     #[codec(index = 0)]
     Naive,
+}
+
+impl From<CostModel> for CostModelKind {
+    fn from(model: CostModel) -> Self {
+        match model {
+            CostModel::Naive => Self::Naive,
+        }
+    }
 }
 
 /// The most imports a program can have: no more than there are host functions.

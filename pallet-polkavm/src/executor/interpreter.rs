@@ -4,15 +4,9 @@
 //! pays for.
 
 use super::{Executor, Instance, OutOfBounds, Source, Stop};
-use crate::{code::CostModel, limits};
 use alloc::{format, string::String, sync::Arc};
-use vm_core::{
-    blob::Blob,
-    gas::{CostModelKind, Metering},
-    interpreter,
-    isa::Reg,
-    program::{Program, ProgramConfig},
-};
+use pvm_host_interface::program_config;
+use vm_core::{blob::Blob, interpreter, isa::Reg, program::Program};
 
 /// Runs programs with vm-core's interpreter.
 pub struct InRuntimeInterpreter;
@@ -24,19 +18,9 @@ impl Executor for InRuntimeInterpreter {
     type Instance = InterpreterInstance;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        // Everything a contract could observe is written out here, whatever the defaults of vm-core become.
-        let config = ProgramConfig {
-            page_size: limits::PAGE_SIZE,
-            aux_size: 0,
-            cost_model: match source.cost_model {
-                CostModel::Naive => CostModelKind::Naive,
-            },
-            metering: Metering::Sync,
-            single_step: false,
-            ..ProgramConfig::default()
-        };
         let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;
-        let program = Program::new(&blob, &config).map_err(|error| format!("{error}"))?;
+        let program =
+            Program::new(&blob, &program_config(source.cost_model.into())).map_err(|error| format!("{error}"))?;
         let mut instance = interpreter::Instance::new(Arc::new(program));
         instance.prepare_call(source.entry, &[]);
         Ok(InterpreterInstance(instance))

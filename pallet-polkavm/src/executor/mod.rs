@@ -6,14 +6,16 @@
 //! access to memory. Results never depend on the implementation: same outcome, gas, registers and
 //! memory at every stop.
 
+mod host_functions;
 mod interpreter;
 
+pub use host_functions::HostFunctions;
 pub use interpreter::InRuntimeInterpreter;
+pub use pvm_host_interface::Stop;
 
 use crate::code::CostModel;
 use alloc::string::String;
 use sp_core::H256;
-use vm_core::outcome::Outcome;
 
 /// Makes instances of programs.
 pub trait Executor {
@@ -39,17 +41,6 @@ pub struct Source<'a> {
     pub entry: u32,
     /// The gas cost model the program was stored with.
     pub cost_model: CostModel,
-}
-
-/// Where and how an instance stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stop {
-    /// Why.
-    pub outcome: Outcome,
-    /// The gas that is left.
-    pub gas: i64,
-    /// Registers A0 to A5: the arguments where the outcome is a host call.
-    pub args: [u64; 6],
 }
 
 /// A guest address range that isn't there, or may not be written.

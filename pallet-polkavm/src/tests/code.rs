@@ -197,7 +197,7 @@ proptest! {
 
     #[test]
     fn random_bytes_never_panic(cases in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 100)) {
-        run(|| cases.into_iter().for_each(survives));
+        run(|| cases.iter().cloned().for_each(survives));
     }
 
     #[test]
@@ -212,7 +212,7 @@ proptest! {
             .ret()
             .build();
         // The writable data is mostly zeros that don't matter; damage the rest.
-        run(|| for (index, byte) in cases {
+        run(|| for (index, byte) in cases.clone() {
             let mut bad = good.clone();
             let at = index.index(bad.len());
             bad[at] = byte;
@@ -224,7 +224,7 @@ proptest! {
     fn random_code_in_a_sound_blob_never_panics(cases in proptest::collection::vec(
         (proptest::collection::vec(any::<u8>(), 1..80), proptest::collection::vec(any::<u8>(), 10)), 100,
     )) {
-        run(|| for (code, bitmask) in cases {
+        run(|| for (code, bitmask) in cases.clone() {
             let mut bitmask = bitmask[..code.len().div_ceil(8)].to_vec();
             bitmask[0] |= 1;
             let padding = bitmask.len() * 8 - code.len();

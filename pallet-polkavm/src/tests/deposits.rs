@@ -244,7 +244,7 @@ mod model {
                 let mut info = ContractInfo::<Test>::new(&address, 0, Default::default()).unwrap();
                 let mut stored: [Option<u32>; 4] = [None; 4];
                 let mut balance: i128 = 0;
-                for (key, value, price) in writes {
+                for (key, value, price) in writes.clone() {
                     DepositPerByte::set(&price);
                     let old = core::mem::replace(&mut stored[usize::from(key)], value);
                     let mut meter = DepositMeter::<Test>::new(None);
