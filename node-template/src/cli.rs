@@ -12,6 +12,10 @@ pub struct Cli {
     /// How to run the node.
     #[clap(flatten)]
     pub run: RunCmd,
+
+    /// How to run contracts.
+    #[clap(flatten)]
+    pub polkavm: executor::Flags,
 }
 
 /// What the node can do besides running.
@@ -44,4 +48,7 @@ pub enum Subcommand {
 
     /// Print the database's meta columns.
     ChainInfo(sc_cli::ChainInfoCmd),
+
+    /// Try every way to run contracts on this machine, and print which are possible and why others are not.
+    PolkavmCheck,
 }

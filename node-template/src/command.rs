@@ -46,6 +46,7 @@ impl SubstrateCli for Cli {
 /// Parses the command line and runs it to its end.
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
+    let flags = cli.polkavm;
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
@@ -53,9 +54,9 @@ pub fn run() -> sc_cli::Result<()> {
                 match config.network.network_backend {
                     sc_network::config::NetworkBackendType::Libp2p => service::new_full::<
                         sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>,
-                    >(config),
+                    >(config, &flags),
                     sc_network::config::NetworkBackendType::Litep2p => {
-                        service::new_full::<sc_network::Litep2pNetworkBackend>(config)
+                        service::new_full::<sc_network::Litep2pNetworkBackend>(config, &flags)
                     }
                 }
                 .map_err(sc_cli::Error::Service)
@@ -66,27 +67,27 @@ pub fn run() -> sc_cli::Result<()> {
             let spec = cli.load_spec(&cmd.chain)?;
             cmd.run(spec)
         }
-        Some(Subcommand::CheckBlock(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
-            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config)?;
+        Some(Subcommand::CheckBlock(cmd)) => cli.create_runner(cmd)?.async_run(move |config| {
+            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config, &flags)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
-        Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(move |config| {
             let database = config.database.clone();
-            let PartialComponents { client, task_manager, .. } = service::new_partial(&config)?;
+            let PartialComponents { client, task_manager, .. } = service::new_partial(&config, &flags)?;
             Ok((cmd.run(client, database), task_manager))
         }),
-        Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(move |config| {
             let spec = config.chain_spec.cloned_box();
-            let PartialComponents { client, task_manager, .. } = service::new_partial(&config)?;
+            let PartialComponents { client, task_manager, .. } = service::new_partial(&config, &flags)?;
             Ok((cmd.run(client, spec), task_manager))
         }),
-        Some(Subcommand::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
-            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config)?;
+        Some(Subcommand::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(move |config| {
+            let PartialComponents { client, task_manager, import_queue, .. } = service::new_partial(&config, &flags)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
         Some(Subcommand::PurgeChain(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run(config.database)),
-        Some(Subcommand::Revert(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
-            let PartialComponents { client, task_manager, backend, .. } = service::new_partial(&config)?;
+        Some(Subcommand::Revert(cmd)) => cli.create_runner(cmd)?.async_run(move |config| {
+            let PartialComponents { client, task_manager, backend, .. } = service::new_partial(&config, &flags)?;
             let revert_grandpa = Box::new(|client, _, blocks| {
                 sc_consensus_grandpa::revert(client, blocks)?;
                 Ok(())
@@ -94,5 +95,9 @@ pub fn run() -> sc_cli::Result<()> {
             Ok((cmd.run(client, backend, Some(revert_grandpa)), task_manager))
         }),
         Some(Subcommand::ChainInfo(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config)),
+        Some(Subcommand::PolkavmCheck) => {
+            println!("{}", executor::Report::new());
+            Ok(())
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The JSON-RPC methods that the node adds to the client's own.
 
-use jsonrpsee::RpcModule;
+use jsonrpsee::{RpcModule, core::RpcResult};
 use runtime::{AccountId, Balance, Nonce, opaque::Block};
 use sc_transaction_pool_api::TransactionPool;
 use sp_api::ProvideRuntimeApi;
@@ -14,11 +14,37 @@ pub struct FullDeps<C, P> {
     pub client: Arc<C>,
     /// The transaction pool.
     pub pool: Arc<P>,
+    /// What runs contracts.
+    pub polkavm: PolkavmStatus,
 }
 
-/// The methods `system_accountNextIndex`, `system_dryRun`, `payment_queryInfo` and `payment_queryFeeDetails`.
+/// What runs contracts in this node: the answer of `polkavm_status`.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolkavmStatus {
+    /// `jit` or `interpreter`.
+    backend: &'static str,
+    /// Why it is the interpreter, if the flags would have had the JIT.
+    fallback_reason: Option<String>,
+    /// The line that is logged at the start.
+    description: String,
+}
+
+impl PolkavmStatus {
+    /// As it is now; it does not change while the node runs.
+    pub fn new(polkavm: &executor::PolkaVm, flags: &executor::Flags) -> Self {
+        Self {
+            backend: if polkavm.is_compiling() { "jit" } else { "interpreter" },
+            fallback_reason: polkavm.fallback_reason(),
+            description: polkavm.describe(flags),
+        }
+    }
+}
+
+/// The methods `system_accountNextIndex`, `system_dryRun`, `payment_queryInfo`, `payment_queryFeeDetails` and
+/// `polkavm_status`.
 pub fn create_full<C, P>(
-    FullDeps { client, pool }: FullDeps<C, P>,
+    FullDeps { client, pool, polkavm }: FullDeps<C, P>,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
 where
     C: ProvideRuntimeApi<Block> + HeaderBackend<Block> + HeaderMetadata<Block, Error = BlockChainError>,
@@ -34,5 +60,6 @@ where
     let mut module = RpcModule::new(());
     module.merge(System::new(client.clone(), pool).into_rpc())?;
     module.merge(TransactionPayment::new(client).into_rpc())?;
+    module.register_method("polkavm_status", move |_, (), _| RpcResult::Ok(polkavm.clone()))?;
     Ok(module)
 }

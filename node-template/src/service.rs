@@ -1,9 +1,10 @@
 //! Puts the client together: database, executor, pool, network, RPC, authoring and finality.
 
 use crate::rpc;
+use executor::{Flags, PolkaVm};
 use futures::FutureExt;
 use runtime::{apis::RuntimeApi, opaque::Block};
-use sc_client_api::{Backend, BlockBackend};
+use sc_client_api::{Backend, BlockBackend, ExecutorProvider};
 use sc_consensus_aura::{ImportQueueParams, SlotProportion, StartAuraParams};
 use sc_consensus_grandpa::SharedVoterState;
 use sc_service::{Configuration, TaskManager, WarpSyncConfig, error::Error as ServiceError};
@@ -14,7 +15,7 @@ use sp_runtime::traits::Block as BlockT;
 use std::{sync::Arc, time::Duration};
 
 /// The functions the runtime may call in the node.
-pub type HostFunctions = sp_io::SubstrateHostFunctions;
+pub type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
 
 /// The client.
 pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, sc_executor::WasmExecutor<HostFunctions>>;
@@ -33,15 +34,21 @@ pub type Service = sc_service::PartialComponents<
     FullSelectChain,
     sc_consensus::DefaultImportQueue<Block>,
     sc_transaction_pool::TransactionPoolHandle<Block, FullClient>,
-    (GrandpaBlockImport, GrandpaLink, Option<Telemetry>),
+    (GrandpaBlockImport, GrandpaLink, Option<Telemetry>, PolkaVm),
 >;
 
 /// The client, its database, the pool and the import queue, without a network.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened or the genesis state cannot be built.
-pub fn new_partial(config: &Configuration) -> Result<Service, ServiceError> {
+/// When the JIT is asked for and this machine has none, the database cannot be opened or the genesis state cannot be
+/// built.
+pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, ServiceError> {
+    // First: where the JIT is asked for and can't be had, nothing else is begun.
+    let polkavm = PolkaVm::new(flags, config.prometheus_registry())
+        .map_err(|error| ServiceError::Application(Box::new(error)))?;
+    polkavm.announce(flags);
+
     let telemetry = config
         .telemetry_endpoints
         .clone()
@@ -60,6 +67,7 @@ pub fn new_partial(config: &Configuration) -> Result<Service, ServiceError> {
         executor,
         Vec::new(),
     )?;
+    client.execution_extensions().set_extensions_factory(polkavm.extensions());
     let client = Arc::new(client);
 
     let telemetry = telemetry.map(|(worker, telemetry)| {
@@ -108,7 +116,7 @@ pub fn new_partial(config: &Configuration) -> Result<Service, ServiceError> {
         keystore_container,
         select_chain,
         transaction_pool,
-        other: (grandpa_block_import, grandpa_link, telemetry),
+        other: (grandpa_block_import, grandpa_link, telemetry, polkavm),
     })
 }
 
@@ -129,6 +137,7 @@ fn inherents(
 /// When a part cannot be built or the network or RPC cannot listen.
 pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     config: Configuration,
+    flags: &Flags,
 ) -> Result<TaskManager, ServiceError> {
     let sc_service::PartialComponents {
         client,
@@ -138,8 +147,8 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
         keystore_container,
         select_chain,
         transaction_pool,
-        other: (block_import, grandpa_link, mut telemetry),
-    } = new_partial(&config)?;
+        other: (block_import, grandpa_link, mut telemetry, polkavm),
+    } = new_partial(&config, flags)?;
 
     let mut net_config = sc_network::config::FullNetworkConfiguration::<Block, <Block as BlockT>::Hash, N>::new(
         &config.network,
@@ -206,8 +215,10 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let rpc_builder = {
         let client = client.clone();
         let pool = transaction_pool.clone();
+        let polkavm = rpc::PolkavmStatus::new(&polkavm, flags);
         Box::new(move |_| {
-            rpc::create_full(rpc::FullDeps { client: client.clone(), pool: pool.clone() }).map_err(Into::into)
+            let deps = rpc::FullDeps { client: client.clone(), pool: pool.clone(), polkavm: polkavm.clone() };
+            rpc::create_full(deps).map_err(Into::into)
         })
     };
     sc_service::spawn_tasks(sc_service::SpawnTasksParams {
