@@ -1,10 +1,11 @@
 //! A dev chain of one node: started on a temporary base path, listening on loopback only, stopped when dropped.
 
 use crate::paths;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -79,6 +80,36 @@ impl Node {
     /// The address of its RPC server.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// What runs contracts in this node, as it says at its start: the line that begins with `PolkaVM:`.
+    pub fn polkavm(&self) -> Option<String> {
+        let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
+        let line = log.lines().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
+        Some(line.trim_end().to_owned())
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where its chain is.
+    pub fn base_path(&self) -> PathBuf {
+        self.folder.path().join("chain")
+    }
+
+    /// Tells it to end, and waits until it has. Its chain stays until the node is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end well.
+    pub fn stop(&mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        ensure!(told.context("`kill` could not be run")?.success(), "the node was gone already");
+        let status = self.process.wait().context("waiting for the node failed")?;
+        ensure!(status.success(), "the node ended with {status}. The end of its log:\n{}", self.log_end());
+        Ok(())
     }
 
     /// The last lines of what the node wrote.

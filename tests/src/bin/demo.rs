@@ -42,6 +42,8 @@ fn run(args: &Args) -> Result<()> {
     println!("demo: starting a dev chain");
     let node = if args.keep_running { Node::start_on(DEFAULT_PORT)? } else { Node::start()? };
     println!("demo: the node listens on {}", node.url());
+    // POLKAVM_BACKEND chooses what this line says; everything else stays the same.
+    println!("demo: {}", node.polkavm().context("the node does not say what runs contracts")?);
     let demo = Demo { cli: Cli::new(&node.url()) };
     let summary = demo.walk().with_context(|| format!("the end of the node's log:\n{}", node.log_end()))?;
     println!("\ndemo: all results are as expected");

@@ -1,0 +1,102 @@
+//! A node that interprets contracts accepts every block of one that compiles them, and whose workers are killed all the
+//! while.
+
+use anyhow::{Context as _, Result, ensure};
+use integration_tests::{contract::Cli, node::Node, paths, words::number_of};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+/// The processes that these have started.
+fn children(of: &[u32]) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    };
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
+}
+
+/// Kills the workers of a node: what the process that makes workers has started. Returns how many there were.
+fn kill_workers(node: u32) -> u32 {
+    let workers = children(&children(&children(&[node])));
+    if workers.is_empty() {
+        return 0;
+    }
+    // Some may have ended meanwhile, which is as well.
+    let _ = Command::new("kill").arg("-KILL").args(workers.iter().map(u32::to_string)).stderr(Stdio::null()).status();
+    workers.len() as u32
+}
+
+/// Runs a command of the node on the dev chain in this folder; returns what it printed.
+fn node_command(command: &str, base_path: &Path, args: &[&str]) -> Result<String> {
+    let output = Command::new(paths::program("node-template")?)
+        .args([command, "--dev", "--base-path"])
+        .arg(base_path)
+        .args(args)
+        .env_remove("RUST_LOG")
+        .env_remove("POLKAVM_BACKEND")
+        .output()
+        .with_context(|| format!("{command} could not be run"))?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command} ended with {}:\n{log}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &log)
+}
+
+/// The number of the best block of the dev chain in this folder.
+fn best_block(base_path: &Path) -> Result<u64> {
+    let printed = node_command("chain-info", base_path, &[])?;
+    let json = &printed[printed.find('{').context("no JSON")?..=printed.rfind('}').context("no JSON")?];
+    serde_json::from_str::<Value>(json)?["best_number"].as_u64().context("no number")
+}
+
+fn flip_and_read(cli: &Cli) -> Result<()> {
+    let blob = paths::contract("flipper")?.display().to_string();
+    let made = cli.succeed(&["instantiate", &blob, "--sig", "(bool)", "false"])?;
+    let contract = made["address"].as_str().context("no address")?;
+    for _ in 0..3 {
+        cli.succeed(&["call", contract, "--sig", "flip()"])?;
+    }
+    let answer = cli.succeed(&["dry-run", "call", contract, "--sig", "get()"])?;
+    ensure!(number_of(&answer["data"]) == Some(1), "three flips of false give {answer:#}");
+    Ok(())
+}
+
+#[test]
+fn an_interpreting_node_accepts_all_blocks_of_a_compiling_one() -> Result<()> {
+    let mut node = Node::start()?;
+    let backend = node.polkavm().context("the node does not say what runs contracts")?;
+    let (killed, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
+    let process = node.process_id();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                killed.fetch_add(kill_workers(process), Relaxed);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let done = flip_and_read(&Cli::new(&node.url()).signed_by("//Alice"));
+        is_over.store(true, Relaxed);
+        done
+    })
+    .with_context(|| format!("the end of the node's log:\n{}", node.log_end()))?;
+    ensure!(!backend.contains("jit") || killed.load(Relaxed) > 0, "no worker was ever seen, with {backend}");
+    node.stop()?;
+
+    let other = tempfile::tempdir()?;
+    let blocks = other.path().join("blocks");
+    let file = blocks.display().to_string();
+    node_command("export-blocks", &node.base_path(), &["--binary", &file])?;
+    let printed = node_command("import-blocks", other.path(), &["--polkavm-backend=interpreter", "--binary", &file])?;
+    ensure!(printed.contains("PolkaVM: interpreter"), "it does not interpret:\n{printed}");
+    let (built, imported) = (best_block(&node.base_path())?, best_block(other.path())?);
+    ensure!(imported == built && built >= 4, "{built} blocks were built, {imported} imported:\n{printed}");
+    Ok(())
+}
