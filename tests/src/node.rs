@@ -4,6 +4,7 @@ use crate::paths;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     fs::{self, File},
+    io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -87,6 +88,24 @@ impl Node {
         let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
         let line = log.lines().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
         Some(line.trim_end().to_owned())
+    }
+
+    /// Calls a JSON-RPC method without parameters, over HTTP, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or an error in it.
+    pub fn rpc(&self, method: &str) -> Result<serde_json::Value> {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":[]}}"#);
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).context("the node does not listen")?;
+        let head = format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close", self.port);
+        let head = format!("{head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).context("the question was not sent")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).context("no answer")?;
+        let json = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let json: serde_json::Value = serde_json::from_str(json).with_context(|| format!("no JSON: {answer}"))?;
+        json.get("result").cloned().with_context(|| format!("{method} fails: {json}"))
     }
 
     /// Its process.

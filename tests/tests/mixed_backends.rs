@@ -73,6 +73,9 @@ fn flip_and_read(cli: &Cli) -> Result<()> {
 fn an_interpreting_node_accepts_all_blocks_of_a_compiling_one() -> Result<()> {
     let mut node = Node::start()?;
     let backend = node.polkavm().context("the node does not say what runs contracts")?;
+    let status = node.rpc("polkavm_status")?;
+    ensure!(status["description"] == *backend, "the log says {backend}, RPC {status}");
+    ensure!(status["backend"] == if backend.contains("jit") { "jit" } else { "interpreter" }, "{status}");
     let (killed, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
     let process = node.process_id();
     thread::scope(|scope| {
