@@ -156,8 +156,11 @@ pub fn compiling() -> Result<()> {
     Ok(())
 }
 
-/// How long each engine takes to compile a program, in microseconds, and how much machine code it makes.
-fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<(f64, Option<usize>)>>> {
+/// Microseconds, and bytes of machine code if that is what it makes.
+type CompiledIn = (f64, Option<usize>);
+
+/// How long each engine takes to compile a program; nothing where it was not made for the engine.
+fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn>>> {
     let mut inputs = Vec::new();
     for engine in engines {
         inputs.push(if engine.takes(program) { Some(engine.read(program)?) } else { None });
