@@ -276,7 +276,7 @@ pub fn host_calls() -> Result<()> {
         Box::new(Ours::default()),
         Box::new(Wasmi::default()),
     ];
-    println!("### Host calls: nanoseconds out and back, the least of 30 runs of {HOST_CALL_COUNT}\n");
+    println!("### Host calls: nanoseconds out and back, the least of up to 300 runs of {HOST_CALL_COUNT}\n");
     println!("The first two cross to another process, the others do not.\n");
     head("", &engines.iter().map(|engine| engine.name()).collect::<Vec<_>>());
     let expected = HOST_CALLS.run_on_host();
@@ -285,11 +285,16 @@ pub fn host_calls() -> Result<()> {
         machines.push(engine.load(&engine.read(&HOST_CALLS)?)?.instantiate()?);
     }
     let mut least = vec![Duration::MAX; engines.len()];
-    for _ in 0..30 {
-        for (machine, least) in machines.iter_mut().zip(&mut least) {
-            let (duration, result) = time(|| machine.call("run"));
-            ensure!(result? == expected, "something else was computed");
-            *least = duration.min(*least);
+    let mut spent = vec![Duration::ZERO; engines.len()];
+    for _ in 0..300 {
+        for (index, machine) in machines.iter_mut().enumerate() {
+            // Who waits by spinning takes milliseconds a call when the other side needs the processor.
+            if spent[index] < Duration::from_secs(3) {
+                let (duration, result) = time(|| machine.call("run"));
+                ensure!(result? == expected, "something else was computed");
+                least[index] = duration.min(least[index]);
+                spent[index] += duration;
+            }
         }
     }
     let times: Vec<_> = least.iter().map(|time| Some(time.as_secs_f64() * 1e9 / HOST_CALL_COUNT as f64)).collect();

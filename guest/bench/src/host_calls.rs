@@ -3,7 +3,7 @@
 use crate::mix;
 
 /// How many calls a run makes.
-pub const CALLS: u64 = 10_000;
+pub const CALLS: u64 = 1000;
 
 #[cfg(target_arch = "riscv64")]
 #[polkavm_derive::polkavm_import]
