@@ -1,6 +1,6 @@
 //! The programs that LLVM can compile for sBPF, as functions of a library; `scripts/build-bench` makes assembly of it.
 //!
-//! The others it cannot: `library_calls`, `small_copies` and `ed25519` call `memcpy`, `evm` divides 128-bit numbers, both
+//! The others it cannot: `library_calls`, `small_copies` and `ed25519` call `memcpy`, `evm` shifts 128-bit numbers, both
 //! by functions of the compiler's library, which its BPF has no calls for; in `emulator` a function has more than five
 //! arguments.
 
