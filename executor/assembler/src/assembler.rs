@@ -63,20 +63,13 @@ impl Assembler {
     /// Appends an instruction.
     #[inline(always)]
     pub fn push(&mut self, inst: Inst) {
-        // Lengths are below 2^32, so this does not wrap.
-        let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
-        match window.and_then(|window| window.first_chunk_mut()) {
-            Some(window) => {
-                inst.write(window);
-                self.length += inst.len();
-            }
-            None => self.push_slow(inst),
-        }
+        self.push_if(true, inst);
     }
 
     /// Appends an instruction if `condition` holds, without a branch: it is written either way, and counted or not.
     #[inline(always)]
     pub fn push_if(&mut self, condition: bool, inst: Inst) {
+        // Lengths are below 2^32, so this does not wrap.
         let window = self.buffer.get_mut(self.length..self.length.wrapping_add(WINDOW));
         match window.and_then(|window| window.first_chunk_mut()) {
             Some(window) => {

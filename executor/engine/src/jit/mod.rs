@@ -200,10 +200,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn run(mut self) -> Result<Compiled, CompileError> {
-        let size = if self.program.isa().is_64_bit() { RegSize::R64 } else { RegSize::R32 };
-        match size {
-            RegSize::R64 => self.walk::<true>()?,
-            RegSize::R32 => self.walk::<false>()?,
+        match self.program.isa().is_64_bit() {
+            true => self.walk::<true>()?,
+            false => self.walk::<false>()?,
         }
         self.finish()
     }
@@ -341,7 +340,10 @@ impl<'a> Compiler<'a> {
             let mut stub = block_stubs;
             for block in &self.blocks {
                 let charge = self.code_start + block.start.offset() + if self.steps { CALL_LENGTH } else { 0 };
-                if let Some(bytes) = image.get_mut(charge as usize..).and_then(|rest| rest.first_chunk_mut::<13>()) {
+                if let Some(bytes) = image
+                    .get_mut(charge as usize..)
+                    .and_then(|rest| rest.first_chunk_mut::<{ CHARGE_LENGTH as usize }>())
+                {
                     bytes[CHARGE_COST..][..4].copy_from_slice(&block.cost.to_le_bytes());
                     bytes[CHARGE_WAY..][..4].copy_from_slice(&(stub - charge - CHARGE_LENGTH).to_le_bytes());
                 }
