@@ -1,6 +1,16 @@
-//! Builds the wasm runtime, unless the crate itself is being built for wasm.
+//! Builds the wasm runtime, unless the crate itself is being built for wasm; and the one before it, where that is asked for.
 
 fn main() {
     #[cfg(feature = "substrate-wasm-builder")]
-    substrate_wasm_builder::WasmBuilder::build_using_defaults();
+    {
+        use substrate_wasm_builder::WasmBuilder;
+
+        // In this order, as both are made in the same folder and share what they depend on.
+        #[cfg(feature = "predecessor-wasm")]
+        WasmBuilder::init_with_defaults()
+            .enable_feature("in-runtime-interpreter")
+            .set_file_name("predecessor.rs")
+            .build();
+        WasmBuilder::build_using_defaults();
+    }
 }

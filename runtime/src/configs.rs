@@ -180,9 +180,12 @@ impl pallet_polkavm::Config for Runtime {
     type Time = Timestamp;
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     type AddressMapper = pallet_polkavm::AccountId32Mapper<Runtime>;
-    // The nodes of this chain have the host functions. `InRuntimeInterpreter` would do for those that have not: what is
-    // in blocks is the same.
+    // The nodes of this chain have the host functions. The interpreter does for those that have not: what is in blocks is
+    // the same.
+    #[cfg(not(feature = "in-runtime-interpreter"))]
     type Executor = pallet_polkavm::HostFunctions;
+    #[cfg(feature = "in-runtime-interpreter")]
+    type Executor = pallet_polkavm::InRuntimeInterpreter;
     // A tight loop takes 1.5 ns an instruction inside the runtime; ten leave room for divisions and for memory that is
     // touched for the first time.
     type RefTimePerGas = ConstU64<10_000>;

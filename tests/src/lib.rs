@@ -6,3 +6,4 @@ pub mod contract;
 pub mod node;
 pub mod paths;
 pub mod words;
+pub mod workers;

@@ -1,4 +1,4 @@
-//! A dev chain of one node: started on a temporary base path, listening on loopback only, stopped when dropped.
+//! A node: started on a temporary base path, listening on loopback only, stopped when dropped. Alone it is a dev chain.
 
 use crate::paths;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -16,12 +16,15 @@ use tempfile::TempDir;
 /// How long a node may take to open its RPC port.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A running dev chain.
+/// A running node.
 pub struct Node {
     process: Child,
     folder: TempDir,
     port: u16,
 }
+
+/// Arguments that make a node a dev chain of its own.
+const DEV_CHAIN: [&str; 5] = ["--dev", "--listen-addr", "/ip4/127.0.0.1/tcp/0", "--no-mdns", "--no-prometheus"];
 
 impl Node {
     /// Starts a dev chain and waits until its RPC server listens.
@@ -39,28 +42,43 @@ impl Node {
     ///
     /// As [`Node::start`].
     pub fn start_on(port: u16) -> Result<Self> {
-        let folder = tempfile::tempdir().context("no temporary folder for the chain's data")?;
-        let log = File::create(folder.path().join("node.log")).context("no log file for the node")?;
-        let process = Command::new(paths::program("node-template")?)
-            .arg("--dev")
-            .arg("--base-path")
-            .arg(folder.path().join("chain"))
-            .args(["--rpc-port", &port.to_string()])
-            // Loopback only, and no search for other nodes.
-            .args(["--listen-addr", "/ip4/127.0.0.1/tcp/0"])
-            .args(["--no-mdns", "--no-prometheus", "--no-telemetry"])
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().context("no second handle of the log file")?)
-            .stderr(log)
-            .spawn()
-            .context("the node could not be started")?;
-        let mut node = Self { process, folder, port };
+        let mut node = Self::spawn_on(port, &DEV_CHAIN.map(String::from))?;
         node.wait_until_it_listens()?;
         Ok(node)
     }
 
-    fn wait_until_it_listens(&mut self) -> Result<()> {
+    /// Starts a node with these arguments besides those for its folder and RPC port, and does not wait for it. They must keep
+    /// it on loopback.
+    ///
+    /// # Errors
+    ///
+    /// When the node is not built or cannot be started.
+    pub fn spawn(arguments: &[String]) -> Result<Self> {
+        Self::spawn_on(free_port()?, arguments)
+    }
+
+    fn spawn_on(port: u16, arguments: &[String]) -> Result<Self> {
+        let folder = tempfile::tempdir().context("no temporary folder for the chain's data")?;
+        let process = run(&folder, port, arguments)?;
+        Ok(Self { process, folder, port })
+    }
+
+    /// Starts a node that was stopped again, in its folder and on its port. Does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn spawn_again(&mut self, arguments: &[String]) -> Result<()> {
+        self.process = run(&self.folder, self.port, arguments)?;
+        Ok(())
+    }
+
+    /// Waits until its RPC server listens.
+    ///
+    /// # Errors
+    ///
+    /// When the node ends early or does not listen within two minutes; with the end of its log.
+    pub fn wait_until_it_listens(&mut self) -> Result<()> {
         let started = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             if let Some(status) = self.process.try_wait().context("the node's state is unknown")? {
@@ -86,7 +104,8 @@ impl Node {
     /// What runs contracts in this node, as it says at its start: the line that begins with `PolkaVM:`.
     pub fn polkavm(&self) -> Option<String> {
         let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
-        let line = log.lines().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
+        // The last one, if it was started again.
+        let line = log.lines().rev().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
         Some(line.trim_end().to_owned())
     }
 
@@ -96,15 +115,22 @@ impl Node {
     ///
     /// When there is no answer, or an error in it.
     pub fn rpc(&self, method: &str) -> Result<serde_json::Value> {
-        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":[]}}"#);
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).context("the node does not listen")?;
-        let head = format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close", self.port);
-        let head = format!("{head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
-        stream.write_all((head + &body).as_bytes()).context("the question was not sent")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).context("no answer")?;
-        let json = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let json: serde_json::Value = serde_json::from_str(json).with_context(|| format!("no JSON: {answer}"))?;
+        self.rpc_with(method, &serde_json::json!([]))
+    }
+
+    /// The same with parameters, a JSON array.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::rpc`].
+    pub fn rpc_with(&self, method: &str, params: &serde_json::Value) -> Result<serde_json::Value> {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let answer = http(
+            self.port,
+            &format!("POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}", body.len()),
+            &body,
+        )?;
+        let json: serde_json::Value = serde_json::from_str(&answer).with_context(|| format!("no JSON: {answer}"))?;
         json.get("result").cloned().with_context(|| format!("{method} fails: {json}"))
     }
 
@@ -179,8 +205,43 @@ impl Drop for Node {
     }
 }
 
+/// Starts the program. What it writes goes to `node.log` in its folder, behind what is there.
+fn run(folder: &TempDir, port: u16, arguments: &[String]) -> Result<Child> {
+    let log = File::options().create(true).append(true).open(folder.path().join("node.log"));
+    let log = log.context("no log file for the node")?;
+    Command::new(paths::program("node-template")?)
+        .args(arguments)
+        .arg("--base-path")
+        .arg(folder.path().join("chain"))
+        .args(["--rpc-port", &port.to_string(), "--no-telemetry"])
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().context("no second handle of the log file")?)
+        .stderr(log)
+        .spawn()
+        .context("the node could not be started")
+}
+
+/// Asks a server on loopback: a request line with headers, and a body. Returns the body of the answer.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub fn http(port: u16, head: &str, body: &str) -> Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("the node does not listen")?;
+    let request = format!("{head}\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).context("the question was not sent")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).context("no answer")?;
+    Ok(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
+}
+
 /// A port on which nobody listens now.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+///
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
     Ok(listener.local_addr().context("the port is unknown")?.port())
 }

@@ -2,38 +2,15 @@
 //! while.
 
 use anyhow::{Context as _, Result, ensure};
-use integration_tests::{contract::Cli, node::Node, paths, words::number_of};
+use integration_tests::{contract::Cli, node::Node, paths, words::number_of, workers};
 use serde_json::Value;
 use std::{
-    fs,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     thread,
     time::Duration,
 };
-
-/// The processes that these have started.
-fn children(of: &[u32]) -> Vec<u32> {
-    let parent = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-    };
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
-}
-
-/// Kills the workers of a node: what the process that makes workers has started. Returns how many there were.
-fn kill_workers(node: u32) -> u32 {
-    let workers = children(&children(&children(&[node])));
-    if workers.is_empty() {
-        return 0;
-    }
-    // Some may have ended meanwhile, which is as well.
-    let _ = Command::new("kill").arg("-KILL").args(workers.iter().map(u32::to_string)).stderr(Stdio::null()).status();
-    workers.len() as u32
-}
 
 /// Runs a command of the node on the dev chain in this folder; returns what it printed.
 fn node_command(command: &str, base_path: &Path, args: &[&str]) -> Result<String> {
@@ -81,7 +58,7 @@ fn an_interpreting_node_accepts_all_blocks_of_a_compiling_one() -> Result<()> {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Relaxed) {
-                killed.fetch_add(kill_workers(process), Relaxed);
+                killed.fetch_add(workers::kill(process), Relaxed);
                 thread::sleep(Duration::from_millis(2));
             }
         });

@@ -1,0 +1,35 @@
+//! What a scenario has seen, in a line.
+
+use std::fmt;
+
+/// What a scenario has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The number of the best block.
+    pub blocks: u64,
+    /// The number of the last block that is final on every node.
+    pub finalized: u64,
+    /// Calls of contracts that are in final blocks, failed ones included.
+    pub calls: u64,
+    /// Those of them that failed, as some have to.
+    pub failed: u64,
+    /// Workers that were killed.
+    pub kills: u64,
+    /// Instances that nodes replayed on the interpreter because their worker was lost.
+    pub recoveries: u64,
+    /// Nodes whose state roots were compared.
+    pub nodes: u64,
+    /// State roots that were compared, over all nodes and heights.
+    pub roots: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} blocks, {} final; {} contract calls, of them {} failed; {} workers killed, {} recoveries; {} state roots of \
+             {} nodes compared",
+            self.blocks, self.finalized, self.calls, self.failed, self.kills, self.recoveries, self.roots, self.nodes
+        )
+    }
+}

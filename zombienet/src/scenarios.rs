@@ -1,0 +1,180 @@
+//! What happens to networks, and has to change nothing.
+//!
+//! Each scenario ends with all nodes having the same state roots, whatever ran their contracts.
+
+use crate::{
+    agreement,
+    load::Load,
+    network::{Backend, Member, Network},
+    report::Report,
+    say,
+};
+use anyhow::{Context as _, Result, ensure};
+use integration_tests::workers;
+use serde_json::Value;
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+use Backend::{Interpreter, Jit};
+
+/// Four validators, two of each kind.
+const MIXED: [(&str, Backend); 4] = [("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit), ("Dave", Interpreter)];
+
+/// Two nodes that compile and two that interpret author and finalize under load.
+///
+/// # Errors
+///
+/// When they differ in anything, or come to a halt.
+pub fn mixed_validators(rounds: u32) -> Result<Report> {
+    let network = Network::start(&MIXED, None)?;
+    let mut load = Load::deploy(&network, &[0, 1, 2, 3])?;
+    load.run(rounds)?;
+    finish(&network, &load, 0)
+}
+
+/// Full nodes of both kinds come later and execute the whole chain.
+///
+/// # Errors
+///
+/// When they differ in anything, or come to a halt.
+pub fn full_nodes_sync(rounds: u32) -> Result<Report> {
+    let mut network = Network::start(&[("Alice", Jit), ("Bob", Interpreter)], None)?;
+    let mut load = Load::deploy(&network, &[0, 1])?;
+    load.run(rounds)?;
+    load.settle(&network)?;
+    for (name, backend) in [("late-interpreter", Interpreter), ("late-jit", Jit)] {
+        let index = network.add_full_node(name, backend)?;
+        ensure!(network.members.get(index).is_some_and(|member| !member.validates()), "{name} is no full node");
+    }
+    finish(&network, &load, 0)
+}
+
+/// Workers are killed all the while.
+///
+/// # Errors
+///
+/// When nodes differ in anything or come to a halt, or no running contract was ever hit.
+pub fn workers_killed(rounds: u32) -> Result<Report> {
+    let network = Network::start(&[("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit)], None)?;
+    let mut load = Load::deploy(&network, &[0, 1, 2])?;
+    let (kills, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let targets: Vec<u32> = compiling(&network).map(|member| member.node.process_id()).collect();
+    say!("killing the workers of {} nodes from now on", targets.len());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Neither in step with blocks nor the same pause twice.
+            for pause in (1..30).cycle().step_by(7) {
+                if is_over.load(Relaxed) {
+                    break;
+                }
+                for target in &targets {
+                    kills.fetch_add(u64::from(workers::kill(*target)), Relaxed);
+                }
+                thread::sleep(Duration::from_millis(pause));
+            }
+        });
+        let done = load.run(rounds).and_then(|()| load.settle(&network));
+        is_over.store(true, Relaxed);
+        done
+    })?;
+    let report = finish(&network, &load, kills.load(Relaxed))?;
+    ensure!(report.recoveries > 0, "no worker was killed while it ran a contract: {report}");
+    Ok(report)
+}
+
+/// Validators are restarted with the other backend while the others go on.
+///
+/// # Errors
+///
+/// When nodes differ in anything or come to a halt.
+pub fn backends_switched(rounds: u32) -> Result<Report> {
+    let mut network = Network::start(&MIXED, None)?;
+    // Through those that stay: what waits in a node's pool is gone when it ends.
+    let mut load = Load::deploy(&network, &[2, 3])?;
+    load.run(rounds)?;
+    network.restart(1, Jit)?;
+    load.run(rounds)?;
+    network.restart(0, Interpreter)?;
+    load.run(rounds)?;
+    let report = finish(&network, &load, 0)?;
+    for index in [0, 1] {
+        let member = network.members.get(index).context("no such node")?;
+        ensure!(member.metric("instances_total")? > 0, "{} ran no contract after its restart", member.name());
+    }
+    Ok(report)
+}
+
+/// The chain starts with the runtime that interprets contracts itself, and is upgraded to the one that has the node run
+/// them. A full node then executes all of it.
+///
+/// # Errors
+///
+/// When nodes differ in anything or come to a halt, when the upgrade does not come, or contracts are not run where they
+/// should be before and after it.
+pub fn runtime_upgraded(rounds: u32) -> Result<Report> {
+    let not_built = "the runtimes were not built: build again without SKIP_WASM_BUILD";
+    let old = runtime::predecessor::WASM_BINARY.context(not_built)?;
+    let new = runtime::WASM_BINARY.context(not_built)?;
+    let mut network = Network::start(&[("Alice", Jit), ("Bob", Interpreter)], Some(old))?;
+    ensure!(
+        spec_version(&network)?.iter().all(|version| *version == 100),
+        "the chain has another runtime from the start"
+    );
+    let mut load = Load::deploy(&network, &[0, 1])?;
+    load.run(rounds)?;
+    load.settle(&network)?;
+    ensure!(instances(&network)? == 0, "the nodes ran contracts that the runtime should have run");
+    say!("upgrading the runtime");
+    load.upgrade(new)?;
+    network.wait_for("the new runtime", |member| Ok(runtime_version(member)? == 101))?;
+    load.run(rounds)?;
+    load.settle(&network)?;
+    ensure!(instances(&network)? > 0, "the nodes ran no contract after the upgrade");
+    network.add_full_node("late-jit", Jit)?;
+    finish(&network, &load, 0)
+}
+
+/// Waits until all calls are final everywhere, compares the nodes, and reports.
+fn finish(network: &Network, load: &Load, kills: u64) -> Result<Report> {
+    let calls = load.settle(network)?;
+    let heights = network.members.iter().map(Member::finalized).collect::<Result<Vec<_>>>()?;
+    let finalized = heights.into_iter().min().context("no node")?;
+    say!("comparing the state roots of {} nodes up to block {finalized}", network.members.len());
+    let roots = agreement::check(network, finalized)?;
+    let recoveries = compiling(network).map(|member| member.metric("recoveries_total")).sum::<Result<u64>>()?;
+    let differing = compiling(network).map(|member| member.metric("worker_deaths_total")).sum::<Result<u64>>()?;
+    ensure!(differing == recoveries, "{differing} workers were lost in a run, but {recoveries} were got over");
+    let blocks = network.members.iter().map(Member::best).collect::<Result<Vec<_>>>()?.into_iter().max();
+    Ok(Report {
+        blocks: blocks.context("no node")?,
+        finalized,
+        calls,
+        failed: load.failed(finalized)?,
+        kills,
+        recoveries,
+        nodes: network.members.len() as u64,
+        roots,
+    })
+}
+
+/// The nodes that compile.
+fn compiling(network: &Network) -> impl Iterator<Item = &Member> {
+    network.members.iter().filter(|member| member.backend() == Jit)
+}
+
+/// Instances that the nodes have made since they started.
+fn instances(network: &Network) -> Result<u64> {
+    network.members.iter().map(|member| member.metric("instances_total")).sum()
+}
+
+fn spec_version(network: &Network) -> Result<Vec<u64>> {
+    network.members.iter().map(runtime_version).collect()
+}
+
+fn runtime_version(member: &Member) -> Result<u64> {
+    let version = member.node.rpc("state_getRuntimeVersion")?;
+    version.get("specVersion").and_then(Value::as_u64).with_context(|| format!("no version: {version}"))
+}
