@@ -1,7 +1,10 @@
 //! The command line.
 
-use crate::{abi, error::Error};
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use crate::{
+    abi::{self, Encoded, Interface, Reader, Returns},
+    error::Error,
+};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -10,7 +13,10 @@ Examples:
   pvm-contract instantiate flipper.polkavm
   pvm-contract instantiate erc20.polkavm --sig '(uint256)' 1000000
   pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
-  pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address)' 0xWHO
+  pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
+  pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
+  pvm-contract encode --abi Token.json --message transfer 0xTO 100
+  pvm-contract decode --abi Token.json 0xDATA
   pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
   pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
 
@@ -110,6 +116,32 @@ pub enum Command {
         /// An address of 20 bytes, or an account of 32, in hex or SS58. Default: the signer.
         who: Option<String>,
     },
+    /// Print call data; needs no chain.
+    Encode {
+        /// What is said.
+        #[command(flatten)]
+        input: Input,
+        /// Encode for the constructor.
+        #[arg(long)]
+        constructor: bool,
+    },
+    /// Say what data means by a contract's interface; needs no chain.
+    Decode {
+        /// The data in hex.
+        data: String,
+        /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata.
+        #[arg(long, value_name = "FILE")]
+        abi: PathBuf,
+        /// What the data is.
+        #[arg(long = "as", value_enum, default_value_t)]
+        kind: Kind,
+        /// The function or message that returned it.
+        #[arg(long, value_name = "NAME", required_if_eq("kind", "result"))]
+        message: Option<String>,
+        /// A topic of the event: 32 bytes in hex, once for each, in order.
+        #[arg(long = "topic", value_name = "HEX", value_parser = hash)]
+        topics: Vec<[u8; 32]>,
+    },
     /// Map the signer's account to its address.
     MapAccount,
     /// Remove the mapping; its deposit is returned.
@@ -160,18 +192,34 @@ pub struct Call {
     pub execution: Execution,
 }
 
-/// Data, value and limits of an execution.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct Execution {
+/// What is said to a contract.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Input {
     /// The call data in hex.
-    #[arg(long, value_name = "HEX", conflicts_with = "sig")]
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["sig", "message", "arguments"])]
     pub data: Option<String>,
-    /// A Solidity signature to encode the arguments by, such as 'transfer(address,uint256)'; for a constructor '(uint256)'.
-    #[arg(long, value_name = "SIGNATURE")]
+    /// A Solidity signature to encode the arguments by, such as 'transfer(address,uint256)' or, with what comes back,
+    /// 'balanceOf(address) returns (uint256)'; for a constructor '(uint256)'.
+    #[arg(long, value_name = "SIGNATURE", conflicts_with = "message")]
     pub sig: Option<String>,
-    /// The arguments for --sig: numbers, addresses, true or false, bytesN in hex.
-    #[arg(requires = "sig")]
+    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata. Results, events and errors are
+    /// then shown decoded.
+    #[arg(long, value_name = "FILE")]
+    pub abi: Option<PathBuf>,
+    /// The function or message of --abi to encode the arguments by; for ink! also a constructor.
+    #[arg(long, value_name = "NAME", requires = "abi")]
+    pub message: Option<String>,
+    /// The arguments for --sig or --abi: numbers, addresses, true or false, text, bytes in hex, lists as [1,2], tuples as
+    /// (1,true); for ink! SCALE values, records as { name: value }.
     pub arguments: Vec<String>,
+}
+
+/// Data, value and limits of an execution.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Execution {
+    /// What is said to the contract.
+    #[command(flatten)]
+    pub input: Input,
     /// The amount to transfer with it, in the chain's smallest unit.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     pub value: u128,
@@ -186,32 +234,67 @@ pub struct Execution {
     pub deposit_limit: Option<u128>,
 }
 
-impl Execution {
-    /// The data of a call.
+impl Input {
+    /// The data of a call, and how to read what comes back.
     ///
     /// # Errors
     ///
-    /// When it is no hex or the arguments do not fit the signature.
-    pub fn call_data(&self) -> Result<Vec<u8>, Error> {
-        self.encode(abi::call_data)
+    /// When it is no hex, the interface cannot be read, or the arguments do not fit.
+    pub fn call_data(&self) -> Result<(Vec<u8>, Reader), Error> {
+        self.encode(abi::by_signature, |interface, name, arguments| match name {
+            Some(name) => interface.message(name, arguments),
+            None if arguments.is_empty() => Ok(Encoded { data: Vec::new(), returns: Returns::Unknown }),
+            None => Err(Error::Usage("name the function that the arguments are for with --message".into())),
+        })
     }
 
-    /// The data of a constructor.
+    /// The data of a constructor, and how to read what comes back.
     ///
     /// # Errors
     ///
-    /// As [`Execution::call_data`].
-    pub fn constructor_data(&self) -> Result<Vec<u8>, Error> {
-        self.encode(abi::constructor_data)
+    /// As [`Input::call_data`].
+    pub fn constructor_data(&self) -> Result<(Vec<u8>, Reader), Error> {
+        let by_signature = |signature: &str, arguments: &[String]| {
+            let data = abi::constructor_data(signature, arguments)?;
+            Ok(Encoded { data, returns: Returns::Unknown })
+        };
+        self.encode(by_signature, Interface::constructor)
     }
 
-    fn encode(&self, by: fn(&str, &[String]) -> Result<Vec<u8>, Error>) -> Result<Vec<u8>, Error> {
-        match (&self.sig, &self.data) {
-            (Some(signature), _) => by(signature, &self.arguments),
-            (None, Some(data)) => hex_bytes(data).map_err(|error| Error::Usage(format!("--data {data}: {error}"))),
-            (None, None) => Ok(Vec::new()),
-        }
+    fn encode(
+        &self,
+        by_signature: impl Fn(&str, &[String]) -> Result<Encoded, Error>,
+        by_name: impl Fn(&Interface, Option<&str>, &[String]) -> Result<Encoded, Error>,
+    ) -> Result<(Vec<u8>, Reader), Error> {
+        let interface = self.abi.as_deref().map(Interface::read).transpose()?;
+        let Encoded { data, returns } = match (&self.sig, &self.data, &interface) {
+            (Some(signature), _, _) => by_signature(signature, &self.arguments)?,
+            (None, Some(data), _) => {
+                let data = hex_bytes(data).map_err(|error| Error::Usage(format!("--data {data}: {error}")))?;
+                Encoded { data, returns: Returns::Unknown }
+            }
+            (None, None, Some(interface)) => by_name(interface, self.message.as_deref(), &self.arguments)?,
+            (None, None, None) if self.arguments.is_empty() => Encoded { data: Vec::new(), returns: Returns::Unknown },
+            (None, None, None) => {
+                return Err(Error::Usage("arguments need --sig or --abi, which say how to encode them".into()));
+            }
+        };
+        Ok((data, Reader::new(interface, returns)))
     }
+}
+
+/// What data is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Kind {
+    /// A call of one of the contract's functions.
+    #[default]
+    Call,
+    /// What the function named with --message returned.
+    Result,
+    /// An event's data; its topics are given with --topic.
+    Event,
+    /// An error that the contract reverted with.
+    Error,
 }
 
 /// Bytes in hex, with or without `0x`.
@@ -254,8 +337,29 @@ mod tests {
         let args =
             Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--sig", "f(uint256,bool)", "7", "true"]).unwrap();
         let Command::Call(call) = args.command else { panic!("not a call") };
-        assert_eq!(call.execution.arguments, ["7", "true"]);
-        assert_eq!(call.execution.call_data().unwrap().len(), 4 + 64);
+        assert_eq!(call.execution.input.arguments, ["7", "true"]);
+        assert_eq!(call.execution.input.call_data().unwrap().0.len(), 4 + 64);
+    }
+
+    #[test]
+    fn arguments_need_something_to_encode_them_by_and_only_one_thing() {
+        let args = Args::try_parse_from(["pvm-contract", "call", ADDRESS, "7"]).unwrap();
+        let Command::Call(call) = args.command else { panic!("not a call") };
+        assert!(call.execution.input.call_data().unwrap_err().to_string().contains("--sig or --abi"));
+        for both in
+            [["--data", "0x", "--sig", "f()"], ["--sig", "f()", "--message", "f"], ["--data", "0x", "--message", "f"]]
+        {
+            let args = [&["pvm-contract", "call", ADDRESS, "--abi", "x.json"][..], &both].concat();
+            assert!(Args::try_parse_from(args).is_err(), "{both:?}");
+        }
+        assert!(Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--message", "f"]).is_err());
+    }
+
+    #[test]
+    fn a_result_is_decoded_by_the_message_that_gave_it() {
+        let args = ["pvm-contract", "decode", "0x", "--abi", "x.json", "--as", "result"];
+        assert!(Args::try_parse_from(args).is_err());
+        assert!(Args::try_parse_from([&args[..], &["--message", "f"]].concat()).is_ok());
     }
 
     #[test]

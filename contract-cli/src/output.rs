@@ -4,7 +4,9 @@
 //! scripts rely on them (README.md lists them).
 
 use crate::{
+    abi::Reader,
     api::{ContractEvent, Deposit, Weight},
+    args::hex_bytes,
     error::Error,
     names::NamedError,
     plain,
@@ -96,6 +98,32 @@ impl Report {
         }
     }
 
+    /// Adds what results, errors and events mean, as far as the reader knows: `decoded` beside `data`, and in each event.
+    pub fn decoded_by(mut self, reader: &Reader) -> Self {
+        let data = self.get("data").and_then(bytes_of);
+        let reverted = self.get("reverted") == Some(&Json::Bool(true));
+        let decoded = data.and_then(|data| if reverted { reader.error(&data) } else { reader.output(&data) });
+        for (name, value) in &mut self.values {
+            let events = value.as_array_mut().filter(|_| name == "events");
+            for event in events.into_iter().flatten().filter(|event| event["name"] == "ContractEmitted") {
+                let topics = event["fields"]["topics"].as_array().into_iter().flatten();
+                let topics: Option<Vec<[u8; 32]>> = topics.map(|topic| bytes_of(topic)?.try_into().ok()).collect();
+                let decoded = topics.zip(bytes_of(&event["fields"]["data"]));
+                if let Some(decoded) = decoded.and_then(|(topics, data)| reader.event(&topics, &data)) {
+                    event["decoded"] = decoded;
+                }
+            }
+        }
+        match decoded {
+            Some(decoded) => self.with("decoded", decoded),
+            None => self,
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Json> {
+        self.values.iter().find_map(|(other, value)| (other == name).then_some(value))
+    }
+
     /// Whether the chain refused.
     pub fn is_failure(&self) -> bool {
         self.failed
@@ -127,6 +155,11 @@ pub fn print_error(error: &Error, json: bool) {
 /// A reader that has gone away is not an error of ours.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// The bytes of a value that is hex.
+fn bytes_of(value: &Json) -> Option<Vec<u8>> {
+    hex_bytes(value.as_str()?).ok()
 }
 
 fn event_json(event: &Event) -> Json {

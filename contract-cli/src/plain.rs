@@ -30,6 +30,9 @@ pub fn report(values: &[(String, Json)]) -> String {
                             text(&event["fields"])
                         ),
                     );
+                    if let Some(decoded) = event.get("decoded") {
+                        line(&mut out, "", &text(decoded));
+                    }
                 }
             }
             ("error", error) => {

@@ -2,6 +2,7 @@
 
 use super::execution::{self, given_gas};
 use crate::{
+    abi::Reader,
     api::{DryRun, Output},
     args::{Call, Execution},
     chain::{AtBlock, Chain},
@@ -15,19 +16,19 @@ async fn run(chain: &Chain, at: &AtBlock, args: &Call, data: &[u8]) -> Result<Dr
 }
 
 /// What a call would do.
-pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8]) -> Result<Report, Error> {
+pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
     let at = chain.best().await?;
     let run = run(chain, &at, args, data).await?;
-    Ok(execution::tried(Report::new("dry-run call"), chain, &at, &run))
+    Ok(execution::tried(Report::new("dry-run call"), chain, &at, &run).decoded_by(reader))
 }
 
 /// Calls a contract, after a dry run that tells the limits and the result.
-pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>) -> Result<Report, Error> {
+pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
     chain.ensure_mapped().await?;
     let at = chain.best().await?;
     let run = run(chain, &at, args, &data).await?;
     if let Some(report) = execution::not_sent("call", chain, &at, &args.execution, &run) {
-        return Ok(report);
+        return Ok(report.decoded_by(reader));
     }
     let limits = execution::limits(chain, &at, &args.execution, run.gas_required).await?;
     let receipt = chain.submit("call", (args.address, args.execution.value, limits.gas, limits.deposit, data)).await?;
@@ -36,5 +37,5 @@ pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>) -> Result<Report, E
     if let Ok(output) = &run.result {
         report = report.with_hex("data", &output.data);
     }
-    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt))
+    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt).decoded_by(reader))
 }

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn execution(gas: Option<u64>, proof_size: Option<u64>) -> Execution {
-        Execution { data: None, sig: None, arguments: vec![], value: 0, gas, proof_size, deposit_limit: None }
+        Execution { gas, proof_size, ..Execution::default() }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     execution::{self, given_gas},
 };
 use crate::{
-    abi,
+    abi::{self, Reader},
     api::{Code, DryRun, Instantiated},
     args::{Execution, Instantiate},
     chain::{AtBlock, Chain},
@@ -18,6 +18,7 @@ use std::path::Path;
 pub struct Request {
     code: Code,
     data: Vec<u8>,
+    reader: Reader,
     salt: Option<[u8; 32]>,
     execution: Execution,
 }
@@ -29,8 +30,8 @@ impl Request {
             Some(hash) => Code::Existing(hash),
             None => Code::Upload(blob_file::read(Path::new(&args.code), !args.no_check)?),
         };
-        let data = args.execution.constructor_data()?;
-        Ok(Self { code, data, salt: args.salt, execution: args.execution.clone() })
+        let (data, reader) = args.execution.input.constructor_data()?;
+        Ok(Self { code, data, reader, salt: args.salt, execution: args.execution.clone() })
     }
 
     async fn run(&self, chain: &Chain, at: &AtBlock) -> Result<DryRun<Instantiated>, Error> {
@@ -48,7 +49,7 @@ pub async fn dry_run(chain: &Chain, request: &Request) -> Result<Report, Error> 
     if let Ok(made) = &run.result {
         report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
     }
-    Ok(execution::tried(report, chain, &at, &run))
+    Ok(execution::tried(report, chain, &at, &run).decoded_by(&request.reader))
 }
 
 /// Makes a contract, after a dry run that tells the limits.
@@ -57,7 +58,7 @@ pub async fn instantiate(chain: &Chain, request: Request) -> Result<Report, Erro
     let at = chain.best().await?;
     let run = request.run(chain, &at).await?;
     if let Some(report) = execution::not_sent("instantiate", chain, &at, &request.execution, &run) {
-        return Ok(report);
+        return Ok(report.decoded_by(&request.reader));
     }
     let limits = execution::limits(chain, &at, &request.execution, run.gas_required).await?;
     let value = request.execution.value;
@@ -79,5 +80,5 @@ pub async fn instantiate(chain: &Chain, request: Request) -> Result<Report, Erro
             report = report.with(name, event.fields[field].clone());
         }
     }
-    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt))
+    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt).decoded_by(&request.reader))
 }

@@ -5,6 +5,7 @@
 mod account;
 mod blob_file;
 mod call;
+mod data;
 mod execution;
 mod info;
 mod instantiate;
@@ -37,8 +38,8 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             instantiate::instantiate(&Chain::connect(global).await?, request).await
         }
         Command::Call(args) => {
-            let data = args.execution.call_data()?;
-            call::call(&Chain::connect(global).await?, &args, data).await
+            let (data, reader) = args.execution.input.call_data()?;
+            call::call(&Chain::connect(global).await?, &args, data, &reader).await
         }
         Command::DryRun(DryRun::Upload { file, deposit_limit }) => {
             // The chain's own word is asked for, so nothing is checked here.
@@ -50,8 +51,8 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             instantiate::dry_run(&Chain::connect(global).await?, &request).await
         }
         Command::DryRun(DryRun::Call(args)) => {
-            let data = args.execution.call_data()?;
-            call::dry_run(&Chain::connect(global).await?, &args, &data).await
+            let (data, reader) = args.execution.input.call_data()?;
+            call::dry_run(&Chain::connect(global).await?, &args, &data, &reader).await
         }
         Command::Remove { code_hash } => upload::remove(&Chain::connect(global).await?, code_hash).await,
         Command::Storage { address, key, variable } => {
@@ -59,6 +60,10 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             storage::storage(&Chain::connect(global).await?, address, &key, variable).await
         }
         Command::Info { what } => info::info(&Chain::connect(global).await?, what).await,
+        Command::Encode { input, constructor } => data::encode(&input, constructor),
+        Command::Decode { data, abi, kind, message, topics } => {
+            data::decode(&data, &abi, kind, message.as_deref(), &topics)
+        }
         Command::Account { who } => account::account(&Chain::connect(global).await?, who).await,
         Command::MapAccount => account::send(&Chain::connect(global).await?, "map-account", "map_account").await,
         Command::UnmapAccount => account::send(&Chain::connect(global).await?, "unmap-account", "unmap_account").await,

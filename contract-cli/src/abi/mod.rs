@@ -1,0 +1,191 @@
+//! A contract's interface: what its messages take and return, and what its events and errors mean.
+//!
+//! Comes from a file ([`Interface::read`]: a Solidity ABI, a compiler's artifact with one in it, or the metadata of an ink!
+//! contract) or from a signature on the command line ([`call_data`]). Called with text from a user, and with data that
+//! contracts chose: neither may be believed.
+
+mod ink;
+mod solidity;
+
+pub(crate) use solidity::by_signature;
+pub use solidity::{call_data, constructor_data};
+
+use crate::error::Error;
+use serde_json::Value as Json;
+use std::{fs, io, path::Path};
+
+/// Longest file that is read as an interface, in bytes.
+const FILE_LIMIT: u64 = 16 << 20;
+
+/// A message or constructor that was found by name, with its arguments encoded.
+#[derive(Debug)]
+pub struct Encoded {
+    /// The call data.
+    pub data: Vec<u8>,
+    /// What comes back.
+    pub returns: Returns,
+}
+
+/// How to read what a message returns.
+#[derive(Debug, Clone)]
+pub enum Returns {
+    /// Nobody said.
+    Unknown,
+    /// As this function of Solidity's ABI does.
+    Solidity(Box<alloy_json_abi::Function>),
+    /// As this type of the metadata.
+    Ink(u32),
+}
+
+/// A contract's interface.
+#[derive(Debug)]
+pub enum Interface {
+    /// Solidity's ABI.
+    Solidity(Box<alloy_json_abi::JsonAbi>),
+    /// ink! metadata.
+    Ink(Box<ink::Metadata>),
+}
+
+impl Interface {
+    /// Reads a file: JSON that is an ABI, has one under `abi`, or is an ink! contract's metadata.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is none of these.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let unreadable = |reason: io::Error| Error::File { path: path.into(), reason };
+        let length = fs::metadata(path).map_err(unreadable)?.len();
+        if length > FILE_LIMIT {
+            return Err(Error::Usage(format!("{} has {length} bytes, the limit is {FILE_LIMIT}", path.display())));
+        }
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(&text).map_err(|reason| Error::Usage(format!("{}: {reason}", path.display())))
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let json: Json = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        // ink!'s metadata has a specification and a registry of types.
+        if json.get("spec").is_some() && json.get("types").is_some() {
+            return ink::Metadata::parse(json).map(|metadata| Self::Ink(Box::new(metadata)));
+        }
+        let abi = match json.get("abi") {
+            Some(abi) => abi.clone(),
+            None => json,
+        };
+        if !abi.is_array() {
+            return Err(
+                "neither a Solidity ABI (a JSON list, or an object with one named `abi`) nor ink! metadata (an \
+                        object with `spec` and `types`)"
+                    .into(),
+            );
+        }
+        let abi = serde_json::from_value(abi).map_err(|error| format!("no Solidity ABI: {error}"))?;
+        Ok(Self::Solidity(Box::new(abi)))
+    }
+
+    /// Encodes a call of a message, named as in the interface; in Solidity also by its whole signature, which tells
+    /// functions of the same name apart.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such message, with those that there are; or the arguments do not fit.
+    pub fn message(&self, name: &str, arguments: &[String]) -> Result<Encoded, Error> {
+        match self {
+            Self::Solidity(abi) => solidity::message(abi, name, arguments),
+            Self::Ink(metadata) => metadata.message(name, arguments),
+        }
+    }
+
+    /// Encodes the call of a constructor: Solidity's only one, or ink!'s of this name, which may be left out if there is
+    /// one alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Interface::message`].
+    pub fn constructor(&self, name: Option<&str>, arguments: &[String]) -> Result<Encoded, Error> {
+        match self {
+            Self::Solidity(abi) => solidity::constructor(abi, name, arguments),
+            Self::Ink(metadata) => metadata.constructor(name, arguments),
+        }
+    }
+
+    /// What call data says: the message and its arguments; `None` if it is no call of this contract.
+    pub fn call(&self, data: &[u8]) -> Option<Json> {
+        match self {
+            Self::Solidity(abi) => solidity::call(abi, data),
+            Self::Ink(metadata) => metadata.call(data),
+        }
+    }
+
+    /// What the message of this name returned; `None` if it cannot be that.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such message.
+    pub fn result(&self, message: &str, data: &[u8]) -> Result<Option<Json>, Error> {
+        match self {
+            Self::Solidity(abi) => Ok(solidity::output(solidity::find(abi, message)?, data)),
+            Self::Ink(metadata) => metadata.result(message, data),
+        }
+    }
+
+    /// What an event says; `None` if it is none of this contract's.
+    pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
+        match self {
+            Self::Solidity(abi) => solidity::event(abi, topics, data),
+            Self::Ink(metadata) => metadata.event(topics, data),
+        }
+    }
+
+    /// What an error that the contract reverted with says; `None` if it is none of this contract's.
+    pub fn error(&self, data: &[u8]) -> Option<Json> {
+        match self {
+            Self::Solidity(abi) => solidity::error(abi, data),
+            // ink! returns errors as values.
+            Self::Ink(_) => None,
+        }
+    }
+}
+
+/// Reads what a contract gives: results, events and errors, as far as their meaning is known.
+#[derive(Debug)]
+pub struct Reader {
+    interface: Option<Interface>,
+    returns: Returns,
+}
+
+impl Reader {
+    /// Reads by an interface, if there is one, and by what a message returns.
+    pub fn new(interface: Option<Interface>, returns: Returns) -> Self {
+        Self { interface, returns }
+    }
+
+    /// What a message returned; `None` if it cannot be that.
+    pub fn output(&self, data: &[u8]) -> Option<Json> {
+        match (&self.returns, &self.interface) {
+            (Returns::Solidity(function), _) => solidity::output(function, data),
+            (Returns::Ink(id), Some(Interface::Ink(metadata))) => metadata.value(*id, data),
+            _ => None,
+        }
+    }
+
+    /// What an event says; `None` if it is none of this contract's.
+    pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
+        self.interface.as_ref()?.event(topics, data)
+    }
+
+    /// What an error that the contract reverted with says; `None` if it is none of this contract's.
+    pub fn error(&self, data: &[u8]) -> Option<Json> {
+        self.interface.as_ref()?.error(data)
+    }
+}
+
+/// Exactly `N` bytes in hex, with or without `0x`.
+pub fn bytes<const N: usize>(argument: &str) -> Option<[u8; N]> {
+    hex::decode(argument.strip_prefix("0x").unwrap_or(argument)).ok()?.try_into().ok()
+}
