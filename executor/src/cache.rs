@@ -12,8 +12,8 @@ use vm_core::gas::CostModelKind;
 /// What a program is found by: the Keccak-256 hash of its code, and the number of its cost model.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key {
-    hash: [u8; 32],
-    cost_model: u16,
+    pub hash: [u8; 32],
+    pub cost_model: u16,
 }
 
 impl Key {

@@ -26,7 +26,7 @@ impl Report {
             vec![format!("PolkaVM on this machine ({}, {}):", std::env::consts::OS, std::env::consts::ARCH)];
         let mut is_jit_possible = false;
         for (name, backend, sandbox) in ways {
-            let flags = Flags { backend, sandbox, workers: 1, cache_size: 1 };
+            let flags = Flags { backend, sandbox, workers: 1, cache_size: 1, disk_cache_size: 0 };
             let (possible, what) = match attempt(&flags) {
                 Ok(what) => ("yes", what),
                 Err(why) => ("no ", why),

@@ -70,11 +70,28 @@ pub struct Flags {
         value_parser = clap::value_parser!(u32).range(0..=65536)
     )]
     pub cache_size: u32,
+
+    /// Disk for compiled contracts that are kept for the next start, in MiB, in the folder of the chain's data. 0 keeps none.
+    #[arg(
+        long = "polkavm-disk-cache-size",
+        env = "POLKAVM_DISK_CACHE_SIZE",
+        value_name = "MiB",
+        default_value_t = 64,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(0..=65536)
+    )]
+    pub disk_cache_size: u32,
 }
 
 impl Default for Flags {
     fn default() -> Flags {
-        Flags { backend: BackendChoice::default(), sandbox: SandboxChoice::default(), workers: 64, cache_size: 256 }
+        Flags {
+            backend: BackendChoice::default(),
+            sandbox: SandboxChoice::default(),
+            workers: 64,
+            cache_size: 256,
+            disk_cache_size: 64,
+        }
     }
 }
 
@@ -100,6 +117,8 @@ mod tests {
         let flags = parse(&all).unwrap();
         assert_eq!((flags.backend, flags.sandbox), (BackendChoice::Jit, SandboxChoice::BestEffort));
         assert_eq!((flags.workers, flags.cache_size), (3, Flags::default().cache_size));
+        assert_eq!(parse(&[]), Ok(Flags::default()));
+        assert_eq!(parse(&["--polkavm-disk-cache-size=0"]).map(|flags| flags.disk_cache_size), Ok(0));
         for wrong in
             ["--polkavm-backend=fast", "--polkavm-sandbox=off", "--polkavm-workers=0", "--polkavm-cache-size=-1"]
         {

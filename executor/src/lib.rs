@@ -13,6 +13,7 @@
 
 mod cache;
 mod check;
+mod disk;
 mod extension;
 mod flags;
 mod instance;
@@ -30,7 +31,9 @@ pub use session::Session;
 pub use virtualization::Virtualization;
 
 use cache::Cache;
+use disk::Disk;
 use pvm_engine::{Backend, Config, Engine, Error, Sandbox};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
     pub engine: Engine,
     pub metrics: Metrics,
     pub log_bytes: usize,
+    pub disk: Option<Disk>,
     cache: Mutex<Cache>,
 }
 
@@ -65,12 +69,36 @@ impl Shared {
 }
 
 impl PolkaVm {
-    /// Sets up what the flags ask for. Metrics go to the registry, if there is one.
+    /// Sets up what the flags ask for. Metrics go to the registry, if there is one. Nothing is kept on disk.
     ///
     /// # Errors
     /// With [`BackendChoice::Jit`], if this machine cannot compile or cage programs: the error says what is missing and
     /// what to change. If the registry has other metrics of the same names.
     pub fn new(flags: &Flags, registry: Option<&Registry>) -> Result<PolkaVm, SetupError> {
+        let memory = (flags.cache_size as usize) << 20;
+        PolkaVm::with_limits(flags, registry, memory, LOG_BYTES, None)
+    }
+
+    /// The same, and keeps compiled programs in a folder for the next start, unless the flags give it no room. The folder is
+    /// made if need be; it has to be safe from others' writing. If it cannot be used that is logged, and all.
+    ///
+    /// # Errors
+    /// As [`PolkaVm::new`].
+    pub fn with_disk_cache(flags: &Flags, registry: Option<&Registry>, folder: &Path) -> Result<PolkaVm, SetupError> {
+        let memory = (flags.cache_size as usize) << 20;
+        let disk = u64::from(flags.disk_cache_size) << 20;
+        PolkaVm::with_limits(flags, registry, memory, LOG_BYTES, Some((folder, disk)))
+    }
+
+    /// The same with other limits in bytes, for tests of what happens at them.
+    #[doc(hidden)]
+    pub fn with_limits(
+        flags: &Flags,
+        registry: Option<&Registry>,
+        cache_bytes: usize,
+        log_bytes: usize,
+        disk: Option<(&Path, u64)>,
+    ) -> Result<PolkaVm, SetupError> {
         let mut config = Config::new();
         config
             .set_backend(match flags.backend {
@@ -87,17 +115,32 @@ impl PolkaVm {
         let engine = Engine::new(&config).map_err(SetupError::Engine)?;
         let metrics = Metrics::new(registry).map_err(SetupError::Metrics)?;
         metrics.backend.set(u64::from(engine.backend() == Backend::Jit));
-        let cache = Mutex::new(Cache::new((flags.cache_size as usize) << 20));
-        Ok(PolkaVm(Arc::new(Shared { engine, metrics, log_bytes: LOG_BYTES, cache })))
+        let disk = disk.filter(|(_, limit)| *limit > 0 && engine.backend() == Backend::Jit);
+        let disk = disk.and_then(|(folder, limit)| match Disk::open(folder, limit, &metrics) {
+            Ok(disk) => {
+                log::info!(
+                    target: LOG_TARGET,
+                    "Compiled contracts are kept in {}, up to {} MiB",
+                    folder.display(),
+                    limit >> 20
+                );
+                Some(disk)
+            }
+            Err(error) => {
+                log::warn!(target: LOG_TARGET, "Compiled contracts are not kept on disk, {}: {error}", folder.display());
+                None
+            }
+        });
+        let cache = Mutex::new(Cache::new(cache_bytes));
+        Ok(PolkaVm(Arc::new(Shared { engine, metrics, log_bytes, disk, cache })))
     }
 
-    /// The same with other limits in bytes, for tests of what happens at them.
+    /// Waits until all that was compiled is on disk, for tests.
     #[doc(hidden)]
-    pub fn with_limits(flags: &Flags, cache_bytes: usize, log_bytes: usize) -> Result<PolkaVm, SetupError> {
-        let PolkaVm(shared) = PolkaVm::new(flags, None)?;
-        let (engine, metrics) = (shared.engine.clone(), shared.metrics.clone());
-        let cache = Mutex::new(Cache::new(cache_bytes));
-        Ok(PolkaVm(Arc::new(Shared { engine, metrics, log_bytes, cache })))
+    pub fn flush_disk_cache(&self) {
+        if let Some(disk) = &self.0.disk {
+            disk.flush();
+        }
     }
 
     /// A backend for the host functions of one runtime call after the other.

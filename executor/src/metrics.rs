@@ -53,6 +53,16 @@ metrics! {
     cache_evictions_total: Counter<U64>,
     /// Bytes in the cache
     cache_bytes: Gauge<U64>,
+    /// Programs whose machine code was on disk
+    disk_hits_total: Counter<U64>,
+    /// Programs that were not on disk
+    disk_misses_total: Counter<U64>,
+    /// Files on disk that were damaged or otherwise of no use, and were removed
+    disk_rejected_total: Counter<U64>,
+    /// Files removed to make room
+    disk_evictions_total: Counter<U64>,
+    /// Bytes of compiled programs on disk
+    disk_bytes: Gauge<U64>,
     /// Workers lost while they ran a program
     worker_deaths_total: Counter<U64>,
     /// Workers that could not be had

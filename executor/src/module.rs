@@ -1,6 +1,8 @@
 //! A program that is loaded: compiled if that is what the engine does and the program allows it.
 
 use crate::LOG_TARGET;
+use crate::cache::Key;
+use crate::disk::Disk;
 use crate::metrics::Metrics;
 use pvm_engine::{Backend, Engine, Error, Module, ProgramBlob};
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub(crate) struct Loaded {
     pub program: Arc<Program>,
     /// The same one compiled; not if it is interpreted.
     pub compiled: Option<Module>,
+    /// Whether the machine code was on disk.
+    pub is_from_disk: bool,
 }
 
 /// The bytes are no program that can be loaded.
@@ -25,8 +29,26 @@ pub(crate) struct Loaded {
 pub(crate) struct NoProgram;
 
 impl Loaded {
-    /// Loads a program. One that cannot be compiled is interpreted.
-    pub fn new(engine: &Engine, metrics: &Metrics, code: &[u8], config: &ProgramConfig) -> Result<Loaded, NoProgram> {
+    /// Loads a program, with machine code from the disk if it is there. One that cannot be compiled is interpreted.
+    pub fn new(
+        engine: &Engine,
+        metrics: &Metrics,
+        disk: Option<&Disk>,
+        key: &Key,
+        code: &[u8],
+        config: &ProgramConfig,
+    ) -> Result<Loaded, NoProgram> {
+        if let Some(disk) = disk {
+            let blob = ProgramBlob::parse(code).map_err(|error| refused(&error))?;
+            if let Some(module) = disk.load(engine, key, &blob, config) {
+                return Ok(Loaded {
+                    code: code.into(),
+                    program: module.program().clone(),
+                    compiled: Some(module),
+                    is_from_disk: true,
+                });
+            }
+        }
         metrics.compiles_total.inc();
         let (program, compiled) = match engine.backend() {
             Backend::Jit => match compile(engine, code, config) {
@@ -42,7 +64,7 @@ impl Loaded {
         if engine.backend() == Backend::Jit && compiled.is_none() {
             metrics.compile_failures_total.inc();
         }
-        Ok(Loaded { code: code.into(), program, compiled })
+        Ok(Loaded { code: code.into(), program, compiled, is_from_disk: false })
     }
 
     /// Memory that it takes, about: the blob, the program made of it, machine code and the tables for it.

@@ -53,8 +53,12 @@ impl Shared {
             Lookup::Miss => {}
         }
         // Not under the lock: another thread may load the same, and then one of the two is dropped.
-        let loaded = Loaded::new(&self.engine, &self.metrics, code, &program_config(cost_model));
+        let config = program_config(cost_model);
+        let loaded = Loaded::new(&self.engine, &self.metrics, self.disk.as_ref(), &key, code, &config);
         let loaded = Arc::new(loaded.map_err(|NoProgram| InstantiateError::NoProgram)?);
+        if let Some(disk) = self.disk.as_ref().filter(|_| !loaded.is_from_disk) {
+            disk.store(&key, &loaded);
+        }
         let mut cache = self.cache();
         let evicted = cache.insert(key, &loaded);
         self.metrics.cache_evictions_total.inc_by(evicted as u64);

@@ -1,5 +1,5 @@
-//! The cache against a model: whatever is deployed, called, evicted or killed, in whatever order, programs do what they
-//! do, and none is loaded more often than the model says.
+//! The caches in memory and on disk against a model: whatever is deployed, called, evicted, damaged or killed, in whatever
+//! order, programs do what they do, and none is loaded or compiled more often than the model says.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -9,6 +9,8 @@ use executor::{BackendChoice, PolkaVm, Session};
 use proptest::prelude::*;
 use pvm_host_interface::{Backend as _, InstantiateError};
 use sp_crypto_hashing::keccak_256;
+use std::collections::BTreeSet;
+use std::path::Path;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind::{self, Naive, Pipeline};
 use vm_core::gas::MemoryLatency;
@@ -39,6 +41,10 @@ enum Event {
     Fork { number: usize },
     /// The workers are killed.
     Kill,
+    /// The node is started anew.
+    Restart,
+    /// A program's file on disk is damaged, at a place somewhere in it.
+    Damage { number: usize, at: usize },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -49,6 +55,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::End),
         2 => number().prop_map(|number| Event::Fork { number }),
         1 => Just(Event::Kill),
+        1 => Just(Event::Restart),
+        2 => (number(), any::<usize>()).prop_map(|(number, at)| Event::Damage { number, at }),
     ]
 }
 
@@ -56,7 +64,10 @@ fn event() -> impl Strategy<Value = Event> {
 struct Model {
     limit: usize,
     entries: Vec<((usize, bool), usize)>,
-    loads: u64,
+    /// Programs whose files on disk are good; `None` without a disk.
+    disk: Option<BTreeSet<(usize, bool)>>,
+    compiles: u64,
+    disk_hits: u64,
 }
 
 impl Model {
@@ -66,7 +77,13 @@ impl Model {
             self.entries.push(entry);
             return;
         }
-        self.loads += 1;
+        // What was not on disk is there from now on.
+        let is_on_disk = self.disk.as_mut().is_some_and(|disk| !disk.insert(key));
+        if is_on_disk {
+            self.disk_hits += 1;
+        } else {
+            self.compiles += 1;
+        }
         if bytes <= self.limit {
             while self.bytes() + bytes > self.limit {
                 self.entries.remove(0);
@@ -93,16 +110,24 @@ fn call(session: &mut Session, number: usize, model: CostModelKind) {
 /// The bytes that each program takes in the cache.
 fn sizes(backend: BackendChoice) -> Vec<usize> {
     let size = |number| {
-        let node = PolkaVm::with_limits(&flags(backend), usize::MAX / 2, 1 << 20).unwrap();
+        let node = PolkaVm::with_limits(&flags(backend), None, usize::MAX / 2, 1 << 20, None).unwrap();
         call(&mut node.session(), number, Naive);
         node.metrics().cache_bytes.get() as usize
     };
     (0..PROGRAMS).map(size).collect()
 }
 
-fn check(backend: BackendChoice, sizes: &[usize], limit: usize, events: &[Event]) {
-    let node = PolkaVm::with_limits(&flags(backend), limit, 1 << 20).unwrap();
-    let mut model = Model { limit, entries: Vec::new(), loads: 0 };
+/// Has a node go through events. `is_kept`: it keeps programs on disk.
+fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, events: &[Event]) {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let disk = is_kept.then(|| (folder.path(), 1 << 30));
+        PolkaVm::with_limits(&flags(backend), None, limit, 1 << 20, disk).unwrap()
+    };
+    let mut node = start();
+    // Only machine code is kept.
+    let disk = (is_kept && node.is_compiling()).then(BTreeSet::new);
+    let mut model = Model { limit, entries: Vec::new(), disk, compiles: 0, disk_hits: 0 };
     let mut session = node.session();
     for event in events {
         match *event {
@@ -127,11 +152,43 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, events: &[Event]
             }
             Event::End => session.release(),
             Event::Kill => kill_workers(),
+            Event::Restart => {
+                node = start();
+                session = node.session();
+                model = Model { entries: Vec::new(), compiles: 0, disk_hits: 0, ..model };
+            }
+            Event::Damage { number, at } => {
+                if damage(folder.path(), number, at)
+                    && let Some(disk) = &mut model.disk
+                {
+                    disk.remove(&(number, false));
+                }
+            }
         }
-        assert_eq!(node.metrics().compiles_total.get(), model.loads, "after {event:?}");
+        node.flush_disk_cache();
+        let metrics = node.metrics();
+        assert_eq!(metrics.compiles_total.get(), model.compiles, "after {event:?}");
+        assert_eq!(metrics.disk_hits_total.get(), model.disk_hits, "after {event:?}");
         assert_eq!(node.metrics().cache_bytes.get() as usize, model.bytes(), "after {event:?}");
         assert!(model.bytes() <= limit);
     }
+}
+
+/// Flips a bit of a program's file, if there is one with the usual cost model.
+fn damage(folder: &Path, number: usize, at: usize) -> bool {
+    let hash: String = keccak_256(&program(number)).iter().map(|byte| format!("{byte:02x}")).collect();
+    let prefix = format!("{hash}-{}-", Naive.id());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with(&prefix) {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << (at % 8);
+            std::fs::write(&path, bytes).unwrap();
+            return true;
+        }
+    }
+    false
 }
 
 /// Kills all workers of this process, other tests' as well, which is nothing to them.
@@ -159,7 +216,7 @@ fn an_interpreting_node_loads_what_the_model_says() {
         events in prop::collection::vec(event(), 1..60),
         share in 0..120usize,
     )| {
-        check(BackendChoice::Interpreter, &sizes, total * share / 100, &events);
+        check(BackendChoice::Interpreter, &sizes, total * share / 100, false, &events);
     });
 }
 
@@ -171,7 +228,19 @@ fn a_compiling_node_loads_what_the_model_says() {
         events in prop::collection::vec(event(), 1..40),
         share in 0..120usize,
     )| {
-        check(BackendChoice::Auto, &sizes, total * share / 100, &events);
+        check(BackendChoice::Auto, &sizes, total * share / 100, false, &events);
+    });
+}
+
+#[test]
+fn a_node_that_keeps_programs_on_disk_compiles_what_the_model_says() {
+    let sizes = sizes(BackendChoice::Auto);
+    let total: usize = sizes.iter().sum();
+    proptest!(ProptestConfig::with_cases(16), |(
+        events in prop::collection::vec(event(), 1..60),
+        share in 0..120usize,
+    )| {
+        check(BackendChoice::Auto, &sizes, total * share / 100, true, &events);
     });
 }
 

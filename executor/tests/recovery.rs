@@ -145,7 +145,7 @@ fn a_worker_that_is_stopped_is_given_up() {
 #[test]
 fn an_instance_with_too_long_a_log_goes_on_interpreted() {
     let _alone = alone();
-    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), 1 << 24, 300).unwrap();
+    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), None, 1 << 24, 300, None).unwrap();
     for (code, entry, seed) in programs(600) {
         let expected = drive(InRuntime::new(&code, entry), seed, |_| ());
         assert_eq!(drive(InNode::new(node.session(), &code, entry), seed, |_| ()), expected, "seed {seed}");

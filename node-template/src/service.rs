@@ -45,7 +45,8 @@ pub type Service = sc_service::PartialComponents<
 /// built.
 pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, ServiceError> {
     // First: where the JIT is asked for and can't be had, nothing else is begun.
-    let polkavm = PolkaVm::new(flags, config.prometheus_registry())
+    let folder = config.base_path.config_dir(config.chain_spec.id()).join("polkavm-cache");
+    let polkavm = PolkaVm::with_disk_cache(flags, config.prometheus_registry(), &folder)
         .map_err(|error| ServiceError::Application(Box::new(error)))?;
     polkavm.announce(flags);
 

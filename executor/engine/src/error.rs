@@ -30,6 +30,8 @@ pub enum Error {
         /// What is missing.
         missing: &'static str,
     },
+    /// Stored machine code cannot be used.
+    Stored(StoredError),
     /// The program cannot be compiled; the interpreter would run it. Says why.
     Compile(String),
     /// The caged process could not be had, or was lost. An instance it ran is of no use any more.
@@ -93,6 +95,7 @@ impl fmt::Display for Error {
                 write!(f, "programs cannot be compiled here: {missing}; use the backend interpreter, or auto")
             }
             Error::Compile(why) => write!(f, "the program cannot be compiled: {why}; the interpreter can run it"),
+            Error::Stored(error) => write!(f, "stored machine code: {error}"),
             Error::Cage(error) => error.fmt(f),
             Error::Snapshot(error) => error.fmt(f),
             Error::Duplicate { name } => write!(f, "there is a host function {name:?} already"),
@@ -119,12 +122,85 @@ impl std::error::Error for Error {
         match self {
             Error::Blob(error) => Some(error),
             Error::Program(error) => Some(error),
+            Error::Stored(error) => Some(error),
             Error::Cage(error) => Some(error),
             Error::Snapshot(error) => Some(error),
             Error::Arguments(error) => Some(error),
             Error::Host(error) => Some(&**error),
             _ => None,
         }
+    }
+}
+
+/// Why bytes cannot be used as a compiled program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StoredError {
+    /// This engine does not run machine code.
+    NotCompiling,
+    /// They are something else.
+    NoCode,
+    /// Another version of the engine made them.
+    OtherEngine,
+    /// They were made for another configuration of the program.
+    OtherConfiguration,
+    /// They were made of another program.
+    OtherProgram,
+    /// There are too few of them.
+    Truncated {
+        /// Where the missing part begins.
+        offset: usize,
+        /// How long it is.
+        needed: usize,
+    },
+    /// There are too many of them.
+    TooLong {
+        /// How many.
+        bytes: usize,
+    },
+    /// A number is too large.
+    OutOfRange {
+        /// What it is.
+        what: &'static str,
+        /// The number.
+        found: u32,
+        /// The most it may be.
+        limit: u32,
+    },
+    /// Numbers that have to ascend do not.
+    Order {
+        /// What they are.
+        what: &'static str,
+        /// The number.
+        found: u32,
+        /// The one before it, which is larger.
+        before: u32,
+    },
+}
+
+impl fmt::Display for StoredError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoredError::NotCompiling => write!(f, "this engine interprets, or the program is traced"),
+            StoredError::NoCode => write!(f, "it is something else"),
+            StoredError::OtherEngine => write!(f, "another version of the engine made it"),
+            StoredError::OtherConfiguration => write!(f, "it was made for another configuration of the program"),
+            StoredError::OtherProgram => write!(f, "it was made of another program"),
+            StoredError::Truncated { offset, needed } => {
+                write!(f, "{needed} bytes are needed at offset {offset}, where it ends earlier")
+            }
+            StoredError::TooLong { bytes } => write!(f, "{bytes} bytes are too much"),
+            StoredError::OutOfRange { what, found, limit } => write!(f, "{what} is {found}, the limit is {limit}"),
+            StoredError::Order { what, found, before } => write!(f, "{what} is {found}, after {before}"),
+        }
+    }
+}
+
+impl std::error::Error for StoredError {}
+
+impl From<StoredError> for Error {
+    fn from(error: StoredError) -> Error {
+        Error::Stored(error)
     }
 }
 

@@ -43,9 +43,13 @@ mod sandbox;
 mod trace;
 mod value;
 
+/// Of all sources that machine code depends on: what one version has stored ([`Module::machine_code_to_store`]) no other
+/// takes. A decimal number of 64 bits.
+pub const FINGERPRINT: &str = env!("PVM_ENGINE_FINGERPRINT");
+
 pub use config::{Backend, Config};
 pub use engine::Engine;
-pub use error::Error;
+pub use error::{Error, StoredError};
 pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFunc};
 pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};
 pub use module::{Module, ProgramBlob};

@@ -1,7 +1,7 @@
 //! A program that an engine has loaded.
 
 use crate::engine::Engine;
-use crate::error::Error;
+use crate::error::{Error, StoredError};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use crate::jit::{self, Compiled};
 use std::sync::Arc;
@@ -71,6 +71,49 @@ impl Module {
             }
         }
         Module::load(engine, program.clone(), program, false)
+    }
+
+    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and configuration. The
+    /// program itself is loaded and checked as ever.
+    ///
+    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they have
+    /// to come from where nobody else could write, and have to be protected from accidents by a checksum. To the host
+    /// they are harmless whatever they are: all numbers in them are checked, and machine code runs in the cage.
+    ///
+    /// # Errors
+    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the engine
+    /// interprets or traces: compile it then.
+    pub fn from_stored(
+        engine: &Engine,
+        config: &ProgramConfig,
+        blob: &ProgramBlob,
+        bytes: &[u8],
+    ) -> Result<Module, Error> {
+        let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        if engine.pool().is_some() && !engine.trace_execution() {
+            return Ok(Module {
+                compiled: Some(Arc::new(jit::stored::load(&program, &blob.0, bytes)?)),
+                id: engine.next_module(),
+                engine: engine.clone(),
+                program: program.clone(),
+                running: program,
+                is_traced: false,
+            });
+        }
+        let _ = (engine, bytes, program);
+        Err(StoredError::NotCompiling.into())
+    }
+
+    /// The machine code as bytes that the same version of the engine can load again, beside the same blob:
+    /// [`Module::from_stored`]. `None` if the program is interpreted or traced.
+    pub fn machine_code_to_store(&self, blob: &ProgramBlob) -> Option<Vec<u8>> {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        if let Some(compiled) = self.compiled.as_ref().filter(|_| !self.is_traced) {
+            return Some(jit::stored::store(&self.program, &blob.0, compiled));
+        }
+        let _ = blob;
+        None
     }
 
     fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {

@@ -15,6 +15,7 @@ mod lower;
 mod places;
 mod regs;
 mod routines;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 

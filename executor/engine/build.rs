@@ -1,0 +1,37 @@
+//! Gives the engine a fingerprint of all sources that machine code depends on, so that none that another version has stored
+//! is ever taken for its own.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+
+/// What decides on machine code and on what it means: the compiler, the assembler, the worker's memory, the program model.
+const SOURCES: [&str; 4] = ["src", "../assembler/src", "../zygote/src", "../../vm-core/src"];
+
+fn main() {
+    let mut files = BTreeSet::new();
+    for folder in SOURCES {
+        println!("cargo::rerun-if-changed={folder}");
+        collect(Path::new(folder), &mut files);
+    }
+    let mut hasher = DefaultHasher::new();
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    for file in files {
+        file.hash(&mut hasher);
+        // A file that cannot be read fails the compiler right after.
+        fs::read(&file).unwrap_or_default().hash(&mut hasher);
+    }
+    println!("cargo::rustc-env=PVM_ENGINE_FINGERPRINT={}", hasher.finish());
+}
+
+fn collect(folder: &Path, files: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.insert(path);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A compiled program as bytes, to be kept and loaded again by the same version of the engine.
+//!
+//! Layout, all numbers little-endian: [`MAGIC`], the fingerprint of the engine's sources (u64), what of the program's
+//! configuration code depends on, the length of the program's blob (u32) and its [`mix`] (u64); then `enter`,
+//! `block_stubs`, `jump_stubs` and the lengths of image, places, blocks and jumps (u32 each); then these four.
+//!
+//! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of them
+//! harms nobody outside of the cage, which machine code could not leave if an attacker had written it. But what it computes
+//! is not checked, and can't be.
+
+use super::places::{Compiled, Place, kept_image};
+use crate::error::StoredError;
+use pvm_zygote::protocol::CODE_SIZE;
+use vm_core::gas::Metering;
+use vm_core::program::Program;
+
+const MAGIC: [u8; 8] = *b"pvm-code";
+
+/// Bytes in front of the image.
+const HEADER: usize = 8 + 8 + 16 + 4 + 8 + 7 * 4;
+
+/// The fingerprint as a number.
+fn fingerprint() -> u64 {
+    crate::FINGERPRINT
+        .bytes()
+        .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+}
+
+/// What of the configuration decides on machine code.
+fn configuration(program: &Program) -> [u32; 4] {
+    let config = program.config();
+    let metering = match config.metering {
+        Metering::Off => 0,
+        Metering::Sync => 1,
+        Metering::Async => 2,
+        // There is no other; one to come would change the fingerprint.
+        _ => 3,
+    };
+    let switches = metering | u32::from(config.single_step) << 8;
+    [config.page_size, config.aux_size, u32::from(config.cost_model.id()), switches]
+}
+
+/// Tells programs apart, fast: a mistake is noticed, an attack is not.
+fn mix(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let words = words.iter().chain(core::iter::once(&last));
+    words.fold(bytes.len() as u64, |sum, word| {
+        (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    })
+}
+
+/// The compiled program as bytes.
+pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<u8> {
+    let tables = compiled.places.len() * 8 + (compiled.blocks.len() + compiled.jumps.len()) * 4;
+    let mut bytes = Vec::with_capacity(HEADER + compiled.image.len() + tables);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&fingerprint().to_le_bytes());
+    let word = |bytes: &mut Vec<u8>, word: u32| bytes.extend_from_slice(&word.to_le_bytes());
+    for part in configuration(program) {
+        word(&mut bytes, part);
+    }
+    word(&mut bytes, blob.len() as u32);
+    bytes.extend_from_slice(&mix(blob).to_le_bytes());
+    // None has more than the image has bytes, which is less than 2^32.
+    let lengths = [compiled.image.len(), compiled.places.len(), compiled.blocks.len(), compiled.jumps.len()];
+    for part in [compiled.enter, compiled.block_stubs, compiled.jump_stubs] {
+        word(&mut bytes, part);
+    }
+    for length in lengths {
+        word(&mut bytes, length as u32);
+    }
+    bytes.extend_from_slice(&compiled.image);
+    for place in &compiled.places {
+        word(&mut bytes, place.guest);
+        word(&mut bytes, place.native);
+    }
+    for offset in compiled.blocks.iter().chain(&compiled.jumps) {
+        word(&mut bytes, *offset);
+    }
+    bytes
+}
+
+/// Bytes that are read from the front.
+struct Reader<'a> {
+    all: usize,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], StoredError> {
+        let truncated = StoredError::Truncated { offset: self.all - self.rest.len(), needed: length };
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(truncated)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, StoredError> {
+        Ok(self.bytes(4)?.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
+    }
+
+    fn u64(&mut self) -> Result<u64, StoredError> {
+        Ok(self.bytes(8)?.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+
+    /// Numbers, none less than the one before, and none above `limit`.
+    fn ascending(&mut self, what: &'static str, count: u32, limit: u32) -> Result<Vec<u32>, StoredError> {
+        // No allocation before the bytes are there.
+        let (words, _) = self.bytes(count as usize * 4)?.as_chunks::<4>();
+        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        check_ascending(what, words.iter().copied(), limit)?;
+        Ok(words)
+    }
+}
+
+fn check_ascending(what: &'static str, words: impl Iterator<Item = u32>, limit: u32) -> Result<(), StoredError> {
+    let mut before = 0;
+    for found in words {
+        if found < before {
+            return Err(StoredError::Order { what, found, before });
+        }
+        in_range(what, found, limit)?;
+        before = found;
+    }
+    Ok(())
+}
+
+fn in_range(what: &'static str, found: u32, limit: u32) -> Result<u32, StoredError> {
+    if found > limit { Err(StoredError::OutOfRange { what, found, limit }) } else { Ok(found) }
+}
+
+/// A compiled program from such bytes.
+pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
+    let mut reader = Reader { all: bytes.len(), rest: bytes };
+    if reader.bytes(MAGIC.len())? != MAGIC {
+        return Err(StoredError::NoCode);
+    }
+    if reader.u64()? != fingerprint() {
+        return Err(StoredError::OtherEngine);
+    }
+    for expected in configuration(program) {
+        if reader.u32()? != expected {
+            return Err(StoredError::OtherConfiguration);
+        }
+    }
+    if (reader.u32()? as usize, reader.u64()?) != (blob.len(), mix(blob)) {
+        return Err(StoredError::OtherProgram);
+    }
+    let mut words = [0; 7];
+    for word in &mut words {
+        *word = reader.u32()?;
+    }
+    let [enter, block_stubs, jump_stubs, image, places, blocks, jumps] = words;
+    let image_length = in_range("the length of the image", image, CODE_SIZE as u32)?;
+    let enter = in_range("the entry", enter, image_length.saturating_sub(1))?;
+    let jump_stubs = in_range("the stubs of jumps", jump_stubs, image_length)?;
+    let block_stubs = in_range("the stubs of blocks", block_stubs, jump_stubs)?;
+    let image_bytes = reader.bytes(image_length as usize)?;
+    let end = program.code().len();
+    let (words, _) = reader.bytes(places as usize * 8)?.as_chunks::<8>();
+    let places: Vec<Place> = words
+        .iter()
+        .map(|word| {
+            let both = u64::from_le_bytes(*word);
+            Place { guest: both as u32, native: (both >> 32) as u32 }
+        })
+        .collect();
+    check_ascending("the code offset of a place", places.iter().map(|place| place.guest), end)?;
+    check_ascending("the machine code of a place", places.iter().map(|place| place.native), image_length)?;
+    let blocks = reader.ascending("the code offset of a block", blocks, end)?;
+    let jumps = reader.ascending("the code offset of a jump", jumps, end)?;
+    if !reader.rest.is_empty() {
+        return Err(StoredError::TooLong { bytes: reader.rest.len() });
+    }
+    let mut image = kept_image();
+    image.extend_from_slice(image_bytes);
+    Ok(Compiled { image, enter, places, blocks, block_stubs, jumps, jump_stubs })
+}

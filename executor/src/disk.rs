@@ -1,0 +1,277 @@
+//! Compiled programs on disk, for the next start of the node: a few times as fast to load as to compile.
+//!
+//! One file a program, named by what it depends on: the hash of the code, the cost model and the version of the engine. The
+//! code that the compiler makes uses no more of the processor than what every machine that compiles has to have, so a folder
+//! may move to another one.
+//!
+//! What is in a file decides what a contract does, so the folder has to be as safe from others as the node's database: it is
+//! private to the user, and every file has a checksum against accidents. A file that is not as it should be is removed and
+//! the program compiled; no failure of the disk is more than that. Several nodes may share a folder: files appear whole, by
+//! renaming, and one that another node removed is a miss.
+
+use crate::LOG_TARGET;
+use crate::cache::Key;
+use crate::metrics::Metrics;
+use crate::module::Loaded;
+use pvm_engine::{Engine, Module, ProgramBlob};
+use sp_crypto_hashing::twox_128;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, SystemTime};
+use vm_core::program::ProgramConfig;
+
+/// What each file begins with; the number is the format's.
+const MAGIC: [u8; 16] = *b"pvm-disk-cache 1";
+/// Magic, hash of the code, cost model.
+const HEADER: usize = MAGIC.len() + 32 + 2;
+/// At the end: over all before it.
+const CHECKSUM: usize = 16;
+/// The largest file that is written or read: more than the largest program takes.
+const LARGEST: u64 = 256 << 20;
+/// Programs that may wait to be written. More at a time are not kept.
+const WAITING: usize = 64;
+/// What files that are being written are called, and how old one is that nobody writes any more.
+const TEMPORARY: &str = "writing-";
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+enum Job {
+    Store(Key, Arc<Loaded>),
+    /// Tells when all before it is done.
+    Flush(SyncSender<()>),
+}
+
+/// A folder of compiled programs.
+pub(crate) struct Disk {
+    folder: Arc<Folder>,
+    jobs: SyncSender<Job>,
+}
+
+struct Folder {
+    path: PathBuf,
+    /// Most bytes of all files.
+    limit: u64,
+    metrics: Metrics,
+    /// Set when the disk refuses to be written: it is not tried again.
+    is_read_only: AtomicBool,
+    /// Makes the names of temporary files differ.
+    counter: AtomicU64,
+}
+
+impl Disk {
+    /// Opens a folder, which is made if need be, and starts a thread that writes to it.
+    ///
+    /// # Errors
+    /// If it cannot be made or read.
+    pub fn open(path: &Path, limit: u64, metrics: &Metrics) -> io::Result<Disk> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let folder = Arc::new(Folder {
+            path: path.into(),
+            limit,
+            metrics: metrics.clone(),
+            is_read_only: AtomicBool::new(false),
+            counter: AtomicU64::new(0),
+        });
+        let bytes = folder.make_room(0)?;
+        let (jobs, queue) = sync_channel(WAITING);
+        let writer = folder.clone();
+        std::thread::Builder::new().name("polkavm-disk".into()).spawn(move || writer.work(&queue, bytes))?;
+        Ok(Disk { folder, jobs })
+    }
+
+    /// The program with its machine code, if that is there and fits.
+    pub fn load(&self, engine: &Engine, key: &Key, code: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
+        let metrics = &self.folder.metrics;
+        let path = self.folder.path.join(name(key));
+        let found = match read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                metrics.disk_misses_total.inc();
+                return None;
+            }
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => unwrap(key, &bytes).and_then(|stored| {
+                Module::from_stored(engine, config, code, stored).map_err(|error| error.to_string())
+            }),
+        };
+        match found {
+            Ok(module) => {
+                metrics.disk_hits_total.inc();
+                // Used last, so removed last. If it fails, it is removed sooner.
+                let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+                Some(module)
+            }
+            Err(why) => {
+                log::debug!(target: LOG_TARGET, "{} is removed, its program compiled: {why}", path.display());
+                metrics.disk_rejected_total.inc();
+                self.folder.remove(&path);
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled program, some time later.
+    pub fn store(&self, key: &Key, loaded: &Arc<Loaded>) {
+        if loaded.compiled.is_none() || self.folder.is_read_only.load(Relaxed) {
+            return;
+        }
+        match self.jobs.try_send(Job::Store(*key, loaded.clone())) {
+            Ok(()) => {}
+            // The disk is slow; the next start will compile it, if nobody stores it until then.
+            Err(TrySendError::Full(_)) => log::debug!(target: LOG_TARGET, "The disk is too slow to keep a program"),
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    /// Waits until all that was given is written.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.jobs.send(Job::Flush(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+}
+
+impl Folder {
+    /// The writing thread: ends when nobody can give it more.
+    fn work(&self, queue: &Receiver<Job>, mut bytes: u64) {
+        while let Ok(job) = queue.recv() {
+            match job {
+                Job::Flush(done) => drop(done.send(())),
+                Job::Store(..) if self.is_read_only.load(Relaxed) => {}
+                Job::Store(key, loaded) => match self.write(&key, &loaded, &mut bytes) {
+                    Ok(()) => {}
+                    Err(error) => {
+                        log::warn!(
+                            target: LOG_TARGET,
+                            "Compiled contracts are not kept on disk from now on, {} cannot be written: {error}",
+                            self.path.display()
+                        );
+                        self.is_read_only.store(true, Relaxed);
+                    }
+                },
+            }
+        }
+    }
+
+    fn write(&self, key: &Key, loaded: &Loaded, bytes: &mut u64) -> io::Result<()> {
+        let Some(file) = wrap(key, loaded) else { return Ok(()) };
+        let length = file.len() as u64;
+        if length > self.limit.min(LARGEST) {
+            return Ok(());
+        }
+        if *bytes + length > self.limit {
+            *bytes = self.make_room(length)?;
+        }
+        let number = self.counter.fetch_add(1, Relaxed);
+        let temporary = self.path.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut to| to.write_all(&file))
+            // Over what a folder of this name might be this fails, over a file or a link it does not.
+            .and_then(|()| fs::rename(&temporary, self.path.join(name(key))));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written?;
+        *bytes += length;
+        self.metrics.disk_bytes.set(*bytes);
+        Ok(())
+    }
+
+    /// Removes the files used least recently until there is room for so many bytes, and temporary files that somebody
+    /// left. Returns how many bytes are there.
+    fn make_room(&self, wanted: u64) -> io::Result<u64> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            // Another node may be removing it.
+            let Ok(entry) = entry else { continue };
+            let Ok(about) = entry.metadata() else { continue };
+            if !about.is_file() {
+                continue;
+            }
+            let modified = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                files.push((modified, about.len(), entry.path()));
+            } else if modified.elapsed().is_ok_and(|age| age > ABANDONED) {
+                self.remove(&entry.path());
+            }
+        }
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, length, _)| length).sum();
+        for (_, length, path) in files {
+            if bytes + wanted <= self.limit {
+                break;
+            }
+            self.remove(&path);
+            self.metrics.disk_evictions_total.inc();
+            bytes -= length;
+        }
+        self.metrics.disk_bytes.set(bytes);
+        Ok(bytes)
+    }
+
+    /// Removes a file, or a link; if that is impossible, it stays.
+    fn remove(&self, path: &Path) {
+        if let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::debug!(target: LOG_TARGET, "{} cannot be removed: {error}", path.display());
+        }
+    }
+}
+
+/// What a program's file is called.
+fn name(key: &Key) -> String {
+    let hash: String = key.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hash}-{}-{}", key.cost_model, pvm_engine::FINGERPRINT)
+}
+
+/// A regular file, whole.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let about = fs::symlink_metadata(path)?;
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(io::Error::other(format!("no file of at most {LARGEST} bytes")));
+    }
+    let mut bytes = Vec::with_capacity(about.len() as usize);
+    // It does not grow: files are renamed into place.
+    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The content of a program's file.
+fn wrap(key: &Key, loaded: &Loaded) -> Option<Vec<u8>> {
+    let blob = ProgramBlob::parse(&loaded.code).ok()?;
+    let code = loaded.compiled.as_ref()?.machine_code_to_store(&blob)?;
+    let mut file = Vec::with_capacity(HEADER + code.len() + CHECKSUM);
+    file.extend_from_slice(&MAGIC);
+    file.extend_from_slice(&key.hash);
+    file.extend_from_slice(&key.cost_model.to_le_bytes());
+    file.extend_from_slice(&code);
+    let checksum = twox_128(&file);
+    file.extend_from_slice(&checksum);
+    Some(file)
+}
+
+/// What the engine stored, from the content of a program's file.
+fn unwrap<'a>(key: &Key, file: &'a [u8]) -> Result<&'a [u8], String> {
+    let (content, checksum) = file
+        .split_last_chunk::<CHECKSUM>()
+        .filter(|(content, _)| content.len() >= HEADER)
+        .ok_or_else(|| format!("{} bytes are too few", file.len()))?;
+    if twox_128(content) != *checksum {
+        return Err("its checksum is wrong".into());
+    }
+    let (header, stored) = content.split_at(HEADER);
+    let expected = [&MAGIC[..], &key.hash, &key.cost_model.to_le_bytes()].concat();
+    if header != expected {
+        return Err("it belongs to another program".into());
+    }
+    Ok(stored)
+}
