@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -57,12 +57,17 @@ bench-compiled: bench-programs  ## Measure compiled programs beside polkavm's re
 bench-gas: bench-programs  ## Measure how well gas predicts time
 	@$(bench) gas_accuracy
 
+# The runtimes' lock file is the bench's: it has pallet-revive, and else the versions of the main one.
+bench-chain: build  ## Measure contract calls in block building beside pallet-revive (builds for half an hour the first time)
+	@. scripts/env; CARGO_TARGET_DIR=$(abspath $(target))/chain WASM_BUILD_WORKSPACE_HINT=$(CURDIR)/benches/chain \
+		cargo run --quiet --release --locked --manifest-path benches/chain/Cargo.toml
+
 bench-programs: setup
 	@scripts/build-bench
 
 fmt:  ## Format the code
 	@cargo fmt --all
-	@for part in guest/contracts guest/bench benches; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
+	@for part in guest/contracts guest/bench benches benches/chain; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
 
 lint:  ## What CI checks besides the tests
 	@scripts/lint
