@@ -11,14 +11,25 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
-/// For how long either side looks before it sleeps.
+/// For how long the host looks before it sleeps.
 const LOOKING: Duration = Duration::from_micros(20);
+/// How many times as long a worker looks. The host is busy with a host call then, which in a blockchain's runtime takes tens of
+/// microseconds; to wake a processor that has gone to sleep can take more than that. Much longer is bad where processors
+/// are busy: who looks keeps others from running (`benches/RESULTS.md`).
+const WORKER_LOOKS: u32 = 5;
+/// How many times as long the host looks where it had to wake the worker.
+const WAKING: u32 = 5;
 /// For how long the host sleeps before it looks after the worker.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// How often to look: none on one processor, where looking only keeps the other side from running.
 pub(super) fn spins() -> u32 {
     if sys::processors() > 1 { measured_spins() } else { 0 }
+}
+
+/// The same for a worker.
+pub(super) fn worker_spins() -> u32 {
+    spins().saturating_mul(WORKER_LOOKS)
 }
 
 fn measured_spins() -> u32 {
@@ -90,7 +101,7 @@ pub(super) fn take(
     limit: Duration,
 ) -> Result<(), CageError> {
     let state = &page.state;
-    let spins = host.spins();
+    let mut spins = host.spins();
     page.spins.store(worker.spins(), Relaxed);
     let busy = if spins > 0 { tid } else { tid | STATE_WAITERS };
     match state.swap(busy, AcqRel) {
@@ -98,6 +109,8 @@ pub(super) fn take(
         STATE_ASLEEP => {
             worker.learn(true);
             sys::futex_wake(state);
+            // To wake takes longer than to wait for one who is awake. Whoever sleeps meanwhile has to be woken, too.
+            spins = spins.saturating_mul(WAKING);
         }
         other => return Err(unexpected(other)),
     }

@@ -74,7 +74,7 @@ impl Worker {
             loaded: None,
             changes: Vec::with_capacity(RANGES),
             host_pace: Pace::new(spins),
-            worker_pace: Pace::new(spins),
+            worker_pace: Pace::new(turn::worker_spins()),
             time_limit,
             is_broken: false,
             _zygote: zygote.clone(),
@@ -112,8 +112,7 @@ impl Worker {
 
     /// Looks anew how many processors there are.
     pub fn tune(&mut self) {
-        let pace = Pace::new(turn::spins());
-        (self.host_pace, self.worker_pace) = (pace, pace);
+        (self.host_pace, self.worker_pace) = (Pace::new(turn::spins()), Pace::new(turn::worker_spins()));
     }
 
     /// Whether it may be changed: what a forked child writes its parent's worker would see.
