@@ -40,8 +40,11 @@ fn stored(engine: &Engine, config: &ProgramConfig) -> Vec<u8> {
     Module::new(engine, config, &blob()).unwrap().machine_code_to_store(&blob()).unwrap()
 }
 
-/// All that can be seen of a run.
-fn seen(module: &Module) -> Vec<(Result<Outcome, String>, i64, u64, Option<u32>)> {
+/// All that can be seen at a stop: the outcome, gas, the first argument, the place.
+type Seen = (Result<Outcome, String>, i64, u64, Option<u32>);
+
+/// What is seen of runs that end in several ways.
+fn seen(module: &Module) -> Vec<Seen> {
     let look = |instance: &mut RawInstance| {
         let outcome = instance.run().map_err(|error| error.to_string());
         (outcome, instance.gas(), instance.reg(Reg::A0), instance.pc())
