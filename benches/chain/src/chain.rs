@@ -256,10 +256,9 @@ impl Chain {
     }
 
     fn account_nonce(&mut self) -> Result<u32> {
-        use sp_core::storage::StorageKey;
         let account = Alice.to_raw_public();
         let prefix = [sp_crypto_hashing::twox_128(b"System"), sp_crypto_hashing::twox_128(b"Account")].concat();
-        let StorageKey(key) = StorageKey([&prefix[..], &sp_crypto_hashing::blake2_128(&account), &account].concat());
+        let key = [&prefix[..], &sp_crypto_hashing::blake2_128(&account), &account].concat();
         let value = sp_core::traits::Externalities::storage(&mut self.state.ext(), &key).context("no account")?;
         ensure!(value.len() >= 4, "an account of {} bytes", value.len());
         Ok(u32::decode(&mut &value[..])?)
