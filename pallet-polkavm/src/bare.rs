@@ -8,8 +8,8 @@ use crate::{
     address::AddressMapper,
     contract::Key,
     exec::{ExecConfig, Finished, Stack},
-    metering::Meters,
-    types::{Code, Deposit, Execution, Failure, Instantiated, Output, Uploaded},
+    metering::ledger::Ledger,
+    types::{Code, Execution, Failure, Instantiated, Output, Uploaded},
 };
 use alloc::{format, vec::Vec};
 use frame_support::{
@@ -43,9 +43,7 @@ impl<T: Config> Pallet<T> {
         data: Vec<u8>,
         config: ExecConfig,
     ) -> Execution<Output, BalanceOf<T>> {
-        Self::transaction(origin.clone(), limits, Output::did_revert, |meters| {
-            Stack::<T>::run_call(origin, dest, value, data, meters, config)
-        })
+        Self::transaction(origin, limits, config, Output::did_revert, |stack| stack.run_call(dest, value, data))
     }
 
     /// Makes a contract, after uploading its code where it is given as bytes.
@@ -59,10 +57,11 @@ impl<T: Config> Pallet<T> {
         config: ExecConfig,
     ) -> Execution<Instantiated, BalanceOf<T>> {
         Self::transaction(
-            origin.clone(),
+            origin,
             limits,
-            |instantiated: &Instantiated| instantiated.output.did_revert(),
-            |meters| Stack::<T>::run_instantiate(origin, code, value, data, salt, meters, config),
+            config,
+            |made: &Instantiated| made.output.did_revert(),
+            |stack| stack.run_instantiate(code, value, data, salt),
         )
     }
 
@@ -78,9 +77,9 @@ impl<T: Config> Pallet<T> {
     ) -> Result<Uploaded<BalanceOf<T>>, Failure> {
         let uploaded = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
             let result = crate::code::upload::<T>(&origin, code).and_then(|uploaded| {
-                let mut meters = Meters::<T>::new(Weight::zero(), deposit_limit);
-                meters.deposit.record_paid(uploaded.deposit);
-                meters.deposit.ensure_within_limit()?;
+                let mut ledger = Ledger::<T>::new(deposit_limit);
+                ledger.record_paid(uploaded.deposit);
+                ledger.ensure_within_limit()?;
                 Ok(uploaded)
             });
             match result {
@@ -128,40 +127,25 @@ impl<T: Config> Pallet<T> {
         weights.get(frame_support::dispatch::DispatchClass::Normal).max_extrinsic.unwrap_or(weights.max_block)
     }
 
-    /// Runs a stack and settles its deposits, all inside one storage transaction.
+    /// Runs a stack inside one storage transaction, which stays only if it ended well and without a revert.
     fn transaction<R>(
         origin: T::AccountId,
         limits: Limits<BalanceOf<T>>,
+        config: ExecConfig,
         did_revert: impl Fn(&R) -> bool,
-        run: impl FnOnce(&mut Meters<T>) -> Finished<R>,
+        run: impl FnOnce(&mut Stack<T>) -> Result<R, Failure>,
     ) -> Execution<R, BalanceOf<T>> {
-        let mut meters = Meters::<T>::new(limits.gas, limits.deposit);
-        let mut events = Vec::new();
-        let mut storage_deposit = Deposit::default();
+        let mut stack = Stack::<T>::new(origin, limits, config);
         let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            let result = ensure_mapped::<T>(&origin).and_then(|()| {
-                let finished = run(&mut meters);
-                let result = finished.result?;
-                if !did_revert(&result) {
-                    storage_deposit = meters.deposit.settle(&origin)?;
-                    // Events only count where all the rest does.
-                    events = finished.events;
-                }
-                Ok(result)
-            });
-            match result {
+            match ensure_mapped::<T>(stack.origin()).and_then(|()| run(&mut stack)) {
                 Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(Ok(result))),
                 undone => TransactionOutcome::Rollback(Ok(undone)),
             }
         });
         let result = outcome.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure);
-        Execution {
-            result,
-            gas_consumed: meters.gas.consumed(),
-            gas_required: meters.gas.required(),
-            storage_deposit,
-            events,
-        }
+        let Finished { result, gas_consumed, gas_required, storage_deposit, events, trace } =
+            stack.finish(result, did_revert);
+        Execution { result, gas_consumed, gas_required, storage_deposit, events, trace }
     }
 }
 

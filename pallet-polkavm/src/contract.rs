@@ -1,10 +1,9 @@
 //! A contract's own state: its record, its trie and the keys in it.
 //!
-//! Called by the call stack and the storage host functions. The record ([`ContractInfo`]) is
-//! written back by the call stack when a frame ends well; the trie is written at once, inside the
-//! frame's storage transaction.
+//! Called by the call stack. The record ([`ContractInfo`]) is kept by the transaction's ledger and
+//! written back at its end; the trie is written at once, inside the frame's storage transaction.
 
-use crate::{BalanceOf, CodeInfo, Config, ContractInfoOf, Error, limits, metering::deposit::Diff};
+use crate::{BalanceOf, Config, TrieCount, limits, metering::deposit::Diff};
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{
@@ -13,7 +12,7 @@ use frame_support::{
     traits::{ConstU32, Get},
 };
 use scale_info::TypeInfo;
-use sp_core::{H160, H256};
+use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{Saturating, traits::Zero};
 
@@ -21,7 +20,7 @@ use sp_runtime::{Saturating, traits::Zero};
 pub type ImmutableData = BoundedVec<u8, ConstU32<{ limits::IMMUTABLE_BYTES }>>;
 
 /// Separates the ids of contracts' tries from other hashes.
-const TRIE_ID_DOMAIN: &[u8] = b"pallet-polkavm trie v1";
+const TRIE_ID_DOMAIN: &[u8] = b"pallet-polkavm trie v2";
 
 /// The record of a contract.
 #[derive(Encode, Decode, CloneNoBound, PartialEqNoBound, DebugNoBound, TypeInfo, MaxEncodedLen)]
@@ -47,20 +46,15 @@ pub struct ContractInfo<T: Config> {
 }
 
 impl<T: Config> ContractInfo<T> {
-    /// The record of a contract that is about to be made. Writes nothing.
-    ///
-    /// `nonce` is the deployer's; it makes the trie's id differ from that of any earlier contract at the address.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DuplicateContract`] when there is a contract at the address.
-    pub fn new(address: &H160, nonce: u64, code_hash: H256) -> Result<Self, Error<T>> {
-        if ContractInfoOf::<T>::contains_key(address) {
-            return Err(Error::DuplicateContract);
-        }
-        let trie_id = H256((TRIE_ID_DOMAIN, address, nonce).using_encoded(blake2_256));
-        Ok(Self {
-            trie_id,
+    /// The record of a contract that is about to be made. Writes nothing but the count of tries, from which the
+    /// trie's id is made: it is that of no other contract, not even of an earlier one at the same address.
+    pub fn new(code_hash: H256) -> Self {
+        let number = TrieCount::<T>::mutate(|count| {
+            *count = count.saturating_add(1);
+            *count
+        });
+        Self {
+            trie_id: H256((TRIE_ID_DOMAIN, number).using_encoded(blake2_256)),
             code_hash,
             storage_bytes: 0,
             storage_items: 0,
@@ -68,58 +62,62 @@ impl<T: Config> ContractInfo<T> {
             storage_item_deposit: Zero::zero(),
             base_deposit: Zero::zero(),
             immutable_data_len: 0,
-        })
-    }
-
-    /// The contract's child trie.
-    pub fn child_trie(&self) -> ChildInfo {
-        ChildInfo::new_default(self.trie_id.as_bytes())
+        }
     }
 
     /// The value under a key.
     pub fn read(&self, key: &Key) -> Option<Vec<u8>> {
-        child::get_raw(&self.child_trie(), &key.hash())
+        read(&self.trie_id, key)
     }
 
-    /// The length of the value under a key, without reading it.
-    pub fn value_len(&self, key: &Key) -> Option<u32> {
-        child::len(&self.child_trie(), &key.hash())
-    }
-
-    /// Puts a value under a key, or removes it.
-    ///
-    /// Returns the length of the value that was there, and the change in what is stored.
-    pub fn write(&self, key: &Key, value: Option<&[u8]>) -> (Option<u32>, Diff) {
-        let trie = self.child_trie();
-        let hashed = key.hash();
-        let old = child::len(&trie, &hashed);
-        match value {
-            Some(value) => child::put_raw(&trie, &hashed, value),
-            None => child::kill(&trie, &hashed),
-        }
-        let diff = Diff::of_write(hashed.len() as u32, old, value.map(|value| value.len() as u32));
-        (old, diff)
-    }
-
-    /// Computes, books and returns the deposit for the contract itself.
+    /// Computes and books the deposit for the contract itself, which runs a program with this deposit.
     ///
     /// It pays for the record and the immutable data, and locks a share of the code's deposit
     /// ([`Config::CodeHashLockupDepositPercent`]), as the contract keeps the code from being removed.
-    pub fn set_base_deposit(&mut self, code: &CodeInfo<T>) -> BalanceOf<T> {
+    pub fn set_base_deposit(&mut self, code_deposit: BalanceOf<T>) {
         let bytes = (Self::max_encoded_len() as u32).saturating_add(self.immutable_data_len);
         let items: u32 = if self.immutable_data_len == 0 { 1 } else { 2 };
         let own = T::DepositPerByte::get()
             .saturating_mul(bytes.into())
             .saturating_add(T::DepositPerItem::get().saturating_mul(items.into()));
-        let lockup = T::CodeHashLockupDepositPercent::get().mul_ceil(code.deposit);
+        let lockup = T::CodeHashLockupDepositPercent::get().mul_ceil(code_deposit);
         self.base_deposit = own.saturating_add(lockup);
-        self.base_deposit
     }
 
     /// All that is held on the contract's account as storage deposit.
     pub fn total_deposit(&self) -> BalanceOf<T> {
         self.base_deposit.saturating_add(self.storage_byte_deposit).saturating_add(self.storage_item_deposit)
     }
+}
+
+/// The child trie with an id.
+pub fn child_trie(trie_id: &H256) -> ChildInfo {
+    ChildInfo::new_default(trie_id.as_bytes())
+}
+
+/// The value under a key of a trie.
+pub fn read(trie_id: &H256, key: &Key) -> Option<Vec<u8>> {
+    child::get_raw(&child_trie(trie_id), &key.hash())
+}
+
+/// The length of the value under a key of a trie, without reading it.
+pub fn value_len(trie_id: &H256, key: &Key) -> Option<u32> {
+    child::len(&child_trie(trie_id), &key.hash())
+}
+
+/// Puts a value under a key of a trie, or removes it.
+///
+/// Returns the length of the value that was there, and the change in what is stored.
+pub fn write(trie_id: &H256, key: &Key, value: Option<&[u8]>) -> (Option<u32>, Diff) {
+    let trie = child_trie(trie_id);
+    let hashed = key.hash();
+    let old = child::len(&trie, &hashed);
+    match value {
+        Some(value) => child::put_raw(&trie, &hashed, value),
+        None => child::kill(&trie, &hashed),
+    }
+    let diff = Diff::of_write(hashed.len() as u32, old, value.map(|value| value.len() as u32));
+    (old, diff)
 }
 
 /// A key in a contract's trie, as the contract gives it.

@@ -10,7 +10,8 @@ use crate::{
     contract::Key,
     exec::ExecConfig,
     runtime_api::{
-        CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, UploadedV1,
+        CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, TracedV1,
+        UploadedV1,
     },
 };
 use alloc::vec::Vec;
@@ -45,6 +46,35 @@ impl<T: Config> Pallet<T> {
         let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
         frame_system::Pallet::<T>::inc_account_nonce(&origin);
         Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::dry_run()).into()
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::trace_call`].
+    pub fn trace_call(
+        origin: T::AccountId,
+        dest: H160,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        data: Vec<u8>,
+    ) -> TracedV1<OutputV1, BalanceOf<T>> {
+        let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
+        frame_system::Pallet::<T>::inc_account_nonce(&origin);
+        Self::bare_call(origin, dest, value, limits, data, ExecConfig::tracing()).into()
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::trace_instantiate`].
+    pub fn trace_instantiate(
+        origin: T::AccountId,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        code: CodeV1,
+        data: Vec<u8>,
+        salt: Option<[u8; 32]>,
+    ) -> TracedV1<InstantiatedV1, BalanceOf<T>> {
+        let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
+        frame_system::Pallet::<T>::inc_account_nonce(&origin);
+        Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::tracing()).into()
     }
 
     /// [`crate::runtime_api::PolkavmApi::upload_code`].

@@ -8,6 +8,7 @@ pub mod address;
 pub mod bare;
 pub mod code;
 pub mod contract;
+pub mod deletion;
 mod dry_run;
 pub mod exec;
 pub mod executor;
@@ -15,6 +16,7 @@ pub mod host_api;
 mod integrity;
 pub mod limits;
 pub mod metering;
+pub mod precompiles;
 pub mod runtime_api;
 pub mod types;
 pub mod weights;
@@ -54,7 +56,7 @@ pub mod pallet {
     use frame_support::{
         pallet_prelude::*,
         traits::{
-            Time,
+            FindAuthor, Time,
             fungible::{Inspect, Mutate, MutateHold},
             tokens::Balance,
         },
@@ -105,6 +107,14 @@ pub mod pallet {
         /// What runs programs: [`InRuntimeInterpreter`], or the node by its [`HostFunctions`].
         #[pallet::no_default_bounds]
         type Executor: executor::Executor;
+
+        /// What is behind addresses without being a contract: [`precompiles::Builtins`], and a runtime's own.
+        #[pallet::no_default_bounds]
+        type Precompiles: precompiles::Precompiles<Self>;
+
+        /// Who made the block, for contracts that ask. `()` knows nobody.
+        #[pallet::no_default_bounds]
+        type FindAuthor: FindAuthor<Self::AccountId>;
 
         /// Picoseconds of weight one unit of the VM's gas stands for. Not zero.
         ///
@@ -176,6 +186,8 @@ pub mod pallet {
             #[inject_runtime_type]
             type RuntimeHoldReason = ();
             type Executor = InRuntimeInterpreter;
+            type Precompiles = precompiles::Builtins;
+            type FindAuthor = ();
             type RefTimePerGas = ConstU64<10_000>;
             type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
             type ChainId = ConstU64<42>;
@@ -200,6 +212,18 @@ pub mod pallet {
     /// What constructors left for their contracts' later calls.
     #[pallet::storage]
     pub type ImmutableDataOf<T: Config> = StorageMap<_, Identity, H160, ImmutableData>;
+
+    /// How many contracts were ever made; their tries' ids come from it.
+    #[pallet::storage]
+    pub type TrieCount<T: Config> = StorageValue<_, u64, ValueQuery>;
+
+    /// Tries of contracts that have ended, which are still to be removed.
+    #[pallet::storage]
+    pub type DeletionQueue<T: Config> = StorageMap<_, Twox64Concat, u64, H256>;
+
+    /// Where [`DeletionQueue`] begins and ends.
+    #[pallet::storage]
+    pub type DeletionQueueBounds<T: Config> = StorageValue<_, deletion::QueueBounds, ValueQuery>;
 
     /// The accounts behind addresses that are hashes of them.
     #[pallet::storage]
@@ -252,6 +276,22 @@ pub mod pallet {
             caller: H160,
             /// Which contract.
             contract: H160,
+        },
+        /// A contract has ended and is no more.
+        Terminated {
+            /// The contract.
+            contract: H160,
+            /// Who got what it owned.
+            beneficiary: H160,
+        },
+        /// A contract runs another program from its next call on.
+        ContractCodeUpdated {
+            /// The contract.
+            contract: H160,
+            /// The program it runs from now on.
+            code_hash: H256,
+            /// The program it ran before.
+            old_code_hash: H256,
         },
         /// A contract emitted an event of its own.
         ContractEmitted {
@@ -319,6 +359,17 @@ pub mod pallet {
         /// The call stack is as deep as it may get.
         MaxCallDepthReached,
 
+        /// The contract may not be called as long as it waits for a call of its own.
+        ReentranceDenied,
+        /// Something would be changed in a read-only call.
+        StateChangeDenied,
+        /// A contract called with flags that don't exist, or not for this kind of call.
+        InvalidCallFlags,
+        /// A precompile was called with data it can't use.
+        PrecompileFailed,
+        /// The contract may not end, or change its program, where it asked for it.
+        TerminationDenied,
+
         /// There is a contract at the address already.
         DuplicateContract,
         /// No program is stored under the hash.
@@ -366,8 +417,8 @@ pub mod pallet {
         KeyTooLarge,
         /// A storage host function got flags that don't exist.
         InvalidStorageFlags,
-        /// The contract asked for transient storage, which this chain doesn't have.
-        TransientStorageUnavailable,
+        /// The transaction has used up its transient storage.
+        OutOfTransientStorage,
         /// An event has more topics than it may have.
         TooManyTopics,
         /// An event has more data than it may have.
@@ -397,6 +448,10 @@ pub mod pallet {
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn on_idle(_: BlockNumberFor<T>, limit: Weight) -> Weight {
+            deletion::process::<T>(limit)
+        }
+
         fn integrity_test() {
             integrity::check::<T>();
         }

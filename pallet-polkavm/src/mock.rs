@@ -14,7 +14,7 @@ use frame_support::{
     dispatch::DispatchResultWithPostInfo,
     parameter_types,
     storage::with_storage_layer,
-    traits::ConstU64,
+    traits::{ConstU64, FindAuthor},
     weights::{Weight, constants::RocksDbWeight},
 };
 use sp_core::{H160, H256};
@@ -97,6 +97,21 @@ impl Config for Test {
     type DepositPerChildTrieItem = DepositPerChildTrieItem;
     type NativeToEthRatio = NativeToEthRatio;
     type GasPrice = ConstU64<1234>;
+    type FindAuthor = Author;
+}
+
+/// Who the tests' block is from.
+pub const AUTHOR: AccountId32 = AccountId32::new([9; 32]);
+
+pub struct Author;
+
+impl FindAuthor<AccountId32> for Author {
+    fn find_author<'a, I>(_: I) -> Option<AccountId32>
+    where
+        I: 'a + IntoIterator<Item = (sp_runtime::ConsensusEngineId, &'a [u8])>,
+    {
+        Some(AUTHOR)
+    }
 }
 
 /// A way to run programs.
@@ -170,6 +185,10 @@ macro_rules! on_either {
 impl Instance for EitherInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         on_either!(self.run(gas, result))
+    }
+
+    fn release(&mut self) {
+        on_either!(self.release());
     }
 
     fn program_counter(&self) -> Option<u32> {

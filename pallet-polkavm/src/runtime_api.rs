@@ -7,7 +7,10 @@
 
 #![allow(clippy::too_many_arguments, reason = "the functions take what their extrinsics take")]
 
-use crate::types::{self, Failure};
+use crate::{
+    exec::trace::{CallTrace, Kind},
+    types::{self, Failure},
+};
 use alloc::{string::String, vec::Vec};
 use codec::{Codec, Decode, Encode};
 use frame_support::weights::Weight;
@@ -161,6 +164,92 @@ where
     }
 }
 
+/// How a program was entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub enum CallKindV1 {
+    /// A call.
+    Call,
+    /// A call that may change nothing.
+    StaticCall,
+    /// A call that runs another contract's program on the caller's state.
+    DelegateCall,
+    /// An instantiation whose address comes from the deployer's nonce.
+    Create,
+    /// An instantiation whose address comes from a salt.
+    Create2,
+}
+
+impl From<Kind> for CallKindV1 {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Call => Self::Call,
+            Kind::StaticCall => Self::StaticCall,
+            Kind::DelegateCall => Self::DelegateCall,
+            Kind::Create => Self::Create,
+            Kind::Create2 => Self::Create2,
+        }
+    }
+}
+
+/// A call and the calls made in it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct CallTraceV1 {
+    /// How the program was entered.
+    pub kind: CallKindV1,
+    /// Who called.
+    pub from: H160,
+    /// Who was called; in a delegate call, whose program ran.
+    pub to: H160,
+    /// The value that was sent, in the contracts' unit; none in a delegate call.
+    pub value: Option<U256>,
+    /// The weight it was allowed.
+    pub gas_limit: Weight,
+    /// The weight it used.
+    pub gas_used: Weight,
+    /// The data it was called with.
+    pub input: Vec<u8>,
+    /// What came back, or why nothing did.
+    pub result: Result<OutputV1, FailureV1>,
+    /// The calls made in it, in order.
+    pub calls: Vec<CallTraceV1>,
+}
+
+impl From<CallTrace> for CallTraceV1 {
+    fn from(trace: CallTrace) -> Self {
+        Self {
+            kind: trace.kind.into(),
+            from: trace.from,
+            to: trace.to,
+            value: trace.value,
+            gas_limit: trace.gas_limit,
+            gas_used: trace.gas_used,
+            input: trace.input,
+            result: trace.result.map(Into::into).map_err(Into::into),
+            // No deeper than the call stack may be.
+            calls: trace.calls.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// The outcome of a dry run, and the tree of its calls.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct TracedV1<R, Balance> {
+    /// The outcome.
+    pub execution: ExecutionV1<R, Balance>,
+    /// The first call. `None` where it wasn't begun.
+    pub trace: Option<CallTraceV1>,
+}
+
+impl<R, Balance, P> From<types::Execution<P, Balance>> for TracedV1<R, Balance>
+where
+    R: From<P>,
+{
+    fn from(mut execution: types::Execution<P, Balance>) -> Self {
+        let trace = execution.trace.take().map(Into::into);
+        Self { execution: execution.into(), trace }
+    }
+}
+
 /// The record of a contract.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct ContractInfoV1<AccountId, Balance> {
@@ -249,5 +338,28 @@ sp_api::decl_runtime_apis! {
 
         /// What the account behind an address could send away and live on, in the contracts' unit.
         fn balance(address: H160) -> U256;
+
+        /// Dry-runs `call` and shows all calls made in it.
+        #[api_version(2)]
+        fn trace_call(
+            origin: AccountId,
+            dest: H160,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            data: Vec<u8>,
+        ) -> TracedV1<OutputV1, Balance>;
+
+        /// Dry-runs `instantiate` or `instantiate_with_code` and shows all calls made in it.
+        #[api_version(2)]
+        fn trace_instantiate(
+            origin: AccountId,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            code: CodeV1,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> TracedV1<InstantiatedV1, Balance>;
     }
 }

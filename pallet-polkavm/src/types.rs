@@ -1,6 +1,6 @@
 //! Small types that several parts of the pallet hand to each other.
 
-use crate::{Config, Error};
+use crate::{Config, Error, exec::trace::CallTrace};
 use alloc::string::String;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -57,6 +57,11 @@ impl Default for Output {
 }
 
 impl Output {
+    /// Data without flags.
+    pub fn data(data: Vec<u8>) -> Self {
+        Self { flags: ReturnFlags::empty(), data }
+    }
+
     /// Whether the contract asked to undo all it did.
     pub fn did_revert(&self) -> bool {
         self.flags.contains(ReturnFlags::REVERT)
@@ -91,6 +96,14 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
         match self {
             Self::Charge(amount) => *amount,
             Self::Refund(_) => Zero::zero(),
+        }
+    }
+
+    /// The same amount the other way.
+    pub fn negated(&self) -> Self {
+        match *self {
+            Self::Charge(amount) if !amount.is_zero() => Self::Refund(amount),
+            Self::Charge(amount) | Self::Refund(amount) => Self::Charge(amount),
         }
     }
 
@@ -161,6 +174,8 @@ pub struct Execution<R, Balance> {
     pub storage_deposit: Deposit<Balance>,
     /// The events the contracts emitted; only collected by a dry run.
     pub events: Vec<ContractEvent>,
+    /// The tree of calls; only kept where it was asked for.
+    pub trace: Option<CallTrace>,
 }
 
 /// What an instantiation gives back.

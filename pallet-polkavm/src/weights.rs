@@ -57,6 +57,65 @@ pub trait WeightInfo {
     fn host_keccak_256(len: u32) -> Weight;
     /// `deposit_event`.
     fn host_deposit_event(topics: u32, len: u32) -> Weight;
+
+    /// `call` without what the callee does.
+    fn host_call() -> Weight;
+    /// A call of a precompile without what it does.
+    fn host_call_precompile() -> Weight;
+    /// `delegate_call` without what the callee does.
+    fn host_delegate_call() -> Weight;
+    /// The transfer of a value, on top of a call or an instantiation.
+    fn host_call_transfer() -> Weight;
+    /// Copying a contract's own input for a call.
+    fn host_clone_input(len: u32) -> Weight;
+    /// `instantiate` without what the constructor does.
+    fn host_instantiate(data_len: u32) -> Weight;
+    /// The address from a salt, on top of `instantiate`.
+    fn host_create2(code_len: u32) -> Weight;
+    /// `terminate`, and what it makes of the end of the transaction.
+    fn host_terminate() -> Weight;
+    /// The system builtin's `setCodeHash`.
+    fn host_set_code_hash() -> Weight;
+    /// `block_hash`.
+    fn host_block_hash() -> Weight;
+    /// `block_author`.
+    fn host_block_author() -> Weight;
+    /// The account behind an address.
+    fn host_account_id() -> Weight;
+    /// `get_storage` from the transient storage.
+    fn host_get_transient(len: u32) -> Weight;
+    /// `set_storage` to the transient storage.
+    fn host_set_transient(len: u32) -> Weight;
+    /// `ecdsa_to_eth_address`.
+    fn host_ecdsa_to_eth_address() -> Weight;
+    /// `sr25519_verify`.
+    fn host_sr25519_verify(len: u32) -> Weight;
+
+    /// Ethereum's precompile 1.
+    fn precompile_ecrecover() -> Weight;
+    /// Ethereum's precompile 2.
+    fn precompile_sha256(len: u32) -> Weight;
+    /// Ethereum's precompile 3.
+    fn precompile_ripemd160(len: u32) -> Weight;
+    /// Ethereum's precompile 5, for this many multiplications of 64-bit words.
+    fn precompile_modexp(multiplications: u64) -> Weight;
+    /// Ethereum's precompile 6.
+    fn precompile_bn128_add() -> Weight;
+    /// Ethereum's precompile 7.
+    fn precompile_bn128_mul() -> Weight;
+    /// Ethereum's precompile 8.
+    fn precompile_bn128_pairing(pairs: u32) -> Weight;
+    /// Ethereum's precompile 9.
+    fn precompile_blake2f(rounds: u32) -> Weight;
+    /// The system builtin's hashes.
+    fn precompile_blake2(len: u32) -> Weight;
+
+    /// Looking whether there are tries to delete.
+    fn deletion_base() -> Weight;
+    /// Beginning with a trie, and being done with it.
+    fn deletion_per_trie() -> Weight;
+    /// Removing one entry of a trie.
+    fn deletion_per_key() -> Weight;
 }
 
 /// Picoseconds in a microsecond.
@@ -212,5 +271,124 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for FirstModel<Db> {
 
     fn host_deposit_event(topics: u32, len: u32) -> Weight {
         Self::time(HOST_CALL + 10 * MICROS, EVENT_BYTE, len).saturating_add(Self::time(0, EVENT_BYTE * 32, topics))
+    }
+
+    fn host_call() -> Weight {
+        // The callee's record, its mapping, the account for a value.
+        Self::time(HOST_CALL + 30 * MICROS, 0, 0).saturating_add(Self::entries(2, 1))
+    }
+
+    fn host_call_precompile() -> Weight {
+        Self::time(HOST_CALL + 10 * MICROS, 0, 0)
+    }
+
+    fn host_delegate_call() -> Weight {
+        Self::time(HOST_CALL + 30 * MICROS, 0, 0).saturating_add(Self::entries(1, 0))
+    }
+
+    fn host_call_transfer() -> Weight {
+        // Both accounts, and the origin's where it pays an existential deposit.
+        Self::time(60 * MICROS, 0, 0).saturating_add(Self::entries(3, 3))
+    }
+
+    fn host_clone_input(len: u32) -> Weight {
+        Self::time(0, COPY_BYTE, len)
+    }
+
+    fn host_instantiate(data_len: u32) -> Weight {
+        // Both accounts, the contract's record, its code's, the count of tries; and the deposit's hold at the end.
+        Self::time(HOST_CALL + 150 * MICROS, COPY_BYTE, data_len).saturating_add(Self::entries(7, 7))
+    }
+
+    fn host_create2(code_len: u32) -> Weight {
+        Self::time(2 * MICROS, KECCAK_BYTE, code_len)
+    }
+
+    fn host_terminate() -> Weight {
+        // Three accounts and their holds, the record, immutable data, the code's record, the queue.
+        Self::time(HOST_CALL + 150 * MICROS, 0, 0).saturating_add(Self::entries(10, 10))
+    }
+
+    fn host_set_code_hash() -> Weight {
+        Self::time(HOST_CALL + 20 * MICROS, 0, 0).saturating_add(Self::entries(3, 3))
+    }
+
+    fn host_block_hash() -> Weight {
+        Self::time(HOST_CALL + 5 * MICROS, 0, 0).saturating_add(Self::entries(1, 0))
+    }
+
+    fn host_block_author() -> Weight {
+        Self::time(HOST_CALL + 10 * MICROS, 0, 0).saturating_add(Self::entries(2, 0))
+    }
+
+    fn host_account_id() -> Weight {
+        Self::time(HOST_CALL + 5 * MICROS, 0, 0).saturating_add(Self::entries(1, 0))
+    }
+
+    fn host_get_transient(len: u32) -> Weight {
+        Self::time(HOST_CALL + 3 * MICROS, COPY_BYTE, len)
+    }
+
+    fn host_set_transient(len: u32) -> Weight {
+        // Written, remembered in each frame below, and undone.
+        Self::time(HOST_CALL + 10 * MICROS, 4 * COPY_BYTE, len)
+    }
+
+    fn host_ecdsa_to_eth_address() -> Weight {
+        Self::time(HOST_CALL + 150 * MICROS, 0, 0)
+    }
+
+    fn host_sr25519_verify(len: u32) -> Weight {
+        Self::time(HOST_CALL + 150 * MICROS, KECCAK_BYTE, len)
+    }
+
+    fn precompile_ecrecover() -> Weight {
+        Self::time(200 * MICROS, 0, 0)
+    }
+
+    fn precompile_sha256(len: u32) -> Weight {
+        Self::time(3 * MICROS, KECCAK_BYTE, len)
+    }
+
+    fn precompile_ripemd160(len: u32) -> Weight {
+        Self::time(3 * MICROS, 3 * KECCAK_BYTE, len)
+    }
+
+    fn precompile_modexp(multiplications: u64) -> Weight {
+        Weight::from_parts((50 * MICROS).saturating_add(multiplications.saturating_mul(20 * NANOS)), 0)
+    }
+
+    fn precompile_bn128_add() -> Weight {
+        Self::time(60 * MICROS, 0, 0)
+    }
+
+    fn precompile_bn128_mul() -> Weight {
+        Self::time(1_500 * MICROS, 0, 0)
+    }
+
+    fn precompile_bn128_pairing(pairs: u32) -> Weight {
+        Self::time(15_000 * MICROS, 15_000 * MICROS, pairs)
+    }
+
+    fn precompile_blake2f(rounds: u32) -> Weight {
+        Self::time(3 * MICROS, 200 * NANOS, rounds)
+    }
+
+    fn precompile_blake2(len: u32) -> Weight {
+        Self::time(3 * MICROS, KECCAK_BYTE, len)
+    }
+
+    fn deletion_base() -> Weight {
+        Self::time(5 * MICROS, 0, 0).saturating_add(Self::entries(1, 1))
+    }
+
+    fn deletion_per_trie() -> Weight {
+        Self::time(30 * MICROS, 0, 0).saturating_add(Self::entries(2, 2))
+    }
+
+    fn deletion_per_key() -> Weight {
+        Self::time(20 * MICROS, 0, 0)
+            .saturating_add(Db::get().reads_writes(1, 1))
+            .saturating_add(Self::proof(CHILD_ENTRY_PROOF))
     }
 }

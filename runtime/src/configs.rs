@@ -9,7 +9,7 @@ use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
     parameter_types,
-    traits::{ConstBool, ConstU8, ConstU32, ConstU64, ConstU128, VariantCountOf},
+    traits::{ConstBool, ConstU8, ConstU32, ConstU64, ConstU128, FindAuthor, VariantCountOf},
     weights::{
         ConstantMultiplier, Weight, WeightToFeeCoefficient, WeightToFeeCoefficients, WeightToFeePolynomial,
         constants::{BlockExecutionWeight, ExtrinsicBaseWeight, ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
@@ -18,7 +18,7 @@ use frame_support::{
 use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier};
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
-use sp_runtime::{Perbill, traits::One};
+use sp_runtime::{ConsensusEngineId, Perbill, traits::One};
 
 /// Share of a block's weight that ordinary transactions may fill.
 const NORMAL_DISPATCH_RATIO: Perbill = Perbill::from_percent(75);
@@ -172,6 +172,20 @@ parameter_types! {
         (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();
 }
 
+/// The account of the authority whose turn the block is: an authority's key is its account's.
+pub struct AuraAuthor;
+
+impl FindAuthor<AccountId> for AuraAuthor {
+    fn find_author<'a, I>(digests: I) -> Option<AccountId>
+    where
+        I: 'a + IntoIterator<Item = (ConsensusEngineId, &'a [u8])>,
+    {
+        let index = Aura::find_author(digests)?;
+        let authorities = pallet_aura::Authorities::<Runtime>::get();
+        authorities.get(index as usize).map(|key| AccountId::new(key.clone().into_inner().0))
+    }
+}
+
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
@@ -186,6 +200,8 @@ impl pallet_polkavm::Config for Runtime {
     type Executor = pallet_polkavm::HostFunctions;
     #[cfg(feature = "in-runtime-interpreter")]
     type Executor = pallet_polkavm::InRuntimeInterpreter;
+    type Precompiles = pallet_polkavm::precompiles::Builtins;
+    type FindAuthor = AuraAuthor;
     // A tight loop takes 1.5 ns an instruction inside the runtime; ten leave room for divisions and for memory that is
     // touched for the first time.
     type RefTimePerGas = ConstU64<10_000>;

@@ -208,3 +208,16 @@ pub fn increment_use_count<T: Config>(code_hash: H256) -> DispatchResult {
         Ok(())
     })
 }
+
+/// Counts one contract less that runs the code.
+///
+/// # Errors
+///
+/// [`Error::CodeNotFound`].
+pub fn decrement_use_count<T: Config>(code_hash: H256) -> DispatchResult {
+    CodeInfoOf::<T>::try_mutate(code_hash, |info| -> Result<(), DispatchError> {
+        let info = info.as_mut().ok_or(Error::<T>::CodeNotFound)?;
+        info.use_count = info.use_count.saturating_sub(1);
+        Ok(())
+    })
+}

@@ -1,29 +1,41 @@
 //! The call stack: frames, their storage transactions, and the way from a message to the VM and back.
 //!
-//! Called by [`crate::bare`] for every call and instantiation. A [`Stack`] lives as long as one
-//! transaction. Each [`Frame`] on it is one contract at work and is wrapped in a storage
-//! transaction of its own: what it did stays only if it returned without the revert flag. What it
-//! used in weight is used in any case.
+//! Called by [`crate::bare`] for every call and instantiation, and by the host functions with which
+//! contracts call, delegate to, make and end each other ([`nested`]). A [`Stack`] lives as long as
+//! one transaction. Each [`Frame`] on it is one program at work and is wrapped in a storage
+//! transaction, a layer of the [`Ledger`] and a layer of the transient storage: what it did stays
+//! only if it returned without the revert flag. What it used in weight is used in any case.
 //!
-//! There is one frame per stack as long as no host function pushes another one; everything here is
-//! written for the top of a stack of any depth up to [`limits::CALL_DEPTH`].
+//! All frames see one record of each contract, the ledger's; the state's own is written when the
+//! stack has ended ([`settle`]).
 
+pub mod nested;
 mod run;
+mod settle;
+pub mod trace;
 mod transfer;
+pub mod transient;
 
 use crate::{
     BalanceOf, Config, ContractInfo, ContractInfoOf, Error, Event, Pallet,
     address::{self, AddressMapper},
+    bare::Limits,
     code::Executable,
     contract::Key,
     limits,
-    metering::Meters,
-    types::{Code, ContractEvent, EntryPoint, Failure, Instantiated, Output},
+    metering::{
+        gas::GasMeter,
+        ledger::{Entry, Ledger},
+    },
+    precompiles::{Precompile, Precompiles},
+    types::{Code, ContractEvent, Deposit, EntryPoint, Failure, Instantiated, Output},
 };
 use alloc::{format, vec::Vec};
-use frame_support::{storage::with_transaction, traits::Time};
+use frame_support::{traits::Time, weights::Weight};
 use sp_core::{H160, H256, U256};
-use sp_runtime::{DispatchError, SaturatedConversion, TransactionOutcome};
+use sp_runtime::SaturatedConversion;
+use trace::{Kind, Tracer};
+use transient::TransientStorage;
 
 /// How a stack behaves beyond what its transaction says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,123 +45,209 @@ pub struct ExecConfig {
     pub bump_nonce: bool,
     /// Keep the contracts' events for the result.
     pub collect_events: bool,
+    /// Keep the tree of calls for the result. Takes memory without limit: not for transactions.
+    pub trace: bool,
 }
 
 impl ExecConfig {
     /// An extrinsic: its nonce was bumped before it was dispatched.
     pub const fn extrinsic() -> Self {
-        Self { bump_nonce: true, collect_events: false }
+        Self { bump_nonce: true, collect_events: false, trace: false }
     }
 
     /// A dry run of an extrinsic.
     pub const fn dry_run() -> Self {
-        Self { bump_nonce: true, collect_events: true }
+        Self { bump_nonce: true, collect_events: true, trace: false }
+    }
+
+    /// A dry run that keeps the tree of calls.
+    pub const fn tracing() -> Self {
+        Self { trace: true, ..Self::dry_run() }
     }
 }
 
-/// One contract at work.
+/// One program at work.
 pub struct Frame<T: Config> {
-    /// The contract's account.
+    /// The account it acts as: whose storage and balance it has.
     pub account: T::AccountId,
-    /// The contract's address.
+    /// The address of that account.
     pub address: H160,
-    /// The contract's record; written back when the frame ends well.
-    pub contract: ContractInfo<T>,
+    /// Who called it. In a delegate call, who called the contract that delegated.
+    pub caller: T::AccountId,
+    /// Where its program comes from. Another address than [`Self::address`] in a delegate call only.
+    pub code_address: H160,
+    /// Whether it is a delegate call.
+    pub delegated: bool,
+    /// Identifies the trie of its storage; zero for a precompile, which has none.
+    pub trie_id: H256,
     /// Which of its entry points runs.
     pub entry: EntryPoint,
     /// The value that came with the message.
     pub value: BalanceOf<T>,
-    /// The message; gone once the contract forwarded it.
+    /// The message; gone once the program forwarded it.
     pub input: Option<Vec<u8>>,
-    /// What the frame may use.
-    pub meters: Meters<T>,
-    /// What the last contract that this one called gave back.
+    /// The weight it may use.
+    pub gas: GasMeter<T>,
+    /// Whether it may change nothing.
+    pub read_only: bool,
+    /// Whether its account may be called while it waits for a call of its own.
+    pub allows_reentry: bool,
+    /// What the last program that this one called gave back.
     pub last_output: Output,
 }
 
+/// What a frame runs.
+enum Program<T: Config> {
+    Contract(Executable<T>),
+    Precompile(Precompile<T>),
+}
+
+/// Why a frame didn't come to its end.
+#[derive(Debug)]
+pub struct CallError {
+    /// The error.
+    pub failure: Failure,
+    /// Whether the program itself failed. Else it was never begun, for a reason that is the caller's.
+    pub in_callee: bool,
+}
+
+impl<E: Into<Failure>> From<E> for CallError {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), in_callee: false }
+    }
+}
+
 /// The frames of one transaction. The last one is at work.
-pub struct Stack<'a, T: Config> {
+pub struct Stack<T: Config> {
     origin: T::AccountId,
     /// Never empty while a host function runs: [`Stack::run`] pushes before and pops after.
     frames: Vec<Frame<T>>,
-    meters: &'a mut Meters<T>,
+    /// The transaction's own meter, from which the first frame's is made.
+    gas: GasMeter<T>,
+    ledger: Ledger<T>,
+    transient: TransientStorage,
     config: ExecConfig,
     now_millis: U256,
     block_number: U256,
     events: Vec<ContractEvent>,
+    tracer: Option<Tracer>,
 }
 
-/// What a stack leaves behind: its result and the events it was told to keep.
-pub struct Finished<R> {
+/// What a stack leaves behind.
+pub struct Finished<R, Balance> {
     /// The result.
     pub result: Result<R, Failure>,
+    /// Weight used.
+    pub gas_consumed: Weight,
+    /// The least limit with which it could all have happened.
+    pub gas_required: Weight,
+    /// What the storage taken or freed costs the origin.
+    pub storage_deposit: Deposit<Balance>,
     /// The events, where [`ExecConfig::collect_events`] is on.
     pub events: Vec<ContractEvent>,
+    /// The tree of calls, where [`ExecConfig::trace`] is on.
+    pub trace: Option<trace::CallTrace>,
 }
 
-impl<'a, T: Config> Stack<'a, T> {
-    /// Calls the account at `dest`: runs the contract there, or only transfers the value where there is none.
-    pub fn run_call(
-        origin: T::AccountId,
-        dest: H160,
-        value: BalanceOf<T>,
-        input: Vec<u8>,
-        meters: &'a mut Meters<T>,
-        config: ExecConfig,
-    ) -> Finished<Output> {
-        let mut stack = Self::new(origin, meters, config);
-        let result = stack.call(dest, value, input);
-        Finished { result, events: stack.events }
-    }
-
-    /// Makes a contract from `code` and runs its constructor.
-    pub fn run_instantiate(
-        origin: T::AccountId,
-        code: Code,
-        value: BalanceOf<T>,
-        input: Vec<u8>,
-        salt: Option<[u8; 32]>,
-        meters: &'a mut Meters<T>,
-        config: ExecConfig,
-    ) -> Finished<Instantiated> {
-        let mut stack = Self::new(origin, meters, config);
-        let result = stack.instantiate(code, value, input, salt);
-        Finished { result, events: stack.events }
-    }
-
-    fn new(origin: T::AccountId, meters: &'a mut Meters<T>, config: ExecConfig) -> Self {
+impl<T: Config> Stack<T> {
+    /// An empty stack. Nothing may be on it that a rollback of the caller's storage transaction doesn't undo with it.
+    pub fn new(origin: T::AccountId, limits: Limits<BalanceOf<T>>, config: ExecConfig) -> Self {
         Self {
             origin,
             frames: Vec::new(),
-            meters,
+            gas: GasMeter::new(limits.gas),
+            ledger: Ledger::new(limits.deposit),
+            transient: TransientStorage::default(),
             config,
             now_millis: T::Time::now().into(),
             block_number: frame_system::Pallet::<T>::block_number().into(),
             events: Vec::new(),
+            tracer: config.trace.then(Tracer::default),
+        }
+    }
+
+    /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
+    /// Moves the deposits when it went well.
+    ///
+    /// # Errors
+    ///
+    /// Why the call failed. All it did to the state is the caller's to undo, as it is after a revert.
+    pub fn run_call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
+        let output = self.call(dest, value, input)?;
+        if !output.did_revert() {
+            self.settle()?;
+        }
+        Ok(output)
+    }
+
+    /// Makes a contract from `code` and runs its constructor. Moves the deposits when it went well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run_call`].
+    pub fn run_instantiate(
+        &mut self,
+        code: Code,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        salt: Option<[u8; 32]>,
+    ) -> Result<Instantiated, Failure> {
+        let made = self.instantiate(code, value, input, salt)?;
+        if !made.output.did_revert() {
+            self.settle()?;
+        }
+        Ok(made)
+    }
+
+    /// What is left of the stack once its result is known.
+    pub fn finish<R>(
+        mut self,
+        result: Result<R, Failure>,
+        did_revert: impl Fn(&R) -> bool,
+    ) -> Finished<R, BalanceOf<T>> {
+        let kept = result.as_ref().is_ok_and(|result| !did_revert(result));
+        Finished {
+            gas_consumed: self.gas.consumed(),
+            gas_required: self.gas.required(),
+            storage_deposit: if kept { self.ledger.total() } else { Deposit::default() },
+            // Events only count where all the rest does.
+            events: if kept { core::mem::take(&mut self.events) } else { Vec::new() },
+            trace: self.tracer.take().and_then(Tracer::finish),
+            result,
         }
     }
 
     fn call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
         ensure_input_fits::<T>(&input)?;
-        let Some(contract) = ContractInfoOf::<T>::get(dest) else {
+        let caller = self.origin.clone();
+        let gas = self.gas.nested(Weight::MAX);
+        let Some((program, trie_id)) = self.program_at(&dest)? else {
+            self.trace_enter(Kind::Call, &caller, dest, dest, Some(value), &input, gas.left());
             let to = T::AddressMapper::to_account_id(&dest);
-            let from = self.origin.clone();
-            transfer::transfer::<T>(&self.origin, &from, &to, value, &mut self.meters.deposit)?;
-            return Ok(Output::default());
+            let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
+            self.trace_exit(&sent.as_ref().map(|()| Output::default()).map_err(Clone::clone), Weight::zero());
+            return sent.map(|()| Output::default());
         };
-        let executable = Executable::<T>::load(contract.code_hash, &mut self.meters.gas)?;
+        // The meter is made anew: loading the program was charged meanwhile.
+        let gas = self.gas.nested(Weight::MAX);
+        let is_contract = matches!(program, Program::Contract(_));
         let frame = Frame {
             account: T::AddressMapper::to_fallback_account_id(&dest),
             address: dest,
-            contract,
+            caller,
+            code_address: dest,
+            delegated: false,
+            trie_id,
             entry: EntryPoint::Call,
             value,
             input: Some(input),
-            meters: self.meters.nested(),
+            gas,
+            read_only: false,
+            allows_reentry: true,
             last_output: Output::default(),
         };
-        let output = self.run(frame, executable)?;
-        if !output.did_revert() {
+        let output = self.run(frame, program, Kind::Call, None).map_err(|error| error.failure)?;
+        if !output.did_revert() && is_contract {
             let caller = T::AddressMapper::to_address(&self.origin);
             Pallet::<T>::deposit_event(Event::Called { caller, contract: dest });
         }
@@ -168,70 +266,139 @@ impl<'a, T: Config> Stack<'a, T> {
             Code::Existing(hash) => hash,
             Code::Upload(code) => {
                 let uploaded = crate::code::upload::<T>(&self.origin, code)?;
-                self.meters.deposit.record_paid(uploaded.deposit);
+                self.ledger.record_paid(uploaded.deposit);
                 uploaded.code_hash
             }
         };
-        let executable = Executable::<T>::load(code_hash, &mut self.meters.gas)?;
-        let deployer = T::AddressMapper::to_address(&self.origin);
-        let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&self.origin).saturated_into();
-        let address = match &salt {
-            Some(salt) => address::create2(&deployer, &executable.code, &input, salt),
-            // The origin's nonce was bumped before the dispatch: the transaction's own is one less.
-            None => address::create1(&deployer, nonce.saturating_sub(1)),
-        };
-        let contract = ContractInfo::<T>::new(&address, nonce, code_hash)
-            .map_err(|error| Failure::new::<T>(error, format!("there is a contract at {address:?} already")))?;
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&address),
-            address,
-            contract,
-            entry: EntryPoint::Deploy,
-            value,
-            input: Some(input),
-            meters: self.meters.nested(),
-            last_output: Output::default(),
-        };
-        let output = self.run(frame, executable)?;
-        if !output.did_revert() {
-            Pallet::<T>::deposit_event(Event::Instantiated { deployer, contract: address, code_hash });
-        }
+        let executable = Executable::<T>::load(code_hash, &mut self.gas)?;
+        let deployer = self.origin.clone();
+        let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
+        // The origin's nonce was bumped before the dispatch: the transaction's own is one less.
+        let new = self.new_contract(&deployer, nonce.saturating_sub(1), &executable, &input, salt.as_ref())?;
+        let gas = self.gas.nested(Weight::MAX);
+        let kind = if salt.is_some() { Kind::Create2 } else { Kind::Create };
+        let (address, output) = self
+            .run_constructor(new, deployer, executable, value, input, gas, kind, None)
+            .map_err(|error| error.failure)?;
         Ok(Instantiated { output, address, code_hash })
     }
 
-    /// Runs a frame to its end in a storage transaction.
-    fn run(&mut self, frame: Frame<T>, executable: Executable<T>) -> Result<Output, Failure> {
-        if self.frames.len() as u32 > limits::CALL_DEPTH {
+    /// The address and the record of a contract that `deployer` is about to make. Writes nothing but the count of tries.
+    fn new_contract(
+        &self,
+        deployer: &T::AccountId,
+        nonce: u64,
+        executable: &Executable<T>,
+        input: &[u8],
+        salt: Option<&[u8; 32]>,
+    ) -> Result<(H160, ContractInfo<T>), Failure> {
+        let deployer = T::AddressMapper::to_address(deployer);
+        let address = match salt {
+            Some(salt) => address::create2(&deployer, &executable.code, input, salt),
+            None => address::create1(&deployer, nonce),
+        };
+        if self.ledger.get(&address).is_some()
+            || ContractInfoOf::<T>::contains_key(address)
+            || T::Precompiles::find(&address).is_some()
+        {
             return Err(Failure::new::<T>(
-                Error::MaxCallDepthReached,
-                format!("the call stack may have {} frames above the first", limits::CALL_DEPTH),
+                Error::DuplicateContract,
+                format!("there is a contract at {address:?} already"),
             ));
         }
-        let kept_events = self.events.len();
-        self.frames.push(frame);
-        let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            match run::run_top(self, executable) {
-                Ok(output) if !output.did_revert() => TransactionOutcome::Commit(Ok(Ok(output))),
-                undone => TransactionOutcome::Rollback(Ok(undone)),
-            }
-        });
-        let result = outcome.unwrap_or_else(|error| Err(error.into()));
-        if let Some(frame) = self.frames.pop() {
-            let parent = self.frames.last_mut().map_or(&mut *self.meters, |frame| &mut frame.meters);
-            match &result {
-                Ok(output) if !output.did_revert() => parent.absorb(frame.meters),
-                _ => {
-                    parent.absorb_undone(frame.meters);
-                    self.events.truncate(kept_events);
-                }
-            }
+        Ok((address, ContractInfo::new(executable.hash)))
+    }
+
+    /// Runs the constructor of a contract that [`Self::new_contract`] has prepared.
+    #[allow(clippy::too_many_arguments, reason = "all that makes a frame")]
+    fn run_constructor(
+        &mut self,
+        (address, info): (H160, ContractInfo<T>),
+        deployer: T::AccountId,
+        executable: Executable<T>,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        gas: GasMeter<T>,
+        kind: Kind,
+        deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<(H160, Output), CallError> {
+        let code_hash = executable.hash;
+        let frame = Frame {
+            account: T::AddressMapper::to_fallback_account_id(&address),
+            address,
+            caller: deployer.clone(),
+            code_address: address,
+            delegated: false,
+            trie_id: info.trie_id,
+            entry: EntryPoint::Deploy,
+            value,
+            input: Some(input),
+            gas,
+            read_only: false,
+            allows_reentry: true,
+            last_output: Output::default(),
+        };
+        let output = self.run_new(frame, info, executable, kind, deposit_limit)?;
+        if !output.did_revert() {
+            let deployer = T::AddressMapper::to_address(&deployer);
+            Pallet::<T>::deposit_event(Event::Instantiated { deployer, contract: address, code_hash });
         }
-        result
+        Ok((address, output))
+    }
+
+    /// The contract at an address, as this transaction sees it. One whose constructor is still at work isn't one yet.
+    pub fn contract(&mut self, address: &H160) -> Option<&Entry<T>> {
+        if self.ledger.get(address).is_none() {
+            let info = ContractInfoOf::<T>::get(address)?;
+            self.ledger.enter(*address, info);
+        }
+        self.ledger.get(address).filter(|entry| !entry.constructing)
+    }
+
+    /// What a call to an address runs, and the trie of the contract there; `None` where there is nothing to run.
+    /// Charges the last frame for loading a program.
+    fn program_at(&mut self, address: &H160) -> Result<Option<(Program<T>, H256)>, Failure> {
+        if let Some(precompile) = T::Precompiles::find(address) {
+            return Ok(Some((Program::Precompile(precompile), H256::zero())));
+        }
+        let Some(entry) = self.contract(address) else { return Ok(None) };
+        let (code_hash, trie_id) = (entry.info.code_hash, entry.info.trie_id);
+        let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
+        Ok(Some((Program::Contract(executable), trie_id)))
+    }
+
+    /// The meter of the frame at work, or of the transaction.
+    fn gas_mut(&mut self) -> &mut GasMeter<T> {
+        self.frames.last_mut().map_or(&mut self.gas, |frame| &mut frame.gas)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all that a trace shows of a call")]
+    fn trace_enter(
+        &mut self,
+        kind: Kind,
+        from: &T::AccountId,
+        to: H160,
+        code: H160,
+        value: Option<BalanceOf<T>>,
+        input: &[u8],
+        gas: Weight,
+    ) {
+        if let Some(tracer) = &mut self.tracer {
+            let from = T::AddressMapper::to_address(from);
+            let value = value.map(Pallet::<T>::to_contract_value);
+            tracer.enter(kind, from, to, code, value, input, gas);
+        }
+    }
+
+    fn trace_exit(&mut self, result: &Result<Output, Failure>, gas: Weight) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.exit(result, gas);
+        }
     }
 }
 
 /// What host functions see of the stack.
-impl<T: Config> Stack<'_, T> {
+impl<T: Config> Stack<T> {
     /// The frame at work.
     ///
     /// # Panics
@@ -257,10 +424,29 @@ impl<T: Config> Stack<'_, T> {
 
     /// Who called the contract at work.
     pub fn caller(&self) -> &T::AccountId {
-        match self.frames.len().checked_sub(2).and_then(|below| self.frames.get(below)) {
-            Some(caller) => &caller.account,
-            None => &self.origin,
+        &self.top().caller
+    }
+
+    /// Whether the contract at work was called by who signed the transaction.
+    pub fn caller_is_origin(&self) -> bool {
+        *self.caller() == self.origin
+    }
+
+    /// The frame that called the one at work, unless it is the transaction's first.
+    pub fn calling_frame(&self) -> Option<&Frame<T>> {
+        self.frames.len().checked_sub(2).and_then(|below| self.frames.get(below))
+    }
+
+    /// Fails where the frame at work may change nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`].
+    pub fn ensure_may_write(&self) -> Result<(), Failure> {
+        if self.top().read_only {
+            return Err(Failure::new::<T>(Error::StateChangeDenied, "the call is read-only"));
         }
+        Ok(())
     }
 
     /// The block's time in milliseconds since the Unix epoch.
@@ -273,13 +459,50 @@ impl<T: Config> Stack<'_, T> {
         self.block_number
     }
 
+    /// The value under a key of the contract at work.
+    pub fn read_storage(&self, key: &Key) -> Option<Vec<u8>> {
+        crate::contract::read(&self.top().trie_id, key)
+    }
+
+    /// The length of the value under a key of the contract at work.
+    pub fn storage_len(&self, key: &Key) -> Option<u32> {
+        crate::contract::value_len(&self.top().trie_id, key)
+    }
+
     /// Puts a value under a key of the contract at work, or removes it, and records the change.
     /// Returns the length of the value that was there.
-    pub fn write_storage(&mut self, key: &Key, value: Option<&[u8]>) -> Result<Option<u32>, Failure> {
-        let frame = self.top_mut();
-        let (old, diff) = frame.contract.write(key, value);
-        frame.meters.deposit.record(&diff);
-        Ok(old)
+    pub fn write_storage(&mut self, key: &Key, value: Option<&[u8]>) -> Option<u32> {
+        let frame = self.top();
+        let (old, diff) = crate::contract::write(&frame.trie_id, key, value);
+        let address = frame.address;
+        self.ledger.record(&address, &diff);
+        old
+    }
+
+    /// The value under a key of the contract at work in the transient storage.
+    pub fn read_transient(&self, key: &Key) -> Option<&[u8]> {
+        self.transient.get(self.top().address, key)
+    }
+
+    /// Puts a value under a key of the contract at work in the transient storage, or removes it. Returns the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfTransientStorage`].
+    pub fn write_transient(&mut self, key: &Key, value: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Failure> {
+        let address = self.top().address;
+        self.transient.set::<T>(address, key, value)
+    }
+
+    /// The record of the contract at work.
+    pub fn record(&self) -> Option<&Entry<T>> {
+        self.ledger.get(&self.top().address)
+    }
+
+    /// Notes how much immutable data the contract at work has.
+    pub fn set_immutable_len(&mut self, len: u32) {
+        let address = self.top().address;
+        self.ledger.change(&address, |entry| entry.info.immutable_data_len = len);
     }
 
     /// Emits an event of the contract at work.

@@ -1,76 +1,180 @@
-//! One frame, from the transfer of its value to the last instruction of its contract.
+//! One frame, from the transfer of its value to the last instruction of its program.
 //!
-//! Called by [`Stack`] with the frame on top, inside the frame's storage transaction. Whatever goes
-//! wrong here ends in an `Err`, upon which the caller undoes all of it.
+//! Called by the rest of [`super`] with a frame to push. Whatever goes wrong in it ends in an `Err`,
+//! upon which the storage transaction, the ledger's layer and the transient storage's are undone.
 
-use super::{Stack, transfer};
+use super::{CallError, Frame, Program, Stack, trace::Kind, transfer};
 use crate::{
-    Config, ContractInfoOf, Error,
+    BalanceOf, Config, ContractInfo, Error,
     code::{self, Executable},
     executor::{Executor, Instance, Source, Stop},
     host_api::{Halt, Host},
+    limits,
+    precompiles::{Env, Precompile},
     types::{EntryPoint, Failure, Output},
 };
 use alloc::format;
+use frame_support::storage::with_transaction;
 use pallet_revive_uapi::ReturnFlags;
+use sp_runtime::{DispatchError, TransactionOutcome};
 use vm_core::outcome::Outcome;
 
+impl<T: Config> Stack<T> {
+    /// Runs a frame to its end.
+    pub(super) fn run(
+        &mut self,
+        frame: Frame<T>,
+        program: Program<T>,
+        kind: Kind,
+        deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<Output, CallError> {
+        self.run_frame(frame, None, program, kind, deposit_limit)
+    }
+
+    /// Runs the constructor of a new contract to its end.
+    pub(super) fn run_new(
+        &mut self,
+        frame: Frame<T>,
+        info: ContractInfo<T>,
+        executable: Executable<T>,
+        kind: Kind,
+        deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<Output, CallError> {
+        self.run_frame(frame, Some(info), Program::Contract(executable), kind, deposit_limit)
+    }
+
+    fn run_frame(
+        &mut self,
+        frame: Frame<T>,
+        new: Option<ContractInfo<T>>,
+        program: Program<T>,
+        kind: Kind,
+        deposit_limit: Option<BalanceOf<T>>,
+    ) -> Result<Output, CallError> {
+        self.ensure_depth()?;
+        if self.tracer.is_some() {
+            let (from, to) =
+                if frame.delegated { (&frame.account, frame.code_address) } else { (&frame.caller, frame.address) };
+            let value = (!frame.delegated).then_some(frame.value);
+            let (from, input) = (from.clone(), frame.input.clone().unwrap_or_default());
+            self.trace_enter(kind, &from, to, frame.code_address, value, &input, frame.gas.left());
+        }
+        let kept_events = self.events.len();
+        self.frames.push(frame);
+        self.ledger.begin(deposit_limit);
+        self.transient.begin();
+        let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
+            match run_top(self, new, program) {
+                Ok(output) if !output.did_revert() => TransactionOutcome::Commit(Ok(Ok(output))),
+                undone => TransactionOutcome::Rollback(Ok(undone)),
+            }
+        });
+        let result = outcome.unwrap_or_else(|error| Err(error.into()));
+        if result.as_ref().is_ok_and(|output| !output.did_revert()) {
+            // The limit was checked inside the storage transaction.
+            let _ = self.ledger.commit();
+            self.transient.commit();
+        } else {
+            self.ledger.rollback();
+            self.transient.rollback();
+            self.events.truncate(kept_events);
+        }
+        if let Some(frame) = self.frames.pop() {
+            if self.tracer.is_some() {
+                let result = result.as_ref().map(Output::clone).map_err(|error| error.failure.clone());
+                self.trace_exit(&result, frame.gas.consumed());
+            }
+            self.gas_mut().absorb(frame.gas);
+        }
+        result
+    }
+
+    /// Fails where the stack is as deep as it may get.
+    pub(super) fn ensure_depth(&self) -> Result<(), Failure> {
+        if self.frames.len() as u32 > limits::CALL_DEPTH {
+            return Err(Failure::new::<T>(
+                Error::MaxCallDepthReached,
+                format!("the call stack may have {} frames above the first", limits::CALL_DEPTH),
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Runs the top frame.
-pub(super) fn run_top<T: Config>(stack: &mut Stack<'_, T>, mut executable: Executable<T>) -> Result<Output, Failure> {
+fn run_top<T: Config>(
+    stack: &mut Stack<T>,
+    new: Option<ContractInfo<T>>,
+    program: Program<T>,
+) -> Result<Output, CallError> {
+    if let Some(info) = new {
+        create_account(stack, info)?;
+    }
+    if !stack.top().delegated {
+        let Frame { caller, account, value, .. } = stack.top();
+        let (caller, account, value) = (caller.clone(), account.clone(), *value);
+        transfer::transfer::<T>(&stack.origin, &caller, &account, value, &mut stack.ledger)?;
+    }
+    let code_deposit = match &program {
+        Program::Contract(executable) => executable.info.deposit,
+        Program::Precompile(_) => Default::default(),
+    };
+    let output = match program {
+        Program::Contract(executable) => execute(stack, executable),
+        Program::Precompile(precompile) => execute_precompile(stack, precompile),
+    };
+    let output = output.map_err(|failure| CallError { failure, in_callee: true })?;
+    if output.did_revert() {
+        return Ok(output);
+    }
     if stack.top().entry == EntryPoint::Deploy {
-        create_account(stack)?;
-        // Counted before the constructor runs, so that the code can't go while it does.
-        code::increment_use_count::<T>(executable.hash)?;
+        let address = stack.top().address;
+        stack.ledger.change(&address, |entry| {
+            entry.constructing = false;
+            // Only now: it depends on the immutable data the constructor left.
+            entry.info.set_base_deposit(code_deposit);
+        });
     }
-    transfer_value(stack)?;
-    let output = execute(stack, &mut executable)?;
-    if !output.did_revert() {
-        finalize(stack, &executable)?;
-    }
+    stack.ledger.ensure_within_limit().map_err(|failure| CallError { failure, in_callee: true })?;
     Ok(output)
 }
 
 /// Makes the account of a new contract. The origin pays its existential deposit.
-fn create_account<T: Config>(stack: &mut Stack<'_, T>) -> Result<(), Failure> {
-    let origin = stack.origin().clone();
-    let caller = stack.caller().clone();
+fn create_account<T: Config>(stack: &mut Stack<T>, info: ContractInfo<T>) -> Result<(), Failure> {
     let bump_nonce = stack.config.bump_nonce || stack.frames.len() > 1;
-    let frame = stack.top_mut();
-    if !frame_system::Pallet::<T>::account_exists(&frame.account) {
-        transfer::existential_deposit::<T>(&origin, &frame.account, &mut frame.meters.deposit)?;
+    let code_hash = info.code_hash;
+    let Frame { account, caller, address, .. } = stack.top();
+    let (account, caller, address) = (account.clone(), caller.clone(), *address);
+    if !frame_system::Pallet::<T>::account_exists(&account) {
+        transfer::existential_deposit::<T>(&stack.origin, &account, &mut stack.ledger)?;
     }
     // As long as the contract exists, its account must: a consumer keeps it from being reaped.
-    frame_system::Pallet::<T>::inc_consumers(&frame.account)?;
+    frame_system::Pallet::<T>::inc_consumers(&account)?;
     // A contract's nonce starts at one, as Ethereum's do.
-    frame_system::Pallet::<T>::inc_account_nonce(&frame.account);
+    frame_system::Pallet::<T>::inc_account_nonce(&account);
     if bump_nonce {
         frame_system::Pallet::<T>::inc_account_nonce(&caller);
     }
+    // Counted before the constructor runs, so that the code can't go while it does.
+    code::increment_use_count::<T>(code_hash)?;
+    stack.ledger.create(address, info);
     Ok(())
 }
 
-fn transfer_value<T: Config>(stack: &mut Stack<'_, T>) -> Result<(), Failure> {
-    let origin = stack.origin().clone();
-    let caller = stack.caller().clone();
-    let frame = stack.top_mut();
-    transfer::transfer::<T>(&origin, &caller, &frame.account, frame.value, &mut frame.meters.deposit)
-}
-
-/// Books the deposits of a frame that ended well and writes its contract's record back.
-fn finalize<T: Config>(stack: &mut Stack<'_, T>, executable: &Executable<T>) -> Result<(), Failure> {
-    let frame = stack.top_mut();
-    if frame.entry == EntryPoint::Deploy {
-        // Only now: it depends on the immutable data the constructor left.
-        let deposit = frame.contract.set_base_deposit(&executable.info);
-        frame.meters.deposit.charge_to(&frame.account, deposit);
+fn execute_precompile<T: Config>(stack: &mut Stack<T>, precompile: Precompile<T>) -> Result<Output, Failure> {
+    let input = stack.top_mut().input.take().unwrap_or_default();
+    let output = precompile.run(&input, &mut Env::new(stack))?;
+    if output.data.len() > limits::CALLDATA_BYTES as usize {
+        return Err(Failure::new::<T>(
+            Error::ReturnDataTooLarge,
+            format!("the precompile returns {} bytes, the limit is {}", output.data.len(), limits::CALLDATA_BYTES),
+        ));
     }
-    frame.meters.deposit.finalize(&frame.account, &mut frame.contract)?;
-    ContractInfoOf::<T>::insert(frame.address, &frame.contract);
-    Ok(())
+    Ok(output)
 }
 
 /// Runs the program until it ends, serving its host calls.
-fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &mut Executable<T>) -> Result<Output, Failure> {
+fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Result<Output, Failure> {
     // The instance holds what it needs of the code. Letting go of it here keeps a deep stack small.
     let code = core::mem::take(&mut executable.code);
     let mut instance = T::Executor::instantiate(Source {
@@ -83,9 +187,9 @@ fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &mut Executable<T>) 
     drop(code);
     let mut result = None;
     loop {
-        let gas = stack.top_mut().meters.gas.to_vm();
+        let gas = stack.top_mut().gas.to_vm();
         let Stop { outcome, gas, args } = instance.run(gas, result.take());
-        stack.top_mut().meters.gas.from_vm(gas)?;
+        stack.top_mut().gas.from_vm(gas)?;
         let index = match outcome {
             Outcome::HostCall(index) => index,
             Outcome::Finished => return Ok(Output::default()),
@@ -106,6 +210,7 @@ fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &mut Executable<T>) 
                 })?;
                 return Ok(Output { flags, data });
             }
+            Err(Halt::Ended) => return Ok(Output::default()),
             Err(Halt::Failed(mut failure)) => {
                 if failure.detail.is_empty() {
                     failure.detail = format!("in host function {function:?}");
@@ -116,8 +221,8 @@ fn execute<T: Config>(stack: &mut Stack<'_, T>, executable: &mut Executable<T>) 
     }
 }
 
-fn out_of_gas<T: Config>(stack: &Stack<'_, T>) -> Failure {
-    let left = stack.top().meters.gas.left();
+fn out_of_gas<T: Config>(stack: &Stack<T>) -> Failure {
+    let left = stack.top().gas.left();
     Failure::new::<T>(
         Error::OutOfGas,
         format!("the next block of instructions costs more than the {} ps of time that are left", left.ref_time()),

@@ -38,6 +38,10 @@ impl Instance for InterpreterInstance {
         Stop { outcome, gas: self.0.gas(), args }
     }
 
+    fn release(&mut self) {
+        self.0.release_translation();
+    }
+
     fn program_counter(&self) -> Option<u32> {
         self.0.pc()
     }

@@ -53,6 +53,9 @@ pub trait Instance {
     /// value of a host call is returned.
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
 
+    /// Gives up memory that can be made again, as the instance waits for a nested call.
+    fn release(&mut self) {}
+
     /// The code offset at which the instance stopped, where it is known.
     fn program_counter(&self) -> Option<u32>;
 

@@ -7,7 +7,7 @@ use super::{Args, Host, HostResult, low};
 use crate::{Config, Pallet, metering::cost::Cost};
 
 /// `balance(out_ptr)`: the contract's own.
-pub(super) fn balance<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn balance<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Balance)?;
     let balance = Pallet::<T>::spendable(&host.stack.top().account);
     host.write_u256(low(args[0]), balance)?;
@@ -15,7 +15,7 @@ pub(super) fn balance<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> Host
 }
 
 /// `balance_of(addr_ptr, out_ptr)`: that of the account behind an address.
-pub(super) fn balance_of<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn balance_of<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::BalanceOf)?;
     let address = host.read_address(low(args[0]))?;
     let balance = Pallet::<T>::balance(address);

@@ -7,10 +7,11 @@ use sp_core::H256;
 
 /// `deposit_event(topics_ptr, num_topics, data_ptr, data_len)`: emits
 /// [`crate::Event::ContractEmitted`] with topics of 32 bytes each.
-pub(super) fn deposit_event<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn deposit_event<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [topics_ptr, num_topics] = [low(args[0]), low(args[1])];
     let [data_ptr, data_len] = [low(args[2]), low(args[3])];
     let _ = host.charge(Cost::DepositEvent { topics: num_topics, len: data_len })?;
+    host.stack.ensure_may_write()?;
     if num_topics > limits::EVENT_TOPICS {
         return Err(Halt::Failed(Failure::new::<T>(
             Error::TooManyTopics,

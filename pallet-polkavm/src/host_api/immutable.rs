@@ -12,21 +12,23 @@ use alloc::format;
 
 /// `get_immutable_data(out_ptr, out_len_ptr)`: the data, as much as fits. Fails the contract in
 /// its constructor, and where the constructor left none.
-pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
-    let len = host.stack.top().contract.immutable_data_len;
-    let _ = host.charge(Cost::GetImmutableData(len))?;
+pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let frame = host.stack.top();
-    if frame.entry == EntryPoint::Deploy {
+    let (entry, address) = (frame.entry, frame.code_address);
+    // It goes with the program: in a delegate call it is that of the contract whose program runs.
+    let len = host.stack.contract(&address).map_or(0, |contract| contract.info.immutable_data_len);
+    let _ = host.charge(Cost::GetImmutableData(len))?;
+    if entry == EntryPoint::Deploy {
         return Err(Error::<T>::InvalidImmutableAccess.into());
     }
-    let data = ImmutableDataOf::<T>::get(frame.address).ok_or(Error::<T>::InvalidImmutableAccess)?;
+    let data = ImmutableDataOf::<T>::get(address).ok_or(Error::<T>::InvalidImmutableAccess)?;
     host.write_buffer(low(args[0]), low(args[1]), &data, false, |_, _| Ok(()))?;
     Ok(None)
 }
 
 /// `set_immutable_data(ptr, len)`: leaves the data. Fails the contract outside its constructor,
 /// and where the data is empty. A second call replaces the data.
-pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [pointer, len] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::SetImmutableData(len))?;
     let too_long = || {
@@ -42,8 +44,7 @@ pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, '_, T>, args: Ar
         return Err(Error::<T>::InvalidImmutableAccess.into());
     }
     let data = ImmutableData::try_from(host.read(pointer, len)?).map_err(|_| too_long())?;
-    let frame = host.stack.top_mut();
-    frame.contract.immutable_data_len = len;
-    ImmutableDataOf::<T>::insert(frame.address, data);
+    host.stack.set_immutable_len(len);
+    ImmutableDataOf::<T>::insert(host.stack.top().address, data);
     Ok(None)
 }

@@ -5,7 +5,7 @@ use crate::{Config, Error, metering::cost::Cost};
 use alloc::vec::Vec;
 
 /// `call_data_size() -> u64`: the length of the call data, zero once it was forwarded.
-pub(super) fn call_data_size<T: Config>(host: &mut Host<'_, '_, T>, _: Args) -> HostResult {
+pub(super) fn call_data_size<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     let len = host.stack.top().input.as_ref().map_or(0, Vec::len);
     Ok(Some(len as u64))
@@ -13,7 +13,7 @@ pub(super) fn call_data_size<T: Config>(host: &mut Host<'_, '_, T>, _: Args) -> 
 
 /// `call_data_copy(out_ptr, out_len, offset)`: fills the whole buffer with the call data from
 /// `offset` on, and with zeros where there is none.
-pub(super) fn call_data_copy<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn call_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, out_len, offset] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::CopyIn(out_len))?;
     let data = {
@@ -32,7 +32,7 @@ pub(super) fn call_data_copy<T: Config>(host: &mut Host<'_, '_, T>, args: Args) 
 
 /// `call_data_load(out_ptr, offset)`: the 32 bytes of call data at `offset`, read as a big-endian
 /// number (zeros where the data ends) and written least significant byte first.
-pub(super) fn call_data_load<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn call_data_load<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, offset] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::CopyIn(32))?;
     let mut word = [0; 32];

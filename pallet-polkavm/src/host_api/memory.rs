@@ -10,7 +10,7 @@ use crate::{Config, Error, executor::Instance, executor::OutOfBounds, limits, ty
 use alloc::{format, vec, vec::Vec};
 use sp_core::{H160, U256};
 
-impl<T: Config> Host<'_, '_, T> {
+impl<T: Config> Host<'_, T> {
     /// Reads `len` bytes.
     pub(super) fn read(&self, pointer: u32, len: u32) -> Result<Vec<u8>, Halt> {
         // No contract has more memory than this, so no such range can be inside it.
@@ -39,6 +39,11 @@ impl<T: Config> Host<'_, '_, T> {
     /// Reads an address.
     pub(super) fn read_address(&self, pointer: u32) -> Result<H160, Halt> {
         self.read_array(pointer).map(H160)
+    }
+
+    /// Reads 32 bytes as a number, least significant first.
+    pub(super) fn read_u256(&self, pointer: u32) -> Result<U256, Halt> {
+        Ok(U256::from_little_endian(&self.read_array::<32>(pointer)?))
     }
 
     /// Writes bytes.

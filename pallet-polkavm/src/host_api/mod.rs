@@ -11,6 +11,8 @@
 
 mod accounts;
 mod balance;
+mod block;
+mod calls;
 mod context;
 mod crypto;
 mod events;
@@ -51,6 +53,8 @@ pub enum Halt {
         /// The data.
         data: Vec<u8>,
     },
+    /// It is done without data: it ended itself for good.
+    Ended,
     /// The host refused to go on.
     Failed(Failure),
 }
@@ -62,23 +66,23 @@ impl<E: Into<Failure>> From<E> for Halt {
 }
 
 /// A host function at work: the call stack, whose top frame is the caller, and its memory.
-pub struct Host<'a, 'stack, T: Config> {
-    stack: &'a mut Stack<'stack, T>,
+pub struct Host<'a, T: Config> {
+    stack: &'a mut Stack<T>,
     instance: &'a mut <T::Executor as Executor>::Instance,
 }
 
-impl<'a, 'stack, T: Config> Host<'a, 'stack, T> {
+impl<'a, T: Config> Host<'a, T> {
     /// Ready to serve the top frame of `stack`, which runs in `instance`.
-    pub fn new(stack: &'a mut Stack<'stack, T>, instance: &'a mut <T::Executor as Executor>::Instance) -> Self {
+    pub fn new(stack: &'a mut Stack<T>, instance: &'a mut <T::Executor as Executor>::Instance) -> Self {
         Self { stack, instance }
     }
 
     fn charge(&mut self, cost: Cost) -> Result<Charged, DispatchError> {
-        self.stack.top_mut().meters.gas.charge(cost)
+        self.stack.top_mut().gas.charge(cost)
     }
 
     fn adjust(&mut self, charged: Charged, actual: Cost) {
-        self.stack.top_mut().meters.gas.adjust(charged, actual);
+        self.stack.top_mut().gas.adjust(charged, actual);
     }
 }
 
@@ -101,7 +105,7 @@ macro_rules! host_functions {
             /// # Errors
             ///
             /// [`Halt`] where the contract ends here.
-            pub fn call<T: Config>(self, host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+            pub fn call<T: Config>(self, host: &mut Host<'_, T>, args: Args) -> HostResult {
                 match self {
                     $(Self::$variant => $function(host, args),)*
                 }
@@ -140,6 +144,17 @@ host_functions! {
     26 "deposit_event" => DepositEvent: events::deposit_event,
     27 "get_immutable_data" => GetImmutableData: immutable::get_immutable_data,
     28 "set_immutable_data" => SetImmutableData: immutable::set_immutable_data,
+    29 "call" => Call: calls::call,
+    30 "call_evm" => CallEvm: calls::call_evm,
+    31 "delegate_call" => DelegateCall: calls::delegate_call,
+    32 "delegate_call_evm" => DelegateCallEvm: calls::delegate_call_evm,
+    33 "instantiate" => Instantiate: calls::instantiate,
+    34 "terminate" => Terminate: calls::terminate,
+    35 "consume_all_gas" => ConsumeAllGas: calls::consume_all_gas,
+    36 "block_hash" => BlockHash: block::block_hash,
+    37 "block_author" => BlockAuthor: block::block_author,
+    38 "ecdsa_to_eth_address" => EcdsaToEthAddress: crypto::ecdsa_to_eth_address,
+    39 "sr25519_verify" => Sr25519Verify: crypto::sr25519_verify,
 }
 
 impl HostFunction {
@@ -155,4 +170,9 @@ impl HostFunction {
 /// A 32-bit argument: the low half of its register.
 fn low(register: u64) -> u32 {
     register as u32
+}
+
+/// The other of two 32-bit arguments in one register.
+fn high(register: u64) -> u32 {
+    (register >> 32) as u32
 }

@@ -8,7 +8,7 @@ use alloc::format;
 ///
 /// Flags are those of [`pallet_revive_uapi::ReturnFlags`]; any other bit fails the contract with
 /// [`Error::InvalidReturnFlags`].
-pub(super) fn seal_return<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn seal_return<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, data_ptr, data_len] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::CopyOut(data_len))?;
     if data_len > limits::CALLDATA_BYTES {
@@ -22,14 +22,14 @@ pub(super) fn seal_return<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> 
 }
 
 /// `return_data_size() -> u64`: the length of what the last contract this one called gave back.
-pub(super) fn return_data_size<T: Config>(host: &mut Host<'_, '_, T>, _: Args) -> HostResult {
+pub(super) fn return_data_size<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     Ok(Some(host.stack.top().last_output.data.len() as u64))
 }
 
 /// `return_data_copy(out_ptr, out_len_ptr, offset)`: what the last contract this one called gave
 /// back, from `offset` on, as much as fits. An offset behind the end fails the contract.
-pub(super) fn return_data_copy<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn return_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, out_len_ptr, offset] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::Basic)?;
     let output = core::mem::take(&mut host.stack.top_mut().last_output);

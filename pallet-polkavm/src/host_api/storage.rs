@@ -1,9 +1,8 @@
 //! A contract's own storage: `set_storage`, `set_storage_or_clear`, `get_storage`, `get_storage_or_zero`.
 //!
-//! The flags choose between the storage that stays and the transient one of a transaction; the
-//! latter is not there yet and refused by name. A key length of [`SENTINEL`] means a fixed key of
-//! 32 bytes. Reads and writes are charged for the longest value first, the rest comes back when
-//! the true length is known.
+//! The flags choose between the storage that stays and the transient one of a transaction. A key
+//! length of [`SENTINEL`] means a fixed key of 32 bytes. Reads and writes are charged for the
+//! longest value first, the rest comes back when the true length is known.
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, low};
 use crate::{Config, Error, contract::Key, limits, metering::cost::Cost, types::Failure};
@@ -12,42 +11,60 @@ use pallet_revive_uapi::{ReturnErrorCode, StorageFlags};
 
 /// `set_storage(flags, key_ptr, key_len, value_ptr, value_len) -> u32`: puts a value under a key.
 /// Returns the length of the value that was there, or [`SENTINEL`].
-pub(super) fn set_storage<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn set_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, key_len] = [low(args[0]), low(args[1]), low(args[2])];
     let [value_ptr, value_len] = [low(args[3]), low(args[4])];
-    let charged = host.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: value_len })?;
-    persistent::<T>(flags)?;
-    let key = read_key(host, key_ptr, key_len)?;
-    if value_len > limits::STORAGE_VALUE_BYTES {
-        return Err(Halt::Failed(Failure::new::<T>(
-            Error::ValueTooLarge,
-            format!("the storage value has {value_len} bytes, the limit is {}", limits::STORAGE_VALUE_BYTES),
-        )));
-    }
-    let value = host.read(value_ptr, value_len)?;
-    let old = host.stack.write_storage(&key, Some(&value))?;
-    host.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new: value_len });
-    Ok(Some(old.unwrap_or(SENTINEL).into()))
+    write_value(host, flags, value_len, |host| {
+        let key = read_key(host, key_ptr, key_len)?;
+        if value_len > limits::STORAGE_VALUE_BYTES {
+            return Err(Halt::Failed(Failure::new::<T>(
+                Error::ValueTooLarge,
+                format!("the storage value has {value_len} bytes, the limit is {}", limits::STORAGE_VALUE_BYTES),
+            )));
+        }
+        Ok((key, Some(host.read(value_ptr, value_len)?)))
+    })
 }
 
 /// `set_storage_or_clear(flags, key_ptr, value_ptr) -> u32`: puts a 32-byte value under a fixed
 /// key, or removes the key where the value is all zeros. Returns as [`set_storage`] does.
-pub(super) fn set_storage_or_clear<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn set_storage_or_clear<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, value_ptr] = [low(args[0]), low(args[1]), low(args[2])];
-    let charged = host.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 32 })?;
-    persistent::<T>(flags)?;
-    let value: [u8; 32] = host.read_array(value_ptr)?;
-    let key = read_key(host, key_ptr, SENTINEL)?;
-    let value = (value != [0; 32]).then_some(value);
-    let old = host.stack.write_storage(&key, value.as_ref().map(|value| value.as_slice()))?;
-    let new = if value.is_some() { 32 } else { 0 };
-    host.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new });
+    write_value(host, flags, 32, |host| {
+        let value: [u8; 32] = host.read_array(value_ptr)?;
+        let key = read_key(host, key_ptr, SENTINEL)?;
+        Ok((key, (value != [0; 32]).then(|| value.to_vec())))
+    })
+}
+
+/// Charges for a write of up to `len` bytes, has `arguments` read key and value, and writes.
+fn write_value<T: Config>(
+    host: &mut Host<'_, T>,
+    flags: u32,
+    len: u32,
+    arguments: impl FnOnce(&mut Host<'_, T>) -> Result<(Key, Option<Vec<u8>>), Halt>,
+) -> HostResult {
+    let transient = is_transient::<T>(flags)?;
+    let old = if transient {
+        let _ = host.charge(Cost::SetTransient(len))?;
+        host.stack.ensure_may_write()?;
+        let (key, value) = arguments(host)?;
+        host.stack.write_transient(&key, value)?.map(|old| old.len() as u32)
+    } else {
+        let charged = host.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: len })?;
+        host.stack.ensure_may_write()?;
+        let (key, value) = arguments(host)?;
+        let old = host.stack.write_storage(&key, value.as_deref());
+        let new = value.map_or(0, |value| value.len() as u32);
+        host.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new });
+        old
+    };
     Ok(Some(old.unwrap_or(SENTINEL).into()))
 }
 
 /// `get_storage(flags, key_ptr, key_len, out_ptr, out_len_ptr) -> error code`: the value under a
 /// key, as much of it as fits; `KeyNotFound` where there is none.
-pub(super) fn get_storage<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn get_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, key_len] = [low(args[0]), low(args[1]), low(args[2])];
     let [out_ptr, out_len_ptr] = [low(args[3]), low(args[4])];
     let code = match read_value(host, flags, key_ptr, key_len)? {
@@ -62,7 +79,7 @@ pub(super) fn get_storage<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> 
 
 /// `get_storage_or_zero(flags, key_ptr, out_ptr)`: the first 32 bytes of the value under a fixed
 /// key, zeros where it is shorter or missing.
-pub(super) fn get_storage_or_zero<T: Config>(host: &mut Host<'_, '_, T>, args: Args) -> HostResult {
+pub(super) fn get_storage_or_zero<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, out_ptr] = [low(args[0]), low(args[1]), low(args[2])];
     let value = read_value(host, flags, key_ptr, SENTINEL)?.unwrap_or_default();
     let mut word = [0; 32];
@@ -73,21 +90,25 @@ pub(super) fn get_storage_or_zero<T: Config>(host: &mut Host<'_, '_, T>, args: A
 }
 
 fn read_value<T: Config>(
-    host: &mut Host<'_, '_, T>,
+    host: &mut Host<'_, T>,
     flags: u32,
     key_ptr: u32,
     key_len: u32,
 ) -> Result<Option<Vec<u8>>, Halt> {
+    if is_transient::<T>(flags)? {
+        let _ = host.charge(Cost::GetTransient(limits::STORAGE_VALUE_BYTES))?;
+        let key = read_key(host, key_ptr, key_len)?;
+        return Ok(host.stack.read_transient(&key).map(<[u8]>::to_vec));
+    }
     let charged = host.charge(Cost::GetStorage(limits::STORAGE_VALUE_BYTES))?;
-    persistent::<T>(flags)?;
     let key = read_key(host, key_ptr, key_len)?;
-    let value = host.stack.top().contract.read(&key);
+    let value = host.stack.read_storage(&key);
     let len = value.as_ref().map_or(0, Vec::len) as u32;
     host.adjust(charged, Cost::GetStorage(len));
     Ok(value)
 }
 
-fn read_key<T: Config>(host: &Host<'_, '_, T>, pointer: u32, len: u32) -> Result<Key, Halt> {
+fn read_key<T: Config>(host: &Host<'_, T>, pointer: u32, len: u32) -> Result<Key, Halt> {
     if len == SENTINEL {
         return Ok(Key::Fixed(host.read_array(pointer)?));
     }
@@ -103,11 +124,8 @@ fn read_key<T: Config>(host: &Host<'_, '_, T>, pointer: u32, len: u32) -> Result
     Key::variable(host.read(pointer, len)?).ok_or_else(too_long)
 }
 
-/// Refuses unknown flags, and the transient storage.
-fn persistent<T: Config>(flags: u32) -> Result<(), Halt> {
+/// Whether the flags ask for the transient storage. Refuses unknown ones.
+fn is_transient<T: Config>(flags: u32) -> Result<bool, Halt> {
     let flags = StorageFlags::from_bits(flags).ok_or(Error::<T>::InvalidStorageFlags)?;
-    if flags.contains(StorageFlags::TRANSIENT) {
-        return Err(Error::<T>::TransientStorageUnavailable.into());
-    }
-    Ok(())
+    Ok(flags.contains(StorageFlags::TRANSIENT))
 }

@@ -50,6 +50,56 @@ pub enum Cost {
         /// Length of its data.
         len: u32,
     },
+    /// Calling another account, without what it does.
+    Call,
+    /// Calling a precompile, without what it does.
+    CallPrecompile,
+    /// Running another contract's program, without what it does.
+    DelegateCall,
+    /// Sending a value with a call, on top of it.
+    CallTransfer,
+    /// Passing on the contract's own input of this length.
+    CloneInput(u32),
+    /// Making a contract with constructor data of this length, without what the constructor does and without a value.
+    Instantiate(u32),
+    /// Hashing a program of this length for its contract's address, on top of [`Self::Instantiate`].
+    Create2(u32),
+    /// Ending a contract.
+    Terminate,
+    /// Giving a contract another program.
+    SetCodeHash,
+    /// Reading the hash of an earlier block.
+    BlockHash,
+    /// Finding the author of the block.
+    BlockAuthor,
+    /// Finding the account behind an address.
+    AccountId,
+    /// Reading a value of this length from the transient storage.
+    GetTransient(u32),
+    /// Writing a value of this length to the transient storage, and undoing that.
+    SetTransient(u32),
+    /// Deriving an address from a compressed ECDSA key.
+    EcdsaToEthAddress,
+    /// Verifying an sr25519 signature of a message of this length.
+    Sr25519Verify(u32),
+    /// Recovering the key that signed a hash.
+    EcRecover,
+    /// Hashing this many bytes with SHA-256.
+    Sha256(u32),
+    /// Hashing this many bytes with RIPEMD-160.
+    Ripemd160(u32),
+    /// Hashing this many bytes with BLAKE2b.
+    Blake2(u32),
+    /// This many rounds of BLAKE2b's compression.
+    Blake2F(u32),
+    /// Adding two points of alt_bn128.
+    Bn128Add,
+    /// Multiplying a point of alt_bn128.
+    Bn128Mul,
+    /// Checking the pairing of this many pairs of points.
+    Bn128Pairing(u32),
+    /// Raising a number to a power, with this many multiplications of 64-bit words.
+    ModExp(u64),
 }
 
 impl Cost {
@@ -71,6 +121,31 @@ impl Cost {
             Self::SetImmutableData(len) => W::host_set_immutable_data(len),
             Self::Keccak256(len) => W::host_keccak_256(len),
             Self::DepositEvent { topics, len } => W::host_deposit_event(topics, len),
+            Self::Call => W::host_call(),
+            Self::CallPrecompile => W::host_call_precompile(),
+            Self::DelegateCall => W::host_delegate_call(),
+            Self::CallTransfer => W::host_call_transfer(),
+            Self::CloneInput(len) => W::host_clone_input(len),
+            Self::Instantiate(len) => W::host_instantiate(len),
+            Self::Create2(len) => W::host_create2(len),
+            Self::Terminate => W::host_terminate(),
+            Self::SetCodeHash => W::host_set_code_hash(),
+            Self::BlockHash => W::host_block_hash(),
+            Self::BlockAuthor => W::host_block_author(),
+            Self::AccountId => W::host_account_id(),
+            Self::GetTransient(len) => W::host_get_transient(len),
+            Self::SetTransient(len) => W::host_set_transient(len),
+            Self::EcdsaToEthAddress => W::host_ecdsa_to_eth_address(),
+            Self::Sr25519Verify(len) => W::host_sr25519_verify(len),
+            Self::EcRecover => W::precompile_ecrecover(),
+            Self::Sha256(len) => W::precompile_sha256(len),
+            Self::Ripemd160(len) => W::precompile_ripemd160(len),
+            Self::Blake2(len) => W::precompile_blake2(len),
+            Self::Blake2F(rounds) => W::precompile_blake2f(rounds),
+            Self::Bn128Add => W::precompile_bn128_add(),
+            Self::Bn128Mul => W::precompile_bn128_mul(),
+            Self::Bn128Pairing(pairs) => W::precompile_bn128_pairing(pairs),
+            Self::ModExp(multiplications) => W::precompile_modexp(multiplications),
         }
     }
 }

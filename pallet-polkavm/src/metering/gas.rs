@@ -35,9 +35,15 @@ impl<T: Config> GasMeter<T> {
         Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, _config: PhantomData }
     }
 
-    /// A meter of a frame that may use all that is left.
-    pub fn nested(&self) -> Self {
-        Self::new(self.left())
+    /// A meter of a frame that may use `limit`, but no more than is left.
+    pub fn nested(&self, limit: Weight) -> Self {
+        Self::new(self.left().min(limit))
+    }
+
+    /// Uses up all that is left.
+    pub fn consume_all(&mut self) {
+        self.consumed = self.limit;
+        self.required = self.limit;
     }
 
     /// Counts what a frame used.
@@ -72,6 +78,21 @@ impl<T: Config> GasMeter<T> {
         Ok(Charged(weight))
     }
 
+    /// Takes a weight that has no name among the costs, such as that of a runtime's own precompile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::charge`].
+    pub fn charge_weight(&mut self, weight: Weight) -> Result<(), DispatchError> {
+        let consumed = self.consumed.checked_add(&weight).ok_or(Error::<T>::OutOfGas)?;
+        if consumed.any_gt(self.limit) {
+            return Err(Error::<T>::OutOfGas.into());
+        }
+        self.consumed = consumed;
+        self.required = self.required.max(consumed);
+        Ok(())
+    }
+
     /// Lowers a charge to what it turned out to be. Never raises one.
     pub fn adjust(&mut self, charged: Charged, actual: Cost) {
         let unused = charged.0.saturating_sub(actual.weight::<T::WeightInfo>());
@@ -95,16 +116,6 @@ impl<T: Config> GasMeter<T> {
         self.given = left;
         let used = u64::try_from(used).unwrap_or_default();
         self.charge_weight(Weight::from_parts(used.saturating_mul(ref_time_per_gas::<T>()), 0))
-    }
-
-    fn charge_weight(&mut self, weight: Weight) -> Result<(), DispatchError> {
-        let consumed = self.consumed.checked_add(&weight).ok_or(Error::<T>::OutOfGas)?;
-        if consumed.any_gt(self.limit) {
-            return Err(Error::<T>::OutOfGas.into());
-        }
-        self.consumed = consumed;
-        self.required = self.required.max(consumed);
-        Ok(())
     }
 }
 

@@ -227,7 +227,7 @@ fn the_net_of_a_call_is_what_counts() {
 
 mod model {
     use super::*;
-    use crate::metering::deposit::DepositMeter;
+    use crate::metering::ledger::Ledger;
     use proptest::prelude::*;
 
     proptest! {
@@ -241,16 +241,21 @@ mod model {
         ) {
             run(|| {
                 let address = H160([1; 20]);
-                let mut info = ContractInfo::<Test>::new(&address, 0, Default::default()).unwrap();
+                let mut info = ContractInfo::<Test>::new(Default::default());
                 let mut stored: [Option<u32>; 4] = [None; 4];
                 let mut balance: i128 = 0;
                 for (key, value, price) in writes.clone() {
                     DepositPerByte::set(&price);
                     let old = core::mem::replace(&mut stored[usize::from(key)], value);
-                    let mut meter = DepositMeter::<Test>::new(None);
-                    meter.record(&Diff::of_write(32, old, value));
-                    meter.finalize(&ALICE, &mut info).unwrap();
-                    balance += match meter.total() {
+                    let mut ledger = Ledger::<Test>::new(None);
+                    ledger.enter(address, info.clone());
+                    ledger.record(&address, &Diff::of_write(32, old, value));
+                    let total = ledger.total();
+                    let settled = ledger.close();
+                    assert_eq!(ledger.total(), total);
+                    assert_eq!(settled[0].deposit.amount(), total.amount());
+                    info = settled[0].info.clone();
+                    balance += match total {
                         Deposit::Charge(amount) => amount as i128,
                         Deposit::Refund(amount) => -(amount as i128),
                     };

@@ -2,7 +2,10 @@
 
 use super::blob::{Contract, NOWHERE, RW_LEN, at};
 use crate::{
-    Call, CodeInfoOf, Error, ExecConfig, Limits, WeightInfo, exec::Stack, metering::Meters, mock::*, types::Code,
+    Call, CodeInfoOf, Error, ExecConfig, Limits, WeightInfo,
+    exec::Stack,
+    mock::*,
+    types::{Code, Output},
 };
 use frame_support::weights::Weight;
 use sp_core::{H160, H256};
@@ -47,12 +50,13 @@ fn a_frame_undoes_itself_without_help_from_its_transaction() {
         for contract in [busy().trap(), busy().give_with(1, 0, 4)] {
             let contract = deploy(contract.build());
             unchanged(|| {
-                let mut meters = Meters::<Test>::new(GAS, None);
-                let finished = Stack::run_call(ALICE, contract, 1000, vec![], &mut meters, ExecConfig::dry_run());
-                assert!(finished.result.map_or(true, |output| output.did_revert()));
+                let mut stack = Stack::<Test>::new(ALICE, no_limits(), ExecConfig::dry_run());
+                let result = stack.run_call(contract, 1000, vec![]);
+                assert!(result.as_ref().map_or(true, Output::did_revert));
+                let finished = stack.finish(result, Output::did_revert);
                 assert!(finished.events.is_empty());
-                assert_eq!(meters.deposit.total().amount(), 0);
-                assert!(meters.gas.consumed().ref_time() > 0);
+                assert_eq!(finished.storage_deposit.amount(), 0);
+                assert!(finished.gas_consumed.ref_time() > 0);
             });
         }
     });

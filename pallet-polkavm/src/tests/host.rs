@@ -42,7 +42,7 @@ fn answered(name: &str, args: &[u64]) -> Contract {
 
 #[test]
 fn the_functions_and_their_names_are_those_of_the_table() {
-    assert_eq!(HostFunction::COUNT, 29);
+    assert_eq!(HostFunction::COUNT, 40);
     for (name, function) in HostFunction::ALL {
         assert_eq!(HostFunction::by_name(name.as_bytes()), Some(*function));
     }
@@ -50,6 +50,7 @@ fn the_functions_and_their_names_are_those_of_the_table() {
     // These numbers are stored on chains.
     assert_eq!(codec::Encode::encode(&HostFunction::CallDataSize), [0]);
     assert_eq!(codec::Encode::encode(&HostFunction::SetImmutableData), [28]);
+    assert_eq!(codec::Encode::encode(&HostFunction::Sr25519Verify), [39]);
 }
 
 #[test]
@@ -314,12 +315,11 @@ fn storage_functions_enforce_their_limits() {
 }
 
 #[test]
-fn storage_functions_refuse_unknown_flags_and_transient_storage() {
+fn storage_functions_refuse_unknown_flags() {
     run(|| {
         for name in ["set_storage", "set_storage_or_clear", "get_storage", "get_storage_or_zero"] {
             let with_flags = |flags: u64| Contract::with_call().host(name, &[flags, at(0), 1, at(0), at(0)]).ret();
             assert_eq!(error(with_flags(2), &[]), Error::<Test>::InvalidStorageFlags.into(), "{name}");
-            assert_eq!(error(with_flags(1), &[]), Error::<Test>::TransientStorageUnavailable.into(), "{name}");
         }
     });
 }

@@ -3,8 +3,9 @@
 use super::blob::{Contract, at};
 use crate::{
     Config, Error, WeightInfo,
-    metering::{Meters, cost::Cost, gas::GasMeter},
+    metering::{cost::Cost, gas::GasMeter, ledger::Ledger},
     mock::*,
+    types::Deposit,
 };
 use frame_support::{traits::Hooks, weights::Weight};
 
@@ -67,27 +68,39 @@ fn an_adjustment_gives_back_but_the_requirement_remembers() {
 }
 
 #[test]
-fn a_frames_meters_are_bounded_by_what_is_left_and_come_back() {
-    run(|| {
-        let mut outer = Meters::<Test>::new(Weight::from_parts(1_000_000_000, 100_000), Some(1000));
-        let _ = outer.gas.charge(Cost::Basic).unwrap();
-        outer.deposit.record_paid(400);
-        let mut inner = outer.nested();
-        assert_eq!(inner.gas.left(), outer.gas.left());
-        let _ = inner.gas.charge(Cost::Address).unwrap();
-        inner.deposit.record_paid(601);
-        assert!(inner.deposit.ensure_within_limit().is_err());
-        let used = inner.gas.consumed();
-        outer.absorb_undone(inner);
-        assert_eq!(outer.gas.consumed(), Weights::host_basic() + used);
-        assert_eq!(outer.deposit.total().amount(), 400);
+fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
+    let mut outer = meter(1_000_000_000);
+    let _ = outer.charge(Cost::Basic).unwrap();
+    let mut inner = outer.nested(Weight::MAX);
+    assert_eq!(inner.left(), outer.left());
+    let _ = inner.charge(Cost::Address).unwrap();
+    outer.absorb(inner);
+    assert_eq!(outer.consumed(), Weights::host_basic() + Weights::host_address());
+    assert_eq!(outer.nested(Weight::from_parts(7, 9)).left(), Weight::from_parts(7, 9));
+    outer.consume_all();
+    assert_eq!(outer.left(), Weight::zero());
+}
 
-        let mut inner = outer.nested();
-        inner.deposit.record_paid(600);
-        assert!(inner.deposit.ensure_within_limit().is_ok());
-        outer.absorb(inner);
-        assert_eq!(outer.deposit.total().amount(), 1000);
-    });
+#[test]
+fn a_frames_deposit_is_bounded_by_what_is_left_and_undone_with_it() {
+    let mut ledger = Ledger::<Test>::new(Some(1000));
+    ledger.record_paid(400);
+    ledger.begin(None);
+    ledger.record_paid(601);
+    assert!(ledger.commit().is_err(), "it has 600");
+    ledger.rollback();
+    assert_eq!(ledger.total(), Deposit::Charge(400));
+
+    ledger.begin(Some(500));
+    ledger.record_paid(501);
+    assert!(ledger.commit().is_err(), "it was given 500");
+    ledger.record_returned(1);
+    ledger.begin(Some(5000));
+    ledger.record_returned(300);
+    ledger.record_paid(300);
+    ledger.commit().unwrap();
+    ledger.commit().unwrap();
+    assert_eq!(ledger.total(), Deposit::Charge(900));
 }
 
 #[test]

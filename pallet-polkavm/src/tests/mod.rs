@@ -9,4 +9,7 @@ mod deposits;
 mod dry_run;
 mod failures;
 mod host;
+mod lifecycle;
 mod metering;
+mod nested;
+mod puppet;

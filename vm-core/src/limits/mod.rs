@@ -67,7 +67,7 @@ pub const STORAGE_VALUE_BYTES: u32 = 416;
 pub const STORAGE_KEY_BYTES: u32 = 128;
 
 /// Observable: all keys and values in transient storage, with what is kept to roll them back.
-pub const TRANSIENT_STORAGE_BYTES: u32 = 4 * 1024;
+pub const TRANSIENT_STORAGE_BYTES: u32 = 64 * 1024;
 
 /// Observable: the data of an event.
 pub const EVENT_BYTES: u32 = 64 * 1024;

@@ -1,0 +1,271 @@
+//! Calls between contracts: what `call`, `delegate_call`, `instantiate` and `terminate` do to the stack.
+//!
+//! Called by the host functions of [`crate::host_api`] that have read their arguments, and by
+//! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
+//! leaves the caller running; one that kept the callee from being run is the caller's.
+
+use super::{CallError, Frame, Stack, ensure_input_fits, trace::Kind, transfer};
+use crate::{
+    BalanceOf, Config, Error, Event, Pallet,
+    address::AddressMapper,
+    code::{self, Executable},
+    metering::ledger::Termination,
+    types::{EntryPoint, Failure, Output},
+};
+use alloc::{format, vec::Vec};
+use frame_support::{
+    traits::{
+        fungible::Inspect,
+        tokens::{Fortitude, Preservation},
+    },
+    weights::Weight,
+};
+use sp_core::{H160, H256, U256};
+use sp_runtime::SaturatedConversion;
+
+/// What a contract lets its callee use, beside what it has itself.
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimits<T: Config> {
+    /// Weight; the maximum for all that is left.
+    pub weight: Weight,
+    /// Storage deposit; `None` for all that is left.
+    pub deposit: Option<BalanceOf<T>>,
+}
+
+impl<T: Config> CallLimits<T> {
+    /// All that is left.
+    pub const fn none() -> Self {
+        Self { weight: Weight::MAX, deposit: None }
+    }
+}
+
+/// Whether the callee may call its way back to the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reentry {
+    /// It may.
+    Allowed,
+    /// Neither it nor those it calls.
+    Denied,
+}
+
+impl<T: Config> Stack<T> {
+    /// Calls another account from the contract at work. What came back is also in the frame's `last_output`.
+    ///
+    /// # Errors
+    ///
+    /// Why the callee didn't come to its end, or was never begun.
+    pub fn call_from_contract(
+        &mut self,
+        limits: &CallLimits<T>,
+        dest: H160,
+        value: U256,
+        input: Vec<u8>,
+        reentry: Reentry,
+        read_only: bool,
+    ) -> Result<(), CallError> {
+        let top = self.top_mut();
+        top.last_output = Output::default();
+        top.allows_reentry = reentry == Reentry::Allowed;
+        let result = self.try_call(limits, dest, value, input, read_only);
+        let top = self.top_mut();
+        top.allows_reentry = true;
+        top.last_output = result?;
+        Ok(())
+    }
+
+    fn try_call(
+        &mut self,
+        limits: &CallLimits<T>,
+        dest: H160,
+        value: U256,
+        input: Vec<u8>,
+        read_only: bool,
+    ) -> Result<Output, CallError> {
+        ensure_input_fits::<T>(&input)?;
+        let read_only = read_only || self.top().read_only;
+        if read_only && !value.is_zero() {
+            return Err(Failure::new::<T>(Error::StateChangeDenied, "a read-only call can't send a value").into());
+        }
+        self.ensure_entry_allowed(&dest)?;
+        self.ensure_depth()?;
+        let value = transfer::from_contract_value::<T>(value)?;
+        let caller = self.top().account.clone();
+        let kind = if read_only { Kind::StaticCall } else { Kind::Call };
+        let Some((program, trie_id)) = self.program_at(&dest)? else {
+            let left = self.top().gas.left().min(limits.weight);
+            self.trace_enter(kind, &caller, dest, dest, Some(value), &input, left);
+            let to = T::AddressMapper::to_account_id(&dest);
+            let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
+            let result = sent.map(|()| Output::default());
+            self.trace_exit(&result, Weight::zero());
+            return result.map_err(Into::into);
+        };
+        let frame = Frame {
+            account: T::AddressMapper::to_fallback_account_id(&dest),
+            address: dest,
+            caller,
+            code_address: dest,
+            delegated: false,
+            trie_id,
+            entry: EntryPoint::Call,
+            value,
+            input: Some(input),
+            gas: self.top().gas.nested(limits.weight),
+            read_only,
+            allows_reentry: true,
+            last_output: Output::default(),
+        };
+        self.run(frame, program, kind, limits.deposit)
+    }
+
+    /// Runs the program of another contract on the state of the one at work, with its caller and value.
+    /// A success where there is no program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call_from_contract`].
+    pub fn delegate_call(&mut self, limits: &CallLimits<T>, code: H160, input: Vec<u8>) -> Result<(), CallError> {
+        self.top_mut().last_output = Output::default();
+        ensure_input_fits::<T>(&input)?;
+        self.ensure_depth()?;
+        let Some((program, _)) = self.program_at(&code)? else { return Ok(()) };
+        let top = self.top();
+        let frame = Frame {
+            account: top.account.clone(),
+            address: top.address,
+            caller: top.caller.clone(),
+            code_address: code,
+            delegated: true,
+            trie_id: top.trie_id,
+            entry: EntryPoint::Call,
+            value: top.value,
+            input: Some(input),
+            gas: top.gas.nested(limits.weight),
+            read_only: top.read_only,
+            allows_reentry: true,
+            last_output: Output::default(),
+        };
+        let output = self.run(frame, program, Kind::DelegateCall, limits.deposit)?;
+        self.top_mut().last_output = output;
+        Ok(())
+    }
+
+    /// Makes a contract from the one at work. Its output is in the frame's `last_output`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call_from_contract`]; [`Error::DuplicateContract`].
+    pub fn instantiate_from_contract(
+        &mut self,
+        limits: &CallLimits<T>,
+        code_hash: H256,
+        value: U256,
+        input: Vec<u8>,
+        salt: Option<[u8; 32]>,
+    ) -> Result<H160, CallError> {
+        self.top_mut().last_output = Output::default();
+        self.ensure_may_write()?;
+        ensure_input_fits::<T>(&input)?;
+        self.ensure_depth()?;
+        let value = transfer::from_contract_value::<T>(value)?;
+        let executable = Executable::<T>::load(code_hash, &mut self.top_mut().gas)?;
+        let deployer = self.top().account.clone();
+        let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
+        let new = self.new_contract(&deployer, nonce, &executable, &input, salt.as_ref())?;
+        let gas = self.top().gas.nested(limits.weight);
+        let kind = if salt.is_some() { Kind::Create2 } else { Kind::Create };
+        let (address, output) =
+            self.run_constructor(new, deployer, executable, value, input, gas, kind, limits.deposit)?;
+        self.top_mut().last_output = output;
+        Ok(address)
+    }
+
+    /// Sends all the contract at work could send to the beneficiary, and has it removed at the end of the
+    /// transaction, if it was made in it (EIP-6780) or `always`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`], [`Error::TransferFailed`].
+    pub fn terminate(&mut self, beneficiary: H160, always: bool) -> Result<(), Failure> {
+        self.ensure_may_write()?;
+        let frame = self.top();
+        let (account, address) = (frame.account.clone(), frame.address);
+        self.terminate_contract(&account, &address, beneficiary, always)
+    }
+
+    /// As [`Self::terminate`], for the contract that called the precompile at work.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::TerminationDenied`] in a constructor, in a delegate call, or where no contract called.
+    pub fn terminate_caller(&mut self, beneficiary: H160) -> Result<(), Failure> {
+        self.ensure_may_write()?;
+        let denied = |detail| Failure::new::<T>(Error::TerminationDenied, detail);
+        if self.top().delegated {
+            return Err(denied("the builtin was called by a delegate call"));
+        }
+        let caller = self.calling_frame().ok_or_else(|| denied("no contract called the builtin"))?;
+        if caller.delegated {
+            return Err(denied("the contract is in a delegate call"));
+        }
+        if self.frames.iter().any(|frame| frame.address == caller.address && frame.entry == EntryPoint::Deploy) {
+            return Err(denied("the contract is in its constructor"));
+        }
+        let (account, address) = (caller.account.clone(), caller.address);
+        self.terminate_contract(&account, &address, beneficiary, true)
+    }
+
+    fn terminate_contract(
+        &mut self,
+        account: &T::AccountId,
+        address: &H160,
+        beneficiary: H160,
+        always: bool,
+    ) -> Result<(), Failure> {
+        let to = T::AddressMapper::to_account_id(&beneficiary);
+        if to != *account {
+            let all = T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite);
+            transfer::transfer::<T>(&self.origin, account, &to, all, &mut self.ledger)?;
+        }
+        self.ledger.terminate(address, Termination { beneficiary, always });
+        Ok(())
+    }
+
+    /// Has the contract that called the precompile at work run another program from its next call on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`], [`Error::CodeNotFound`], [`Error::TerminationDenied`] where no contract called.
+    pub fn set_callers_code(&mut self, code_hash: H256) -> Result<(), Failure> {
+        self.ensure_may_write()?;
+        let caller = self.calling_frame().ok_or(Error::<T>::TerminationDenied)?;
+        let address = caller.address;
+        let Some(old) = self.ledger.get(&address).map(|entry| entry.info.code_hash) else {
+            return Err(Error::<T>::TerminationDenied.into());
+        };
+        let new = crate::CodeInfoOf::<T>::get(code_hash)
+            .ok_or_else(|| Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {code_hash:?}")))?;
+        code::increment_use_count::<T>(code_hash)?;
+        code::decrement_use_count::<T>(old)?;
+        self.ledger.change(&address, |entry| {
+            entry.info.code_hash = code_hash;
+            // A constructor's is set at its end.
+            if !entry.constructing {
+                entry.info.set_base_deposit(new.deposit);
+            }
+        });
+        Pallet::<T>::deposit_event(Event::ContractCodeUpdated { contract: address, code_hash, old_code_hash: old });
+        Ok(())
+    }
+
+    /// Fails where any frame of the contract at an address waits for a call that may not come back to it.
+    fn ensure_entry_allowed(&self, dest: &H160) -> Result<(), Failure> {
+        if self.frames.iter().any(|frame| frame.address == *dest && !frame.allows_reentry) {
+            return Err(Failure::new::<T>(
+                Error::ReentranceDenied,
+                format!("{dest:?} called without the flag that lets it be called back"),
+            ));
+        }
+        Ok(())
+    }
+}

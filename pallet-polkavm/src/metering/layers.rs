@@ -1,0 +1,157 @@
+//! A map whose changes are undone frame by frame, as storage transactions undo those of the state.
+//!
+//! Each open layer remembers, for every key changed in it, the value from before its first change
+//! there. So an undo costs what was changed, a commit moves what the layer below doesn't know yet,
+//! and however often a key is written it is remembered once per layer.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+/// The map. All changes are made in the last open layer; with none open they are final.
+#[derive(Debug, Clone)]
+pub struct Layered<K, V> {
+    current: BTreeMap<K, V>,
+    /// For each open layer, what was there before.
+    before: Vec<BTreeMap<K, Option<V>>>,
+}
+
+/// What a change did, for those who count bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Changed<V> {
+    /// The value that was there.
+    pub old: Option<V>,
+    /// Whether the layer remembers the key only since this change.
+    pub first: bool,
+}
+
+impl<K, V> Default for Layered<K, V> {
+    fn default() -> Self {
+        Self { current: BTreeMap::new(), before: Vec::new() }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Layered<K, V> {
+    /// The value under a key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.current.get(key)
+    }
+
+    /// All there is, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.current.iter()
+    }
+
+    /// Puts a value under a key, or removes it.
+    pub fn set(&mut self, key: K, value: Option<V>) -> Changed<V> {
+        let old = match value {
+            Some(value) => self.current.insert(key.clone(), value),
+            None => self.current.remove(&key),
+        };
+        let mut first = false;
+        if let Some(layer) = self.before.last_mut() {
+            layer.entry(key).or_insert_with(|| {
+                first = true;
+                old.clone()
+            });
+        }
+        Changed { old, first }
+    }
+
+    /// Opens a layer.
+    pub fn begin(&mut self) {
+        self.before.push(BTreeMap::new());
+    }
+
+    /// Closes the last layer and keeps what was changed in it. `forgotten` is told of each value
+    /// that no longer has to be remembered.
+    pub fn commit(&mut self, mut forgotten: impl FnMut(&K, Option<&V>)) {
+        let Some(layer) = self.before.pop() else { return };
+        let Some(below) = self.before.last_mut() else {
+            layer.iter().for_each(|(key, value)| forgotten(key, value.as_ref()));
+            return;
+        };
+        for (key, value) in layer {
+            if below.contains_key(&key) {
+                forgotten(&key, value.as_ref());
+            } else {
+                below.insert(key, value);
+            }
+        }
+    }
+
+    /// Closes the last layer and undoes what was changed in it.
+    pub fn rollback(&mut self) {
+        for (key, value) in self.before.pop().unwrap_or_default() {
+            match value {
+                Some(value) => self.current.insert(key, value),
+                None => self.current.remove(&key),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(u8, Option<u16>),
+        Begin,
+        Commit,
+        Rollback,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0u8..6, proptest::option::of(any::<u16>())).prop_map(|(key, value)| Step::Set(key, value)),
+            2 => Just(Step::Begin),
+            1 => Just(Step::Commit),
+            1 => Just(Step::Rollback),
+        ]
+    }
+
+    proptest! {
+        /// Layers behave as a stack of whole copies would, and what is remembered is what `forgotten` was not told of.
+        #[test]
+        fn layers_are_copies(steps in proptest::collection::vec(step(), 0..200)) {
+            let mut layered = Layered::<u8, u16>::default();
+            let mut copies = vec![BTreeMap::new()];
+            let mut remembered = 0usize;
+            for step in steps {
+                match step {
+                    Step::Set(key, value) => {
+                        let changed = layered.set(key, value);
+                        remembered += usize::from(changed.first);
+                        let top = copies.last_mut().unwrap();
+                        let old = match value {
+                            Some(value) => top.insert(key, value),
+                            None => top.remove(&key),
+                        };
+                        prop_assert_eq!(changed.old, old);
+                    }
+                    Step::Begin => {
+                        layered.begin();
+                        copies.push(copies.last().unwrap().clone());
+                    }
+                    Step::Commit => {
+                        layered.commit(|_, _| remembered -= 1);
+                        if copies.len() > 1 {
+                            let top = copies.pop().unwrap();
+                            *copies.last_mut().unwrap() = top;
+                        }
+                    }
+                    Step::Rollback => {
+                        remembered -= layered.before.last().map_or(0, BTreeMap::len);
+                        layered.rollback();
+                        if copies.len() > 1 {
+                            copies.pop();
+                        }
+                    }
+                }
+                prop_assert_eq!(&layered.current, copies.last().unwrap());
+                prop_assert_eq!(remembered, layered.before.iter().map(BTreeMap::len).sum::<usize>());
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The ledger of a transaction: the contracts it touched, and what storage deposit that comes to.
+//!
+//! A pure state machine: it reads prices and nothing else, and moves no balance. The records of
+//! contracts live here from their first use to the end of the transaction, so that however
+//! contracts call each other, all frames see one record of each. What changed in a contract's
+//! storage is added up per contract over the whole transaction and priced once, against what the
+//! contract stored before it: no order of calls, re-entries or reverts makes a difference, and what
+//! comes and goes in one transaction costs nothing.
+//!
+//! A frame opens a layer ([`Ledger::begin`]) with the deposit it may use. It is closed with
+//! [`Ledger::commit`], which checks that limit, or undone with [`Ledger::rollback`]. The state
+//! changes only in [`crate::exec`]'s settlement, from what [`Ledger::close`] leaves.
+
+use super::{deposit::Diff, layers::Layered};
+use crate::{
+    BalanceOf, Config, ContractInfo, Error,
+    types::{Deposit, Failure},
+};
+use alloc::{format, vec::Vec};
+use frame_support::{CloneNoBound, DebugNoBound, DefaultNoBound};
+use sp_core::H160;
+use sp_runtime::traits::{Bounded, Saturating, Zero};
+
+/// When a contract that called for its end really ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Termination {
+    /// Who gets what the contract still owns.
+    pub beneficiary: H160,
+    /// Whether it ends even if it wasn't made in this transaction.
+    pub always: bool,
+}
+
+/// One contract that a transaction touched.
+#[derive(CloneNoBound, DebugNoBound)]
+pub struct Entry<T: Config> {
+    /// The record as it was before the transaction; `None` for a contract made in it.
+    pub before: Option<ContractInfo<T>>,
+    /// The record as it is now, but for the counters of storage: those are of before, and `diff` is on top of them.
+    pub info: ContractInfo<T>,
+    /// What changed in the contract's storage.
+    pub diff: Diff,
+    /// Whether its constructor is still at work.
+    pub constructing: bool,
+    /// Whether, and how, it ends with the transaction.
+    pub termination: Option<Termination>,
+}
+
+impl<T: Config> Entry<T> {
+    /// What the contract adds to the transaction's storage deposit.
+    fn deposit(&self) -> Deposit<BalanceOf<T>> {
+        let held = self.before.as_ref().map_or_else(Zero::zero, |before| before.base_deposit);
+        let base = if self.info.base_deposit >= held {
+            Deposit::Charge(self.info.base_deposit.saturating_sub(held))
+        } else {
+            Deposit::Refund(held.saturating_sub(self.info.base_deposit))
+        };
+        self.diff.price(&self.info).saturating_add(&base)
+    }
+
+    /// Whether the contract ends with the transaction.
+    pub fn ends(&self) -> bool {
+        self.termination.is_some_and(|termination| termination.always || self.before.is_none())
+    }
+}
+
+/// What one frame may use.
+#[derive(CloneNoBound, DebugNoBound)]
+struct Frame<T: Config> {
+    /// The total when it began.
+    start: Deposit<BalanceOf<T>>,
+    limit: BalanceOf<T>,
+}
+
+/// See the module's text.
+#[derive(DebugNoBound, DefaultNoBound)]
+pub struct Ledger<T: Config> {
+    entries: Layered<H160, Entry<T>>,
+    total: Deposit<BalanceOf<T>>,
+    /// The transaction itself and every frame.
+    frames: Vec<Frame<T>>,
+}
+
+/// What moves between the origin and one contract, and its record after the transaction.
+#[derive(CloneNoBound, DebugNoBound)]
+pub struct Settled<T: Config> {
+    /// The contract.
+    pub address: H160,
+    /// What moves.
+    pub deposit: Deposit<BalanceOf<T>>,
+    /// Its record: as it has to be stored, or as it was where the contract ends.
+    pub info: ContractInfo<T>,
+    /// Whether the record differs from what is stored.
+    pub changed: bool,
+    /// Set where the contract ends.
+    pub termination: Option<Termination>,
+}
+
+impl<T: Config> Ledger<T> {
+    /// An empty ledger of a transaction that may use `limit`, or everything.
+    pub fn new(limit: Option<BalanceOf<T>>) -> Self {
+        let mut ledger = Self::default();
+        ledger.frames.push(Frame { start: Deposit::default(), limit: limit.unwrap_or_else(Bounded::max_value) });
+        ledger
+    }
+
+    /// The net of all that was recorded.
+    pub fn total(&self) -> Deposit<BalanceOf<T>> {
+        self.total
+    }
+
+    /// Opens a frame, which may use `limit` and no more than is left to the one below.
+    pub fn begin(&mut self, limit: Option<BalanceOf<T>>) {
+        let left = self.left();
+        let limit = limit.map_or(left, |limit| limit.min(left));
+        self.frames.push(Frame { start: self.total, limit });
+        self.entries.begin();
+    }
+
+    /// Closes the last frame and keeps what it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StorageDepositLimitExhausted`], upon which the frame is still open, to be undone.
+    pub fn commit(&mut self) -> Result<(), Failure> {
+        self.ensure_within_limit()?;
+        self.commit_unchecked();
+        Ok(())
+    }
+
+    /// Closes the last frame and keeps what it did, which its limit is no bound for.
+    pub fn commit_unchecked(&mut self) {
+        self.frames.pop();
+        self.entries.commit(|_, _| ());
+    }
+
+    /// Closes the last frame and undoes what it did.
+    pub fn rollback(&mut self) {
+        if let Some(frame) = self.frames.pop() {
+            self.total = frame.start;
+        }
+        self.entries.rollback();
+    }
+
+    /// Checks the last frame's limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StorageDepositLimitExhausted`].
+    pub fn ensure_within_limit(&self) -> Result<(), Failure> {
+        let used = self.used().charge_or_zero();
+        let limit = self.frames.last().map_or_else(Zero::zero, |frame| frame.limit);
+        if used > limit {
+            return Err(Failure::new::<T>(
+                Error::StorageDepositLimitExhausted,
+                format!("a storage deposit of {used:?} is needed, the limit is {limit:?}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the last frame has used.
+    fn used(&self) -> Deposit<BalanceOf<T>> {
+        let start = self.frames.last().map_or_else(Deposit::default, |frame| frame.start);
+        self.total.saturating_add(&start.negated())
+    }
+
+    /// What the last frame may still use.
+    fn left(&self) -> BalanceOf<T> {
+        let limit = self.frames.last().map_or_else(Zero::zero, |frame| frame.limit);
+        match self.used() {
+            Deposit::Charge(used) => limit.saturating_sub(used),
+            Deposit::Refund(freed) => limit.saturating_add(freed),
+        }
+    }
+
+    /// The contract at an address, as the transaction has it so far.
+    pub fn get(&self, address: &H160) -> Option<&Entry<T>> {
+        self.entries.get(address)
+    }
+
+    /// Takes up a contract that is stored. Nothing happens where it is known already.
+    pub fn enter(&mut self, address: H160, info: ContractInfo<T>) {
+        if self.entries.get(&address).is_none() {
+            let entry = Entry {
+                before: Some(info.clone()),
+                info,
+                diff: Diff::default(),
+                constructing: false,
+                termination: None,
+            };
+            self.entries.set(address, Some(entry));
+        }
+    }
+
+    /// Takes up a contract whose constructor is about to run.
+    pub fn create(&mut self, address: H160, info: ContractInfo<T>) {
+        let entry = Entry { before: None, info, diff: Diff::default(), constructing: true, termination: None };
+        self.entries.set(address, Some(entry));
+    }
+
+    /// Changes an entry and books what that does to the total. Nothing happens where it isn't known.
+    pub fn change(&mut self, address: &H160, change: impl FnOnce(&mut Entry<T>)) {
+        let Some(entry) = self.entries.get(address) else { return };
+        let mut entry = entry.clone();
+        let old = entry.deposit();
+        change(&mut entry);
+        let new = entry.deposit();
+        self.total = self.total.saturating_add(&old.negated()).saturating_add(&new);
+        self.entries.set(*address, Some(entry));
+    }
+
+    /// Records a change of what a contract stores.
+    pub fn record(&mut self, address: &H160, diff: &Diff) {
+        if !diff.is_none() {
+            self.change(address, |entry| entry.diff.add(diff));
+        }
+    }
+
+    /// Records the end of a contract; an earlier call for it stays as far as it asks for more.
+    pub fn terminate(&mut self, address: &H160, termination: Termination) {
+        self.change(address, |entry| {
+            let always = termination.always || entry.termination.is_some_and(|earlier| earlier.always);
+            entry.termination = Some(Termination { always, ..termination });
+        });
+    }
+
+    /// Records something the origin has paid already, such as the existential deposit of a new account.
+    pub fn record_paid(&mut self, amount: BalanceOf<T>) {
+        self.total = self.total.saturating_add(&Deposit::Charge(amount));
+    }
+
+    /// Records something the origin got back already.
+    pub fn record_returned(&mut self, amount: BalanceOf<T>) {
+        self.total = self.total.saturating_add(&Deposit::Refund(amount));
+    }
+
+    /// Ends the ledger: what has to move, by address. The total then counts contracts that end.
+    pub fn close(&mut self) -> Vec<Settled<T>> {
+        let mut total = self.total;
+        let settled = self.entries.iter().map(|(address, entry)| {
+            if entry.ends() {
+                let held = entry.before.as_ref().map_or_else(Zero::zero, ContractInfo::total_deposit);
+                let deposit = Deposit::Refund(held);
+                total = total.saturating_add(&entry.deposit().negated()).saturating_add(&deposit);
+                return Settled {
+                    address: *address,
+                    deposit,
+                    info: entry.info.clone(),
+                    changed: false,
+                    termination: entry.termination,
+                };
+            }
+            let mut info = entry.info.clone();
+            entry.diff.apply(&mut info);
+            Settled {
+                address: *address,
+                deposit: entry.deposit(),
+                changed: entry.before.as_ref() != Some(&info),
+                info,
+                termination: None,
+            }
+        });
+        let settled = settled.collect();
+        self.total = total;
+        settled
+    }
+}

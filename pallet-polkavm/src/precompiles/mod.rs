@@ -1,0 +1,189 @@
+//! Addresses behind which the chain itself is: what a contract calls there runs natively.
+//!
+//! The call stack asks [`Precompiles::find`] before it looks for a contract. [`Builtins`] has those
+//! that Solidity expects (1 to 9), and two of the chain's own for what Ethereum has no name for:
+//! [`system`] at `0x900` and [`storage`] at `0x901`. A runtime adds its own beside them:
+//!
+//! ```ignore
+//! /// Tells contracts how many blocks there were.
+//! pub struct Height;
+//!
+//! impl Precompiles<Runtime> for Height {
+//!     fn find(address: &H160) -> Option<Precompile<Runtime>> {
+//!         (*address == precompiles::address(0xa001)).then_some(Precompile(|_input, env| {
+//!             env.charge_weight(<Runtime as frame_system::Config>::DbWeight::get().reads(1))?;
+//!             Ok(Output::data(abi::uint(System::block_number())))
+//!         }))
+//!     }
+//! }
+//!
+//! impl pallet_polkavm::Config for Runtime {
+//!     type Precompiles = (Builtins, Height);
+//!     // ...
+//! }
+//! ```
+//!
+//! A precompile charges for its work before it does it, and like a contract it may fail
+//! ([`crate::types::Failure`]: the caller learns no more than that) or revert with a reason.
+
+pub mod abi;
+mod blake2f;
+mod bn128;
+mod ethereum;
+mod modexp;
+pub mod storage;
+pub mod system;
+
+use crate::{
+    Config, Error,
+    exec::Stack,
+    metering::{cost::Cost, gas::Charged},
+    types::{Failure, Output},
+};
+use frame_support::weights::Weight;
+use sp_core::H160;
+use sp_runtime::DispatchError;
+
+/// What runs behind an address: from the data it was called with to what it gives back.
+pub struct Precompile<T: Config>(pub fn(&[u8], &mut Env<'_, T>) -> Result<Output, Failure>);
+
+impl<T: Config> Precompile<T> {
+    /// Runs it.
+    pub(crate) fn run(&self, input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
+        (self.0)(input, env)
+    }
+}
+
+/// The addresses of a runtime's precompiles.
+pub trait Precompiles<T: Config> {
+    /// What is behind an address. Must always be the same for one address: a contract can't be made there.
+    fn find(address: &H160) -> Option<Precompile<T>>;
+}
+
+macro_rules! precompiles_of_tuples {
+    ($(($($one:ident),+))*) => {
+        $(impl<T: Config, $($one: Precompiles<T>),+> Precompiles<T> for ($($one,)+) {
+            fn find(address: &H160) -> Option<Precompile<T>> {
+                None$(.or_else(|| $one::find(address)))+
+            }
+        })*
+    };
+}
+
+precompiles_of_tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) }
+
+/// No precompiles at all.
+impl<T: Config> Precompiles<T> for () {
+    fn find(_: &H160) -> Option<Precompile<T>> {
+        None
+    }
+}
+
+/// The address with this number.
+pub const fn address(number: u16) -> H160 {
+    let mut bytes = [0; 20];
+    [bytes[18], bytes[19]] = number.to_be_bytes();
+    H160(bytes)
+}
+
+/// What a contract sees as the program behind a precompile: a revert, in Ethereum's code. It is there so that
+/// Solidity finds code where it calls an interface.
+pub const CODE: [u8; 5] = [0x60, 0x00, 0x60, 0x00, 0xfd];
+
+/// The precompiles every chain should have.
+pub struct Builtins;
+
+impl<T: Config> Precompiles<T> for Builtins {
+    fn find(address: &H160) -> Option<Precompile<T>> {
+        let (zeros, number) = address.0.split_at(18);
+        if zeros.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        Some(Precompile(match u16::from_be_bytes([number[0], number[1]]) {
+            1 => ethereum::ecrecover,
+            2 => ethereum::sha256,
+            3 => ethereum::ripemd160,
+            4 => ethereum::identity,
+            5 => modexp::modexp,
+            6 => bn128::add,
+            7 => bn128::mul,
+            8 => bn128::pairing,
+            9 => blake2f::blake2f,
+            0x900 => system::system,
+            0x901 => storage::storage,
+            _ => return None,
+        }))
+    }
+}
+
+/// What a precompile sees of the call.
+pub struct Env<'a, T: Config> {
+    stack: &'a mut Stack<T>,
+}
+
+impl<'a, T: Config> Env<'a, T> {
+    pub(crate) fn new(stack: &'a mut Stack<T>) -> Self {
+        Self { stack }
+    }
+
+    /// Takes the price of something that is about to be done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`].
+    pub fn charge(&mut self, cost: Cost) -> Result<Charged, DispatchError> {
+        self.stack.top_mut().gas.charge(cost)
+    }
+
+    /// Lowers a charge to what it turned out to be.
+    pub fn adjust(&mut self, charged: Charged, actual: Cost) {
+        self.stack.top_mut().gas.adjust(charged, actual);
+    }
+
+    /// Takes a weight.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`].
+    pub fn charge_weight(&mut self, weight: Weight) -> Result<(), DispatchError> {
+        self.stack.top_mut().gas.charge_weight(weight)
+    }
+
+    /// Who called.
+    pub fn caller(&self) -> &T::AccountId {
+        self.stack.caller()
+    }
+
+    /// Fails where the call may change nothing. To be asked before any change.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`].
+    pub fn ensure_may_write(&self) -> Result<(), Failure> {
+        self.stack.ensure_may_write()
+    }
+
+    /// Whether the call is a delegate call: then it acts as the contract that called.
+    pub fn is_delegated(&self) -> bool {
+        self.stack.top().delegated
+    }
+
+    /// The call stack.
+    pub(crate) fn stack(&mut self) -> &mut Stack<T> {
+        self.stack
+    }
+}
+
+/// What a precompile fails with where its input can't be right.
+fn bad_input<T: Config>(detail: &'static str) -> Failure {
+    Failure::new::<T>(Error::PrecompileFailed, detail)
+}
+
+/// `len` bytes of `input` from `from` on, with zeros where it ends, as Ethereum's precompiles read.
+fn padded<const N: usize>(input: &[u8], from: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    let rest = input.get(from..).unwrap_or_default();
+    let len = rest.len().min(N);
+    bytes[..len].copy_from_slice(&rest[..len]);
+    bytes
+}
