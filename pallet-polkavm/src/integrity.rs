@@ -32,22 +32,39 @@ pub(crate) fn check<T: Config>() {
 #[cfg(any(test, feature = "try-runtime"))]
 mod state {
     use crate::{
-        AddressMapper, BalanceOf, CodeInfoOf, Config, ContractInfoOf, HoldReason, ImmutableDataOf, OriginalAccount,
-        PristineCode, code::code_hash,
+        AddressMapper, BalanceOf, CodeInfoOf, Config, ContractInfoOf, DeletionQueue, DeletionQueueBounds, HoldReason,
+        ImmutableDataOf, OriginalAccount, PristineCode, TrieCount, code::code_hash, contract::child_trie,
+        precompiles::Precompiles,
     };
-    use alloc::collections::BTreeMap;
-    use frame_support::{ensure, traits::fungible::InspectHold};
+    use alloc::{
+        collections::{BTreeMap, BTreeSet},
+        vec::Vec,
+    };
+    use frame_support::{ensure, storage::child, traits::fungible::InspectHold};
     use sp_core::H256;
     use sp_runtime::{Saturating, TryRuntimeError};
 
     /// Code, contracts, mappings and the balance on hold for them agree with each other.
     pub(crate) fn check<T: Config>() -> Result<(), TryRuntimeError> {
         let mut uses: BTreeMap<H256, u64> = BTreeMap::new();
+        let mut tries = BTreeSet::new();
         for (address, info) in ContractInfoOf::<T>::iter() {
             *uses.entry(info.code_hash).or_default() += 1;
             let account = T::AddressMapper::to_fallback_account_id(&address);
             let held = T::Currency::balance_on_hold(&HoldReason::StorageDepositReserve.into(), &account);
             ensure!(held == info.total_deposit(), "a contract's account holds another deposit than its record says");
+            let (items, bytes) = trie_size(&info.trie_id);
+            ensure!(
+                items == u64::from(info.storage_items),
+                "a contract's trie has more or fewer items than its record says"
+            );
+            ensure!(
+                bytes == u64::from(info.storage_bytes),
+                "a contract's trie has more or fewer bytes than its record says"
+            );
+            ensure!(tries.insert(info.trie_id), "two contracts have the same trie");
+            ensure!(frame_system::Pallet::<T>::consumers(&account) > 0, "a contract's account could be reaped");
+            ensure!(T::Precompiles::find(&address).is_none(), "there is a contract where a precompile is");
             let immutable = ImmutableDataOf::<T>::get(address).map_or(0, |data| data.len() as u32);
             ensure!(immutable == info.immutable_data_len, "a contract has other immutable data than its record says");
         }
@@ -73,9 +90,29 @@ mod state {
             ensure!(held == deposit, "an uploader's account holds another deposit than its programs' records say");
         }
 
+        let queue = DeletionQueueBounds::<T>::get();
+        for (number, trie_id) in DeletionQueue::<T>::iter() {
+            ensure!((queue.first..queue.end).contains(&number), "a trie is queued outside of the queue");
+            ensure!(tries.insert(trie_id), "a trie is queued that is in use or queued already");
+        }
+        ensure!(tries.len() as u64 <= TrieCount::<T>::get(), "there are more tries than were ever made");
+
         for (address, account) in OriginalAccount::<T>::iter() {
             ensure!(T::AddressMapper::to_address(&account) == address, "an account is mapped to another's address");
         }
         Ok(())
+    }
+
+    /// Items of a trie, and the bytes of their keys and values.
+    fn trie_size(trie_id: &H256) -> (u64, u64) {
+        let trie = child_trie(trie_id);
+        let (mut items, mut bytes) = (0, 0);
+        let mut key = Vec::new();
+        while let Some(next) = sp_io::default_child_storage::next_key(trie.storage_key(), &key) {
+            items += 1;
+            bytes += next.len() as u64 + u64::from(child::len(&trie, &next).unwrap_or_default());
+            key = next;
+        }
+        (items, bytes)
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits,
     exec::ExecConfig,
     executor::{Executor, Instance, OutOfBounds, Source, Stop},
+    precompiles::{self, Builtins, Precompile, Precompiles, abi},
     types::{Code, Execution, Instantiated, Output},
     weights::FirstModel,
 };
@@ -17,7 +18,7 @@ use frame_support::{
     traits::{ConstU64, FindAuthor},
     weights::{Weight, constants::RocksDbWeight},
 };
-use sp_core::{H160, H256};
+use sp_core::{H160, H256, U256};
 use sp_runtime::{AccountId32, BuildStorage, StateVersion, traits::Dispatchable, traits::IdentityLookup};
 use std::sync::LazyLock;
 
@@ -98,6 +99,25 @@ impl Config for Test {
     type NativeToEthRatio = NativeToEthRatio;
     type GasPrice = ConstU64<1234>;
     type FindAuthor = Author;
+    type Precompiles = (Builtins, Doubler);
+}
+
+/// The address of a precompile of the tests' own.
+pub const DOUBLER: u16 = 0xa001;
+/// What it takes.
+pub const DOUBLER_TIME: u64 = 123_456;
+
+/// Doubles a number.
+pub struct Doubler;
+
+impl Precompiles<Test> for Doubler {
+    fn find(address: &H160) -> Option<Precompile<Test>> {
+        (*address == precompiles::address(DOUBLER)).then_some(Precompile(|input, env| {
+            env.charge_weight(Weight::from_parts(DOUBLER_TIME, 0))?;
+            let Ok(word) = <[u8; 32]>::try_from(input) else { return Ok(abi::revert("no number")) };
+            Ok(Output::data(abi::uint(U256::from_big_endian(&word) * 2)))
+        }))
+    }
 }
 
 /// Who the tests' block is from.
@@ -235,6 +255,11 @@ pub fn ethereum_account(address: H160) -> AccountId32 {
 pub fn run(test: impl Fn()) {
     let roots = Way::ALL.map(|way| run_with(way, &test));
     assert!(roots.iter().all(|root| *root == roots[0]), "the executors leave other states: {roots:?}");
+}
+
+/// Runs a test with the interpreter in the runtime only.
+pub fn run_in_runtime(test: impl FnOnce()) {
+    run_with(Way::InRuntime, test);
 }
 
 /// Runs a test with one executor, and gives the root of the state it leaves.

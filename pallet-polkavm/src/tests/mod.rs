@@ -12,4 +12,6 @@ mod host;
 mod lifecycle;
 mod metering;
 mod nested;
+mod precompiles;
 mod puppet;
+mod random;
