@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -24,6 +24,10 @@ build: setup  ## Build the node, the command line tools and the example contract
 	@scripts/build
 
 contracts: build  ## Build the example contracts into out/contracts
+
+solidity: build  ## Compile Solidity contracts (OpenZeppelin's and others) and drive them on a node; SCENARIOS="token pair" runs some
+	@scripts/build-solidity
+	@$(target)/debug/solidity $(SCENARIOS)
 
 zombienet: build  ## Run networks of nodes that run contracts in different ways; SCENARIOS="c_ d_" runs some of them
 	@scripts/zombienet $(SCENARIOS)

@@ -1,0 +1,195 @@
+//! The chain as a scenario sees it: contracts by name, calls by function, results decoded.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use integration_tests::{contract::Cli, paths};
+use serde_json::Value;
+use std::cell::Cell;
+
+/// Wei in the chain's smallest unit: the runtime's `NativeToEthRatio`.
+pub const RATIO: u128 = 1_000_000;
+
+/// A dev chain and who signs.
+pub struct Chain {
+    cli: Cli,
+    calls: Cell<u32>,
+}
+
+/// A contract that was deployed.
+pub struct Contract<'a> {
+    chain: &'a Chain,
+    name: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// The development account that is not the usual signer.
+pub const BOB: &str = "//Bob";
+
+impl Chain {
+    /// The chain at `url`.
+    pub fn new(url: &str) -> Result<Self> {
+        let chain = Self { cli: Cli::new(url), calls: Cell::new(0) };
+        for who in ["//Alice", BOB] {
+            chain.cli.signed_by(who).succeed(&["map-account"])?;
+        }
+        Ok(chain)
+    }
+
+    /// How many calls there were, refused ones included.
+    pub fn calls(&self) -> u32 {
+        self.calls.get()
+    }
+
+    /// The address of a development account.
+    pub fn account(&self, who: &str) -> Result<String> {
+        text(&self.cli.signed_by(who).succeed(&["account"])?, "address")
+    }
+
+    /// What an address owns, in the chain's unit.
+    pub fn balance(&self, address: &str) -> Result<u128> {
+        text(&self.cli.succeed(&["account", address])?, "free")?.parse().context("no number")
+    }
+
+    /// Whether there is a contract at an address.
+    pub fn is_contract(&self, address: &str) -> Result<bool> {
+        Ok(self.cli.run(&["info", address])?.code == 0)
+    }
+
+    /// Stores a program without making a contract of it.
+    pub fn upload(&self, name: &str) -> Result<()> {
+        let answer = self.cli.succeed(&["upload", &blob(name)?])?;
+        println!("  upload {name}: deposit {}", shown(&answer["deposit"]));
+        Ok(())
+    }
+
+    /// Makes a contract.
+    pub fn deploy(&self, name: &str, arguments: &[&str]) -> Result<Contract<'_>> {
+        let (blob, abi) = (blob(name)?, abi(name)?);
+        let answer = self.cli.succeed(&[&["instantiate", &blob, "--abi", &abi], arguments].concat())?;
+        self.print(&format!("deploy {name}"), arguments, &answer);
+        Ok(Contract { chain: self, name: name.into(), address: text(&answer, "address")? })
+    }
+
+    /// A contract that is there, seen through the interface of a name.
+    pub fn at(&self, name: &str, address: &str) -> Contract<'_> {
+        Contract { chain: self, name: name.into(), address: address.into() }
+    }
+
+    /// The data of a call.
+    pub fn encode(&self, name: &str, message: &str, arguments: &[&str]) -> Result<String> {
+        let abi = abi(name)?;
+        text(&self.cli.succeed(&[&["encode", "--abi", &abi, "--message", message], arguments].concat())?, "data")
+    }
+
+    fn print(&self, what: &str, arguments: &[&str], answer: &Value) {
+        self.calls.set(self.calls.get() + 1);
+        let arguments: Vec<_> = arguments.iter().map(|argument| short(argument)).collect();
+        let gas = answer.get("gas_used").or_else(|| answer.get("gas_consumed"));
+        let gas = gas.map_or_else(String::new, |gas| {
+            let micros = gas["ref_time"].as_u64().unwrap_or_default() / 1_000_000;
+            format!("  {micros} us, proof {} B", gas["proof_size"])
+        });
+        let deposit = answer.get("deposit").map_or_else(String::new, |deposit| format!(", deposit {}", shown(deposit)));
+        let result = match (answer.get("error"), answer.get("decoded")) {
+            (Some(_), Some(decoded)) => format!("  -> refused: {}", shown(decoded)),
+            (Some(error), None) => format!("  -> refused: {} {}", shown(&error["name"]), shown(&error["detail"])),
+            (None, Some(decoded)) => format!("  -> {}", short(&shown(decoded))),
+            (None, None) => String::new(),
+        };
+        println!("  {what}({}){gas}{deposit}{result}", arguments.join(", "));
+    }
+}
+
+impl Contract<'_> {
+    /// Sends a call, which has to go well, and returns the whole answer.
+    pub fn send(&self, message: &str, arguments: &[&str]) -> Result<Value> {
+        self.send_as("//Alice", 0, message, arguments)
+    }
+
+    /// The same with a value in the chain's unit, signed by another account.
+    pub fn send_as(&self, who: &str, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
+        let answer = self.submit(who, value, message, arguments)?;
+        ensure!(answer["ok"] == true, "{}.{message} failed: {answer:#}", self.name);
+        Ok(answer)
+    }
+
+    /// Sends a call that has to be refused, with `reason` in what is said of it.
+    pub fn refused(&self, message: &str, arguments: &[&str], reason: &str) -> Result<()> {
+        self.refused_as("//Alice", 0, message, arguments, reason)
+    }
+
+    /// The same with a value, signed by another account.
+    pub fn refused_as(&self, who: &str, value: u128, message: &str, arguments: &[&str], reason: &str) -> Result<()> {
+        let answer = self.submit(who, value, message, arguments)?;
+        ensure!(answer["ok"] == false, "{}.{message} went well: {answer:#}", self.name);
+        let said = answer.to_string();
+        ensure!(said.contains(reason), "{}.{message} was refused otherwise than with {reason}: {said}", self.name);
+        Ok(())
+    }
+
+    fn submit(&self, who: &str, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
+        let (abi, value) = (abi(&self.name)?, value.to_string());
+        let command = ["call", &self.address, "--value", &value, "--abi", &abi, "--message", message];
+        let answer = self.chain.cli.signed_by(who).run(&[&command, arguments].concat())?;
+        ensure!(answer.code < 2, "the call could not be made: {:#}\n{}", answer.json, answer.progress);
+        self.chain.print(&format!("{}.{message}", self.name), arguments, &answer.json);
+        Ok(answer.json)
+    }
+
+    /// Asks without sending anything, and returns the decoded result.
+    pub fn read(&self, message: &str, arguments: &[&str]) -> Result<Value> {
+        let abi = abi(&self.name)?;
+        let command = ["dry-run", "call", &self.address, "--abi", &abi, "--message", message];
+        let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
+        self.chain.print(&format!("{}.{message}", self.name), arguments, &answer);
+        answer.get("decoded").cloned().with_context(|| format!("{}.{message} gave nothing: {answer:#}", self.name))
+    }
+
+    /// Asks, and checks the answer.
+    pub fn expect(&self, message: &str, arguments: &[&str], expected: &str) -> Result<()> {
+        let answer = shown(&self.read(message, arguments)?);
+        ensure!(
+            answer.eq_ignore_ascii_case(expected),
+            "{}.{message} returned {answer} instead of {expected}",
+            self.name
+        );
+        Ok(())
+    }
+}
+
+/// The arguments of the first event with this name that an answer has.
+pub fn event(answer: &Value, name: &str) -> Result<Value> {
+    let events = answer["events"].as_array().context("no events")?;
+    for event in events {
+        let decoded = &event["decoded"];
+        if decoded["event"].as_str().is_some_and(|signature| signature.split('(').next() == Some(name)) {
+            return Ok(decoded["arguments"].clone());
+        }
+    }
+    bail!("there is no event {name} in {answer:#}")
+}
+
+/// A field of an answer.
+pub fn text(answer: &Value, name: &str) -> Result<String> {
+    Ok(shown(answer.get(name).with_context(|| format!("the answer has no {name}: {answer:#}"))?))
+}
+
+/// A value as text, without quotes.
+pub fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), Into::into)
+}
+
+fn short(text: &str) -> String {
+    const SHOWN: usize = 44;
+    if text.len() <= SHOWN { text.to_owned() } else { format!("{}...", text.chars().take(SHOWN).collect::<String>()) }
+}
+
+fn blob(name: &str) -> Result<String> {
+    let path =
+        paths::solidity_contract(name).with_context(|| format!("{name} is not built: run scripts/build-solidity"))?;
+    Ok(path.display().to_string())
+}
+
+fn abi(name: &str) -> Result<String> {
+    Ok(blob(name)?.replace(".polkavm", ".abi"))
+}
