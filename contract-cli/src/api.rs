@@ -1,4 +1,4 @@
-//! The runtime API of the pallet, `PolkavmApi` version 1: its types and its functions.
+//! The runtime API of the pallet, `PolkavmApi` versions 1 and 2: its types and its functions.
 //!
 //! Called by the subcommands. Arguments are encoded and answers decoded by the chain's metadata, field by field, so that
 //! fields a later runtime adds do no harm.
@@ -113,6 +113,56 @@ pub struct DryRun<Outcome> {
     pub events: Vec<ContractEvent>,
 }
 
+/// How a program was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub enum CallKind {
+    /// A call.
+    Call,
+    /// A call that may change nothing.
+    StaticCall,
+    /// A call of another contract's program on the caller's state.
+    DelegateCall,
+    /// An instantiation whose address comes from a nonce.
+    Create,
+    /// An instantiation whose address comes from a salt.
+    Create2,
+}
+
+/// A call and the calls made in it.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct CallTrace {
+    /// How the program was entered.
+    pub kind: CallKind,
+    /// Who called.
+    pub from: [u8; 20],
+    /// Who was called; in a delegate call, whose program ran.
+    pub to: [u8; 20],
+    /// The value, in the contracts' unit, as four 64-bit digits, least significant first.
+    pub value: Option<[u64; 4]>,
+    /// The weight it was allowed.
+    pub gas_limit: Weight,
+    /// The weight it used.
+    pub gas_used: Weight,
+    /// The data it was called with.
+    pub input: Vec<u8>,
+    /// What came back, or why nothing did.
+    pub result: Result<Output, Failure>,
+    /// The calls made in it, in order.
+    pub calls: Vec<CallTrace>,
+}
+
+/// A dry run with the tree of its calls.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Traced<Outcome> {
+    /// The outcome.
+    pub execution: DryRun<Outcome>,
+    /// The first call.
+    pub trace: Option<CallTrace>,
+}
+
 /// The program of a new contract.
 #[derive(Debug, Clone, EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
@@ -194,6 +244,42 @@ impl Chain {
         salt: Option<[u8; 32]>,
     ) -> Result<DryRun<Instantiated>, Error> {
         self.api(at, "instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
+    }
+
+    /// Dry-runs a call and has all its calls told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn trace_call(
+        &self,
+        at: &AtBlock,
+        to: [u8; 20],
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        data: &[u8],
+    ) -> Result<Traced<Output>, Error> {
+        self.api(at, "trace_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+    }
+
+    /// Dry-runs an instantiation and has all its calls told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
+    pub async fn trace_instantiate(
+        &self,
+        at: &AtBlock,
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        code: Code,
+        data: &[u8],
+        salt: Option<[u8; 32]>,
+    ) -> Result<Traced<Instantiated>, Error> {
+        self.api(at, "trace_instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
     }
 
     /// Dry-runs an upload.

@@ -15,6 +15,8 @@ Examples:
   pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
   pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
   pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
+  pvm-contract trace call 0xADDRESS --abi Pair.json --message swap 0 100 0xTO
+  pvm-contract terminate 0xADDRESS --sig 'close(address)' 0xHEIR
   pvm-contract encode --abi Token.json --message transfer 0xTO 100
   pvm-contract decode --abi Token.json 0xDATA
   pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
@@ -94,6 +96,14 @@ pub enum Command {
     /// Show what a command would do, without sending a transaction.
     #[command(subcommand)]
     DryRun(DryRun),
+    /// Show the tree of calls that a command would make, without sending a transaction.
+    #[command(subcommand)]
+    Trace(Trace),
+    /// Call a function that ends its contract, and make sure that it did.
+    ///
+    /// A contract ends by its own program only: by the system builtin, or in the transaction that made it. Its deposits go to
+    /// the signer, what it owned to whom the function names.
+    Terminate(Call),
     /// Show what a contract has stored under a key.
     Storage {
         /// The contract.
@@ -162,6 +172,15 @@ pub enum DryRun {
     /// Try `instantiate`.
     Instantiate(Instantiate),
     /// Try `call`.
+    Call(Call),
+}
+
+/// Commands whose calls can be shown.
+#[derive(Debug, Subcommand)]
+pub enum Trace {
+    /// Trace `instantiate`.
+    Instantiate(Instantiate),
+    /// Trace `call`.
     Call(Call),
 }
 

@@ -35,6 +35,16 @@ impl Report {
         Self::default().with("command", command)
     }
 
+    /// The same report on a command that did this one's work.
+    pub fn renamed(mut self, command: &str) -> Self {
+        for (name, value) in &mut self.values {
+            if name == "command" {
+                *value = command.into();
+            }
+        }
+        self
+    }
+
     /// Adds a value.
     pub fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.values.push((name.into(), value.into()));

@@ -49,6 +49,10 @@ pub enum Subcommand {
     /// Print the database's meta columns.
     ChainInfo(sc_cli::ChainInfoCmd),
 
+    /// Measure the weights of a pallet of the runtime.
+    #[cfg(feature = "runtime-benchmarks")]
+    Benchmark(Box<frame_benchmarking_cli::PalletCmd>),
+
     /// Try every way to run contracts on this machine, and print which are possible and why others are not.
     PolkavmCheck,
 }

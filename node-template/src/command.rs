@@ -95,6 +95,12 @@ pub fn run() -> sc_cli::Result<()> {
             Ok((cmd.run(client, backend, Some(revert_grandpa)), task_manager))
         }),
         Some(Subcommand::ChainInfo(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config)),
+        #[cfg(feature = "runtime-benchmarks")]
+        Some(Subcommand::Benchmark(cmd)) => cli.create_runner(cmd.as_ref())?.sync_run(|config| {
+            cmd.run_with_spec::<sp_runtime::traits::HashingFor<Block>, pvm_host_interface::HostFunctions>(Some(
+                config.chain_spec,
+            ))
+        }),
         Some(Subcommand::PolkavmCheck) => {
             println!("{}", executor::Report::new());
             Ok(())

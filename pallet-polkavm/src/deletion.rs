@@ -30,8 +30,8 @@ pub(crate) fn queue<T: Config>(trie_id: H256) {
 /// Removes entries of queued tries within `limit`. Returns the weight that was used.
 pub(crate) fn process<T: Config>(limit: Weight) -> Weight {
     let base = T::WeightInfo::deletion_base();
-    let per_trie = T::WeightInfo::deletion_per_trie();
-    let per_key = T::WeightInfo::deletion_per_key();
+    let per_trie = T::WeightInfo::deletion(0);
+    let per_key = T::WeightInfo::deletion(1).saturating_sub(per_trie);
     let mut used = Weight::zero();
     // Looking at the bounds is the least there is to do.
     if base.any_gt(limit) {

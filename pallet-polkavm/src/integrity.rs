@@ -17,6 +17,8 @@ pub(crate) fn check<T: Config>() {
     let names: BTreeSet<_> = HostFunction::ALL.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), HostFunction::ALL.len(), "two host functions have the same name");
 
+    check_memory::<T>();
+
     // The longest program must be loadable within the gas an extrinsic can have, or it could be
     // stored but never run.
     let load = Cost::LoadCode(limits::BLOB_BYTES).weight::<T::WeightInfo>();
@@ -27,6 +29,68 @@ pub(crate) fn check<T: Config>() {
     let longest = limits::BLOB_BYTES.saturating_add(limits::CALLDATA_BYTES);
     let room = *T::BlockLength::get().max.get(DispatchClass::Normal);
     assert!(longest < room, "the longest program and call data have {longest} bytes, an extrinsic at most {room}");
+}
+
+/// Memory that a runtime has, in bytes: the executor's default limit is 128 MiB, of which half is left to all else a block
+/// needs, such as the caches of its own state.
+const RUNTIME_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// Bytes of a frame itself, and of the runtime's own stack below it: host function, call stack, executor. Measured frames
+/// take less than 2 KiB.
+const FRAME_BYTES: u64 = 4 * 1024;
+
+/// Checks that the deepest stack of calls fits into the runtime's memory, whatever its contracts do.
+///
+/// The worst case is a stack of [`limits::CALL_DEPTH`] frames above the first, each of a different contract of the largest
+/// program there may be. What all of them hold until the last one returns:
+///
+/// 1. *Guest memory and blob.* The check at upload bounds the sum of a program's blob, data and stack by
+///    [`limits::STATIC_MEMORY_BYTES`]; a contract can't grow its memory. Where the node runs programs, the guest memory is the
+///    node's and not the runtime's, and the blob is let go once it is handed over; this counts them as the interpreter needs
+///    them.
+/// 2. *Lookup tables* of the interpreter, [`limits::INSTANCE_OVERHEAD_BYTES`] each.
+/// 3. *Call data and return data*: a frame holds the data it was called with, and what its last callee returned; each has at most
+///    [`limits::CALLDATA_BYTES`]. Reading data for a nested call copies it once more, into the callee's frame, where it is
+///    counted.
+/// 4. *The frame* itself, [`FRAME_BYTES`].
+///
+/// What only one frame at a time holds:
+///
+/// 5. *Translated code.* A frame that waits has released its own ([`crate::executor::Instance::release`]), so it is the innermost
+///    frame's: [`limits::TRANSLATION_CACHE_BYTES`].
+/// 6. *A precompile's input and output*, of the innermost frame: twice the call data. `modexp` has numbers of at most 1 KiB, a
+///    pairing 192 bytes and a few kilobytes of state for each pair of its input.
+///
+/// What belongs to the transaction:
+///
+/// 7. *Transient storage*: what it counts, maps and remembered values included, is bounded by
+///    [`limits::TRANSIENT_STORAGE_BYTES`]; an entry's share of a tree's nodes at most doubles it.
+/// 8. *The ledger*: one entry for each contract that was touched, twice where a frame remembers the earlier one, and again per
+///    open frame in which it changed. To touch a contract takes the weight of a call, so their number is bounded by the weight of
+///    a transaction; an entry has less than 512 bytes.
+///
+/// Storage changes, events and the overlay they are in are the node's memory, not the runtime's.
+fn check_memory<T: Config>() {
+    let frames = u64::from(limits::CALL_DEPTH) + 1;
+    let per_frame = u64::from(limits::STATIC_MEMORY_BYTES)
+        + u64::from(limits::INSTANCE_OVERHEAD_BYTES)
+        + 2 * u64::from(limits::CALLDATA_BYTES)
+        + FRAME_BYTES;
+    let innermost = u64::from(limits::TRANSLATION_CACHE_BYTES) + 2 * u64::from(limits::CALLDATA_BYTES);
+
+    const ENTRY: u64 = 512;
+    let call = Cost::Call.weight::<T::WeightInfo>().ref_time().max(1);
+    let calls = Pallet::<T>::max_gas_limit().ref_time() / call;
+    // Only the deepest frame can have touched all of them; those below have at most seen what it committed.
+    let ledger = calls.saturating_mul(2 * ENTRY);
+    let transaction = 2 * u64::from(limits::TRANSIENT_STORAGE_BYTES) + ledger;
+
+    let worst = frames * per_frame + innermost + transaction;
+    assert!(
+        worst <= RUNTIME_MEMORY,
+        "the deepest stack of calls needs {worst} bytes of memory ({frames} frames of {per_frame}, {innermost} for the \
+         innermost, {transaction} for the transaction), the runtime has {RUNTIME_MEMORY}"
+    );
 }
 
 #[cfg(any(test, feature = "try-runtime"))]

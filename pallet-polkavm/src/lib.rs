@@ -16,10 +16,16 @@ pub mod host_api;
 mod integrity;
 pub mod limits;
 pub mod metering;
+pub mod migrations;
 pub mod precompiles;
 pub mod runtime_api;
 pub mod types;
 pub mod weights;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+#[cfg(any(test, feature = "runtime-benchmarks"))]
+mod program;
 
 #[cfg(test)]
 mod mock;
@@ -65,7 +71,7 @@ pub mod pallet {
     use sp_runtime::Perbill;
 
     /// The version of the storage's layout.
-    pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+    pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]

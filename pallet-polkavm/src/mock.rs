@@ -363,3 +363,13 @@ pub fn deploy(code: Vec<u8>) -> H160 {
 pub fn upload(code: Vec<u8>) -> H256 {
     Polkavm::bare_upload_code(ALICE, code, None).unwrap().code_hash
 }
+
+/// Where benchmarks are tried.
+#[cfg(feature = "runtime-benchmarks")]
+pub fn benchmark_externalities() -> sp_io::TestExternalities {
+    Way::InRuntime.choose();
+    let storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
+    let mut externalities = sp_io::TestExternalities::new(storage);
+    externalities.register_extension(sp_keystore::KeystoreExt::new(sp_keystore::testing::MemoryKeystore::new()));
+    externalities
+}

@@ -98,7 +98,7 @@ pub trait WeightInfo {
     /// Ethereum's precompile 3.
     fn precompile_ripemd160(len: u32) -> Weight;
     /// Ethereum's precompile 5, for this many multiplications of 64-bit words.
-    fn precompile_modexp(multiplications: u64) -> Weight;
+    fn precompile_modexp(multiplications: u32) -> Weight;
     /// Ethereum's precompile 6.
     fn precompile_bn128_add() -> Weight;
     /// Ethereum's precompile 7.
@@ -112,10 +112,23 @@ pub trait WeightInfo {
 
     /// Looking whether there are tries to delete.
     fn deletion_base() -> Weight;
-    /// Beginning with a trie, and being done with it.
-    fn deletion_per_trie() -> Weight;
-    /// Removing one entry of a trie.
-    fn deletion_per_key() -> Weight;
+    /// Deleting a trie with this many entries.
+    fn deletion(keys: u32) -> Weight;
+
+    /// `rounds` times a hundred additions, and what it takes to load and begin a program of them.
+    fn instruction_add(rounds: u32) -> Weight;
+    /// The same of multiplications.
+    fn instruction_multiply(rounds: u32) -> Weight;
+    /// The same of divisions.
+    fn instruction_divide(rounds: u32) -> Weight;
+    /// The same of rotations.
+    fn instruction_shift(rounds: u32) -> Weight;
+    /// The same of loads.
+    fn instruction_load(rounds: u32) -> Weight;
+    /// The same of stores.
+    fn instruction_store(rounds: u32) -> Weight;
+    /// The same of branches, each to a block of its own.
+    fn instruction_branch(rounds: u32) -> Weight;
 }
 
 /// Picoseconds in a microsecond.
@@ -354,8 +367,8 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for FirstModel<Db> {
         Self::time(3 * MICROS, 3 * KECCAK_BYTE, len)
     }
 
-    fn precompile_modexp(multiplications: u64) -> Weight {
-        Weight::from_parts((50 * MICROS).saturating_add(multiplications.saturating_mul(20 * NANOS)), 0)
+    fn precompile_modexp(multiplications: u32) -> Weight {
+        Self::time(50 * MICROS, 20 * NANOS, multiplications)
     }
 
     fn precompile_bn128_add() -> Weight {
@@ -382,13 +395,38 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for FirstModel<Db> {
         Self::time(5 * MICROS, 0, 0).saturating_add(Self::entries(1, 1))
     }
 
-    fn deletion_per_trie() -> Weight {
-        Self::time(30 * MICROS, 0, 0).saturating_add(Self::entries(2, 2))
+    fn deletion(keys: u32) -> Weight {
+        Self::time(30 * MICROS, 20 * MICROS, keys)
+            .saturating_add(Self::entries(2, 2))
+            .saturating_add(Db::get().reads_writes(1, 1).saturating_mul(keys.into()))
+            .saturating_add(Self::proof(CHILD_ENTRY_PROOF.saturating_mul(keys.into())))
     }
 
-    fn deletion_per_key() -> Weight {
-        Self::time(20 * MICROS, 0, 0)
-            .saturating_add(Db::get().reads_writes(1, 1))
-            .saturating_add(Self::proof(CHILD_ENTRY_PROOF))
+    fn instruction_add(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 500 * NANOS, rounds)
+    }
+
+    fn instruction_multiply(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 600 * NANOS, rounds)
+    }
+
+    fn instruction_divide(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 900 * NANOS, rounds)
+    }
+
+    fn instruction_shift(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 600 * NANOS, rounds)
+    }
+
+    fn instruction_load(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 900 * NANOS, rounds)
+    }
+
+    fn instruction_store(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 900 * NANOS, rounds)
+    }
+
+    fn instruction_branch(rounds: u32) -> Weight {
+        Self::time(100 * MICROS, 900 * NANOS, rounds)
     }
 }

@@ -162,9 +162,18 @@ pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, 
 /// What a transaction's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 
+/// Changes of the storage's layout since earlier versions of this runtime, in order.
+pub type Migrations = (pallet_polkavm::migrations::V1ToV2<Runtime>,);
+
 /// Takes blocks apart and hands the calls to the pallets.
-pub type Executive =
-    frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
+pub type Executive = frame_executive::Executive<
+    Runtime,
+    Block,
+    frame_system::ChainContext<Runtime>,
+    Runtime,
+    AllPalletsWithSystem,
+    Migrations,
+>;
 
 #[frame_support::runtime]
 mod runtime {

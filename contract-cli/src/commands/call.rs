@@ -1,12 +1,16 @@
-//! `call` and its dry run.
+//! `call`, its dry run and its trace; `terminate`.
 
-use super::execution::{self, given_gas};
+use super::{
+    execution::{self, given_gas},
+    trace,
+};
 use crate::{
     abi::Reader,
     api::{DryRun, Output},
     args::{Call, Execution},
     chain::{AtBlock, Chain},
     error::Error,
+    names::NamedError,
     output::Report,
 };
 
@@ -20,6 +24,36 @@ pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -
     let at = chain.best().await?;
     let run = run(chain, &at, args, data).await?;
     Ok(execution::tried(Report::new("dry-run call"), chain, &at, &run).decoded_by(reader))
+}
+
+/// The calls that a call would make.
+pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
+    let at = chain.best().await?;
+    let Execution { value, deposit_limit, .. } = args.execution;
+    let gas = given_gas(&args.execution);
+    let traced = chain.trace_call(&at, args.address, value, gas, deposit_limit, data).await?;
+    let report = trace::shown(Report::new("trace call"), chain, &at, traced.trace.as_ref(), reader);
+    Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(reader))
+}
+
+/// Calls a function that ends its contract, and looks whether the contract is gone.
+pub async fn terminate(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
+    let before = chain.best().await?;
+    if chain.contract(&before, args.address).await?.is_none() {
+        return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(args.address))));
+    }
+    let report = call(chain, args, data, reader).await?.renamed("terminate");
+    if report.is_failure() {
+        return Ok(report);
+    }
+    let after = chain.best().await?;
+    let is_gone = chain.contract(&after, args.address).await?.is_none();
+    let report = report.with("terminated", is_gone);
+    if is_gone {
+        return Ok(report);
+    }
+    let detail = "the call went well, but its program did not end the contract";
+    Ok(report.with_error(&NamedError { name: "NotTerminated".into(), docs: String::new() }, detail))
 }
 
 /// Calls a contract, after a dry run that tells the limits and the result.

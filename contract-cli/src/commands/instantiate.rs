@@ -1,8 +1,9 @@
-//! `instantiate` and its dry run.
+//! `instantiate`, its dry run and its trace.
 
 use super::{
     blob_file,
     execution::{self, given_gas},
+    trace,
 };
 use crate::{
     abi::{self, Reader},
@@ -50,6 +51,21 @@ pub async fn dry_run(chain: &Chain, request: &Request) -> Result<Report, Error> 
         report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
     }
     Ok(execution::tried(report, chain, &at, &run).decoded_by(&request.reader))
+}
+
+/// The calls that an instantiation would make.
+pub async fn traced(chain: &Chain, request: &Request) -> Result<Report, Error> {
+    let at = chain.best().await?;
+    let Execution { value, deposit_limit, .. } = request.execution;
+    let gas = given_gas(&request.execution);
+    let (code, data) = (request.code.clone(), &request.data);
+    let traced = chain.trace_instantiate(&at, value, gas, deposit_limit, code, data, request.salt).await?;
+    let mut report = Report::new("trace instantiate");
+    if let Ok(made) = &traced.execution.result {
+        report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
+    }
+    let report = trace::shown(report, chain, &at, traced.trace.as_ref(), &request.reader);
+    Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&request.reader))
 }
 
 /// Makes a contract, after a dry run that tells the limits.

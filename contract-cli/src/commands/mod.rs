@@ -11,10 +11,11 @@ mod info;
 mod instantiate;
 mod revert;
 mod storage;
+mod trace;
 mod upload;
 
 use crate::{
-    args::{Args, Command, DryRun, hex_bytes},
+    args::{Args, Command, DryRun, Trace, hex_bytes},
     chain::Chain,
     error::Error,
     output::Report,
@@ -53,6 +54,18 @@ pub async fn run(args: Args) -> Result<Report, Error> {
         Command::DryRun(DryRun::Call(args)) => {
             let (data, reader) = args.execution.input.call_data()?;
             call::dry_run(&Chain::connect(global).await?, &args, &data, &reader).await
+        }
+        Command::Trace(Trace::Instantiate(args)) => {
+            let request = Request::new(&args)?;
+            instantiate::traced(&Chain::connect(global).await?, &request).await
+        }
+        Command::Trace(Trace::Call(args)) => {
+            let (data, reader) = args.execution.input.call_data()?;
+            call::traced(&Chain::connect(global).await?, &args, &data, &reader).await
+        }
+        Command::Terminate(args) => {
+            let (data, reader) = args.execution.input.call_data()?;
+            call::terminate(&Chain::connect(global).await?, &args, data, &reader).await
         }
         Command::Remove { code_hash } => upload::remove(&Chain::connect(global).await?, code_hash).await,
         Command::Storage { address, key, variable } => {

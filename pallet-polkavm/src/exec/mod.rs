@@ -9,6 +9,8 @@
 //! All frames see one record of each contract, the ledger's; the state's own is written when the
 //! stack has ended ([`settle`]).
 
+#[cfg(feature = "runtime-benchmarks")]
+pub(crate) mod bench;
 pub mod nested;
 mod run;
 mod settle;

@@ -50,9 +50,10 @@ fn number(input: &[u8], from: usize, len: usize) -> BigUint {
 }
 
 /// How many multiplications of 64-bit words it takes, roughly: EIP-2565's formula without its divisor.
-fn multiplications(base_len: usize, exponent_len: usize, modulus_len: usize, head: &BigUint) -> u64 {
+fn multiplications(base_len: usize, exponent_len: usize, modulus_len: usize, head: &BigUint) -> u32 {
     let words = base_len.max(modulus_len).div_ceil(8) as u64;
     let head_bits = head.bits().saturating_sub(1);
     let iterations = if exponent_len <= 32 { head_bits } else { 8 * (exponent_len as u64 - 32) + head_bits };
-    (words * words).saturating_mul(iterations.max(1))
+    // At most 128 * 128 * 8192, as no number has more than 1024 bytes.
+    u32::try_from((words * words).saturating_mul(iterations.max(1))).unwrap_or(u32::MAX)
 }

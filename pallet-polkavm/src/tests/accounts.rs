@@ -1,6 +1,6 @@
 //! Mapping accounts, and who may act without.
 
-use super::blob::Contract;
+use crate::program::Contract;
 use crate::{Call, Error, Event, HoldReason, address::mapping_deposit, mock::*};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use sp_core::H160;
@@ -36,7 +36,7 @@ fn accounts_derived_from_an_ethereum_address_need_no_mapping_and_get_none() {
         let eth = ethereum_account(H160([7; 20]));
         assert_ok!(Balances::force_set_balance(RuntimeOrigin::root(), eth.clone(), START));
         assert_noop!(dispatch(eth.clone(), Call::map_account {}), Error::<Test>::AccountAlreadyMapped);
-        let contract = deploy(Contract::with_call().host("caller", &[super::blob::at(0)]).give(0, 20).build());
+        let contract = deploy(Contract::with_call().host("caller", &[crate::program::at(0)]).give(0, 20).build());
         let execution = Polkavm::bare_call(eth, contract, 0, no_limits(), vec![], crate::ExecConfig::extrinsic());
         assert_eq!(execution.result.unwrap().data, [7; 20]);
     });

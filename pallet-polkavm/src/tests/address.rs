@@ -95,7 +95,7 @@ fn the_way_back_needs_a_mapping() {
 #[test]
 fn a_deployed_contract_is_where_the_derivation_says() {
     run(|| {
-        let code = super::blob::Contract::with_call().ret().build();
+        let code = crate::program::Contract::with_call().ret().build();
         let salt = [9; 32];
         let by_salt = Polkavm::bare_instantiate(
             ALICE,

@@ -1,6 +1,6 @@
 //! Calls and instantiations that go well: value, accounts, events, weight.
 
-use super::blob::{Contract, at};
+use crate::program::{Contract, at};
 use crate::{Call, CodeInfoOf, ContractInfoOf, Error, Event, WeightInfo, mock::*};
 use frame_support::{assert_ok, weights::Weight};
 use sp_core::H160;

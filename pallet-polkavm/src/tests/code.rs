@@ -1,6 +1,6 @@
 //! Upload and removal of programs: what is refused, by which name, and what is held.
 
-use super::blob::{Contract, at};
+use crate::program::{Contract, at};
 use crate::{Call, CodeInfoOf, Error, Event, HoldReason, code::code_deposit, limits, mock::*};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use proptest::prelude::*;

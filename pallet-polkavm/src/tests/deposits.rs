@@ -1,6 +1,6 @@
 //! Storage deposits: what is charged, held, refunded, and to whom.
 
-use super::blob::{Contract, SENTINEL, at};
+use crate::program::{Contract, SENTINEL, at};
 use crate::{
     CodeInfoOf, ContractInfo, ContractInfoOf, Error, Event, ExecConfig, HoldReason, Limits,
     metering::deposit::Diff,

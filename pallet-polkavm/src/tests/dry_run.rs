@@ -1,6 +1,6 @@
 //! The runtime API's functions: they tell what the extrinsic would do, need and cost.
 
-use super::blob::{Contract, at};
+use crate::program::{Contract, at};
 use crate::{
     Call, Error, ExecConfig, Limits,
     mock::*,

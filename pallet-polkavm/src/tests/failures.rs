@@ -1,6 +1,6 @@
 //! Calls that fail: by which name, and that nothing is left of them.
 
-use super::blob::{Contract, NOWHERE, RW_LEN, at};
+use crate::program::{Contract, NOWHERE, RW_LEN, at};
 use crate::{
     Call, CodeInfoOf, Error, ExecConfig, Limits, WeightInfo,
     exec::Stack,

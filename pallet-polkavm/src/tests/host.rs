@@ -1,6 +1,6 @@
 //! Each host function, called by a real program: what it answers, and how it fails.
 
-use super::blob::{Contract, NOWHERE, RW_LEN, SENTINEL, at};
+use crate::program::{Contract, NOWHERE, RW_LEN, SENTINEL, at};
 use crate::{Error, Event, host_api::HostFunction, limits, mock::*, types::Output};
 use frame_support::{
     traits::{Get, fungible::Inspect},
@@ -384,7 +384,7 @@ fn ref_time_left_goes_down_and_agrees_with_the_gas_limit() {
         let (first, second) = (number(&data[..8]), number(&data[8..]));
         assert!(first < GAS.ref_time() && second < first, "{first} {second}");
         // Between the two: the price of one call, and no block of instructions, as a host call ends none.
-        let price = <<Test as crate::Config>::WeightInfo as crate::WeightInfo>::host_basic().ref_time();
+        let price = crate::metering::cost::Cost::Basic.weight::<<Test as crate::Config>::WeightInfo>().ref_time();
         assert_eq!(first - second, price);
     });
 }

@@ -255,7 +255,7 @@ fn a_contract_can_be_given_another_program() {
     run(|| {
         let a = deploy(puppet());
         let old = crate::code::code_hash(&puppet());
-        let other = super::blob::Contract::with_call().data(0, b"new").give(0, 3).build();
+        let other = crate::program::Contract::with_call().data(0, b"new").give(0, 3).build();
         let new = upload(other);
         let mut script = Script::new();
         system(&mut script, "setCodeHash(bytes32)", &[new.0]);

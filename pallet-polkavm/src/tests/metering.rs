@@ -1,6 +1,6 @@
 //! The gas meter by itself, and the prices.
 
-use super::blob::{Contract, at};
+use crate::program::{Contract, at};
 use crate::{
     Config, Error, WeightInfo,
     metering::{cost::Cost, gas::GasMeter, ledger::Ledger},
@@ -46,7 +46,7 @@ fn a_limit_beyond_what_the_vm_can_count_is_cut() {
 
 #[test]
 fn a_charge_beyond_the_limit_takes_nothing() {
-    let price = Weights::host_basic();
+    let price = Cost::Basic.weight::<Weights>();
     let mut gas = GasMeter::<Test>::new(price);
     assert!(gas.charge(Cost::Basic).is_ok());
     assert_eq!(gas.charge(Cost::Basic).unwrap_err(), Error::<Test>::OutOfGas.into());
@@ -59,12 +59,12 @@ fn an_adjustment_gives_back_but_the_requirement_remembers() {
     let mut gas = meter(u64::MAX);
     let charged = gas.charge(Cost::GetStorage(416)).unwrap();
     gas.adjust(charged, Cost::GetStorage(16));
-    assert_eq!(gas.consumed(), Weights::host_get_storage(16));
-    assert_eq!(gas.required(), Weights::host_get_storage(416));
+    assert_eq!(gas.consumed(), Cost::GetStorage(16).weight::<Weights>());
+    assert_eq!(gas.required(), Cost::GetStorage(416).weight::<Weights>());
     // Never the other way.
     let charged = gas.charge(Cost::GetStorage(16)).unwrap();
     gas.adjust(charged, Cost::GetStorage(416));
-    assert_eq!(gas.consumed(), Weights::host_get_storage(16) * 2);
+    assert_eq!(gas.consumed(), Cost::GetStorage(16).weight::<Weights>() * 2);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
     assert_eq!(inner.left(), outer.left());
     let _ = inner.charge(Cost::Address).unwrap();
     outer.absorb(inner);
-    assert_eq!(outer.consumed(), Weights::host_basic() + Weights::host_address());
+    assert_eq!(outer.consumed(), Cost::Basic.weight::<Weights>() + Cost::Address.weight::<Weights>());
     assert_eq!(outer.nested(Weight::from_parts(7, 9)).left(), Weight::from_parts(7, 9));
     outer.consume_all();
     assert_eq!(outer.left(), Weight::zero());
@@ -135,7 +135,7 @@ fn a_host_call_costs_its_price_and_its_instructions() {
         let load = Weights::load_code(twice.len() as u32) - Weights::load_code(once.len() as u32);
         let difference = call(deploy(twice), &[]).gas_consumed - call(deploy(once), &[]).gas_consumed;
         // Two instructions more: set A0, call.
-        assert_eq!(difference, load + Weights::host_basic() + Weight::from_parts(2 * 10_000, 0));
+        assert_eq!(difference, load + Cost::Basic.weight::<Weights>() + Weight::from_parts(2 * 10_000, 0));
     });
 }
 
@@ -153,7 +153,9 @@ fn storage_is_paid_by_the_true_length_of_its_values() {
                 .build()
         };
         let price = |len: u32| {
-            Weights::host_set_storage(0, len) + Weights::host_set_storage(len, len) + Weights::host_get_storage(len)
+            Cost::SetStorage { old: 0, new: len }.weight::<Weights>()
+                + Cost::SetStorage { old: len, new: len }.weight::<Weights>()
+                + Cost::GetStorage(len).weight::<Weights>()
         };
         let consumed = |len: u64| call(deploy(stores(len)), &[]).gas_consumed;
         assert_eq!(consumed(300) - consumed(2), price(300) - price(2));
@@ -168,8 +170,9 @@ fn storage_is_paid_by_the_true_length_of_its_values() {
                 .build()
         };
         let consumed = |value: u32| call(deploy(clears(value)), &[]).gas_consumed;
-        let kept = Weights::host_set_storage(32, 32) + Weights::host_get_storage(32);
-        let cleared = Weights::host_set_storage(32, 0) + Weights::host_get_storage(0);
+        let kept = Cost::SetStorage { old: 32, new: 32 }.weight::<Weights>() + Cost::GetStorage(32).weight::<Weights>();
+        let cleared =
+            Cost::SetStorage { old: 32, new: 0 }.weight::<Weights>() + Cost::GetStorage(0).weight::<Weights>();
         assert_eq!(consumed(0) - consumed(32), kept - cleared);
     });
 }

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod address;
-mod blob;
+
 mod calls;
 mod code;
 mod deposits;
@@ -11,6 +11,7 @@ mod failures;
 mod host;
 mod lifecycle;
 mod metering;
+mod migrations;
 mod nested;
 mod precompiles;
 mod puppet;

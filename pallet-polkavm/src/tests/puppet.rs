@@ -4,8 +4,8 @@
 //! the contract's memory, at addresses that are known when the script is written. So contracts that call each other in
 //! any way are scripts within scripts. Constructor and `call` do the same.
 
-use super::blob::{Contract, RW, RW_LEN};
 use crate::host_api::HostFunction;
+use crate::program::{Contract, RW, RW_LEN};
 use vm_core::isa::{Instruction, Opcode, Reg};
 
 /// Where the script stands.

@@ -1,14 +1,12 @@
 //! Random extrinsics: whatever contracts do to each other, the pallet's state agrees with itself, no balance is made or
 //! lost, what fails leaves nothing, and all executors do the same.
 
-use super::{
-    blob::Contract,
-    puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, puppet},
-};
+use super::puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, puppet};
 use crate::{
     Call, CodeInfoOf, ContractInfoOf,
     mock::*,
     precompiles::{abi, address},
+    program::Contract,
 };
 use frame_support::{
     traits::{Hooks, fungible::Inspect},

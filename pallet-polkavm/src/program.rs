@@ -1,5 +1,8 @@
-//! Writes the blobs that tests upload: a few instructions around host calls.
+//! Writes the blobs that tests and benchmarks upload: a few instructions around host calls.
 
+#![allow(dead_code, reason = "the tests need all of it, the benchmarks a part")]
+
+use alloc::vec::Vec;
 use vm_core::{
     blob::BlobBuilder,
     isa::{Instruction, Isa, Opcode, Reg},
@@ -22,6 +25,7 @@ pub struct Contract {
     call: Option<u32>,
     deploy: bool,
     data: Vec<u8>,
+    memory: u32,
     builder: BlobBuilder,
 }
 
@@ -30,7 +34,15 @@ impl Contract {
     pub fn new() -> Self {
         let mut builder = BlobBuilder::new(Isa::ReviveV1);
         builder.stack_size(4096);
-        Self { imports: Vec::new(), code: Vec::new(), call: None, deploy: true, data: Vec::new(), builder }
+        Self {
+            imports: Vec::new(),
+            code: Vec::new(),
+            call: None,
+            deploy: true,
+            data: Vec::new(),
+            memory: RW_LEN,
+            builder,
+        }
     }
 
     /// A contract whose `deploy` returns at once and whose `call` begins.
@@ -128,6 +140,12 @@ impl Contract {
         contract.op(Instruction::o(Opcode::Jump, here))
     }
 
+    /// Asks for this much writable memory.
+    pub fn memory(mut self, bytes: u32) -> Self {
+        self.memory = bytes;
+        self
+    }
+
     /// Asks for this much stack.
     pub fn stack(mut self, bytes: u32) -> Self {
         self.builder.stack_size(bytes);
@@ -136,7 +154,7 @@ impl Contract {
 
     /// The blob.
     pub fn build(mut self) -> Vec<u8> {
-        self.builder.rw_data(RW_LEN, &self.data);
+        self.builder.rw_data(self.memory, &self.data);
         for import in &self.imports {
             self.builder.import(import);
         }

@@ -1,0 +1,965 @@
+//! Measures the weights of [`WeightInfo`], function by function: each benchmark has the name of the function that it is for.
+//!
+//! A host function is called as the call stack calls it, with a contract that waits for it, so its weight is what the
+//! host does. That the VM stops for it and goes on is not in it: [`crate::metering::cost::CROSSING`] is. The weight of
+//! a call, and of an instantiation, has an empty contract in it, whose program is charged a second time as it is loaded:
+//! a little too high rather than too low.
+//!
+//! The benchmarks named `instruction_*` run a hundred instructions of a kind for each unit of their component. They
+//! justify [`Config::RefTimePerGas`]: no kind may take longer than what it is charged.
+
+#![allow(missing_docs, reason = "a benchmark has the documentation of the weight function with its name")]
+
+use crate::{
+    BalanceOf, Call, CodeInfoOf, Config, ContractInfoOf, DeletionQueueBounds, ExecConfig, Limits, Pallet,
+    address::AddressMapper,
+    code::{self, Executable},
+    contract::{self, ContractInfo, Key},
+    deletion,
+    exec::bench::Waiting,
+    executor::{Executor, Instance, Source},
+    host_api::Halt,
+    limits,
+    metering::gas::GasMeter,
+    precompiles::{self, Env, Precompiles},
+    program::{Contract, at},
+    types::{Code, EntryPoint, Output},
+};
+use alloc::{vec, vec::Vec};
+use frame_benchmarking::v2::*;
+use frame_support::{traits::fungible::Mutate, weights::Weight};
+use frame_system::RawOrigin;
+use pallet_revive_uapi::ReturnErrorCode;
+use sp_core::{H160, H256};
+use vm_core::isa::{Instruction, Opcode, Reg};
+
+/// Memory of the contracts of benchmarks: enough for the longest call data.
+const MEMORY: u32 = 256 * 1024;
+/// Where a benchmark's longer data stands in it.
+const DATA: u32 = 64 * 1024;
+/// "None" for a length or a pointer.
+const NONE: u64 = u32::MAX as u64;
+/// Instructions for one unit of an instruction benchmark.
+const INSTRUCTIONS: usize = 100;
+
+/// An account that is rich and mapped.
+fn rich<T: Config>(account: T::AccountId) -> T::AccountId {
+    let much: BalanceOf<T> = u64::MAX.try_into().unwrap_or_else(|_| u32::MAX.into());
+    T::Currency::set_balance(&account, much);
+    let _ = T::AddressMapper::map(&account);
+    account
+}
+
+fn caller<T: Config>() -> T::AccountId {
+    rich::<T>(whitelisted_caller())
+}
+
+fn all<T: Config>() -> Limits<BalanceOf<T>> {
+    Limits { gas: Weight::MAX, deposit: None }
+}
+
+/// A program that does nothing, of a given length.
+fn program(len: u32) -> Vec<u8> {
+    let build = |filling: u32| {
+        Contract::with_call().ret().data(0, &vec![1; filling as usize]).memory(limits::BLOB_BYTES).build()
+    };
+    let least = build(1).len() as u32;
+    let code = build(len.saturating_sub(least).max(1));
+    debug_assert!(code.len() as u32 <= limits::BLOB_BYTES);
+    code
+}
+
+/// Code of a given length that takes as long to check and to load as any.
+fn busy_program(len: u32) -> Vec<u8> {
+    let mut contract = Contract::with_call();
+    // Three bytes each.
+    for number in 0..len / 3 {
+        contract = match number % 900 {
+            899 => contract.op(Instruction::none(Opcode::Fallthrough)),
+            _ => contract.op(Instruction::rrr(Opcode::Add64, Reg::A0, Reg::A1, Reg::A2)),
+        };
+    }
+    contract.ret().build()
+}
+
+/// A contract that waits for a host call.
+fn idle() -> Contract {
+    let mut contract = Contract::new().memory(MEMORY);
+    for entry in 0..2 {
+        if entry == 1 {
+            contract = contract.call();
+        }
+        contract = contract.host("address", &[at(0)]).ret();
+    }
+    contract
+}
+
+/// Makes a contract of a program.
+fn made<T: Config>(origin: &T::AccountId, code: Vec<u8>) -> H160 {
+    let value = BalanceOf::<T>::from(1_000_000u32);
+    let made = Pallet::<T>::bare_instantiate(
+        origin.clone(),
+        value,
+        all::<T>(),
+        Code::Upload(code),
+        Vec::new(),
+        Some([7; 32]),
+        ExecConfig::extrinsic(),
+    );
+    made.result.unwrap_or_else(|failure| panic!("{failure:?}")).address
+}
+
+/// A contract in its call or its constructor.
+fn waiting<T: Config>(entry: EntryPoint, input: Vec<u8>) -> Waiting<T> {
+    let origin = caller::<T>();
+    let contract = made::<T>(&origin, idle().build());
+    Waiting::new(origin, contract, entry, input).unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+/// A contract in its call.
+fn called<T: Config>() -> Waiting<T> {
+    waiting(EntryPoint::Call, Vec::new())
+}
+
+/// Two 32-bit arguments in one register.
+fn pack(high: u64, low: u64) -> u64 {
+    (high << 32) | (low & NONE)
+}
+
+/// The register for an output that isn't wanted.
+fn no_output() -> u64 {
+    pack(at(0), NONE)
+}
+
+/// Whether a host function answered with success.
+fn succeeded(result: Result<Option<u64>, Halt>) -> bool {
+    matches!(result, Ok(None | Some(0)))
+}
+
+/// What a precompile answers.
+fn precompile<T: Config>(waiting: &mut Waiting<T>, number: u16, input: &[u8]) -> Output {
+    let precompile = <precompiles::Builtins as Precompiles<T>>::find(&precompiles::address(number));
+    let precompile = precompile.unwrap_or_else(|| panic!("no precompile {number}"));
+    precompile.run(input, &mut Env::new(&mut waiting.stack)).unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+/// Runs a program to its end, as a contract's call without host functions.
+fn run<T: Config>(code: &[u8]) {
+    let entry = vm_core::blob::Blob::parse(code)
+        .ok()
+        .and_then(|blob| blob.exports().find(|export| export.symbol == b"call").map(|export| export.code_offset))
+        .unwrap_or_default();
+    let source = Source { code_hash: code::code_hash(code), code, entry, cost_model: code::CostModel::Naive };
+    let mut instance = T::Executor::instantiate(source).unwrap_or_else(|detail| panic!("{detail}"));
+    let stop = instance.run(i64::MAX, None);
+    assert_eq!(stop.outcome, vm_core::outcome::Outcome::Finished);
+}
+
+/// A program that runs a hundred of these instructions `rounds` times.
+fn repeated(rounds: u32, instructions: &[Instruction]) -> Vec<u8> {
+    let mut contract = Contract::with_call()
+        .set(Reg::S0, u64::from(rounds) + 1)
+        .set(Reg::A1, 0x0123_4567_89ab_cdef)
+        .set(Reg::A2, 13)
+        .set(Reg::A3, at(0))
+        .op(Instruction::none(Opcode::Fallthrough));
+    let top = contract.here();
+    contract = contract.op(Instruction::rri(Opcode::AddImm64, Reg::S0, Reg::S0, -1));
+    let leave = top + 3;
+    contract = contract.op(Instruction::rio(Opcode::BranchNotEqImm, Reg::S0, 0, leave)).ret();
+    for instruction in instructions.iter().cycle().take(INSTRUCTIONS) {
+        contract = contract.op(*instruction);
+    }
+    contract.op(Instruction::o(Opcode::Jump, top)).build()
+}
+
+#[benchmarks]
+mod benchmarks {
+    use super::*;
+
+    #[benchmark(pov_mode = Measured)]
+    fn upload_code(c: Linear<0, { limits::CODE_BYTES / 4 }>) {
+        let origin = caller::<T>();
+        let code = busy_program(c);
+        let code_hash = code::code_hash(&code);
+
+        #[block]
+        {
+            Pallet::<T>::bare_upload_code(origin, code, None).unwrap_or_else(|failure| panic!("{failure:?}"));
+        }
+        assert!(CodeInfoOf::<T>::contains_key(code_hash));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn remove_code() {
+        let origin = caller::<T>();
+        let code = program(1000);
+        let code_hash = code::code_hash(&code);
+        let _ = Pallet::<T>::bare_upload_code(origin.clone(), code, None);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin), code_hash);
+
+        assert!(!CodeInfoOf::<T>::contains_key(code_hash));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instantiate(i: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let origin = caller::<T>();
+        let code = program(1000);
+        let code_hash = code::code_hash(&code);
+        let _ = Pallet::<T>::bare_upload_code(origin.clone(), code, None);
+        let value = BalanceOf::<T>::from(1_000u32);
+        let limit = BalanceOf::<T>::try_from(u64::MAX).unwrap_or_else(|_| u32::MAX.into());
+        let data = vec![1; i as usize];
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin), value, Weight::MAX, limit, code_hash, data, Some([1; 32]));
+
+        assert_eq!(ContractInfoOf::<T>::iter().count(), 1);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instantiate_with_code(c: Linear<0, { limits::CODE_BYTES / 4 }>, i: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let origin = caller::<T>();
+        let value = BalanceOf::<T>::from(1_000u32);
+        let limit = BalanceOf::<T>::try_from(u64::MAX).unwrap_or_else(|_| u32::MAX.into());
+        let (code, data) = (busy_program(c), vec![1; i as usize]);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin), value, Weight::MAX, limit, code, data, Some([1; 32]));
+
+        assert_eq!(ContractInfoOf::<T>::iter().count(), 1);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn call(i: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let origin = caller::<T>();
+        let contract = made::<T>(&origin, program(1000));
+        let value = BalanceOf::<T>::from(1_000u32);
+        let data = vec![1; i as usize];
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin), contract, value, Weight::MAX, 0u32.into(), data);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn map_account() {
+        let origin: T::AccountId = whitelisted_caller();
+        T::Currency::set_balance(&origin, BalanceOf::<T>::try_from(u64::MAX).unwrap_or_else(|_| u32::MAX.into()));
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin.clone()));
+
+        assert!(T::AddressMapper::is_mapped(&origin));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn unmap_account() {
+        let origin = caller::<T>();
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(origin.clone()));
+
+        assert!(!T::AddressMapper::is_mapped(&origin));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn load_code(c: Linear<0, { limits::CODE_BYTES / 4 }>) {
+        let origin = caller::<T>();
+        // Each instruction runs once, which translates it.
+        let code = busy_program(c);
+        let code_hash = code::code_hash(&code);
+        let _ = Pallet::<T>::bare_upload_code(origin, code, None);
+
+        #[block]
+        {
+            let executable = Executable::<T>::load(code_hash, &mut GasMeter::new(Weight::MAX));
+            let executable = executable.unwrap_or_else(|failure| panic!("{failure:?}"));
+            run::<T>(&executable.code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_basic() {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("now", &[at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_address() {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("origin", &[at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_copy_in(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = waiting::<T>(EntryPoint::Call, vec![1; n as usize]);
+        let result;
+        #[block]
+        {
+            result = waiting.call("call_data_copy", &[at(DATA), n.into(), 0]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_copy_out(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("seal_return", &[0, at(DATA), n.into()]);
+        }
+        assert!(matches!(result, Err(Halt::Return { .. })));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_balance() {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("balance", &[at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_balance_of() {
+        let mut waiting = called::<T>();
+        let other = rich::<T>(account("other", 0, 0));
+        waiting.write(at(0), T::AddressMapper::to_address(&other).as_bytes());
+        let result;
+        #[block]
+        {
+            result = waiting.call("balance_of", &[at(0), at(32)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_code_hash() {
+        let mut waiting = called::<T>();
+        // Nobody is the most to look up.
+        waiting.write(at(0), &[9; 20]);
+        let result;
+        #[block]
+        {
+            result = waiting.call("code_hash", &[at(0), at(32)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_code_size() {
+        let mut waiting = called::<T>();
+        let other = made::<T>(&rich::<T>(account("other", 0, 0)), program(1000));
+        waiting.write(at(0), other.as_bytes());
+        let result;
+        #[block]
+        {
+            result = waiting.call("code_size", &[at(0)]);
+        }
+        assert!(matches!(result, Ok(Some(size)) if size > 0));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_get_storage(n: Linear<0, { limits::STORAGE_VALUE_BYTES }>) {
+        let mut waiting = called::<T>();
+        let key = Key::variable(vec![1; limits::STORAGE_KEY_BYTES as usize]).unwrap_or(Key::Fixed([1; 32]));
+        waiting.stack.write_storage(&key, Some(&vec![1; n as usize]));
+        waiting.write(at(0), &[1; limits::STORAGE_KEY_BYTES as usize]);
+        waiting.write(at(1000), &limits::STORAGE_VALUE_BYTES.to_le_bytes());
+        let result;
+        #[block]
+        {
+            result = waiting.call("get_storage", &[0, at(0), limits::STORAGE_KEY_BYTES.into(), at(2000), at(1000)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_set_storage(o: Linear<0, { limits::STORAGE_VALUE_BYTES }>, n: Linear<0, { limits::STORAGE_VALUE_BYTES }>) {
+        let mut waiting = called::<T>();
+        let key = Key::variable(vec![1; limits::STORAGE_KEY_BYTES as usize]).unwrap_or(Key::Fixed([1; 32]));
+        waiting.stack.write_storage(&key, Some(&vec![1; o as usize]));
+        waiting.write(at(0), &[1; limits::STORAGE_KEY_BYTES as usize]);
+        let result;
+        #[block]
+        {
+            result = waiting.call("set_storage", &[0, at(0), limits::STORAGE_KEY_BYTES.into(), at(2000), n.into()]);
+        }
+        assert!(matches!(result, Ok(Some(len)) if len == u64::from(o)));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_get_immutable_data(n: Linear<1, { limits::IMMUTABLE_BYTES }>) {
+        let origin = caller::<T>();
+        let code = Contract::new()
+            .memory(MEMORY)
+            .host("set_immutable_data", &[at(0), n.into()])
+            .ret()
+            .call()
+            .host("address", &[at(0)])
+            .ret()
+            .build();
+        let contract = made::<T>(&origin, code);
+        let mut waiting = Waiting::<T>::new(origin, contract, EntryPoint::Call, Vec::new())
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
+        waiting.write(at(0), &n.to_le_bytes());
+        let result;
+        #[block]
+        {
+            result = waiting.call("get_immutable_data", &[at(DATA), at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_set_immutable_data(n: Linear<1, { limits::IMMUTABLE_BYTES }>) {
+        let mut waiting = waiting::<T>(EntryPoint::Deploy, Vec::new());
+        let result;
+        #[block]
+        {
+            result = waiting.call("set_immutable_data", &[at(DATA), n.into()]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_keccak_256(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("hash_keccak_256", &[at(DATA), n.into(), at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_deposit_event(t: Linear<0, { limits::EVENT_TOPICS }>, n: Linear<0, { limits::EVENT_BYTES }>) {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("deposit_event", &[at(0), t.into(), at(DATA), n.into()]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_call() {
+        let mut waiting = called::<T>();
+        let callee = made::<T>(&rich::<T>(account("other", 0, 0)), program(100));
+        waiting.write(at(100), callee.as_bytes());
+        waiting.write(at(200), &[0; 32]);
+        waiting.write(at(300), &[0xff; 32]);
+        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let result;
+        #[block]
+        {
+            result = waiting.call("call", &args);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_call_precompile() {
+        let mut waiting = called::<T>();
+        waiting.write(at(100), precompiles::address(4).as_bytes());
+        waiting.write(at(200), &[0; 32]);
+        waiting.write(at(300), &[0xff; 32]);
+        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let result;
+        #[block]
+        {
+            result = waiting.call("call", &args);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_delegate_call() {
+        let mut waiting = called::<T>();
+        let callee = made::<T>(&rich::<T>(account("other", 0, 0)), program(100));
+        waiting.write(at(100), callee.as_bytes());
+        waiting.write(at(300), &[0xff; 32]);
+        let args = [pack(0, at(100)), u64::MAX, u64::MAX, at(300), pack(0, at(0)), no_output()];
+        let result;
+        #[block]
+        {
+            result = waiting.call("delegate_call", &args);
+        }
+        assert!(succeeded(result));
+    }
+
+    /// To an account that has to be brought into being.
+    #[benchmark(pov_mode = Measured)]
+    fn host_call_transfer() {
+        let mut waiting = called::<T>();
+        waiting.write(at(100), &[9; 20]);
+        waiting.write(at(200), &Pallet::<T>::to_contract_value(1_000u32.into()).to_little_endian());
+        waiting.write(at(300), &[0xff; 32]);
+        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let result;
+        #[block]
+        {
+            result = waiting.call("call", &args);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_clone_input(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let waiting = waiting::<T>(EntryPoint::Call, vec![1; n as usize]);
+        let copy;
+        #[block]
+        {
+            copy = waiting.stack.top().input.clone();
+        }
+        assert_eq!(copy.map(|copy| copy.len()), Some(n as usize));
+    }
+
+    /// With what its deposit makes of the end of the transaction.
+    #[benchmark(pov_mode = Measured)]
+    fn host_instantiate(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let code = program(100);
+        let code_hash = code::code_hash(&code);
+        let _ = Pallet::<T>::bare_upload_code(rich::<T>(account("other", 0, 0)), code, None);
+        waiting.write(at(DATA), code_hash.as_bytes());
+        waiting.write(at(200), &[0; 32]);
+        waiting.write(at(300), &[0xff; 32]);
+        let args = [
+            u64::MAX,
+            u64::MAX,
+            pack(at(300), at(200)),
+            pack(32 + u64::from(n), at(DATA)),
+            no_output(),
+            pack(NONE, NONE),
+        ];
+        let result;
+        #[block]
+        {
+            result = waiting.call("instantiate", &args);
+            waiting.settle().unwrap_or_else(|failure| panic!("{failure:?}"));
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_create2(n: Linear<0, { limits::BLOB_BYTES }>) {
+        let code = vec![1; n as usize];
+        let address;
+        #[block]
+        {
+            address = crate::address::create2(&H160::zero(), &code, &[], &[1; 32]);
+        }
+        assert!(!address.is_zero());
+    }
+
+    /// By the system builtin, with what it makes of the end of the transaction.
+    #[benchmark(pov_mode = Measured)]
+    fn host_terminate() {
+        let mut waiting = called::<T>();
+        let heir = T::AddressMapper::to_address(&rich::<T>(account("other", 0, 0)));
+        let address = waiting.stack.top().address;
+        #[block]
+        {
+            waiting.stack.terminate(heir, true).unwrap_or_else(|failure| panic!("{failure:?}"));
+            waiting.settle().unwrap_or_else(|failure| panic!("{failure:?}"));
+        }
+        assert!(!ContractInfoOf::<T>::contains_key(address));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_set_code_hash() {
+        let mut waiting = called::<T>();
+        let code = program(100);
+        let code_hash = code::code_hash(&code);
+        let _ = Pallet::<T>::bare_upload_code(rich::<T>(account("other", 0, 0)), code, None);
+        let address = waiting.stack.top().address;
+        let mut input = precompiles::abi::selector("setCodeHash(bytes32)").to_vec();
+        input.extend(code_hash.as_bytes());
+        waiting.write(at(100), precompiles::address(0x900).as_bytes());
+        waiting.write(at(200), &[0; 32]);
+        waiting.write(at(300), &[0xff; 32]);
+        waiting.write(at(400), &input);
+        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(36, at(400)), no_output()];
+        let result;
+        #[block]
+        {
+            result = waiting.call("call", &args);
+        }
+        assert!(succeeded(result));
+        assert_eq!(waiting.stack.contract(&address).map(|entry| entry.info.code_hash), Some(code_hash));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_block_hash() {
+        frame_system::Pallet::<T>::set_block_number(10u32.into());
+        let number: frame_system::pallet_prelude::BlockNumberFor<T> = 9u32.into();
+        frame_system::BlockHash::<T>::insert(number, T::Hash::default());
+        let mut waiting = called::<T>();
+        waiting.write(at(0), &sp_core::U256::from(9).to_little_endian());
+        let result;
+        #[block]
+        {
+            result = waiting.call("block_hash", &[at(0), at(32)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_block_author() {
+        let mut waiting = called::<T>();
+        let result;
+        #[block]
+        {
+            result = waiting.call("block_author", &[at(0)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_account_id() {
+        let address = T::AddressMapper::to_address(&caller::<T>());
+        let found;
+        #[block]
+        {
+            found = T::AddressMapper::to_account_id(&address);
+        }
+        assert_eq!(T::AddressMapper::to_address(&found), address);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_get_transient(n: Linear<0, { limits::STORAGE_VALUE_BYTES }>) {
+        let mut waiting = called::<T>();
+        fill_transient(&mut waiting);
+        let _ = waiting.stack.write_transient(&Key::Fixed([1; 32]), Some(vec![1; n as usize]));
+        waiting.write(at(0), &[1; 32]);
+        waiting.write(at(1000), &limits::STORAGE_VALUE_BYTES.to_le_bytes());
+        let result;
+        #[block]
+        {
+            result = waiting.call("get_storage", &[1, at(0), NONE, at(2000), at(1000)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    /// With its undoing.
+    #[benchmark(pov_mode = Measured)]
+    fn host_set_transient(n: Linear<0, { limits::STORAGE_VALUE_BYTES }>) {
+        let mut waiting = called::<T>();
+        fill_transient(&mut waiting);
+        waiting.write(at(0), &[1; 32]);
+        let result;
+        #[block]
+        {
+            waiting.stack.transient_layer(true);
+            result = waiting.call("set_storage", &[1, at(0), NONE, at(2000), n.into()]);
+            waiting.stack.transient_layer(false);
+        }
+        assert!(matches!(result, Ok(Some(NONE))));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn host_ecdsa_to_eth_address() {
+        let mut waiting = called::<T>();
+        waiting.write(at(0), &ECDSA_KEY);
+        let result;
+        #[block]
+        {
+            result = waiting.call("ecdsa_to_eth_address", &[at(0), at(100)]);
+        }
+        assert!(succeeded(result));
+    }
+
+    /// A signature that isn't one takes as long to refuse.
+    #[benchmark(pov_mode = Measured)]
+    fn host_sr25519_verify(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let key = sp_io::crypto::sr25519_generate(sp_core::crypto::KeyTypeId(*b"benc"), None);
+        let message = vec![1; n as usize];
+        let signature = sp_io::crypto::sr25519_sign(sp_core::crypto::KeyTypeId(*b"benc"), &key, &message)
+            .unwrap_or_else(|| panic!("no key"));
+        waiting.write(at(0), &signature.0);
+        waiting.write(at(100), &key.0);
+        waiting.write(at(DATA), &message);
+        let result;
+        #[block]
+        {
+            result = waiting.call("sr25519_verify", &[at(0), at(100), n.into(), at(DATA)]);
+        }
+        assert!(matches!(result, Ok(Some(code)) if code == ReturnErrorCode::Success as u64));
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_ecrecover() {
+        let mut waiting = called::<T>();
+        let output;
+        #[block]
+        {
+            output = precompile(&mut waiting, 1, &RECOVERABLE);
+        }
+        assert_eq!(output.data.len(), 32);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_sha256(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let input = vec![1; n as usize];
+        #[block]
+        {
+            precompile(&mut waiting, 2, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_ripemd160(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let mut waiting = called::<T>();
+        let input = vec![1; n as usize];
+        #[block]
+        {
+            precompile(&mut waiting, 3, &input);
+        }
+    }
+
+    /// An even modulus is the slower kind; the exponent is all ones.
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_modexp(n: Linear<0, 500_000>) {
+        let mut waiting = called::<T>();
+        // 256 bytes have 32 words: 1024 multiplications for each bit of the exponent.
+        let bits = (n / 1024).max(1);
+        let exponent_len = bits.div_ceil(8) as usize;
+        let mut input = vec![0; 96];
+        input[30] = 1;
+        input[62..64].copy_from_slice(&(exponent_len as u16).to_be_bytes());
+        input[94] = 1;
+        input.extend(vec![0xab; 256]);
+        input.extend(vec![0xff; exponent_len]);
+        input.extend(vec![0xfe; 256]);
+        #[block]
+        {
+            precompile(&mut waiting, 5, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_bn128_add() {
+        let mut waiting = called::<T>();
+        let input = [POINT, OTHER_POINT].concat();
+        #[block]
+        {
+            precompile(&mut waiting, 6, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_bn128_mul() {
+        let mut waiting = called::<T>();
+        let input = [POINT.as_slice(), &[0x2f; 32]].concat();
+        #[block]
+        {
+            precompile(&mut waiting, 7, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_bn128_pairing(n: Linear<0, 8>) {
+        let mut waiting = called::<T>();
+        let input = [POINT.as_slice(), &TWISTED_POINT].concat().repeat(n as usize);
+        #[block]
+        {
+            precompile(&mut waiting, 8, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_blake2f(n: Linear<0, 10_000>) {
+        let mut waiting = called::<T>();
+        let mut input = vec![1; 213];
+        input[..4].copy_from_slice(&n.to_be_bytes());
+        #[block]
+        {
+            precompile(&mut waiting, 9, &input);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn precompile_blake2(n: Linear<0, { limits::CALLDATA_BYTES }>) {
+        let input = vec![1; n as usize];
+        let hash;
+        #[block]
+        {
+            hash = sp_io::hashing::blake2_256(&input);
+        }
+        assert_ne!(hash, [0; 32]);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn deletion_base() {
+        #[block]
+        {
+            deletion::process::<T>(Weight::MAX);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn deletion(n: Linear<0, 500>) {
+        let trie_id = ContractInfo::<T>::new(H256::zero()).trie_id;
+        for number in 0..n {
+            let key = Key::Fixed(sp_io::hashing::blake2_256(&number.to_le_bytes()));
+            contract::write(&trie_id, &key, Some(&[1; limits::STORAGE_VALUE_BYTES as usize]));
+        }
+        deletion::queue::<T>(trie_id);
+        #[block]
+        {
+            deletion::process::<T>(Weight::MAX);
+        }
+        let bounds = DeletionQueueBounds::<T>::get();
+        assert_eq!(bounds.first, bounds.end);
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_add(r: Linear<0, 1_000>) {
+        let code = repeated(r, &[Instruction::rrr(Opcode::Add64, Reg::A0, Reg::A1, Reg::A2)]);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_multiply(r: Linear<0, 1_000>) {
+        let code = repeated(r, &[Instruction::rrr(Opcode::MulUpperUU, Reg::A0, Reg::A1, Reg::A1)]);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_divide(r: Linear<0, 1_000>) {
+        let code = repeated(r, &[Instruction::rrr(Opcode::DivS64, Reg::A0, Reg::A1, Reg::A2)]);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_shift(r: Linear<0, 1_000>) {
+        let code = repeated(r, &[Instruction::rrr(Opcode::RotateR64, Reg::A0, Reg::A1, Reg::A2)]);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_load(r: Linear<0, 1_000>) {
+        let loads: Vec<_> =
+            (0..8).map(|page| Instruction::rri(Opcode::LoadIndirectU64, Reg::A0, Reg::A3, page * 4096 + 4)).collect();
+        let code = repeated(r, &loads);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_store(r: Linear<0, 1_000>) {
+        let stores: Vec<_> =
+            (0..8).map(|page| Instruction::rri(Opcode::StoreIndirectU64, Reg::A1, Reg::A3, page * 4096 + 4)).collect();
+        let code = repeated(r, &stores);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    /// A branch to the next instruction, so that each is a block of its own.
+    #[benchmark(pov_mode = Measured)]
+    fn instruction_branch(r: Linear<0, 1_000>) {
+        let first = repeated_start();
+        let branches: Vec<_> = (0..INSTRUCTIONS as u32)
+            .map(|number| Instruction::rro(Opcode::BranchEq, Reg::A1, Reg::A1, first + number + 1))
+            .collect();
+        let code = repeated(r, &branches);
+        #[block]
+        {
+            run::<T>(&code);
+        }
+    }
+
+    impl_benchmark_test_suite!(Pallet, crate::mock::benchmark_externalities(), crate::mock::Test);
+}
+
+/// The index of the first of the instructions that [`repeated`] repeats.
+fn repeated_start() -> u32 {
+    let contract = Contract::with_call().set(Reg::S0, 0).set(Reg::A1, 0).set(Reg::A2, 0).set(Reg::A3, 0);
+    contract.op(Instruction::none(Opcode::Fallthrough)).here() + 3
+}
+
+/// Fills the transient storage to a half.
+fn fill_transient<T: Config>(waiting: &mut Waiting<T>) {
+    for number in 0..100u8 {
+        let _ = waiting.stack.write_transient(&Key::Fixed([number.wrapping_add(100); 32]), Some(vec![1; 100]));
+    }
+}
+
+/// A compressed key: the generator of the curve.
+const ECDSA_KEY: [u8; 33] = [
+    0x02, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, 0x02, 0x9b,
+    0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98,
+];
+
+/// A hash and a signature of it, as `ecrecover` takes them.
+const RECOVERABLE: [u8; 128] = [
+    0x18, 0xc5, 0x47, 0xe4, 0xf7, 0xb0, 0xf3, 0x25, 0xad, 0x1e, 0x56, 0xf5, 0x7e, 0x26, 0xc7, 0x45, 0xb0, 0x9a, 0x3e,
+    0x50, 0x3d, 0x86, 0xe0, 0x0e, 0x52, 0x55, 0xff, 0x7f, 0x71, 0x5d, 0x3d, 0x1c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 28, 0x73, 0xb1, 0x69, 0x38, 0x92, 0x21, 0x9d, 0x73, 0x6c,
+    0xab, 0xa5, 0x5b, 0xdb, 0x67, 0x21, 0x6e, 0x48, 0x55, 0x57, 0xea, 0x6b, 0x6a, 0xf7, 0x5f, 0x37, 0x09, 0x6c, 0x9a,
+    0xa6, 0xa5, 0xa7, 0x5f, 0xee, 0xb9, 0x40, 0xb1, 0xd0, 0x3b, 0x21, 0xe3, 0x6b, 0x0e, 0x47, 0xe7, 0x97, 0x69, 0xf0,
+    0x95, 0xfe, 0x2a, 0xb8, 0x55, 0xbd, 0x91, 0xe3, 0xa3, 0x87, 0x56, 0xb7, 0xd7, 0x5a, 0x9c, 0x45, 0x49,
+];
+
+/// The generator of alt_bn128's first group.
+const POINT: [u8; 64] = {
+    let mut point = [0; 64];
+    point[31] = 1;
+    point[63] = 2;
+    point
+};
+
+/// Twice the generator.
+const OTHER_POINT: [u8; 64] = [
+    0x03, 0x06, 0x44, 0xe7, 0x2e, 0x13, 0x1a, 0x02, 0x9b, 0x85, 0x04, 0x5b, 0x68, 0x18, 0x15, 0x85, 0xd9, 0x78, 0x16,
+    0xa9, 0x16, 0x87, 0x1c, 0xa8, 0xd3, 0xc2, 0x08, 0xc1, 0x6d, 0x87, 0xcf, 0xd3, 0x15, 0xed, 0x73, 0x8c, 0x0e, 0x0a,
+    0x7c, 0x92, 0xe7, 0x84, 0x5f, 0x96, 0xb2, 0xae, 0x9c, 0x0a, 0x68, 0xa6, 0xa4, 0x49, 0xe3, 0x53, 0x8f, 0xc7, 0xff,
+    0x3e, 0xbf, 0x7a, 0x5a, 0x18, 0xa2, 0xc4,
+];
+
+/// The generator of its second group.
+const TWISTED_POINT: [u8; 128] = [
+    0x19, 0x8e, 0x93, 0x93, 0x92, 0x0d, 0x48, 0x3a, 0x72, 0x60, 0xbf, 0xb7, 0x31, 0xfb, 0x5d, 0x25, 0xf1, 0xaa, 0x49,
+    0x33, 0x35, 0xa9, 0xe7, 0x12, 0x97, 0xe4, 0x85, 0xb7, 0xae, 0xf3, 0x12, 0xc2, 0x18, 0x00, 0xde, 0xef, 0x12, 0x1f,
+    0x1e, 0x76, 0x42, 0x6a, 0x00, 0x66, 0x5e, 0x5c, 0x44, 0x79, 0x67, 0x43, 0x22, 0xd4, 0xf7, 0x5e, 0xda, 0xdd, 0x46,
+    0xde, 0xbd, 0x5c, 0xd9, 0x92, 0xf6, 0xed, 0x09, 0x06, 0x89, 0xd0, 0x58, 0x5f, 0xf0, 0x75, 0xec, 0x9e, 0x99, 0xad,
+    0x69, 0x0c, 0x33, 0x95, 0xbc, 0x4b, 0x31, 0x33, 0x70, 0xb3, 0x8e, 0xf3, 0x55, 0xac, 0xda, 0xdc, 0xd1, 0x22, 0x97,
+    0x5b, 0x12, 0xc8, 0x5e, 0xa5, 0xdb, 0x8c, 0x6d, 0xeb, 0x4a, 0xab, 0x71, 0x80, 0x8d, 0xcb, 0x40, 0x8f, 0xe3, 0xd1,
+    0xe7, 0x69, 0x0c, 0x43, 0xd3, 0x7b, 0x4c, 0xe6, 0xcc, 0x01, 0x66, 0xfa, 0x7d, 0xaa,
+];

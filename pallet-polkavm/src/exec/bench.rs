@@ -1,0 +1,85 @@
+//! A stack with a frame at work, for benchmarks of host functions.
+
+use super::{Frame, Stack};
+use crate::{
+    AddressMapper, Config, ExecConfig, Limits,
+    code::Executable,
+    executor::{Executor, Instance, Source},
+    host_api::{Halt, Host, HostFunction},
+    types::{EntryPoint, Failure, Output},
+};
+use alloc::{format, vec::Vec};
+use frame_support::weights::Weight;
+use sp_core::H160;
+
+/// A contract that has begun and waits for its first host call.
+pub(crate) struct Waiting<T: Config> {
+    /// The stack; the contract is its first frame.
+    pub stack: Stack<T>,
+    /// The contract's instance.
+    pub instance: <T::Executor as Executor>::Instance,
+}
+
+impl<T: Config> Waiting<T> {
+    /// Begins a contract that calls a host function before it does anything else.
+    pub fn new(origin: T::AccountId, contract: H160, entry: EntryPoint, input: Vec<u8>) -> Result<Self, Failure> {
+        let limits = Limits { gas: Weight::MAX, deposit: None };
+        let mut stack = Stack::<T>::new(origin.clone(), limits, ExecConfig::extrinsic());
+        let info = stack.contract(&contract).map(|entry| entry.info.clone()).ok_or(crate::Error::<T>::CodeNotFound)?;
+        let executable = Executable::<T>::load(info.code_hash, &mut stack.gas)?;
+        let mut instance = T::Executor::instantiate(Source {
+            code_hash: executable.hash,
+            code: &executable.code,
+            entry: executable.info.entry(entry),
+            cost_model: executable.info.cost_model,
+        })
+        .map_err(|detail| Failure::new::<T>(crate::Error::ExecutionFailed, detail))?;
+        let _ = instance.run(i64::MAX, None);
+        stack.ledger.begin(None);
+        stack.transient.begin();
+        stack.frames.push(Frame {
+            account: T::AddressMapper::to_fallback_account_id(&contract),
+            address: contract,
+            caller: origin,
+            code_address: contract,
+            delegated: false,
+            trie_id: info.trie_id,
+            entry,
+            value: Default::default(),
+            input: Some(input),
+            gas: stack.gas.nested(Weight::MAX),
+            read_only: false,
+            allows_reentry: true,
+            last_output: Output::default(),
+        });
+        Ok(Self { stack, instance })
+    }
+
+    /// Writes into the contract's memory.
+    pub fn write(&mut self, address: u64, bytes: &[u8]) {
+        self.instance.write_memory(address as u32, bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    }
+
+    /// Calls a host function as the contract would.
+    pub fn call(&mut self, name: &str, args: &[u64]) -> Result<Option<u64>, Halt> {
+        let function = HostFunction::by_name(name.as_bytes())
+            .ok_or_else(|| Halt::Failed(Failure::new::<T>(crate::Error::UnknownImport, format!("no {name}"))))?;
+        let mut all = [0; 6];
+        all.iter_mut().zip(args).for_each(|(to, from)| *to = *from);
+        function.call(&mut Host::new(&mut self.stack, &mut self.instance), all)
+    }
+
+    /// Ends the stack as a transaction does.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        self.stack.frames.clear();
+        self.stack.ledger.commit()?;
+        self.stack.settle()
+    }
+}
+
+impl<T: Config> Stack<T> {
+    /// Opens a layer of the transient storage, or undoes the last one.
+    pub fn transient_layer(&mut self, open: bool) {
+        if open { self.transient.begin() } else { self.transient.rollback() }
+    }
+}

@@ -1,0 +1,54 @@
+//! Upgrades of the storage.
+
+use super::puppet::puppet;
+use crate::{ContractInfoOf, TrieCount, migrations::V1ToV2, mock::*};
+use frame_support::traits::{GetStorageVersion, OnRuntimeUpgrade, StorageVersion};
+
+#[test]
+fn a_chain_of_version_1_counts_its_tries_once() {
+    run(|| {
+        let contracts: Vec<_> = (0..3).map(|_| deploy(puppet())).collect();
+        // As it was: no count, and ids of another making.
+        TrieCount::<Test>::kill();
+        StorageVersion::new(1).put::<Polkavm>();
+
+        V1ToV2::<Test>::on_runtime_upgrade();
+        assert_eq!(Polkavm::on_chain_storage_version(), 2);
+        assert_eq!(Polkavm::on_chain_storage_version(), Polkavm::in_code_storage_version());
+        assert_eq!(TrieCount::<Test>::get(), 3);
+        crate::integrity::check_state::<Test>().unwrap();
+
+        // New contracts get ids of their own, and a second run does nothing.
+        deploy(puppet());
+        V1ToV2::<Test>::on_runtime_upgrade();
+        assert_eq!(TrieCount::<Test>::get(), 4);
+        let mut ids: Vec<_> = ContractInfoOf::<Test>::iter_values().map(|info| info.trie_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), contracts.len() + 1);
+    });
+}
+
+#[test]
+fn a_new_chain_has_the_latest_version_and_nothing_to_do() {
+    run(|| {
+        deploy(puppet());
+        StorageVersion::new(2).put::<Polkavm>();
+        let before = root();
+        V1ToV2::<Test>::on_runtime_upgrade();
+        assert_eq!(root(), before);
+    });
+}
+
+#[cfg(feature = "try-runtime")]
+#[test]
+fn the_upgrade_checks_itself() {
+    run(|| {
+        deploy(puppet());
+        TrieCount::<Test>::kill();
+        StorageVersion::new(1).put::<Polkavm>();
+        let state = V1ToV2::<Test>::pre_upgrade().unwrap();
+        V1ToV2::<Test>::on_runtime_upgrade();
+        V1ToV2::<Test>::post_upgrade(state).unwrap();
+    });
+}
