@@ -12,6 +12,8 @@ Examples:
   pvm-contract upload flipper.polkavm
   pvm-contract instantiate flipper.polkavm
   pvm-contract instantiate erc20.polkavm --sig '(uint256)' 1000000
+  pvm-contract deploy Token.sol 1000000
+  pvm-contract deploy guest/contracts/flipper --sig '(bool)' true
   pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
   pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
   pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
@@ -91,6 +93,8 @@ pub enum Command {
     },
     /// Make a contract from a blob or from a stored program.
     Instantiate(Instantiate),
+    /// Build a contract from its source and make one of it.
+    Deploy(Deploy),
     /// Call a contract.
     Call(Call),
     /// Show what a command would do, without sending a transaction.
@@ -195,6 +199,23 @@ pub struct Instantiate {
     /// Send the blob without checking it here first.
     #[arg(long)]
     pub no_check: bool,
+    /// Data, value and limits.
+    #[command(flatten)]
+    pub execution: Execution,
+}
+
+/// What `deploy` takes.
+#[derive(Debug, ClapArgs)]
+pub struct Deploy {
+    /// The source: a folder with a Rust crate, or a Solidity file. Its constructor's arguments follow; for Solidity they are
+    /// encoded by the interface that the compiler makes.
+    pub source: PathBuf,
+    /// Which contract, where the source has several.
+    #[arg(long, value_name = "NAME")]
+    pub contract: Option<String>,
+    /// A salt of 32 bytes in hex: the address then does not depend on the account's nonce.
+    #[arg(long, value_name = "HEX", value_parser = hash)]
+    pub salt: Option<[u8; 32]>,
     /// Data, value and limits.
     #[command(flatten)]
     pub execution: Execution,

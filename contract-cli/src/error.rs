@@ -41,6 +41,14 @@ pub enum Error {
         /// Why.
         reason: std::io::Error,
     },
+    /// A source that can't be built.
+    #[error("cannot build {}: {reason}", source_path.display())]
+    Build {
+        /// Its path.
+        source_path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file that is too long to be sent.
     #[error("{} is no program: it is longer than {limit} bytes, which is more than a node takes", path.display())]
     FileTooLong {
@@ -98,6 +106,7 @@ impl Error {
             | Self::Decode { .. }
             | Self::Timeout(_) => 2,
             Self::Blob { .. }
+            | Self::Build { .. }
             | Self::FileTooLong { .. }
             | Self::NotFound(_)
             | Self::Unmapped(_)
@@ -115,6 +124,7 @@ impl Error {
             Self::File { .. } => "File",
             Self::FileTooLong { .. } => "FileTooLong",
             Self::Blob { .. } => "Blob",
+            Self::Build { .. } => "Build",
             Self::NotFound(_) => "NotFound",
             Self::Unmapped(_) => "Unmapped",
             Self::Chain(_) => "Chain",

@@ -3,7 +3,7 @@
 //! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
 //! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
 //! so that any chain with the pallet will do. [`value`] and [`names`] put into words what they decode; [`output`]
-//! gathers it, for programs as JSON and for people as [`plain`] text.
+//! gathers it, for programs as JSON and for people as [`plain`] text. [`source`] builds contracts from their source.
 
 pub mod abi;
 pub mod api;
@@ -14,6 +14,7 @@ pub mod error;
 pub mod names;
 pub mod output;
 pub mod plain;
+pub mod source;
 pub mod submit;
 pub mod value;
 

@@ -15,7 +15,6 @@ use crate::{
     address::AddressMapper,
     code::{self, Executable},
     contract::{self, ContractInfo, Key},
-    deletion,
     exec::bench::Waiting,
     executor::{Executor, Instance, Source},
     host_api::Halt,
@@ -813,7 +812,7 @@ mod benchmarks {
     fn deletion_base() {
         #[block]
         {
-            deletion::process::<T>(Weight::MAX);
+            crate::deletion::process::<T>(Weight::MAX);
         }
     }
 
@@ -824,10 +823,10 @@ mod benchmarks {
             let key = Key::Fixed(sp_io::hashing::blake2_256(&number.to_le_bytes()));
             contract::write(&trie_id, &key, Some(&[1; limits::STORAGE_VALUE_BYTES as usize]));
         }
-        deletion::queue::<T>(trie_id);
+        crate::deletion::queue::<T>(trie_id);
         #[block]
         {
-            deletion::process::<T>(Weight::MAX);
+            crate::deletion::process::<T>(Weight::MAX);
         }
         let bounds = DeletionQueueBounds::<T>::get();
         assert_eq!(bounds.first, bounds.end);
@@ -844,7 +843,7 @@ mod benchmarks {
 
     #[benchmark(pov_mode = Measured)]
     fn instruction_multiply(r: Linear<0, 1_000>) {
-        let code = repeated(r, &[Instruction::rrr(Opcode::MulUpperUU, Reg::A0, Reg::A1, Reg::A1)]);
+        let code = repeated(r, &[Instruction::rrr(Opcode::MulUpperUnsignedUnsigned, Reg::A0, Reg::A1, Reg::A1)]);
         #[block]
         {
             run::<T>(&code);
@@ -853,7 +852,7 @@ mod benchmarks {
 
     #[benchmark(pov_mode = Measured)]
     fn instruction_divide(r: Linear<0, 1_000>) {
-        let code = repeated(r, &[Instruction::rrr(Opcode::DivS64, Reg::A0, Reg::A1, Reg::A2)]);
+        let code = repeated(r, &[Instruction::rrr(Opcode::DivSigned64, Reg::A0, Reg::A1, Reg::A2)]);
         #[block]
         {
             run::<T>(&code);
@@ -862,7 +861,7 @@ mod benchmarks {
 
     #[benchmark(pov_mode = Measured)]
     fn instruction_shift(r: Linear<0, 1_000>) {
-        let code = repeated(r, &[Instruction::rrr(Opcode::RotateR64, Reg::A0, Reg::A1, Reg::A2)]);
+        let code = repeated(r, &[Instruction::rrr(Opcode::RotateRight64, Reg::A0, Reg::A1, Reg::A2)]);
         #[block]
         {
             run::<T>(&code);

@@ -31,9 +31,9 @@ pub(crate) fn check<T: Config>() {
     assert!(longest < room, "the longest program and call data have {longest} bytes, an extrinsic at most {room}");
 }
 
-/// Memory that a runtime has, in bytes: the executor's default limit is 128 MiB, of which half is left to all else a block
-/// needs, such as the caches of its own state.
-const RUNTIME_MEMORY: u64 = 64 * 1024 * 1024;
+/// Memory that a runtime has for a stack of calls, in bytes: the executor's default limit is 128 MiB, of which 48 are left to
+/// all else a block needs, such as its extrinsics.
+const RUNTIME_MEMORY: u64 = 80 * 1024 * 1024;
 
 /// Bytes of a frame itself, and of the runtime's own stack below it: host function, call stack, executor. Measured frames
 /// take less than 2 KiB.

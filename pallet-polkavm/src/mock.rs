@@ -6,7 +6,7 @@ use crate::{
     executor::{Executor, Instance, OutOfBounds, Source, Stop},
     precompiles::{self, Builtins, Precompile, Precompiles, abi},
     types::{Code, Execution, Instantiated, Output},
-    weights::FirstModel,
+    weights::SubstrateWeight,
 };
 use ::executor::{BackendChoice, Flags, PolkaVm, SandboxChoice};
 use core::cell::Cell;
@@ -73,6 +73,7 @@ impl frame_system::Config for Test {
     type AccountId = AccountId32;
     type Lookup = IdentityLookup<AccountId32>;
     type AccountData = pallet_balances::AccountData<Balance>;
+    type DbWeight = RocksDbWeight;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -91,7 +92,7 @@ impl Config for Test {
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
-    type WeightInfo = FirstModel<RocksDbWeight>;
+    type WeightInfo = SubstrateWeight<Self>;
     type AddressMapper = AccountId32Mapper<Self>;
     type DepositPerByte = DepositPerByte;
     type DepositPerItem = DepositPerItem;

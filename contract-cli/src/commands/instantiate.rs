@@ -8,10 +8,11 @@ use super::{
 use crate::{
     abi::{self, Reader},
     api::{Code, DryRun, Instantiated},
-    args::{Execution, Instantiate},
+    args::{Deploy, Execution, Instantiate},
     chain::{AtBlock, Chain},
     error::Error,
     output::{Report, progress},
+    source,
 };
 use std::path::Path;
 
@@ -33,6 +34,18 @@ impl Request {
         };
         let (data, reader) = args.execution.input.constructor_data()?;
         Ok(Self { code, data, reader, salt: args.salt, execution: args.execution.clone() })
+    }
+
+    /// Builds the program from its source, and encodes the data.
+    pub fn from_source(args: Deploy) -> Result<Self, Error> {
+        let Deploy { source, contract, salt, mut execution } = args;
+        let built = source::build(&source, contract.as_deref())?;
+        let input = &mut execution.input;
+        if input.abi.is_none() && input.sig.is_none() && input.data.is_none() {
+            input.abi.clone_from(&built.abi);
+        }
+        let code = built.blob.display().to_string();
+        Self::new(&Instantiate { code, salt, no_check: false, execution })
     }
 
     async fn run(&self, chain: &Chain, at: &AtBlock) -> Result<DryRun<Instantiated>, Error> {

@@ -38,6 +38,12 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             let request = Request::new(&args)?;
             instantiate::instantiate(&Chain::connect(global).await?, request).await
         }
+        Command::Deploy(args) => {
+            let request = Request::from_source(args)?;
+            instantiate::instantiate(&Chain::connect(global).await?, request)
+                .await
+                .map(|report| report.renamed("deploy"))
+        }
         Command::Call(args) => {
             let (data, reader) = args.execution.input.call_data()?;
             call::call(&Chain::connect(global).await?, &args, data, &reader).await

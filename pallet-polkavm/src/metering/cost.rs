@@ -107,6 +107,14 @@ pub enum Cost {
 /// benches/RESULTS.md), the interpreter less.
 pub const CROSSING: u64 = 1_000_000;
 
+/// What a byte of an event costs on top of the time it takes, in picoseconds: it stays in memory until the block ends, so
+/// a block must not have room for more of them than there may be in memory. At this price a second has 4 MiB.
+pub const EVENT_BYTE: u64 = 250_000;
+
+/// What a byte that is stored costs on top of the time it takes to store it, in picoseconds: it is hashed into the root of
+/// the contract's trie when the block ends, which no benchmark sees.
+pub const STATE_BYTE: u64 = 10_000;
+
 impl Cost {
     /// The weight of it.
     pub fn weight<W: WeightInfo>(self) -> Weight {
@@ -146,11 +154,17 @@ impl Cost {
             Self::CodeHash => W::host_code_hash(),
             Self::CodeSize => W::host_code_size(),
             Self::GetStorage(len) => W::host_get_storage(len),
-            Self::SetStorage { old, new } => W::host_set_storage(old, new),
+            Self::SetStorage { old, new } => {
+                let hashed = Weight::from_parts(STATE_BYTE.saturating_mul(new.into()), 0);
+                W::host_set_storage(old, new).saturating_add(hashed)
+            }
             Self::GetImmutableData(len) => W::host_get_immutable_data(len),
             Self::SetImmutableData(len) => W::host_set_immutable_data(len),
             Self::Keccak256(len) => W::host_keccak_256(len),
-            Self::DepositEvent { topics, len } => W::host_deposit_event(topics, len),
+            Self::DepositEvent { topics, len } => {
+                let kept = Weight::from_parts(EVENT_BYTE.saturating_mul(len.into()), 0);
+                W::host_deposit_event(topics, len).saturating_add(kept)
+            }
             Self::Call => W::host_call(),
             Self::CallPrecompile => W::host_call_precompile(),
             Self::DelegateCall => W::host_delegate_call(),

@@ -7,7 +7,10 @@ use crate::{
     mock::*,
     types::Deposit,
 };
-use frame_support::{traits::Hooks, weights::Weight};
+use frame_support::{
+    traits::{Get, Hooks},
+    weights::Weight,
+};
 
 type Weights = <Test as Config>::WeightInfo;
 
@@ -180,4 +183,24 @@ fn storage_is_paid_by_the_true_length_of_its_values() {
 #[test]
 fn the_integrity_test_passes_for_a_sane_configuration() {
     run(<Polkavm as Hooks<u64>>::integrity_test);
+}
+
+#[test]
+fn no_instruction_takes_longer_than_its_gas_pays_for() {
+    // The benchmarks run a hundred of a kind for each unit.
+    let kinds: [(&str, fn(u32) -> Weight); 7] = [
+        ("add", Weights::instruction_add),
+        ("multiply", Weights::instruction_multiply),
+        ("divide", Weights::instruction_divide),
+        ("shift", Weights::instruction_shift),
+        ("load", Weights::instruction_load),
+        ("store", Weights::instruction_store),
+        ("branch", Weights::instruction_branch),
+    ];
+    let price = <Test as Config>::RefTimePerGas::get();
+    for (kind, weight) in kinds {
+        let taken = weight(1).saturating_sub(weight(0)).ref_time() / 100;
+        assert!(taken > 0, "{kind} was not measured");
+        assert!(taken <= price, "a {kind} takes {taken} ps, its gas pays {price}");
+    }
 }

@@ -20,9 +20,23 @@ pub fn run(chain: &Chain) -> Result<()> {
     attacker.send_as("//Alice", 10, "attack", &["true"])?;
     ensure!(in_bank()? - empty == 980, "the bank has {} left of 1000", in_bank()? - empty);
 
-    bank.send_as(BOB, 0, "withdraw", &[]).err().map_or(Ok(()), |error| {
-        // There is less than Bob has paid in.
-        ensure!(error.to_string().contains("the receiver failed"), "{error:#}");
-        Ok(())
-    })
+    // There is less than Bob has paid in.
+    bank.refused_as(BOB, 0, "withdraw", &[], "the receiver failed")?;
+
+    // The tree of calls shows what the attacker does: it pays in, and is paid three times, each within the one before.
+    let trace = attacker.trace(10, "attack", &["true"])?;
+    let mut depth = 0;
+    let mut call = &trace["calls"][1];
+    while let Some(inner) = call["calls"].as_array().and_then(|calls| calls.first()) {
+        call = inner;
+        depth += 1;
+    }
+    ensure!(depth == 5, "the withdrawals are {depth} calls deep: {trace:#}");
+
+    // What is left goes to the heir, the bank's deposit to who closes it.
+    let heir = "0x00000000000000000000000000000000000000aa";
+    bank.terminate("close", &[heir])?;
+    ensure!(chain.balance(heir)? >= 980, "the heir has {}", chain.balance(heir)?);
+    ensure!(!chain.is_contract(&bank.address)?, "the bank goes on");
+    Ok(())
 }

@@ -136,6 +136,24 @@ impl Contract<'_> {
         Ok(answer.json)
     }
 
+    /// The calls that a call would make.
+    pub fn trace(&self, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
+        let (abi, value) = (abi(&self.name)?, value.to_string());
+        let command = ["trace", "call", &self.address, "--value", &value, "--abi", &abi, "--message", message];
+        let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
+        self.chain.print(&format!("trace {}.{message}", self.name), arguments, &answer);
+        answer.get("trace").cloned().with_context(|| format!("there is no trace: {answer:#}"))
+    }
+
+    /// Sends a call that ends the contract.
+    pub fn terminate(&self, message: &str, arguments: &[&str]) -> Result<()> {
+        let abi = abi(&self.name)?;
+        let command = ["terminate", &self.address, "--abi", &abi, "--message", message];
+        let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
+        self.chain.print(&format!("terminate {}.{message}", self.name), arguments, &answer);
+        Ok(())
+    }
+
     /// Asks without sending anything, and returns the decoded result.
     pub fn read(&self, message: &str, arguments: &[&str]) -> Result<Value> {
         let abi = abi(&self.name)?;

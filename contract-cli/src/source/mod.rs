@@ -1,0 +1,95 @@
+//! From a contract's source to its program: what `deploy` does before it instantiates.
+//!
+//! The compilers are other programs, which have to be there: a toolchain for RISC-V guests and a linker for Rust, `resolc` for
+//! Solidity. What is missing is named with what to do about it.
+
+mod rust;
+mod solidity;
+
+use crate::error::Error;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A program that was built.
+#[derive(Debug)]
+pub struct Built {
+    /// The blob.
+    pub blob: PathBuf,
+    /// Its interface, where the compiler makes one.
+    pub abi: Option<PathBuf>,
+    /// What to remove when both have been read.
+    scratch: Option<PathBuf>,
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.scratch {
+            // Nothing depends on it.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Builds a contract: of a folder with a `Cargo.toml`, or of a `.sol` file. `name` chooses one where the source has several.
+///
+/// # Errors
+///
+/// When it is neither, a compiler is missing, or one fails; what a compiler says goes to standard error.
+pub fn build(source: &Path, name: Option<&str>) -> Result<Built, Error> {
+    if source.is_dir() && source.join("Cargo.toml").is_file() {
+        return rust::build(&source.join("Cargo.toml"), name);
+    }
+    if source.is_file() && source.extension().is_some_and(|extension| extension == "sol") {
+        return solidity::build(source, name);
+    }
+    Err(failed(source, "it is neither a folder with a Cargo.toml nor a .sol file".into()))
+}
+
+fn failed(source: &Path, reason: String) -> Error {
+    Error::Build { source_path: source.into(), reason }
+}
+
+/// Runs a compiler; what it prints on standard output is returned, the rest shown.
+fn run(source: &Path, command: &mut Command) -> Result<Vec<u8>, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(source, format!("{program} cannot be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(source, format!("{program} ended with {} (see above)", output.status)));
+    }
+    Ok(output.stdout)
+}
+
+/// A program in a folder of `PATH`.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_source_is_refused_by_name() {
+        let error = build(Path::new("/nowhere/contract"), None).unwrap_err().to_string();
+        assert!(error.contains("/nowhere/contract") && error.contains("Cargo.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_compiler_that_fails_or_is_missing_is_named() {
+        let source = Path::new("x.sol");
+        let missing = run(source, &mut Command::new("/nowhere/compiler")).unwrap_err().to_string();
+        assert!(missing.contains("/nowhere/compiler"), "{missing}");
+        let failing = run(source, &mut Command::new("false")).unwrap_err().to_string();
+        assert!(failing.contains("false ended with"), "{failing}");
+        assert_eq!(run(source, Command::new("echo").arg("done")).unwrap(), b"done\n");
+    }
+}
