@@ -65,6 +65,11 @@ impl World {
         Self { contracts, others, codes }
     }
 
+    /// Whether more contracts do no harm: each is looked at after each extrinsic.
+    fn has_room(&self) -> bool {
+        self.contracts.len() < 30
+    }
+
     fn target(&self, random: &mut Random) -> H160 {
         if self.contracts.is_empty() || random.one_in(6) {
             random.pick(&self.others)
@@ -131,7 +136,7 @@ fn script(random: &mut Random, world: &World, depth: u32) -> Script {
                 let (target, inner) = (world.target(random), inner(random));
                 script.delegate(target, if random.one_in(10) { 4 } else { 0 }, &inner.encode());
             }
-            14 | 15 => {
+            14 | 15 if world.has_room() => {
                 let salt = random.one_in(2).then(|| [random.below(4) as u8; 32]);
                 let (code, call, inner) = (random.pick(&world.codes), nested(random), inner(random));
                 script.instantiate(code, &call, &inner.encode(), salt, SCRATCH);
@@ -140,7 +145,9 @@ fn script(random: &mut Random, world: &World, depth: u32) -> Script {
                 let heir = script.bytes(world.target(random).as_bytes());
                 script.host("terminate", &[heir]);
             }
-            17 if random.one_in(2) => system(&mut script, "terminate(address)", padded(world.target(random))),
+            17 if random.one_in(2) || !world.has_room() => {
+                system(&mut script, "terminate(address)", padded(world.target(random)))
+            }
             18 if random.one_in(2) => system(&mut script, "setCodeHash(bytes32)", random.pick(&world.codes).0),
             19 => match random.below(8) {
                 0 => drop(script.trap().encode()),
@@ -168,12 +175,12 @@ fn extrinsic(random: &mut Random, world: &World) -> Call<Test> {
     let storage_deposit_limit = if random.one_in(10) { random.below(5_000).into() } else { START };
     let salt = random.one_in(2).then(|| [random.below(4) as u8; 32]);
     match random.below(24) {
-        0 | 1 => {
+        0 | 1 if world.has_room() => {
             let data = script(random, world, 1).encode();
             let code_hash = random.pick(&world.codes);
             Call::instantiate { value, gas_limit, storage_deposit_limit, code_hash, data, salt }
         }
-        2 => {
+        2 if world.has_room() => {
             let code = if random.one_in(2) { puppet() } else { other_program(random.below(3)) };
             let data = script(random, world, 1).encode();
             Call::instantiate_with_code { value, gas_limit, storage_deposit_limit, code, data, salt }
