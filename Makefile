@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -34,6 +34,10 @@ zombienet: build  ## Run networks of nodes that run contracts in different ways;
 
 compare-backends: build  ## Run the demo with both backends and compare gas, fees, events and results
 	@scripts/compare-backends
+
+ink: build  ## Compile a contract in ink! and drive it on a node (compiles ink! for some minutes the first time)
+	@scripts/build-ink
+	@$(target)/debug/solidity ink
 
 weights:  ## Measure the pallet's weights on this machine (builds for half an hour the first time)
 	@scripts/weights

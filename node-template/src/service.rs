@@ -15,7 +15,12 @@ use sp_runtime::traits::Block as BlockT;
 use std::{sync::Arc, time::Duration};
 
 /// The functions the runtime may call in the node.
+#[cfg(not(feature = "runtime-benchmarks"))]
 pub type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
+/// The functions the runtime may call in the node, and those that its benchmarks measure with.
+#[cfg(feature = "runtime-benchmarks")]
+pub type HostFunctions =
+    (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions, frame_benchmarking::benchmarking::HostFunctions);
 
 /// The client.
 pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, sc_executor::WasmExecutor<HostFunctions>>;

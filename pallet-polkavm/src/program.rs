@@ -165,7 +165,7 @@ impl Contract {
             self.builder.export(b"call", call);
         }
         self.builder.instructions(self.code);
-        self.builder.build().unwrap()
+        self.builder.build().unwrap_or_else(|error| panic!("the program can't be written: {error}"))
     }
 }
 

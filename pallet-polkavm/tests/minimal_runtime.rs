@@ -4,6 +4,7 @@
 //! and deploys and calls a contract by the runtime API and by extrinsics.
 
 #![allow(missing_docs, reason = "FRAME's macros generate undocumented items")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use frame_support::{
     derive_impl, parameter_types,

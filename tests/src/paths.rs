@@ -57,3 +57,9 @@ pub fn solidity_contract(name: &str) -> Option<PathBuf> {
     let path = repository().join("out/solidity").join(name).with_extension("polkavm");
     path.is_file().then_some(path)
 }
+
+/// The blob of the ink! contract in `guest/ink`, or `None` if it is not built.
+pub fn ink_contract(name: &str) -> Option<PathBuf> {
+    let path = repository().join("out/ink").join(name).with_extension("polkavm");
+    path.is_file().then_some(path)
+}

@@ -272,4 +272,26 @@ mod tests {
         assert_eq!(interface.event(&[[1; 32]], &amount), Some(expected));
         assert_eq!(interface.event(&[[2; 32]], &amount), None);
     }
+
+    /// The metadata that ink! 6 itself made of `guest/ink/flipper`.
+    #[test]
+    fn metadata_of_ink_itself_is_read() {
+        let read = || Interface::parse(include_str!("testdata/ink-flipper.json")).unwrap();
+        let interface = read();
+        let constructor = interface.constructor(Some("new"), &owned(&["true"])).unwrap();
+        assert_eq!(constructor.data, [0x9b, 0xae, 0x9d, 0x5e, 1]);
+        let set = interface.message("set", &owned(&["false"])).unwrap();
+        assert_eq!((set.data.len(), set.data[4]), (5, 0));
+        let reader = Reader::new(Some(read()), set.returns);
+        assert_eq!(reader.output(&[0, 0]), Some(json!({ "Ok": [{ "Ok": [[]] }] })));
+        assert_eq!(reader.error(&[0, 1, 0]), Some(json!({ "Ok": [{ "Err": ["Same"] }] })));
+        let topics = [hash("994bbbf08f2794d6a02bb9b3613583a00d0791d672087c233834de2ea07aa5f4"), [0; 32]];
+        let data = [&[7; 20][..], &[1]].concat();
+        let arguments = json!({ "by": format!("0x{}", "07".repeat(20)), "value": true });
+        assert_eq!(interface.event(&topics, &data), Some(json!({ "event": "Flipped", "arguments": arguments })));
+    }
+
+    fn hash(text: &str) -> [u8; 32] {
+        hex::decode(text).unwrap().try_into().unwrap()
+    }
 }

@@ -181,7 +181,9 @@ impl Reader {
 
     /// What an error that the contract reverted with says; `None` if it is none of this contract's.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
-        self.interface.as_ref()?.error(data)
+        let error = self.interface.as_ref()?.error(data);
+        // A message of ink! that returns an `Err` reverts with just that.
+        error.or_else(|| matches!(self.returns, Returns::Ink(_)).then(|| self.output(data))?)
     }
 }
 

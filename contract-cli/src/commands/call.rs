@@ -32,7 +32,7 @@ pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) ->
     let Execution { value, deposit_limit, .. } = args.execution;
     let gas = given_gas(&args.execution);
     let traced = chain.trace_call(&at, args.address, value, gas, deposit_limit, data).await?;
-    let report = trace::shown(Report::new("trace call"), chain, &at, traced.trace.as_ref(), reader);
+    let report = trace::shown(Report::new("trace call"), &at, traced.trace.as_ref(), reader);
     Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(reader))
 }
 

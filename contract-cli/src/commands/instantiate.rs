@@ -77,7 +77,7 @@ pub async fn traced(chain: &Chain, request: &Request) -> Result<Report, Error> {
     if let Ok(made) = &traced.execution.result {
         report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
     }
-    let report = trace::shown(report, chain, &at, traced.trace.as_ref(), &request.reader);
+    let report = trace::shown(report, &at, traced.trace.as_ref(), &request.reader);
     Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&request.reader))
 }
 

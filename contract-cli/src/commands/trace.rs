@@ -4,7 +4,7 @@ use super::revert;
 use crate::{
     abi::Reader,
     api::{CallKind, CallTrace},
-    chain::{AtBlock, Chain},
+    chain::AtBlock,
     names::name_error,
     output::Report,
     value::hex,
@@ -12,15 +12,15 @@ use crate::{
 use serde_json::{Map, Value as Json, json};
 
 /// Adds the tree to a report; nothing where the call was never begun.
-pub fn shown(report: Report, chain: &Chain, at: &AtBlock, trace: Option<&CallTrace>, reader: &Reader) -> Report {
+pub fn shown(report: Report, at: &AtBlock, trace: Option<&CallTrace>, reader: &Reader) -> Report {
     match trace {
-        Some(trace) => report.with("trace", call(chain, at, trace, reader, true)),
+        Some(trace) => report.with("trace", call(at, trace, reader, true)),
         None => report,
     }
 }
 
 /// One call and those in it. The interface is that of the first call's contract, and so good for its data only.
-fn call(chain: &Chain, at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
+fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
     let mut fields = Map::new();
     let mut field = |name: &str, value: Json| fields.insert(name.into(), value);
     field("kind", json!(kind(trace.kind)));
@@ -49,7 +49,7 @@ fn call(chain: &Chain, at: &AtBlock, trace: &CallTrace, reader: &Reader, first: 
             field("error", json!({ "name": named.name, "docs": named.docs, "detail": failure.detail }));
         }
     }
-    let calls: Vec<Json> = trace.calls.iter().map(|inner| call(chain, at, inner, reader, false)).collect();
+    let calls: Vec<Json> = trace.calls.iter().map(|inner| call(at, inner, reader, false)).collect();
     field("calls", json!(calls));
     Json::Object(fields)
 }

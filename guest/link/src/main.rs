@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
-use polkavm_linker::{Config, ProgramParts, TargetInstructionSet, program_from_elf};
+use polkavm_linker::{Config, OptLevel, ProgramParts, TargetInstructionSet, program_from_elf};
 
 /// Turns a guest's ELF file into a .polkavm blob.
 #[derive(Parser)]
@@ -30,6 +30,10 @@ struct Arguments {
     /// Leave out names and source lines
     #[arg(short, long)]
     strip: bool,
+
+    /// Don't optimize: for programs that the optimizer can't cope with
+    #[arg(long)]
+    no_optimize: bool,
 
     /// Give the program at least this much stack, in bytes (the default is the linker's: 8192)
     #[arg(long, value_name = "BYTES")]
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
 /// Links one file and tells what came out of it.
 fn run(arguments: &Arguments) -> Result<String> {
     let elf = fs::read(&arguments.input).with_context(|| format!("cannot read {}", arguments.input.display()))?;
-    let blob = link(&elf, arguments.strip, arguments.min_stack_size)
+    let blob = link(&elf, arguments.strip, !arguments.no_optimize, arguments.min_stack_size)
         .with_context(|| format!("cannot link {}", arguments.input.display()))?;
     let sizes = describe(&blob)?;
     let written = write_if_changed(&arguments.output, &blob)
@@ -62,9 +66,12 @@ fn run(arguments: &Arguments) -> Result<String> {
 }
 
 /// The blob for the instruction set of contracts, `ReviveV1`.
-fn link(elf: &[u8], strip: bool, min_stack_size: Option<u32>) -> Result<Vec<u8>> {
+fn link(elf: &[u8], strip: bool, optimize: bool, min_stack_size: Option<u32>) -> Result<Vec<u8>> {
     let mut config = Config::default();
     config.set_strip(strip);
+    if !optimize {
+        config.set_opt_level(OptLevel::O1);
+    }
     if let Some(bytes) = min_stack_size {
         config.set_min_stack_size(bytes);
     }
@@ -116,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_no_elf_is_refused_with_the_reason() {
         for data in [&b""[..], b"\x7fELF", b"PVM\0 something else", &[0; 4096]] {
-            let error = link(data, true, None).unwrap_err();
+            let error = link(data, true, true, None).unwrap_err();
             assert!(!error.to_string().is_empty());
         }
     }
@@ -125,8 +132,13 @@ mod tests {
     fn a_missing_input_is_an_error_that_names_it_and_leaves_no_output() {
         let folder = std::env::temp_dir().join(format!("guest-link-missing-{}", std::process::id()));
         let output = folder.join("out.polkavm");
-        let arguments =
-            Arguments { input: folder.join("absent.elf"), output: output.clone(), strip: true, min_stack_size: None };
+        let arguments = Arguments {
+            input: folder.join("absent.elf"),
+            output: output.clone(),
+            strip: true,
+            no_optimize: false,
+            min_stack_size: None,
+        };
         let message = format!("{:#}", run(&arguments).unwrap_err());
         assert!(message.contains("absent.elf"), "{message}");
         assert!(!output.exists());

@@ -15,12 +15,13 @@ pub(super) fn block_hash<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostR
     let number = host.read_u256(low(args[0]))?;
     let now = host.stack.block_number();
     let mut hash = H256::zero();
-    if number < now && now.saturating_sub(number) <= U256::from(HASHES) {
-        if let Ok(number) = BlockNumberFor::<T>::try_from(number) {
-            let found = frame_system::Pallet::<T>::block_hash(number);
-            let len = found.as_ref().len().min(hash.0.len());
-            hash.0[..len].copy_from_slice(&found.as_ref()[..len]);
-        }
+    if number < now
+        && now.saturating_sub(number) <= U256::from(HASHES)
+        && let Ok(number) = BlockNumberFor::<T>::try_from(number)
+    {
+        let found = frame_system::Pallet::<T>::block_hash(number);
+        let len = found.as_ref().len().min(hash.0.len());
+        hash.0[..len].copy_from_slice(&found.as_ref()[..len]);
     }
     host.write(low(args[1]), hash.as_bytes())?;
     Ok(None)

@@ -4,7 +4,10 @@
 //! there. So an undo costs what was changed, a commit moves what the layer below doesn't know yet,
 //! and however often a key is written it is remembered once per layer.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, btree_map::Entry},
+    vec::Vec,
+};
 
 /// The map. All changes are made in the last open layer; with none open they are final.
 #[derive(Debug, Clone)]
@@ -70,10 +73,11 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
             return;
         };
         for (key, value) in layer {
-            if below.contains_key(&key) {
-                forgotten(&key, value.as_ref());
-            } else {
-                below.insert(key, value);
+            match below.entry(key) {
+                Entry::Occupied(known) => forgotten(known.key(), value.as_ref()),
+                Entry::Vacant(room) => {
+                    room.insert(value);
+                }
             }
         }
     }

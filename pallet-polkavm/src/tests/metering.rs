@@ -188,7 +188,8 @@ fn the_integrity_test_passes_for_a_sane_configuration() {
 #[test]
 fn no_instruction_takes_longer_than_its_gas_pays_for() {
     // The benchmarks run a hundred of a kind for each unit.
-    let kinds: [(&str, fn(u32) -> Weight); 7] = [
+    type Measured = fn(u32) -> Weight;
+    let kinds: [(&str, Measured); 7] = [
         ("add", Weights::instruction_add),
         ("multiply", Weights::instruction_multiply),
         ("divide", Weights::instruction_divide),

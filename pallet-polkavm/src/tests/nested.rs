@@ -387,18 +387,17 @@ fn a_callee_uses_no_more_than_it_is_given() {
         inner.store(2, 2);
         let mut script = Script::new();
         script.store(2, 2).call(b, &with_deposit(needed), &inner);
-        let try_with = |limit| {
-            let limits = Limits { gas: GAS, deposit: Some(limit) };
-            Polkavm::bare_call(ALICE, a, 0, limits, script.encode(), ExecConfig::extrinsic()).result
+        let stored_with = |limit| {
+            with_rollback(|| {
+                let limits = Limits { gas: GAS, deposit: Some(limit) };
+                Polkavm::bare_call(ALICE, a, 0, limits, script.encode(), ExecConfig::extrinsic()).result.unwrap();
+                stored(b, 2).is_some()
+            })
         };
         // The callee has no more than is left, whatever it was allowed.
-        assert!(with_rollback(|| try_with(2 * needed)).is_ok());
-        assert!(with_rollback(|| try_with(needed)).is_ok());
-        let _ = with_rollback(|| {
-            let limits = Limits { gas: GAS, deposit: Some(needed) };
-            let _ = Polkavm::bare_call(ALICE, a, 0, limits, script.encode(), ExecConfig::extrinsic());
-            assert_eq!(stored(b, 2), None);
-        });
+        assert!(stored_with(2 * needed));
+        assert!(!stored_with(2 * needed - 1));
+        assert!(!stored_with(needed));
     });
 }
 

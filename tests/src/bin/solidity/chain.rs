@@ -18,6 +18,7 @@ pub struct Chain {
 pub struct Contract<'a> {
     chain: &'a Chain,
     name: String,
+    abi: String,
     /// Its address.
     pub address: String,
 }
@@ -67,12 +68,23 @@ impl Chain {
         let (blob, abi) = (blob(name)?, abi(name)?);
         let answer = self.cli.succeed(&[&["instantiate", &blob, "--abi", &abi], arguments].concat())?;
         self.print(&format!("deploy {name}"), arguments, &answer);
-        Ok(Contract { chain: self, name: name.into(), address: text(&answer, "address")? })
+        Ok(Contract { chain: self, name: name.into(), abi, address: text(&answer, "address")? })
+    }
+
+    /// Makes a contract of ink!, by one of its constructors.
+    pub fn deploy_ink(&self, name: &str, constructor: &str, arguments: &[&str]) -> Result<Contract<'_>> {
+        let blob = paths::ink_contract(name).with_context(|| format!("{name} is not built: run scripts/build-ink"))?;
+        let abi = blob.with_extension("json").display().to_string();
+        let blob = blob.display().to_string();
+        let command = ["instantiate", &blob, "--abi", &abi, "--message", constructor];
+        let answer = self.cli.succeed(&[&command, arguments].concat())?;
+        self.print(&format!("deploy {name} by {constructor}"), arguments, &answer);
+        Ok(Contract { chain: self, name: name.into(), abi, address: text(&answer, "address")? })
     }
 
     /// A contract that is there, seen through the interface of a name.
-    pub fn at(&self, name: &str, address: &str) -> Contract<'_> {
-        Contract { chain: self, name: name.into(), address: address.into() }
+    pub fn at(&self, name: &str, address: &str) -> Result<Contract<'_>> {
+        Ok(Contract { chain: self, name: name.into(), abi: abi(name)?, address: address.into() })
     }
 
     /// The data of a call.
@@ -128,8 +140,8 @@ impl Contract<'_> {
     }
 
     fn submit(&self, who: &str, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
-        let (abi, value) = (abi(&self.name)?, value.to_string());
-        let command = ["call", &self.address, "--value", &value, "--abi", &abi, "--message", message];
+        let (abi, value) = (&self.abi, value.to_string());
+        let command = ["call", &self.address, "--value", &value, "--abi", abi, "--message", message];
         let answer = self.chain.cli.signed_by(who).run(&[&command, arguments].concat())?;
         ensure!(answer.code < 2, "the call could not be made: {:#}\n{}", answer.json, answer.progress);
         self.chain.print(&format!("{}.{message}", self.name), arguments, &answer.json);
@@ -138,8 +150,8 @@ impl Contract<'_> {
 
     /// The calls that a call would make.
     pub fn trace(&self, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
-        let (abi, value) = (abi(&self.name)?, value.to_string());
-        let command = ["trace", "call", &self.address, "--value", &value, "--abi", &abi, "--message", message];
+        let (abi, value) = (&self.abi, value.to_string());
+        let command = ["trace", "call", &self.address, "--value", &value, "--abi", abi, "--message", message];
         let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
         self.chain.print(&format!("trace {}.{message}", self.name), arguments, &answer);
         answer.get("trace").cloned().with_context(|| format!("there is no trace: {answer:#}"))
@@ -147,8 +159,8 @@ impl Contract<'_> {
 
     /// Sends a call that ends the contract.
     pub fn terminate(&self, message: &str, arguments: &[&str]) -> Result<()> {
-        let abi = abi(&self.name)?;
-        let command = ["terminate", &self.address, "--abi", &abi, "--message", message];
+        let abi = &self.abi;
+        let command = ["terminate", &self.address, "--abi", abi, "--message", message];
         let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
         self.chain.print(&format!("terminate {}.{message}", self.name), arguments, &answer);
         Ok(())
@@ -156,8 +168,8 @@ impl Contract<'_> {
 
     /// Asks without sending anything, and returns the decoded result.
     pub fn read(&self, message: &str, arguments: &[&str]) -> Result<Value> {
-        let abi = abi(&self.name)?;
-        let command = ["dry-run", "call", &self.address, "--abi", &abi, "--message", message];
+        let abi = &self.abi;
+        let command = ["dry-run", "call", &self.address, "--abi", abi, "--message", message];
         let answer = self.chain.cli.succeed(&[&command, arguments].concat())?;
         self.chain.print(&format!("{}.{message}", self.name), arguments, &answer);
         answer.get("decoded").cloned().with_context(|| format!("{}.{message} gave nothing: {answer:#}", self.name))

@@ -10,7 +10,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     chain.upload("Child")?;
     let creator = chain.deploy("Creator", &[])?;
     let made = creator.send_as("//Alice", 77, "create", &["5"])?;
-    let child = chain.at("Child", &shown(&event(&made, "Made")?["child"]));
+    let child = chain.at("Child", &shown(&event(&made, "Made")?["child"]))?;
     child.expect("value", &[], "5")?;
     child.expect("maker", &[], &creator.address)?;
 

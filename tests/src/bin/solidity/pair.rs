@@ -14,7 +14,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     let created = factory.send("createPair", &[&second.address, &first.address])?;
     let told = event(&created, "PairCreated")?;
     ensure!(told["token0"] == first.address.as_str() && told["count"] == "1", "another event: {told}");
-    let pair = chain.at("Pair", &shown(&told["pair"]));
+    let pair = chain.at("Pair", &shown(&told["pair"]))?;
     factory.expect("getPair", &[&first.address, &second.address], &pair.address)?;
     pair.expect("factory", &[], &factory.address)?;
     factory.refused("createPair", &[&first.address, &second.address], "there is a pair")?;

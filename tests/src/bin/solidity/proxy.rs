@@ -10,7 +10,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     let initialize = chain.encode("BoxV1", "initialize", &["42"])?;
     let proxy = chain.deploy("Proxy", &[&one.address, &initialize])?;
 
-    let seen = chain.at("BoxV1", &proxy.address);
+    let seen = chain.at("BoxV1", &proxy.address)?;
     seen.expect("value", &[], "42")?;
     seen.expect("owner", &[], &alice)?;
     seen.expect("version", &[], "one")?;
@@ -22,7 +22,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     seen.refused("upgradeToAndCall", &[&proxy.address, "0x"], "ERC1967InvalidImplementation")?;
     let upgraded = seen.send("upgradeToAndCall", &[&two.address, "0x"])?;
     ensure!(event(&upgraded, "Upgraded")?["implementation"] == two.address.as_str(), "another event: {upgraded:#}");
-    let seen = chain.at("BoxV2", &proxy.address);
+    let seen = chain.at("BoxV2", &proxy.address)?;
     seen.expect("version", &[], "two")?;
     seen.send("increment", &[])?;
     seen.expect("value", &[], "8")

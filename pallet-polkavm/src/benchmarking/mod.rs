@@ -10,6 +10,9 @@
 
 #![allow(missing_docs, reason = "a benchmark has the documentation of the weight function with its name")]
 
+mod setup;
+mod vectors;
+
 use crate::{
     BalanceOf, Call, CodeInfoOf, Config, ContractInfoOf, DeletionQueueBounds, ExecConfig, Limits, Pallet,
     address::AddressMapper,
@@ -29,148 +32,10 @@ use frame_benchmarking::v2::*;
 use frame_support::{traits::fungible::Mutate, weights::Weight};
 use frame_system::RawOrigin;
 use pallet_revive_uapi::ReturnErrorCode;
+use setup::*;
 use sp_core::{H160, H256};
+use vectors::*;
 use vm_core::isa::{Instruction, Opcode, Reg};
-
-/// Memory of the contracts of benchmarks: enough for the longest call data.
-const MEMORY: u32 = 256 * 1024;
-/// Where a benchmark's longer data stands in it.
-const DATA: u32 = 64 * 1024;
-/// "None" for a length or a pointer.
-const NONE: u64 = u32::MAX as u64;
-/// Instructions for one unit of an instruction benchmark.
-const INSTRUCTIONS: usize = 100;
-
-/// An account that is rich and mapped.
-fn rich<T: Config>(account: T::AccountId) -> T::AccountId {
-    let much: BalanceOf<T> = u64::MAX.try_into().unwrap_or_else(|_| u32::MAX.into());
-    T::Currency::set_balance(&account, much);
-    let _ = T::AddressMapper::map(&account);
-    account
-}
-
-fn caller<T: Config>() -> T::AccountId {
-    rich::<T>(whitelisted_caller())
-}
-
-fn all<T: Config>() -> Limits<BalanceOf<T>> {
-    Limits { gas: Weight::MAX, deposit: None }
-}
-
-/// A program that does nothing, of a given length.
-fn program(len: u32) -> Vec<u8> {
-    let build = |filling: u32| {
-        Contract::with_call().ret().data(0, &vec![1; filling as usize]).memory(limits::BLOB_BYTES).build()
-    };
-    let least = build(1).len() as u32;
-    let code = build(len.saturating_sub(least).max(1));
-    debug_assert!(code.len() as u32 <= limits::BLOB_BYTES);
-    code
-}
-
-/// Code of a given length that takes as long to check and to load as any.
-fn busy_program(len: u32) -> Vec<u8> {
-    let mut contract = Contract::with_call();
-    // Three bytes each.
-    for number in 0..len / 3 {
-        contract = match number % 900 {
-            899 => contract.op(Instruction::none(Opcode::Fallthrough)),
-            _ => contract.op(Instruction::rrr(Opcode::Add64, Reg::A0, Reg::A1, Reg::A2)),
-        };
-    }
-    contract.ret().build()
-}
-
-/// A contract that waits for a host call.
-fn idle() -> Contract {
-    let mut contract = Contract::new().memory(MEMORY);
-    for entry in 0..2 {
-        if entry == 1 {
-            contract = contract.call();
-        }
-        contract = contract.host("address", &[at(0)]).ret();
-    }
-    contract
-}
-
-/// Makes a contract of a program.
-fn made<T: Config>(origin: &T::AccountId, code: Vec<u8>) -> H160 {
-    let value = BalanceOf::<T>::from(1_000_000u32);
-    let made = Pallet::<T>::bare_instantiate(
-        origin.clone(),
-        value,
-        all::<T>(),
-        Code::Upload(code),
-        Vec::new(),
-        Some([7; 32]),
-        ExecConfig::extrinsic(),
-    );
-    made.result.unwrap_or_else(|failure| panic!("{failure:?}")).address
-}
-
-/// A contract in its call or its constructor.
-fn waiting<T: Config>(entry: EntryPoint, input: Vec<u8>) -> Waiting<T> {
-    let origin = caller::<T>();
-    let contract = made::<T>(&origin, idle().build());
-    Waiting::new(origin, contract, entry, input).unwrap_or_else(|failure| panic!("{failure:?}"))
-}
-
-/// A contract in its call.
-fn called<T: Config>() -> Waiting<T> {
-    waiting(EntryPoint::Call, Vec::new())
-}
-
-/// Two 32-bit arguments in one register.
-fn pack(high: u64, low: u64) -> u64 {
-    (high << 32) | (low & NONE)
-}
-
-/// The register for an output that isn't wanted.
-fn no_output() -> u64 {
-    pack(at(0), NONE)
-}
-
-/// Whether a host function answered with success.
-fn succeeded(result: Result<Option<u64>, Halt>) -> bool {
-    matches!(result, Ok(None | Some(0)))
-}
-
-/// What a precompile answers.
-fn precompile<T: Config>(waiting: &mut Waiting<T>, number: u16, input: &[u8]) -> Output {
-    let precompile = <precompiles::Builtins as Precompiles<T>>::find(&precompiles::address(number));
-    let precompile = precompile.unwrap_or_else(|| panic!("no precompile {number}"));
-    precompile.run(input, &mut Env::new(&mut waiting.stack)).unwrap_or_else(|failure| panic!("{failure:?}"))
-}
-
-/// Runs a program to its end, as a contract's call without host functions.
-fn run<T: Config>(code: &[u8]) {
-    let entry = vm_core::blob::Blob::parse(code)
-        .ok()
-        .and_then(|blob| blob.exports().find(|export| export.symbol == b"call").map(|export| export.code_offset))
-        .unwrap_or_default();
-    let source = Source { code_hash: code::code_hash(code), code, entry, cost_model: code::CostModel::Naive };
-    let mut instance = T::Executor::instantiate(source).unwrap_or_else(|detail| panic!("{detail}"));
-    let stop = instance.run(i64::MAX, None);
-    assert_eq!(stop.outcome, vm_core::outcome::Outcome::Finished);
-}
-
-/// A program that runs a hundred of these instructions `rounds` times.
-fn repeated(rounds: u32, instructions: &[Instruction]) -> Vec<u8> {
-    let mut contract = Contract::with_call()
-        .set(Reg::S0, u64::from(rounds) + 1)
-        .set(Reg::A1, 0x0123_4567_89ab_cdef)
-        .set(Reg::A2, 13)
-        .set(Reg::A3, at(0))
-        .op(Instruction::none(Opcode::Fallthrough));
-    let top = contract.here();
-    contract = contract.op(Instruction::rri(Opcode::AddImm64, Reg::S0, Reg::S0, -1));
-    let leave = top + 3;
-    contract = contract.op(Instruction::rio(Opcode::BranchNotEqImm, Reg::S0, 0, leave)).ret();
-    for instruction in instructions.iter().cycle().take(INSTRUCTIONS) {
-        contract = contract.op(*instruction);
-    }
-    contract.op(Instruction::o(Opcode::Jump, top)).build()
-}
 
 #[benchmarks]
 mod benchmarks {
@@ -906,59 +771,3 @@ mod benchmarks {
 
     impl_benchmark_test_suite!(Pallet, crate::mock::benchmark_externalities(), crate::mock::Test);
 }
-
-/// The index of the first of the instructions that [`repeated`] repeats.
-fn repeated_start() -> u32 {
-    let contract = Contract::with_call().set(Reg::S0, 0).set(Reg::A1, 0).set(Reg::A2, 0).set(Reg::A3, 0);
-    contract.op(Instruction::none(Opcode::Fallthrough)).here() + 3
-}
-
-/// Fills the transient storage to a half.
-fn fill_transient<T: Config>(waiting: &mut Waiting<T>) {
-    for number in 0..100u8 {
-        let _ = waiting.stack.write_transient(&Key::Fixed([number.wrapping_add(100); 32]), Some(vec![1; 100]));
-    }
-}
-
-/// A compressed key: the generator of the curve.
-const ECDSA_KEY: [u8; 33] = [
-    0x02, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, 0x02, 0x9b,
-    0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98,
-];
-
-/// A hash and a signature of it, as `ecrecover` takes them.
-const RECOVERABLE: [u8; 128] = [
-    0x18, 0xc5, 0x47, 0xe4, 0xf7, 0xb0, 0xf3, 0x25, 0xad, 0x1e, 0x56, 0xf5, 0x7e, 0x26, 0xc7, 0x45, 0xb0, 0x9a, 0x3e,
-    0x50, 0x3d, 0x86, 0xe0, 0x0e, 0x52, 0x55, 0xff, 0x7f, 0x71, 0x5d, 0x3d, 0x1c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 28, 0x73, 0xb1, 0x69, 0x38, 0x92, 0x21, 0x9d, 0x73, 0x6c,
-    0xab, 0xa5, 0x5b, 0xdb, 0x67, 0x21, 0x6e, 0x48, 0x55, 0x57, 0xea, 0x6b, 0x6a, 0xf7, 0x5f, 0x37, 0x09, 0x6c, 0x9a,
-    0xa6, 0xa5, 0xa7, 0x5f, 0xee, 0xb9, 0x40, 0xb1, 0xd0, 0x3b, 0x21, 0xe3, 0x6b, 0x0e, 0x47, 0xe7, 0x97, 0x69, 0xf0,
-    0x95, 0xfe, 0x2a, 0xb8, 0x55, 0xbd, 0x91, 0xe3, 0xa3, 0x87, 0x56, 0xb7, 0xd7, 0x5a, 0x9c, 0x45, 0x49,
-];
-
-/// The generator of alt_bn128's first group.
-const POINT: [u8; 64] = {
-    let mut point = [0; 64];
-    point[31] = 1;
-    point[63] = 2;
-    point
-};
-
-/// Twice the generator.
-const OTHER_POINT: [u8; 64] = [
-    0x03, 0x06, 0x44, 0xe7, 0x2e, 0x13, 0x1a, 0x02, 0x9b, 0x85, 0x04, 0x5b, 0x68, 0x18, 0x15, 0x85, 0xd9, 0x78, 0x16,
-    0xa9, 0x16, 0x87, 0x1c, 0xa8, 0xd3, 0xc2, 0x08, 0xc1, 0x6d, 0x87, 0xcf, 0xd3, 0x15, 0xed, 0x73, 0x8c, 0x0e, 0x0a,
-    0x7c, 0x92, 0xe7, 0x84, 0x5f, 0x96, 0xb2, 0xae, 0x9c, 0x0a, 0x68, 0xa6, 0xa4, 0x49, 0xe3, 0x53, 0x8f, 0xc7, 0xff,
-    0x3e, 0xbf, 0x7a, 0x5a, 0x18, 0xa2, 0xc4,
-];
-
-/// The generator of its second group.
-const TWISTED_POINT: [u8; 128] = [
-    0x19, 0x8e, 0x93, 0x93, 0x92, 0x0d, 0x48, 0x3a, 0x72, 0x60, 0xbf, 0xb7, 0x31, 0xfb, 0x5d, 0x25, 0xf1, 0xaa, 0x49,
-    0x33, 0x35, 0xa9, 0xe7, 0x12, 0x97, 0xe4, 0x85, 0xb7, 0xae, 0xf3, 0x12, 0xc2, 0x18, 0x00, 0xde, 0xef, 0x12, 0x1f,
-    0x1e, 0x76, 0x42, 0x6a, 0x00, 0x66, 0x5e, 0x5c, 0x44, 0x79, 0x67, 0x43, 0x22, 0xd4, 0xf7, 0x5e, 0xda, 0xdd, 0x46,
-    0xde, 0xbd, 0x5c, 0xd9, 0x92, 0xf6, 0xed, 0x09, 0x06, 0x89, 0xd0, 0x58, 0x5f, 0xf0, 0x75, 0xec, 0x9e, 0x99, 0xad,
-    0x69, 0x0c, 0x33, 0x95, 0xbc, 0x4b, 0x31, 0x33, 0x70, 0xb3, 0x8e, 0xf3, 0x55, 0xac, 0xda, 0xdc, 0xd1, 0x22, 0x97,
-    0x5b, 0x12, 0xc8, 0x5e, 0xa5, 0xdb, 0x8c, 0x6d, 0xeb, 0x4a, 0xab, 0x71, 0x80, 0x8d, 0xcb, 0x40, 0x8f, 0xe3, 0xd1,
-    0xe7, 0x69, 0x0c, 0x43, 0xd3, 0x7b, 0x4c, 0xe6, 0xcc, 0x01, 0x66, 0xfa, 0x7d, 0xaa,
-];
