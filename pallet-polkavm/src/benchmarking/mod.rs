@@ -14,18 +14,17 @@ mod setup;
 mod vectors;
 
 use crate::{
-    BalanceOf, Call, CodeInfoOf, Config, ContractInfoOf, DeletionQueueBounds, ExecConfig, Limits, Pallet,
+    BalanceOf, Call, CodeInfoOf, Config, ContractInfoOf, DeletionQueueBounds, Pallet,
     address::AddressMapper,
     code::{self, Executable},
     contract::{self, ContractInfo, Key},
     exec::bench::Waiting,
-    executor::{Executor, Instance, Source},
     host_api::Halt,
     limits,
     metering::gas::GasMeter,
-    precompiles::{self, Env, Precompiles},
+    precompiles,
     program::{Contract, at},
-    types::{Code, EntryPoint, Output},
+    types::EntryPoint,
 };
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;

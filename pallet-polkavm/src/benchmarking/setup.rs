@@ -1,15 +1,14 @@
 //! What benchmarks begin with: accounts, programs, and contracts that wait for a host call.
 
 use crate::{
-    BalanceOf, Call, CodeInfoOf, Config, ContractInfoOf, DeletionQueueBounds, ExecConfig, Limits, Pallet,
+    BalanceOf, Config, ExecConfig, Limits, Pallet,
     address::AddressMapper,
-    code::{self, Executable},
-    contract::{self, ContractInfo, Key},
+    code,
+    contract::Key,
     exec::bench::Waiting,
     executor::{Executor, Instance, Source},
     host_api::Halt,
     limits,
-    metering::gas::GasMeter,
     precompiles::{self, Env, Precompiles},
     program::{Contract, at},
     types::{Code, EntryPoint, Output},
@@ -17,9 +16,7 @@ use crate::{
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{traits::fungible::Mutate, weights::Weight};
-use frame_system::RawOrigin;
-use pallet_revive_uapi::ReturnErrorCode;
-use sp_core::{H160, H256};
+use sp_core::H160;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
 /// Memory of the contracts of benchmarks: enough for the longest call data.
