@@ -10,6 +10,7 @@ mod documentation;
 mod dry_run;
 mod failures;
 mod host;
+mod ledger;
 mod lifecycle;
 mod metering;
 mod migrations;
