@@ -196,9 +196,9 @@ impl pallet_polkavm::Config for Runtime {
     type AddressMapper = pallet_polkavm::AccountId32Mapper<Runtime>;
     // The nodes of this chain have the host functions. The interpreter does for those that have not: what is in blocks is
     // the same.
-    #[cfg(not(any(feature = "in-runtime-interpreter", feature = "runtime-benchmarks")))]
+    #[cfg(not(feature = "in-runtime-interpreter"))]
     type Executor = pallet_polkavm::HostFunctions;
-    #[cfg(any(feature = "in-runtime-interpreter", feature = "runtime-benchmarks"))]
+    #[cfg(feature = "in-runtime-interpreter")]
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
     type FindAuthor = AuraAuthor;
