@@ -58,7 +58,7 @@ impl Report {
 
     /// Adds a weight.
     pub fn with_weight(self, name: &str, weight: Weight) -> Self {
-        self.with(name, json!({ "ref_time": weight.ref_time, "proof_size": weight.proof_size }))
+        self.with(name, self::weight(weight))
     }
 
     /// Adds a deposit; one that is given back is negative.
@@ -73,7 +73,7 @@ impl Report {
     /// Adds an error: the command failed.
     pub fn with_error(mut self, error: &NamedError, detail: &str) -> Self {
         self.failed = true;
-        self.with("error", json!({ "name": error.name, "docs": error.docs, "detail": detail }))
+        self.with("error", error_json(error, detail))
     }
 
     /// Adds what contracts emitted in a dry run, of the pallet given, as the transaction's events would be.
@@ -150,6 +150,16 @@ impl Report {
     pub fn print(&self, json: bool) {
         print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values) });
     }
+}
+
+/// A weight as it is shown everywhere.
+pub fn weight(weight: Weight) -> Json {
+    json!({ "ref_time": weight.ref_time, "proof_size": weight.proof_size })
+}
+
+/// An error of the chain as it is shown everywhere.
+pub fn error_json(error: &NamedError, detail: &str) -> Json {
+    json!({ "name": error.name, "docs": error.docs, "detail": detail })
 }
 
 /// Prints why a command could not be carried out.

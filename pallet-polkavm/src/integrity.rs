@@ -71,25 +71,22 @@ const FRAME_BYTES: u64 = 4 * 1024;
 ///
 /// Storage changes, events and the overlay they are in are the node's memory, not the runtime's.
 fn check_memory<T: Config>() {
-    let frames = u64::from(limits::CALL_DEPTH) + 1;
-    let per_frame = u64::from(limits::STATIC_MEMORY_BYTES)
-        + u64::from(limits::INSTANCE_OVERHEAD_BYTES)
-        + 2 * u64::from(limits::CALLDATA_BYTES)
-        + FRAME_BYTES;
-    let innermost = u64::from(limits::TRANSLATION_CACHE_BYTES) + 2 * u64::from(limits::CALLDATA_BYTES);
+    // 1 to 3, 5 and 7.
+    let contracts = u64::from(limits::TRANSACTION_MEMORY_BYTES);
+    let frames = (u64::from(limits::CALL_DEPTH) + 1) * FRAME_BYTES;
+    let precompile = 2 * u64::from(limits::CALLDATA_BYTES);
 
     const ENTRY: u64 = 512;
     let call = Cost::Call.weight::<T::WeightInfo>().ref_time().max(1);
     let calls = Pallet::<T>::max_gas_limit().ref_time() / call;
     // Only the deepest frame can have touched all of them; those below have at most seen what it committed.
     let ledger = calls.saturating_mul(2 * ENTRY);
-    let transaction = 2 * u64::from(limits::TRANSIENT_STORAGE_BYTES) + ledger;
 
-    let worst = frames * per_frame + innermost + transaction;
+    let worst = contracts + frames + precompile + ledger;
     assert!(
         worst <= RUNTIME_MEMORY,
-        "the deepest stack of calls needs {worst} bytes of memory ({frames} frames of {per_frame}, {innermost} for the \
-         innermost, {transaction} for the transaction), the runtime has {RUNTIME_MEMORY}"
+        "the deepest stack of calls needs {worst} bytes of memory ({contracts} for its contracts, {frames} for its frames, \
+         {precompile} for a precompile, {ledger} for the ledger), the runtime has {RUNTIME_MEMORY}"
     );
 }
 

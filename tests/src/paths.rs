@@ -45,21 +45,20 @@ pub fn example_guest(name: &str) -> Result<PathBuf> {
 }
 
 fn blob(folder: &str, name: &str) -> Result<PathBuf> {
+    built(folder, name).with_context(|| format!("{folder}/{name}.polkavm is not built: run scripts/build"))
+}
+
+fn built(folder: &str, name: &str) -> Option<PathBuf> {
     let path = repository().join(folder).join(name).with_extension("polkavm");
-    if !path.is_file() {
-        bail!("{} is not built: run scripts/build", path.display());
-    }
-    Ok(path)
+    path.is_file().then_some(path)
 }
 
 /// The blob of a Solidity contract in `tests/solidity`, or `None` if it could not be built because npm is missing.
 pub fn solidity_contract(name: &str) -> Option<PathBuf> {
-    let path = repository().join("out/solidity").join(name).with_extension("polkavm");
-    path.is_file().then_some(path)
+    built("out/solidity", name)
 }
 
 /// The blob of the ink! contract in `guest/ink`, or `None` if it is not built.
 pub fn ink_contract(name: &str) -> Option<PathBuf> {
-    let path = repository().join("out/ink").join(name).with_extension("polkavm");
-    path.is_file().then_some(path)
+    built("out/ink", name)
 }

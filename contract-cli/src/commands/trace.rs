@@ -6,9 +6,10 @@ use crate::{
     api::{CallKind, CallTrace},
     chain::AtBlock,
     names::name_error,
-    output::Report,
+    output::{Report, error_json, weight},
     value::hex,
 };
+use alloy_primitives::U256;
 use serde_json::{Map, Value as Json, json};
 
 /// Adds the tree to a report; nothing where the call was never begun.
@@ -29,7 +30,6 @@ fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
     if let Some(value) = trace.value {
         field("value", json!(decimal(value)));
     }
-    let weight = |weight: crate::api::Weight| json!({ "ref_time": weight.ref_time, "proof_size": weight.proof_size });
     field("gas_limit", weight(trace.gas_limit));
     field("gas_used", weight(trace.gas_used));
     field("input", json!(hex(&trace.input)));
@@ -46,7 +46,7 @@ fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
         }
         Err(failure) => {
             let named = name_error(at.metadata_ref(), &failure.error);
-            field("error", json!({ "name": named.name, "docs": named.docs, "detail": failure.detail }));
+            field("error", error_json(&named, &failure.detail));
         }
     }
     let calls: Vec<Json> = trace.calls.iter().map(|inner| call(at, inner, reader, false)).collect();
@@ -64,23 +64,9 @@ fn kind(kind: CallKind) -> &'static str {
     }
 }
 
-/// A number of 256 bits in decimal.
+/// A number of 256 bits in decimal, from its digits of 64, least significant first.
 fn decimal(digits: [u64; 4]) -> String {
-    let mut digits = digits;
-    let mut text = Vec::new();
-    loop {
-        // Long division by ten, from the most significant digit down.
-        let mut rest: u128 = 0;
-        for digit in digits.iter_mut().rev() {
-            let part = (rest << 64) | u128::from(*digit);
-            *digit = (part / 10) as u64;
-            rest = part % 10;
-        }
-        text.push(char::from(b'0' + rest as u8));
-        if digits == [0; 4] {
-            return text.into_iter().rev().collect();
-        }
-    }
+    U256::from_limbs(digits).to_string()
 }
 
 #[cfg(test)]

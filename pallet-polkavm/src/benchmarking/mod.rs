@@ -326,10 +326,7 @@ mod benchmarks {
     fn host_call() {
         let mut waiting = called::<T>();
         let callee = made::<T>(&rich::<T>(account("other", 0, 0)), program(100));
-        waiting.write(at(100), callee.as_bytes());
-        waiting.write(at(200), &[0; 32]);
-        waiting.write(at(300), &[0xff; 32]);
-        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let args = call_args(&mut waiting, callee, 0u32.into(), &[]);
         let result;
         #[block]
         {
@@ -341,10 +338,7 @@ mod benchmarks {
     #[benchmark(pov_mode = Measured)]
     fn host_call_precompile() {
         let mut waiting = called::<T>();
-        waiting.write(at(100), precompiles::address(4).as_bytes());
-        waiting.write(at(200), &[0; 32]);
-        waiting.write(at(300), &[0xff; 32]);
-        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let args = call_args(&mut waiting, precompiles::address(4), 0u32.into(), &[]);
         let result;
         #[block]
         {
@@ -372,10 +366,7 @@ mod benchmarks {
     #[benchmark(pov_mode = Measured)]
     fn host_call_transfer() {
         let mut waiting = called::<T>();
-        waiting.write(at(100), &[9; 20]);
-        waiting.write(at(200), &Pallet::<T>::to_contract_value(1_000u32.into()).to_little_endian());
-        waiting.write(at(300), &[0xff; 32]);
-        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(0, at(0)), no_output()];
+        let args = call_args(&mut waiting, H160([9; 20]), 1_000u32.into(), &[]);
         let result;
         #[block]
         {
@@ -456,11 +447,7 @@ mod benchmarks {
         let address = waiting.stack.top().address;
         let mut input = precompiles::abi::selector("setCodeHash(bytes32)").to_vec();
         input.extend(code_hash.as_bytes());
-        waiting.write(at(100), precompiles::address(0x900).as_bytes());
-        waiting.write(at(200), &[0; 32]);
-        waiting.write(at(300), &[0xff; 32]);
-        waiting.write(at(400), &input);
-        let args = [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), pack(36, at(400)), no_output()];
+        let args = call_args(&mut waiting, precompiles::address(0x900), 0u32.into(), &input);
         let result;
         #[block]
         {
@@ -550,7 +537,6 @@ mod benchmarks {
         assert!(succeeded(result));
     }
 
-    /// A signature that isn't one takes as long to refuse.
     #[benchmark(pov_mode = Measured)]
     fn host_sr25519_verify(n: Linear<0, { limits::CALLDATA_BYTES }>) {
         let mut waiting = called::<T>();

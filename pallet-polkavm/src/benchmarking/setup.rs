@@ -171,3 +171,18 @@ pub(super) fn fill_transient<T: Config>(waiting: &mut Waiting<T>) {
         let _ = waiting.stack.write_transient(&Key::Fixed([number.wrapping_add(100); 32]), Some(vec![1; 100]));
     }
 }
+
+/// Puts the arguments of `call` into the contract's memory, without limits and output; what `call` is called with.
+pub(super) fn call_args<T: Config>(
+    waiting: &mut Waiting<T>,
+    callee: H160,
+    value: BalanceOf<T>,
+    input: &[u8],
+) -> [u64; 6] {
+    waiting.write(at(100), callee.as_bytes());
+    waiting.write(at(200), &Pallet::<T>::to_contract_value(value).to_little_endian());
+    waiting.write(at(300), &[0xff; 32]);
+    waiting.write(at(400), input);
+    let input = pack(input.len() as u64, at(400));
+    [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), input, no_output()]
+}

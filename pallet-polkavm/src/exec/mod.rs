@@ -34,6 +34,7 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 use frame_support::{traits::Time, weights::Weight};
+use nested::CallLimits;
 use sp_core::{H160, H256, U256};
 use sp_runtime::SaturatedConversion;
 use trace::{Kind, Tracer};
@@ -220,36 +221,11 @@ impl<T: Config> Stack<T> {
     }
 
     fn call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
-        ensure_input_fits::<T>(&input)?;
         let caller = self.origin.clone();
-        let gas = self.gas.nested(Weight::MAX);
-        let Some((program, trie_id)) = self.program_at(&dest)? else {
-            self.trace_enter(Kind::Call, &caller, dest, dest, Some(value), &input, gas.left());
-            let to = T::AddressMapper::to_account_id(&dest);
-            let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
-            self.trace_exit(&sent.as_ref().map(|()| Output::default()).map_err(Clone::clone), Weight::zero());
-            return sent.map(|()| Output::default());
-        };
-        // The meter is made anew: loading the program was charged meanwhile.
-        let gas = self.gas.nested(Weight::MAX);
-        let is_contract = matches!(program, Program::Contract(_));
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&dest),
-            address: dest,
-            caller,
-            code_address: dest,
-            delegated: false,
-            trie_id,
-            entry: EntryPoint::Call,
-            value,
-            input: Some(input),
-            gas,
-            read_only: false,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        let output = self.run(frame, program, Kind::Call, None).map_err(|error| error.failure)?;
-        if !output.did_revert() && is_contract {
+        let output =
+            self.call_account(caller, dest, value, input, &CallLimits::none(), false).map_err(|error| error.failure)?;
+        // Only a contract has a record; what else may be there is no news.
+        if !output.did_revert() && self.ledger.get(&dest).is_some() {
             let caller = T::AddressMapper::to_address(&self.origin);
             Pallet::<T>::deposit_event(Event::Called { caller, contract: dest });
         }
@@ -263,7 +239,7 @@ impl<T: Config> Stack<T> {
         input: Vec<u8>,
         salt: Option<[u8; 32]>,
     ) -> Result<Instantiated, Failure> {
-        ensure_input_fits::<T>(&input)?;
+        ensure_input_fits::<T>(input.len())?;
         let code_hash = match code {
             Code::Existing(hash) => hash,
             Code::Upload(code) => {
@@ -272,78 +248,103 @@ impl<T: Config> Stack<T> {
                 uploaded.code_hash
             }
         };
-        let executable = Executable::<T>::load(code_hash, &mut self.gas)?;
         let deployer = self.origin.clone();
         let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
         // The origin's nonce was bumped before the dispatch: the transaction's own is one less.
-        let new = self.new_contract(&deployer, nonce.saturating_sub(1), &executable, &input, salt.as_ref())?;
-        let gas = self.gas.nested(Weight::MAX);
-        let kind = if salt.is_some() { Kind::Create2 } else { Kind::Create };
         let (address, output) = self
-            .run_constructor(new, deployer, executable, value, input, gas, kind, None)
+            .construct(deployer, nonce.saturating_sub(1), code_hash, value, input, salt, &CallLimits::none())
             .map_err(|error| error.failure)?;
         Ok(Instantiated { output, address, code_hash })
     }
 
-    /// The address and the record of a contract that `deployer` is about to make. Writes nothing but the count of tries.
-    fn new_contract(
-        &self,
-        deployer: &T::AccountId,
+    /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
+    fn call_account(
+        &mut self,
+        caller: T::AccountId,
+        dest: H160,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        limits: &CallLimits<T>,
+        read_only: bool,
+    ) -> Result<Output, CallError> {
+        ensure_input_fits::<T>(input.len())?;
+        let kind = if read_only { Kind::StaticCall } else { Kind::Call };
+        let Some((program, trie_id)) = self.program_at(&dest)? else {
+            let gas = self.gas_mut().left().min(limits.weight);
+            self.trace_enter(kind, &caller, dest, Some(value), &input, gas);
+            let to = T::AddressMapper::to_account_id(&dest);
+            let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
+            let result = sent.map(|()| Output::default());
+            self.trace_exit(&result, Weight::zero());
+            return result.map_err(Into::into);
+        };
+        let frame = Frame {
+            account: T::AddressMapper::to_fallback_account_id(&dest),
+            address: dest,
+            caller,
+            code_address: dest,
+            delegated: false,
+            trie_id,
+            entry: EntryPoint::Call,
+            value,
+            input: Some(input),
+            gas: self.gas_mut().nested(limits.weight),
+            read_only,
+            allows_reentry: true,
+            last_output: Output::default(),
+        };
+        self.run(frame, None, program, kind, limits.deposit)
+    }
+
+    /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
+    /// deployer's `nonce`.
+    #[allow(clippy::too_many_arguments, reason = "all that makes a contract")]
+    fn construct(
+        &mut self,
+        deployer: T::AccountId,
         nonce: u64,
-        executable: &Executable<T>,
-        input: &[u8],
-        salt: Option<&[u8; 32]>,
-    ) -> Result<(H160, ContractInfo<T>), Failure> {
-        let deployer = T::AddressMapper::to_address(deployer);
-        let address = match salt {
-            Some(salt) => address::create2(&deployer, &executable.code, input, salt),
-            None => address::create1(&deployer, nonce),
+        code_hash: H256,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        salt: Option<[u8; 32]>,
+        limits: &CallLimits<T>,
+    ) -> Result<(H160, Output), CallError> {
+        let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
+        let deployer_address = T::AddressMapper::to_address(&deployer);
+        let (kind, address) = match &salt {
+            Some(salt) => (Kind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
+            None => (Kind::Create, address::create1(&deployer_address, nonce)),
         };
         if self.ledger.get(&address).is_some()
             || ContractInfoOf::<T>::contains_key(address)
             || T::Precompiles::find(&address).is_some()
         {
-            return Err(Failure::new::<T>(
-                Error::DuplicateContract,
-                format!("there is a contract at {address:?} already"),
-            ));
+            let detail = format!("there is a contract at {address:?} already");
+            return Err(Failure::new::<T>(Error::DuplicateContract, detail).into());
         }
-        Ok((address, ContractInfo::new(executable.hash)))
-    }
-
-    /// Runs the constructor of a contract that [`Self::new_contract`] has prepared.
-    #[allow(clippy::too_many_arguments, reason = "all that makes a frame")]
-    fn run_constructor(
-        &mut self,
-        (address, info): (H160, ContractInfo<T>),
-        deployer: T::AccountId,
-        executable: Executable<T>,
-        value: BalanceOf<T>,
-        input: Vec<u8>,
-        gas: GasMeter<T>,
-        kind: Kind,
-        deposit_limit: Option<BalanceOf<T>>,
-    ) -> Result<(H160, Output), CallError> {
-        let code_hash = executable.hash;
+        let info = ContractInfo::<T>::new(code_hash);
         let frame = Frame {
             account: T::AddressMapper::to_fallback_account_id(&address),
             address,
-            caller: deployer.clone(),
+            caller: deployer,
             code_address: address,
             delegated: false,
             trie_id: info.trie_id,
             entry: EntryPoint::Deploy,
             value,
             input: Some(input),
-            gas,
+            gas: self.gas_mut().nested(limits.weight),
             read_only: false,
             allows_reentry: true,
             last_output: Output::default(),
         };
-        let output = self.run_new(frame, info, executable, kind, deposit_limit)?;
+        let output = self.run(frame, Some(info), Program::Contract(executable), kind, limits.deposit)?;
         if !output.did_revert() {
-            let deployer = T::AddressMapper::to_address(&deployer);
-            Pallet::<T>::deposit_event(Event::Instantiated { deployer, contract: address, code_hash });
+            Pallet::<T>::deposit_event(Event::Instantiated {
+                deployer: deployer_address,
+                contract: address,
+                code_hash,
+            });
         }
         Ok((address, output))
     }
@@ -374,13 +375,11 @@ impl<T: Config> Stack<T> {
         self.frames.last_mut().map_or(&mut self.gas, |frame| &mut frame.gas)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all that a trace shows of a call")]
     fn trace_enter(
         &mut self,
         kind: Kind,
         from: &T::AccountId,
         to: H160,
-        code: H160,
         value: Option<BalanceOf<T>>,
         input: &[u8],
         gas: Weight,
@@ -388,7 +387,7 @@ impl<T: Config> Stack<T> {
         if let Some(tracer) = &mut self.tracer {
             let from = T::AddressMapper::to_address(from);
             let value = value.map(Pallet::<T>::to_contract_value);
-            tracer.enter(kind, from, to, code, value, input, gas);
+            tracer.enter(kind, from, to, value, input, gas);
         }
     }
 
@@ -427,11 +426,6 @@ impl<T: Config> Stack<T> {
     /// Who called the contract at work.
     pub fn caller(&self) -> &T::AccountId {
         &self.top().caller
-    }
-
-    /// Whether the contract at work was called by who signed the transaction.
-    pub fn caller_is_origin(&self) -> bool {
-        *self.caller() == self.origin
     }
 
     /// The frame that called the one at work, unless it is the transaction's first.
@@ -496,11 +490,6 @@ impl<T: Config> Stack<T> {
         self.transient.set::<T>(address, key, value)
     }
 
-    /// The record of the contract at work.
-    pub fn record(&self) -> Option<&Entry<T>> {
-        self.ledger.get(&self.top().address)
-    }
-
     /// Notes how much immutable data the contract at work has.
     pub fn set_immutable_len(&mut self, len: u32) {
         let address = self.top().address;
@@ -517,11 +506,16 @@ impl<T: Config> Stack<T> {
     }
 }
 
-fn ensure_input_fits<T: Config>(input: &[u8]) -> Result<(), Failure> {
-    if input.len() > limits::CALLDATA_BYTES as usize {
+/// Fails where call data has more bytes than it may.
+///
+/// # Errors
+///
+/// [`Error::CallDataTooLarge`].
+pub(crate) fn ensure_input_fits<T: Config>(len: usize) -> Result<(), Failure> {
+    if len > limits::CALLDATA_BYTES as usize {
         return Err(Failure::new::<T>(
             Error::CallDataTooLarge,
-            format!("the call data has {} bytes, the limit is {}", input.len(), limits::CALLDATA_BYTES),
+            format!("the call data has {len} bytes, the limit is {}", limits::CALLDATA_BYTES),
         ));
     }
     Ok(())

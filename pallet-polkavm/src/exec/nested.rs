@@ -8,7 +8,7 @@ use super::{CallError, Frame, Stack, ensure_input_fits, trace::Kind, transfer};
 use crate::{
     BalanceOf, Config, Error, Event, Pallet,
     address::AddressMapper,
-    code::{self, Executable},
+    code,
     metering::ledger::Termination,
     types::{EntryPoint, Failure, Output},
 };
@@ -81,7 +81,6 @@ impl<T: Config> Stack<T> {
         input: Vec<u8>,
         read_only: bool,
     ) -> Result<Output, CallError> {
-        ensure_input_fits::<T>(&input)?;
         let read_only = read_only || self.top().read_only;
         if read_only && !value.is_zero() {
             return Err(Failure::new::<T>(Error::StateChangeDenied, "a read-only call can't send a value").into());
@@ -90,32 +89,7 @@ impl<T: Config> Stack<T> {
         self.ensure_depth()?;
         let value = transfer::from_contract_value::<T>(value)?;
         let caller = self.top().account.clone();
-        let kind = if read_only { Kind::StaticCall } else { Kind::Call };
-        let Some((program, trie_id)) = self.program_at(&dest)? else {
-            let left = self.top().gas.left().min(limits.weight);
-            self.trace_enter(kind, &caller, dest, dest, Some(value), &input, left);
-            let to = T::AddressMapper::to_account_id(&dest);
-            let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
-            let result = sent.map(|()| Output::default());
-            self.trace_exit(&result, Weight::zero());
-            return result.map_err(Into::into);
-        };
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&dest),
-            address: dest,
-            caller,
-            code_address: dest,
-            delegated: false,
-            trie_id,
-            entry: EntryPoint::Call,
-            value,
-            input: Some(input),
-            gas: self.top().gas.nested(limits.weight),
-            read_only,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        self.run(frame, program, kind, limits.deposit)
+        self.call_account(caller, dest, value, input, limits, read_only)
     }
 
     /// Runs the program of another contract on the state of the one at work, with its caller and value.
@@ -126,7 +100,7 @@ impl<T: Config> Stack<T> {
     /// As [`Self::call_from_contract`].
     pub fn delegate_call(&mut self, limits: &CallLimits<T>, code: H160, input: Vec<u8>) -> Result<(), CallError> {
         self.top_mut().last_output = Output::default();
-        ensure_input_fits::<T>(&input)?;
+        ensure_input_fits::<T>(input.len())?;
         self.ensure_depth()?;
         let Some((program, _)) = self.program_at(&code)? else { return Ok(()) };
         let top = self.top();
@@ -145,7 +119,7 @@ impl<T: Config> Stack<T> {
             allows_reentry: true,
             last_output: Output::default(),
         };
-        let output = self.run(frame, program, Kind::DelegateCall, limits.deposit)?;
+        let output = self.run(frame, None, program, Kind::DelegateCall, limits.deposit)?;
         self.top_mut().last_output = output;
         Ok(())
     }
@@ -165,17 +139,12 @@ impl<T: Config> Stack<T> {
     ) -> Result<H160, CallError> {
         self.top_mut().last_output = Output::default();
         self.ensure_may_write()?;
-        ensure_input_fits::<T>(&input)?;
+        ensure_input_fits::<T>(input.len())?;
         self.ensure_depth()?;
         let value = transfer::from_contract_value::<T>(value)?;
-        let executable = Executable::<T>::load(code_hash, &mut self.top_mut().gas)?;
         let deployer = self.top().account.clone();
         let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
-        let new = self.new_contract(&deployer, nonce, &executable, &input, salt.as_ref())?;
-        let gas = self.top().gas.nested(limits.weight);
-        let kind = if salt.is_some() { Kind::Create2 } else { Kind::Create };
-        let (address, output) =
-            self.run_constructor(new, deployer, executable, value, input, gas, kind, limits.deposit)?;
+        let (address, output) = self.construct(deployer, nonce, code_hash, value, input, salt, limits)?;
         self.top_mut().last_output = output;
         Ok(address)
     }

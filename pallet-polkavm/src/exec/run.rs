@@ -20,30 +20,8 @@ use sp_runtime::{DispatchError, TransactionOutcome};
 use vm_core::outcome::Outcome;
 
 impl<T: Config> Stack<T> {
-    /// Runs a frame to its end.
+    /// Runs a frame to its end. `new` is the record of the contract that it constructs, if it does.
     pub(super) fn run(
-        &mut self,
-        frame: Frame<T>,
-        program: Program<T>,
-        kind: Kind,
-        deposit_limit: Option<BalanceOf<T>>,
-    ) -> Result<Output, CallError> {
-        self.run_frame(frame, None, program, kind, deposit_limit)
-    }
-
-    /// Runs the constructor of a new contract to its end.
-    pub(super) fn run_new(
-        &mut self,
-        frame: Frame<T>,
-        info: ContractInfo<T>,
-        executable: Executable<T>,
-        kind: Kind,
-        deposit_limit: Option<BalanceOf<T>>,
-    ) -> Result<Output, CallError> {
-        self.run_frame(frame, Some(info), Program::Contract(executable), kind, deposit_limit)
-    }
-
-    fn run_frame(
         &mut self,
         frame: Frame<T>,
         new: Option<ContractInfo<T>>,
@@ -57,7 +35,7 @@ impl<T: Config> Stack<T> {
                 if frame.delegated { (&frame.account, frame.code_address) } else { (&frame.caller, frame.address) };
             let value = (!frame.delegated).then_some(frame.value);
             let (from, input) = (from.clone(), frame.input.clone().unwrap_or_default());
-            self.trace_enter(kind, &from, to, frame.code_address, value, &input, frame.gas.left());
+            self.trace_enter(kind, &from, to, value, &input, frame.gas.left());
         }
         let kept_events = self.events.len();
         self.frames.push(frame);
@@ -65,14 +43,16 @@ impl<T: Config> Stack<T> {
         self.transient.begin();
         let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
             match run_top(self, new, program) {
-                Ok(output) if !output.did_revert() => TransactionOutcome::Commit(Ok(Ok(output))),
+                Ok(output) if !output.did_revert() => match self.ledger.commit() {
+                    Ok(()) => TransactionOutcome::Commit(Ok(Ok(output))),
+                    Err(failure) => TransactionOutcome::Rollback(Ok(Err(CallError { failure, in_callee: true }))),
+                },
                 undone => TransactionOutcome::Rollback(Ok(undone)),
             }
         });
         let result = outcome.unwrap_or_else(|error| Err(error.into()));
         if result.as_ref().is_ok_and(|output| !output.did_revert()) {
-            // The limit was checked inside the storage transaction.
-            let _ = self.ledger.commit();
+            // The ledger's layer was closed inside the storage transaction, as it may refuse.
             self.transient.commit();
         } else {
             self.ledger.rollback();
@@ -135,7 +115,6 @@ fn run_top<T: Config>(
             entry.info.set_base_deposit(code_deposit);
         });
     }
-    stack.ledger.ensure_within_limit().map_err(|failure| CallError { failure, in_callee: true })?;
     Ok(output)
 }
 
@@ -145,9 +124,7 @@ fn create_account<T: Config>(stack: &mut Stack<T>, info: ContractInfo<T>) -> Res
     let code_hash = info.code_hash;
     let Frame { account, caller, address, .. } = stack.top();
     let (account, caller, address) = (account.clone(), caller.clone(), *address);
-    if !frame_system::Pallet::<T>::account_exists(&account) {
-        transfer::existential_deposit::<T>(&stack.origin, &account, &mut stack.ledger)?;
-    }
+    stack.ledger.record_paid(transfer::existential_deposit::<T>(&stack.origin, &account)?);
     // As long as the contract exists, its account must: a consumer keeps it from being reaped.
     frame_system::Pallet::<T>::inc_consumers(&account)?;
     // A contract's nonce starts at one, as Ethereum's do.

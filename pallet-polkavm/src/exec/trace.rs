@@ -5,13 +5,11 @@
 
 use crate::types::{Failure, Output};
 use alloc::vec::Vec;
-use codec::{Decode, Encode};
 use frame_support::weights::Weight;
-use scale_info::TypeInfo;
 use sp_core::{H160, U256};
 
 /// How a program was entered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A call.
     Call,
@@ -59,18 +57,7 @@ pub struct Tracer {
 
 impl Tracer {
     /// A call begins.
-    #[allow(clippy::too_many_arguments, reason = "all that is known of a call when it begins")]
-    pub fn enter(
-        &mut self,
-        kind: Kind,
-        from: H160,
-        to: H160,
-        code: H160,
-        value: Option<U256>,
-        input: &[u8],
-        gas_limit: Weight,
-    ) {
-        let to = if kind == Kind::DelegateCall { code } else { to };
+    pub fn enter(&mut self, kind: Kind, from: H160, to: H160, value: Option<U256>, input: &[u8], gas_limit: Weight) {
         self.open.push(CallTrace {
             kind,
             from,

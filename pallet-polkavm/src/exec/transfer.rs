@@ -32,30 +32,29 @@ pub(super) fn transfer<T: Config>(
     if value.is_zero() {
         return Ok(());
     }
-    let send = |ledger: &mut Ledger<T>| {
-        if !frame_system::Pallet::<T>::account_exists(to) {
-            existential_deposit::<T>(origin, to, ledger)?;
-        }
-        T::Currency::transfer(from, to, value, Preservation::Preserve).map_err(|error| {
-            Failure::new::<T>(Error::TransferFailed, format!("a value of {value:?} can't be transferred: {error:?}"))
-        })?;
-        Ok(())
-    };
     // A contract may go on after a transfer that failed: the existential deposit must not stay then.
-    ledger.begin(None);
     let sent = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-        match send(ledger) {
-            Ok(()) => TransactionOutcome::Commit(Ok(Ok(()))),
+        match send::<T>(origin, from, to, value) {
+            Ok(deposit) => TransactionOutcome::Commit(Ok(Ok(deposit))),
             failed => TransactionOutcome::Rollback(Ok(failed)),
         }
     });
-    let sent = sent.unwrap_or_else(|error| Err(error.into()));
-    match &sent {
-        // What it took is checked against the limit of the frame below, with all the rest.
-        Ok(()) => ledger.commit_unchecked(),
-        Err(_) => ledger.rollback(),
-    }
-    sent
+    ledger.record_paid(sent.unwrap_or_else(|error| Err(error.into()))?);
+    Ok(())
+}
+
+/// Moves `value`, and returns what existential deposit the origin has paid for it.
+fn send<T: Config>(
+    origin: &T::AccountId,
+    from: &T::AccountId,
+    to: &T::AccountId,
+    value: BalanceOf<T>,
+) -> Result<BalanceOf<T>, Failure> {
+    let deposit = existential_deposit::<T>(origin, to)?;
+    T::Currency::transfer(from, to, value, Preservation::Preserve).map_err(|error| {
+        Failure::new::<T>(Error::TransferFailed, format!("a value of {value:?} can't be transferred: {error:?}"))
+    })?;
+    Ok(deposit)
 }
 
 /// A value that a contract gives, in the chain's unit.
@@ -77,7 +76,7 @@ pub(super) fn from_contract_value<T: Config>(value: U256) -> Result<BalanceOf<T>
         .map_err(|_| Failure::new::<T>(Error::TransferFailed, format!("a value of {value} is more than there can be")))
 }
 
-/// Brings an account into being at the origin's cost.
+/// Brings an account into being at the origin's cost, unless it is there. Returns what the origin has paid.
 ///
 /// # Errors
 ///
@@ -85,8 +84,10 @@ pub(super) fn from_contract_value<T: Config>(value: U256) -> Result<BalanceOf<T>
 pub(super) fn existential_deposit<T: Config>(
     origin: &T::AccountId,
     to: &T::AccountId,
-    ledger: &mut Ledger<T>,
-) -> Result<(), Failure> {
+) -> Result<BalanceOf<T>, Failure> {
+    if frame_system::Pallet::<T>::account_exists(to) {
+        return Ok(Zero::zero());
+    }
     let amount = T::Currency::minimum_balance();
     T::Currency::transfer(origin, to, amount, Preservation::Preserve).map_err(|error| {
         Failure::new::<T>(
@@ -94,6 +95,5 @@ pub(super) fn existential_deposit<T: Config>(
             format!("the origin can't pay an existential deposit of {amount:?}: {error:?}"),
         )
     })?;
-    ledger.record_paid(amount);
-    Ok(())
+    Ok(amount)
 }

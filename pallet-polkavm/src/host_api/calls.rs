@@ -20,7 +20,7 @@ use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
     BalanceOf, CodeInfoOf, Config, Error,
     exec::{
-        CallError,
+        CallError, ensure_input_fits,
         nested::{CallLimits, Reentry},
     },
     executor::Instance,
@@ -182,7 +182,7 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     }
     let limits = limits(host, args[0], args[1], high(args[2]))?;
     let code_hash = H256(host.read_array(input.pointer)?);
-    ensure_data_fits::<T>(data_len)?;
+    ensure_input_fits::<T>(data_len as usize)?;
     let data = host.read(data_ptr, data_len)?;
     let salt = if salt_ptr == SENTINEL { None } else { Some(host.read_array::<32>(salt_ptr)?) };
     if salt.is_some() {
@@ -192,17 +192,13 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     }
     host.instance.release();
     let made = host.stack.instantiate_from_contract(&limits, code_hash, value, data, salt);
-    let made = match made {
-        Ok(address) => {
-            let reverted = host.stack.top().last_output.did_revert();
-            if !reverted && address_ptr != SENTINEL {
-                host.write(address_ptr, address.as_bytes())?;
-            }
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    answer(host, made, CallFlags::empty(), Buffer::packed(args[4]))
+    if let Ok(address) = &made
+        && address_ptr != SENTINEL
+        && !host.stack.top().last_output.did_revert()
+    {
+        host.write(address_ptr, address.as_bytes())?;
+    }
+    answer(host, made.map(|_| ()), CallFlags::empty(), Buffer::packed(args[4]))
 }
 
 /// `terminate(beneficiary_ptr)`: ends the contract's run, sends what it has to the beneficiary, and
@@ -258,7 +254,7 @@ fn charge_call<T: Config>(host: &mut Host<'_, T>, callee: &H160, cost: Cost) -> 
 
 /// The data for the callee: from memory, or the contract's own input, given away or copied.
 fn callee_input<T: Config>(host: &mut Host<'_, T>, flags: CallFlags, input: Buffer) -> Result<Vec<u8>, Halt> {
-    ensure_data_fits::<T>(input.len)?;
+    ensure_input_fits::<T>(input.len as usize)?;
     if flags.contains(CallFlags::CLONE_INPUT) {
         let own = host.stack.top().input.as_ref().ok_or(Error::<T>::InputForwarded)?.clone();
         let _ = host.charge(Cost::CloneInput(own.len() as u32))?;
@@ -269,16 +265,6 @@ fn callee_input<T: Config>(host: &mut Host<'_, T>, flags: CallFlags, input: Buff
         let _ = host.charge(Cost::CopyOut(input.len))?;
         host.read(input.pointer, input.len)
     }
-}
-
-fn ensure_data_fits<T: Config>(len: u32) -> Result<(), Halt> {
-    if len > limits::CALLDATA_BYTES {
-        return Err(Halt::Failed(Failure::new::<T>(
-            Error::CallDataTooLarge,
-            format!("the call data has {len} bytes, the limit is {}", limits::CALLDATA_BYTES),
-        )));
-    }
-    Ok(())
 }
 
 /// What the caller learns of a nested call.

@@ -123,14 +123,9 @@ impl<T: Config> Ledger<T> {
     /// [`Error::StorageDepositLimitExhausted`], upon which the frame is still open, to be undone.
     pub fn commit(&mut self) -> Result<(), Failure> {
         self.ensure_within_limit()?;
-        self.commit_unchecked();
-        Ok(())
-    }
-
-    /// Closes the last frame and keeps what it did, which its limit is no bound for.
-    pub fn commit_unchecked(&mut self) {
         self.frames.pop();
         self.entries.commit(|_, _| ());
+        Ok(())
     }
 
     /// Closes the last frame and undoes what it did.
