@@ -4,6 +4,7 @@ use crate::exit;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use vm_core::gas::{CostModelKind, MemoryLatency};
+use vm_core::isa::Isa;
 
 /// Run, disassemble, assemble, check and trace PolkaVM program blobs.
 #[derive(Debug, Parser)]
@@ -17,6 +18,8 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a blob from a RISC-V ELF file
+    Link(LinkArgs),
     /// Call an entry point, and say how it ended
     Run(RunArgs),
     /// Run, and show each instruction with what it wrote and touched
@@ -39,7 +42,7 @@ impl Command {
             Command::Trace(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Validate(args) => args.json,
-            Command::Disassemble(_) | Command::Assemble(_) => false,
+            Command::Link(_) | Command::Disassemble(_) | Command::Assemble(_) => false,
         }
     }
 }
@@ -108,6 +111,81 @@ pub struct CallArgs {
     /// How gas costs are computed
     #[arg(long, value_enum, default_value = "naive")]
     pub cost_model: CostModel,
+}
+
+/// An instruction set to link for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TargetIsa {
+    /// 64-bit: contracts on chains with pallet-polkavm or pallet-revive
+    ReviveV1,
+    /// 32-bit
+    Latest32,
+    /// 64-bit: JAM services
+    JamV1,
+}
+
+/// How to link.
+#[derive(Debug, clap::Args)]
+pub struct LinkOptions {
+    /// The instruction set; without it, revive-v1 for RV64E and latest32 for RV32E
+    #[arg(long, value_enum)]
+    pub isa: Option<TargetIsa>,
+    /// How much to optimize: 0 not at all, 1 what debuggers can follow, 2 everything
+    #[arg(short = 'O', long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub optimize: u8,
+    /// Run these passes only, in the order of the level; for finding out which one is at fault
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub passes: Option<Vec<String>>,
+    /// Leave out names and source lines
+    #[arg(short, long)]
+    pub strip: bool,
+    /// Exports that begin the code with a jump each, in this order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub dispatch_table: Vec<String>,
+    /// Also export this global function; for ELF files that mark none
+    #[arg(long = "export", value_name = "NAME")]
+    pub exports: Vec<String>,
+    /// Give the program at least this much stack, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = crate::DEFAULT_STACK_SIZE)]
+    pub min_stack_size: u32,
+}
+
+impl LinkOptions {
+    /// What they mean to the linker.
+    pub fn options(&self) -> crate::Options {
+        crate::Options {
+            isa: self.isa.map(|isa| match isa {
+                TargetIsa::ReviveV1 => Isa::ReviveV1,
+                TargetIsa::Latest32 => Isa::Latest32,
+                TargetIsa::JamV1 => Isa::JamV1,
+            }),
+            level: match self.optimize {
+                0 => crate::Level::None,
+                1 => crate::Level::Some,
+                _ => crate::Level::Full,
+            },
+            passes: self.passes.clone(),
+            strip: self.strip,
+            dispatch_table: self.dispatch_table.iter().map(|name| name.clone().into_bytes()).collect(),
+            exports: self.exports.clone(),
+            min_stack_size: self.min_stack_size,
+        }
+    }
+}
+
+/// Arguments of `link`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct LinkArgs {
+    /// The ELF file, with its relocations kept (--emit-relocs, or not linked at all); `-` is standard input
+    #[arg(value_name = "IN.elf")]
+    pub elf: PathBuf,
+    /// Where the blob goes; `-` is standard output
+    #[arg(short, long, value_name = "OUT.polkavm")]
+    pub output: PathBuf,
+    /// How to link.
+    #[command(flatten)]
+    pub options: LinkOptions,
 }
 
 /// Arguments of `run`.

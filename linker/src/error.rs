@@ -50,6 +50,14 @@ pub enum Error {
         /// Why.
         source: ProgramError,
     },
+    /// The ELF file cannot be linked.
+    #[error("cannot link {path}: {source}")]
+    Link {
+        /// The file as given.
+        path: String,
+        /// Why.
+        source: Box<crate::LinkError>,
+    },
     /// The backend cannot run here, or was lost.
     #[error("{0}")]
     Engine(#[source] pvm_engine::Error),
@@ -96,6 +104,7 @@ impl Error {
             Error::TooLong { .. } => "too-long",
             Error::Blob { .. } => "blob",
             Error::Program { .. } => "program",
+            Error::Link { .. } => "link",
             Error::Engine(_) => "engine",
             Error::Text { .. } => "text",
             Error::NotUtf8 { .. } => "not-utf8",
@@ -112,6 +121,7 @@ impl Error {
             Error::TooLong { .. }
             | Error::Blob { .. }
             | Error::Program { .. }
+            | Error::Link { .. }
             | Error::Text { .. }
             | Error::NotUtf8 { .. } => exit::REFUSED,
             Error::Engine(_) => exit::BACKEND,

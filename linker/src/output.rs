@@ -60,6 +60,34 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::write(path, bytes).map_err(|source| Error::Write { path: path.display().to_string(), source })
 }
 
+/// Writes bytes to the file `path` whole or not at all, and leaves it alone, with its time of change, if it has them
+/// already: then the result is false.
+///
+/// # Errors
+/// If that fails.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
+    if path.as_os_str() == "-" {
+        return write(path, bytes).map(|()| true);
+    }
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(false);
+    }
+    let failed = |source| Error::Write { path: path.display().to_string(), source };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    // The process id keeps two builds at once from sharing the file.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let result = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if result.is_err() {
+        // Best effort: the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    result.map(|()| true).map_err(failed)
+}
+
 /// Tells what went wrong: as JSON on standard output for programs, on standard error for people.
 pub fn print_error(name: &str, detail: &str, json: bool) {
     // Nobody is left to tell if this fails.

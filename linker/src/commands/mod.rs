@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod disassemble;
+pub mod link;
 pub mod run;
 pub mod stats;
 pub mod trace;

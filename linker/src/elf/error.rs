@@ -1,0 +1,70 @@
+//! Why an ELF file cannot be read.
+
+/// See [`super::Image::parse`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElfError {
+    /// No ELF file of a kind that holds a program.
+    #[error("not an ELF object, executable or shared object")]
+    NotElf,
+    /// Another machine's program.
+    #[error("the ELF file is not for little-endian RISC-V")]
+    NotRiscv,
+    /// The file's structure is broken.
+    #[error("malformed ELF file: {0}")]
+    Malformed(String),
+    /// A section has flags that do not go with its name or kind.
+    #[error("section {section} is {is}, which {not} may not be")]
+    Flags {
+        /// Its name.
+        section: String,
+        /// What it is.
+        is: &'static str,
+        /// What kind of section it is.
+        not: &'static str,
+    },
+    /// A section is larger than the address space.
+    #[error("section {section} has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Its name.
+        section: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The most there can be.
+        limit: u64,
+    },
+    /// Relocations that have their addend in the code.
+    #[error("section {section}: relocations without addends (REL) are not supported")]
+    ImplicitAddend {
+        /// The section that they are for.
+        section: String,
+    },
+    /// A relocation that means nothing here.
+    #[error("{place}: unsupported relocation: {what}")]
+    Relocation {
+        /// Where.
+        place: String,
+        /// Which.
+        what: String,
+    },
+    /// The stack sizes are no list of 32-bit numbers.
+    #[error(".polkavm_min_stack_size has {length} bytes, which is no multiple of 4")]
+    MinStackSize {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A record for the linker is broken.
+    #[error("{place}: {what}")]
+    Metadata {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl From<object::Error> for ElfError {
+    fn from(error: object::Error) -> Self {
+        ElfError::Malformed(error.to_string())
+    }
+}

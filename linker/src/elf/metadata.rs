@@ -1,0 +1,135 @@
+//! What guests tell the linker: their exports, and the host functions that they call.
+//!
+//! `polkavm-derive` and our own SDK write the same records. All pointers in them are relocations; the bytes under them
+//! do not count. Spec: abi.md 5.5.
+
+use super::{ElfError, Image, Kind, Link, Place};
+
+/// A function that the host can call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// The name it is called by.
+    pub symbol: Vec<u8>,
+    /// Its code.
+    pub place: Place,
+}
+
+/// A function of the host's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Import {
+    /// Its name.
+    pub symbol: Vec<u8>,
+    /// How many argument registers it reads, up to 9.
+    pub inputs: u8,
+    /// How many result registers it writes, up to 2.
+    pub outputs: u8,
+    /// The number it is to have, where the guest says one.
+    pub index: Option<u32>,
+}
+
+/// The most argument and result registers of a host function.
+const INPUTS: u8 = 9;
+const OUTPUTS: u8 = 2;
+
+/// Reads a record field by field.
+struct Reader<'a> {
+    image: &'a Image,
+    place: Place,
+}
+
+impl Reader<'_> {
+    fn error(&self, what: impl Into<String>) -> ElfError {
+        ElfError::Metadata { place: self.image.describe(self.place), what: what.into() }
+    }
+
+    fn take(&mut self, count: u64) -> Result<&[u8], ElfError> {
+        let section = self.image.section(self.place.section);
+        let start = usize::try_from(self.place.offset).ok();
+        let bytes = start.and_then(|start| section.data.get(start..start.checked_add(count as usize)?));
+        let Some(bytes) = bytes else {
+            return Err(self.error(format!("a record for the linker needs {count} bytes here, the section ends before")));
+        };
+        self.place.offset += count as i64;
+        Ok(bytes)
+    }
+
+    fn u8(&mut self) -> Result<u8, ElfError> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn u32(&mut self) -> Result<u32, ElfError> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn pointer(&mut self) -> Result<Place, ElfError> {
+        let place = self.place;
+        self.take(if self.image.wide { 8 } else { 4 })?;
+        let link = self.image.section(place.section).relocations.pointer(place.offset as u64);
+        match link {
+            Some(Link::Place(target)) => Ok(*target),
+            Some(Link::Undefined(name)) => {
+                Err(ElfError::Metadata { place: self.image.describe(place), what: format!("undefined symbol {name}") })
+            }
+            _ => Err(ElfError::Metadata {
+                place: self.image.describe(place),
+                what: "a record for the linker has a pointer without a relocation here (link with --emit-relocs)".into(),
+            }),
+        }
+    }
+}
+
+impl Image {
+    /// The record of a host function.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn import(&self, place: Place) -> Result<Import, ElfError> {
+        let mut reader = Reader { image: self, place };
+        let version = reader.u8()?;
+        if !matches!(version, 1 | 2) {
+            return Err(reader.error(format!("metadata of version {version}, 1 and 2 are known")));
+        }
+        let flags = reader.u32()?;
+        if flags != 0 {
+            return Err(reader.error(format!("metadata with flags {flags:#x}, 0 is known")));
+        }
+        let length = reader.u32()?;
+        let name = reader.pointer()?;
+        let (inputs, outputs) = (reader.u8()?, reader.u8()?);
+        if inputs > INPUTS || outputs > OUTPUTS {
+            return Err(reader.error(format!(
+                "{inputs} argument and {outputs} result registers, the limits are {INPUTS} and {OUTPUTS}"
+            )));
+        }
+        let index = if version == 2 {
+            let has_index = reader.u8()? != 0;
+            let index = reader.u32()?;
+            has_index.then_some(index)
+        } else {
+            None
+        };
+        let symbol = Reader { image: self, place: name }.take(length.into())?.to_vec();
+        Ok(Import { symbol, inputs, outputs, index })
+    }
+
+    pub(super) fn read_exports(&self) -> Result<Vec<Export>, ElfError> {
+        let mut exports = Vec::new();
+        for (index, section) in self.sections.iter().enumerate() {
+            if section.kind != Kind::Linker || !section.name.starts_with(".polkavm_exports") {
+                continue;
+            }
+            let mut reader = Reader { image: self, place: Place { section: index as u32, offset: 0 } };
+            while (reader.place.offset as u64) < section.data.len() as u64 {
+                let version = reader.u8()?;
+                if version != 1 {
+                    return Err(reader.error(format!("an export record of version {version}, 1 is known")));
+                }
+                let metadata = reader.pointer()?;
+                let place = reader.pointer()?;
+                exports.push(Export { symbol: self.import(metadata)?.symbol, place });
+            }
+        }
+        Ok(exports)
+    }
+}

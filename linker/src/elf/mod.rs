@@ -1,0 +1,186 @@
+//! Reading ELF files: sections, symbols, relocations and what guests tell the linker.
+//!
+//! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
+//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Nothing is rejected for
+//! being odd until it turns out to be reachable from an export: an ELF file is full of things that a program does not
+//! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
+//! Spec: linker.md 6.1, abi.md 5.5 and 5.7.
+
+mod error;
+mod metadata;
+mod relocations;
+mod sections;
+
+pub use error::ElfError;
+pub use metadata::{Export, Import};
+pub use relocations::{CodeRelocation, DataRelocation, DataValue, Link, Relocations};
+pub use sections::{Kind, Section};
+
+use object::{
+    Architecture, Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolSection,
+    elf::{FileHeader32, FileHeader64},
+    read::elf::{ElfFile, FileHeader},
+};
+
+/// A place in the file: a section's index and an offset in it, which may be outside of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// Index into [`Image::sections`].
+    pub section: u32,
+    /// Bytes from its start.
+    pub offset: i64,
+}
+
+/// A named place.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    /// Its name, as in the file.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// Its size in bytes, 0 if unknown.
+    pub size: u64,
+    /// Whether it is a function.
+    pub is_function: bool,
+    /// Whether other files can see it.
+    pub is_global: bool,
+}
+
+/// What is read from an ELF file.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Whether registers have 64 bits.
+    pub wide: bool,
+    /// Whether the file is linked: addresses are final there, and only what depends on them has relocations.
+    pub linked: bool,
+    /// All sections, by their index in the file.
+    pub sections: Vec<Section>,
+    /// The symbols that are in sections, sorted by place.
+    pub symbols: Vec<Symbol>,
+    /// The largest stack that the program asks for, in bytes.
+    pub min_stack_size: u32,
+    exports: Vec<Export>,
+    entry: u64,
+}
+
+impl Image {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is no RISC-V ELF file, or its sections, symbols or relocations are malformed.
+    pub fn parse(bytes: &[u8]) -> Result<Image, ElfError> {
+        match object::FileKind::parse(bytes)? {
+            object::FileKind::Elf32 => Image::read::<FileHeader32<Endianness>>(bytes, false),
+            object::FileKind::Elf64 => Image::read::<FileHeader64<Endianness>>(bytes, true),
+            _ => Err(ElfError::NotElf),
+        }
+    }
+
+    fn read<Header: FileHeader<Endian = Endianness>>(bytes: &[u8], wide: bool) -> Result<Image, ElfError> {
+        let file = ElfFile::<Header>::parse(bytes)?;
+        if !matches!(file.architecture(), Architecture::Riscv32 | Architecture::Riscv64) || !file.is_little_endian() {
+            return Err(ElfError::NotRiscv);
+        }
+        let linked = match file.kind() {
+            object::ObjectKind::Relocatable => false,
+            object::ObjectKind::Executable | object::ObjectKind::Dynamic => true,
+            _ => return Err(ElfError::NotElf),
+        };
+        let mut sections = vec![Section::none()];
+        for section in file.sections() {
+            let index = section.index().0;
+            // Sections come in the order of the file; what is left out between them has no contents.
+            sections.resize_with(index.max(sections.len()), Section::none);
+            sections.push(Section::read::<Header>(&section, linked)?);
+        }
+        let mut image =
+            Image { wide, linked, sections, symbols: Vec::new(), min_stack_size: 0, exports: Vec::new(), entry: file.entry() };
+        for symbol in file.symbols() {
+            let (Ok(name), SymbolSection::Section(section)) = (symbol.name(), symbol.section()) else { continue };
+            let Some(place) = image.place_of(section.0, symbol.address()) else { continue };
+            image.symbols.push(Symbol {
+                name: name.to_owned(),
+                place,
+                size: symbol.size(),
+                is_function: symbol.kind() == object::SymbolKind::Text,
+                is_global: symbol.is_global(),
+            });
+        }
+        image.symbols.sort_by(|a, b| (a.place, !a.is_function, !a.is_global, &a.name).cmp(&(b.place, !b.is_function, !b.is_global, &b.name)));
+        image.read_relocations::<Header>(&file)?;
+        image.read_min_stack_size()?;
+        image.exports = image.read_exports()?;
+        Ok(image)
+    }
+
+    /// The exports that the program declares (spec: abi.md 5.5).
+    pub fn exports(&self) -> &[Export] {
+        &self.exports
+    }
+
+    /// The place that a linked file says execution starts at.
+    pub fn entry(&self) -> Option<Place> {
+        if !self.linked || self.entry == 0 {
+            return None;
+        }
+        let (index, section) = self.sections.iter().enumerate().find(|(_, section)| {
+            section.kind == Kind::Code && (section.address..section.address.saturating_add(section.size)).contains(&self.entry)
+        })?;
+        Some(Place { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
+    }
+
+    /// The section at an index.
+    pub fn section(&self, index: u32) -> &Section {
+        // Places are made by `place_of`, which checks the index.
+        &self.sections[index as usize]
+    }
+
+    /// The global function of a name.
+    pub fn function(&self, name: &str) -> Option<Place> {
+        let found = |symbol: &&Symbol| symbol.name == name && self.section(symbol.place.section).kind == Kind::Code;
+        self.symbols.iter().filter(|symbol| symbol.is_global).find(found).map(|symbol| symbol.place)
+    }
+
+    /// The symbol that a place belongs to: the last one at or before it in its section.
+    pub fn symbol_at(&self, place: Place) -> Option<&Symbol> {
+        let end = self.symbols.partition_point(|symbol| symbol.place <= place);
+        let named = |symbol: &&Symbol| !symbol.name.is_empty() && !symbol.name.starts_with(['$', '.']);
+        let candidates = self.symbols[..end].iter().rev().take_while(|symbol| symbol.place.section == place.section);
+        candidates.take(64).find(|symbol| named(symbol) && (symbol.is_function || symbol.place == place))
+    }
+
+    /// What a place is called in messages.
+    pub fn describe(&self, place: Place) -> String {
+        let section = &self.section(place.section).name;
+        match self.symbol_at(place) {
+            Some(symbol) => {
+                let inside = place.offset - symbol.place.offset;
+                format!("{}+{inside:#x} ({section}+{:#x})", symbol.name, place.offset)
+            }
+            None => format!("{section}+{:#x}", place.offset),
+        }
+    }
+
+    /// The place of a symbol's value, if the section exists.
+    fn place_of(&self, section: usize, value: u64) -> Option<Place> {
+        let base = if self.linked { self.sections.get(section)?.address } else { 0 };
+        self.sections.get(section)?;
+        Some(Place { section: u32::try_from(section).ok()?, offset: value.wrapping_sub(base) as i64 })
+    }
+
+    /// Stack sizes are a list of numbers of which the largest counts.
+    fn read_min_stack_size(&mut self) -> Result<(), ElfError> {
+        for section in &self.sections {
+            if section.name != ".polkavm_min_stack_size" {
+                continue;
+            }
+            let (sizes, rest) = section.data.as_chunks::<4>();
+            if !rest.is_empty() {
+                return Err(ElfError::MinStackSize { length: section.data.len() });
+            }
+            let largest = sizes.iter().map(|bytes| u32::from_le_bytes(*bytes)).max();
+            self.min_stack_size = self.min_stack_size.max(largest.unwrap_or(0));
+        }
+        Ok(())
+    }
+}

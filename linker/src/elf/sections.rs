@@ -1,0 +1,164 @@
+//! Sections, and what they are for.
+
+use super::{ElfError, Relocations};
+use object::{
+    Endianness, ObjectSection as _, SectionFlags, SectionKind,
+    elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_INIT_ARRAY, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS},
+    read::elf::{ElfSection, FileHeader, SectionHeader as _},
+};
+
+/// The most bytes a section can have: no address space holds more.
+const LIMIT: u64 = u32::MAX as u64;
+
+/// What a section is for (spec: linker.md 6.1, step 1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// Instructions.
+    Code,
+    /// Constants.
+    ReadOnly,
+    /// Initialised variables.
+    ReadWrite,
+    /// Variables that start as zero.
+    Zero,
+    /// What the linker reads and the program does not, as exports and metadata.
+    Linker,
+    /// Not in memory, or of no use here.
+    Ignored,
+}
+
+impl Kind {
+    /// Whether the program can have it in its memory.
+    pub const fn is_data(self) -> bool {
+        matches!(self, Kind::ReadOnly | Kind::ReadWrite | Kind::Zero)
+    }
+}
+
+/// A section.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// Its address, in linked files.
+    pub address: u64,
+    /// Its alignment in bytes, a power of two.
+    pub align: u64,
+    /// Its contents; shorter than `size` if the rest is zero.
+    pub data: Vec<u8>,
+    /// Its size in memory, in bytes.
+    pub size: u64,
+    /// Its relocations.
+    pub relocations: Relocations,
+}
+
+impl Section {
+    /// A section that does not exist.
+    pub(super) fn none() -> Section {
+        Section {
+            name: String::new(),
+            kind: Kind::Ignored,
+            address: 0,
+            align: 1,
+            data: Vec::new(),
+            size: 0,
+            relocations: Relocations::default(),
+        }
+    }
+
+    pub(super) fn read<Header: FileHeader<Endian = Endianness>>(
+        section: &ElfSection<'_, '_, Header>,
+        linked: bool,
+    ) -> Result<Section, ElfError> {
+        let name = section.name().unwrap_or("?").to_owned();
+        let SectionFlags::Elf { sh_flags } = section.flags() else { return Ok(Section::none()) };
+        let sh_type = section.elf_section_header().sh_type(Endianness::Little);
+        let kind = classify(&name, sh_type, sh_flags)?;
+        let size = section.size();
+        let keep = kind != Kind::Ignored || section.kind() == SectionKind::Debug;
+        if kind != Kind::Ignored && size > LIMIT {
+            return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
+        }
+        let data = if keep { section.data()?.to_vec() } else { Vec::new() };
+        let align = section.align().max(1);
+        let align = if align.is_power_of_two() { align } else { 1 };
+        let address = if linked { section.address() } else { 0 };
+        Ok(Section { name, kind, address, align, data, size, relocations: Relocations::default() })
+    }
+}
+
+/// Whether a name is `prefix` or begins with it and a dot.
+fn is(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn classify(name: &str, sh_type: u32, flags: u64) -> Result<Kind, ElfError> {
+    let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
+    let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
+    if !alloc {
+        return Ok(Kind::Ignored);
+    }
+    if [".polkavm_metadata", ".polkavm_exports", ".polkavm_min_stack_size"].iter().any(|special| is(name, special)) {
+        return Ok(Kind::Linker);
+    }
+    if name.starts_with(".eh_frame") || name.starts_with(".gcc_except_table") || is(name, ".dynamic") {
+        return Ok(Kind::Ignored);
+    }
+    let is_data = matches!(sh_type, SHT_PROGBITS | SHT_NOBITS | SHT_INIT_ARRAY..=0x10) || sh_type == SHT_NOTE && write;
+    if !is_data {
+        return Ok(Kind::Ignored);
+    }
+    if execute || is(name, ".text") {
+        if write {
+            return refuse("writable", "code");
+        }
+        return Ok(Kind::Code);
+    }
+    let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
+    if named(&[".data.rel.ro", ".got", ".got.plt", ".relro_padding", ".init_array", ".fini_array"]) {
+        return Ok(Kind::ReadOnly);
+    }
+    if named(&[".rodata", ".srodata"]) {
+        return if write { refuse("writable", "read-only data") } else { Ok(Kind::ReadOnly) };
+    }
+    if sh_type == SHT_NOBITS {
+        return if write { Ok(Kind::Zero) } else { refuse("read-only", "zeroed data") };
+    }
+    if named(&[".data", ".sdata"]) && !write {
+        return refuse("read-only", "variables");
+    }
+    Ok(if write { Kind::ReadWrite } else { Kind::ReadOnly })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn sections_are_told_apart_by_name_and_flags() {
+        let (a, w, x) = (u64::from(SHF_ALLOC), u64::from(SHF_WRITE), u64::from(SHF_EXECINSTR));
+        for (name, sh_type, flags, kind) in [
+            (".text", SHT_PROGBITS, a | x, Kind::Code),
+            (".text.main", SHT_PROGBITS, a | x, Kind::Code),
+            ("mine", SHT_PROGBITS, a | x, Kind::Code),
+            (".rodata.cst8", SHT_PROGBITS, a, Kind::ReadOnly),
+            (".data.rel.ro.table", SHT_PROGBITS, a | w, Kind::ReadOnly),
+            (".relro_padding", SHT_NOBITS, a | w, Kind::ReadOnly),
+            (".data", SHT_PROGBITS, a | w, Kind::ReadWrite),
+            (".sbss", SHT_NOBITS, a | w, Kind::Zero),
+            ("other", SHT_PROGBITS, a, Kind::ReadOnly),
+            (".comment", SHT_PROGBITS, 0, Kind::Ignored),
+            (".eh_frame", SHT_PROGBITS, a, Kind::Ignored),
+            (".polkavm_exports", SHT_NOTE, a, Kind::Linker),
+            (".note.x", SHT_NOTE, a, Kind::Ignored),
+        ] {
+            assert_eq!(classify(name, sh_type, flags).unwrap(), kind, "{name}");
+        }
+        for (name, flags) in [(".text", a | x | w), (".rodata", a | w), (".data", a)] {
+            assert!(classify(name, SHT_PROGBITS, flags).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Where code goes: the list of instructions, the jump table, and what is to be known of their offsets.
+//!
+//! Blocks stand in the program's order. A block that is jumped to must follow an instruction that ends a block
+//! (spec: isa.md 2.7); where none would stand there, a `fallthrough` does.
+
+use super::data::Layout;
+use super::select::{Selector, opposite};
+use crate::LinkError;
+use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
+use std::collections::HashMap;
+use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
+
+/// The blocks whose address is needed, in the order of their addresses (spec: abi.md 5.4).
+pub struct JumpTable {
+    entries: Vec<BlockId>,
+    addresses: HashMap<BlockId, u32>,
+}
+
+impl JumpTable {
+    /// Those of a program. First come those that code names, the most often named ones first: small numbers are
+    /// small instructions.
+    pub fn new(program: &Program) -> JumpTable {
+        let mut uses: HashMap<BlockId, (u32, u32)> = HashMap::new();
+        let mut order = Vec::new();
+        let mut note = |imm: Imm, by_code: bool| {
+            if let Imm::Code { block, .. } = imm {
+                let entry = uses.entry(block).or_insert_with(|| {
+                    order.push(block);
+                    (0, order.len() as u32)
+                });
+                entry.0 += u32::from(by_code);
+            }
+        };
+        for id in &program.order {
+            let block = program.block(*id);
+            let constants = block.steps.iter().flat_map(|step| step.op.constants()).chain(block.end.constants());
+            constants.for_each(|imm| note(imm, true));
+            match block.end {
+                End::Call { back, .. } | End::CallIndirect { back, .. } => {
+                    note(Imm::Code { block: back, part: Part::Full }, true);
+                }
+                _ => {}
+            }
+        }
+        for fixup in program.data.iter().flatten().flat_map(|data| &data.fixups) {
+            note(fixup.value.0, false);
+        }
+        order.sort_by_key(|block| (std::cmp::Reverse(uses[block].0), uses[block].1));
+        let addresses = order.iter().enumerate().map(|(index, block)| (*block, (index as u32 + 1) * 2)).collect();
+        JumpTable { entries: order, addresses }
+    }
+
+    /// The blocks by their index.
+    pub fn entries(&self) -> &[BlockId] {
+        &self.entries
+    }
+}
+
+/// Knows the numbers of all symbols.
+pub struct Resolver<'a> {
+    /// Where data is.
+    pub layout: &'a Layout,
+    /// Which addresses code has.
+    pub jump_table: &'a JumpTable,
+}
+
+impl Resolver<'_> {
+    /// The number of a constant.
+    pub fn resolve(&self, imm: Imm) -> i64 {
+        let (value, part) = match imm {
+            Imm::Num(value) => (value, Part::Full),
+            Imm::Data { part, .. } => (self.layout.resolve(imm).unwrap_or(0), part),
+            Imm::HeapBase => (self.layout.resolve(imm).unwrap_or(0), Part::Full),
+            Imm::Code { block, part } => (self.jump_table.addresses.get(&block).copied().unwrap_or(0).into(), part),
+        };
+        match part {
+            Part::Full => value,
+            Part::High => high(value),
+            Part::Low => value - high(value),
+        }
+    }
+}
+
+/// Instructions whose targets are blocks.
+pub struct Listing {
+    instructions: Vec<Instruction>,
+    sites: Vec<Site>,
+    /// The first instruction of each block.
+    starts: Vec<Option<u32>>,
+}
+
+/// Finished code.
+pub struct Code {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Where instructions begin.
+    pub bitmask: Vec<u8>,
+    offsets: Vec<u32>,
+    starts: Vec<Option<u32>>,
+    sites: Vec<Site>,
+    /// Instructions in front of the first block.
+    skipped: usize,
+}
+
+/// Lists the instructions of a program.
+///
+/// # Errors
+/// If the instruction set lacks one.
+pub fn list(program: &Program, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
+    let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
+    let mut out = Listing { instructions: Vec::new(), sites: Vec::new(), starts: vec![None; program.blocks.len()] };
+    let entered = entered(program, resolver.jump_table);
+    for (position, id) in program.order.iter().enumerate() {
+        let block = program.block(*id);
+        let next = program.order.get(position + 1).copied();
+        out.starts[id.0 as usize] = Some(out.instructions.len() as u32);
+        let mut push = |instruction: Instruction, at: Site| {
+            out.instructions.push(instruction);
+            out.sites.push(at);
+        };
+        for step in &block.steps {
+            if let Op::Move { dst, src } = step.op
+                && dst == src
+            {
+                continue;
+            }
+            let instruction = selector.op(&step.op).ok_or_else(|| LinkError::Internal {
+                what: format!("there is no instruction for `{}`", step.op),
+            })?;
+            if isa.number(instruction.opcode).is_none() {
+                let mnemonic = instruction.opcode.spec().mnemonic;
+                return Err(LinkError::NotInIsa { instruction: mnemonic, isa: isa.name(), site: step.at });
+            }
+            push(instruction, step.at);
+        }
+        let at = block.at;
+        let go_on = |target: BlockId| {
+            if next != Some(target) {
+                return Some(Instruction::o(O::Jump, target.0));
+            }
+            entered[target.0 as usize].then_some(Instruction::none(O::Fallthrough))
+        };
+        let no_form = || LinkError::Internal { what: format!("there is no instruction for `{}`", block.end) };
+        match block.end {
+            End::Jump(target) => go_on(target).into_iter().for_each(|instruction| push(instruction, at)),
+            End::Branch { op, a, b, then, otherwise } => {
+                let (op, target, other) = match next == Some(then) {
+                    true => (opposite(op), otherwise, then),
+                    false => (op, then, otherwise),
+                };
+                match selector.branch(op, a, b, target.0).ok_or_else(no_form)? {
+                    Err(taken) => go_on(if taken { target } else { other }).into_iter().for_each(|i| push(i, at)),
+                    Ok(branch) => {
+                        push(branch, at);
+                        if next != Some(other) {
+                            push(Instruction::o(O::Jump, other.0), at);
+                        }
+                    }
+                }
+            }
+            End::Call { link, target, back } => {
+                let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
+                let link = link.reg().ok_or_else(no_form)?;
+                push(Instruction::rio(O::LoadImmAndJump, link, address as i32, target.0), at);
+            }
+            End::CallIndirect { link, base, back } => {
+                let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
+                let (link, base) = (link.reg().ok_or_else(no_form)?, base.reg().ok_or_else(no_form)?);
+                push(Instruction::rrii(O::LoadImmAndJumpIndirect, link, base, address as i32, 0), at);
+            }
+            End::JumpIndirect { base } => {
+                push(Instruction::ri(O::JumpIndirect, base.reg().ok_or_else(no_form)?, 0), at);
+            }
+            End::Trap => push(Instruction::none(O::Trap), at),
+        }
+    }
+    Ok(out)
+}
+
+/// The blocks that something else goes to than what stands in front of them.
+fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
+    let mut out = vec![false; program.blocks.len()];
+    for (position, id) in program.order.iter().enumerate() {
+        let next = program.order.get(position + 1).copied();
+        match program.block(*id).end {
+            End::Jump(target) if next == Some(target) => {}
+            end => end.targets().for_each(|target| out[target.0 as usize] = true),
+        }
+    }
+    jump_table.entries().iter().for_each(|block| out[block.0 as usize] = true);
+    program.exports.iter().for_each(|(_, block)| out[block.0 as usize] = true);
+    out
+}
+
+/// The blocks that the dispatch table jumps to.
+///
+/// # Errors
+/// If a name is none of an export.
+pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockId>, LinkError> {
+    let find = |name: &Vec<u8>| {
+        let found = program.exports.iter().find(|(symbol, _)| symbol == name).map(|(_, block)| *block);
+        found.ok_or_else(|| LinkError::NoExport { name: String::from_utf8_lossy(name).into_owned() })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Bytes of each jump in a dispatch table but the last (spec: blob-format.md 1.5).
+const DISPATCH_JUMP: usize = 5;
+
+impl Listing {
+    /// Encodes the instructions, behind a jump for each entry of the dispatch table.
+    ///
+    /// # Errors
+    /// If the code is too long.
+    pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<Code, LinkError> {
+        let Listing { mut instructions, sites, starts } = self;
+        let start = |block: u32| {
+            starts[block as usize].ok_or_else(|| LinkError::Internal { what: format!("block {block} has no place") })
+        };
+        for instruction in &mut instructions {
+            if instruction.format().has_target() {
+                instruction.target = start(instruction.target)?;
+            }
+        }
+        let mut code = assemble(isa, &instructions)?;
+        let mut front = Vec::new();
+        let mut front_mask = Vec::new();
+        if !dispatch.is_empty() {
+            // All jumps but the last have a fixed length; the last one's depends on nothing but its own.
+            let fixed = DISPATCH_JUMP * (dispatch.len() - 1);
+            let offset_of = |block: &BlockId| Ok::<u32, LinkError>(code.offsets[start(block.0)? as usize]);
+            let last = offset_of(&dispatch[dispatch.len() - 1])?;
+            // The last one jumps over itself, and its own length counts.
+            let size = |length: u32| {
+                let distance = (length + last) as i32;
+                1 + (1..=4).find(|bytes| distance << (32 - 8 * bytes) >> (32 - 8 * bytes) == distance).unwrap_or(4) as u32
+            };
+            let length = (2..=5).find(|length| size(*length) <= *length).unwrap_or(5);
+            let total = fixed + length as usize;
+            let number = isa.number(O::Jump).unwrap_or_default();
+            for (index, block) in dispatch.iter().enumerate() {
+                let at = DISPATCH_JUMP * index;
+                let width = if index + 1 == dispatch.len() { length as usize } else { DISPATCH_JUMP };
+                let distance = total as u32 + offset_of(block)? - at as u32;
+                front.push(number);
+                front.extend(&distance.to_le_bytes()[..width - 1]);
+                front_mask.push(true);
+                front_mask.extend(std::iter::repeat_n(false, width - 1));
+            }
+        }
+        let shift = front.len();
+        if shift > 0 {
+            let mut bits = front_mask;
+            bits.extend((0..code.code.len()).map(|index| code.bitmask[index / 8] >> (index % 8) & 1 != 0));
+            let mut bitmask = vec![0u8; bits.len().div_ceil(8)];
+            for (index, _) in bits.iter().enumerate().filter(|(_, bit)| **bit) {
+                bitmask[index / 8] |= 1 << (index % 8);
+            }
+            code.bitmask = bitmask;
+            front.append(&mut code.code);
+            code.code = front;
+            code.offsets.iter_mut().for_each(|offset| *offset += shift as u32);
+        }
+        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, sites, skipped: shift })
+    }
+}
+
+impl Code {
+    /// The offset of a block.
+    pub fn offset(&self, block: BlockId) -> u32 {
+        let start = self.starts.get(block.0 as usize).copied().flatten();
+        start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
+    }
+
+    /// Where each instruction comes from: the range of its bytes, and the site.
+    pub fn sites(&self) -> Vec<(std::ops::Range<u32>, Site)> {
+        let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
+        ranges.zip(self.sites.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! Where data goes: read-only sections from 0x10000 on, then variables, then what starts as zero.
+//!
+//! Sections keep the order of the file and their alignment. Spec: linker.md 6.1 step 13, memory-map.md 3.2.
+
+use super::code::Resolver;
+use crate::LinkError;
+use crate::elf::Kind;
+use crate::ir::{Imm, Program};
+use vm_core::memory::MemoryMap;
+
+/// The granularity of regions in bytes.
+const REGION: u64 = 0x1_0000;
+
+/// The most that data may reach to: above it, an address is no positive number of 32 bits.
+const LIMIT: u64 = i32::MAX as u64;
+
+/// The addresses of data.
+pub struct Layout {
+    addresses: Vec<u32>,
+    /// Bytes of read-only data.
+    pub ro_size: u32,
+    /// Bytes of variables.
+    pub rw_size: u32,
+    /// Where the heap begins.
+    pub heap_base: u32,
+    rw_base: u32,
+}
+
+impl Layout {
+    /// Lays out the sections of a program.
+    ///
+    /// # Errors
+    /// If they do not fit.
+    pub fn new(program: &Program) -> Result<Layout, LinkError> {
+        let mut addresses = vec![0; program.data.len()];
+        let mut place = |base: u64, kinds: &[Kind]| {
+            let mut end = base;
+            for kind in kinds {
+                for (index, data) in program.data.iter().enumerate() {
+                    if let Some(data) = data.as_ref().filter(|data| data.kind == *kind) {
+                        let start = end.next_multiple_of(data.align.min(REGION));
+                        end = start.saturating_add(data.size);
+                        if end > LIMIT {
+                            let size = |kind: Kind| {
+                                let of = program.data.iter().flatten().filter(|data| data.kind == kind);
+                                of.fold(0u64, |sum, data| sum.saturating_add(data.size)).min(u32::MAX.into()) as u32
+                            };
+                            return Err(LinkError::Memory {
+                                ro_data: size(Kind::ReadOnly),
+                                rw_data: size(Kind::ReadWrite).saturating_add(size(Kind::Zero)),
+                                stack: 0,
+                            });
+                        }
+                        addresses[index] = start as u32;
+                    }
+                }
+            }
+            Ok(end)
+        };
+        let ro_base = u64::from(MemoryMap::RO_BASE);
+        let ro_end = place(ro_base, &[Kind::ReadOnly])?;
+        let rw_base = ro_base + (ro_end - ro_base).next_multiple_of(REGION) + REGION;
+        let rw_end = place(rw_base, &[Kind::ReadWrite, Kind::Zero])?;
+        Ok(Layout {
+            addresses,
+            ro_size: (ro_end - ro_base) as u32,
+            rw_size: (rw_end - rw_base) as u32,
+            heap_base: rw_end as u32,
+            rw_base: rw_base as u32,
+        })
+    }
+
+    /// A section's address.
+    pub fn address(&self, section: u32) -> u32 {
+        self.addresses.get(section as usize).copied().unwrap_or(0)
+    }
+
+    /// The initial bytes of read-only data and of variables, without zeros at their ends.
+    ///
+    /// # Errors
+    /// If a number does not fit where it is to stand.
+    pub fn contents(&self, program: &Program, resolver: &Resolver<'_>) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
+        let region = |base: u32, wanted: &[Kind]| {
+            let mut out: Vec<u8> = Vec::new();
+            for (index, data) in program.data.iter().enumerate() {
+                let Some(data) = data.as_ref().filter(|data| wanted.contains(&data.kind)) else { continue };
+                let start = (self.addresses[index] - base) as usize;
+                if out.len() < start + data.bytes.len() {
+                    out.resize(start + data.bytes.len(), 0);
+                }
+                let bytes = &mut out[start..start + data.bytes.len()];
+                bytes.copy_from_slice(&data.bytes);
+                for fixup in &data.fixups {
+                    let value = resolver.resolve(fixup.value.0);
+                    let value = value.wrapping_sub(fixup.value.1.map_or(0, |minus| resolver.resolve(minus)));
+                    let (at, width) = (fixup.offset as usize, usize::from(fixup.width));
+                    let Some(field) = bytes.get_mut(at..at + width) else { continue };
+                    let fits = match width {
+                        1 => (-128..256).contains(&value),
+                        2 => (-32768..65536).contains(&value),
+                        _ => true,
+                    };
+                    if !fits {
+                        return Err(LinkError::Fixup { section: index as u32, offset: fixup.offset, value, width: fixup.width });
+                    }
+                    field.copy_from_slice(&value.to_le_bytes()[..width]);
+                }
+            }
+            let used = out.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            out.truncate(used);
+            Ok(out)
+        };
+        Ok((
+            region(MemoryMap::RO_BASE, &[Kind::ReadOnly])?,
+            // Zeros have no bytes; they come behind.
+            region(self.rw_base, &[Kind::ReadWrite])?,
+        ))
+    }
+
+    /// A constant's value, if it is an address of data.
+    pub fn resolve(&self, imm: Imm) -> Option<i64> {
+        match imm {
+            Imm::Data { section, offset, .. } => Some(i64::from(self.address(section)).wrapping_add(offset)),
+            Imm::HeapBase => Some(self.heap_base.into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! From the graph to the bytes of a blob.
+//!
+//! In order: [`legalize`] puts constants that no instruction can hold into temporaries, [`temporaries`] puts those into
+//! registers, [`data`] gives sections their addresses, [`code`] gives blocks theirs and writes the instructions that
+//! [`select`] chooses. Spec: linker.md 6.2, blob-format.md.
+
+pub(crate) mod code;
+mod data;
+mod legalize;
+pub(crate) mod select;
+mod temporaries;
+
+use crate::debug_info::DebugInfo;
+use crate::ir::Program;
+use crate::{LinkError, Options};
+use vm_core::blob::{Blob, BlobBuilder, MemoryConfig};
+use vm_core::isa::Isa;
+use vm_core::memory::MemoryMap;
+
+/// The granularity of stack sizes in bytes.
+const STACK_ALIGN: u32 = 4096;
+
+/// The largest page that a module can have; maps are checked with it.
+const LARGEST_PAGE: u32 = 0x1_0000;
+
+/// Writes a program as a blob.
+///
+/// # Errors
+/// If it does not fit the format or the instruction set.
+pub fn emit(mut program: Program, isa: Isa, options: &Options, debug: &DebugInfo<'_>) -> Result<Vec<u8>, LinkError> {
+    legalize::run(&mut program);
+    temporaries::run(&mut program);
+    let imports = number_imports(&mut program)?;
+    let layout = data::Layout::new(&program)?;
+    let jump_table = code::JumpTable::new(&program);
+    let resolver = code::Resolver { layout: &layout, jump_table: &jump_table };
+    let listing = code::list(&program, &resolver, isa)?;
+    let dispatch = code::dispatch_table(&program, &options.dispatch_table)?;
+    let code = listing.assemble(isa, &dispatch)?;
+
+    let (ro_data, rw_data) = layout.contents(&program, &resolver)?;
+    let stack = program.min_stack_size.max(options.min_stack_size);
+    let stack = stack.checked_next_multiple_of(STACK_ALIGN).ok_or(LinkError::Memory {
+        ro_data: layout.ro_size,
+        rw_data: layout.rw_size,
+        stack,
+    })?;
+    let mut builder = BlobBuilder::new(isa);
+    builder.stack_size(stack).ro_data(layout.ro_size, &ro_data).rw_data(layout.rw_size, &rw_data);
+    let config = MemoryConfig { ro_data_size: layout.ro_size, rw_data_size: layout.rw_size, stack_size: stack };
+    MemoryMap::new(LARGEST_PAGE, config, 0).map_err(|_| LinkError::Memory {
+        ro_data: layout.ro_size,
+        rw_data: layout.rw_size,
+        stack,
+    })?;
+    for symbol in &imports {
+        builder.import(symbol);
+    }
+    for (symbol, block) in &program.exports {
+        builder.export(symbol, code.offset(*block));
+    }
+    for block in jump_table.entries() {
+        builder.jump_table_entry(code.offset(*block));
+    }
+    if !options.strip {
+        let sections = debug.sections(&code.sites());
+        for (id, content) in sections {
+            builder.optional_section(id, &content);
+        }
+    }
+    builder.raw_code(code.bytes, code.bitmask);
+    let blob = builder.build()?;
+    // What is written must be readable; if it is not, better know now.
+    Blob::parse(&blob).map_err(LinkError::SelfCheck)?;
+    Ok(blob)
+}
+
+/// Gives the host functions that are called their numbers and returns their symbols in that order (spec: abi.md 5.5).
+fn number_imports(program: &mut Program) -> Result<Vec<Vec<u8>>, LinkError> {
+    let mut used: Vec<u32> = Vec::new();
+    for id in &program.order {
+        for step in &program.block(*id).steps {
+            if let crate::ir::Op::HostCall { import } = step.op {
+                used.push(import);
+            }
+        }
+    }
+    used.sort_unstable();
+    used.dedup();
+    let import = |index: &u32| &program.imports[*index as usize];
+    let with_index = used.iter().filter(|index| import(index).index.is_some()).count();
+    let mut numbers = vec![0; program.imports.len()];
+    let mut symbols = Vec::new();
+    if with_index == 0 {
+        used.sort_by(|a, b| import(a).symbol.cmp(&import(b).symbol));
+        for (number, index) in used.iter().enumerate() {
+            numbers[*index as usize] = number as u32;
+            symbols.push(import(index).symbol.clone());
+        }
+    } else if with_index < used.len() {
+        let without = used.iter().find(|index| import(index).index.is_none());
+        let symbol = without.map(|index| String::from_utf8_lossy(&import(index).symbol).into_owned());
+        return Err(LinkError::ImportWithoutIndex { symbol: symbol.unwrap_or_default() });
+    } else {
+        for index in &used {
+            let number = import(index).index.unwrap_or_default();
+            if number >= vm_core::limits::IMPORTS {
+                return Err(LinkError::ImportIndex {
+                    symbol: String::from_utf8_lossy(&import(index).symbol).into_owned(),
+                    index: number,
+                    limit: vm_core::limits::IMPORTS,
+                });
+            }
+            if symbols.len() <= number as usize {
+                symbols.resize(number as usize + 1, Vec::new());
+            }
+            symbols[number as usize] = import(index).symbol.clone();
+            numbers[*index as usize] = number;
+        }
+    }
+    for block in &mut program.blocks {
+        for step in &mut block.steps {
+            if let crate::ir::Op::HostCall { import } = &mut step.op {
+                *import = numbers[*import as usize];
+            }
+        }
+    }
+    Ok(symbols)
+}

@@ -1,0 +1,711 @@
+//! From RISC-V machine code to the graph.
+//!
+//! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
+//! functions and data never get here, whatever is in them. Pairs of instructions that make an address are joined by
+//! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
+//! for is expanded (spec: abi.md 5.6).
+
+use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var};
+use crate::LinkError;
+use crate::elf::{CodeRelocation, DataValue, Export, Import, Image, Kind, Link, Place};
+use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
+use std::collections::{BTreeMap, HashMap};
+use vm_core::isa::{Opcode as O, Reg};
+
+/// The most instructions and bytes of data that are looked at. No blob holds more (spec: blob-format.md 1.6).
+const CODE_LIMIT: usize = 32 << 20;
+
+/// One instruction, lifted.
+struct Lifted {
+    steps: Vec<Op>,
+    /// How it ends its block, if it does.
+    end: Option<End>,
+    /// Where the next instruction is.
+    next: Place,
+}
+
+struct Lifter<'a> {
+    image: &'a Image,
+    program: Program,
+    /// Blocks by where they begin.
+    blocks: HashMap<Place, BlockId>,
+    /// The places of blocks, by id.
+    places: Vec<Place>,
+    /// Blocks that have not been looked at.
+    pending: Vec<BlockId>,
+    lifted: BTreeMap<Place, Lifted>,
+    /// Sections of data that have not been looked at.
+    pending_data: Vec<u32>,
+    /// Host functions by the place of their record.
+    imports: HashMap<Place, u32>,
+}
+
+/// Builds the graph of what the exports reach.
+///
+/// # Errors
+/// If what they reach cannot be linked.
+pub fn lift(image: &Image, exports: &[Export]) -> Result<Program, LinkError> {
+    let program = Program {
+        wide: image.wide,
+        data: vec![None; image.sections.len()],
+        min_stack_size: image.min_stack_size,
+        ..Program::default()
+    };
+    let mut lifter = Lifter {
+        image,
+        program,
+        blocks: HashMap::new(),
+        places: Vec::new(),
+        pending: Vec::new(),
+        lifted: BTreeMap::new(),
+        pending_data: Vec::new(),
+        imports: HashMap::new(),
+    };
+    for export in exports {
+        let block = lifter.block(export.place)?;
+        lifter.program.exports.push((export.symbol.clone(), block));
+    }
+    loop {
+        if let Some(block) = lifter.pending.pop() {
+            lifter.follow(block)?;
+        } else if let Some(section) = lifter.pending_data.pop() {
+            lifter.data(section)?;
+        } else {
+            break;
+        }
+    }
+    lifter.finish()
+}
+
+impl Lifter<'_> {
+    fn error(&self, place: Place, what: impl Into<String>) -> LinkError {
+        LinkError::Code { place: self.image.describe(place), what: what.into() }
+    }
+
+    /// The block that begins at a place of code.
+    fn block(&mut self, place: Place) -> Result<BlockId, LinkError> {
+        if let Some(block) = self.blocks.get(&place) {
+            return Ok(*block);
+        }
+        let section = self.image.section(place.section);
+        if section.kind != Kind::Code {
+            return Err(self.error(place, "jumps to, or is exported as, what is no code"));
+        }
+        // The very end is a trap: a call that does not return may stand in front of it.
+        if place.offset < 0 || place.offset as u64 > section.data.len() as u64 || place.offset % 2 != 0 {
+            return Err(self.error(place, format!("a target outside of the section's {} bytes", section.data.len())));
+        }
+        let id = BlockId(self.places.len() as u32);
+        self.places.push(place);
+        self.blocks.insert(place, id);
+        self.pending.push(id);
+        Ok(id)
+    }
+
+    /// The constant that stands for the address of a link.
+    fn address(&mut self, at: Place, link: &Link, part: Part) -> Result<Imm, LinkError> {
+        match link {
+            Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
+            Link::Absolute(value) => Ok(match part {
+                Part::Full => Imm::Num(*value),
+                Part::High => Imm::Num(high(*value)),
+                Part::Low => Imm::Num(value.wrapping_sub(high(*value))),
+            }),
+            Link::Place(place) => {
+                let section = self.image.section(place.section);
+                match section.kind {
+                    Kind::Code => Ok(Imm::Code { block: self.block(*place)?, part }),
+                    kind if kind.is_data() => {
+                        self.need_data(place.section);
+                        Ok(Imm::Data { section: place.section, part, offset: place.offset })
+                    }
+                    _ => {
+                        let what = format!("the address of `{}`, which is not in the program's memory", section.name);
+                        Err(self.error(at, what))
+                    }
+                }
+            }
+        }
+    }
+
+    fn need_data(&mut self, index: u32) {
+        let slot = &mut self.program.data[index as usize];
+        if slot.is_none() {
+            let section = self.image.section(index);
+            *slot = Some(Data {
+                kind: section.kind,
+                align: section.align,
+                bytes: section.data.clone(),
+                size: section.size,
+                fixups: Vec::new(),
+            });
+            self.pending_data.push(index);
+        }
+    }
+
+    /// Takes in the relocations of a section of data.
+    fn data(&mut self, index: u32) -> Result<(), LinkError> {
+        let section = self.image.section(index);
+        let mut fixups = Vec::new();
+        for relocation in section.relocations.data() {
+            let at = Place { section: index, offset: relocation.offset as i64 };
+            let end = relocation.offset.saturating_add(relocation.width.into());
+            if end > section.data.len() as u64 {
+                return Err(self.error(at, "a relocation outside of the section"));
+            }
+            let value = match &relocation.value {
+                DataValue::Address(link) => {
+                    if relocation.width != if self.image.wide { 8 } else { 4 } && matches!(link, Link::Place(_)) {
+                        // A pointer cut short still holds an address: those have 32 bits.
+                        if relocation.width < 4 {
+                            return Err(self.error(at, "an address in less than 4 bytes"));
+                        }
+                    }
+                    (self.address(at, link, Part::Full)?, None)
+                }
+                DataValue::Difference(plus, minus) => {
+                    let (plus, minus) = (self.address(at, plus, Part::Full)?, self.address(at, minus, Part::Full)?);
+                    match (plus, minus, relocation.width) {
+                        (Imm::Code { .. }, Imm::Data { .. }, 4) | (Imm::Data { .. } | Imm::Num(_), Imm::Data { .. } | Imm::Num(_), _) => {}
+                        _ => return Err(self.error(at, "a difference of code addresses, which mean nothing in the VM")),
+                    }
+                    (plus, Some(minus))
+                }
+                DataValue::Unsupported(what) => {
+                    return Err(self.error(at, format!("unsupported relocation ({what})")));
+                }
+            };
+            fixups.push(Fixup { offset: relocation.offset, width: relocation.width, value });
+        }
+        if let Some(data) = &mut self.program.data[index as usize] {
+            data.fixups = fixups;
+        }
+        Ok(())
+    }
+
+    /// Lifts from the start of a block on, until it ends or meets what is lifted.
+    fn follow(&mut self, block: BlockId) -> Result<(), LinkError> {
+        let mut place = self.places[block.0 as usize];
+        while !self.lifted.contains_key(&place) {
+            if self.lifted.len() >= CODE_LIMIT {
+                return Err(self.error(place, format!("over {CODE_LIMIT} instructions")));
+            }
+            let lifted = self.instruction(place)?;
+            let (ends, next) = (lifted.end.is_some(), lifted.next);
+            self.lifted.insert(place, lifted);
+            if ends {
+                break;
+            }
+            place = next;
+        }
+        Ok(())
+    }
+
+    fn word(&self, place: Place) -> Result<u32, LinkError> {
+        let data = &self.image.section(place.section).data;
+        let rest = usize::try_from(place.offset).ok().and_then(|offset| data.get(offset..)).unwrap_or_default();
+        let mut bytes = [0; 4];
+        let count = rest.len().min(4);
+        bytes[..count].copy_from_slice(&rest[..count]);
+        let word = u32::from_le_bytes(bytes);
+        if count < 2 || count < 4 && word & 3 == 3 {
+            return Err(self.error(place, "code runs off the end of its section"));
+        }
+        Ok(word)
+    }
+
+    /// The next instruction with its length, if it is one.
+    fn decode(&self, place: Place) -> Result<(Inst, u32), LinkError> {
+        riscv::decode(self.word(place)?, self.image.wide).map_err(|error| self.error(place, error.to_string()))
+    }
+
+    fn relocation(&self, place: Place) -> Option<CodeRelocation> {
+        self.image.section(place.section).relocations.code(u64::try_from(place.offset).ok()?).cloned()
+    }
+
+    /// The upper part that a lower part's relocation points at.
+    fn upper(&self, at: Place, low: &Link) -> Result<CodeRelocation, LinkError> {
+        match low {
+            Link::Place(place) => match self.relocation(*place) {
+                Some(found @ (CodeRelocation::PcrelHigh(_) | CodeRelocation::GotHigh(_))) => Ok(found),
+                _ => Err(self.error(at, "the lower part of an address whose upper part cannot be found")),
+            },
+            _ => Err(self.error(at, "the lower part of an address of nowhere")),
+        }
+    }
+
+    /// Where a relative jump goes.
+    fn target(&mut self, at: Place, relocation: &Option<CodeRelocation>, offset: i32) -> Result<BlockId, LinkError> {
+        let place = match relocation {
+            None => self.resolve(at, offset.into())?,
+            Some(CodeRelocation::Target(link) | CodeRelocation::Call(link)) => self.code_place(at, link)?,
+            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of a jump"))),
+        };
+        self.block(place)
+    }
+
+    fn code_place(&self, at: Place, link: &Link) -> Result<Place, LinkError> {
+        match link {
+            Link::Place(place) => Ok(*place),
+            Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
+            Link::Absolute(value) => Err(self.error(at, format!("a jump to the absolute address {value:#x}"))),
+        }
+    }
+
+    /// The place `distance` bytes from another one. In linked files it may be in another section.
+    fn resolve(&self, at: Place, distance: i64) -> Result<Place, LinkError> {
+        let place = Place { offset: at.offset.wrapping_add(distance), ..at };
+        let own = self.image.section(at.section);
+        if place.offset >= 0 && (place.offset as u64) < own.size {
+            return Ok(place);
+        }
+        let address = own.address.wrapping_add(place.offset as u64);
+        let holds = |section: &crate::elf::Section| {
+            section.kind != Kind::Ignored && address.wrapping_sub(section.address) < section.size
+        };
+        match self.image.sections.iter().position(holds) {
+            Some(index) if self.image.linked => Ok(Place {
+                section: index as u32,
+                offset: address.wrapping_sub(self.image.section(index as u32).address) as i64,
+            }),
+            _ => Err(self.error(at, format!("a jump by {distance:+#x}, out of the section"))),
+        }
+    }
+
+    /// Lifts one instruction, or a pair that calls.
+    fn instruction(&mut self, at: Place) -> Result<Lifted, LinkError> {
+        if at.offset == self.image.section(at.section).data.len() as i64 {
+            return Ok(Lifted { steps: Vec::new(), end: Some(End::Trap), next: at });
+        }
+        let (inst, length) = self.decode(at)?;
+        let relocation = self.relocation(at);
+        let next = Place { offset: at.offset + i64::from(length), ..at };
+        let mut out = Lifted { steps: Vec::new(), end: None, next };
+        let ops = &mut out.steps;
+        let wide = self.image.wide;
+        let add = if wide { O::Add64 } else { O::Add32 };
+        match inst {
+            Inst::Lui { rd, imm } => {
+                let value = match &relocation {
+                    None => Imm::Num(imm.into()),
+                    Some(CodeRelocation::High(link)) => self.address(at, link, Part::High)?,
+                    Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of lui"))),
+                };
+                ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
+            }
+            Inst::Auipc { rd, imm } => return self.auipc(at, next, rd, imm, relocation),
+            Inst::Jal { rd, offset } => {
+                let target = self.target(at, &relocation, offset)?;
+                out.end = Some(self.jump_or_call(rd, target, next)?);
+            }
+            Inst::Jalr { rd, rs1, offset } => {
+                if let Some(CodeRelocation::Low(link)) = &relocation {
+                    let place = self.code_place(at, link)?;
+                    let target = self.block(place)?;
+                    out.end = Some(self.jump_or_call(rd, target, next)?);
+                    return Ok(out);
+                }
+                if let Some(CodeRelocation::PcrelLow(low)) = &relocation {
+                    self.upper(at, low)?;
+                } else if offset != 0 {
+                    return Err(self.error(at, format!("an indirect jump with offset {offset}: code has no addresses between its blocks")));
+                }
+                let Some(base) = rs1.map(Var::of) else {
+                    return Err(self.error(at, "an indirect jump through x0"));
+                };
+                out.end = Some(match rd {
+                    None => End::JumpIndirect { base },
+                    Some(link) => End::CallIndirect { link: Var::of(link), base, back: self.block(next)? },
+                });
+            }
+            Inst::Branch { condition, rs1, rs2, offset } => {
+                let then = self.target(at, &relocation, offset)?;
+                let otherwise = self.block(next)?;
+                let op = match condition {
+                    Condition::Equal => O::BranchEq,
+                    Condition::NotEqual => O::BranchNotEq,
+                    Condition::Less => O::BranchLessSigned,
+                    Condition::GreaterOrEqual => O::BranchGreaterOrEqualSigned,
+                    Condition::LessUnsigned => O::BranchLessUnsigned,
+                    Condition::GreaterOrEqualUnsigned => O::BranchGreaterOrEqualUnsigned,
+                };
+                out.end = Some(End::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
+            }
+            Inst::Load { op, rd, rs1, offset } => {
+                if let Some(CodeRelocation::PcrelLow(low)) = &relocation
+                    && let CodeRelocation::GotHigh(link) = self.upper(at, low)?
+                {
+                    // No table is needed for what is known: the pointer in it is the value.
+                    let value = self.address(at, &link, Part::Full)?;
+                    ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
+                    return Ok(out);
+                }
+                match (rd, self.memory(at, rs1, offset, &relocation)?) {
+                    (Some(rd), Some(address)) => ops.push(Op::Load { op, dst: Var::of(rd), address }),
+                    // Reads into x0 are of no effect.
+                    (None, Some(_)) => {}
+                    (_, None) => out.end = Some(End::Trap),
+                }
+            }
+            Inst::Store { op, rs1, rs2, offset } => match self.memory(at, rs1, offset, &relocation)? {
+                Some(address) => ops.push(Op::Store { op, value: val(rs2), address }),
+                None => out.end = Some(End::Trap),
+            },
+            Inst::OpImm { op, rd, rs1, imm } => {
+                let Some(dst) = rd.map(Var::of) else { return Ok(out) };
+                let value = match &relocation {
+                    None => Imm::Num(imm.into()),
+                    // An address whose upper part is 0 may have lost it; ours may be elsewhere.
+                    Some(CodeRelocation::Low(link)) if rs1.is_none() => self.address(at, link, Part::Full)?,
+                    Some(CodeRelocation::Low(link)) => self.address(at, link, Part::Low)?,
+                    Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {
+                        CodeRelocation::GotHigh(_) => {
+                            return Err(self.error(at, "the address of a pointer in the global offset table"));
+                        }
+                        _ => Imm::ZERO,
+                    },
+                    Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?}"))),
+                };
+                ops.push(match (rs1, value) {
+                    (None, value) if op == add => Op::Const { dst, value },
+                    (Some(rs1), Imm::Num(0)) if op == add => Op::Move { dst, src: Var::of(rs1) },
+                    _ => Op::Binary { op, dst, a: val(rs1), b: value.into() },
+                });
+            }
+            Inst::Op { op, rd, rs1, rs2 } => {
+                let Some(dst) = rd.map(Var::of) else { return Ok(out) };
+                ops.push(match (rs1, rs2) {
+                    (None, Some(src)) | (Some(src), None) if op == add => Op::Move { dst, src: Var::of(src) },
+                    _ => Op::Binary { op, dst, a: val(rs1), b: val(rs2) },
+                });
+            }
+            Inst::Fence => {}
+            Inst::Trap => out.end = Some(End::Trap),
+            Inst::HostCall => {
+                let size = if wide { 8 } else { 4 };
+                let record = match self.relocation(next) {
+                    Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) => self.code_place(next, &link)?,
+                    _ => return Err(self.error(next, "a host call without a pointer to its metadata")),
+                };
+                out.next.offset += size;
+                ops.push(Op::HostCall { import: self.import(record)? });
+            }
+            Inst::HeapBase { rd } => ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value: Imm::HeapBase })),
+            _ => self.expand(inst, ops),
+        }
+        Ok(out)
+    }
+
+    fn jump_or_call(&mut self, rd: Option<Reg>, target: BlockId, next: Place) -> Result<End, LinkError> {
+        Ok(match rd {
+            None => End::Jump(target),
+            Some(link) => End::Call { link: Var::of(link), target, back: self.block(next)? },
+        })
+    }
+
+    /// `auipc`, alone or as the first of a pair that calls.
+    fn auipc(
+        &mut self,
+        at: Place,
+        next: Place,
+        rd: Option<Reg>,
+        imm: i32,
+        relocation: Option<CodeRelocation>,
+    ) -> Result<Lifted, LinkError> {
+        let mut out = Lifted { steps: Vec::new(), end: None, next };
+        match &relocation {
+            Some(CodeRelocation::Call(link)) => {
+                let place = self.code_place(at, link)?;
+                let target = self.block(place)?;
+                match self.decode(next)? {
+                    (Inst::Jalr { rd: link, rs1: Some(rs1), .. }, length) if Some(rs1) == rd => {
+                        out.next.offset += i64::from(length);
+                        out.end = Some(self.jump_or_call(link, target, out.next)?);
+                    }
+                    _ => return Err(self.error(at, "the first half of a call without the second")),
+                }
+            }
+            Some(CodeRelocation::PcrelHigh(link)) => {
+                let value = self.address(at, link, Part::Full)?;
+                out.steps.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
+            }
+            // The load that goes with it has the value already.
+            Some(CodeRelocation::GotHigh(_)) => {}
+            None => {
+                // Without a relocation the distance is final. It must be clear what it is a distance to.
+                let (second, length) = self.decode(next)?;
+                let (link, offset, is_jump) = match second {
+                    Inst::Jalr { rd: link, rs1, offset } if rs1 == rd => (link, offset, true),
+                    Inst::OpImm { op: O::Add64 | O::Add32, rd: to, rs1, imm } if rs1 == rd && to == rd => (to, imm, false),
+                    _ => return Err(self.error(at, "auipc without a relocation (link with --emit-relocs)")),
+                };
+                let place = self.resolve(at, i64::from(imm).wrapping_add(offset.into()))?;
+                out.next.offset += i64::from(length);
+                if is_jump {
+                    let target = self.block(place)?;
+                    out.end = Some(self.jump_or_call(link, target, out.next)?);
+                } else {
+                    let value = self.address(at, &Link::Place(place), Part::Full)?;
+                    out.steps.extend(link.map(|dst| Op::Const { dst: Var::of(dst), value }));
+                }
+            }
+            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of auipc"))),
+        }
+        Ok(out)
+    }
+
+    /// What a load or store touches; `None` where that can only trap.
+    fn memory(
+        &mut self,
+        at: Place,
+        rs1: Option<Reg>,
+        offset: i32,
+        relocation: &Option<CodeRelocation>,
+    ) -> Result<Option<Address>, LinkError> {
+        let base = rs1.map(Var::of);
+        let offset = match relocation {
+            // Twelve bits reach nothing but what is never accessible (spec: memory-map.md 3.1).
+            None if base.is_none() => return Ok(None),
+            None => Imm::Num(offset.into()),
+            Some(CodeRelocation::PcrelLow(low)) => {
+                self.upper(at, low)?;
+                Imm::ZERO
+            }
+            Some(CodeRelocation::Low(link)) if base.is_none() => self.address(at, link, Part::Full)?,
+            Some(CodeRelocation::Low(link)) => self.address(at, link, Part::Low)?,
+            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?}"))),
+        };
+        Ok(Some(Address { base, offset }))
+    }
+
+    /// The number of a host function.
+    fn import(&mut self, record: Place) -> Result<u32, LinkError> {
+        if let Some(index) = self.imports.get(&record) {
+            return Ok(*index);
+        }
+        let import = self.image.import(record)?;
+        let same = |other: &&Import| other.symbol == import.symbol || import.index.is_some() && other.index == import.index;
+        if let Some(other) = self.program.imports.iter().find(same)
+            && *other != import
+        {
+            return Err(self.error(
+                record,
+                format!("two host functions `{}` that differ in their arguments, results or number", String::from_utf8_lossy(&import.symbol)),
+            ));
+        }
+        let found = self.program.imports.iter().position(|other| *other == import);
+        let index = found.unwrap_or_else(|| {
+            self.program.imports.push(import);
+            self.program.imports.len() - 1
+        }) as u32;
+        self.imports.insert(record, index);
+        Ok(index)
+    }
+
+    /// Instructions that the VM does not have as they are, and those that it has.
+    fn expand(&self, inst: Inst, ops: &mut Vec<Op>) {
+        let wide = self.image.wide;
+        let full = |narrow, wide_op| if wide { wide_op } else { narrow };
+        let left = full(O::ShiftLogicalLeft32, O::ShiftLogicalLeft64);
+        let right = full(O::ShiftLogicalRight32, O::ShiftLogicalRight64);
+        let add = full(O::Add32, O::Add64);
+        let (e0, e1) = (Var::temporary(0), Var::temporary(1));
+        let num = |value: i64| Val::Imm(Imm::Num(value));
+        let mut push = |op, dst: Var, a: Val, b: Val| ops.push(Op::Binary { op, dst, a, b });
+        match inst {
+            Inst::Unary { op, rd: Some(rd), rs1 } => match rs1 {
+                Some(src) => ops.push(Op::Unary { op, dst: Var::of(rd), src: Var::of(src) }),
+                None => {
+                    let value = Imm::Num(super::unary(op, 0, wide).unwrap_or(0));
+                    ops.push(Op::Const { dst: Var::of(rd), value });
+                }
+            },
+            Inst::ZeroExtend32 { rd: Some(rd), rs1 } => {
+                push(left, Var::of(rd), val(rs1), num(32));
+                push(right, Var::of(rd), Var::of(rd).into(), num(32));
+            }
+            Inst::ShiftAdd { shift, word, rd: Some(rd), rs1, rs2 } => {
+                if word {
+                    push(left, e0, val(rs1), num(32));
+                    push(right, e0, e0.into(), num(32 - i64::from(shift)));
+                } else {
+                    push(left, e0, val(rs1), num(shift.into()));
+                }
+                push(add, Var::of(rd), e0.into(), val(rs2));
+            }
+            Inst::ShiftLeftWord { rd: Some(rd), rs1, amount } => {
+                push(left, e0, val(rs1), num(32));
+                if amount < 32 {
+                    push(right, Var::of(rd), e0.into(), num(i64::from(32 - amount)));
+                } else {
+                    push(left, Var::of(rd), e0.into(), num(i64::from(amount - 32)));
+                }
+            }
+            Inst::Bit { op, rd: Some(rd), rs1, rs2 } => match op {
+                BitOp::Extract => {
+                    push(right, e0, val(rs1), val(rs2));
+                    push(O::And, Var::of(rd), e0.into(), num(1));
+                }
+                _ => {
+                    push(left, e0, num(1), val(rs2));
+                    push(bit(op), Var::of(rd), val(rs1), e0.into());
+                }
+            },
+            Inst::BitImm { op, rd: Some(rd), rs1, bit: number } => match op {
+                BitOp::Extract => {
+                    push(right, e0, val(rs1), num(number.into()));
+                    push(O::And, Var::of(rd), e0.into(), num(1));
+                }
+                _ => push(bit(op), Var::of(rd), val(rs1), num(super::narrow(1 << (number & 63), wide))),
+            },
+            Inst::OrCombine { rd: Some(rd), rs1 } => {
+                // The high bit of each byte that is not zero: it is set, or adding 0x7f to the others sets it.
+                let low = super::narrow(0x7f7f_7f7f_7f7f_7f7f, wide);
+                push(O::And, e0, val(rs1), num(low));
+                push(add, e0, e0.into(), num(low));
+                push(O::Or, e0, e0.into(), val(rs1));
+                push(O::AndInverted, e0, e0.into(), num(low));
+                push(right, e0, e0.into(), num(7));
+                push(full(O::Mul32, O::Mul64), Var::of(rd), e0.into(), num(255));
+            }
+            Inst::MoveIf { zero, rd: Some(rd), rs1, condition } => match condition {
+                Some(cond) => {
+                    ops.push(Op::Cmov { zero, dst: Var::of(rd), value: val(rs1), cond: Var::of(cond) });
+                }
+                None if zero => ops.push(copy(Var::of(rd), val(rs1))),
+                None => {}
+            },
+            Inst::ClearIf { zero, rd: Some(rd), rs1, condition } => match condition {
+                Some(cond) => {
+                    ops.push(copy(e0, val(rs1)));
+                    ops.push(Op::Cmov { zero, dst: e0, value: num(0), cond: Var::of(cond) });
+                    ops.push(copy(Var::of(rd), e0.into()));
+                }
+                None if zero => ops.push(copy(Var::of(rd), num(0))),
+                None => ops.push(copy(Var::of(rd), val(rs1))),
+            },
+            Inst::LoadReserved { word, rd: Some(rd), rs1 } => {
+                ops.push(Op::Load { op: load(word), dst: Var::of(rd), address: at(rs1) });
+            }
+            Inst::StoreConditional { word, rd, rs1, rs2 } => {
+                ops.push(Op::Store { op: store(word), value: val(rs2), address: at(rs1) });
+                // It never fails: there is one thread.
+                ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value: Imm::ZERO }));
+            }
+            Inst::Atomic { op, word, rd, rs1, rs2 } => {
+                let address = at(rs1);
+                ops.push(Op::Load { op: load(word), dst: e0, address });
+                let value = match op {
+                    Atomic::Swap => val(rs2),
+                    Atomic::Op(op) => {
+                        let mut b = val(rs2);
+                        let compares =
+                            matches!(op, O::Minimum | O::MinimumUnsigned | O::Maximum | O::MaximumUnsigned);
+                        if word && wide && compares {
+                            // What is loaded is sign-extended, so the other must be too.
+                            ops.push(Op::Binary { op: O::Add32, dst: e1, a: b, b: num(0) });
+                            b = e1.into();
+                        }
+                        ops.push(Op::Binary { op, dst: e1, a: e0.into(), b });
+                        e1.into()
+                    }
+                };
+                ops.push(Op::Store { op: store(word), value, address });
+                ops.extend(rd.map(|rd| Op::Move { dst: Var::of(rd), src: e0 }));
+            }
+            Inst::Sbrk { rd: Some(rd), rs1: Some(rs1) } => {
+                ops.push(Op::Sbrk { dst: Var::of(rd), size: Var::of(rs1) });
+            }
+            Inst::Memset => ops.push(Op::Memset),
+            // All that is left writes to x0.
+            _ => {}
+        }
+    }
+
+    /// Puts the blocks together, in the order of the file.
+    fn finish(mut self) -> Result<Program, LinkError> {
+        let mut order: Vec<BlockId> = (0..self.places.len() as u32).map(BlockId).collect();
+        order.sort_by_key(|id| self.places[id.0 as usize]);
+        let mut renumbered = vec![BlockId(0); order.len()];
+        for (new, old) in order.iter().enumerate() {
+            renumbered[old.0 as usize] = BlockId(new as u32);
+        }
+        let to = |id: BlockId| renumbered[id.0 as usize];
+        let renumber = |imm: &mut Imm| {
+            if let Imm::Code { block, .. } = imm {
+                *block = to(*block);
+            }
+        };
+        for old in &order {
+            let mut place = self.places[old.0 as usize];
+            let mut steps = Vec::new();
+            let (end, at) = loop {
+                let site = Site { section: place.section, offset: place.offset as u32 };
+                let Some(lifted) = self.lifted.get(&place) else {
+                    return Err(self.error(place, "code was not followed, which is a fault of the linker"));
+                };
+                for op in &lifted.steps {
+                    let mut op = *op;
+                    op.constants_mut().for_each(renumber);
+                    steps.push(Step { op, at: site });
+                }
+                if let Some(mut end) = lifted.end {
+                    end.retarget(to);
+                    break (end, site);
+                }
+                place = lifted.next;
+                if let Some(next) = self.blocks.get(&place) {
+                    break (End::Jump(to(*next)), site);
+                }
+            };
+            self.program.blocks.push(Block { steps, end, at });
+        }
+        for (_, block) in &mut self.program.exports {
+            *block = to(*block);
+        }
+        for data in self.program.data.iter_mut().flatten() {
+            for fixup in &mut data.fixups {
+                renumber(&mut fixup.value.0);
+                fixup.value.1.iter_mut().for_each(renumber);
+            }
+        }
+        Ok(self.program)
+    }
+}
+
+/// What `lui` holds of an address whose lower part is to be added.
+pub(crate) const fn high(value: i64) -> i64 {
+    (value.wrapping_add(0x800) >> 12 << 12) as i32 as i64
+}
+
+fn val(operand: Option<Reg>) -> Val {
+    operand.map_or(Val::Imm(Imm::ZERO), |reg| Val::Var(Var::of(reg)))
+}
+
+fn copy(dst: Var, value: Val) -> Op {
+    match value {
+        Val::Var(src) => Op::Move { dst, src },
+        Val::Imm(value) => Op::Const { dst, value },
+    }
+}
+
+fn bit(op: BitOp) -> O {
+    match op {
+        BitOp::Set => O::Or,
+        BitOp::Clear => O::AndInverted,
+        BitOp::Invert => O::Xor,
+        BitOp::Extract => O::And,
+    }
+}
+
+fn at(rs1: Option<Reg>) -> Address {
+    Address { base: rs1.map(Var::of), offset: Imm::ZERO }
+}
+
+const fn load(word: bool) -> O {
+    if word { O::LoadIndirectI32 } else { O::LoadIndirectU64 }
+}
+
+const fn store(word: bool) -> O {
+    if word { O::StoreIndirectU32 } else { O::StoreIndirectU64 }
+}

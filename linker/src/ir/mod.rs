@@ -1,0 +1,608 @@
+//! The intermediate representation: a control-flow graph over the machine's registers.
+//!
+//! The compiler has allocated registers already, and well; so the graph works on those 13, with a few temporaries that
+//! some expansions need and `emit::temporaries` maps back. What is symbolic is kept so until the end: addresses of data
+//! ([`Imm::Data`]) get their numbers from `emit::data`, addresses of code ([`Imm::Code`]) from `emit::code`; so passes
+//! are free to drop data and code and to move them.
+//!
+//! Registers hold 64-bit numbers; for a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
+//! VM's opcode in its register form, whatever their operands are; `emit::select` finds the form to encode.
+
+mod eval;
+pub(crate) mod lift;
+mod show;
+
+pub use eval::{binary, condition, narrow, unary};
+pub use lift::lift;
+
+use crate::elf::{Import, Kind};
+use std::fmt;
+use vm_core::isa::{Opcode, Reg};
+
+/// A register, or one of the temporaries behind them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Var(u8);
+
+impl Var {
+    /// How many there are.
+    pub const COUNT: usize = Reg::COUNT + 4;
+    /// Return address.
+    pub const RA: Var = Var::of(Reg::RA);
+    /// Stack pointer.
+    pub const SP: Var = Var::of(Reg::SP);
+    /// The alternative link register, which millicode uses.
+    pub const T0: Var = Var::of(Reg::T0);
+    /// The first argument and result.
+    pub const A0: Var = Var::of(Reg::A0);
+    /// The second one.
+    pub const A1: Var = Var::of(Reg::A1);
+
+    /// A register.
+    pub const fn of(reg: Reg) -> Var {
+        Var(reg as u8)
+    }
+
+    /// A temporary, counted from 0 to 3.
+    pub const fn temporary(index: u8) -> Var {
+        Var(Reg::COUNT as u8 + (index & 3))
+    }
+
+    /// The register, unless it is a temporary.
+    pub fn reg(self) -> Option<Reg> {
+        Reg::ALL.get(self.0 as usize).copied()
+    }
+
+    /// Its number, below [`Var::COUNT`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Var> {
+        (0..Var::COUNT as u8).map(Var)
+    }
+}
+
+impl fmt::Debug for Var {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reg() {
+            Some(reg) => f.write_str(reg.name()),
+            None => write!(f, "e{}", self.0 as usize - Reg::COUNT),
+        }
+    }
+}
+
+/// A set of registers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Vars(u32);
+
+impl Vars {
+    /// None.
+    pub const NONE: Vars = Vars(0);
+    /// All registers; no temporaries, which never live from block to block.
+    pub const ALL: Vars = Vars((1 << Reg::COUNT) - 1);
+    /// What a function must leave as it was: the stack pointer, s0 and s1.
+    pub const PRESERVED: Vars = Vars(1 << Reg::SP as u32 | 1 << Reg::S0 as u32 | 1 << Reg::S1 as u32);
+    /// Where results are.
+    pub const RESULTS: Vars = Vars(1 << Reg::A0 as u32 | 1 << Reg::A1 as u32);
+    /// Where arguments of functions are.
+    pub const ARGUMENTS: Vars = Vars(0b11_1111 << Reg::A0 as u32);
+
+    /// The temporaries.
+    pub const fn all_temporaries() -> Vars {
+        Vars(((1 << Var::COUNT) - 1) & !Vars::ALL.0)
+    }
+
+    /// The set of one.
+    pub const fn one(var: Var) -> Vars {
+        Vars(1 << var.0)
+    }
+
+    /// Whether it has `var`.
+    pub const fn has(self, var: Var) -> bool {
+        self.0 >> var.0 & 1 != 0
+    }
+
+    /// With `other` in it.
+    pub const fn or(self, other: Vars) -> Vars {
+        Vars(self.0 | other.0)
+    }
+
+    /// Those in both.
+    pub const fn and(self, other: Vars) -> Vars {
+        Vars(self.0 & other.0)
+    }
+
+    /// Without those of `other`.
+    pub const fn without(self, other: Vars) -> Vars {
+        Vars(self.0 & !other.0)
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, var: Var) {
+        self.0 |= 1 << var.0;
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, var: Var) {
+        self.0 &= !(1 << var.0);
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those in it.
+    pub fn iter(self) -> impl Iterator<Item = Var> {
+        Var::all().filter(move |var| self.has(*var))
+    }
+}
+
+impl fmt::Debug for Vars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl FromIterator<Var> for Vars {
+    fn from_iter<I: IntoIterator<Item = Var>>(iter: I) -> Vars {
+        let mut out = Vars::NONE;
+        iter.into_iter().for_each(|var| out.insert(var));
+        out
+    }
+}
+
+/// A block's index in [`Program::blocks`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BlockId(pub u32);
+
+/// Which bits of an address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Part {
+    /// All.
+    Full,
+    /// The upper 20, rounded so that the lower 12, which are signed, can be added.
+    High,
+    /// The lower 12, signed.
+    Low,
+}
+
+/// A constant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Imm {
+    /// A number.
+    Num(i64),
+    /// An address in data.
+    Data {
+        /// Index of the section.
+        section: u32,
+        /// Which part of the address.
+        part: Part,
+        /// Bytes from the section's start.
+        offset: i64,
+    },
+    /// The address that a jump to a block takes (spec: abi.md 5.4).
+    Code {
+        /// The block.
+        block: BlockId,
+        /// Which part of the address.
+        part: Part,
+    },
+    /// Where the heap begins.
+    HeapBase,
+}
+
+impl Imm {
+    /// The number 0.
+    pub const ZERO: Imm = Imm::Num(0);
+
+    /// The number, if it is one.
+    pub const fn number(self) -> Option<i64> {
+        match self {
+            Imm::Num(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The sum with a number, where that is a constant too.
+    pub fn plus(self, number: i64) -> Option<Imm> {
+        match self {
+            _ if number == 0 => Some(self),
+            Imm::Num(value) => Some(Imm::Num(value.wrapping_add(number))),
+            Imm::Data { section, part: Part::Full, offset } => {
+                // Far from any section a sum is no address any more, and its high bits would count.
+                let offset = offset.checked_add(number).filter(|offset| offset.unsigned_abs() < 1 << 30)?;
+                Some(Imm::Data { section, part: Part::Full, offset })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An operand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Val {
+    /// A register.
+    Var(Var),
+    /// A constant.
+    Imm(Imm),
+}
+
+impl Val {
+    /// The register, if it is one.
+    pub const fn var(self) -> Option<Var> {
+        match self {
+            Val::Var(var) => Some(var),
+            Val::Imm(_) => None,
+        }
+    }
+
+    /// The number, if it is one.
+    pub const fn number(self) -> Option<i64> {
+        match self {
+            Val::Imm(imm) => imm.number(),
+            Val::Var(_) => None,
+        }
+    }
+}
+
+impl From<Var> for Val {
+    fn from(var: Var) -> Val {
+        Val::Var(var)
+    }
+}
+
+impl From<Imm> for Val {
+    fn from(imm: Imm) -> Val {
+        Val::Imm(imm)
+    }
+}
+
+/// What a load or store touches: the sum modulo 2^32.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Address {
+    /// The register part, if there is one.
+    pub base: Option<Var>,
+    /// The constant part.
+    pub offset: Imm,
+}
+
+/// An operation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// `dst = value`.
+    Const { dst: Var, value: Imm },
+    /// `dst = src`.
+    Move { dst: Var, src: Var },
+    /// `dst = op(a, b)`; the opcode is that of the form with three registers.
+    Binary { op: Opcode, dst: Var, a: Val, b: Val },
+    /// `dst = op(src)`.
+    Unary { op: Opcode, dst: Var, src: Var },
+    /// `if (cond == 0) == zero { dst = value }`.
+    Cmov { zero: bool, dst: Var, value: Val, cond: Var },
+    /// The opcode is `load_indirect_*`.
+    Load { op: Opcode, dst: Var, address: Address },
+    /// The opcode is `store_indirect_*`.
+    Store { op: Opcode, value: Val, address: Address },
+    /// Calls a function of the host's, by index in [`Program::imports`].
+    HostCall { import: u32 },
+    /// Grows the heap.
+    Sbrk { dst: Var, size: Var },
+    /// Fills memory: a0, a1, a2.
+    Memset,
+}
+
+/// How a block ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum End {
+    /// Goes on there.
+    Jump(BlockId),
+    /// Goes to `then` if the condition holds. The opcode is that of the form with two registers.
+    Branch { op: Opcode, a: Val, b: Val, then: BlockId, otherwise: BlockId },
+    /// Calls a function that returns to `back`, whose address is put into `link`.
+    Call { link: Var, target: BlockId, back: BlockId },
+    /// Calls through a pointer.
+    CallIndirect { link: Var, base: Var, back: BlockId },
+    /// Jumps through a pointer. Through ra it is a return.
+    JumpIndirect { base: Var },
+    /// Stops with a trap.
+    Trap,
+}
+
+impl End {
+    /// The blocks that it names.
+    pub fn targets(&self) -> impl Iterator<Item = BlockId> + use<> {
+        let (a, b) = match *self {
+            End::Jump(target) => (Some(target), None),
+            End::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
+            End::Call { target, back, .. } => (Some(target), Some(back)),
+            End::CallIndirect { back, .. } => (Some(back), None),
+            End::JumpIndirect { .. } | End::Trap => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// Changes the blocks that it names.
+    pub fn retarget(&mut self, mut to: impl FnMut(BlockId) -> BlockId) {
+        match self {
+            End::Jump(target) => *target = to(*target),
+            End::Branch { then, otherwise, .. } => {
+                *then = to(*then);
+                *otherwise = to(*otherwise);
+            }
+            End::Call { target, back, .. } => {
+                *target = to(*target);
+                *back = to(*back);
+            }
+            End::CallIndirect { back, .. } => *back = to(*back),
+            End::JumpIndirect { .. } | End::Trap => {}
+        }
+    }
+
+    /// The registers that it reads itself.
+    pub fn reads(&self) -> Vars {
+        match *self {
+            End::Branch { a, b, .. } => [a, b].into_iter().filter_map(Val::var).collect(),
+            End::CallIndirect { base, .. } | End::JumpIndirect { base } => Vars::one(base),
+            End::Jump(_) | End::Call { .. } | End::Trap => Vars::NONE,
+        }
+    }
+
+    /// Its constants.
+    pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
+        let operands = match *self {
+            End::Branch { a, b, .. } => [Some(a), Some(b)],
+            _ => [None, None],
+        };
+        operands.into_iter().flatten().filter_map(|value| match value {
+            Val::Imm(imm) => Some(imm),
+            Val::Var(_) => None,
+        })
+    }
+
+    /// The operands, to be looked at or replaced.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
+        let (a, b) = match self {
+            End::Branch { a, b, .. } => (Some(a), Some(b)),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+}
+
+/// Where something comes from: a section of the ELF file and an offset in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Site {
+    /// Index of the section.
+    pub section: u32,
+    /// Bytes from its start.
+    pub offset: u32,
+}
+
+/// An operation, and where it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Step {
+    /// What is done.
+    pub op: Op,
+    /// The instruction it was made from.
+    pub at: Site,
+}
+
+/// A basic block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What comes then.
+    pub end: End,
+    /// Where the end comes from.
+    pub at: Site,
+}
+
+/// A number that stands in data and depends on where things are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fixup {
+    /// Where in the section.
+    pub offset: u64,
+    /// Bytes: 1, 2, 4 or 8.
+    pub width: u8,
+    /// What stands there: the first, less the second.
+    pub value: (Imm, Option<Imm>),
+}
+
+/// A section of data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Data {
+    /// Constants, variables, or zeros.
+    pub kind: Kind,
+    /// Alignment in bytes, a power of two.
+    pub align: u64,
+    /// Its first bytes; the rest is zero.
+    pub bytes: Vec<u8>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What depends on where things are, by offset.
+    pub fixups: Vec<Fixup>,
+}
+
+/// A program.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Program {
+    /// Whether registers have 64 bits.
+    pub wide: bool,
+    /// The code. Unreachable blocks may be among them; they cost nothing.
+    pub blocks: Vec<Block>,
+    /// What the host can call.
+    pub exports: Vec<(Vec<u8>, BlockId)>,
+    /// The host functions that may be called.
+    pub imports: Vec<Import>,
+    /// Data by section index of the ELF file.
+    pub data: Vec<Option<Data>>,
+    /// The order of blocks in the code. Empty until `passes::layout` decides.
+    pub order: Vec<BlockId>,
+    /// The stack that the guest asks for, in bytes.
+    pub min_stack_size: u32,
+}
+
+impl Program {
+    /// A block.
+    pub fn block(&self, id: BlockId) -> &Block {
+        &self.blocks[id.0 as usize]
+    }
+
+    /// A block, to be changed.
+    pub fn block_mut(&mut self, id: BlockId) -> &mut Block {
+        &mut self.blocks[id.0 as usize]
+    }
+
+    /// Adds a block.
+    pub fn add(&mut self, block: Block) -> BlockId {
+        self.blocks.push(block);
+        BlockId(self.blocks.len() as u32 - 1)
+    }
+
+    /// All ids.
+    pub fn ids(&self) -> impl Iterator<Item = BlockId> + use<> {
+        (0..self.blocks.len() as u32).map(BlockId)
+    }
+}
+
+impl Op {
+    /// The register that it writes. A host call writes its results besides, see [`Op::writes`].
+    pub fn dst(&self) -> Option<Var> {
+        match *self {
+            Op::Const { dst, .. }
+            | Op::Move { dst, .. }
+            | Op::Binary { dst, .. }
+            | Op::Unary { dst, .. }
+            | Op::Cmov { dst, .. }
+            | Op::Load { dst, .. }
+            | Op::Sbrk { dst, .. } => Some(dst),
+            Op::Store { .. } | Op::HostCall { .. } | Op::Memset => None,
+        }
+    }
+
+    /// The register that it writes, to be replaced.
+    pub fn dst_mut(&mut self) -> Option<&mut Var> {
+        match self {
+            Op::Const { dst, .. }
+            | Op::Move { dst, .. }
+            | Op::Binary { dst, .. }
+            | Op::Unary { dst, .. }
+            | Op::Cmov { dst, .. }
+            | Op::Load { dst, .. }
+            | Op::Sbrk { dst, .. } => Some(dst),
+            Op::Store { .. } | Op::HostCall { .. } | Op::Memset => None,
+        }
+    }
+
+    /// The registers whose values are replaced for sure.
+    pub fn writes(&self, imports: &[Import]) -> Vars {
+        match *self {
+            Op::HostCall { import } => {
+                let outputs = imports.get(import as usize).map_or(0, |import| import.outputs);
+                [Var::A0, Var::A1].into_iter().take(outputs.into()).collect()
+            }
+            Op::Memset => [Reg::A0, Reg::A2].into_iter().map(Var::of).collect(),
+            _ => self.dst().into_iter().collect(),
+        }
+    }
+
+    /// The registers whose values may be others afterwards (spec: abi.md 5.3).
+    pub fn clobbers(&self) -> Vars {
+        match *self {
+            Op::HostCall { .. } => Vars::ALL.without(Vars::PRESERVED).without(Vars::one(Var::RA)),
+            Op::Memset => [Reg::A0, Reg::A2].into_iter().map(Var::of).collect(),
+            _ => self.dst().into_iter().collect(),
+        }
+    }
+
+    /// The registers that it reads.
+    pub fn reads(&self, imports: &[Import]) -> Vars {
+        let of = |values: &[Val]| values.iter().copied().filter_map(Val::var).collect::<Vars>();
+        match *self {
+            Op::Const { .. } => Vars::NONE,
+            Op::Move { src, .. } | Op::Unary { src, .. } => Vars::one(src),
+            Op::Binary { a, b, .. } => of(&[a, b]),
+            Op::Cmov { dst, value, cond, .. } => of(&[value, dst.into(), cond.into()]),
+            Op::Load { address, .. } => address.base.into_iter().collect(),
+            Op::Store { value, address, .. } => of(&[value]).or(address.base.into_iter().collect()),
+            Op::HostCall { import } => {
+                let inputs = imports.get(import as usize).map_or(9, |import| import.inputs);
+                Reg::ARGS.into_iter().take(inputs.into()).map(Var::of).collect::<Vars>().or(Vars::one(Var::SP))
+            }
+            Op::Sbrk { size, .. } => Vars::one(size),
+            Op::Memset => [Reg::A0, Reg::A1, Reg::A2].into_iter().map(Var::of).collect(),
+        }
+    }
+
+    /// Whether it can be left out if nobody reads what it writes. Loads can be, which takes their faults away
+    /// (spec: linker.md 6.1, step 9).
+    pub fn is_pure(&self) -> bool {
+        !matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Sbrk { .. } | Op::Memset)
+    }
+
+    /// Whether it may change memory.
+    pub fn writes_memory(&self) -> bool {
+        matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Memset)
+    }
+
+    /// Its constants.
+    pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
+        let imm = |value: Val| match value {
+            Val::Imm(imm) => Some(imm),
+            Val::Var(_) => None,
+        };
+        let (a, b) = match *self {
+            Op::Const { value, .. } => (Some(value), None),
+            Op::Binary { a, b, .. } => (imm(a), imm(b)),
+            Op::Cmov { value, .. } => (imm(value), None),
+            Op::Load { address, .. } => (Some(address.offset), None),
+            Op::Store { value, address, .. } => (imm(value), Some(address.offset)),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// Its operands that are read, to be replaced. Not among them: what must stay a register.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
+        let (a, b) = match self {
+            Op::Binary { a, b, .. } => (Some(a), Some(b)),
+            Op::Cmov { value, .. } | Op::Store { value, .. } => (Some(value), None),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// Its operands that must be registers, to be replaced by others.
+    pub fn vars_mut(&mut self) -> impl Iterator<Item = &mut Var> {
+        let one = match self {
+            Op::Move { src, .. } | Op::Unary { src, .. } => Some(src),
+            Op::Cmov { cond, .. } => Some(cond),
+            Op::Load { address, .. } | Op::Store { address, .. } => address.base.as_mut(),
+            Op::Sbrk { size, .. } => Some(size),
+            _ => None,
+        };
+        one.into_iter()
+    }
+
+    /// Its constants, to be replaced.
+    pub fn constants_mut(&mut self) -> impl Iterator<Item = &mut Imm> {
+        fn imm(value: &mut Val) -> Option<&mut Imm> {
+            match value {
+                Val::Imm(imm) => Some(imm),
+                Val::Var(_) => None,
+            }
+        }
+        let (a, b) = match self {
+            Op::Const { value, .. } => (Some(value), None),
+            Op::Binary { a, b, .. } => (imm(a), imm(b)),
+            Op::Cmov { value, .. } => (imm(value), None),
+            Op::Load { address, .. } => (Some(&mut address.offset), None),
+            Op::Store { value, address, .. } => (imm(value), Some(&mut address.offset)),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+}

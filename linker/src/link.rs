@@ -1,0 +1,233 @@
+//! Linking: an ELF file in, a blob out.
+
+use crate::debug_info::DebugInfo;
+use crate::elf::{ElfError, Export, Image};
+use crate::ir::{self, Site};
+use crate::{emit, passes};
+use vm_core::blob::{BlobError, BuildError};
+use vm_core::isa::{EncodeError, Isa};
+
+/// How much is done to make the program small and fast.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Level {
+    /// Nothing: one instruction for one, in the order of the file.
+    None,
+    /// What cannot make a program harder to follow in a debugger.
+    Some,
+    /// Everything.
+    #[default]
+    Full,
+}
+
+/// The least stack that a program gets unless it is asked for, in bytes (spec: linker.md 6).
+pub const DEFAULT_STACK_SIZE: u32 = 8192;
+
+/// What to make.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The instruction set; `None` for the one that goes with the file: `ReviveV1` for RV64E, `Latest32` for RV32E.
+    pub isa: Option<Isa>,
+    /// How much to optimize.
+    pub level: Level,
+    /// The passes to run instead of those of the level, by name; for finding a faulty one.
+    pub passes: Option<Vec<String>>,
+    /// Leave out names and source lines.
+    pub strip: bool,
+    /// Exports that a jump is put for at the start of the code, in this order (spec: blob-format.md 1.5).
+    pub dispatch_table: Vec<Vec<u8>>,
+    /// Functions to export besides those that the guest marks, by name.
+    pub exports: Vec<String>,
+    /// The least stack that the program gets, in bytes.
+    pub min_stack_size: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            isa: None,
+            level: Level::default(),
+            passes: None,
+            strip: false,
+            dispatch_table: Vec::new(),
+            exports: Vec::new(),
+            min_stack_size: DEFAULT_STACK_SIZE,
+        }
+    }
+}
+
+/// Why a file could not be linked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// Nothing in the program can be called.
+    #[error("the program exports nothing: mark functions with #[pvm_export] (or pvm_export in C), or name them by --export")]
+    NothingExported,
+    /// A function to export is not there.
+    #[error("there is no global function `{name}` to export")]
+    NoFunction {
+        /// Its name.
+        name: String,
+    },
+    /// Two exports have the same name.
+    #[error("two functions are exported as `{name}`")]
+    DuplicateExport {
+        /// Their name.
+        name: String,
+    },
+    /// A name in the dispatch table is none of an export.
+    #[error("the dispatch table names `{name}`, which is not exported")]
+    NoExport {
+        /// The name.
+        name: String,
+    },
+    /// Code or data that cannot be linked.
+    #[error("{place}: {what}")]
+    Code {
+        /// Where, by symbol and section.
+        place: String,
+        /// Why.
+        what: String,
+    },
+    /// The instruction set lacks something that the program does.
+    #[error("{place}: `{instruction}` does not exist in {isa}")]
+    Unavailable {
+        /// Where.
+        place: String,
+        /// What.
+        instruction: &'static str,
+        /// Which instruction set.
+        isa: &'static str,
+    },
+    /// The same, before it is known what the place is called.
+    #[error("`{instruction}` does not exist in {isa}")]
+    NotInIsa {
+        /// What.
+        instruction: &'static str,
+        /// Which instruction set.
+        isa: &'static str,
+        /// Where.
+        site: Site,
+    },
+    /// The instruction set is for other registers.
+    #[error("a {bits}-bit ELF file cannot become a program for {isa}")]
+    Width {
+        /// The file's.
+        bits: u32,
+        /// The instruction set asked for.
+        isa: &'static str,
+    },
+    /// One host function has a number and another has none.
+    #[error("the host function `{symbol}` has no number, but others have")]
+    ImportWithoutIndex {
+        /// The one without.
+        symbol: String,
+    },
+    /// A host function's number is too large.
+    #[error("the host function `{symbol}` has number {index}, the limit is {limit}")]
+    ImportIndex {
+        /// Its name.
+        symbol: String,
+        /// Its number.
+        index: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// The program does not fit into memory.
+    #[error("{ro_data} bytes of read-only data, {rw_data} of variables and {stack} of stack do not fit into memory")]
+    Memory {
+        /// Bytes.
+        ro_data: u32,
+        /// Bytes.
+        rw_data: u32,
+        /// Bytes.
+        stack: u32,
+    },
+    /// A number in data is too large for its field.
+    #[error("section {section}+{offset:#x}: {value} does not fit into {width} bytes")]
+    Fixup {
+        /// The section's index.
+        section: u32,
+        /// The offset in it.
+        offset: u64,
+        /// The number.
+        value: i64,
+        /// The field's size.
+        width: u8,
+    },
+    /// There is no such pass.
+    #[error("there is no pass `{name}`; there are: {known}")]
+    UnknownPass {
+        /// The name given.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The code cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The blob cannot be written.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// What was written cannot be read.
+    #[error("the linker made a blob that cannot be read, which is a fault of its own: {0}")]
+    SelfCheck(BlobError),
+    /// A fault of the linker's own.
+    #[error("a fault of the linker: {what}")]
+    Internal {
+        /// What happened.
+        what: String,
+    },
+}
+
+/// Links an ELF file.
+///
+/// The same input and options give the same bytes, on any machine.
+///
+/// # Errors
+/// If the file, or what it exports, cannot be linked.
+pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
+    let image = Image::parse(elf)?;
+    let isa = options.isa.unwrap_or(if image.wide { Isa::ReviveV1 } else { Isa::Latest32 });
+    if isa.is_64_bit() != image.wide {
+        return Err(LinkError::Width { bits: if image.wide { 64 } else { 32 }, isa: isa.name() });
+    }
+    let exports = exports(&image, options)?;
+    let mut program = ir::lift(&image, &exports)?;
+    passes::run(&mut program, options)?;
+    let debug = DebugInfo::new(&image);
+    emit::emit(program, isa, options, &debug).map_err(|error| match error {
+        LinkError::NotInIsa { instruction, isa, site } => {
+            let place = crate::elf::Place { section: site.section, offset: site.offset.into() };
+            LinkError::Unavailable { place: image.describe(place), instruction, isa }
+        }
+        other => other,
+    })
+}
+
+/// What is exported: what the guest marks, what the options name, or else where execution starts.
+fn exports(image: &Image, options: &Options) -> Result<Vec<Export>, LinkError> {
+    let mut exports = image.exports().to_vec();
+    for name in &options.exports {
+        let place = image.function(name).ok_or_else(|| LinkError::NoFunction { name: name.clone() })?;
+        exports.push(Export { symbol: name.clone().into_bytes(), place });
+    }
+    if exports.is_empty()
+        && let Some(place) = image.entry()
+    {
+        let symbol = image.symbol_at(place).filter(|symbol| symbol.place == place);
+        let name = symbol.map_or("_start", |symbol| &symbol.name);
+        exports.push(Export { symbol: name.as_bytes().to_vec(), place });
+    }
+    if exports.is_empty() {
+        return Err(LinkError::NothingExported);
+    }
+    let mut names: Vec<&[u8]> = exports.iter().map(|export| &export.symbol[..]).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(LinkError::DuplicateExport { name: String::from_utf8_lossy(pair[0]).into_owned() });
+    }
+    Ok(exports)
+}

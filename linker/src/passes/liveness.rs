@@ -1,0 +1,140 @@
+//! Which registers are needed at which point.
+//!
+//! An analysis for other passes. It goes backwards over the whole program: a call needs what the called function reads
+//! at its entry, and what the code behind the call reads and the call does not replace. Of a return it is only known
+//! what convention says; the caller says how much of that it relies on.
+
+use crate::ir::{BlockId, End, Imm, Part, Program, Var, Vars};
+
+/// The registers needed at the start of each block.
+pub struct Liveness {
+    live_in: Vec<Vars>,
+    at_return: Vars,
+}
+
+impl Liveness {
+    /// Analyses a program. `at_return` are the registers that callers look at when a function has returned.
+    pub fn of(program: &Program, at_return: Vars) -> Liveness {
+        let count = program.blocks.len();
+        let mut liveness = Liveness { live_in: vec![Vars::NONE; count], at_return };
+        let mut reads = Vec::with_capacity(count);
+        let mut writes = Vec::with_capacity(count);
+        let mut users: Vec<Vec<u32>> = vec![Vec::new(); count];
+        for id in program.ids() {
+            let block = program.block(id);
+            let (mut read, mut written) = (Vars::NONE, Vars::NONE);
+            for step in &block.steps {
+                read = read.or(step.op.reads(&program.imports).without(written));
+                written = written.or(step.op.writes(&program.imports));
+            }
+            reads.push(read.or(block.end.reads().without(written)));
+            writes.push(written);
+            for target in block.end.targets() {
+                users[target.0 as usize].push(id.0);
+            }
+        }
+        let mut pending: Vec<u32> = (0..count as u32).collect();
+        let mut queued = vec![true; count];
+        while let Some(index) = pending.pop() {
+            let at = index as usize;
+            queued[at] = false;
+            let out = liveness.live_out(program, BlockId(index));
+            let live = reads[at].or(out.without(writes[at]));
+            if live != liveness.live_in[at] {
+                liveness.live_in[at] = live;
+                for user in &users[at] {
+                    if !std::mem::replace(&mut queued[*user as usize], true) {
+                        pending.push(*user);
+                    }
+                }
+            }
+        }
+        liveness
+    }
+
+    /// What is needed at the start of a block.
+    pub fn live_in(&self, id: BlockId) -> Vars {
+        self.live_in[id.0 as usize]
+    }
+
+    /// What is needed behind a block's end; what the end itself reads is not among it.
+    pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
+        let of = |id: BlockId| self.live_in[id.0 as usize];
+        match program.block(id).end {
+            End::Jump(target) => of(target),
+            End::Branch { then, otherwise, .. } => of(then).or(of(otherwise)),
+            End::Call { link, target, back } if link == Var::RA => {
+                of(target).or(of(back)).without(Vars::one(link))
+            }
+            // Another link register means another convention.
+            End::Call { .. } => Vars::ALL,
+            End::CallIndirect { .. } => Vars::ALL,
+            End::JumpIndirect { base } if base == Var::RA => self.at_return,
+            End::JumpIndirect { .. } => Vars::ALL,
+            End::Trap => Vars::NONE,
+        }
+    }
+}
+
+/// The blocks that are reachable, by index, and the sections of data that are.
+pub struct Reachable {
+    /// By block.
+    pub blocks: Vec<bool>,
+    /// Blocks whose address is known to somebody: jumps through pointers can go there.
+    pub addressed: Vec<bool>,
+    /// By section.
+    pub data: Vec<bool>,
+}
+
+impl Reachable {
+    /// Follows everything from the exports on.
+    pub fn of(program: &Program) -> Reachable {
+        let mut out = Reachable {
+            blocks: vec![false; program.blocks.len()],
+            addressed: vec![false; program.blocks.len()],
+            data: vec![false; program.data.len()],
+        };
+        let mut pending: Vec<Node> = program.exports.iter().map(|(_, block)| Node::Block(*block)).collect();
+        while let Some(node) = pending.pop() {
+            match node {
+                Node::Block(id) => {
+                    if std::mem::replace(&mut out.blocks[id.0 as usize], true) {
+                        continue;
+                    }
+                    let block = program.block(id);
+                    pending.extend(block.end.targets().map(Node::Block));
+                    for imm in block.steps.iter().flat_map(|step| step.op.constants()).chain(block.end.constants()) {
+                        out.note(imm, &mut pending);
+                    }
+                }
+                Node::Data(section) => {
+                    if std::mem::replace(&mut out.data[section as usize], true) {
+                        continue;
+                    }
+                    let fixups = program.data[section as usize].iter().flat_map(|data| &data.fixups);
+                    for fixup in fixups {
+                        out.note(fixup.value.0, &mut pending);
+                        fixup.value.1.into_iter().for_each(|imm| out.note(imm, &mut pending));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn note(&mut self, imm: Imm, pending: &mut Vec<Node>) {
+        match imm {
+            Imm::Code { block, part: Part::Full | Part::High | Part::Low } => {
+                self.addressed[block.0 as usize] = true;
+                pending.push(Node::Block(block));
+            }
+            Imm::Data { section, .. } => pending.push(Node::Data(section)),
+            Imm::Num(_) | Imm::HeapBase => {}
+        }
+    }
+}
+
+enum Node {
+    Block(BlockId),
+    Data(u32),
+}

@@ -1,0 +1,144 @@
+//! RISC-V machine code: what the ELF files hold.
+//!
+//! [`decode`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. Accepted is what spec abi.md 5.6
+//! lists (RV32E and RV64E with M, A, C, Zbb, conditional moves), and Zba, Zbs and Zicond besides, which lower to a few
+//! plain instructions.
+
+mod compressed;
+mod decode;
+
+pub use decode::decode;
+
+use vm_core::isa::{Opcode, Reg};
+
+/// A register operand: x0 is `None`.
+pub type Operand = Option<Reg>;
+
+/// The kinds of conditions that branches have.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Condition {
+    /// Equal.
+    Equal,
+    /// Not equal.
+    NotEqual,
+    /// Less, signed.
+    Less,
+    /// Greater or equal, signed.
+    GreaterOrEqual,
+    /// Less, unsigned.
+    LessUnsigned,
+    /// Greater or equal, unsigned.
+    GreaterOrEqualUnsigned,
+}
+
+/// What an atomic read-modify-write instruction computes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Atomic {
+    /// The operand replaces the value.
+    Swap,
+    /// A plain operation of the old value and the operand.
+    Op(Opcode),
+}
+
+/// A decoded instruction. Immediates are sign-extended; offsets are relative to the instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs, reason = "the fields are those of the RISC-V manual")]
+pub enum Inst {
+    /// `lui`: the immediate has its low 12 bits clear.
+    Lui { rd: Operand, imm: i32 },
+    /// `auipc`.
+    Auipc { rd: Operand, imm: i32 },
+    /// `jal`.
+    Jal { rd: Operand, offset: i32 },
+    /// `jalr`.
+    Jalr { rd: Operand, rs1: Operand, offset: i32 },
+    /// A conditional branch.
+    Branch { condition: Condition, rs1: Operand, rs2: Operand, offset: i32 },
+    /// A load; the opcode is the VM's `load_indirect_*`.
+    Load { op: Opcode, rd: Operand, rs1: Operand, offset: i32 },
+    /// A store; the opcode is the VM's `store_indirect_*`.
+    Store { op: Opcode, rs1: Operand, rs2: Operand, offset: i32 },
+    /// A register-register operation; the opcode is the VM's of the same meaning.
+    Op { op: Opcode, rd: Operand, rs1: Operand, rs2: Operand },
+    /// A register-immediate operation; the opcode is that of the register-register form.
+    OpImm { op: Opcode, rd: Operand, rs1: Operand, imm: i32 },
+    /// An operation of one register.
+    Unary { op: Opcode, rd: Operand, rs1: Operand },
+    /// `zext.w`, on RV64.
+    ZeroExtend32 { rd: Operand, rs1: Operand },
+    /// `sh?add(.uw)`, `add.uw`: `rd = (rs1 << shift) + rs2`, of the low half of `rs1` where `word` is set.
+    ShiftAdd { shift: u8, word: bool, rd: Operand, rs1: Operand, rs2: Operand },
+    /// `slli.uw`.
+    ShiftLeftWord { rd: Operand, rs1: Operand, amount: i32 },
+    /// `bset`, `bclr`, `binv`, `bext` with their bit in a register.
+    Bit { op: BitOp, rd: Operand, rs1: Operand, rs2: Operand },
+    /// The same with a fixed bit.
+    BitImm { op: BitOp, rd: Operand, rs1: Operand, bit: u8 },
+    /// `orc.b`.
+    OrCombine { rd: Operand, rs1: Operand },
+    /// `th.mveqz`, `th.mvnez`: a conditional move that keeps `rd` else.
+    MoveIf { zero: bool, rd: Operand, rs1: Operand, condition: Operand },
+    /// `czero.eqz`, `czero.nez`: `rs1`, or 0 if the condition holds.
+    ClearIf { zero: bool, rd: Operand, rs1: Operand, condition: Operand },
+    /// `lr.w`, `lr.d`.
+    LoadReserved { word: bool, rd: Operand, rs1: Operand },
+    /// `sc.w`, `sc.d`.
+    StoreConditional { word: bool, rd: Operand, rs1: Operand, rs2: Operand },
+    /// An atomic read-modify-write.
+    Atomic { op: Atomic, word: bool, rd: Operand, rs1: Operand, rs2: Operand },
+    /// `fence`, `fence.i`: nothing to do for one hart.
+    Fence,
+    /// `unimp`, the all-zero halfword.
+    Trap,
+    /// A host call; a pointer to its metadata follows (spec: abi.md 5.5).
+    HostCall,
+    /// Heap growth.
+    Sbrk { rd: Operand, rs1: Operand },
+    /// Memory fill.
+    Memset,
+    /// The address where the heap begins.
+    HeapBase { rd: Operand },
+}
+
+/// What is done to one bit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BitOp {
+    /// Set it.
+    Set,
+    /// Clear it.
+    Clear,
+    /// Invert it.
+    Invert,
+    /// Read it.
+    Extract,
+}
+
+/// Why a word is not an instruction that can be linked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No instruction of the accepted extensions.
+    #[error("unsupported instruction {word:#010x}")]
+    Unsupported {
+        /// The instruction word; a compressed one in its low half.
+        word: u32,
+    },
+    /// A register that the VM does not have: x3, x4, x16 and up.
+    #[error("unsupported register x{register} in instruction {word:#010x} (only x0 to x2 and x5 to x15 are: compile for rv64e or rv32e)")]
+    Register {
+        /// Its number.
+        register: u32,
+        /// The instruction word.
+        word: u32,
+    },
+}
+
+/// The VM's register of a RISC-V register number (spec: abi.md 5.1).
+fn register(number: u32, word: u32) -> Result<Operand, DecodeError> {
+    Ok(match number {
+        0 => None,
+        1 | 2 => Some(Reg::ALL[number as usize - 1]),
+        5..=15 => Some(Reg::ALL[number as usize - 3]),
+        _ => return Err(DecodeError::Register { register: number, word }),
+    })
+}
