@@ -1,0 +1,200 @@
+//! Simplifies the control flow: jumps to jumps, branches that go the same way, blocks with one way in.
+
+use super::liveness::Reachable;
+use crate::ir::{Block, BlockId, End, Op, Program, Val, condition};
+
+/// Blocks of at most this many operations are copied to where they are jumped to, if they end by leaving the function
+/// or in a way that saves the jump.
+const COPIED: usize = 2;
+
+/// Runs until nothing changes. Unreachable blocks are emptied.
+pub fn run(program: &mut Program) -> bool {
+    let mut any = false;
+    // Each round removes blocks or jumps, so there are few; the bound is for what nobody has thought of.
+    for _ in 0..8 {
+        let changed = thread(program) | merge(program);
+        any |= changed;
+        if !changed {
+            break;
+        }
+    }
+    any
+}
+
+/// Where a jump to a block ends up, through empty blocks that only jump.
+fn destination(program: &Program, mut id: BlockId) -> BlockId {
+    // A ring of jumps has no end.
+    for _ in 0..64 {
+        match program.block(id) {
+            Block { steps, end: End::Jump(next), .. } if steps.is_empty() && *next != id => id = *next,
+            _ => break,
+        }
+    }
+    id
+}
+
+fn thread(program: &mut Program) -> bool {
+    let mut changed = false;
+    let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
+    let to = |id: BlockId| destinations[id.0 as usize];
+    for id in program.ids() {
+        let before = program.block(id).end;
+        let mut end = before;
+        match &mut end {
+            // Where a call returns to is an address, which may be any block's.
+            other => other.retarget(to),
+        }
+        if let End::Branch { op, a, b, then, otherwise } = end {
+            let same = a == b && matches!(a, Val::Var(_));
+            let known = match (a.number(), b.number()) {
+                (Some(a), Some(b)) => condition(op, a, b, program.wide),
+                _ if same => condition(op, 0, 0, program.wide),
+                _ => None,
+            };
+            match known {
+                Some(true) => end = End::Jump(then),
+                Some(false) => end = End::Jump(otherwise),
+                None if then == otherwise => end = End::Jump(then),
+                None => {}
+            }
+        }
+        if end != before {
+            program.block_mut(id).end = end;
+            changed = true;
+        }
+    }
+    // A call whose target does nothing but return is none. One that only asks the host is inlined elsewhere.
+    for id in program.ids() {
+        if let End::Call { link, target, back } = program.block(id).end
+            && program.block(target).steps.is_empty()
+            && program.block(target).end == (End::JumpIndirect { base: link })
+        {
+            program.block_mut(id).end = End::Jump(back);
+            changed = true;
+        }
+    }
+    for (_, block) in &mut program.exports {
+        *block = to(*block);
+    }
+    let renumber = |imm: &mut crate::ir::Imm| {
+        if let crate::ir::Imm::Code { block, .. } = imm {
+            *block = to(*block);
+        }
+    };
+    for data in program.data.iter_mut().flatten() {
+        data.fixups.iter_mut().for_each(|fixup| renumber(&mut fixup.value.0));
+    }
+    for block in &mut program.blocks {
+        block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(renumber));
+    }
+    changed
+}
+
+/// How often each block is entered by code, and whether it is by anything else.
+pub struct Entries {
+    /// Jumps, branches and calls to it.
+    pub count: Vec<u32>,
+    /// Whether it is exported, or its address is known.
+    pub outside: Vec<bool>,
+    /// Calls that return to it.
+    pub returns: Vec<u32>,
+    /// Whether it is reachable.
+    pub reachable: Vec<bool>,
+}
+
+impl Entries {
+    /// Of all blocks.
+    pub fn of(program: &Program) -> Entries {
+        let reachable = Reachable::of(program);
+        let mut out = Entries {
+            count: vec![0; program.blocks.len()],
+            returns: vec![0; program.blocks.len()],
+            outside: reachable.addressed,
+            reachable: reachable.blocks,
+        };
+        for (_, block) in &program.exports {
+            out.outside[block.0 as usize] = true;
+        }
+        for id in program.ids().filter(|id| out.reachable[id.0 as usize]) {
+            match program.block(id).end {
+                End::Call { target, back, .. } => {
+                    out.count[target.0 as usize] += 1;
+                    out.returns[back.0 as usize] += 1;
+                }
+                End::CallIndirect { back, .. } => out.returns[back.0 as usize] += 1,
+                end => end.targets().for_each(|target| out.count[target.0 as usize] += 1),
+            }
+        }
+        out
+    }
+
+    /// Whether the one who jumps to a block is the only one who can enter it.
+    pub fn is_only(&self, id: BlockId) -> bool {
+        let index = id.0 as usize;
+        (self.count[index], self.returns[index], self.outside[index]) == (1, 0, false)
+    }
+
+    /// Whether a block is entered in no other way than by the return of one call.
+    pub fn is_only_return(&self, id: BlockId) -> bool {
+        let index = id.0 as usize;
+        (self.count[index], self.returns[index], self.outside[index]) == (0, 1, false)
+    }
+}
+
+/// Joins a block with the one that it alone jumps to, and copies small ones.
+fn merge(program: &mut Program) -> bool {
+    let mut entries = Entries::of(program);
+    let mut changed = false;
+    for id in program.ids() {
+        if !entries.reachable[id.0 as usize] {
+            let block = program.block_mut(id);
+            if !block.steps.is_empty() || block.end != End::Trap {
+                block.steps = Vec::new();
+                block.end = End::Trap;
+            }
+            continue;
+        }
+        while let End::Jump(target) = program.block(id).end {
+            if target == id {
+                break;
+            }
+            let only = entries.is_only(target);
+            let copied = !only && is_worth_copying(program.block(target));
+            if !only && !copied {
+                break;
+            }
+            changed = true;
+            let Block { steps, end, at } = match only {
+                true => {
+                    entries.reachable[target.0 as usize] = false;
+                    let at = program.block(target).at;
+                    std::mem::replace(program.block_mut(target), Block { steps: Vec::new(), end: End::Trap, at })
+                }
+                false => {
+                    entries.count[target.0 as usize] -= 1;
+                    end_entries(&mut entries, &program.block(target).end);
+                    program.block(target).clone()
+                }
+            };
+            let block = program.block_mut(id);
+            block.steps.extend(steps);
+            block.end = end;
+            block.at = at;
+        }
+    }
+    changed
+}
+
+fn end_entries(entries: &mut Entries, end: &End) {
+    end.targets().for_each(|target| entries.count[target.0 as usize] += 1);
+}
+
+/// Whether a copy of a block is as good as a jump to it: it is about as short.
+fn is_worth_copying(block: &Block) -> bool {
+    let small = block.steps.len() <= COPIED && !block.steps.iter().any(|step| matches!(step.op, Op::HostCall { .. }));
+    match block.end {
+        End::Trap => block.steps.is_empty(),
+        End::JumpIndirect { .. } => small && block.steps.len() <= 1,
+        _ => false,
+    }
+}

@@ -1,0 +1,218 @@
+//! How many low bits of each register are needed at which point.
+//!
+//! An analysis like `liveness`, but finer: an address needs 32 bits of its base, a stored byte 8 of the value, and an
+//! addition needs of its operands what is needed of its sum. No bit needed means dead. Compilers extend indexes to 64
+//! bits before they add them to pointers; here addresses have 32, so that is for nothing.
+
+use crate::ir::{Address, BlockId, End, Op, Program, Val, Var, Vars};
+use vm_core::isa::Opcode as O;
+
+/// All bits of a register.
+pub const FULL: u8 = 64;
+
+/// Bits needed of each register, rounded up to 8, 16, 32 or all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bits([u8; Var::COUNT]);
+
+impl Bits {
+    /// Nothing is needed.
+    pub const NONE: Bits = Bits([0; Var::COUNT]);
+
+    /// All of `vars` is needed.
+    pub fn all_of(vars: Vars) -> Bits {
+        let mut out = Bits::NONE;
+        vars.iter().for_each(|var| out.0[var.index()] = FULL);
+        out
+    }
+
+    /// Bits needed of one.
+    pub fn of(&self, var: Var) -> u8 {
+        self.0[var.index()]
+    }
+
+    fn add(&mut self, var: Var, bits: u8) {
+        let slot = &mut self.0[var.index()];
+        *slot = (*slot).max(round(bits));
+    }
+
+    fn add_value(&mut self, value: Val, bits: u8) {
+        if let Val::Var(var) = value {
+            self.add(var, bits);
+        }
+    }
+
+    fn clear(&mut self, vars: Vars) {
+        vars.iter().for_each(|var| self.0[var.index()] = 0);
+    }
+
+    fn join(&mut self, other: &Bits) {
+        for (mine, other) in self.0.iter_mut().zip(other.0) {
+            *mine = (*mine).max(other);
+        }
+    }
+}
+
+const fn round(bits: u8) -> u8 {
+    match bits {
+        0 => 0,
+        1..=8 => 8,
+        9..=16 => 16,
+        17..=32 => 32,
+        _ => FULL,
+    }
+}
+
+/// Bits up to the highest one set; all of a negative number.
+fn width(mask: i64) -> u8 {
+    (64 - mask.leading_zeros()) as u8
+}
+
+/// Goes back over one operation: from what is needed behind it to what is needed before.
+pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
+    let needed = op.dst().map_or(FULL, |dst| bits.of(dst));
+    if needed == 0 && op.is_pure() {
+        return;
+    }
+    let keep = matches!(op, Op::Cmov { .. });
+    if !keep {
+        bits.clear(op.writes(&program.imports));
+    }
+    match *op {
+        Op::Const { .. } => {}
+        Op::Move { src, .. } => bits.add(src, needed),
+        Op::Binary { op, a, b, .. } => {
+            let (of_a, of_b) = operands(op, a, b, needed);
+            bits.add_value(a, of_a);
+            bits.add_value(b, of_b);
+        }
+        Op::Unary { op, src, .. } => bits.add(
+            src,
+            match op {
+                O::CountLeadingZeroBits32 | O::CountTrailingZeroBits32 | O::CountSetBits32 => 32,
+                O::SignExtend8 => 8,
+                O::SignExtend16 | O::ZeroExtend16 => needed.min(16),
+                _ => FULL,
+            },
+        ),
+        Op::Cmov { value, cond, .. } => {
+            bits.add_value(value, needed);
+            bits.add(cond, FULL);
+        }
+        Op::Load { address: Address { base, .. }, .. } => base.into_iter().for_each(|base| bits.add(base, 32)),
+        Op::Store { op, value, address: Address { base, .. } } => {
+            base.into_iter().for_each(|base| bits.add(base, 32));
+            bits.add_value(
+                value,
+                match op {
+                    O::StoreIndirectU8 => 8,
+                    O::StoreIndirectU16 => 16,
+                    O::StoreIndirectU32 => 32,
+                    _ => FULL,
+                },
+            );
+        }
+        Op::HostCall { .. } | Op::Memset => op.reads(&program.imports).iter().for_each(|var| bits.add(var, FULL)),
+        Op::Sbrk { size, .. } => bits.add(size, FULL),
+    }
+}
+
+/// Bits needed of the operands if `needed` bits of the result are.
+fn operands(op: O, a: Val, b: Val, needed: u8) -> (u8, u8) {
+    let word = needed.min(32);
+    // Of a shift's amount the low 5 or 6 bits count.
+    const AMOUNT: u8 = 8;
+    match op {
+        O::And => {
+            let mask = |value: Val| value.number().map_or(FULL, width);
+            (needed.min(mask(b)), needed.min(mask(a)))
+        }
+        O::Add64 | O::Sub64 | O::Mul64 | O::Or | O::Xor | O::Xnor | O::AndInverted | O::OrInverted => (needed, needed),
+        O::Add32 | O::Sub32 | O::Mul32 => (word, word),
+        O::ShiftLogicalLeft64 => (needed, AMOUNT),
+        O::ShiftLogicalLeft32 => (word, AMOUNT),
+        O::ShiftLogicalRight64 => match b.number() {
+            Some(by) if needed <= 32 => (needed.saturating_add(by as u8 & 63), AMOUNT),
+            _ => (FULL, AMOUNT),
+        },
+        O::ShiftLogicalRight32 | O::ShiftArithmeticRight32 => match b.number() {
+            Some(by) => (needed.saturating_add(by as u8 & 31).min(32), AMOUNT),
+            _ => (32, AMOUNT),
+        },
+        O::RotateLeft32 | O::RotateRight32 => (32, AMOUNT),
+        O::ShiftArithmeticRight64 | O::RotateLeft64 | O::RotateRight64 => (FULL, AMOUNT),
+        O::DivUnsigned32 | O::DivSigned32 | O::RemUnsigned32 | O::RemSigned32 => (32, 32),
+        _ => (FULL, FULL),
+    }
+}
+
+/// What is needed at the start of each block.
+pub struct Demand {
+    entry: Vec<Bits>,
+    at_return: Vars,
+}
+
+impl Demand {
+    /// Analyses a program. `at_return` are the registers that callers look at when a function has returned.
+    pub fn of(program: &Program, at_return: Vars) -> Demand {
+        let count = program.blocks.len();
+        let mut demand = Demand { entry: vec![Bits::NONE; count], at_return };
+        let mut users: Vec<Vec<u32>> = vec![Vec::new(); count];
+        for id in program.ids() {
+            for target in program.block(id).end.targets() {
+                users[target.0 as usize].push(id.0);
+            }
+        }
+        let mut pending: Vec<u32> = (0..count as u32).collect();
+        let mut queued = vec![true; count];
+        while let Some(index) = pending.pop() {
+            queued[index as usize] = false;
+            let id = BlockId(index);
+            let mut bits = demand.before_end(program, id);
+            for one in program.block(id).steps.iter().rev() {
+                step(&mut bits, &one.op, program);
+            }
+            if bits != demand.entry[index as usize] {
+                demand.entry[index as usize] = bits;
+                for user in &users[index as usize] {
+                    if !std::mem::replace(&mut queued[*user as usize], true) {
+                        pending.push(*user);
+                    }
+                }
+            }
+        }
+        demand
+    }
+
+    /// What is needed right before a block's end.
+    pub fn before_end(&self, program: &Program, id: BlockId) -> Bits {
+        let of = |id: BlockId| self.entry[id.0 as usize];
+        let end = &program.block(id).end;
+        let mut bits = match *end {
+            End::Jump(target) => of(target),
+            End::Branch { then, otherwise, .. } => {
+                let mut bits = of(then);
+                bits.join(&of(otherwise));
+                bits
+            }
+            End::Call { link, target, back } if link == Var::RA => {
+                let mut bits = of(target);
+                bits.join(&of(back));
+                bits.clear(Vars::one(link));
+                bits
+            }
+            End::Call { .. } | End::CallIndirect { .. } => Bits::all_of(Vars::ALL),
+            End::JumpIndirect { base } if base == Var::RA => Bits::all_of(self.at_return),
+            End::JumpIndirect { .. } => Bits::all_of(Vars::ALL),
+            End::Trap => Bits::NONE,
+        };
+        match *end {
+            End::CallIndirect { link, base, .. } => {
+                bits.clear(Vars::one(link));
+                bits.add(base, 32);
+            }
+            End::Call { link, .. } => bits.clear(Vars::one(link)),
+            _ => end.reads().iter().for_each(|var| bits.add(var, FULL)),
+        }
+        bits
+    }
+}

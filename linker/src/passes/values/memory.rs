@@ -1,0 +1,143 @@
+//! What is known to stand in memory.
+//!
+//! A short list of places and values, from stores and loads of the same region of code. A place is a base, of which
+//! only equality is known, and a constant.
+
+use super::table::{Def, Facts, Table, Vn};
+use crate::ir::{Imm, Part};
+use vm_core::isa::Opcode as O;
+
+/// How many places are remembered. More would cost time and find little.
+const LIMIT: usize = 24;
+
+/// A place in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The variable part, if there is one.
+    pub base: Option<Vn>,
+    /// The constant part.
+    pub offset: Imm,
+    /// Whether the base is the stack pointer.
+    pub is_stack: bool,
+}
+
+/// How many bytes a load or store touches.
+pub fn width(op: O) -> i64 {
+    match op {
+        O::LoadIndirectU8 | O::LoadIndirectI8 | O::StoreIndirectU8 => 1,
+        O::LoadIndirectU16 | O::LoadIndirectI16 | O::StoreIndirectU16 => 2,
+        O::LoadIndirectU32 | O::LoadIndirectI32 | O::StoreIndirectU32 => 4,
+        _ => 8,
+    }
+}
+
+/// What is known of a loaded value's bits.
+pub fn load_facts(op: O) -> Facts {
+    match op {
+        O::LoadIndirectU8 => Facts::unsigned(8),
+        O::LoadIndirectI8 => Facts::signed(8),
+        O::LoadIndirectU16 => Facts::unsigned(16),
+        O::LoadIndirectI16 => Facts::signed(16),
+        O::LoadIndirectU32 => Facts::unsigned(32),
+        O::LoadIndirectI32 => Facts::signed(32),
+        _ => Facts::NONE,
+    }
+}
+
+/// The low bytes of `value` as a load reads them.
+fn extended(table: &mut Table, op: O, value: Vn) -> Vn {
+    match op {
+        O::LoadIndirectU8 => {
+            let mask = table.num(0xff);
+            table.binary(O::And, value, mask)
+        }
+        O::LoadIndirectI8 => table.unary(O::SignExtend8, value),
+        O::LoadIndirectU16 => table.unary(O::ZeroExtend16, value),
+        O::LoadIndirectI16 => table.unary(O::SignExtend16, value),
+        O::LoadIndirectU32 => {
+            let mask = table.num(0xffff_ffff);
+            table.binary(O::And, value, mask)
+        }
+        O::LoadIndirectI32 => {
+            let zero = table.num(0);
+            table.binary(O::Add32, value, zero)
+        }
+        _ => value,
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    place: Place,
+    width: i64,
+    value: Vn,
+    /// How the value was extended when it was loaded; `None` if it was stored.
+    loaded: Option<O>,
+}
+
+/// The list.
+#[derive(Clone, Default, Debug)]
+pub struct Memory(Vec<Cell>);
+
+impl Memory {
+    /// Forgets everything: somebody else may have written.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Keeps what the caller's frame holds and a function that is called has no address of: nothing, as it is not known
+    /// which addresses it has.
+    pub fn load(&self, table: &mut Table, place: Place, op: O) -> Option<Vn> {
+        let cell = self.0.iter().find(|cell| cell.place == place && cell.width == width(op))?;
+        match cell.loaded {
+            Some(loaded) if loaded == op => Some(cell.value),
+            _ => Some(extended(table, op, cell.value)),
+        }
+    }
+
+    /// Remembers what a load has read.
+    pub fn loaded(&mut self, place: Place, op: O, value: Vn) {
+        self.remember(Cell { place, width: width(op), value, loaded: Some(op) });
+    }
+
+    /// Whether a store would change nothing: the value stands there.
+    pub fn holds(&self, place: Place, op: O, value: Vn) -> bool {
+        self.0.iter().any(|cell| cell.place == place && cell.width == width(op) && cell.value == value)
+    }
+
+    /// Remembers what a store writes, and forgets what it may have overwritten.
+    pub fn stored(&mut self, table: &Table, place: Place, op: O, value: Vn) {
+        let width = width(op);
+        self.0.retain(|cell| !may_overlap(table, cell.place, cell.width, place, width));
+        self.remember(Cell { place, width, value, loaded: None });
+    }
+
+    fn remember(&mut self, cell: Cell) {
+        self.0.retain(|other| other.place != cell.place || other.width != cell.width);
+        if self.0.len() >= LIMIT {
+            self.0.remove(0);
+        }
+        self.0.push(cell);
+    }
+}
+
+/// Whether two places may have bytes in common. The stack and data sections never do.
+fn may_overlap(table: &Table, a: Place, a_width: i64, b: Place, b_width: i64) -> bool {
+    let is_static = |place: &Place| place.base.is_none() && matches!(place.offset, Imm::Data { .. });
+    if a.is_stack && is_static(&b) || b.is_stack && is_static(&a) {
+        return false;
+    }
+    if a.base != b.base {
+        let opaque = |base: Option<Vn>| base.is_none_or(|base| !matches!(table.def(base), Def::Const(_)));
+        return opaque(a.base) || opaque(b.base);
+    }
+    let ranges = |a: i64, b: i64| a < b.saturating_add(b_width) && b < a.saturating_add(a_width);
+    match (a.offset, b.offset) {
+        (Imm::Num(a), Imm::Num(b)) => ranges(a, b),
+        (
+            Imm::Data { section: a, part: Part::Full, offset: at },
+            Imm::Data { section: b, part: Part::Full, offset: bt },
+        ) => a == b && ranges(at, bt),
+        _ => true,
+    }
+}

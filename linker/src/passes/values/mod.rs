@@ -1,0 +1,298 @@
+//! Follows values through registers and memory: constants, copies, sums, what is computed twice.
+//!
+//! Goes through regions of code with one way in (a block and the blocks that only it leads to). Registers are given
+//! value numbers; an operation whose value is known becomes a constant, a move or a simpler operation, an operand that
+//! another register holds is read from where it was first, additions move into the offsets of loads and stores, and
+//! branches on what is known become jumps. What that leaves unused `dead` removes.
+
+mod memory;
+mod rewrite;
+mod table;
+
+use super::cfg::Entries;
+use super::dead::{AT_RETURN, needed_after};
+use super::demand::{Bits, Demand};
+use crate::elf::Kind;
+use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition};
+use memory::Memory;
+use table::{Def, Facts, Table, Vn};
+use vm_core::isa::Opcode as O;
+
+/// How many conditions are remembered on the way.
+const CONDITIONS: usize = 8;
+
+/// What is known at a point of the code.
+#[derive(Clone)]
+struct State {
+    /// The value in each register.
+    vars: [Vn; Var::COUNT],
+    /// When each register got its value; older ones are better to read from.
+    since: [u32; Var::COUNT],
+    memory: Memory,
+    /// Branches that were passed, and whether they held.
+    conditions: Vec<(O, Vn, Vn, bool)>,
+}
+
+/// How the value that a step makes is used in its block.
+#[derive(Clone, Copy, Default)]
+struct Uses {
+    /// As the base of a load or store.
+    as_base: u32,
+    /// In any other way.
+    other: u32,
+    /// Whether it is needed behind the block.
+    escapes: bool,
+}
+
+struct Pass<'a> {
+    program: &'a mut Program,
+    table: Table,
+    changed: bool,
+    clock: u32,
+}
+
+/// Runs over the whole program.
+pub fn run(program: &mut Program) -> bool {
+    let entries = Entries::of(program);
+    let demand = Demand::of(program, AT_RETURN);
+    let mut done = vec![false; program.blocks.len()];
+    let wide = program.wide;
+    let mut pass = Pass { program, table: Table::new(wide), changed: false, clock: 0 };
+    for root in pass.program.ids() {
+        let index = root.0 as usize;
+        if !entries.reachable[index] || done[index] || entries.is_only(root) || entries.is_only_return(root) {
+            continue;
+        }
+        pass.table = Table::new(wide);
+        let state = pass.unknown();
+        let mut pending = vec![(root, state)];
+        while let Some((id, mut state)) = pending.pop() {
+            done[id.0 as usize] = true;
+            let needed = needed_after(pass.program, &demand, id);
+            let at_end = demand.before_end(pass.program, id);
+            pass.block(id, &mut state, &needed, &at_end);
+            match pass.program.block(id).end {
+                End::Jump(target) if entries.is_only(target) => pending.push((target, state)),
+                End::Branch { op, a, b, then, otherwise } => {
+                    for (target, holds) in [(then, true), (otherwise, false)] {
+                        if entries.is_only(target) {
+                            let mut state = state.clone();
+                            pass.learn(&mut state, op, a, b, holds);
+                            pending.push((target, state));
+                        }
+                    }
+                }
+                End::Call { link, back, .. } | End::CallIndirect { link, back, .. }
+                    if entries.is_only_return(back) =>
+                {
+                    state.memory.forget();
+                    let kept = if link == Var::RA { Vars::PRESERVED } else { Vars::NONE };
+                    pass.clobber(&mut state, Vars::ALL.without(kept));
+                    pending.push((back, state));
+                }
+                _ => {}
+            }
+        }
+    }
+    // A ring of blocks with one way in each is entered from nowhere, so it is unreachable; nothing is left out.
+    pass.changed
+}
+
+impl Pass<'_> {
+    fn opaque(&mut self, facts: Facts) -> Vn {
+        let facts = if self.program.wide { facts } else { Facts { signed: facts.signed.min(32), ..facts } };
+        self.table.opaque(facts)
+    }
+
+    fn unknown(&mut self) -> State {
+        let vars = std::array::from_fn(|_| self.opaque(Facts::NONE));
+        State { vars, since: [0; Var::COUNT], memory: Memory::default(), conditions: Vec::new() }
+    }
+
+    fn clobber(&mut self, state: &mut State, vars: Vars) {
+        for var in vars.iter() {
+            let vn = self.opaque(Facts::NONE);
+            self.set(state, var, vn);
+        }
+    }
+
+    fn set(&mut self, state: &mut State, var: Var, vn: Vn) {
+        self.clock += 1;
+        state.vars[var.index()] = vn;
+        state.since[var.index()] = self.clock;
+    }
+
+    /// The value of an operand.
+    fn value(&mut self, state: &State, value: Val) -> Vn {
+        match value {
+            Val::Var(var) => state.vars[var.index()],
+            Val::Imm(imm) => self.table.imm(imm),
+        }
+    }
+
+    /// The register that has held a value the longest. Temporaries are for where they were made.
+    fn holder(&self, state: &State, vn: Vn) -> Option<Var> {
+        let holders = Vars::ALL.iter().filter(|var| state.vars[var.index()] == vn);
+        holders.min_by_key(|var| state.since[var.index()])
+    }
+
+    /// What a branch that was taken or not says about the values in it.
+    fn learn(&mut self, state: &mut State, op: O, a: Val, b: Val, holds: bool) {
+        let (a, b) = (self.value(state, a), self.value(state, b));
+        let equal = matches!((op, holds), (O::BranchEq, true) | (O::BranchNotEq, false));
+        if equal {
+            let (known, other) = match (self.table.constant(a), self.table.constant(b)) {
+                (None, Some(_)) => (b, a),
+                (Some(_), None) => (a, b),
+                _ => return,
+            };
+            for slot in &mut state.vars {
+                if *slot == other {
+                    *slot = known;
+                }
+            }
+            return;
+        }
+        // Of a truth value that is not 0 it is known what it is.
+        let not_equal = matches!((op, holds), (O::BranchNotEq, true) | (O::BranchEq, false));
+        if not_equal && self.table.number(b) == Some(0) && self.table.facts(a).unsigned <= 1 {
+            let one = self.table.num(1);
+            state.vars.iter_mut().filter(|slot| **slot == a).for_each(|slot| *slot = one);
+            return;
+        }
+        if state.conditions.len() >= CONDITIONS {
+            state.conditions.remove(0);
+        }
+        state.conditions.push((op, a, b, holds));
+    }
+
+    fn block(&mut self, id: BlockId, state: &mut State, needed: &[Bits], at_end: &Bits) {
+        let uses = self.uses(id, at_end);
+        let steps = std::mem::take(&mut self.program.block_mut(id).steps);
+        let mut made_at = [None; Var::COUNT];
+        let mut out = Vec::with_capacity(steps.len());
+        for (index, step) in steps.iter().enumerate() {
+            let context = rewrite::Context { uses: &uses, made_at: &made_at };
+            let needed = step.op.dst().map_or(demand_full(), |dst| needed[index].of(dst));
+            let op = self.step(state, step.op, needed, &context);
+            if op != Some(step.op) {
+                self.changed = true;
+            }
+            step.op.clobbers().iter().for_each(|var| made_at[var.index()] = Some(index));
+            out.extend(op.map(|op| Step { op, at: step.at }));
+        }
+        self.program.block_mut(id).steps = out;
+        let end = self.program.block(id).end;
+        let context = rewrite::Context { uses: &uses, made_at: &made_at };
+        let new = self.end(state, end, &context);
+        if new != end {
+            self.program.block_mut(id).end = new;
+            self.changed = true;
+        }
+    }
+
+    /// How what each step makes is used.
+    fn uses(&self, id: BlockId, at_end: &Bits) -> Vec<Uses> {
+        let block = self.program.block(id);
+        let mut out = vec![Uses::default(); block.steps.len()];
+        let mut current: [Uses; Var::COUNT] = std::array::from_fn(|index| Uses {
+            escapes: Var::all().nth(index).is_some_and(|var| at_end.of(var) > 0),
+            ..Uses::default()
+        });
+        for var in block.end.reads().iter() {
+            current[var.index()].other += 1;
+            // What only the end reads does not live on.
+            let behind = block.end.targets().next().is_some();
+            current[var.index()].escapes &= behind;
+        }
+        for (index, step) in block.steps.iter().enumerate().rev() {
+            let clobbers = step.op.clobbers();
+            if let Some(dst) = step.op.dst() {
+                out[index] = current[dst.index()];
+            }
+            clobbers.iter().for_each(|var| current[var.index()] = Uses::default());
+            let base = match step.op {
+                Op::Load { address, .. } => address.base,
+                Op::Store { value, address, .. } if value.var() != address.base => address.base,
+                _ => None,
+            };
+            for var in step.op.reads(&self.program.imports).iter() {
+                match base == Some(var) {
+                    true => current[var.index()].as_base += 1,
+                    false => current[var.index()].other += 1,
+                }
+            }
+        }
+        out
+    }
+
+    /// The value that stands at a place of constants.
+    fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
+        let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
+        let data = self.program.data.get(section as usize)?.as_ref()?;
+        if data.kind != Kind::ReadOnly {
+            return None;
+        }
+        let (start, width) = (u64::try_from(offset).ok()?, memory::width(op) as u64);
+        let end = start.checked_add(width).filter(|end| *end <= data.size)?;
+        let overlaps = |fixup: &&Fixup| fixup.offset < end && start < fixup.offset + u64::from(fixup.width);
+        let first = data.fixups.partition_point(|fixup| fixup.offset + u64::from(fixup.width) <= start);
+        if let Some(fixup) = data.fixups[first..].iter().take(1).find(overlaps) {
+            let whole = fixup.offset == start && u64::from(fixup.width) == width;
+            return match fixup.value {
+                (imm, None) if whole && width >= 4 => Some(imm),
+                _ => None,
+            };
+        }
+        let mut bytes = [0u8; 8];
+        for (index, byte) in bytes.iter_mut().enumerate().take(width as usize) {
+            *byte = data.bytes.get(start as usize + index).copied().unwrap_or(0);
+        }
+        let raw = i64::from_le_bytes(bytes);
+        Some(Imm::Num(match op {
+            O::LoadIndirectI8 => i64::from(raw as i8),
+            O::LoadIndirectI16 => i64::from(raw as i16),
+            O::LoadIndirectI32 => i64::from(raw as i32),
+            _ => raw,
+        }))
+    }
+
+    /// A branch whose outcome follows from others.
+    fn known(&self, state: &State, op: O, a: Vn, b: Vn) -> Option<bool> {
+        if let (Some(a), Some(b)) = (self.table.number(a), self.table.number(b)) {
+            return condition(op, a, b, self.program.wide);
+        }
+        if a == b {
+            return condition(op, 0, 0, self.program.wide);
+        }
+        if let Some(b) = self.table.number(b) {
+            let facts = self.table.facts(a);
+            let below = |limit: i64| facts.unsigned < 63 && 1i64 << facts.unsigned <= limit;
+            match op {
+                O::BranchLessUnsigned | O::BranchLessSigned if below(b) => return Some(true),
+                O::BranchGreaterOrEqualUnsigned | O::BranchGreaterOrEqualSigned if below(b) => return Some(false),
+                O::BranchLessSigned if facts.unsigned < 64 && b <= 0 => return Some(false),
+                O::BranchGreaterOrEqualSigned if facts.unsigned < 64 && b <= 0 => return Some(true),
+                O::BranchLessUnsigned if b == 0 => return Some(false),
+                O::BranchGreaterOrEqualUnsigned if b == 0 => return Some(true),
+                _ => {}
+            }
+        }
+        let same = |(other, x, y, holds): &(O, Vn, Vn, bool)| {
+            let swap = matches!(op, O::BranchEq | O::BranchNotEq) && (*x, *y) == (b, a);
+            if (*x, *y) != (a, b) && !swap {
+                return None;
+            }
+            match *other == op {
+                true => Some(*holds),
+                false if crate::emit::select::opposite(*other) == op => Some(!holds),
+                false => None,
+            }
+        };
+        state.conditions.iter().rev().find_map(same)
+    }
+}
+
+const fn demand_full() -> u8 {
+    super::demand::FULL
+}
