@@ -3,6 +3,9 @@
 pub mod cfg;
 pub mod dead;
 pub mod demand;
+pub mod fold;
+pub mod frames;
+pub mod inline;
 pub mod layout;
 pub mod liveness;
 pub mod values;
@@ -18,7 +21,15 @@ pub fn run(program: &mut Program, options: &Options) -> Result<(), LinkError> {
             values::run(program);
             dead::run(program);
             dead::traps(program);
+            cfg::run(program);
+            inline::run(program);
+            frames::run(program);
         }
+        cfg::run(program);
+        values::run(program);
+        dead::run(program);
+        dead::traps(program);
+        fold::run(program);
         cfg::run(program);
     }
     layout::run(program);

@@ -1,0 +1,42 @@
+//! Makes one of blocks that do the same and then leave.
+//!
+//! Functions end alike: registers are restored, the frame is given up, and a jump returns. Where blocks are equal up to
+//! where they go, one is enough. Blocks whose address is known are kept apart: functions may be told apart by it.
+
+use super::cfg::Entries;
+use crate::ir::{Block, BlockId, End, Op, Program};
+use std::collections::HashMap;
+
+/// Operations that make a block worth a jump to it.
+const LEAST: usize = 2;
+
+/// Runs until nothing changes.
+pub fn run(program: &mut Program) -> bool {
+    let mut any = false;
+    for _ in 0..4 {
+        let entries = Entries::of(program);
+        let mut firsts: HashMap<(Vec<Op>, End), BlockId> = HashMap::new();
+        let mut replaced: HashMap<BlockId, BlockId> = HashMap::new();
+        for id in program.ids() {
+            let index = id.0 as usize;
+            let Block { steps, end, .. } = program.block(id);
+            let leaves = matches!(end, End::JumpIndirect { .. } | End::Trap | End::Call { .. } | End::Jump(_));
+            if !entries.reachable[index] || !leaves || steps.len() < LEAST {
+                continue;
+            }
+            let key = (steps.iter().map(|step| step.op).collect(), *end);
+            let first = *firsts.entry(key).or_insert(id);
+            if first != id && !entries.outside[index] {
+                replaced.insert(id, first);
+            }
+        }
+        if replaced.is_empty() {
+            break;
+        }
+        any = true;
+        for block in &mut program.blocks {
+            block.end.retarget(|target| replaced.get(&target).copied().unwrap_or(target));
+        }
+    }
+    any
+}

@@ -1,0 +1,183 @@
+//! Puts functions where they are called: small ones, and those with one caller.
+//!
+//! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest that the VM
+//! has. A copy's returns become jumps to what follows the call. That a jump through the link register returns is what
+//! convention says (spec: abi.md 5.1).
+
+use super::cfg::Entries;
+use crate::ir::{Block, BlockId, End, Program, Var};
+use std::collections::HashMap;
+
+/// Operations and ends of a function that is put wherever it is called.
+const SMALL: usize = 4;
+
+/// Of one that has a single caller.
+const SINGLE: usize = 4000;
+
+/// A program may not get larger by more than this many operations.
+const GROWTH: usize = 20_000;
+
+/// Inlines calls, and returns whether there were any. Blocks are renumbered.
+pub fn run(program: &mut Program) -> bool {
+    let entries = Entries::of(program);
+    let mut grown = 0;
+    let mut copies: HashMap<BlockId, Vec<BlockId>> = HashMap::new();
+    // A function that has taken in another in this round is not copied itself until the next.
+    let mut changed = vec![false; program.blocks.len()];
+    for id in program.ids() {
+        let End::Call { link, target, back } = program.block(id).end else { continue };
+        if !entries.reachable[id.0 as usize] {
+            continue;
+        }
+        let index = target.0 as usize;
+        let single = entries.count[index] == 1 && entries.returns[index] == 0 && !entries.outside[index];
+        let Some(body) = body(program, target, link, if single { SINGLE } else { SMALL }) else { continue };
+        let size = size(program, &body);
+        let own = body.contains(&id);
+        if own || body.iter().any(|block| changed.get(block.0 as usize).copied().unwrap_or(true)) {
+            continue;
+        }
+        if !single {
+            grown += size;
+            if grown > GROWTH {
+                break;
+            }
+        }
+        let made = copy(program, &body, link, back);
+        program.block_mut(id).end = End::Jump(made[0]);
+        changed[id.0 as usize] = true;
+        copies.insert(id, made);
+    }
+    let any = !copies.is_empty();
+    if any {
+        compact(program, &copies);
+    }
+    any
+}
+
+fn size(program: &Program, body: &[BlockId]) -> usize {
+    body.iter().map(|id| program.block(*id).steps.len() + 1).sum()
+}
+
+/// The blocks of a function, its entry first, if it can be copied and has at most `limit` operations.
+fn body(program: &Program, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
+    let mut out = Vec::new();
+    let mut seen = std::collections::HashSet::from([entry]);
+    let mut pending = vec![entry];
+    let mut left = limit;
+    while let Some(id) = pending.pop() {
+        out.push(id);
+        let block = program.block(id);
+        left = left.checked_sub(block.steps.len() + 1)?;
+        match block.end {
+            End::JumpIndirect { base } if base != link => return None,
+            // Where the link register was another's, what it holds at the end is not clear.
+            End::Call { link: other, target, .. } if other != Var::RA || target == entry => return None,
+            End::Call { .. } | End::CallIndirect { .. } if link != Var::RA => return None,
+            End::CallIndirect { link: other, .. } if other != Var::RA => return None,
+            _ => {}
+        }
+        let inside = match block.end {
+            End::Call { back, .. } => vec![back],
+            end => end.targets().collect(),
+        };
+        for next in inside.into_iter().rev() {
+            if seen.insert(next) {
+                pending.push(next);
+            }
+        }
+    }
+    // A function that never returns ends somewhere; keeping calls of it short is better.
+    let returns = |id: &BlockId| matches!(program.block(*id).end, End::JumpIndirect { .. });
+    let small_enough = limit >= SINGLE || !out.iter().any(|id| calls(program, *id));
+    (out.iter().any(returns) && small_enough).then_some(out)
+}
+
+fn calls(program: &Program, id: BlockId) -> bool {
+    matches!(program.block(id).end, End::Call { .. } | End::CallIndirect { .. })
+}
+
+/// Copies blocks; their returns become jumps to `back`.
+fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Vec<BlockId> {
+    let first = program.blocks.len() as u32;
+    let map: HashMap<BlockId, BlockId> =
+        body.iter().enumerate().map(|(index, id)| (*id, BlockId(first + index as u32))).collect();
+    let made: Vec<BlockId> = body.iter().map(|id| map[id]).collect();
+    for id in body {
+        let Block { steps, mut end, at } = program.block(*id).clone();
+        end = match end {
+            End::JumpIndirect { base } if base == link => End::Jump(back),
+            mut other => {
+                other.retarget(|target| map.get(&target).copied().unwrap_or(target));
+                // What is called keeps being called where it is, even if it is also jumped to.
+                if let (End::Call { target, .. }, End::Call { target: old, .. }) = (&mut other, end) {
+                    *target = old;
+                }
+                other
+            }
+        };
+        program.blocks.push(Block { steps, end, at });
+    }
+    made
+}
+
+/// Drops unreachable blocks and numbers the others in the order in which they are to stand: copies behind the block
+/// that they were made for.
+pub fn compact(program: &mut Program, copies: &HashMap<BlockId, Vec<BlockId>>) {
+    let reachable = super::liveness::Reachable::of(program).blocks;
+    let mut placed = vec![false; program.blocks.len()];
+    let mut order = Vec::with_capacity(program.blocks.len());
+    let mut push = |id: BlockId, order: &mut Vec<BlockId>| {
+        if reachable[id.0 as usize] && !std::mem::replace(&mut placed[id.0 as usize], true) {
+            order.push(id);
+        }
+    };
+    let copied: std::collections::HashSet<BlockId> = copies.values().flatten().copied().collect();
+    for id in program.ids().filter(|id| !copied.contains(id)) {
+        push(id, &mut order);
+        copies.get(&id).into_iter().flatten().for_each(|copy| push(*copy, &mut order));
+    }
+    renumber(program, &order);
+}
+
+/// Keeps the blocks of `order`, in that order, and gives them new numbers.
+fn renumber(program: &mut Program, order: &[BlockId]) {
+    let mut numbers = vec![BlockId(u32::MAX); program.blocks.len()];
+    for (new, old) in order.iter().enumerate() {
+        numbers[old.0 as usize] = BlockId(new as u32);
+    }
+    let to = |id: BlockId| numbers[id.0 as usize];
+    let imm = |imm: &mut crate::ir::Imm| {
+        if let crate::ir::Imm::Code { block, .. } = imm {
+            *block = to(*block);
+        }
+    };
+    let mut old: Vec<Option<Block>> = std::mem::take(&mut program.blocks).into_iter().map(Some).collect();
+    for id in order {
+        let Some(mut block) = old[id.0 as usize].take() else { continue };
+        block.end.retarget(to);
+        block.end.values_mut().for_each(|value| {
+            if let crate::ir::Val::Imm(constant) = value {
+                imm(constant);
+            }
+        });
+        block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
+        program.blocks.push(block);
+    }
+    program.exports.iter_mut().for_each(|(_, block)| *block = to(*block));
+    let reachable_data = {
+        // Data that nothing refers to may name blocks that are gone.
+        let mut probe = std::mem::take(&mut program.data);
+        for data in probe.iter_mut().flatten() {
+            let gone = |value: &crate::ir::Imm| matches!(value, crate::ir::Imm::Code { block, .. } if to(*block).0 == u32::MAX);
+            data.fixups.retain(|fixup| !gone(&fixup.value.0));
+            for fixup in &mut data.fixups {
+                imm(&mut fixup.value.0);
+                fixup.value.1.iter_mut().for_each(imm);
+            }
+        }
+        probe
+    };
+    program.data = reachable_data;
+}
+
