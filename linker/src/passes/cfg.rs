@@ -159,7 +159,7 @@ fn merge(program: &mut Program) -> bool {
                 break;
             }
             let only = entries.is_only(target);
-            let copied = !only && is_worth_copying(program.block(target));
+            let copied = !only && is_worth_copying(program.block(target), target <= id);
             if !only && !copied {
                 break;
             }
@@ -189,12 +189,13 @@ fn end_entries(entries: &mut Entries, end: &End) {
     end.targets().for_each(|target| entries.count[target.0 as usize] += 1);
 }
 
-/// Whether a copy of a block is as good as a jump to it: it is about as short.
-fn is_worth_copying(block: &Block) -> bool {
+/// Whether a copy of a block is as good as a jump to it: it is about as short, or it is what a loop begins with.
+fn is_worth_copying(block: &Block, is_loop: bool) -> bool {
     let small = block.steps.len() <= COPIED && !block.steps.iter().any(|step| matches!(step.op, Op::HostCall { .. }));
     match block.end {
         End::Trap => block.steps.is_empty(),
         End::JumpIndirect { .. } => small && block.steps.len() <= 1,
+        End::Branch { .. } => small && is_loop,
         _ => false,
     }
 }

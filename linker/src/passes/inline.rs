@@ -20,6 +20,7 @@ const GROWTH: usize = 20_000;
 /// Inlines calls, and returns whether there were any. Blocks are renumbered.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
+    let functions = functions(program, &entries);
     let mut grown = 0;
     let mut copies: HashMap<BlockId, Vec<BlockId>> = HashMap::new();
     // A function that has taken in another in this round is not copied itself until the next.
@@ -31,7 +32,10 @@ pub fn run(program: &mut Program) -> bool {
         }
         let index = target.0 as usize;
         let single = entries.count[index] == 1 && entries.returns[index] == 0 && !entries.outside[index];
-        let Some(body) = body(program, target, link, if single { SINGLE } else { SMALL }) else { continue };
+        let Some(body) = body(program, &functions, target, link, if single { SINGLE } else { SMALL }) else { continue };
+        if single && !is_closed(program, &entries, &body) {
+            continue;
+        }
         let size = size(program, &body);
         let own = body.contains(&id);
         if own || body.iter().any(|block| changed.get(block.0 as usize).copied().unwrap_or(true)) {
@@ -60,7 +64,9 @@ fn size(program: &Program, body: &[BlockId]) -> usize {
 }
 
 /// The blocks of a function, its entry first, if it can be copied and has at most `limit` operations.
-fn body(program: &Program, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
+///
+/// A jump to another function is a call whose return is one from here: it stays, and is not part of the body.
+fn body(program: &Program, functions: &[bool], entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
     let mut out = Vec::new();
     let mut seen = std::collections::HashSet::from([entry]);
     let mut pending = vec![entry];
@@ -79,8 +85,13 @@ fn body(program: &Program, entry: BlockId, link: Var, limit: usize) -> Option<Ve
         }
         let inside = match block.end {
             End::Call { back, .. } => vec![back],
+            End::Jump(target) if link == Var::RA && functions.get(target.0 as usize) == Some(&true) => vec![],
             end => end.targets().collect(),
         };
+        // Copies of this round have no entry in the list: their function is to be looked at in the next.
+        if inside.iter().any(|target| functions.get(target.0 as usize).copied().unwrap_or(true)) {
+            return None;
+        }
         for next in inside.into_iter().rev() {
             if seen.insert(next) {
                 pending.push(next);
@@ -88,9 +99,44 @@ fn body(program: &Program, entry: BlockId, link: Var, limit: usize) -> Option<Ve
         }
     }
     // A function that never returns ends somewhere; keeping calls of it short is better.
-    let returns = |id: &BlockId| matches!(program.block(*id).end, End::JumpIndirect { .. });
+    let returns = |id: &BlockId| match program.block(*id).end {
+        End::JumpIndirect { .. } => true,
+        End::Jump(target) => functions.get(target.0 as usize) == Some(&true),
+        _ => false,
+    };
     let small_enough = limit >= SINGLE || !out.iter().any(|id| calls(program, *id));
     (out.iter().any(returns) && small_enough).then_some(out)
+}
+
+/// The blocks that are entries of functions: called, exported, or known by address.
+fn functions(program: &Program, entries: &Entries) -> Vec<bool> {
+    let mut out = entries.outside.clone();
+    for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
+        if let End::Call { target, .. } = program.block(id).end {
+            out[target.0 as usize] = true;
+        }
+    }
+    out
+}
+
+/// Whether nobody enters a function but at its start, so that nothing of it is left when its call is gone.
+fn is_closed(program: &Program, entries: &Entries, body: &[BlockId]) -> bool {
+    let mut inside: HashMap<BlockId, (u32, u32)> = HashMap::new();
+    for id in body {
+        match program.block(*id).end {
+            End::Call { target, back, .. } => {
+                inside.entry(target).or_default().0 += 1;
+                inside.entry(back).or_default().1 += 1;
+            }
+            End::CallIndirect { back, .. } => inside.entry(back).or_default().1 += 1,
+            end => end.targets().for_each(|target| inside.entry(target).or_default().0 += 1),
+        }
+    }
+    body[1..].iter().all(|id| {
+        let index = id.0 as usize;
+        let found = inside.get(id).copied().unwrap_or_default();
+        (entries.count[index], entries.returns[index]) == found && !entries.outside[index]
+    })
 }
 
 fn calls(program: &Program, id: BlockId) -> bool {
@@ -107,6 +153,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
         let Block { steps, mut end, at } = program.block(*id).clone();
         end = match end {
             End::JumpIndirect { base } if base == link => End::Jump(back),
+            End::Jump(target) if !map.contains_key(&target) => End::Call { link, target, back },
             mut other => {
                 other.retarget(|target| map.get(&target).copied().unwrap_or(target));
                 // What is called keeps being called where it is, even if it is also jumped to.

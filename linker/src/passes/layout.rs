@@ -1,15 +1,75 @@
-//! Layout.
+//! Decides the order of blocks, and drops what is unreachable.
+//!
+//! The order of the compiler, which knows what is likely, is kept as far as possible: block numbers tell it. But where
+//! blocks were joined, copied or dropped, the one that a block goes on to is put behind it, if no other has a better
+//! claim to that place. What can only trap goes to the end of its function's blocks by the compiler's order already.
 
 use super::liveness::Reachable;
-use crate::ir::{BlockId, Program};
+use crate::ir::{BlockId, End, Program};
 
-/// Decides the order of blocks and drops unreachable code and data.
-pub fn run(program: &mut Program) {
+/// Fills in the order.
+pub fn run(program: &mut Program) -> bool {
     let reachable = Reachable::of(program);
-    program.order = program.ids().filter(|id: &BlockId| reachable.blocks[id.0 as usize]).collect();
     for (index, data) in program.data.iter_mut().enumerate() {
         if !reachable.data[index] {
             *data = None;
         }
+    }
+    let count = program.blocks.len();
+    let mut placed: Vec<bool> = reachable.blocks.iter().map(|reachable| !reachable).collect();
+    let mut order = Vec::with_capacity(count);
+    for root in program.ids() {
+        let mut next = Some(root);
+        while let Some(id) = next.filter(|id| !placed[id.0 as usize]) {
+            placed[id.0 as usize] = true;
+            order.push(id);
+            next = follower(program, &placed, id);
+        }
+    }
+    program.order = order;
+    true
+}
+
+/// Keeps the order of the file.
+pub fn keep_order(program: &mut Program) {
+    let reachable = Reachable::of(program);
+    program.order = program.ids().filter(|id| reachable.blocks[id.0 as usize]).collect();
+    for (index, data) in program.data.iter_mut().enumerate() {
+        if !reachable.data[index] {
+            *data = None;
+        }
+    }
+}
+
+/// The block to put behind another.
+fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> {
+    let free = |target: BlockId| !placed[target.0 as usize];
+    // Whether the block in front of it in the compiler's order wants to go on to it.
+    let claimed = |target: BlockId| {
+        let Some(before) = target.0.checked_sub(1).map(BlockId) else { return false };
+        before != id && free(before) && goes_on(program, before, target)
+    };
+    match program.block(id).end {
+        End::Jump(target) => (free(target) && !claimed(target)).then_some(target),
+        End::Branch { then, otherwise, .. } => {
+            let is_trap = |target: BlockId| {
+                let block = program.block(target);
+                block.steps.is_empty() && block.end == End::Trap
+            };
+            // The next one in the compiler's order is the likely one; a trap never is.
+            let rank = |target: BlockId| (is_trap(target), claimed(target), target.0.wrapping_sub(id.0));
+            let best = [otherwise, then].into_iter().filter(|target| free(*target)).min_by_key(|target| rank(*target));
+            best.filter(|target| !claimed(*target))
+        }
+        End::Call { back, .. } | End::CallIndirect { back, .. } => (free(back) && !claimed(back)).then_some(back),
+        End::JumpIndirect { .. } | End::Trap => None,
+    }
+}
+
+fn goes_on(program: &Program, id: BlockId, target: BlockId) -> bool {
+    match program.block(id).end {
+        End::Jump(to) => to == target,
+        End::Branch { then, otherwise, .. } => then == target || otherwise == target,
+        _ => false,
     }
 }

@@ -49,15 +49,26 @@ struct Pass<'a> {
     table: Table,
     changed: bool,
     clock: u32,
+    /// Prefer what is shorter to what leaves fewer values needed; for the last time.
+    compact: bool,
 }
 
 /// Runs over the whole program.
 pub fn run(program: &mut Program) -> bool {
+    pass(program, false)
+}
+
+/// The same for the last time: registers that hold constants anyway are read instead of immediates.
+pub fn compact(program: &mut Program) -> bool {
+    pass(program, true)
+}
+
+fn pass(program: &mut Program, compact: bool) -> bool {
     let entries = Entries::of(program);
     let demand = Demand::of(program, AT_RETURN);
     let mut done = vec![false; program.blocks.len()];
     let wide = program.wide;
-    let mut pass = Pass { program, table: Table::new(wide), changed: false, clock: 0 };
+    let mut pass = Pass { program, table: Table::new(wide), changed: false, clock: 0, compact };
     for root in pass.program.ids() {
         let index = root.0 as usize;
         if !entries.reachable[index] || done[index] || entries.is_only(root) || entries.is_only_return(root) {

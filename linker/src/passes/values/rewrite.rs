@@ -45,21 +45,21 @@ fn size(imm: Imm) -> u32 {
 impl Pass<'_> {
     /// Whether reading a constant from the instruction is better than from the register that holds it.
     fn prefers_imm(&self, imm: Imm, var: Var, context: &Context<'_>) -> bool {
-        let size = size(imm);
         // A use costs the immediate's bytes, less the one that a third register takes; the load costs two and them.
-        let uses = match size {
-            0 | 1 => return true,
-            2 => 4,
-            3 => 2,
-            4 => 2,
-            _ => return false,
-        };
-        context.few_uses(var, uses)
+        match size(imm) {
+            0 | 1 => true,
+            // Faster, and in the end smaller if that makes the load superfluous.
+            2 => !self.compact,
+            3 | 4 => context.few_uses(var, 2),
+            _ => false,
+        }
     }
 
     /// The best way to read a value: a constant, the register that has held it longest, or the one that was given.
     fn operand(&self, state: &State, vn: Vn, given: Val, context: &Context<'_>) -> Val {
         match given {
+            // A register that happens to hold it is shorter.
+            Val::Imm(imm) if self.compact && size(imm) >= 2 => self.holder(state, vn).map_or(given, Val::Var),
             Val::Imm(_) => given,
             Val::Var(var) => {
                 if let Some(imm) = self.table.constant(vn)
@@ -168,7 +168,7 @@ impl Pass<'_> {
 
     fn made(&self, state: &State, dst: Var, vn: Vn, fallback: Op) -> Op {
         if let Some(value) = self.table.constant(vn) {
-            return Op::Const { dst, value };
+            return self.shortest(state, dst, vn, value).unwrap_or(Op::Const { dst, value });
         }
         if let Some(src) = self.holder(state, vn) {
             return Op::Move { dst, src };
@@ -194,6 +194,32 @@ impl Pass<'_> {
             Some(made) if select::fits(&made, wide) => made,
             _ => fallback,
         }
+    }
+
+    /// A shorter way to a constant than loading it: from a register that holds it, or one near it.
+    fn shortest(&self, state: &State, dst: Var, vn: Vn, value: Imm) -> Option<Op> {
+        if !self.compact || size(value) < 2 {
+            return None;
+        }
+        if let Some(src) = self.holder(state, vn) {
+            return Some(Op::Move { dst, src });
+        }
+        let distance = |from: Imm| match (from, value) {
+            (Imm::Num(from), Imm::Num(to)) => to.checked_sub(from),
+            (
+                Imm::Data { section: a, part: Part::Full, offset: from },
+                Imm::Data { section: b, part: Part::Full, offset: to },
+            ) if a == b => to.checked_sub(from),
+            _ => None,
+        };
+        let near = |var: Var| {
+            let by = self.table.constant(state.vars[var.index()]).and_then(distance)?;
+            // The instruction has a byte more than the load, besides the immediate.
+            (size(Imm::Num(by)) < size(value)).then_some((size(Imm::Num(by)), var, by))
+        };
+        let (_, base, by) = Vars::ALL.iter().filter_map(near).min()?;
+        let op = if self.program.wide { O::Add64 } else { O::Add32 };
+        Some(Op::Binary { op, dst, a: base.into(), b: Imm::Num(by).into() })
     }
 
     /// The same operation for as many bits as are needed of its result.
