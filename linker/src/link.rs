@@ -212,14 +212,14 @@ fn exports(image: &Image, options: &Options) -> Result<Vec<Export>, LinkError> {
     let mut exports = image.exports().to_vec();
     for name in &options.exports {
         let place = image.function(name).ok_or_else(|| LinkError::NoFunction { name: name.clone() })?;
-        exports.push(Export { symbol: name.clone().into_bytes(), place });
+        exports.push(Export { symbol: name.clone().into_bytes(), place, outputs: 2 });
     }
     if exports.is_empty()
         && let Some(place) = image.entry()
     {
         let symbol = image.symbol_at(place).filter(|symbol| symbol.place == place);
         let name = symbol.map_or("_start", |symbol| &symbol.name);
-        exports.push(Export { symbol: name.as_bytes().to_vec(), place });
+        exports.push(Export { symbol: name.as_bytes().to_vec(), place, outputs: 2 });
     }
     if exports.is_empty() {
         return Err(LinkError::NothingExported);

@@ -12,6 +12,8 @@ pub struct Export {
     pub symbol: Vec<u8>,
     /// Its code.
     pub place: Place,
+    /// How many result registers it writes, up to 2.
+    pub outputs: u8,
 }
 
 /// A function of the host's.
@@ -127,7 +129,8 @@ impl Image {
                 }
                 let metadata = reader.pointer()?;
                 let place = reader.pointer()?;
-                exports.push(Export { symbol: self.import(metadata)?.symbol, place });
+                let Import { symbol, outputs, .. } = self.import(metadata)?;
+                exports.push(Export { symbol, place, outputs });
             }
         }
         Ok(exports)

@@ -188,7 +188,7 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
         }
     }
     jump_table.entries().iter().for_each(|block| out[block.0 as usize] = true);
-    program.exports.iter().for_each(|(_, block)| out[block.0 as usize] = true);
+    program.exports.iter().for_each(|(_, block, _)| out[block.0 as usize] = true);
     out
 }
 
@@ -198,7 +198,7 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
 /// If a name is none of an export.
 pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockId>, LinkError> {
     let find = |name: &Vec<u8>| {
-        let found = program.exports.iter().find(|(symbol, _)| symbol == name).map(|(_, block)| *block);
+        let found = program.exports.iter().find(|(symbol, _, _)| symbol == name).map(|(_, block, _)| *block);
         found.ok_or_else(|| LinkError::NoExport { name: String::from_utf8_lossy(name).into_owned() })
     };
     names.iter().map(find).collect()

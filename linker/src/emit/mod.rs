@@ -56,7 +56,7 @@ pub fn emit(mut program: Program, isa: Isa, options: &Options, debug: &DebugInfo
     for symbol in &imports {
         builder.import(symbol);
     }
-    for (symbol, block) in &program.exports {
+    for (symbol, block, _) in &program.exports {
         builder.export(symbol, code.offset(*block));
     }
     for block in jump_table.entries() {

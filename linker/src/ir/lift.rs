@@ -5,7 +5,7 @@
 //! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
 //! for is expanded (spec: abi.md 5.6).
 
-use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var};
+use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
 use crate::LinkError;
 use crate::elf::{CodeRelocation, DataValue, Export, Import, Image, Kind, Link, Place};
 use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
@@ -63,7 +63,9 @@ pub fn lift(image: &Image, exports: &[Export]) -> Result<Program, LinkError> {
     };
     for export in exports {
         let block = lifter.block(export.place)?;
-        lifter.program.exports.push((export.symbol.clone(), block));
+        // The first result is kept even of functions that say they have none: it costs little, and people look.
+        let results = if export.outputs >= 2 { Vars::RESULTS } else { Vars::one(Var::A0) };
+        lifter.program.exports.push((export.symbol.clone(), block, results));
     }
     loop {
         if let Some(block) = lifter.pending.pop() {
@@ -660,7 +662,7 @@ impl Lifter<'_> {
             };
             self.program.blocks.push(Block { steps, end, at });
         }
-        for (_, block) in &mut self.program.exports {
+        for (_, block, _) in &mut self.program.exports {
             *block = to(*block);
         }
         for data in self.program.data.iter_mut().flatten() {

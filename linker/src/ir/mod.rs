@@ -433,8 +433,8 @@ pub struct Program {
     pub wide: bool,
     /// The code. Unreachable blocks may be among them; they cost nothing.
     pub blocks: Vec<Block>,
-    /// What the host can call.
-    pub exports: Vec<(Vec<u8>, BlockId)>,
+    /// What the host can call: names, blocks, and the registers that have results.
+    pub exports: Vec<(Vec<u8>, BlockId, Vars)>,
     /// The host functions that may be called.
     pub imports: Vec<Import>,
     /// Data by section index of the ELF file.

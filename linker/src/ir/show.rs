@@ -96,7 +96,7 @@ impl fmt::Display for Block {
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, block) in &self.exports {
+        for (name, block, _) in &self.exports {
             writeln!(f, "export {} {block}", String::from_utf8_lossy(name))?;
         }
         for id in self.ids() {

@@ -73,7 +73,7 @@ fn thread(program: &mut Program) -> bool {
             changed = true;
         }
     }
-    for (_, block) in &mut program.exports {
+    for (_, block, _) in &mut program.exports {
         *block = to(*block);
     }
     let renumber = |imm: &mut crate::ir::Imm| {
@@ -112,7 +112,7 @@ impl Entries {
             outside: reachable.addressed,
             reachable: reachable.blocks,
         };
-        for (_, block) in &program.exports {
+        for (_, block, _) in &program.exports {
             out.outside[block.0 as usize] = true;
         }
         for id in program.ids().filter(|id| out.reachable[id.0 as usize]) {

@@ -7,8 +7,8 @@
 use super::demand::{Bits, Demand, step};
 use crate::ir::{BlockId, End, Op, Program, Vars};
 
-/// What callers look at when a function has returned (spec: abi.md 5.1).
-pub const AT_RETURN: Vars = Vars::PRESERVED.or(Vars::RESULTS);
+/// What counts at each return, besides results that somebody looks at (spec: abi.md 5.1).
+pub const AT_RETURN: Vars = Vars::PRESERVED;
 
 /// Removes dead operations.
 pub fn run(program: &mut Program) -> bool {

@@ -45,6 +45,12 @@ impl Bits {
         vars.iter().for_each(|var| self.0[var.index()] = 0);
     }
 
+    fn only(&self, vars: Vars) -> Bits {
+        let mut out = *self;
+        out.clear(Vars::ALL.without(vars));
+        out
+    }
+
     fn join(&mut self, other: &Bits) {
         for (mine, other) in self.0.iter_mut().zip(other.0) {
             *mine = (*mine).max(other);
@@ -148,31 +154,54 @@ fn operands(op: O, a: Val, b: Val, needed: u8) -> (u8, u8) {
 /// What is needed at the start of each block.
 pub struct Demand {
     entry: Vec<Bits>,
+    /// What callers look at when the function that a block belongs to returns; of result registers.
+    results: Vec<Bits>,
+    /// What a return needs whoever called.
     at_return: Vars,
 }
 
 impl Demand {
-    /// Analyses a program. `at_return` are the registers that callers look at when a function has returned.
+    /// Analyses a program. `at_return` are the registers that count at any return; of results count those that some
+    /// caller of the function looks at.
     pub fn of(program: &Program, at_return: Vars) -> Demand {
         let count = program.blocks.len();
-        let mut demand = Demand { entry: vec![Bits::NONE; count], at_return };
+        let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count], at_return };
         let mut users: Vec<Vec<u32>> = vec![Vec::new(); count];
         for id in program.ids() {
             for target in program.block(id).end.targets() {
                 users[target.0 as usize].push(id.0);
             }
         }
+        let outside = super::liveness::Reachable::of(program).addressed;
+        for (_, block, results) in &program.exports {
+            demand.results[block.0 as usize].join(&Bits::all_of(*results));
+        }
+        for (index, _) in outside.iter().enumerate().filter(|(_, known)| **known) {
+            demand.results[index].join(&Bits::all_of(Vars::RESULTS));
+        }
+        // What callers need of results depends on what is needed behind calls, and the other way round.
         let mut pending: Vec<u32> = (0..count as u32).collect();
-        let mut queued = vec![true; count];
+        loop {
+            demand.backwards(program, &users, pending);
+            pending = demand.forwards(program);
+            if pending.is_empty() {
+                return demand;
+            }
+        }
+    }
+
+    fn backwards(&mut self, program: &Program, users: &[Vec<u32>], mut pending: Vec<u32>) {
+        let mut queued = vec![false; program.blocks.len()];
+        pending.iter().for_each(|index| queued[*index as usize] = true);
         while let Some(index) = pending.pop() {
             queued[index as usize] = false;
             let id = BlockId(index);
-            let mut bits = demand.before_end(program, id);
+            let mut bits = self.before_end(program, id);
             for one in program.block(id).steps.iter().rev() {
                 step(&mut bits, &one.op, program);
             }
-            if bits != demand.entry[index as usize] {
-                demand.entry[index as usize] = bits;
+            if bits != self.entry[index as usize] {
+                self.entry[index as usize] = bits;
                 for user in &users[index as usize] {
                     if !std::mem::replace(&mut queued[*user as usize], true) {
                         pending.push(*user);
@@ -180,7 +209,46 @@ impl Demand {
                 }
             }
         }
-        demand
+    }
+
+    /// Carries what is needed of results from callers to returns. Returns the blocks that it is news for.
+    fn forwards(&mut self, program: &Program) -> Vec<u32> {
+        let mut news = Vec::new();
+        let mut pending: Vec<BlockId> = program.ids().collect();
+        let mut queued = vec![true; program.blocks.len()];
+        while let Some(id) = pending.pop() {
+            queued[id.0 as usize] = false;
+            let own = self.results[id.0 as usize];
+            let mut give = |target: BlockId, bits: &Bits| {
+                let slot = &mut self.results[target.0 as usize];
+                let before = *slot;
+                slot.join(bits);
+                if *slot != before && !std::mem::replace(&mut queued[target.0 as usize], true) {
+                    pending.push(target);
+                }
+            };
+            match program.block(id).end {
+                End::Call { target, back, .. } => {
+                    let needed = self.entry[back.0 as usize].only(Vars::RESULTS);
+                    give(target, &needed);
+                    give(back, &own);
+                }
+                End::CallIndirect { back, .. } => give(back, &own),
+                end => end.targets().for_each(|target| give(target, &own)),
+            }
+        }
+        for id in program.ids() {
+            if matches!(program.block(id).end, End::JumpIndirect { .. }) {
+                let mut bits = self.before_end(program, id);
+                for one in program.block(id).steps.iter().rev() {
+                    step(&mut bits, &one.op, program);
+                }
+                if bits != self.entry[id.0 as usize] {
+                    news.push(id.0);
+                }
+            }
+        }
+        news
     }
 
     /// What is needed right before a block's end.
@@ -201,7 +269,11 @@ impl Demand {
                 bits
             }
             End::Call { .. } | End::CallIndirect { .. } => Bits::all_of(Vars::ALL),
-            End::JumpIndirect { base } if base == Var::RA => Bits::all_of(self.at_return),
+            End::JumpIndirect { base } if base == Var::RA => {
+                let mut bits = Bits::all_of(self.at_return);
+                bits.join(&self.results[id.0 as usize]);
+                bits
+            }
             End::JumpIndirect { .. } => Bits::all_of(Vars::ALL),
             End::Trap => Bits::NONE,
         };

@@ -24,7 +24,7 @@ pub fn run(program: &mut Program) -> bool {
             End::Call { link: Var::RA, target, .. } => Some(target),
             _ => None,
         })
-        .chain(program.exports.iter().map(|(_, block)| *block))
+        .chain(program.exports.iter().map(|(_, block, _)| *block))
         .chain(program.ids().filter(|id| entries.outside[id.0 as usize]))
         .collect();
     for entry in called {

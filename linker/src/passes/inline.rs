@@ -211,7 +211,7 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
         block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
         program.blocks.push(block);
     }
-    program.exports.iter_mut().for_each(|(_, block)| *block = to(*block));
+    program.exports.iter_mut().for_each(|(_, block, _)| *block = to(*block));
     let reachable_data = {
         // Data that nothing refers to may name blocks that are gone.
         let mut probe = std::mem::take(&mut program.data);

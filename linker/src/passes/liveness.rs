@@ -94,7 +94,7 @@ impl Reachable {
             addressed: vec![false; program.blocks.len()],
             data: vec![false; program.data.len()],
         };
-        let mut pending: Vec<Node> = program.exports.iter().map(|(_, block)| Node::Block(*block)).collect();
+        let mut pending: Vec<Node> = program.exports.iter().map(|(_, block, _)| Node::Block(*block)).collect();
         while let Some(node) = pending.pop() {
             match node {
                 Node::Block(id) => {
