@@ -94,6 +94,8 @@ fn thread(program: &mut Program) -> bool {
 pub struct Entries {
     /// Jumps, branches and calls to it.
     pub count: Vec<u32>,
+    /// Calls of it alone.
+    pub calls: Vec<u32>,
     /// Whether it is exported, or its address is known.
     pub outside: Vec<bool>,
     /// Calls that return to it.
@@ -108,6 +110,7 @@ impl Entries {
         let reachable = Reachable::of(program);
         let mut out = Entries {
             count: vec![0; program.blocks.len()],
+            calls: vec![0; program.blocks.len()],
             returns: vec![0; program.blocks.len()],
             outside: reachable.addressed,
             reachable: reachable.blocks,
@@ -119,6 +122,7 @@ impl Entries {
             match program.block(id).end {
                 End::Call { target, back, .. } => {
                     out.count[target.0 as usize] += 1;
+                    out.calls[target.0 as usize] += 1;
                     out.returns[back.0 as usize] += 1;
                 }
                 End::CallIndirect { back, .. } => out.returns[back.0 as usize] += 1,
@@ -128,10 +132,11 @@ impl Entries {
         out
     }
 
-    /// Whether the one who jumps to a block is the only one who can enter it.
+    /// Whether a block is entered in no other way than by one jump or branch.
     pub fn is_only(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
-        (self.count[index], self.returns[index], self.outside[index]) == (1, 0, false)
+        let entered = (self.count[index], self.calls[index], self.returns[index]);
+        entered == (1, 0, 0) && !self.outside[index]
     }
 
     /// Whether a block is entered in no other way than by the return of one call.
