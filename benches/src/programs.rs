@@ -47,6 +47,14 @@ impl Program {
         (self.initialize)();
     }
 
+    /// The ELF file that the blob was linked from.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn elf(&self) -> Result<Vec<u8>> {
+        self.file("elf")
+    }
+
     /// The result to expect.
     pub fn run_on_host(&self) -> u64 {
         (self.run)()
@@ -55,6 +63,25 @@ impl Program {
     fn file(&self, extension: &str) -> Result<Vec<u8>> {
         read(&format!("{}.{extension}", self.name))
     }
+}
+
+/// The example contracts' ELF files, by name.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn contract_elfs() -> Result<Vec<(String, Vec<u8>)>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/contracts");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {} (run make contracts)", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "elf") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            found.push((name, fs::read(&path)?));
+        }
+    }
+    found.sort();
+    anyhow::ensure!(!found.is_empty(), "no ELF files in {} (run make contracts)", folder.display());
+    Ok(found)
 }
 
 /// The assembly of the programs that are compiled for sBPF.

@@ -1,23 +1,94 @@
-//! Names and source lines for people.
+//! Where code comes from, for people: from the ELF file's DWARF, or its symbols, to the blob's optional sections.
+//!
+//! Each instruction of the graph remembers the place that it was lifted from. Here that place becomes a stack of
+//! functions, the outermost first, those that were inlined behind it; [`writer`] puts them into sections 128 to 130.
+//! What cannot be read is left out: nothing here can make linking fail. Spec: linker.md 6.3, blob-format.md 1.3.6.
 
-use crate::elf::Image;
+mod writer;
+
+use crate::elf::{Image, Place};
 use crate::ir::Site;
+use addr2line::{
+    Context, LookupResult,
+    gimli::{Dwarf, EndianSlice, LittleEndian},
+};
 use std::ops::Range;
+use writer::{Frame, Writer};
+
+type Reader<'a> = EndianSlice<'a, LittleEndian>;
+
+/// The most frames that a blob can describe.
+const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 
 /// What an ELF file knows about where its code comes from.
 pub struct DebugInfo<'a> {
     image: &'a Image,
+    dwarf: Option<Context<Reader<'a>>>,
 }
 
 impl<'a> DebugInfo<'a> {
     /// Of a file.
     pub fn new(image: &'a Image) -> Self {
-        DebugInfo { image }
+        let section = |name: &str| {
+            let found = image.sections.iter().find(|section| section.name == name);
+            EndianSlice::new(found.map_or(&[][..], |section| &section.data), LittleEndian)
+        };
+        // In files that are not linked the addresses in it are all zero.
+        let dwarf = image.linked.then(|| Dwarf::load(|id| Ok::<_, ()>(section(id.name()))).ok()).flatten();
+        DebugInfo { image, dwarf: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()) }
     }
 
-    /// The optional sections of a blob that describe its code.
-    pub fn sections(&self, _code: &[(Range<u32>, Site)]) -> Vec<(u8, Vec<u8>)> {
-        let _ = self.image;
-        Vec::new()
+    /// The optional sections of a blob that describe its code: ids and contents.
+    pub fn sections(&self, code: &[(Range<u32>, Site)]) -> Vec<(u8, Vec<u8>)> {
+        let mut writer = Writer::default();
+        let mut last: Option<(Site, Vec<Frame>)> = None;
+        for (range, site) in code {
+            let frames = match last.take() {
+                Some((same, frames)) if same == *site => frames,
+                _ => self.frames(*site),
+            };
+            writer.add(range.clone(), &frames);
+            last = Some((*site, frames));
+        }
+        writer.finish()
+    }
+
+    /// The functions that a place belongs to, the outermost first.
+    fn frames(&self, site: Site) -> Vec<Frame> {
+        let place = Place { section: site.section, offset: site.offset.into() };
+        let mut frames = self.dwarf_frames(place).unwrap_or_default();
+        if frames.is_empty()
+            && let Some(symbol) = self.image.symbol_at(place)
+        {
+            frames.push(Frame::new(&symbol.name, None, 0, 0));
+        }
+        frames.truncate(FRAMES);
+        frames
+    }
+
+    fn dwarf_frames(&self, place: Place) -> Option<Vec<Frame>> {
+        let section = self.image.sections.get(place.section as usize)?;
+        let address = section.address.wrapping_add(place.offset as u64);
+        let mut found = match self.dwarf.as_ref()?.find_frames(address) {
+            LookupResult::Output(found) => found.ok()?,
+            // Split debug information is in other files.
+            LookupResult::Load { .. } => return None,
+        };
+        let mut frames = Vec::new();
+        while let Ok(Some(frame)) = found.next() {
+            let name = frame.function.as_ref().and_then(|function| function.raw_name().ok().map(|name| name.into_owned()));
+            // The symbol's name is whole where that of the entry lacks its namespace.
+            let name = match name {
+                Some(name) => name,
+                None => self.image.symbol_at(place).map(|symbol| symbol.name.clone()).unwrap_or_default(),
+            };
+            let (path, line, column) = match &frame.location {
+                Some(location) => (location.file, location.line.unwrap_or(0), location.column.unwrap_or(0)),
+                None => (None, 0, 0),
+            };
+            frames.push(Frame::new(&name, path, line, column));
+        }
+        frames.reverse();
+        Some(frames)
     }
 }

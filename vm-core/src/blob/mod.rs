@@ -9,7 +9,7 @@ mod meaning;
 mod reader;
 mod sections;
 mod strip;
-pub(crate) mod varint;
+pub mod varint;
 mod writer;
 
 pub use debug::{DebugError, Frame, FrameKind, MAX_FRAMES, Source};

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 /// Why a varint could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum VarintError {
+pub enum VarintError {
     /// The bytes end inside of it.
     Truncated,
     /// The first byte announces more than four further bytes, the value needs more than 32 bits, or a shorter form
@@ -15,7 +15,7 @@ pub(crate) enum VarintError {
 }
 
 /// Reads a varint from the front of `bytes`; returns it and how many bytes it took.
-pub(crate) fn read(bytes: &[u8]) -> Result<(u32, usize), VarintError> {
+pub fn read(bytes: &[u8]) -> Result<(u32, usize), VarintError> {
     let &first = bytes.first().ok_or(VarintError::Truncated)?;
     let extra = first.leading_ones() as usize;
     if extra > 4 {
@@ -36,7 +36,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u32, usize), VarintError> {
 }
 
 /// Appends `value`.
-pub(crate) fn write(out: &mut Vec<u8>, value: u32) {
+pub fn write(out: &mut Vec<u8>, value: u32) {
     // Each further byte adds seven bits; the fifth byte leaves room for all 32.
     let extra = (1..=4).rev().find(|extra| value >> (7 * extra) != 0).unwrap_or(0u32);
     let high = (u64::from(value) >> (8 * extra)) as u8;

@@ -187,7 +187,11 @@ impl<'a> Listing<'a> {
         let mut stated = stated(&jumps).into_iter();
 
         f.write_str("\n")?;
+        let mut described = 0;
         for decoded in view.instructions() {
+            if decoded.offset >= described {
+                described = self.fmt_source(f, decoded.offset)?;
+            }
             self.fmt_block_start(f, &view, decoded.offset, labels)?;
             let form = form(&view, &decoded);
             let (instruction, width) = match (form, decoded.instruction) {
@@ -238,6 +242,27 @@ impl<'a> Listing<'a> {
             None if label.is_empty() => Ok(()),
             None => writeln!(f, "{label}"),
         }
+    }
+
+    /// Says which function and line code comes from, where the blob knows. Returns where that ends.
+    fn fmt_source(&self, f: &mut fmt::Formatter<'_>, offset: u32) -> Result<u32, fmt::Error> {
+        // Malformed information is not worth losing the listing for.
+        let Ok(Some(source)) = self.blob.source_at(offset) else { return Ok(offset.saturating_add(1)) };
+        for (depth, frame) in source.frames().rev().enumerate() {
+            let name = match (frame.namespace(), frame.function()) {
+                (Ok(Some(namespace)), Ok(Some(function))) => format!("{namespace}::{function}"),
+                (_, Ok(Some(function))) => String::from(function),
+                _ => String::from("?"),
+            };
+            let place = match (frame.path(), frame.line()) {
+                (Ok(Some(path)), Some(line)) => format!(" at {path}:{line}"),
+                (Ok(Some(path)), None) => format!(" in {path}"),
+                _ => String::new(),
+            };
+            let inlined = if depth > 0 { "  inlined into " } else { "" };
+            comment(f, "", &format!("{inlined}{}{}", OneLine(&name), OneLine(&place)))?;
+        }
+        Ok(source.range().end.max(offset.saturating_add(1)))
     }
 
     fn fmt_raw(&self, f: &mut fmt::Formatter<'_>, view: &CodeView<'_>, decoded: &Decoded) -> fmt::Result {
@@ -349,6 +374,16 @@ struct Hex<'a>(&'a [u8]);
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
+    }
+}
+
+/// Text from a blob in a comment, which must not end early.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        self.0.chars().try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })
     }
 }
 
