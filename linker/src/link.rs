@@ -63,7 +63,9 @@ pub enum LinkError {
     #[error(transparent)]
     Elf(#[from] ElfError),
     /// Nothing in the program can be called.
-    #[error("the program exports nothing: mark functions with #[pvm_export] (or pvm_export in C), or name them by --export")]
+    #[error(
+        "the program exports nothing: mark functions with #[pvm_export] (or pvm_export in C), or name them by --export"
+    )]
     NothingExported,
     /// A function to export is not there.
     #[error("there is no global function `{name}` to export")]

@@ -76,7 +76,8 @@ impl<'a> DebugInfo<'a> {
         };
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = found.next() {
-            let name = frame.function.as_ref().and_then(|function| function.raw_name().ok().map(|name| name.into_owned()));
+            let name =
+                frame.function.as_ref().and_then(|function| function.raw_name().ok().map(|name| name.into_owned()));
             // The symbol's name is whole where that of the entry lacks its namespace.
             let name = match name {
                 Some(name) => name,

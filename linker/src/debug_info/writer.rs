@@ -44,7 +44,13 @@ impl Frame {
             Err(_) => symbol.to_owned(),
         };
         let (namespace, function) = split(&name);
-        Frame { namespace: namespace.to_owned(), function: function.to_owned(), path: shorten(path.unwrap_or("")), line, column }
+        Frame {
+            namespace: namespace.to_owned(),
+            function: function.to_owned(),
+            path: shorten(path.unwrap_or("")),
+            line,
+            column,
+        }
     }
 }
 
@@ -150,9 +156,10 @@ impl Writer {
             });
         }
         let outer = |frames: &[Numbers]| frames.first().map(|first| (first.namespace, first.function, first.path));
-        let goes_on = self.group.as_ref().is_some_and(|group| {
-            group.end == range.start && outer(&group.region.0) == outer(&numbers)
-        });
+        let goes_on = self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.end == range.start && outer(&group.region.0) == outer(&numbers));
         if !goes_on {
             self.end_group();
             if numbers.is_empty() {

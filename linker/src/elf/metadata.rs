@@ -49,7 +49,9 @@ impl Reader<'_> {
         let start = usize::try_from(self.place.offset).ok();
         let bytes = start.and_then(|start| section.data.get(start..start.checked_add(count as usize)?));
         let Some(bytes) = bytes else {
-            return Err(self.error(format!("a record for the linker needs {count} bytes here, the section ends before")));
+            return Err(
+                self.error(format!("a record for the linker needs {count} bytes here, the section ends before"))
+            );
         };
         self.place.offset += count as i64;
         Ok(bytes)
@@ -75,7 +77,8 @@ impl Reader<'_> {
             }
             _ => Err(ElfError::Metadata {
                 place: self.image.describe(place),
-                what: "a record for the linker has a pointer without a relocation here (link with --emit-relocs)".into(),
+                what: "a record for the linker has a pointer without a relocation here (link with --emit-relocs)"
+                    .into(),
             }),
         }
     }

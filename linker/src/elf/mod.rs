@@ -93,8 +93,15 @@ impl Image {
             sections.resize_with(index.max(sections.len()), Section::none);
             sections.push(Section::read::<Header>(&section, linked)?);
         }
-        let mut image =
-            Image { wide, linked, sections, symbols: Vec::new(), min_stack_size: 0, exports: Vec::new(), entry: file.entry() };
+        let mut image = Image {
+            wide,
+            linked,
+            sections,
+            symbols: Vec::new(),
+            min_stack_size: 0,
+            exports: Vec::new(),
+            entry: file.entry(),
+        };
         for symbol in file.symbols() {
             let (Ok(name), SymbolSection::Section(section)) = (symbol.name(), symbol.section()) else { continue };
             let Some(place) = image.place_of(section.0, symbol.address()) else { continue };
@@ -106,7 +113,9 @@ impl Image {
                 is_global: symbol.is_global(),
             });
         }
-        image.symbols.sort_by(|a, b| (a.place, !a.is_function, !a.is_global, &a.name).cmp(&(b.place, !b.is_function, !b.is_global, &b.name)));
+        image.symbols.sort_by(|a, b| {
+            (a.place, !a.is_function, !a.is_global, &a.name).cmp(&(b.place, !b.is_function, !b.is_global, &b.name))
+        });
         image.read_relocations::<Header>(&file)?;
         image.read_min_stack_size()?;
         image.exports = image.read_exports()?;
@@ -124,7 +133,8 @@ impl Image {
             return None;
         }
         let (index, section) = self.sections.iter().enumerate().find(|(_, section)| {
-            section.kind == Kind::Code && (section.address..section.address.saturating_add(section.size)).contains(&self.entry)
+            section.kind == Kind::Code
+                && (section.address..section.address.saturating_add(section.size)).contains(&self.entry)
         })?;
         Some(Place { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
     }

@@ -6,7 +6,8 @@
 
 use super::{ElfError, Image, Kind, Place};
 use object::{
-    Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection, elf,
+    Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection,
+    elf,
     read::elf::{ElfFile, FileHeader},
 };
 use std::collections::BTreeMap;
@@ -109,7 +110,10 @@ impl Image {
             let mut by_offset: BTreeMap<u64, Vec<(u32, Link)>> = BTreeMap::new();
             for (address, relocation) in section.relocations() {
                 let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
-                if matches!(r_type, elf::R_RISCV_NONE | elf::R_RISCV_RELAX | elf::R_RISCV_ALIGN | elf::R_RISCV_TPREL_ADD) {
+                if matches!(
+                    r_type,
+                    elf::R_RISCV_NONE | elf::R_RISCV_RELAX | elf::R_RISCV_ALIGN | elf::R_RISCV_TPREL_ADD
+                ) {
                     continue;
                 }
                 if relocation.has_implicit_addend() {
@@ -119,15 +123,13 @@ impl Image {
                     RelocationTarget::Symbol(symbol) => {
                         let symbol = file.symbol_by_index(symbol)?;
                         match symbol.section() {
-                            SymbolSection::Section(section) => {
-                                match self.place_of(section.0, symbol.address()) {
-                                    Some(place) => Link::Place(Place {
-                                        offset: place.offset.wrapping_add(relocation.addend()),
-                                        ..place
-                                    }),
-                                    None => Link::Undefined("in a section that does not exist".to_owned()),
-                                }
-                            }
+                            SymbolSection::Section(section) => match self.place_of(section.0, symbol.address()) {
+                                Some(place) => Link::Place(Place {
+                                    offset: place.offset.wrapping_add(relocation.addend()),
+                                    ..place
+                                }),
+                                None => Link::Undefined("in a section that does not exist".to_owned()),
+                            },
                             SymbolSection::Absolute => {
                                 Link::Absolute((symbol.address() as i64).wrapping_add(relocation.addend()))
                             }

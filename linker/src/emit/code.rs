@@ -124,9 +124,9 @@ pub fn list(program: &Program, resolver: &Resolver<'_>, isa: Isa) -> Result<List
             {
                 continue;
             }
-            let instruction = selector.op(&step.op).ok_or_else(|| LinkError::Internal {
-                what: format!("there is no instruction for `{}`", step.op),
-            })?;
+            let instruction = selector
+                .op(&step.op)
+                .ok_or_else(|| LinkError::Internal { what: format!("there is no instruction for `{}`", step.op) })?;
             if isa.number(instruction.opcode).is_none() {
                 let mnemonic = instruction.opcode.spec().mnemonic;
                 return Err(LinkError::NotInIsa { instruction: mnemonic, isa: isa.name(), site: step.at });
@@ -233,7 +233,8 @@ impl Listing {
             // The last one jumps over itself, and its own length counts.
             let size = |length: u32| {
                 let distance = (length + last) as i32;
-                1 + (1..=4).find(|bytes| distance << (32 - 8 * bytes) >> (32 - 8 * bytes) == distance).unwrap_or(4) as u32
+                1 + (1..=4).find(|bytes| distance << (32 - 8 * bytes) >> (32 - 8 * bytes) == distance).unwrap_or(4)
+                    as u32
             };
             let length = (2..=5).find(|length| size(*length) <= *length).unwrap_or(5);
             let total = fixed + length as usize;

@@ -101,7 +101,12 @@ impl Layout {
                         _ => true,
                     };
                     if !fits {
-                        return Err(LinkError::Fixup { section: index as u32, offset: fixup.offset, value, width: fixup.width });
+                        return Err(LinkError::Fixup {
+                            section: index as u32,
+                            offset: fixup.offset,
+                            value,
+                            width: fixup.width,
+                        });
                     }
                     field.copy_from_slice(&value.to_le_bytes()[..width]);
                 }

@@ -104,8 +104,11 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
                 rename(var);
             }
         };
-        let (load, store) =
-            if program.wide { (O::LoadIndirectU64, O::StoreIndirectU64) } else { (O::LoadIndirectI32, O::StoreIndirectU32) };
+        let (load, store) = if program.wide {
+            (O::LoadIndirectU64, O::StoreIndirectU64)
+        } else {
+            (O::LoadIndirectI32, O::StoreIndirectU32)
+        };
         for reg in &saved {
             let address = slot(program, spill, reg.index());
             out.push(Step { op: Op::Store { op: store, value: (*reg).into(), address }, at: first.at });
@@ -119,7 +122,10 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
         }
         let restore: Vec<Step> = saved
             .iter()
-            .map(|reg| Step { op: Op::Load { op: load, dst: *reg, address: slot(program, spill, reg.index()) }, at: first.at })
+            .map(|reg| Step {
+                op: Op::Load { op: load, dst: *reg, address: slot(program, spill, reg.index()) },
+                at: first.at,
+            })
             .collect();
         if to_end {
             let mut end = end;

@@ -7,7 +7,7 @@
 
 use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
 use crate::LinkError;
-use crate::elf::{CodeRelocation, DataValue, Export, Import, Image, Kind, Link, Place};
+use crate::elf::{CodeRelocation, DataValue, Export, Image, Import, Kind, Link, Place};
 use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
 use std::collections::{BTreeMap, HashMap};
 use vm_core::isa::{Opcode as O, Reg};
@@ -168,7 +168,8 @@ impl Lifter<'_> {
                 DataValue::Difference(plus, minus) => {
                     let (plus, minus) = (self.address(at, plus, Part::Full)?, self.address(at, minus, Part::Full)?);
                     match (plus, minus, relocation.width) {
-                        (Imm::Code { .. }, Imm::Data { .. }, 4) | (Imm::Data { .. } | Imm::Num(_), Imm::Data { .. } | Imm::Num(_), _) => {}
+                        (Imm::Code { .. }, Imm::Data { .. }, 4)
+                        | (Imm::Data { .. } | Imm::Num(_), Imm::Data { .. } | Imm::Num(_), _) => {}
                         _ => return Err(self.error(at, "a difference of code addresses, which mean nothing in the VM")),
                     }
                     (plus, Some(minus))
@@ -310,7 +311,10 @@ impl Lifter<'_> {
                 if let Some(CodeRelocation::PcrelLow(low)) = &relocation {
                     self.upper(at, low)?;
                 } else if offset != 0 {
-                    return Err(self.error(at, format!("an indirect jump with offset {offset}: code has no addresses between its blocks")));
+                    return Err(self.error(
+                        at,
+                        format!("an indirect jump with offset {offset}: code has no addresses between its blocks"),
+                    ));
                 }
                 let Some(base) = rs1.map(Var::of) else {
                     return Err(self.error(at, "an indirect jump through x0"));
@@ -386,7 +390,9 @@ impl Lifter<'_> {
             Inst::HostCall => {
                 let size = if wide { 8 } else { 4 };
                 let record = match self.relocation(next) {
-                    Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) => self.code_place(next, &link)?,
+                    Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) => {
+                        self.code_place(next, &link)?
+                    }
                     _ => return Err(self.error(next, "a host call without a pointer to its metadata")),
                 };
                 out.next.offset += size;
@@ -438,7 +444,9 @@ impl Lifter<'_> {
                 let (second, length) = self.decode(next)?;
                 let (link, offset, is_jump) = match second {
                     Inst::Jalr { rd: link, rs1, offset } if rs1 == rd => (link, offset, true),
-                    Inst::OpImm { op: O::Add64 | O::Add32, rd: to, rs1, imm } if rs1 == rd && to == rd => (to, imm, false),
+                    Inst::OpImm { op: O::Add64 | O::Add32, rd: to, rs1, imm } if rs1 == rd && to == rd => {
+                        (to, imm, false)
+                    }
                     _ => return Err(self.error(at, "auipc without a relocation (link with --emit-relocs)")),
                 };
                 let place = self.resolve(at, i64::from(imm).wrapping_add(offset.into()))?;
@@ -486,13 +494,17 @@ impl Lifter<'_> {
             return Ok(*index);
         }
         let import = self.image.import(record)?;
-        let same = |other: &&Import| other.symbol == import.symbol || import.index.is_some() && other.index == import.index;
+        let same =
+            |other: &&Import| other.symbol == import.symbol || import.index.is_some() && other.index == import.index;
         if let Some(other) = self.program.imports.iter().find(same)
             && *other != import
         {
             return Err(self.error(
                 record,
-                format!("two host functions `{}` that differ in their arguments, results or number", String::from_utf8_lossy(&import.symbol)),
+                format!(
+                    "two host functions `{}` that differ in their arguments, results or number",
+                    String::from_utf8_lossy(&import.symbol)
+                ),
             ));
         }
         let found = self.program.imports.iter().position(|other| *other == import);
@@ -601,8 +613,7 @@ impl Lifter<'_> {
                     Atomic::Swap => val(rs2),
                     Atomic::Op(op) => {
                         let mut b = val(rs2);
-                        let compares =
-                            matches!(op, O::Minimum | O::MinimumUnsigned | O::Maximum | O::MaximumUnsigned);
+                        let compares = matches!(op, O::Minimum | O::MinimumUnsigned | O::Maximum | O::MaximumUnsigned);
                         if word && wide && compares {
                             // What is loaded is sign-extended, so the other must be too.
                             ops.push(Op::Binary { op: O::Add32, dst: e1, a: b, b: num(0) });

@@ -65,7 +65,11 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
         let index = id.0 as usize;
         let inside = inner.get(id).copied().unwrap_or(0);
         // Whoever enters at the start runs the whole function; a jump back to it would run its start again.
-        if *id == entry { inside == 0 } else { (entries.count[index], entries.returns[index], entries.outside[index]) == (inside, 0, false) }
+        if *id == entry {
+            inside == 0
+        } else {
+            (entries.count[index], entries.returns[index], entries.outside[index]) == (inside, 0, false)
+        }
     };
     out.iter().all(closed).then_some(out)
 }

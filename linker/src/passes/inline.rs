@@ -227,4 +227,3 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
     };
     program.data = reachable_data;
 }
-

@@ -63,9 +63,7 @@ impl Liveness {
         match program.block(id).end {
             End::Jump(target) => of(target),
             End::Branch { then, otherwise, .. } => of(then).or(of(otherwise)),
-            End::Call { link, target, back } if link == Var::RA => {
-                of(target).or(of(back)).without(Vars::one(link))
-            }
+            End::Call { link, target, back } if link == Var::RA => of(target).or(of(back)).without(Vars::one(link)),
             // Another link register means another convention.
             End::Call { .. } => Vars::ALL,
             End::CallIndirect { .. } => Vars::ALL,

@@ -124,7 +124,9 @@ pub enum DecodeError {
         word: u32,
     },
     /// A register that the VM does not have: x3, x4, x16 and up.
-    #[error("unsupported register x{register} in instruction {word:#010x} (only x0 to x2 and x5 to x15 are: compile for rv64e or rv32e)")]
+    #[error(
+        "unsupported register x{register} in instruction {word:#010x} (only x0 to x2 and x5 to x15 are: compile for rv64e or rv32e)"
+    )]
     Register {
         /// Its number.
         register: u32,

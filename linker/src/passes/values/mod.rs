@@ -93,9 +93,7 @@ fn pass(program: &mut Program, compact: bool) -> bool {
                         }
                     }
                 }
-                End::Call { link, back, .. } | End::CallIndirect { link, back, .. }
-                    if entries.is_only_return(back) =>
-                {
+                End::Call { link, back, .. } | End::CallIndirect { link, back, .. } if entries.is_only_return(back) => {
                     state.memory.forget();
                     let kept = if link == Var::RA { Vars::PRESERVED } else { Vars::NONE };
                     pass.clobber(&mut state, Vars::ALL.without(kept));

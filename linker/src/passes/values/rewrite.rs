@@ -144,7 +144,12 @@ impl Pass<'_> {
                 }
                 state.memory.stored(&self.table, place, op, vn);
                 let store = |value| Op::Store { op, value, address };
-                Some([store(best), store(value)].into_iter().find(|op| select::fits(op, self.program.wide)).unwrap_or(op_of(op, value, address)))
+                Some(
+                    [store(best), store(value)]
+                        .into_iter()
+                        .find(|op| select::fits(op, self.program.wide))
+                        .unwrap_or(op_of(op, value, address)),
+                )
             }
             Op::HostCall { .. } | Op::Memset | Op::Sbrk { .. } => {
                 if op.writes_memory() {
@@ -235,7 +240,7 @@ impl Pass<'_> {
             O::ShiftLogicalLeft32 if b.number().is_some_and(|by| (0..32).contains(&by)) => O::ShiftLogicalLeft64,
             other => other,
         };
-        let mut word = |value: Val| match value {
+        let word = |value: Val| match value {
             Val::Var(var) => {
                 let vn = state.vars[var.index()];
                 let word = self.table.low_word(vn);
@@ -392,7 +397,9 @@ impl Pass<'_> {
             }
             End::CallIndirect { link, base, back } => match self.table.constant(state.vars[base.index()]) {
                 Some(Imm::Code { block, part: Part::Full }) => End::Call { link, target: block, back },
-                _ => End::CallIndirect { link, base: self.holder(state, state.vars[base.index()]).unwrap_or(base), back },
+                _ => {
+                    End::CallIndirect { link, base: self.holder(state, state.vars[base.index()]).unwrap_or(base), back }
+                }
             },
             // Which register a return goes through says that it is one.
             End::JumpIndirect { base } if base == Var::RA || base == Var::T0 => end,
@@ -443,7 +450,10 @@ impl Pass<'_> {
             };
             let (new, p, q) = when_not_zero;
             let (Some(new_x), Some(new_y)) = (self.available(state, p), self.available(state, q)) else { break };
-            let fits = |value: &Val| matches!(value, Val::Var(_)) || matches!(value, Val::Imm(imm) if select::imm_fits(*imm, self.program.wide));
+            let fits = |value: &Val| {
+                matches!(value, Val::Var(_))
+                    || matches!(value, Val::Imm(imm) if select::imm_fits(*imm, self.program.wide))
+            };
             if !fits(&new_x) || !fits(&new_y) || matches!((new_x, new_y), (Val::Imm(_), Val::Imm(_))) {
                 break;
             }

@@ -217,9 +217,20 @@ impl Table {
     fn canonical(&mut self, op: O, a: Vn, b: Vn) -> (O, Vn, Vn) {
         let commutes = matches!(
             op,
-            O::Add32 | O::Add64 | O::And | O::Or | O::Xor | O::Xnor | O::Mul32 | O::Mul64
-                | O::MulUpperSignedSigned | O::MulUpperUnsignedUnsigned
-                | O::Maximum | O::MaximumUnsigned | O::Minimum | O::MinimumUnsigned
+            O::Add32
+                | O::Add64
+                | O::And
+                | O::Or
+                | O::Xor
+                | O::Xnor
+                | O::Mul32
+                | O::Mul64
+                | O::MulUpperSignedSigned
+                | O::MulUpperUnsignedUnsigned
+                | O::Maximum
+                | O::MaximumUnsigned
+                | O::Minimum
+                | O::MinimumUnsigned
         );
         let (a, b) = match commutes && (self.constant(a).is_some(), a) > (self.constant(b).is_some(), b) {
             true => (b, a),
@@ -234,6 +245,9 @@ impl Table {
             O::Xnor => (O::Xor, !number),
             O::RotateLeft32 => (O::RotateRight32, i64::from((number as i32).wrapping_neg() & 31)),
             O::RotateLeft64 => (O::RotateRight64, number.wrapping_neg() & 63),
+            O::Mul32 if number > 1 && number.count_ones() == 1 => {
+                (O::ShiftLogicalLeft32, i64::from(number.trailing_zeros()))
+            }
             O::Add32 | O::Mul32 => (op, i64::from(number as i32)),
             O::ShiftLogicalLeft32 | O::ShiftLogicalRight32 | O::ShiftArithmeticRight32 | O::RotateRight32 => {
                 (op, number & 31)
@@ -243,9 +257,6 @@ impl Table {
             }
             O::Mul64 if number > 1 && number.count_ones() == 1 => {
                 (O::ShiftLogicalLeft64, i64::from(number.trailing_zeros()))
-            }
-            O::Mul32 if number > 1 && number.count_ones() == 1 => {
-                (O::ShiftLogicalLeft32, i64::from(number.trailing_zeros()))
             }
             _ => return (op, a, b),
         };
@@ -441,9 +452,16 @@ impl Table {
             (O::AndInverted, Some(0)) => Some(a),
             (O::SetLessThanUnsigned, Some(0)) if self.facts(b).unsigned <= 1 => Some(b),
             (
-                O::ShiftLogicalLeft64 | O::ShiftLogicalRight64 | O::ShiftArithmeticRight64 | O::ShiftLogicalLeft32
-                | O::ShiftLogicalRight32 | O::ShiftArithmeticRight32 | O::RotateLeft64 | O::RotateRight64
-                | O::RotateLeft32 | O::RotateRight32,
+                O::ShiftLogicalLeft64
+                | O::ShiftLogicalRight64
+                | O::ShiftArithmeticRight64
+                | O::ShiftLogicalLeft32
+                | O::ShiftLogicalRight32
+                | O::ShiftArithmeticRight32
+                | O::RotateLeft64
+                | O::RotateRight64
+                | O::RotateLeft32
+                | O::RotateRight32,
                 Some(0),
             ) => Some(a),
             _ => None,
@@ -468,17 +486,25 @@ impl Table {
                 signed: fa.signed.saturating_sub(by).max(1),
             },
             O::ShiftArithmeticRight32 if nb.is_some() => Facts::signed((32 - (by & 31)).max(1)),
-            O::ShiftLogicalLeft64 if nb.is_some() => Facts {
-                unsigned: fa.unsigned.saturating_add(by).min(64),
-                signed: fa.signed.saturating_add(by).min(64),
-            },
+            O::ShiftLogicalLeft64 if nb.is_some() => {
+                Facts { unsigned: fa.unsigned.saturating_add(by).min(64), signed: fa.signed.saturating_add(by).min(64) }
+            }
             O::DivUnsigned64 if nb.is_some_and(|by| by != 0) => Facts::unsigned(fa.unsigned),
             O::RemUnsigned64 if nb.is_some_and(|by| by > 0) => {
                 Facts::unsigned(fa.unsigned.min(64 - nb.unwrap_or(0).leading_zeros() as u8))
             }
-            O::Add32 | O::Sub32 | O::Mul32 | O::ShiftLogicalLeft32 | O::ShiftLogicalRight32
-            | O::ShiftArithmeticRight32 | O::DivSigned32 | O::DivUnsigned32 | O::RemSigned32 | O::RemUnsigned32
-            | O::RotateLeft32 | O::RotateRight32 => Facts::signed(32),
+            O::Add32
+            | O::Sub32
+            | O::Mul32
+            | O::ShiftLogicalLeft32
+            | O::ShiftLogicalRight32
+            | O::ShiftArithmeticRight32
+            | O::DivSigned32
+            | O::DivUnsigned32
+            | O::RemSigned32
+            | O::RemUnsigned32
+            | O::RotateLeft32
+            | O::RotateRight32 => Facts::signed(32),
             _ if !self.wide => Facts::signed(32),
             _ => Facts::NONE,
         }

@@ -1,0 +1,128 @@
+//! The machine: registers, memory, and the loop.
+
+use std::collections::BTreeMap;
+
+/// Where a call returns to.
+pub(crate) const RETURN: u64 = 0xffff_0000;
+
+/// The stack: its end, and its size in bytes.
+const STACK_END: u64 = 0xf000_0000;
+const STACK_SIZE: usize = 0x1_0000;
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It returned.
+    Finished {
+        /// The first result.
+        a0: u64,
+        /// The second.
+        a1: u64,
+    },
+    /// It trapped.
+    Trap,
+    /// It took more than the steps it was given.
+    Endless,
+}
+
+/// A piece of memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Region {
+    pub bytes: Vec<u8>,
+    pub writable: bool,
+}
+
+/// A machine with a program in it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Whether registers have 64 bits.
+    pub wide: bool,
+    pub(crate) registers: [u64; 32],
+    pub(crate) pc: u64,
+    pub(crate) regions: BTreeMap<u64, Region>,
+    pub(crate) exports: Vec<(Vec<u8>, u64)>,
+    /// Symbols of host functions by the address of their record.
+    pub(crate) imports: BTreeMap<u64, Vec<u8>>,
+    /// What `pc`'s pointer behind a host call refers to.
+    pub(crate) host_calls: BTreeMap<u64, u64>,
+}
+
+/// What a step can end in.
+pub(crate) enum Stop {
+    Trap,
+    HostCall(Vec<u8>),
+}
+
+impl Machine {
+    /// The names of what can be called.
+    pub fn exports(&self) -> impl Iterator<Item = &[u8]> {
+        self.exports.iter().map(|(name, _)| &name[..])
+    }
+
+    /// Calls an export. `host` is given the name and the argument registers a0 to a5, and returns a0.
+    pub fn call(
+        &mut self,
+        export: &[u8],
+        arguments: &[u64],
+        steps: u64,
+        mut host: impl FnMut(&[u8], [u64; 6]) -> u64,
+    ) -> Outcome {
+        let Some((_, entry)) = self.exports.iter().find(|(name, _)| name == export) else { return Outcome::Trap };
+        self.pc = *entry;
+        self.registers = [0; 32];
+        self.registers[1] = RETURN;
+        self.registers[2] = STACK_END;
+        for (index, argument) in arguments.iter().enumerate().take(6) {
+            self.set(10 + index, *argument);
+        }
+        let stack = Region { bytes: vec![0; STACK_SIZE], writable: true };
+        self.regions.insert(STACK_END - STACK_SIZE as u64, stack);
+        for _ in 0..steps {
+            if self.pc == RETURN {
+                return Outcome::Finished { a0: self.registers[10], a1: self.registers[11] };
+            }
+            match self.step() {
+                Ok(()) => {}
+                Err(Stop::Trap) => return Outcome::Trap,
+                Err(Stop::HostCall(name)) => {
+                    let arguments = std::array::from_fn(|index| self.registers[10 + index]);
+                    let result = host(&name, arguments);
+                    // What a call may change, it changes.
+                    for register in [5, 6, 7, 11, 12, 13, 14, 15] {
+                        self.set(register, 0xdead_0000 + register as u64);
+                    }
+                    self.set(10, result);
+                }
+            }
+        }
+        Outcome::Endless
+    }
+
+    /// Writes a register; x0 stays 0, and 32-bit ones hold sign-extended numbers.
+    pub(crate) fn set(&mut self, register: usize, value: u64) {
+        if register != 0 {
+            self.registers[register] = if self.wide { value } else { value as i32 as u64 };
+        }
+    }
+
+    fn locate(&mut self, address: u64, length: usize, write: bool) -> Result<&mut [u8], Stop> {
+        let address = address & 0xffff_ffff;
+        let (start, region) = self.regions.range_mut(..=address).next_back().ok_or(Stop::Trap)?;
+        let offset = (address - start) as usize;
+        if write && !region.writable {
+            return Err(Stop::Trap);
+        }
+        region.bytes.get_mut(offset..offset.saturating_add(length)).ok_or(Stop::Trap)
+    }
+
+    pub(crate) fn load(&mut self, address: u64, length: usize) -> Result<u64, Stop> {
+        let mut bytes = [0; 8];
+        bytes[..length].copy_from_slice(self.locate(address, length, false)?);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    pub(crate) fn store(&mut self, address: u64, length: usize, value: u64) -> Result<(), Stop> {
+        self.locate(address, length, true)?.copy_from_slice(&value.to_le_bytes()[..length]);
+        Ok(())
+    }
+}
