@@ -14,7 +14,7 @@ fn is_temporary(var: Var) -> bool {
 }
 
 fn touched(op: &Op, program: &Program) -> Vars {
-    op.reads(&program.imports).or(op.writes(&program.imports))
+    op.reads(&program.imports).or(op.writes(&program.imports)).or(op.clobbers())
 }
 
 /// Replaces all temporaries.

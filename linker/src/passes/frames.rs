@@ -6,7 +6,7 @@
 
 use super::cfg::Entries;
 use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use vm_core::isa::Opcode as O;
 
 /// The most blocks of a function that are looked at, to keep the time linear.
@@ -31,7 +31,8 @@ pub fn run(program: &mut Program) -> bool {
         if seen.insert(entry)
             && let Some(body) = body(program, &entries, entry)
         {
-            changed |= return_address(program, &body) | frame(program, &body);
+            let Some(depths) = depths(program, &body) else { continue };
+            changed |= return_address(program, &body, &depths) | frame(program, &body, &depths);
         }
     }
     changed
@@ -42,7 +43,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
     let mut out = vec![entry];
     let mut seen = HashSet::from([entry]);
     let mut next = 0;
-    let mut inner = std::collections::HashMap::<BlockId, u32>::new();
+    let mut inner = HashMap::<BlockId, u32>::new();
     while let Some(id) = out.get(next).copied() {
         next += 1;
         match program.block(id).end {
@@ -89,87 +90,126 @@ fn slot(address: Address) -> Option<i64> {
     }
 }
 
-/// Removes the saving of a return address that is never lost.
-fn return_address(program: &mut Program, body: &[BlockId]) -> bool {
-    // The slot is told by its distance from the stack pointer that the function was called with.
-    let mut saved = None;
-    let mut depth = 0;
-    for step in &program.block(body[0]).steps {
-        if let Some(by) = adjusts(&step.op) {
-            depth += by;
-        } else if let Op::Store { value: Val::Var(Var::RA), address, .. } = step.op {
-            saved = slot(address).map(|offset| (depth + offset, offset));
-            break;
+/// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
+/// way there, or is not known.
+fn depths(program: &Program, body: &[BlockId]) -> Option<HashMap<BlockId, i64>> {
+    let mut out = HashMap::from([(body[0], 0i64)]);
+    let mut pending = vec![body[0]];
+    while let Some(id) = pending.pop() {
+        let mut depth = out[&id];
+        for step in &program.block(id).steps {
+            match adjusts(&step.op) {
+                Some(by) => depth = depth.checked_add(by)?,
+                None if step.op.clobbers().has(Var::SP) => return None,
+                None => {}
+            }
+        }
+        if matches!(program.block(id).end, End::JumpIndirect { .. }) && depth != 0 {
+            return None;
+        }
+        for target in program.block(id).end.targets() {
+            match out.insert(target, depth) {
+                None => pending.push(target),
+                Some(before) if before == depth => {}
+                Some(_) => return None,
+            }
         }
     }
-    let Some((_, offset)) = saved else { return false };
-    let (mut saves, mut restores) = (0, 0);
-    for step in body.iter().flat_map(|id| &program.block(*id).steps) {
-        match step.op {
-            Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 }
-                if slot(address) == Some(offset) =>
-            {
-                saves += 1;
-            }
-            Op::Load { dst: Var::RA, address, .. } if slot(address) == Some(offset) => restores += 1,
-            // Anything else that has to do with the register or the slot.
-            op if op.dst() == Some(Var::RA) || op.reads(&program.imports).has(Var::RA) => return false,
-            Op::Load { address, .. } | Op::Store { address, .. }
-                if slot(address).is_some_and(|other| (other - offset).abs() < 8) =>
-            {
-                return false;
-            }
-            _ => {}
-        }
-    }
-    if saves != 1 || restores == 0 && body.iter().any(|id| matches!(program.block(*id).end, End::JumpIndirect { .. })) {
-        return false;
-    }
+    Some(out)
+}
+
+/// Calls `visit` with each step and the stack's depth before it, until it says no; whether it never did.
+fn all_steps(
+    program: &Program,
+    body: &[BlockId],
+    depths: &HashMap<BlockId, i64>,
+    mut visit: impl FnMut(&Op, i64) -> bool,
+) -> bool {
+    body.iter().all(|id| {
+        let mut depth = depths.get(id).copied().unwrap_or(0);
+        program.block(*id).steps.iter().all(|step| {
+            let go_on = visit(&step.op, depth);
+            depth += adjusts(&step.op).unwrap_or(0);
+            go_on
+        })
+    })
+}
+
+/// Removes the steps that `drop` says, given each one and the stack's depth before it.
+fn remove(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
     for id in body {
+        let mut depth = depths.get(id).copied().unwrap_or(0);
         program.block_mut(*id).steps.retain(|step| {
-            !matches!(step.op, Op::Store { value: Val::Var(Var::RA), address, .. } if slot(address) == Some(offset))
-                && !matches!(step.op, Op::Load { dst: Var::RA, address, .. } if slot(address) == Some(offset))
+            let keep = !drop(&step.op, depth);
+            depth += adjusts(&step.op).unwrap_or(0);
+            keep
         });
     }
+}
+
+/// Removes the saving of a return address that is never lost.
+fn return_address(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>) -> bool {
+    // The slot is told by its distance from the stack pointer that the function was called with.
+    let saves = |op: &Op, depth: i64| match *op {
+        Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 } => {
+            slot(address).map(|offset| depth + offset)
+        }
+        _ => None,
+    };
+    let restores = |op: &Op, depth: i64| match *op {
+        Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } => {
+            slot(address).map(|offset| depth + offset)
+        }
+        _ => None,
+    };
+    let mut home = None;
+    all_steps(program, &body[..1], depths, |op, depth| {
+        home = saves(op, depth);
+        home.is_none()
+    });
+    let Some(home) = home else { return false };
+    let mut count = (0, 0);
+    let clean = all_steps(program, body, depths, |op, depth| {
+        if let Some(at) = saves(op, depth) {
+            count.0 += 1;
+            return at == home;
+        }
+        if let Some(at) = restores(op, depth) {
+            count.1 += 1;
+            return at == home;
+        }
+        // Anything else that has to do with the register or the slot.
+        let near = match *op {
+            Op::Load { address, .. } | Op::Store { address, .. } => {
+                slot(address).is_some_and(|offset| (depth + offset - home).abs() < 8)
+            }
+            _ => false,
+        };
+        let touches = op.dst() == Some(Var::RA) || op.reads(&program.imports).has(Var::RA);
+        !near && !touches
+    });
+    if !clean || count.0 != 1 {
+        return false;
+    }
+    let at_home = |op: &Op, depth: i64| saves(op, depth) == Some(home) || restores(op, depth) == Some(home);
+    remove(program, body, depths, at_home);
     true
 }
 
 /// Removes a frame that nothing is in.
-fn frame(program: &mut Program, body: &[BlockId]) -> bool {
+fn frame(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>) -> bool {
     let mut adjustments = 0;
-    for id in body {
-        for step in &program.block(*id).steps {
-            if adjusts(&step.op).is_some() {
-                adjustments += 1;
-                continue;
-            }
-            // The host is not told where the stack is; it is among what a host call reads for the sake of caution.
-            let reads = !matches!(step.op, Op::HostCall { .. }) && step.op.reads(&program.imports).has(Var::SP);
-            if reads || step.op.dst() == Some(Var::SP) {
-                return false;
-            }
+    let unused = all_steps(program, body, depths, |op, _| {
+        if adjusts(op).is_some() {
+            adjustments += 1;
+            return true;
         }
-        if program.block(*id).end.reads().has(Var::SP) {
-            return false;
-        }
-    }
-    // Taking it down and putting it up must cancel out on each way through, which one look at the start and at each
-    // return can only say of functions that adjust it there.
-    let total = |id: &BlockId| program.block(*id).steps.iter().filter_map(|step| adjusts(&step.op)).sum::<i64>();
-    let entry = total(&body[0]);
-    let returns = |id: &BlockId| matches!(program.block(*id).end, End::JumpIndirect { .. });
-    let balanced = match body {
-        [only] => total(only) == 0,
-        [first, rest @ ..] => {
-            !returns(first) && rest.iter().all(|id| total(id) == if returns(id) { -entry } else { 0 })
-        }
-        [] => false,
-    };
-    if adjustments == 0 || !balanced {
+        // The host is not told where the stack is; it is among what a host call reads for the sake of caution.
+        matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
+    });
+    if !unused || adjustments == 0 || body.iter().any(|id| program.block(*id).end.reads().has(Var::SP)) {
         return false;
     }
-    for id in body {
-        program.block_mut(*id).steps.retain(|step| adjusts(&step.op).is_none());
-    }
+    remove(program, body, depths, |op, _| adjusts(op).is_some());
     true
 }

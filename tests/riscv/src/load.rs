@@ -135,7 +135,8 @@ impl Machine {
             let name =
                 addresses.iter().find(|(index, _)| std::ptr::eq(&contents[*index].0, section)).map(|(index, _)| *index);
             let is_metadata = name.is_some_and(|index| {
-                file.section_by_index(object::SectionIndex(index)).is_ok_and(|section| section.name() == Ok(".polkavm_metadata"))
+                file.section_by_index(object::SectionIndex(index))
+                    .is_ok_and(|section| section.name() == Ok(".polkavm_metadata"))
             });
             if is_metadata {
                 imports.insert(*record, name_of(*record));

@@ -176,6 +176,8 @@ impl Pass<'_> {
     }
 
     fn block(&mut self, id: BlockId, state: &mut State, needed: &[Bits], at_end: &Bits) {
+        // Temporaries do not live from block to block.
+        self.clobber(state, Vars::all_temporaries());
         let uses = self.uses(id, at_end);
         let steps = std::mem::take(&mut self.program.block_mut(id).steps);
         let mut made_at = [None; Var::COUNT];

@@ -163,7 +163,8 @@ impl Pass<'_> {
 
     /// An operation that makes `vn`: nothing if `dst` has it, a constant, a move, a simpler operation, or `fallback`.
     fn define(&mut self, state: &mut State, dst: Var, vn: Vn, fallback: Op) -> Option<Op> {
-        if state.vars[dst.index()] == vn {
+        // A temporary is made anew for each use, which keeps its life short.
+        if state.vars[dst.index()] == vn && dst.reg().is_some() {
             return None;
         }
         let op = self.made(state, dst, vn, fallback);

@@ -245,8 +245,9 @@ impl Table {
             O::Xnor => (O::Xor, !number),
             O::RotateLeft32 => (O::RotateRight32, i64::from((number as i32).wrapping_neg() & 31)),
             O::RotateLeft64 => (O::RotateRight64, number.wrapping_neg() & 63),
-            O::Mul32 if number > 1 && number.count_ones() == 1 => {
-                (O::ShiftLogicalLeft32, i64::from(number.trailing_zeros()))
+            // Of the number only the low half counts.
+            O::Mul32 if number as i32 > 1 && (number as i32).count_ones() == 1 => {
+                (O::ShiftLogicalLeft32, i64::from((number as i32).trailing_zeros()))
             }
             O::Add32 | O::Mul32 => (op, i64::from(number as i32)),
             O::ShiftLogicalLeft32 | O::ShiftLogicalRight32 | O::ShiftArithmeticRight32 | O::RotateRight32 => {
