@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-gas bench-chain bench-programs fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas bench-chain bench-programs fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -64,6 +64,9 @@ bench-interpreter: bench-programs  ## Measure the interpreter beside polkavm's a
 
 bench-compiled: bench-programs  ## Measure compiled programs beside polkavm's recompiler
 	@$(bench) compiled
+
+bench-linker: bench-programs contracts  ## Measure our linker beside polkavm's: sizes, link times, speed of what they make
+	@$(bench) linker
 
 bench-gas: bench-programs  ## Measure how well gas predicts time
 	@$(bench) gas_accuracy

@@ -70,7 +70,7 @@ impl Program {
 /// # Errors
 /// If they cannot be read.
 pub fn contract_elfs() -> Result<Vec<(String, Vec<u8>)>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/contracts");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/contracts/debug");
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {} (run make contracts)", folder.display()))? {
         let path = entry?.path();

@@ -18,6 +18,8 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compile a guest crate and make a blob of it
+    Build(BuildArgs),
     /// Make a blob from a RISC-V ELF file
     Link(LinkArgs),
     /// Call an entry point, and say how it ended
@@ -42,7 +44,7 @@ impl Command {
             Command::Trace(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Validate(args) => args.json,
-            Command::Link(_) | Command::Disassemble(_) | Command::Assemble(_) => false,
+            Command::Build(_) | Command::Link(_) | Command::Disassemble(_) | Command::Assemble(_) => false,
         }
     }
 }
@@ -171,6 +173,30 @@ impl LinkOptions {
             min_stack_size: self.min_stack_size,
         }
     }
+}
+
+/// Arguments of `build`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub struct BuildArgs {
+    /// The guest's Cargo.toml
+    #[arg(long, value_name = "PATH", default_value = "Cargo.toml")]
+    pub manifest_path: PathBuf,
+    /// Of several binaries, build this one
+    #[arg(long, value_name = "NAME")]
+    pub bin: Option<String>,
+    /// Compile for RV32E instead of RV64E
+    #[arg(long)]
+    pub rv32: bool,
+    /// Where the blob goes; without it, beside the ELF file in cargo's target folder
+    #[arg(short, long, value_name = "OUT.polkavm")]
+    pub output: Option<PathBuf>,
+    /// How to link.
+    #[command(flatten)]
+    pub options: LinkOptions,
+    /// More arguments for cargo, behind `--`
+    #[arg(last = true, value_name = "ARGS")]
+    pub cargo: Vec<String>,
 }
 
 /// Arguments of `link`.

@@ -58,6 +58,17 @@ pub enum Error {
         /// Why.
         source: Box<crate::LinkError>,
     },
+    /// The guest cannot be compiled.
+    #[error(transparent)]
+    Guest(#[from] crate::guest::GuestError),
+    /// Several programs cannot be written to one file.
+    #[error("there are {count} binaries, which cannot all be {output}: choose one with --bin")]
+    SeveralBinaries {
+        /// How many.
+        count: usize,
+        /// Where the one was to go.
+        output: String,
+    },
     /// The backend cannot run here, or was lost.
     #[error("{0}")]
     Engine(#[source] pvm_engine::Error),
@@ -105,6 +116,8 @@ impl Error {
             Error::Blob { .. } => "blob",
             Error::Program { .. } => "program",
             Error::Link { .. } => "link",
+            Error::Guest(_) => "guest",
+            Error::SeveralBinaries { .. } => "several-binaries",
             Error::Engine(_) => "engine",
             Error::Text { .. } => "text",
             Error::NotUtf8 { .. } => "not-utf8",
@@ -117,11 +130,12 @@ impl Error {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Error::Read { .. } | Error::Write { .. } => exit::FILE,
-            Error::TooManyArguments { .. } | Error::NoEntry { .. } => exit::USAGE,
+            Error::TooManyArguments { .. } | Error::NoEntry { .. } | Error::SeveralBinaries { .. } => exit::USAGE,
             Error::TooLong { .. }
             | Error::Blob { .. }
             | Error::Program { .. }
             | Error::Link { .. }
+            | Error::Guest(_)
             | Error::Text { .. }
             | Error::NotUtf8 { .. } => exit::REFUSED,
             Error::Engine(_) => exit::BACKEND,

@@ -16,6 +16,7 @@ pub mod elf;
 pub mod emit;
 pub mod error;
 pub mod exit;
+pub mod guest;
 pub mod input;
 pub mod ir;
 mod link;
@@ -36,6 +37,7 @@ use args::Command;
 /// If the command could not do its work.
 pub fn execute(args: &Args) -> Result<u8, Error> {
     match &args.command {
+        Command::Build(args) => commands::build::execute(args),
         Command::Link(args) => commands::link::execute(args),
         Command::Run(args) => commands::run::execute(args),
         Command::Trace(args) => commands::trace::execute(args),

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod assemble;
+pub mod build;
 pub mod disassemble;
 pub mod link;
 pub mod run;

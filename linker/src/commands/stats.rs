@@ -19,6 +19,8 @@ struct Stats<'a> {
     blocks: u32,
     largest_block: u32,
     by_name: BTreeMap<&'static str, u32>,
+    /// Bytes of code by function, the largest first; empty if the blob does not know its functions.
+    functions: Vec<(String, u32)>,
 }
 
 /// Counts and tells.
@@ -40,8 +42,16 @@ pub fn execute(args: &StatsArgs) -> Result<u8, Error> {
 
 impl<'a> Stats<'a> {
     fn count(bytes: &'a [u8], blob: Blob<'a>) -> Self {
-        let mut stats =
-            Stats { bytes, blob, instructions: 0, invalid: 0, blocks: 0, largest_block: 0, by_name: BTreeMap::new() };
+        let mut stats = Stats {
+            bytes,
+            blob,
+            instructions: 0,
+            invalid: 0,
+            blocks: 0,
+            largest_block: 0,
+            by_name: BTreeMap::new(),
+            functions: functions(&blob),
+        };
         let mut in_block = 0;
         for decoded in blob.code_view().instructions() {
             stats.instructions += 1;
@@ -99,6 +109,7 @@ impl<'a> Stats<'a> {
             "basic_blocks": self.blocks,
             "largest_basic_block": self.largest_block,
             "by_name": self.by_name,
+            "functions": self.functions.iter().map(|(name, bytes)| json!({ "name": name, "bytes": bytes })).collect::<Vec<_>>(),
         })
     }
 
@@ -128,13 +139,48 @@ impl<'a> Stats<'a> {
             lines.push(format!("  not valid          {}", self.invalid));
         }
         lines.push(format!("basic blocks         {}, the largest of {}", self.blocks, self.largest_block));
+        let code = (blob.code().len() as u32).max(1);
         lines.push("most frequent".to_owned());
         for (name, count) in self.frequent().into_iter().take(MOST_FREQUENT) {
             let share = 100.0 * f64::from(count) / f64::from(self.instructions.max(1));
             lines.push(format!("  {count:>7} {share:>5.1} %  {name}"));
         }
+        if !self.functions.is_empty() {
+            lines.push(format!("functions            {}, in bytes", self.functions.len()));
+        }
+        for (name, bytes) in &self.functions {
+            lines.push(format!("  {bytes:>7} {:>5.1} %  {}", 100.0 * f64::from(*bytes) / f64::from(code), printable(name.as_bytes())));
+        }
         lines.join("\n") + "\n"
     }
+}
+
+/// The bytes of code of each function, by what the blob says about its code. What was inlined counts as the function that
+/// it is in.
+fn functions(blob: &Blob<'_>) -> Vec<(String, u32)> {
+    let end = blob.code().len() as u32;
+    let mut sizes: BTreeMap<String, u32> = BTreeMap::new();
+    let mut offset = 0;
+    while offset < end {
+        let found = blob.source_at(offset).ok().flatten();
+        let next = found.as_ref().map_or(offset + 1, |source| source.range().end.clamp(offset + 1, end));
+        let name = found.as_ref().and_then(|source| {
+            let frame = source.frames().next()?;
+            let function = frame.function().ok()??;
+            Some(match frame.namespace().ok()? {
+                Some(namespace) => format!("{namespace}::{function}"),
+                None => function.to_owned(),
+            })
+        });
+        *sizes.entry(name.unwrap_or_else(|| "(unknown)".to_owned())).or_default() += next - offset;
+        offset = next;
+    }
+    if sizes.len() == 1 && sizes.contains_key("(unknown)") {
+        return Vec::new();
+    }
+    let mut list: Vec<_> = sizes.into_iter().collect();
+    list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    list
 }
 
 fn section_name(id: u8) -> &'static str {

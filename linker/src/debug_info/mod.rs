@@ -76,19 +76,21 @@ impl<'a> DebugInfo<'a> {
         };
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = found.next() {
-            let name =
-                frame.function.as_ref().and_then(|function| function.raw_name().ok().map(|name| name.into_owned()));
-            // The symbol's name is whole where that of the entry lacks its namespace.
-            let name = match name {
-                Some(name) => name,
-                None => self.image.symbol_at(place).map(|symbol| symbol.name.clone()).unwrap_or_default(),
-            };
+            let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
             let (path, line, column) = match &frame.location {
                 Some(location) => (location.file, location.line.unwrap_or(0), location.column.unwrap_or(0)),
                 None => (None, 0, 0),
             };
-            frames.push(Frame::new(&name, path, line, column));
+            frames.push((name.map(|name| name.into_owned()), path, line, column));
         }
+        // Of the function itself the symbol tells the whole name, where that of its entry lacks the namespace.
+        if let (Some(outermost), Some(symbol)) = (frames.last_mut(), self.image.symbol_at(place)) {
+            outermost.0 = Some(symbol.name.clone());
+        }
+        let mut frames: Vec<Frame> = frames
+            .into_iter()
+            .map(|(name, path, line, column)| Frame::new(name.as_deref().unwrap_or("?"), path, line, column))
+            .collect();
         frames.reverse();
         Some(frames)
     }

@@ -2,7 +2,7 @@
 
 use super::{ElfError, Relocations};
 use object::{
-    Endianness, ObjectSection as _, SectionFlags, SectionKind,
+    Endianness, ObjectSection as _, SectionFlags,
     elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_INIT_ARRAY, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS},
     read::elf::{ElfSection, FileHeader, SectionHeader as _},
 };
@@ -76,7 +76,7 @@ impl Section {
         let sh_type = section.elf_section_header().sh_type(Endianness::Little);
         let kind = classify(&name, sh_type, sh_flags)?;
         let size = section.size();
-        let keep = kind != Kind::Ignored || section.kind() == SectionKind::Debug;
+        let keep = kind != Kind::Ignored || name.starts_with(".debug_");
         if kind != Kind::Ignored && size > LIMIT {
             return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
         }

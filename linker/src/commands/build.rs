@@ -1,0 +1,35 @@
+//! `pvm build`: compiles a guest crate and links it.
+
+use crate::args::BuildArgs;
+use crate::guest::Guest;
+use crate::output::{self, Output};
+use crate::{Error, exit, input, link};
+use std::path::PathBuf;
+
+/// Compiles, links, writes the blobs, and says how large they are.
+///
+/// # Errors
+/// If the crate cannot be compiled or linked, or a blob not be written.
+pub fn execute(args: &BuildArgs) -> Result<u8, Error> {
+    let guest = Guest {
+        manifest: args.manifest_path.clone(),
+        binary: args.bin.clone(),
+        wide: !args.rv32,
+        arguments: args.cargo.clone(),
+    };
+    let elfs = guest.compile()?;
+    if let (Some(path), [_, _, ..]) = (&args.output, &elfs[..]) {
+        return Err(Error::SeveralBinaries { count: elfs.len(), output: path.display().to_string() });
+    }
+    for elf in elfs {
+        let bytes = input::bytes(&elf)?;
+        let blob = link(&bytes, &args.options.options())
+            .map_err(|source| Error::Link { path: input::name(&elf), source: Box::new(source) })?;
+        let path: PathBuf = args.output.clone().unwrap_or_else(|| elf.with_extension("polkavm"));
+        output::write_if_changed(&path, &blob)?;
+        let mut output = Output::open();
+        output.print(format_args!("{}: {}\n", path.display(), super::link::describe(&blob)))?;
+        output.finish()?;
+    }
+    Ok(exit::DONE)
+}

@@ -1,0 +1,237 @@
+//! Compiling guests: a crate with cargo, for the machine that the linker takes.
+//!
+//! The compiler needs the standard library's source, because nobody ships `core` for RV32E or RV64E; what it finds, or
+//! what it does not, is told. Used by `pvm build` and by tools that deploy contracts from source.
+
+use serde_json::Value as Json;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The descriptions of the machines, for the compiler.
+const TARGETS: [(&str, &str); 2] = [
+    (
+        "riscv32emac-unknown-none-polkavm",
+        include_str!("../../guest/targets/riscv32emac-unknown-none-polkavm.json"),
+    ),
+    (
+        "riscv64emac-unknown-none-polkavm",
+        include_str!("../../guest/targets/riscv64emac-unknown-none-polkavm.json"),
+    ),
+];
+
+/// Why a guest could not be compiled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuestError {
+    /// No compiler that can do it.
+    #[error(
+        "no compiler for RISC-V guests: set PVM_GUEST_TOOLCHAIN to a folder with bin/cargo, bin/rustc and the standard \
+         library's source, as scripts/setup makes one, or install a nightly with `rustup toolchain install nightly \
+         --component rust-src`"
+    )]
+    NoToolchain,
+    /// A program could not be started.
+    #[error("{program} cannot be run: {reason}")]
+    NotRun {
+        /// The program.
+        program: String,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The compiler failed; what it said was shown.
+    #[error("{program} ended with {status} (see above)")]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}: {reason}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// `PATH` cannot be extended.
+    #[error("PATH: {0}")]
+    Path(#[from] env::JoinPathsError),
+    /// Nothing to link.
+    #[error("{manifest} has no binary: a guest is a crate with a src/main.rs")]
+    NoBinary {
+        /// The crate.
+        manifest: PathBuf,
+    },
+}
+
+/// What to compile.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// The crate's `Cargo.toml`.
+    pub manifest: PathBuf,
+    /// Of several binaries, this one.
+    pub binary: Option<String>,
+    /// For RV64E, or else for RV32E.
+    pub wide: bool,
+    /// More arguments for cargo, such as features.
+    pub arguments: Vec<String>,
+}
+
+impl Guest {
+    /// Compiles, and returns the ELF files, in the order of their names.
+    ///
+    /// # Errors
+    /// If there is no compiler, or it fails; what it says goes to standard error.
+    pub fn compile(&self) -> Result<Vec<PathBuf>, GuestError> {
+        let (name, description) = TARGETS[usize::from(self.wide)];
+        let folder = env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        let target = folder.join(name).with_extension("json");
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&target, description))
+            .map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
+        let told = self.cargo(&target).and_then(|command| run(command));
+        // It is only read by the compiler.
+        let _ = fs::remove_dir_all(&folder);
+        let mut found: Vec<PathBuf> = executables(&String::from_utf8_lossy(&told?)).collect();
+        found.sort();
+        match found.is_empty() {
+            true => Err(GuestError::NoBinary { manifest: self.manifest.clone() }),
+            false => Ok(found),
+        }
+    }
+
+    fn cargo(&self, target: &Path) -> Result<Command, GuestError> {
+        let mut command = toolchain()?;
+        for variable in
+            ["RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTUP_TOOLCHAIN"]
+        {
+            command.env_remove(variable);
+        }
+        // A stable compiler then takes the options of a nightly one.
+        command.env("RUSTC_BOOTSTRAP", "1");
+        // Where things are on this machine is of no use in a blob.
+        let crates = self.manifest.parent().unwrap_or(Path::new("")).canonicalize().unwrap_or_default();
+        let flags = [(crates, "/guest"), (cargo_home(), "/cargo")]
+            .into_iter()
+            .filter(|(folder, _)| !folder.as_os_str().is_empty())
+            .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\x1f"));
+        command.arg("build").arg("--release").arg("--manifest-path").arg(&self.manifest);
+        command.args(["-Z", "json-target-spec", "-Z", "build-std=core,alloc"]);
+        command.arg("--message-format=json-render-diagnostics").arg("--target").arg(target);
+        if let Some(binary) = &self.binary {
+            command.args(["--bin", binary]);
+        }
+        command.args(&self.arguments);
+        Ok(command)
+    }
+}
+
+fn cargo_home() -> PathBuf {
+    let named = env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"))).unwrap_or_default()
+}
+
+/// Runs a compiler; what it prints on standard output is returned, the rest shown.
+fn run(mut command: Command) -> Result<Vec<u8>, GuestError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|reason| GuestError::NotRun { program: program.clone(), reason })?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(GuestError::Failed { program, status: output.status }),
+    }
+}
+
+/// The executables in cargo's messages.
+fn executables(messages: &str) -> impl Iterator<Item = PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Json>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// Cargo of a toolchain that can compile for the target.
+fn toolchain() -> Result<Command, GuestError> {
+    let Some(toolchain) = env::var_os("PVM_GUEST_TOOLCHAIN").map(PathBuf::from) else {
+        let rustup = on_path("rustup").ok_or(GuestError::NoToolchain)?;
+        let mut command = Command::new(rustup);
+        command.args(["run", "nightly", "cargo"]);
+        return Ok(command);
+    };
+    let bin = toolchain.join("bin");
+    let cargo = bin.join("cargo");
+    if !cargo.is_file() {
+        return Err(GuestError::NoToolchain);
+    }
+    let mut command = Command::new(cargo);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = [bin].into_iter().chain(linker_folders()).chain(env::split_paths(&path));
+    command.env("PATH", env::join_paths(folders)?);
+    Ok(command)
+}
+
+/// Where rustup's toolchains have their `rust-lld`, for compilers that come without.
+fn linker_folders() -> Vec<PathBuf> {
+    if on_path("rust-lld").is_some() {
+        return Vec::new();
+    }
+    let home = env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".rustup")));
+    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    home.into_iter()
+        .flat_map(|home| entries(home.join("toolchains")))
+        .flat_map(|toolchain| entries(toolchain.join("lib/rustlib")))
+        .map(|target| target.join("bin"))
+        .filter(|bin| bin.join("rust-lld").is_file())
+        .collect()
+}
+
+/// A program in a folder of `PATH`.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn executables_are_found_in_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","executable":null}
+not json
+{"reason":"compiler-artifact","executable":"/t/release/flipper"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executables(messages).collect::<Vec<_>>(), [PathBuf::from("/t/release/flipper")]);
+    }
+
+    #[test]
+    fn the_targets_are_those_of_the_names() {
+        for (name, description) in TARGETS {
+            let target: Json = serde_json::from_str(description).unwrap();
+            let arch = target["arch"].as_str().unwrap();
+            assert!(name.starts_with(arch), "{name}");
+            assert_eq!(target["target-pointer-width"], arch[5..].parse::<u64>().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_compiler_that_fails_or_is_missing_is_named() {
+        let missing = run(Command::new("/nowhere/compiler")).unwrap_err().to_string();
+        assert!(missing.contains("/nowhere/compiler"), "{missing}");
+        let failing = run(Command::new("false")).unwrap_err().to_string();
+        assert!(failing.contains("false ended with"), "{failing}");
+    }
+}
