@@ -1,0 +1,28 @@
+//! The attributes of `pvm-guest`: `#[pvm_import]` and `#[pvm_export]`.
+//!
+//! What they write is for the linker: a record with the name and the number of registers of each function
+//! (spec: abi.md 5.5), and code that moves arguments between registers and Rust. On the development machine, exports are
+//! plain functions, and imports panic.
+
+mod export;
+mod import;
+mod slots;
+
+use proc_macro::TokenStream;
+
+/// On an `extern "C"` block: its functions are the host's. On a function, `#[pvm(symbol = "name")]` says the name it has
+/// there, if that is another, and `#[pvm(index = 3)]` its number.
+#[proc_macro_attribute]
+pub fn pvm_import(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    answer(import::expand(attribute.into(), item.into()))
+}
+
+/// On a function: the host can call it. `#[pvm_export(symbol = "name")]` says the name it has there, if that is another.
+#[proc_macro_attribute]
+pub fn pvm_export(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    answer(export::expand(attribute.into(), item.into()))
+}
+
+fn answer(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    result.unwrap_or_else(syn::Error::into_compile_error).into()
+}

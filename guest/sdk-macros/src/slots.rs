@@ -1,0 +1,93 @@
+//! Which registers values are in (spec: abi.md 5.1, 5.2).
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, Ident, Result, Type, spanned::Spanned as _};
+
+/// The argument registers, in order.
+pub const ARGUMENTS: [&str; 9] = ["a0", "a1", "a2", "a3", "a4", "a5", "t0", "t1", "t2"];
+
+/// How many argument registers the calling convention of C has.
+pub const IN_C: usize = 6;
+
+/// What a type is to the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// At most a register of 32 bits, or as wide as pointers are; extended by its sign.
+    Signed,
+    /// The same, extended by zeros.
+    Unsigned,
+    /// A truth value.
+    Bool,
+    /// A pointer.
+    Pointer,
+    /// 64 bits: two registers of 32.
+    Long,
+}
+
+impl Kind {
+    /// Of a type by its name.
+    pub fn of(ty: &Type) -> Result<Kind> {
+        let name = match ty {
+            Type::Ptr(_) => return Ok(Kind::Pointer),
+            Type::Path(path) if path.qself.is_none() => path.path.get_ident().map(Ident::to_string),
+            _ => None,
+        };
+        match name.as_deref() {
+            Some("i8" | "i16" | "i32" | "isize") => Ok(Kind::Signed),
+            Some("u8" | "u16" | "u32" | "usize") => Ok(Kind::Unsigned),
+            Some("bool") => Ok(Kind::Bool),
+            Some("i64" | "u64") => Ok(Kind::Long),
+            _ => Err(Error::new(
+                ty.span(),
+                "only integers up to 64 bits, bool and raw pointers can be passed between guest and host",
+            )),
+        }
+    }
+
+    /// How many registers it takes.
+    pub fn slots(self, wide: bool) -> usize {
+        if self == Kind::Long && !wide { 2 } else { 1 }
+    }
+
+    /// The registers' contents, as `usize`, of the value `value`.
+    pub fn to_slots(self, value: &TokenStream, wide: bool) -> Vec<TokenStream> {
+        match self {
+            Kind::Signed => vec![quote!(#value as isize as usize)],
+            Kind::Long if !wide => vec![quote!(#value as u32 as usize), quote!((#value as u64 >> 32) as usize)],
+            _ => vec![quote!(#value as usize)],
+        }
+    }
+
+    /// The value of type `ty` whose registers are `slots`.
+    pub fn of_slots(self, ty: &Type, slots: &[Ident], wide: bool) -> TokenStream {
+        let low = &slots[0];
+        match (self, slots.get(1)) {
+            (Kind::Bool, _) => quote!((#low & 1 != 0)),
+            (Kind::Long, Some(high)) if !wide => quote!(((#high as u64) << 32 | #low as u64) as #ty),
+            _ => quote!(#low as #ty),
+        }
+    }
+}
+
+/// The kinds of a list of types, if they fit the argument registers for both widths.
+pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
+    let kinds = types.iter().map(|ty| Kind::of(ty)).collect::<Result<Vec<_>>>()?;
+    let slots: usize = kinds.iter().map(|kind| kind.slots(true)).sum();
+    if let Some(last) = types.last().filter(|_| slots > ARGUMENTS.len()) {
+        let limit = ARGUMENTS.len();
+        return Err(Error::new(last.span(), format!("{slots} arguments, there are registers for {limit}")));
+    }
+    Ok(kinds)
+}
+
+/// What makes a 32-bit build fail if its arguments do not fit.
+pub fn check_narrow(kinds: &[Kind]) -> TokenStream {
+    let slots: usize = kinds.iter().map(|kind| kind.slots(false)).sum();
+    let limit = ARGUMENTS.len();
+    if slots <= limit {
+        return TokenStream::new();
+    }
+    let text = format!("{slots} argument registers on a 32-bit machine, there are {limit}; a 64-bit number takes two");
+    quote!(::core::compile_error!(#text);)
+}
