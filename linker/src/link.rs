@@ -147,6 +147,14 @@ pub enum LinkError {
         /// Bytes.
         stack: u32,
     },
+    /// The initial data is too large.
+    #[error("{size} bytes of initial data, the limit is {limit}")]
+    Payload {
+        /// Bytes.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A number in data is too large for its field.
     #[error("section {section}+{offset:#x}: {value} does not fit into {width} bytes")]
     Fixup {

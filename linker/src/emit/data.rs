@@ -5,7 +5,7 @@
 use super::code::Resolver;
 use crate::LinkError;
 use crate::elf::Kind;
-use crate::ir::{Imm, Program};
+use crate::ir::{Data, Imm, Program};
 use vm_core::memory::MemoryMap;
 
 /// The granularity of regions in bytes.
@@ -13,6 +13,14 @@ const REGION: u64 = 0x1_0000;
 
 /// The most that data may reach to: above it, an address is no positive number of 32 bits.
 const LIMIT: u64 = i32::MAX as u64;
+
+/// The most bytes of initial data in a blob.
+const PAYLOAD: usize = 256 << 20;
+
+/// Whether a section begins as zeros.
+fn is_zeros(data: &Data) -> bool {
+    data.fixups.is_empty() && data.bytes.iter().all(|byte| *byte == 0)
+}
 
 /// The addresses of data.
 pub struct Layout {
@@ -35,9 +43,12 @@ impl Layout {
         let mut addresses = vec![0; program.data.len()];
         let mut place = |base: u64, kinds: &[Kind]| {
             let mut end = base;
-            for kind in kinds {
+            // What is all zero comes last in its region: then it takes no bytes of the blob.
+            let parts = kinds.iter().flat_map(|kind| [(kind, false), (kind, true)]);
+            for (kind, is_zero) in parts {
                 for (index, data) in program.data.iter().enumerate() {
-                    if let Some(data) = data.as_ref().filter(|data| data.kind == *kind) {
+                    let wanted = |data: &&Data| data.kind == *kind && is_zeros(data) == is_zero;
+                    if let Some(data) = data.as_ref().filter(wanted) {
                         let start = end.next_multiple_of(data.align.min(REGION));
                         end = start.saturating_add(data.size);
                         if end > LIMIT {
@@ -85,6 +96,12 @@ impl Layout {
             for (index, data) in program.data.iter().enumerate() {
                 let Some(data) = data.as_ref().filter(|data| wanted.contains(&data.kind)) else { continue };
                 let start = (self.addresses[index] - base) as usize;
+                if is_zeros(data) {
+                    continue;
+                }
+                if start + data.bytes.len() > PAYLOAD {
+                    return Err(LinkError::Payload { size: start + data.bytes.len(), limit: PAYLOAD });
+                }
                 if out.len() < start + data.bytes.len() {
                     out.resize(start + data.bytes.len(), 0);
                 }
