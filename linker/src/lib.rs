@@ -17,6 +17,7 @@ pub mod emit;
 pub mod error;
 pub mod exit;
 pub mod guest;
+mod hash;
 pub mod input;
 pub mod ir;
 mod link;

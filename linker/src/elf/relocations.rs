@@ -5,6 +5,7 @@
 //! with its name and refused when it is used. Spec: abi.md 5.7.
 
 use super::{ElfError, Image, Kind, Place};
+use crate::hash::Map;
 use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection,
     elf,
@@ -71,7 +72,7 @@ pub struct DataRelocation {
 /// All relocations of a section.
 #[derive(Clone, Debug, Default)]
 pub struct Relocations {
-    code: BTreeMap<u64, CodeRelocation>,
+    code: Map<u64, CodeRelocation>,
     data: Vec<DataRelocation>,
 }
 
@@ -144,14 +145,14 @@ impl Image {
             }
             self.sections[index].relocations = match kind {
                 Kind::Code | Kind::Linker => Relocations { code: code(by_offset), data: Vec::new() },
-                _ => Relocations { code: BTreeMap::new(), data: by_offset.into_iter().flat_map(data).collect() },
+                _ => Relocations { code: Map::default(), data: by_offset.into_iter().flat_map(data).collect() },
             };
         }
         Ok(())
     }
 }
 
-fn code(by_offset: BTreeMap<u64, Vec<(u32, Link)>>) -> BTreeMap<u64, CodeRelocation> {
+fn code(by_offset: BTreeMap<u64, Vec<(u32, Link)>>) -> Map<u64, CodeRelocation> {
     let one = |(offset, mut list): (u64, Vec<(u32, Link)>)| {
         // Of several at one place the first that means something counts; compilers make no others.
         let (r_type, link) = list.swap_remove(0);

@@ -6,21 +6,21 @@
 use super::data::Layout;
 use super::select::{Selector, opposite};
 use crate::LinkError;
+use crate::hash::Map;
 use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
-use std::collections::HashMap;
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 
 /// The blocks whose address is needed, in the order of their addresses (spec: abi.md 5.4).
 pub struct JumpTable {
     entries: Vec<BlockId>,
-    addresses: HashMap<BlockId, u32>,
+    addresses: Map<BlockId, u32>,
 }
 
 impl JumpTable {
     /// Those of a program. First come those that code names, the most often named ones first: small numbers are
     /// small instructions.
     pub fn new(program: &Program) -> JumpTable {
-        let mut uses: HashMap<BlockId, (u32, u32)> = HashMap::new();
+        let mut uses: Map<BlockId, (u32, u32)> = Map::default();
         let mut order = Vec::new();
         let mut note = |imm: Imm, by_code: bool| {
             if let Imm::Code { block, .. } = imm {

@@ -7,9 +7,9 @@
 
 use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
 use crate::LinkError;
+use crate::hash::Map;
 use crate::elf::{CodeRelocation, DataValue, Export, Image, Import, Kind, Link, Place};
 use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
-use std::collections::{BTreeMap, HashMap};
 use vm_core::isa::{Opcode as O, Reg};
 
 /// The most instructions and bytes of data that are looked at. No blob holds more (spec: blob-format.md 1.6).
@@ -28,16 +28,16 @@ struct Lifter<'a> {
     image: &'a Image,
     program: Program,
     /// Blocks by where they begin.
-    blocks: HashMap<Place, BlockId>,
+    blocks: Map<Place, BlockId>,
     /// The places of blocks, by id.
     places: Vec<Place>,
     /// Blocks that have not been looked at.
     pending: Vec<BlockId>,
-    lifted: BTreeMap<Place, Lifted>,
+    lifted: Map<Place, Lifted>,
     /// Sections of data that have not been looked at.
     pending_data: Vec<u32>,
     /// Host functions by the place of their record.
-    imports: HashMap<Place, u32>,
+    imports: Map<Place, u32>,
 }
 
 /// Builds the graph of what the exports reach.
@@ -54,12 +54,12 @@ pub fn lift(image: &Image, exports: &[Export]) -> Result<Program, LinkError> {
     let mut lifter = Lifter {
         image,
         program,
-        blocks: HashMap::new(),
+        blocks: Map::default(),
         places: Vec::new(),
         pending: Vec::new(),
-        lifted: BTreeMap::new(),
+        lifted: Map::default(),
         pending_data: Vec::new(),
-        imports: HashMap::new(),
+        imports: Map::default(),
     };
     for export in exports {
         let block = lifter.block(export.place)?;

@@ -548,6 +548,20 @@ impl Op {
         matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Memset)
     }
 
+    /// Whether one of its constants may be a symbol.
+    pub fn may_have_symbols(&self) -> bool {
+        let symbol = |imm: &Imm| !matches!(imm, Imm::Num(_));
+        let value = |value: &Val| matches!(value, Val::Imm(imm) if symbol(imm));
+        match self {
+            Op::Const { value, .. } => symbol(value),
+            Op::Binary { a, b, .. } => value(a) || value(b),
+            Op::Cmov { value: moved, .. } => value(moved),
+            Op::Load { address, .. } => symbol(&address.offset),
+            Op::Store { value: stored, address, .. } => value(stored) || symbol(&address.offset),
+            _ => false,
+        }
+    }
+
     /// Its constants.
     pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
         let imm = |value: Val| match value {

@@ -4,8 +4,8 @@
 //! where they go, one is enough. Blocks whose address is known are kept apart: functions may be told apart by it.
 
 use super::cfg::Entries;
+use crate::hash::Map;
 use crate::ir::{Block, BlockId, End, Op, Program};
-use std::collections::HashMap;
 
 /// Operations that make a block worth a jump to it.
 const LEAST: usize = 2;
@@ -15,8 +15,8 @@ pub fn run(program: &mut Program) -> bool {
     let mut any = false;
     for _ in 0..4 {
         let entries = Entries::of(program);
-        let mut firsts: HashMap<(Vec<Op>, End), BlockId> = HashMap::new();
-        let mut replaced: HashMap<BlockId, BlockId> = HashMap::new();
+        let mut firsts: Map<(Vec<Op>, End), BlockId> = Map::default();
+        let mut replaced: Map<BlockId, BlockId> = Map::default();
         for id in program.ids() {
             let index = id.0 as usize;
             let Block { steps, end, .. } = program.block(id);

@@ -5,8 +5,8 @@
 //! That a slot which a function saves its return address in is used for nothing else is what compilers do.
 
 use super::cfg::Entries;
+use crate::hash::{Map, Set};
 use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var};
-use std::collections::{HashMap, HashSet};
 use vm_core::isa::Opcode as O;
 
 /// The most blocks of a function that are looked at, to keep the time linear.
@@ -16,7 +16,7 @@ const LIMIT: usize = 2000;
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
-    let mut seen = HashSet::new();
+    let mut seen = Set::default();
     let called: Vec<BlockId> = program
         .ids()
         .filter(|id| entries.reachable[id.0 as usize])
@@ -41,9 +41,9 @@ pub fn run(program: &mut Program) -> bool {
 /// The blocks of a function without calls, if nobody else enters them.
 fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<BlockId>> {
     let mut out = vec![entry];
-    let mut seen = HashSet::from([entry]);
+    let mut seen = Set::from_iter([entry]);
     let mut next = 0;
-    let mut inner = HashMap::<BlockId, u32>::new();
+    let mut inner = Map::<BlockId, u32>::default();
     while let Some(id) = out.get(next).copied() {
         next += 1;
         match program.block(id).end {
@@ -92,8 +92,8 @@ fn slot(address: Address) -> Option<i64> {
 
 /// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
 /// way there, or is not known.
-fn depths(program: &Program, body: &[BlockId]) -> Option<HashMap<BlockId, i64>> {
-    let mut out = HashMap::from([(body[0], 0i64)]);
+fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
+    let mut out = Map::from_iter([(body[0], 0i64)]);
     let mut pending = vec![body[0]];
     while let Some(id) = pending.pop() {
         let mut depth = out[&id];
@@ -122,7 +122,7 @@ fn depths(program: &Program, body: &[BlockId]) -> Option<HashMap<BlockId, i64>> 
 fn all_steps(
     program: &Program,
     body: &[BlockId],
-    depths: &HashMap<BlockId, i64>,
+    depths: &Map<BlockId, i64>,
     mut visit: impl FnMut(&Op, i64) -> bool,
 ) -> bool {
     body.iter().all(|id| {
@@ -136,7 +136,7 @@ fn all_steps(
 }
 
 /// Removes the steps that `drop` says, given each one and the stack's depth before it.
-fn remove(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
+fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
     for id in body {
         let mut depth = depths.get(id).copied().unwrap_or(0);
         program.block_mut(*id).steps.retain(|step| {
@@ -148,7 +148,7 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64
 }
 
 /// Removes the saving of a return address that is never lost.
-fn return_address(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>) -> bool {
+fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     // The slot is told by its distance from the stack pointer that the function was called with.
     let saves = |op: &Op, depth: i64| match *op {
         Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 } => {
@@ -197,7 +197,7 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &HashMap<Bloc
 }
 
 /// Removes a frame that nothing is in.
-fn frame(program: &mut Program, body: &[BlockId], depths: &HashMap<BlockId, i64>) -> bool {
+fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut adjustments = 0;
     let unused = all_steps(program, body, depths, |op, _| {
         if adjusts(op).is_some() {

@@ -5,8 +5,8 @@
 //! convention says (spec: abi.md 5.1).
 
 use super::cfg::Entries;
+use crate::hash::{Map, Set};
 use crate::ir::{Block, BlockId, End, Program, Var};
-use std::collections::HashMap;
 
 /// Operations and ends of a function that is put wherever it is called.
 const SMALL: usize = 4;
@@ -22,7 +22,7 @@ pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let functions = functions(program, &entries);
     let mut grown = 0;
-    let mut copies: HashMap<BlockId, Vec<BlockId>> = HashMap::new();
+    let mut copies: Map<BlockId, Vec<BlockId>> = Map::default();
     // A function that has taken in another in this round is not copied itself until the next.
     let mut changed = vec![false; program.blocks.len()];
     for id in program.ids() {
@@ -68,7 +68,7 @@ fn size(program: &Program, body: &[BlockId]) -> usize {
 /// A jump to another function is a call whose return is one from here: it stays, and is not part of the body.
 fn body(program: &Program, functions: &[bool], entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
     let mut out = Vec::new();
-    let mut seen = std::collections::HashSet::from([entry]);
+    let mut seen = Set::from_iter([entry]);
     let mut pending = vec![entry];
     let mut left = limit;
     while let Some(id) = pending.pop() {
@@ -121,7 +121,7 @@ fn functions(program: &Program, entries: &Entries) -> Vec<bool> {
 
 /// Whether nobody enters a function but at its start, so that nothing of it is left when its call is gone.
 fn is_closed(program: &Program, entries: &Entries, body: &[BlockId]) -> bool {
-    let mut inside: HashMap<BlockId, (u32, u32)> = HashMap::new();
+    let mut inside: Map<BlockId, (u32, u32)> = Map::default();
     for id in body {
         match program.block(*id).end {
             End::Call { target, back, .. } => {
@@ -146,7 +146,7 @@ fn calls(program: &Program, id: BlockId) -> bool {
 /// Copies blocks; their returns become jumps to `back`.
 fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Vec<BlockId> {
     let first = program.blocks.len() as u32;
-    let map: HashMap<BlockId, BlockId> =
+    let map: Map<BlockId, BlockId> =
         body.iter().enumerate().map(|(index, id)| (*id, BlockId(first + index as u32))).collect();
     let made: Vec<BlockId> = body.iter().map(|id| map[id]).collect();
     for id in body {
@@ -170,7 +170,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
 
 /// Drops unreachable blocks and numbers the others in the order in which they are to stand: copies behind the block
 /// that they were made for.
-pub fn compact(program: &mut Program, copies: &HashMap<BlockId, Vec<BlockId>>) {
+pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
     let reachable = super::liveness::Reachable::of(program).blocks;
     let mut placed = vec![false; program.blocks.len()];
     let mut order = Vec::with_capacity(program.blocks.len());
@@ -179,7 +179,7 @@ pub fn compact(program: &mut Program, copies: &HashMap<BlockId, Vec<BlockId>>) {
             order.push(id);
         }
     };
-    let copied: std::collections::HashSet<BlockId> = copies.values().flatten().copied().collect();
+    let copied: Set<BlockId> = copies.values().flatten().copied().collect();
     for id in program.ids().filter(|id| !copied.contains(id)) {
         push(id, &mut order);
         copies.get(&id).into_iter().flatten().for_each(|copy| push(*copy, &mut order));

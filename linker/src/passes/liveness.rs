@@ -101,9 +101,13 @@ impl Reachable {
                     }
                     let block = program.block(id);
                     pending.extend(block.end.targets().map(Node::Block));
-                    for imm in block.steps.iter().flat_map(|step| step.op.constants()).chain(block.end.constants()) {
-                        out.note(imm, &mut pending);
+                    // Few operations have symbols; those that cannot are passed over quickly.
+                    for step in &block.steps {
+                        if step.op.may_have_symbols() {
+                            step.op.constants().for_each(|imm| out.note(imm, &mut pending));
+                        }
                     }
+                    block.end.constants().for_each(|imm| out.note(imm, &mut pending));
                 }
                 Node::Data(section) => {
                     if std::mem::replace(&mut out.data[section as usize], true) {

@@ -40,8 +40,7 @@ pub const NAMES: &[&str] = &["flow", "values", "dead", "traps", "inline", "frame
 const FULL: &[&str] = &[
     "flow", "values", "dead", "traps", "flow", "inline", "frames", //
     "flow", "values", "dead", "traps", "flow", "inline", "frames", //
-    "flow", "values", "dead", "traps", "flow", "inline", "frames", //
-    "flow", "values", "dead", "compact", "dead", "traps", "fold", "flow", "layout",
+    "flow", "compact", "dead", "traps", "fold", "flow", "layout",
 ];
 
 /// What leaves each instruction where it is: only what nobody reaches or reads goes.

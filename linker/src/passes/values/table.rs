@@ -3,8 +3,8 @@
 //! Each value has the way it is made ([`Def`]), so that equal ones are found, and what is known of its bits. Making a
 //! value simplifies it; the identities used hold for all inputs.
 
+use crate::hash::Map;
 use crate::ir::{Imm, Part, binary, narrow, unary};
-use std::collections::HashMap;
 use vm_core::isa::Opcode as O;
 
 /// A value's number.
@@ -64,7 +64,7 @@ impl Facts {
 /// All values of one region of code.
 pub struct Table {
     wide: bool,
-    numbers: HashMap<Def, Vn>,
+    numbers: Map<Def, Vn>,
     values: Vec<(Def, Facts)>,
     opaque: u32,
 }
@@ -72,7 +72,7 @@ pub struct Table {
 impl Table {
     /// An empty one, for registers of 64 bits or of 32.
     pub fn new(wide: bool) -> Table {
-        Table { wide, numbers: HashMap::new(), values: Vec::new(), opaque: 0 }
+        Table { wide, numbers: Map::default(), values: Vec::new(), opaque: 0 }
     }
 
     /// How a value is made.

@@ -1,0 +1,64 @@
+//! Hash maps for numbers.
+//!
+//! The standard library's hasher withstands keys that somebody chose to collide; here whoever chose them waits for
+//! nobody's result but his own, and hashing is a large part of the work. Iterating over such a map is never part of
+//! making the output, whose bytes may not depend on it.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A map.
+pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<Numbers>>;
+/// A set.
+pub type Set<K> = HashSet<K, BuildHasherDefault<Numbers>>;
+
+/// Multiplies and rotates.
+#[derive(Clone, Copy, Default)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    fn add(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+impl Hasher for Numbers {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.add((*byte).into()));
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.add(value.into());
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.add(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.add(value.into());
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.add(value);
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.add(value as u64);
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.add(value as u64);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.add(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its index from the low bits, the products are best in the high ones.
+        self.0.rotate_left(26)
+    }
+}
