@@ -39,7 +39,7 @@ pub const NAMES: &[&str] = &["flow", "values", "dead", "traps", "inline", "frame
 /// makes it shorter.
 const FULL: &[&str] = &[
     "flow", "values", "dead", "traps", "flow", "inline", "frames", //
-    "flow", "values", "dead", "traps", "flow", "inline", "frames", //
+    "flow", "inline", "frames", //
     "flow", "compact", "dead", "traps", "fold", "flow", "layout",
 ];
 
