@@ -10,6 +10,8 @@
 
 mod eval;
 pub(crate) mod lift;
+#[cfg(test)]
+pub(crate) mod parse;
 mod show;
 
 pub use eval::{binary, condition, narrow, unary};

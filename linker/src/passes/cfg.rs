@@ -204,3 +204,86 @@ fn is_worth_copying(block: &Block, is_loop: bool) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::check;
+
+    #[test]
+    fn jumps_to_jumps_go_where_those_go() {
+        check(
+            run,
+            "b0:
+             branch_eq a0, 0 to b1 else b2
+             b1:
+             jump b3
+             b2:
+             a0 = 1
+             jump b1
+             b3:
+             a0 = add_64 a0, a1
+             a0 = add_64 a0, a1
+             jump [ra]",
+            "b0:
+             branch_eq a0, 0 to b3 else b2
+             b2:
+             a0 = 1
+             jump b3
+             b3:
+             a0 = add_64 a0, a1
+             a0 = add_64 a0, a1
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn branches_on_what_is_known_are_jumps_and_blocks_with_one_way_in_join() {
+        check(
+            run,
+            "b0:
+             branch_less_unsigned 3, 5 to b1 else b2
+             b1:
+             a0 = 1
+             jump b3
+             b2:
+             a0 = 2
+             jump b3
+             b3:
+             a0 = add_64 a0, a0
+             jump [ra]",
+            "b0:
+             a0 = 1
+             a0 = add_64 a0, a0
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn a_short_return_is_copied_to_where_it_is_jumped_to() {
+        check(
+            run,
+            "b0:
+             branch_eq a0, a1 to b1 else b2
+             b1:
+             a0 = 1
+             jump b2
+             b2:
+             jump [ra]",
+            "b0:
+             branch_eq a0, a1 to b1 else b2
+             b1:
+             a0 = 1
+             jump [ra]
+             b2:
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn a_ring_of_jumps_stays_one() {
+        let mut program = crate::ir::parse::program("b0:\njump b1\nb1:\njump b2\nb2:\njump b1");
+        run(&mut program);
+        assert!(crate::ir::parse::text(&program).contains("jump b"));
+    }
+}

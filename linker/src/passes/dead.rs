@@ -82,3 +82,96 @@ pub fn needed_after(program: &Program, demand: &Demand, id: BlockId) -> Vec<Bits
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::check;
+
+    #[test]
+    fn what_nobody_reads_goes() {
+        check(
+            run,
+            "a0 = add_64 a0, 1
+             a1 = load_indirect_u64 [a0]
+             t0 = 5
+             t0 = add_64 t0, a1
+             jump [ra]",
+            "b0:
+             a0 = add_64 a0, 1
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn stores_host_calls_and_what_they_read_stay() {
+        check(
+            run,
+            "a1 = 7
+             store_indirect_u8 [sp + 8] = a1
+             a2 = 3
+             a0 = 2
+             host_call 0
+             a0 = a0
+             jump [ra]",
+            "b0:
+             a1 = 7
+             store_indirect_u8 [sp + 8] = a1
+             a0 = 2
+             host_call 0
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn a_result_counts_if_a_caller_looks_at_it() {
+        let callee = "b2:
+             a0 = 1
+             a1 = 2
+             jump [ra]";
+        for (reads, kept) in [("a0 = add_64 a0, a1", true), ("a0 = add_64 a0, 1", false)] {
+            let head = format!("b0:\nstore_indirect_u64 [sp] = ra\ncall b2 back to b1 by ra\nb1:\n{reads}\nra = load_indirect_u64 [sp]\njump [ra]\n");
+            let after = if kept { callee.to_owned() } else { callee.replace("a1 = 2", "") };
+            check(run, &format!("{head}{callee}"), &format!("{head}{after}"));
+        }
+    }
+
+    #[test]
+    fn the_way_to_a_trap_is_a_trap() {
+        check(
+            traps,
+            "b0:
+             branch_eq a0, 0 to b1 else b2
+             b1:
+             store_indirect_u64 [sp] = a0
+             call b3 back to b2 by ra
+             b2:
+             jump [ra]
+             b3:
+             a0 = 1
+             trap",
+            "b0:
+             branch_eq a0, 0 to b1 else b2
+             b1:
+             trap
+             b2:
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn what_the_host_is_told_before_a_trap_stays() {
+        check(
+            traps,
+            "b0:
+             a0 = 1
+             host_call 0
+             store_indirect_u64 [sp] = a0
+             trap",
+            "b0:
+             a0 = 1
+             host_call 0
+             trap",
+        );
+    }
+}

@@ -40,3 +40,49 @@ pub fn run(program: &mut Program) -> bool {
     }
     any
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::check;
+
+    #[test]
+    fn equal_ends_become_one() {
+        check(
+            run,
+            "b0:
+             branch_eq a0, 0 to b1 else b2
+             b1:
+             ra = load_indirect_u64 [sp]
+             sp = add_64 sp, 16
+             jump [ra]
+             b2:
+             ra = load_indirect_u64 [sp]
+             sp = add_64 sp, 16
+             jump [ra]",
+            "b0:
+             branch_eq a0, 0 to b1 else b1
+             b1:
+             ra = load_indirect_u64 [sp]
+             sp = add_64 sp, 16
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn functions_that_are_told_apart_by_address_stay_two() {
+        let text = "b0:
+             a0 = &b1
+             a1 = &b2
+             jump [ra]
+             b1:
+             a0 = add_64 a0, 1
+             a0 = mul_64 a0, 3
+             jump [ra]
+             b2:
+             a0 = add_64 a0, 1
+             a0 = mul_64 a0, 3
+             jump [ra]";
+        check(run, text, text);
+    }
+}

@@ -213,3 +213,59 @@ fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
     remove(program, body, depths, |op, _| adjusts(op).is_some());
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::{check, program};
+
+    #[test]
+    fn an_address_that_is_not_lost_is_not_saved_and_an_empty_frame_goes() {
+        check(
+            run,
+            "b0:
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp + 8] = ra
+             a0 = add_64 a0, a1
+             ra = load_indirect_u64 [sp + 8]
+             sp = add_64 sp, 16
+             jump [ra]",
+            "b0:
+             a0 = add_64 a0, a1
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn frames_that_are_used_stay() {
+        for used in ["a0 = load_indirect_u64 [sp]", "a0 = sp", "ra = 5"] {
+            let text = format!(
+                "b0:
+                 sp = add_64 sp, -16
+                 store_indirect_u64 [sp + 8] = ra
+                 {used}
+                 ra = load_indirect_u64 [sp + 8]
+                 sp = add_64 sp, 16
+                 jump [ra]"
+            );
+            let mut program = program(&text);
+            run(&mut program);
+            assert!(crate::ir::parse::text(&program).contains("sp = add_64 sp, -16"), "{program}");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_the_same_offset_at_another_depth_is_another() {
+        // The outer function's address is saved first; the inner one's saving has lost its restoring.
+        let text = "b0:
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp + 8] = ra
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp + 8] = ra
+             sp = add_64 sp, 16
+             ra = load_indirect_u64 [sp + 8]
+             sp = add_64 sp, 16
+             jump [ra]";
+        check(run, text, text);
+    }
+}

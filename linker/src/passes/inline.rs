@@ -227,3 +227,77 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
     };
     program.data = reachable_data;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::{check, program, text};
+
+    #[test]
+    fn a_small_function_goes_where_it_is_called() {
+        check(
+            run,
+            "b0:
+             store_indirect_u64 [sp] = ra
+             call b3 back to b1 by ra
+             b1:
+             call b3 back to b2 by ra
+             b2:
+             ra = load_indirect_u64 [sp]
+             jump [ra]
+             b3:
+             a0 = add_64 a0, 1
+             jump [ra]",
+            "b0:
+             store_indirect_u64 [sp] = ra
+             jump b1
+             b1:
+             a0 = add_64 a0, 1
+             jump b2
+             b2:
+             jump b3
+             b3:
+             a0 = add_64 a0, 1
+             jump b4
+             b4:
+             ra = load_indirect_u64 [sp]
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn a_jump_to_another_function_becomes_a_call_of_it() {
+        let before = "b0:
+             store_indirect_u64 [sp] = ra
+             call b2 back to b1 by ra
+             b1:
+             call b3 back to b4 by ra
+             b2:
+             a0 = add_64 a0, 1
+             jump b3
+             b3:
+             a0 = mul_64 a0, 3
+             a0 = add_64 a0, 1
+             a0 = mul_64 a0, 3
+             a0 = add_64 a0, 1
+             jump [ra]
+             b4:
+             ra = load_indirect_u64 [sp]
+             jump [ra]";
+        let mut program = program(before);
+        assert!(run(&mut program));
+        assert_eq!(text(&program).matches("call ").count(), 2, "{program}");
+    }
+
+    #[test]
+    fn recursion_and_large_functions_stay_calls() {
+        for body in [
+            "call b2 back to b3 by ra\nb3:\njump [ra]".to_owned(),
+            format!("{}jump [ra]", "a0 = mul_64 a0, a0\n".repeat(SMALL + 1)),
+        ] {
+            let before = format!("b0:\ncall b2 back to b1 by ra\nb1:\ncall b2 back to b1 by ra\nb2:\n{body}");
+            let mut program = program(&before);
+            assert!(!run(&mut program), "{program}");
+        }
+    }
+}

@@ -73,3 +73,36 @@ fn goes_on(program: &Program, id: BlockId, target: BlockId) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::program;
+
+    #[test]
+    fn what_a_block_goes_on_to_comes_next_and_what_is_unreachable_not_at_all() {
+        let mut program = program(
+            "b0:
+             branch_eq a0, 0 to b1 else b3
+             b1:
+             trap
+             b2:
+             jump b0
+             b3:
+             a0 = 1
+             jump b4
+             b4:
+             jump [ra]",
+        );
+        run(&mut program);
+        assert_eq!(program.order, [0, 3, 4, 1].map(BlockId));
+        assert!(program.data.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn the_order_of_the_file_can_be_kept() {
+        let mut program = program("b0:\njump b2\nb1:\ntrap\nb2:\njump [ra]");
+        keep_order(&mut program);
+        assert_eq!(program.order, [0, 2].map(BlockId));
+    }
+}

@@ -307,3 +307,6 @@ impl Pass<'_> {
 const fn demand_full() -> u8 {
     super::demand::FULL
 }
+
+#[cfg(test)]
+mod tests;

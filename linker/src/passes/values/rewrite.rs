@@ -1,7 +1,7 @@
 //! What a single operation becomes.
 
 use super::memory::{Place, load_facts};
-use super::{Def, Facts, Pass, State, Uses, Vn};
+use super::{Def, Pass, State, Uses, Vn};
 use crate::emit::select;
 use crate::ir::{Address, End, Imm, Op, Part, Val, Var, Vars};
 use vm_core::isa::Opcode as O;
@@ -144,12 +144,8 @@ impl Pass<'_> {
                 }
                 state.memory.stored(&self.table, place, op, vn);
                 let store = |value| Op::Store { op, value, address };
-                Some(
-                    [store(best), store(value)]
-                        .into_iter()
-                        .find(|op| select::fits(op, self.program.wide))
-                        .unwrap_or(op_of(op, value, address)),
-                )
+                let better = store(best);
+                Some(if select::fits(&better, self.program.wide) { better } else { store(value) })
             }
             Op::HostCall { .. } | Op::Memset | Op::Sbrk { .. } => {
                 if op.writes_memory() {
@@ -297,17 +293,20 @@ impl Pass<'_> {
         if state.vars[dst.index()] == vv {
             return None;
         }
-        // Look through what only turns the condition round, as far as registers hold what is under it.
+        // Look through what only turns the condition round, as far as a register holds what is under it.
         let mut cond = self.holder(state, vc).unwrap_or(cond);
+        let mut turned = false;
         while let Def::Binary(op, a, b) = self.table.def(vc) {
-            let (inner, turned) = match (op, self.table.number(a), self.table.number(b)) {
-                (O::SetLessThanUnsigned, Some(0), _) => (b, false),
-                (O::SetLessThanUnsigned, _, Some(1)) => (a, true),
-                (O::Xor, _, Some(1)) if self.table.facts(a).unsigned <= 1 => (a, true),
+            match (op, self.table.number(a), self.table.number(b)) {
+                (O::SetLessThanUnsigned, Some(0), _) => vc = b,
+                (O::SetLessThanUnsigned, _, Some(1)) => (vc, turned) = (a, !turned),
+                (O::Xor, _, Some(1)) if self.table.facts(a).unsigned <= 1 => (vc, turned) = (a, !turned),
                 _ => break,
-            };
-            let Some(holder) = self.holder(state, inner) else { break };
-            (cond, vc, zero) = (holder, inner, zero != turned);
+            }
+            if let Some(holder) = self.holder(state, vc) {
+                cond = holder;
+                zero ^= std::mem::take(&mut turned);
+            }
         }
         let facts = self.table.facts(vv).either(self.table.facts(state.vars[dst.index()]));
         let best = self.operand(state, vv, value, context);
@@ -429,52 +428,50 @@ impl Pass<'_> {
         mut otherwise: crate::ir::BlockId,
         context: &Context<'_>,
     ) -> (O, Val, Val, crate::ir::BlockId, crate::ir::BlockId) {
+        let (then_given, otherwise_given, op_given) = (then, otherwise, op);
         let (mut va, mut vb) = (self.value(state, a), self.value(state, b));
         let (mut x, mut y) = (self.operand(state, va, a, context), self.operand(state, vb, b, context));
         if matches!(x, Val::Imm(_)) && matches!(y, Val::Var(_)) && matches!(op, O::BranchEq | O::BranchNotEq) {
             (x, y, va, vb) = (y, x, vb, va);
         }
-        // `a op b` as a value, and then whether that is zero.
+        // `a op b` as a value, and then whether that is zero. What is in between need not be in a register.
+        let (mut deep, mut p, mut q, mut turned) = (op, va, vb, false);
         for _ in 0..8 {
-            if self.table.number(vb) != Some(0) || !matches!(op, O::BranchEq | O::BranchNotEq) {
+            if self.table.number(q) != Some(0) || !matches!(deep, O::BranchEq | O::BranchNotEq) {
                 break;
             }
-            let Def::Binary(inner, p, q) = self.table.def(va) else { break };
-            let when_not_zero = match (inner, self.table.number(p), self.table.number(q)) {
-                (O::SetLessThanUnsigned, Some(0), _) => (O::BranchNotEq, q, vb),
-                (O::SetLessThanUnsigned, _, Some(1)) => (O::BranchEq, p, vb),
-                (O::SetLessThanUnsigned, _, _) => (O::BranchLessUnsigned, p, q),
-                (O::SetLessThanSigned, _, _) => (O::BranchLessSigned, p, q),
-                (O::Xor, _, Some(1)) if self.table.facts(p).unsigned <= 1 => (O::BranchEq, p, vb),
-                (O::Xor | O::Sub64, _, _) => (O::BranchNotEq, p, q),
+            let Def::Binary(inner, left, right) = self.table.def(p) else { break };
+            let when_not_zero = match (inner, self.table.number(left), self.table.number(right)) {
+                (O::SetLessThanUnsigned, Some(0), _) => (O::BranchNotEq, right, q),
+                (O::SetLessThanUnsigned, _, Some(1)) => (O::BranchEq, left, q),
+                (O::SetLessThanUnsigned, _, _) => (O::BranchLessUnsigned, left, right),
+                (O::SetLessThanSigned, _, _) => (O::BranchLessSigned, left, right),
+                (O::Xor, _, Some(1)) if self.table.facts(left).unsigned <= 1 => (O::BranchEq, left, q),
+                (O::Xor | O::Sub64, _, _) => (O::BranchNotEq, left, right),
                 _ => break,
             };
-            let (new, p, q) = when_not_zero;
-            let (Some(new_x), Some(new_y)) = (self.available(state, p), self.available(state, q)) else { break };
-            let fits = |value: &Val| {
-                matches!(value, Val::Var(_))
-                    || matches!(value, Val::Imm(imm) if select::imm_fits(*imm, self.program.wide))
+            turned ^= deep == O::BranchEq;
+            (deep, p, q) = when_not_zero;
+            let (Some(new_x), Some(new_y)) = (self.available(state, p), self.available(state, q)) else { continue };
+            let wide = self.program.wide;
+            let fits = |value: &Val| match value {
+                Val::Var(_) => true,
+                Val::Imm(imm) => select::imm_fits(*imm, wide),
             };
             if !fits(&new_x) || !fits(&new_y) || matches!((new_x, new_y), (Val::Imm(_), Val::Imm(_))) {
-                break;
+                continue;
             }
-            if op == O::BranchEq {
+            (op, x, y) = (deep, new_x, new_y);
+            if std::mem::take(&mut turned) {
                 std::mem::swap(&mut then, &mut otherwise);
             }
-            (op, va, vb, x, y) = (new, p, q, new_x, new_y);
         }
         let end = End::Branch { op, a: x, b: y, then, otherwise };
         if matches!((x, y), (Val::Imm(_), Val::Imm(_))) || select::end_fits(&end, self.program.wide) {
             (op, x, y, then, otherwise)
         } else {
-            (op, a, b, then, otherwise)
+            (op_given, a, b, then_given, otherwise_given)
         }
     }
 }
 
-fn op_of(op: O, value: Val, address: Address) -> Op {
-    Op::Store { op, value, address }
-}
-
-#[allow(dead_code, reason = "facts are made in `memory` and `table`")]
-const fn _facts(_: Facts) {}
