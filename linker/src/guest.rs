@@ -12,14 +12,8 @@ use std::{
 
 /// The descriptions of the machines, for the compiler.
 const TARGETS: [(&str, &str); 2] = [
-    (
-        "riscv32emac-unknown-none-polkavm",
-        include_str!("../../guest/targets/riscv32emac-unknown-none-polkavm.json"),
-    ),
-    (
-        "riscv64emac-unknown-none-polkavm",
-        include_str!("../../guest/targets/riscv64emac-unknown-none-polkavm.json"),
-    ),
+    ("riscv32emac-unknown-none-polkavm", include_str!("../../guest/targets/riscv32emac-unknown-none-polkavm.json")),
+    ("riscv64emac-unknown-none-polkavm", include_str!("../../guest/targets/riscv64emac-unknown-none-polkavm.json")),
 ];
 
 /// Why a guest could not be compiled.
@@ -93,7 +87,7 @@ impl Guest {
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&target, description))
             .map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
-        let told = self.cargo(&target).and_then(|command| run(command));
+        let told = self.cargo(&target).and_then(run);
         // It is only read by the compiler.
         let _ = fs::remove_dir_all(&folder);
         let mut found: Vec<PathBuf> = executables(&String::from_utf8_lossy(&told?)).collect();

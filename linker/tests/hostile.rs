@@ -48,7 +48,7 @@ fn changed_files_are_refused_or_linked() {
             let at = random.below(elf.len() as u64) as usize;
             match random.below(4) {
                 0 => elf[at] ^= 1 << random.below(8),
-                1 => elf[at] = random.next() as u8,
+                1 => elf[at] = random.number() as u8,
                 2 => {
                     // A field of eight bytes, as offsets and sizes are.
                     let value = random.value().to_le_bytes();

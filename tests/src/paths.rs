@@ -53,6 +53,24 @@ fn built(folder: &str, name: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// The blob of an example that is compiled by clang, or `None` if there is none.
+pub fn c_guest(name: &str) -> Option<PathBuf> {
+    built("out/examples", name)
+}
+
+/// The ELF file of a contract in `guest/contracts`.
+///
+/// # Errors
+///
+/// When it is not there, with the command that builds it.
+pub fn contract_elf(name: &str) -> Result<PathBuf> {
+    let path = repository().join("out/contracts/debug").join(name).with_extension("elf");
+    if !path.is_file() {
+        bail!("{} is not built: run scripts/build", path.display());
+    }
+    Ok(path)
+}
+
 /// The blob of a Solidity contract in `tests/solidity`, or `None` if it could not be built because npm is missing.
 pub fn solidity_contract(name: &str) -> Option<PathBuf> {
     built("out/solidity", name)

@@ -149,7 +149,11 @@ impl<'a> Stats<'a> {
             lines.push(format!("functions            {}, in bytes", self.functions.len()));
         }
         for (name, bytes) in &self.functions {
-            lines.push(format!("  {bytes:>7} {:>5.1} %  {}", 100.0 * f64::from(*bytes) / f64::from(code), printable(name.as_bytes())));
+            lines.push(format!(
+                "  {bytes:>7} {:>5.1} %  {}",
+                100.0 * f64::from(*bytes) / f64::from(code),
+                printable(name.as_bytes())
+            ));
         }
         lines.join("\n") + "\n"
     }

@@ -7,8 +7,8 @@
 
 use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
 use crate::LinkError;
-use crate::hash::Map;
 use crate::elf::{CodeRelocation, DataValue, Export, Image, Import, Kind, Link, Place};
+use crate::hash::Map;
 use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 

@@ -271,6 +271,7 @@ pub struct Address {
 }
 
 /// An operation.
+#[allow(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// `dst = value`.
@@ -296,6 +297,7 @@ pub enum Op {
 }
 
 /// How a block ends.
+#[allow(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum End {
     /// Goes on there.

@@ -40,10 +40,8 @@ fn thread(program: &mut Program) -> bool {
     for id in program.ids() {
         let before = program.block(id).end;
         let mut end = before;
-        match &mut end {
-            // Where a call returns to is an address, which may be any block's.
-            other => other.retarget(to),
-        }
+        // Where a call returns to is an address, which may be any block's.
+        end.retarget(to);
         if let End::Branch { op, a, b, then, otherwise } = end {
             let same = a == b && matches!(a, Val::Var(_));
             let known = match (a.number(), b.number()) {

@@ -130,7 +130,9 @@ mod tests {
              a1 = 2
              jump [ra]";
         for (reads, kept) in [("a0 = add_64 a0, a1", true), ("a0 = add_64 a0, 1", false)] {
-            let head = format!("b0:\nstore_indirect_u64 [sp] = ra\ncall b2 back to b1 by ra\nb1:\n{reads}\nra = load_indirect_u64 [sp]\njump [ra]\n");
+            let head = format!(
+                "b0:\nstore_indirect_u64 [sp] = ra\ncall b2 back to b1 by ra\nb1:\n{reads}\nra = load_indirect_u64 [sp]\njump [ra]\n"
+            );
             let after = if kept { callee.to_owned() } else { callee.replace("a1 = 2", "") };
             check(run, &format!("{head}{callee}"), &format!("{head}{after}"));
         }

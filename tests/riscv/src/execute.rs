@@ -182,9 +182,9 @@ impl Machine {
             (0x20, 6) => x | !y,
             (0x20, 7) => x & !y,
             (1, 0) => x.wrapping_mul(y),
-            (1, 1) => (i128::from(sx) * i128::from(sy) >> half) as u64,
-            (1, 2) => (i128::from(sx) * i128::from(uy) >> half) as u64,
-            (1, 3) => (u128::from(ux) * u128::from(uy) >> half) as u64,
+            (1, 1) => ((i128::from(sx) * i128::from(sy)) >> half) as u64,
+            (1, 2) => ((i128::from(sx) * i128::from(uy)) >> half) as u64,
+            (1, 3) => ((u128::from(ux) * u128::from(uy)) >> half) as u64,
             (1, 4) if y == 0 => u64::MAX,
             // In 32 bits the one quotient that does not fit wraps when it is written.
             (1, 4) => sx.wrapping_div(sy) as u64,

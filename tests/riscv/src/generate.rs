@@ -54,7 +54,7 @@ pub fn generate(seed: u64, wide: bool) -> Program {
     let functions: Vec<SymbolId> = (0..count).map(|index| asm.declare(&format!("f{index}"))).collect();
     let stubs: Vec<SymbolId> = (0..2).map(|index| asm.declare(&format!("host{index}"))).collect();
 
-    let mut bytes = |random: &mut Random| (0..DATA / 8).flat_map(|_| random.value().to_le_bytes()).collect::<Vec<u8>>();
+    let bytes = |random: &mut Random| (0..DATA / 8).flat_map(|_| random.value().to_le_bytes()).collect::<Vec<u8>>();
     let (constants, variables) = (bytes(&mut random), bytes(&mut random));
     let rodata = asm.section(".rodata", SectionKind::ReadOnlyData, &constants, 8);
     let data = asm.section(".data", SectionKind::Data, &variables, 8);

@@ -25,7 +25,7 @@ impl Random {
     }
 
     /// The next one.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -35,7 +35,7 @@ impl Random {
 
     /// One below `limit`, which is not 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        self.number() % limit
     }
 
     /// One of a list that is not empty.
@@ -69,8 +69,8 @@ impl Random {
         match self.below(4) {
             0 => self.choose(&EDGES),
             1 => self.below(256),
-            2 => (self.next() as i16) as u64,
-            _ => self.next(),
+            2 => (self.number() as i16) as u64,
+            _ => self.number(),
         }
     }
 }
