@@ -81,7 +81,7 @@ bench-programs: setup
 
 fmt:  ## Format the code
 	@cargo fmt --all
-	@for part in guest/contracts guest/bench guest/ink benches benches/chain; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
+	@for part in guest/contracts guest/examples guest/bench guest/ink benches benches/chain; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
 
 lint:  ## What CI checks besides the tests
 	@scripts/lint

@@ -162,16 +162,38 @@ mod tests {
 
     #[test]
     fn an_export_keeps_the_function_and_names_its_symbol() {
-        let out = expand(quote!(symbol = "other"), quote!(pub extern "C" fn f(x: u64) -> bool { x > 1 })).unwrap();
+        let out = expand(
+            quote!(symbol = "other"),
+            quote!(
+                pub extern "C" fn f(x: u64) -> bool {
+                    x > 1
+                }
+            ),
+        )
+        .unwrap();
         let text = out.to_string();
         assert!(text.contains("pub extern \"C\" fn f (x : u64) -> bool"), "{text}");
         assert!(text.contains("\"other\""), "{text}");
-        assert!(expand(quote!(name = "x"), quote!(fn f() {})).is_err());
+        assert!(
+            expand(
+                quote!(name = "x"),
+                quote!(
+                    fn f() {}
+                )
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_long_argument_too_many_for_32_bits_fails_only_there() {
-        let out = expand(TokenStream::new(), quote!(fn f(a: u64, b: u64, c: u64, d: u64, e: u64) {})).unwrap();
+        let out = expand(
+            TokenStream::new(),
+            quote!(
+                fn f(a: u64, b: u64, c: u64, d: u64, e: u64) {}
+            ),
+        )
+        .unwrap();
         assert!(out.to_string().contains("10 argument registers on a 32-bit machine"));
     }
 }

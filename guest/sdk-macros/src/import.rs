@@ -3,11 +3,17 @@
 use crate::slots::{ARGUMENTS, Kind, arguments, check_narrow};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, Error, FnArg, ForeignItem, ForeignItemFn, Ident, ItemForeignMod, LitInt, LitStr, Pat, Result, ReturnType, Type, spanned::Spanned as _};
+use syn::{
+    Attribute, Error, FnArg, ForeignItem, ForeignItemFn, Ident, ItemForeignMod, LitInt, LitStr, Pat, Result,
+    ReturnType, Type, spanned::Spanned as _,
+};
 
 pub fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !attribute.is_empty() {
-        return Err(Error::new(attribute.span(), "pvm_import takes nothing; say #[pvm(symbol = \"…\")] on a function in the block"));
+        return Err(Error::new(
+            attribute.span(),
+            "pvm_import takes nothing; say #[pvm(symbol = \"…\")] on a function in the block",
+        ));
     }
     let block: ItemForeignMod = syn::parse2(item)?;
     if block.abi.name.as_ref().is_none_or(|name| name.value() != "C") {
