@@ -65,7 +65,8 @@ impl Host {
                 // Not that hash, but as good for telling inputs apart.
                 let mut hash = [0u8; 32];
                 for (index, byte) in input.iter().enumerate() {
-                    hash[index % 32] = hash[(index + 7) % 32].rotate_left(3) ^ byte.wrapping_mul(31).wrapping_add(index as u8);
+                    hash[index % 32] =
+                        hash[(index + 7) % 32].rotate_left(3) ^ byte.wrapping_mul(31).wrapping_add(index as u8);
                 }
                 self.told.push(format!("hash {input:x?}"));
                 write(instance, Reg::A2, &hash);
@@ -128,8 +129,18 @@ fn calls() -> Vec<(&'static str, Vec<u8>)> {
     // totalSupply, balanceOf, transfer, approve, allowance, transferFrom, name, symbol, decimals, flip, get, and one
     // that nobody has.
     for selector in [
-        0x1816_0ddd_u32, 0x70a0_8231, 0xa905_9cbb, 0x095e_a7b3, 0xdd62_ed3e, 0x23b8_72dd, 0x06fd_de03, 0x95d8_9b41,
-        0x313c_e567, 0xcde4_efa9, 0x6d4c_e63c, 0x1234_5678,
+        0x1816_0ddd_u32,
+        0x70a0_8231,
+        0xa905_9cbb,
+        0x095e_a7b3,
+        0xdd62_ed3e,
+        0x23b8_72dd,
+        0x06fd_de03,
+        0x95d8_9b41,
+        0x313c_e567,
+        0xcde4_efa9,
+        0x6d4c_e63c,
+        0x1234_5678,
     ] {
         for arguments in [&[][..], &[5, 7, 9], &[0xca, 1_000, 3], &[u64::MAX, u64::MAX, u64::MAX]] {
             let mut data = selector.to_be_bytes().to_vec();
@@ -146,7 +157,8 @@ fn contracts_do_the_same_as_with_upstreams_linker() -> Result<()> {
         let elf = fs::read(contract_elf(name)?)?;
         let mut config = Config::default();
         config.set_strip(true);
-        let theirs = program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
+        let theirs =
+            program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
         let theirs = program(&theirs)?;
         let mut expected = Host::default();
         calls().into_iter().for_each(|(export, data)| expected.call(&theirs, export, data));
@@ -169,7 +181,8 @@ fn our_blobs_are_smaller() -> Result<()> {
         let elf = fs::read(contract_elf(name)?)?;
         let mut config = Config::default();
         config.set_strip(true);
-        let theirs = program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
+        let theirs =
+            program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
         let ours = link(&elf, &Options { strip: true, ..Options::default() })?;
         assert!(ours.len() < theirs.len(), "{name}: {} bytes, {} by upstream's linker", ours.len(), theirs.len());
     }

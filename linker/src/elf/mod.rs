@@ -69,7 +69,7 @@ impl Image {
     /// # Errors
     /// If it is no RISC-V ELF file, or its sections, symbols or relocations are malformed.
     pub fn parse(bytes: &[u8]) -> Result<Image, ElfError> {
-        match object::FileKind::parse(bytes)? {
+        match object::FileKind::parse(bytes).map_err(|_| ElfError::NotElf)? {
             object::FileKind::Elf32 => Image::read::<FileHeader32<Endianness>>(bytes, false),
             object::FileKind::Elf64 => Image::read::<FileHeader64<Endianness>>(bytes, true),
             _ => Err(ElfError::NotElf),

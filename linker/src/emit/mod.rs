@@ -7,7 +7,7 @@
 pub(crate) mod code;
 mod data;
 mod legalize;
-pub(crate) mod select;
+pub mod select;
 mod temporaries;
 
 use crate::debug_info::DebugInfo;

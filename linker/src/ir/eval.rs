@@ -1,6 +1,6 @@
 //! What operations compute: the VM's arithmetic on constants.
 //!
-//! A test in `tests/` runs each operation on the interpreter as well. Spec: isa.md 2.4.
+//! `tests/arithmetic.rs` runs each operation on the interpreter as well. Spec: isa.md 2.4.
 
 use vm_core::isa::Opcode as O;
 
