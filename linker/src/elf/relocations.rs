@@ -161,7 +161,7 @@ fn code(by_offset: BTreeMap<u64, Vec<(u32, Link)>>) -> Map<u64, CodeRelocation> 
             elf::R_RISCV_PCREL_HI20 => CodeRelocation::PcrelHigh(link),
             elf::R_RISCV_GOT_HI20 => CodeRelocation::GotHigh(link),
             elf::R_RISCV_PCREL_LO12_I | elf::R_RISCV_PCREL_LO12_S => CodeRelocation::PcrelLow(link),
-            elf::R_RISCV_HI20 => CodeRelocation::High(link),
+            elf::R_RISCV_HI20 | elf::R_RISCV_RVC_LUI => CodeRelocation::High(link),
             elf::R_RISCV_LO12_I | elf::R_RISCV_LO12_S => CodeRelocation::Low(link),
             elf::R_RISCV_JAL | elf::R_RISCV_BRANCH | elf::R_RISCV_RVC_JUMP | elf::R_RISCV_RVC_BRANCH => {
                 CodeRelocation::Target(link)

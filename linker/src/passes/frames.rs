@@ -1,7 +1,7 @@
 //! Removes what functions save for nothing.
 //!
-//! A function that called others and, with those inlined, does not any more need not save its return address. If then
-//! nothing of its frame is used, the frame goes as well. Only functions are looked at that nobody enters in the middle.
+//! A function that called others and, with those inlined, does not any more need not save its return address. What it
+//! stores in its frame and never reads is for nothing, and a frame that nothing is in goes as well. Only functions are looked at that nobody enters in the middle.
 //! That a slot which a function saves its return address in is used for nothing else is what compilers do.
 
 use super::cfg::Entries;
@@ -32,7 +32,9 @@ pub fn run(program: &mut Program) -> bool {
             && let Some(body) = body(program, &entries, entry)
         {
             let Some(depths) = depths(program, &body) else { continue };
-            changed |= return_address(program, &body, &depths) | frame(program, &body, &depths);
+            changed |= return_address(program, &body, &depths)
+                | slots(program, &body, &depths)
+                | frame(program, &body, &depths);
         }
     }
     changed
@@ -196,6 +198,56 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
     true
 }
 
+/// Removes stores to slots of the frame that nobody reads: there are no calls, and if no address of the frame is ever
+/// made, nobody else can.
+fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
+    let mut read: Vec<(i64, i64)> = Vec::new();
+    let mut stored = false;
+    let private = all_steps(program, body, depths, |op, depth| match *op {
+        Op::Load { op, address, .. } if slot(address).is_some() => {
+            let at = depth + slot(address).unwrap_or(0);
+            read.push((at, at + width(op)));
+            true
+        }
+        Op::Store { value, address, .. } if slot(address).is_some() => {
+            stored = true;
+            value != Val::Var(Var::SP)
+        }
+        Op::HostCall { .. } => true,
+        _ => adjusts(op).is_some() || !op.reads(&program.imports).has(Var::SP),
+    });
+    if !private || !stored || body.iter().any(|id| program.block(*id).end.reads().has(Var::SP)) {
+        return false;
+    }
+    let mut changed = false;
+    let unread = |op: &Op, depth: i64| match *op {
+        Op::Store { op, address, .. } => slot(address).is_some_and(|offset| {
+            let at = depth + offset;
+            // Above where the function began is the caller's frame.
+            at < 0 && !read.iter().any(|(start, end)| *start < at + width(op) && at < *end)
+        }),
+        _ => false,
+    };
+    all_steps(program, body, depths, |op, depth| {
+        changed |= unread(op, depth);
+        !changed
+    });
+    if changed {
+        remove(program, body, depths, unread);
+    }
+    changed
+}
+
+/// How many bytes a load or store touches.
+fn width(op: O) -> i64 {
+    match op {
+        O::LoadIndirectU8 | O::LoadIndirectI8 | O::StoreIndirectU8 => 1,
+        O::LoadIndirectU16 | O::LoadIndirectI16 | O::StoreIndirectU16 => 2,
+        O::LoadIndirectU32 | O::LoadIndirectI32 | O::StoreIndirectU32 => 4,
+        _ => 8,
+    }
+}
+
 /// Removes a frame that nothing is in.
 fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut adjustments = 0;
@@ -237,6 +289,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_in_a_frame_and_never_read_goes() {
+        check(
+            run,
+            "b0:
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp + 8] = a0
+             store_indirect_u64 [sp] = a1
+             store_indirect_u64 [sp + 24] = a1
+             a0 = load_indirect_u8 [sp + 3]
+             sp = add_64 sp, 16
+             jump [ra]",
+            "b0:
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp] = a1
+             store_indirect_u64 [sp + 24] = a1
+             a0 = load_indirect_u8 [sp + 3]
+             sp = add_64 sp, 16
+             jump [ra]",
+        );
+    }
+
+    #[test]
     fn frames_that_are_used_stay() {
         for used in ["a0 = load_indirect_u64 [sp]", "a0 = sp", "ra = 5"] {
             let text = format!(
@@ -256,16 +330,20 @@ mod tests {
 
     #[test]
     fn a_slot_of_the_same_offset_at_another_depth_is_another() {
-        // The outer function's address is saved first; the inner one's saving has lost its restoring.
-        let text = "b0:
-             sp = add_64 sp, -16
-             store_indirect_u64 [sp + 8] = ra
-             sp = add_64 sp, -16
-             store_indirect_u64 [sp + 8] = ra
-             sp = add_64 sp, 16
-             ra = load_indirect_u64 [sp + 8]
-             sp = add_64 sp, 16
-             jump [ra]";
-        check(run, text, text);
+        // The outer function's address is saved first; the inner one's saving has lost its restoring, and goes itself.
+        let text = |inner: &str| {
+            format!(
+                "b0:
+                 sp = add_64 sp, -16
+                 store_indirect_u64 [sp + 8] = ra
+                 sp = add_64 sp, -16
+                 {inner}
+                 sp = add_64 sp, 16
+                 ra = load_indirect_u64 [sp + 8]
+                 sp = add_64 sp, 16
+                 jump [ra]"
+            )
+        };
+        check(run, &text("store_indirect_u64 [sp + 8] = ra"), &text(""));
     }
 }

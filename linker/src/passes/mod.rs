@@ -11,6 +11,7 @@ pub mod frames;
 pub mod inline;
 pub mod layout;
 pub mod liveness;
+pub mod tail;
 pub mod values;
 
 use crate::ir::Program;
@@ -27,19 +28,21 @@ const PASSES: &[(&str, Pass)] = &[
     ("traps", dead::traps),
     ("inline", inline::run),
     ("frames", frames::run),
+    ("tail", tail::run),
     ("compact", values::compact),
     ("fold", fold::run),
     ("layout", layout::run),
 ];
 
 /// The names of all passes.
-pub const NAMES: &[&str] = &["flow", "values", "dead", "traps", "inline", "frames", "compact", "fold", "layout"];
+pub const NAMES: &[&str] =
+    &["flow", "values", "dead", "traps", "inline", "frames", "tail", "compact", "fold", "layout"];
 
 /// What is done at the full level, in order: rounds in which one pass makes work for another, and at last what only
 /// makes it shorter.
 const FULL: &[&str] = &[
-    "flow", "values", "dead", "traps", "flow", "inline", "frames", //
-    "flow", "inline", "frames", //
+    "flow", "values", "dead", "traps", "flow", "inline", "frames", "tail", //
+    "flow", "inline", "frames", "tail", //
     "flow", "compact", "dead", "traps", "fold", "flow", "layout",
 ];
 

@@ -1,0 +1,139 @@
+//! Turns a call that is the last thing a function does into a jump.
+//!
+//! A wrapper saves its return address, calls, restores it and returns. If its frame is there for nothing else, the
+//! called function may as well return to the wrapper's caller: two instructions of the frame, the saving, an entry in the
+//! jump table and an indirect jump less.
+
+use super::cfg::Entries;
+use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var};
+use vm_core::isa::Opcode as O;
+
+/// Looks at all calls.
+pub fn run(program: &mut Program) -> bool {
+    let entries = Entries::of(program);
+    let mut changed = false;
+    for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
+        let End::Call { link: Var::RA, target, back } = program.block(id).end else { continue };
+        if entries.is_only_return(back)
+            && let Some(kept) = wrapper(program, id, back)
+        {
+            let mut flags = kept.into_iter();
+            let block = program.block_mut(id);
+            block.steps.retain(|_| flags.next().unwrap_or(true));
+            block.end = End::Jump(target);
+            changed = true;
+        }
+    }
+    changed
+}
+
+fn slot(address: Address) -> Option<i64> {
+    match address {
+        Address { base: Some(Var::SP), offset: Imm::Num(offset) } => Some(offset),
+        _ => None,
+    }
+}
+
+fn adjusts(op: &Op) -> Option<i64> {
+    match *op {
+        Op::Binary { op: O::Add64 | O::Add32, dst: Var::SP, a: Val::Var(Var::SP), b } => b.number(),
+        _ => None,
+    }
+}
+
+/// Which steps of the calling block stay, if it and the block behind the call are all that there is of a wrapper.
+fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
+    let after = program.block(back);
+    if after.end != (End::JumpIndirect { base: Var::RA }) {
+        return None;
+    }
+    let [restore, release] = &after.steps[..] else { return None };
+    let Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } = restore.op else {
+        return None;
+    };
+    let (home, size) = (slot(address)?, adjusts(&release.op)?);
+    let mut opened = false;
+    let mut saved = false;
+    let mut kept = Vec::new();
+    for step in &program.block(id).steps {
+        let op = &step.op;
+        let keep = match *op {
+            _ if adjusts(op) == Some(-size) && !opened => {
+                opened = true;
+                false
+            }
+            Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 }
+                if opened && !saved && slot(address) == Some(home) =>
+            {
+                saved = true;
+                false
+            }
+            // The host is not told where the stack is.
+            Op::HostCall { .. } => true,
+            _ => {
+                let both = op.reads(&program.imports).or(op.clobbers());
+                if both.has(Var::SP) || both.has(Var::RA) {
+                    return None;
+                }
+                true
+            }
+        };
+        kept.push(keep);
+    }
+    (opened && saved).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::{check, program};
+
+    #[test]
+    fn a_wrapper_jumps_to_what_it_wraps() {
+        check(
+            run,
+            "b0:
+             sp = add_64 sp, -16
+             store_indirect_u64 [sp + 8] = ra
+             a0 = add_64 a0, 1
+             call b2 back to b1 by ra
+             b1:
+             ra = load_indirect_u64 [sp + 8]
+             sp = add_64 sp, 16
+             jump [ra]
+             b2:
+             a0 = mul_64 a0, a0
+             jump [ra]",
+            "b0:
+             a0 = add_64 a0, 1
+             jump b2
+             b2:
+             a0 = mul_64 a0, a0
+             jump [ra]",
+        );
+    }
+
+    #[test]
+    fn a_frame_that_is_used_and_work_behind_the_call_keep_it() {
+        let text = |inside: &str, behind: &str| {
+            format!(
+                "b0:
+                 sp = add_64 sp, -16
+                 store_indirect_u64 [sp + 8] = ra
+                 {inside}
+                 call b2 back to b1 by ra
+                 b1:
+                 {behind}
+                 ra = load_indirect_u64 [sp + 8]
+                 sp = add_64 sp, 16
+                 jump [ra]
+                 b2:
+                 jump [ra]"
+            )
+        };
+        assert!(run(&mut program(&text("", ""))));
+        for (inside, behind) in [("a0 = sp", ""), ("store_indirect_u64 [sp] = a0", ""), ("", "a0 = add_64 a0, 1")] {
+            assert!(!run(&mut program(&text(inside, behind))), "{inside} {behind}");
+        }
+    }
+}
