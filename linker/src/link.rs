@@ -213,6 +213,11 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
             let place = crate::elf::Place { section: site.section, offset: site.offset.into() };
             LinkError::Unavailable { place: image.describe(place), instruction, isa }
         }
+        LinkError::Fixup { section, offset, value, width } if (section as usize) < image.sections.len() => {
+            let place = crate::elf::Place { section, offset: offset as i64 };
+            let what = format!("{value} does not fit into {width} bytes");
+            LinkError::Code { place: image.describe(place), what }
+        }
         other => other,
     })
 }

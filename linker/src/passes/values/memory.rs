@@ -85,8 +85,7 @@ impl Memory {
         self.0.clear();
     }
 
-    /// Keeps what the caller's frame holds and a function that is called has no address of: nothing, as it is not known
-    /// which addresses it has.
+    /// The value that a load reads, if it is known.
     pub fn load(&self, table: &mut Table, place: Place, op: O) -> Option<Vn> {
         let cell = self.0.iter().find(|cell| cell.place == place && cell.width == width(op))?;
         match cell.loaded {

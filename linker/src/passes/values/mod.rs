@@ -11,7 +11,7 @@ mod table;
 
 use super::cfg::Entries;
 use super::dead::{AT_RETURN, needed_after};
-use super::demand::{Bits, Demand};
+use super::demand::{Bits, Demand, FULL};
 use crate::elf::Kind;
 use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition};
 use memory::Memory;
@@ -184,7 +184,7 @@ impl Pass<'_> {
         let mut out = Vec::with_capacity(steps.len());
         for (index, step) in steps.iter().enumerate() {
             let context = rewrite::Context { uses: &uses, made_at: &made_at };
-            let needed = step.op.dst().map_or(demand_full(), |dst| needed[index].of(dst));
+            let needed = step.op.dst().map_or(FULL, |dst| needed[index].of(dst));
             let op = self.step(state, step.op, needed, &context);
             if op != Some(step.op) {
                 self.changed = true;
@@ -302,10 +302,6 @@ impl Pass<'_> {
         };
         state.conditions.iter().rev().find_map(same)
     }
-}
-
-const fn demand_full() -> u8 {
-    super::demand::FULL
 }
 
 #[cfg(test)]
