@@ -10,6 +10,7 @@ use pvm_benches::{
     engines::{Compiled, Engine, Machine, Ours},
     measure::{geometric_mean, milliseconds, time},
     programs::{ALL, CONTRACT, HOST_CALLS, Program, contract_elfs},
+    table,
 };
 use vm_core::gas::CostModelKind;
 
@@ -27,16 +28,7 @@ struct Input {
 type Pair = [f64; 2];
 
 fn main() -> Result<()> {
-    let mut rounds = 15;
-    let mut wanted = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--bench" => {}
-            "--rounds" => rounds = arguments.next().context("--rounds needs a number")?.parse()?,
-            _ => wanted.push(argument),
-        }
-    }
+    let (rounds, wanted) = table::arguments(15)?;
     let mut inputs = Vec::new();
     for program in ALL.iter().chain([&HOST_CALLS, &CONTRACT]) {
         inputs.push(Input { name: program.name.to_owned(), elf: program.elf()?, program: Some(program) });

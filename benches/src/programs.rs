@@ -72,7 +72,9 @@ impl Program {
 pub fn contract_elfs() -> Result<Vec<(String, Vec<u8>)>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/contracts/debug");
     let mut found = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {} (run make contracts)", folder.display()))? {
+    for entry in
+        fs::read_dir(&folder).with_context(|| format!("cannot read {} (run make contracts)", folder.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "elf") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -12,7 +12,16 @@ use anyhow::{Context, Result, ensure};
 /// # Errors
 /// If the command line is wrong; as [`print`].
 pub fn of_arguments(engines: &[Box<dyn Engine>]) -> Result<()> {
-    let mut rounds = 7;
+    let (rounds, wanted) = arguments(7)?;
+    print(engines, &wanted, rounds)
+}
+
+/// What the command line of a bench says: `[--rounds N] [NAME]…`, with so many rounds without it.
+///
+/// # Errors
+/// If it is wrong.
+pub fn arguments(rounds: u32) -> Result<(u32, Vec<String>)> {
+    let mut rounds = rounds;
     let mut wanted = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -23,7 +32,7 @@ pub fn of_arguments(engines: &[Box<dyn Engine>]) -> Result<()> {
             _ => wanted.push(argument),
         }
     }
-    print(engines, &wanted, rounds)
+    Ok((rounds, wanted))
 }
 
 /// The table of running times.

@@ -87,7 +87,7 @@ impl Guest {
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&target, description))
             .map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
-        let told = self.cargo(&target).and_then(run);
+        let told = self.cargo(&target).and_then(|mut command| run(&mut command));
         // It is only read by the compiler.
         let _ = fs::remove_dir_all(&folder);
         let mut found: Vec<PathBuf> = executables(&String::from_utf8_lossy(&told?)).collect();
@@ -131,7 +131,10 @@ fn cargo_home() -> PathBuf {
 }
 
 /// Runs a compiler; what it prints on standard output is returned, the rest shown.
-fn run(mut command: Command) -> Result<Vec<u8>, GuestError> {
+///
+/// # Errors
+/// If it cannot be started, or fails.
+pub fn run(command: &mut Command) -> Result<Vec<u8>, GuestError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .stdin(Stdio::null())
@@ -191,7 +194,7 @@ fn linker_folders() -> Vec<PathBuf> {
 }
 
 /// A program in a folder of `PATH`.
-fn on_path(name: &str) -> Option<PathBuf> {
+pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
@@ -223,9 +226,9 @@ not json
 
     #[test]
     fn a_compiler_that_fails_or_is_missing_is_named() {
-        let missing = run(Command::new("/nowhere/compiler")).unwrap_err().to_string();
+        let missing = run(&mut Command::new("/nowhere/compiler")).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/compiler"), "{missing}");
-        let failing = run(Command::new("false")).unwrap_err().to_string();
+        let failing = run(&mut Command::new("false")).unwrap_err().to_string();
         assert!(failing.contains("false ended with"), "{failing}");
     }
 }

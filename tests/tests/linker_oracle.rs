@@ -117,6 +117,13 @@ fn program(blob: &[u8]) -> Result<Arc<Program>> {
     Ok(Arc::new(Program::new(&Blob::parse(blob)?, &ProgramConfig::default())?))
 }
 
+/// The blob that upstream's linker makes.
+fn upstream(elf: &[u8]) -> Result<Vec<u8>> {
+    let mut config = Config::default();
+    config.set_strip(true);
+    program_from_elf(config, TargetInstructionSet::ReviveV1, elf).map_err(|error| anyhow!("{error}"))
+}
+
 fn word(value: u64) -> [u8; 32] {
     let mut out = [0; 32];
     out[24..].copy_from_slice(&value.to_be_bytes());
@@ -155,10 +162,7 @@ fn calls() -> Vec<(&'static str, Vec<u8>)> {
 fn contracts_do_the_same_as_with_upstreams_linker() -> Result<()> {
     for name in ["erc20", "flipper", "misbehave", "work"] {
         let elf = fs::read(contract_elf(name)?)?;
-        let mut config = Config::default();
-        config.set_strip(true);
-        let theirs =
-            program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
+        let theirs = upstream(&elf)?;
         let theirs = program(&theirs)?;
         let mut expected = Host::default();
         calls().into_iter().for_each(|(export, data)| expected.call(&theirs, export, data));
@@ -179,10 +183,7 @@ fn contracts_do_the_same_as_with_upstreams_linker() -> Result<()> {
 fn our_blobs_are_smaller() -> Result<()> {
     for name in ["erc20", "flipper", "misbehave", "work"] {
         let elf = fs::read(contract_elf(name)?)?;
-        let mut config = Config::default();
-        config.set_strip(true);
-        let theirs =
-            program_from_elf(config, TargetInstructionSet::ReviveV1, &elf).map_err(|error| anyhow!("{error}"))?;
+        let theirs = upstream(&elf)?;
         let ours = link(&elf, &Options { strip: true, ..Options::default() })?;
         assert!(ours.len() < theirs.len(), "{name}: {} bytes, {} by upstream's linker", ours.len(), theirs.len());
     }

@@ -7,10 +7,11 @@ mod rust;
 mod solidity;
 
 use crate::error::Error;
+use pvm_linker::guest::{self, on_path};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// A program that was built.
@@ -54,23 +55,7 @@ fn failed(source: &Path, reason: String) -> Error {
 
 /// Runs a compiler; what it prints on standard output is returned, the rest shown.
 fn run(source: &Path, command: &mut Command) -> Result<Vec<u8>, Error> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| failed(source, format!("{program} cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(source, format!("{program} ended with {} (see above)", output.status)));
-    }
-    Ok(output.stdout)
-}
-
-/// A program in a folder of `PATH`.
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+    guest::run(command).map_err(|error| failed(source, error.to_string()))
 }
 
 #[cfg(test)]

@@ -78,14 +78,15 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
 }
 
 /// Whether an operation changes the stack pointer by a number, and by which.
-fn adjusts(op: &Op) -> Option<i64> {
+pub(super) fn adjusts(op: &Op) -> Option<i64> {
     match *op {
         Op::Binary { op: O::Add64 | O::Add32, dst: Var::SP, a: Val::Var(Var::SP), b } => b.number(),
         _ => None,
     }
 }
 
-fn slot(address: Address) -> Option<i64> {
+/// The distance from the stack pointer, if that is what an address is.
+pub(super) fn slot(address: Address) -> Option<i64> {
     match address {
         Address { base: Some(Var::SP), offset: Imm::Num(offset) } => Some(offset),
         _ => None,

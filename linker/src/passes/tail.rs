@@ -5,7 +5,8 @@
 //! jump table and an indirect jump less.
 
 use super::cfg::Entries;
-use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var};
+use super::frames::{adjusts, slot};
+use crate::ir::{BlockId, End, Op, Program, Val, Var};
 use vm_core::isa::Opcode as O;
 
 /// Looks at all calls.
@@ -25,20 +26,6 @@ pub fn run(program: &mut Program) -> bool {
         }
     }
     changed
-}
-
-fn slot(address: Address) -> Option<i64> {
-    match address {
-        Address { base: Some(Var::SP), offset: Imm::Num(offset) } => Some(offset),
-        _ => None,
-    }
-}
-
-fn adjusts(op: &Op) -> Option<i64> {
-    match *op {
-        Op::Binary { op: O::Add64 | O::Add32, dst: Var::SP, a: Val::Var(Var::SP), b } => b.number(),
-        _ => None,
-    }
 }
 
 /// Which steps of the calling block stay, if it and the block behind the call are all that there is of a wrapper.
