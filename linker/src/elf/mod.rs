@@ -59,8 +59,15 @@ pub struct Image {
     pub symbols: Vec<Symbol>,
     /// The largest stack that the program asks for, in bytes.
     pub min_stack_size: u32,
+    /// Those of `symbols` that are functions with names for people, by index.
+    functions: Vec<usize>,
     exports: Vec<Export>,
     entry: u64,
+}
+
+/// Whether a symbol is named by a person: compilers and assemblers begin theirs with a dot or a dollar sign.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['$', '.'])
 }
 
 impl Image {
@@ -98,6 +105,7 @@ impl Image {
             linked,
             sections,
             symbols: Vec::new(),
+            functions: Vec::new(),
             min_stack_size: 0,
             exports: Vec::new(),
             entry: file.entry(),
@@ -116,6 +124,11 @@ impl Image {
         image.symbols.sort_by(|a, b| {
             (a.place, !a.is_function, !a.is_global, &a.name).cmp(&(b.place, !b.is_function, !b.is_global, &b.name))
         });
+        image.functions = (0..image.symbols.len())
+            .filter(|index| image.symbols[*index].is_function && is_name(&image.symbols[*index].name))
+            .collect();
+        // Of several names of one place the first one counts.
+        image.functions.dedup_by_key(|index| image.symbols[*index].place);
         image.read_relocations::<Header>(&file)?;
         image.read_min_stack_size()?;
         image.exports = image.read_exports()?;
@@ -151,12 +164,15 @@ impl Image {
         self.symbols.iter().filter(|symbol| symbol.is_global).find(found).map(|symbol| symbol.place)
     }
 
-    /// The symbol that a place belongs to: the last one at or before it in its section.
+    /// The symbol that a place belongs to: the last function at or before it in its section, or else one right at it.
     pub fn symbol_at(&self, place: Place) -> Option<&Symbol> {
-        let end = self.symbols.partition_point(|symbol| symbol.place <= place);
-        let named = |symbol: &&Symbol| !symbol.name.is_empty() && !symbol.name.starts_with(['$', '.']);
-        let candidates = self.symbols[..end].iter().rev().take_while(|symbol| symbol.place.section == place.section);
-        candidates.take(64).find(|symbol| named(symbol) && (symbol.is_function || symbol.place == place))
+        let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
+        let function = end.checked_sub(1).map(|last| &self.symbols[self.functions[last]]);
+        function.filter(|symbol| symbol.place.section == place.section).or_else(|| {
+            let first = self.symbols.partition_point(|symbol| symbol.place < place);
+            let here = self.symbols[first..].iter().take_while(|symbol| symbol.place == place);
+            here.take(64).find(|symbol| is_name(&symbol.name))
+        })
     }
 
     /// What a place is called in messages.
