@@ -1,9 +1,7 @@
 //! Linking: an ELF file in, a blob out.
 
-use crate::debug_info::DebugInfo;
 use crate::elf::{ElfError, Export, Image};
-use crate::ir::{self, Site};
-use crate::{emit, passes};
+use crate::{emit, ir, passes};
 use vm_core::blob::{BlobError, BuildError};
 use vm_core::isa::{EncodeError, Isa};
 
@@ -103,16 +101,6 @@ pub enum LinkError {
         /// Which instruction set.
         isa: &'static str,
     },
-    /// The same, before it is known what the place is called.
-    #[error("`{instruction}` does not exist in {isa}")]
-    NotInIsa {
-        /// What.
-        instruction: &'static str,
-        /// Which instruction set.
-        isa: &'static str,
-        /// Where.
-        site: Site,
-    },
     /// The instruction set is for other registers.
     #[error("a {bits}-bit ELF file cannot become a program for {isa}")]
     Width {
@@ -155,18 +143,6 @@ pub enum LinkError {
         /// The limit.
         limit: usize,
     },
-    /// A number in data is too large for its field.
-    #[error("section {section}+{offset:#x}: {value} does not fit into {width} bytes")]
-    Fixup {
-        /// The section's index.
-        section: u32,
-        /// The offset in it.
-        offset: u64,
-        /// The number.
-        value: i64,
-        /// The field's size.
-        width: u8,
-    },
     /// There is no such pass.
     #[error("there is no pass `{name}`; there are: {known}")]
     UnknownPass {
@@ -207,19 +183,7 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
     let exports = exports(&image, options)?;
     let mut program = ir::lift(&image, &exports)?;
     passes::run(&mut program, options)?;
-    let debug = DebugInfo::new(&image);
-    emit::emit(program, isa, options, &debug).map_err(|error| match error {
-        LinkError::NotInIsa { instruction, isa, site } => {
-            let place = crate::elf::Place { section: site.section, offset: site.offset.into() };
-            LinkError::Unavailable { place: image.describe(place), instruction, isa }
-        }
-        LinkError::Fixup { section, offset, value, width } if (section as usize) < image.sections.len() => {
-            let place = crate::elf::Place { section, offset: offset as i64 };
-            let what = format!("{value} does not fit into {width} bytes");
-            LinkError::Code { place: image.describe(place), what }
-        }
-        other => other,
-    })
+    emit::emit(program, &image, isa, options)
 }
 
 /// What is exported: what the guest marks, what the options name, or else where execution starts.

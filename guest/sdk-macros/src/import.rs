@@ -87,13 +87,12 @@ fn function(item: &ForeignItem) -> Result<TokenStream> {
     let check = check_narrow(&kinds);
     let wide = body(&names, &kinds, result, true, &symbol, has_index, &index);
     let narrow = body(&names, &kinds, result, false, &symbol, has_index, &index);
-    let unsafety = quote!(unsafe);
     let output = &sig.output;
     let missing = format!("{symbol} is a function of the host's, which is not here");
     Ok(quote! {
         #(#others)*
         #[cfg_attr(not(any(target_arch = "riscv32", target_arch = "riscv64")), allow(unused_variables))]
-        #vis #unsafety fn #name(#(#names: #types),*) #output {
+        #vis unsafe fn #name(#(#names: #types),*) #output {
             #[cfg(target_arch = "riscv64")]
             { #wide }
             #[cfg(target_arch = "riscv32")]

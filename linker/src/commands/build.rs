@@ -1,9 +1,10 @@
 //! `pvm build`: compiles a guest crate and links it.
 
+use super::link::{describe, link_file};
 use crate::args::BuildArgs;
 use crate::guest::Guest;
 use crate::output::{self, Output};
-use crate::{Error, exit, input, link};
+use crate::{Error, exit};
 use std::path::PathBuf;
 
 /// Compiles, links, writes the blobs, and says how large they are.
@@ -22,13 +23,11 @@ pub fn execute(args: &BuildArgs) -> Result<u8, Error> {
         return Err(Error::SeveralBinaries { count: elfs.len(), output: path.display().to_string() });
     }
     for elf in elfs {
-        let bytes = input::bytes(&elf)?;
-        let blob = link(&bytes, &args.options.options())
-            .map_err(|source| Error::Link { path: input::name(&elf), source: Box::new(source) })?;
+        let (_, blob) = link_file(&elf, &args.options)?;
         let path: PathBuf = args.output.clone().unwrap_or_else(|| elf.with_extension("polkavm"));
         output::write_if_changed(&path, &blob)?;
         let mut output = Output::open();
-        output.print(format_args!("{}: {}\n", path.display(), super::link::describe(&blob)))?;
+        output.print(format_args!("{}: {}\n", path.display(), describe(&blob)))?;
         output.finish()?;
     }
     Ok(exit::DONE)

@@ -1,8 +1,9 @@
 //! `pvm link`: makes a blob from an ELF file.
 
-use crate::args::LinkArgs;
+use crate::args::{LinkArgs, LinkOptions};
 use crate::output::{self, Output};
 use crate::{Error, exit, input, link};
+use std::path::Path;
 use vm_core::blob::{Blob, Section, sections};
 
 /// Links, writes the blob, and says how large it is and of what.
@@ -10,9 +11,7 @@ use vm_core::blob::{Blob, Section, sections};
 /// # Errors
 /// If the file cannot be read or linked, or the blob not be written.
 pub fn execute(args: &LinkArgs) -> Result<u8, Error> {
-    let elf = input::bytes(&args.elf)?;
-    let blob = link(&elf, &args.options.options())
-        .map_err(|source| Error::Link { path: input::name(&args.elf), source: Box::new(source) })?;
+    let (length, blob) = link_file(&args.elf, &args.options)?;
     let written = output::write_if_changed(&args.output, &blob)?;
     if args.output.as_os_str() != "-" {
         let mut output = Output::open();
@@ -21,11 +20,19 @@ pub fn execute(args: &LinkArgs) -> Result<u8, Error> {
             "{}: {}, from an ELF of {} bytes{unchanged}\n",
             args.output.display(),
             describe(&blob),
-            elf.len()
+            length
         ))?;
         output.finish()?;
     }
     Ok(exit::DONE)
+}
+
+/// Links a file; returns its length and the blob.
+pub(super) fn link_file(path: &Path, options: &LinkOptions) -> Result<(usize, Vec<u8>), Error> {
+    let elf = input::bytes(path)?;
+    let blob = link(&elf, &options.options())
+        .map_err(|source| Error::Link { path: input::name(path), source: Box::new(source) })?;
+    Ok((elf.len(), blob))
 }
 
 /// The sizes that matter to whoever pays for a blob.

@@ -55,7 +55,7 @@ impl<'a> DebugInfo<'a> {
 
     /// The functions that a place belongs to, the outermost first.
     fn frames(&self, site: Site) -> Vec<Frame> {
-        let place = Place { section: site.section, offset: site.offset.into() };
+        let place = site.into();
         let mut frames = self.dwarf_frames(place).unwrap_or_default();
         if frames.is_empty()
             && let Some(symbol) = self.image.symbol_at(place)

@@ -6,6 +6,7 @@
 use super::data::Layout;
 use super::select::{Selector, opposite};
 use crate::LinkError;
+use crate::elf::Image;
 use crate::hash::Map;
 use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
@@ -106,7 +107,7 @@ pub struct Code {
 ///
 /// # Errors
 /// If the instruction set lacks one.
-pub fn list(program: &Program, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
+pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
     let mut out = Listing { instructions: Vec::new(), sites: Vec::new(), starts: vec![None; program.blocks.len()] };
     let entered = entered(program, resolver.jump_table);
@@ -128,8 +129,11 @@ pub fn list(program: &Program, resolver: &Resolver<'_>, isa: Isa) -> Result<List
                 .op(&step.op)
                 .ok_or_else(|| LinkError::Internal { what: format!("there is no instruction for `{}`", step.op) })?;
             if isa.number(instruction.opcode).is_none() {
-                let mnemonic = instruction.opcode.spec().mnemonic;
-                return Err(LinkError::NotInIsa { instruction: mnemonic, isa: isa.name(), site: step.at });
+                return Err(LinkError::Unavailable {
+                    place: image.describe(step.at.into()),
+                    instruction: instruction.opcode.spec().mnemonic,
+                    isa: isa.name(),
+                });
             }
             push(instruction, step.at);
         }

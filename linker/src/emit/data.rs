@@ -4,7 +4,7 @@
 
 use super::code::Resolver;
 use crate::LinkError;
-use crate::elf::Kind;
+use crate::elf::{Image, Kind, Place};
 use crate::ir::{Data, Imm, Program};
 use vm_core::memory::MemoryMap;
 
@@ -90,15 +90,19 @@ impl Layout {
     ///
     /// # Errors
     /// If a number does not fit where it is to stand.
-    pub fn contents(&self, program: &Program, resolver: &Resolver<'_>) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
-        let region = |base: u32, wanted: &[Kind]| {
+    pub fn contents(
+        &self,
+        program: &Program,
+        image: &Image,
+        resolver: &Resolver<'_>,
+    ) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
+        let region = |base: u32, wanted: Kind| {
             let mut out: Vec<u8> = Vec::new();
             for (index, data) in program.data.iter().enumerate() {
-                let Some(data) = data.as_ref().filter(|data| wanted.contains(&data.kind)) else { continue };
-                let start = (self.addresses[index] - base) as usize;
-                if is_zeros(data) {
+                let Some(data) = data.as_ref().filter(|data| data.kind == wanted && !is_zeros(data)) else {
                     continue;
-                }
+                };
+                let start = (self.addresses[index] - base) as usize;
                 if start + data.bytes.len() > PAYLOAD {
                     return Err(LinkError::Payload { size: start + data.bytes.len(), limit: PAYLOAD });
                 }
@@ -118,12 +122,9 @@ impl Layout {
                         _ => true,
                     };
                     if !fits {
-                        return Err(LinkError::Fixup {
-                            section: index as u32,
-                            offset: fixup.offset,
-                            value,
-                            width: fixup.width,
-                        });
+                        let place = Place { section: index as u32, offset: fixup.offset as i64 };
+                        let what = format!("{value} does not fit into {width} bytes");
+                        return Err(LinkError::Code { place: image.describe(place), what });
                     }
                     field.copy_from_slice(&value.to_le_bytes()[..width]);
                 }
@@ -133,9 +134,9 @@ impl Layout {
             Ok(out)
         };
         Ok((
-            region(MemoryMap::RO_BASE, &[Kind::ReadOnly])?,
+            region(MemoryMap::RO_BASE, Kind::ReadOnly)?,
             // Zeros have no bytes; they come behind.
-            region(self.rw_base, &[Kind::ReadWrite])?,
+            region(self.rw_base, Kind::ReadWrite)?,
         ))
     }
 

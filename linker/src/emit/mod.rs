@@ -11,6 +11,7 @@ pub mod select;
 mod temporaries;
 
 use crate::debug_info::DebugInfo;
+use crate::elf::Image;
 use crate::ir::Program;
 use crate::{LinkError, Options};
 use vm_core::blob::{Blob, BlobBuilder, MemoryConfig};
@@ -23,22 +24,22 @@ const STACK_ALIGN: u32 = 4096;
 /// The largest page that a module can have; maps are checked with it.
 const LARGEST_PAGE: u32 = 0x1_0000;
 
-/// Writes a program as a blob.
+/// Writes a program, which was lifted from `image`, as a blob.
 ///
 /// # Errors
 /// If it does not fit the format or the instruction set.
-pub fn emit(mut program: Program, isa: Isa, options: &Options, debug: &DebugInfo<'_>) -> Result<Vec<u8>, LinkError> {
+pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) -> Result<Vec<u8>, LinkError> {
     legalize::run(&mut program);
     temporaries::run(&mut program);
     let imports = number_imports(&mut program)?;
     let layout = data::Layout::new(&program)?;
     let jump_table = code::JumpTable::new(&program);
     let resolver = code::Resolver { layout: &layout, jump_table: &jump_table };
-    let listing = code::list(&program, &resolver, isa)?;
+    let listing = code::list(&program, image, &resolver, isa)?;
     let dispatch = code::dispatch_table(&program, &options.dispatch_table)?;
     let code = listing.assemble(isa, &dispatch)?;
 
-    let (ro_data, rw_data) = layout.contents(&program, &resolver)?;
+    let (ro_data, rw_data) = layout.contents(&program, image, &resolver)?;
     let stack = program.min_stack_size.max(options.min_stack_size);
     let stack = stack.checked_next_multiple_of(STACK_ALIGN).ok_or(LinkError::Memory {
         ro_data: layout.ro_size,
@@ -63,8 +64,7 @@ pub fn emit(mut program: Program, isa: Isa, options: &Options, debug: &DebugInfo
         builder.jump_table_entry(code.offset(*block));
     }
     if !options.strip {
-        let sections = debug.sections(&code.sites());
-        for (id, content) in sections {
+        for (id, content) in DebugInfo::new(image).sections(&code.sites()) {
             builder.optional_section(id, &content);
         }
     }

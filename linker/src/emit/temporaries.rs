@@ -28,7 +28,7 @@ pub fn run(program: &mut Program) {
         return;
     }
     // A function may not change what the convention lets it change if its caller relies on that it does not.
-    let liveness = Liveness::of(program, Vars::ALL);
+    let liveness = Liveness::of(program);
     let mut spill = None;
     for id in program.ids() {
         if uses(program.block(id)) {

@@ -156,15 +156,7 @@ impl Lifter<'_> {
                 return Err(self.error(at, "a relocation outside of the section"));
             }
             let value = match &relocation.value {
-                DataValue::Address(link) => {
-                    if relocation.width != if self.image.wide { 8 } else { 4 } && matches!(link, Link::Place(_)) {
-                        // A pointer cut short still holds an address: those have 32 bits.
-                        if relocation.width < 4 {
-                            return Err(self.error(at, "an address in less than 4 bytes"));
-                        }
-                    }
-                    (self.address(at, link, Part::Full)?, None)
-                }
+                DataValue::Address(link) => (self.address(at, link, Part::Full)?, None),
                 DataValue::Difference(plus, minus) => {
                     let (plus, minus) = (self.address(at, plus, Part::Full)?, self.address(at, minus, Part::Full)?);
                     match (plus, minus, relocation.width) {
@@ -586,17 +578,17 @@ impl Lifter<'_> {
                 Some(cond) => {
                     ops.push(Op::Cmov { zero, dst: Var::of(rd), value: val(rs1), cond: Var::of(cond) });
                 }
-                None if zero => ops.push(copy(Var::of(rd), val(rs1))),
+                None if zero => ops.push(Op::copy(Var::of(rd), val(rs1))),
                 None => {}
             },
             Inst::ClearIf { zero, rd: Some(rd), rs1, condition } => match condition {
                 Some(cond) => {
-                    ops.push(copy(e0, val(rs1)));
+                    ops.push(Op::copy(e0, val(rs1)));
                     ops.push(Op::Cmov { zero, dst: e0, value: num(0), cond: Var::of(cond) });
-                    ops.push(copy(Var::of(rd), e0.into()));
+                    ops.push(Op::copy(Var::of(rd), e0.into()));
                 }
-                None if zero => ops.push(copy(Var::of(rd), num(0))),
-                None => ops.push(copy(Var::of(rd), val(rs1))),
+                None if zero => ops.push(Op::copy(Var::of(rd), num(0))),
+                None => ops.push(Op::copy(Var::of(rd), val(rs1))),
             },
             Inst::LoadReserved { word, rd: Some(rd), rs1 } => {
                 ops.push(Op::Load { op: load(word), dst: Var::of(rd), address: at(rs1) });
@@ -643,12 +635,6 @@ impl Lifter<'_> {
         for (new, old) in order.iter().enumerate() {
             renumbered[old.0 as usize] = BlockId(new as u32);
         }
-        let to = |id: BlockId| renumbered[id.0 as usize];
-        let renumber = |imm: &mut Imm| {
-            if let Imm::Code { block, .. } = imm {
-                *block = to(*block);
-            }
-        };
         for old in &order {
             let mut place = self.places[old.0 as usize];
             let mut steps = Vec::new();
@@ -657,31 +643,18 @@ impl Lifter<'_> {
                 let Some(lifted) = self.lifted.get(&place) else {
                     return Err(self.error(place, "code was not followed, which is a fault of the linker"));
                 };
-                for op in &lifted.steps {
-                    let mut op = *op;
-                    op.constants_mut().for_each(renumber);
-                    steps.push(Step { op, at: site });
-                }
-                if let Some(mut end) = lifted.end {
-                    end.retarget(to);
+                steps.extend(lifted.steps.iter().map(|op| Step { op: *op, at: site }));
+                if let Some(end) = lifted.end {
                     break (end, site);
                 }
                 place = lifted.next;
                 if let Some(next) = self.blocks.get(&place) {
-                    break (End::Jump(to(*next)), site);
+                    break (End::Jump(*next), site);
                 }
             };
             self.program.blocks.push(Block { steps, end, at });
         }
-        for (_, block, _) in &mut self.program.exports {
-            *block = to(*block);
-        }
-        for data in self.program.data.iter_mut().flatten() {
-            for fixup in &mut data.fixups {
-                renumber(&mut fixup.value.0);
-                fixup.value.1.iter_mut().for_each(renumber);
-            }
-        }
+        self.program.retarget(|id| renumbered[id.0 as usize]);
         Ok(self.program)
     }
 }
@@ -693,13 +666,6 @@ pub(crate) const fn high(value: i64) -> i64 {
 
 fn val(operand: Option<Reg>) -> Val {
     operand.map_or(Val::Imm(Imm::ZERO), |reg| Val::Var(Var::of(reg)))
-}
-
-fn copy(dst: Var, value: Val) -> Op {
-    match value {
-        Val::Var(src) => Op::Move { dst, src },
-        Val::Imm(value) => Op::Const { dst, value },
-    }
 }
 
 fn bit(op: BitOp) -> O {

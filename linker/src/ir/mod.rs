@@ -17,7 +17,7 @@ mod show;
 pub use eval::{binary, condition, narrow, unary};
 pub use lift::lift;
 
-use crate::elf::{Import, Kind};
+use crate::elf::{Import, Kind, Place};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
@@ -87,9 +87,6 @@ impl Vars {
     pub const PRESERVED: Vars = Vars(1 << Reg::SP as u32 | 1 << Reg::S0 as u32 | 1 << Reg::S1 as u32);
     /// Where results are.
     pub const RESULTS: Vars = Vars(1 << Reg::A0 as u32 | 1 << Reg::A1 as u32);
-    /// Where arguments of functions are.
-    pub const ARGUMENTS: Vars = Vars(0b11_1111 << Reg::A0 as u32);
-
     /// The temporaries.
     pub const fn all_temporaries() -> Vars {
         Vars(((1 << Var::COUNT) - 1) & !Vars::ALL.0)
@@ -123,11 +120,6 @@ impl Vars {
     /// Adds one.
     pub fn insert(&mut self, var: Var) {
         self.0 |= 1 << var.0;
-    }
-
-    /// Takes one out.
-    pub fn remove(&mut self, var: Var) {
-        self.0 &= !(1 << var.0);
     }
 
     /// Whether there is none.
@@ -237,6 +229,22 @@ impl Val {
         match self {
             Val::Var(var) => Some(var),
             Val::Imm(_) => None,
+        }
+    }
+
+    /// The constant, if it is one.
+    pub const fn imm(self) -> Option<Imm> {
+        match self {
+            Val::Var(_) => None,
+            Val::Imm(imm) => Some(imm),
+        }
+    }
+
+    /// The constant, if it is one, to be replaced.
+    pub const fn imm_mut(&mut self) -> Option<&mut Imm> {
+        match self {
+            Val::Var(_) => None,
+            Val::Imm(imm) => Some(imm),
         }
     }
 
@@ -355,14 +363,11 @@ impl End {
 
     /// Its constants.
     pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
-        let operands = match *self {
-            End::Branch { a, b, .. } => [Some(a), Some(b)],
-            _ => [None, None],
+        let (a, b) = match *self {
+            End::Branch { a, b, .. } => (a.imm(), b.imm()),
+            _ => (None, None),
         };
-        operands.into_iter().flatten().filter_map(|value| match value {
-            Val::Imm(imm) => Some(imm),
-            Val::Var(_) => None,
-        })
+        a.into_iter().chain(b)
     }
 
     /// The operands, to be looked at or replaced.
@@ -382,6 +387,12 @@ pub struct Site {
     pub section: u32,
     /// Bytes from its start.
     pub offset: u32,
+}
+
+impl From<Site> for Place {
+    fn from(site: Site) -> Place {
+        Place { section: site.section, offset: site.offset.into() }
+    }
 }
 
 /// An operation, and where it comes from.
@@ -466,13 +477,59 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
+    /// By block, those whose ends name it.
+    pub fn users(&self) -> Vec<Vec<BlockId>> {
+        let mut out = vec![Vec::new(); self.blocks.len()];
+        for id in self.ids() {
+            self.block(id).end.targets().for_each(|target| out[target.0 as usize].push(id));
+        }
+        out
+    }
+
+    /// Changes all names of blocks: in exports, ends, and addresses in code and data.
+    pub fn retarget(&mut self, to: impl Fn(BlockId) -> BlockId) {
+        let imm = |imm: &mut Imm| {
+            if let Imm::Code { block, .. } = imm {
+                *block = to(*block);
+            }
+        };
+        self.exports.iter_mut().for_each(|(_, block, _)| *block = to(*block));
+        for block in &mut self.blocks {
+            block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
+            block.end.retarget(&to);
+            block.end.values_mut().filter_map(Val::imm_mut).for_each(imm);
+        }
+        for fixup in self.data.iter_mut().flatten().flat_map(|data| &mut data.fixups) {
+            imm(&mut fixup.value.0);
+            fixup.value.1.iter_mut().for_each(imm);
+        }
+    }
+
     /// All ids.
     pub fn ids(&self) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.blocks.len() as u32).map(BlockId)
     }
 }
 
+/// How many bytes a load or store touches.
+pub fn width(op: Opcode) -> i64 {
+    match op {
+        Opcode::LoadIndirectU8 | Opcode::LoadIndirectI8 | Opcode::StoreIndirectU8 => 1,
+        Opcode::LoadIndirectU16 | Opcode::LoadIndirectI16 | Opcode::StoreIndirectU16 => 2,
+        Opcode::LoadIndirectU32 | Opcode::LoadIndirectI32 | Opcode::StoreIndirectU32 => 4,
+        _ => 8,
+    }
+}
+
 impl Op {
+    /// What puts a value into a register.
+    pub const fn copy(dst: Var, value: Val) -> Op {
+        match value {
+            Val::Var(src) => Op::Move { dst, src },
+            Val::Imm(value) => Op::Const { dst, value },
+        }
+    }
+
     /// The register that it writes. A host call writes its results besides, see [`Op::writes`].
     pub fn dst(&self) -> Option<Var> {
         match *self {
@@ -568,16 +625,12 @@ impl Op {
 
     /// Its constants.
     pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
-        let imm = |value: Val| match value {
-            Val::Imm(imm) => Some(imm),
-            Val::Var(_) => None,
-        };
         let (a, b) = match *self {
             Op::Const { value, .. } => (Some(value), None),
-            Op::Binary { a, b, .. } => (imm(a), imm(b)),
-            Op::Cmov { value, .. } => (imm(value), None),
+            Op::Binary { a, b, .. } => (a.imm(), b.imm()),
+            Op::Cmov { value, .. } => (value.imm(), None),
             Op::Load { address, .. } => (Some(address.offset), None),
-            Op::Store { value, address, .. } => (imm(value), Some(address.offset)),
+            Op::Store { value, address, .. } => (value.imm(), Some(address.offset)),
             _ => (None, None),
         };
         a.into_iter().chain(b)
@@ -607,18 +660,12 @@ impl Op {
 
     /// Its constants, to be replaced.
     pub fn constants_mut(&mut self) -> impl Iterator<Item = &mut Imm> {
-        fn imm(value: &mut Val) -> Option<&mut Imm> {
-            match value {
-                Val::Imm(imm) => Some(imm),
-                Val::Var(_) => None,
-            }
-        }
         let (a, b) = match self {
             Op::Const { value, .. } => (Some(value), None),
-            Op::Binary { a, b, .. } => (imm(a), imm(b)),
-            Op::Cmov { value, .. } => (imm(value), None),
+            Op::Binary { a, b, .. } => (a.imm_mut(), b.imm_mut()),
+            Op::Cmov { value, .. } => (value.imm_mut(), None),
             Op::Load { address, .. } => (Some(&mut address.offset), None),
-            Op::Store { value, address, .. } => (imm(value), Some(&mut address.offset)),
+            Op::Store { value, address, .. } => (value.imm_mut(), Some(&mut address.offset)),
             _ => (None, None),
         };
         a.into_iter().chain(b)

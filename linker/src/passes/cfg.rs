@@ -1,6 +1,7 @@
 //! Simplifies the control flow: jumps to jumps, branches that go the same way, blocks with one way in.
 
 use super::liveness::Reachable;
+use crate::hash::Map;
 use crate::ir::{Block, BlockId, End, Op, Program, Val, condition};
 
 /// Blocks of at most this many operations are copied to where they are jumped to, if they end by leaving the function
@@ -36,12 +37,10 @@ fn destination(program: &Program, mut id: BlockId) -> BlockId {
 fn thread(program: &mut Program) -> bool {
     let mut changed = false;
     let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
-    let to = |id: BlockId| destinations[id.0 as usize];
+    let before: Vec<End> = program.blocks.iter().map(|block| block.end).collect();
+    program.retarget(|id| destinations[id.0 as usize]);
     for id in program.ids() {
-        let before = program.block(id).end;
-        let mut end = before;
-        // Where a call returns to is an address, which may be any block's.
-        end.retarget(to);
+        let mut end = program.block(id).end;
         if let End::Branch { op, a, b, then, otherwise } = end {
             let same = a == b && matches!(a, Val::Var(_));
             let known = match (a.number(), b.number()) {
@@ -56,10 +55,8 @@ fn thread(program: &mut Program) -> bool {
                 None => {}
             }
         }
-        if end != before {
-            program.block_mut(id).end = end;
-            changed = true;
-        }
+        changed |= end != before[id.0 as usize];
+        program.block_mut(id).end = end;
     }
     // A call whose target does nothing but return is none. One that only asks the host is inlined elsewhere.
     for id in program.ids() {
@@ -70,20 +67,6 @@ fn thread(program: &mut Program) -> bool {
             program.block_mut(id).end = End::Jump(back);
             changed = true;
         }
-    }
-    for (_, block, _) in &mut program.exports {
-        *block = to(*block);
-    }
-    let renumber = |imm: &mut crate::ir::Imm| {
-        if let crate::ir::Imm::Code { block, .. } = imm {
-            *block = to(*block);
-        }
-    };
-    for data in program.data.iter_mut().flatten() {
-        data.fixups.iter_mut().for_each(|fixup| renumber(&mut fixup.value.0));
-    }
-    for block in &mut program.blocks {
-        block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(renumber));
     }
     changed
 }
@@ -128,6 +111,33 @@ impl Entries {
             }
         }
         out
+    }
+
+    /// Whether a block is the entry of a function: called, exported, or known by address. `None` of one that was added
+    /// since.
+    pub fn is_function(&self, id: BlockId) -> Option<bool> {
+        let index = id.0 as usize;
+        self.outside.get(index).map(|outside| *outside || self.calls[index] > 0)
+    }
+
+    /// Whether nobody enters the blocks of a function, whose entry is the first of them, but at the entry.
+    pub fn is_closed(&self, program: &Program, body: &[BlockId]) -> bool {
+        let mut inside: Map<BlockId, (u32, u32)> = Map::default();
+        for id in body {
+            match program.block(*id).end {
+                End::Call { target, back, .. } => {
+                    inside.entry(target).or_default().0 += 1;
+                    inside.entry(back).or_default().1 += 1;
+                }
+                End::CallIndirect { back, .. } => inside.entry(back).or_default().1 += 1,
+                end => end.targets().for_each(|target| inside.entry(target).or_default().0 += 1),
+            }
+        }
+        body[1..].iter().all(|id| {
+            let index = id.0 as usize;
+            let found = inside.get(id).copied().unwrap_or_default();
+            (self.count[index], self.returns[index]) == found && !self.outside[index]
+        })
     }
 
     /// Whether a block is entered in no other way than by one jump or branch.
@@ -275,6 +285,39 @@ mod tests {
              jump [ra]
              b2:
              jump [ra]",
+        );
+    }
+
+    #[test]
+    fn an_address_is_the_same_wherever_it_is_named() {
+        check(
+            run,
+            "b0:
+             a1 = &b2
+             branch_eq a0, &b2 to b1 else b4
+             b1:
+             a0 = 1
+             jump [ra]
+             b2:
+             jump b3
+             b3:
+             a0 = add_64 a0, a1
+             a0 = add_64 a0, a1
+             jump [ra]
+             b4:
+             jump [a1]",
+            "b0:
+             a1 = &b3
+             branch_eq a0, &b3 to b1 else b4
+             b1:
+             a0 = 1
+             jump [ra]
+             b3:
+             a0 = add_64 a0, a1
+             a0 = add_64 a0, a1
+             jump [ra]
+             b4:
+             jump [a1]",
         );
     }
 

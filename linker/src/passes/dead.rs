@@ -4,46 +4,34 @@
 //! and the VM's memory is no result of a failed call. So the way to a panic is a trap at once, and what describes the
 //! panic is not reachable any more.
 
-use super::demand::{Bits, Demand, step};
-use crate::ir::{BlockId, End, Op, Program, Vars};
-
-/// What counts at each return, besides results that somebody looks at (spec: abi.md 5.1).
-pub const AT_RETURN: Vars = Vars::PRESERVED;
+use super::demand::{Bits, Demand};
+use crate::ir::{BlockId, End, Op, Program};
 
 /// Removes dead operations.
 pub fn run(program: &mut Program) -> bool {
-    let demand = Demand::of(program, AT_RETURN);
+    let demand = Demand::of(program);
     let mut changed = false;
     for id in program.ids() {
-        let mut bits = demand.before_end(program, id);
-        let mut keep = vec![true; program.block(id).steps.len()];
-        for (index, one) in program.block(id).steps.iter().enumerate().rev() {
-            let dead = one.op.is_pure() && one.op.dst().is_some_and(|dst| bits.of(dst) == 0);
-            let nothing = matches!(one.op, Op::Move { dst, src } if dst == src);
-            keep[index] = !dead && !nothing;
-            if keep[index] {
-                step(&mut bits, &one.op, program);
-            }
-        }
-        if keep.contains(&false) {
-            let mut flags = keep.into_iter();
-            program.block_mut(id).steps.retain(|_| flags.next().unwrap_or(true));
-            changed = true;
-        }
+        let mut needed = demand.after_steps(program, id).into_iter();
+        let steps = &mut program.block_mut(id).steps;
+        let before = steps.len();
+        steps.retain(|step| {
+            let needed = needed.next().unwrap_or(Bits::NONE);
+            let dead = step.op.is_pure() && step.op.dst().is_some_and(|dst| needed.of(dst) == 0);
+            let nothing = matches!(step.op, Op::Move { dst, src } if dst == src);
+            !dead && !nothing
+        });
+        changed |= steps.len() < before;
     }
     changed
 }
 
 /// Turns blocks that can only trap into traps.
 pub fn traps(program: &mut Program) -> bool {
-    let mut users: Vec<Vec<u32>> = vec![Vec::new(); program.blocks.len()];
-    for id in program.ids() {
-        program.block(id).end.targets().for_each(|target| users[target.0 as usize].push(id.0));
-    }
+    let users = program.users();
     let mut changed = false;
-    let mut pending: Vec<u32> = (0..program.blocks.len() as u32).collect();
-    while let Some(index) = pending.pop() {
-        let id = BlockId(index);
+    let mut pending: Vec<BlockId> = program.ids().collect();
+    while let Some(id) = pending.pop() {
         let is_trap = |id: BlockId| {
             let block = program.block(id);
             block.steps.is_empty() && block.end == End::Trap
@@ -65,22 +53,10 @@ pub fn traps(program: &mut Program) -> bool {
             block.steps.truncate(kept);
             block.end = End::Trap;
             changed = true;
-            pending.extend(&users[index as usize]);
+            pending.extend(&users[id.0 as usize]);
         }
     }
     changed
-}
-
-/// What is needed behind each step of a block, for passes that go forwards.
-pub fn needed_after(program: &Program, demand: &Demand, id: BlockId) -> Vec<Bits> {
-    let steps = &program.block(id).steps;
-    let mut out = vec![Bits::NONE; steps.len()];
-    let mut bits = demand.before_end(program, id);
-    for (index, one) in steps.iter().enumerate().rev() {
-        out[index] = bits;
-        step(&mut bits, &one.op, program);
-    }
-    out
 }
 
 #[cfg(test)]

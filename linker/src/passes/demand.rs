@@ -4,7 +4,7 @@
 //! addition needs of its operands what is needed of its sum. No bit needed means dead. Compilers extend indexes to 64
 //! bits before they add them to pointers; here addresses have 32, so that is for nothing.
 
-use crate::ir::{Address, BlockId, End, Op, Program, Val, Var, Vars};
+use crate::ir::{Address, BlockId, End, Op, Program, Step, Val, Var, Vars, width as bytes};
 use vm_core::isa::Opcode as O;
 
 /// All bits of a register.
@@ -107,15 +107,7 @@ pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
         Op::Load { address: Address { base, .. }, .. } => base.into_iter().for_each(|base| bits.add(base, 32)),
         Op::Store { op, value, address: Address { base, .. } } => {
             base.into_iter().for_each(|base| bits.add(base, 32));
-            bits.add_value(
-                value,
-                match op {
-                    O::StoreIndirectU8 => 8,
-                    O::StoreIndirectU16 => 16,
-                    O::StoreIndirectU32 => 32,
-                    _ => FULL,
-                },
-            );
+            bits.add_value(value, 8 * bytes(op) as u8);
         }
         Op::HostCall { .. } | Op::Memset => op.reads(&program.imports).iter().for_each(|var| bits.add(var, FULL)),
         Op::Sbrk { size, .. } => bits.add(size, FULL),
@@ -156,22 +148,15 @@ pub struct Demand {
     entry: Vec<Bits>,
     /// What callers look at when the function that a block belongs to returns; of result registers.
     results: Vec<Bits>,
-    /// What a return needs whoever called.
-    at_return: Vars,
 }
 
 impl Demand {
-    /// Analyses a program. `at_return` are the registers that count at any return; of results count those that some
+    /// Analyses a program. At a return, what convention preserves is needed (spec: abi.md 5.1), and of results what some
     /// caller of the function looks at.
-    pub fn of(program: &Program, at_return: Vars) -> Demand {
+    pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();
-        let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count], at_return };
-        let mut users: Vec<Vec<u32>> = vec![Vec::new(); count];
-        for id in program.ids() {
-            for target in program.block(id).end.targets() {
-                users[target.0 as usize].push(id.0);
-            }
-        }
+        let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };
+        let users = program.users();
         let outside = super::liveness::Reachable::of(program).addressed;
         for (_, block, results) in &program.exports {
             demand.results[block.0 as usize].join(&Bits::all_of(*results));
@@ -180,7 +165,7 @@ impl Demand {
             demand.results[index].join(&Bits::all_of(Vars::RESULTS));
         }
         // What callers need of results depends on what is needed behind calls, and the other way round.
-        let mut pending: Vec<u32> = (0..count as u32).collect();
+        let mut pending: Vec<BlockId> = program.ids().collect();
         loop {
             demand.backwards(program, &users, pending);
             pending = demand.forwards(program);
@@ -190,20 +175,17 @@ impl Demand {
         }
     }
 
-    fn backwards(&mut self, program: &Program, users: &[Vec<u32>], mut pending: Vec<u32>) {
+    fn backwards(&mut self, program: &Program, users: &[Vec<BlockId>], mut pending: Vec<BlockId>) {
         let mut queued = vec![false; program.blocks.len()];
-        pending.iter().for_each(|index| queued[*index as usize] = true);
-        while let Some(index) = pending.pop() {
-            queued[index as usize] = false;
-            let id = BlockId(index);
-            let mut bits = self.before_end(program, id);
-            for one in program.block(id).steps.iter().rev() {
-                step(&mut bits, &one.op, program);
-            }
-            if bits != self.entry[index as usize] {
-                self.entry[index as usize] = bits;
-                for user in &users[index as usize] {
-                    if !std::mem::replace(&mut queued[*user as usize], true) {
+        pending.iter().for_each(|id| queued[id.0 as usize] = true);
+        while let Some(id) = pending.pop() {
+            let index = id.0 as usize;
+            queued[index] = false;
+            let bits = self.at_start(program, id);
+            if bits != self.entry[index] {
+                self.entry[index] = bits;
+                for user in &users[index] {
+                    if !std::mem::replace(&mut queued[user.0 as usize], true) {
                         pending.push(*user);
                     }
                 }
@@ -212,8 +194,7 @@ impl Demand {
     }
 
     /// Carries what is needed of results from callers to returns. Returns the blocks that it is news for.
-    fn forwards(&mut self, program: &Program) -> Vec<u32> {
-        let mut news = Vec::new();
+    fn forwards(&mut self, program: &Program) -> Vec<BlockId> {
         let mut pending: Vec<BlockId> = program.ids().collect();
         let mut queued = vec![true; program.blocks.len()];
         while let Some(id) = pending.pop() {
@@ -237,18 +218,28 @@ impl Demand {
                 end => end.targets().for_each(|target| give(target, &own)),
             }
         }
-        for id in program.ids() {
-            if matches!(program.block(id).end, End::JumpIndirect { .. }) {
-                let mut bits = self.before_end(program, id);
-                for one in program.block(id).steps.iter().rev() {
-                    step(&mut bits, &one.op, program);
-                }
-                if bits != self.entry[id.0 as usize] {
-                    news.push(id.0);
-                }
-            }
-        }
-        news
+        let returns = program.ids().filter(|id| matches!(program.block(*id).end, End::JumpIndirect { .. }));
+        returns.filter(|id| self.at_start(program, *id) != self.entry[id.0 as usize]).collect()
+    }
+
+    /// What is needed at the start of a block, by what is known of those behind it.
+    fn at_start(&self, program: &Program, id: BlockId) -> Bits {
+        let mut bits = self.before_end(program, id);
+        program.block(id).steps.iter().rev().for_each(|one| step(&mut bits, &one.op, program));
+        bits
+    }
+
+    /// What is needed behind each step of a block.
+    pub fn after_steps(&self, program: &Program, id: BlockId) -> Vec<Bits> {
+        let mut bits = self.before_end(program, id);
+        let back = |one: &Step| {
+            let after = bits;
+            step(&mut bits, &one.op, program);
+            after
+        };
+        let mut out: Vec<Bits> = program.block(id).steps.iter().rev().map(back).collect();
+        out.reverse();
+        out
     }
 
     /// What is needed right before a block's end.
@@ -270,7 +261,7 @@ impl Demand {
             }
             End::Call { .. } | End::CallIndirect { .. } => Bits::all_of(Vars::ALL),
             End::JumpIndirect { base } if base == Var::RA => {
-                let mut bits = Bits::all_of(self.at_return);
+                let mut bits = Bits::all_of(Vars::PRESERVED);
                 bits.join(&self.results[id.0 as usize]);
                 bits
             }

@@ -1,12 +1,13 @@
 //! Removes what functions save for nothing.
 //!
 //! A function that called others and, with those inlined, does not any more need not save its return address. What it
-//! stores in its frame and never reads is for nothing, and a frame that nothing is in goes as well. Only functions are looked at that nobody enters in the middle.
-//! That a slot which a function saves its return address in is used for nothing else is what compilers do.
+//! stores in its frame and never reads is for nothing, and a frame that nothing is in goes as well. Only functions are
+//! looked at that nobody enters in the middle. That a slot which a function saves its return address in is used for
+//! nothing else is what compilers do.
 
 use super::cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var};
+use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
 /// The most blocks of a function that are looked at, to keep the time linear.
@@ -45,7 +46,6 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
     let mut out = vec![entry];
     let mut seen = Set::from_iter([entry]);
     let mut next = 0;
-    let mut inner = Map::<BlockId, u32>::default();
     while let Some(id) = out.get(next).copied() {
         next += 1;
         match program.block(id).end {
@@ -53,7 +53,10 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
             End::JumpIndirect { base } if base != Var::RA => return None,
             end => {
                 for target in end.targets() {
-                    *inner.entry(target).or_default() += 1;
+                    // Whoever enters at the start runs the whole function; a jump back to it would run its start again.
+                    if target == entry {
+                        return None;
+                    }
                     if seen.insert(target) {
                         out.push(target);
                     }
@@ -64,17 +67,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
             return None;
         }
     }
-    let closed = |id: &BlockId| {
-        let index = id.0 as usize;
-        let inside = inner.get(id).copied().unwrap_or(0);
-        // Whoever enters at the start runs the whole function; a jump back to it would run its start again.
-        if *id == entry {
-            inside == 0
-        } else {
-            (entries.count[index], entries.returns[index], entries.outside[index]) == (inside, 0, false)
-        }
-    };
-    out.iter().all(closed).then_some(out)
+    entries.is_closed(program, &out).then_some(out)
 }
 
 /// Whether an operation changes the stack pointer by a number, and by which.
@@ -86,11 +79,38 @@ pub(super) fn adjusts(op: &Op) -> Option<i64> {
 }
 
 /// The distance from the stack pointer, if that is what an address is.
-pub(super) fn slot(address: Address) -> Option<i64> {
+fn slot(address: Address) -> Option<i64> {
     match address {
         Address { base: Some(Var::SP), offset: Imm::Num(offset) } => Some(offset),
         _ => None,
     }
+}
+
+/// The slot that an operation saves the return address in.
+pub(super) fn saves(op: &Op) -> Option<i64> {
+    match *op {
+        Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 } => slot(address),
+        _ => None,
+    }
+}
+
+/// The slot that an operation restores the return address from.
+pub(super) fn restores(op: &Op) -> Option<i64> {
+    match *op {
+        Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } => slot(address),
+        _ => None,
+    }
+}
+
+/// Whether an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
+/// where the stack is: that a host call reads its pointer is for the sake of caution.
+fn is_apart(op: &Op, program: &Program) -> bool {
+    adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
+}
+
+/// Whether the end of some block reads the stack pointer.
+fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
+    body.iter().any(|id| program.block(*id).end.reads().has(Var::SP))
 }
 
 /// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
@@ -153,32 +173,19 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, d
 /// Removes the saving of a return address that is never lost.
 fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     // The slot is told by its distance from the stack pointer that the function was called with.
-    let saves = |op: &Op, depth: i64| match *op {
-        Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 } => {
-            slot(address).map(|offset| depth + offset)
-        }
-        _ => None,
-    };
-    let restores = |op: &Op, depth: i64| match *op {
-        Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } => {
-            slot(address).map(|offset| depth + offset)
-        }
-        _ => None,
-    };
+    let saves = |op: &Op, depth: i64| saves(op).map(|offset| depth + offset);
+    let restores = |op: &Op, depth: i64| restores(op).map(|offset| depth + offset);
     let mut home = None;
     all_steps(program, &body[..1], depths, |op, depth| {
         home = saves(op, depth);
         home.is_none()
     });
     let Some(home) = home else { return false };
-    let mut count = (0, 0);
+    let mut count = 0;
     let clean = all_steps(program, body, depths, |op, depth| {
-        if let Some(at) = saves(op, depth) {
-            count.0 += 1;
-            return at == home;
-        }
-        if let Some(at) = restores(op, depth) {
-            count.1 += 1;
+        let saved = saves(op, depth);
+        count += u32::from(saved.is_some());
+        if let Some(at) = saved.or_else(|| restores(op, depth)) {
             return at == home;
         }
         // Anything else that has to do with the register or the slot.
@@ -191,7 +198,7 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
         let touches = op.dst() == Some(Var::RA) || op.reads(&program.imports).has(Var::RA);
         !near && !touches
     });
-    if !clean || count.0 != 1 {
+    if !clean || count != 1 {
         return false;
     }
     let at_home = |op: &Op, depth: i64| saves(op, depth) == Some(home) || restores(op, depth) == Some(home);
@@ -214,10 +221,9 @@ fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
             stored = true;
             value != Val::Var(Var::SP)
         }
-        Op::HostCall { .. } => true,
-        _ => adjusts(op).is_some() || !op.reads(&program.imports).has(Var::SP),
+        _ => is_apart(op, program),
     });
-    if !private || !stored || body.iter().any(|id| program.block(*id).end.reads().has(Var::SP)) {
+    if !private || !stored || ends_read_stack(program, body) {
         return false;
     }
     let mut changed = false;
@@ -239,28 +245,14 @@ fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
     changed
 }
 
-/// How many bytes a load or store touches.
-fn width(op: O) -> i64 {
-    match op {
-        O::LoadIndirectU8 | O::LoadIndirectI8 | O::StoreIndirectU8 => 1,
-        O::LoadIndirectU16 | O::LoadIndirectI16 | O::StoreIndirectU16 => 2,
-        O::LoadIndirectU32 | O::LoadIndirectI32 | O::StoreIndirectU32 => 4,
-        _ => 8,
-    }
-}
-
 /// Removes a frame that nothing is in.
 fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
-    let mut adjustments = 0;
+    let mut moves = false;
     let unused = all_steps(program, body, depths, |op, _| {
-        if adjusts(op).is_some() {
-            adjustments += 1;
-            return true;
-        }
-        // The host is not told where the stack is; it is among what a host call reads for the sake of caution.
-        matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
+        moves |= adjusts(op).is_some();
+        is_apart(op, program)
     });
-    if !unused || adjustments == 0 || body.iter().any(|id| program.block(*id).end.reads().has(Var::SP)) {
+    if !unused || !moves || ends_read_stack(program, body) {
         return false;
     }
     remove(program, body, depths, |op, _| adjusts(op).is_some());

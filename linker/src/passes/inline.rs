@@ -6,7 +6,7 @@
 
 use super::cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Block, BlockId, End, Program, Var};
+use crate::ir::{Block, BlockId, End, Imm, Program, Var};
 
 /// Operations and ends of a function that is put wherever it is called.
 const SMALL: usize = 4;
@@ -20,7 +20,6 @@ const GROWTH: usize = 20_000;
 /// Inlines calls, and returns whether there were any. Blocks are renumbered.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
-    let functions = functions(program, &entries);
     let mut grown = 0;
     let mut copies: Map<BlockId, Vec<BlockId>> = Map::default();
     // A function that has taken in another in this round is not copied itself until the next.
@@ -32,8 +31,8 @@ pub fn run(program: &mut Program) -> bool {
         }
         let index = target.0 as usize;
         let single = entries.count[index] == 1 && entries.returns[index] == 0 && !entries.outside[index];
-        let Some(body) = body(program, &functions, target, link, if single { SINGLE } else { SMALL }) else { continue };
-        if single && !is_closed(program, &entries, &body) {
+        let Some(body) = body(program, &entries, target, link, if single { SINGLE } else { SMALL }) else { continue };
+        if single && !entries.is_closed(program, &body) {
             continue;
         }
         let size = size(program, &body);
@@ -66,7 +65,7 @@ fn size(program: &Program, body: &[BlockId]) -> usize {
 /// The blocks of a function, its entry first, if it can be copied and has at most `limit` operations.
 ///
 /// A jump to another function is a call whose return is one from here: it stays, and is not part of the body.
-fn body(program: &Program, functions: &[bool], entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
+fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
     let mut out = Vec::new();
     let mut seen = Set::from_iter([entry]);
     let mut pending = vec![entry];
@@ -85,11 +84,11 @@ fn body(program: &Program, functions: &[bool], entry: BlockId, link: Var, limit:
         }
         let inside = match block.end {
             End::Call { back, .. } => vec![back],
-            End::Jump(target) if link == Var::RA && functions.get(target.0 as usize) == Some(&true) => vec![],
+            End::Jump(target) if link == Var::RA && entries.is_function(target) == Some(true) => vec![],
             end => end.targets().collect(),
         };
         // Copies of this round have no entry in the list: their function is to be looked at in the next.
-        if inside.iter().any(|target| functions.get(target.0 as usize).copied().unwrap_or(true)) {
+        if inside.iter().any(|target| entries.is_function(*target).unwrap_or(true)) {
             return None;
         }
         for next in inside.into_iter().rev() {
@@ -101,42 +100,11 @@ fn body(program: &Program, functions: &[bool], entry: BlockId, link: Var, limit:
     // A function that never returns ends somewhere; keeping calls of it short is better.
     let returns = |id: &BlockId| match program.block(*id).end {
         End::JumpIndirect { .. } => true,
-        End::Jump(target) => functions.get(target.0 as usize) == Some(&true),
+        End::Jump(target) => entries.is_function(target) == Some(true),
         _ => false,
     };
     let small_enough = limit >= SINGLE || !out.iter().any(|id| calls(program, *id));
     (out.iter().any(returns) && small_enough).then_some(out)
-}
-
-/// The blocks that are entries of functions: called, exported, or known by address.
-fn functions(program: &Program, entries: &Entries) -> Vec<bool> {
-    let mut out = entries.outside.clone();
-    for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
-        if let End::Call { target, .. } = program.block(id).end {
-            out[target.0 as usize] = true;
-        }
-    }
-    out
-}
-
-/// Whether nobody enters a function but at its start, so that nothing of it is left when its call is gone.
-fn is_closed(program: &Program, entries: &Entries, body: &[BlockId]) -> bool {
-    let mut inside: Map<BlockId, (u32, u32)> = Map::default();
-    for id in body {
-        match program.block(*id).end {
-            End::Call { target, back, .. } => {
-                inside.entry(target).or_default().0 += 1;
-                inside.entry(back).or_default().1 += 1;
-            }
-            End::CallIndirect { back, .. } => inside.entry(back).or_default().1 += 1,
-            end => end.targets().for_each(|target| inside.entry(target).or_default().0 += 1),
-        }
-    }
-    body[1..].iter().all(|id| {
-        let index = id.0 as usize;
-        let found = inside.get(id).copied().unwrap_or_default();
-        (entries.count[index], entries.returns[index]) == found && !entries.outside[index]
-    })
 }
 
 fn calls(program: &Program, id: BlockId) -> bool {
@@ -194,38 +162,12 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
         numbers[old.0 as usize] = BlockId(new as u32);
     }
     let to = |id: BlockId| numbers[id.0 as usize];
-    let imm = |imm: &mut crate::ir::Imm| {
-        if let crate::ir::Imm::Code { block, .. } = imm {
-            *block = to(*block);
-        }
-    };
     let mut old: Vec<Option<Block>> = std::mem::take(&mut program.blocks).into_iter().map(Some).collect();
-    for id in order {
-        let Some(mut block) = old[id.0 as usize].take() else { continue };
-        block.end.retarget(to);
-        block.end.values_mut().for_each(|value| {
-            if let crate::ir::Val::Imm(constant) = value {
-                imm(constant);
-            }
-        });
-        block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
-        program.blocks.push(block);
-    }
-    program.exports.iter_mut().for_each(|(_, block, _)| *block = to(*block));
-    let reachable_data = {
-        // Data that nothing refers to may name blocks that are gone.
-        let mut probe = std::mem::take(&mut program.data);
-        for data in probe.iter_mut().flatten() {
-            let gone = |value: &crate::ir::Imm| matches!(value, crate::ir::Imm::Code { block, .. } if to(*block).0 == u32::MAX);
-            data.fixups.retain(|fixup| !gone(&fixup.value.0));
-            for fixup in &mut data.fixups {
-                imm(&mut fixup.value.0);
-                fixup.value.1.iter_mut().for_each(imm);
-            }
-        }
-        probe
-    };
-    program.data = reachable_data;
+    program.blocks.extend(order.iter().filter_map(|id| old[id.0 as usize].take()));
+    // Data that nothing refers to may name blocks that are gone.
+    let gone = |imm: &Imm| matches!(imm, Imm::Code { block, .. } if to(*block).0 == u32::MAX);
+    program.data.iter_mut().flatten().for_each(|data| data.fixups.retain(|fixup| !gone(&fixup.value.0)));
+    program.retarget(to);
 }
 
 #[cfg(test)]

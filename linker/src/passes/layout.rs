@@ -9,14 +9,9 @@ use crate::ir::{BlockId, End, Program};
 
 /// Fills in the order.
 pub fn run(program: &mut Program) -> bool {
-    let reachable = Reachable::of(program);
-    for (index, data) in program.data.iter_mut().enumerate() {
-        if !reachable.data[index] {
-            *data = None;
-        }
-    }
+    let reachable = drop_unreachable_data(program);
     let count = program.blocks.len();
-    let mut placed: Vec<bool> = reachable.blocks.iter().map(|reachable| !reachable).collect();
+    let mut placed: Vec<bool> = reachable.iter().map(|reachable| !reachable).collect();
     let mut order = Vec::with_capacity(count);
     for root in program.ids() {
         let mut next = Some(root);
@@ -32,13 +27,17 @@ pub fn run(program: &mut Program) -> bool {
 
 /// Keeps the order of the file.
 pub fn keep_order(program: &mut Program) {
+    let reachable = drop_unreachable_data(program);
+    program.order = program.ids().filter(|id| reachable[id.0 as usize]).collect();
+}
+
+/// Drops data that nobody refers to, and tells which blocks are reachable.
+fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
     let reachable = Reachable::of(program);
-    program.order = program.ids().filter(|id| reachable.blocks[id.0 as usize]).collect();
-    for (index, data) in program.data.iter_mut().enumerate() {
-        if !reachable.data[index] {
-            *data = None;
-        }
+    for (data, _) in program.data.iter_mut().zip(reachable.data).filter(|(_, reachable)| !reachable) {
+        *data = None;
     }
+    reachable.blocks
 }
 
 /// The block to put behind another.

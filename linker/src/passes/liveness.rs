@@ -1,25 +1,24 @@
 //! Which registers are needed at which point.
 //!
 //! An analysis for other passes. It goes backwards over the whole program: a call needs what the called function reads
-//! at its entry, and what the code behind the call reads and the call does not replace. Of a return it is only known
-//! what convention says; the caller says how much of that it relies on.
+//! at its entry, and what the code behind the call reads and the call does not replace. At a return all registers are
+//! needed: this is for who wants to write to one that nobody looks at, whatever convention says.
 
-use crate::ir::{BlockId, End, Imm, Part, Program, Var, Vars};
+use crate::ir::{BlockId, End, Imm, Program, Var, Vars};
 
 /// The registers needed at the start of each block.
 pub struct Liveness {
     live_in: Vec<Vars>,
-    at_return: Vars,
 }
 
 impl Liveness {
-    /// Analyses a program. `at_return` are the registers that callers look at when a function has returned.
-    pub fn of(program: &Program, at_return: Vars) -> Liveness {
+    /// Analyses a program.
+    pub fn of(program: &Program) -> Liveness {
         let count = program.blocks.len();
-        let mut liveness = Liveness { live_in: vec![Vars::NONE; count], at_return };
+        let mut liveness = Liveness { live_in: vec![Vars::NONE; count] };
         let mut reads = Vec::with_capacity(count);
         let mut writes = Vec::with_capacity(count);
-        let mut users: Vec<Vec<u32>> = vec![Vec::new(); count];
+        let users = program.users();
         for id in program.ids() {
             let block = program.block(id);
             let (mut read, mut written) = (Vars::NONE, Vars::NONE);
@@ -29,32 +28,24 @@ impl Liveness {
             }
             reads.push(read.or(block.end.reads().without(written)));
             writes.push(written);
-            for target in block.end.targets() {
-                users[target.0 as usize].push(id.0);
-            }
         }
-        let mut pending: Vec<u32> = (0..count as u32).collect();
+        let mut pending: Vec<BlockId> = program.ids().collect();
         let mut queued = vec![true; count];
-        while let Some(index) = pending.pop() {
-            let at = index as usize;
+        while let Some(id) = pending.pop() {
+            let at = id.0 as usize;
             queued[at] = false;
-            let out = liveness.live_out(program, BlockId(index));
+            let out = liveness.live_out(program, id);
             let live = reads[at].or(out.without(writes[at]));
             if live != liveness.live_in[at] {
                 liveness.live_in[at] = live;
                 for user in &users[at] {
-                    if !std::mem::replace(&mut queued[*user as usize], true) {
+                    if !std::mem::replace(&mut queued[user.0 as usize], true) {
                         pending.push(*user);
                     }
                 }
             }
         }
         liveness
-    }
-
-    /// What is needed at the start of a block.
-    pub fn live_in(&self, id: BlockId) -> Vars {
-        self.live_in[id.0 as usize]
     }
 
     /// What is needed behind a block's end; what the end itself reads is not among it.
@@ -65,10 +56,7 @@ impl Liveness {
             End::Branch { then, otherwise, .. } => of(then).or(of(otherwise)),
             End::Call { link, target, back } if link == Var::RA => of(target).or(of(back)).without(Vars::one(link)),
             // Another link register means another convention.
-            End::Call { .. } => Vars::ALL,
-            End::CallIndirect { .. } => Vars::ALL,
-            End::JumpIndirect { base } if base == Var::RA => self.at_return,
-            End::JumpIndirect { .. } => Vars::ALL,
+            End::Call { .. } | End::CallIndirect { .. } | End::JumpIndirect { .. } => Vars::ALL,
             End::Trap => Vars::NONE,
         }
     }
@@ -126,7 +114,7 @@ impl Reachable {
 
     fn note(&mut self, imm: Imm, pending: &mut Vec<Node>) {
         match imm {
-            Imm::Code { block, part: Part::Full | Part::High | Part::Low } => {
+            Imm::Code { block, .. } => {
                 self.addressed[block.0 as usize] = true;
                 pending.push(Node::Block(block));
             }

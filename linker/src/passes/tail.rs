@@ -5,9 +5,8 @@
 //! jump table and an indirect jump less.
 
 use super::cfg::Entries;
-use super::frames::{adjusts, slot};
-use crate::ir::{BlockId, End, Op, Program, Val, Var};
-use vm_core::isa::Opcode as O;
+use super::frames::{adjusts, restores, saves};
+use crate::ir::{BlockId, End, Op, Program, Var};
 
 /// Looks at all calls.
 pub fn run(program: &mut Program) -> bool {
@@ -35,10 +34,7 @@ fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
         return None;
     }
     let [restore, release] = &after.steps[..] else { return None };
-    let Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } = restore.op else {
-        return None;
-    };
-    let (home, size) = (slot(address)?, adjusts(&release.op)?);
+    let (home, size) = (restores(&restore.op)?, adjusts(&release.op)?);
     let mut opened = false;
     let mut saved = false;
     let mut kept = Vec::new();
@@ -49,9 +45,7 @@ fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
                 opened = true;
                 false
             }
-            Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 }
-                if opened && !saved && slot(address) == Some(home) =>
-            {
+            _ if opened && !saved && saves(op) == Some(home) => {
                 saved = true;
                 false
             }

@@ -4,7 +4,7 @@
 //! only equality is known, and a constant.
 
 use super::table::{Def, Facts, Table, Vn};
-use crate::ir::{Imm, Part};
+use crate::ir::{Imm, Part, width};
 use vm_core::isa::Opcode as O;
 
 /// How many places are remembered. More would cost time and find little.
@@ -19,16 +19,6 @@ pub struct Place {
     pub offset: Imm,
     /// Whether the base is the stack pointer.
     pub is_stack: bool,
-}
-
-/// How many bytes a load or store touches.
-pub fn width(op: O) -> i64 {
-    match op {
-        O::LoadIndirectU8 | O::LoadIndirectI8 | O::StoreIndirectU8 => 1,
-        O::LoadIndirectU16 | O::LoadIndirectI16 | O::StoreIndirectU16 => 2,
-        O::LoadIndirectU32 | O::LoadIndirectI32 | O::StoreIndirectU32 => 4,
-        _ => 8,
-    }
 }
 
 /// What is known of a loaded value's bits.

@@ -10,10 +10,9 @@ mod rewrite;
 mod table;
 
 use super::cfg::Entries;
-use super::dead::{AT_RETURN, needed_after};
 use super::demand::{Bits, Demand, FULL};
 use crate::elf::Kind;
-use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition};
+use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition, width};
 use memory::Memory;
 use table::{Def, Facts, Table, Vn};
 use vm_core::isa::Opcode as O;
@@ -65,7 +64,7 @@ pub fn compact(program: &mut Program) -> bool {
 
 fn pass(program: &mut Program, compact: bool) -> bool {
     let entries = Entries::of(program);
-    let demand = Demand::of(program, AT_RETURN);
+    let demand = Demand::of(program);
     let mut done = vec![false; program.blocks.len()];
     let wide = program.wide;
     let mut pass = Pass { program, table: Table::new(wide), changed: false, clock: 0, compact };
@@ -79,7 +78,7 @@ fn pass(program: &mut Program, compact: bool) -> bool {
         let mut pending = vec![(root, state)];
         while let Some((id, mut state)) = pending.pop() {
             done[id.0 as usize] = true;
-            let needed = needed_after(pass.program, &demand, id);
+            let needed = demand.after_steps(pass.program, id);
             let at_end = demand.before_end(pass.program, id);
             pass.block(id, &mut state, &needed, &at_end);
             match pass.program.block(id).end {
@@ -244,7 +243,7 @@ impl Pass<'_> {
         if data.kind != Kind::ReadOnly {
             return None;
         }
-        let (start, width) = (u64::try_from(offset).ok()?, memory::width(op) as u64);
+        let (start, width) = (u64::try_from(offset).ok()?, width(op) as u64);
         let end = start.checked_add(width).filter(|end| *end <= data.size)?;
         let overlaps = |fixup: &&Fixup| fixup.offset < end && start < fixup.offset + u64::from(fixup.width);
         let first = data.fixups.partition_point(|fixup| fixup.offset + u64::from(fixup.width) <= start);

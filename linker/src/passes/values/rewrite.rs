@@ -280,13 +280,7 @@ impl Pass<'_> {
         let vv = self.value(state, value);
         if let Some(cond) = self.table.number(vc) {
             return match (cond == 0) == zero {
-                true => {
-                    let op = match value {
-                        Val::Var(src) => Op::Move { dst, src },
-                        Val::Imm(value) => Op::Const { dst, value },
-                    };
-                    self.define(state, dst, vv, op)
-                }
+                true => self.define(state, dst, vv, Op::copy(dst, value)),
                 false => None,
             };
         }
