@@ -55,7 +55,10 @@ pub enum GuestError {
     #[error("PATH: {0}")]
     Path(#[from] env::JoinPathsError),
     /// Nothing to link.
-    #[error("{manifest} has no binary: a guest is a crate with a src/main.rs")]
+    #[error(
+        "{manifest} has no binary and no cdylib: a guest is a crate with a src/main.rs, or a library with crate-type = \
+         [\"cdylib\"]"
+    )]
     NoBinary {
         /// The crate.
         manifest: PathBuf,
@@ -90,7 +93,7 @@ impl Guest {
         let told = self.cargo(&target).and_then(|mut command| run(&mut command));
         // It is only read by the compiler.
         let _ = fs::remove_dir_all(&folder);
-        let mut found: Vec<PathBuf> = executables(&String::from_utf8_lossy(&told?)).collect();
+        let mut found: Vec<PathBuf> = programs(&String::from_utf8_lossy(&told?)).collect();
         found.sort();
         match found.is_empty() {
             true => Err(GuestError::NoBinary { manifest: self.manifest.clone() }),
@@ -148,13 +151,18 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>, GuestError> {
     }
 }
 
-/// The executables in cargo's messages.
-fn executables(messages: &str) -> impl Iterator<Item = PathBuf> {
+/// The executables and dynamic libraries in cargo's messages.
+fn programs(messages: &str) -> impl Iterator<Item = PathBuf> {
+    let library = |message: &Json| {
+        let kinds = message["target"]["crate_types"].as_array()?;
+        let file = message["filenames"].as_array()?.iter().filter_map(Json::as_str).find(|name| name.ends_with(".elf"));
+        kinds.iter().any(|kind| kind == "cdylib").then(|| file.map(PathBuf::from))?
+    };
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Json>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .filter_map(move |message| message["executable"].as_str().map(PathBuf::from).or_else(|| library(&message)))
 }
 
 /// Cargo of a toolchain that can compile for the target.
@@ -206,12 +214,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_are_found_in_cargos_messages() {
+    fn executables_and_dynamic_libraries_are_found_in_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","executable":null}
 not json
+{"reason":"compiler-artifact","executable":null,"target":{"crate_types":["cdylib"]},"filenames":["/t/release/adder.elf"]}
+{"reason":"compiler-artifact","executable":null,"target":{"crate_types":["rlib"]},"filenames":["/t/release/x.rlib"]}
 {"reason":"compiler-artifact","executable":"/t/release/flipper"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executables(messages).collect::<Vec<_>>(), [PathBuf::from("/t/release/flipper")]);
+        let found: Vec<PathBuf> = programs(messages).collect();
+        assert_eq!(found, ["/t/release/adder.elf", "/t/release/flipper"].map(PathBuf::from));
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
         return Err(LinkError::Width { bits: if image.wide { 64 } else { 32 }, isa: isa.name() });
     }
     let exports = exports(&image, options)?;
-    let mut program = ir::lift(&image, &exports)?;
+    let mut program = passes::calling_convention::run(ir::lift(&image, &exports)?, &image)?;
     passes::run(&mut program, options)?;
     emit::emit(program, &image, isa, options)
 }
@@ -190,8 +190,11 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
 fn exports(image: &Image, options: &Options) -> Result<Vec<Export>, LinkError> {
     let mut exports = image.exports().to_vec();
     for name in &options.exports {
-        let place = image.function(name).ok_or_else(|| LinkError::NoFunction { name: name.clone() })?;
-        exports.push(Export { symbol: name.clone().into_bytes(), place, outputs: 2 });
+        let function = image.function(name).ok_or_else(|| LinkError::NoFunction { name: name.clone() })?;
+        if function.is_ifunc {
+            return Err(ElfError::Ifunc { symbol: name.clone() }.into());
+        }
+        exports.push(Export { symbol: name.clone().into_bytes(), place: function.place, outputs: 2 });
     }
     if exports.is_empty()
         && let Some(place) = image.entry()

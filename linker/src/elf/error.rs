@@ -33,6 +33,30 @@ pub enum ElfError {
         /// The most there can be.
         limit: u64,
     },
+    /// A section's alignment cannot be had.
+    #[error("section {section} is aligned to {align} bytes; powers of two up to {limit} are possible")]
+    Align {
+        /// Its name.
+        section: String,
+        /// Its alignment in bytes.
+        align: u64,
+        /// The largest.
+        limit: u64,
+    },
+    /// A section for the linker that it does not know.
+    #[error("section {section} is not known; the linker reads {known}")]
+    Record {
+        /// Its name.
+        section: String,
+        /// Those that are known.
+        known: String,
+    },
+    /// A function whose value is a resolver.
+    #[error("`{symbol}` is an IFUNC: its value is a resolver, which nobody runs")]
+    Ifunc {
+        /// Its name.
+        symbol: String,
+    },
     /// Relocations that have their addend in the code.
     #[error("section {section}: relocations without addends (REL) are not supported")]
     ImplicitAddend {

@@ -68,13 +68,19 @@ impl Reader<'_> {
 
     fn pointer(&mut self) -> Result<Place, ElfError> {
         let place = self.place;
-        self.take(if self.image.wide { 8 } else { 4 })?;
+        let bytes = self.take(if self.image.wide { 8 } else { 4 })?;
+        let value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         let link = self.image.section(place.section).relocations.pointer(place.offset as u64);
         match link {
             Some(Link::Place(target)) => Ok(*target),
             Some(Link::Undefined(name)) => {
                 Err(ElfError::Metadata { place: self.image.describe(place), what: format!("undefined symbol {name}") })
             }
+            Some(Link::Refused(why)) => {
+                Err(ElfError::Metadata { place: self.image.describe(place), what: why.clone() })
+            }
+            // Linkers drop the relocations of sections that are not loaded; what stands there is final.
+            None if let Some(target) = self.image.linked_pointer(value) => Ok(target),
             _ => Err(ElfError::Metadata {
                 place: self.image.describe(place),
                 what: "a record for the linker has a pointer without a relocation here (link with --emit-relocs)"
@@ -85,6 +91,28 @@ impl Reader<'_> {
 }
 
 impl Image {
+    /// Where a pointer in a record of a linked file points to: an address in memory, or an offset in a section that is
+    /// not loaded, which all begin at 0. There it must be clear which one is meant.
+    fn linked_pointer(&self, value: u64) -> Option<Place> {
+        if !self.linked {
+            return None;
+        }
+        self.place_at(value).or_else(|| {
+            let offset = i64::try_from(value).ok()?;
+            let places = (0u32..).zip(&self.sections).filter(|(index, section)| {
+                let named = || {
+                    self.symbols
+                        .iter()
+                        .any(|symbol| super::is_name(&symbol.name) && symbol.place == Place { section: *index, offset })
+                };
+                let expected = super::sections::is(&section.name, ".polkavm_metadata");
+                !section.is_loaded && value < section.data.len() as u64 && (expected || named())
+            });
+            let mut places = places.map(|(section, _)| Place { section, offset });
+            places.next().filter(|_| places.next().is_none())
+        })
+    }
+
     /// The record of a host function.
     ///
     /// # Errors
@@ -121,7 +149,7 @@ impl Image {
     pub(super) fn read_exports(&self) -> Result<Vec<Export>, ElfError> {
         let mut exports = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
-            if section.kind != Kind::Linker || !section.name.starts_with(".polkavm_exports") {
+            if section.kind != Kind::Linker || !super::sections::is(&section.name, ".polkavm_exports") {
                 continue;
             }
             let mut reader = Reader { image: self, place: Place { section: index as u32, offset: 0 } };

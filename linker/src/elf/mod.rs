@@ -6,21 +6,28 @@
 //! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
 //! Spec: linker.md 6.1, abi.md 5.5 and 5.7.
 
+mod constructors;
 mod error;
 mod metadata;
+pub mod psabi;
 mod relocations;
 mod sections;
 
 pub use error::ElfError;
 pub use metadata::{Export, Import};
-pub use relocations::{CodeRelocation, DataRelocation, DataValue, Link, Relocations};
+pub use relocations::{CodeRelocation, DataRelocation, DataValue, Field, Link, Relocations};
 pub use sections::{Kind, Section};
 
 use object::{
     Architecture, Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolSection,
-    elf::{FileHeader32, FileHeader64},
-    read::elf::{ElfFile, FileHeader},
+    elf::{FileHeader32, FileHeader64, STT_GNU_IFUNC},
+    read::elf::{ElfFile, FileHeader, Sym as _},
 };
+
+use crate::hash::Map;
+
+/// The flag in a symbol's `st_other` that its function keeps another calling convention (psABI, "Symbol Table").
+const STO_RISCV_VARIANT_CC: u8 = 0x80;
 
 /// A place in the file: a section's index and an offset in it, which may be outside of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -44,6 +51,10 @@ pub struct Symbol {
     pub is_function: bool,
     /// Whether other files can see it.
     pub is_global: bool,
+    /// Whether its value is a resolver, which says where the function is.
+    pub is_ifunc: bool,
+    /// Whether it is marked as a function with a calling convention of its own.
+    pub is_variant: bool,
 }
 
 /// What is read from an ELF file.
@@ -62,6 +73,9 @@ pub struct Image {
     /// Those of `symbols` that are functions with names for people, by index.
     functions: Vec<usize>,
     exports: Vec<Export>,
+    constructors: Vec<constructors::Section>,
+    /// The variable that tells whether constructors have run, if there are any.
+    constructors_done: Option<Place>,
     entry: u64,
 }
 
@@ -108,17 +122,32 @@ impl Image {
             functions: Vec::new(),
             min_stack_size: 0,
             exports: Vec::new(),
+            constructors: Vec::new(),
+            constructors_done: None,
             entry: file.entry(),
         };
+        let mut common = Map::default();
         for symbol in file.symbols() {
-            let (Ok(name), SymbolSection::Section(section)) = (symbol.name(), symbol.section()) else { continue };
-            let Some(place) = image.place_of(section.0, symbol.address()) else { continue };
+            let Ok(name) = symbol.name() else { continue };
+            let place = match symbol.section() {
+                SymbolSection::Section(section) => image.place_of(section.0, symbol.address()),
+                SymbolSection::Common => {
+                    let place = image.reserve(name, symbol.size(), symbol.address())?;
+                    common.insert(symbol.index().0, place);
+                    Some(place)
+                }
+                _ => None,
+            };
+            let Some(place) = place else { continue };
+            let raw = symbol.elf_symbol();
             image.symbols.push(Symbol {
                 name: name.to_owned(),
                 place,
                 size: symbol.size(),
                 is_function: symbol.kind() == object::SymbolKind::Text,
                 is_global: symbol.is_global(),
+                is_ifunc: raw.st_type() == STT_GNU_IFUNC,
+                is_variant: raw.st_other() & STO_RISCV_VARIANT_CC != 0,
             });
         }
         image.symbols.sort_by(|a, b| {
@@ -129,7 +158,8 @@ impl Image {
             .collect();
         // Of several names of one place the first one counts.
         image.functions.dedup_by_key(|index| image.symbols[*index].place);
-        image.read_relocations::<Header>(&file)?;
+        image.read_relocations::<Header>(&file, &common)?;
+        image.read_constructors()?;
         image.read_min_stack_size()?;
         image.exports = image.read_exports()?;
         Ok(image)
@@ -159,9 +189,26 @@ impl Image {
     }
 
     /// The global function of a name.
-    pub fn function(&self, name: &str) -> Option<Place> {
+    pub fn function(&self, name: &str) -> Option<&Symbol> {
         let found = |symbol: &&Symbol| symbol.name == name && self.section(symbol.place.section).kind == Kind::Code;
-        self.symbols.iter().filter(|symbol| symbol.is_global).find(found).map(|symbol| symbol.place)
+        self.symbols.iter().filter(|symbol| symbol.is_global).find(found)
+    }
+
+    /// The function that a place of code is in, by the sizes that the file gives; an index into `symbols`.
+    pub fn function_around(&self, place: Place) -> Option<usize> {
+        let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
+        let index = self.functions[end.checked_sub(1)?];
+        let symbol = &self.symbols[index];
+        let inside = place.offset.wrapping_sub(symbol.place.offset) as u64;
+        (symbol.place.section == place.section && (inside == 0 || inside < symbol.size)).then_some(index)
+    }
+
+    /// Gives zeroed memory to a COMMON symbol, which no section has yet.
+    fn reserve(&mut self, name: &str, size: u64, align: u64) -> Result<Place, ElfError> {
+        let index = self.sections.len() as u32;
+        let section = Section::zeros(format!("COMMON of {name}"), size, align)?;
+        self.sections.push(section);
+        Ok(Place { section: index, offset: 0 })
     }
 
     /// The symbol that a place belongs to: the last function at or before it in its section, or else one right at it.
@@ -197,7 +244,7 @@ impl Image {
     /// Stack sizes are a list of numbers of which the largest counts.
     fn read_min_stack_size(&mut self) -> Result<(), ElfError> {
         for section in &self.sections {
-            if section.name != ".polkavm_min_stack_size" {
+            if section.kind != Kind::Linker || !sections::is(&section.name, ".polkavm_min_stack_size") {
                 continue;
             }
             let (sizes, rest) = section.data.as_chunks::<4>();

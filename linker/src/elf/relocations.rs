@@ -1,15 +1,15 @@
 //! Relocations: which places depend on which.
 //!
-//! Those of code are kept by offset, for `ir::lift` to read with the instruction; those of data are put together to
-//! values ([`DataRelocation`]), as the pairs that make a difference of two places. What cannot be understood is kept
-//! with its name and refused when it is used. Spec: abi.md 5.7.
+//! Those of code are kept by offset, for `ir::lift` to read with the instruction; those of data are summed up to values
+//! ([`DataRelocation`]), as several at one offset make a difference of two places. What cannot be understood is kept
+//! with its name and refused when it is used. `super::psabi` lists all types. Spec: abi.md 5.7.
 
-use super::{ElfError, Image, Kind, Place};
+use super::{ElfError, Image, Kind, Place, psabi, sections};
 use crate::hash::Map;
 use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection,
     elf,
-    read::elf::{ElfFile, FileHeader},
+    read::elf::{ElfFile, ElfSymbol, FileHeader, Sym as _},
 };
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub enum Link {
     Absolute(i64),
     /// A symbol that the file does not define.
     Undefined(String),
+    /// A symbol whose value is not its address, with the reason.
+    Refused(String),
 }
 
 /// What a code relocation says, without `RELAX` and such.
@@ -43,28 +45,54 @@ pub enum CodeRelocation {
     Target(Link),
     /// A pointer, as behind host calls.
     Pointer(Link),
-    /// Something else, by its type's number.
-    Other(u32),
+    /// Something else, for this reason.
+    Refused(String),
 }
 
 /// What is to stand at a place in data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DataValue {
-    /// The address of the link.
-    Address(Link),
-    /// The distance from the second to the first.
-    Difference(Link, Link),
+    /// The sum of the first addresses and of a number, less the second addresses.
+    Sum {
+        /// Addresses that are added.
+        plus: Vec<Link>,
+        /// Addresses that are subtracted.
+        minus: Vec<Link>,
+        /// The number.
+        constant: i64,
+    },
     /// Cannot be made, for this reason.
-    Unsupported(String),
+    Refused(String),
 }
 
-/// One relocation of data.
+/// The bits at a place in data that a value is written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// This many bytes, little-endian: 1, 2, 4 or 8.
+    Bytes(u8),
+    /// The low six bits of a byte.
+    SixBits,
+    /// A ULEB128 number of this many bytes.
+    Uleb128(u8),
+}
+
+impl Field {
+    /// Bytes that it is in.
+    pub const fn length(self) -> u8 {
+        match self {
+            Field::Bytes(length) | Field::Uleb128(length) => length,
+            Field::SixBits => 1,
+        }
+    }
+}
+
+/// One relocation of data, or several at the same offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DataRelocation {
     /// Where in the section.
     pub offset: u64,
-    /// Bytes: 1, 2, 4 or 8.
-    pub width: u8,
+    /// What is written.
+    pub field: Field,
     /// What belongs there.
     pub value: DataValue,
 }
@@ -82,39 +110,59 @@ impl Relocations {
         self.code.get(&offset)
     }
 
+    /// Whether there are any.
+    pub fn is_empty(&self) -> bool {
+        self.code.is_empty() && self.data.is_empty()
+    }
+
+    /// Whether there is a relocation of data at an offset.
+    pub(super) fn has_data(&self, offset: u64) -> bool {
+        self.data.binary_search_by_key(&offset, |relocation| relocation.offset).is_ok()
+    }
+
     /// The relocations of data, by offset.
     pub fn data(&self) -> &[DataRelocation] {
         &self.data
     }
 
-    /// The pointer at an offset of a record for the linker.
+    /// The pointer at an offset of a record for the linker, which may be in any section.
     pub(super) fn pointer(&self, offset: u64) -> Option<&Link> {
-        match self.code.get(&offset) {
-            Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) => Some(link),
+        if let Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) = self.code.get(&offset) {
+            return Some(link);
+        }
+        let index = self.data.binary_search_by_key(&offset, |relocation| relocation.offset).ok()?;
+        match &self.data[index].value {
+            DataValue::Sum { plus, minus, constant: 0 } if minus.is_empty() && plus.len() == 1 => plus.first(),
             _ => None,
         }
     }
 }
 
+/// One entry of a relocation table.
+struct Entry {
+    r_type: u32,
+    link: Link,
+}
+
 impl Image {
+    /// Reads the relocations of all sections. `common` has the places of COMMON symbols, by symbol index.
     pub(super) fn read_relocations<Header: FileHeader<Endian = Endianness>>(
         &mut self,
         file: &ElfFile<'_, Header>,
+        common: &Map<usize, Place>,
     ) -> Result<(), ElfError> {
         for section in file.sections() {
             let index = section.index().0;
             let kind = self.sections[index].kind;
-            if kind == Kind::Ignored {
+            if sections::is_debug(&self.sections[index].name) {
                 continue;
             }
             let base = self.sections[index].address;
-            let mut by_offset: BTreeMap<u64, Vec<(u32, Link)>> = BTreeMap::new();
+            let mut by_offset: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
             for (address, relocation) in section.relocations() {
                 let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
-                if matches!(
-                    r_type,
-                    elf::R_RISCV_NONE | elf::R_RISCV_RELAX | elf::R_RISCV_ALIGN | elf::R_RISCV_TPREL_ADD
-                ) {
+                let known = psabi::relocation_type(r_type);
+                if known.is_some_and(|known| known.treatment == psabi::Treatment::Ignored) {
                     continue;
                 }
                 if relocation.has_implicit_addend() {
@@ -122,40 +170,210 @@ impl Image {
                 }
                 let link = match relocation.target() {
                     RelocationTarget::Symbol(symbol) => {
-                        let symbol = file.symbol_by_index(symbol)?;
-                        match symbol.section() {
-                            SymbolSection::Section(section) => match self.place_of(section.0, symbol.address()) {
-                                Some(place) => Link::Place(Place {
-                                    offset: place.offset.wrapping_add(relocation.addend()),
-                                    ..place
-                                }),
-                                None => Link::Undefined("in a section that does not exist".to_owned()),
-                            },
-                            SymbolSection::Absolute => {
-                                Link::Absolute((symbol.address() as i64).wrapping_add(relocation.addend()))
-                            }
-                            // What is declared weak and is not there is at 0.
-                            _ if symbol.is_weak() => Link::Absolute(relocation.addend()),
-                            _ => Link::Undefined(symbol.name().unwrap_or("?").to_owned()),
-                        }
+                        self.link(&file.symbol_by_index(symbol)?, relocation.addend(), common)
                     }
                     _ => Link::Absolute(relocation.addend()),
                 };
-                by_offset.entry(address.wrapping_sub(base)).or_default().push((r_type, link));
+                by_offset.entry(address.wrapping_sub(base)).or_default().push(Entry { r_type, link });
             }
             self.sections[index].relocations = match kind {
                 Kind::Code | Kind::Linker => Relocations { code: code(by_offset), data: Vec::new() },
-                _ => Relocations { code: Map::default(), data: by_offset.into_iter().flat_map(data).collect() },
+                _ => {
+                    let data = by_offset.into_iter().map(|(offset, list)| self.data(index, offset, list)).collect();
+                    Relocations { code: Map::default(), data }
+                }
             };
         }
+        self.read_dynamic_relocations(file);
         Ok(())
+    }
+
+    /// What a symbol and an addend refer to.
+    fn link<Header: FileHeader<Endian = Endianness>>(
+        &self,
+        symbol: &ElfSymbol<'_, '_, Header>,
+        addend: i64,
+        common: &Map<usize, Place>,
+    ) -> Link {
+        let name = || symbol.name().unwrap_or("?").to_owned();
+        match symbol.elf_symbol().st_type() {
+            elf::STT_GNU_IFUNC => {
+                return Link::Refused(format!("`{}` is an IFUNC: its value is a resolver, which nobody runs", name()));
+            }
+            elf::STT_TLS => return Link::Refused(format!("`{}` is thread-local: there are no threads", name())),
+            _ => {}
+        }
+        let moved = |place: Place| Link::Place(Place { offset: place.offset.wrapping_add(addend), ..place });
+        match symbol.section() {
+            SymbolSection::Section(section) => match self.place_of(section.0, symbol.address()) {
+                Some(place) => moved(place),
+                None => Link::Refused(format!("`{}` is in section {}, which does not exist", name(), section.0)),
+            },
+            SymbolSection::Common => match common.get(&symbol.index().0) {
+                Some(place) => moved(*place),
+                None => Link::Undefined(name()),
+            },
+            SymbolSection::Absolute => Link::Absolute((symbol.address() as i64).wrapping_add(addend)),
+            // What is declared weak and is not there is at 0.
+            _ if symbol.is_weak() => Link::Absolute(addend),
+            _ => Link::Undefined(name()),
+        }
+    }
+
+    /// Pointers that a linked file leaves to its loader: they count where the static relocations were not kept.
+    fn read_dynamic_relocations<Header: FileHeader<Endian = Endianness>>(&mut self, file: &ElfFile<'_, Header>) {
+        let width = if self.wide { 8 } else { 4 };
+        for (address, relocation) in file.dynamic_relocations().into_iter().flatten() {
+            let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
+            let Some(place) = self.place_at(address) else { continue };
+            let value = match r_type {
+                elf::R_RISCV_NONE => continue,
+                elf::R_RISCV_RELATIVE => match self.place_at(relocation.addend() as u64) {
+                    Some(target) => DataValue::Sum { plus: vec![Link::Place(target)], minus: vec![], constant: 0 },
+                    None => DataValue::Refused(format!(
+                        "R_RISCV_RELATIVE to the address {:#x}, which is in no section",
+                        relocation.addend()
+                    )),
+                },
+                other => DataValue::Refused(psabi::refusal(other)),
+            };
+            let list = &mut self.sections[place.section as usize].relocations.data;
+            let offset = place.offset as u64;
+            if let Err(index) = list.binary_search_by_key(&offset, |known| known.offset) {
+                list.insert(index, DataRelocation { offset, field: Field::Bytes(width), value });
+            }
+        }
+    }
+
+    /// The place in memory that an address of a linked file is at.
+    pub(super) fn place_at(&self, address: u64) -> Option<Place> {
+        let holds = |section: &&super::Section| {
+            section.is_loaded && section.kind != Kind::Ignored && address.wrapping_sub(section.address) < section.size
+        };
+        let index = self.sections.iter().position(|section| holds(&section))?;
+        let offset = address.wrapping_sub(self.sections[index].address) as i64;
+        Some(Place { section: index as u32, offset })
+    }
+
+    /// Sums up the relocations at one offset of data, in their order (psABI, "Relocations").
+    fn data(&self, section: usize, offset: u64, list: Vec<Entry>) -> DataRelocation {
+        let own = Place { section: section as u32, offset: offset as i64 };
+        let names = || list.iter().map(|entry| psabi::relocation_name(entry.r_type)).collect::<Vec<_>>().join(", ");
+        let refused = |why: String| DataRelocation { offset, field: Field::Bytes(1), value: DataValue::Refused(why) };
+        let mut field = None;
+        let (mut plus, mut minus, mut constant) = (Vec::new(), Vec::new(), 0);
+        for Entry { r_type, link } in &list {
+            let Some((wanted, action)) = self.action(*r_type) else { return refused(psabi::refusal(*r_type)) };
+            let wanted = match wanted {
+                Field::Uleb128(_) => match self.uleb128_length(section, offset) {
+                    Some(length) => Field::Uleb128(length),
+                    None => return refused(format!("{}: no ULEB128 number stands here", names())),
+                },
+                other => other,
+            };
+            let first = field.is_none();
+            if *field.get_or_insert(wanted) != wanted {
+                return refused(format!("{}: of different widths at one place", names()));
+            }
+            match action {
+                Action::Set if first => plus.push(link.clone()),
+                Action::Set | Action::Relative if !first => {
+                    return refused(format!("{}: a value that is set twice", names()));
+                }
+                Action::Set => {}
+                Action::Relative => {
+                    plus.push(link.clone());
+                    minus.push(Link::Place(own));
+                }
+                Action::Add | Action::Subtract => {
+                    // In a linked file what stands there is the result already.
+                    if first && !self.linked {
+                        constant = self.number(section, offset, wanted);
+                    }
+                    if action == Action::Add { &mut plus } else { &mut minus }.push(link.clone());
+                }
+            }
+        }
+        let Some(field) = field else { return refused("nothing".to_owned()) };
+        DataRelocation { offset, field, value: DataValue::Sum { plus, minus, constant } }
+    }
+
+    /// What a relocation type of data does, and to which bits.
+    fn action(&self, r_type: u32) -> Option<(Field, Action)> {
+        Some(match r_type {
+            elf::R_RISCV_32 | elf::R_RISCV_SET32 => (Field::Bytes(4), Action::Set),
+            elf::R_RISCV_64 => (Field::Bytes(8), Action::Set),
+            elf::R_RISCV_RELATIVE => return None,
+            elf::R_RISCV_ADD8 => (Field::Bytes(1), Action::Add),
+            elf::R_RISCV_ADD16 => (Field::Bytes(2), Action::Add),
+            elf::R_RISCV_ADD32 => (Field::Bytes(4), Action::Add),
+            elf::R_RISCV_ADD64 => (Field::Bytes(8), Action::Add),
+            elf::R_RISCV_SUB8 => (Field::Bytes(1), Action::Subtract),
+            elf::R_RISCV_SUB16 => (Field::Bytes(2), Action::Subtract),
+            elf::R_RISCV_SUB32 => (Field::Bytes(4), Action::Subtract),
+            elf::R_RISCV_SUB64 => (Field::Bytes(8), Action::Subtract),
+            elf::R_RISCV_SET6 => (Field::SixBits, Action::Set),
+            elf::R_RISCV_SUB6 => (Field::SixBits, Action::Subtract),
+            elf::R_RISCV_SET8 => (Field::Bytes(1), Action::Set),
+            elf::R_RISCV_SET16 => (Field::Bytes(2), Action::Set),
+            elf::R_RISCV_32_PCREL | elf::R_RISCV_PLT32 => (Field::Bytes(4), Action::Relative),
+            elf::R_RISCV_SET_ULEB128 => (Field::Uleb128(0), Action::Set),
+            elf::R_RISCV_SUB_ULEB128 => (Field::Uleb128(0), Action::Subtract),
+            _ => return None,
+        })
+    }
+
+    /// Bytes of the ULEB128 number that stands at a place, up to 10.
+    fn uleb128_length(&self, section: usize, offset: u64) -> Option<u8> {
+        let bytes = self.sections[section].data.get(usize::try_from(offset).ok()?..)?;
+        bytes.iter().take(10).position(|byte| byte & 0x80 == 0).map(|last| last as u8 + 1)
+    }
+
+    /// The number that stands at a place.
+    fn number(&self, section: usize, offset: u64, field: Field) -> i64 {
+        let bytes = usize::try_from(offset).ok().and_then(|offset| self.sections[section].data.get(offset..));
+        let Some(bytes) = bytes else { return 0 };
+        let mut out = [0; 8];
+        match field {
+            Field::Bytes(width) => {
+                for (byte, from) in out.iter_mut().zip(bytes).take(width.into()) {
+                    *byte = *from;
+                }
+                let unused = 64 - 8 * u32::from(width);
+                i64::from_le_bytes(out) << unused >> unused
+            }
+            Field::SixBits => bytes.first().map_or(0, |byte| i64::from(byte & 0x3f)),
+            Field::Uleb128(length) => {
+                let mut value = 0u64;
+                for (index, byte) in bytes.iter().take(length.into()).enumerate() {
+                    value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32).unwrap_or(0);
+                }
+                value as i64
+            }
+        }
     }
 }
 
-fn code(by_offset: BTreeMap<u64, Vec<(u32, Link)>>) -> Map<u64, CodeRelocation> {
-    let one = |(offset, mut list): (u64, Vec<(u32, Link)>)| {
-        // Of several at one place the first that means something counts; compilers make no others.
-        let (r_type, link) = list.swap_remove(0);
+/// What a relocation does to the value at its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    /// The value is the link's.
+    Set,
+    /// The value is the link's, relative to the place.
+    Relative,
+    /// The link's value is added.
+    Add,
+    /// The link's value is subtracted.
+    Subtract,
+}
+
+fn code(by_offset: BTreeMap<u64, Vec<Entry>>) -> Map<u64, CodeRelocation> {
+    let one = |(offset, mut list): (u64, Vec<Entry>)| {
+        if list.len() > 1 {
+            let names: Vec<String> = list.iter().map(|entry| psabi::relocation_name(entry.r_type)).collect();
+            return (offset, CodeRelocation::Refused(format!("{} at one instruction", names.join(" and "))));
+        }
+        let Entry { r_type, link } = list.swap_remove(0);
         let relocation = match r_type {
             elf::R_RISCV_CALL | elf::R_RISCV_CALL_PLT => CodeRelocation::Call(link),
             elf::R_RISCV_PCREL_HI20 => CodeRelocation::PcrelHigh(link),
@@ -167,38 +385,9 @@ fn code(by_offset: BTreeMap<u64, Vec<(u32, Link)>>) -> Map<u64, CodeRelocation> 
                 CodeRelocation::Target(link)
             }
             elf::R_RISCV_32 | elf::R_RISCV_64 => CodeRelocation::Pointer(link),
-            other => CodeRelocation::Other(other),
+            other => CodeRelocation::Refused(psabi::refusal(other)),
         };
         (offset, relocation)
     };
     by_offset.into_iter().map(one).collect()
-}
-
-/// Puts the relocations at one offset together. Two that follow each other can be a difference, and with several pairs
-/// at one place the sums of all; compilers make one.
-fn data((offset, list): (u64, Vec<(u32, Link)>)) -> Option<DataRelocation> {
-    let unsupported = |types: Vec<u32>| DataRelocation {
-        offset,
-        width: 1,
-        value: DataValue::Unsupported(format!("types {types:?}")),
-    };
-    let types: Vec<u32> = list.iter().map(|(r_type, _)| *r_type).collect();
-    let width = match types.as_slice() {
-        [elf::R_RISCV_32] => 4,
-        [elf::R_RISCV_64] => 8,
-        [elf::R_RISCV_ADD8 | elf::R_RISCV_SET8, elf::R_RISCV_SUB8] => 1,
-        [elf::R_RISCV_ADD16 | elf::R_RISCV_SET16, elf::R_RISCV_SUB16] => 2,
-        [elf::R_RISCV_ADD32 | elf::R_RISCV_SET32, elf::R_RISCV_SUB32] => 4,
-        [elf::R_RISCV_ADD64, elf::R_RISCV_SUB64] => 8,
-        // What only dynamic loaders read repeats what the others say.
-        [elf::R_RISCV_RELATIVE] => return None,
-        _ => return Some(unsupported(types)),
-    };
-    let mut links = list.into_iter().map(|(_, link)| link);
-    let value = match (links.next(), links.next()) {
-        (Some(link), None) => DataValue::Address(link),
-        (Some(plus), Some(minus)) => DataValue::Difference(plus, minus),
-        _ => return Some(unsupported(types)),
-    };
-    Some(DataRelocation { offset, width, value })
 }

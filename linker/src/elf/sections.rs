@@ -3,12 +3,18 @@
 use super::{ElfError, Relocations};
 use object::{
     Endianness, ObjectSection as _, SectionFlags,
-    elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_INIT_ARRAY, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS},
+    elf::{
+        SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_FINI_ARRAY, SHT_INIT_ARRAY, SHT_NOBITS, SHT_NOTE, SHT_PREINIT_ARRAY,
+        SHT_PROGBITS,
+    },
     read::elf::{ElfSection, FileHeader, SectionHeader as _},
 };
 
 /// The most bytes a section can have: no address space holds more.
 const LIMIT: u64 = u32::MAX as u64;
+
+/// The largest alignment in bytes: regions of memory begin at multiples of it (spec: memory-map.md 3.2).
+const LARGEST_ALIGN: u64 = 0x1_0000;
 
 /// What a section is for (spec: linker.md 6.1, step 1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,6 +47,8 @@ pub struct Section {
     pub name: String,
     /// What it is for.
     pub kind: Kind,
+    /// Whether it has a place in memory.
+    pub is_loaded: bool,
     /// Its address, in linked files.
     pub address: u64,
     /// Its alignment in bytes, a power of two.
@@ -59,12 +67,22 @@ impl Section {
         Section {
             name: String::new(),
             kind: Kind::Ignored,
+            is_loaded: false,
             address: 0,
             align: 1,
             data: Vec::new(),
             size: 0,
             relocations: Relocations::default(),
         }
+    }
+
+    /// Zeroed memory that the file has no section for.
+    pub(super) fn zeros(name: String, size: u64, align: u64) -> Result<Section, ElfError> {
+        if size > LIMIT {
+            return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
+        }
+        let align = check_align(&name, align)?;
+        Ok(Section { name, kind: Kind::Zero, is_loaded: true, align, size, ..Section::none() })
     }
 
     pub(super) fn read<Header: FileHeader<Endian = Endianness>>(
@@ -76,36 +94,74 @@ impl Section {
         let sh_type = section.elf_section_header().sh_type(Endianness::Little);
         let kind = classify(&name, sh_type, sh_flags)?;
         let size = section.size();
-        let keep = kind != Kind::Ignored || name.starts_with(".debug_");
+        // Records for the linker may point into any section.
+        let keep = kind != Kind::Ignored || is_debug(&name) || sh_type == SHT_PROGBITS || sh_type == SHT_NOTE;
         if kind != Kind::Ignored && size > LIMIT {
             return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
         }
         let data = if keep { section.data()?.to_vec() } else { Vec::new() };
-        let align = section.align().max(1);
-        let align = if align.is_power_of_two() { align } else { 1 };
+        let align = if kind.is_data() { check_align(&name, section.align())? } else { 1 };
         let address = if linked { section.address() } else { 0 };
-        Ok(Section { name, kind, address, align, data, size, relocations: Relocations::default() })
+        let is_loaded = sh_flags & u64::from(SHF_ALLOC) != 0;
+        Ok(Section { name, kind, is_loaded, address, align, data, size, relocations: Relocations::default() })
     }
 }
 
+/// The alignment of a section in bytes, if it can be had.
+fn check_align(section: &str, align: u64) -> Result<u64, ElfError> {
+    match align {
+        0 => Ok(1),
+        align if align.is_power_of_two() && align <= LARGEST_ALIGN => Ok(align),
+        align => Err(ElfError::Align { section: section.to_owned(), align, limit: LARGEST_ALIGN }),
+    }
+}
+
+/// Whether a section holds debug information.
+pub(super) fn is_debug(name: &str) -> bool {
+    name.starts_with(".debug_")
+}
+
 /// Whether a name is `prefix` or begins with it and a dot.
-fn is(name: &str, prefix: &str) -> bool {
+pub(super) fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
+
+/// The sections in which guests leave records for the linker. They need no place in memory.
+pub(super) const RECORDS: [&str; 3] = [".polkavm_metadata", ".polkavm_exports", ".polkavm_min_stack_size"];
+
+/// What only unwinders and dynamic loaders read. A program that does so itself is told that it cannot.
+const UNUSED: [&str; 4] = [".eh_frame", ".eh_frame_hdr", ".gcc_except_table", ".dynamic"];
+
+/// What is written only before the program starts.
+const RELOCATED: [&str; 10] = [
+    ".data.rel.ro",
+    ".got",
+    ".got.plt",
+    ".relro_padding",
+    ".init_array",
+    ".fini_array",
+    ".preinit_array",
+    ".ctors",
+    ".dtors",
+    ".jcr",
+];
 
 fn classify(name: &str, sh_type: u32, flags: u64) -> Result<Kind, ElfError> {
     let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
     let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
-    if !alloc {
-        return Ok(Kind::Ignored);
-    }
-    if [".polkavm_metadata", ".polkavm_exports", ".polkavm_min_stack_size"].iter().any(|special| is(name, special)) {
+    let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
+    // Before the flags are looked at: assemblers and compilers differ in whether they load records.
+    if named(&RECORDS) {
         return Ok(Kind::Linker);
     }
-    if name.starts_with(".eh_frame") || name.starts_with(".gcc_except_table") || is(name, ".dynamic") {
+    if name.starts_with(".polkavm_") {
+        return Err(ElfError::Record { section: name.to_owned(), known: RECORDS.join(", ") });
+    }
+    if !alloc || named(&UNUSED) {
         return Ok(Kind::Ignored);
     }
-    let is_data = matches!(sh_type, SHT_PROGBITS | SHT_NOBITS | SHT_INIT_ARRAY..=0x10) || sh_type == SHT_NOTE && write;
+    let is_data =
+        matches!(sh_type, SHT_PROGBITS | SHT_NOBITS | SHT_INIT_ARRAY | SHT_FINI_ARRAY | SHT_PREINIT_ARRAY | SHT_NOTE);
     if !is_data {
         return Ok(Kind::Ignored);
     }
@@ -115,8 +171,7 @@ fn classify(name: &str, sh_type: u32, flags: u64) -> Result<Kind, ElfError> {
         }
         return Ok(Kind::Code);
     }
-    let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
-    if named(&[".data.rel.ro", ".got", ".got.plt", ".relro_padding", ".init_array", ".fini_array"]) {
+    if named(&RELOCATED) {
         return Ok(Kind::ReadOnly);
     }
     if named(&[".rodata", ".srodata"]) {
@@ -153,11 +208,15 @@ mod tests {
             (".comment", SHT_PROGBITS, 0, Kind::Ignored),
             (".eh_frame", SHT_PROGBITS, a, Kind::Ignored),
             (".polkavm_exports", SHT_NOTE, a, Kind::Linker),
-            (".note.x", SHT_NOTE, a, Kind::Ignored),
+            (".polkavm_exports", SHT_NOTE, 0, Kind::Linker),
+            (".polkavm_min_stack_size.2", SHT_PROGBITS, 0, Kind::Linker),
+            (".note.x", SHT_NOTE, a, Kind::ReadOnly),
+            (".hash", 5, a, Kind::Ignored),
+            (".ctors.65435", SHT_PROGBITS, a | w, Kind::ReadOnly),
         ] {
             assert_eq!(classify(name, sh_type, flags).unwrap(), kind, "{name}");
         }
-        for (name, flags) in [(".text", a | x | w), (".rodata", a | w), (".data", a)] {
+        for (name, flags) in [(".text", a | x | w), (".rodata", a | w), (".data", a), (".polkavm_other", 0)] {
             assert!(classify(name, SHT_PROGBITS, flags).is_err(), "{name}");
         }
     }

@@ -10,6 +10,7 @@ use crate::elf::Image;
 use crate::hash::Map;
 use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
+use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
 /// The blocks whose address is needed, in the order of their addresses (spec: abi.md 5.4).
 pub struct JumpTable {
@@ -45,6 +46,7 @@ impl JumpTable {
         }
         for fixup in program.data.iter().flatten().flat_map(|data| &data.fixups) {
             note(fixup.value.0, false);
+            fixup.value.1.into_iter().for_each(|minus| note(minus, false));
         }
         order.sort_by_key(|block| (std::cmp::Reverse(uses[block].0), uses[block].1));
         let addresses = order.iter().enumerate().map(|(index, block)| (*block, (index as u32 + 1) * 2)).collect();
@@ -88,6 +90,8 @@ pub struct Listing {
     sites: Vec<Site>,
     /// The first instruction of each block.
     starts: Vec<Option<u32>>,
+    /// Instructions since the last one that ends a block of the VM.
+    since_start: u32,
 }
 
 /// Finished code.
@@ -109,16 +113,18 @@ pub struct Code {
 /// If the instruction set lacks one.
 pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
-    let mut out = Listing { instructions: Vec::new(), sites: Vec::new(), starts: vec![None; program.blocks.len()] };
+    let mut out = Listing {
+        instructions: Vec::new(),
+        sites: Vec::new(),
+        starts: vec![None; program.blocks.len()],
+        since_start: 0,
+    };
     let entered = entered(program, resolver.jump_table);
     for (position, id) in program.order.iter().enumerate() {
         let block = program.block(*id);
         let next = program.order.get(position + 1).copied();
         out.starts[id.0 as usize] = Some(out.instructions.len() as u32);
-        let mut push = |instruction: Instruction, at: Site| {
-            out.instructions.push(instruction);
-            out.sites.push(at);
-        };
+        let mut push = |instruction: Instruction, at: Site| out.push(instruction, at);
         for step in &block.steps {
             if let Op::Move { dst, src } = step.op
                 && dst == src
@@ -212,12 +218,25 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
+    /// Adds an instruction. Where a block would get longer than a chain takes, a `fallthrough` begins another one.
+    fn push(&mut self, instruction: Instruction, at: Site) {
+        let ends_block = instruction.opcode.spec().ends_block;
+        if !ends_block && self.since_start + 1 >= BASIC_BLOCK_INSTRUCTIONS {
+            self.instructions.push(Instruction::none(O::Fallthrough));
+            self.sites.push(at);
+            self.since_start = 0;
+        }
+        self.instructions.push(instruction);
+        self.sites.push(at);
+        self.since_start = if ends_block { 0 } else { self.since_start + 1 };
+    }
+
     /// Encodes the instructions, behind a jump for each entry of the dispatch table.
     ///
     /// # Errors
     /// If the code is too long.
     pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<Code, LinkError> {
-        let Listing { mut instructions, sites, starts } = self;
+        let Listing { mut instructions, sites, starts, .. } = self;
         let start = |block: u32| {
             starts[block as usize].ok_or_else(|| LinkError::Internal { what: format!("block {block} has no place") })
         };

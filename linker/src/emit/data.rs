@@ -4,7 +4,7 @@
 
 use super::code::Resolver;
 use crate::LinkError;
-use crate::elf::{Image, Kind, Place};
+use crate::elf::{Field, Image, Kind, Place};
 use crate::ir::{Data, Imm, Program};
 use vm_core::memory::MemoryMap;
 
@@ -20,6 +20,35 @@ const PAYLOAD: usize = 256 << 20;
 /// Whether a section begins as zeros.
 fn is_zeros(data: &Data) -> bool {
     data.fixups.is_empty() && data.bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Writes a number to a field of its own bytes; whether it fits.
+fn write(bytes: &mut [u8], field: Field, value: i64) -> bool {
+    match field {
+        Field::Bytes(width) => {
+            let fits = match width {
+                1 => (-128..256).contains(&value),
+                2 => (-32768..65536).contains(&value),
+                4 => (i64::from(i32::MIN)..1 << 32).contains(&value),
+                _ => true,
+            };
+            bytes.copy_from_slice(&value.to_le_bytes()[..bytes.len()]);
+            fits
+        }
+        Field::SixBits => {
+            bytes.iter_mut().for_each(|byte| *byte = *byte & 0xc0 | value as u8 & 0x3f);
+            (0..64).contains(&value)
+        }
+        Field::Uleb128(_) => {
+            let mut rest = value as u64;
+            let last = bytes.len().saturating_sub(1);
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = (rest & 0x7f) as u8 | if index < last { 0x80 } else { 0 };
+                rest >>= 7;
+            }
+            rest == 0
+        }
+    }
 }
 
 /// The addresses of data.
@@ -114,19 +143,16 @@ impl Layout {
                 for fixup in &data.fixups {
                     let value = resolver.resolve(fixup.value.0);
                     let value = value.wrapping_sub(fixup.value.1.map_or(0, |minus| resolver.resolve(minus)));
-                    let (at, width) = (fixup.offset as usize, usize::from(fixup.width));
-                    let Some(field) = bytes.get_mut(at..at + width) else { continue };
-                    let fits = match width {
-                        1 => (-128..256).contains(&value),
-                        2 => (-32768..65536).contains(&value),
-                        _ => true,
-                    };
-                    if !fits {
+                    let at = fixup.offset as usize;
+                    let Some(bytes) = bytes.get_mut(at..at + usize::from(fixup.field.length())) else { continue };
+                    if !write(bytes, fixup.field, value) {
                         let place = Place { section: index as u32, offset: fixup.offset as i64 };
-                        let what = format!("{value} does not fit into {width} bytes");
+                        let what = match fixup.field {
+                            Field::SixBits => format!("{value} does not fit into 6 bits"),
+                            field => format!("{value} does not fit into {} bytes", field.length()),
+                        };
                         return Err(LinkError::Code { place: image.describe(place), what });
                     }
-                    field.copy_from_slice(&value.to_le_bytes()[..width]);
                 }
             }
             let used = out.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);

@@ -133,7 +133,7 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
             // Behind a branch there are two places to restore at.
             if !restore.is_empty() {
                 end.retarget(|target| {
-                    let id = program.add(Block { steps: restore.clone(), end: End::Jump(target), at: first.at });
+                    let id = program.add(Block::new(restore.clone(), End::Jump(target), first.at));
                     program.order.push(id);
                     id
                 });

@@ -7,7 +7,7 @@
 
 use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
 use crate::LinkError;
-use crate::elf::{CodeRelocation, DataValue, Export, Image, Import, Kind, Link, Place};
+use crate::elf::{CodeRelocation, DataRelocation, DataValue, Export, Field, Image, Import, Kind, Link, Place};
 use crate::hash::Map;
 use crate::riscv::{self, Atomic, BitOp, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
@@ -15,8 +15,21 @@ use vm_core::isa::{Opcode as O, Reg};
 /// The most instructions and bytes of data that are looked at. No blob holds more (spec: blob-format.md 1.6).
 const CODE_LIMIT: usize = 32 << 20;
 
+/// The graph, and what is known of its blocks besides.
+pub struct Lifted {
+    /// The graph.
+    pub program: Program,
+    /// By block, the function that it is in and whether that begins there; `None` where the file does not say.
+    pub functions: Vec<Option<(u32, bool)>>,
+    /// Blocks that begin functions marked as having a calling convention of their own.
+    pub variants: Vec<BlockId>,
+}
+
+/// A place of no section: what jumps there traps.
+const NOWHERE: Place = Place { section: 0, offset: 0 };
+
 /// One instruction, lifted.
-struct Lifted {
+struct Instruction {
     steps: Vec<Op>,
     /// How it ends its block, if it does.
     end: Option<End>,
@@ -33,7 +46,7 @@ struct Lifter<'a> {
     places: Vec<Place>,
     /// Blocks that have not been looked at.
     pending: Vec<BlockId>,
-    lifted: Map<Place, Lifted>,
+    lifted: Map<Place, Instruction>,
     /// Sections of data that have not been looked at.
     pending_data: Vec<u32>,
     /// Host functions by the place of their record.
@@ -44,7 +57,7 @@ struct Lifter<'a> {
 ///
 /// # Errors
 /// If what they reach cannot be linked.
-pub fn lift(image: &Image, exports: &[Export]) -> Result<Program, LinkError> {
+pub fn lift(image: &Image, exports: &[Export]) -> Result<Lifted, LinkError> {
     let program = Program {
         wide: image.wide,
         data: vec![None; image.sections.len()],
@@ -67,21 +80,50 @@ pub fn lift(image: &Image, exports: &[Export]) -> Result<Program, LinkError> {
         let results = if export.outputs >= 2 { Vars::RESULTS } else { Vars::one(Var::A0) };
         lifter.program.exports.push((export.symbol.clone(), block, results));
     }
-    loop {
-        if let Some(block) = lifter.pending.pop() {
-            lifter.follow(block)?;
-        } else if let Some(section) = lifter.pending_data.pop() {
-            lifter.data(section)?;
-        } else {
-            break;
-        }
+    lifter.follow_all()?;
+    let constructors_done = lifter.constructors()?;
+    let mut lifted = lifter.finish()?;
+    if let Some(done) = constructors_done {
+        super::constructors::call(&mut lifted.program, done);
+        lifted.functions.resize(lifted.program.blocks.len(), None);
     }
-    lifter.finish()
+    Ok(lifted)
 }
 
 impl Lifter<'_> {
     fn error(&self, place: Place, what: impl Into<String>) -> LinkError {
         LinkError::Code { place: self.image.describe(place), what: what.into() }
+    }
+
+    /// Follows code and data until there is no more.
+    fn follow_all(&mut self) -> Result<(), LinkError> {
+        loop {
+            if let Some(block) = self.pending.pop() {
+                self.follow(block)?;
+            } else if let Some(section) = self.pending_data.pop() {
+                self.data(section)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Follows the static constructors that nobody calls yet. Returns the variable that tells whether they have run.
+    fn constructors(&mut self) -> Result<Option<Imm>, LinkError> {
+        let image = self.image;
+        let Some(done) = image.constructors_done() else { return Ok(None) };
+        // Whoever refers to the sections is startup code, which runs what they point to.
+        if image.constructors().any(|(section, _)| self.program.data[section as usize].is_some()) {
+            return Ok(None);
+        }
+        for (section, link) in image.constructors() {
+            let place = self.code_place(Place { section, offset: 0 }, link)?;
+            let block = self.block(place)?;
+            self.program.constructors.push(block);
+        }
+        let done = self.address(done, &Link::Place(done), Part::Full)?;
+        self.follow_all()?;
+        Ok(Some(done))
     }
 
     /// The block that begins at a place of code.
@@ -90,7 +132,7 @@ impl Lifter<'_> {
             return Ok(*block);
         }
         let section = self.image.section(place.section);
-        if section.kind != Kind::Code {
+        if section.kind != Kind::Code && place != NOWHERE {
             return Err(self.error(place, "jumps to, or is exported as, what is no code"));
         }
         // The very end is a trap: a call that does not return may stand in front of it.
@@ -108,6 +150,7 @@ impl Lifter<'_> {
     fn address(&mut self, at: Place, link: &Link, part: Part) -> Result<Imm, LinkError> {
         match link {
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
+            Link::Refused(why) => Err(self.error(at, why)),
             Link::Absolute(value) => Ok(match part {
                 Part::Full => Imm::Num(*value),
                 Part::High => Imm::Num(high(*value)),
@@ -151,31 +194,71 @@ impl Lifter<'_> {
         let mut fixups = Vec::new();
         for relocation in section.relocations.data() {
             let at = Place { section: index, offset: relocation.offset as i64 };
-            let end = relocation.offset.saturating_add(relocation.width.into());
+            let end = relocation.offset.saturating_add(relocation.field.length().into());
             if end > section.data.len() as u64 {
                 return Err(self.error(at, "a relocation outside of the section"));
             }
-            let value = match &relocation.value {
-                DataValue::Address(link) => (self.address(at, link, Part::Full)?, None),
-                DataValue::Difference(plus, minus) => {
-                    let (plus, minus) = (self.address(at, plus, Part::Full)?, self.address(at, minus, Part::Full)?);
-                    match (plus, minus, relocation.width) {
-                        (Imm::Code { .. }, Imm::Data { .. }, 4)
-                        | (Imm::Data { .. } | Imm::Num(_), Imm::Data { .. } | Imm::Num(_), _) => {}
-                        _ => return Err(self.error(at, "a difference of code addresses, which mean nothing in the VM")),
-                    }
-                    (plus, Some(minus))
-                }
-                DataValue::Unsupported(what) => {
-                    return Err(self.error(at, format!("unsupported relocation ({what})")));
-                }
-            };
-            fixups.push(Fixup { offset: relocation.offset, width: relocation.width, value });
+            let value = self.sum(at, relocation)?;
+            fixups.push(Fixup { offset: relocation.offset, field: relocation.field, value });
         }
         if let Some(data) = &mut self.program.data[index as usize] {
             data.fixups = fixups;
         }
         Ok(())
+    }
+
+    /// The value that a relocation of data puts at `at`: an address, a number, or the distance of two addresses.
+    ///
+    /// Sections move as wholes, so distances inside of one are numbers. Distances that have to do with code are those of
+    /// the addresses that code has in the VM: what adds one to the other address gets the first.
+    fn sum(&mut self, at: Place, relocation: &DataRelocation) -> Result<(Imm, Option<Imm>), LinkError> {
+        let (plus, minus, mut constant) = match &relocation.value {
+            DataValue::Sum { plus, minus, constant } => (plus, minus, *constant),
+            DataValue::Refused(why) => return Err(self.error(at, format!("unsupported relocation: {why}"))),
+        };
+        let is_difference = !minus.is_empty();
+        // The place itself is looked at only to be subtracted: nothing is to be reached by that.
+        let mut addresses = |lifter: &mut Self, links: &[Link], sign: i64| {
+            let mut out = Vec::new();
+            for link in links {
+                match lifter.address(at, link, Part::Full)? {
+                    Imm::Num(value) => constant = constant.wrapping_add(value.wrapping_mul(sign)),
+                    other => out.push(other),
+                }
+            }
+            Ok::<_, LinkError>(out)
+        };
+        let (mut plus, mut minus) = (addresses(self, plus, 1)?, addresses(self, minus, -1)?);
+        plus.retain(|one| {
+            let Imm::Data { section, offset, .. } = *one else { return true };
+            let same = |other: &Imm| matches!(other, Imm::Data { section: its, .. } if *its == section);
+            let Some(index) = minus.iter().position(same) else { return true };
+            if let Imm::Data { offset: other, .. } = minus.swap_remove(index) {
+                constant = constant.wrapping_add(offset.wrapping_sub(other));
+            }
+            false
+        });
+        let complex = || self.error(at, "a sum of several addresses");
+        let value = match (&plus[..], &minus[..]) {
+            ([], []) => (Imm::Num(constant), None),
+            ([], [minus]) => (Imm::Num(constant), Some(*minus)),
+            ([plus], minus) if minus.len() <= 1 => {
+                let plus = match (constant, *plus) {
+                    (0, plus) => plus,
+                    (constant, Imm::Data { section, part, offset }) => {
+                        Imm::Data { section, part, offset: offset.wrapping_add(constant) }
+                    }
+                    _ => return Err(self.error(at, "a number is added to an address of code")),
+                };
+                (plus, minus.first().copied())
+            }
+            _ => return Err(complex()),
+        };
+        let is_code = |imm: Imm| matches!(imm, Imm::Code { .. });
+        if matches!(relocation.field, Field::Bytes(1 | 2)) && !is_difference && is_code(value.0) {
+            return Err(self.error(at, "the address of code in fewer than 4 bytes"));
+        }
+        Ok(value)
     }
 
     /// Lifts from the start of a block on, until it ends or meets what is lifted.
@@ -209,6 +292,16 @@ impl Lifter<'_> {
         Ok(word)
     }
 
+    /// In a linked file that has lost its relocations, addresses cannot be told from numbers.
+    fn check_relocated(&self, at: Place, what: &str) -> Result<(), LinkError> {
+        match self.image.linked && self.image.section(at.section).relocations.is_empty() {
+            true => {
+                Err(self.error(at, format!("{what} in a linked file without relocations (link with --emit-relocs)")))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// The next instruction with its length, if it is one.
     fn decode(&self, place: Place) -> Result<(Inst, u32), LinkError> {
         riscv::decode(self.word(place)?, self.image.wide).map_err(|error| self.error(place, error.to_string()))
@@ -223,6 +316,7 @@ impl Lifter<'_> {
         match low {
             Link::Place(place) => match self.relocation(*place) {
                 Some(found @ (CodeRelocation::PcrelHigh(_) | CodeRelocation::GotHigh(_))) => Ok(found),
+                Some(CodeRelocation::Refused(why)) => Err(self.unsupported(at, &CodeRelocation::Refused(why))),
                 _ => Err(self.error(at, "the lower part of an address whose upper part cannot be found")),
             },
             _ => Err(self.error(at, "the lower part of an address of nowhere")),
@@ -234,15 +328,35 @@ impl Lifter<'_> {
         let place = match relocation {
             None => self.resolve(at, offset.into())?,
             Some(CodeRelocation::Target(link) | CodeRelocation::Call(link)) => self.code_place(at, link)?,
-            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of a jump"))),
+            Some(other) => return Err(self.unsupported(at, other)),
         };
         self.block(place)
+    }
+
+    /// A relocation that does not go with its instruction, or has no meaning here.
+    fn unsupported(&self, at: Place, relocation: &CodeRelocation) -> LinkError {
+        let what = match relocation {
+            CodeRelocation::Refused(why) => why.clone(),
+            CodeRelocation::Call(_) => "of a call, at another instruction than auipc".into(),
+            CodeRelocation::PcrelHigh(_) | CodeRelocation::GotHigh(_) | CodeRelocation::High(_) => {
+                "of the upper part of an address, at another instruction than lui or auipc".into()
+            }
+            CodeRelocation::PcrelLow(_) | CodeRelocation::Low(_) => {
+                "of the lower part of an address, at an instruction that takes none".into()
+            }
+            CodeRelocation::Target(_) => "of a jump, at an instruction that does not jump".into(),
+            CodeRelocation::Pointer(_) => "of a pointer, at an instruction".into(),
+        };
+        self.error(at, format!("unsupported relocation: {what}"))
     }
 
     fn code_place(&self, at: Place, link: &Link) -> Result<Place, LinkError> {
         match link {
             Link::Place(place) => Ok(*place),
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
+            Link::Refused(why) => Err(self.error(at, why)),
+            // Where weak symbols are that nobody defines. Going there is a trap, wherever it is asked for.
+            Link::Absolute(0) => Ok(NOWHERE),
             Link::Absolute(value) => Err(self.error(at, format!("a jump to the absolute address {value:#x}"))),
         }
     }
@@ -268,23 +382,26 @@ impl Lifter<'_> {
     }
 
     /// Lifts one instruction, or a pair that calls.
-    fn instruction(&mut self, at: Place) -> Result<Lifted, LinkError> {
-        if at.offset == self.image.section(at.section).data.len() as i64 {
-            return Ok(Lifted { steps: Vec::new(), end: Some(End::Trap), next: at });
+    fn instruction(&mut self, at: Place) -> Result<Instruction, LinkError> {
+        if at == NOWHERE || at.offset == self.image.section(at.section).data.len() as i64 {
+            return Ok(Instruction { steps: Vec::new(), end: Some(End::Trap), next: at });
         }
         let (inst, length) = self.decode(at)?;
         let relocation = self.relocation(at);
         let next = Place { offset: at.offset + i64::from(length), ..at };
-        let mut out = Lifted { steps: Vec::new(), end: None, next };
+        let mut out = Instruction { steps: Vec::new(), end: None, next };
         let ops = &mut out.steps;
         let wide = self.image.wide;
         let add = if wide { O::Add64 } else { O::Add32 };
         match inst {
             Inst::Lui { rd, imm } => {
                 let value = match &relocation {
-                    None => Imm::Num(imm.into()),
+                    None => {
+                        self.check_relocated(at, "lui")?;
+                        Imm::Num(imm.into())
+                    }
                     Some(CodeRelocation::High(link)) => self.address(at, link, Part::High)?,
-                    Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of lui"))),
+                    Some(other) => return Err(self.unsupported(at, other)),
                 };
                 ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
             }
@@ -330,7 +447,9 @@ impl Lifter<'_> {
                 out.end = Some(End::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
             }
             Inst::Load { op, rd, rs1, offset } => {
+                let is_pointer = op == if wide { O::LoadIndirectU64 } else { O::LoadIndirectI32 };
                 if let Some(CodeRelocation::PcrelLow(low)) = &relocation
+                    && is_pointer
                     && let CodeRelocation::GotHigh(link) = self.upper(at, low)?
                 {
                     // No table is needed for what is known: the pointer in it is the value.
@@ -362,7 +481,7 @@ impl Lifter<'_> {
                         }
                         _ => Imm::ZERO,
                     },
-                    Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?}"))),
+                    Some(other) => return Err(self.unsupported(at, other)),
                 };
                 ops.push(match (rs1, value) {
                     (None, value) if op == add => Op::Const { dst, value },
@@ -411,8 +530,8 @@ impl Lifter<'_> {
         rd: Option<Reg>,
         imm: i32,
         relocation: Option<CodeRelocation>,
-    ) -> Result<Lifted, LinkError> {
-        let mut out = Lifted { steps: Vec::new(), end: None, next };
+    ) -> Result<Instruction, LinkError> {
+        let mut out = Instruction { steps: Vec::new(), end: None, next };
         match &relocation {
             Some(CodeRelocation::Call(link)) => {
                 let place = self.code_place(at, link)?;
@@ -451,7 +570,7 @@ impl Lifter<'_> {
                     out.steps.extend(link.map(|dst| Op::Const { dst: Var::of(dst), value }));
                 }
             }
-            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?} of auipc"))),
+            Some(other) => return Err(self.unsupported(at, other)),
         }
         Ok(out)
     }
@@ -469,13 +588,15 @@ impl Lifter<'_> {
             // Twelve bits reach nothing but what is never accessible (spec: memory-map.md 3.1).
             None if base.is_none() => return Ok(None),
             None => Imm::Num(offset.into()),
-            Some(CodeRelocation::PcrelLow(low)) => {
-                self.upper(at, low)?;
-                Imm::ZERO
-            }
+            Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {
+                CodeRelocation::GotHigh(_) => {
+                    return Err(self.error(at, "something else than loading a pointer from the global offset table"));
+                }
+                _ => Imm::ZERO,
+            },
             Some(CodeRelocation::Low(link)) if base.is_none() => self.address(at, link, Part::Full)?,
             Some(CodeRelocation::Low(link)) => self.address(at, link, Part::Low)?,
-            Some(other) => return Err(self.error(at, format!("unsupported relocation {other:?}"))),
+            Some(other) => return Err(self.unsupported(at, other)),
         };
         Ok(Some(Address { base, offset }))
     }
@@ -628,15 +749,22 @@ impl Lifter<'_> {
     }
 
     /// Puts the blocks together, in the order of the file.
-    fn finish(mut self) -> Result<Program, LinkError> {
+    fn finish(mut self) -> Result<Lifted, LinkError> {
         let mut order: Vec<BlockId> = (0..self.places.len() as u32).map(BlockId).collect();
         order.sort_by_key(|id| self.places[id.0 as usize]);
         let mut renumbered = vec![BlockId(0); order.len()];
         for (new, old) in order.iter().enumerate() {
             renumbered[old.0 as usize] = BlockId(new as u32);
         }
-        for old in &order {
+        let (mut functions, mut variants) = (Vec::new(), Vec::new());
+        for (new, old) in order.iter().enumerate() {
             let mut place = self.places[old.0 as usize];
+            let around = self.image.function_around(place);
+            let starts = |index: usize| self.image.symbols[index].place == place;
+            functions.push(around.map(|index| (index as u32, starts(index))));
+            if around.is_some_and(|index| starts(index) && self.image.symbols[index].is_variant) {
+                variants.push(BlockId(new as u32));
+            }
             let mut steps = Vec::new();
             let (end, at) = loop {
                 let site = Site { section: place.section, offset: place.offset as u32 };
@@ -652,10 +780,10 @@ impl Lifter<'_> {
                     break (End::Jump(*next), site);
                 }
             };
-            self.program.blocks.push(Block { steps, end, at });
+            self.program.blocks.push(Block::new(steps, end, at));
         }
         self.program.retarget(|id| renumbered[id.0 as usize]);
-        Ok(self.program)
+        Ok(Lifted { program: self.program, functions, variants })
     }
 }
 

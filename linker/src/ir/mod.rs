@@ -8,6 +8,7 @@
 //! Registers hold 64-bit numbers; for a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
 //! VM's opcode in its register form, whatever their operands are; `emit::select` finds the form to encode.
 
+mod constructors;
 mod eval;
 pub(crate) mod lift;
 #[cfg(test)]
@@ -15,9 +16,9 @@ pub(crate) mod parse;
 mod show;
 
 pub use eval::{binary, condition, narrow, unary};
-pub use lift::lift;
+pub use lift::{Lifted, lift};
 
-use crate::elf::{Import, Kind, Place};
+use crate::elf::{Field, Import, Kind, Place};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
@@ -413,6 +414,26 @@ pub struct Block {
     pub end: End,
     /// Where the end comes from.
     pub at: Site,
+    /// What passes may take for granted of it.
+    pub role: Role,
+}
+
+/// What passes may take for granted of a block, see `passes::calling_convention`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Role {
+    /// It belongs to a function that breaks the calling convention, or is reached from one: it stays as it is, and
+    /// nothing is known of the registers that it reads and leaves behind.
+    pub is_irregular: bool,
+    /// Its address is taken, but it is inside of a function, as for a computed goto or a jump table: no function
+    /// begins with it.
+    pub is_label: bool,
+}
+
+impl Block {
+    /// A block of ordinary code.
+    pub fn new(steps: Vec<Step>, end: End, at: Site) -> Block {
+        Block { steps, end, at, role: Role::default() }
+    }
 }
 
 /// A number that stands in data and depends on where things are.
@@ -420,10 +441,17 @@ pub struct Block {
 pub struct Fixup {
     /// Where in the section.
     pub offset: u64,
-    /// Bytes: 1, 2, 4 or 8.
-    pub width: u8,
+    /// Which bits there.
+    pub field: Field,
     /// What stands there: the first, less the second.
     pub value: (Imm, Option<Imm>),
+}
+
+impl Fixup {
+    /// Bytes that it changes.
+    pub fn length(&self) -> u64 {
+        self.field.length().into()
+    }
 }
 
 /// A section of data.
@@ -458,6 +486,8 @@ pub struct Program {
     pub order: Vec<BlockId>,
     /// The stack that the guest asks for, in bytes.
     pub min_stack_size: u32,
+    /// Functions that are to be called before any export, until `constructors` has put the calls in.
+    constructors: Vec<BlockId>,
 }
 
 impl Program {
@@ -494,6 +524,7 @@ impl Program {
             }
         };
         self.exports.iter_mut().for_each(|(_, block, _)| *block = to(*block));
+        self.constructors.iter_mut().for_each(|block| *block = to(*block));
         for block in &mut self.blocks {
             block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
             block.end.retarget(&to);

@@ -28,7 +28,7 @@ pub fn program(text: &str) -> Program {
         }
         match end(line) {
             Some(end) => {
-                program.blocks.push(Block { steps: std::mem::take(&mut steps), end, at: Site::default() });
+                program.blocks.push(Block::new(std::mem::take(&mut steps), end, Site::default()));
             }
             None => steps.push(Step { op: op(line), at: Site::default() }),
         }

@@ -2,7 +2,7 @@
 
 use super::liveness::Reachable;
 use crate::hash::Map;
-use crate::ir::{Block, BlockId, End, Op, Program, Val, condition};
+use crate::ir::{Block, BlockId, End, Op, Program, Role, Val, condition};
 
 /// Blocks of at most this many operations are copied to where they are jumped to, if they end by leaving the function
 /// or in a way that saves the jump.
@@ -27,6 +27,7 @@ fn destination(program: &Program, mut id: BlockId) -> BlockId {
     // A ring of jumps has no end.
     for _ in 0..64 {
         match program.block(id) {
+            Block { role, .. } if role.is_irregular => break,
             Block { steps, end: End::Jump(next), .. } if steps.is_empty() && *next != id => id = *next,
             _ => break,
         }
@@ -38,8 +39,17 @@ fn thread(program: &mut Program) -> bool {
     let mut changed = false;
     let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
     let before: Vec<End> = program.blocks.iter().map(|block| block.end).collect();
+    // Who takes the address of a label gets that of the block where it leads to, which may not be taken for a function.
+    for (index, to) in destinations.iter().enumerate() {
+        if program.blocks[index].role.is_label {
+            program.block_mut(*to).role.is_label = true;
+        }
+    }
     program.retarget(|id| destinations[id.0 as usize]);
     for id in program.ids() {
+        if program.block(id).role.is_irregular {
+            continue;
+        }
         let mut end = program.block(id).end;
         if let End::Branch { op, a, b, then, otherwise } = end {
             let same = a == b && matches!(a, Val::Var(_));
@@ -62,6 +72,8 @@ fn thread(program: &mut Program) -> bool {
     for id in program.ids() {
         if let End::Call { link, target, back } = program.block(id).end
             && program.block(target).steps.is_empty()
+            && !program.block(id).role.is_irregular
+            && !program.block(target).role.is_irregular
             && program.block(target).end == (End::JumpIndirect { base: link })
         {
             program.block_mut(id).end = End::Jump(back);
@@ -79,6 +91,8 @@ pub struct Entries {
     pub calls: Vec<u32>,
     /// Whether it is exported, or its address is known.
     pub outside: Vec<bool>,
+    /// Whether it is exported.
+    exported: Vec<bool>,
     /// Calls that return to it.
     pub returns: Vec<u32>,
     /// Whether it is reachable.
@@ -94,10 +108,12 @@ impl Entries {
             calls: vec![0; program.blocks.len()],
             returns: vec![0; program.blocks.len()],
             outside: reachable.addressed,
+            exported: vec![false; program.blocks.len()],
             reachable: reachable.blocks,
         };
         for (_, block, _) in &program.exports {
             out.outside[block.0 as usize] = true;
+            out.exported[block.0 as usize] = true;
         }
         for id in program.ids().filter(|id| out.reachable[id.0 as usize]) {
             match program.block(id).end {
@@ -113,11 +129,12 @@ impl Entries {
         out
     }
 
-    /// Whether a block is the entry of a function: called, exported, or known by address. `None` of one that was added
-    /// since.
-    pub fn is_function(&self, id: BlockId) -> Option<bool> {
+    /// Whether a block is the entry of a function: called, exported, or known by address and no label. `None` of one
+    /// that was added since.
+    pub fn is_function(&self, program: &Program, id: BlockId) -> Option<bool> {
         let index = id.0 as usize;
-        self.outside.get(index).map(|outside| *outside || self.calls[index] > 0)
+        let by_address = |outside: &bool| *outside && !program.block(id).role.is_label;
+        self.outside.get(index).map(|outside| by_address(outside) || self.exported[index] || self.calls[index] > 0)
     }
 
     /// Whether nobody enters the blocks of a function, whose entry is the first of them, but at the entry.
@@ -161,6 +178,7 @@ fn merge(program: &mut Program) -> bool {
     for id in program.ids() {
         if !entries.reachable[id.0 as usize] {
             let block = program.block_mut(id);
+            block.role = Role::default();
             if !block.steps.is_empty() || block.end != End::Trap {
                 block.steps = Vec::new();
                 block.end = End::Trap;
@@ -168,7 +186,8 @@ fn merge(program: &mut Program) -> bool {
             continue;
         }
         while let End::Jump(target) = program.block(id).end {
-            if target == id {
+            let irregular = |id: BlockId| program.block(id).role.is_irregular;
+            if target == id || irregular(id) || irregular(target) {
                 break;
             }
             let only = entries.is_only(target);
@@ -177,11 +196,11 @@ fn merge(program: &mut Program) -> bool {
                 break;
             }
             changed = true;
-            let Block { steps, end, at } = match only {
+            let Block { steps, end, at, .. } = match only {
                 true => {
                     entries.reachable[target.0 as usize] = false;
                     let at = program.block(target).at;
-                    std::mem::replace(program.block_mut(target), Block { steps: Vec::new(), end: End::Trap, at })
+                    std::mem::replace(program.block_mut(target), Block::new(Vec::new(), End::Trap, at))
                 }
                 false => {
                     entries.count[target.0 as usize] -= 1;

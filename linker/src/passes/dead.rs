@@ -12,6 +12,9 @@ pub fn run(program: &mut Program) -> bool {
     let demand = Demand::of(program);
     let mut changed = false;
     for id in program.ids() {
+        if program.block(id).role.is_irregular {
+            continue;
+        }
         let mut needed = demand.after_steps(program, id).into_iter();
         let steps = &mut program.block_mut(id).steps;
         let before = steps.len();
@@ -42,7 +45,7 @@ pub fn traps(program: &mut Program) -> bool {
             End::Branch { then, otherwise, .. } => is_trap(then) && is_trap(otherwise),
             End::CallIndirect { .. } | End::JumpIndirect { .. } => false,
         };
-        if !ends_in_trap {
+        if !ends_in_trap || program.block(id).role.is_irregular {
             continue;
         }
         let block = program.block_mut(id);

@@ -224,6 +224,9 @@ impl Demand {
 
     /// What is needed at the start of a block, by what is known of those behind it.
     fn at_start(&self, program: &Program, id: BlockId) -> Bits {
+        if program.block(id).role.is_irregular {
+            return Bits::all_of(Vars::ALL);
+        }
         let mut bits = self.before_end(program, id);
         program.block(id).steps.iter().rev().for_each(|one| step(&mut bits, &one.op, program));
         bits

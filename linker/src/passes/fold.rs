@@ -19,9 +19,9 @@ pub fn run(program: &mut Program) -> bool {
         let mut replaced: Map<BlockId, BlockId> = Map::default();
         for id in program.ids() {
             let index = id.0 as usize;
-            let Block { steps, end, .. } = program.block(id);
+            let Block { steps, end, role, .. } = program.block(id);
             let leaves = matches!(end, End::JumpIndirect { .. } | End::Trap | End::Call { .. } | End::Jump(_));
-            if !entries.reachable[index] || !leaves || steps.len() < LEAST {
+            if !entries.reachable[index] || role.is_irregular || !leaves || steps.len() < LEAST {
                 continue;
             }
             let key = (steps.iter().map(|step| step.op).collect(), *end);

@@ -27,6 +27,7 @@ pub fn run(program: &mut Program) -> bool {
         })
         .chain(program.exports.iter().map(|(_, block, _)| *block))
         .chain(program.ids().filter(|id| entries.outside[id.0 as usize]))
+        .filter(|id| !program.block(*id).role.is_label)
         .collect();
     for entry in called {
         if seen.insert(entry)
@@ -48,6 +49,9 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
     let mut next = 0;
     while let Some(id) = out.get(next).copied() {
         next += 1;
+        if program.block(id).role.is_irregular {
+            return None;
+        }
         match program.block(id).end {
             End::Call { .. } | End::CallIndirect { .. } => return None,
             End::JumpIndirect { base } if base != Var::RA => return None,

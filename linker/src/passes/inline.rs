@@ -6,7 +6,7 @@
 
 use super::cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Block, BlockId, End, Imm, Program, Var};
+use crate::ir::{Block, BlockId, End, Fixup, Imm, Program, Var};
 
 /// Operations and ends of a function that is put wherever it is called.
 const SMALL: usize = 4;
@@ -26,7 +26,7 @@ pub fn run(program: &mut Program) -> bool {
     let mut changed = vec![false; program.blocks.len()];
     for id in program.ids() {
         let End::Call { link, target, back } = program.block(id).end else { continue };
-        if !entries.reachable[id.0 as usize] {
+        if !entries.reachable[id.0 as usize] || program.block(id).role.is_irregular {
             continue;
         }
         let index = target.0 as usize;
@@ -73,6 +73,9 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
     while let Some(id) = pending.pop() {
         out.push(id);
         let block = program.block(id);
+        if block.role.is_irregular {
+            return None;
+        }
         left = left.checked_sub(block.steps.len() + 1)?;
         match block.end {
             End::JumpIndirect { base } if base != link => return None,
@@ -84,11 +87,11 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
         }
         let inside = match block.end {
             End::Call { back, .. } => vec![back],
-            End::Jump(target) if link == Var::RA && entries.is_function(target) == Some(true) => vec![],
+            End::Jump(target) if link == Var::RA && entries.is_function(program, target) == Some(true) => vec![],
             end => end.targets().collect(),
         };
         // Copies of this round have no entry in the list: their function is to be looked at in the next.
-        if inside.iter().any(|target| entries.is_function(*target).unwrap_or(true)) {
+        if inside.iter().any(|target| entries.is_function(program, *target).unwrap_or(true)) {
             return None;
         }
         for next in inside.into_iter().rev() {
@@ -100,7 +103,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
     // A function that never returns ends somewhere; keeping calls of it short is better.
     let returns = |id: &BlockId| match program.block(*id).end {
         End::JumpIndirect { .. } => true,
-        End::Jump(target) => entries.is_function(target) == Some(true),
+        End::Jump(target) => entries.is_function(program, target) == Some(true),
         _ => false,
     };
     let small_enough = limit >= SINGLE || !out.iter().any(|id| calls(program, *id));
@@ -118,7 +121,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
         body.iter().enumerate().map(|(index, id)| (*id, BlockId(first + index as u32))).collect();
     let made: Vec<BlockId> = body.iter().map(|id| map[id]).collect();
     for id in body {
-        let Block { steps, mut end, at } = program.block(*id).clone();
+        let Block { steps, mut end, at, .. } = program.block(*id).clone();
         end = match end {
             End::JumpIndirect { base } if base == link => End::Jump(back),
             End::Jump(target) if !map.contains_key(&target) => End::Call { link, target, back },
@@ -131,7 +134,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
                 other
             }
         };
-        program.blocks.push(Block { steps, end, at });
+        program.blocks.push(Block::new(steps, end, at));
     }
     made
 }
@@ -166,7 +169,8 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
     program.blocks.extend(order.iter().filter_map(|id| old[id.0 as usize].take()));
     // Data that nothing refers to may name blocks that are gone.
     let gone = |imm: &Imm| matches!(imm, Imm::Code { block, .. } if to(*block).0 == u32::MAX);
-    program.data.iter_mut().flatten().for_each(|data| data.fixups.retain(|fixup| !gone(&fixup.value.0)));
+    let stays = |fixup: &Fixup| !gone(&fixup.value.0) && !fixup.value.1.as_ref().is_some_and(gone);
+    program.data.iter_mut().flatten().for_each(|data| data.fixups.retain(stays));
     program.retarget(to);
 }
 

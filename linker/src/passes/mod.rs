@@ -3,6 +3,7 @@
 //! Each is right on its own: any selection of them, in the order given here, leaves a program that does the same. That
 //! is what finds a faulty one: see [`NAMES`] and the option of that name.
 
+pub mod calling_convention;
 pub mod cfg;
 pub mod dead;
 pub mod demand;

@@ -14,7 +14,9 @@ pub fn run(program: &mut Program) -> bool {
     let mut changed = false;
     for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
         let End::Call { link: Var::RA, target, back } = program.block(id).end else { continue };
+        let irregular = |id: BlockId| program.block(id).role.is_irregular;
         if entries.is_only_return(back)
+            && ![id, target, back].into_iter().any(irregular)
             && let Some(kept) = wrapper(program, id, back)
         {
             let mut flags = kept.into_iter();

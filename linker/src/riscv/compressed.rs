@@ -115,6 +115,8 @@ pub(super) fn decode(half: u16, wide: bool) -> Result<Inst, DecodeError> {
             (0, Some(rs1), None) => Inst::Jalr { rd: None, rs1: Some(rs1), offset: 0 },
             (0, rd, Some(rs2)) => Inst::Op { op: add, rd, rs1: None, rs2: Some(rs2) },
             (1, Some(rs1), None) => Inst::Jalr { rd: Some(Reg::RA), rs1: Some(rs1), offset: 0 },
+            // `c.ebreak`
+            (1, None, None) => Inst::Trap,
             (1, rd, Some(rs2)) => Inst::Op { op: add, rd, rs1: rd, rs2: Some(rs2) },
             _ => return unsupported,
         },

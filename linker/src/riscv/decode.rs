@@ -114,8 +114,8 @@ impl Decoder {
             0x0f if funct3 <= 1 => Ok(Inst::Fence),
             0x2f => self.atomic(funct3),
             0x0b => self.custom(funct3),
-            // `csrrw x0, cycle, x0`, which no program can execute.
-            0x73 if word == 0xc000_1073 => Ok(Inst::Trap),
+            // `csrrw x0, cycle, x0`, which no program can execute, and `ebreak`.
+            0x73 if matches!(word, 0xc000_1073 | 0x0010_0073) => Ok(Inst::Trap),
             _ => self.unsupported(),
         }
     }
@@ -367,6 +367,7 @@ mod tests {
             (0x0ec5_f533, Inst::ClearIf { zero: false, rd: a0, rs1: a1, condition: a2 }),
             (0x0000_000b, Inst::HostCall),
             (0xc000_1073, Inst::Trap),
+            (0x0010_0073, Inst::Trap),
         ];
         for (word, expected) in cases {
             assert_eq!(decode(*word, true), Ok((*expected, 4)), "{word:#x}");
@@ -377,9 +378,16 @@ mod tests {
     fn what_the_vm_lacks_is_refused_by_name() {
         // addi a6, a6, 1
         assert_eq!(decode(0x0018_0813, true), Err(DecodeError::Register { register: 16, word: 0x0018_0813 }));
-        // ecall, ebreak, fadd.s, csrr
-        for word in [0x0000_0073, 0x0010_0073, 0x00b5_7553, 0xc000_2573, u32::MAX] {
-            assert_eq!(decode(word, true), Err(DecodeError::Unsupported { word }));
+        for (word, name) in [
+            (0x0000_0073, "ecall"),
+            (0x00b5_7553, "floating-point"),
+            (0xc000_2573, "control and status register"),
+            (0x0205_4057, "vector"),
+            (u32::MAX, "unsupported instruction 0xffffffff"),
+        ] {
+            let error = decode(word, true).unwrap_err();
+            assert_eq!(error, DecodeError::Unsupported { word });
+            assert!(error.to_string().contains(name), "{error}");
         }
         // ld on RV32
         assert_eq!(decode(0xff81_3503, false), Err(DecodeError::Unsupported { word: 0xff81_3503 }));

@@ -88,7 +88,7 @@ pub enum Inst {
     Atomic { op: Atomic, word: bool, rd: Operand, rs1: Operand, rs2: Operand },
     /// `fence`, `fence.i`: nothing to do for one hart.
     Fence,
-    /// `unimp`, the all-zero halfword.
+    /// `unimp`, the all-zero halfword, `ebreak`.
     Trap,
     /// A host call; a pointer to its metadata follows (spec: abi.md 5.5).
     HostCall,
@@ -118,7 +118,7 @@ pub enum BitOp {
 #[non_exhaustive]
 pub enum DecodeError {
     /// No instruction of the accepted extensions.
-    #[error("unsupported instruction {word:#010x}")]
+    #[error("unsupported instruction {word:#010x}{}", group(*.word))]
     Unsupported {
         /// The instruction word; a compressed one in its low half.
         word: u32,
@@ -133,6 +133,29 @@ pub enum DecodeError {
         /// The instruction word.
         word: u32,
     },
+}
+
+/// What kind of instruction a word is that the VM does not have, for messages.
+const fn group(word: u32) -> &'static str {
+    match (word & 0x7f, word >> 12 & 7) {
+        _ if word & 3 != 3 => match (word & 3, word >> 13 & 7) {
+            (0 | 2, 1 | 5) => " (floating-point: compile without the extensions F and D)",
+            _ => "",
+        },
+        (0x73, 0) => match word {
+            0x0000_0073 => " (ecall: there is no environment to call; import host functions instead)",
+            _ => " (privileged)",
+        },
+        (0x73, 4) => " (hypervisor)",
+        (0x73, _) => " (control and status register)",
+        (0x07 | 0x27, 0 | 5..=7) | (0x57, _) => " (vector: compile without the extension V)",
+        (0x07 | 0x27 | 0x43 | 0x47 | 0x4b | 0x4f | 0x53, _) => {
+            " (floating-point: compile without the extensions F and D)"
+        }
+        (0x2f, _) => " (atomic, of a width or kind that is not understood)",
+        (0x0f, _) => " (cache management)",
+        _ => "",
+    }
 }
 
 /// The VM's register of a RISC-V register number (spec: abi.md 5.1).

@@ -11,7 +11,7 @@ mod table;
 
 use super::cfg::Entries;
 use super::demand::{Bits, Demand, FULL};
-use crate::elf::Kind;
+use crate::elf::{Field, Kind};
 use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition, width};
 use memory::Memory;
 use table::{Def, Facts, Table, Vn};
@@ -67,10 +67,21 @@ fn pass(program: &mut Program, compact: bool) -> bool {
     let demand = Demand::of(program);
     let mut done = vec![false; program.blocks.len()];
     let wide = program.wide;
+    // Whether a call through a pointer may reach a function that breaks the convention.
+    let irregular_pointers = program.ids().any(|id| {
+        let role = program.block(id).role;
+        role.is_irregular && !role.is_label && entries.outside[id.0 as usize]
+    });
     let mut pass = Pass { program, table: Table::new(wide), changed: false, clock: 0, compact };
     for root in pass.program.ids() {
         let index = root.0 as usize;
-        if !entries.reachable[index] || done[index] || entries.is_only(root) || entries.is_only_return(root) {
+        let irregular = |id: BlockId| pass.program.block(id).role.is_irregular;
+        if !entries.reachable[index]
+            || irregular(root)
+            || done[index]
+            || entries.is_only(root)
+            || entries.is_only_return(root)
+        {
             continue;
         }
         pass.table = Table::new(wide);
@@ -81,7 +92,8 @@ fn pass(program: &mut Program, compact: bool) -> bool {
             let needed = demand.after_steps(pass.program, id);
             let at_end = demand.before_end(pass.program, id);
             pass.block(id, &mut state, &needed, &at_end);
-            match pass.program.block(id).end {
+            let end = pass.program.block(id).end;
+            match end {
                 End::Jump(target) if entries.is_only(target) => pending.push((target, state)),
                 End::Branch { op, a, b, then, otherwise } => {
                     for (target, holds) in [(then, true), (otherwise, false)] {
@@ -94,7 +106,11 @@ fn pass(program: &mut Program, compact: bool) -> bool {
                 }
                 End::Call { link, back, .. } | End::CallIndirect { link, back, .. } if entries.is_only_return(back) => {
                     state.memory.forget();
-                    let kept = if link == Var::RA { Vars::PRESERVED } else { Vars::NONE };
+                    let keeps = match end {
+                        End::Call { target, .. } => !pass.program.block(target).role.is_irregular,
+                        _ => !irregular_pointers,
+                    };
+                    let kept = if link == Var::RA && keeps { Vars::PRESERVED } else { Vars::NONE };
                     pass.clobber(&mut state, Vars::ALL.without(kept));
                     pending.push((back, state));
                 }
@@ -245,10 +261,10 @@ impl Pass<'_> {
         }
         let (start, width) = (u64::try_from(offset).ok()?, width(op) as u64);
         let end = start.checked_add(width).filter(|end| *end <= data.size)?;
-        let overlaps = |fixup: &&Fixup| fixup.offset < end && start < fixup.offset + u64::from(fixup.width);
-        let first = data.fixups.partition_point(|fixup| fixup.offset + u64::from(fixup.width) <= start);
+        let overlaps = |fixup: &&Fixup| fixup.offset < end && start < fixup.offset + fixup.length();
+        let first = data.fixups.partition_point(|fixup| fixup.offset + fixup.length() <= start);
         if let Some(fixup) = data.fixups[first..].iter().take(1).find(overlaps) {
-            let whole = fixup.offset == start && u64::from(fixup.width) == width;
+            let whole = fixup.offset == start && fixup.field == Field::Bytes(width as u8);
             return match fixup.value {
                 (imm, None) if whole && width >= 4 => Some(imm),
                 _ => None,

@@ -1,0 +1,466 @@
+//! Checks which functions keep the calling convention, and that no jump goes to an address that the VM does not have.
+//!
+//! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
+//! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them
+//! (spec: abi.md 5.1). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
+//! This analysis follows the registers through each function; where one breaks the rules, its blocks and those that they
+//! reach are marked ([`crate::ir::Role::is_irregular`]), and the passes leave them as they are.
+//!
+//! It runs once, right after lifting, at every level: what the passes do later keeps to the rules. It does not see a
+//! function that overwrites its saved registers through a pointer.
+
+mod state;
+
+use super::liveness::Reachable;
+use crate::LinkError;
+use crate::elf::{Image, Place};
+use crate::ir::{BlockId, End, Fixup, Imm, Lifted, Op, Program, Site, Val, Var};
+use state::{State, Value};
+
+/// The most blocks of a subroutine with another link register that are followed from its caller.
+const MILLICODE_BLOCKS: usize = 64;
+
+/// Why a block does not keep the calling convention. For tests and for debugging the linker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Violation {
+    /// A jump through a register that does not hold what the function was called with.
+    Return,
+    /// The stack pointer, s0 or s1 is not as it was when the function is left.
+    Preserved,
+    /// It looks at its return address, or at one that a call has left, or lets others see it.
+    ReturnAddress,
+    /// It computes with the caller's s0 or s1.
+    CallersRegister,
+    /// A subroutine that does not come back to its caller.
+    Subroutine,
+}
+
+/// What a walk over one block finds.
+#[derive(Default)]
+struct Findings {
+    violation: Option<Violation>,
+    /// Where a jump's target was computed from the address of code and something unknown.
+    computed: Option<Site>,
+    /// Where code is read or written.
+    accessed: Option<Site>,
+    /// Whether the difference of two addresses of code is computed.
+    difference: bool,
+}
+
+struct Analysis<'a> {
+    program: &'a Program,
+    functions: &'a [Option<(u32, bool)>],
+    /// Blocks that functions begin with.
+    entries: Vec<bool>,
+    /// Blocks from which a return can be reached.
+    returns: Vec<bool>,
+    /// Labels by function.
+    labels: Vec<(u32, BlockId)>,
+    /// By section of data, whether it has differences of addresses of code.
+    differences: Vec<bool>,
+    states: Vec<Option<State>>,
+}
+
+/// Marks the blocks of a program that was just lifted.
+///
+/// # Errors
+/// If a jump goes to an address that is computed from that of code otherwise than the VM's addresses allow.
+pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
+    let Lifted { mut program, functions, variants } = lifted;
+    mark_labels(&mut program, &functions);
+    let mut analysis = Analysis::new(&program, &functions);
+    analysis.solve();
+    let mut irregular: Vec<BlockId> = variants;
+    let mut findings = Vec::new();
+    for id in program.ids() {
+        if let Some(state) = analysis.states[id.0 as usize].clone() {
+            let mut found = Findings::default();
+            analysis.block(id, state, &mut found, |_, _| {});
+            if found.violation.is_some() {
+                irregular.push(id);
+            }
+            findings.push(found);
+        }
+    }
+    let error =
+        |site: Site, what: &str| LinkError::Code { place: image.describe(Place::from(site)), what: what.to_owned() };
+    if let Some(site) = findings.iter().find_map(|found| found.accessed) {
+        return Err(error(site, "code is read or written as data, but the VM's code is not in memory"));
+    }
+    // Differences that the program computes itself, or the linker, are those of the VM's addresses.
+    if !findings.iter().any(|found| found.difference)
+        && let Some(site) = findings.iter().find_map(|found| found.computed)
+    {
+        return Err(error(
+            site,
+            "a jump to an address that is computed from that of a label and a distance in bytes, which the assembler \
+             has put in; code has other addresses in the VM (let the compiler keep relocations, or use a table of \
+             addresses)",
+        ));
+    }
+    let marked = spread(&program, &functions, irregular);
+    for (id, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
+        program.blocks[id].role.is_irregular = true;
+    }
+    Ok(program)
+}
+
+/// Tells labels inside of functions from the starts of functions.
+fn mark_labels(program: &mut Program, functions: &[Option<(u32, bool)>]) {
+    let addressed = Reachable::of(program).addressed;
+    for (index, block) in program.blocks.iter_mut().enumerate() {
+        let inside = functions.get(index).copied().flatten().is_some_and(|(_, starts)| !starts);
+        block.role.is_label = addressed[index] && inside;
+    }
+}
+
+/// The blocks that `irregular` ones belong to functions with, and those that these reach.
+fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<BlockId>) -> Vec<bool> {
+    let mut marked = vec![false; program.blocks.len()];
+    if irregular.is_empty() {
+        return marked;
+    }
+    // Backwards to where the functions begin: not from a function to its callers, which go on behind the call.
+    let mut before = vec![Vec::new(); program.blocks.len()];
+    for id in program.ids() {
+        match program.block(id).end {
+            End::Call { back, .. } | End::CallIndirect { back, .. } => before[back.0 as usize].push(id),
+            end => end.targets().for_each(|target| before[target.0 as usize].push(id)),
+        }
+    }
+    let labels = labels(program, functions);
+    let of_labels = |id: BlockId| labels_of(&labels, functions, id);
+    for id in program.ids() {
+        if matches!(program.block(id).end, End::JumpIndirect { .. }) {
+            of_labels(id).for_each(|label| before[label.0 as usize].push(id));
+        }
+    }
+    let mut pending = irregular;
+    while let Some(id) = pending.pop() {
+        if !std::mem::replace(&mut marked[id.0 as usize], true) {
+            pending.extend(&before[id.0 as usize]);
+        }
+    }
+    let mut pending: Vec<BlockId> = program.ids().filter(|id| marked[id.0 as usize]).collect();
+    while let Some(id) = pending.pop() {
+        let end = program.block(id).end;
+        let jumps = matches!(end, End::JumpIndirect { .. });
+        for next in end.targets().chain(of_labels(id).filter(|_| jumps)) {
+            if !std::mem::replace(&mut marked[next.0 as usize], true) {
+                pending.push(next);
+            }
+        }
+    }
+    marked
+}
+
+/// The labels of all functions, sorted.
+fn labels(program: &Program, functions: &[Option<(u32, bool)>]) -> Vec<(u32, BlockId)> {
+    let mut labels: Vec<(u32, BlockId)> = program
+        .ids()
+        .filter(|id| program.block(*id).role.is_label)
+        .filter_map(|id| Some((functions.get(id.0 as usize).copied().flatten()?.0, id)))
+        .collect();
+    labels.sort_unstable();
+    labels
+}
+
+/// The labels of the function that a block is in.
+fn labels_of<'a>(
+    labels: &'a [(u32, BlockId)],
+    functions: &[Option<(u32, bool)>],
+    id: BlockId,
+) -> impl Iterator<Item = BlockId> + use<'a> {
+    let function = functions.get(id.0 as usize).copied().flatten().map(|(function, _)| function);
+    let start = labels.partition_point(|(its, _)| function.is_none_or(|function| *its < function));
+    labels[start..].iter().take_while(move |(its, _)| Some(*its) == function).map(|(_, label)| *label)
+}
+
+impl<'a> Analysis<'a> {
+    fn new(program: &'a Program, functions: &'a [Option<(u32, bool)>]) -> Analysis<'a> {
+        let count = program.blocks.len();
+        let mut entries = vec![false; count];
+        program.exports.iter().for_each(|(_, block, _)| entries[block.0 as usize] = true);
+        let addressed = Reachable::of(program).addressed;
+        for id in program.ids() {
+            let index = id.0 as usize;
+            entries[index] |= addressed[index] && !program.block(id).role.is_label;
+            if let End::Call { link: Var::RA, target, .. } = program.block(id).end {
+                entries[target.0 as usize] = true;
+            }
+        }
+        let is_code = |imm: &Imm| matches!(imm, Imm::Code { .. });
+        let differences = program.data.iter().map(|data| {
+            let both = |fixup: &Fixup| fixup.value.1.as_ref().is_some_and(is_code) && is_code(&fixup.value.0);
+            data.as_ref().is_some_and(|data| data.fixups.iter().any(both))
+        });
+        Analysis {
+            program,
+            functions,
+            entries,
+            returns: returns(program),
+            labels: labels(program, functions),
+            differences: differences.collect(),
+            states: vec![None; count],
+        }
+    }
+
+    /// Propagates states from the functions' entries until nothing changes. Each register and slot of a state can
+    /// change twice, so this ends.
+    fn solve(&mut self) {
+        let mut pending = Vec::new();
+        for id in self.program.ids() {
+            if !self.entries[id.0 as usize] {
+                continue;
+            }
+            self.join(id, &State::entry(Var::RA), &mut pending);
+        }
+        for id in self.program.ids() {
+            if let End::Call { link, target, .. } = self.program.block(id).end
+                && link != Var::RA
+            {
+                self.join(target, &State::entry(link), &mut pending);
+            }
+        }
+        self.propagate(pending);
+        // Labels that only other functions jump to, as the targets of a non-local goto.
+        for (_, label) in self.labels.clone() {
+            if self.states[label.0 as usize].is_none() {
+                let mut pending = Vec::new();
+                self.join(label, &State::entry(Var::RA), &mut pending);
+                self.propagate(pending);
+            }
+        }
+    }
+
+    fn propagate(&mut self, mut pending: Vec<BlockId>) {
+        while let Some(id) = pending.pop() {
+            let Some(state) = self.states[id.0 as usize].clone() else { continue };
+            let mut out = Vec::new();
+            self.block(id, state, &mut Findings::default(), |target, state| out.push((target, state.clone())));
+            for (target, state) in out {
+                self.join(target, &state, &mut pending);
+            }
+        }
+    }
+
+    fn join(&mut self, id: BlockId, state: &State, pending: &mut Vec<BlockId>) {
+        let slot = &mut self.states[id.0 as usize];
+        let changed = match slot {
+            Some(known) => known.join(state),
+            None => {
+                *slot = Some(state.clone());
+                true
+            }
+        };
+        if changed {
+            pending.push(id);
+        }
+    }
+
+    /// Whether a function begins with a block, by the file or by what the code does.
+    fn begins_function(&self, id: BlockId) -> bool {
+        let index = id.0 as usize;
+        self.entries[index] || self.functions.get(index).copied().flatten().is_some_and(|(_, starts)| starts)
+    }
+
+    /// Goes through a block, and gives `flow` what is known at the start of those behind it.
+    fn block(&self, id: BlockId, mut state: State, findings: &mut Findings, mut flow: impl FnMut(BlockId, &State)) {
+        let block = self.program.block(id);
+        for step in &block.steps {
+            self.step(&mut state, &step.op, step.at, findings);
+        }
+        let mut violation = |found: bool, kind: Violation| {
+            if found {
+                findings.violation.get_or_insert(kind);
+            }
+        };
+        for var in block.end.reads().iter().filter(|_| !matches!(block.end, End::JumpIndirect { .. })) {
+            violation(state.value(var).is_hidden(state.link), Violation::ReturnAddress);
+        }
+        match block.end {
+            End::Jump(target) => {
+                // A host function that does not return leaves the machine to run on into the next one.
+                let last = block.steps.last().map(|step| step.op);
+                let may_not_return = last.is_none_or(|op| matches!(op, Op::HostCall { .. }));
+                if !(may_not_return && !state.is_clean() && self.begins_function(target)) {
+                    flow(target, &state);
+                }
+            }
+            End::Branch { then, otherwise, .. } => {
+                flow(then, &state);
+                flow(otherwise, &state);
+            }
+            End::Call { link: Var::RA, target, back } => {
+                violation(state.shows_return_address(), Violation::ReturnAddress);
+                if self.returns[target.0 as usize] {
+                    self.after_call(&mut state, back, &mut flow);
+                }
+            }
+            End::CallIndirect { link: Var::RA, base, back } => {
+                violation(state.shows_return_address(), Violation::ReturnAddress);
+                if state.value(base) == Value::Computed {
+                    findings.computed.get_or_insert(block.at);
+                }
+                self.after_call(&mut state, back, &mut flow);
+            }
+            End::Call { link, target, back } => match self.subroutine(&mut state, link, target) {
+                true => flow(back, &state),
+                false => {
+                    violation(true, Violation::Subroutine);
+                    flow(back, &State::unknown());
+                }
+            },
+            End::CallIndirect { back, .. } => {
+                violation(true, Violation::Subroutine);
+                flow(back, &State::unknown());
+            }
+            End::JumpIndirect { base } => {
+                let value = state.value(base);
+                if value == Value::Computed {
+                    findings.computed.get_or_insert(block.at);
+                }
+                let is_return = state.link.is_some_and(|link| value == Value::Entry(link));
+                let labels = labels_of(&self.labels, self.functions, id);
+                if is_return {
+                    // Millicode may leave anything in registers; its callers know nothing of them.
+                    let kept = state.link != Some(Var::RA) || state.preserves();
+                    violation(!kept, Violation::Preserved);
+                    violation(state.results_show_return_address(), Violation::ReturnAddress);
+                } else if base == Var::RA {
+                    violation(true, Violation::Return);
+                } else if !state.is_clean() || state.link != Some(Var::RA) {
+                    // A computed goto; without labels that it could go to, a function that is left in the middle.
+                    let mut any = false;
+                    for label in labels {
+                        any = true;
+                        flow(label, &state);
+                    }
+                    violation(!any, Violation::Preserved);
+                } else {
+                    // A call at the end of a function, or a computed goto in one without a frame.
+                    for label in labels {
+                        let known = self.states[label.0 as usize].as_ref();
+                        if known.is_none_or(State::is_clean) {
+                            flow(label, &state);
+                        }
+                    }
+                }
+            }
+            End::Trap => {}
+        }
+    }
+
+    /// What is known behind a call that keeps the convention.
+    fn after_call(&self, state: &mut State, back: BlockId, flow: &mut impl FnMut(BlockId, &State)) {
+        // Behind a call of a function that does not return, the next one may stand.
+        let is_clean = state.is_clean();
+        if !is_clean && self.begins_function(back) {
+            return;
+        }
+        state.call();
+        flow(back, state);
+    }
+
+    /// Runs a subroutine with another link register as part of its caller; whether it comes back.
+    fn subroutine(&self, state: &mut State, link: Var, target: BlockId) -> bool {
+        state.set(link, Value::Subroutine);
+        let mut at = target;
+        for _ in 0..MILLICODE_BLOCKS {
+            let block = self.program.block(at);
+            for step in &block.steps {
+                let reads = step.op.reads(&self.program.imports);
+                let moves = matches!(step.op, Op::Move { .. } | Op::Store { .. });
+                if !moves && reads.iter().any(|var| state.value(var) == Value::Subroutine) {
+                    return false;
+                }
+                let mut ignored = Findings::default();
+                self.step(state, &step.op, step.at, &mut ignored);
+                if ignored.violation.is_some() {
+                    return false;
+                }
+            }
+            match block.end {
+                End::Jump(next) => at = next,
+                End::JumpIndirect { base } => return state.value(base) == Value::Subroutine,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Follows one operation.
+    fn step(&self, state: &mut State, op: &Op, at: Site, findings: &mut Findings) {
+        let reads = op.reads(&self.program.imports);
+        let hidden = |value: Value| value.is_hidden(state.link);
+        let saves = matches!(*op, Op::Store { value: Val::Var(_), address, .. } if state.is_own_slot(address));
+        if !matches!(op, Op::Move { .. }) && !saves {
+            for var in reads.iter().filter(|var| hidden(state.value(*var))) {
+                let kind = match state.value(var) {
+                    Value::Entry(Var::RA) | Value::Return => Violation::ReturnAddress,
+                    _ => Violation::CallersRegister,
+                };
+                findings.violation.get_or_insert(kind);
+            }
+        }
+        if let Op::Load { address, .. } | Op::Store { address, .. } = *op {
+            let by_base = address.base.is_some_and(|base| state.value(base) == Value::Code);
+            if by_base || matches!(address.offset, Imm::Code { .. }) {
+                findings.accessed.get_or_insert(at);
+            }
+        }
+        let wide = self.program.wide;
+        match *op {
+            Op::Const { dst, value } => state.set(dst, Value::of(value)),
+            Op::Move { dst, src } => state.set(dst, state.value(src)),
+            Op::Binary { op, dst, a, b } => {
+                let (a, b) = (state.operand(a), state.operand(b));
+                let (value, difference) = state::binary(op, a, b, &self.differences);
+                findings.difference |= difference;
+                state.set(dst, value);
+            }
+            Op::Cmov { dst, value, .. } => {
+                let joined = state.value(dst).join(state.operand(value).value());
+                state.set(dst, joined);
+            }
+            Op::Load { op, dst, address } => {
+                let value = state.load(op, address, wide);
+                state.set(dst, value);
+            }
+            Op::Store { op, value, address } => state.store(op, value, address, wide),
+            _ => op.clobbers().iter().for_each(|var| state.set(var, Value::Unknown)),
+        }
+    }
+}
+
+/// By block, whether a return can be reached from it without leaving the function in another way.
+fn returns(program: &Program) -> Vec<bool> {
+    let mut out = vec![false; program.blocks.len()];
+    let mut users = program.users();
+    for id in program.ids() {
+        if matches!(program.block(id).end, End::CallIndirect { .. } | End::JumpIndirect { .. }) {
+            users[id.0 as usize].push(id);
+        }
+    }
+    let mut pending: Vec<BlockId> = program.ids().collect();
+    while let Some(id) = pending.pop() {
+        if out[id.0 as usize] {
+            continue;
+        }
+        let of = |id: BlockId| out[id.0 as usize];
+        let found = match program.block(id).end {
+            End::Jump(target) => of(target),
+            End::Branch { then, otherwise, .. } => of(then) || of(otherwise),
+            End::Call { link: Var::RA, target, back } => of(target) && of(back),
+            // A subroutine may do anything.
+            End::Call { .. } | End::JumpIndirect { .. } => true,
+            End::CallIndirect { back, .. } => of(back),
+            End::Trap => false,
+        };
+        if found {
+            out[id.0 as usize] = true;
+            pending.extend(users[id.0 as usize].iter().filter(|user| !out[user.0 as usize]));
+        }
+    }
+    out
+}

@@ -1,0 +1,285 @@
+//! What is known of registers and of the frame at a point of a function.
+
+use crate::ir::{Address, Imm, Part, Val, Var, Vars, width};
+use vm_core::isa::{Opcode as O, Reg};
+
+/// The most slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
+/// its registers there.
+const SLOTS: usize = 256;
+
+/// What a register or slot holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// What a register held when the function was entered.
+    Entry(Var),
+    /// The stack pointer at the entry plus this many bytes.
+    Stack(i64),
+    /// The address of code behind a call.
+    Return,
+    /// The address of code behind the call of the subroutine that is being followed.
+    Subroutine,
+    /// The address of code.
+    Code,
+    /// The upper part of the address of code.
+    CodeHigh,
+    /// An address in a section of data.
+    Data(u32),
+    /// What was loaded from a section of data.
+    From(u32),
+    /// The difference of two addresses of code.
+    Difference,
+    /// Anything else.
+    Unknown,
+    /// An address of code plus something that is no difference of such addresses.
+    Computed,
+}
+
+impl Value {
+    /// Of a constant.
+    pub fn of(imm: Imm) -> Value {
+        match imm {
+            Imm::Code { part: Part::Full, .. } => Value::Code,
+            Imm::Code { part: Part::High, .. } => Value::CodeHigh,
+            Imm::Data { section, part: Part::Full | Part::High, .. } => Value::Data(section),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// What holds if either does.
+    pub fn join(self, other: Value) -> Value {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Value::Computed, _) | (_, Value::Computed) => Value::Computed,
+            _ => Value::Unknown,
+        }
+    }
+
+    /// Whether the convention hides it from a function that was entered with this link register: it may be saved and
+    /// restored, and else not be looked at.
+    pub fn is_hidden(self, link: Option<Var>) -> bool {
+        match self {
+            Value::Return => true,
+            Value::Entry(var) => Some(var) == link || var == Var::of(Reg::S0) || var == Var::of(Reg::S1),
+            _ => false,
+        }
+    }
+}
+
+/// An operand.
+#[derive(Clone, Copy)]
+pub(super) enum Operand {
+    /// What a register holds.
+    Value(Value),
+    /// A constant.
+    Imm(Imm),
+}
+
+impl Operand {
+    pub fn value(self) -> Value {
+        match self {
+            Operand::Value(value) => value,
+            Operand::Imm(imm) => Value::of(imm),
+        }
+    }
+}
+
+/// The value of a binary operation, and whether it is a difference of addresses of code.
+pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool]) -> (Value, bool) {
+    let is_code_low = |operand: Operand| matches!(operand, Operand::Imm(Imm::Code { part: Part::Low, .. }));
+    let value = match op {
+        O::Add64 | O::Add32 => match (a.value(), b.value()) {
+            (Value::CodeHigh, _) if is_code_low(b) => Value::Code,
+            (_, Value::CodeHigh) if is_code_low(a) => Value::Code,
+            (Value::Data(section), Value::Data(_)) => Value::Data(section),
+            (Value::Stack(at), _) | (_, Value::Stack(at)) => match (a, b) {
+                (_, Operand::Imm(Imm::Num(by))) | (Operand::Imm(Imm::Num(by)), _) => {
+                    at.checked_add(by).map_or(Value::Unknown, Value::Stack)
+                }
+                _ => Value::Unknown,
+            },
+            (Value::Code, Value::Difference) | (Value::Difference, Value::Code) => Value::Code,
+            (Value::Code | Value::Computed, other) | (other, Value::Code | Value::Computed) => match (a, b, other) {
+                (_, Operand::Imm(Imm::Num(0)), _) => a.value(),
+                (Operand::Imm(Imm::Num(0)), _, _) => b.value(),
+                (_, _, Value::From(section)) if differences.get(section as usize).copied().unwrap_or(false) => {
+                    Value::Code
+                }
+                (_, _, Value::Unknown) if differences.iter().any(|has| *has) => Value::Unknown,
+                _ => Value::Computed,
+            },
+            // An index into a table.
+            (Value::Data(section), _) | (_, Value::Data(section)) => Value::Data(section),
+            _ => Value::Unknown,
+        },
+        O::Sub64 | O::Sub32 => match (a.value(), b.value()) {
+            (Value::Code, Value::Code) => return (Value::Difference, true),
+            (Value::Stack(at), _) => match b {
+                Operand::Imm(Imm::Num(by)) => at.checked_sub(by).map_or(Value::Unknown, Value::Stack),
+                _ => Value::Unknown,
+            },
+            _ => Value::Unknown,
+        },
+        // Distances may be kept in other widths or units.
+        O::ShiftLogicalLeft32
+        | O::ShiftLogicalLeft64
+        | O::ShiftArithmeticRight32
+        | O::ShiftArithmeticRight64
+        | O::ShiftLogicalRight32
+        | O::ShiftLogicalRight64 => match a.value() {
+            value @ (Value::From(_) | Value::Difference) => value,
+            _ => Value::Unknown,
+        },
+        _ => Value::Unknown,
+    };
+    (value, false)
+}
+
+/// Registers that arguments are passed in.
+pub(super) const ARGUMENTS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
+
+/// What is known at a point of a function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct State {
+    /// The register in which the function was given its return address; `None` if that depends on the way there.
+    pub link: Option<Var>,
+    registers: [Value; Var::COUNT],
+    /// Known registers' worth of the frame, by their distance from the stack pointer at the entry, sorted.
+    slots: Vec<(i64, Value)>,
+}
+
+impl State {
+    /// At the entry of a function that is called with its return address in `link`.
+    pub fn entry(link: Var) -> State {
+        let mut registers = [Value::Unknown; Var::COUNT];
+        for var in Vars::ALL.iter() {
+            registers[var.index()] = Value::Entry(var);
+        }
+        registers[Var::SP.index()] = Value::Stack(0);
+        State { link: Some(link), registers, slots: Vec::new() }
+    }
+
+    /// Where nothing is known.
+    pub fn unknown() -> State {
+        State { link: None, registers: [Value::Unknown; Var::COUNT], slots: Vec::new() }
+    }
+
+    /// What a register holds.
+    pub fn value(&self, var: Var) -> Value {
+        self.registers[var.index()]
+    }
+
+    /// What an operand is.
+    pub fn operand(&self, value: Val) -> Operand {
+        match value {
+            Val::Var(var) => Operand::Value(self.value(var)),
+            Val::Imm(imm) => Operand::Imm(imm),
+        }
+    }
+
+    /// Sets a register.
+    pub fn set(&mut self, var: Var, value: Value) {
+        self.registers[var.index()] = value;
+    }
+
+    /// Keeps what also holds in `other`; whether that is less than before.
+    pub fn join(&mut self, other: &State) -> bool {
+        let before = self.clone();
+        if self.link != other.link {
+            self.link = None;
+        }
+        for (mine, other) in self.registers.iter_mut().zip(other.registers) {
+            *mine = mine.join(other);
+        }
+        self.slots.retain_mut(|(at, value)| {
+            let found = other.slot(*at);
+            *value = value.join(found);
+            *value != Value::Unknown
+        });
+        *self != before
+    }
+
+    fn slot(&self, at: i64) -> Value {
+        let found = self.slots.binary_search_by_key(&at, |(at, _)| *at);
+        found.map_or(Value::Unknown, |index| self.slots[index].1)
+    }
+
+    /// The distance from the stack pointer at the entry that an address has.
+    fn at(&self, address: Address) -> Option<i64> {
+        match (self.value(address.base?), address.offset) {
+            (Value::Stack(at), Imm::Num(offset)) => at.checked_add(offset),
+            _ => None,
+        }
+    }
+
+    /// Whether an address is in the function's own frame, below where it was entered.
+    pub fn is_own_slot(&self, address: Address) -> bool {
+        self.at(address).is_some_and(|at| at < 0)
+    }
+
+    /// What a load gives.
+    pub fn load(&self, op: O, address: Address, wide: bool) -> Value {
+        let whole = width(op) == if wide { 8 } else { 4 };
+        if let Some(at) = self.at(address) {
+            return if whole { self.slot(at) } else { Value::Unknown };
+        }
+        let base = address.base.map_or(Value::Unknown, |base| self.value(base));
+        match (base, Value::of(address.offset), address.offset) {
+            (Value::Data(section), ..) | (_, Value::Data(section), _) => Value::From(section),
+            (_, _, Imm::Data { section, .. }) => Value::From(section),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// What a store leaves in the frame.
+    pub fn store(&mut self, op: O, value: Val, address: Address, wide: bool) {
+        let Some(at) = self.at(address) else { return };
+        let register = if wide { 8 } else { 4 };
+        let end = at.saturating_add(width(op));
+        self.slots.retain(|(slot, _)| *slot >= end || slot + register <= at);
+        let value = self.operand(value).value();
+        if width(op) == register && value != Value::Unknown && self.slots.len() < SLOTS {
+            let index = self.slots.partition_point(|(slot, _)| *slot < at);
+            self.slots.insert(index, (at, value));
+        }
+    }
+
+    /// What is left behind a call that keeps the convention.
+    pub fn call(&mut self) {
+        for var in Var::all().filter(|var| !Vars::PRESERVED.has(*var)) {
+            self.set(var, Value::Unknown);
+        }
+        self.set(Var::RA, Value::Return);
+        // Below the stack pointer nothing is kept.
+        if let Value::Stack(depth) = self.value(Var::SP) {
+            self.slots.retain(|(at, _)| *at >= depth);
+        }
+    }
+
+    /// Whether the registers that a function preserves are as they were.
+    pub fn preserves(&self) -> bool {
+        let kept = |reg: Reg| self.value(Var::of(reg)) == Value::Entry(Var::of(reg));
+        self.value(Var::SP) == Value::Stack(0) && kept(Reg::S0) && kept(Reg::S1)
+    }
+
+    /// Whether a function could begin here: nothing but arguments and scratch registers differs from its start.
+    pub fn is_clean(&self) -> bool {
+        self.preserves() && self.link.is_some_and(|link| self.value(link) == Value::Entry(link))
+    }
+
+    /// Whether a register of arguments holds the return address.
+    pub fn shows_return_address(&self) -> bool {
+        self.link.is_some_and(|link| {
+            let shown = |reg: &Reg| self.value(Var::of(*reg)) == Value::Entry(link);
+            ARGUMENTS.iter().any(shown)
+        })
+    }
+
+    /// Whether a register of results holds the return address.
+    pub fn results_show_return_address(&self) -> bool {
+        let shown = |var: Var| {
+            let value = self.value(var);
+            value == Value::Return || self.link.is_some_and(|link| value == Value::Entry(link))
+        };
+        shown(Var::A0) || shown(Var::A1)
+    }
+}
