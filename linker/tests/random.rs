@@ -46,7 +46,7 @@ fn by_riscv(machine: &mut Machine, export: &[u8], arguments: &[u64]) -> Seen {
     let cut = |value: u64| if wide { value } else { value & 0xffff_ffff };
     let mut outcome = machine.call(export, arguments, STEPS, |name, arguments| {
         asked.push((name.to_vec(), arguments.map(cut)));
-        host(name, arguments, wide)
+        Some(host(name, arguments, wide))
     });
     if let Outcome::Finished { a0, a1 } = &mut outcome {
         (*a0, *a1) = (cut(*a0), cut(*a1));

@@ -6,6 +6,7 @@
 
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob};
 use pvm_linker::{Level, Options, link};
+use pvm_riscv::{Machine, Outcome as RiscvOutcome};
 use std::fmt;
 use vm_core::{Outcome, isa::Reg, program::ProgramConfig};
 
@@ -14,6 +15,9 @@ pub const LEVELS: [(Level, &str); 3] = [(Level::None, "-O 0"), (Level::Some, "-O
 
 /// The gas of a run: far more than any program of the corpora needs.
 const GAS: i64 = 4_000_000_000;
+
+/// The instructions of a run on the RISC-V machine.
+const STEPS: u64 = 400_000_000;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +45,8 @@ impl fmt::Display for Ending {
 pub enum Verdict {
     /// It ended as expected.
     Right,
+    /// It did not end as expected, but as on a RISC-V machine: not the linker is to blame but the compiler or the program.
+    Foreign(Ending),
     /// It was not linked, for this reason.
     Refused(String),
     /// It ended in another way.
@@ -68,6 +74,7 @@ impl Backends {
     /// Links `elf` at each level, runs `entry` on each backend, and compares with `expected`.
     pub fn try_file(&self, elf: &[u8], entry: &str, expected: &Ending) -> Vec<(&'static str, &'static str, Verdict)> {
         let mut verdicts = Vec::new();
+        let mut on_riscv = None;
         for (level, level_name) in LEVELS {
             let options = Options { level, exports: vec![entry.to_owned()], ..Options::default() };
             let blob = match link(elf, &options) {
@@ -80,11 +87,39 @@ impl Backends {
             };
             for (name, engine) in &self.0 {
                 let ending = run(engine, &blob, entry).unwrap_or_else(|error| Ending::Other(error.to_string()));
-                let verdict = if ending == *expected { Verdict::Right } else { Verdict::Wrong(ending) };
+                let verdict = if ending == *expected {
+                    Verdict::Right
+                } else if ending == *on_riscv.get_or_insert_with(|| run_on_riscv(elf, entry)) {
+                    Verdict::Foreign(ending)
+                } else {
+                    Verdict::Wrong(ending)
+                };
                 verdicts.push((level_name, *name, verdict));
             }
         }
         verdicts
+    }
+}
+
+/// Calls a symbol of the ELF file itself without arguments.
+pub fn run_on_riscv(elf: &[u8], entry: &str) -> Ending {
+    let mut machine = match Machine::try_load(elf) {
+        Ok(machine) => machine,
+        Err(error) => return Ending::Other(format!("not on the RISC-V machine: {error}")),
+    };
+    let mut code = None;
+    let outcome = machine.call(entry.as_bytes(), &[], STEPS, |name, arguments| match name {
+        b"exit" => {
+            code = Some(arguments[0] as u32);
+            None
+        }
+        _ => Some(0),
+    });
+    match outcome {
+        RiscvOutcome::Finished { a0, .. } => Ending::Exit(a0 as u32),
+        RiscvOutcome::Stopped => Ending::Exit(code.unwrap_or_default()),
+        RiscvOutcome::Trap => Ending::Trap,
+        RiscvOutcome::Endless => Ending::Other("does not end".to_owned()),
     }
 }
 

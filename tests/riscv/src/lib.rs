@@ -10,6 +10,7 @@ mod execute;
 mod generate;
 mod load;
 mod machine;
+mod relocate;
 
 pub use generate::{Program, generate};
 pub use machine::{Machine, Outcome};
