@@ -81,7 +81,8 @@ impl Backends {
                 Ok(blob) => blob,
                 Err(error) => {
                     let reason = error.to_string();
-                    verdicts.extend(self.0.iter().map(|(name, _)| (level_name, *name, Verdict::Refused(reason.clone()))));
+                    verdicts
+                        .extend(self.0.iter().map(|(name, _)| (level_name, *name, Verdict::Refused(reason.clone()))));
                     continue;
                 }
             };

@@ -12,7 +12,7 @@ mod load;
 mod machine;
 mod relocate;
 
-pub use generate::{Program, generate};
+pub use generate::{Kind, Program, generate, generate_with};
 pub use machine::{Machine, Outcome};
 
 /// A generator of numbers that look random and are the same for the same seed.

@@ -111,7 +111,8 @@ impl Machine {
             let mut data = section.data().map_err(|error| error.to_string())?.to_vec();
             data.resize(section.size() as usize, 0);
             let align = section.align().clamp(1, 1 << 20).next_power_of_two();
-            let address = if relocatable || section.address() == 0 { next.next_multiple_of(align) } else { section.address() };
+            let address =
+                if relocatable || section.address() == 0 { next.next_multiple_of(align) } else { section.address() };
             next = if relocatable || section.address() == 0 {
                 (address + section.size()).next_multiple_of(GAP) + 3 * GAP
             } else {
@@ -233,7 +234,8 @@ impl Machine {
     }
 }
 
-type Names = BTreeMap<u64, Vec<u8>>;
+type Imports = BTreeMap<u64, Vec<u8>>;
+type Exports = Vec<(Vec<u8>, u64)>;
 
 /// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
 /// (spec: abi.md 5.5).
@@ -242,7 +244,7 @@ fn records(
     sections: &Sections,
     pointers: &BTreeMap<u64, u64>,
     wide: bool,
-) -> Result<(Names, Vec<(Vec<u8>, u64)>), String> {
+) -> Result<(Imports, Exports), String> {
     let width = if wide { 8 } else { 4 };
     let name_of = |record: u64| -> Option<Vec<u8>> {
         let (data, at) = sections.find(record)?;

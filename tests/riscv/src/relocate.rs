@@ -124,7 +124,8 @@ impl Relocator<'_> {
         let (value, r_type) = (relocation.value, relocation.r_type);
         let broken = || format!("relocation of type {r_type} at {place:#x} is out of its section");
         let (_, data, _) = self.sections.loaded.get_mut(&relocation.section).ok_or_else(broken)?;
-        let data = usize::try_from(relocation.offset).ok().and_then(|offset| data.get_mut(offset..)).ok_or_else(broken)?;
+        let data =
+            usize::try_from(relocation.offset).ok().and_then(|offset| data.get_mut(offset..)).ok_or_else(broken)?;
         let mut field = Field { data };
         let distance = value.wrapping_sub(place);
         let lower = || uppers.get(&value).copied();
@@ -135,7 +136,10 @@ impl Relocator<'_> {
             elf::R_RISCV_BRANCH => field.patch(
                 4,
                 0xfe00_0f80,
-                bits(distance, 12, 1, 31) | bits(distance, 5, 6, 25) | bits(distance, 1, 4, 8) | bits(distance, 11, 1, 7),
+                bits(distance, 12, 1, 31)
+                    | bits(distance, 5, 6, 25)
+                    | bits(distance, 1, 4, 8)
+                    | bits(distance, 11, 1, 7),
             ),
             elf::R_RISCV_JAL => field.patch(
                 4,
@@ -200,9 +204,7 @@ impl Relocator<'_> {
             elf::R_RISCV_SET16 => field.put(2, value),
             elf::R_RISCV_SET32 => field.put(4, value),
             elf::R_RISCV_SET_ULEB128 => field.put_uleb128(value),
-            elf::R_RISCV_SUB_ULEB128 => {
-                field.uleb128().and_then(|(old, _)| field.put_uleb128(old.wrapping_sub(value)))
-            }
+            elf::R_RISCV_SUB_ULEB128 => field.uleb128().and_then(|(old, _)| field.put_uleb128(old.wrapping_sub(value))),
             other => return Err(format!("relocation of type {other} at {place:#x}")),
         };
         done.ok_or_else(broken)
