@@ -63,6 +63,7 @@ pub struct Image {
     functions: Vec<usize>,
     exports: Vec<Export>,
     entry: u64,
+    file: Vec<u8>,
 }
 
 /// Whether a symbol is named by a person: compilers and assemblers begin theirs with a dot or a dollar sign.
@@ -109,6 +110,7 @@ impl Image {
             min_stack_size: 0,
             exports: Vec::new(),
             entry: file.entry(),
+            file: bytes.to_vec(),
         };
         for symbol in file.symbols() {
             let (Ok(name), SymbolSection::Section(section)) = (symbol.name(), symbol.section()) else { continue };
@@ -138,6 +140,11 @@ impl Image {
     /// The exports that the program declares (spec: abi.md 5.5).
     pub fn exports(&self) -> &[Export] {
         &self.exports
+    }
+
+    /// The file itself, for what only people read.
+    pub fn file(&self) -> &[u8] {
+        &self.file
     }
 
     /// The place that a linked file says execution starts at.
