@@ -1,6 +1,7 @@
 //! Tries a list of files: `corpora LIST`.
 //!
-//! Each line has, with tabs between, a name, an ELF file, its entry, and what that is to return: a number or `trap`.
+//! Each line has, with tabs between, a name, an ELF file, its entry, and what that is to return: a number, `trap`,
+//! or `exit` and a number for a program that calls the host's `exit`.
 //! Printed is each wrong result, then how many were right, refused by which reason, and wrong. The exit code is 1 if one
 //! was wrong.
 
@@ -42,7 +43,13 @@ fn attempt(line: &str, backends: &Backends, counts: &Mutex<Counts>) -> Result<()
     let &[name, file, entry, expected] = fields.as_slice() else { return Err(format!("not four fields: {line}")) };
     let expected = match expected {
         "trap" => Ending::Trap,
-        number => Ending::Exit(number.parse::<i64>().map_err(|error| format!("{line}: {error}"))? as u32),
+        number => {
+            let parse = |text: &str| text.parse::<i64>().map_err(|error| format!("{line}: {error}"));
+            match number.strip_prefix("exit ") {
+                Some(code) => Ending::Exit(parse(code)? as u32),
+                None => Ending::Returned(parse(number)? as u32),
+            }
+        }
     };
     let elf = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
     let verdicts = backends.try_file(&elf, entry, &expected);
