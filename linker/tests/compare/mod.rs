@@ -26,7 +26,7 @@ pub enum Standing {
 }
 
 /// The one list of what is understood, and of what may be refused.
-pub const STANDING: [(Kind, Standing); 19] = [
+pub const STANDING: [(Kind, Standing); 20] = [
     (Kind::WeakUndefined, Standing::Fails),
     (Kind::Common, Standing::Fails),
     (Kind::Ifunc, Standing::Fails),
@@ -44,6 +44,7 @@ pub const STANDING: [(Kind, Standing); 19] = [
     (Kind::Ebreak, Standing::Fails),
     (Kind::LinkRegisters, Standing::Fails),
     (Kind::StackSwitch, Standing::Fails),
+    (Kind::Setjmp, Standing::Fails),
     (Kind::FallThrough, Standing::Fails),
     (Kind::Records, Standing::Fails),
 ];

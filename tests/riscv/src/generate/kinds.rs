@@ -37,6 +37,8 @@ pub enum Kind {
     LinkRegisters,
     /// Calls on another stack, and coroutines.
     StackSwitch,
+    /// Functions that return a second time.
+    Setjmp,
     /// Functions that go on in others, or in labels whose address is taken.
     FallThrough,
     /// Records for the linker in sections that are not loaded.
@@ -45,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them with their names.
-    pub const ALL: [(Kind, &str); 19] = [
+    pub const ALL: [(Kind, &str); 20] = [
         (Kind::WeakUndefined, "weak-undefined"),
         (Kind::Common, "common"),
         (Kind::Ifunc, "ifunc"),
@@ -63,6 +65,7 @@ impl Kind {
         (Kind::Ebreak, "ebreak"),
         (Kind::LinkRegisters, "link-registers"),
         (Kind::StackSwitch, "stack-switch"),
+        (Kind::Setjmp, "setjmp"),
         (Kind::FallThrough, "fall-through"),
         (Kind::Records, "records"),
     ];

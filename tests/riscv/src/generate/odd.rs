@@ -50,6 +50,8 @@ pub(super) struct Odd {
     swap: Option<SymbolId>,
     coroutine: Option<SymbolId>,
     falling: Vec<SymbolId>,
+    /// The buffer, and the functions that save to it, go back to it, and go back to it from a frame.
+    jumps: Option<(SymbolId, [SymbolId; 3])>,
     numbered: u32,
 }
 
@@ -204,6 +206,12 @@ impl Generator {
             self.odd.contexts = Some(bss(self, "contexts", 128));
             self.odd.swap = Some(self.asm.declare("swap"));
             self.odd.coroutine = Some(self.asm.declare("coroutine"));
+        }
+        if self.has(Kind::Setjmp) {
+            let section = self.asm.section(".bss.jump_buffer", SectionKind::UninitializedData, &[0; 32], 8);
+            let buffer = self.asm.symbol("jump_buffer", section, 0, false);
+            let functions = ["setjmp", "longjmp", "leave"].map(|name| self.asm.declare(name));
+            self.odd.jumps = Some((buffer, functions));
         }
         if self.has(Kind::FallThrough) {
             self.odd.falling = ["falling", "fallen", "threaded"].map(|name| self.asm.declare(name)).to_vec();
@@ -464,6 +472,9 @@ impl Generator {
             self.asm.relocate(elf::R_RISCV_CALL_PLT, target, 0);
             self.asm.word(T[2] << 7 | 0x17);
             self.i(0x67, 0, link, T[2], 0);
+            if self.random.one_in(2) {
+                self.asm.half(0);
+            }
         }
         true
     }
@@ -482,6 +493,7 @@ impl Generator {
             Kind::LinkRegisters => self.outlined_statement(),
             Kind::StackSwitch => self.stack_statement(),
             Kind::FallThrough => self.falling_statement(),
+            Kind::Setjmp => self.jump_statement(),
             Kind::Differences | Kind::Uleb128 => {
                 let (rd, kind) = (self.target(), self.load_kind());
                 let (offset, symbol) = (self.random.below(DATA - 16) as i64, self.constants[self.constants.len() - 1]);
@@ -708,6 +720,29 @@ impl Generator {
         self.after_call(2);
     }
 
+    /// Saves a place, does something, and goes back to the place.
+    fn jump_statement(&mut self) {
+        let Some((buffer, [save, back, leave])) = self.odd.jumps else { return };
+        if self.depth > 0 {
+            return self.memory();
+        }
+        let (past, related) = (self.asm.label(), self.related());
+        self.address(A[0], buffer, 0, true);
+        self.call_symbol(save, RA);
+        self.after_call(1);
+        self.asm.branch(1, A[0], 0, past, related);
+        self.depth += 2;
+        self.statements(4);
+        self.depth -= 2;
+        let result = 1 + self.random.below(100) as i32;
+        self.addi(A[1], 0, result);
+        self.address(A[0], buffer, 0, true);
+        let last = self.random.choose(&[back, leave]);
+        self.call_symbol(last, RA);
+        self.asm.half(0);
+        self.asm.bind(past);
+    }
+
     /// What has to be there behind the functions.
     pub(super) fn end_odd(&mut self) {
         let last = self.functions[self.functions.len() - 1];
@@ -769,6 +804,27 @@ impl Generator {
             self.address(A[1], contexts, 0, true);
             self.call_symbol(swap, RA);
             // Nobody comes back.
+            self.asm.half(0);
+        }
+        if let Some((_, [save, back, leave])) = self.odd.jumps {
+            self.asm.define(save);
+            for (index, register) in [RA, SP, S[0], S[1]].into_iter().enumerate() {
+                self.store_pointer(A[0], register, word * index as i32);
+            }
+            self.addi(A[0], 0, 0);
+            self.ret();
+            self.asm.define(back);
+            for (index, register) in [RA, SP, S[0], S[1]].into_iter().enumerate() {
+                self.load_pointer(register, A[0], word * index as i32);
+            }
+            self.addi(A[0], A[1], 0);
+            self.ret();
+            self.asm.define(leave);
+            self.addi(SP, SP, -16);
+            self.store_pointer(SP, RA, 8);
+            self.store_pointer(SP, S[0], 0);
+            self.r(0x33, 0, 4, S[0], A[1], A[0]);
+            self.call_symbol(back, RA);
             self.asm.half(0);
         }
         if let [falling, fallen, threaded] = self.odd.falling[..] {
