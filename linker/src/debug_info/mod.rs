@@ -4,12 +4,13 @@
 //! functions, the outermost first, those that were inlined behind it; [`writer`] puts them into sections 128 to 130.
 //! What cannot be read is left out: nothing here can make linking fail. Spec: linker.md 6.3, blob-format.md 1.3.6.
 
+mod dwarf;
 mod writer;
 
 use crate::elf::{Image, Place};
 use crate::ir::Site;
 use addr2line::{
-    Context, LookupResult,
+    Context,
     gimli::{Dwarf, EndianSlice, LittleEndian},
 };
 use std::ops::Range;
@@ -23,36 +24,43 @@ const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 /// What an ELF file knows about where its code comes from.
 pub struct DebugInfo<'a> {
     image: &'a Image,
-    dwarf: Option<Context<Reader<'a>>>,
+}
+
+/// Finds the functions of places.
+struct Lookup<'a> {
+    image: &'a Image,
+    dwarf: Option<(&'a dwarf::Dwarf<'a>, Context<Reader<'a>>)>,
 }
 
 impl<'a> DebugInfo<'a> {
     /// Of a file.
     pub fn new(image: &'a Image) -> Self {
-        let section = |name: &str| {
-            let found = image.sections.iter().find(|section| section.name == name);
-            EndianSlice::new(found.map_or(&[][..], |section| &section.data), LittleEndian)
-        };
-        // In files that are not linked the addresses in it are all zero.
-        let dwarf = image.linked.then(|| Dwarf::load(|id| Ok::<_, ()>(section(id.name()))).ok()).flatten();
-        DebugInfo { image, dwarf: dwarf.and_then(|dwarf| Context::from_dwarf(dwarf).ok()) }
+        DebugInfo { image }
     }
 
     /// The optional sections of a blob that describe its code: ids and contents.
     pub fn sections(&self, code: &[(Range<u32>, Site)]) -> Vec<(u8, Vec<u8>)> {
+        let dwarf = dwarf::Dwarf::read(self.image);
+        let context = dwarf.as_ref().and_then(|dwarf| {
+            let read = |id| Ok::<_, ()>(EndianSlice::new(dwarf.section(id), LittleEndian));
+            Some((dwarf, Context::from_dwarf(Dwarf::load(read).ok()?).ok()?))
+        });
+        let lookup = Lookup { image: self.image, dwarf: context };
         let mut writer = Writer::default();
         let mut last: Option<(Site, Vec<Frame>)> = None;
         for (range, site) in code {
             let frames = match last.take() {
                 Some((same, frames)) if same == *site => frames,
-                _ => self.frames(*site),
+                _ => lookup.frames(*site),
             };
             writer.add(range.clone(), &frames);
             last = Some((*site, frames));
         }
         writer.finish()
     }
+}
 
+impl Lookup<'_> {
     /// The functions that a place belongs to, the outermost first.
     fn frames(&self, site: Site) -> Vec<Frame> {
         let place = site.into();
@@ -67,13 +75,10 @@ impl<'a> DebugInfo<'a> {
     }
 
     fn dwarf_frames(&self, place: Place) -> Option<Vec<Frame>> {
-        let section = self.image.sections.get(place.section as usize)?;
-        let address = section.address.wrapping_add(place.offset as u64);
-        let mut found = match self.dwarf.as_ref()?.find_frames(address) {
-            LookupResult::Output(found) => found.ok()?,
-            // Split debug information is in other files.
-            LookupResult::Load { .. } => return None,
-        };
+        let (dwarf, context) = self.dwarf.as_ref()?;
+        let address = dwarf.base(place.section)?.wrapping_add(place.offset as u64);
+        // Split debug information is in other files: what is left here are the lines.
+        let mut found = context.find_frames(address).skip_all_loads().ok()?;
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = found.next() {
             let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());

@@ -77,6 +77,7 @@ pub struct Image {
     /// The variable that tells whether constructors have run, if there are any.
     constructors_done: Option<Place>,
     entry: u64,
+    file: Vec<u8>,
 }
 
 /// Whether a symbol is named by a person: compilers and assemblers begin theirs with a dot or a dollar sign.
@@ -125,6 +126,7 @@ impl Image {
             constructors: Vec::new(),
             constructors_done: None,
             entry: file.entry(),
+            file: bytes.to_vec(),
         };
         let mut common = Map::default();
         for symbol in file.symbols() {
@@ -168,6 +170,11 @@ impl Image {
     /// The exports that the program declares (spec: abi.md 5.5).
     pub fn exports(&self) -> &[Export] {
         &self.exports
+    }
+
+    /// The file itself, for what only people read.
+    pub fn file(&self) -> &[u8] {
+        &self.file
     }
 
     /// The place that a linked file says execution starts at.

@@ -10,6 +10,23 @@ use object::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Label(usize);
 
+/// What the symbol table says of a symbol besides its name and place.
+#[derive(Clone, Copy)]
+pub(crate) struct Nature {
+    /// `STT_*`.
+    pub kind: u8,
+    /// `STB_*`.
+    pub binding: u8,
+    /// `STV_*`.
+    pub visibility: u8,
+}
+
+/// A section of code.
+struct Text {
+    section: SectionId,
+    bytes: Vec<u8>,
+}
+
 /// How an offset is encoded.
 #[derive(Clone, Copy)]
 enum Form {
@@ -21,39 +38,57 @@ enum Form {
 pub(crate) struct Assembler {
     pub wide: bool,
     object: Object<'static>,
-    pub text: Vec<u8>,
-    text_section: SectionId,
-    relocations: Vec<(u64, u32, SymbolId, i64)>,
-    labels: Vec<Option<u64>>,
-    jumps: Vec<(u64, Label, Form, bool)>,
+    texts: Vec<Text>,
+    /// The one that is written to.
+    current: usize,
+    relocations: Vec<(usize, u64, u32, SymbolId, i64)>,
+    labels: Vec<Option<(usize, u64)>>,
+    jumps: Vec<(usize, u64, Label, Form, bool)>,
 }
 
 impl Assembler {
     pub fn new(wide: bool) -> Assembler {
         let architecture = if wide { Architecture::Riscv64 } else { Architecture::Riscv32 };
         let mut object = Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
-        let text_section = object.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
+        let section = object.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
         Assembler {
             wide,
             object,
-            text: Vec::new(),
-            text_section,
+            texts: vec![Text { section, bytes: Vec::new() }],
+            current: 0,
             relocations: Vec::new(),
             labels: Vec::new(),
             jumps: Vec::new(),
         }
     }
 
+    /// Goes on in another section of code, which is new.
+    pub fn enter(&mut self, name: &str, flags: u64) {
+        let section = self.object.add_section(Vec::new(), name.as_bytes().to_vec(), SectionKind::Text);
+        let flags = u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR) | flags;
+        self.object.section_mut(section).flags = SectionFlags::Elf { sh_flags: flags };
+        self.texts.push(Text { section, bytes: Vec::new() });
+        self.current = self.texts.len() - 1;
+    }
+
+    fn text_section(&self) -> SectionId {
+        self.texts[self.current].section
+    }
+
     pub fn here(&self) -> u64 {
-        self.text.len() as u64
+        self.texts[self.current].bytes.len() as u64
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.texts[self.current].bytes.extend(bytes);
     }
 
     pub fn word(&mut self, word: u32) {
-        self.text.extend(word.to_le_bytes());
+        self.bytes(&word.to_le_bytes());
     }
 
     pub fn half(&mut self, half: u32) {
-        self.text.extend((half as u16).to_le_bytes());
+        self.bytes(&(half as u16).to_le_bytes());
     }
 
     pub fn label(&mut self) -> Label {
@@ -62,28 +97,34 @@ impl Assembler {
     }
 
     pub fn bind(&mut self, label: Label) {
-        self.labels[label.0] = Some(self.here());
+        self.labels[label.0] = Some((self.current, self.here()));
+    }
+
+    /// The distance from one bound label to another of the same section.
+    pub fn distance(&self, from: Label, to: Label) -> i64 {
+        let at = |label: Label| self.labels[label.0].expect("a bound label").1 as i64;
+        at(to) - at(from)
     }
 
     /// A branch of a condition (funct3) to a label; `related` has a relocation as well.
     pub fn branch(&mut self, funct3: u32, rs1: u32, rs2: u32, label: Label, related: bool) {
-        self.jumps.push((self.here(), label, Form::Branch, related));
+        self.jumps.push((self.current, self.here(), label, Form::Branch, related));
         self.word(rs2 << 20 | rs1 << 15 | funct3 << 12 | 0x63);
     }
 
     pub fn jump(&mut self, rd: u32, label: Label, related: bool) {
-        self.jumps.push((self.here(), label, Form::Jump, related));
+        self.jumps.push((self.current, self.here(), label, Form::Jump, related));
         self.word(rd << 7 | 0x6f);
     }
 
     /// A relocation of what is written next.
     pub fn relocate(&mut self, r_type: u32, symbol: SymbolId, addend: i64) {
-        self.relocations.push((self.here(), r_type, symbol, addend));
+        self.relocations.push((self.current, self.here(), r_type, symbol, addend));
     }
 
     /// A symbol for this place in the code.
     pub fn symbol_here(&mut self, name: &str, function: bool) -> SymbolId {
-        let (section, at) = (self.text_section, self.here());
+        let (section, at) = (self.text_section(), self.here());
         self.symbol(name, section, at, function)
     }
 
@@ -102,17 +143,81 @@ impl Assembler {
 
     /// A symbol whose place in the code is given later.
     pub fn declare(&mut self, name: &str) -> SymbolId {
-        let section = self.text_section;
+        let section = self.text_section();
         self.symbol(name, section, 0, true)
     }
 
     pub fn define(&mut self, symbol: SymbolId) {
-        let at = self.here();
-        self.object.symbol_mut(symbol).value = at;
+        let (section, at) = (self.text_section(), self.here());
+        let symbol = self.object.symbol_mut(symbol);
+        (symbol.section, symbol.value) = (SymbolSection::Section(section), at);
     }
 
     pub fn place(&mut self, symbol: SymbolId, label: Label) {
-        self.object.symbol_mut(symbol).value = self.labels[label.0].expect("a bound label");
+        let (text, at) = self.labels[label.0].expect("a bound label");
+        let section = self.texts[text].section;
+        let symbol = self.object.symbol_mut(symbol);
+        (symbol.section, symbol.value) = (SymbolSection::Section(section), at);
+    }
+
+    /// Makes a symbol what it is not by itself.
+    pub fn set_nature(&mut self, symbol: SymbolId, nature: Nature) {
+        let symbol = self.object.symbol_mut(symbol);
+        // The order in the symbol table is by the binding.
+        symbol.scope = match nature.binding {
+            elf::STB_LOCAL => SymbolScope::Compilation,
+            _ => SymbolScope::Linkage,
+        };
+        symbol.weak = nature.binding == elf::STB_WEAK;
+        symbol.flags = SymbolFlags::Elf { st_info: nature.binding << 4 | nature.kind, st_other: nature.visibility };
+    }
+
+    /// A weak symbol that is nowhere.
+    pub fn weak_undefined(&mut self, name: &str) -> SymbolId {
+        self.object.add_symbol(Symbol {
+            name: name.as_bytes().to_vec(),
+            value: 0,
+            size: 0,
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Unknown,
+            weak: true,
+            section: SymbolSection::Undefined,
+            flags: SymbolFlags::None,
+        })
+    }
+
+    /// A variable that only the symbol table has.
+    pub fn common(&mut self, name: &str, size: u64, align: u64) -> SymbolId {
+        // The value of such a symbol is its alignment.
+        let symbol = Symbol {
+            name: name.as_bytes().to_vec(),
+            value: align,
+            size: 0,
+            kind: SymbolKind::Data,
+            scope: SymbolScope::Linkage,
+            weak: false,
+            section: SymbolSection::Undefined,
+            flags: SymbolFlags::None,
+        };
+        self.object.add_common_symbol(symbol, size, align)
+    }
+
+    /// Says how long a symbol is that ends here.
+    pub fn end(&mut self, symbol: SymbolId) {
+        let here = self.here();
+        let symbol = self.object.symbol_mut(symbol);
+        symbol.size = here - symbol.value;
+    }
+
+    /// Writes over the contents of a section.
+    pub fn overwrite(&mut self, section: SectionId, offset: u64, bytes: &[u8]) {
+        let offset = offset as usize;
+        self.object.section_mut(section).data_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Gives a section the flags `SHF_*`, and nothing else.
+    pub fn set_flags(&mut self, section: SectionId, flags: u64) {
+        self.object.section_mut(section).flags = SectionFlags::Elf { sh_flags: flags };
     }
 
     pub fn section(&mut self, name: &str, kind: SectionKind, data: &[u8], align: u64) -> SectionId {
@@ -142,8 +247,8 @@ impl Assembler {
 
     /// The finished file.
     pub fn finish(mut self) -> Vec<u8> {
-        for (at, label, form, related) in std::mem::take(&mut self.jumps) {
-            let target = self.labels[label.0].expect("a bound label");
+        for (text, at, label, form, related) in std::mem::take(&mut self.jumps) {
+            let (_, target) = self.labels[label.0].expect("a bound label");
             let offset = target.wrapping_sub(at) as u32;
             let bits = match form {
                 Form::Branch => {
@@ -160,22 +265,25 @@ impl Assembler {
                 }
             };
             let at = at as usize;
-            let word = u32::from_le_bytes(self.text[at..at + 4].try_into().expect("4 bytes"));
-            self.text[at..at + 4].copy_from_slice(&(word | bits).to_le_bytes());
+            let field = &mut self.texts[text].bytes[at..at + 4];
+            let word = u32::from_le_bytes([field[0], field[1], field[2], field[3]]);
+            field.copy_from_slice(&(word | bits).to_le_bytes());
             if related {
-                let section = self.text_section;
+                let section = self.texts[text].section;
                 let symbol = self.symbol("", section, target, false);
                 let r_type = match form {
                     Form::Branch => elf::R_RISCV_BRANCH,
                     Form::Jump => elf::R_RISCV_JAL,
                 };
-                self.relocations.push((at as u64, r_type, symbol, 0));
+                self.relocations.push((text, at as u64, r_type, symbol, 0));
             }
         }
-        let text = std::mem::take(&mut self.text);
-        self.object.append_section_data(self.text_section, &text, 4);
-        for (offset, r_type, symbol, addend) in std::mem::take(&mut self.relocations) {
-            let section = self.text_section;
+        for text in &mut self.texts {
+            let bytes = std::mem::take(&mut text.bytes);
+            self.object.append_section_data(text.section, &bytes, 4);
+        }
+        for (text, offset, r_type, symbol, addend) in std::mem::take(&mut self.relocations) {
+            let section = self.texts[text].section;
             self.data_relocation(section, offset, r_type, symbol, addend);
         }
         self.object.write().expect("a file")

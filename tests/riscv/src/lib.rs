@@ -10,24 +10,34 @@ mod execute;
 mod generate;
 mod load;
 mod machine;
+mod relocate;
 
-pub use generate::{Program, generate};
+pub use generate::{Kind, Program, generate, generate_with};
 pub use machine::{Machine, Outcome};
 
 /// A generator of numbers that look random and are the same for the same seed.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    /// What comes first, from its end on.
+    given: Vec<u8>,
+}
 
 impl Random {
     /// From a seed.
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random { state: seed, given: Vec::new() }
+    }
+
+    /// One whose choices are `bytes` while there are some, so that a fuzzer can steer it.
+    pub fn from_bytes(bytes: &[u8]) -> Random {
+        Random { state: 0, given: bytes.iter().rev().copied().collect() }
     }
 
     /// The next one.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
@@ -35,7 +45,10 @@ impl Random {
 
     /// One below `limit`, which is not 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit
+        match self.given.pop() {
+            Some(byte) => u64::from(byte) % limit,
+            None => self.number() % limit,
+        }
     }
 
     /// One of a list that is not empty.

@@ -1,11 +1,14 @@
-//! Loads a relocatable ELF file: gives its sections addresses and applies the relocations.
+//! Loads an ELF file: gives its sections addresses, applies the relocations by the psABI, and finds what guests tell the
+//! linker.
 //!
-//! The addresses have nothing to do with those of the VM; that is the point. Only what [`super::generate`] writes needs
-//! to be understood.
+//! The addresses of a relocatable file have nothing to do with those of the VM; that is the point. What no program of
+//! the VM can have (thread-local storage, shared libraries) is an error in words.
 
 use super::machine::{Machine, Region};
+use super::relocate::{Relocator, Value};
 use object::{
-    Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags, elf,
+    Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags, SymbolFlags,
+    SymbolSection, elf,
 };
 use std::collections::BTreeMap;
 
@@ -13,146 +16,263 @@ use std::collections::BTreeMap;
 const BASE: u64 = 0x0123_0000;
 const GAP: u64 = 0x1000;
 
+/// Where undefined symbols are, 16 bytes each: no memory is there.
+const UNDEFINED: u64 = 0xe000_0000;
+
+/// Where IFUNC symbols are, 16 bytes each: a jump there goes to what the resolver answered.
+const IFUNCS: u64 = 0xd000_0000;
+
+/// The most memory that a file can ask for, in bytes.
+const MEMORY: u64 = 256 << 20;
+
+/// The most bytes of a name.
+const NAME: usize = 4096;
+
+/// The sections of a file that are in memory, and those that only the linker reads.
+pub(crate) struct Sections {
+    /// By index in the file: address, contents, and whether they can be written.
+    pub loaded: BTreeMap<usize, (u64, Vec<u8>, bool)>,
+}
+
+impl Sections {
+    /// What stands at an address: its section and the offset in it.
+    fn find(&self, address: u64) -> Option<(&[u8], usize)> {
+        let found = self.loaded.values().filter(|(base, ..)| *base <= address).max_by_key(|(base, ..)| *base)?;
+        let offset = usize::try_from(address - found.0).ok().filter(|offset| *offset <= found.1.len())?;
+        Some((&found.1, offset))
+    }
+}
+
+/// Whether a name is `prefix`, or begins with it and a dot.
+fn is(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The place of an array of constructors among the others: by kind, then by priority, those without one last.
+fn order(name: &str) -> Option<(u8, u32)> {
+    for (kind, prefix) in [".preinit_array", ".init_array", ".ctors"].into_iter().enumerate() {
+        let Some(rest) = name.strip_prefix(prefix) else { continue };
+        let number = rest.strip_prefix('.').and_then(|rest| rest.parse::<u32>().ok());
+        return Some(match kind {
+            0 => (0, 0),
+            1 => (1, number.map_or(65536, |number| number.min(65535))),
+            _ => (1, number.map_or(65536, |number| 65535u32.saturating_sub(number))),
+        });
+    }
+    None
+}
+
 impl Machine {
-    /// Loads a file.
+    /// Loads a file that is known to be good.
     ///
     /// # Panics
-    /// If it is not as expected: it is one of our own.
+    /// If it is not: it is one of our own.
     pub fn load_elf(bytes: &[u8]) -> Machine {
-        let file = object::File::parse(bytes).expect("an ELF file");
+        Machine::try_load(bytes).expect("a file of our own")
+    }
+
+    /// Loads a file.
+    ///
+    /// # Errors
+    /// If it is malformed, or needs what this machine does not have.
+    pub fn try_load(bytes: &[u8]) -> Result<Machine, String> {
+        let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
+        if !matches!(file.architecture(), object::Architecture::Riscv32 | object::Architecture::Riscv64)
+            || !file.is_little_endian()
+        {
+            return Err("not for little-endian RISC-V".to_owned());
+        }
+        let relocatable = file.kind() == object::ObjectKind::Relocatable;
         let wide = file.is_64();
-        let mut addresses = BTreeMap::new();
+        let mut sections = Sections { loaded: BTreeMap::new() };
         let mut next = BASE;
-        let mut contents = BTreeMap::new();
+        let mut constructors = Vec::new();
+        let mut stack = 0;
+        let mut memory = 0u64;
         for section in file.sections() {
             let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
-            if sh_flags & u64::from(elf::SHF_ALLOC) == 0 {
+            let name = section.name().unwrap_or("");
+            let flag = |flag: u32| sh_flags & u64::from(flag) != 0;
+            if is(name, ".polkavm_min_stack_size") {
+                let data = section.data().map_err(|error| error.to_string())?;
+                let sizes = data.chunks_exact(4).map(|size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]));
+                stack = sizes.max().unwrap_or(0).max(stack);
+            }
+            if !flag(elf::SHF_ALLOC) && !name.starts_with(".polkavm_") {
                 continue;
             }
-            let mut data = section.data().expect("contents").to_vec();
+            if flag(elf::SHF_TLS) {
+                return Err(format!("{name}: thread-local storage"));
+            }
+            memory = memory.saturating_add(section.size());
+            if memory > MEMORY || u64::from(stack) > MEMORY {
+                return Err("too much memory".to_owned());
+            }
+            let mut data = section.data().map_err(|error| error.to_string())?.to_vec();
             data.resize(section.size() as usize, 0);
-            addresses.insert(section.index().0, next);
-            contents.insert(section.index().0, (data, sh_flags & u64::from(elf::SHF_WRITE) != 0));
-            next = (next + section.size()).next_multiple_of(GAP) + 3 * GAP;
+            let align = section.align().clamp(1, 1 << 20).next_power_of_two();
+            let address =
+                if relocatable || section.address() == 0 { next.next_multiple_of(align) } else { section.address() };
+            next = if relocatable || section.address() == 0 {
+                (address + section.size()).next_multiple_of(GAP) + 3 * GAP
+            } else {
+                next.max(address.saturating_add(section.size()).min(0xc000_0000).next_multiple_of(GAP) + 3 * GAP)
+            };
+            if let Some(order) = order(name).filter(|_| flag(elf::SHF_ALLOC)) {
+                constructors.push((order, is(name, ".ctors"), address, section.size()));
+            }
+            sections.loaded.insert(section.index().0, (address, data, flag(elf::SHF_WRITE)));
         }
-        let address_of = |symbol: object::SymbolIndex| {
-            let symbol = file.symbol_by_index(symbol).expect("a symbol");
-            let section = symbol.section_index().expect("a defined symbol").0;
-            addresses[&section] + symbol.address()
-        };
-        let mut host_calls = BTreeMap::new();
-        let mut exports = Vec::new();
-        let mut imports = BTreeMap::new();
-        // What upper parts refer to, for the lower ones; and the table that stands for the global offset table.
-        let mut uppers = BTreeMap::new();
-        let mut table: Vec<u8> = Vec::new();
-        let table_at = next;
-        let mut passes = Vec::new();
-        for section in file.sections().filter(|section| addresses.contains_key(&section.index().0)) {
-            let base = addresses[&section.index().0];
+
+        // The value of each symbol.
+        let mut ifuncs = Vec::new();
+        let mut values = BTreeMap::new();
+        let mut symbols = BTreeMap::new();
+        let mut zeros = Vec::new();
+        for symbol in file.symbols() {
+            let SymbolFlags::Elf { st_info, .. } = symbol.flags() else { continue };
+            let in_section = |index: object::SectionIndex| match relocatable {
+                true => sections.loaded.get(&index.0).map(|(address, ..)| address.wrapping_add(symbol.address())),
+                false => Some(symbol.address()),
+            };
+            let value = match symbol.section() {
+                SymbolSection::Section(index) => in_section(index),
+                SymbolSection::Absolute => Some(symbol.address()),
+                SymbolSection::Common => {
+                    let align = symbol.address().clamp(1, 1 << 20).next_power_of_two();
+                    memory = memory.saturating_add(symbol.size());
+                    if memory > MEMORY {
+                        return Err("too much memory".to_owned());
+                    }
+                    let at = next.next_multiple_of(align);
+                    next = (at + symbol.size()).next_multiple_of(GAP) + GAP;
+                    zeros.push((at, symbol.size()));
+                    Some(at)
+                }
+                _ if symbol.is_weak() || symbol.index().0 == 0 => Some(0),
+                _ => Some(UNDEFINED + 16 * symbol.index().0 as u64),
+            };
+            let Some(mut value) = value else { continue };
+            if st_info & 0xf == elf::STT_GNU_IFUNC && symbol.section_index().is_some() {
+                ifuncs.push(value);
+                value = IFUNCS + 16 * (ifuncs.len() as u64 - 1);
+            }
+            if symbol.is_global() && symbol.section_index().is_some() {
+                symbols.insert(symbol.name_bytes().unwrap_or_default().to_vec(), value);
+            }
+            values.insert(symbol.index().0, value);
+        }
+
+        // The relocations.
+        let mut pointers = BTreeMap::new();
+        let mut list = Vec::new();
+        for section in file.sections() {
+            let Some((base, ..)) = sections.loaded.get(&section.index().0) else { continue };
             for (offset, relocation) in section.relocations() {
                 let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
-                let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
-                let value = address_of(symbol).wrapping_add(relocation.addend() as u64);
-                let place = base + offset;
-                let value = match r_type {
-                    elf::R_RISCV_GOT_HI20 => {
-                        table.extend(value.to_le_bytes());
-                        table_at + table.len() as u64 - 8
-                    }
-                    _ => value,
+                let symbol = match relocation.target() {
+                    RelocationTarget::Symbol(symbol) => match values.get(&symbol.0) {
+                        Some(value) => *value,
+                        // Of a section that is not in memory: nothing that runs can see it.
+                        None => continue,
+                    },
+                    _ => 0,
                 };
-                if matches!(r_type, elf::R_RISCV_PCREL_HI20 | elf::R_RISCV_GOT_HI20) {
-                    uppers.insert(place, value.wrapping_sub(place));
+                // What a relocation of a linked file is for is an address.
+                let offset = if relocatable { offset } else { offset.wrapping_sub(*base) };
+                let value = symbol.wrapping_add(relocation.addend() as u64);
+                list.push(Value { section: section.index().0, offset, r_type, value });
+                if matches!(r_type, elf::R_RISCV_32 | elf::R_RISCV_64 | elf::R_RISCV_PCREL_HI20) {
+                    pointers.insert(base.wrapping_add(offset), value);
                 }
-                passes.push((section.index().0, base, offset, r_type, value));
             }
         }
-        for (section, base, offset, r_type, value) in passes {
-            let data = &mut contents.get_mut(&section).expect("contents").0;
-            let at = offset as usize;
-            let place = base + offset;
-            let low = |value: u64| value as i64 as u32 & 0xfff;
-            let high = |value: u64| (value.wrapping_add(0x800) >> 12 << 12) as u32;
-            let mut patch = |at: usize, clear: u32, set: u32| {
-                let word = u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"));
-                data[at..at + 4].copy_from_slice(&(word & !clear | set).to_le_bytes());
-            };
-            let store_bits = |low: u32| (low & 31) << 7 | (low >> 5) << 25;
-            match r_type {
-                elf::R_RISCV_PCREL_HI20 | elf::R_RISCV_GOT_HI20 => {
-                    patch(at, 0xffff_f000, high(value.wrapping_sub(place)))
-                }
-                elf::R_RISCV_PCREL_LO12_I => patch(at, 0xfff0_0000, low(uppers[&value]) << 20),
-                elf::R_RISCV_PCREL_LO12_S => patch(at, 0xfe00_0f80, store_bits(low(uppers[&value]))),
-                elf::R_RISCV_HI20 => patch(at, 0xffff_f000, high(value)),
-                elf::R_RISCV_LO12_I => patch(at, 0xfff0_0000, low(value) << 20),
-                elf::R_RISCV_LO12_S => patch(at, 0xfe00_0f80, store_bits(low(value))),
-                elf::R_RISCV_CALL_PLT => {
-                    let distance = value.wrapping_sub(place);
-                    patch(at, 0xffff_f000, high(distance));
-                    patch(at + 4, 0xfff0_0000, low(distance) << 20);
-                }
-                elf::R_RISCV_64 => data[at..at + 8].copy_from_slice(&value.to_le_bytes()),
-                elf::R_RISCV_32 => {
-                    data[at..at + 4].copy_from_slice(&(value as u32).to_le_bytes());
-                    host_calls.insert(place, value);
-                }
-                elf::R_RISCV_ADD32 | elf::R_RISCV_SUB32 => {
-                    let old = u32::from_le_bytes(data[at..at + 4].try_into().expect("4 bytes"));
-                    let new = match r_type {
-                        elf::R_RISCV_ADD32 => old.wrapping_add(value as u32),
-                        _ => old.wrapping_sub(value as u32),
-                    };
-                    data[at..at + 4].copy_from_slice(&new.to_le_bytes());
-                }
-                // The offsets of jumps and branches are in the code as well.
-                _ => {}
-            }
-            if r_type == elf::R_RISCV_64 {
-                host_calls.insert(place, value);
-            }
+        let mut relocator = Relocator { sections: &mut sections, table: Vec::new(), table_at: next, wide };
+        if relocatable {
+            relocator.apply(&list)?;
         }
-        // Records for the linker: names behind a header of 9 bytes (spec: abi.md 5.5).
-        let pointer = if wide { 8 } else { 4 };
-        let read = |data: &[u8], at: usize| {
-            let mut bytes = [0; 8];
-            bytes[..pointer].copy_from_slice(&data[at..at + pointer]);
-            u64::from_le_bytes(bytes)
-        };
-        let find = |address: u64| {
-            let (index, base) = addresses.iter().rfind(|(_, base)| **base <= address).expect("a section");
-            (&contents[index].0, (address - base) as usize)
-        };
-        let name_of = |record: u64| {
-            let (data, at) = find(record);
-            let length = u32::from_le_bytes(data[at + 5..at + 9].try_into().expect("4 bytes")) as usize;
-            let (text, from) = find(read(data, at + 9));
-            text[from..from + length].to_vec()
-        };
-        for record in host_calls.values() {
-            let (section, _) = find(*record);
-            let name =
-                addresses.iter().find(|(index, _)| std::ptr::eq(&contents[*index].0, section)).map(|(index, _)| *index);
-            let is_metadata = name.is_some_and(|index| {
-                file.section_by_index(object::SectionIndex(index))
-                    .is_ok_and(|section| section.name() == Ok(".polkavm_metadata"))
-            });
-            if is_metadata {
-                imports.insert(*record, name_of(*record));
-            }
-        }
-        if let Some(section) = file.section_by_name(".polkavm_exports") {
-            let data = &contents[&section.index().0].0;
-            for record in data.chunks(1 + 2 * pointer) {
-                exports.push((name_of(read(record, 1)), read(record, 1 + pointer)));
-            }
-        }
-        let mut regions: BTreeMap<u64, Region> = contents
-            .into_iter()
-            .map(|(index, (bytes, writable))| (addresses[&index], Region { bytes, writable }))
-            .collect();
+        let (table_at, table) = (relocator.table_at, relocator.table);
+
+        let (imports, exports) = records(&file, &sections, &pointers, wide)?;
+        let mut regions: BTreeMap<u64, Region> =
+            sections.loaded.into_values().map(|(at, bytes, writable)| (at, Region { bytes, writable })).collect();
         regions.insert(table_at, Region { bytes: table, writable: false });
-        Machine { wide, registers: [0; 32], pc: 0, regions, exports, imports, host_calls }
+        for (at, size) in zeros {
+            regions.insert(at, Region { bytes: vec![0; size as usize], writable: true });
+        }
+        constructors.sort_by_key(|(order, ..)| *order);
+        let mut machine = Machine {
+            wide,
+            registers: [0; 32],
+            pc: 0,
+            regions,
+            exports,
+            symbols,
+            imports,
+            host_calls: pointers,
+            jumps: BTreeMap::new(),
+            constructors: Vec::new(),
+            stack: stack as usize,
+            started: false,
+        };
+        let pointer = if wide { 8 } else { 4 };
+        for (_, backwards, at, size) in constructors {
+            let mut list = Vec::new();
+            for slot in 0..size / pointer {
+                let entry = machine.load(at + slot * pointer, pointer as usize).map_err(|_| "a broken array")?;
+                list.extend((entry != 0 && entry != u64::MAX).then_some(entry));
+            }
+            if backwards {
+                list.reverse();
+            }
+            machine.constructors.extend(list);
+        }
+        for (index, resolver) in ifuncs.into_iter().enumerate() {
+            machine.jumps.insert(IFUNCS + 16 * index as u64, resolver);
+        }
+        Ok(machine)
     }
+}
+
+type Imports = BTreeMap<u64, Vec<u8>>;
+type Exports = Vec<(Vec<u8>, u64)>;
+
+/// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
+/// (spec: abi.md 5.5).
+fn records(
+    file: &object::File<'_>,
+    sections: &Sections,
+    pointers: &BTreeMap<u64, u64>,
+    wide: bool,
+) -> Result<(Imports, Exports), String> {
+    let width = if wide { 8 } else { 4 };
+    let name_of = |record: u64| -> Option<Vec<u8>> {
+        let (data, at) = sections.find(record)?;
+        let length = data.get(at + 5..at + 9)?;
+        let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+        if length > NAME {
+            return None;
+        }
+        let (text, from) = sections.find(*pointers.get(&(record + 9))?)?;
+        Some(text.get(from..from.checked_add(length)?)?.to_vec())
+    };
+    let mut imports = BTreeMap::new();
+    for record in pointers.values() {
+        if let Some(name) = name_of(*record) {
+            imports.insert(*record, name);
+        }
+    }
+    let mut exports = Vec::new();
+    for section in file.sections() {
+        if !is(section.name().unwrap_or(""), ".polkavm_exports") {
+            continue;
+        }
+        let Some((base, data, _)) = sections.loaded.get(&section.index().0) else { continue };
+        for start in (0..data.len() as u64).step_by(1 + 2 * width) {
+            let pointer = |at: u64| pointers.get(&(base + start + at)).copied();
+            let export = pointer(1).and_then(name_of).zip(pointer(1 + width as u64));
+            exports.push(export.ok_or("a broken export")?);
+        }
+    }
+    Ok((imports, exports))
 }

@@ -9,6 +9,9 @@ pub(crate) const RETURN: u64 = 0xffff_0000;
 const STACK_END: u64 = 0xf000_0000;
 const STACK_SIZE: usize = 0x1_0000;
 
+/// Instructions that resolvers of IFUNC symbols and constructors may take.
+const START_STEPS: u64 = 10_000_000;
+
 /// How a call ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -19,6 +22,8 @@ pub enum Outcome {
         /// The second.
         a1: u64,
     },
+    /// The host ended it.
+    Stopped,
     /// It trapped.
     Trap,
     /// It took more than the steps it was given.
@@ -41,10 +46,20 @@ pub struct Machine {
     pub(crate) pc: u64,
     pub(crate) regions: BTreeMap<u64, Region>,
     pub(crate) exports: Vec<(Vec<u8>, u64)>,
+    /// Global symbols.
+    pub(crate) symbols: BTreeMap<Vec<u8>, u64>,
     /// Symbols of host functions by the address of their record.
     pub(crate) imports: BTreeMap<u64, Vec<u8>>,
     /// What `pc`'s pointer behind a host call refers to.
     pub(crate) host_calls: BTreeMap<u64, u64>,
+    /// Where IFUNC symbols are, and what stands for them: their resolver until it was asked, then its answer.
+    pub(crate) jumps: BTreeMap<u64, u64>,
+    /// What runs before the first call, in this order.
+    pub(crate) constructors: Vec<u64>,
+    /// What the program asks for, in bytes.
+    pub(crate) stack: usize,
+    /// Whether the first call was made.
+    pub(crate) started: bool,
 }
 
 /// What a step can end in.
@@ -59,34 +74,64 @@ impl Machine {
         self.exports.iter().map(|(name, _)| &name[..])
     }
 
-    /// Calls an export. `host` is given the name and the argument registers a0 to a5, and returns a0.
+    /// Calls an export, or else a global symbol. `host` is given the name and the argument registers a0 to a5, and returns
+    /// a0, or `None` to end the call. Before the first call resolvers of IFUNC symbols and constructors run.
     pub fn call(
         &mut self,
         export: &[u8],
         arguments: &[u64],
         steps: u64,
-        mut host: impl FnMut(&[u8], [u64; 6]) -> u64,
+        mut host: impl FnMut(&[u8], [u64; 6]) -> Option<u64>,
     ) -> Outcome {
-        let Some((_, entry)) = self.exports.iter().find(|(name, _)| name == export) else { return Outcome::Trap };
-        self.pc = *entry;
+        let entry = self.exports.iter().find(|(name, _)| name == export).map(|(_, entry)| *entry);
+        let Some(entry) = entry.or_else(|| self.symbols.get(export).copied()) else { return Outcome::Trap };
+        if !std::mem::replace(&mut self.started, true) {
+            for at in self.jumps.keys().copied().collect::<Vec<u64>>() {
+                let resolver = self.jumps[&at];
+                let Outcome::Finished { a0, .. } = self.enter(resolver, &[], START_STEPS, &mut host) else {
+                    return Outcome::Trap;
+                };
+                self.jumps.insert(at, a0 & 0xffff_ffff);
+            }
+            for constructor in std::mem::take(&mut self.constructors) {
+                let outcome = self.enter(constructor, &[], START_STEPS, &mut host);
+                if !matches!(outcome, Outcome::Finished { .. }) {
+                    return outcome;
+                }
+            }
+        }
+        self.enter(entry, arguments, steps, &mut host)
+    }
+
+    fn enter(
+        &mut self,
+        entry: u64,
+        arguments: &[u64],
+        steps: u64,
+        host: &mut impl FnMut(&[u8], [u64; 6]) -> Option<u64>,
+    ) -> Outcome {
+        self.pc = entry;
         self.registers = [0; 32];
         self.registers[1] = RETURN;
         self.registers[2] = STACK_END;
         for (index, argument) in arguments.iter().enumerate().take(6) {
             self.set(10 + index, *argument);
         }
-        let stack = Region { bytes: vec![0; STACK_SIZE], writable: true };
-        self.regions.insert(STACK_END - STACK_SIZE as u64, stack);
+        let size = self.stack.max(STACK_SIZE).next_multiple_of(4096);
+        self.regions.insert(STACK_END - size as u64, Region { bytes: vec![0; size], writable: true });
         for _ in 0..steps {
             if self.pc == RETURN {
                 return Outcome::Finished { a0: self.registers[10], a1: self.registers[11] };
+            }
+            if let Some(target) = self.jumps.get(&self.pc) {
+                self.pc = *target;
             }
             match self.step() {
                 Ok(()) => {}
                 Err(Stop::Trap) => return Outcome::Trap,
                 Err(Stop::HostCall(name)) => {
                     let arguments = std::array::from_fn(|index| self.registers[10 + index]);
-                    let result = host(&name, arguments);
+                    let Some(result) = host(&name, arguments) else { return Outcome::Stopped };
                     // What a call may change, it changes.
                     for register in [5, 6, 7, 11, 12, 13, 14, 15] {
                         self.set(register, 0xdead_0000 + register as u64);

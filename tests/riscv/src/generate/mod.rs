@@ -4,10 +4,13 @@
 //! a result. Conventions are kept, as compilers do: a function saves what it must, and after a call nobody looks at what
 //! it may have changed.
 
+mod kinds;
+mod odd;
 mod statements;
 
 use super::Random;
 use super::assembler::{Assembler, Label};
+pub use kinds::Kind;
 use object::{SectionKind, elf, write::SymbolId};
 
 /// Bytes of each section of data.
@@ -40,17 +43,27 @@ struct Generator {
     random: Random,
     functions: Vec<SymbolId>,
     stubs: Vec<SymbolId>,
-    sections: Vec<SymbolId>,
+    /// Data that can be written, and data that cannot.
+    writable: Vec<SymbolId>,
+    constants: Vec<SymbolId>,
     pointers: SymbolId,
     tables: Vec<(SymbolId, Vec<Label>)>,
     /// What must not be written at this point.
     reserved: Vec<u32>,
     depth: u32,
+    /// The function that is being made.
+    own: usize,
+    kinds: Vec<Kind>,
+    odd: odd::Odd,
 }
 
-/// Makes a program from a seed, for RV64E or RV32E.
+/// Makes a program of the common kinds from a seed, for RV64E or RV32E.
 pub fn generate(seed: u64, wide: bool) -> Program {
-    let mut random = Random::new(seed);
+    generate_with(Random::new(seed), wide, &[])
+}
+
+/// Makes a program that also has what `kinds` names.
+pub fn generate_with(mut random: Random, wide: bool, kinds: &[Kind]) -> Program {
     let mut asm = Assembler::new(wide);
     let count = 2 + random.below(5) as usize;
     let functions: Vec<SymbolId> = (0..count).map(|index| asm.declare(&format!("f{index}"))).collect();
@@ -61,11 +74,8 @@ pub fn generate(seed: u64, wide: bool) -> Program {
     let rodata = asm.section(".rodata", SectionKind::ReadOnlyData, &constants, 8);
     let data = asm.section(".data", SectionKind::Data, &variables, 8);
     let bss = asm.section(".bss", SectionKind::UninitializedData, &[0; DATA as usize], 8);
-    let sections = vec![
-        asm.symbol("variables", data, 0, false),
-        asm.symbol("zeros", bss, 0, false),
-        asm.symbol("constants", rodata, 0, false),
-    ];
+    let writable = vec![asm.symbol("variables", data, 0, false), asm.symbol("zeros", bss, 0, false)];
+    let constants = vec![asm.symbol("constants", rodata, 0, false)];
     let size = if wide { 8 } else { 4 };
     let pointer_section = asm.section(".data.pointers", SectionKind::Data, &vec![0; count * size as usize], 8);
     let pointers = asm.symbol("pointers", pointer_section, 0, false);
@@ -78,14 +88,21 @@ pub fn generate(seed: u64, wide: bool) -> Program {
         random,
         functions: functions.clone(),
         stubs: stubs.clone(),
-        sections,
+        writable,
+        constants,
         pointers,
         tables: Vec::new(),
         reserved: Vec::new(),
         depth: 0,
+        own: 0,
+        kinds: kinds.to_vec(),
+        odd: odd::Odd::default(),
     };
+    generator.begin_odd();
     for index in 0..count {
+        generator.place_function(index);
         generator.function(index);
+        generator.end_function(index);
     }
     let names: Vec<String> = stubs.iter().enumerate().map(|(index, _)| format!("host{index}")).collect();
     let text: Vec<u8> = names.concat().into_bytes();
@@ -97,6 +114,7 @@ pub fn generate(seed: u64, wide: bool) -> Program {
         at += names[index].len() as i64;
     }
     let checksum = generator.checksum();
+    generator.end_odd();
 
     let exported: Vec<(Vec<u8>, SymbolId)> = functions
         .iter()
@@ -117,6 +135,7 @@ impl Generator {
     }
 
     fn function(&mut self, own: usize) {
+        self.own = own;
         let symbol = self.functions[own];
         self.asm.define(symbol);
         let (store, load) = if self.wide() { (3, 3) } else { (2, 2) };
@@ -187,6 +206,9 @@ impl Generator {
 
     /// A function that does little but call another: with a frame, or by a jump.
     fn wrapper(&mut self, own: usize) {
+        if self.odd_wrapper(own) {
+            return;
+        }
         let target = self.random.choose(&self.functions[own + 1..]);
         let (store, load) = if self.wide() { (3, 3) } else { (2, 2) };
         let jumps = self.random.one_in(2);
@@ -225,14 +247,14 @@ impl Generator {
         record.extend((length as u32).to_le_bytes());
         record.extend(vec![0; pointer]);
         record.extend([6, 1]);
-        let section = self.asm.section(".polkavm_metadata", SectionKind::ReadOnlyData, &record, 1);
+        let section = self.record_section(".polkavm_metadata", &record);
         self.asm.pointer(section, 9, strings, at);
         let record = self.asm.symbol("", section, 0, false);
         self.asm.define(symbol);
         self.asm.word(0x0b);
         let r_type = if self.wide() { elf::R_RISCV_64 } else { elf::R_RISCV_32 };
         self.asm.relocate(r_type, record, 0);
-        self.asm.text.extend(vec![0; pointer]);
+        self.asm.bytes(&vec![0; pointer]);
         self.asm.half(0x8082);
     }
 
@@ -240,8 +262,7 @@ impl Generator {
     fn checksum(&mut self) -> SymbolId {
         let symbol = self.asm.symbol_here("checksum", true);
         self.addi(A[0], 0, 0);
-        for section in 0..2 {
-            let section = self.sections[section];
+        for section in self.writable.clone() {
             self.address(A[1], section, 0, true);
             self.addi(A[2], A[1], DATA as i32);
             let again = self.asm.label();
@@ -270,14 +291,14 @@ impl Generator {
             record.extend((name.len() as u32).to_le_bytes());
             record.extend(vec![0; pointer as usize]);
             record.extend([6, 2]);
-            let section = self.asm.section(".polkavm_metadata", SectionKind::ReadOnlyData, &record, 1);
+            let section = self.record_section(".polkavm_metadata", &record);
             self.asm.pointer(section, 9, strings, at);
             at += name.len() as i64;
             metadata.push(self.asm.symbol("", section, 0, false));
             records.push(1);
             records.extend(vec![0; 2 * pointer as usize]);
         }
-        let section = self.asm.section(".polkavm_exports", SectionKind::ReadOnlyData, &records, 1);
+        let section = self.record_section(".polkavm_exports", &records);
         for (index, (_, function)) in list.iter().enumerate() {
             let start = index as u64 * (1 + 2 * pointer);
             self.asm.pointer(section, start + 1, metadata[index], 0);

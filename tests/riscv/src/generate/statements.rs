@@ -297,8 +297,9 @@ impl Generator {
     /// A load or store of a section.
     pub(super) fn memory(&mut self) {
         let store = self.random.one_in(2);
-        let symbol = if store { self.random.below(2) } else { self.random.below(3) } as usize;
-        let symbol = self.sections[symbol];
+        let count = self.writable.len() + if store { 0 } else { self.constants.len() };
+        let index = self.random.below(count as u64) as usize;
+        let symbol = self.writable.iter().chain(&self.constants).nth(index).copied().unwrap_or(self.writable[0]);
         let offset = self.random.below(DATA - 16) as i64;
         let base = self.target();
         let indexed = self.random.one_in(3);
@@ -364,7 +365,7 @@ impl Generator {
                 break value;
             }
         };
-        let symbol = self.sections[self.random.below(2) as usize];
+        let symbol = self.random.choose(&self.writable);
         let offset = self.random.below(8) as i64 * 8;
         self.address(base, symbol, offset, true);
         let op = self.random.choose(&[0u32, 1, 2, 3, 4, 8, 12, 16, 20, 24, 28]);
@@ -515,13 +516,22 @@ impl Generator {
                 self.i(0x67, 0, RA, RA, 0);
             }
         }
-        for register in T.into_iter().chain(A.into_iter().skip(if host { 1 } else { 2 })) {
+        self.after_call(if host { 1 } else { 2 });
+    }
+
+    /// Writes what a call may have changed, but for its results.
+    pub(super) fn after_call(&mut self, results: usize) {
+        for register in T.into_iter().chain(A.into_iter().skip(results)) {
             self.constant(register);
         }
     }
 
     pub(super) fn statements(&mut self, most: u64) {
         for _ in 0..1 + self.random.below(most) {
+            if !self.kinds.is_empty() && self.random.one_in(5) {
+                self.odd_statement();
+                continue;
+            }
             match self.random.below(24) {
                 0..6 => self.register_operation(),
                 6..10 => self.immediate_operation(),

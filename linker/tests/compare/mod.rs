@@ -1,0 +1,168 @@
+//! Runs a program both ways: linked, on the VM's interpreter, and as it is, on the RISC-V machine.
+//!
+//! Used by the test `random` and by the fuzz target `programs`.
+
+use pvm_linker::{Options, link};
+use pvm_riscv::{Kind, Machine, Outcome, Program, Random};
+use std::sync::Arc;
+use vm_core::{
+    Outcome as VmOutcome,
+    blob::Blob,
+    interpreter::Instance,
+    isa::Reg,
+    program::{Program as VmProgram, ProgramConfig},
+};
+
+/// What becomes of programs with a kind of thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(dead_code, reason = "no kind may be refused so far")]
+pub enum Standing {
+    /// They do what a RISC-V machine does.
+    Right,
+    /// They do, or are refused with a message that has one of these in it.
+    MayBeRefused(&'static [&'static str]),
+    /// Not yet.
+    Fails,
+}
+
+/// The one list of what is understood, and of what may be refused.
+pub const STANDING: [(Kind, Standing); 20] = [
+    (Kind::WeakUndefined, Standing::Fails),
+    (Kind::Common, Standing::Fails),
+    (Kind::Ifunc, Standing::Fails),
+    (Kind::Constructors, Standing::Fails),
+    (Kind::OldConstructors, Standing::Fails),
+    (Kind::Sections, Standing::Right),
+    (Kind::Symbols, Standing::Right),
+    (Kind::Differences, Standing::Fails),
+    (Kind::Uleb128, Standing::Fails),
+    (Kind::RelativeData, Standing::Fails),
+    (Kind::RelativeFunctions, Standing::Fails),
+    (Kind::LabelPointers, Standing::Right),
+    (Kind::LabelDifferences, Standing::Fails),
+    (Kind::QuietDifferences, Standing::Fails),
+    (Kind::Ebreak, Standing::Fails),
+    (Kind::LinkRegisters, Standing::Fails),
+    (Kind::StackSwitch, Standing::Fails),
+    (Kind::Setjmp, Standing::Fails),
+    (Kind::FallThrough, Standing::Fails),
+    (Kind::Records, Standing::Fails),
+];
+
+/// Calls of each export.
+const CALLS: u64 = 3;
+
+/// Instructions that a call may take; far more than any takes.
+const STEPS: u64 = 2_000_000;
+
+/// What a host function answers.
+fn host(name: &[u8], arguments: [u64; 6], wide: bool) -> u64 {
+    let mut hash = u64::from(name[name.len() - 1]);
+    for argument in arguments {
+        // A 32-bit program has the low half.
+        let argument = if wide { argument } else { argument & 0xffff_ffff };
+        hash = (hash ^ argument).wrapping_mul(0x0100_0000_01b3).rotate_left(9);
+    }
+    hash
+}
+
+/// What is seen of a call: how it ended, and what the host was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the host was asked.
+    pub asked: Vec<(Vec<u8>, [u64; 6])>,
+}
+
+pub fn by_riscv(machine: &mut Machine, export: &[u8], arguments: &[u64]) -> Seen {
+    let wide = machine.wide;
+    let mut asked = Vec::new();
+    let cut = |value: u64| if wide { value } else { value & 0xffff_ffff };
+    let mut outcome = machine.call(export, arguments, STEPS, |name, arguments| {
+        asked.push((name.to_vec(), arguments.map(cut)));
+        Some(host(name, arguments, wide))
+    });
+    if let Outcome::Finished { a0, a1 } = &mut outcome {
+        (*a0, *a1) = (cut(*a0), cut(*a1));
+    }
+    Seen { outcome, asked }
+}
+
+fn by_vm(instance: &mut Instance, export: &[u8], arguments: &[u64], wide: bool) -> Seen {
+    let mut asked = Vec::new();
+    let cut = |value: u64| if wide { value } else { value & 0xffff_ffff };
+    let entry = instance.program().export(export).expect("an export");
+    instance.set_gas(STEPS as i64);
+    instance.prepare_call(entry, arguments);
+    let outcome = loop {
+        match instance.run() {
+            VmOutcome::Finished => {
+                break Outcome::Finished { a0: cut(instance.reg(Reg::A0)), a1: cut(instance.reg(Reg::A1)) };
+            }
+            VmOutcome::HostCall(number) => {
+                let name = instance.program().import(number).expect("an import").to_vec();
+                let arguments: [u64; 6] = std::array::from_fn(|index| cut(instance.reg(Reg::ARGS[index])));
+                instance.set_reg(Reg::A0, host(&name, arguments, wide));
+                for reg in [Reg::T0, Reg::T1, Reg::T2, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5] {
+                    instance.set_reg(reg, 0xbeef_0000 + reg as u64);
+                }
+                asked.push((name, arguments));
+            }
+            VmOutcome::Trap => break Outcome::Trap,
+            _ => break Outcome::Endless,
+        }
+    };
+    Seen { outcome, asked }
+}
+
+fn instance(blob: &[u8]) -> Instance {
+    let blob = Blob::parse(blob).expect("a blob");
+    Instance::new(Arc::new(VmProgram::new(&blob, &ProgramConfig::default()).expect("a program")))
+}
+
+/// How two runs of a program compare.
+pub enum Compared {
+    /// They do the same.
+    Same,
+    /// The program cannot be linked, for this reason.
+    Refused(String),
+    /// They do not, in these words.
+    Different(String),
+}
+
+/// Runs a program both ways.
+pub fn check(program: &Program, wide: bool, seed: u64, options: &Options) -> Compared {
+    let blob = match link(&program.elf, options) {
+        Ok(blob) => blob,
+        Err(error) => return Compared::Refused(error.to_string()),
+    };
+    let (mut vm, mut machine) = (instance(&blob), Machine::load_elf(&program.elf));
+    let mut random = Random::new(seed);
+    for export in &program.exports {
+        for _ in 0..CALLS {
+            let arguments: Vec<u64> = (0..6).map(|_| random.value()).collect();
+            let expected = by_riscv(&mut machine, export, &arguments);
+            let seen = by_vm(&mut vm, export, &arguments, wide);
+            if expected.outcome == Outcome::Endless {
+                return Compared::Same;
+            }
+            if seen != expected {
+                return Compared::Different(format!(
+                    "{} {arguments:x?}: {seen:x?} instead of {expected:x?}",
+                    String::from_utf8_lossy(export)
+                ));
+            }
+            if expected.outcome == Outcome::Trap {
+                // What stands in memory then is nobody's business.
+                return Compared::Same;
+            }
+            let sums = (by_riscv(&mut machine, b"checksum", &[]), by_vm(&mut vm, b"checksum", &[], wide));
+            if sums.0 != sums.1 {
+                let name = String::from_utf8_lossy(export);
+                return Compared::Different(format!("{name} {arguments:x?}: memory differs: {sums:x?}"));
+            }
+        }
+    }
+    Compared::Same
+}

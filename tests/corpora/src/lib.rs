@@ -1,0 +1,154 @@
+//! Links ELF files of foreign compilers at every level and runs them on both backends.
+//!
+//! A program tells its result by what its entry returns or by calling the host's function `exit`; `scripts/corpora` and
+//! `tests/programs.rs` say what that is to be. A program that is refused is no failure of its own: the refusals are
+//! counted by what they say.
+
+use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob};
+use pvm_linker::{Level, Options, link};
+use pvm_riscv::{Machine, Outcome as RiscvOutcome};
+use std::{fmt, time::Duration};
+use vm_core::{Outcome, isa::Reg, program::ProgramConfig};
+
+/// The levels by the names that the command line has for them.
+pub const LEVELS: [(Level, &str); 3] = [(Level::None, "-O 0"), (Level::Some, "-O 1"), (Level::Full, "-O 2")];
+
+/// The gas of a run: far more than any program of the corpora needs.
+const GAS: i64 = 4_000_000_000;
+
+/// The time of a run on a busy machine; what ends one that does not end is the gas.
+const TIME: Duration = Duration::from_secs(600);
+
+/// The instructions of a run on the RISC-V machine.
+const STEPS: u64 = 400_000_000;
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It returned this number; the low 32 bits count.
+    Returned(u32),
+    /// It called `exit` with this number.
+    Exit(u32),
+    /// It trapped or touched memory that is not there.
+    Trap,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Returned(number) => write!(f, "{number}"),
+            Ending::Exit(number) => write!(f, "exit {number}"),
+            Ending::Trap => f.write_str("trap"),
+            Ending::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// What came of a file at one level on one backend.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It ended as expected.
+    Right,
+    /// It did not end as expected, but as on a RISC-V machine: not the linker is to blame but the compiler or the program.
+    Foreign(Ending),
+    /// It was not linked, for this reason.
+    Refused(String),
+    /// It ended in another way.
+    Wrong(Ending),
+}
+
+/// The engines to run on.
+pub struct Backends(Vec<(&'static str, Engine)>);
+
+impl Backends {
+    /// The interpreter; and machine code where that is possible.
+    ///
+    /// # Errors
+    /// If not even the interpreter can be had.
+    pub fn new() -> Result<Backends, pvm_engine::Error> {
+        let engine = |backend| Engine::new(Config::new().set_backend(backend).set_time_limit(TIME));
+        let mut engines = vec![("interpreter", engine(Backend::Interpreter)?)];
+        match engine(Backend::Jit) {
+            Ok(jit) => engines.push(("jit", jit)),
+            Err(error) => eprintln!("corpora: no machine code here: {error}"),
+        }
+        Ok(Backends(engines))
+    }
+
+    /// Links `elf` at each level, runs `entry` on each backend, and compares with `expected`.
+    pub fn try_file(&self, elf: &[u8], entry: &str, expected: &Ending) -> Vec<(&'static str, &'static str, Verdict)> {
+        let mut verdicts = Vec::new();
+        let mut on_riscv = None;
+        for (level, level_name) in LEVELS {
+            let options = Options { level, exports: vec![entry.to_owned()], ..Options::default() };
+            let blob = match link(elf, &options) {
+                Ok(blob) => blob,
+                Err(error) => {
+                    let reason = error.to_string();
+                    verdicts
+                        .extend(self.0.iter().map(|(name, _)| (level_name, *name, Verdict::Refused(reason.clone()))));
+                    continue;
+                }
+            };
+            for (name, engine) in &self.0 {
+                let ending = run(engine, &blob, entry).unwrap_or_else(|error| Ending::Other(error.to_string()));
+                let verdict = if ending == *expected {
+                    Verdict::Right
+                } else if ending == *on_riscv.get_or_insert_with(|| run_on_riscv(elf, entry)) {
+                    Verdict::Foreign(ending)
+                } else {
+                    Verdict::Wrong(ending)
+                };
+                verdicts.push((level_name, *name, verdict));
+            }
+        }
+        verdicts
+    }
+}
+
+/// Calls a symbol of the ELF file itself without arguments.
+pub fn run_on_riscv(elf: &[u8], entry: &str) -> Ending {
+    let mut machine = match Machine::try_load(elf) {
+        Ok(machine) => machine,
+        Err(error) => return Ending::Other(format!("not on the RISC-V machine: {error}")),
+    };
+    let mut code = None;
+    let outcome = machine.call(entry.as_bytes(), &[], STEPS, |name, arguments| match name {
+        b"exit" => {
+            code = Some(arguments[0] as u32);
+            None
+        }
+        _ => Some(0),
+    });
+    match outcome {
+        RiscvOutcome::Finished { a0, .. } => Ending::Returned(a0 as u32),
+        RiscvOutcome::Stopped => Ending::Exit(code.unwrap_or_default()),
+        RiscvOutcome::Trap => Ending::Trap,
+        RiscvOutcome::Endless => Ending::Other("does not end".to_owned()),
+    }
+}
+
+/// Calls an export without arguments.
+fn run(engine: &Engine, blob: &[u8], entry: &str) -> Result<Ending, pvm_engine::Error> {
+    let module = Module::new(engine, &ProgramConfig::default(), &ProgramBlob::parse(blob)?)?;
+    let Some(entry) = module.program().export(entry.as_bytes()) else {
+        return Ok(Ending::Other("no such export".to_owned()));
+    };
+    let mut instance = module.instantiate_raw()?;
+    instance.set_gas(GAS);
+    instance.prepare_call(entry, &[]);
+    Ok(loop {
+        match instance.run()? {
+            Outcome::Finished => break Ending::Returned(instance.reg(Reg::A0) as u32),
+            Outcome::Trap | Outcome::PageFault { .. } => break Ending::Trap,
+            Outcome::OutOfGas => break Ending::Other("does not end".to_owned()),
+            Outcome::HostCall(number) => match module.program().import(number) {
+                Some(b"exit") => break Ending::Exit(instance.reg(Reg::A0) as u32),
+                other => break Ending::Other(format!("host call {number}, {other:?}")),
+            },
+            Outcome::Step => {}
+        }
+    })
+}

@@ -1,0 +1,886 @@
+//! The statements, data and functions that a [`Kind`] stands for.
+//!
+//! As everywhere, no address reaches a result: one is used as a base, masked by its alignment, or compared with null.
+
+use super::{A, ALL, DATA, Generator, Kind, RA, S, SP, T};
+use crate::assembler::{Label, Nature};
+use object::{
+    SectionKind, elf,
+    write::{SectionId, SymbolId},
+};
+
+/// A table of labels to fill in.
+struct Table {
+    section: SectionId,
+    symbol: SymbolId,
+    labels: Vec<Label>,
+    /// Bytes of an entry, and how it is written.
+    width: u64,
+    form: Form,
+}
+
+/// What is in a table of labels.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Pointer,
+    Difference,
+    Quiet,
+}
+
+/// What the kinds of a program need.
+#[derive(Default)]
+pub(super) struct Odd {
+    weak: Vec<SymbolId>,
+    weak_pointers: Option<SymbolId>,
+    ifuncs: Vec<SymbolId>,
+    ifunc_pointers: Option<SymbolId>,
+    /// Places of known alignment.
+    aligned: Vec<(SymbolId, u64)>,
+    /// Where distances and short addresses of data stand, with the type of each.
+    relative: Vec<(SymbolId, u64, u32)>,
+    relative_functions: Vec<(SymbolId, u64)>,
+    tables: Vec<Table>,
+    constructors: Vec<SymbolId>,
+    /// Functions that return through a register, with it.
+    outlined: Vec<(SymbolId, u32)>,
+    save: Option<SymbolId>,
+    restore: Option<SymbolId>,
+    stack: Option<SymbolId>,
+    contexts: Option<SymbolId>,
+    swap: Option<SymbolId>,
+    coroutine: Option<SymbolId>,
+    falling: Vec<SymbolId>,
+    /// The buffer, and the functions that save to it, go back to it, and go back to it from a frame.
+    jumps: Option<(SymbolId, [SymbolId; 3])>,
+    numbered: u32,
+}
+
+const ALLOC: u64 = elf::SHF_ALLOC as u64;
+const WRITE: u64 = elf::SHF_WRITE as u64;
+
+impl Generator {
+    fn has(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        self.odd.numbered += 1;
+        format!("{name}{}", self.odd.numbered)
+    }
+
+    fn pointer_size(&self) -> u64 {
+        if self.wide() { 8 } else { 4 }
+    }
+
+    fn load_pointer(&mut self, rd: u32, base: u32, offset: i32) {
+        let kind = if self.wide() { 3 } else { 2 };
+        self.i(0x03, kind, rd, base, offset);
+    }
+
+    fn store_pointer(&mut self, base: u32, value: u32, offset: i32) {
+        let kind = if self.wide() { 3 } else { 2 };
+        self.store(kind, base, value, offset);
+    }
+
+    /// Registers that may be written, each another.
+    fn free<const N: usize>(&mut self) -> [u32; N] {
+        let mut chosen = [0; N];
+        for index in 0..N {
+            chosen[index] = loop {
+                let register = self.target();
+                if !chosen[..index].contains(&register) {
+                    break register;
+                }
+            };
+        }
+        chosen
+    }
+
+    fn data(&mut self) -> Vec<u8> {
+        (0..DATA / 8).flat_map(|_| self.random.value().to_le_bytes()).collect()
+    }
+
+    /// A section of data with flags.
+    fn data_section(&mut self, name: &str, flags: u64, data: &[u8], align: u64) -> SectionId {
+        let kind = if flags & WRITE == 0 { SectionKind::ReadOnlyData } else { SectionKind::Data };
+        let section = self.asm.section(name, kind, data, align);
+        self.asm.set_flags(section, flags);
+        section
+    }
+
+    /// A table of pointers to functions or to nothing.
+    fn pointer_table(&mut self, name: &str, symbols: &[SymbolId]) -> SymbolId {
+        let size = self.pointer_size();
+        let name = self.name(name);
+        let section = self.data_section(
+            &format!(".data.rel.ro.{name}"),
+            ALLOC | WRITE,
+            &vec![0; symbols.len() * size as usize],
+            size,
+        );
+        for (index, symbol) in symbols.iter().enumerate() {
+            self.asm.pointer(section, index as u64 * size, *symbol, 0);
+        }
+        self.asm.symbol(&name, section, 0, false)
+    }
+
+    fn call_symbol(&mut self, symbol: SymbolId, link: u32) {
+        self.asm.relocate(elf::R_RISCV_CALL_PLT, symbol, 0);
+        self.asm.word(link << 7 | 0x17);
+        self.i(0x67, 0, link, link, 0);
+    }
+
+    /// A symbol for a place in code that is no function.
+    fn label_symbol(&mut self) -> SymbolId {
+        let symbol = self.asm.declare("");
+        let nature = Nature { kind: elf::STT_NOTYPE, binding: elf::STB_LOCAL, visibility: elf::STV_DEFAULT };
+        self.asm.set_nature(symbol, nature);
+        symbol
+    }
+
+    fn ret(&mut self) {
+        self.asm.half(0x8082);
+    }
+
+    /// The last function, which all others may call.
+    fn last(&self) -> Option<SymbolId> {
+        self.functions.last().copied().filter(|_| self.own + 1 < self.functions.len())
+    }
+
+    /// What has to be there before the functions.
+    pub(super) fn begin_odd(&mut self) {
+        if self.has(Kind::WeakUndefined) {
+            self.odd.weak = (0..2).map(|index| self.asm.weak_undefined(&format!("absent{index}"))).collect();
+            let table = self.odd.weak.clone();
+            self.odd.weak_pointers = Some(self.pointer_table("absents", &table));
+        }
+        if self.has(Kind::Common) {
+            for index in 0..2 {
+                let align = 1 << self.random.below(13);
+                let symbol = self.asm.common(&format!("common{index}"), DATA, align);
+                self.writable.push(symbol);
+                self.odd.aligned.push((symbol, align));
+            }
+        }
+        if self.has(Kind::Ifunc) {
+            for index in 0..2 {
+                let symbol = self.asm.declare(&format!("chosen{index}"));
+                let nature =
+                    Nature { kind: elf::STT_GNU_IFUNC, binding: elf::STB_GLOBAL, visibility: elf::STV_DEFAULT };
+                self.asm.set_nature(symbol, nature);
+                self.odd.ifuncs.push(symbol);
+            }
+            let table = self.odd.ifuncs.clone();
+            self.odd.ifunc_pointers = Some(self.pointer_table("chosen_pointers", &table));
+        }
+        if self.has(Kind::Sections) {
+            self.begin_sections();
+        }
+        if self.has(Kind::Symbols) {
+            self.symbols();
+        }
+        if self.has(Kind::Differences) || self.has(Kind::Uleb128) {
+            self.differences();
+        }
+        if self.has(Kind::RelativeData) || self.has(Kind::RelativeFunctions) {
+            self.relative();
+        }
+        if self.has(Kind::Constructors) || self.has(Kind::OldConstructors) {
+            self.begin_constructors();
+        }
+        if self.has(Kind::LinkRegisters) {
+            for link in [T[0], T[1], A[5]] {
+                let name = self.name("outlined");
+                let symbol = self.asm.declare(&name);
+                self.odd.outlined.push((symbol, link));
+            }
+            self.odd.save = Some(self.asm.declare("save"));
+            self.odd.restore = Some(self.asm.declare("restore"));
+        }
+        if self.has(Kind::StackSwitch) {
+            let bss = |generator: &mut Generator, name: &str, size: usize| {
+                let section = generator.asm.section(".bss.stacks", SectionKind::UninitializedData, &vec![0; size], 16);
+                generator.asm.symbol(name, section, 0, false)
+            };
+            self.odd.stack = Some(bss(self, "other_stack", 4096));
+            self.odd.contexts = Some(bss(self, "contexts", 128));
+            self.odd.swap = Some(self.asm.declare("swap"));
+            self.odd.coroutine = Some(self.asm.declare("coroutine"));
+        }
+        if self.has(Kind::Setjmp) {
+            let section = self.asm.section(".bss.jump_buffer", SectionKind::UninitializedData, &[0; 32], 8);
+            let buffer = self.asm.symbol("jump_buffer", section, 0, false);
+            let functions = ["setjmp", "longjmp", "leave"].map(|name| self.asm.declare(name));
+            self.odd.jumps = Some((buffer, functions));
+        }
+        if self.has(Kind::FallThrough) {
+            self.odd.falling = ["falling", "fallen", "threaded"].map(|name| self.asm.declare(name)).to_vec();
+        }
+    }
+
+    fn begin_sections(&mut self) {
+        for _ in 0..3 {
+            let name =
+                self.random.choose(&[".data.x", ".sdata", "mine", ".data1", ".ldata", "set_mine", ".tm_clone_table"]);
+            let (align, data) = (1 << self.random.below(13), self.data());
+            let retain = if self.random.one_in(4) { u64::from(elf::SHF_GNU_RETAIN) } else { 0 };
+            let section = self.data_section(name, ALLOC | WRITE | retain, &data, align);
+            let label = self.name("variable");
+            let symbol = self.asm.symbol(&label, section, 0, false);
+            self.writable.push(symbol);
+            self.odd.aligned.push((symbol, align));
+        }
+        let align = 1 << self.random.below(13);
+        let name = self.random.choose(&[".sbss", ".bss.x", "zeroed", ".lbss"]);
+        let section = self.asm.section(name, SectionKind::UninitializedData, &[0; DATA as usize], align);
+        let symbol = self.asm.symbol("zeroed", section, 0, false);
+        self.writable.push(symbol);
+        self.odd.aligned.push((symbol, align));
+        let merge = u64::from(elf::SHF_MERGE);
+        for _ in 0..3 {
+            let (name, flags) = self.random.choose(&[
+                (".rodata.cst16", ALLOC | merge),
+                (".srodata", ALLOC),
+                (".rodata.str1.1", ALLOC | merge | elf::SHF_STRINGS as u64),
+                ("constant_mine", ALLOC),
+                (".data.rel.ro", ALLOC | WRITE),
+                (".data.rel.ro.local", ALLOC | WRITE),
+                (".lrodata", ALLOC),
+                (".rodata1", ALLOC),
+            ]);
+            let (align, data) = (1 << self.random.below(13), self.data());
+            let section = self.data_section(name, flags, &data, align);
+            let label = self.name("constant");
+            let symbol = self.asm.symbol(&label, section, 0, false);
+            self.constants.push(symbol);
+            self.odd.aligned.push((symbol, align));
+        }
+        // What nobody refers to.
+        for _ in 0..3 {
+            let (name, sh_type, flags) = self.random.choose(&[
+                (".comment", elf::SHT_PROGBITS, u64::from(elf::SHF_MERGE | elf::SHF_STRINGS)),
+                (".note.GNU-stack", elf::SHT_PROGBITS, 0),
+                (".note.gnu.property", elf::SHT_NOTE, ALLOC),
+                (".note.gnu.build-id", elf::SHT_NOTE, ALLOC),
+                (".riscv.attributes", elf::SHT_RISCV_ATTRIBUTES, 0),
+                (".eh_frame", elf::SHT_PROGBITS, ALLOC),
+                (".eh_frame_hdr", elf::SHT_PROGBITS, ALLOC),
+                (".gcc_except_table", elf::SHT_PROGBITS, ALLOC),
+                (".debug_line", elf::SHT_PROGBITS, 0),
+                (".debug_info", elf::SHT_PROGBITS, 0),
+                (".stack_sizes", elf::SHT_PROGBITS, 0),
+                (".llvmbc", elf::SHT_PROGBITS, u64::from(elf::SHF_EXCLUDE)),
+                (".gnu.warning.x", elf::SHT_PROGBITS, 0),
+                ("nobody", elf::SHT_PROGBITS, ALLOC | WRITE),
+            ]);
+            let data = self.data();
+            let section = self.asm.section(name, SectionKind::Elf(sh_type), &data, 1);
+            self.asm.set_flags(section, flags);
+        }
+    }
+
+    fn symbols(&mut self) {
+        let all: Vec<(SymbolId, u8)> = self
+            .functions
+            .iter()
+            .map(|symbol| (*symbol, elf::STT_FUNC))
+            .chain(self.writable.iter().chain(&self.constants).map(|symbol| (*symbol, elf::STT_OBJECT)))
+            .collect();
+        for (symbol, kind) in all {
+            let kind = self.random.choose(&[kind, kind, elf::STT_NOTYPE]);
+            let binding = self.random.choose(&[elf::STB_LOCAL, elf::STB_GLOBAL, elf::STB_WEAK]);
+            let visibility = match binding {
+                elf::STB_LOCAL => elf::STV_DEFAULT,
+                _ => self.random.choose(&[elf::STV_DEFAULT, elf::STV_HIDDEN, elf::STV_PROTECTED, elf::STV_INTERNAL]),
+            };
+            // What `common` or `ifunc` made stays that.
+            if !self.odd.aligned.iter().any(|(other, _)| *other == symbol) {
+                self.asm.set_nature(symbol, Nature { kind, binding, visibility });
+            }
+        }
+    }
+
+    /// A section of constants that are distances.
+    fn differences(&mut self) {
+        let mut data = self.data();
+        let mut fields = Vec::new();
+        let mut at = 0u64;
+        while at < DATA - 16 {
+            let plain = self.has(Kind::Differences) && (!self.has(Kind::Uleb128) || self.random.one_in(2));
+            let target = self.random.choose(&[self.writable[0], self.constants[0]]);
+            let (low, high) = (self.random.below(40), self.random.below(80));
+            if !plain {
+                // As long as the assembler left it.
+                let length = 1 + self.random.below(3);
+                for index in 0..length {
+                    data[(at + index) as usize] = if index + 1 == length { 0 } else { 0x80 };
+                }
+                let (low, high) = (low.min(high), low.max(high));
+                fields.push((at, elf::R_RISCV_SET_ULEB128, elf::R_RISCV_SUB_ULEB128, target, high, low));
+                at += length;
+                continue;
+            }
+            let (plus, minus, width) = self.random.choose(&[
+                (elf::R_RISCV_ADD8, elf::R_RISCV_SUB8, 1u64),
+                (elf::R_RISCV_ADD16, elf::R_RISCV_SUB16, 2),
+                (elf::R_RISCV_ADD32, elf::R_RISCV_SUB32, 4),
+                (elf::R_RISCV_ADD64, elf::R_RISCV_SUB64, 8),
+                (elf::R_RISCV_SET6, elf::R_RISCV_SUB6, 1),
+                (elf::R_RISCV_SET8, elf::R_RISCV_SUB8, 1),
+                (elf::R_RISCV_SET16, elf::R_RISCV_SUB16, 2),
+                (elf::R_RISCV_SET32, elf::R_RISCV_SUB32, 4),
+            ]);
+            // Assemblers leave zeros, to which they add.
+            let adds = !matches!(plus, elf::R_RISCV_SET6 | elf::R_RISCV_SET8 | elf::R_RISCV_SET16 | elf::R_RISCV_SET32);
+            if adds && !self.random.one_in(4) {
+                data[at as usize..(at + width) as usize].fill(0);
+            }
+            fields.push((at, plus, minus, target, high, low));
+            at += width;
+            at += self.random.below(4);
+        }
+        let (name, flags) = self.random.choose(&[(".rodata.distances", ALLOC), (".data.distances", ALLOC | WRITE)]);
+        let section = self.data_section(name, flags, &data, 8);
+        for (at, plus, minus, target, high, low) in fields {
+            self.asm.data_relocation(section, at, plus, target, high as i64);
+            self.asm.data_relocation(section, at, minus, target, low as i64);
+        }
+        let symbol = self.asm.symbol("distances", section, 0, false);
+        self.constants.push(symbol);
+    }
+
+    fn relative(&mut self) {
+        let section = self.data_section(".rodata.relative", ALLOC, &[0; 128], 8);
+        let table = self.asm.symbol("relative", section, 0, false);
+        let mut at = 0;
+        if self.has(Kind::RelativeData) {
+            for _ in 0..6 {
+                let target = self.random.choose(&[self.writable[0], self.writable[1], self.constants[0]]);
+                let r_type = self.random.choose(&[
+                    elf::R_RISCV_32_PCREL,
+                    elf::R_RISCV_32,
+                    elf::R_RISCV_ADD32,
+                    elf::R_RISCV_PLT32,
+                    elf::R_RISCV_GOT32_PCREL,
+                ]);
+                let offset = if r_type == elf::R_RISCV_GOT32_PCREL { 0 } else { self.random.below(64) as i64 };
+                self.asm.data_relocation(section, at, r_type, target, offset);
+                if r_type == elf::R_RISCV_ADD32 {
+                    self.asm.data_relocation(section, at, elf::R_RISCV_SUB32, table, at as i64);
+                }
+                self.odd.relative.push((table, at, r_type));
+                at += 4;
+            }
+        }
+        if self.has(Kind::RelativeFunctions) {
+            let last = self.functions[self.functions.len() - 1];
+            for r_type in [elf::R_RISCV_PLT32, elf::R_RISCV_ADD32, elf::R_RISCV_32_PCREL] {
+                self.asm.data_relocation(section, at, r_type, last, 0);
+                if r_type == elf::R_RISCV_ADD32 {
+                    self.asm.data_relocation(section, at, elf::R_RISCV_SUB32, table, at as i64);
+                }
+                self.odd.relative_functions.push((table, at));
+                at += 4;
+            }
+        }
+    }
+
+    fn begin_constructors(&mut self) {
+        let mut names = Vec::new();
+        if self.has(Kind::Constructors) {
+            names.extend([
+                (".preinit_array", elf::SHT_PREINIT_ARRAY),
+                (".init_array", elf::SHT_INIT_ARRAY),
+                (".init_array.00100", elf::SHT_INIT_ARRAY),
+                (".init_array.00099", elf::SHT_INIT_ARRAY),
+                (".init_array.65534", elf::SHT_INIT_ARRAY),
+            ]);
+        }
+        if self.has(Kind::OldConstructors) {
+            names.extend([
+                (".ctors", elf::SHT_PROGBITS),
+                (".ctors.65000", elf::SHT_PROGBITS),
+                (".ctors.00100", elf::SHT_PROGBITS),
+            ]);
+        }
+        let size = self.pointer_size();
+        for _ in 0..1 + self.random.below(4) {
+            let (name, sh_type) = self.random.choose(&names);
+            let count = 1 + self.random.below(2);
+            let section = self.asm.section(name, SectionKind::Elf(sh_type), &vec![0; (count * size) as usize], size);
+            self.asm.set_flags(section, ALLOC | WRITE);
+            for index in 0..count {
+                let label = self.name("constructor");
+                let symbol = self.asm.declare(&label);
+                self.asm.pointer(section, index * size, symbol, 0);
+                self.odd.constructors.push(symbol);
+            }
+        }
+    }
+
+    /// Where records for the linker stand.
+    pub(super) fn record_section(&mut self, name: &str, data: &[u8]) -> SectionId {
+        if !self.has(Kind::Records) {
+            return self.asm.section(name, SectionKind::ReadOnlyData, data, 1);
+        }
+        let (sh_type, flags) = self.random.choose(&[
+            (elf::SHT_PROGBITS, ALLOC),
+            (elf::SHT_PROGBITS, 0),
+            (elf::SHT_NOTE, u64::from(elf::SHF_GNU_RETAIN)),
+            (elf::SHT_NOTE, ALLOC),
+            (elf::SHT_PROGBITS, ALLOC | WRITE),
+        ]);
+        let section = self.asm.section(name, SectionKind::Elf(sh_type), data, 1);
+        self.asm.set_flags(section, flags);
+        section
+    }
+
+    /// Puts the next function into a section of its own, now and then.
+    pub(super) fn place_function(&mut self, index: usize) {
+        if self.has(Kind::Sections) && self.random.one_in(2) {
+            let name = self.random.choose(&[".text.unlikely", ".text.hot.x", ".text.startup", "code_mine", ".text.x"]);
+            self.asm
+                .enter(&format!("{name}{}", if name.ends_with('x') { index.to_string() } else { String::new() }), 0);
+        }
+    }
+
+    pub(super) fn end_function(&mut self, index: usize) {
+        if self.has(Kind::Symbols) && self.random.one_in(2) {
+            self.asm.end(self.functions[index]);
+        }
+    }
+
+    /// A function that does little but call another, in other ways than usual.
+    pub(super) fn odd_wrapper(&mut self, own: usize) -> bool {
+        let (Some(save), Some(restore)) = (self.odd.save, self.odd.restore) else { return false };
+        if self.random.one_in(3) {
+            return false;
+        }
+        let target = self.random.choose(&self.functions[own + 1..]);
+        if self.random.one_in(2) {
+            // Its frame is made and taken away by others.
+            self.call_symbol(save, T[0]);
+            self.r(0x33, 0, 4, S[0], A[0], A[1]);
+            self.call_symbol(target, RA);
+            self.r(0x33, 0, 0, A[0], A[0], S[0]);
+            self.asm.relocate(elf::R_RISCV_CALL_PLT, restore, 0);
+            self.asm.word(T[1] << 7 | 0x17);
+            self.i(0x67, 0, 0, T[1], 0);
+        } else {
+            // The address that is left in the register is used by nobody: the target returns for us.
+            let link = self.random.choose(&[T[0], T[1]]);
+            self.asm.relocate(elf::R_RISCV_CALL_PLT, target, 0);
+            self.asm.word(T[2] << 7 | 0x17);
+            self.i(0x67, 0, link, T[2], 0);
+            if self.random.one_in(2) {
+                self.asm.half(0);
+            }
+        }
+        true
+    }
+
+    pub(super) fn odd_statement(&mut self) {
+        match self.random.choose(&self.kinds) {
+            Kind::WeakUndefined => self.weak_statement(),
+            Kind::Ifunc => self.ifunc_statement(),
+            Kind::Common | Kind::Sections => self.alignment_statement(),
+            Kind::RelativeData => self.relative_statement(),
+            Kind::RelativeFunctions => self.relative_call(),
+            Kind::LabelPointers => self.label_statement(Form::Pointer),
+            Kind::LabelDifferences => self.label_statement(Form::Difference),
+            Kind::QuietDifferences => self.label_statement(Form::Quiet),
+            Kind::Ebreak => self.break_statement(),
+            Kind::LinkRegisters => self.outlined_statement(),
+            Kind::StackSwitch => self.stack_statement(),
+            Kind::FallThrough => self.falling_statement(),
+            Kind::Setjmp => self.jump_statement(),
+            Kind::Differences | Kind::Uleb128 => {
+                let (rd, kind) = (self.target(), self.load_kind());
+                let (offset, symbol) = (self.random.below(DATA - 16) as i64, self.constants[self.constants.len() - 1]);
+                self.address(rd, symbol, offset, true);
+                self.i(0x03, kind, rd, rd, 0);
+            }
+            Kind::Constructors | Kind::OldConstructors | Kind::Symbols | Kind::Records => self.memory(),
+        }
+    }
+
+    fn weak_statement(&mut self) {
+        let symbol = self.random.choose(&self.odd.weak);
+        let [base] = self.free();
+        if let Some(table) = self.odd.weak_pointers.filter(|_| self.random.one_in(3)) {
+            self.address(base, table, 0, true);
+            let offset = self.pointer_size() as i32 * self.random.below(2) as i32;
+            self.load_pointer(base, base, offset);
+        } else {
+            self.address(base, symbol, 0, true);
+        }
+        if self.random.one_in(3) {
+            let rd = self.target();
+            self.r(0x33, 0, 3, rd, 0, base);
+        }
+        if self.depth > 0 || self.random.one_in(3) {
+            return;
+        }
+        let (past, related) = (self.asm.label(), self.related());
+        self.asm.branch(0, base, 0, past, related);
+        if self.random.one_in(2) {
+            self.call_symbol(symbol, RA);
+        } else {
+            self.i(0x67, 0, RA, base, 0);
+        }
+        self.after_call(2);
+        self.asm.bind(past);
+    }
+
+    fn ifunc_statement(&mut self) {
+        if self.depth > 0 || self.last().is_none() {
+            return self.memory();
+        }
+        let index = self.random.below(self.odd.ifuncs.len() as u64) as usize;
+        let symbol = self.odd.ifuncs[index];
+        match (self.random.below(3), self.odd.ifunc_pointers) {
+            (0, Some(table)) => {
+                self.address(T[1], table, index as i64 * self.pointer_size() as i64, true);
+                self.load_pointer(T[1], T[1], 0);
+                self.i(0x67, 0, RA, T[1], 0);
+            }
+            (1, _) => {
+                self.address(T[1], symbol, 0, true);
+                self.i(0x67, 0, RA, T[1], 0);
+            }
+            _ => self.call_symbol(symbol, RA),
+        }
+        self.after_call(2);
+    }
+
+    fn alignment_statement(&mut self) {
+        let (symbol, align) = self.random.choose(&self.odd.aligned);
+        let [rd] = self.free();
+        self.address(rd, symbol, 0, true);
+        let bits = (if self.wide() { 64 } else { 32 }) - align.trailing_zeros() as i32;
+        match align {
+            1 => self.constant(rd),
+            2..=1024 => self.i(0x13, 7, rd, rd, align as i32 - 1),
+            _ => self.i(0x13, 1, rd, rd, bits),
+        }
+    }
+
+    fn relative_statement(&mut self) {
+        let (table, at, r_type) = self.random.choose(&self.odd.relative);
+        let [base, distance] = self.free();
+        let kind = self.load_kind();
+        self.address(base, table, at as i64, true);
+        let unsigned = r_type == elf::R_RISCV_32 && self.wide() && self.random.one_in(2);
+        self.i(0x03, if unsigned { 6 } else { 2 }, distance, base, 0);
+        if r_type == elf::R_RISCV_32 {
+            self.addi(base, distance, 0);
+        } else {
+            self.r(0x33, 0, 0, base, base, distance);
+        }
+        if r_type == elf::R_RISCV_GOT32_PCREL {
+            self.load_pointer(base, base, 0);
+        }
+        self.constant(distance);
+        let more = self.random.below(32) as i32;
+        self.i(0x03, kind, base, base, more);
+    }
+
+    fn relative_call(&mut self) {
+        if self.depth > 0 || self.last().is_none() {
+            return self.memory();
+        }
+        let (table, at) = self.random.choose(&self.odd.relative_functions);
+        self.address(T[1], table, at as i64, true);
+        self.i(0x03, 2, T[2], T[1], 0);
+        self.r(0x33, 0, 0, T[2], T[1], T[2]);
+        self.i(0x67, 0, RA, T[2], 0);
+        self.after_call(2);
+    }
+
+    /// A jump to one of four labels, which go on to the end or to each other.
+    fn label_statement(&mut self, form: Form) {
+        if self.depth > 1 {
+            return self.memory();
+        }
+        let labels: Vec<Label> = (0..4).map(|_| self.asm.label()).collect();
+        let end = self.asm.label();
+        let width = match form {
+            Form::Pointer => self.pointer_size(),
+            _ if self.wide() => self.random.choose(&[2, 4, 8]),
+            _ => self.random.choose(&[2, 4]),
+        };
+        let name = self.name("labels");
+        let flags = if form == Form::Pointer { ALLOC | WRITE } else { ALLOC };
+        let prefix = if form == Form::Pointer { ".data.rel.ro" } else { ".rodata" };
+        let section = self.data_section(&format!("{prefix}.{name}"), flags, &vec![0; 4 * width as usize], width);
+        let symbol = self.asm.symbol(&name, section, 0, false);
+        let [base, index] = self.free();
+        // Through ra and t0 one returns.
+        let (base, index) = if index == T[0] { (index, base) } else { (base, index) };
+        let from = self.source();
+        self.i(0x13, 7, index, from, 3);
+        self.i(0x13, 1, index, index, width.trailing_zeros() as i32);
+        self.address(base, symbol, 0, true);
+        self.r(0x33, 0, 0, index, index, base);
+        self.i(0x03, width.trailing_zeros(), index, index, 0);
+        if form != Form::Pointer {
+            let first = self.label_symbol();
+            self.odd.tables.push(Table { section, symbol: first, labels: labels.clone(), width, form });
+            self.address(base, first, 0, true);
+            self.r(0x33, 0, 0, index, index, base);
+        } else {
+            self.odd.tables.push(Table { section, symbol, labels: labels.clone(), width, form });
+        }
+        self.i(0x67, 0, 0, index, 0);
+        self.depth += 1;
+        for label in &labels {
+            self.asm.bind(*label);
+            self.constant(base);
+            self.constant(index);
+            self.statements(2);
+            if self.random.one_in(2) {
+                let related = self.related();
+                self.asm.jump(0, end, related);
+            }
+        }
+        self.depth -= 1;
+        self.asm.bind(end);
+        self.constant(base);
+        self.constant(index);
+    }
+
+    fn break_statement(&mut self) {
+        let (past, related) = (self.asm.label(), self.related());
+        let (a, b) = (self.source(), self.source());
+        let (funct3, b) = if self.random.one_in(8) { (1, b) } else { (0, a) };
+        self.asm.branch(funct3, a, b, past, related);
+        if self.random.one_in(2) {
+            self.asm.half(0x9002);
+        } else {
+            self.asm.word(0x0010_0073);
+        }
+        self.asm.bind(past);
+    }
+
+    fn outlined_statement(&mut self) {
+        let (symbol, link) = self.random.choose(&self.odd.outlined);
+        if self.random.one_in(2) {
+            self.asm.relocate(elf::R_RISCV_JAL, symbol, 0);
+            self.asm.word(link << 7 | 0x6f);
+        } else {
+            self.call_symbol(symbol, link);
+        }
+        self.constant(link);
+    }
+
+    fn stack_statement(&mut self) {
+        let (Some(stack), Some(contexts), Some(swap), Some(coroutine)) =
+            (self.odd.stack, self.odd.contexts, self.odd.swap, self.odd.coroutine)
+        else {
+            return;
+        };
+        if self.depth > 0 {
+            return self.memory();
+        }
+        let word = self.pointer_size() as i32;
+        if let Some(last) = self.last().filter(|_| self.random.one_in(2)) {
+            let kept = self.random.choose(&S);
+            self.addi(kept, SP, 0);
+            self.address(SP, stack, 4096, true);
+            self.call_symbol(last, RA);
+            self.addi(SP, kept, 0);
+            self.constant(kept);
+            return self.after_call(2);
+        }
+        // A new coroutine, which gives back what it makes of its argument.
+        let argument = self.random.choose(&A[2..]);
+        self.address(T[0], contexts, 64, true);
+        self.address(T[1], coroutine, 0, true);
+        self.store_pointer(T[0], T[1], 0);
+        self.address(T[1], stack, 4096, true);
+        self.store_pointer(T[0], T[1], word);
+        self.store_pointer(T[0], argument, 4 * word);
+        self.addi(A[1], T[0], 0);
+        self.addi(A[0], T[0], -64);
+        self.call_symbol(swap, RA);
+        self.after_call(0);
+        let rd = self.random.choose(&A);
+        self.address(rd, contexts, 64 + 4 * i64::from(word), true);
+        self.load_pointer(rd, rd, 0);
+    }
+
+    fn falling_statement(&mut self) {
+        let symbol = self.random.choose(&self.odd.falling);
+        if self.random.one_in(2) {
+            self.call_symbol(symbol, RA);
+        } else {
+            self.address(T[1], symbol, 0, true);
+            self.i(0x67, 0, RA, T[1], 0);
+        }
+        self.after_call(2);
+    }
+
+    /// Saves a place, does something, and goes back to the place.
+    fn jump_statement(&mut self) {
+        let Some((buffer, [save, back, leave])) = self.odd.jumps else { return };
+        if self.depth > 0 {
+            return self.memory();
+        }
+        let (past, related) = (self.asm.label(), self.related());
+        self.address(A[0], buffer, 0, true);
+        self.call_symbol(save, RA);
+        self.after_call(1);
+        self.asm.branch(1, A[0], 0, past, related);
+        self.depth += 2;
+        self.statements(4);
+        self.depth -= 2;
+        let result = 1 + self.random.below(100) as i32;
+        self.addi(A[1], 0, result);
+        self.address(A[0], buffer, 0, true);
+        let last = self.random.choose(&[back, leave]);
+        self.call_symbol(last, RA);
+        self.asm.half(0);
+        self.asm.bind(past);
+    }
+
+    /// What has to be there behind the functions.
+    pub(super) fn end_odd(&mut self) {
+        let last = self.functions[self.functions.len() - 1];
+        for symbol in self.odd.ifuncs.clone() {
+            self.asm.define(symbol);
+            self.address(A[0], last, 0, true);
+            self.ret();
+        }
+        for symbol in self.odd.constructors.clone() {
+            self.asm.define(symbol);
+            let (variables, number) = (self.random.choose(&self.writable), self.random.below(1000) as i32);
+            self.address(A[0], variables, 0, true);
+            self.i(0x03, 2, A[1], A[0], 8);
+            self.i(0x13, 1, A[2], A[1], 2);
+            self.r(0x33, 0, 0, A[1], A[1], A[2]);
+            self.addi(A[1], A[1], number);
+            self.store(2, A[0], A[1], 8);
+            self.ret();
+        }
+        for (symbol, link) in self.odd.outlined.clone() {
+            self.asm.define(symbol);
+            for _ in 0..1 + self.random.below(4) {
+                let others: Vec<u32> =
+                    ALL.into_iter().filter(|register| *register != link && !S.contains(register)).collect();
+                let (rd, rs1, rs2) =
+                    (self.random.choose(&others), self.random.choose(&others), self.random.choose(&others));
+                let (funct7, funct3) = self.random.choose(&[(0, 0), (0, 4), (0x20, 0), (1, 0), (0, 3)]);
+                self.r(0x33, funct7, funct3, rd, rs1, rs2);
+            }
+            self.i(0x67, 0, 0, link, 0);
+        }
+        let word = self.pointer_size() as i32;
+        if let (Some(save), Some(restore)) = (self.odd.save, self.odd.restore) {
+            self.asm.define(save);
+            self.addi(SP, SP, -16);
+            self.store_pointer(SP, RA, 8);
+            self.store_pointer(SP, S[0], 0);
+            self.i(0x67, 0, 0, T[0], 0);
+            self.asm.define(restore);
+            self.load_pointer(S[0], SP, 0);
+            self.load_pointer(RA, SP, 8);
+            self.addi(SP, SP, 16);
+            self.ret();
+        }
+        if let (Some(swap), Some(coroutine), Some(contexts)) = (self.odd.swap, self.odd.coroutine, self.odd.contexts) {
+            self.asm.define(swap);
+            for (index, register) in [RA, SP, S[0], S[1]].into_iter().enumerate() {
+                self.store_pointer(A[0], register, word * index as i32);
+            }
+            for (index, register) in [RA, SP, S[0], S[1], A[0]].into_iter().enumerate() {
+                self.load_pointer(register, A[1], word * index as i32);
+            }
+            self.ret();
+            self.asm.define(coroutine);
+            self.i(0x13, 1, A[2], A[0], 3);
+            self.r(0x33, 0, 4, A[2], A[2], A[0]);
+            self.address(A[0], contexts, 64, true);
+            self.store_pointer(A[0], A[2], 4 * word);
+            self.address(A[1], contexts, 0, true);
+            self.call_symbol(swap, RA);
+            // Nobody comes back.
+            self.asm.half(0);
+        }
+        if let Some((_, [save, back, leave])) = self.odd.jumps {
+            self.asm.define(save);
+            for (index, register) in [RA, SP, S[0], S[1]].into_iter().enumerate() {
+                self.store_pointer(A[0], register, word * index as i32);
+            }
+            self.addi(A[0], 0, 0);
+            self.ret();
+            self.asm.define(back);
+            for (index, register) in [RA, SP, S[0], S[1]].into_iter().enumerate() {
+                self.load_pointer(register, A[0], word * index as i32);
+            }
+            self.addi(A[0], A[1], 0);
+            self.ret();
+            self.asm.define(leave);
+            self.addi(SP, SP, -16);
+            self.store_pointer(SP, RA, 8);
+            self.store_pointer(SP, S[0], 0);
+            self.r(0x33, 0, 4, S[0], A[1], A[0]);
+            self.call_symbol(back, RA);
+            self.asm.half(0);
+        }
+        if let [falling, fallen, threaded] = self.odd.falling[..] {
+            self.asm.define(falling);
+            self.addi(A[0], A[0], 77);
+            self.asm.define(fallen);
+            self.r(0x33, 0, 4, A[1], A[1], A[0]);
+            self.ret();
+            self.asm.define(threaded);
+            let (label, out) = (self.label_symbol(), self.asm.label());
+            self.addi(SP, SP, -16);
+            self.store_pointer(SP, RA, 8);
+            self.address(T[1], label, 0, true);
+            self.store_pointer(SP, T[1], 0);
+            self.i(0x13, 7, A[2], A[1], 3);
+            self.asm.define(label);
+            self.addi(A[0], A[0], 1000);
+            self.addi(A[2], A[2], -1);
+            self.asm.branch(4, A[2], 0, out, false);
+            self.load_pointer(T[1], SP, 0);
+            self.i(0x67, 0, 0, T[1], 0);
+            self.asm.bind(out);
+            self.load_pointer(RA, SP, 8);
+            self.addi(SP, SP, 16);
+            self.ret();
+        }
+        self.odd_tables();
+    }
+
+    fn odd_tables(&mut self) {
+        for table in std::mem::take(&mut self.odd.tables) {
+            let first = table.labels[0];
+            if table.form != Form::Pointer {
+                self.asm.place(table.symbol, first);
+            }
+            for (index, label) in table.labels.into_iter().enumerate() {
+                let offset = index as u64 * table.width;
+                if table.form == Form::Quiet {
+                    let distance = self.asm.distance(first, label);
+                    self.asm.overwrite(table.section, offset, &distance.to_le_bytes()[..table.width as usize]);
+                    continue;
+                }
+                let target = self.label_symbol();
+                self.asm.place(target, label);
+                if table.form == Form::Pointer {
+                    self.asm.pointer(table.section, offset, target, 0);
+                    continue;
+                }
+                let (plus, minus) = match table.width {
+                    2 => (elf::R_RISCV_ADD16, elf::R_RISCV_SUB16),
+                    4 => (elf::R_RISCV_ADD32, elf::R_RISCV_SUB32),
+                    _ => (elf::R_RISCV_ADD64, elf::R_RISCV_SUB64),
+                };
+                self.asm.data_relocation(table.section, offset, plus, target, 0);
+                self.asm.data_relocation(table.section, offset, minus, table.symbol, 0);
+            }
+        }
+    }
+}
