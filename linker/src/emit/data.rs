@@ -37,7 +37,7 @@ fn write(bytes: &mut [u8], field: Field, value: i64) -> bool {
         }
         Field::SixBits => {
             bytes.iter_mut().for_each(|byte| *byte = *byte & 0xc0 | value as u8 & 0x3f);
-            (0..64).contains(&value)
+            (-32..64).contains(&value)
         }
         Field::Uleb128(_) => {
             let mut rest = value as u64;
