@@ -77,12 +77,20 @@ impl Backends {
         Ok(Backends(engines))
     }
 
-    /// Links `elf` at each level, runs `entry` on each backend, and compares with `expected`.
-    pub fn try_file(&self, elf: &[u8], entry: &str, expected: &Ending) -> Vec<(&'static str, &'static str, Verdict)> {
+    /// Links `elf` at each level, runs `entry` on each backend, and compares with `expected`. The entry is exported unless
+    /// the program marks it (`is_marked`).
+    pub fn try_file(
+        &self,
+        elf: &[u8],
+        entry: &str,
+        is_marked: bool,
+        expected: &Ending,
+    ) -> Vec<(&'static str, &'static str, Verdict)> {
         let mut verdicts = Vec::new();
         let mut on_riscv = None;
         for (level, level_name) in LEVELS {
-            let options = Options { level, exports: vec![entry.to_owned()], ..Options::default() };
+            let exports = if is_marked { Vec::new() } else { vec![entry.to_owned()] };
+            let options = Options { level, exports, ..Options::default() };
             let blob = match link(elf, &options) {
                 Ok(blob) => blob,
                 Err(error) => {

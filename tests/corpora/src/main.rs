@@ -1,6 +1,7 @@
 //! Tries a list of files: `corpora LIST`.
 //!
-//! Each line has, with tabs between, a name, an ELF file, its entry, and what that is to return: a number, `trap`,
+//! Each line has, with tabs between, a name, an ELF file, its entry (behind `@` if the program itself marks it as an
+//! export), and what that is to return: a number, `trap`,
 //! or `exit` and a number for a program that calls the host's `exit`.
 //! Printed is each wrong result, then how many were right, refused by which reason, and wrong. The exit code is 1 if one
 //! was wrong.
@@ -52,7 +53,8 @@ fn attempt(line: &str, backends: &Backends, counts: &Mutex<Counts>) -> Result<()
         }
     };
     let elf = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
-    let verdicts = backends.try_file(&elf, entry, &expected);
+    let (entry, is_marked) = entry.strip_prefix('@').map_or((entry, false), |entry| (entry, true));
+    let verdicts = backends.try_file(&elf, entry, is_marked, &expected);
     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     counts.files += 1;
     counts.linked += usize::from(!verdicts.iter().any(|(.., verdict)| matches!(verdict, Verdict::Refused(_))));

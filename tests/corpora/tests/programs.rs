@@ -75,7 +75,7 @@ fn check(name: &str) {
         for compiled in ["-O0", "-O2", "-Oz"] {
             let elf = fs::read(build(&folder, &source, name, width, compiled)).unwrap();
             assert_eq!(run_on_riscv(&elf, "main"), expected, "{name} {width} {compiled} on a RISC-V machine");
-            for (level, backend, verdict) in backends.try_file(&elf, "main", &expected) {
+            for (level, backend, verdict) in backends.try_file(&elf, "main", false, &expected) {
                 assert_eq!(verdict, Verdict::Right, "{name} {width} {compiled}, linked {level}, on {backend}");
             }
         }
