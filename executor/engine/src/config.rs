@@ -85,10 +85,18 @@ impl Config {
         self
     }
 
-    /// For how long compiled code may run between two host calls, in real time; 10 seconds if not set. Then its worker is
-    /// killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see.
-    pub fn set_time_limit(&mut self, limit: Duration) -> &mut Config {
-        self.settings.time_limit = limit;
+    /// How much CPU time compiled code may take between two host calls; 10 seconds if not set, `None` for any. Then its
+    /// worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see. A machine
+    /// that is busy, throttled or suspended takes nothing of it away.
+    pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
+        self.settings.time_limit = limit.into();
+        self
+    }
+
+    /// How much real time compiled code may take between two host calls: a backstop against a worker that is stopped, or
+    /// gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
+    pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
+        self.settings.stall_limit = Some(limit);
         self
     }
 

@@ -44,8 +44,13 @@ pub enum CageError {
     },
     /// The worker, or the process that makes workers, has ended: killed by its system call filter or from outside.
     Died,
-    /// The worker did not come back in time and was killed.
+    /// A run took more CPU time than it may, and its worker was killed.
     TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// A run took more real time than it may, though not more CPU time, and its worker was killed.
+    Stalled {
         /// The limit.
         limit: Duration,
     },
@@ -94,7 +99,14 @@ impl fmt::Display for CageError {
                 write!(f, "a new worker could not make itself ready: {step} failed with error number {errno}")
             }
             CageError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
-            CageError::TimedOut { limit } => write!(f, "the worker did not come back within {limit:?} and was killed"),
+            CageError::TimedOut { limit } => {
+                write!(f, "the run took more than {limit:?} of CPU time, the limit, and its worker was killed")
+            }
+            CageError::Stalled { limit } => write!(
+                f,
+                "the worker did not come back within {limit:?}, though it got less CPU time than it may use, and was \
+                 killed: somebody stopped it, or it gets no processor"
+            ),
             CageError::Nonsense { what, value } => {
                 write!(f, "the worker said nonsense about {what}, {value:#x}, and was killed")
             }

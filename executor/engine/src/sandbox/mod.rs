@@ -3,6 +3,8 @@
 //! Called by the compiled backend, through [`Cage`] alone. The protocol with the process is `docs/cage.md`. Promises: a
 //! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod deadline;
 mod error;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mapping;
@@ -43,8 +45,10 @@ pub enum Sandbox {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub sandbox: Sandbox,
-    /// For how long guest code may run at a time.
-    pub time_limit: Duration,
+    /// How much CPU time a run may take; `None`: any.
+    pub time_limit: Option<Duration>,
+    /// How much real time; `None`: sixty times the CPU time, or any.
+    pub stall_limit: Option<Duration>,
     /// Most workers that wait for use. With none, every instance has a process of its own that nobody had before.
     pub idle: usize,
     /// Most workers, with those in use.
@@ -53,7 +57,25 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { sandbox: Sandbox::Required, time_limit: Duration::from_secs(10), idle: 64, workers: 4096 }
+        Settings {
+            sandbox: Sandbox::Required,
+            time_limit: Some(Duration::from_secs(10)),
+            stall_limit: None,
+            idle: 64,
+            workers: 4096,
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+impl Settings {
+    fn limits(&self) -> deadline::Limits {
+        let mut limits = match self.time_limit {
+            Some(limit) => deadline::Limits::of_cpu_time(limit),
+            None => deadline::Limits { cpu: None, real: None },
+        };
+        limits.real = self.stall_limit.or(limits.real);
+        limits
     }
 }
 
@@ -61,8 +83,10 @@ impl Default for Settings {
 pub(crate) trait Cage {
     /// Loads a program, and forgets all of another one.
     fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
-    /// Runs guest code from `state` until it leaves.
+    /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    /// Goes on with the run that left for something that the host has done since: time goes on as well.
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
     /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is

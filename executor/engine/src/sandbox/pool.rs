@@ -105,8 +105,8 @@ impl Pool {
 
     fn spawn_from_zygote(&self) -> Result<Worker, CageError> {
         let zygote = lock(&self.zygote).clone();
-        let lost = match Worker::spawn(&zygote, self.settings.time_limit) {
-            Err(error @ (CageError::Died | CageError::TimedOut { .. } | CageError::Nonsense { .. })) => error,
+        let lost = match Worker::spawn(&zygote, self.settings.limits()) {
+            Err(error @ (CageError::Died | CageError::Stalled { .. } | CageError::Nonsense { .. })) => error,
             other => return other,
         };
         log::warn!("the process that makes workers was lost, starting another one: {lost}");
@@ -118,7 +118,7 @@ impl Pool {
             }
             current.clone()
         };
-        Worker::spawn(&renewed, self.settings.time_limit)
+        Worker::spawn(&renewed, self.settings.limits())
     }
 
     fn give_back(&self, mut worker: Worker) {
@@ -172,6 +172,10 @@ impl Cage for Pooled {
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
         self.worker()?.run(state)
+    }
+
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        self.worker()?.go_on(state)
     }
 
     fn read(&self, address: u32, out: &mut [u8]) {

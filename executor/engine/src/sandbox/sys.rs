@@ -47,6 +47,7 @@ mod number {
     pub const FTRUNCATE: usize = 77;
     pub const SYSINFO: usize = 99;
     pub const FUTEX: usize = 202;
+    pub const CLOCK_GETTIME: usize = 228;
     pub const SCHED_GETAFFINITY: usize = 204;
     pub const MEMFD_CREATE: usize = 319;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
@@ -99,6 +100,35 @@ pub(super) fn seal(file: &OwnedFd, seals: usize) -> Result<(), CageError> {
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 1033, seals, 0, 0, 0]) };
     named("fcntl(F_ADD_SEALS)", result).map(|_| ())
+}
+
+/// The process that a file's owner is (F_SETOWN), as this process's pid namespace numbers it; `None` if there is none.
+pub(super) fn owner(file: &OwnedFd) -> Option<u32> {
+    // F_GETOWN is 9.
+    // SAFETY: numbers only.
+    let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 9, 0, 0, 0, 0]) };
+    result.ok().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0)
+}
+
+/// The CPU time that a process has used, all of its threads; `None` if there is no such process.
+pub(super) fn cpu_time(process: u32) -> Option<Duration> {
+    // The id of a process's clock (`MAKE_PROCESS_CPUCLOCK`): its inverted pid, then CPUCLOCK_SCHED.
+    clock((!(process as usize) << 3) | 2)
+}
+
+/// The CPU time that this thread has used.
+pub(super) fn thread_cpu_time() -> Option<Duration> {
+    // CLOCK_THREAD_CPUTIME_ID.
+    clock(3)
+}
+
+fn clock(id: usize) -> Option<Duration> {
+    let mut time = [0u64; 2];
+    // A clock's id is an `int`.
+    let args = [id as u32 as usize, time.as_mut_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::CLOCK_GETTIME, args) }.ok()?;
+    Some(Duration::new(time[0], u32::try_from(time[1]).ok()?))
 }
 
 /// Maps a file, shared, readable and writable, without reserving memory for it. Never executable.

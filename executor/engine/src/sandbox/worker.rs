@@ -3,6 +3,7 @@
 //! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
 //! error the worker is killed, and every later run fails.
 
+use super::deadline::{Clock, Deadline, Limits};
 use super::mapping::Mapping;
 use super::turn::Pace;
 use super::zygote::{Zygote, is_forked, step_name};
@@ -14,8 +15,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use vm_core::memory::MemoryMap;
 
-/// For how long a worker may take to make itself ready, and for commands other than running guest code.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The host's CPU time for setting less memory than this for the guest does not count.
+const SHORT_FILL: u32 = 1 << 12;
 
 /// A change of what the guest may access: start, end, protection.
 type Change = (u32, u32, u32);
@@ -36,7 +37,8 @@ pub(crate) struct Worker {
     /// How host and worker wait for each other.
     host_pace: Pace,
     worker_pace: Pace,
-    time_limit: Duration,
+    clock: Clock,
+    deadline: Deadline,
     is_broken: bool,
     /// Workers live as long as it.
     _zygote: Arc<Zygote>,
@@ -54,8 +56,8 @@ struct Loaded {
 }
 
 impl Worker {
-    /// A new worker that has loaded nothing. Guest code may run for `time_limit` at a time.
-    pub fn spawn(zygote: &Arc<Zygote>, time_limit: Duration) -> Result<Worker, CageError> {
+    /// A new worker that has loaded nothing.
+    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, CageError> {
         let (control, control_file) = Mapping::new(c"pvm-control", protocol::CONTROL_SIZE, false)?;
         let (guest, guest_file) = Mapping::new(c"pvm-guest", GUEST_END, false)?;
         let (code, code_file) = Mapping::new(c"pvm-code", CODE_SIZE, true)?;
@@ -64,6 +66,7 @@ impl Worker {
         page.state.store(protocol::STATE_NEW, Relaxed);
         page.spins.store(spins, Relaxed);
         let (process, tid) = zygote.spawn([control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()])?;
+        let clock = Clock { process: sys::owner(&control_file) };
         let worker = Worker {
             process,
             tid,
@@ -75,12 +78,13 @@ impl Worker {
             changes: Vec::with_capacity(RANGES),
             host_pace: Pace::new(spins),
             worker_pace: Pace::new(turn::worker_spins()),
-            time_limit,
+            clock,
+            deadline: Deadline::new(limits),
             is_broken: false,
             _zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process, spins, PATIENCE)?;
+        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), clock))?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
@@ -127,7 +131,7 @@ impl Worker {
     }
 
     /// Has the worker carry out a command, with all changes that are due.
-    fn command(&mut self, command: u32, limit: Duration) -> Result<(), CageError> {
+    fn command(&mut self, command: u32) -> Result<(), CageError> {
         self.check_is_ours()?;
         let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
@@ -141,7 +145,14 @@ impl Worker {
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
         let paces = (&mut self.host_pace, &mut self.worker_pace);
-        let result = turn::take(page, self.tid, &self.process, paces, limit);
+        let mut short;
+        let deadline = if command == protocol::COMMAND_RUN {
+            &mut self.deadline
+        } else {
+            short = Deadline::new(Limits::COMMAND);
+            &mut short
+        };
+        let result = turn::take(page, self.tid, &self.process, paces, (deadline, self.clock));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -159,7 +170,7 @@ impl Worker {
             return Ok(());
         }
         if self.changes.len() == RANGES {
-            self.command(protocol::COMMAND_PROTECT, PATIENCE)?;
+            self.command(protocol::COMMAND_PROTECT)?;
             self.check_done()?;
         }
         self.changes.push((start, end, protection));
@@ -181,6 +192,21 @@ impl Worker {
     fn fail<T>(&mut self, error: CageError) -> Result<T, CageError> {
         self.kill();
         Err(error)
+    }
+
+    /// A turn of guest code.
+    fn turn(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
+        self.check_is_ours()?;
+        let page = self.page();
+        for (to, from) in page.regs.iter().zip(&state.regs) {
+            to.store(*from, Relaxed);
+        }
+        page.gas.store(state.gas as u64, Relaxed);
+        page.native_pc.store(CODE_BASE + u64::from(state.native_pc), Relaxed);
+        page.argument.store(CODE_BASE + u64::from(enter), Relaxed);
+        self.command(protocol::COMMAND_RUN)?;
+        self.outcome(self.code_used, state)
     }
 
     /// What the worker left in the control page.
@@ -283,17 +309,15 @@ impl Cage for Worker {
     }
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
-        self.check_is_ours()?;
-        let page = self.page();
-        for (to, from) in page.regs.iter().zip(&state.regs) {
-            to.store(*from, Relaxed);
+        self.deadline.begin();
+        self.turn(state)
+    }
+
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        match self.deadline.go_on(self.clock) {
+            Ok(()) => self.turn(state),
+            Err(error) => self.fail(error),
         }
-        page.gas.store(state.gas as u64, Relaxed);
-        page.native_pc.store(CODE_BASE + u64::from(state.native_pc), Relaxed);
-        page.argument.store(CODE_BASE + u64::from(enter), Relaxed);
-        self.command(protocol::COMMAND_RUN, self.time_limit)?;
-        self.outcome(self.code_used, state)
     }
 
     fn read(&self, address: u32, out: &mut [u8]) {
@@ -312,8 +336,13 @@ impl Cage for Worker {
     }
 
     fn fill(&mut self, address: u32, value: u8, length: u32) {
-        if !is_forked() {
-            self.guest.fill(address.into(), value, length as usize);
+        if is_forked() {
+            return;
+        }
+        let before = (length > SHORT_FILL).then(sys::thread_cpu_time).flatten();
+        self.guest.fill(address.into(), value, length as usize);
+        if let (Some(before), Some(after)) = (before, before.and_then(|_| sys::thread_cpu_time())) {
+            self.deadline.spend(after.saturating_sub(before));
         }
     }
 
@@ -374,6 +403,12 @@ impl Worker {
         sys::send_signal(&self.process, 19).unwrap();
     }
 
+    /// For tests: continues a stopped process from another thread.
+    pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
+        let process = self.process.try_clone().unwrap();
+        move || sys::send_signal(&process, 18).unwrap()
+    }
+
     /// For tests: kills the process from another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.try_clone().unwrap();
@@ -382,6 +417,6 @@ impl Worker {
 
     /// For tests: whether the process ends soon.
     pub fn has_ended(&self) -> bool {
-        sys::is_readable(self.process.as_fd(), PATIENCE) == Ok(true)
+        sys::is_readable(self.process.as_fd(), Duration::from_secs(10)) == Ok(true)
     }
 }

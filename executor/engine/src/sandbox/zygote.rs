@@ -15,7 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest that launcher or zygote may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running zygote.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedF
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(CageError::TimedOut { limit: PATIENCE });
+            return Err(CageError::Stalled { limit: PATIENCE });
         }
         sys::is_readable(socket.as_fd(), left)?;
     }

@@ -54,6 +54,7 @@ pub mod number {
     pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
+    pub const FCNTL: usize = 72;
     pub const CHDIR: usize = 80;
     pub const GETPPID: usize = 110;
     pub const SETGROUPS: usize = 116;
@@ -99,6 +100,10 @@ numeric!(
 numeric!(
     /// Closes all file descriptors in a range, both ends included.
     close_range, CLOSE_RANGE, first, last
+);
+numeric!(
+    /// An operation on a file descriptor whose argument is a number.
+    fcntl, FCNTL, fd, operation, value
 );
 numeric!(
     /// Id of this process.

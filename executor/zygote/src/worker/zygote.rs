@@ -9,6 +9,7 @@ use crate::worker;
 
 const PR_SET_PDEATHSIG: usize = 1;
 const SIGKILL: usize = 9;
+const F_SETOWN: usize = 8;
 
 /// Ends with the process that made this one.
 pub fn die_with_parent() -> Result {
@@ -88,6 +89,10 @@ fn spawn(mode: u32, me: usize, files: [usize; 3]) {
     let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
         worker::main(mode, me, files);
+    }
+    if let Ok(tid) = made {
+        // The host reads the owner back as its own pid namespace numbers it, for the worker's clock.
+        let _ = fcntl(files[0], F_SETOWN, tid);
     }
     for fd in files {
         let _ = close(fd);

@@ -329,7 +329,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.bytes(&[0x0f, 0x0b]);
         }),
         bytes("spin for ever", End::TimedOut, &[0xeb, 0xfe]),
-        other("sleep for ever", End::TimedOut, |asm| {
+        other("sleep for ever", End::Nonsense, |asm| {
             let again = asm.new_label();
             asm.bind(again);
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rdx, control(STATE)));
@@ -338,6 +338,15 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::mov_ri(Reg::R10, 0));
             asm.push(forms::mov_ri(Reg::Rax, 202));
             asm.bytes(SYSCALL);
+            asm.jmp(again);
+        }),
+        other("change the word without end", End::TimedOut, |asm| {
+            // Takes the bit away that says that the host sleeps, as fast as it can.
+            let again = asm.new_label();
+            asm.push(forms::mov_rm(RegSize::R32, Reg::Rcx, control(STATE)));
+            asm.push(forms::and_ri(RegSize::R32, Reg::Rcx, 0x7fff_ffff));
+            asm.bind(again);
+            asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rcx));
             asm.jmp(again);
         }),
         other("wake the host without end", End::TimedOut, |asm| {
@@ -359,7 +368,7 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     } else {
         Duration::from_secs(10)
     };
-    let mut worker = Worker::spawn(zygote, limit).map_err(|error| error.to_string())?;
+    let mut worker = Worker::spawn(zygote, limits(limit)).map_err(|error| error.to_string())?;
     worker.load(&program.image()).map_err(|error| error.to_string())?;
     let result = worker.run(&mut program.state());
     let is_right = match attempt.end {
@@ -382,7 +391,7 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
 fn unfiltered(attempt: &Attempt, zygote: &Arc<Zygote>) -> Option<i32> {
     let mut program = program(|asm| (attempt.code)(asm));
     program.rw_data = data();
-    let mut worker = Worker::spawn(zygote, Duration::from_millis(50)).unwrap();
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_millis(50))).unwrap();
     worker.load(&program.image()).unwrap();
     match worker.run(&mut program.state()) {
         Ok(Exit::HostCall(said)) => Some(said as i32),
@@ -449,7 +458,7 @@ fn bystander() -> Program {
 fn machine_code_that_tries_to_get_out_ends_its_worker_and_nothing_else() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     witness.load(&program.image()).unwrap();
     let attempts: Vec<Attempt> = [outside(), kernel(), memory(), protocol_attempts()].into_iter().flatten().collect();
     let mut failures = Vec::new();
@@ -492,7 +501,7 @@ fn every_system_call_but_two_ends_the_worker() {
 fn random_machine_code_harms_nobody() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     witness.load(&program.image()).unwrap();
     // xorshift64: the same code every time.
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
@@ -516,7 +525,7 @@ fn random_machine_code_harms_nobody() {
             }
             leave(asm, protocol::EXIT_TRAP);
         });
-        let mut worker = Worker::spawn(&zygote, Duration::from_millis(5)).unwrap();
+        let mut worker = Worker::spawn(&zygote, limits(Duration::from_millis(5))).unwrap();
         worker.load(&random.image()).unwrap();
         let mut state = random.state();
         state.regs = std::array::from_fn(|_| if next() % 2 == 0 { DATA } else { next() % 512 });

@@ -102,7 +102,7 @@ fn ten_thousand_workers() {
             if round == 1000 {
                 at_first = resident();
             }
-            let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+            let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
             // In every state that a worker can be dropped in.
             if round % 4 > 0 {
                 worker.load(&program.image()).unwrap();
@@ -202,9 +202,9 @@ fn workers_end_when_the_host_dies_whatever_they_do() {
 fn a_host_that_hangs() {
     let zygote = zygote();
     let endless = program(|asm| asm.bytes(&[0xeb, 0xfe]));
-    let mut idle = Worker::spawn(&zygote, Duration::from_secs(60)).unwrap();
+    let mut idle = Worker::spawn(&zygote, limits(Duration::from_secs(60))).unwrap();
     idle.load(&endless.image()).unwrap();
-    let mut busy = Worker::spawn(&zygote, Duration::from_secs(60)).unwrap();
+    let mut busy = Worker::spawn(&zygote, limits(Duration::from_secs(60))).unwrap();
     busy.load(&endless.image()).unwrap();
     println!("\nlauncher {}", zygote.launcher());
     let _ = busy.run(&mut endless.state());

@@ -10,6 +10,7 @@ mod pool;
 mod protection;
 mod runs;
 
+use super::deadline::Limits;
 use super::worker::Worker;
 use super::zygote::Zygote;
 use super::*;
@@ -98,13 +99,18 @@ impl Program {
     }
 }
 
+/// Limits of a run: this much CPU time.
+pub(super) fn limits(cpu: Duration) -> Limits {
+    Limits::of_cpu_time(cpu)
+}
+
 /// A zygote for all tests.
 pub(super) fn zygote() -> Arc<Zygote> {
     Arc::new(Zygote::start(Sandbox::Required).unwrap())
 }
 
 pub(super) fn worker(program: &Program) -> Worker {
-    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     worker
 }

@@ -19,7 +19,7 @@ fn trap() -> Program {
 
 fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
     let program = trap();
-    let mut worker = Worker::spawn(zygote, Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
     // `getpid`.
@@ -43,7 +43,7 @@ fn where_everything_can_be_had_best_effort_is_all_of_it() {
 fn without_protection_guest_code_still_runs_in_another_process() {
     let zygote = Arc::new(Zygote::start(Sandbox::OffForTests).unwrap());
     let program = trap();
-    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
 }
@@ -52,7 +52,7 @@ fn without_protection_guest_code_still_runs_in_another_process() {
 fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
     let zygote = zygote();
     let program = trap();
-    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     worker.run(&mut program.state()).unwrap();
     let read = |id: u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
