@@ -100,9 +100,24 @@ impl Config {
         self
     }
 
-    /// How many workers may wait for use (64 if not set), and how many there may be in all (4096).
+    /// How many workers may wait for another instance of their module (64 if not set), and how many there may be in all
+    /// (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
+        self
+    }
+
+    /// How many workers may be made in advance, for programs that have none yet (64 if not set). There are as many as were
+    /// missed; with none each new program waits for its worker.
+    pub fn set_reserve(&mut self, workers: usize) -> &mut Config {
+        self.settings.reserve = workers;
+        self
+    }
+
+    /// Whether every instance has a process of its own that no other one had before. If not set, instances of one module,
+    /// and of no other, use the same process one after the other.
+    pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
+        self.settings.fresh_workers = fresh;
         self
     }
 

@@ -95,7 +95,7 @@ pub struct Control {
 }
 
 /// Most ranges of one command.
-pub const RANGES: usize = 8;
+pub const RANGES: usize = 12;
 
 /// Part of the guest's memory.
 #[repr(C)]
@@ -176,6 +176,7 @@ pub struct Message {
     /// One of `MESSAGE_…`.
     pub kind: u32,
     /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: one of `STEP_…`. `MESSAGE_WORKER`: the worker's thread id in its namespace.
+    /// `MESSAGE_SPAWN`: the most CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
     /// Error number of what failed.
     pub errno: u32,
@@ -191,6 +192,12 @@ pub const MESSAGE_READY: u32 = 3;
 pub const MESSAGE_SPAWN: u32 = 4;
 /// A worker was made; its pidfd comes along.
 pub const MESSAGE_WORKER: u32 = 5;
+
+/// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
+pub const MESSAGE_MAP: u32 = 6;
+
+/// The user and group that launcher, zygote and workers are if the host is root.
+pub const NOBODY: usize = 65534;
 
 /// Closing inherited file descriptors.
 pub const STEP_CLOSE: u32 = 0;
@@ -232,5 +239,9 @@ pub const STEP_SIGNALS: u32 = 17;
 pub const STEP_ROBUST: u32 = 18;
 /// A message of the host that is not as it should be.
 pub const STEP_MESSAGE: u32 = 19;
+/// Having no further user namespaces inside.
+pub const STEP_NESTED: u32 = 20;
+/// Being the first to go when memory is short.
+pub const STEP_OOM: u32 = 21;
 /// How many steps there are.
-pub const STEPS: u32 = 20;
+pub const STEPS: u32 = 22;

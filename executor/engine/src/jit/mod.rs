@@ -92,15 +92,7 @@ impl From<pvm_assembler::Error> for CompileError {
 
 /// What a worker that runs `program` has to load. `id` is the module's, which no other has.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
-    let memory = program.memory_image();
-    Image {
-        id,
-        code: compiled.image(),
-        enter: compiled.enter(),
-        map: program.memory_map(),
-        ro_data: memory.ro_data(),
-        rw_data: memory.rw_data(),
-    }
+    Image { id, code: compiled.image(), enter: compiled.enter(), data: program.memory_image() }
 }
 
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Turns of one run from one look at the clocks to the next. A turn that takes long is looked at anyway.
 const TURNS: u32 = 16;
+/// Short runs from one look at the worker's clock to the next.
+const UNREAD: u32 = 1000;
 /// Less CPU time than this between two looks is none.
 const PROGRESS: Duration = Duration::from_millis(1);
 /// A worker that sleeps for so long in its turn waits for something that never comes.
@@ -68,6 +70,10 @@ pub(super) struct Deadline {
     /// Where the clocks stood when they were first looked at.
     start: Option<Reading>,
     last: Reading,
+    /// CPU time of the worker in all its life, when it was looked at last.
+    used: Duration,
+    /// Runs that began since.
+    unread: u32,
     /// Since when the worker sleeps.
     asleep: Option<Instant>,
 }
@@ -81,13 +87,43 @@ struct Reading {
 impl Deadline {
     pub fn new(limits: Limits) -> Deadline {
         let never = Reading { cpu: Duration::ZERO, real: Instant::now() };
-        Deadline { limits, turns: 0, host: Duration::ZERO, start: None, last: never, asleep: None }
+        let (host, used) = (Duration::ZERO, Duration::ZERO);
+        Deadline { limits, turns: 0, host, start: None, last: never, used, unread: 0, asleep: None }
     }
 
     /// A new run begins. The clocks are read when it first takes long, or goes on after a turn.
     #[inline]
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, clock: Clock) {
+        if self.start.is_some() || self.unread == UNREAD {
+            self.read(clock);
+        }
+        self.unread += 1;
         (self.turns, self.host, self.start) = (0, Duration::ZERO, None);
+    }
+
+    /// CPU time of the worker in all its life; that of the last runs is in it if one of them took long.
+    pub fn read_if_slow(&mut self, clock: Clock) -> Duration {
+        if self.start.is_some() {
+            self.read(clock);
+        }
+        self.used
+    }
+
+    fn read(&mut self, clock: Clock) {
+        self.unread = 0;
+        self.used = clock.cpu_time().unwrap_or(self.used);
+    }
+
+    /// CPU time of the worker in all its life when the last run began; that of short runs is not seen at once.
+    #[inline]
+    pub fn used(&self) -> Duration {
+        self.used
+    }
+
+    /// The most CPU time that a run may take.
+    #[inline]
+    pub fn limit(&self) -> Option<Duration> {
+        self.limits.cpu
     }
 
     /// The run goes on for another turn.

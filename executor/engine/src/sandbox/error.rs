@@ -41,6 +41,17 @@ pub enum CageError {
         step: &'static str,
         /// Error number.
         errno: i32,
+        /// What to change.
+        fix: &'static str,
+    },
+    /// A resource limit of this process is too low.
+    ResourceLimit {
+        /// Which one.
+        name: &'static str,
+        /// How much is needed.
+        needed: u64,
+        /// The limit.
+        limit: u64,
     },
     /// The worker, or the process that makes workers, has ended: killed by its system call filter or from outside.
     Died,
@@ -86,6 +97,25 @@ pub enum CageError {
     Forked,
     /// No program is loaded.
     NotLoaded,
+    /// A worker runs one program in its life, and has one.
+    AlreadyLoaded,
+}
+
+/// What to change where a system call failed with this error number. Numbers that have one cause come first, then what is
+/// known of the step.
+pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str> {
+    match (errno, step) {
+        (11, _) => Some("raise the limit on processes (ulimit -u, or the cgroup's pids.max)"),
+        (12, _) => Some(
+            "raise the limit on address space (ulimit -v), of which every worker needs 5 GiB and the host 5 GiB for each \
+             worker, or have more memory free",
+        ),
+        (23, _) => Some("raise the sysctl fs.file-max"),
+        (24, _) => Some("raise the limit on open files (ulimit -n)"),
+        (_, Some(fix)) => Some(fix),
+        (1 | 13 | 38, None) => Some("let a container's seccomp profile and security modules allow it"),
+        _ => None,
+    }
 }
 
 impl fmt::Display for CageError {
@@ -94,9 +124,15 @@ impl fmt::Display for CageError {
             CageError::Unsupported { missing, errno, fix } => {
                 write!(f, "no cage for guest code here: {missing} failed (error number {errno}); {fix}")
             }
-            CageError::Os { call, errno } => write!(f, "{call} failed with error number {errno}"),
-            CageError::Setup { step, errno } => {
-                write!(f, "a new worker could not make itself ready: {step} failed with error number {errno}")
+            CageError::Os { call, errno } => match fix(*errno, None) {
+                Some(fix) => write!(f, "{call} failed (error number {errno}); {fix}"),
+                None => write!(f, "{call} failed with error number {errno}"),
+            },
+            CageError::Setup { step, errno, fix } => {
+                write!(f, "a new worker could not make itself ready: {step} failed (error number {errno}); {fix}")
+            }
+            CageError::ResourceLimit { name, needed, limit } => {
+                write!(f, "{name} is {limit}, and {needed} are needed; raise it")
             }
             CageError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
             CageError::TimedOut { limit } => {
@@ -121,6 +157,7 @@ impl fmt::Display for CageError {
             }
             CageError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
             CageError::NotLoaded => write!(f, "the worker has no program"),
+            CageError::AlreadyLoaded => write!(f, "the worker has a program, and never gets another one"),
         }
     }
 }

@@ -8,6 +8,8 @@ mod deadline;
 mod error;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mapping;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod keeper;
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
 mod pool;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -25,8 +27,9 @@ pub use error::{CageError, Missing};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{Counts, Pool, Pooled};
 
+use std::sync::Arc;
 use std::time::Duration;
-use vm_core::memory::MemoryMap;
+use vm_core::memory::MemoryImage;
 
 /// How much protection there has to be around guest code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,10 +52,14 @@ pub(crate) struct Settings {
     pub time_limit: Option<Duration>,
     /// How much real time; `None`: sixty times the CPU time, or any.
     pub stall_limit: Option<Duration>,
-    /// Most workers that wait for use. With none, every instance has a process of its own that nobody had before.
+    /// Most workers that have a program and wait for another instance of it.
     pub idle: usize,
     /// Most workers, with those in use.
     pub workers: usize,
+    /// Most workers that are made in advance. How many of them there are depends on how often one was missed.
+    pub reserve: usize,
+    /// Every instance has a process of its own that nobody had before.
+    pub fresh_workers: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +70,8 @@ impl Default for Settings {
             stall_limit: None,
             idle: 64,
             workers: 4096,
+            reserve: 64,
+            fresh_workers: false,
         }
     }
 }
@@ -81,7 +90,7 @@ impl Settings {
 
 /// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
 pub(crate) trait Cage {
-    /// Loads a program, and forgets all of another one.
+    /// Loads a program. A worker does so once: another program gets another worker.
     fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
     /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
@@ -106,18 +115,14 @@ pub(crate) trait Cage {
 
 /// A program as a worker loads it. Borrowed: the module owns it.
 pub(crate) struct Image<'a> {
-    /// Identity of the module: a worker that has it loaded already loads nothing.
+    /// Identity of the module: only instances of it use its workers.
     pub id: u64,
     /// Jump table and machine code, for `protocol::CODE_BASE`.
     pub code: &'a [u8],
     /// Where in `code` the routine is that enters guest code.
     pub enter: u32,
-    /// Layout of guest memory.
-    pub map: &'a MemoryMap,
-    /// Initial read-only data.
-    pub ro_data: &'a [u8],
-    /// Initial read-write data.
-    pub rw_data: &'a [u8],
+    /// Layout and initial contents of guest memory.
+    pub data: &'a Arc<MemoryImage>,
 }
 
 /// The state with which guest code is entered, and which it leaves.

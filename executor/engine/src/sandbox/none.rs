@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub(crate) struct Counts {
     pub workers: usize,
     pub idle: usize,
+    pub fresh: usize,
     pub spawned: usize,
 }
 

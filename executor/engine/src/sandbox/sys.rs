@@ -34,6 +34,7 @@ unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, i32> {
 }
 
 mod number {
+    pub const FSTAT: usize = 5;
     pub const POLL: usize = 7;
     pub const MMAP: usize = 9;
     pub const MUNMAP: usize = 11;
@@ -49,6 +50,7 @@ mod number {
     pub const FUTEX: usize = 202;
     pub const CLOCK_GETTIME: usize = 228;
     pub const SCHED_GETAFFINITY: usize = 204;
+    pub const PRLIMIT64: usize = 302;
     pub const MEMFD_CREATE: usize = 319;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
 }
@@ -82,7 +84,27 @@ pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<Own
     named("memfd_create", result).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
+/// Whether a file may have this length. One that may not would end the process by SIGXFSZ (RLIMIT_FSIZE counts for files
+/// in memory too), and what signals do is the embedder's affair.
+pub(super) fn check_file_size(length: u64) -> Result<(), CageError> {
+    // RLIMIT_FSIZE is 1. Soft and hard limit.
+    let mut limits = [0u64; 2];
+    let args = [0, 1, 0, limits.as_mut_ptr() as usize, 0, 0];
+    // SAFETY: the kernel writes two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, args) })?;
+    match limits[0] < length {
+        true => Err(CageError::ResourceLimit {
+            name: "the limit on the size of files (ulimit -f, in bytes)",
+            needed: length,
+            limit: limits[0],
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Sets the length of a file, which may have it ([`check_file_size`]).
 pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), CageError> {
+    check_file_size(length)?;
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FTRUNCATE, [file.as_raw_fd() as usize, length as usize, 0, 0, 0, 0]) };
     named("ftruncate", result).map(|_| ())
@@ -131,6 +153,16 @@ fn clock(id: usize) -> Option<Duration> {
     Some(Duration::new(time[0], u32::try_from(time[1]).ok()?))
 }
 
+/// How many pages of 4 KiB a file takes, those that were swapped out with them.
+pub(super) fn pages(file: &OwnedFd) -> Result<u64, CageError> {
+    // `struct stat` has 144 bytes; the ninth word is the number of blocks of 512 bytes.
+    let mut stat = [0u64; 18];
+    let place = stat.as_mut_ptr() as usize;
+    // SAFETY: the kernel writes as much as there is.
+    named("fstat", unsafe { syscall(number::FSTAT, [file.as_raw_fd() as usize, place, 0, 0, 0, 0]) })?;
+    Ok(stat[8] / 8)
+}
+
 /// Maps a file, shared, readable and writable, without reserving memory for it. Never executable.
 pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, CageError> {
     // PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE.
@@ -169,6 +201,19 @@ pub(super) unsafe fn remove_pages(address: *mut u8, length: usize) -> Result<(),
     // SAFETY: as above.
     named("madvise(MADV_REMOVE)", unsafe { syscall(number::MADVISE, [address as usize, length, 9, 0, 0, 0]) })
         .map(|_| ())
+}
+
+/// Sets the soft limit of the CPU time that a process may use, in seconds.
+pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), CageError> {
+    // RLIMIT_CPU is 0. Soft and hard limit.
+    let mut limits = [0u64; 2];
+    let place = limits.as_mut_ptr() as usize;
+    // SAFETY: the kernel writes two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, 0, place, 0, 0]) })?;
+    limits[0] = seconds.min(limits[1]);
+    let place = limits.as_ptr() as usize;
+    // SAFETY: the kernel reads two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, place, 0, 0, 0]) }).map(|_| ())
 }
 
 /// Which pages of a shared mapping exist: the lowest bit of a byte for each.

@@ -6,17 +6,24 @@
 use super::deadline::{Clock, Deadline, Limits};
 use super::mapping::Mapping;
 use super::turn::Pace;
-use super::zygote::{Zygote, is_forked, step_name};
+use super::zygote::{Zygote, failed_setup, is_forked};
 use super::{Cage, CageError, Exit, Image, State, sys, turn};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use vm_core::memory::MemoryMap;
+use vm_core::memory::{MemoryImage, MemoryMap};
 
 /// The host's CPU time for setting less memory than this for the guest does not count.
 const SHORT_FILL: u32 = 1 << 12;
+
+/// CPU time that a worker may use beyond one run's limit, before the host raises its limit (RLIMIT_CPU).
+const GRANT: Duration = Duration::from_secs(3);
+/// A worker that has used more CPU time than this is not used for another instance.
+const WORN_OUT: Duration = Duration::from_secs(2);
+/// A worker that waits and uses more CPU time than this does something that nobody asked for.
+const IDLE_CPU: Duration = Duration::from_millis(5);
 
 /// A change of what the guest may access: start, end, protection.
 type Change = (u32, u32, u32);
@@ -28,6 +35,8 @@ pub(crate) struct Worker {
     tid: u32,
     control: Mapping,
     guest: Mapping,
+    /// The file behind guest memory, to ask how many pages it has.
+    guest_file: OwnedFd,
     code: Mapping,
     /// Bytes of the code mapping that are not zero.
     code_used: usize,
@@ -39,6 +48,12 @@ pub(crate) struct Worker {
     worker_pace: Pace,
     clock: Clock,
     deadline: Deadline,
+    /// CPU time in all its life after which the kernel ends it; `None`: never.
+    granted: Option<Duration>,
+    /// While it waits: the CPU time that it had used when it was first looked at.
+    waits_since: Option<Duration>,
+    /// Whether it is stopped, as nobody needs it.
+    is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.
     _zygote: Arc<Zygote>,
@@ -49,10 +64,9 @@ pub(crate) struct Worker {
 struct Loaded {
     id: u64,
     enter: u32,
-    map: MemoryMap,
+    data: Arc<MemoryImage>,
     /// End of the read-write data with the heap.
     rw_end: u32,
-    rw_data: Box<[u8]>,
 }
 
 impl Worker {
@@ -65,13 +79,17 @@ impl Worker {
         let page = page(&control);
         page.state.store(protocol::STATE_NEW, Relaxed);
         page.spins.store(spins, Relaxed);
-        let (process, tid) = zygote.spawn([control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()])?;
+        let granted = limits.cpu.map(|limit| whole_seconds(limit.saturating_add(GRANT)));
+        let seconds = granted.map_or(0, |granted| u32::try_from(granted.as_secs()).unwrap_or(0));
+        let files = [control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()];
+        let (process, tid) = zygote.spawn(files, seconds)?;
         let clock = Clock { process: sys::owner(&control_file) };
         let worker = Worker {
             process,
             tid,
             control,
             guest,
+            guest_file,
             code,
             code_used: 0,
             loaded: None,
@@ -80,6 +98,9 @@ impl Worker {
             worker_pace: Pace::new(turn::worker_spins()),
             clock,
             deadline: Deadline::new(limits),
+            granted: granted.filter(|_| seconds > 0),
+            waits_since: None,
+            is_resting: false,
             is_broken: false,
             _zygote: zygote.clone(),
         };
@@ -88,8 +109,7 @@ impl Worker {
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
-                let step = step_name(page.argument.load(Relaxed) as u32);
-                Err(CageError::Setup { step, errno: page.detail.load(Relaxed) as i32 })
+                Err(failed_setup(page.argument.load(Relaxed) as u32, page.detail.load(Relaxed) as u32))
             }
             other => Err(CageError::Nonsense { what: "being ready", value: other.into() }),
         }
@@ -102,11 +122,6 @@ impl Worker {
     /// Identity of the image that is loaded.
     pub fn image_id(&self) -> Option<u64> {
         self.loaded.as_ref().map(|loaded| loaded.id)
-    }
-
-    /// Bytes of memory that the last program's code takes.
-    pub fn code_used(&self) -> usize {
-        self.code_used
     }
 
     /// Whether it can be used on: no error so far, and the process is there.
@@ -194,6 +209,67 @@ impl Worker {
         Err(error)
     }
 
+    /// Lets the worker use the CPU time of another run.
+    fn grant(&mut self) -> Result<(), CageError> {
+        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.clock.process)
+        else {
+            return Ok(());
+        };
+        let needed = self.deadline.used().saturating_add(limit).saturating_add(GRANT / 2);
+        if needed <= granted || !self.is_usable() {
+            return Ok(());
+        }
+        let granted = whole_seconds(needed.saturating_add(GRANT));
+        match sys::limit_cpu_time(process, granted.as_secs()) {
+            Ok(()) => {
+                self.granted = Some(granted);
+                Ok(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
+    pub fn is_worn_out(&mut self) -> bool {
+        self.granted.is_some() && self.deadline.read_if_slow(self.clock) > WORN_OUT
+    }
+
+    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
+    /// if it should end, as it has used CPU time that nobody asked it to, or has ended.
+    pub fn rest(&mut self) -> bool {
+        if !self.is_usable() {
+            return false;
+        }
+        let Some(used) = self.clock.cpu_time().filter(|_| !self.is_resting) else { return true };
+        let Some(before) = self.waits_since else {
+            self.waits_since = Some(used);
+            return true;
+        };
+        let spent = used.saturating_sub(before);
+        if spent > IDLE_CPU {
+            log::warn!("a worker that nobody used has spent {spent:?} of CPU time, and is killed");
+            return false;
+        }
+        // SIGSTOP.
+        self.is_resting = sys::send_signal(&self.process, 19).is_ok();
+        self.is_resting
+    }
+
+    /// Whether it was stopped by [`Worker::rest`].
+    pub fn is_resting(&self) -> bool {
+        self.is_resting
+    }
+
+    /// Ends its rest.
+    pub fn wake(&mut self) -> Result<(), CageError> {
+        self.waits_since = None;
+        if std::mem::take(&mut self.is_resting) {
+            // SIGCONT.
+            sys::send_signal(&self.process, 18)?;
+        }
+        Ok(())
+    }
+
     /// A turn of guest code.
     fn turn(&mut self, state: &mut State) -> Result<Exit, CageError> {
         let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
@@ -252,14 +328,47 @@ impl Worker {
         Ok(exit)
     }
 
-    /// Makes zero all that the program and its embedder could have written, but the read-only data.
-    fn clear_writable(&mut self) {
-        if let Some(Loaded { map, rw_end, .. }) = &self.loaded {
-            let ranges =
-                [(map.rw_base(), *rw_end), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
-            self.guest.clear(&ranges.map(|(start, end)| (start.into(), end.into())));
-        }
+    /// Tries what a worker needs in its life, before it has a program.
+    pub fn probe(&mut self) -> Result<(), CageError> {
+        self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
+        self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
+        self.command(protocol::COMMAND_PROTECT)?;
+        self.check_done()
     }
+
+    /// Writes read-only data as it was at first. Returns how many pages there are of it.
+    fn restore_read_only(&mut self, data: &MemoryImage) -> u64 {
+        let start = u64::from(MemoryMap::RO_BASE);
+        let (data, end) = (data.ro_data(), u64::from(data.map().ro_end()));
+        self.guest.write(start, data);
+        let zeros = start + data.len() as u64;
+        let pages = data.len().div_ceil(0x1000) as u64;
+        self.guest.fill(zeros, 0, (start + pages * 0x1000 - zeros) as usize);
+        pages + self.guest.clear(&[(start + pages * 0x1000, end)])
+    }
+
+    /// Notes what the guest may access, everywhere: whatever the worker has changed meanwhile is changed back.
+    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), CageError> {
+        self.changes.clear();
+        let mut end = MemoryMap::RO_BASE;
+        for (start, stop, protection) in [
+            (MemoryMap::RO_BASE, map.ro_end(), protocol::PROTECT_READ),
+            (map.rw_base(), map.rw_end(), protocol::PROTECT_WRITE),
+            (map.stack_low(), map.stack_high(), protocol::PROTECT_WRITE),
+            (map.aux_base(), map.aux_end(), protocol::PROTECT_READ),
+            (MemoryMap::RETURN_TO_HOST, MemoryMap::RETURN_TO_HOST, protocol::PROTECT_NONE),
+        ] {
+            self.change(end, start, protocol::PROTECT_NONE)?;
+            self.change(start, stop, protection)?;
+            end = end.max(stop);
+        }
+        Ok(())
+    }
+}
+
+/// The limit of CPU time is in whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 /// The control page of a worker.
@@ -283,33 +392,22 @@ impl Cage for Worker {
         if image.code.len() as u64 > CODE_SIZE {
             return Err(CageError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
         }
-        if let Some(old) = &self.loaded {
-            let ro_end = old.map.ro_end();
-            self.guest.clear(&[(MemoryMap::RO_BASE.into(), ro_end.into())]);
+        if self.loaded.is_some() {
+            return Err(CageError::AlreadyLoaded);
         }
-        self.clear_writable();
-        self.loaded = None;
-        self.changes.clear();
+        let data = image.data;
         self.code.write(0, image.code);
-        if self.code_used > image.code.len() {
-            self.code.fill(image.code.len() as u64, 0, self.code_used - image.code.len());
-        }
         self.code_used = image.code.len();
-        let map = *image.map;
-        self.change(MemoryMap::RO_BASE, MemoryMap::RETURN_TO_HOST, protocol::PROTECT_NONE)?;
-        self.change(MemoryMap::RO_BASE, map.ro_end(), protocol::PROTECT_READ)?;
-        self.change(map.rw_base(), map.rw_end(), protocol::PROTECT_WRITE)?;
-        self.change(map.stack_low(), map.stack_high(), protocol::PROTECT_WRITE)?;
-        self.change(map.aux_base(), map.aux_end(), protocol::PROTECT_READ)?;
-        self.guest.write(MemoryMap::RO_BASE.into(), image.ro_data);
-        self.guest.write(map.rw_base().into(), image.rw_data);
-        let rw_data = image.rw_data.into();
-        self.loaded = Some(Loaded { id: image.id, enter: image.enter, map, rw_end: map.rw_end(), rw_data });
+        self.protect_all(data.map())?;
+        self.guest.write(MemoryMap::RO_BASE.into(), data.ro_data());
+        self.guest.write(data.map().rw_base().into(), data.rw_data());
+        self.loaded = Some(Loaded { id: image.id, enter: image.enter, data: data.clone(), rw_end: data.map().rw_end() });
         Ok(())
     }
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        self.deadline.begin();
+        self.deadline.begin(self.clock);
+        self.grant()?;
         self.turn(state)
     }
 
@@ -358,16 +456,28 @@ impl Cage for Worker {
 
     fn reset(&mut self) -> Result<(), CageError> {
         self.check_is_ours()?;
-        self.clear_writable();
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
-        self.guest.write(loaded.map.rw_base().into(), &loaded.rw_data);
-        let (first, heap_end) = (loaded.map.rw_end(), loaded.rw_end);
-        loaded.rw_end = first;
+        let data = loaded.data.clone();
+        let map = data.map();
+        let regions = [
+            (map.rw_base(), loaded.rw_end),
+            (map.stack_low(), map.stack_high()),
+            (map.aux_base(), map.aux_end()),
+        ];
+        loaded.rw_end = map.rw_end();
+        let written = self.guest.clear(&regions.map(|(start, end)| (start.into(), end.into())));
+        let read_only = self.restore_read_only(&data);
+        // A compromised worker can have made anything else writable: then there are pages elsewhere.
+        if sys::pages(&self.guest_file)? != written + read_only {
+            self.guest.remove_all();
+            self.restore_read_only(&data);
+        }
+        self.guest.write(map.rw_base().into(), data.rw_data());
         let page = self.page();
         for word in page.regs.iter().chain([&page.gas, &page.native_pc, &page.detail]) {
             word.store(0, Relaxed);
         }
-        self.change(first, heap_end, protocol::PROTECT_NONE)
+        self.protect_all(map)
     }
 
     fn kill(&mut self) {
@@ -401,6 +511,11 @@ impl Worker {
     /// For tests: stops the process and tells nobody.
     pub fn stop_behind_its_back(&self) {
         sys::send_signal(&self.process, 19).unwrap();
+    }
+
+    /// For tests: the CPU time that it has used.
+    pub fn cpu_time(&self) -> Duration {
+        self.clock.cpu_time().unwrap()
     }
 
     /// For tests: continues a stopped process from another thread.

@@ -3,6 +3,7 @@
 //! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
 //! workers end and are reaped.
 
+use super::error::fix;
 use super::{CageError, Missing, Sandbox, sys};
 use pvm_zygote::protocol::{self, Message};
 use std::fs::File;
@@ -43,7 +44,7 @@ impl Zygote {
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
-        let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours));
+        let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours, launcher.id()));
         match begun {
             Ok(missing) => {
                 warn(mode, &missing);
@@ -61,13 +62,14 @@ impl Zygote {
         &self.missing
     }
 
-    /// Asks for a worker with this memory. Returns its pidfd and thread id.
-    pub fn spawn(&self, files: [BorrowedFd<'_>; 3]) -> Result<(OwnedFd, u32), CageError> {
+    /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
+    /// thread id.
+    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), CageError> {
         if is_forked() {
             return Err(CageError::Forked);
         }
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = Message { kind: protocol::MESSAGE_SPAWN, number: 0, errno: 0 };
+        let request = Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 };
         sys::send(&socket, &bytes(request), &files).map_err(|_| CageError::Died)?;
         let answered = answer(&socket, Instant::now() + PATIENCE);
         match answered {
@@ -77,7 +79,7 @@ impl Zygote {
                 Ok((process, number))
             }
             Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => {
-                Err(CageError::Setup { step: step_name(number), errno: errno as i32 })
+                Err(failed_setup(number, errno))
             }
             other => {
                 // Later answers would be taken for those of other requests.
@@ -113,6 +115,10 @@ fn end(launcher: &mut Child) {
     }
 }
 
+/// What to change where there can be no executable file in memory.
+const MEMFD_FIX: &str =
+    "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
+
 /// The program, in a sealed file that can be executed and no longer be written.
 fn program() -> Result<File, CageError> {
     if pvm_zygote::ELF.is_empty() {
@@ -122,11 +128,12 @@ fn program() -> Result<File, CageError> {
             fix: "use Linux on AMD64, or the interpreter",
         });
     }
+    sys::check_file_size(pvm_zygote::ELF.len() as u64)?;
     let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
         CageError::Os { errno, .. } => CageError::Unsupported {
             missing: "an executable file in memory (memfd_create)",
             errno,
-            fix: "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create",
+            fix: fix(errno, Some(MEMFD_FIX)).unwrap_or(MEMFD_FIX),
         },
         other => other,
     })?;
@@ -147,11 +154,11 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
         match command.spawn() {
             Err(error) if error.raw_os_error() == Some(sys::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
             Err(error) => {
-                return Err(CageError::Unsupported {
-                    missing: "executing a file in memory",
-                    errno: error.raw_os_error().unwrap_or(0),
-                    fix: "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let security modules allow it",
-                });
+                let errno = error.raw_os_error().unwrap_or(0);
+                let usual = "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile \
+                             and security modules allow clone3 and execve of it";
+                let fix = fix(errno, Some(usual)).unwrap_or(usual);
+                return Err(CageError::Unsupported { missing: "executing a file in memory", errno, fix });
             }
             Ok(child) => return Ok(child),
         }
@@ -160,7 +167,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
 }
 
 /// Takes messages until the zygote is ready. Returns what is missing.
-fn until_ready(socket: &OwnedFd) -> Result<Vec<Missing>, CageError> {
+fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<Vec<Missing>, CageError> {
     let deadline = Instant::now() + PATIENCE;
     let mut missing = Vec::new();
     loop {
@@ -168,15 +175,24 @@ fn until_ready(socket: &OwnedFd) -> Result<Vec<Missing>, CageError> {
         let (what, errno) = (step_name(message.number), message.errno as i32);
         match message.kind {
             protocol::MESSAGE_READY => return Ok(missing),
+            protocol::MESSAGE_MAP => sys::send(socket, &map_nobody(launcher).to_ne_bytes(), &[])?,
             protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
-                missing.push(Missing { what, errno, fix: step_fix(message.number) });
+                missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
             }
             protocol::MESSAGE_FAILED => {
-                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number) });
+                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
             }
             other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
         }
     }
+}
+
+/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
+fn map_nobody(launcher: u32) -> u32 {
+    let map = format!("{0} {0} 1", protocol::NOBODY);
+    let write = |file: &str| std::fs::write(format!("/proc/{launcher}/{file}"), &map);
+    let written = write("gid_map").and_then(|()| write("uid_map"));
+    written.err().map_or(0, |error| error.raw_os_error().and_then(|errno| u32::try_from(errno).ok()).unwrap_or(5))
 }
 
 fn warn(mode: u32, missing: &[Missing]) {
@@ -247,14 +263,26 @@ pub(super) fn step_name(step: u32) -> &'static str {
         protocol::STEP_SIGNALS => "handlers of signals",
         protocol::STEP_ROBUST => "a robust futex",
         protocol::STEP_MESSAGE => "a message",
+        protocol::STEP_NESTED => "forbidding further user namespaces",
+        protocol::STEP_OOM => "being the first to end when memory is short",
         _ => "an unknown step",
     }
 }
 
-/// What to change if a step of the launcher failed.
-pub(super) fn step_fix(step: u32) -> &'static str {
-    match step {
-        protocol::STEP_CLOSE => "use Linux 5.9 or newer",
+/// The error of a worker that could not make itself ready.
+pub(super) fn failed_setup(step: u32, errno: u32) -> CageError {
+    let errno = errno as i32;
+    CageError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
+}
+
+/// What to change if a step of launcher, zygote or worker failed with this error number.
+pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
+    let usual = match step {
+        protocol::STEP_CLOSE => "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range",
+        protocol::STEP_USER => {
+            "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
+             profile allow setgroups, setresgid, setresuid and prctl"
+        }
         protocol::STEP_NEWUSER => {
             "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
              kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare"
@@ -277,11 +305,24 @@ pub(super) fn step_fix(step: u32) -> &'static str {
             "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls user.max_*_namespaces above \
              0, and let a container's seccomp profile allow unshare"
         }
-        protocol::STEP_FILTER => "use a kernel with CONFIG_SECCOMP_FILTER",
-        protocol::STEP_MEMORY => "set the sysctl vm.mmap_min_addr to 65536 or less",
-        protocol::STEP_FORK => "raise the limit on processes (ulimit -u, or the cgroup's pids.max)",
+        protocol::STEP_CAPABILITIES => "let a container's seccomp profile allow prctl and capset",
+        protocol::STEP_PRIVILEGES => "let a container's seccomp profile allow prctl",
+        protocol::STEP_FORK => "let a container's seccomp profile allow clone, prctl and getpid",
+        protocol::STEP_LIMITS => "let a container's seccomp profile allow prlimit64",
+        protocol::STEP_FILTER => {
+            "use a kernel with CONFIG_SECCOMP_FILTER, and let a container's seccomp profile allow seccomp"
+        }
+        protocol::STEP_MEMORY => {
+            "set the sysctl vm.mmap_min_addr to 65536 or less, and let a container's seccomp profile allow mmap and munmap"
+        }
+        protocol::STEP_SIGNALS => "let a container's seccomp profile allow rt_sigaction and sigaltstack",
+        protocol::STEP_ROBUST => "let a container's seccomp profile allow set_robust_list",
+        protocol::STEP_NESTED => "let /proc/sys/user/max_user_namespaces be written",
+        protocol::STEP_OOM => "let /proc/self/oom_score_adj be written",
+        protocol::STEP_MESSAGE => "let a container's seccomp profile allow read, recvmsg and sendmsg",
         _ => "use Linux 5.9 or newer",
-    }
+    };
+    fix(errno, Some(usual)).unwrap_or(usual)
 }
 
 /// Whether this process was forked from the one that called this first: then zygote and workers are not its own.

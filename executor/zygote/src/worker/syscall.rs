@@ -10,6 +10,8 @@ pub type Result<T = usize> = core::result::Result<T, u32>;
 
 /// Error: interrupted.
 pub const EINTR: u32 = 4;
+/// Error: invalid argument.
+pub const EINVAL: u32 = 22;
 /// Error: bad message.
 pub const EBADMSG: u32 = 74;
 
@@ -140,11 +142,30 @@ pub fn exit(status: usize) -> ! {
     }
 }
 
-/// Sets a resource limit, both soft and hard.
+/// Sets a resource limit, both soft and hard; where the hard one is lower already it stays, as it cannot be raised.
 pub fn limit(resource: usize, value: u64) -> Result {
+    let mut old = [0u64; 2];
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, 0, old.as_mut_ptr() as usize, 0, 0]) }?;
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let hard = unsafe { (&raw const old[1]).read_volatile() };
+    let value = if value < hard { value } else { hard };
     let limit = [value, value];
     // SAFETY: the kernel reads two words.
     unsafe { syscall(number::PRLIMIT64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }
+}
+
+/// Sets the soft limit of a resource, which is no more than the hard one and can be raised again up to that.
+pub fn soft_limit(resource: usize, value: u64) -> Result {
+    let mut limit = [0u64; 2];
+    let place = &raw mut limit as usize;
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, 0, place, 0, 0]) }?;
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let hard = unsafe { (&raw const limit[1]).read_volatile() };
+    limit = [if value < hard { value } else { hard }, hard];
+    // SAFETY: the kernel reads two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, &raw const limit as usize, 0, 0, 0]) }
 }
 
 /// PROT_READ.

@@ -13,6 +13,8 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 /// RLIMIT_SIGPENDING.
 const LIMITS: [usize; 3] = [6, 7, 11];
 
+const RLIMIT_CPU: usize = 0;
+
 /// `struct robust_list_head`.
 #[repr(C)]
 struct RobustList {
@@ -22,8 +24,9 @@ struct RobustList {
     pending: *const RobustList,
 }
 
-/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code.
-pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
+/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code, `cpu` the seconds of CPU
+/// time that it may use, or zero.
+pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32) -> ! {
     // Where there is no pid namespace, only this ends a worker with its zygote, unless that is gone already.
     if die_with_parent().is_err() || getppid() != Ok(zygote) {
         exit(1);
@@ -39,7 +42,7 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
     // An empty list ends where it begins. The pending entry is looked at as well, and is all that we need.
     (list.first, list.pending) = (head, head);
     list.offset = (CONTROL_BASE as isize).wrapping_sub(head as isize);
-    if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file) {
+    if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file, cpu) {
         control.argument.store(step as u64, Relaxed);
         control.detail.store(errno as u64, Relaxed);
         control.exit.store(EXIT_SETUP, Relaxed);
@@ -59,7 +62,13 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
     }
 }
 
-fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) -> core::result::Result<(), (u32, u32)> {
+fn prepare(
+    mode: u32,
+    list: &RobustList,
+    guest_file: usize,
+    code_file: usize,
+    cpu: u32,
+) -> core::result::Result<(), (u32, u32)> {
     let at = |step: u32| move |errno: u32| (step, errno);
     let memory = at(STEP_MEMORY);
     map(GUEST_START, GUEST_SIZE, 0, SHARED, guest_file, GUEST_START).map_err(memory)?;
@@ -73,6 +82,10 @@ fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) ->
     if mode != MODE_OFF {
         for resource in LIMITS {
             limit(resource, 0).map_err(at(STEP_LIMITS))?;
+        }
+        if cpu > 0 {
+            // What ends it is SIGXCPU, which it cannot handle: its filter allows no such call.
+            soft_limit(RLIMIT_CPU, u64::from(cpu)).map_err(at(STEP_LIMITS))?;
         }
     }
     if is_filtered(mode) {

@@ -57,8 +57,8 @@ pub fn main(mode: u32) -> ! {
     loop {
         let mut files = [usize::MAX; 3];
         match receive(&mut files) {
-            Ok(true) => spawn(mode, me, files),
-            Ok(false) => exit(0),
+            Ok(Some(cpu)) => spawn(mode, me, files, cpu),
+            Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
                 say(MESSAGE_FAILED, STEP_MESSAGE, errno, None);
@@ -81,14 +81,14 @@ fn reap_children() -> Result {
     unsafe { syscall(number::RT_SIGACTION, [17, action.as_ptr() as usize, 0, 8, 0, 0]) }
 }
 
-/// Makes a worker from control page, guest memory and code.
-fn spawn(mode: u32, me: usize, files: [usize; 3]) {
+/// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
+fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32) {
     // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
-        worker::main(mode, me, files);
+        worker::main(mode, me, files, cpu);
     }
     if let Ok(tid) = made {
         // The host reads the owner back as its own pid namespace numbers it, for the worker's clock.
@@ -151,8 +151,8 @@ fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let _ = unsafe { syscall(number::SENDMSG, [SOCKET, &raw const header as usize, 0x4000, 0, 0, 0]) };
 }
 
-/// Waits for a request and takes its three files. False if the host is gone.
-fn receive(to: &mut [usize; 3]) -> Result<bool> {
+/// Waits for a request, takes its three files, and returns its number. `None` if the host is gone.
+fn receive(to: &mut [usize; 3]) -> Result<Option<u32>> {
     let mut message = Message::default();
     let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
     let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
@@ -169,7 +169,7 @@ fn receive(to: &mut [usize; 3]) -> Result<bool> {
     // SAFETY: the kernel writes into message and control, as long as they are.
     let got = unsafe { syscall(number::RECVMSG, [SOCKET, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
     if got == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
@@ -180,5 +180,5 @@ fn receive(to: &mut [usize; 3]) -> Result<bool> {
     for (to, from) in to.iter_mut().zip(files.fds) {
         *to = from as usize;
     }
-    Ok(true)
+    Ok(Some(message.number))
 }

@@ -55,12 +55,14 @@ fn figures() {
         let mut cage = pool.take(&program.image()).unwrap();
         round_trips(&mut cage, &program, 1);
     });
-    let other = host_call();
-    print("pooled worker taken, another program loaded and run, twice", 1000, || {
-        for program in [&program, &other] {
-            let small = Pool::take(&pool, &program.image());
-            round_trips(&mut small.unwrap(), program, 1);
-        }
+    print("new program, its first worker, run to one host call, given back", 1000, || {
+        let other = host_call();
+        round_trips(&mut pool.take(&other.image()).unwrap(), &other, 1);
+    });
+    let pool = Pool::new(Settings { reserve: 0, ..Settings::default() }).unwrap();
+    print("the same without a reserve", 1000, || {
+        let other = host_call();
+        round_trips(&mut pool.take(&other.image()).unwrap(), &other, 1);
     });
     let mut cage = pool.take(&program.image()).unwrap();
     print("10000 host call round trips", 30, || round_trips(&mut cage, &program, 10_000));

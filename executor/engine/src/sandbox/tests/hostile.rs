@@ -362,7 +362,7 @@ fn protocol_attempts() -> Vec<Attempt> {
 /// Runs an attempt in a worker of its own. Says what went wrong, if something did.
 fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     let mut program = program(|asm| (attempt.code)(asm));
-    program.rw_data = data();
+    program.set_memory(program.map, b"constant", &data());
     let limit = if matches!(attempt.end, End::TimedOut | End::Either) {
         Duration::from_millis(40)
     } else {
@@ -390,7 +390,7 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
 /// What the kernel says to attempts that are refused without a filter too; `None` if the worker ends.
 fn unfiltered(attempt: &Attempt, zygote: &Arc<Zygote>) -> Option<i32> {
     let mut program = program(|asm| (attempt.code)(asm));
-    program.rw_data = data();
+    program.set_memory(program.map, b"constant", &data());
     let mut worker = Worker::spawn(zygote, limits(Duration::from_millis(50))).unwrap();
     worker.load(&program.image()).unwrap();
     match worker.run(&mut program.state()) {

