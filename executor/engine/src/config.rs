@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::sandbox::{Sandbox, Settings};
+use std::path::Path;
 use std::time::Duration;
 
 /// How programs are run. A matter of speed alone: results are the same.
@@ -118,6 +119,14 @@ impl Config {
     /// and of no other, use the same process one after the other.
     pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
         self.settings.fresh_workers = fresh;
+        self
+    }
+
+    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of this
+    /// program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others. It has to
+    /// exist, and to be writable.
+    pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
+        self.settings.cgroup = Some(folder.as_ref().into());
         self
     }
 

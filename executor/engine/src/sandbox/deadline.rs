@@ -5,12 +5,13 @@
 //! away from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
 
 use super::{CageError, sys};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// Turns of one run from one look at the clocks to the next. A turn that takes long is looked at anyway.
 const TURNS: u32 = 16;
-/// Short runs from one look at the worker's clock to the next.
-const UNREAD: u32 = 1000;
+/// Short runs from one look at what the worker has used to the next.
+const UNREAD: u32 = 100;
 /// Less CPU time than this between two looks is none.
 const PROGRESS: Duration = Duration::from_millis(1);
 /// A worker that sleeps for so long in its turn waits for something that never comes.
@@ -37,17 +38,29 @@ impl Limits {
     }
 }
 
-/// The worker's clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Clock {
+/// What a worker uses up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meter<'a> {
     /// The worker as this process's pid namespace numbers it. Without it real time stands in for CPU time.
     pub process: Option<u32>,
+    /// The file behind its memory, and the most pages that its program can have.
+    pub memory: Option<(&'a OwnedFd, u64)>,
 }
 
-impl Clock {
+impl Meter<'_> {
     /// CPU time of the worker so far. Meaningless once it has ended, as another process may have its number then.
     pub fn cpu_time(self) -> Option<Duration> {
         sys::cpu_time(self.process?)
+    }
+
+    /// Whether it has no more memory than its program can have.
+    pub fn check_memory(self) -> Result<(), CageError> {
+        let Some((file, limit)) = self.memory else { return Ok(()) };
+        let pages = sys::pages(file)?;
+        match pages > limit {
+            true => Err(CageError::Nonsense { what: "its pages of memory, of which there are too many", value: pages }),
+            false => Ok(()),
+        }
     }
 
     /// Whether the worker sleeps, by choice: it neither runs, nor waits for a processor or a page, nor is it stopped.
@@ -93,25 +106,27 @@ impl Deadline {
 
     /// A new run begins. The clocks are read when it first takes long, or goes on after a turn.
     #[inline]
-    pub fn begin(&mut self, clock: Clock) {
+    pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
         if self.start.is_some() || self.unread == UNREAD {
-            self.read(clock);
+            self.read(meter);
+            meter.check_memory()?;
         }
         self.unread += 1;
         (self.turns, self.host, self.start) = (0, Duration::ZERO, None);
+        Ok(())
     }
 
     /// CPU time of the worker in all its life; that of the last runs is in it if one of them took long.
-    pub fn read_if_slow(&mut self, clock: Clock) -> Duration {
+    pub fn read_if_slow(&mut self, meter: Meter<'_>) -> Duration {
         if self.start.is_some() {
-            self.read(clock);
+            self.read(meter);
         }
         self.used
     }
 
-    fn read(&mut self, clock: Clock) {
+    fn read(&mut self, meter: Meter<'_>) {
         self.unread = 0;
-        self.used = clock.cpu_time().unwrap_or(self.used);
+        self.used = meter.cpu_time().unwrap_or(self.used);
     }
 
     /// CPU time of the worker in all its life when the last run began; that of short runs is not seen at once.
@@ -127,10 +142,10 @@ impl Deadline {
     }
 
     /// The run goes on for another turn.
-    pub fn go_on(&mut self, clock: Clock) -> Result<(), CageError> {
+    pub fn go_on(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
         self.turns = self.turns.wrapping_add(1);
         match self.turns % TURNS {
-            1 => self.look(clock).map(|_| ()),
+            1 => self.look(meter).map(|_| ()),
             _ => Ok(()),
         }
     }
@@ -141,11 +156,12 @@ impl Deadline {
     }
 
     /// Looks at the clocks; returns for how long nobody needs to look again, at the longest.
-    pub fn look(&mut self, clock: Clock) -> Result<Duration, CageError> {
+    pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, CageError> {
+        meter.check_memory()?;
         let real = Instant::now();
         let start = self.start.map_or(real, |start| start.real);
         // Real time stands in where the process cannot be told.
-        let cpu = clock.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
+        let cpu = meter.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
         let now = Reading { cpu, real };
         let Some(start) = self.start else {
             (self.start, self.last, self.asleep) = (Some(now), now, None);
@@ -159,7 +175,7 @@ impl Deadline {
         if let Some(limit) = self.limits.real.filter(|limit| waited >= *limit) {
             return Err(CageError::Stalled { limit });
         }
-        self.check_awake(clock, now)?;
+        self.check_awake(meter, now)?;
         Ok(self.left(used, waited))
     }
 
@@ -169,11 +185,11 @@ impl Deadline {
     }
 
     /// A worker has nothing to sleep for in its turn.
-    fn check_awake(&mut self, clock: Clock, now: Reading) -> Result<(), CageError> {
+    fn check_awake(&mut self, meter: Meter<'_>, now: Reading) -> Result<(), CageError> {
         if now.real.saturating_duration_since(self.last.real) < 10 * PROGRESS {
             return Ok(());
         }
-        let is_asleep = now.cpu.saturating_sub(self.last.cpu) < PROGRESS && clock.is_asleep();
+        let is_asleep = now.cpu.saturating_sub(self.last.cpu) < PROGRESS && meter.is_asleep();
         self.last = now;
         let since = self.asleep.filter(|_| is_asleep);
         self.asleep = is_asleep.then_some(since.unwrap_or(now.real));

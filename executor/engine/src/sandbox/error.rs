@@ -93,6 +93,13 @@ pub enum CageError {
         /// The most that fits.
         limit: usize,
     },
+    /// The workers could not be moved into the cgroup that is set.
+    Cgroup {
+        /// Its folder.
+        path: std::path::PathBuf,
+        /// Error number.
+        errno: i32,
+    },
     /// The host has forked, and this is the child: the worker is the parent's.
     Forked,
     /// No program is loaded.
@@ -155,6 +162,12 @@ impl fmt::Display for CageError {
             CageError::CodeTooLarge { length, limit } => {
                 write!(f, "compiled code has {length} bytes, the limit is {limit}")
             }
+            CageError::Cgroup { path, errno } => write!(
+                f,
+                "workers cannot be moved into the cgroup {} (error number {errno}); create it, and let this process write \
+                 its cgroup.procs and that of the cgroup above",
+                path.display()
+            ),
             CageError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
             CageError::NotLoaded => write!(f, "the worker has no program"),
             CageError::AlreadyLoaded => write!(f, "the worker has a program, and never gets another one"),

@@ -129,6 +129,13 @@ impl Mapping {
         ranges.iter().map(|(start, end)| self.clear_range(*start, *end, can_be_elsewhere)).sum()
     }
 
+    /// Gives the pages of a page aligned range back, so that they read as zeros.
+    pub fn remove(&mut self, start: u64, end: u64) {
+        if start < end {
+            remove(self.at(start, (end - start) as usize), (end - start) as usize);
+        }
+    }
+
     /// Gives all pages back, so that everything reads as zeros.
     pub fn remove_all(&mut self) {
         remove(self.start, self.length as usize);

@@ -7,9 +7,9 @@
 mod deadline;
 mod error;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod mapping;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod keeper;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod mapping;
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
 mod pool;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -27,6 +27,7 @@ pub use error::{CageError, Missing};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{Counts, Pool, Pooled};
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::memory::MemoryImage;
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub reserve: usize,
     /// Every instance has a process of its own that nobody had before.
     pub fresh_workers: bool,
+    /// The cgroup that the workers and what makes them are moved into.
+    pub cgroup: Option<Arc<Path>>,
 }
 
 impl Default for Settings {
@@ -72,6 +75,7 @@ impl Default for Settings {
             workers: 4096,
             reserve: 64,
             fresh_workers: false,
+            cgroup: None,
         }
     }
 }

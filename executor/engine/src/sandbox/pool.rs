@@ -71,7 +71,7 @@ pub(super) struct Waiting {
 impl Pool {
     /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
     pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
-        let zygote = Mutex::new(Arc::new(Zygote::start(settings.sandbox)?));
+        let zygote = Mutex::new(Arc::new(Zygote::start(settings.sandbox, settings.cgroup.as_deref())?));
         let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (waiting, work) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { settings, zygote, waiting, work, workers, spawned });
@@ -232,7 +232,7 @@ impl Shared {
             let mut current = lock(&self.zygote);
             // Another thread may have done it already.
             if Arc::ptr_eq(&current, &zygote) {
-                *current = Arc::new(Zygote::start(self.settings.sandbox)?);
+                *current = Arc::new(Zygote::start(self.settings.sandbox, self.settings.cgroup.as_deref())?);
             }
             current.clone()
         };

@@ -3,7 +3,7 @@
 //! Promises: the host looks a bounded number of times and then sleeps; it comes back with an error if the worker dies,
 //! says nonsense or takes too long, whatever it does to the word.
 
-use super::deadline::{Clock, Deadline};
+use super::deadline::{Deadline, Meter};
 use super::{CageError, sys};
 use pvm_zygote::protocol::{Control, STATE_ASLEEP, STATE_DEAD, STATE_IDLE, STATE_NEW, STATE_WAITERS};
 use std::os::fd::{AsFd, OwnedFd};
@@ -99,7 +99,7 @@ pub(super) fn take(
     tid: u32,
     process: &OwnedFd,
     (host, worker): (&mut Pace, &mut Pace),
-    time: (&mut Deadline, Clock),
+    time: (&mut Deadline, Meter<'_>),
 ) -> Result<(), CageError> {
     let state = &page.state;
     let mut spins = host.spins();
@@ -131,7 +131,7 @@ pub(super) fn first(
     state: &AtomicU32,
     process: &OwnedFd,
     spins: u32,
-    time: (&mut Deadline, Clock),
+    time: (&mut Deadline, Meter<'_>),
 ) -> Result<(), CageError> {
     for _ in 0..spins {
         if state.load(Acquire) != STATE_NEW {
@@ -146,7 +146,7 @@ fn wait(
     state: &AtomicU32,
     busy: u32,
     process: &OwnedFd,
-    (deadline, clock): (&mut Deadline, Clock),
+    (deadline, meter): (&mut Deadline, Meter<'_>),
 ) -> Result<(), CageError> {
     let sleeping = if busy == STATE_NEW { STATE_NEW } else { busy | STATE_WAITERS };
     let mut has_slept = false;
@@ -161,7 +161,7 @@ fn wait(
             other => return Err(unexpected(other)),
         }
         // At every round, as a hostile worker can change the word as often as it likes.
-        let left = deadline.look(clock)?;
+        let left = deadline.look(meter)?;
         // What ends in its turn wakes the host, unless it took care that the kernel does not know.
         if has_slept && sys::is_readable(process.as_fd(), Duration::ZERO)? {
             // It may have given the turn back before it ended.

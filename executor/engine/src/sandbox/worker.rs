@@ -3,7 +3,7 @@
 //! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
 //! error the worker is killed, and every later run fails.
 
-use super::deadline::{Clock, Deadline, Limits};
+use super::deadline::{Deadline, Limits, Meter};
 use super::mapping::Mapping;
 use super::turn::Pace;
 use super::zygote::{Zygote, failed_setup, is_forked};
@@ -46,7 +46,10 @@ pub(crate) struct Worker {
     /// How host and worker wait for each other.
     host_pace: Pace,
     worker_pace: Pace,
-    clock: Clock,
+    /// The process as this one's pid namespace numbers it.
+    pid: Option<u32>,
+    /// Pages of memory that its program has, with its heap as far as it grew.
+    most_pages: u64,
     deadline: Deadline,
     /// CPU time in all its life after which the kernel ends it; `None`: never.
     granted: Option<Duration>,
@@ -83,7 +86,7 @@ impl Worker {
         let seconds = granted.map_or(0, |granted| u32::try_from(granted.as_secs()).unwrap_or(0));
         let files = [control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()];
         let (process, tid) = zygote.spawn(files, seconds)?;
-        let clock = Clock { process: sys::owner(&control_file) };
+        let pid = sys::owner(&control_file);
         let worker = Worker {
             process,
             tid,
@@ -96,7 +99,8 @@ impl Worker {
             changes: Vec::with_capacity(RANGES),
             host_pace: Pace::new(spins),
             worker_pace: Pace::new(turn::worker_spins()),
-            clock,
+            pid,
+            most_pages: GUEST_END / 0x1000,
             deadline: Deadline::new(limits),
             granted: granted.filter(|_| seconds > 0),
             waits_since: None,
@@ -105,7 +109,7 @@ impl Worker {
             _zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), clock))?;
+        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
@@ -117,6 +121,11 @@ impl Worker {
 
     fn page(&self) -> &Control {
         page(&self.control)
+    }
+
+    /// What it uses up.
+    fn meter(&self) -> Meter<'_> {
+        Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) }
     }
 
     /// Identity of the image that is loaded.
@@ -160,6 +169,7 @@ impl Worker {
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
         let paces = (&mut self.host_pace, &mut self.worker_pace);
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
         let mut short;
         let deadline = if command == protocol::COMMAND_RUN {
             &mut self.deadline
@@ -167,7 +177,7 @@ impl Worker {
             short = Deadline::new(Limits::COMMAND);
             &mut short
         };
-        let result = turn::take(page, self.tid, &self.process, paces, (deadline, self.clock));
+        let result = turn::take(page, self.tid, &self.process, paces, (deadline, meter));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -211,8 +221,7 @@ impl Worker {
 
     /// Lets the worker use the CPU time of another run.
     fn grant(&mut self) -> Result<(), CageError> {
-        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.clock.process)
-        else {
+        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.pid) else {
             return Ok(());
         };
         let needed = self.deadline.used().saturating_add(limit).saturating_add(GRANT / 2);
@@ -231,7 +240,7 @@ impl Worker {
 
     /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
     pub fn is_worn_out(&mut self) -> bool {
-        self.granted.is_some() && self.deadline.read_if_slow(self.clock) > WORN_OUT
+        self.granted.is_some() && self.deadline.read_if_slow(Meter { process: self.pid, memory: None }) > WORN_OUT
     }
 
     /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
@@ -240,7 +249,7 @@ impl Worker {
         if !self.is_usable() {
             return false;
         }
-        let Some(used) = self.clock.cpu_time().filter(|_| !self.is_resting) else { return true };
+        let Some(used) = self.meter().cpu_time().filter(|_| !self.is_resting) else { return true };
         let Some(before) = self.waits_since else {
             self.waits_since = Some(used);
             return true;
@@ -366,6 +375,21 @@ impl Worker {
     }
 }
 
+/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB, four
+/// regions may reach so much further at both ends.
+const HUGE_PAGES: u64 = 4 * 2 * 512;
+
+/// Pages that a program with this memory map has before its heap grows.
+fn first_pages(map: &MemoryMap) -> u64 {
+    let regions = [
+        (MemoryMap::RO_BASE, map.ro_end()),
+        (map.rw_base(), map.rw_end()),
+        (map.stack_low(), map.stack_high()),
+        (map.aux_base(), map.aux_end()),
+    ];
+    HUGE_PAGES + regions.iter().map(|(start, end)| u64::from(end - start).div_ceil(0x1000)).sum::<u64>()
+}
+
 /// The limit of CPU time is in whole seconds.
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
@@ -399,20 +423,26 @@ impl Cage for Worker {
         self.code.write(0, image.code);
         self.code_used = image.code.len();
         self.protect_all(data.map())?;
+        self.most_pages = first_pages(data.map());
         self.guest.write(MemoryMap::RO_BASE.into(), data.ro_data());
         self.guest.write(data.map().rw_base().into(), data.rw_data());
-        self.loaded = Some(Loaded { id: image.id, enter: image.enter, data: data.clone(), rw_end: data.map().rw_end() });
+        self.loaded =
+            Some(Loaded { id: image.id, enter: image.enter, data: data.clone(), rw_end: data.map().rw_end() });
         Ok(())
     }
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        self.deadline.begin(self.clock);
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        if let Err(error) = self.deadline.begin(meter) {
+            return self.fail(error);
+        }
         self.grant()?;
         self.turn(state)
     }
 
     fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        match self.deadline.go_on(self.clock) {
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        match self.deadline.go_on(meter) {
             Ok(()) => self.turn(state),
             Err(error) => self.fail(error),
         }
@@ -451,6 +481,7 @@ impl Cage for Worker {
         if let Some(loaded) = &mut self.loaded {
             loaded.rw_end = loaded.rw_end.max(new_end);
         }
+        self.most_pages += u64::from(new_end.saturating_sub(old_end)) / 0x1000;
         self.change(old_end, new_end, protocol::PROTECT_WRITE)
     }
 
@@ -459,12 +490,12 @@ impl Cage for Worker {
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
         let data = loaded.data.clone();
         let map = data.map();
-        let regions = [
-            (map.rw_base(), loaded.rw_end),
-            (map.stack_low(), map.stack_high()),
-            (map.aux_base(), map.aux_end()),
-        ];
-        loaded.rw_end = map.rw_end();
+        let regions =
+            [(map.rw_base(), map.rw_end()), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
+        let heap = (map.rw_end(), std::mem::replace(&mut loaded.rw_end, map.rw_end()));
+        self.most_pages = first_pages(map);
+        // What the next instance does not have yet may not have pages either.
+        self.guest.remove(heap.0.into(), heap.1.into());
         let written = self.guest.clear(&regions.map(|(start, end)| (start.into(), end.into())));
         let read_only = self.restore_read_only(&data);
         // A compromised worker can have made anything else writable: then there are pages elsewhere.
@@ -515,7 +546,7 @@ impl Worker {
 
     /// For tests: the CPU time that it has used.
     pub fn cpu_time(&self) -> Duration {
-        self.clock.cpu_time().unwrap()
+        self.meter().cpu_time().unwrap()
     }
 
     /// For tests: continues a stopped process from another thread.

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -28,23 +29,25 @@ pub(crate) struct Zygote {
 }
 
 impl Zygote {
-    /// Starts one with that much protection.
-    pub fn start(sandbox: Sandbox) -> Result<Zygote, CageError> {
+    /// Starts one with that much protection, in a cgroup if one is given.
+    pub fn start(sandbox: Sandbox, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
             Sandbox::OffForTests => protocol::MODE_OFF,
         };
-        Zygote::start_in_mode(mode)
+        Zygote::start_in_mode(mode, cgroup)
     }
 
     /// Starts one in a mode of the protocol.
-    fn start_in_mode(mode: u32) -> Result<Zygote, CageError> {
+    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
         is_forked();
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
-        let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours, launcher.id()));
+        let begun = enter(cgroup, launcher.id())
+            .and_then(|()| sys::send(&ours, &mode.to_ne_bytes(), &[]))
+            .and_then(|()| until_ready(&ours, launcher.id()));
         match begun {
             Ok(missing) => {
                 warn(mode, &missing);
@@ -78,9 +81,7 @@ impl Zygote {
             {
                 Ok((process, number))
             }
-            Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => {
-                Err(failed_setup(number, errno))
-            }
+            Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
                 // Later answers would be taken for those of other requests.
                 sys::shut_down(&socket);
@@ -185,6 +186,16 @@ fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<Vec<Missing>, CageErro
             other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
         }
     }
+}
+
+/// Moves the launcher into a cgroup, while it waits for its first message and has no children.
+fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), CageError> {
+    let Some(path) = cgroup else { return Ok(()) };
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path.join("cgroup.procs"))
+        .and_then(|mut file| file.write_all(launcher.to_string().as_bytes()))
+        .map_err(|error| CageError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
 }
 
 /// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
@@ -335,7 +346,7 @@ pub(super) fn is_forked() -> bool {
 impl Zygote {
     /// For tests: one whose workers have all protection but their system call filters.
     pub fn start_unfiltered() -> Result<Zygote, CageError> {
-        Zygote::start_in_mode(protocol::MODE_UNFILTERED)
+        Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
 
     /// For tests: kills the launcher, and with it the zygote.

@@ -70,7 +70,9 @@ fn check_is_as_new(cage: &mut impl Cage, program: &Program, heap: u32) {
     for (from, to) in empty_regions(program, heap) {
         assert_eq!(scan(cage, program, from, to), 0, "{from:#x} to {to:#x}");
     }
-    for (address, data) in [(MemoryMap::RO_BASE, program.data.ro_data()), (program.map.rw_base(), program.data.rw_data())] {
+    for (address, data) in
+        [(MemoryMap::RO_BASE, program.data.ro_data()), (program.map.rw_base(), program.data.rw_data())]
+    {
         let word = u64::from_le_bytes(data[..8].try_into().unwrap());
         assert_eq!(scan(cage, program, address, address + 8), word);
     }
@@ -395,4 +397,55 @@ fn many_threads_use_one_pool() {
     });
     let counts = pool.counts();
     assert_eq!((counts.workers, counts.idle), (3, 3));
+}
+
+/// Makes the whole window writable, if A3 says so, and writes to A1 bytes at A0, a byte to a page.
+fn glutton() -> Program {
+    program(|asm| {
+        let (write, next) = (asm.new_label(), asm.new_label());
+        asm.push(forms::mov_rr(R64, Reg::Rbx, Reg::Rdi));
+        asm.push(forms::add_rr(R64, Reg::Rbx, Reg::Rsi));
+        asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
+        asm.jcc(Cond::Equal, write);
+        asm.push(forms::mov_ri(Reg::Rdx, 3));
+        asm.push(forms::mov_ri(Reg::Rax, 10));
+        asm.bytes(&[0x0f, 0x05]);
+        asm.bind(write);
+        asm.bind(next);
+        asm.push(forms::mov_mr(Width::W8, Mem::base32(Reg::Rdi, 0), Reg::Rdi));
+        asm.push(forms::add_ri(R64, Reg::Rdi, 0x1000));
+        asm.push(forms::cmp_rr(R64, Reg::Rdi, Reg::Rbx));
+        asm.jcc(Cond::Below, next);
+        leave(asm, protocol::EXIT_TRAP);
+    })
+}
+
+#[test]
+fn a_worker_that_takes_more_memory_than_its_program_can_have_is_killed() {
+    let mut program = glutton();
+    program.set_memory(map(0x1000, 0x1000, 0x1000, 0x1000), b"constant", b"variable");
+    let pool = pool(1, 1);
+    let run = |cage: &mut Pooled, start: u32, length: u64, compromised: bool| {
+        let mut state = program.state();
+        (state.regs[7], state.regs[8], state.regs[10]) = (start.into(), length, compromised.into());
+        cage.run(&mut state)
+    };
+    // What the memory map allows is fine, a heap of 64 MiB with it.
+    let mut cage = pool.take(&program.image()).unwrap();
+    let heap = program.map.rw_end();
+    cage.grow_heap(heap, heap + 0x400_0000).unwrap();
+    for _ in 0..5 {
+        assert_eq!(run(&mut cage, heap, 0x400_0000, false), Ok(Exit::Trap));
+    }
+    drop(cage);
+    // All of the window in one run, or a few pages in each of many short ones.
+    for pages in [0xf_ff00, 8] {
+        let mut cage = pool.take(&program.image()).unwrap();
+        let result = (0..1000).find_map(|round| {
+            let start = 0x10_0000 + if pages == 8 { 0x8000 * round } else { 0 };
+            run(&mut cage, start, 0x1000 * pages, true).err()
+        });
+        assert!(matches!(result, Some(CageError::Nonsense { .. })), "{pages}: {result:?}");
+        assert!(cage.has_ended());
+    }
 }

@@ -35,14 +35,14 @@ fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
 
 #[test]
 fn where_everything_can_be_had_best_effort_is_all_of_it() {
-    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort).unwrap());
+    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort, None).unwrap());
     assert_eq!(zygote.missing(), []);
     check_runs_and_is_filtered(&zygote);
 }
 
 #[test]
 fn without_protection_guest_code_still_runs_in_another_process() {
-    let zygote = Arc::new(Zygote::start(Sandbox::OffForTests).unwrap());
+    let zygote = Arc::new(Zygote::start(Sandbox::OffForTests, None).unwrap());
     let program = trap();
     let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
@@ -168,10 +168,10 @@ fn no_net_namespaces() {
 }
 
 fn check_missing(name: &str, knob: &str) {
-    let error = Zygote::start(Sandbox::Required).unwrap_err();
+    let error = Zygote::start(Sandbox::Required, None).unwrap_err();
     assert!(matches!(error, CageError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
     assert!(error.to_string().contains(knob), "{error}");
-    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort).unwrap());
+    let zygote = Arc::new(Zygote::start(Sandbox::BestEffort, None).unwrap());
     // Nor is there an ordinary user to become, in a namespace that has root alone.
     let nobody = super::super::zygote::step_name(protocol::STEP_USER);
     let mut missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
@@ -179,4 +179,19 @@ fn check_missing(name: &str, knob: &str) {
     missing.retain(|what| *what != nobody);
     assert_eq!(missing, [name]);
     check_runs_and_is_filtered(&zygote);
+}
+
+#[test]
+fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
+    // A folder that looks like one; what is written shows who would have been moved.
+    let folder = std::env::temp_dir().join(format!("pvm-cgroup-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let start = || Zygote::start(Sandbox::BestEffort, Some(&folder));
+    let missing = start();
+    std::fs::write(folder.join("cgroup.procs"), "").unwrap();
+    let started = start();
+    let moved = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(missing.err(), Some(CageError::Cgroup { path: folder, errno: 2 }));
+    assert_eq!(moved, started.unwrap().launcher().to_string());
 }
