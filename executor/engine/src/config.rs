@@ -122,6 +122,14 @@ impl Config {
         self
     }
 
+    /// Whether workers have protections against side channels that cost speed, as far as the kernel and the processor have
+    /// them ([`crate::Engine::layers`] says which): no speculative store bypass, no indirect branch speculation, and no other
+    /// process on the other half of a core. Off if not set.
+    pub fn set_strict(&mut self, strict: bool) -> &mut Config {
+        self.settings.is_strict = strict;
+        self
+    }
+
     /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of this
     /// program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others. It has to
     /// exist, and to be writable.

@@ -93,6 +93,12 @@ impl Engine {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
+    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is needed for
+    /// [`crate::Sandbox::Required`]; each is another line behind it.
+    pub fn layers(&self) -> Vec<crate::Layer> {
+        self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
+    }
+
     /// Whether `other` is a handle of the same engine.
     pub(crate) fn is(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -15,6 +15,23 @@ pub struct Missing {
     pub fix: &'static str,
 }
 
+/// A protection that not every kernel has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Layer {
+    /// What it is.
+    pub what: &'static str,
+    /// Zero if it is there, else the error number with which the kernel refused it.
+    pub errno: i32,
+}
+
+impl Layer {
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.errno == 0
+    }
+}
+
 /// Why a caged worker could not be made, or was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

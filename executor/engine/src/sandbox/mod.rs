@@ -23,7 +23,7 @@ mod worker;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod zygote;
 
-pub use error::{CageError, Missing};
+pub use error::{CageError, Layer, Missing};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{Counts, Pool, Pooled};
 
@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub reserve: usize,
     /// Every instance has a process of its own that nobody had before.
     pub fresh_workers: bool,
+    /// Protections that cost speed, against side channels.
+    pub is_strict: bool,
     /// The cgroup that the workers and what makes them are moved into.
     pub cgroup: Option<Arc<Path>>,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             workers: 4096,
             reserve: 64,
             fresh_workers: false,
+            is_strict: false,
             cgroup: None,
         }
     }
@@ -82,6 +85,10 @@ impl Default for Settings {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 impl Settings {
+    fn zygote(&self) -> Result<zygote::Zygote, CageError> {
+        zygote::Zygote::start(self.sandbox, self.is_strict, self.cgroup.as_deref())
+    }
+
     fn limits(&self) -> deadline::Limits {
         let mut limits = match self.time_limit {
             Some(limit) => deadline::Limits::of_cpu_time(limit),

@@ -1,6 +1,6 @@
 //! No cage: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
 
-use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
+use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::Arc;
 
 /// What a pool has and has done.
@@ -31,6 +31,10 @@ impl Pool {
     }
 
     pub fn missing(&self) -> Vec<Missing> {
+        match *self {}
+    }
+
+    pub fn layers(&self) -> Vec<Layer> {
         match *self {}
     }
 

@@ -7,7 +7,7 @@
 use super::keeper::Keeper;
 use super::worker::Worker;
 use super::zygote::{Zygote, is_forked};
-use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
+use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -71,7 +71,7 @@ pub(super) struct Waiting {
 impl Pool {
     /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
     pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
-        let zygote = Mutex::new(Arc::new(Zygote::start(settings.sandbox, settings.cgroup.as_deref())?));
+        let zygote = Mutex::new(Arc::new(settings.zygote()?));
         let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (waiting, work) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { settings, zygote, waiting, work, workers, spawned });
@@ -88,6 +88,11 @@ impl Pool {
     /// What protection is missing, in best-effort mode.
     pub fn missing(&self) -> Vec<Missing> {
         lock(&self.shared.zygote).missing().to_vec()
+    }
+
+    /// Which protections there are that not every kernel has.
+    pub fn layers(&self) -> Vec<Layer> {
+        lock(&self.shared.zygote).layers().to_vec()
     }
 
     /// What there is.
@@ -232,7 +237,7 @@ impl Shared {
             let mut current = lock(&self.zygote);
             // Another thread may have done it already.
             if Arc::ptr_eq(&current, &zygote) {
-                *current = Arc::new(Zygote::start(self.settings.sandbox, self.settings.cgroup.as_deref())?);
+                *current = Arc::new(self.settings.zygote()?);
             }
             current.clone()
         };

@@ -4,7 +4,7 @@
 //! workers end and are reaped.
 
 use super::error::fix;
-use super::{CageError, Missing, Sandbox, sys};
+use super::{CageError, Layer, Missing, Sandbox, sys};
 use pvm_zygote::protocol::{self, Message};
 use std::fs::File;
 use std::io::Write;
@@ -26,17 +26,19 @@ pub(crate) struct Zygote {
     socket: Mutex<OwnedFd>,
     launcher: Child,
     missing: Vec<Missing>,
+    layers: Vec<Layer>,
 }
 
 impl Zygote {
     /// Starts one with that much protection, in a cgroup if one is given.
-    pub fn start(sandbox: Sandbox, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
+    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
             Sandbox::OffForTests => protocol::MODE_OFF,
         };
-        Zygote::start_in_mode(mode, cgroup)
+        let strict = if is_strict { protocol::MODE_STRICT } else { 0 };
+        Zygote::start_in_mode(mode | strict, cgroup)
     }
 
     /// Starts one in a mode of the protocol.
@@ -49,9 +51,9 @@ impl Zygote {
             .and_then(|()| sys::send(&ours, &mode.to_ne_bytes(), &[]))
             .and_then(|()| until_ready(&ours, launcher.id()));
         match begun {
-            Ok(missing) => {
+            Ok((missing, layers)) => {
                 warn(mode, &missing);
-                Ok(Zygote { socket: Mutex::new(ours), launcher, missing })
+                Ok(Zygote { socket: Mutex::new(ours), launcher, missing, layers })
             }
             Err(error) => {
                 end(&mut launcher);
@@ -63,6 +65,11 @@ impl Zygote {
     /// What protection is missing.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
+    }
+
+    /// Which protections there are that not every kernel has.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
     }
 
     /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
@@ -167,15 +174,18 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
     Err(CageError::Os { call: "execve", errno: sys::ETXTBSY })
 }
 
-/// Takes messages until the zygote is ready. Returns what is missing.
-fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<Vec<Missing>, CageError> {
+/// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
+fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), CageError> {
     let deadline = Instant::now() + PATIENCE;
-    let mut missing = Vec::new();
+    let (mut missing, mut layers) = (Vec::new(), Vec::new());
     loop {
         let (message, _) = answer(socket, deadline)?;
         let (what, errno) = (step_name(message.number), message.errno as i32);
         match message.kind {
-            protocol::MESSAGE_READY => return Ok(missing),
+            protocol::MESSAGE_READY => return Ok((missing, layers)),
+            protocol::MESSAGE_LAYER if layers.len() < protocol::LAYERS as usize => {
+                layers.push(Layer { what: layer_name(message.number), errno });
+            }
             protocol::MESSAGE_MAP => sys::send(socket, &map_nobody(launcher).to_ne_bytes(), &[])?,
             protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
                 missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
@@ -207,7 +217,7 @@ fn map_nobody(launcher: u32) -> u32 {
 }
 
 fn warn(mode: u32, missing: &[Missing]) {
-    if mode == protocol::MODE_OFF {
+    if mode & !protocol::MODE_STRICT == protocol::MODE_OFF {
         log::warn!("the sandbox is OFF: guest code runs in a process without namespaces, limits and filters");
     }
     for Missing { what, errno, fix } in missing {
@@ -286,6 +296,20 @@ pub(super) fn failed_setup(step: u32, errno: u32) -> CageError {
     CageError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
 }
 
+/// What a layer is called.
+pub(super) fn layer_name(layer: u32) -> &'static str {
+    match layer {
+        protocol::LAYER_MDWE => "no memory becomes executable (PR_SET_MDWE)",
+        protocol::LAYER_SECUREBITS => "locked securebits",
+        protocol::LAYER_LANDLOCK => "Landlock",
+        protocol::LAYER_SEAL => "sealed memory (mseal)",
+        protocol::LAYER_STORE_BYPASS => "no speculative store bypass (PR_SET_SPECULATION_CTRL)",
+        protocol::LAYER_INDIRECT_BRANCH => "no indirect branch speculation (PR_SET_SPECULATION_CTRL)",
+        protocol::LAYER_CORE => "a core for itself (PR_SCHED_CORE)",
+        _ => "an unknown protection",
+    }
+}
+
 /// What to change if a step of launcher, zygote or worker failed with this error number.
 pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
     let usual = match step {
@@ -347,6 +371,11 @@ impl Zygote {
     /// For tests: one whose workers have all protection but their system call filters.
     pub fn start_unfiltered() -> Result<Zygote, CageError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
+    }
+
+    /// For tests: the same where namespaces may be missing.
+    pub fn start_unfiltered_best_effort() -> Result<Zygote, CageError> {
+        Zygote::start_in_mode(protocol::MODE_UNFILTERED_BEST_EFFORT, None)
     }
 
     /// For tests: kills the launcher, and with it the zygote.

@@ -37,7 +37,9 @@ pub fn must<T>(step: u32, result: Result<T>) -> T {
 /// A step that may fail in best-effort mode.
 fn may<T>(mode: u32, step: u32, result: Result<T>) {
     match result {
-        Err(errno) if mode == MODE_BEST_EFFORT => tell(MESSAGE_MISSING, step, errno),
+        Err(errno) if matches!(mode, MODE_BEST_EFFORT | MODE_UNFILTERED_BEST_EFFORT) => {
+            tell(MESSAGE_MISSING, step, errno);
+        }
         other => {
             must(step, other);
         }
@@ -49,18 +51,22 @@ pub extern "C" fn main() -> ! {
     let mut mode = 0u32;
     // SAFETY: the kernel writes at most four bytes.
     let got = unsafe { syscall(number::READ, [SOCKET, &raw mut mode as usize, 4, 0, 0, 0]) };
-    if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED).contains(&mode) {
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let word = unsafe { (&raw const mode).read_volatile() };
+    let (mode, is_strict) = (word & !MODE_STRICT, word & MODE_STRICT != 0);
+    if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED_BEST_EFFORT).contains(&mode) {
         fail(STEP_MESSAGE, EBADMSG);
     }
     must(STEP_CLOSE, close_range(1, u32::MAX as usize));
     if mode != MODE_OFF {
         isolate(mode);
+        harden(is_strict);
     }
     // SIGCHLD is 17.
     // SAFETY: a fork; both go on with their own copies of everything.
     let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) });
     if child == 0 {
-        zygote::main(mode);
+        zygote::main(mode, is_strict);
     }
     if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::LAUNCHER));
@@ -78,7 +84,7 @@ pub extern "C" fn main() -> ! {
 
 /// Whether there are to be system call filters.
 pub fn is_filtered(mode: u32) -> bool {
-    !matches!(mode, MODE_OFF | MODE_UNFILTERED)
+    !matches!(mode, MODE_OFF | MODE_UNFILTERED | MODE_UNFILTERED_BEST_EFFORT)
 }
 
 fn isolate(mode: u32) {
@@ -126,6 +132,7 @@ fn isolate(mode: u32) {
         may(mode, STEP_ROOT, leave_file_system());
     }
     must(STEP_CAPABILITIES, drop_bounding_set());
+    layer(LAYER_SECUREBITS, prctl(PR_SET_SECUREBITS, SECUREBITS));
     if is_root && !has_user {
         match become_nobody() {
             // No such user in the namespace that the host is in.
@@ -135,6 +142,49 @@ fn isolate(mode: u32) {
     }
     must(STEP_PRIVILEGES, give_up_privileges());
     must(STEP_CAPABILITIES, drop_capabilities());
+}
+
+/// Says whether there is a protection that not every kernel has.
+pub fn layer<T>(layer: u32, result: Result<T>) {
+    tell(MESSAGE_LAYER, layer, result.err().unwrap_or(0));
+}
+
+/// Protections that not every kernel has, once there are no new privileges to be had.
+fn harden(is_strict: bool) {
+    // PR_MDWE_REFUSE_EXEC_GAIN is 1.
+    layer(LAYER_MDWE, prctl(PR_SET_MDWE, 1));
+    layer(LAYER_LANDLOCK, landlock());
+    if is_strict {
+        // PR_SPEC_STORE_BYPASS is 0, PR_SPEC_INDIRECT_BRANCH 1, PR_SPEC_FORCE_DISABLE 8.
+        layer(LAYER_STORE_BYPASS, prctl2(PR_SET_SPECULATION_CTRL, 0, 8));
+        layer(LAYER_INDIRECT_BRANCH, prctl2(PR_SET_SPECULATION_CTRL, 1, 8));
+    }
+}
+
+/// Forbids all that Landlock of this kernel knows to forbid.
+fn landlock() -> Result<()> {
+    // LANDLOCK_CREATE_RULESET_VERSION is 1.
+    // SAFETY: numbers only.
+    let version = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [0, 0, 1, 0, 0, 0]) }?;
+    // `struct landlock_ruleset_attr`: accesses to files, to the network, and what is scoped. Later versions know more of each.
+    let files = match version {
+        1 => 13,
+        2 => 14,
+        3 | 4 => 15,
+        _ => 16,
+    };
+    let rules: [u64; 3] = [(1 << files) - 1, if version >= 4 { 3 } else { 0 }, if version >= 6 { 3 } else { 0 }];
+    let length = match version {
+        1..=3 => 8,
+        4 | 5 => 16,
+        _ => 24,
+    };
+    // SAFETY: the kernel reads so many bytes of three words.
+    let fd = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [&raw const rules as usize, length, 0, 0, 0, 0]) }?;
+    // SAFETY: numbers only.
+    let restricted = unsafe { syscall(number::LANDLOCK_RESTRICT_SELF, [fd, 0, 0, 0, 0, 0]) };
+    close(fd)?;
+    restricted.map(|_| ())
 }
 
 /// `struct __user_cap_header_struct`, version 3.
@@ -264,7 +314,12 @@ fn chdir(path: &'static [u8]) -> Result<()> {
 const PR_SET_DUMPABLE: usize = 4;
 const PR_CAPBSET_DROP: usize = 24;
 const PR_SET_NO_NEW_PRIVS: usize = 38;
+const PR_SET_SECUREBITS: usize = 28;
 const PR_CAP_AMBIENT: usize = 47;
+const PR_SET_SPECULATION_CTRL: usize = 53;
+const PR_SET_MDWE: usize = 65;
+/// SECBIT_NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE; all four bits are locked, KEEP_CAPS as cleared.
+const SECUREBITS: usize = 0b1110_1111;
 const PR_CAP_AMBIENT_CLEAR_ALL: usize = 4;
 
 fn give_up_privileges() -> Result<()> {

@@ -77,6 +77,9 @@ pub mod number {
     pub const PRLIMIT64: usize = 302;
     pub const SECCOMP: usize = 317;
     pub const CLOSE_RANGE: usize = 436;
+    pub const LANDLOCK_CREATE_RULESET: usize = 444;
+    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
+    pub const MSEAL: usize = 462;
     pub const GETRESUID: usize = 118;
     pub const GETRESGID: usize = 120;
 }
@@ -108,6 +111,10 @@ numeric!(
     fcntl, FCNTL, fd, operation, value
 );
 numeric!(
+    /// Seals mappings: they stay as they are, where they are.
+    mseal, MSEAL, start, length, flags
+);
+numeric!(
     /// Id of this process.
     getpid, GETPID
 );
@@ -132,6 +139,12 @@ numeric!(
 pub fn prctl(option: usize, value: usize) -> Result {
     // SAFETY: the options used here take numbers only.
     unsafe { syscall(number::PRCTL, [option, value, 0, 0, 0, 0]) }
+}
+
+/// `prctl` with two arguments that are no addresses.
+pub fn prctl2(option: usize, first: usize, second: usize) -> Result {
+    // SAFETY: as above.
+    unsafe { syscall(number::PRCTL, [option, first, second, 0, 0, 0]) }
 }
 
 /// Ends the process.

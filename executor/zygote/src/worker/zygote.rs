@@ -2,7 +2,7 @@
 //! all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
-use crate::launcher::{SOCKET, is_filtered, must};
+use crate::launcher::{SOCKET, is_filtered, layer, must};
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
@@ -38,7 +38,7 @@ const LIMITS: [(usize, u64); 12] = [
 ];
 
 /// The zygote's life.
-pub fn main(mode: u32) -> ! {
+pub fn main(mode: u32, is_strict: bool) -> ! {
     must(STEP_FORK, die_with_parent());
     let me = must(STEP_FORK, getpid());
     // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
@@ -50,6 +50,17 @@ pub fn main(mode: u32) -> ! {
             must(STEP_LIMITS, limit(resource, value));
         }
     }
+    let mut layers = Layers::default();
+    if mode != MODE_OFF {
+        let sealed = seal_image();
+        layers.is_sealed = sealed.is_ok();
+        layer(LAYER_SEAL, sealed);
+    }
+    if is_strict {
+        let cookie = core_cookie();
+        layers.has_core_cookie = cookie.is_ok();
+        layer(LAYER_CORE, cookie);
+    }
     if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::ZYGOTE));
     }
@@ -57,7 +68,7 @@ pub fn main(mode: u32) -> ! {
     loop {
         let mut files = [usize::MAX; 3];
         match receive(&mut files) {
-            Ok(Some(cpu)) => spawn(mode, me, files, cpu),
+            Ok(Some(cpu)) => spawn(mode, me, files, cpu, layers),
             Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
@@ -66,6 +77,29 @@ pub fn main(mode: u32) -> ! {
             }
         }
     }
+}
+
+/// Protections that the kernel has and each worker has to have of its own.
+#[derive(Clone, Copy, Default)]
+pub struct Layers {
+    pub is_sealed: bool,
+    pub has_core_cookie: bool,
+}
+
+/// Seals this program's own code and data, for workers too.
+fn seal_image() -> Result {
+    unsafe extern "C" {
+        /// Behind the program; set by the linker's script.
+        static image_end: u8;
+    }
+    let end = &raw const image_end as usize;
+    mseal(ZYGOTE_BASE as usize, end - ZYGOTE_BASE as usize, 0)
+}
+
+/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have their own.
+pub fn core_cookie() -> Result {
+    // PR_SCHED_CORE is 62, PR_SCHED_CORE_CREATE 1, for this process.
+    prctl2(62, 1, 0)
 }
 
 fn unmap(start: u64, end: u64) -> Result {
@@ -82,13 +116,13 @@ fn reap_children() -> Result {
 }
 
 /// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
-fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32) {
+fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
     // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
-        worker::main(mode, me, files, cpu);
+        worker::main(mode, me, files, cpu, layers);
     }
     if let Ok(tid) = made {
         // The host reads the owner back as its own pid namespace numbers it, for the worker's clock.

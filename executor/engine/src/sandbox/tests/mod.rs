@@ -106,7 +106,7 @@ pub(super) fn limits(cpu: Duration) -> Limits {
 
 /// A zygote for all tests.
 pub(super) fn zygote() -> Arc<Zygote> {
-    Arc::new(Zygote::start(Sandbox::Required, None).unwrap())
+    Arc::new(Zygote::start(Sandbox::Required, false, None).unwrap())
 }
 
 pub(super) fn worker(program: &Program) -> Worker {
