@@ -35,7 +35,7 @@ impl Running {
     pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>) -> Running {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
-        let machine = match loaded.compiled.as_ref().map(|module| module.instantiate_raw()) {
+        let machine = match loaded.compiled.as_ref().map(|module| module.instantiate_compiled()) {
             Some(Ok(instance)) => Machine::Compiled { instance, log: Log::default() },
             Some(Err(error)) => {
                 log::warn!(target: LOG_TARGET, "A program is interpreted, there is no worker for it: {error}");

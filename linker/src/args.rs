@@ -3,6 +3,7 @@
 use crate::exit;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 use vm_core::gas::{CostModelKind, MemoryLatency};
 use vm_core::isa::Isa;
 
@@ -224,6 +225,9 @@ pub struct RunArgs {
     /// What runs the code; the result is the same
     #[arg(long, value_enum, default_value = "auto")]
     pub backend: Backend,
+    /// Stop compiled code after this much CPU time, with a unit: ms, s, m or h; without it there is no limit
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub time_limit: Option<Duration>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -319,6 +323,21 @@ fn argument(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A time with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = units.iter().find(|(name, _)| text.get(digits.len()..) == Some(name));
+    let number: Option<u64> = digits.parse().ok().filter(|_| !digits.starts_with('+'));
+    match (number, unit) {
+        (Some(number), Some((_, milliseconds))) if number > 0 => number
+            .checked_mul(*milliseconds)
+            .map(Duration::from_millis)
+            .ok_or_else(|| format!("`{text}` is too long a time")),
+        _ => Err(format!("`{text}` is not a time above zero with its unit, such as 500ms, 10s, 5m or 1h")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +346,26 @@ mod tests {
     #[test]
     fn the_command_line_is_put_together_right() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, milliseconds) in [
+            ("500ms", Some(500)),
+            ("10s", Some(10_000)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("0s", None),
+            ("10", None),
+            ("s", None),
+            ("-1s", None),
+            ("+1s", None),
+            ("1d", None),
+            ("1.5s", None),
+            ("18446744073709551615h", None),
+        ] {
+            assert_eq!(time(text).ok(), milliseconds.map(Duration::from_millis), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{Error, input, output::printable};
 use pvm_engine::{Config, Engine, Module, ProgramBlob, RawInstance};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use vm_core::Outcome;
 use vm_core::blob::Blob;
 use vm_core::interpreter::Instance;
@@ -55,7 +56,12 @@ pub fn interpreter(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
 ///
 /// # Errors
 /// As [`interpreter`]; and if the backend cannot run here.
-pub fn machine(args: &CallArgs, backend: Backend, bytes: &[u8]) -> Result<RawInstance, Error> {
+pub fn machine(
+    args: &CallArgs,
+    backend: Backend,
+    time_limit: Option<Duration>,
+    bytes: &[u8],
+) -> Result<RawInstance, Error> {
     let path = || input::name(&args.blob);
     let named = |error| match error {
         pvm_engine::Error::Blob(source) => Error::Blob { path: path(), source },
@@ -63,8 +69,10 @@ pub fn machine(args: &CallArgs, backend: Backend, bytes: &[u8]) -> Result<RawIns
         other => Error::Engine(other),
     };
     let blob = ProgramBlob::parse(bytes).map_err(named)?;
-    let engine = Engine::new(Config::new().set_backend(backend.of_engine())).map_err(named)?;
-    let module = Module::new(&engine, &config(args), &blob).map_err(named)?;
+    let mut config = Config::new();
+    config.set_backend(backend.of_engine()).set_time_limit(time_limit);
+    let engine = Engine::new(&config).map_err(named)?;
+    let module = Module::new(&engine, &self::config(args), &blob).map_err(named)?;
     let entry = entry(args, module.program())?;
     let mut instance = module.instantiate_raw().map_err(named)?;
     instance.set_gas(args.gas);

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::sandbox::{Sandbox, Settings};
+use std::path::Path;
 use std::time::Duration;
 
 /// How programs are run. A matter of speed alone: results are the same.
@@ -85,16 +86,55 @@ impl Config {
         self
     }
 
-    /// For how long compiled code may run between two host calls, in real time; 10 seconds if not set. Then its worker is
-    /// killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see.
-    pub fn set_time_limit(&mut self, limit: Duration) -> &mut Config {
-        self.settings.time_limit = limit;
+    /// How much CPU time compiled code may take between two host calls; 10 seconds if not set, `None` for any. Then its
+    /// worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see. A machine
+    /// that is busy, throttled or suspended takes nothing of it away.
+    pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
+        self.settings.time_limit = limit.into();
         self
     }
 
-    /// How many workers may wait for use (64 if not set), and how many there may be in all (4096).
+    /// How much real time compiled code may take between two host calls: a backstop against a worker that is stopped, or
+    /// gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
+    pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
+        self.settings.stall_limit = Some(limit);
+        self
+    }
+
+    /// How many workers may wait for another instance of their module (64 if not set), and how many there may be in all
+    /// (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
+        self
+    }
+
+    /// How many workers may be made in advance, for programs that have none yet (64 if not set). There are as many as were
+    /// missed; with none each new program waits for its worker.
+    pub fn set_reserve(&mut self, workers: usize) -> &mut Config {
+        self.settings.reserve = workers;
+        self
+    }
+
+    /// Whether every instance has a process of its own that no other one had before. If not set, instances of one module,
+    /// and of no other, use the same process one after the other.
+    pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
+        self.settings.fresh_workers = fresh;
+        self
+    }
+
+    /// Whether workers have protections against side channels that cost speed, as far as the kernel and the processor have
+    /// them ([`crate::Engine::layers`] says which): no speculative store bypass, no indirect branch speculation, and no other
+    /// process on the other half of a core. Off if not set.
+    pub fn set_strict(&mut self, strict: bool) -> &mut Config {
+        self.settings.is_strict = strict;
+        self
+    }
+
+    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of this
+    /// program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others. It has to
+    /// exist, and to be writable.
+    pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
+        self.settings.cgroup = Some(folder.as_ref().into());
         self
     }
 

@@ -2,9 +2,10 @@
 
 use crate::config::{Backend, Config};
 use crate::error::Error;
-use crate::sandbox::Pool;
-use std::sync::Arc;
+use crate::sandbox::{CageError, Pool};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Runs programs. Cheap to clone; many threads may use one.
 #[derive(Clone)]
@@ -15,10 +16,25 @@ struct Inner {
     pool: Option<Arc<Pool>>,
     /// Whether a program that cannot be compiled is interpreted.
     may_fall_back: bool,
-    fallback_reason: Option<Error>,
+    /// The first reason for which anything was interpreted.
+    fallback_reason: OnceLock<Error>,
+    trouble: Mutex<Trouble>,
     trace_execution: bool,
     next_module: AtomicU64,
 }
+
+/// Workers could not be had.
+#[derive(Default)]
+struct Trouble {
+    /// Until then none is asked for.
+    until: Option<Instant>,
+    /// For how long none is asked for the next time.
+    pause: Duration,
+}
+
+/// After the first failure no worker is asked for so long, after the second twice as long, and so on.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Sets an engine up. With the compiler this starts the process that makes workers.
@@ -54,7 +70,8 @@ impl Engine {
         Ok(Engine(Arc::new(Inner {
             pool,
             may_fall_back: config.backend == Backend::Auto,
-            fallback_reason,
+            fallback_reason: fallback_reason.map_or_else(OnceLock::new, OnceLock::from),
+            trouble: Mutex::default(),
             trace_execution: config.trace_execution,
             next_module: AtomicU64::new(1),
         })))
@@ -65,14 +82,21 @@ impl Engine {
         if self.0.pool.is_some() { Backend::Jit } else { Backend::Interpreter }
     }
 
-    /// Why [`Backend::Auto`] came to be the interpreter, if it did.
+    /// Why [`Backend::Auto`] came to be the interpreter, from the start or later for some instances, if it did. Later reasons
+    /// are only logged.
     pub fn fallback_reason(&self) -> Option<&Error> {
-        self.0.fallback_reason.as_ref()
+        self.0.fallback_reason.get()
     }
 
     /// What protection there is not around compiled code: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
     pub fn missing_protection(&self) -> Vec<crate::Missing> {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
+    }
+
+    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is needed for
+    /// [`crate::Sandbox::Required`]; each is another line behind it.
+    pub fn layers(&self) -> Vec<crate::Layer> {
+        self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }
 
     /// Whether `other` is a handle of the same engine.
@@ -86,6 +110,41 @@ impl Engine {
 
     pub(crate) fn may_fall_back(&self) -> bool {
         self.0.may_fall_back
+    }
+
+    /// Whether workers were out of reach a moment ago, so that it is no use to ask for one.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.may_fall_back && trouble.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// An instance is interpreted, as it could not have a worker.
+    pub(crate) fn fall_back(&self, error: &Error) {
+        let is_news = {
+            let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let is_news = trouble.until.is_none_or(|until| until <= now);
+            if is_news {
+                trouble.pause = (2 * trouble.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                // Workers in use come back at any time.
+                let may_pass = matches!(error, Error::Cage(CageError::TooManyWorkers { .. }));
+                trouble.until = Some(if may_pass { now } else { now + trouble.pause });
+            }
+            is_news
+        };
+        let is_first = self.0.fallback_reason.set(error.clone()).is_ok();
+        match is_first || is_news {
+            true => log::warn!(target: "pvm::engine", "an instance is interpreted, not compiled: {error}"),
+            false => log::debug!(target: "pvm::engine", "an instance is interpreted, not compiled: {error}"),
+        }
+    }
+
+    /// A worker could be had.
+    pub(crate) fn end_trouble(&self) {
+        let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.until.is_some() {
+            *trouble = Trouble::default();
+        }
     }
 
     /// Whether each instruction is logged.

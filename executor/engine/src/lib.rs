@@ -54,7 +54,7 @@ pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFun
 pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};
 pub use module::{Module, ProgramBlob};
 pub use raw::{RawInstance, RawSnapshot};
-pub use sandbox::{CageError, Missing, Sandbox};
+pub use sandbox::{CageError, Layer, Missing, Sandbox};
 pub use value::{Integer, Val};
 pub use vm_core;
 pub use vm_core::Outcome;

@@ -69,11 +69,33 @@ macro_rules! on_machine {
 }
 
 impl Module {
-    /// Makes a machine that runs the program; if it is compiled, in a worker of the engine's pool.
+    /// Makes a machine that runs the program; if it is compiled, in a worker of the engine's pool. With
+    /// [`crate::Backend::Auto`] it is interpreted if no worker can be had, which is logged.
     ///
     /// # Errors
-    /// If no worker could be had.
+    /// With [`crate::Backend::Jit`], if no worker could be had.
     pub fn instantiate_raw(&self) -> Result<RawInstance, Error> {
+        let engine = self.engine();
+        if !engine.may_fall_back() {
+            return self.instantiate_compiled();
+        }
+        if !engine.is_in_trouble() {
+            match self.instantiate_compiled() {
+                Ok(instance) => {
+                    engine.end_trouble();
+                    return Ok(instance);
+                }
+                Err(error) => engine.fall_back(&error),
+            }
+        }
+        Ok(self.interpreted())
+    }
+
+    /// The same without falling back: for embedders that do so themselves.
+    ///
+    /// # Errors
+    /// If the program is compiled and no worker could be had.
+    pub fn instantiate_compiled(&self) -> Result<RawInstance, Error> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
             let cage = pool.take(&jit::image(self.program(), compiled, self.id()))?;
@@ -81,12 +103,21 @@ impl Module {
             let machine = Machine::Jit(Box::new(instance));
             return Ok(RawInstance { module: self.clone(), machine, interrupted: None });
         }
+        Ok(self.interpreted())
+    }
+
+    fn interpreted(&self) -> RawInstance {
         let machine = Machine::Interpreter(Box::new(Instance::new(self.running().clone())));
-        Ok(RawInstance { module: self.clone(), machine, interrupted: None })
+        RawInstance { module: self.clone(), machine, interrupted: None }
     }
 }
 
 impl RawInstance {
+    /// Whether it runs as machine code; if not, it is interpreted.
+    pub fn is_compiled(&self) -> bool {
+        !matches!(self.machine, Machine::Interpreter(_))
+    }
+
     /// The module that it is an instance of.
     pub fn module(&self) -> &Module {
         &self.module

@@ -95,7 +95,7 @@ pub struct Control {
 }
 
 /// Most ranges of one command.
-pub const RANGES: usize = 8;
+pub const RANGES: usize = 12;
 
 /// Part of the guest's memory.
 #[repr(C)]
@@ -168,6 +168,10 @@ pub const MODE_BEST_EFFORT: u32 = 2;
 pub const MODE_OFF: u32 = 3;
 /// All but the system call filters: for tests of what holds without them.
 pub const MODE_UNFILTERED: u32 = 4;
+/// The same where namespaces may be missing.
+pub const MODE_UNFILTERED_BEST_EFFORT: u32 = 5;
+/// Beside the mode: strict, see `LAYER_STORE_BYPASS` and those behind it.
+pub const MODE_STRICT: u32 = 0x100;
 
 /// What launcher and zygote say on the socket.
 #[repr(C)]
@@ -176,6 +180,7 @@ pub struct Message {
     /// One of `MESSAGE_…`.
     pub kind: u32,
     /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: one of `STEP_…`. `MESSAGE_WORKER`: the worker's thread id in its namespace.
+    /// `MESSAGE_SPAWN`: the most CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
     /// Error number of what failed.
     pub errno: u32,
@@ -191,6 +196,33 @@ pub const MESSAGE_READY: u32 = 3;
 pub const MESSAGE_SPAWN: u32 = 4;
 /// A worker was made; its pidfd comes along.
 pub const MESSAGE_WORKER: u32 = 5;
+
+/// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
+pub const MESSAGE_MAP: u32 = 6;
+
+/// From launcher and zygote: whether there is a protection that not every kernel has. The number is one of `LAYER_…`, the
+/// error number zero if it is there.
+pub const MESSAGE_LAYER: u32 = 7;
+
+/// No memory becomes executable that was not (PR_SET_MDWE).
+pub const LAYER_MDWE: u32 = 0;
+/// Capabilities never come back with a user or a program (locked securebits).
+pub const LAYER_SECUREBITS: u32 = 1;
+/// No path can be opened or changed, no address bound or connected to, no process outside signalled (Landlock).
+pub const LAYER_LANDLOCK: u32 = 2;
+/// The worker's own memory and compiled code cannot be changed, moved or unmapped (mseal).
+pub const LAYER_SEAL: u32 = 3;
+/// Strict: no speculative bypass of stores.
+pub const LAYER_STORE_BYPASS: u32 = 4;
+/// Strict: no indirect branch speculation that others trained.
+pub const LAYER_INDIRECT_BRANCH: u32 = 5;
+/// Strict: no other process on the other half of a core while a worker runs (core scheduling).
+pub const LAYER_CORE: u32 = 6;
+/// How many layers there are.
+pub const LAYERS: u32 = 7;
+
+/// The user and group that launcher, zygote and workers are if the host is root.
+pub const NOBODY: usize = 65534;
 
 /// Closing inherited file descriptors.
 pub const STEP_CLOSE: u32 = 0;
@@ -232,5 +264,9 @@ pub const STEP_SIGNALS: u32 = 17;
 pub const STEP_ROBUST: u32 = 18;
 /// A message of the host that is not as it should be.
 pub const STEP_MESSAGE: u32 = 19;
+/// Having no further user namespaces inside.
+pub const STEP_NESTED: u32 = 20;
+/// Being the first to go when memory is short.
+pub const STEP_OOM: u32 = 21;
 /// How many steps there are.
-pub const STEPS: u32 = 20;
+pub const STEPS: u32 = 22;

@@ -14,6 +14,8 @@ use vm_core::isa::{Encoded, Opcode, Reg};
 pub(super) struct Table {
     /// Entries of the jump table.
     pub length: u32,
+    /// Entries that it has room for, a power of two: those behind its end are zero.
+    pub room: u32,
     /// Displacement of the jump table from the stack pointer.
     pub at: i32,
     /// Whether some entries of the jump table lead nowhere; they are zero then.
@@ -23,6 +25,11 @@ pub(super) struct Table {
 /// A jump table with this many entries or more is not compiled: the address of an entry has 32 bits.
 pub(super) const MAX_TABLE: u32 = 1 << 24;
 
+/// Entries that a jump table of `length`, at most [`MAX_TABLE`], has room for. An empty one has room for one that is zero.
+pub(super) const fn room(length: u32) -> u32 {
+    length.next_power_of_two()
+}
+
 impl Table {
     /// A dynamic jump to the guest address in the scratch register less two (spec: isa.md 2.8). `slow` is where it leaves
     /// guest code from if the address is not in the jump table.
@@ -31,6 +38,9 @@ impl Table {
         asm.push(forms::ror_ri(R32, SCRATCH, 1));
         asm.push(forms::cmp_ri(R32, SCRATCH, self.length as i32));
         asm.jcc(Cond::AboveOrEqual, slow);
+        // The processor may go on here before it knows better (Spectre, variant 1). What it loads has to be an entry even
+        // then: no byte that the guest chose may become the address of code.
+        asm.push(forms::and_ri(R32, SCRATCH, self.room as i32 - 1));
         let Some(index) = SCRATCH.index() else { return };
         let entry = Mem::base_index(Native::Rsp, index, Scale::X8, self.at);
         if self.has_bad_entries {

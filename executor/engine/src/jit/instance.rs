@@ -9,7 +9,7 @@ use crate::sandbox::{Cage, CageError, Exit, State};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::gas::Metering;
-use vm_core::isa::{Opcode, Reg};
+use vm_core::isa::{Decoded, GasClass, Instruction, Opcode, Reg};
 use vm_core::memory::{MemoryError, MemoryMap};
 use vm_core::program::Program;
 
@@ -140,9 +140,14 @@ impl<C: Cage> JitInstance<C> {
             Ok(native) => native,
             Err(outcome) => return Ok(outcome),
         };
+        let mut is_first = true;
         loop {
             let gas = self.state.gas;
-            let exit = self.cage.run(&mut self.state)?;
+            let exit = match is_first {
+                true => self.cage.run(&mut self.state)?,
+                false => self.cage.go_on(&mut self.state)?,
+            };
+            is_first = false;
             match metered {
                 true => check_gas(gas, self.state.gas, exit)?,
                 false => self.state.gas = gas,
@@ -156,7 +161,7 @@ impl<C: Cage> JitInstance<C> {
             match exit {
                 Exit::HostCall(number) => {
                     let native = behind.wrapping_sub(1);
-                    if !self.compiled.is_guest(native) {
+                    if !self.compiled.is_guest(native) || !self.compiled.is_host_call(behind, number) {
                         return Err(nonsense(exit, native));
                     }
                     self.left_at = Some(native);
@@ -165,16 +170,23 @@ impl<C: Cage> JitInstance<C> {
                 }
                 Exit::Step => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
+                    if !self.program.config().single_step {
+                        return Err(nonsense(exit, behind));
+                    }
                     self.next_pc = self.pc;
                     self.resume = Resume::Native(behind);
                     return Ok(Outcome::Step);
                 }
                 Exit::Trap => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
+                    if self.decoded().is_some_and(|decoded| !self.can_trap(&decoded)) {
+                        return Err(nonsense(exit, behind));
+                    }
                     return Ok(self.trapped());
                 }
                 Exit::Fault(_) => {
                     self.stop_at(behind, exit)?;
+                    self.instruction().filter(accesses_memory).ok_or_else(|| nonsense(exit, behind))?;
                     return Ok(self.trapped());
                 }
                 Exit::Jump(scratch) => {
@@ -186,19 +198,20 @@ impl<C: Cage> JitInstance<C> {
                     return Ok(Outcome::Finished);
                 }
                 Exit::OutOfGas => {
-                    let block = self.compiled.block_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?;
+                    let block = self.compiled.block_of_stub(behind).filter(|_| metered);
+                    let block = block.ok_or_else(|| nonsense(exit, behind))?;
                     let outcome = self.out_of_gas(block);
                     // What it had before it was to pay.
                     check_gas(gas, self.state.gas.max(0), Exit::Trap)?;
                     return Ok(outcome);
                 }
                 Exit::Sbrk => {
-                    self.stop_at(behind.wrapping_sub(1), exit)?;
-                    self.guest_sbrk()?;
+                    let sbrk = self.at_instruction(Opcode::Sbrk, exit)?;
+                    self.guest_sbrk(&sbrk)?;
                 }
                 Exit::Memset => {
-                    self.stop_at(behind.wrapping_sub(1), exit)?;
-                    if let Some(outcome) = self.guest_memset(metered) {
+                    self.at_instruction(Opcode::Memset, exit)?;
+                    if let Some(outcome) = self.guest_memset(metered)? {
                         return Ok(outcome);
                     }
                 }
@@ -238,6 +251,28 @@ impl<C: Cage> JitInstance<C> {
         Ok(())
     }
 
+    /// Sets the program counter to the instruction that has just left, which has to be this one.
+    fn at_instruction(&mut self, opcode: Opcode, exit: Exit) -> Result<Instruction, CageError> {
+        let native = self.state.native_pc.wrapping_sub(1);
+        self.stop_at(native, exit)?;
+        let found = self.instruction().filter(|instruction| instruction.opcode == opcode);
+        found.ok_or_else(|| nonsense(exit, native))
+    }
+
+    fn decoded(&self) -> Option<Decoded> {
+        self.program.code().decode(self.pc?)
+    }
+
+    fn instruction(&self) -> Option<Instruction> {
+        self.decoded()?.instruction
+    }
+
+    /// Whether an instruction can trap other than by an access to memory; behind the code everything does.
+    fn can_trap(&self, decoded: &Decoded) -> bool {
+        let is_trap = decoded.instruction.is_none_or(|instruction| instruction.opcode == Opcode::Trap);
+        is_trap || self.program.code().traps_instead(decoded)
+    }
+
     fn trapped(&mut self) -> Outcome {
         (self.next_pc, self.resume) = (None, Resume::Unset);
         Outcome::Trap
@@ -258,19 +293,16 @@ impl<C: Cage> JitInstance<C> {
         Outcome::OutOfGas
     }
 
-    fn guest_sbrk(&mut self) -> Result<(), CageError> {
-        let instruction = self.pc.and_then(|pc| self.program.code().decode(pc)?.instruction);
-        if let Some(instruction) = instruction.filter(|instruction| instruction.opcode == Opcode::Sbrk) {
-            let size = self.reg(instruction.r2) as u32;
-            let end = self.sbrk(size)?.unwrap_or(0);
-            // Sign-extended, as every 32-bit result is; 32-bit registers hold the low half.
-            self.set_reg(instruction.r1, end as i32 as u64);
-        }
+    fn guest_sbrk(&mut self, instruction: &Instruction) -> Result<(), CageError> {
+        let size = self.reg(instruction.r2) as u32;
+        let end = self.sbrk(size)?.unwrap_or(0);
+        // Sign-extended, as every 32-bit result is; 32-bit registers hold the low half.
+        self.set_reg(instruction.r1, end as i32 as u64);
         Ok(())
     }
 
     /// Does a `memset` (spec: isa.md 2.9); the outcome if guest code does not go on.
-    fn guest_memset(&mut self, metered: bool) -> Option<Outcome> {
+    fn guest_memset(&mut self, metered: bool) -> Result<Option<Outcome>, CageError> {
         let wanted = self.reg(Reg::A2) as u32;
         let payable = match metered {
             true => u32::try_from(self.state.gas).unwrap_or(u32::MAX).min(wanted),
@@ -286,18 +318,19 @@ impl<C: Cage> JitInstance<C> {
             self.state.gas -= i64::from(done);
         }
         if done < payable {
-            Some(self.trapped())
+            Ok(Some(self.trapped()))
         } else if done < wanted {
             if self.program.config().metering == Metering::Async {
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
             } else {
                 self.next_pc = self.pc;
-                // At the call again.
-                self.resume = Resume::Native(self.state.native_pc - super::CALL_LENGTH);
+                // At the call again. It can lie anywhere if a stored program says so.
+                let call = self.state.native_pc.checked_sub(super::CALL_LENGTH);
+                self.resume = Resume::Native(call.ok_or_else(|| nonsense(Exit::Memset, self.state.native_pc))?);
             }
-            Some(Outcome::OutOfGas)
+            Ok(Some(Outcome::OutOfGas))
         } else {
-            None
+            Ok(None)
         }
     }
 
@@ -426,6 +459,13 @@ fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), CageError> {
         true => Ok(()),
         false => Err(CageError::Nonsense { what: "gas", value: after as u64 }),
     }
+}
+
+/// Whether an instruction reads or writes memory.
+fn accesses_memory(instruction: &Instruction) -> bool {
+    use GasClass::{Load, LoadIndirect, Store, StoreImm, StoreImmIndirect, StoreIndirect};
+    let class = instruction.opcode.spec().gas_class;
+    matches!(class, Load | LoadIndirect | Store | StoreIndirect | StoreImm | StoreImmIndirect)
 }
 
 fn nonsense(exit: Exit, native: u32) -> CageError {

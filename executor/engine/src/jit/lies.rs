@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use super::super::compile;
-use super::{Exit, JitInstance};
-use crate::sandbox::{Cage, CageError, Image, State};
+use super::super::{CALL_LENGTH, CHARGE_COST, compile, image};
+use super::{Compiled, Exit, JitInstance};
+use crate::sandbox::{Cage, CageError, Image, Pool, Settings, State};
 use std::sync::Arc;
+use std::time::Duration;
 use vm_core::Outcome;
 use vm_core::blob::Blob;
 use vm_core::gas::Metering;
@@ -34,6 +35,8 @@ struct Liar {
     random: u64,
     map: MemoryMap,
     code_length: u32,
+    /// Where guest code can leave from, and faults.
+    plausible: Vec<u32>,
     heap_end: u32,
     kills: u32,
 }
@@ -86,9 +89,13 @@ impl Cage for Liar {
         // What `Worker` lets through.
         state.native_pc = (self.next() % u64::from(self.code_length + 1)) as u32;
         let detail = self.number();
+        if !self.next().is_multiple_of(8) {
+            let index = self.next() as usize % self.plausible.len();
+            state.native_pc = self.plausible[index];
+        }
         Ok(match self.next() % 9 {
             0 => Exit::Trap,
-            1 => Exit::HostCall(detail as u32),
+            1 => Exit::HostCall(if self.next().is_multiple_of(2) { 0 } else { detail as u32 }),
             2 => Exit::OutOfGas,
             3 => Exit::Jump(detail as u32),
             4 => Exit::Step,
@@ -96,6 +103,10 @@ impl Cage for Liar {
             6 | 7 => Exit::Memset,
             _ => Exit::Fault(detail % ((1 << 32) + 8)),
         })
+    }
+
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        self.run(state)
     }
 
     fn read(&self, _: u32, _: &mut [u8]) {}
@@ -127,6 +138,15 @@ impl Cage for Liar {
     }
 }
 
+/// Where instructions and stubs begin and end.
+fn ends(program: &Program, compiled: &Compiled) -> Vec<u32> {
+    let offsets = program.code().instructions().flat_map(|decoded| [decoded.offset, decoded.next]);
+    let mut ends: Vec<u32> = offsets.map(|offset| compiled.native_at(program, offset).unwrap()).collect();
+    ends.extend((0..4).map(|stub| compiled.block_stubs + stub * CALL_LENGTH));
+    ends.extend((0..2).map(|stub| compiled.jump_stubs + stub * CALL_LENGTH));
+    ends
+}
+
 #[test]
 fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_map_has() {
     let bytes = assemble(TEXT).unwrap();
@@ -137,7 +157,9 @@ fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_ma
             let program = Arc::new(Program::new(&Blob::parse(&bytes).unwrap(), &config).unwrap());
             let compiled = Arc::new(compile(&program).unwrap());
             let (map, code_length) = (*program.memory_map(), compiled.image().len() as u32);
-            let cage = Liar { random: 0x9e37_79b9_7f4a_7c15, map, code_length, heap_end: map.rw_end(), kills: 0 };
+            let plausible = ends(&program, &compiled);
+            let (random, heap_end) = (0x9e37_79b9_7f4a_7c15, map.rw_end());
+            let cage = Liar { random, map, code_length, plausible, heap_end, kills: 0 };
             let mut instance = JitInstance::new(program.clone(), compiled, cage);
             for round in 0..20_000 {
                 instance.set_gas(1000);
@@ -177,4 +199,160 @@ fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_ma
     }
     println!("{outcomes:?}, nonsense {nonsense}");
     assert!(outcomes[1..5].iter().all(|count| *count > 100) && nonsense > 1000, "{outcomes:?} {nonsense}");
+}
+
+/// A worker that says one thing, once.
+struct Claim(Exit, u32);
+
+impl Cage for Claim {
+    fn load(&mut self, _: &Image<'_>) -> Result<(), CageError> {
+        Ok(())
+    }
+
+    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        state.native_pc = self.1;
+        Ok(self.0)
+    }
+
+    fn go_on(&mut self, _: &mut State) -> Result<Exit, CageError> {
+        Err(CageError::Died)
+    }
+
+    fn read(&self, _: u32, _: &mut [u8]) {}
+
+    fn pages(&self, _: u32, _: u32, _: &mut dyn FnMut(u32, &[u8; 0x1000])) {}
+
+    fn write(&mut self, _: u32, _: &[u8]) {}
+
+    fn fill(&mut self, _: u32, _: u8, _: u32) {}
+
+    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), CageError> {
+        Ok(())
+    }
+
+    fn reset(&mut self) -> Result<(), CageError> {
+        Ok(())
+    }
+
+    fn kill(&mut self) {}
+}
+
+fn program(text: &str, metering: Metering) -> Arc<Program> {
+    let config = ProgramConfig { metering, ..ProgramConfig::default() };
+    Arc::new(Program::new(&Blob::parse(&assemble(text).unwrap()).unwrap(), &config).unwrap())
+}
+
+#[test]
+fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation() {
+    // For each instruction the exits that it can cause, and whether they are seen at its end.
+    let revive = [
+        ("ecalli 7", &[Exit::HostCall(7)][..]),
+        ("load_indirect_u64 a0, a1, 8", &[Exit::Fault(0)]),
+        ("store_imm_u8 32, 1", &[Exit::Fault(0)]),
+        ("add_64 a0, a1, a2", &[]),
+        ("load_imm64 a0, 0xe800000007ba", &[]),
+        ("shift_logical_left_imm_alt_32 a0, a1, 7", &[]),
+        ("trap", &[Exit::Trap]),
+    ];
+    let latest = [
+        ("ecalli 7", &[Exit::HostCall(7)][..]),
+        ("sbrk a0, a1", &[Exit::Sbrk]),
+        ("memset", &[Exit::Memset]),
+        ("add_32 a0, a1, a2", &[]),
+    ];
+    let exits = [
+        Exit::Trap,
+        Exit::HostCall(7),
+        Exit::HostCall(8),
+        Exit::OutOfGas,
+        Exit::Jump(0),
+        Exit::Step,
+        Exit::Sbrk,
+        Exit::Memset,
+        Exit::Fault(0),
+    ];
+    for (isa, instructions) in [("ReviveV1", &revive[..]), ("Latest32", &latest)] {
+        for (instruction, possible) in instructions {
+            let text = format!(
+                ".isa {isa}\n.import \"host\"\nadd_imm_32 a3, a3, 1\n{instruction}\nadd_imm_32 a3, a3, 1\ntrap"
+            );
+            let program = program(&text, Metering::Off);
+            let compiled = Arc::new(compile(&program).unwrap());
+            let offset = program.code().instructions().nth(1).unwrap();
+            for exit in exits {
+                let at = if matches!(exit, Exit::Fault(_)) { offset.offset } else { offset.next };
+                let native = compiled.native_at(&program, at).unwrap();
+                let mut instance = JitInstance::new(program.clone(), compiled.clone(), Claim(exit, native));
+                instance.set_next_pc(0);
+                let result = instance.run();
+                match possible.contains(&exit) {
+                    // What goes on after the host has done its part dies then.
+                    true => {
+                        assert!(matches!(result, Ok(_) | Err(CageError::Died)), "{instruction}: {exit:?}: {result:?}")
+                    }
+                    false => {
+                        assert!(
+                            matches!(result, Err(CageError::Nonsense { .. })),
+                            "{instruction}: {exit:?}: {result:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs a program without end in a worker whose time is short; `corrupt` changes its machine code.
+fn endless(
+    text: &str,
+    metering: Metering,
+    corrupt: impl FnOnce(&Program, &mut Compiled),
+) -> Result<Outcome, CageError> {
+    let program = program(text, metering);
+    let mut compiled = compile(&program).unwrap();
+    corrupt(&program, &mut compiled);
+    let limit = Duration::from_millis(50);
+    let settings = Settings { sandbox: crate::Sandbox::BestEffort, time_limit: Some(limit), ..Settings::default() };
+    let compiled = Arc::new(compiled);
+    let cage = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
+    let mut instance = JitInstance::new(program, compiled, cage);
+    instance.set_gas(1000);
+    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x1000), (Reg::S0, 0x1000), (Reg::S1, 0x2_0000)] {
+        instance.set_reg(reg, value);
+    }
+    instance.set_next_pc(0);
+    instance.run()
+}
+
+#[test]
+fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
+    let timed_out = Err(CageError::TimedOut { limit: Duration::from_millis(50) });
+    let sbrk = ".isa Latest32\nagain: sbrk a0, a1\njump again";
+    let memset = ".isa Latest32\n.rw_size 4096\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
+    for text in [sbrk, memset] {
+        assert_eq!(endless(text, Metering::Off, |_, _| {}), timed_out, "{text}");
+    }
+    // A worker that answers without end and pays for nothing.
+    let result = endless(sbrk, Metering::Sync, |program, compiled| {
+        for charge in [0].map(|block| compiled.charge_of(program, block).unwrap() as usize + CHARGE_COST) {
+            compiled.image[charge..charge + 4].fill(0);
+        }
+    });
+    assert_eq!(result, timed_out);
+}
+
+#[test]
+fn a_memset_before_all_code_by_a_hostile_stored_program_is_a_protocol_violation() {
+    let program = program(".isa Latest32\n.rw_size 4096\nmemset\ntrap", Metering::Sync);
+    let mut compiled = compile(&program).unwrap();
+    let (first, rest) = compiled.places.split_first_mut().unwrap();
+    first.native = 0;
+    rest.iter_mut().for_each(|place| place.native = compiled.block_stubs);
+    let mut instance = JitInstance::new(program, Arc::new(compiled), Claim(Exit::Memset, 3));
+    instance.set_gas(0);
+    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 10)] {
+        instance.set_reg(reg, value);
+    }
+    instance.set_next_pc(0);
+    assert_eq!(instance.run(), Err(CageError::Nonsense { what: Exit::Memset.name(), value: 3 }));
 }

@@ -4,8 +4,8 @@
 //! is. Promises: time and memory linear in the code's length, the output bounded by [`protocol::CODE_SIZE`]; what a block
 //! costs is asked of vm-core; no address above 4 GiB can be named by a guest load or store.
 //!
-//! The image is the jump table (eight bytes an entry, native addresses), then the routines, then the program, then the
-//! stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
+//! The image is the jump table (eight bytes an entry, native addresses, zeros up to a power of two), then the routines,
+//! then the program, then the stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
 //! A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
@@ -92,15 +92,7 @@ impl From<pvm_assembler::Error> for CompileError {
 
 /// What a worker that runs `program` has to load. `id` is the module's, which no other has.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
-    let memory = program.memory_image();
-    Image {
-        id,
-        code: compiled.image(),
-        enter: compiled.enter(),
-        map: program.memory_map(),
-        ro_data: memory.ro_data(),
-        rw_data: memory.rw_data(),
-    }
+    Image { id, code: compiled.image(), enter: compiled.enter(), data: program.memory_image() }
 }
 
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
@@ -125,7 +117,7 @@ pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
         Assembler::with_capacity(CODE_LIMIT, 1024 + 4 * length, length + length / 4, length / 8)
     });
     // Whole cache lines, so that code does not share one with the table.
-    let code_start = (entries * 8).next_multiple_of(64);
+    let code_start = (control::room(entries) * 8).next_multiple_of(64);
     let compiled = Compiler::new(program, &mut asm, code_start).run();
     if program.code().len() <= KEPT {
         asm.clear();
@@ -173,6 +165,7 @@ impl<'a> Compiler<'a> {
             routines: routines::emit(asm),
             table: Table {
                 length: table.len(),
+                room: control::room(table.len()),
                 at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,
                 has_bad_entries: table.iter().any(|target| !code.is_jump_target(target)),
             },

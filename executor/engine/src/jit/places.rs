@@ -9,6 +9,7 @@ use super::routines::Routines;
 use super::{CALL_LENGTH, CHARGE_LENGTH, lower};
 use core::cell::Cell;
 use pvm_assembler::Assembler;
+use pvm_zygote::protocol::NATIVE_SCRATCH;
 use vm_core::gas::Metering;
 use vm_core::program::Program;
 
@@ -17,6 +18,9 @@ pub(super) const EVERY: u32 = 32;
 
 /// Room for the machine code from one place to the next.
 const WALK: usize = 128 * EVERY as usize;
+
+/// Bytes of a host call: its number, and the call of the routine.
+const HOST_CALL_LENGTH: usize = 10;
 
 /// A program as machine code.
 pub(crate) struct Compiled {
@@ -99,6 +103,21 @@ impl Compiled {
     /// Whether the byte at `native` belongs to the machine code of an instruction.
     pub(super) fn is_guest(&self, native: u32) -> bool {
         native < self.block_stubs && self.places.first().is_some_and(|first| native >= first.native)
+    }
+
+    /// Whether a host call with this number ends at `behind`: its number is loaded into the scratch register, and the
+    /// routine called.
+    pub(super) fn is_host_call(&self, behind: u32, number: u32) -> bool {
+        const MOV: u8 = 0xb8 + NATIVE_SCRATCH;
+        const CALL: u8 = 0xe8;
+        let end = behind as usize;
+        let code = end.checked_sub(HOST_CALL_LENGTH).and_then(|start| self.image.get(start..end));
+        let code = code.and_then(|code| code.first_chunk::<HOST_CALL_LENGTH>());
+        let wanted = number.to_le_bytes();
+        code.is_some_and(|code| {
+            let [mov, a, b, c, d, call, ..] = *code;
+            (mov, [a, b, c, d], call) == (MOV, wanted, CALL)
+        })
     }
 
     /// The code offset of the instruction whose machine code has the byte at `native`.

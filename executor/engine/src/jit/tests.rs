@@ -278,6 +278,49 @@ fn the_output_is_bounded_by_the_input() {
 }
 
 #[test]
+fn no_index_leads_out_of_the_jump_table_even_if_its_check_is_mispredicted() {
+    for entries in 0..=9u32 {
+        for has_bad_entry in [false, true] {
+            let mut builder = BlobBuilder::new(Isa::ReviveV1);
+            builder.instructions(vec![
+                Instruction::none(Opcode::Fallthrough),
+                Instruction::ri(Opcode::LoadImm, Reg::A2, 0),
+                // In the middle of a block, where no jump leads.
+                Instruction::ri(Opcode::JumpIndirect, Reg::A0, 0),
+                Instruction::ri(Opcode::JumpIndirect, Reg::A1, 4),
+            ]);
+            for entry in 0..entries {
+                builder.jump_table_entry(if has_bad_entry && entry > 0 { 2 } else { 0 });
+            }
+            let program = program(&builder.build().unwrap(), &ProgramConfig::default()).unwrap();
+            let compiled = compile(&program).unwrap();
+            assert_eq!(program.jump_table().len(), entries);
+            // Entries up to a power of two: none but the program's leads anywhere, and code begins behind them.
+            let room = entries.next_power_of_two();
+            let table = &compiled.image()[..8 * room as usize];
+            for (index, entry) in (0..room).zip(table.chunks_exact(8)) {
+                let leads_somewhere = entry.iter().any(|byte| *byte != 0);
+                assert_eq!(leads_somewhere, index < entries && !(has_bad_entry && index > 0), "{index} of {entries}");
+            }
+            assert!(compiled.enter() >= 8 * room);
+            // Each jump masks its index right before it uses it.
+            let mut asm = Assembler::new(100);
+            asm.push(forms::and_ri(RegSize::R32, regs::SCRATCH, room as i32 - 1));
+            let index = regs::SCRATCH.index().unwrap();
+            let at = CODE_BASE.wrapping_sub(STACK_TOP) as i32;
+            let entry = pvm_assembler::Mem::base_index(pvm_assembler::Reg::Rsp, index, pvm_assembler::Scale::X8, at);
+            match has_bad_entry && entries > 1 {
+                true => asm.push(forms::mov_rm(RegSize::R64, regs::SCRATCH, entry)),
+                false => asm.push(forms::jmp_m(entry)),
+            }
+            let masked = asm.finish().unwrap();
+            let count = compiled.image().windows(masked.len()).filter(|code| *code == masked).count();
+            assert_eq!(count, 2, "{entries} entries");
+        }
+    }
+}
+
+#[test]
 fn native_addresses_that_are_no_ones_are_not_looked_up() {
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     builder

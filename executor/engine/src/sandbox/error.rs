@@ -15,6 +15,23 @@ pub struct Missing {
     pub fix: &'static str,
 }
 
+/// A protection that not every kernel has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Layer {
+    /// What it is.
+    pub what: &'static str,
+    /// Zero if it is there, else the error number with which the kernel refused it.
+    pub errno: i32,
+}
+
+impl Layer {
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.errno == 0
+    }
+}
+
 /// Why a caged worker could not be made, or was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -41,11 +58,27 @@ pub enum CageError {
         step: &'static str,
         /// Error number.
         errno: i32,
+        /// What to change.
+        fix: &'static str,
+    },
+    /// A resource limit of this process is too low.
+    ResourceLimit {
+        /// Which one.
+        name: &'static str,
+        /// How much is needed.
+        needed: u64,
+        /// The limit.
+        limit: u64,
     },
     /// The worker, or the process that makes workers, has ended: killed by its system call filter or from outside.
     Died,
-    /// The worker did not come back in time and was killed.
+    /// A run took more CPU time than it may, and its worker was killed.
     TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// A run took more real time than it may, though not more CPU time, and its worker was killed.
+    Stalled {
         /// The limit.
         limit: Duration,
     },
@@ -77,10 +110,36 @@ pub enum CageError {
         /// The most that fits.
         limit: usize,
     },
+    /// The workers could not be moved into the cgroup that is set.
+    Cgroup {
+        /// Its folder.
+        path: std::path::PathBuf,
+        /// Error number.
+        errno: i32,
+    },
     /// The host has forked, and this is the child: the worker is the parent's.
     Forked,
     /// No program is loaded.
     NotLoaded,
+    /// A worker runs one program in its life, and has one.
+    AlreadyLoaded,
+}
+
+/// What to change where a system call failed with this error number. Numbers that have one cause come first, then what is
+/// known of the step.
+pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str> {
+    match (errno, step) {
+        (11, _) => Some("raise the limit on processes (ulimit -u, or the cgroup's pids.max)"),
+        (12, _) => Some(
+            "raise the limit on address space (ulimit -v), of which every worker needs 5 GiB and the host 5 GiB for each \
+             worker, or have more memory free",
+        ),
+        (23, _) => Some("raise the sysctl fs.file-max"),
+        (24, _) => Some("raise the limit on open files (ulimit -n)"),
+        (_, Some(fix)) => Some(fix),
+        (1 | 13 | 38, None) => Some("let a container's seccomp profile and security modules allow it"),
+        _ => None,
+    }
 }
 
 impl fmt::Display for CageError {
@@ -89,12 +148,25 @@ impl fmt::Display for CageError {
             CageError::Unsupported { missing, errno, fix } => {
                 write!(f, "no cage for guest code here: {missing} failed (error number {errno}); {fix}")
             }
-            CageError::Os { call, errno } => write!(f, "{call} failed with error number {errno}"),
-            CageError::Setup { step, errno } => {
-                write!(f, "a new worker could not make itself ready: {step} failed with error number {errno}")
+            CageError::Os { call, errno } => match fix(*errno, None) {
+                Some(fix) => write!(f, "{call} failed (error number {errno}); {fix}"),
+                None => write!(f, "{call} failed with error number {errno}"),
+            },
+            CageError::Setup { step, errno, fix } => {
+                write!(f, "a new worker could not make itself ready: {step} failed (error number {errno}); {fix}")
+            }
+            CageError::ResourceLimit { name, needed, limit } => {
+                write!(f, "{name} is {limit}, and {needed} are needed; raise it")
             }
             CageError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
-            CageError::TimedOut { limit } => write!(f, "the worker did not come back within {limit:?} and was killed"),
+            CageError::TimedOut { limit } => {
+                write!(f, "the run took more than {limit:?} of CPU time, the limit, and its worker was killed")
+            }
+            CageError::Stalled { limit } => write!(
+                f,
+                "the worker did not come back within {limit:?}, though it got less CPU time than it may use, and was \
+                 killed: somebody stopped it, or it gets no processor"
+            ),
             CageError::Nonsense { what, value } => {
                 write!(f, "the worker said nonsense about {what}, {value:#x}, and was killed")
             }
@@ -107,8 +179,15 @@ impl fmt::Display for CageError {
             CageError::CodeTooLarge { length, limit } => {
                 write!(f, "compiled code has {length} bytes, the limit is {limit}")
             }
+            CageError::Cgroup { path, errno } => write!(
+                f,
+                "workers cannot be moved into the cgroup {} (error number {errno}); create it, and let this process write \
+                 its cgroup.procs and that of the cgroup above",
+                path.display()
+            ),
             CageError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
             CageError::NotLoaded => write!(f, "the worker has no program"),
+            CageError::AlreadyLoaded => write!(f, "the worker has a program, and never gets another one"),
         }
     }
 }

@@ -122,19 +122,30 @@ impl Mapping {
         unsafe { to.write_bytes(value, length) }
     }
 
-    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it.
-    pub fn clear(&mut self, ranges: &[(u64, u64)]) {
+    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many pages
+    /// they have then.
+    pub fn clear(&mut self, ranges: &[(u64, u64)]) -> u64 {
         let can_be_elsewhere = sys::has_swap();
-        for (start, end) in ranges {
-            self.clear_range(*start, *end, can_be_elsewhere);
+        ranges.iter().map(|(start, end)| self.clear_range(*start, *end, can_be_elsewhere)).sum()
+    }
+
+    /// Gives the pages of a page aligned range back, so that they read as zeros.
+    pub fn remove(&mut self, start: u64, end: u64) {
+        if start < end {
+            remove(self.at(start, (end - start) as usize), (end - start) as usize);
         }
     }
 
+    /// Gives all pages back, so that everything reads as zeros.
+    pub fn remove_all(&mut self) {
+        remove(self.start, self.length as usize);
+    }
+
     /// One of them. `can_be_elsewhere`: pages that are not in memory may hold something.
-    pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) {
+    pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) -> u64 {
         let length = (end - start) as usize;
         if length == 0 {
-            return;
+            return 0;
         }
         let address = self.at(start, length);
         if length <= SMALL {
@@ -142,7 +153,8 @@ impl Mapping {
             // SAFETY: in the mapping, and page aligned.
             let known = unsafe { sys::resident(address, length, &mut pages) }.is_ok();
             let pages = pages.get(..length.div_ceil(PAGE)).unwrap_or_default();
-            if known && pages.iter().filter(|page| *page & 1 != 0).count() <= FEW {
+            let count = pages.iter().filter(|page| *page & 1 != 0).count();
+            if known && count <= FEW {
                 let mut start = 0;
                 for run in pages.chunk_by(|left, right| left & 1 == right & 1) {
                     let bytes = run.len() * PAGE;
@@ -157,10 +169,11 @@ impl Mapping {
                     }
                     start += bytes;
                 }
-                return;
+                return count as u64;
             }
         }
         remove(address, length);
+        0
     }
 }
 

@@ -3,7 +3,11 @@
 //! Called by the compiled backend, through [`Cage`] alone. The protocol with the process is `docs/cage.md`. Promises: a
 //! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod deadline;
 mod error;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod keeper;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod mapping;
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
@@ -19,12 +23,14 @@ mod worker;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod zygote;
 
-pub use error::{CageError, Missing};
+pub use error::{CageError, Layer, Missing};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{Counts, Pool, Pooled};
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use vm_core::memory::MemoryMap;
+use vm_core::memory::MemoryImage;
 
 /// How much protection there has to be around guest code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -43,26 +49,64 @@ pub enum Sandbox {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub sandbox: Sandbox,
-    /// For how long guest code may run at a time.
-    pub time_limit: Duration,
-    /// Most workers that wait for use. With none, every instance has a process of its own that nobody had before.
+    /// How much CPU time a run may take; `None`: any.
+    pub time_limit: Option<Duration>,
+    /// How much real time; `None`: sixty times the CPU time, or any.
+    pub stall_limit: Option<Duration>,
+    /// Most workers that have a program and wait for another instance of it.
     pub idle: usize,
     /// Most workers, with those in use.
     pub workers: usize,
+    /// Most workers that are made in advance. How many of them there are depends on how often one was missed.
+    pub reserve: usize,
+    /// Every instance has a process of its own that nobody had before.
+    pub fresh_workers: bool,
+    /// Protections that cost speed, against side channels.
+    pub is_strict: bool,
+    /// The cgroup that the workers and what makes them are moved into.
+    pub cgroup: Option<Arc<Path>>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { sandbox: Sandbox::Required, time_limit: Duration::from_secs(10), idle: 64, workers: 4096 }
+        Settings {
+            sandbox: Sandbox::Required,
+            time_limit: Some(Duration::from_secs(10)),
+            stall_limit: None,
+            idle: 64,
+            workers: 4096,
+            reserve: 64,
+            fresh_workers: false,
+            is_strict: false,
+            cgroup: None,
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+impl Settings {
+    fn zygote(&self) -> Result<zygote::Zygote, CageError> {
+        zygote::Zygote::start(self.sandbox, self.is_strict, self.cgroup.as_deref())
+    }
+
+    fn limits(&self) -> deadline::Limits {
+        let mut limits = match self.time_limit {
+            Some(limit) => deadline::Limits::of_cpu_time(limit),
+            None => deadline::Limits { cpu: None, real: None },
+        };
+        limits.real = self.stall_limit.or(limits.real);
+        limits
     }
 }
 
 /// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
 pub(crate) trait Cage {
-    /// Loads a program, and forgets all of another one.
+    /// Loads a program. A worker does so once: another program gets another worker.
     fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
-    /// Runs guest code from `state` until it leaves.
+    /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    /// Goes on with the run that left for something that the host has done since: time goes on as well.
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
     /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is
@@ -82,18 +126,14 @@ pub(crate) trait Cage {
 
 /// A program as a worker loads it. Borrowed: the module owns it.
 pub(crate) struct Image<'a> {
-    /// Identity of the module: a worker that has it loaded already loads nothing.
+    /// Identity of the module: only instances of it use its workers.
     pub id: u64,
     /// Jump table and machine code, for `protocol::CODE_BASE`.
     pub code: &'a [u8],
     /// Where in `code` the routine is that enters guest code.
     pub enter: u32,
-    /// Layout of guest memory.
-    pub map: &'a MemoryMap,
-    /// Initial read-only data.
-    pub ro_data: &'a [u8],
-    /// Initial read-write data.
-    pub rw_data: &'a [u8],
+    /// Layout and initial contents of guest memory.
+    pub data: &'a Arc<MemoryImage>,
 }
 
 /// The state with which guest code is entered, and which it leaves.

@@ -1,6 +1,6 @@
 //! No cage: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
 
-use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
+use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::Arc;
 
 /// What a pool has and has done.
@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub(crate) struct Counts {
     pub workers: usize,
     pub idle: usize,
+    pub fresh: usize,
     pub spawned: usize,
 }
 
@@ -33,6 +34,10 @@ impl Pool {
         match *self {}
     }
 
+    pub fn layers(&self) -> Vec<Layer> {
+        match *self {}
+    }
+
     pub fn counts(&self) -> Counts {
         match *self {}
     }
@@ -48,6 +53,10 @@ impl Cage for Pooled {
     }
 
     fn run(&mut self, _: &mut State) -> Result<Exit, CageError> {
+        match *self {}
+    }
+
+    fn go_on(&mut self, _: &mut State) -> Result<Exit, CageError> {
         match *self {}
     }
 

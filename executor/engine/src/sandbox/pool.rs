@@ -1,25 +1,31 @@
 //! Workers to take and to give back. Made once for an engine, used from all its threads.
 //!
-//! Promises: a worker that is taken has the program loaded and its memory as at first; one that was killed, or had an
-//! error, is never taken again; there are never more workers than allowed; if the zygote is lost a new one is started.
+//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program; one
+//! that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote is lost
+//! a new one is started.
 
+use super::keeper::Keeper;
 use super::worker::Worker;
 use super::zygote::{Zygote, is_forked};
-use super::{Cage, CageError, Exit, Image, Missing, Settings, State};
+use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A worker whose last program's code was longer by so much than the next one's is not used for that.
-const STALE_CODE: usize = 1 << 20;
+/// Workers to be made in advance once one was missed; each further miss doubles the number.
+const FIRST_RESERVE: usize = 2;
+/// Most workers that wait for somebody to take the time to drop them.
+const DOOMED: usize = 64;
 
 /// What a pool has and has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
     /// Workers that there are.
     pub workers: usize,
-    /// Those of them that wait for use.
+    /// Those of them that have a program and wait for use.
     pub idle: usize,
+    /// Those of them that have no program yet.
+    pub fresh: usize,
     /// Workers made so far.
     pub spawned: usize,
 }
@@ -27,31 +33,76 @@ pub(crate) struct Counts {
 /// The workers of an engine.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    keeper: Keeper,
+}
+
+/// What the pool's users share with the thread that looks after the workers that wait.
+#[derive(Debug)]
+pub(super) struct Shared {
     settings: Settings,
     zygote: Mutex<Arc<Zygote>>,
-    /// The one used last is at the end.
-    idle: Mutex<Vec<Worker>>,
+    waiting: Mutex<Waiting>,
+    /// Something is to be done for those that wait.
+    pub work: Condvar,
     workers: AtomicUsize,
     spawned: AtomicUsize,
 }
 
+/// Workers that nobody uses.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// They have a program. The one used last is at the end.
+    pub idle: Vec<Worker>,
+    /// They have none yet.
+    pub fresh: Vec<Worker>,
+    /// They were killed, and only take memory.
+    pub doomed: Vec<Worker>,
+    /// How many fresh ones there are to be.
+    pub reserve: usize,
+    /// Workers that were taken so far.
+    takes: usize,
+    /// The keeper sleeps until it is woken, as nothing has to be looked at.
+    pub keeper_sleeps: bool,
+    /// The pool goes.
+    pub is_over: bool,
+}
+
 impl Pool {
-    /// A pool without workers. Starts the zygote, so that an error says that there is no cage here.
+    /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
     pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
-        let zygote = Mutex::new(Arc::new(Zygote::start(settings.sandbox)?));
+        let zygote = Mutex::new(Arc::new(settings.zygote()?));
         let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(Arc::new(Pool { settings, zygote, idle: Mutex::new(Vec::new()), workers, spawned }))
+        let (waiting, work) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { settings, zygote, waiting, work, workers, spawned });
+        let mut first = shared.spawn()?;
+        first.probe()?;
+        if shared.settings.reserve > 0 {
+            shared.waiting().fresh.push(first);
+        } else {
+            shared.discard(first);
+        }
+        Ok(Arc::new(Pool { shared, keeper: Keeper::default() }))
     }
 
     /// What protection is missing, in best-effort mode.
     pub fn missing(&self) -> Vec<Missing> {
-        lock(&self.zygote).missing().to_vec()
+        lock(&self.shared.zygote).missing().to_vec()
+    }
+
+    /// Which protections there are that not every kernel has.
+    pub fn layers(&self) -> Vec<Layer> {
+        lock(&self.shared.zygote).layers().to_vec()
     }
 
     /// What there is.
     pub fn counts(&self) -> Counts {
-        let idle = lock(&self.idle).len();
-        Counts { workers: self.workers.load(Relaxed), idle, spawned: self.spawned.load(Relaxed) }
+        let (idle, fresh) = {
+            let waiting = self.shared.waiting();
+            (waiting.idle.len(), waiting.fresh.len())
+        };
+        let (workers, spawned) = (self.shared.workers.load(Relaxed), self.shared.spawned.load(Relaxed));
+        Counts { workers, idle, fresh, spawned }
     }
 
     /// A worker that has loaded `image`.
@@ -60,36 +111,107 @@ impl Pool {
             // The workers that wait are the parent's.
             return Err(CageError::Forked);
         }
-        while let Some(worker) = self.waiting(image) {
+        while let Some(worker) = self.shared.waiting_for(image) {
             // Counted as one of ours from here on, whatever happens to it.
             let mut pooled = Pooled { worker: Some(worker), pool: self.clone() };
             let Some(worker) = pooled.worker.as_mut().filter(|worker| worker.is_usable()) else { continue };
+            worker.wake()?;
             worker.tune();
-            if worker.image_id() != Some(image.id) {
-                worker.load(image)?;
-            }
+            self.keep_if_busy();
             return Ok(pooled);
         }
-        let mut pooled = Pooled { worker: Some(self.spawn()?), pool: self.clone() };
+        let mut pooled = None;
+        while let Some(worker) = self.shared.fresh() {
+            let other = Pooled { worker: Some(worker), pool: self.clone() };
+            if other.worker.as_ref().is_some_and(Worker::is_usable) {
+                pooled = Some(other);
+                break;
+            }
+        }
+        let mut pooled = match pooled {
+            Some(pooled) => pooled,
+            None => Pooled { worker: Some(self.shared.spawn()?), pool: self.clone() },
+        };
+        self.keep_if_busy();
         pooled.load(image)?;
         Ok(pooled)
     }
 
-    /// The waiting worker that suits best: one that has the image, else the one that was not used for longest.
-    fn waiting(&self, image: &Image<'_>) -> Option<Worker> {
-        let mut idle = lock(&self.idle);
-        let is_same = |worker: &Worker| worker.image_id() == Some(image.id);
-        let suits = |worker: &Worker| worker.code_used() <= image.code.len() + STALE_CODE;
-        let index = idle.iter().rposition(is_same).or_else(|| idle.iter().position(suits))?;
-        Some(idle.remove(index))
+    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's life.
+    fn keep_if_busy(&self) {
+        let is_busy = {
+            let mut waiting = self.shared.waiting();
+            waiting.takes = waiting.takes.saturating_add(1);
+            waiting.takes > 1
+        };
+        if is_busy && (self.shared.settings.reserve > 0 || self.shared.keeps_idle()) {
+            self.keeper.start(&self.shared);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // In a forked child there is no such thread, and the lock may be held for ever by its ghost.
+        if !is_forked() {
+            self.keeper.stop(&self.shared);
+        }
+    }
+}
+
+impl Shared {
+    pub fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        lock(&self.waiting)
     }
 
+    /// Whether workers that have a program are kept for another instance of it.
+    fn keeps_idle(&self) -> bool {
+        self.settings.idle > 0 && !self.settings.fresh_workers
+    }
+
+    /// A waiting worker that has the image.
+    fn waiting_for(&self, image: &Image<'_>) -> Option<Worker> {
+        let mut waiting = self.waiting();
+        let index = waiting.idle.iter().rposition(|worker| worker.image_id() == Some(image.id))?;
+        Some(waiting.idle.remove(index))
+    }
+
+    /// A worker of the reserve. If there is none the reserve is too small.
+    fn fresh(&self) -> Option<Worker> {
+        let mut waiting = self.waiting();
+        let worker = waiting.fresh.pop();
+        if worker.is_none() {
+            waiting.reserve = (2 * waiting.reserve).max(FIRST_RESERVE).min(self.settings.reserve);
+        }
+        let is_short = waiting.fresh.len() < waiting.reserve;
+        drop(waiting);
+        if is_short {
+            self.work.notify_one();
+        }
+        worker
+    }
+
+    /// Another fresh worker, if the reserve is short of one and there may be one more.
+    pub fn refill(&self) -> Option<Result<Worker, CageError>> {
+        {
+            let waiting = self.waiting();
+            if waiting.fresh.len() >= waiting.reserve || self.workers.load(Relaxed) >= self.settings.workers {
+                return None;
+            }
+        }
+        Some(self.spawn())
+    }
+
+    /// A new worker; one that waits makes room for it if it has to.
     fn spawn(&self) -> Result<Worker, CageError> {
         let limit = self.settings.workers;
         while self.workers.fetch_add(1, AcqRel) >= limit {
             self.workers.fetch_sub(1, AcqRel);
-            // One that waits can make room.
-            let waiting = lock(&self.idle).pop();
+            let waiting = {
+                let mut waiting = self.waiting();
+                let has_idle = !waiting.idle.is_empty();
+                if has_idle { Some(waiting.idle.remove(0)) } else { waiting.fresh.pop() }
+            };
             match waiting {
                 Some(worker) => self.discard(worker),
                 None => return Err(CageError::TooManyWorkers { limit }),
@@ -105,8 +227,9 @@ impl Pool {
 
     fn spawn_from_zygote(&self) -> Result<Worker, CageError> {
         let zygote = lock(&self.zygote).clone();
-        let lost = match Worker::spawn(&zygote, self.settings.time_limit) {
-            Err(error @ (CageError::Died | CageError::TimedOut { .. } | CageError::Nonsense { .. })) => error,
+        let limits = self.settings.limits();
+        let lost = match Worker::spawn(&zygote, limits) {
+            Err(error @ (CageError::Died | CageError::Stalled { .. } | CageError::Nonsense { .. })) => error,
             other => return other,
         };
         log::warn!("the process that makes workers was lost, starting another one: {lost}");
@@ -114,28 +237,46 @@ impl Pool {
             let mut current = lock(&self.zygote);
             // Another thread may have done it already.
             if Arc::ptr_eq(&current, &zygote) {
-                *current = Arc::new(Zygote::start(self.settings.sandbox)?);
+                *current = Arc::new(self.settings.zygote()?);
             }
             current.clone()
         };
-        Worker::spawn(&renewed, self.settings.time_limit)
+        Worker::spawn(&renewed, limits)
     }
 
     fn give_back(&self, mut worker: Worker) {
-        let has_room = |idle: &Vec<Worker>| idle.len() < self.settings.idle;
-        if has_room(&lock(&self.idle)) && worker.is_usable() && worker.reset().is_ok() {
-            let mut idle = lock(&self.idle);
-            if has_room(&idle) {
-                idle.push(worker);
-                return;
-            }
+        if is_forked() {
+            return;
         }
-        self.discard(worker);
+        if !self.keeps_idle() || !worker.is_usable() || worker.is_worn_out() || worker.reset().is_err() {
+            return self.discard(worker);
+        }
+        let (oldest, keeper_sleeps) = {
+            let mut waiting = self.waiting();
+            let is_full = waiting.idle.len() >= self.settings.idle;
+            let oldest = is_full.then(|| waiting.idle.remove(0));
+            waiting.idle.push(worker);
+            (oldest, std::mem::take(&mut waiting.keeper_sleeps))
+        };
+        if let Some(oldest) = oldest {
+            self.discard(oldest);
+        }
+        // Not each time: to wake somebody costs more than all the rest.
+        if keeper_sleeps {
+            self.work.notify_one();
+        }
     }
 
-    fn discard(&self, worker: Worker) {
-        drop(worker);
+    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps up.
+    pub fn discard(&self, mut worker: Worker) {
+        worker.kill();
         self.workers.fetch_sub(1, AcqRel);
+        let mut waiting = self.waiting();
+        if waiting.reserve > 0 && !waiting.is_over && waiting.doomed.len() < DOOMED {
+            waiting.doomed.push(worker);
+            drop(waiting);
+            self.work.notify_one();
+        }
     }
 }
 
@@ -160,11 +301,10 @@ impl Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         if let Some(worker) = self.worker.take() {
-            self.pool.give_back(worker);
+            self.pool.shared.give_back(worker);
         }
     }
 }
-
 impl Cage for Pooled {
     fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
         self.worker()?.load(image)
@@ -172,6 +312,10 @@ impl Cage for Pooled {
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
         self.worker()?.run(state)
+    }
+
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        self.worker()?.go_on(state)
     }
 
     fn read(&self, address: u32, out: &mut [u8]) {
@@ -235,8 +379,13 @@ impl Pooled {
 
 #[cfg(test)]
 impl Pool {
+    /// For tests: whether all workers that have a program and wait are stopped.
+    pub fn all_rest(&self) -> bool {
+        self.shared.waiting().idle.iter().all(Worker::is_resting)
+    }
+
     /// For tests: kills the launcher, and with it the zygote.
     pub fn kill_zygote(&self) {
-        lock(&self.zygote).kill_behind_its_back();
+        lock(&self.shared.zygote).kill_behind_its_back();
     }
 }

@@ -34,6 +34,7 @@ unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, i32> {
 }
 
 mod number {
+    pub const FSTAT: usize = 5;
     pub const POLL: usize = 7;
     pub const MMAP: usize = 9;
     pub const MUNMAP: usize = 11;
@@ -47,7 +48,9 @@ mod number {
     pub const FTRUNCATE: usize = 77;
     pub const SYSINFO: usize = 99;
     pub const FUTEX: usize = 202;
+    pub const CLOCK_GETTIME: usize = 228;
     pub const SCHED_GETAFFINITY: usize = 204;
+    pub const PRLIMIT64: usize = 302;
     pub const MEMFD_CREATE: usize = 319;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
 }
@@ -81,7 +84,27 @@ pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<Own
     named("memfd_create", result).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
+/// Whether a file may have this length. One that may not would end the process by SIGXFSZ (RLIMIT_FSIZE counts for files
+/// in memory too), and what signals do is the embedder's affair.
+pub(super) fn check_file_size(length: u64) -> Result<(), CageError> {
+    // RLIMIT_FSIZE is 1. Soft and hard limit.
+    let mut limits = [0u64; 2];
+    let args = [0, 1, 0, limits.as_mut_ptr() as usize, 0, 0];
+    // SAFETY: the kernel writes two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, args) })?;
+    match limits[0] < length {
+        true => Err(CageError::ResourceLimit {
+            name: "the limit on the size of files (ulimit -f, in bytes)",
+            needed: length,
+            limit: limits[0],
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Sets the length of a file, which may have it ([`check_file_size`]).
 pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), CageError> {
+    check_file_size(length)?;
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FTRUNCATE, [file.as_raw_fd() as usize, length as usize, 0, 0, 0, 0]) };
     named("ftruncate", result).map(|_| ())
@@ -99,6 +122,45 @@ pub(super) fn seal(file: &OwnedFd, seals: usize) -> Result<(), CageError> {
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 1033, seals, 0, 0, 0]) };
     named("fcntl(F_ADD_SEALS)", result).map(|_| ())
+}
+
+/// The process that a file's owner is (F_SETOWN), as this process's pid namespace numbers it; `None` if there is none.
+pub(super) fn owner(file: &OwnedFd) -> Option<u32> {
+    // F_GETOWN is 9.
+    // SAFETY: numbers only.
+    let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 9, 0, 0, 0, 0]) };
+    result.ok().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0)
+}
+
+/// The CPU time that a process has used, all of its threads; `None` if there is no such process.
+pub(super) fn cpu_time(process: u32) -> Option<Duration> {
+    // The id of a process's clock (`MAKE_PROCESS_CPUCLOCK`): its inverted pid, then CPUCLOCK_SCHED.
+    clock((!(process as usize) << 3) | 2)
+}
+
+/// The CPU time that this thread has used.
+pub(super) fn thread_cpu_time() -> Option<Duration> {
+    // CLOCK_THREAD_CPUTIME_ID.
+    clock(3)
+}
+
+fn clock(id: usize) -> Option<Duration> {
+    let mut time = [0u64; 2];
+    // A clock's id is an `int`.
+    let args = [id as u32 as usize, time.as_mut_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::CLOCK_GETTIME, args) }.ok()?;
+    Some(Duration::new(time[0], u32::try_from(time[1]).ok()?))
+}
+
+/// How many pages of 4 KiB a file takes, those that were swapped out with them.
+pub(super) fn pages(file: &OwnedFd) -> Result<u64, CageError> {
+    // `struct stat` has 144 bytes; the ninth word is the number of blocks of 512 bytes.
+    let mut stat = [0u64; 18];
+    let place = stat.as_mut_ptr() as usize;
+    // SAFETY: the kernel writes as much as there is.
+    named("fstat", unsafe { syscall(number::FSTAT, [file.as_raw_fd() as usize, place, 0, 0, 0, 0]) })?;
+    Ok(stat[8] / 8)
 }
 
 /// Maps a file, shared, readable and writable, without reserving memory for it. Never executable.
@@ -139,6 +201,19 @@ pub(super) unsafe fn remove_pages(address: *mut u8, length: usize) -> Result<(),
     // SAFETY: as above.
     named("madvise(MADV_REMOVE)", unsafe { syscall(number::MADVISE, [address as usize, length, 9, 0, 0, 0]) })
         .map(|_| ())
+}
+
+/// Sets the soft limit of the CPU time that a process may use, in seconds.
+pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), CageError> {
+    // RLIMIT_CPU is 0. Soft and hard limit.
+    let mut limits = [0u64; 2];
+    let place = limits.as_mut_ptr() as usize;
+    // SAFETY: the kernel writes two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, 0, place, 0, 0]) })?;
+    limits[0] = seconds.min(limits[1]);
+    let place = limits.as_ptr() as usize;
+    // SAFETY: the kernel reads two words.
+    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, place, 0, 0, 0]) }).map(|_| ())
 }
 
 /// Which pages of a shared mapping exist: the lowest bit of a byte for each.

@@ -1,8 +1,9 @@
 //! Taking turns with a worker by the word `state`. Used by `worker`; the protocol is in `docs/cage.md`.
 //!
 //! Promises: the host looks a bounded number of times and then sleeps; it comes back with an error if the worker dies,
-//! says nonsense or takes too long.
+//! says nonsense or takes too long, whatever it does to the word.
 
+use super::deadline::{Deadline, Meter};
 use super::{CageError, sys};
 use pvm_zygote::protocol::{Control, STATE_ASLEEP, STATE_DEAD, STATE_IDLE, STATE_NEW, STATE_WAITERS};
 use std::os::fd::{AsFd, OwnedFd};
@@ -98,7 +99,7 @@ pub(super) fn take(
     tid: u32,
     process: &OwnedFd,
     (host, worker): (&mut Pace, &mut Pace),
-    limit: Duration,
+    time: (&mut Deadline, Meter<'_>),
 ) -> Result<(), CageError> {
     let state = &page.state;
     let mut spins = host.spins();
@@ -117,45 +118,52 @@ pub(super) fn take(
     for _ in 0..spins {
         if state.load(Acquire) != busy {
             host.learn(false);
-            return wait(state, tid, process, limit);
+            return wait(state, tid, process, time);
         }
         std::hint::spin_loop();
     }
     host.learn(true);
-    wait(state, tid, process, limit)
+    wait(state, tid, process, time)
 }
 
 /// Waits until a new worker is ready.
-pub(super) fn first(state: &AtomicU32, process: &OwnedFd, spins: u32, limit: Duration) -> Result<(), CageError> {
+pub(super) fn first(
+    state: &AtomicU32,
+    process: &OwnedFd,
+    spins: u32,
+    time: (&mut Deadline, Meter<'_>),
+) -> Result<(), CageError> {
     for _ in 0..spins {
         if state.load(Acquire) != STATE_NEW {
             break;
         }
         std::hint::spin_loop();
     }
-    wait(state, STATE_NEW, process, limit)
+    wait(state, STATE_NEW, process, time)
 }
 
-fn wait(state: &AtomicU32, busy: u32, process: &OwnedFd, limit: Duration) -> Result<(), CageError> {
-    let mut deadline = None;
+fn wait(
+    state: &AtomicU32,
+    busy: u32,
+    process: &OwnedFd,
+    (deadline, meter): (&mut Deadline, Meter<'_>),
+) -> Result<(), CageError> {
+    let sleeping = if busy == STATE_NEW { STATE_NEW } else { busy | STATE_WAITERS };
+    let mut has_slept = false;
     loop {
-        let sleeping = if busy == STATE_NEW { STATE_NEW } else { busy | STATE_WAITERS };
         match state.load(Acquire) {
             STATE_IDLE | STATE_ASLEEP => return Ok(()),
             value if value == sleeping => {}
             value if value == busy => {
                 // The worker, or the kernel if it dies, looks whether there is someone to wake.
                 let _ = state.compare_exchange(busy, sleeping, AcqRel, Acquire);
-                continue;
             }
             other => return Err(unexpected(other)),
         }
-        let now = Instant::now();
-        let left = deadline.get_or_insert(now + limit).saturating_duration_since(now);
-        if left.is_zero() {
-            return Err(CageError::TimedOut { limit });
-        }
-        if sys::is_readable(process.as_fd(), Duration::ZERO)? {
+        // At every round, as a hostile worker can change the word as often as it likes.
+        let left = deadline.look(meter)?;
+        // What ends in its turn wakes the host, unless it took care that the kernel does not know.
+        if has_slept && sys::is_readable(process.as_fd(), Duration::ZERO)? {
             // It may have given the turn back before it ended.
             return match state.load(Acquire) {
                 STATE_IDLE | STATE_ASLEEP => Ok(()),
@@ -163,6 +171,7 @@ fn wait(state: &AtomicU32, busy: u32, process: &OwnedFd, limit: Duration) -> Res
             };
         }
         sys::futex_wait(state, sleeping, left.min(SLICE))?;
+        has_slept = true;
     }
 }
 

@@ -3,19 +3,27 @@
 //! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
 //! error the worker is killed, and every later run fails.
 
+use super::deadline::{Deadline, Limits, Meter};
 use super::mapping::Mapping;
 use super::turn::Pace;
-use super::zygote::{Zygote, is_forked, step_name};
+use super::zygote::{Zygote, failed_setup, is_forked};
 use super::{Cage, CageError, Exit, Image, State, sys, turn};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use vm_core::memory::MemoryMap;
+use vm_core::memory::{MemoryImage, MemoryMap};
 
-/// For how long a worker may take to make itself ready, and for commands other than running guest code.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The host's CPU time for setting less memory than this for the guest does not count.
+const SHORT_FILL: u32 = 1 << 12;
+
+/// CPU time that a worker may use beyond one run's limit, before the host raises its limit (RLIMIT_CPU).
+const GRANT: Duration = Duration::from_secs(3);
+/// A worker that has used more CPU time than this is not used for another instance.
+const WORN_OUT: Duration = Duration::from_secs(2);
+/// A worker that waits and uses more CPU time than this does something that nobody asked for.
+const IDLE_CPU: Duration = Duration::from_millis(5);
 
 /// A change of what the guest may access: start, end, protection.
 type Change = (u32, u32, u32);
@@ -27,6 +35,8 @@ pub(crate) struct Worker {
     tid: u32,
     control: Mapping,
     guest: Mapping,
+    /// The file behind guest memory, to ask how many pages it has.
+    guest_file: OwnedFd,
     code: Mapping,
     /// Bytes of the code mapping that are not zero.
     code_used: usize,
@@ -36,7 +46,17 @@ pub(crate) struct Worker {
     /// How host and worker wait for each other.
     host_pace: Pace,
     worker_pace: Pace,
-    time_limit: Duration,
+    /// The process as this one's pid namespace numbers it.
+    pid: Option<u32>,
+    /// Pages of memory that its program has, with its heap as far as it grew.
+    most_pages: u64,
+    deadline: Deadline,
+    /// CPU time in all its life after which the kernel ends it; `None`: never.
+    granted: Option<Duration>,
+    /// While it waits: the CPU time that it had used when it was first looked at.
+    waits_since: Option<Duration>,
+    /// Whether it is stopped, as nobody needs it.
+    is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.
     _zygote: Arc<Zygote>,
@@ -47,15 +67,14 @@ pub(crate) struct Worker {
 struct Loaded {
     id: u64,
     enter: u32,
-    map: MemoryMap,
+    data: Arc<MemoryImage>,
     /// End of the read-write data with the heap.
     rw_end: u32,
-    rw_data: Box<[u8]>,
 }
 
 impl Worker {
-    /// A new worker that has loaded nothing. Guest code may run for `time_limit` at a time.
-    pub fn spawn(zygote: &Arc<Zygote>, time_limit: Duration) -> Result<Worker, CageError> {
+    /// A new worker that has loaded nothing.
+    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, CageError> {
         let (control, control_file) = Mapping::new(c"pvm-control", protocol::CONTROL_SIZE, false)?;
         let (guest, guest_file) = Mapping::new(c"pvm-guest", GUEST_END, false)?;
         let (code, code_file) = Mapping::new(c"pvm-code", CODE_SIZE, true)?;
@@ -63,29 +82,38 @@ impl Worker {
         let page = page(&control);
         page.state.store(protocol::STATE_NEW, Relaxed);
         page.spins.store(spins, Relaxed);
-        let (process, tid) = zygote.spawn([control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()])?;
+        let granted = limits.cpu.map(|limit| whole_seconds(limit.saturating_add(GRANT)));
+        let seconds = granted.map_or(0, |granted| u32::try_from(granted.as_secs()).unwrap_or(0));
+        let files = [control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()];
+        let (process, tid) = zygote.spawn(files, seconds)?;
+        let pid = sys::owner(&control_file);
         let worker = Worker {
             process,
             tid,
             control,
             guest,
+            guest_file,
             code,
             code_used: 0,
             loaded: None,
             changes: Vec::with_capacity(RANGES),
             host_pace: Pace::new(spins),
             worker_pace: Pace::new(turn::worker_spins()),
-            time_limit,
+            pid,
+            most_pages: GUEST_END / 0x1000,
+            deadline: Deadline::new(limits),
+            granted: granted.filter(|_| seconds > 0),
+            waits_since: None,
+            is_resting: false,
             is_broken: false,
             _zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process, spins, PATIENCE)?;
+        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
-                let step = step_name(page.argument.load(Relaxed) as u32);
-                Err(CageError::Setup { step, errno: page.detail.load(Relaxed) as i32 })
+                Err(failed_setup(page.argument.load(Relaxed) as u32, page.detail.load(Relaxed) as u32))
             }
             other => Err(CageError::Nonsense { what: "being ready", value: other.into() }),
         }
@@ -95,14 +123,14 @@ impl Worker {
         page(&self.control)
     }
 
+    /// What it uses up.
+    fn meter(&self) -> Meter<'_> {
+        Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) }
+    }
+
     /// Identity of the image that is loaded.
     pub fn image_id(&self) -> Option<u64> {
         self.loaded.as_ref().map(|loaded| loaded.id)
-    }
-
-    /// Bytes of memory that the last program's code takes.
-    pub fn code_used(&self) -> usize {
-        self.code_used
     }
 
     /// Whether it can be used on: no error so far, and the process is there.
@@ -127,7 +155,7 @@ impl Worker {
     }
 
     /// Has the worker carry out a command, with all changes that are due.
-    fn command(&mut self, command: u32, limit: Duration) -> Result<(), CageError> {
+    fn command(&mut self, command: u32) -> Result<(), CageError> {
         self.check_is_ours()?;
         let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
@@ -141,7 +169,15 @@ impl Worker {
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
         let paces = (&mut self.host_pace, &mut self.worker_pace);
-        let result = turn::take(page, self.tid, &self.process, paces, limit);
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        let mut short;
+        let deadline = if command == protocol::COMMAND_RUN {
+            &mut self.deadline
+        } else {
+            short = Deadline::new(Limits::COMMAND);
+            &mut short
+        };
+        let result = turn::take(page, self.tid, &self.process, paces, (deadline, meter));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -159,7 +195,7 @@ impl Worker {
             return Ok(());
         }
         if self.changes.len() == RANGES {
-            self.command(protocol::COMMAND_PROTECT, PATIENCE)?;
+            self.command(protocol::COMMAND_PROTECT)?;
             self.check_done()?;
         }
         self.changes.push((start, end, protection));
@@ -181,6 +217,81 @@ impl Worker {
     fn fail<T>(&mut self, error: CageError) -> Result<T, CageError> {
         self.kill();
         Err(error)
+    }
+
+    /// Lets the worker use the CPU time of another run.
+    fn grant(&mut self) -> Result<(), CageError> {
+        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.pid) else {
+            return Ok(());
+        };
+        let needed = self.deadline.used().saturating_add(limit).saturating_add(GRANT / 2);
+        if needed <= granted || !self.is_usable() {
+            return Ok(());
+        }
+        let granted = whole_seconds(needed.saturating_add(GRANT));
+        match sys::limit_cpu_time(process, granted.as_secs()) {
+            Ok(()) => {
+                self.granted = Some(granted);
+                Ok(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
+    pub fn is_worn_out(&mut self) -> bool {
+        self.granted.is_some() && self.deadline.read_if_slow(Meter { process: self.pid, memory: None }) > WORN_OUT
+    }
+
+    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
+    /// if it should end, as it has used CPU time that nobody asked it to, or has ended.
+    pub fn rest(&mut self) -> bool {
+        if !self.is_usable() {
+            return false;
+        }
+        let Some(used) = self.meter().cpu_time().filter(|_| !self.is_resting) else { return true };
+        let Some(before) = self.waits_since else {
+            self.waits_since = Some(used);
+            return true;
+        };
+        let spent = used.saturating_sub(before);
+        if spent > IDLE_CPU {
+            log::warn!("a worker that nobody used has spent {spent:?} of CPU time, and is killed");
+            return false;
+        }
+        // SIGSTOP.
+        self.is_resting = sys::send_signal(&self.process, 19).is_ok();
+        self.is_resting
+    }
+
+    /// Whether it was stopped by [`Worker::rest`].
+    pub fn is_resting(&self) -> bool {
+        self.is_resting
+    }
+
+    /// Ends its rest.
+    pub fn wake(&mut self) -> Result<(), CageError> {
+        self.waits_since = None;
+        if std::mem::take(&mut self.is_resting) {
+            // SIGCONT.
+            sys::send_signal(&self.process, 18)?;
+        }
+        Ok(())
+    }
+
+    /// A turn of guest code.
+    fn turn(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
+        self.check_is_ours()?;
+        let page = self.page();
+        for (to, from) in page.regs.iter().zip(&state.regs) {
+            to.store(*from, Relaxed);
+        }
+        page.gas.store(state.gas as u64, Relaxed);
+        page.native_pc.store(CODE_BASE + u64::from(state.native_pc), Relaxed);
+        page.argument.store(CODE_BASE + u64::from(enter), Relaxed);
+        self.command(protocol::COMMAND_RUN)?;
+        self.outcome(self.code_used, state)
     }
 
     /// What the worker left in the control page.
@@ -226,14 +337,62 @@ impl Worker {
         Ok(exit)
     }
 
-    /// Makes zero all that the program and its embedder could have written, but the read-only data.
-    fn clear_writable(&mut self) {
-        if let Some(Loaded { map, rw_end, .. }) = &self.loaded {
-            let ranges =
-                [(map.rw_base(), *rw_end), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
-            self.guest.clear(&ranges.map(|(start, end)| (start.into(), end.into())));
-        }
+    /// Tries what a worker needs in its life, before it has a program.
+    pub fn probe(&mut self) -> Result<(), CageError> {
+        self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
+        self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
+        self.command(protocol::COMMAND_PROTECT)?;
+        self.check_done()
     }
+
+    /// Writes read-only data as it was at first. Returns how many pages there are of it.
+    fn restore_read_only(&mut self, data: &MemoryImage) -> u64 {
+        let start = u64::from(MemoryMap::RO_BASE);
+        let (data, end) = (data.ro_data(), u64::from(data.map().ro_end()));
+        self.guest.write(start, data);
+        let zeros = start + data.len() as u64;
+        let pages = data.len().div_ceil(0x1000) as u64;
+        self.guest.fill(zeros, 0, (start + pages * 0x1000 - zeros) as usize);
+        pages + self.guest.clear(&[(start + pages * 0x1000, end)])
+    }
+
+    /// Notes what the guest may access, everywhere: whatever the worker has changed meanwhile is changed back.
+    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), CageError> {
+        self.changes.clear();
+        let mut end = MemoryMap::RO_BASE;
+        for (start, stop, protection) in [
+            (MemoryMap::RO_BASE, map.ro_end(), protocol::PROTECT_READ),
+            (map.rw_base(), map.rw_end(), protocol::PROTECT_WRITE),
+            (map.stack_low(), map.stack_high(), protocol::PROTECT_WRITE),
+            (map.aux_base(), map.aux_end(), protocol::PROTECT_READ),
+            (MemoryMap::RETURN_TO_HOST, MemoryMap::RETURN_TO_HOST, protocol::PROTECT_NONE),
+        ] {
+            self.change(end, start, protocol::PROTECT_NONE)?;
+            self.change(start, stop, protection)?;
+            end = end.max(stop);
+        }
+        Ok(())
+    }
+}
+
+/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB, four
+/// regions may reach so much further at both ends.
+const HUGE_PAGES: u64 = 4 * 2 * 512;
+
+/// Pages that a program with this memory map has before its heap grows.
+fn first_pages(map: &MemoryMap) -> u64 {
+    let regions = [
+        (MemoryMap::RO_BASE, map.ro_end()),
+        (map.rw_base(), map.rw_end()),
+        (map.stack_low(), map.stack_high()),
+        (map.aux_base(), map.aux_end()),
+    ];
+    HUGE_PAGES + regions.iter().map(|(start, end)| u64::from(end - start).div_ceil(0x1000)).sum::<u64>()
+}
+
+/// The limit of CPU time is in whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 /// The control page of a worker.
@@ -257,43 +416,36 @@ impl Cage for Worker {
         if image.code.len() as u64 > CODE_SIZE {
             return Err(CageError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
         }
-        if let Some(old) = &self.loaded {
-            let ro_end = old.map.ro_end();
-            self.guest.clear(&[(MemoryMap::RO_BASE.into(), ro_end.into())]);
+        if self.loaded.is_some() {
+            return Err(CageError::AlreadyLoaded);
         }
-        self.clear_writable();
-        self.loaded = None;
-        self.changes.clear();
+        let data = image.data;
         self.code.write(0, image.code);
-        if self.code_used > image.code.len() {
-            self.code.fill(image.code.len() as u64, 0, self.code_used - image.code.len());
-        }
         self.code_used = image.code.len();
-        let map = *image.map;
-        self.change(MemoryMap::RO_BASE, MemoryMap::RETURN_TO_HOST, protocol::PROTECT_NONE)?;
-        self.change(MemoryMap::RO_BASE, map.ro_end(), protocol::PROTECT_READ)?;
-        self.change(map.rw_base(), map.rw_end(), protocol::PROTECT_WRITE)?;
-        self.change(map.stack_low(), map.stack_high(), protocol::PROTECT_WRITE)?;
-        self.change(map.aux_base(), map.aux_end(), protocol::PROTECT_READ)?;
-        self.guest.write(MemoryMap::RO_BASE.into(), image.ro_data);
-        self.guest.write(map.rw_base().into(), image.rw_data);
-        let rw_data = image.rw_data.into();
-        self.loaded = Some(Loaded { id: image.id, enter: image.enter, map, rw_end: map.rw_end(), rw_data });
+        self.protect_all(data.map())?;
+        self.most_pages = first_pages(data.map());
+        self.guest.write(MemoryMap::RO_BASE.into(), data.ro_data());
+        self.guest.write(data.map().rw_base().into(), data.rw_data());
+        self.loaded =
+            Some(Loaded { id: image.id, enter: image.enter, data: data.clone(), rw_end: data.map().rw_end() });
         Ok(())
     }
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
-        self.check_is_ours()?;
-        let page = self.page();
-        for (to, from) in page.regs.iter().zip(&state.regs) {
-            to.store(*from, Relaxed);
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        if let Err(error) = self.deadline.begin(meter) {
+            return self.fail(error);
         }
-        page.gas.store(state.gas as u64, Relaxed);
-        page.native_pc.store(CODE_BASE + u64::from(state.native_pc), Relaxed);
-        page.argument.store(CODE_BASE + u64::from(enter), Relaxed);
-        self.command(protocol::COMMAND_RUN, self.time_limit)?;
-        self.outcome(self.code_used, state)
+        self.grant()?;
+        self.turn(state)
+    }
+
+    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        match self.deadline.go_on(meter) {
+            Ok(()) => self.turn(state),
+            Err(error) => self.fail(error),
+        }
     }
 
     fn read(&self, address: u32, out: &mut [u8]) {
@@ -312,8 +464,13 @@ impl Cage for Worker {
     }
 
     fn fill(&mut self, address: u32, value: u8, length: u32) {
-        if !is_forked() {
-            self.guest.fill(address.into(), value, length as usize);
+        if is_forked() {
+            return;
+        }
+        let before = (length > SHORT_FILL).then(sys::thread_cpu_time).flatten();
+        self.guest.fill(address.into(), value, length as usize);
+        if let (Some(before), Some(after)) = (before, before.and_then(|_| sys::thread_cpu_time())) {
+            self.deadline.spend(after.saturating_sub(before));
         }
     }
 
@@ -324,21 +481,34 @@ impl Cage for Worker {
         if let Some(loaded) = &mut self.loaded {
             loaded.rw_end = loaded.rw_end.max(new_end);
         }
+        self.most_pages += u64::from(new_end.saturating_sub(old_end)) / 0x1000;
         self.change(old_end, new_end, protocol::PROTECT_WRITE)
     }
 
     fn reset(&mut self) -> Result<(), CageError> {
         self.check_is_ours()?;
-        self.clear_writable();
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
-        self.guest.write(loaded.map.rw_base().into(), &loaded.rw_data);
-        let (first, heap_end) = (loaded.map.rw_end(), loaded.rw_end);
-        loaded.rw_end = first;
+        let data = loaded.data.clone();
+        let map = data.map();
+        let regions =
+            [(map.rw_base(), map.rw_end()), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
+        let heap = (map.rw_end(), std::mem::replace(&mut loaded.rw_end, map.rw_end()));
+        self.most_pages = first_pages(map);
+        // What the next instance does not have yet may not have pages either.
+        self.guest.remove(heap.0.into(), heap.1.into());
+        let written = self.guest.clear(&regions.map(|(start, end)| (start.into(), end.into())));
+        let read_only = self.restore_read_only(&data);
+        // A compromised worker can have made anything else writable: then there are pages elsewhere.
+        if sys::pages(&self.guest_file)? != written + read_only {
+            self.guest.remove_all();
+            self.restore_read_only(&data);
+        }
+        self.guest.write(map.rw_base().into(), data.rw_data());
         let page = self.page();
         for word in page.regs.iter().chain([&page.gas, &page.native_pc, &page.detail]) {
             word.store(0, Relaxed);
         }
-        self.change(first, heap_end, protocol::PROTECT_NONE)
+        self.protect_all(map)
     }
 
     fn kill(&mut self) {
@@ -374,6 +544,17 @@ impl Worker {
         sys::send_signal(&self.process, 19).unwrap();
     }
 
+    /// For tests: the CPU time that it has used.
+    pub fn cpu_time(&self) -> Duration {
+        self.meter().cpu_time().unwrap()
+    }
+
+    /// For tests: continues a stopped process from another thread.
+    pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
+        let process = self.process.try_clone().unwrap();
+        move || sys::send_signal(&process, 18).unwrap()
+    }
+
     /// For tests: kills the process from another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.try_clone().unwrap();
@@ -382,6 +563,6 @@ impl Worker {
 
     /// For tests: whether the process ends soon.
     pub fn has_ended(&self) -> bool {
-        sys::is_readable(self.process.as_fd(), PATIENCE) == Ok(true)
+        sys::is_readable(self.process.as_fd(), Duration::from_secs(10)) == Ok(true)
     }
 }

@@ -3,19 +3,21 @@
 //! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
 //! workers end and are reaped.
 
-use super::{CageError, Missing, Sandbox, sys};
+use super::error::fix;
+use super::{CageError, Layer, Missing, Sandbox, sys};
 use pvm_zygote::protocol::{self, Message};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest that launcher or zygote may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running zygote.
 #[derive(Debug)]
@@ -24,30 +26,34 @@ pub(crate) struct Zygote {
     socket: Mutex<OwnedFd>,
     launcher: Child,
     missing: Vec<Missing>,
+    layers: Vec<Layer>,
 }
 
 impl Zygote {
-    /// Starts one with that much protection.
-    pub fn start(sandbox: Sandbox) -> Result<Zygote, CageError> {
+    /// Starts one with that much protection, in a cgroup if one is given.
+    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
             Sandbox::OffForTests => protocol::MODE_OFF,
         };
-        Zygote::start_in_mode(mode)
+        let strict = if is_strict { protocol::MODE_STRICT } else { 0 };
+        Zygote::start_in_mode(mode | strict, cgroup)
     }
 
     /// Starts one in a mode of the protocol.
-    fn start_in_mode(mode: u32) -> Result<Zygote, CageError> {
+    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
         is_forked();
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
-        let begun = sys::send(&ours, &mode.to_ne_bytes(), &[]).and_then(|()| until_ready(&ours));
+        let begun = enter(cgroup, launcher.id())
+            .and_then(|()| sys::send(&ours, &mode.to_ne_bytes(), &[]))
+            .and_then(|()| until_ready(&ours, launcher.id()));
         match begun {
-            Ok(missing) => {
+            Ok((missing, layers)) => {
                 warn(mode, &missing);
-                Ok(Zygote { socket: Mutex::new(ours), launcher, missing })
+                Ok(Zygote { socket: Mutex::new(ours), launcher, missing, layers })
             }
             Err(error) => {
                 end(&mut launcher);
@@ -61,13 +67,19 @@ impl Zygote {
         &self.missing
     }
 
-    /// Asks for a worker with this memory. Returns its pidfd and thread id.
-    pub fn spawn(&self, files: [BorrowedFd<'_>; 3]) -> Result<(OwnedFd, u32), CageError> {
+    /// Which protections there are that not every kernel has.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
+    /// thread id.
+    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), CageError> {
         if is_forked() {
             return Err(CageError::Forked);
         }
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = Message { kind: protocol::MESSAGE_SPAWN, number: 0, errno: 0 };
+        let request = Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 };
         sys::send(&socket, &bytes(request), &files).map_err(|_| CageError::Died)?;
         let answered = answer(&socket, Instant::now() + PATIENCE);
         match answered {
@@ -76,9 +88,7 @@ impl Zygote {
             {
                 Ok((process, number))
             }
-            Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => {
-                Err(CageError::Setup { step: step_name(number), errno: errno as i32 })
-            }
+            Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
                 // Later answers would be taken for those of other requests.
                 sys::shut_down(&socket);
@@ -113,6 +123,10 @@ fn end(launcher: &mut Child) {
     }
 }
 
+/// What to change where there can be no executable file in memory.
+const MEMFD_FIX: &str =
+    "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
+
 /// The program, in a sealed file that can be executed and no longer be written.
 fn program() -> Result<File, CageError> {
     if pvm_zygote::ELF.is_empty() {
@@ -122,11 +136,12 @@ fn program() -> Result<File, CageError> {
             fix: "use Linux on AMD64, or the interpreter",
         });
     }
+    sys::check_file_size(pvm_zygote::ELF.len() as u64)?;
     let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
         CageError::Os { errno, .. } => CageError::Unsupported {
             missing: "an executable file in memory (memfd_create)",
             errno,
-            fix: "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create",
+            fix: fix(errno, Some(MEMFD_FIX)).unwrap_or(MEMFD_FIX),
         },
         other => other,
     })?;
@@ -147,11 +162,11 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
         match command.spawn() {
             Err(error) if error.raw_os_error() == Some(sys::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
             Err(error) => {
-                return Err(CageError::Unsupported {
-                    missing: "executing a file in memory",
-                    errno: error.raw_os_error().unwrap_or(0),
-                    fix: "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let security modules allow it",
-                });
+                let errno = error.raw_os_error().unwrap_or(0);
+                let usual = "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile \
+                             and security modules allow clone3 and execve of it";
+                let fix = fix(errno, Some(usual)).unwrap_or(usual);
+                return Err(CageError::Unsupported { missing: "executing a file in memory", errno, fix });
             }
             Ok(child) => return Ok(child),
         }
@@ -159,28 +174,50 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
     Err(CageError::Os { call: "execve", errno: sys::ETXTBSY })
 }
 
-/// Takes messages until the zygote is ready. Returns what is missing.
-fn until_ready(socket: &OwnedFd) -> Result<Vec<Missing>, CageError> {
+/// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
+fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), CageError> {
     let deadline = Instant::now() + PATIENCE;
-    let mut missing = Vec::new();
+    let (mut missing, mut layers) = (Vec::new(), Vec::new());
     loop {
         let (message, _) = answer(socket, deadline)?;
         let (what, errno) = (step_name(message.number), message.errno as i32);
         match message.kind {
-            protocol::MESSAGE_READY => return Ok(missing),
+            protocol::MESSAGE_READY => return Ok((missing, layers)),
+            protocol::MESSAGE_LAYER if layers.len() < protocol::LAYERS as usize => {
+                layers.push(Layer { what: layer_name(message.number), errno });
+            }
+            protocol::MESSAGE_MAP => sys::send(socket, &map_nobody(launcher).to_ne_bytes(), &[])?,
             protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
-                missing.push(Missing { what, errno, fix: step_fix(message.number) });
+                missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
             }
             protocol::MESSAGE_FAILED => {
-                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number) });
+                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
             }
             other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
         }
     }
 }
 
+/// Moves the launcher into a cgroup, while it waits for its first message and has no children.
+fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), CageError> {
+    let Some(path) = cgroup else { return Ok(()) };
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path.join("cgroup.procs"))
+        .and_then(|mut file| file.write_all(launcher.to_string().as_bytes()))
+        .map_err(|error| CageError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
+}
+
+/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
+fn map_nobody(launcher: u32) -> u32 {
+    let map = format!("{0} {0} 1", protocol::NOBODY);
+    let write = |file: &str| std::fs::write(format!("/proc/{launcher}/{file}"), &map);
+    let written = write("gid_map").and_then(|()| write("uid_map"));
+    written.err().map_or(0, |error| error.raw_os_error().and_then(|errno| u32::try_from(errno).ok()).unwrap_or(5))
+}
+
 fn warn(mode: u32, missing: &[Missing]) {
-    if mode == protocol::MODE_OFF {
+    if mode & !protocol::MODE_STRICT == protocol::MODE_OFF {
         log::warn!("the sandbox is OFF: guest code runs in a process without namespaces, limits and filters");
     }
     for Missing { what, errno, fix } in missing {
@@ -202,7 +239,7 @@ fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedF
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(CageError::TimedOut { limit: PATIENCE });
+            return Err(CageError::Stalled { limit: PATIENCE });
         }
         sys::is_readable(socket.as_fd(), left)?;
     }
@@ -247,14 +284,40 @@ pub(super) fn step_name(step: u32) -> &'static str {
         protocol::STEP_SIGNALS => "handlers of signals",
         protocol::STEP_ROBUST => "a robust futex",
         protocol::STEP_MESSAGE => "a message",
+        protocol::STEP_NESTED => "forbidding further user namespaces",
+        protocol::STEP_OOM => "being the first to end when memory is short",
         _ => "an unknown step",
     }
 }
 
-/// What to change if a step of the launcher failed.
-pub(super) fn step_fix(step: u32) -> &'static str {
-    match step {
-        protocol::STEP_CLOSE => "use Linux 5.9 or newer",
+/// The error of a worker that could not make itself ready.
+pub(super) fn failed_setup(step: u32, errno: u32) -> CageError {
+    let errno = errno as i32;
+    CageError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
+}
+
+/// What a layer is called.
+pub(super) fn layer_name(layer: u32) -> &'static str {
+    match layer {
+        protocol::LAYER_MDWE => "no memory becomes executable (PR_SET_MDWE)",
+        protocol::LAYER_SECUREBITS => "locked securebits",
+        protocol::LAYER_LANDLOCK => "Landlock",
+        protocol::LAYER_SEAL => "sealed memory (mseal)",
+        protocol::LAYER_STORE_BYPASS => "no speculative store bypass (PR_SET_SPECULATION_CTRL)",
+        protocol::LAYER_INDIRECT_BRANCH => "no indirect branch speculation (PR_SET_SPECULATION_CTRL)",
+        protocol::LAYER_CORE => "a core for itself (PR_SCHED_CORE)",
+        _ => "an unknown protection",
+    }
+}
+
+/// What to change if a step of launcher, zygote or worker failed with this error number.
+pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
+    let usual = match step {
+        protocol::STEP_CLOSE => "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range",
+        protocol::STEP_USER => {
+            "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
+             profile allow setgroups, setresgid, setresuid and prctl"
+        }
         protocol::STEP_NEWUSER => {
             "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
              kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare"
@@ -277,11 +340,24 @@ pub(super) fn step_fix(step: u32) -> &'static str {
             "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls user.max_*_namespaces above \
              0, and let a container's seccomp profile allow unshare"
         }
-        protocol::STEP_FILTER => "use a kernel with CONFIG_SECCOMP_FILTER",
-        protocol::STEP_MEMORY => "set the sysctl vm.mmap_min_addr to 65536 or less",
-        protocol::STEP_FORK => "raise the limit on processes (ulimit -u, or the cgroup's pids.max)",
+        protocol::STEP_CAPABILITIES => "let a container's seccomp profile allow prctl and capset",
+        protocol::STEP_PRIVILEGES => "let a container's seccomp profile allow prctl",
+        protocol::STEP_FORK => "let a container's seccomp profile allow clone, prctl and getpid",
+        protocol::STEP_LIMITS => "let a container's seccomp profile allow prlimit64",
+        protocol::STEP_FILTER => {
+            "use a kernel with CONFIG_SECCOMP_FILTER, and let a container's seccomp profile allow seccomp"
+        }
+        protocol::STEP_MEMORY => {
+            "set the sysctl vm.mmap_min_addr to 65536 or less, and let a container's seccomp profile allow mmap and munmap"
+        }
+        protocol::STEP_SIGNALS => "let a container's seccomp profile allow rt_sigaction and sigaltstack",
+        protocol::STEP_ROBUST => "let a container's seccomp profile allow set_robust_list",
+        protocol::STEP_NESTED => "let /proc/sys/user/max_user_namespaces be written",
+        protocol::STEP_OOM => "let /proc/self/oom_score_adj be written",
+        protocol::STEP_MESSAGE => "let a container's seccomp profile allow read, recvmsg and sendmsg",
         _ => "use Linux 5.9 or newer",
-    }
+    };
+    fix(errno, Some(usual)).unwrap_or(usual)
 }
 
 /// Whether this process was forked from the one that called this first: then zygote and workers are not its own.
@@ -294,7 +370,12 @@ pub(super) fn is_forked() -> bool {
 impl Zygote {
     /// For tests: one whose workers have all protection but their system call filters.
     pub fn start_unfiltered() -> Result<Zygote, CageError> {
-        Zygote::start_in_mode(protocol::MODE_UNFILTERED)
+        Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
+    }
+
+    /// For tests: the same where namespaces may be missing.
+    pub fn start_unfiltered_best_effort() -> Result<Zygote, CageError> {
+        Zygote::start_in_mode(protocol::MODE_UNFILTERED_BEST_EFFORT, None)
     }
 
     /// For tests: kills the launcher, and with it the zygote.

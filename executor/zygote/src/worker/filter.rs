@@ -79,7 +79,7 @@ const WORKER_RULES: [Rule; 24] = [
 ];
 
 /// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
-const ZYGOTE_RULES: [Rule; 20] = [
+const ZYGOTE_RULES: [Rule; 25] = [
     Load(ARCH),
     Equal(AMD64),
     Load(NUMBER),
@@ -92,8 +92,14 @@ const ZYGOTE_RULES: [Rule; 20] = [
     AllowCall(number::SENDMSG),
     AllowCall(number::CLONE),
     AllowCall(number::CLOSE),
+    // F_SETOWN is 8.
+    Call(number::FCNTL, 3),
+    Load(low(1)),
+    Equal(8),
+    Allow,
     // A worker's memory.
     AllowCall(number::MMAP),
+    AllowCall(number::MSEAL),
     // Its handlers, and how its death is told.
     AllowCall(number::RT_SIGACTION),
     AllowCall(number::SIGALTSTACK),
@@ -154,7 +160,7 @@ const fn assemble<const RULES: usize, const OPS: usize>(rules: [Rule; RULES]) ->
 /// For workers.
 pub static WORKER: [Op; 26] = assemble(WORKER_RULES);
 /// For the zygote.
-pub static ZYGOTE: [Op; 22] = assemble(ZYGOTE_RULES);
+pub static ZYGOTE: [Op; 27] = assemble(ZYGOTE_RULES);
 /// For the launcher.
 pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
 

@@ -37,7 +37,9 @@ pub fn must<T>(step: u32, result: Result<T>) -> T {
 /// A step that may fail in best-effort mode.
 fn may<T>(mode: u32, step: u32, result: Result<T>) {
     match result {
-        Err(errno) if mode == MODE_BEST_EFFORT => tell(MESSAGE_MISSING, step, errno),
+        Err(errno) if matches!(mode, MODE_BEST_EFFORT | MODE_UNFILTERED_BEST_EFFORT) => {
+            tell(MESSAGE_MISSING, step, errno);
+        }
         other => {
             must(step, other);
         }
@@ -49,18 +51,22 @@ pub extern "C" fn main() -> ! {
     let mut mode = 0u32;
     // SAFETY: the kernel writes at most four bytes.
     let got = unsafe { syscall(number::READ, [SOCKET, &raw mut mode as usize, 4, 0, 0, 0]) };
-    if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED).contains(&mode) {
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let word = unsafe { (&raw const mode).read_volatile() };
+    let (mode, is_strict) = (word & !MODE_STRICT, word & MODE_STRICT != 0);
+    if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED_BEST_EFFORT).contains(&mode) {
         fail(STEP_MESSAGE, EBADMSG);
     }
     must(STEP_CLOSE, close_range(1, u32::MAX as usize));
     if mode != MODE_OFF {
         isolate(mode);
+        harden(is_strict);
     }
     // SIGCHLD is 17.
     // SAFETY: a fork; both go on with their own copies of everything.
     let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) });
     if child == 0 {
-        zygote::main(mode);
+        zygote::main(mode, is_strict);
     }
     if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::LAUNCHER));
@@ -78,19 +84,42 @@ pub extern "C" fn main() -> ! {
 
 /// Whether there are to be system call filters.
 pub fn is_filtered(mode: u32) -> bool {
-    !matches!(mode, MODE_OFF | MODE_UNFILTERED)
+    !matches!(mode, MODE_OFF | MODE_UNFILTERED | MODE_UNFILTERED_BEST_EFFORT)
 }
 
 fn isolate(mode: u32) {
-    let (user, group) = ordinary_user();
+    // While this file is still there and ours: it is inherited by zygote and workers.
+    may(mode, STEP_OOM, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
+    let is_root = is_root();
+    // Inside of the new namespace nobody has a number yet.
+    let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
     let namespace = unshare(0x1000_0000);
     let has_user = namespace.is_ok();
     may(mode, STEP_NEWUSER, namespace);
-    if has_user {
+    let mut is_nobody = false;
+    if has_user && is_root {
+        // The namespace is root's, so that no other process of the ordinary user has any power in it.
+        is_nobody = match have_mapped() {
+            Ok(()) => {
+                must(STEP_USER, become_nobody());
+                true
+            }
+            // Where root cannot map it, as there is no such user in a container's own namespace.
+            Err(errno) => {
+                tell(MESSAGE_MISSING, STEP_USER, errno);
+                false
+            }
+        };
+    }
+    if has_user && !is_nobody {
         may(mode, STEP_ID_MAPS, map_ids(user, group));
     }
-    // No more user namespaces in this one, as each would come with capabilities. Containers may have made this read-only.
-    let _ = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0");
+    if has_user {
+        // No more user namespaces in this one, as each would come with capabilities. Containers may have made this read-only.
+        if let Err(errno) = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0") {
+            tell(MESSAGE_MISSING, STEP_NESTED, errno);
+        }
+    }
     let has_mounts = unshare(0x2_0000);
     let mounts = has_mounts.is_ok();
     may(mode, STEP_NEWNS, has_mounts);
@@ -102,35 +131,103 @@ fn isolate(mode: u32) {
     if mounts {
         may(mode, STEP_ROOT, leave_file_system());
     }
+    must(STEP_CAPABILITIES, drop_bounding_set());
+    layer(LAYER_SECUREBITS, prctl(PR_SET_SECUREBITS, SECUREBITS));
+    if is_root && !has_user {
+        match become_nobody() {
+            // No such user in the namespace that the host is in.
+            Err(EINVAL) => tell(MESSAGE_MISSING, STEP_USER, EINVAL),
+            other => must(STEP_USER, other),
+        }
+    }
     must(STEP_PRIVILEGES, give_up_privileges());
     must(STEP_CAPABILITIES, drop_capabilities());
 }
 
-/// `nobody`.
-const NOBODY: usize = 65534;
+/// Says whether there is a protection that not every kernel has.
+pub fn layer<T>(layer: u32, result: Result<T>) {
+    tell(MESSAGE_LAYER, layer, result.err().unwrap_or(0));
+}
+
+/// Protections that not every kernel has, once there are no new privileges to be had.
+fn harden(is_strict: bool) {
+    // PR_MDWE_REFUSE_EXEC_GAIN is 1.
+    layer(LAYER_MDWE, prctl(PR_SET_MDWE, 1));
+    layer(LAYER_LANDLOCK, landlock());
+    if is_strict {
+        // PR_SPEC_STORE_BYPASS is 0, PR_SPEC_INDIRECT_BRANCH 1, PR_SPEC_FORCE_DISABLE 8.
+        layer(LAYER_STORE_BYPASS, prctl2(PR_SET_SPECULATION_CTRL, 0, 8));
+        layer(LAYER_INDIRECT_BRANCH, prctl2(PR_SET_SPECULATION_CTRL, 1, 8));
+    }
+}
+
+/// Forbids all that Landlock of this kernel knows to forbid.
+fn landlock() -> Result<()> {
+    // LANDLOCK_CREATE_RULESET_VERSION is 1.
+    // SAFETY: numbers only.
+    let version = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [0, 0, 1, 0, 0, 0]) }?;
+    // `struct landlock_ruleset_attr`: accesses to files, to the network, and what is scoped. Later versions know more of each.
+    let files = match version {
+        1 => 13,
+        2 => 14,
+        3 | 4 => 15,
+        _ => 16,
+    };
+    let rules: [u64; 3] = [(1 << files) - 1, if version >= 4 { 3 } else { 0 }, if version >= 6 { 3 } else { 0 }];
+    let length = match version {
+        1..=3 => 8,
+        4 | 5 => 16,
+        _ => 24,
+    };
+    // SAFETY: the kernel reads so many bytes of three words.
+    let fd = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [&raw const rules as usize, length, 0, 0, 0, 0]) }?;
+    // SAFETY: numbers only.
+    let restricted = unsafe { syscall(number::LANDLOCK_RESTRICT_SELF, [fd, 0, 0, 0, 0, 0]) };
+    close(fd)?;
+    restricted.map(|_| ())
+}
 
 /// `struct __user_cap_header_struct`, version 3.
 static CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 
-/// If the host is root, becomes an ordinary user, so that not even an escape from everything else would be root. Not if
-/// the host lacks a capability for that: then it could not kill workers of another user either. Nor in a user namespace
-/// that has no such user, such as a container's: there root is none outside. Returns user and group.
-fn ordinary_user() -> (usize, usize) {
+/// Whether the host is root and can make this process an ordinary user, so that not even an escape from everything else
+/// would be root. Not if the host lacks a capability for that: then it could not kill workers of another user either.
+fn is_root() -> bool {
     let mut sets = [0u32; 6];
     let caps = &raw mut sets as usize;
     // SAFETY: the kernel reads the header and writes six words.
     let _ = unsafe { syscall(number::CAPGET, [&raw const CAPABILITIES as usize, caps, 0, 0, 0, 0]) };
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let effective = unsafe { (&raw const sets[0]).read_volatile() };
     // CAP_KILL, CAP_SETGID, CAP_SETUID.
     const NEEDED: u32 = 1 << 5 | 1 << 6 | 1 << 7;
-    if effective_id(number::GETRESUID) == 0 && sets[0] & NEEDED == NEEDED {
-        // SAFETY: the kernel reads an empty list.
-        let _ = unsafe { syscall(number::SETGROUPS, [0; 6]) };
-        let _ = setresgid(NOBODY, NOBODY, NOBODY);
-        let _ = setresuid(NOBODY, NOBODY, NOBODY);
-        // A process that changed its user cannot write its own maps unless it says that it may be dumped.
-        must(STEP_USER, prctl(PR_SET_DUMPABLE, 1));
+    effective_id(number::GETRESUID) == 0 && effective & NEEDED == NEEDED
+}
+
+/// Has the host map the ordinary user into this process's new user namespace, which only it may do.
+fn have_mapped() -> Result<()> {
+    tell(MESSAGE_MAP, 0, 0);
+    let mut errno = 0u32;
+    // SAFETY: the kernel writes at most four bytes.
+    let got = unsafe { syscall(number::READ, [SOCKET, &raw mut errno as usize, 4, 0, 0, 0]) }?;
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    match (got, unsafe { (&raw const errno).read_volatile() }) {
+        (4, 0) => Ok(()),
+        (4, errno) => Err(errno),
+        _ => fail(STEP_MESSAGE, EBADMSG),
     }
-    (effective_id(number::GETRESUID), effective_id(number::GETRESGID))
+}
+
+/// From now on no process can be traced by others of its user.
+fn become_nobody() -> Result<()> {
+    // The first to fail if there is no such group.
+    setresgid(NOBODY, NOBODY, NOBODY)?;
+    // SAFETY: the kernel reads an empty list.
+    unsafe { syscall(number::SETGROUPS, [0; 6]) }?;
+    setresuid(NOBODY, NOBODY, NOBODY)?;
+    // So it is already unless a sysctl says otherwise (fs.suid_dumpable).
+    prctl(PR_SET_DUMPABLE, 0)?;
+    Ok(())
 }
 
 /// Effective user or group.
@@ -152,7 +249,7 @@ fn write_file(path: &'static [u8], text: &[u8]) -> Result<()> {
     written.map(|_| ())
 }
 
-/// Maps one user and one group to themselves.
+/// Maps one user and one group to themselves, both of this process.
 fn map_ids(user: usize, group: usize) -> Result<()> {
     // Kernels before 3.19 have no such file; there is none for us to support.
     write_file(b"/proc/self/setgroups\0", b"deny")?;
@@ -217,7 +314,12 @@ fn chdir(path: &'static [u8]) -> Result<()> {
 const PR_SET_DUMPABLE: usize = 4;
 const PR_CAPBSET_DROP: usize = 24;
 const PR_SET_NO_NEW_PRIVS: usize = 38;
+const PR_SET_SECUREBITS: usize = 28;
 const PR_CAP_AMBIENT: usize = 47;
+const PR_SET_SPECULATION_CTRL: usize = 53;
+const PR_SET_MDWE: usize = 65;
+/// SECBIT_NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE; all four bits are locked, KEEP_CAPS as cleared.
+const SECUREBITS: usize = 0b1110_1111;
 const PR_CAP_AMBIENT_CLEAR_ALL: usize = 4;
 
 fn give_up_privileges() -> Result<()> {
@@ -226,8 +328,8 @@ fn give_up_privileges() -> Result<()> {
     Ok(())
 }
 
-/// Empties all sets of capabilities, as far as there are any.
-fn drop_capabilities() -> Result<()> {
+/// Empties the sets of capabilities that a program could get by executing another one.
+fn drop_bounding_set() -> Result<()> {
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)?;
     for capability in 0..64 {
         // Who has no capability cannot drop one, and needs not.
@@ -235,6 +337,11 @@ fn drop_capabilities() -> Result<()> {
             break;
         }
     }
+    Ok(())
+}
+
+/// Empties the other sets of capabilities, as far as there are any.
+fn drop_capabilities() -> Result<()> {
     let none = [0u32; 6];
     let sets = &raw const none as usize;
     // SAFETY: the kernel reads the header and six words.

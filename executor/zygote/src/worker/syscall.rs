@@ -10,6 +10,8 @@ pub type Result<T = usize> = core::result::Result<T, u32>;
 
 /// Error: interrupted.
 pub const EINTR: u32 = 4;
+/// Error: invalid argument.
+pub const EINVAL: u32 = 22;
 /// Error: bad message.
 pub const EBADMSG: u32 = 74;
 
@@ -54,6 +56,7 @@ pub mod number {
     pub const RECVMSG: usize = 47;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
+    pub const FCNTL: usize = 72;
     pub const CHDIR: usize = 80;
     pub const GETPPID: usize = 110;
     pub const SETGROUPS: usize = 116;
@@ -74,6 +77,9 @@ pub mod number {
     pub const PRLIMIT64: usize = 302;
     pub const SECCOMP: usize = 317;
     pub const CLOSE_RANGE: usize = 436;
+    pub const LANDLOCK_CREATE_RULESET: usize = 444;
+    pub const LANDLOCK_RESTRICT_SELF: usize = 446;
+    pub const MSEAL: usize = 462;
     pub const GETRESUID: usize = 118;
     pub const GETRESGID: usize = 120;
 }
@@ -99,6 +105,14 @@ numeric!(
 numeric!(
     /// Closes all file descriptors in a range, both ends included.
     close_range, CLOSE_RANGE, first, last
+);
+numeric!(
+    /// An operation on a file descriptor whose argument is a number.
+    fcntl, FCNTL, fd, operation, value
+);
+numeric!(
+    /// Seals mappings: they stay as they are, where they are.
+    mseal, MSEAL, start, length, flags
 );
 numeric!(
     /// Id of this process.
@@ -127,6 +141,12 @@ pub fn prctl(option: usize, value: usize) -> Result {
     unsafe { syscall(number::PRCTL, [option, value, 0, 0, 0, 0]) }
 }
 
+/// `prctl` with two arguments that are no addresses.
+pub fn prctl2(option: usize, first: usize, second: usize) -> Result {
+    // SAFETY: as above.
+    unsafe { syscall(number::PRCTL, [option, first, second, 0, 0, 0]) }
+}
+
 /// Ends the process.
 pub fn exit(status: usize) -> ! {
     loop {
@@ -135,11 +155,30 @@ pub fn exit(status: usize) -> ! {
     }
 }
 
-/// Sets a resource limit, both soft and hard.
+/// Sets a resource limit, both soft and hard; where the hard one is lower already it stays, as it cannot be raised.
 pub fn limit(resource: usize, value: u64) -> Result {
+    let mut old = [0u64; 2];
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, 0, old.as_mut_ptr() as usize, 0, 0]) }?;
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let hard = unsafe { (&raw const old[1]).read_volatile() };
+    let value = if value < hard { value } else { hard };
     let limit = [value, value];
     // SAFETY: the kernel reads two words.
     unsafe { syscall(number::PRLIMIT64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }
+}
+
+/// Sets the soft limit of a resource, which is no more than the hard one and can be raised again up to that.
+pub fn soft_limit(resource: usize, value: u64) -> Result {
+    let mut limit = [0u64; 2];
+    let place = &raw mut limit as usize;
+    // SAFETY: the kernel writes two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, 0, place, 0, 0]) }?;
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let hard = unsafe { (&raw const limit[1]).read_volatile() };
+    limit = [if value < hard { value } else { hard }, hard];
+    // SAFETY: the kernel reads two words.
+    unsafe { syscall(number::PRLIMIT64, [0, resource, &raw const limit as usize, 0, 0, 0]) }
 }
 
 /// PROT_READ.

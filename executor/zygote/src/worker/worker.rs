@@ -6,12 +6,14 @@ use crate::protocol::*;
 use crate::run;
 use crate::signals;
 use crate::syscall::*;
-use crate::zygote::die_with_parent;
+use crate::zygote::{Layers, core_cookie, die_with_parent};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Limits of a worker beyond the zygote's: number of the resource. All are zero: RLIMIT_NPROC, RLIMIT_NOFILE,
 /// RLIMIT_SIGPENDING.
 const LIMITS: [usize; 3] = [6, 7, 11];
+
+const RLIMIT_CPU: usize = 0;
 
 /// `struct robust_list_head`.
 #[repr(C)]
@@ -22,8 +24,9 @@ struct RobustList {
     pending: *const RobustList,
 }
 
-/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code.
-pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
+/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code, `cpu` the seconds of CPU
+/// time that it may use, or zero.
+pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: Layers) -> ! {
     // Where there is no pid namespace, only this ends a worker with its zygote, unless that is gone already.
     if die_with_parent().is_err() || getppid() != Ok(zygote) {
         exit(1);
@@ -39,7 +42,7 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
     // An empty list ends where it begins. The pending entry is looked at as well, and is all that we need.
     (list.first, list.pending) = (head, head);
     list.offset = (CONTROL_BASE as isize).wrapping_sub(head as isize);
-    if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file) {
+    if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file, cpu, layers) {
         control.argument.store(step as u64, Relaxed);
         control.detail.store(errno as u64, Relaxed);
         control.exit.store(EXIT_SETUP, Relaxed);
@@ -59,12 +62,30 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3]) -> ! {
     }
 }
 
-fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) -> core::result::Result<(), (u32, u32)> {
+fn prepare(
+    mode: u32,
+    list: &RobustList,
+    guest_file: usize,
+    code_file: usize,
+    cpu: u32,
+    layers: Layers,
+) -> core::result::Result<(), (u32, u32)> {
     let at = |step: u32| move |errno: u32| (step, errno);
     let memory = at(STEP_MEMORY);
     map(GUEST_START, GUEST_SIZE, 0, SHARED, guest_file, GUEST_START).map_err(memory)?;
     map(CODE_BASE, CODE_SIZE, READABLE | EXECUTABLE, SHARED, code_file, 0).map_err(memory)?;
     map(STACK_BASE, STACK_TOP - STACK_BASE, READABLE | WRITABLE, ANONYMOUS, usize::MAX, 0).map_err(memory)?;
+    if layers.is_sealed {
+        // All but guest memory, whose protections change.
+        for (start, length) in
+            [(CONTROL_BASE, CONTROL_SIZE), (CODE_BASE, CODE_SIZE), (STACK_BASE, STACK_TOP - STACK_BASE)]
+        {
+            mseal(start as usize, length as usize, 0).map_err(memory)?;
+        }
+    }
+    if layers.has_core_cookie {
+        core_cookie().map_err(at(STEP_PRIVILEGES))?;
+    }
     signals::install().map_err(at(STEP_SIGNALS))?;
     // SAFETY: the list lives as long as the process; the kernel reads it at the end.
     unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, 24, 0, 0, 0, 0]) }
@@ -73,6 +94,10 @@ fn prepare(mode: u32, list: &RobustList, guest_file: usize, code_file: usize) ->
     if mode != MODE_OFF {
         for resource in LIMITS {
             limit(resource, 0).map_err(at(STEP_LIMITS))?;
+        }
+        if cpu > 0 {
+            // What ends it is SIGXCPU, which it cannot handle: its filter allows no such call.
+            soft_limit(RLIMIT_CPU, u64::from(cpu)).map_err(at(STEP_LIMITS))?;
         }
     }
     if is_filtered(mode) {

@@ -2,13 +2,14 @@
 //! all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
-use crate::launcher::{SOCKET, is_filtered, must};
+use crate::launcher::{SOCKET, is_filtered, layer, must};
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
 
 const PR_SET_PDEATHSIG: usize = 1;
 const SIGKILL: usize = 9;
+const F_SETOWN: usize = 8;
 
 /// Ends with the process that made this one.
 pub fn die_with_parent() -> Result {
@@ -37,7 +38,7 @@ const LIMITS: [(usize, u64); 12] = [
 ];
 
 /// The zygote's life.
-pub fn main(mode: u32) -> ! {
+pub fn main(mode: u32, is_strict: bool) -> ! {
     must(STEP_FORK, die_with_parent());
     let me = must(STEP_FORK, getpid());
     // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
@@ -49,6 +50,17 @@ pub fn main(mode: u32) -> ! {
             must(STEP_LIMITS, limit(resource, value));
         }
     }
+    let mut layers = Layers::default();
+    if mode != MODE_OFF {
+        let sealed = seal_image();
+        layers.is_sealed = sealed.is_ok();
+        layer(LAYER_SEAL, sealed);
+    }
+    if is_strict {
+        let cookie = core_cookie();
+        layers.has_core_cookie = cookie.is_ok();
+        layer(LAYER_CORE, cookie);
+    }
     if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::ZYGOTE));
     }
@@ -56,8 +68,8 @@ pub fn main(mode: u32) -> ! {
     loop {
         let mut files = [usize::MAX; 3];
         match receive(&mut files) {
-            Ok(true) => spawn(mode, me, files),
-            Ok(false) => exit(0),
+            Ok(Some(cpu)) => spawn(mode, me, files, cpu, layers),
+            Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
                 say(MESSAGE_FAILED, STEP_MESSAGE, errno, None);
@@ -65,6 +77,29 @@ pub fn main(mode: u32) -> ! {
             }
         }
     }
+}
+
+/// Protections that the kernel has and each worker has to have of its own.
+#[derive(Clone, Copy, Default)]
+pub struct Layers {
+    pub is_sealed: bool,
+    pub has_core_cookie: bool,
+}
+
+/// Seals this program's own code and data, for workers too.
+fn seal_image() -> Result {
+    unsafe extern "C" {
+        /// Behind the program; set by the linker's script.
+        static image_end: u8;
+    }
+    let end = &raw const image_end as usize;
+    mseal(ZYGOTE_BASE as usize, end - ZYGOTE_BASE as usize, 0)
+}
+
+/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have their own.
+pub fn core_cookie() -> Result {
+    // PR_SCHED_CORE is 62, PR_SCHED_CORE_CREATE 1, for this process.
+    prctl2(62, 1, 0)
 }
 
 fn unmap(start: u64, end: u64) -> Result {
@@ -80,14 +115,18 @@ fn reap_children() -> Result {
     unsafe { syscall(number::RT_SIGACTION, [17, action.as_ptr() as usize, 0, 8, 0, 0]) }
 }
 
-/// Makes a worker from control page, guest memory and code.
-fn spawn(mode: u32, me: usize, files: [usize; 3]) {
+/// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
+fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
     // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
-        worker::main(mode, me, files);
+        worker::main(mode, me, files, cpu, layers);
+    }
+    if let Ok(tid) = made {
+        // The host reads the owner back as its own pid namespace numbers it, for the worker's clock.
+        let _ = fcntl(files[0], F_SETOWN, tid);
     }
     for fd in files {
         let _ = close(fd);
@@ -146,8 +185,8 @@ fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let _ = unsafe { syscall(number::SENDMSG, [SOCKET, &raw const header as usize, 0x4000, 0, 0, 0]) };
 }
 
-/// Waits for a request and takes its three files. False if the host is gone.
-fn receive(to: &mut [usize; 3]) -> Result<bool> {
+/// Waits for a request, takes its three files, and returns its number. `None` if the host is gone.
+fn receive(to: &mut [usize; 3]) -> Result<Option<u32>> {
     let mut message = Message::default();
     let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
     let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
@@ -164,7 +203,7 @@ fn receive(to: &mut [usize; 3]) -> Result<bool> {
     // SAFETY: the kernel writes into message and control, as long as they are.
     let got = unsafe { syscall(number::RECVMSG, [SOCKET, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
     if got == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
@@ -175,5 +214,5 @@ fn receive(to: &mut [usize; 3]) -> Result<bool> {
     for (to, from) in to.iter_mut().zip(files.fds) {
         *to = from as usize;
     }
-    Ok(true)
+    Ok(Some(message.number))
 }

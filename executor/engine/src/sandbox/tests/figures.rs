@@ -43,9 +43,11 @@ fn figures() {
     let program = host_call();
     {
         let zygote = zygote();
-        print("worker spawned, and killed", 500, || drop(Worker::spawn(&zygote, Duration::from_secs(1)).unwrap()));
+        print("worker spawned, and killed", 500, || {
+            drop(Worker::spawn(&zygote, limits(Duration::from_secs(1))).unwrap())
+        });
         let mut workers = Vec::new();
-        print("worker spawned", 500, || workers.push(Worker::spawn(&zygote, Duration::from_secs(1)).unwrap()));
+        print("worker spawned", 500, || workers.push(Worker::spawn(&zygote, limits(Duration::from_secs(1))).unwrap()));
     }
     drop(pool.take(&program.image()).unwrap());
     print("pooled worker taken and given back, never run", 2000, || drop(pool.take(&program.image()).unwrap()));
@@ -53,12 +55,14 @@ fn figures() {
         let mut cage = pool.take(&program.image()).unwrap();
         round_trips(&mut cage, &program, 1);
     });
-    let other = host_call();
-    print("pooled worker taken, another program loaded and run, twice", 1000, || {
-        for program in [&program, &other] {
-            let small = Pool::take(&pool, &program.image());
-            round_trips(&mut small.unwrap(), program, 1);
-        }
+    print("new program, its first worker, run to one host call, given back", 1000, || {
+        let other = host_call();
+        round_trips(&mut pool.take(&other.image()).unwrap(), &other, 1);
+    });
+    let pool = Pool::new(Settings { reserve: 0, ..Settings::default() }).unwrap();
+    print("the same without a reserve", 1000, || {
+        let other = host_call();
+        round_trips(&mut pool.take(&other.image()).unwrap(), &other, 1);
     });
     let mut cage = pool.take(&program.image()).unwrap();
     print("10000 host call round trips", 30, || round_trips(&mut cage, &program, 10_000));
@@ -85,7 +89,7 @@ fn memory_of_a_worker() {
     const COUNT: u64 = 200;
     let workers: Vec<Worker> = (0..COUNT)
         .map(|_| {
-            let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+            let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
             worker.load(&program.image()).unwrap();
             round_trips(&mut worker, &program, 1);
             worker
@@ -110,7 +114,7 @@ fn memory_of_a_worker() {
 fn two_that_share_a_processor_without_knowing() {
     let program = host_call();
     let zygote = zygote();
-    let mut worker = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     let id = protection::last_child_of(protection::last_child_of(zygote.launcher()));
     print("1000 round trips", 30, || round_trips(&mut worker, &program, 1000));

@@ -155,6 +155,25 @@ fn outside() -> Vec<Attempt> {
         call("clone3 a process", 435, &[DATA + 128, 88]),
         call("execute a program", 59, &[DATA, DATA + 16, 0]),
         call("execute a file descriptor", 322, &[0, DATA, DATA + 16, 0, 0x1000]),
+        call("look at a file", 332, &[here, DATA, 0, 0x7ff, DATA + 256]),
+        call("ask whether a file is there", 21, &[DATA, 0]),
+        call("make a folder", 83, &[DATA, 0o777]),
+        call("make a device", 133, &[DATA, 0o20666, 0x103]),
+        call("remove a file", 87, &[DATA]),
+        call("rename a file", 82, &[DATA, DATA]),
+        call("link a file", 86, &[DATA, DATA]),
+        call("link a file by name", 88, &[DATA, DATA]),
+        call("change a file's mode", 90, &[DATA, 0o777]),
+        call("change a file's owner", 92, &[DATA, 0, 0]),
+        call("shorten a file", 76, &[DATA, 0]),
+        call("change folder", 80, &[DATA]),
+        call("watch files: inotify", 294, &[0]),
+        call("watch files: fanotify", 300, &[0, 0]),
+        call("bind a guessed socket", 49, &[0, DATA + 32, 16]),
+        call("listen at a guessed socket", 50, &[0, 1]),
+        call("accept from a guessed socket", 43, &[0, 0, 0]),
+        call("receive from a guessed socket", 47, &[0, DATA + 128, 0]),
+        call("change memory of another process", 440, &[0, DATA, 1, 4, 0]),
         call("exit one thread", 60, &[0]),
         call("exit as if all were well", 231, &[0]),
         call("return from a signal that was not", 15, &[]),
@@ -163,6 +182,7 @@ fn outside() -> Vec<Attempt> {
 
 /// The kernel's larger interfaces, privileges, resources.
 fn kernel() -> Vec<Attempt> {
+    let here = -100i64 as u64;
     vec![
         call("set up io_uring", 425, &[8, DATA + 128]),
         call("enter io_uring", 426, &[0, 1, 0, 0]),
@@ -181,6 +201,23 @@ fn kernel() -> Vec<Attempt> {
         call("enter a namespace", 308, &[0, 0]),
         call("mount a file system", 165, &[DATA, DATA, DATA, 0, 0]),
         call("change the root", 161, &[DATA]),
+        call("change the root by pivot_root", 155, &[DATA, DATA]),
+        call("unmount a file system", 166, &[DATA, 2]),
+        call("open a file system", 430, &[DATA, 0]),
+        call("open a tree of mounts", 428, &[here, DATA, 1]),
+        call("move a mount", 429, &[0, DATA, here, DATA, 4]),
+        call("change mounts", 442, &[here, DATA, 0, DATA + 128, 32]),
+        call("restart the machine", 169, &[0xfee1_dead, 672_274_793, 0x0123_4567]),
+        call("load another kernel", 246, &[0, 0, 0, 0]),
+        call("set the host's name", 170, &[DATA, 4]),
+        call("set the clock", 164, &[DATA + 128, 0]),
+        call("use ports: iopl", 172, &[3]),
+        call("use ports: ioperm", 173, &[0x80, 1, 1]),
+        call("use a swap file", 167, &[DATA, 0]),
+        call("read the kernel's log", 103, &[3, DATA, 64]),
+        call("exhaust file descriptors: timerfd", 283, &[1, 0]),
+        call("exhaust file descriptors: signalfd", 289, &[-1i64 as u64, DATA, 8, 0]),
+        call("exhaust memory: secret memory", 447, &[0]),
         call("raise a limit", 302, &[0, 9, DATA + 160, 0]),
         call("take over the robust list", 273, &[DATA, 24]),
         call("replace a signal handler", 13, &[11, DATA + 128, 0, 8]),
@@ -233,6 +270,7 @@ fn memory() -> Vec<Attempt> {
         call("make the worker's own code writable", 10, &[own, 0x1000, 3]),
         call("make the control page read-only", 10, &[CONTROL_BASE, 0x1000, 1]),
         call("make the stack executable", 10, &[stack, 0x1000, 7]),
+        call("move the stack", 25, &[stack, 0x1_0000, 0x1_0000, 3, 0x4_0000_0000]),
         call("extend a change of memory downwards", 10, &[DATA, 0x1000, 0x0100_0003]),
         call("change memory with hidden bits", 10, &[DATA, 0x1000, 1 << 32 | 3]),
         call("wait on another word", 202, &[CONTROL_BASE + 4, 0, 0]),
@@ -329,7 +367,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.bytes(&[0x0f, 0x0b]);
         }),
         bytes("spin for ever", End::TimedOut, &[0xeb, 0xfe]),
-        other("sleep for ever", End::TimedOut, |asm| {
+        other("sleep for ever", End::Nonsense, |asm| {
             let again = asm.new_label();
             asm.bind(again);
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rdx, control(STATE)));
@@ -338,6 +376,15 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::mov_ri(Reg::R10, 0));
             asm.push(forms::mov_ri(Reg::Rax, 202));
             asm.bytes(SYSCALL);
+            asm.jmp(again);
+        }),
+        other("change the word without end", End::TimedOut, |asm| {
+            // Takes the bit away that says that the host sleeps, as fast as it can.
+            let again = asm.new_label();
+            asm.push(forms::mov_rm(RegSize::R32, Reg::Rcx, control(STATE)));
+            asm.push(forms::and_ri(RegSize::R32, Reg::Rcx, 0x7fff_ffff));
+            asm.bind(again);
+            asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rcx));
             asm.jmp(again);
         }),
         other("wake the host without end", End::TimedOut, |asm| {
@@ -353,13 +400,13 @@ fn protocol_attempts() -> Vec<Attempt> {
 /// Runs an attempt in a worker of its own. Says what went wrong, if something did.
 fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     let mut program = program(|asm| (attempt.code)(asm));
-    program.rw_data = data();
+    program.set_memory(program.map, b"constant", &data());
     let limit = if matches!(attempt.end, End::TimedOut | End::Either) {
         Duration::from_millis(40)
     } else {
         Duration::from_secs(10)
     };
-    let mut worker = Worker::spawn(zygote, limit).map_err(|error| error.to_string())?;
+    let mut worker = Worker::spawn(zygote, limits(limit)).map_err(|error| error.to_string())?;
     worker.load(&program.image()).map_err(|error| error.to_string())?;
     let result = worker.run(&mut program.state());
     let is_right = match attempt.end {
@@ -381,8 +428,8 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
 /// What the kernel says to attempts that are refused without a filter too; `None` if the worker ends.
 fn unfiltered(attempt: &Attempt, zygote: &Arc<Zygote>) -> Option<i32> {
     let mut program = program(|asm| (attempt.code)(asm));
-    program.rw_data = data();
-    let mut worker = Worker::spawn(zygote, Duration::from_millis(50)).unwrap();
+    program.set_memory(program.map, b"constant", &data());
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_millis(50))).unwrap();
     worker.load(&program.image()).unwrap();
     match worker.run(&mut program.state()) {
         Ok(Exit::HostCall(said)) => Some(said as i32),
@@ -437,6 +484,64 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
     assert!(successes.is_empty(), "{successes:?}");
 }
 
+#[test]
+fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
+    // EPERM of the seal; EACCES where a file's own seal, or the filter against executable memory, is asked first.
+    const REFUSED: [Option<i32>; 2] = [Some(-1), Some(-13)];
+    let zygote = Arc::new(Zygote::start_unfiltered().unwrap());
+    let is_there = |layer: u32| {
+        let name = super::super::zygote::layer_name(layer);
+        let is_there = zygote.layers().iter().any(|layer| layer.what == name && layer.is_there());
+        if !is_there {
+            let _ = writeln!(std::io::stderr(), "SKIPPED, as this kernel has it not: {name}");
+        }
+        is_there
+    };
+    let said = |name: &str| {
+        let attempt = memory().into_iter().find(|attempt| attempt.name == name).unwrap();
+        unfiltered(&attempt, &zygote)
+    };
+    if is_there(protocol::LAYER_SEAL) {
+        for name in [
+            "unmap compiled code",
+            "map over compiled code",
+            "make compiled code writable",
+            "make the worker's own code writable",
+            "make the control page read-only",
+            "make the stack executable",
+            "move the stack",
+        ] {
+            let said = said(name);
+            assert!(REFUSED.contains(&said), "{name}: {said:?}");
+        }
+    }
+    if is_there(protocol::LAYER_MDWE) {
+        for name in
+            ["map executable memory", "make guest memory executable", "make guest memory writable and executable"]
+        {
+            assert_eq!(said(name), Some(-13), "{name}");
+        }
+    }
+    // What they are set to: PR_GET_SECUREBITS, PR_GET_MDWE.
+    for (layer, option, value) in [(protocol::LAYER_SECUREBITS, 27, 0xef), (protocol::LAYER_MDWE, 66, 1)] {
+        if is_there(layer) {
+            assert_eq!(unfiltered(&call("ask", 157, &[option]), &zygote), Some(value));
+        }
+    }
+}
+
+/// Makes a folder, by a path that is data of the program. For where there is no empty root.
+pub(super) fn make_folder(zygote: &Arc<Zygote>, path: &str) -> Option<i32> {
+    let mut program = program(|asm| (call("make a folder", 83, &[DATA, 0o777]).code)(asm));
+    program.set_memory(program.map, b"", format!("{path}\0").as_bytes());
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(1))).unwrap();
+    worker.load(&program.image()).unwrap();
+    match worker.run(&mut program.state()) {
+        Ok(Exit::HostCall(said)) => Some(said as i32),
+        _ => None,
+    }
+}
+
 /// A program that behaves, in a worker that lives through all attempts.
 fn bystander() -> Program {
     program(|asm| {
@@ -449,7 +554,7 @@ fn bystander() -> Program {
 fn machine_code_that_tries_to_get_out_ends_its_worker_and_nothing_else() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     witness.load(&program.image()).unwrap();
     let attempts: Vec<Attempt> = [outside(), kernel(), memory(), protocol_attempts()].into_iter().flatten().collect();
     let mut failures = Vec::new();
@@ -492,7 +597,7 @@ fn every_system_call_but_two_ends_the_worker() {
 fn random_machine_code_harms_nobody() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, Duration::from_secs(5)).unwrap();
+    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
     witness.load(&program.image()).unwrap();
     // xorshift64: the same code every time.
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
@@ -516,7 +621,7 @@ fn random_machine_code_harms_nobody() {
             }
             leave(asm, protocol::EXIT_TRAP);
         });
-        let mut worker = Worker::spawn(&zygote, Duration::from_millis(5)).unwrap();
+        let mut worker = Worker::spawn(&zygote, limits(Duration::from_millis(5))).unwrap();
         worker.load(&random.image()).unwrap();
         let mut state = random.state();
         state.regs = std::array::from_fn(|_| if next() % 2 == 0 { DATA } else { next() % 512 });

@@ -10,6 +10,7 @@ mod pool;
 mod protection;
 mod runs;
 
+use super::deadline::Limits;
 use super::worker::Worker;
 use super::zygote::Zygote;
 use super::*;
@@ -19,6 +20,7 @@ use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::blob::MemoryConfig;
+use vm_core::memory::MemoryMap;
 
 /// Code that enters and leaves guest code as the contract says, with a guest part behind it.
 pub(super) struct Program {
@@ -26,8 +28,7 @@ pub(super) struct Program {
     /// Where the guest part begins.
     pub start: u32,
     pub map: MemoryMap,
-    pub ro_data: Vec<u8>,
-    pub rw_data: Vec<u8>,
+    pub data: Arc<MemoryImage>,
     pub id: u64,
 }
 
@@ -72,14 +73,9 @@ pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
     asm.push(forms::jmp_r(SCRATCH));
     let start = asm.len() as u32;
     guest(&mut asm);
-    Program {
-        code: asm.finish().unwrap().to_vec(),
-        start,
-        map: map(0x3000, 0x2800, 0x3000, 0x1000),
-        ro_data: b"constant".to_vec(),
-        rw_data: b"variable".to_vec(),
-        id: ID.fetch_add(1, Ordering::Relaxed),
-    }
+    let map = map(0x3000, 0x2800, 0x3000, 0x1000);
+    let data = Arc::new(MemoryImage::new(map, b"constant", b"variable"));
+    Program { code: asm.finish().unwrap().to_vec(), start, map, data, id: ID.fetch_add(1, Ordering::Relaxed) }
 }
 
 pub(super) fn map(ro_data_size: u32, rw_data_size: u32, stack_size: u32, aux: u32) -> MemoryMap {
@@ -88,8 +84,13 @@ pub(super) fn map(ro_data_size: u32, rw_data_size: u32, stack_size: u32, aux: u3
 
 impl Program {
     pub fn image(&self) -> Image<'_> {
-        let Program { code, map, ro_data, rw_data, id, .. } = self;
-        Image { id: *id, code, enter: 0, map, ro_data, rw_data }
+        let Program { code, data, id, .. } = self;
+        Image { id: *id, code, enter: 0, data }
+    }
+
+    /// With other memory.
+    pub fn set_memory(&mut self, map: MemoryMap, ro_data: &[u8], rw_data: &[u8]) {
+        (self.map, self.data) = (map, Arc::new(MemoryImage::new(map, ro_data, rw_data)));
     }
 
     /// The state at its beginning: each register has its number, the gas is 1000.
@@ -98,13 +99,18 @@ impl Program {
     }
 }
 
+/// Limits of a run: this much CPU time.
+pub(super) fn limits(cpu: Duration) -> Limits {
+    Limits::of_cpu_time(cpu)
+}
+
 /// A zygote for all tests.
 pub(super) fn zygote() -> Arc<Zygote> {
-    Arc::new(Zygote::start(Sandbox::Required).unwrap())
+    Arc::new(Zygote::start(Sandbox::Required, false, None).unwrap())
 }
 
 pub(super) fn worker(program: &Program) -> Worker {
-    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     worker
 }

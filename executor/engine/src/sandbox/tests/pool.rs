@@ -4,7 +4,14 @@ use super::*;
 use std::collections::HashSet;
 
 fn pool(idle: usize, workers: usize) -> Arc<Pool> {
-    Pool::new(Settings { idle, workers, ..Settings::default() }).unwrap()
+    // Nothing is made in advance, so that workers can be counted. One was made to see whether there can be any.
+    let pool = Pool::new(Settings { idle, workers, reserve: 0, ..Settings::default() }).unwrap();
+    assert_eq!(pool.counts(), counts(0, 0, 1));
+    pool
+}
+
+fn counts(workers: usize, idle: usize, spawned: usize) -> Counts {
+    Counts { workers, idle, fresh: 0, spawned }
 }
 
 /// Fills the words from A0 up to A1 with A2; then says in A3 all bits that were set in those from A4 up to A5.
@@ -63,7 +70,9 @@ fn check_is_as_new(cage: &mut impl Cage, program: &Program, heap: u32) {
     for (from, to) in empty_regions(program, heap) {
         assert_eq!(scan(cage, program, from, to), 0, "{from:#x} to {to:#x}");
     }
-    for (address, data) in [(MemoryMap::RO_BASE, &program.ro_data), (program.map.rw_base(), &program.rw_data)] {
+    for (address, data) in
+        [(MemoryMap::RO_BASE, program.data.ro_data()), (program.map.rw_base(), program.data.rw_data())]
+    {
         let word = u64::from_le_bytes(data[..8].try_into().unwrap());
         assert_eq!(scan(cage, program, address, address + 8), word);
     }
@@ -82,15 +91,13 @@ fn soil(cage: &mut impl Cage, program: &Program, heap: u32) {
 #[test]
 fn no_byte_of_one_instance_is_seen_by_the_next_in_the_same_worker() {
     let sizes = [(0x1000, 0x1000, 0x1000), (0x3000, 0x2800, 0x3000), (0x9_0000, 0x8_0000, 0x10_0000)];
-    let pool = pool(4, 4);
+    let pool = pool(6, 6);
     let mut programs = Vec::new();
     for (ro, rw, stack) in sizes {
         let mut first = filler_and_scanner();
-        first.map = map(ro, rw, stack, 0x2000);
+        first.set_memory(map(ro, rw, stack, 0x2000), b"constant", b"variable");
         let mut second = filler_and_scanner();
-        second.map = first.map;
-        second.ro_data = b"other constant".to_vec();
-        second.ro_data.truncate(8);
+        second.set_memory(first.map, b"other co", b"variable");
         programs.extend([first, second]);
     }
     let heaps = [0, 0x1000, 0x3_0000, 0x80_0000];
@@ -109,7 +116,7 @@ fn no_byte_of_one_instance_is_seen_by_the_next_in_the_same_worker() {
             }
         }
     }
-    assert_eq!(pool.counts(), Counts { workers: 1, idle: 1, spawned: 1 }, "it was the same worker all the time");
+    assert_eq!(pool.counts(), counts(6, 6, 7), "each program had the same worker all the time");
 }
 
 #[test]
@@ -128,21 +135,178 @@ fn a_reset_in_use_brings_the_first_contents_back() {
     }
 }
 
+/// Has the kernel make A1 bytes at A0 writable, if A3 says so, and stores A2 there.
+fn compromised() -> Program {
+    program(|asm| {
+        let store = asm.new_label();
+        asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
+        asm.jcc(Cond::Equal, store);
+        asm.push(forms::mov_ri(Reg::Rdx, 3));
+        asm.push(forms::mov_ri(Reg::Rax, 10));
+        asm.bytes(&[0x0f, 0x05]);
+        asm.bind(store);
+        asm.push(forms::mov_mr(Width::W64, Mem::base32(Reg::Rdi, 0), Reg::R8));
+        leave(asm, protocol::EXIT_TRAP);
+    })
+}
+
 #[test]
-fn the_code_of_a_longer_program_is_gone_when_a_shorter_one_was_loaded() {
-    let long = program(|asm| asm.bytes(&[0xcc; 10_000]));
-    // Reads the code at A0.
-    let short = program(|asm| {
-        asm.push(forms::mov_rm(R64, Reg::Rsi, Mem::base(Reg::Rdi, 0)));
+fn what_a_compromised_worker_made_writable_is_as_at_first_for_the_next_instance() {
+    let program = compromised();
+    let pool = pool(1, 1);
+    let map = program.map;
+    let places = [
+        MemoryMap::RO_BASE,
+        map.ro_end(),
+        map.rw_end(),
+        map.rw_end() + 0x123_4000,
+        map.stack_high(),
+        map.aux_base(),
+        map.aux_end(),
+        0xfffe_f000,
+    ];
+    let store = |cage: &mut Pooled, address: u32, compromised: bool| {
+        let mut state = program.state();
+        (state.regs[7], state.regs[8], state.regs[9]) = (address.into(), 0x1000, PATTERN);
+        state.regs[10] = compromised.into();
+        cage.run(&mut state)
+    };
+    let bytes = |cage: &Pooled, address: u32| {
+        let mut bytes = [0; 8];
+        cage.read(address, &mut bytes);
+        bytes
+    };
+    let mut cage = pool.take(&program.image()).unwrap();
+    let tid = cage.tid();
+    let before = places.map(|address| bytes(&cage, address));
+    for address in places {
+        assert!(matches!(store(&mut cage, address, false), Ok(Exit::Fault(_))));
+        assert_eq!(store(&mut cage, address, true), Ok(Exit::Trap), "{address:#x}");
+        assert_eq!(bytes(&cage, address), PATTERN.to_le_bytes());
+    }
+    drop(cage);
+    let mut cage = pool.take(&program.image()).unwrap();
+    assert_eq!(cage.tid(), tid, "the same worker");
+    for (address, before) in places.into_iter().zip(before) {
+        assert_eq!(bytes(&cage, address), before, "{address:#x}");
+        assert!(matches!(store(&mut cage, address, false), Ok(Exit::Fault(_))), "{address:#x}");
+    }
+}
+
+#[test]
+fn a_worker_never_gets_another_program() {
+    let (first, second) = (filler_and_scanner(), filler_and_scanner());
+    let pool = pool(4, 4);
+    let mut cage = pool.take(&first.image()).unwrap();
+    assert_eq!(cage.load(&second.image()), Err(CageError::AlreadyLoaded));
+    assert_eq!(cage.load(&first.image()), Err(CageError::AlreadyLoaded));
+    drop(cage);
+    drop(pool.take(&second.image()).unwrap());
+    assert_eq!(pool.counts(), counts(2, 2, 3));
+}
+
+#[test]
+fn fresh_workers_are_never_used_again() {
+    let program = filler_and_scanner();
+    let settings = Settings { reserve: 0, fresh_workers: true, ..Settings::default() };
+    let pool = Pool::new(settings).unwrap();
+    for taken in 1..4 {
+        drop(pool.take(&program.image()).unwrap());
+        assert_eq!(pool.counts(), counts(0, 0, 1 + taken));
+    }
+}
+
+/// Waits until something is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn fresh_workers_are_made_in_advance_once_they_are_missed_and_never_more_than_allowed() {
+    let programs: [Program; 8] = std::array::from_fn(|_| filler_and_scanner());
+    let pool = Pool::new(Settings { workers: 10, reserve: 3, ..Settings::default() }).unwrap();
+    assert_eq!(pool.counts(), Counts { workers: 1, idle: 0, fresh: 1, spawned: 1 });
+    let mut cages = vec![pool.take(&programs[0].image()).unwrap()];
+    assert_eq!(pool.counts().spawned, 1, "one program needs one worker");
+    cages.push(pool.take(&programs[1].image()).unwrap());
+    until("there are fresh workers", || pool.counts().fresh == 2);
+    // A third in advance only if two are too few. Whether they are is a matter of time.
+    for program in &programs[2..] {
+        cages.push(pool.take(&program.image()).unwrap());
+    }
+    until("there are two workers left", || matches!(pool.counts(), Counts { workers: 10, idle: 0, fresh: 2, .. }));
+    for program in &programs[..2] {
+        cages.push(pool.take(&program.image()).unwrap());
+    }
+    assert_eq!(pool.take(&programs[0].image()).err(), Some(CageError::TooManyWorkers { limit: 10 }));
+    for cage in &mut cages {
+        check_is_as_new(cage, &programs[0], 0);
+    }
+}
+
+/// Gives the turn back as if all were well, and goes on computing.
+fn spinner() -> Program {
+    program(|asm| {
+        for (offset, value) in [
+            (offset_of!(Control, native_pc), protocol::CODE_BASE + 16),
+            (offset_of!(Control, exit), u64::from(protocol::EXIT_TRAP)),
+            (offset_of!(Control, state), 0),
+        ] {
+            asm.push(forms::mov_ri(Reg::Rax, value));
+            let width = if offset == offset_of!(Control, native_pc) { Width::W64 } else { Width::W32 };
+            asm.push(forms::mov_mr(width, control(offset), Reg::Rax));
+        }
+        asm.bytes(&[0xeb, 0xfe]);
+    })
+}
+
+#[test]
+fn a_worker_that_waits_and_computes_is_killed() {
+    let (honest, hostile) = (filler_and_scanner(), spinner());
+    let pool = Pool::new(Settings { reserve: 0, ..Settings::default() }).unwrap();
+    let [mut first, mut second] = [&honest, &hostile].map(|program| pool.take(&program.image()).unwrap());
+    check_is_as_new(&mut first, &honest, 0);
+    assert_eq!(second.run(&mut hostile.state()), Ok(Exit::Trap));
+    drop((first, second));
+    until("the one that computes is gone", || pool.counts().idle == 1);
+    until("the other one is stopped", || pool.all_rest());
+    let mut first = pool.take(&honest.image()).unwrap();
+    check_is_as_new(&mut first, &honest, 0);
+    assert_eq!(pool.counts(), counts(1, 0, 3));
+}
+
+#[test]
+fn a_worker_that_computes_while_the_host_has_its_turn_runs_out_of_cpu_time() {
+    let program = spinner();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_millis(10))).unwrap();
+    worker.load(&program.image()).unwrap();
+    assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
+    until("the kernel has ended it", || !worker.is_usable());
+}
+
+#[test]
+fn a_worker_may_use_any_cpu_time_over_many_runs() {
+    // About a quarter of a second for each run.
+    let slow = self::program(|asm| {
+        let again = asm.new_label();
+        asm.push(forms::mov_ri(SCRATCH, 1 << 29));
+        asm.bind(again);
+        asm.push(forms::sub_ri(R64, SCRATCH, 1));
+        asm.jcc(Cond::NotEqual, again);
         leave(asm, protocol::EXIT_TRAP);
     });
-    let pool = pool(1, 1);
-    drop(pool.take(&long.image()).unwrap());
-    let mut cage = pool.take(&short.image()).unwrap();
-    let mut state = short.state();
-    state.regs[7] = protocol::CODE_BASE + 9000;
-    assert_eq!(cage.run(&mut state), Ok(Exit::Trap));
-    assert_eq!(state.regs[8], 0);
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(1))).unwrap();
+    worker.load(&slow.image()).unwrap();
+    assert!(!worker.is_worn_out());
+    // More than it was granted at first.
+    while worker.cpu_time() < Duration::from_secs(5) {
+        assert_eq!(worker.run(&mut slow.state()), Ok(Exit::Trap));
+    }
+    assert!(worker.is_worn_out());
 }
 
 #[test]
@@ -160,7 +324,7 @@ fn the_pool_prefers_a_worker_that_has_the_program() {
         assert_eq!(pool.take(&programs[0].image()).unwrap().tid(), first);
         assert_eq!(pool.take(&programs[1].image()).unwrap().tid(), second);
     }
-    assert_eq!((ids.len(), pool.counts()), (2, Counts { workers: 2, idle: 2, spawned: 2 }));
+    assert_eq!((ids.len(), pool.counts()), (2, counts(2, 2, 3)));
 }
 
 #[test]
@@ -172,7 +336,7 @@ fn there_are_never_more_workers_than_allowed() {
     assert_eq!(pool.take(&program.image()).err(), Some(CageError::TooManyWorkers { limit: 2 }));
     drop(first);
     drop(second);
-    assert_eq!(pool.counts(), Counts { workers: 1, idle: 1, spawned: 2 });
+    assert_eq!(pool.counts(), counts(1, 1, 3));
     let _first = pool.take(&program.image()).unwrap();
     let _second = pool.take(&program.image()).unwrap();
 }
@@ -185,7 +349,7 @@ fn a_worker_that_was_lost_is_replaced() {
     cage.kill();
     assert_eq!(cage.run(&mut program.state()), Err(CageError::Died));
     drop(cage);
-    assert_eq!(pool.counts(), Counts { workers: 0, idle: 0, spawned: 1 });
+    assert_eq!(pool.counts(), counts(0, 0, 2));
     // One that dies while it waits.
     let cage = pool.take(&program.image()).unwrap();
     cage.kill_behind_its_back();
@@ -233,4 +397,55 @@ fn many_threads_use_one_pool() {
     });
     let counts = pool.counts();
     assert_eq!((counts.workers, counts.idle), (3, 3));
+}
+
+/// Makes the whole window writable, if A3 says so, and writes to A1 bytes at A0, a byte to a page.
+fn glutton() -> Program {
+    program(|asm| {
+        let (write, next) = (asm.new_label(), asm.new_label());
+        asm.push(forms::mov_rr(R64, Reg::Rbx, Reg::Rdi));
+        asm.push(forms::add_rr(R64, Reg::Rbx, Reg::Rsi));
+        asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
+        asm.jcc(Cond::Equal, write);
+        asm.push(forms::mov_ri(Reg::Rdx, 3));
+        asm.push(forms::mov_ri(Reg::Rax, 10));
+        asm.bytes(&[0x0f, 0x05]);
+        asm.bind(write);
+        asm.bind(next);
+        asm.push(forms::mov_mr(Width::W8, Mem::base32(Reg::Rdi, 0), Reg::Rdi));
+        asm.push(forms::add_ri(R64, Reg::Rdi, 0x1000));
+        asm.push(forms::cmp_rr(R64, Reg::Rdi, Reg::Rbx));
+        asm.jcc(Cond::Below, next);
+        leave(asm, protocol::EXIT_TRAP);
+    })
+}
+
+#[test]
+fn a_worker_that_takes_more_memory_than_its_program_can_have_is_killed() {
+    let mut program = glutton();
+    program.set_memory(map(0x1000, 0x1000, 0x1000, 0x1000), b"constant", b"variable");
+    let pool = pool(1, 1);
+    let run = |cage: &mut Pooled, start: u32, length: u64, compromised: bool| {
+        let mut state = program.state();
+        (state.regs[7], state.regs[8], state.regs[10]) = (start.into(), length, compromised.into());
+        cage.run(&mut state)
+    };
+    // What the memory map allows is fine, a heap of 64 MiB with it.
+    let mut cage = pool.take(&program.image()).unwrap();
+    let heap = program.map.rw_end();
+    cage.grow_heap(heap, heap + 0x400_0000).unwrap();
+    for _ in 0..5 {
+        assert_eq!(run(&mut cage, heap, 0x400_0000, false), Ok(Exit::Trap));
+    }
+    drop(cage);
+    // All of the window in one run, or a few pages in each of many short ones.
+    for pages in [0xf_ff00, 8] {
+        let mut cage = pool.take(&program.image()).unwrap();
+        let result = (0..1000).find_map(|round| {
+            let start = 0x10_0000 + if pages == 8 { 0x8000 * round } else { 0 };
+            run(&mut cage, start, 0x1000 * pages, true).err()
+        });
+        assert!(matches!(result, Some(CageError::Nonsense { .. })), "{pages}: {result:?}");
+        assert!(cage.has_ended());
+    }
 }

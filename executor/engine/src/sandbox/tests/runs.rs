@@ -140,7 +140,7 @@ fn code_that_never_leaves_is_killed_when_its_time_is_over() {
         asm.jmp(here);
     });
     let limit = Duration::from_millis(30);
-    let mut worker = Worker::spawn(&zygote(), limit).unwrap();
+    let mut worker = Worker::spawn(&zygote(), limits(limit)).unwrap();
     worker.load(&program.image()).unwrap();
     assert_eq!(worker.run(&mut program.state()), Err(CageError::TimedOut { limit }));
     assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
@@ -148,20 +148,53 @@ fn code_that_never_leaves_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn a_worker_that_somebody_stopped_is_killed_when_its_time_is_over() {
+fn a_worker_that_is_stopped_for_ever_is_killed_when_the_real_time_is_over() {
     let program = reader_and_writer();
     let limit = Duration::from_millis(120);
-    let mut worker = Worker::spawn(&zygote(), limit).unwrap();
+    let limits = Limits { cpu: Some(Duration::from_millis(1)), real: Some(limit) };
+    let mut worker = Worker::spawn(&zygote(), limits).unwrap();
     worker.load(&program.image()).unwrap();
     worker.stop_behind_its_back();
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::TimedOut { limit }));
+    assert_eq!(worker.run(&mut program.state()), Err(CageError::Stalled { limit }));
     assert!(worker.has_ended());
+}
+
+#[test]
+fn a_worker_that_is_stopped_for_longer_than_its_limit_and_continued_finishes() {
+    let program = reader_and_writer();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_millis(100))).unwrap();
+    worker.load(&program.image()).unwrap();
+    worker.stop_behind_its_back();
+    let go_on = worker.continuer();
+    let go_on = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        go_on();
+    });
+    let mut state = program.state();
+    (state.regs[7], state.regs[10]) = (program.map.rw_base().into(), program.map.rw_base().into());
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap));
+    go_on.join().unwrap();
+}
+
+#[test]
+fn without_a_limit_a_run_may_take_any_time() {
+    let program = program(|asm| {
+        let again = asm.new_label();
+        asm.push(forms::mov_ri(SCRATCH, 1 << 28));
+        asm.bind(again);
+        asm.push(forms::sub_ri(R64, SCRATCH, 1));
+        asm.jcc(Cond::NotEqual, again);
+        leave(asm, protocol::EXIT_TRAP);
+    });
+    let mut worker = Worker::spawn(&zygote(), Limits { cpu: None, real: None }).unwrap();
+    worker.load(&program.image()).unwrap();
+    assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
 }
 
 #[test]
 fn a_worker_that_is_killed_in_its_turn_is_missed_at_once() {
     let program = program(|asm| asm.bytes(&[0xeb, 0xfe]));
-    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(60)).unwrap();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(60))).unwrap();
     worker.load(&program.image()).unwrap();
     let killer = worker.killer();
     let killer = std::thread::spawn(move || {
@@ -176,14 +209,15 @@ fn a_worker_that_is_killed_in_its_turn_is_missed_at_once() {
 fn code_that_is_too_long_is_refused() {
     let code = vec![0; protocol::CODE_SIZE as usize + 1];
     let mut program = reader_and_writer();
-    let mut worker = worker(&program);
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     let kept = std::mem::replace(&mut program.code, code);
     let (length, limit) = (program.code.len(), protocol::CODE_SIZE as usize);
     assert_eq!(worker.load(&program.image()), Err(CageError::CodeTooLarge { length, limit }));
     program.code = kept;
+    worker.load(&program.image()).unwrap();
     let mut state = program.state();
     state.regs[7..].fill(program.map.rw_base().into());
-    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "what was loaded before is there");
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap), "it is as good as before");
 }
 
 #[test]
@@ -196,6 +230,6 @@ fn a_worker_that_was_killed_says_so() {
 
 #[test]
 fn a_worker_without_a_program_runs_nothing() {
-    let mut worker = Worker::spawn(&zygote(), Duration::from_secs(5)).unwrap();
+    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     assert_eq!(worker.run(&mut State::default()), Err(CageError::NotLoaded));
 }

@@ -1,0 +1,203 @@
+//! How long a run may take. Used by `worker` and `turn`.
+//!
+//! A run is what the embedder asked for, however many turns of the worker it takes. What counts is the CPU time of the
+//! worker, and that of the host while it works for the guest: a machine that is busy, throttled or suspended takes nothing
+//! away from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
+
+use super::{CageError, sys};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// Turns of one run from one look at the clocks to the next. A turn that takes long is looked at anyway.
+const TURNS: u32 = 16;
+/// Short runs from one look at what the worker has used to the next.
+const UNREAD: u32 = 100;
+/// Less CPU time than this between two looks is none.
+const PROGRESS: Duration = Duration::from_millis(1);
+/// A worker that sleeps for so long in its turn waits for something that never comes.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// Limits of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    /// CPU time; `None`: any.
+    pub cpu: Option<Duration>,
+    /// Real time; `None`: any.
+    pub real: Option<Duration>,
+}
+
+impl Limits {
+    /// How many times as long as its CPU time a run may take in real time.
+    const PATIENCE: u32 = 60;
+
+    /// For a command that runs no guest code.
+    pub const COMMAND: Limits = Limits::of_cpu_time(Duration::from_secs(2));
+
+    pub const fn of_cpu_time(cpu: Duration) -> Limits {
+        Limits { cpu: Some(cpu), real: Some(cpu.saturating_mul(Limits::PATIENCE)) }
+    }
+}
+
+/// What a worker uses up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meter<'a> {
+    /// The worker as this process's pid namespace numbers it. Without it real time stands in for CPU time.
+    pub process: Option<u32>,
+    /// The file behind its memory, and the most pages that its program can have.
+    pub memory: Option<(&'a OwnedFd, u64)>,
+}
+
+impl Meter<'_> {
+    /// CPU time of the worker so far. Meaningless once it has ended, as another process may have its number then.
+    pub fn cpu_time(self) -> Option<Duration> {
+        sys::cpu_time(self.process?)
+    }
+
+    /// Whether it has no more memory than its program can have.
+    pub fn check_memory(self) -> Result<(), CageError> {
+        let Some((file, limit)) = self.memory else { return Ok(()) };
+        let pages = sys::pages(file)?;
+        match pages > limit {
+            true => Err(CageError::Nonsense { what: "its pages of memory, of which there are too many", value: pages }),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the worker sleeps, by choice: it neither runs, nor waits for a processor or a page, nor is it stopped.
+    fn is_asleep(self) -> bool {
+        let Some(process) = self.process else { return false };
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // Behind the name in parentheses.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+    }
+}
+
+/// What is left of a run's limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    limits: Limits,
+    /// Turns of the run before this one.
+    turns: u32,
+    /// CPU time that the host spent for the guest.
+    host: Duration,
+    /// Where the clocks stood when they were first looked at.
+    start: Option<Reading>,
+    last: Reading,
+    /// CPU time of the worker in all its life, when it was looked at last.
+    used: Duration,
+    /// Runs that began since.
+    unread: u32,
+    /// Since when the worker sleeps.
+    asleep: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    cpu: Duration,
+    real: Instant,
+}
+
+impl Deadline {
+    pub fn new(limits: Limits) -> Deadline {
+        let never = Reading { cpu: Duration::ZERO, real: Instant::now() };
+        let (host, used) = (Duration::ZERO, Duration::ZERO);
+        Deadline { limits, turns: 0, host, start: None, last: never, used, unread: 0, asleep: None }
+    }
+
+    /// A new run begins. The clocks are read when it first takes long, or goes on after a turn.
+    #[inline]
+    pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
+        if self.start.is_some() || self.unread == UNREAD {
+            self.read(meter);
+            meter.check_memory()?;
+        }
+        self.unread += 1;
+        (self.turns, self.host, self.start) = (0, Duration::ZERO, None);
+        Ok(())
+    }
+
+    /// CPU time of the worker in all its life; that of the last runs is in it if one of them took long.
+    pub fn read_if_slow(&mut self, meter: Meter<'_>) -> Duration {
+        if self.start.is_some() {
+            self.read(meter);
+        }
+        self.used
+    }
+
+    fn read(&mut self, meter: Meter<'_>) {
+        self.unread = 0;
+        self.used = meter.cpu_time().unwrap_or(self.used);
+    }
+
+    /// CPU time of the worker in all its life when the last run began; that of short runs is not seen at once.
+    #[inline]
+    pub fn used(&self) -> Duration {
+        self.used
+    }
+
+    /// The most CPU time that a run may take.
+    #[inline]
+    pub fn limit(&self) -> Option<Duration> {
+        self.limits.cpu
+    }
+
+    /// The run goes on for another turn.
+    pub fn go_on(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
+        self.turns = self.turns.wrapping_add(1);
+        match self.turns % TURNS {
+            1 => self.look(meter).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host spent so much CPU time for the guest.
+    pub fn spend(&mut self, host: Duration) {
+        self.host = self.host.saturating_add(host);
+    }
+
+    /// Looks at the clocks; returns for how long nobody needs to look again, at the longest.
+    pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, CageError> {
+        meter.check_memory()?;
+        let real = Instant::now();
+        let start = self.start.map_or(real, |start| start.real);
+        // Real time stands in where the process cannot be told.
+        let cpu = meter.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
+        let now = Reading { cpu, real };
+        let Some(start) = self.start else {
+            (self.start, self.last, self.asleep) = (Some(now), now, None);
+            return Ok(self.left(self.host, Duration::ZERO));
+        };
+        let used = cpu.saturating_sub(start.cpu).saturating_add(self.host);
+        let waited = real.saturating_duration_since(start.real);
+        if let Some(limit) = self.limits.cpu.filter(|limit| used >= *limit) {
+            return Err(CageError::TimedOut { limit });
+        }
+        if let Some(limit) = self.limits.real.filter(|limit| waited >= *limit) {
+            return Err(CageError::Stalled { limit });
+        }
+        self.check_awake(meter, now)?;
+        Ok(self.left(used, waited))
+    }
+
+    fn left(&self, used: Duration, waited: Duration) -> Duration {
+        let of = |limit: Option<Duration>, used| limit.map_or(Duration::MAX, |limit| limit.saturating_sub(used));
+        of(self.limits.cpu, used).min(of(self.limits.real, waited)).max(PROGRESS)
+    }
+
+    /// A worker has nothing to sleep for in its turn.
+    fn check_awake(&mut self, meter: Meter<'_>, now: Reading) -> Result<(), CageError> {
+        if now.real.saturating_duration_since(self.last.real) < 10 * PROGRESS {
+            return Ok(());
+        }
+        let is_asleep = now.cpu.saturating_sub(self.last.cpu) < PROGRESS && meter.is_asleep();
+        self.last = now;
+        let since = self.asleep.filter(|_| is_asleep);
+        self.asleep = is_asleep.then_some(since.unwrap_or(now.real));
+        match since.map(|since| now.real.saturating_duration_since(since)) {
+            Some(slept) if slept >= SLEEP => {
+                Err(CageError::Nonsense { what: "its turn, in which it sleeps", value: slept.as_millis() as u64 })
+            }
+            _ => Ok(()),
+        }
+    }
+}
