@@ -8,6 +8,7 @@ use crate::gas::{self, CostModelKind, Metering};
 use crate::isa::{CodeView, Isa};
 use crate::limits;
 use crate::memory::{MapError, MemoryImage, MemoryMap};
+use crate::semantics::Semantics;
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
@@ -18,6 +19,8 @@ pub struct ProgramConfig {
     pub page_size: u32,
     /// Size of the auxiliary memory region in bytes, which the embedder writes and the guest reads.
     pub aux_size: u32,
+    /// What instructions mean.
+    pub semantics: Semantics,
     /// How gas costs are computed.
     pub cost_model: CostModelKind,
     /// Whether gas is metered.
@@ -34,6 +37,7 @@ impl Default for ProgramConfig {
         ProgramConfig {
             page_size: limits::PAGE_SIZE,
             aux_size: 0,
+            semantics: Semantics::default(),
             cost_model: CostModelKind::default(),
             metering: Metering::default(),
             single_step: false,
@@ -168,7 +172,7 @@ impl Program {
     /// were loaded.
     pub fn same_as(&self, other: &Program) -> bool {
         // All fields are named, so that a new one is not forgotten here.
-        let ProgramConfig { page_size, aux_size, cost_model, metering, single_step, translation_cache: _ } =
+        let ProgramConfig { page_size, aux_size, semantics, cost_model, metering, single_step, translation_cache: _ } =
             self.config;
         let Program {
             isa,
@@ -183,8 +187,15 @@ impl Program {
             exports,
         } = self;
         let config = &other.config;
-        (page_size, aux_size, cost_model, metering, single_step)
-            == (config.page_size, config.aux_size, config.cost_model, config.metering, config.single_step)
+        (page_size, aux_size, semantics, cost_model, metering, single_step)
+            == (
+                config.page_size,
+                config.aux_size,
+                config.semantics,
+                config.cost_model,
+                config.metering,
+                config.single_step,
+            )
             && *isa == other.isa
             && image.map() == other.image.map()
             && image.ro_data() == other.image.ro_data()
