@@ -5,7 +5,7 @@ mod common;
 
 use common::{compiling, interpreting};
 use executor::PolkaVm;
-use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, PolkavmExt, RemoteInstance};
+use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, Meaning, PolkavmExt, RemoteInstance};
 use sp_crypto_hashing::keccak_256;
 use sp_externalities::{Extension as _, Extensions, TransactionType};
 use sp_io::TestExternalities;
@@ -22,7 +22,7 @@ fn program() -> Vec<u8> {
 
 fn remote() -> Result<RemoteInstance, InstantiateError> {
     let code = program();
-    RemoteInstance::new(&keccak_256(&code), &code, 0, Naive)
+    RemoteInstance::new(&keccak_256(&code), &code, 0, Meaning::version_1(Naive))
 }
 
 fn externalities(node: &PolkaVm) -> TestExternalities {

@@ -14,7 +14,7 @@ impl Executor for HostFunctions {
     type Instance = RemoteInstance;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.cost_model.into())
+        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.meaning()?)
             .map_err(|error| format!("{error}"))
     }
 }
