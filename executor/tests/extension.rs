@@ -85,6 +85,20 @@ fn instances_that_a_call_leaves_behind_are_freed_with_it() {
     externalities.execute_with(|| drop(remote().unwrap()));
 }
 
+/// Runtimes of old blocks import the first version, and say by it what instructions mean.
+#[test]
+fn every_version_of_a_host_function_stays() {
+    let names: Vec<&str> = <pvm_host_interface::HostFunctions as sc_executor::HostFunctions>::host_functions()
+        .iter()
+        .map(|function| function.name())
+        .collect();
+    for name in ["instantiate", "run", "program_counter", "read_memory", "write_memory", "zero_memory", "destroy"] {
+        assert!(names.contains(&&*format!("ext_polkavm_{name}_version_1")), "{name}: {names:?}");
+    }
+    assert!(names.contains(&"ext_polkavm_instantiate_version_2"), "{names:?}");
+    assert_eq!(Meaning::version_1(Naive).semantics.id(), 0);
+}
+
 #[test]
 #[should_panic(expected = "has registered no PolkavmExt")]
 fn without_the_extension_the_functions_panic() {
