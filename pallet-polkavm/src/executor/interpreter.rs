@@ -4,6 +4,7 @@
 //! pays for.
 
 use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use crate::limits;
 use alloc::{format, string::String, sync::Arc};
 use pvm_host_interface::program_config;
 use vm_core::{blob::Blob, interpreter, isa::Reg, program::Program};
@@ -16,6 +17,8 @@ pub struct InterpreterInstance(interpreter::Instance);
 
 impl Executor for InRuntimeInterpreter {
     type Instance = InterpreterInstance;
+
+    const STACK_BYTES: u64 = limits::TRANSACTION_MEMORY_BYTES as u64;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
         let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;

@@ -24,6 +24,10 @@ pub trait Executor {
     /// A program in the course of being run.
     type Instance: Instance;
 
+    /// How far the runtime's heap reaches, in bytes, for the instances of the deepest stack of calls, with their call data, the
+    /// blobs as they are read, and transient storage; what the integrity test counts.
+    const STACK_BYTES: u64;
+
     /// Makes a fresh instance, ready to run.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::isa::{CodeView, Isa};
 use crate::limits;
 use crate::memory::{MapError, MemoryImage, MemoryMap};
 use crate::semantics::Semantics;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::fmt;
 
 /// How a program is to be run. What can be observed by the guest depends on it, so on a chain it is fixed.
@@ -81,15 +81,18 @@ impl From<MapError> for ProgramError {
 pub struct Program {
     isa: Isa,
     config: ProgramConfig,
+    /// Initial data, and the parts below.
     image: Arc<MemoryImage>,
-    code: Vec<u8>,
-    bitmask: Vec<u8>,
-    jump_table: Vec<u8>,
     jump_table_entry_size: u8,
-    import_offsets: Vec<u8>,
-    import_symbols: Vec<u8>,
-    exports: Vec<u8>,
 }
+
+/// Which part of the image is what.
+const CODE: usize = 0;
+const BITMASK: usize = 1;
+const JUMP_TABLE: usize = 2;
+const IMPORT_OFFSETS: usize = 3;
+const IMPORT_SYMBOLS: usize = 4;
+const EXPORTS: usize = 5;
 
 impl Program {
     /// Takes over what `blob` contains.
@@ -104,18 +107,10 @@ impl Program {
         }
         let (jump_table, jump_table_entry_size) = blob.jump_table().raw();
         let (import_offsets, import_symbols) = blob.imports().raw();
-        Ok(Program {
-            isa: blob.isa(),
-            config: config.clone(),
-            image: Arc::new(MemoryImage::new(map, blob.ro_data(), blob.rw_data())),
-            code: blob.code().to_vec(),
-            bitmask: blob.bitmask().to_vec(),
-            jump_table: jump_table.to_vec(),
-            jump_table_entry_size,
-            import_offsets: import_offsets.to_vec(),
-            import_symbols: import_symbols.to_vec(),
-            exports: blob.exports_section().to_vec(),
-        })
+        // In the order of their numbers.
+        let parts = [blob.code(), blob.bitmask(), jump_table, import_offsets, import_symbols, blob.exports_section()];
+        let image = Arc::new(MemoryImage::with_parts(map, blob.ro_data(), blob.rw_data(), parts));
+        Ok(Program { isa: blob.isa(), config: config.clone(), image, jump_table_entry_size })
     }
 
     /// The instruction set.
@@ -140,12 +135,12 @@ impl Program {
 
     /// The code.
     pub fn code(&self) -> CodeView<'_> {
-        CodeView::new(self.isa, &self.code, &self.bitmask)
+        CodeView::new(self.isa, self.image.part::<CODE>(), self.image.part::<BITMASK>())
     }
 
     /// The targets of dynamic jumps.
     pub fn jump_table(&self) -> JumpTable<'_> {
-        JumpTable::new(&self.jump_table, self.jump_table_entry_size)
+        JumpTable::new(self.image.part::<JUMP_TABLE>(), self.jump_table_entry_size)
     }
 
     /// The code offset of the first export named `symbol`.
@@ -155,7 +150,7 @@ impl Program {
 
     /// All exports.
     pub fn exports(&self) -> Exports<'_> {
-        Exports::new(&self.exports)
+        Exports::new(self.image.part::<EXPORTS>())
     }
 
     /// The name of the host function with this number; `None` if there is none or its name is malformed.
@@ -165,7 +160,7 @@ impl Program {
 
     /// All imports.
     pub fn imports(&self) -> Imports<'_> {
-        Imports::from_raw(&self.import_offsets, &self.import_symbols)
+        Imports::from_raw(self.image.part::<IMPORT_OFFSETS>(), self.image.part::<IMPORT_SYMBOLS>())
     }
 
     /// Whether `other` does the same in everything that can be observed: the same blob and configuration, however they
@@ -174,18 +169,7 @@ impl Program {
         // All fields are named, so that a new one is not forgotten here.
         let ProgramConfig { page_size, aux_size, semantics, cost_model, metering, single_step, translation_cache: _ } =
             self.config;
-        let Program {
-            isa,
-            config: _,
-            image,
-            code,
-            bitmask,
-            jump_table,
-            jump_table_entry_size,
-            import_offsets,
-            import_symbols,
-            exports,
-        } = self;
+        let Program { isa, config: _, image, jump_table_entry_size } = self;
         let config = &other.config;
         (page_size, aux_size, semantics, cost_model, metering, single_step)
             == (
@@ -197,16 +181,8 @@ impl Program {
                 config.single_step,
             )
             && *isa == other.isa
-            && image.map() == other.image.map()
-            && image.ro_data() == other.image.ro_data()
-            && image.rw_data() == other.image.rw_data()
-            && *code == other.code
-            && *bitmask == other.bitmask
-            && *jump_table == other.jump_table
+            && *image == other.image
             && *jump_table_entry_size == other.jump_table_entry_size
-            && *import_offsets == other.import_offsets
-            && *import_symbols == other.import_symbols
-            && *exports == other.exports
     }
 
     /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the
