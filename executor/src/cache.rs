@@ -5,20 +5,21 @@
 //! was given. It never loads anything itself, so it can't do so over and over; what it forgets costs time alone.
 
 use crate::module::Loaded;
+use pvm_host_interface::Meaning;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use vm_core::gas::CostModelKind;
 
-/// What a program is found by: the Keccak-256 hash of its code, and the number of its cost model.
+/// What a program is found by: the Keccak-256 hash of its code, and the numbers of its cost model and semantics.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key {
     pub hash: [u8; 32],
     pub cost_model: u16,
+    pub semantics: u16,
 }
 
 impl Key {
-    pub fn new(hash: &[u8; 32], cost_model: CostModelKind) -> Key {
-        Key { hash: *hash, cost_model: cost_model.id() }
+    pub fn new(hash: &[u8; 32], meaning: Meaning) -> Key {
+        Key { hash: *hash, cost_model: meaning.cost_model.id(), semantics: meaning.semantics.id() }
     }
 }
 
@@ -66,6 +67,20 @@ impl Cache {
         self.by_use.insert(self.clock, *key);
         entry.used = self.clock;
         Lookup::Hit(entry.loaded.clone())
+    }
+
+    /// Looks a program up for somebody who is not to decide what stays: it counts as no use.
+    pub fn peek(&self, key: &Key, code: &[u8]) -> Lookup {
+        match self.entries.get(key) {
+            None => Lookup::Miss,
+            Some(entry) if *entry.loaded.code != *code => Lookup::Other,
+            Some(entry) => Lookup::Hit(entry.loaded.clone()),
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Cache::new(self.limit);
     }
 
     /// Keeps a program whose code has the key's hash, unless there is one already or it is larger than the limit.

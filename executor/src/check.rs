@@ -2,7 +2,7 @@
 
 use crate::flags::{BackendChoice, Flags, SandboxChoice};
 use crate::{PolkaVm, SetupError};
-use pvm_host_interface::Backend as _;
+use pvm_host_interface::{Backend as _, Meaning};
 use sp_crypto_hashing::keccak_256;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind;
@@ -26,7 +26,8 @@ impl Report {
             vec![format!("PolkaVM on this machine ({}, {}):", std::env::consts::OS, std::env::consts::ARCH)];
         let mut is_jit_possible = false;
         for (name, backend, sandbox) in ways {
-            let flags = Flags { backend, sandbox, workers: 1, cache_size: 1, disk_cache_size: 0 };
+            let flags =
+                Flags { backend, sandbox, workers: 1, cache_size: 1, disk_cache_size: 0, audit: 0, ..Flags::default() };
             let (possible, what) = match attempt(&flags) {
                 Ok(what) => ("yes", what),
                 Err(why) => ("no ", why),
@@ -65,8 +66,9 @@ fn attempt(flags: &Flags) -> Result<String, String> {
     })?;
     let blob = vm_core::text::assemble(".isa ReviveV1\njump_indirect ra, 0\n").map_err(|error| error.to_string())?;
     let mut session = polkavm.session();
-    let instance =
-        session.instantiate(&keccak_256(&blob), &blob, 0, CostModelKind::Naive).map_err(|error| error.to_string())?;
+    let instance = session
+        .instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(CostModelKind::Naive))
+        .map_err(|error| error.to_string())?;
     let outcome = session.run(instance, 10, None).map(|stop| stop.outcome);
     if outcome != Ok(Outcome::Finished) {
         return Err(format!("a program that returns at once ends with {outcome:?}"));

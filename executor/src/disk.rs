@@ -1,40 +1,46 @@
 //! Compiled programs on disk, for the next start of the node: a few times as fast to load as to compile.
 //!
-//! One file a program, named by what it depends on: the hash of the code, the cost model and the version of the engine. The
+//! One file a program, named by what it depends on: the hash of the code, the cost model, the semantics and the version of the engine. The
 //! code that the compiler makes uses no more of the processor than what every machine that compiles has to have, so a folder
-//! may move to another one.
+//! may move to another one, with its node's key. A program is written when it is used for the second time.
 //!
-//! What is in a file decides what a contract does, so the folder has to be as safe from others as the node's database: it is
-//! private to the user, and every file has a checksum against accidents. A file that is not as it should be is removed and
-//! the program compiled; no failure of the disk is more than that. Several nodes may share a folder: files appear whole, by
-//! renaming, and one that another node removed is a miss.
+//! What is in a file decides what a contract does. So the folder has to belong to the node's user, and nobody else may write
+//! it; and every file has a checksum that is keyed with the node's own key, which lies elsewhere: a folder that came from
+//! somebody else, with a copy of a database perhaps, holds nothing that the node believes. A file that is not as it should be
+//! is removed and the program compiled; no failure of the disk is more than that. Several nodes may share a folder and a
+//! key: files appear whole, by renaming, and one that another node removed is a miss.
 
 use crate::LOG_TARGET;
 use crate::cache::Key;
 use crate::metrics::Metrics;
 use crate::module::Loaded;
 use pvm_engine::{Engine, Module, ProgramBlob};
-use sp_crypto_hashing::twox_128;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use sp_crypto_hashing::blake2_256;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use vm_core::program::ProgramConfig;
 
 /// What each file begins with; the number is the format's.
-const MAGIC: [u8; 16] = *b"pvm-disk-cache 1";
-/// Magic, hash of the code, cost model.
-const HEADER: usize = MAGIC.len() + 32 + 2;
-/// At the end: over all before it.
-const CHECKSUM: usize = 16;
+const MAGIC: [u8; 16] = *b"pvm-disk-cache 2";
+/// Magic, hash of the code, cost model, semantics.
+const HEADER: usize = MAGIC.len() + 32 + 2 + 2;
+/// At the end: the hash of the key and of the hash of all before it.
+const CHECKSUM: usize = 32;
+/// Bytes of the node's key.
+const KEY: usize = 32;
 /// The largest file that is written or read: more than the largest program takes.
 const LARGEST: u64 = 256 << 20;
 /// Programs that may wait to be written. More at a time are not kept.
 const WAITING: usize = 64;
+/// Programs that were used once and are remembered.
+const REMEMBERED: usize = 4096;
 /// What files that are being written are called, and how old one is that nobody writes any more.
 const TEMPORARY: &str = "writing-";
 const ABANDONED: Duration = Duration::from_secs(3600);
@@ -49,12 +55,45 @@ enum Job {
 pub(crate) struct Disk {
     folder: Arc<Folder>,
     jobs: SyncSender<Job>,
+    /// Programs that were used once.
+    once: Mutex<Once>,
+    /// Most bytes of programs that wait to be written, which keep them in memory.
+    waiting_limit: usize,
+}
+
+/// The programs that were used once, the last ones of them.
+#[derive(Default)]
+struct Once {
+    keys: HashSet<Key>,
+    order: VecDeque<Key>,
+}
+
+impl Once {
+    /// Whether it was used before. It is remembered if not, and forgotten if it was.
+    fn again(&mut self, key: &Key) -> bool {
+        if self.keys.remove(key) {
+            self.order.retain(|other| other != key);
+            return true;
+        }
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+        self.keys.insert(*key);
+        self.order.push_back(*key);
+        false
+    }
 }
 
 struct Folder {
     path: PathBuf,
     /// Most bytes of all files.
     limit: u64,
+    /// The node's own.
+    key: [u8; KEY],
+    /// Bytes of programs that wait to be written.
+    waiting: AtomicUsize,
     metrics: Metrics,
     /// Set when the disk refuses to be written: it is not tried again.
     is_read_only: AtomicBool,
@@ -63,15 +102,19 @@ struct Folder {
 }
 
 impl Disk {
-    /// Opens a folder, which is made if need be, and starts a thread that writes to it.
+    /// Opens a folder, which is made if need be, and starts a thread that writes to it. So is the file of the node's key.
     ///
     /// # Errors
-    /// If it cannot be made or read.
-    pub fn open(path: &Path, limit: u64, metrics: &Metrics) -> io::Result<Disk> {
+    /// If it cannot be made or read, or others could write it or the key.
+    pub fn open(path: &Path, key: &Path, limit: u64, waiting_limit: usize, metrics: &Metrics) -> io::Result<Disk> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // The folder itself: what a link points to can become another one.
+        check_private(path, &fs::symlink_metadata(path)?, Kind::Folder)?;
         let folder = Arc::new(Folder {
             path: path.into(),
             limit,
+            key: node_key(key)?,
+            waiting: AtomicUsize::new(0),
             metrics: metrics.clone(),
             is_read_only: AtomicBool::new(false),
             counter: AtomicU64::new(0),
@@ -80,7 +123,7 @@ impl Disk {
         let (jobs, queue) = sync_channel(WAITING);
         let writer = folder.clone();
         std::thread::Builder::new().name("polkavm-disk".into()).spawn(move || writer.work(&queue, bytes))?;
-        Ok(Disk { folder, jobs })
+        Ok(Disk { folder, jobs, once: Mutex::default(), waiting_limit })
     }
 
     /// The program with its machine code, if that is there and fits.
@@ -93,7 +136,7 @@ impl Disk {
                 return None;
             }
             Err(error) => Err(error.to_string()),
-            Ok(bytes) => unwrap(key, &bytes).and_then(|stored| {
+            Ok(bytes) => unwrap(key, &self.folder.key, &bytes).and_then(|stored| {
                 Module::from_stored(engine, config, code, stored).map_err(|error| error.to_string())
             }),
         };
@@ -113,16 +156,22 @@ impl Disk {
         }
     }
 
-    /// Keeps a compiled program, some time later.
-    pub fn store(&self, key: &Key, loaded: &Arc<Loaded>) {
-        if loaded.compiled.is_none() || self.folder.is_read_only.load(Relaxed) {
+    /// Notes that a program is used, and keeps it, some time later, if that was the second time.
+    pub fn used(&self, key: &Key, loaded: &Arc<Loaded>) {
+        if loaded.compiled.is_none() || loaded.is_stored() || self.folder.is_read_only.load(Relaxed) {
             return;
         }
-        match self.jobs.try_send(Job::Store(*key, loaded.clone())) {
-            Ok(()) => {}
-            // The disk is slow; the next start will compile it, if nobody stores it until then.
-            Err(TrySendError::Full(_)) => log::debug!(target: LOG_TARGET, "The disk is too slow to keep a program"),
-            Err(TrySendError::Disconnected(_)) => {}
+        if !self.once.lock().unwrap_or_else(PoisonError::into_inner).again(key) {
+            return;
+        }
+        let bytes = loaded.bytes();
+        let is_room = self.folder.waiting.fetch_add(bytes, Relaxed) + bytes <= self.waiting_limit;
+        if is_room && self.jobs.try_send(Job::Store(*key, loaded.clone())).is_ok() {
+            loaded.set_stored();
+        } else {
+            // The disk is slow; it is tried again after two more uses.
+            self.folder.waiting.fetch_sub(bytes, Relaxed);
+            log::debug!(target: LOG_TARGET, "The disk is too slow to keep a program");
         }
     }
 
@@ -141,24 +190,30 @@ impl Folder {
         while let Ok(job) = queue.recv() {
             match job {
                 Job::Flush(done) => drop(done.send(())),
-                Job::Store(..) if self.is_read_only.load(Relaxed) => {}
-                Job::Store(key, loaded) => match self.write(&key, &loaded, &mut bytes) {
-                    Ok(()) => {}
-                    Err(error) => {
-                        log::warn!(
-                            target: LOG_TARGET,
-                            "Compiled contracts are not kept on disk from now on, {} cannot be written: {error}",
-                            self.path.display()
-                        );
-                        self.is_read_only.store(true, Relaxed);
-                    }
-                },
+                Job::Store(key, loaded) => {
+                    self.store(&key, &loaded, &mut bytes);
+                    self.waiting.fetch_sub(loaded.bytes(), Relaxed);
+                }
             }
         }
     }
 
+    fn store(&self, key: &Key, loaded: &Loaded, bytes: &mut u64) {
+        if self.is_read_only.load(Relaxed) {
+            return;
+        }
+        if let Err(error) = self.write(key, loaded, bytes) {
+            log::warn!(
+                target: LOG_TARGET,
+                "Compiled contracts are not kept on disk from now on, {} cannot be written: {error}",
+                self.path.display()
+            );
+            self.is_read_only.store(true, Relaxed);
+        }
+    }
+
     fn write(&self, key: &Key, loaded: &Loaded, bytes: &mut u64) -> io::Result<()> {
-        let Some(file) = wrap(key, loaded) else { return Ok(()) };
+        let Some(file) = wrap(key, &self.key, loaded) else { return Ok(()) };
         let length = file.len() as u64;
         if length > self.limit.min(LARGEST) {
             return Ok(());
@@ -230,14 +285,71 @@ impl Folder {
 /// What a program's file is called.
 fn name(key: &Key) -> String {
     let hash: String = key.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hash}-{}-{}", key.cost_model, pvm_engine::FINGERPRINT)
+    format!("{hash}-{}-{}-{}", key.cost_model, key.semantics, pvm_engine::FINGERPRINT)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    File,
+}
+
+/// Refuses what is of another kind, or what somebody else than this user could have written.
+fn check_private(path: &Path, about: &Metadata, kind: Kind) -> io::Result<()> {
+    let is_kind = if kind == Kind::Folder { about.is_dir() } else { about.is_file() };
+    let what = if kind == Kind::Folder { "folder" } else { "file" };
+    if !is_kind {
+        return Err(io::Error::other(format!("{} is no {what}", path.display())));
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if about.uid() != user {
+        let owner = about.uid();
+        return Err(io::Error::other(format!("{} belongs to user {owner}, the node runs as {user}", path.display())));
+    }
+    let mode = about.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(io::Error::other(format!("others may write {} (mode {mode:o}): `chmod go-w` it", path.display())));
+    }
+    Ok(())
+}
+
+/// The node's key: what is in the file, which is made if need be.
+fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
+    if let Some(parent) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    let mut fresh = [0; KEY];
+    File::open("/dev/urandom")?.read_exact(&mut fresh)?;
+    // Whole from the first moment on, and never over another one: nodes may start at the same time.
+    let temporary = path.with_extension(format!("{TEMPORARY}{}-{:02x}{:02x}", std::process::id(), fresh[0], fresh[1]));
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(&fresh))
+        .and_then(|()| fs::hard_link(&temporary, path));
+    let _ = fs::remove_file(&temporary);
+    match created {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let about = fs::symlink_metadata(path)?;
+    check_private(path, &about, Kind::File)?;
+    if about.mode() & 0o044 != 0 {
+        return Err(io::Error::other(format!("others may read the key {}: `chmod go-r` it", path.display())));
+    }
+    let bytes = fs::read(path)?;
+    <[u8; KEY]>::try_from(bytes.as_slice())
+        .map_err(|_| io::Error::other(format!("the key {} has {} bytes, not {KEY}", path.display(), bytes.len())))
 }
 
 /// A regular file, whole.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let about = fs::symlink_metadata(path)?;
-    if !about.is_file() || about.len() > LARGEST {
-        return Err(io::Error::other(format!("no file of at most {LARGEST} bytes")));
+    check_private(path, &about, Kind::File)?;
+    if about.len() > LARGEST {
+        return Err(io::Error::other(format!("{} bytes, the limit is {LARGEST}", about.len())));
     }
     let mut bytes = Vec::with_capacity(about.len() as usize);
     // It does not grow: files are renamed into place.
@@ -246,32 +358,38 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The content of a program's file.
-fn wrap(key: &Key, loaded: &Loaded) -> Option<Vec<u8>> {
+fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
     let blob = ProgramBlob::parse(&loaded.code).ok()?;
     let code = loaded.compiled.as_ref()?.machine_code_to_store(&blob)?;
     let mut file = Vec::with_capacity(HEADER + code.len() + CHECKSUM);
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&key.hash);
     file.extend_from_slice(&key.cost_model.to_le_bytes());
+    file.extend_from_slice(&key.semantics.to_le_bytes());
     file.extend_from_slice(&code);
-    let checksum = twox_128(&file);
+    let checksum = checksum(node, &file);
     file.extend_from_slice(&checksum);
     Some(file)
 }
 
 /// What the engine stored, from the content of a program's file.
-fn unwrap<'a>(key: &Key, file: &'a [u8]) -> Result<&'a [u8], String> {
+fn unwrap<'a>(key: &Key, node: &[u8; KEY], file: &'a [u8]) -> Result<&'a [u8], String> {
     let (content, checksum) = file
         .split_last_chunk::<CHECKSUM>()
         .filter(|(content, _)| content.len() >= HEADER)
         .ok_or_else(|| format!("{} bytes are too few", file.len()))?;
-    if twox_128(content) != *checksum {
+    if self::checksum(node, content) != *checksum {
         return Err("its checksum is wrong".into());
     }
     let (header, stored) = content.split_at(HEADER);
-    let expected = [&MAGIC[..], &key.hash, &key.cost_model.to_le_bytes()].concat();
+    let expected = [&MAGIC[..], &key.hash, &key.cost_model.to_le_bytes(), &key.semantics.to_le_bytes()].concat();
     if header != expected {
         return Err("it belongs to another program".into());
     }
     Ok(stored)
+}
+
+/// A keyed hash: nobody without the key can make it.
+fn checksum(node: &[u8; KEY], content: &[u8]) -> [u8; CHECKSUM] {
+    blake2_256(&[&node[..], &blake2_256(content)].concat())
 }

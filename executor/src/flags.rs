@@ -81,6 +81,51 @@ pub struct Flags {
         value_parser = clap::value_parser!(u32).range(0..=65536)
     )]
     pub disk_cache_size: u32,
+
+    /// Memory for contracts in all, beside that of their instances, in MiB: kept and running programs, the logs of running
+    /// ones, what waits for the disk or an audit. Kept programs have at most half of it, off-chain calls a quarter.
+    #[arg(
+        long = "polkavm-memory-size",
+        env = "POLKAVM_MEMORY_SIZE",
+        value_name = "MiB",
+        default_value_t = 512,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(64..=1048576)
+    )]
+    pub memory_size: u32,
+
+    /// Off-chain calls (RPC, light clients) that may run contracts at the same time. 0 stands for half of the processors.
+    #[arg(
+        long = "polkavm-offchain-calls",
+        env = "POLKAVM_OFFCHAIN_CALLS",
+        value_name = "N",
+        default_value_t = 0,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(0..=4096)
+    )]
+    pub offchain_calls: u32,
+
+    /// Seconds after which an off-chain call that runs contracts is ended, with the time that it waits for others.
+    #[arg(
+        long = "polkavm-offchain-time",
+        env = "POLKAVM_OFFCHAIN_TIME",
+        value_name = "SECONDS",
+        default_value_t = 10,
+        global = true,
+        value_parser = clap::value_parser!(u32).range(1..=3600)
+    )]
+    pub offchain_time: u32,
+
+    /// Compiled contracts of a hundred that are run again on the interpreter, at the lowest priority, and compared.
+    #[arg(
+        long = "polkavm-audit",
+        env = "POLKAVM_AUDIT",
+        value_name = "PERCENT",
+        default_value_t = 1,
+        global = true,
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    pub audit: u8,
 }
 
 impl Default for Flags {
@@ -91,6 +136,10 @@ impl Default for Flags {
             workers: 64,
             cache_size: 256,
             disk_cache_size: 64,
+            memory_size: 512,
+            offchain_calls: 0,
+            offchain_time: 10,
+            audit: 1,
         }
     }
 }
@@ -119,9 +168,15 @@ mod tests {
         assert_eq!((flags.workers, flags.cache_size), (3, Flags::default().cache_size));
         assert_eq!(parse(&[]), Ok(Flags::default()));
         assert_eq!(parse(&["--polkavm-disk-cache-size=0"]).map(|flags| flags.disk_cache_size), Ok(0));
-        for wrong in
-            ["--polkavm-backend=fast", "--polkavm-sandbox=off", "--polkavm-workers=0", "--polkavm-cache-size=-1"]
-        {
+        for wrong in [
+            "--polkavm-backend=fast",
+            "--polkavm-sandbox=off",
+            "--polkavm-workers=0",
+            "--polkavm-cache-size=-1",
+            "--polkavm-memory-size=63",
+            "--polkavm-offchain-time=0",
+            "--polkavm-audit=101",
+        ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -1,10 +1,14 @@
 //! One program in the course of being run, that outlives the worker it runs in.
 
+use crate::call::{self, CallKind, OffChain, Permit, Refusal, refuse};
 use crate::module::Loaded;
-use crate::replay::{ARGS, Log, run_interpreted};
+use crate::record::Record;
+use crate::replay::{Differs, Late, Log, ReplayError, Stopped, run_interpreted};
+use crate::throttle::throttled;
 use crate::{LOG_TARGET, Shared};
 use pvm_engine::{Error, RawInstance};
 use pvm_host_interface::{AccessError, Stop};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 use vm_core::Outcome;
@@ -17,40 +21,38 @@ pub(crate) struct Running {
     shared: Arc<Shared>,
     loaded: Arc<Loaded>,
     machine: Machine,
+    kind: CallKind,
     /// When it stopped for a host call.
     stopped: Option<Instant>,
 }
 
-enum Machine {
+/// What runs a program.
+pub(crate) enum Machine {
     /// In a worker, with what it takes to do without.
     Compiled {
         instance: RawInstance,
         log: Log,
+        /// The worker is one of the share of off-chain calls.
+        _permit: Option<Permit>,
     },
     Interpreted(Box<interpreter::Instance>),
 }
 
 impl Running {
     /// A fresh instance, interpreted if there is no worker for it.
-    pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>) -> Running {
+    pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, kind: CallKind) -> Running {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
-        let machine = match loaded.compiled.as_ref().map(|module| module.instantiate_compiled()) {
-            Some(Ok(instance)) => Machine::Compiled { instance, log: Log::default() },
-            Some(Err(error)) => {
-                log::warn!(target: LOG_TARGET, "A program is interpreted, there is no worker for it: {error}");
-                metrics.workers_refused_total.inc();
-                metrics.interpreted_total.inc();
-                Machine::interpreted(&loaded)
-            }
+        let machine = match Machine::compiled(shared, &loaded, kind) {
+            Some(machine) => machine,
             None => {
-                if shared.engine.backend() == pvm_engine::Backend::Jit {
+                if shared.was_compiling() {
                     metrics.interpreted_total.inc();
                 }
                 Machine::interpreted(&loaded)
             }
         };
-        Running { shared: shared.clone(), loaded, machine, stopped: None }
+        Running { shared: shared.clone(), loaded, machine, kind, stopped: None }
     }
 
     /// The program.
@@ -60,13 +62,7 @@ impl Running {
 
     /// Prepares to call the function at a code offset.
     pub fn prepare_call(&mut self, entry: u32) {
-        match &mut self.machine {
-            Machine::Compiled { instance, log } => {
-                instance.prepare_call(entry, &[]);
-                log.call(entry);
-            }
-            Machine::Interpreted(instance) => instance.prepare_call(entry, &[]),
-        }
+        self.machine.prepare_call(entry);
         self.stopped = None;
     }
 
@@ -77,7 +73,7 @@ impl Running {
         if let Some(stopped) = self.stopped {
             metrics.host_call_seconds_total.inc_by(started.duration_since(stopped).as_secs_f64());
         }
-        let stop = self.run_machine(gas, result);
+        let stop = self.run_machine(gas, result).stop();
         let now = Instant::now();
         let metrics = &self.shared.metrics;
         metrics.guest_seconds_total.inc_by(now.duration_since(started).as_secs_f64());
@@ -89,121 +85,226 @@ impl Running {
         stop
     }
 
-    fn run_machine(&mut self, gas: i64, result: Option<u64>) -> Stop {
-        let error = match &mut self.machine {
-            Machine::Interpreted(instance) => return run_interpreted(instance, gas, result),
-            Machine::Compiled { instance, log } => match run_compiled(instance, gas, result) {
-                Ok(stop) => {
-                    log.run(gas, result, &stop);
-                    self.bound_log();
-                    return stop;
-                }
-                Err(error) => error,
-            },
-        };
-        let shared = self.shared.clone();
-        shared.metrics.worker_deaths_total.inc();
-        log::warn!(
-            target: LOG_TARGET,
-            "A worker was lost while it ran a program; it is run again on the interpreter: {error}"
-        );
-        let instance = self.replay();
-        shared.metrics.recoveries_total.inc();
-        run_interpreted(instance, gas, result)
+    fn run_machine(&mut self, gas: i64, result: Option<u64>) -> Stopped {
+        if self.shared.is_distrusted() {
+            // Compiled code was found to be wrong since this began.
+            self.replay();
+        }
+        match self.machine.run(gas, result) {
+            Ok(Some(stopped)) => {
+                self.bound_log();
+                return stopped;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.shared.metrics.worker_deaths_total.inc();
+                throttled!(
+                    log::Level::Warn,
+                    "A worker was lost while it ran a program; it is run again on the interpreter: {error}"
+                );
+                self.replay();
+                self.shared.metrics.recoveries_total.inc();
+            }
+        }
+        let off_chain = call::off_chain();
+        match run_interpreted(self.replay(), gas, result, deadline(&off_chain)) {
+            Ok(stopped) => stopped,
+            Err(Late) => refuse(&self.shared, Refusal::Deadline),
+        }
     }
 
-    /// Goes on interpreted once the log is too long. The replay takes no longer than running interpreted from the start.
+    /// Goes on interpreted once there is no memory for the log. The replay takes no longer than running interpreted from the
+    /// start.
     fn bound_log(&mut self) {
-        if matches!(&self.machine, Machine::Compiled { log, .. } if log.bytes() > self.shared.log_bytes) {
+        if matches!(&self.machine, Machine::Compiled { log, .. } if !log.has_room()) {
             self.shared.metrics.long_logs_total.inc();
             log::debug!(target: LOG_TARGET, "A program goes on interpreted: the log of what it was given is full");
             self.replay();
         }
     }
 
-    /// Brings the interpreter to where the worker was at its last stop, and goes on with it.
+    /// Brings the interpreter to where the worker was at its last stop, and goes on with it. Does nothing where it is
+    /// interpreted already.
     ///
     /// # Panics
-    /// If the interpreter does anything else than the worker did: a bug by which nodes differ. The runtime has acted on
-    /// what the worker did, so no answer is right any more; the panic ends the runtime call.
+    /// If the interpreter does anything else than the worker did: a bug by which nodes differ, or a worker that lied. The
+    /// runtime has acted on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing
+    /// runs compiled after that.
     fn replay(&mut self) -> &mut interpreter::Instance {
-        let mut instance = interpreter::Instance::new(self.loaded.program.clone());
         if let Machine::Compiled { log, .. } = &self.machine {
             self.shared.metrics.interpreted_total.inc();
-            if let Err(differs) = log.replay(&mut instance) {
-                log::error!(
-                    target: LOG_TARGET,
-                    "Compiled code and the interpreter differ: run {} of the program was otherwise than {:?}. Please \
-                     report this; until it is mended run the node with --polkavm-backend interpreter",
-                    differs.run, differs.stop
-                );
-                panic!("compiled code and the interpreter differ at run {}", differs.run);
+            let off_chain = call::off_chain();
+            let mut instance = interpreter::Instance::new(self.loaded.program.clone());
+            match log.replay(&mut instance, deadline(&off_chain)) {
+                Ok(()) => {}
+                Err(ReplayError::Late) => refuse(&self.shared, Refusal::Deadline),
+                Err(ReplayError::Differs(differs)) => self.end_with(&differs),
             }
+            self.machine = Machine::Interpreted(Box::new(instance));
         }
-        self.machine = Machine::Interpreted(Box::new(instance));
         match &mut self.machine {
             Machine::Interpreted(instance) => instance,
-            Machine::Compiled { .. } => unreachable!("it was set in the line before"),
+            Machine::Compiled { .. } => unreachable!("it was replayed"),
         }
+    }
+
+    fn end_with(&self, differs: &Differs) -> ! {
+        if let Machine::Compiled { log, .. } = &self.machine {
+            self.shared.distrust(&Record::new(&self.loaded, log.events(), differs));
+        }
+        panic!("compiled code and the interpreter differ: {differs}");
     }
 
     /// The code offset at which it stopped.
-    pub fn program_counter(&self) -> Option<u32> {
-        match &self.machine {
-            Machine::Compiled { instance, .. } => instance.pc(),
-            Machine::Interpreted(instance) => instance.pc(),
-        }
+    pub fn program_counter(&mut self) -> Option<u32> {
+        let counter = self.machine.program_counter();
+        self.bound_log();
+        counter
     }
 
     /// Reads guest memory. That of a dead worker is still what it was at the last stop: the host shares it.
-    pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
-        match &self.machine {
-            Machine::Compiled { instance, .. } => instance.read_memory(address, out),
-            Machine::Interpreted(instance) => instance.read_memory(address, out),
-        }
-        .map_err(out_of_bounds)
+    pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
+        let result = self.machine.read_memory(address, out);
+        self.bound_log();
+        result
     }
 
     /// Writes guest memory.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
-        match &mut self.machine {
-            Machine::Compiled { instance, log } => {
-                instance.write_memory(address, data).map_err(out_of_bounds)?;
-                log.write(address, data);
-                self.bound_log();
-                Ok(())
-            }
-            Machine::Interpreted(instance) => instance.write_memory(address, data).map_err(out_of_bounds),
-        }
+        let result = self.machine.write_memory(address, data);
+        self.bound_log();
+        result
     }
 
     /// Writes zeros to guest memory.
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
-        match &mut self.machine {
-            Machine::Compiled { instance, log } => {
-                instance.zero_memory(address, length).map_err(out_of_bounds)?;
-                log.zero(address, length);
-                self.bound_log();
-                Ok(())
-            }
-            Machine::Interpreted(instance) => instance.zero_memory(address, length).map_err(out_of_bounds),
+        let result = self.machine.zero_memory(address, length);
+        self.bound_log();
+        result
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.kind == CallKind::OffChain {
+            return;
+        }
+        if let Some(audit) = &self.shared.audit
+            && let Machine::Compiled { log, .. } = &mut self.machine
+            && log.has_room()
+        {
+            audit.offer(&self.shared, &self.loaded, || log.take());
         }
     }
+}
+
+fn deadline(off_chain: &Option<Rc<OffChain>>) -> Option<Instant> {
+    off_chain.as_ref().map(|call| call.deadline())
 }
 
 impl Machine {
     fn interpreted(loaded: &Loaded) -> Machine {
         Machine::Interpreted(Box::new(interpreter::Instance::new(loaded.program.clone())))
     }
+
+    /// A machine in a worker, if the program is compiled and there is one.
+    pub fn compiled(shared: &Shared, loaded: &Loaded, kind: CallKind) -> Option<Machine> {
+        let module = loaded.compiled.as_ref().filter(|_| !shared.is_distrusted())?;
+        let permit = match kind {
+            CallKind::OnChain => None,
+            CallKind::OffChain => match shared.off_chain_workers.try_enter() {
+                Some(permit) => Some(permit),
+                None => {
+                    shared.metrics.workers_refused_total.inc();
+                    return None;
+                }
+            },
+        };
+        match module.instantiate_compiled() {
+            Ok(instance) => Some(Machine::Compiled { instance, log: Log::new(shared, kind), _permit: permit }),
+            Err(error) => {
+                throttled!(log::Level::Warn, "A program is interpreted, there is no worker for it: {error}");
+                shared.metrics.workers_refused_total.inc();
+                None
+            }
+        }
+    }
+
+    /// See [`Running::prepare_call`], here and below.
+    pub fn prepare_call(&mut self, entry: u32) {
+        match self {
+            Machine::Compiled { instance, log, .. } => {
+                instance.prepare_call(entry, &[]);
+                log.call(entry);
+            }
+            Machine::Interpreted(instance) => instance.prepare_call(entry, &[]),
+        }
+    }
+
+    /// Runs compiled code until its next stop; `None` if the program is interpreted.
+    ///
+    /// # Errors
+    /// If the worker was lost.
+    pub fn run(&mut self, gas: i64, result: Option<u64>) -> Result<Option<Stopped>, Error> {
+        let Machine::Compiled { instance, log, .. } = self else { return Ok(None) };
+        let stopped = run_compiled(instance, gas, result)?;
+        log.run(gas, result, &stopped);
+        Ok(Some(stopped))
+    }
+
+    pub fn program_counter(&mut self) -> Option<u32> {
+        match self {
+            Machine::Compiled { instance, log, .. } => {
+                let counter = instance.pc();
+                log.counter(counter);
+                counter
+            }
+            Machine::Interpreted(instance) => instance.pc(),
+        }
+    }
+
+    pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
+        match self {
+            Machine::Compiled { instance, log, .. } => {
+                let length = out.len();
+                let result = instance.read_memory(address, out).map_err(out_of_bounds);
+                log.read(address, length, result.map(|()| &*out));
+                result
+            }
+            Machine::Interpreted(instance) => instance.read_memory(address, out).map_err(out_of_bounds),
+        }
+    }
+
+    pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
+        match self {
+            Machine::Compiled { instance, log, .. } => {
+                let result = instance.write_memory(address, data).map_err(out_of_bounds);
+                log.write(address, data, result);
+                result
+            }
+            Machine::Interpreted(instance) => instance.write_memory(address, data).map_err(out_of_bounds),
+        }
+    }
+
+    pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
+        match self {
+            Machine::Compiled { instance, log, .. } => {
+                let result = instance.zero_memory(address, length).map_err(out_of_bounds);
+                log.zero(address, length, result);
+                result
+            }
+            Machine::Interpreted(instance) => instance.zero_memory(address, length).map_err(out_of_bounds),
+        }
+    }
 }
 
-fn run_compiled(instance: &mut RawInstance, gas: i64, result: Option<u64>) -> Result<Stop, Error> {
+fn run_compiled(instance: &mut RawInstance, gas: i64, result: Option<u64>) -> Result<Stopped, Error> {
     if let Some(result) = result {
         instance.set_reg(Reg::A0, result);
     }
     instance.set_gas(gas);
     let outcome = instance.run()?;
-    Ok(Stop { outcome, gas: instance.gas(), args: ARGS.map(|reg| instance.reg(reg)) })
+    Ok(Stopped { outcome, gas: instance.gas(), regs: Reg::ALL.map(|reg| instance.reg(reg)) })
 }
 
 fn out_of_bounds(_: MemoryError) -> AccessError {

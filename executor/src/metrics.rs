@@ -71,6 +71,18 @@ metrics! {
     recoveries_total: Counter<U64>,
     /// Instances that were replayed on the interpreter as their log had become too long
     long_logs_total: Counter<U64>,
+    /// Bytes that loaded programs and logs hold of the node's memory for contracts
+    memory_bytes: Gauge<U64>,
+    /// Programs for whose machine code there was no memory
+    memory_refused_total: Counter<U64>,
+    /// Off-chain calls that were ended, as they took too long or too much
+    offchain_refused_total: Counter<U64>,
+    /// Instances that were run again on the interpreter after they had ended, and compared
+    audits_total: Counter<U64>,
+    /// Instances that were to be audited, and were not for lack of time or memory
+    audits_skipped_total: Counter<U64>,
+    /// Runs in which compiled code and the interpreter differed. From the first one on everything is interpreted
+    differences_total: Counter<U64>,
     /// Seconds in programs
     guest_seconds_total: Counter<F64>,
     /// Seconds between a host call and the program's going on, with what other programs ran in between

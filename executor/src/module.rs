@@ -1,11 +1,13 @@
 //! A program that is loaded: compiled if that is what the engine does and the program allows it.
 
-use crate::LOG_TARGET;
+use crate::budget::Reservation;
 use crate::cache::Key;
-use crate::disk::Disk;
-use crate::metrics::Metrics;
+use crate::call::CallKind;
+use crate::throttle::throttled;
+use crate::{LOG_TARGET, Shared};
 use pvm_engine::{Backend, Engine, Error, Module, ProgramBlob};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use vm_core::blob::Blob;
 use vm_core::program::{Program, ProgramConfig};
 
@@ -20,51 +22,103 @@ pub(crate) struct Loaded {
     pub program: Arc<Program>,
     /// The same one compiled; not if it is interpreted.
     pub compiled: Option<Module>,
-    /// Whether the machine code was on disk.
-    pub is_from_disk: bool,
+    /// Whether the machine code is on disk, or on its way there.
+    is_stored: AtomicBool,
+    /// Its share of the node's memory.
+    _memory: Option<Reservation>,
 }
 
-/// The bytes are no program that can be loaded.
+/// Why there is no program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NoProgram;
+pub(crate) enum LoadError {
+    /// The bytes are none that can be loaded.
+    NoProgram,
+    /// There is no memory for it. Only off-chain calls meet this.
+    NoMemory,
+}
 
 impl Loaded {
-    /// Loads a program, with machine code from the disk if it is there. One that cannot be compiled is interpreted.
+    /// Loads a program, with machine code from the disk if it is there. One that cannot be compiled, or for whose machine code
+    /// there is no memory, is interpreted.
     pub fn new(
-        engine: &Engine,
-        metrics: &Metrics,
-        disk: Option<&Disk>,
+        shared: &Shared,
+        kind: CallKind,
         key: &Key,
         code: &[u8],
         config: &ProgramConfig,
-    ) -> Result<Loaded, NoProgram> {
-        if let Some(disk) = disk {
-            let blob = ProgramBlob::parse(code).map_err(|error| refused(&error))?;
-            if let Some(module) = disk.load(engine, key, &blob, config) {
-                return Ok(Loaded {
-                    code: code.into(),
-                    program: module.program().clone(),
-                    compiled: Some(module),
-                    is_from_disk: true,
-                });
+    ) -> Result<Loaded, LoadError> {
+        let (engine, metrics) = (shared.engine(), &shared.metrics);
+        let mut loaded = match Loaded::from_disk(shared, &engine, key, code, config)? {
+            Some(loaded) => loaded,
+            None => {
+                metrics.compiles_total.inc();
+                let (program, compiled) = match engine.backend() {
+                    Backend::Jit => match compile(&engine, code, config) {
+                        Ok(module) => (module.program().clone(), module.is_compiled().then_some(module)),
+                        Err(error @ (Error::Blob(_) | Error::Program(_))) => return Err(refused(&error)),
+                        Err(error) => {
+                            throttled!(log::Level::Warn, "A program is interpreted: {error}");
+                            (interpreted(code, config)?, None)
+                        }
+                    },
+                    _ => (interpreted(code, config)?, None),
+                };
+                if engine.backend() == Backend::Jit && compiled.is_none() {
+                    metrics.compile_failures_total.inc();
+                }
+                Loaded::from_parts(code, program, compiled)
+            }
+        };
+        loaded._memory = shared.budget.reserve(kind, loaded.bytes());
+        if loaded._memory.is_none() {
+            metrics.memory_refused_total.inc();
+            if loaded.compiled.take().is_some() {
+                // Without the module, which holds the machine code.
+                loaded.program = interpreted(code, config)?;
+                loaded._memory = shared.budget.reserve(kind, loaded.bytes());
             }
         }
-        metrics.compiles_total.inc();
-        let (program, compiled) = match engine.backend() {
-            Backend::Jit => match compile(engine, code, config) {
-                Ok(module) => (module.program().clone(), module.is_compiled().then_some(module)),
-                Err(error @ (Error::Blob(_) | Error::Program(_))) => return Err(refused(&error)),
-                Err(error) => {
-                    log::warn!(target: LOG_TARGET, "A program is interpreted: {error}");
-                    (interpreted(code, config)?, None)
-                }
-            },
-            _ => (interpreted(code, config)?, None),
-        };
-        if engine.backend() == Backend::Jit && compiled.is_none() {
-            metrics.compile_failures_total.inc();
+        match kind {
+            _ if loaded._memory.is_some() => {}
+            // A block runs what it runs.
+            CallKind::OnChain => loaded._memory = Some(shared.budget.force(kind, loaded.bytes())),
+            CallKind::OffChain => return Err(LoadError::NoMemory),
         }
-        Ok(Loaded { code: code.into(), program, compiled, is_from_disk: false })
+        Ok(loaded)
+    }
+
+    fn from_disk(
+        shared: &Shared,
+        engine: &Engine,
+        key: &Key,
+        code: &[u8],
+        config: &ProgramConfig,
+    ) -> Result<Option<Loaded>, LoadError> {
+        let Some(disk) = shared.disk.as_ref().filter(|_| engine.backend() == Backend::Jit) else { return Ok(None) };
+        let blob = ProgramBlob::parse(code).map_err(|error| refused(&error))?;
+        let Some(module) = disk.load(engine, key, &blob, config) else { return Ok(None) };
+        let loaded = Loaded::from_parts(code, module.program().clone(), Some(module));
+        loaded.is_stored.store(true, Relaxed);
+        Ok(Some(loaded))
+    }
+
+    /// A compiled program that counts for nobody.
+    pub fn of_module(code: &[u8], module: Module) -> Loaded {
+        Loaded::from_parts(code, module.program().clone(), Some(module))
+    }
+
+    fn from_parts(code: &[u8], program: Arc<Program>, compiled: Option<Module>) -> Loaded {
+        Loaded { code: code.into(), program, compiled, is_stored: AtomicBool::new(false), _memory: None }
+    }
+
+    /// Whether the machine code is on disk, or on its way there.
+    pub fn is_stored(&self) -> bool {
+        self.is_stored.load(Relaxed)
+    }
+
+    /// Says that the machine code is on its way to the disk.
+    pub fn set_stored(&self) {
+        self.is_stored.store(true, Relaxed);
     }
 
     /// Memory that it takes, about: the blob, the program made of it, machine code and the tables for it.
@@ -78,12 +132,12 @@ fn compile(engine: &Engine, code: &[u8], config: &ProgramConfig) -> Result<Modul
     Module::new(engine, config, &ProgramBlob::parse(code)?)
 }
 
-fn interpreted(code: &[u8], config: &ProgramConfig) -> Result<Arc<Program>, NoProgram> {
+fn interpreted(code: &[u8], config: &ProgramConfig) -> Result<Arc<Program>, LoadError> {
     let blob = Blob::parse(code).map_err(|error| refused(&error))?;
     Program::new(&blob, config).map(Arc::new).map_err(|error| refused(&error))
 }
 
-fn refused(error: &dyn std::error::Error) -> NoProgram {
+fn refused(error: &dyn std::error::Error) -> LoadError {
     log::debug!(target: LOG_TARGET, "A program cannot be loaded: {error}");
-    NoProgram
+    LoadError::NoProgram
 }

@@ -1,97 +1,309 @@
 //! What was done to an instance since it began, so that it can be done again.
 //!
 //! A program does the same whenever the same is done to it, so nothing of what it did itself needs to be kept: neither
-//! memory nor registers. Of each stop there is a digest, by which a replay sees whether it is true.
+//! memory nor registers. Of all that crossed to the host (how it stopped, every register, every byte that was read, every
+//! access that was refused) there is a rolling digest, by which a replay sees whether it is the same.
 
-use pvm_host_interface::Stop;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use crate::budget::Reservation;
+use crate::call::CallKind;
+use crate::{Shared, instance::Machine};
+use pvm_host_interface::{AccessError, Stop};
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::time::Instant;
 use vm_core::Outcome;
 use vm_core::interpreter::Instance;
 use vm_core::isa::Reg;
 
 /// Registers A0 to A5.
-pub(crate) const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
+const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
+
+/// What a log reserves of the node's memory at a time.
+const STEP: usize = 4096;
+
+/// Gas that the interpreter is given at a time where there is a deadline: some milliseconds.
+const SLICE: i64 = 1 << 20;
 
 /// Something that was done to an instance.
-enum Event {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Event {
     /// A function was called.
     Call { entry: u32 },
-    /// It ran.
-    Run { gas: i64, result: Option<u64>, stop: u64 },
-    /// Its memory was written.
+    /// It ran. `seen`: the digest after it.
+    Run { gas: i64, result: Option<u64>, seen: u64 },
+    /// Its memory was read.
+    Read { address: u32, length: u32 },
+    /// Its memory was written, or that was refused.
     Write { address: u32, data: Box<[u8]> },
-    /// Its memory was set to zero.
+    /// Its memory was set to zero, or that was refused.
     Zero { address: u32, length: u32 },
+    /// Its program counter was asked for.
+    Counter,
+}
+
+impl Event {
+    fn bytes(&self) -> usize {
+        size_of::<Event>() + if let Event::Write { data, .. } = self { data.len() } else { 0 }
+    }
+}
+
+/// How an instance stopped, with all of its registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stopped {
+    pub outcome: Outcome,
+    pub gas: i64,
+    pub regs: [u64; Reg::ALL.len()],
+}
+
+impl Stopped {
+    /// What of it the runtime is told.
+    pub fn stop(&self) -> Stop {
+        Stop { outcome: self.outcome, gas: self.gas, args: ARGS.map(|reg| self.regs[reg as usize]) }
+    }
+}
+
+/// A digest of all that the host saw of an instance. The key is the process's own: a worker that looks for another memory
+/// with the same digest cannot try.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    key: RandomState,
+    digest: u64,
+}
+
+impl Seen {
+    fn add(&mut self, what: impl Hash) {
+        self.digest = self.key.hash_one((self.digest, what));
+    }
+
+    fn stopped(&mut self, stopped: &Stopped) {
+        // A match, so that an outcome of another kind is not forgotten.
+        let (kind, detail) = match stopped.outcome {
+            Outcome::Finished => (0, 0),
+            Outcome::Trap => (1, 0),
+            Outcome::OutOfGas => (2, 0),
+            Outcome::Step => (3, 0),
+            Outcome::HostCall(number) => (4, u64::from(number)),
+            Outcome::PageFault { address, write_protected } => {
+                (5, u64::from(address) << 1 | u64::from(write_protected))
+            }
+        };
+        self.add((kind, detail, stopped.gas, stopped.regs));
+    }
+
+    fn read(&mut self, result: Result<&[u8], AccessError>) {
+        self.add(result.ok());
+    }
+
+    fn accessed(&mut self, result: Result<(), AccessError>) {
+        self.add(result.is_ok());
+    }
+
+    fn counter(&mut self, counter: Option<u32>) {
+        self.add(counter);
+    }
 }
 
 /// All that was done to an instance, in order.
-#[derive(Default)]
 pub(crate) struct Log {
     events: Vec<Event>,
+    seen: Seen,
     bytes: usize,
+    limit: usize,
+    /// Memory of the node's budget that it holds; `None` once there was none, or the log is longer than its limit.
+    memory: Option<Reservation>,
 }
 
 /// The interpreter does not do what compiled code did.
-#[derive(Debug)]
-pub(crate) struct Differs {
-    /// Which run of the instance it was.
-    pub run: usize,
-    /// How the interpreter stopped.
-    pub stop: Stop,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Differs {
+    /// In a run of the instance, or in what was read before it.
+    Run {
+        /// Which one, from 0.
+        run: usize,
+        /// How the interpreter stopped.
+        stopped: Stopped,
+    },
+    /// In what was read after the last run.
+    Access {
+        /// How many runs there were.
+        runs: usize,
+    },
 }
 
+impl std::fmt::Display for Differs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Differs::Run { run, stopped } => {
+                write!(
+                    f,
+                    "run {run}, or what was read before it, is otherwise than in the interpreter, which stopped with {stopped:?}"
+                )
+            }
+            Differs::Access { runs } => {
+                write!(f, "what was read after run {} is otherwise than in the interpreter", runs - 1)
+            }
+        }
+    }
+}
+
+/// Why a replay did not come to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReplayError {
+    /// The interpreter did something else.
+    Differs(Differs),
+    /// The deadline passed.
+    Late,
+}
+
+/// The deadline passed while a program ran. The instance is of no use then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Late;
+
 impl Log {
+    /// Of a fresh instance, that is bounded by the limit for each and by the node's budget.
+    pub fn new(shared: &Shared, kind: CallKind) -> Log {
+        Log {
+            events: Vec::new(),
+            seen: Seen::default(),
+            bytes: 0,
+            limit: shared.log_bytes,
+            memory: shared.budget.reserve(kind, 0),
+        }
+    }
+
     /// Notes a call.
     pub fn call(&mut self, entry: u32) {
         self.push(Event::Call { entry });
     }
 
     /// Notes a run and how it stopped.
-    pub fn run(&mut self, gas: i64, result: Option<u64>, stop: &Stop) {
-        self.push(Event::Run { gas, result, stop: digest(stop) });
+    pub fn run(&mut self, gas: i64, result: Option<u64>, stopped: &Stopped) {
+        self.seen.stopped(stopped);
+        self.push(Event::Run { gas, result, seen: self.seen.digest });
     }
 
-    /// Notes a write that succeeded.
-    pub fn write(&mut self, address: u32, data: &[u8]) {
-        self.bytes += data.len();
+    /// Notes what was read.
+    pub fn read(&mut self, address: u32, length: usize, result: Result<&[u8], AccessError>) {
+        self.seen.read(result);
+        // The address space has 32 bits; the border refuses longer ranges.
+        self.push(Event::Read { address, length: length as u32 });
+    }
+
+    /// Notes a write.
+    pub fn write(&mut self, address: u32, data: &[u8], result: Result<(), AccessError>) {
+        self.seen.accessed(result);
         self.push(Event::Write { address, data: data.into() });
     }
 
     /// Notes zeros that were written.
-    pub fn zero(&mut self, address: u32, length: u32) {
+    pub fn zero(&mut self, address: u32, length: u32, result: Result<(), AccessError>) {
+        self.seen.accessed(result);
         self.push(Event::Zero { address, length });
     }
 
+    /// Notes what the program counter was said to be.
+    pub fn counter(&mut self, counter: Option<u32>) {
+        self.seen.counter(counter);
+        self.push(Event::Counter);
+    }
+
     fn push(&mut self, event: Event) {
-        self.bytes += size_of::<Event>();
+        self.bytes += event.bytes();
+        if let Some(memory) = &mut self.memory {
+            let missing = self.bytes.saturating_sub(memory.bytes());
+            if self.bytes > self.limit || (missing > 0 && !memory.grow(missing.next_multiple_of(STEP))) {
+                self.memory = None;
+            }
+        }
         self.events.push(event);
     }
 
-    /// Memory that it takes, about.
+    /// Whether there is memory for it. It is complete even where there is not, so that it can be replayed and dropped.
+    pub fn has_room(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// Bytes of the node's budget that it holds.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.memory.as_ref().map_or(0, Reservation::bytes)
+    }
+
+    /// Whether the instance ever ran.
+    pub fn has_run(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Run { .. }))
+    }
+
+    /// Moves everything out.
+    pub fn take(&mut self) -> Log {
+        Log {
+            events: std::mem::take(&mut self.events),
+            seen: std::mem::take(&mut self.seen),
+            bytes: std::mem::take(&mut self.bytes),
+            limit: self.limit,
+            memory: self.memory.take(),
+        }
+    }
+
+    /// What was done.
+    pub fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// Does to a fresh instance all that was done.
     ///
     /// # Errors
-    /// At the first stop that is another one.
-    pub fn replay(&self, instance: &mut Instance) -> Result<(), Differs> {
+    /// At the first stop at which something that the host saw is otherwise, and at the end.
+    pub fn replay(&self, instance: &mut Instance, deadline: Option<Instant>) -> Result<(), ReplayError> {
+        let mut seen = Seen { key: self.seen.key.clone(), digest: 0 };
         let mut runs = 0;
+        let mut buffer = Vec::new();
         for event in &self.events {
             match event {
                 Event::Call { entry } => instance.prepare_call(*entry, &[]),
-                Event::Run { gas, result, stop } => {
-                    let stopped = run_interpreted(instance, *gas, *result);
-                    if digest(&stopped) != *stop {
-                        return Err(Differs { run: runs, stop: stopped });
+                Event::Run { gas, result, seen: expected } => {
+                    let stopped =
+                        run_interpreted(instance, *gas, *result, deadline).map_err(|Late| ReplayError::Late)?;
+                    seen.stopped(&stopped);
+                    if seen.digest != *expected {
+                        return Err(ReplayError::Differs(Differs::Run { run: runs, stopped }));
                     }
                     runs += 1;
                 }
-                // Both succeeded at this place, and what is accessible does not depend on the backend: should one fail
-                // after all, the next stop tells.
-                Event::Write { address, data } => drop(instance.write_memory(*address, data)),
-                Event::Zero { address, length } => drop(instance.zero_memory(*address, *length)),
+                Event::Read { address, length } => {
+                    buffer.resize(*length as usize, 0);
+                    let result = instance.read_memory(*address, &mut buffer);
+                    seen.read(result.map(|()| &*buffer).map_err(|_| AccessError::OutOfBounds));
+                }
+                Event::Write { address, data } => {
+                    seen.accessed(instance.write_memory(*address, data).map_err(|_| AccessError::OutOfBounds));
+                }
+                Event::Zero { address, length } => {
+                    seen.accessed(instance.zero_memory(*address, *length).map_err(|_| AccessError::OutOfBounds));
+                }
+                Event::Counter => seen.counter(instance.pc()),
+            }
+        }
+        match seen.digest == self.seen.digest {
+            true => Ok(()),
+            false => Err(ReplayError::Differs(Differs::Access { runs })),
+        }
+    }
+
+    /// Does to a compiled instance what was done to another one, and notes what it does itself.
+    ///
+    /// # Errors
+    /// If its worker was lost.
+    pub fn repeat(events: &[Event], machine: &mut Machine) -> Result<(), pvm_engine::Error> {
+        for event in events {
+            match event {
+                Event::Call { entry } => machine.prepare_call(*entry),
+                Event::Run { gas, result, .. } => drop(machine.run(*gas, *result)?),
+                Event::Read { address, length } => {
+                    let mut buffer = vec![0; *length as usize];
+                    let _ = machine.read_memory(*address, &mut buffer);
+                }
+                Event::Write { address, data } => drop(machine.write_memory(*address, data)),
+                Event::Zero { address, length } => drop(machine.zero_memory(*address, *length)),
+                Event::Counter => drop(machine.program_counter()),
             }
         }
         Ok(())
@@ -99,23 +311,81 @@ impl Log {
 }
 
 /// Runs the interpreter until the next stop.
-pub(crate) fn run_interpreted(instance: &mut Instance, gas: i64, result: Option<u64>) -> Stop {
+///
+/// With a deadline it is given gas in slices: to go on after running out is to have had more from the start, as metering is
+/// synchronous.
+///
+/// # Errors
+/// If the deadline passed.
+pub(crate) fn run_interpreted(
+    instance: &mut Instance,
+    gas: i64,
+    result: Option<u64>,
+    deadline: Option<Instant>,
+) -> Result<Stopped, Late> {
     if let Some(result) = result {
         instance.set_reg(Reg::A0, result);
     }
-    instance.set_gas(gas);
-    let outcome = instance.run();
-    Stop { outcome, gas: instance.gas(), args: ARGS.map(|reg| instance.reg(reg)) }
+    let (mut left, mut slice) = (gas, if deadline.is_some() { SLICE } else { i64::MAX });
+    let outcome = loop {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Late);
+        }
+        let given = left.min(slice);
+        instance.set_gas(given);
+        let outcome = instance.run();
+        let is_all = given == left;
+        let unused = instance.gas();
+        left -= given - unused;
+        if outcome != Outcome::OutOfGas || is_all {
+            break outcome;
+        }
+        // The next block costs more than a slice.
+        slice = if unused == given { slice.saturating_mul(2) } else { SLICE };
+    };
+    instance.set_gas(left);
+    Ok(Stopped { outcome, gas: left, regs: Reg::ALL.map(|reg| instance.reg(reg)) })
 }
 
-fn digest(stop: &Stop) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    // A match, so that an outcome of another kind is not forgotten.
-    match stop.outcome {
-        Outcome::Finished | Outcome::Trap | Outcome::OutOfGas | Outcome::Step => {}
-        Outcome::HostCall(number) => number.hash(&mut hasher),
-        Outcome::PageFault { address, write_protected } => (address, write_protected).hash(&mut hasher),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pvm_host_interface::{Meaning, program_config};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use vm_core::blob::Blob;
+    use vm_core::gas::CostModelKind;
+    use vm_core::program::Program;
+    use vm_core::text::assemble;
+
+    fn instance(text: &str) -> Instance {
+        let program = Program::new(
+            &Blob::parse(&assemble(text).unwrap()).unwrap(),
+            &program_config(Meaning::version_1(CostModelKind::Naive)),
+        );
+        let mut instance = Instance::new(Arc::new(program.unwrap()));
+        instance.prepare_call(0, &[]);
+        instance
     }
-    (std::mem::discriminant(&stop.outcome), stop.gas, stop.args).hash(&mut hasher);
-    hasher.finish()
+
+    const LOOP: &str = ".isa ReviveV1\nstart: add_imm_64 a0, a0, 1\njump start\n";
+
+    #[test]
+    fn gas_in_slices_comes_to_the_same_as_all_at_once() {
+        let far = Some(Instant::now() + Duration::from_secs(1000));
+        for gas in [-1, 0, 1, 2, 3, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE, 3 * SLICE + 1] {
+            let (mut once, mut sliced) = (instance(LOOP), instance(LOOP));
+            let expected = run_interpreted(&mut once, gas, Some(7), None).unwrap();
+            assert_eq!(run_interpreted(&mut sliced, gas, Some(7), far), Ok(expected), "gas {gas}");
+            assert_eq!((sliced.pc(), sliced.gas()), (once.pc(), once.gas()));
+            // And they go on in the same way.
+            assert_eq!(run_interpreted(&mut sliced, 11, None, far), run_interpreted(&mut once, 11, None, None));
+        }
+    }
+
+    #[test]
+    fn an_endless_program_ends_at_the_deadline() {
+        let soon = Some(Instant::now() + Duration::from_millis(5));
+        assert_eq!(run_interpreted(&mut instance(LOOP), i64::MAX, None, soon), Err(Late));
+    }
 }

@@ -2,13 +2,15 @@
 
 use crate::Shared;
 use crate::cache::{Key, Lookup};
+use crate::call::{self, CallKind, Refusal, refuse};
 use crate::instance::Running;
-use crate::module::{Loaded, NoProgram};
-use pvm_host_interface::{AccessError, Backend, INSTANCES, InstantiateError, NoInstance, Stop, program_config};
+use crate::module::{LoadError, Loaded};
+use pvm_host_interface::{
+    AccessError, Backend, INSTANCES, InstantiateError, Meaning, NoInstance, Stop, program_config,
+};
 use sp_crypto_hashing::keccak_256;
 use std::collections::HashMap;
 use std::sync::Arc;
-use vm_core::gas::CostModelKind;
 
 /// What the host functions of one runtime call work on. Dropping it frees all instances.
 pub struct Session {
@@ -28,23 +30,38 @@ impl Session {
     }
 
     fn get(&mut self, instance: u32) -> Result<&mut Running, NoInstance> {
+        if let Some(call) = call::off_chain() {
+            call.check(&self.shared);
+        }
         self.instances.get_mut(&instance).ok_or(NoInstance)
     }
 }
 
 impl Shared {
+    /// The kind of the runtime call that this thread is in, which is about to run a contract.
+    pub(crate) fn admit(&self) -> CallKind {
+        match call::off_chain() {
+            None => CallKind::OnChain,
+            Some(call) => {
+                call.admit(self);
+                CallKind::OffChain
+            }
+        }
+    }
+
     /// The program of this code, from the cache or loaded.
     pub(crate) fn load(
         &self,
         code_hash: &[u8; 32],
         code: &[u8],
-        cost_model: CostModelKind,
+        meaning: Meaning,
+        kind: CallKind,
     ) -> Result<Arc<Loaded>, InstantiateError> {
-        let key = Key::new(code_hash, cost_model);
-        let found = self.cache().get(&key, code);
-        match found {
+        let key = Key::new(code_hash, meaning);
+        match self.find(&key, code, kind) {
             Lookup::Hit(loaded) => {
                 self.metrics.cache_hits_total.inc();
+                self.store(&key, &loaded, kind);
                 return Ok(loaded);
             }
             // What is in the cache has the hash, so this has not.
@@ -53,17 +70,41 @@ impl Shared {
             Lookup::Miss => {}
         }
         // Not under the lock: another thread may load the same, and then one of the two is dropped.
-        let config = program_config(cost_model);
-        let loaded = Loaded::new(&self.engine, &self.metrics, self.disk.as_ref(), &key, code, &config);
-        let loaded = Arc::new(loaded.map_err(|NoProgram| InstantiateError::NoProgram)?);
-        if let Some(disk) = self.disk.as_ref().filter(|_| !loaded.is_from_disk) {
-            disk.store(&key, &loaded);
-        }
-        let mut cache = self.cache();
+        let config = program_config(meaning);
+        let loaded = match Loaded::new(self, kind, &key, code, &config) {
+            Ok(loaded) => Arc::new(loaded),
+            Err(LoadError::NoProgram) => return Err(InstantiateError::NoProgram),
+            Err(LoadError::NoMemory) => refuse(self, Refusal::Memory),
+        };
+        self.store(&key, &loaded, kind);
+        let mut cache = self.cache(kind);
         let evicted = cache.insert(key, &loaded);
         self.metrics.cache_evictions_total.inc_by(evicted as u64);
-        self.metrics.cache_bytes.set(cache.bytes() as u64);
+        if kind == CallKind::OnChain {
+            self.metrics.cache_bytes.set(cache.bytes() as u64);
+        }
         Ok(loaded)
+    }
+
+    /// Looks a program up: in the cache of blocks, in which off-chain calls change nothing, and for those in their own.
+    fn find(&self, key: &Key, code: &[u8], kind: CallKind) -> Lookup {
+        match kind {
+            CallKind::OnChain => self.cache(kind).get(key, code),
+            CallKind::OffChain => match self.cache(CallKind::OnChain).peek(key, code) {
+                Lookup::Miss => self.cache(kind).get(key, code),
+                found => found,
+            },
+        }
+    }
+
+    /// Keeps a program of a block on disk when it is used for the second time: what runs once is not worth a write.
+    fn store(&self, key: &Key, loaded: &Arc<Loaded>, kind: CallKind) {
+        if let Some(disk) = &self.disk
+            && kind == CallKind::OnChain
+            && !self.is_distrusted()
+        {
+            disk.used(key, loaded);
+        }
     }
 }
 
@@ -73,13 +114,14 @@ impl Backend for Session {
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        cost_model: CostModelKind,
+        meaning: Meaning,
     ) -> Result<u32, InstantiateError> {
         if self.instances.len() >= INSTANCES as usize {
             return Err(InstantiateError::TooMany);
         }
-        let loaded = self.shared.load(code_hash, code, cost_model)?;
-        let mut running = Running::new(&self.shared, loaded);
+        let kind = self.shared.admit();
+        let loaded = self.shared.load(code_hash, code, meaning, kind)?;
+        let mut running = Running::new(&self.shared, loaded, kind);
         running.prepare_call(entry);
         let number = self.next;
         // A runtime call that made 2^32 instances would take days: the number is free again by then.

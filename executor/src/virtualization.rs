@@ -5,9 +5,10 @@
 //! behind that is the cache that all share, by the hash of the code.
 
 use crate::Shared;
+use crate::call;
 use crate::instance::Running;
 use crate::module::Loaded;
-use pvm_host_interface::AccessError;
+use pvm_host_interface::{AccessError, Meaning};
 use sp_crypto_hashing::keccak_256;
 use sp_virtualization::{
     DestroyError, ExecBuffer, ExecError, ExecStatus, InstanceId, InstantiateError, MemoryError, ModuleError, ModuleId,
@@ -58,6 +59,9 @@ impl Virtualization {
 
     /// The instance, if it is in a call.
     fn ready(&mut self, id: InstanceId) -> Option<&mut Managed> {
+        if let Some(call) = call::off_chain() {
+            call.check(&self.shared);
+        }
         self.instances.get_mut(&u32::from(id)).filter(|managed| managed.is_ready)
     }
 }
@@ -66,7 +70,7 @@ impl VirtManagerBackend for Virtualization {
     fn compile_from_bytes(&mut self, program: &[u8], identifier: Option<&[u8]>) -> Result<ModuleId, ModuleError> {
         let loaded = self
             .shared
-            .load(&keccak_256(program), program, CostModelKind::Naive)
+            .load(&keccak_256(program), program, Meaning::version_1(CostModelKind::Naive), self.shared.admit())
             .map_err(|_| ModuleError::InvalidImage)?;
         let count = loaded.program.imports().count_all();
         let imports =
@@ -85,7 +89,7 @@ impl VirtManagerBackend for Virtualization {
 
     fn instantiate(&mut self, module_id: ModuleId) -> Result<InstanceId, InstantiateError> {
         let module = self.modules.get(u32::from(module_id) as usize).ok_or(InstantiateError::InvalidModule)?.clone();
-        let running = Running::new(&self.shared, module.loaded.clone());
+        let running = Running::new(&self.shared, module.loaded.clone(), self.shared.admit());
         let id = self.next_instance;
         self.next_instance = id.wrapping_add(1);
         self.instances.insert(id, Managed { running, module, is_ready: false });

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::flags;
-use executor::{BackendChoice, PolkaVm, Session};
+use common::{flags, folders, kill_workers, limits};
+use executor::{BackendChoice, Limits, PolkaVm, Session};
 use proptest::prelude::*;
-use pvm_host_interface::{Backend as _, InstantiateError};
+use pvm_host_interface::{Backend as _, InstantiateError, Meaning};
 use sp_crypto_hashing::keccak_256;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,57 +60,87 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What the cache is to have in it: programs with their sizes, the one used last at the end.
+/// What the cache is to have in it: programs with their sizes and whether they are on disk for what it knows, the one used
+/// last at the end.
 struct Model {
     limit: usize,
-    entries: Vec<((usize, bool), usize)>,
+    entries: Vec<Entry>,
     /// Programs whose files on disk are good; `None` without a disk.
     disk: Option<BTreeSet<(usize, bool)>>,
+    /// Programs that were used once and are not on disk.
+    once: BTreeSet<(usize, bool)>,
     compiles: u64,
     disk_hits: u64,
 }
 
+struct Entry {
+    key: (usize, bool),
+    bytes: usize,
+    is_stored: bool,
+}
+
 impl Model {
     fn call(&mut self, key: (usize, bool), bytes: usize) {
-        if let Some(index) = self.entries.iter().position(|(entry, _)| *entry == key) {
-            let entry = self.entries.remove(index);
+        if let Some(index) = self.entries.iter().position(|entry| entry.key == key) {
+            let mut entry = self.entries.remove(index);
+            self.store(&mut entry);
             self.entries.push(entry);
             return;
         }
-        // What was not on disk is there from now on.
-        let is_on_disk = self.disk.as_mut().is_some_and(|disk| !disk.insert(key));
-        if is_on_disk {
+        let is_stored = self.disk.as_ref().is_some_and(|disk| disk.contains(&key));
+        if is_stored {
             self.disk_hits += 1;
         } else {
             self.compiles += 1;
         }
+        let mut entry = Entry { key, bytes, is_stored };
+        self.store(&mut entry);
         if bytes <= self.limit {
             while self.bytes() + bytes > self.limit {
                 self.entries.remove(0);
             }
-            self.entries.push((key, bytes));
+            self.entries.push(entry);
+        }
+    }
+
+    /// What is used for the second time is on disk from then on.
+    fn store(&mut self, entry: &mut Entry) {
+        let Some(disk) = &mut self.disk else { return };
+        if entry.is_stored {
+            return;
+        }
+        if self.once.remove(&entry.key) {
+            entry.is_stored = true;
+            disk.insert(entry.key);
+        } else {
+            self.once.insert(entry.key);
         }
     }
 
     fn bytes(&self) -> usize {
-        self.entries.iter().map(|(_, bytes)| bytes).sum()
+        self.entries.iter().map(|entry| entry.bytes).sum()
     }
 }
 
 /// Calls it; it gives its number whatever happened before.
 fn call(session: &mut Session, number: usize, model: CostModelKind) {
     let code = program(number);
-    let instance = session.instantiate(&keccak_256(&code), &code, 0, model).unwrap();
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(model)).unwrap();
     let stop = session.run(instance, 1000, None).unwrap();
     assert_eq!((stop.outcome, stop.args[0]), (Outcome::Finished, number as u64 + 40));
     assert!(model != Naive || stop.gas == 998);
     session.destroy(instance).unwrap();
 }
 
+/// Limits of which only that of the cache matters.
+fn huge(backend: BackendChoice, cache_bytes: usize) -> Limits {
+    Limits { cache_bytes, memory_bytes: usize::MAX, disk_bytes: 1 << 30, ..limits(backend) }
+}
+
 /// The bytes that each program takes in the cache.
 fn sizes(backend: BackendChoice) -> Vec<usize> {
     let size = |number| {
-        let node = PolkaVm::with_limits(&flags(backend), None, usize::MAX / 2, 1 << 20, None).unwrap();
+        let node = PolkaVm::with_limits(&flags(backend), None, &huge(backend, usize::MAX / 2), None).unwrap();
         call(&mut node.session(), number, Naive);
         node.metrics().cache_bytes.get() as usize
     };
@@ -121,13 +151,13 @@ fn sizes(backend: BackendChoice) -> Vec<usize> {
 fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, events: &[Event]) {
     let folder = tempfile::tempdir().unwrap();
     let start = || {
-        let disk = is_kept.then(|| (folder.path(), 1 << 30));
-        PolkaVm::with_limits(&flags(backend), None, limit, 1 << 20, disk).unwrap()
+        let places = is_kept.then(|| folders(folder.path()));
+        PolkaVm::with_limits(&flags(backend), None, &huge(backend, limit), places.as_ref()).unwrap()
     };
     let mut node = start();
     // Only machine code is kept.
     let disk = (is_kept && node.is_compiling()).then(BTreeSet::new);
-    let mut model = Model { limit, entries: Vec::new(), disk, compiles: 0, disk_hits: 0 };
+    let mut model = Model { limit, entries: Vec::new(), disk, once: BTreeSet::new(), compiles: 0, disk_hits: 0 };
     let mut session = node.session();
     for event in events {
         match *event {
@@ -141,7 +171,7 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, e
             }
             Event::Mismatch { hash, code } => {
                 let (named, given) = (keccak_256(&program(hash)), program(code));
-                let answer = session.instantiate(&named, &given, 0, Naive);
+                let answer = session.instantiate(&named, &given, 0, Meaning::version_1(Naive));
                 if hash == code {
                     model.call((code, false), sizes[code]);
                     assert!(answer.is_ok());
@@ -155,17 +185,17 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, e
             Event::Restart => {
                 node = start();
                 session = node.session();
-                model = Model { entries: Vec::new(), compiles: 0, disk_hits: 0, ..model };
+                model = Model { entries: Vec::new(), once: BTreeSet::new(), compiles: 0, disk_hits: 0, ..model };
             }
             Event::Damage { number, at } => {
-                if damage(folder.path(), number, at)
+                if damage(&folders(folder.path()).cache, number, at)
                     && let Some(disk) = &mut model.disk
                 {
                     disk.remove(&(number, false));
                 }
             }
         }
-        node.flush_disk_cache();
+        node.flush();
         let metrics = node.metrics();
         assert_eq!(metrics.compiles_total.get(), model.compiles, "after {event:?}");
         assert_eq!(metrics.disk_hits_total.get(), model.disk_hits, "after {event:?}");
@@ -178,7 +208,8 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, e
 fn damage(folder: &Path, number: usize, at: usize) -> bool {
     let hash: String = keccak_256(&program(number)).iter().map(|byte| format!("{byte:02x}")).collect();
     let prefix = format!("{hash}-{}-", Naive.id());
-    for entry in std::fs::read_dir(folder).unwrap() {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    for entry in entries {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with(&prefix) {
             let mut bytes = std::fs::read(&path).unwrap();
@@ -189,23 +220,6 @@ fn damage(folder: &Path, number: usize, at: usize) -> bool {
         }
     }
     false
-}
-
-/// Kills all workers of this process, other tests' as well, which is nothing to them.
-fn kill_workers() {
-    let children = |parents: &str| {
-        let output = std::process::Command::new("ps").args(["-o", "pid=", "--ppid", parents]).output().unwrap();
-        let pids = String::from_utf8(output.stdout).unwrap();
-        pids.split_whitespace().collect::<Vec<_>>().join(",")
-    };
-    let mut generation = std::process::id().to_string();
-    for _ in 0..3 {
-        generation = children(&generation);
-        if generation.is_empty() {
-            return;
-        }
-    }
-    let _ = std::process::Command::new("kill").arg("-KILL").args(generation.split(',')).output();
 }
 
 #[test]

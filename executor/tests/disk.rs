@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::flags;
-use executor::{BackendChoice, PolkaVm};
-use pvm_host_interface::Backend as _;
-use sp_crypto_hashing::{keccak_256, twox_128};
+use common::{checksum, flags, limits};
+use executor::{BackendChoice, Folders, Limits, PolkaVm};
+use pvm_host_interface::{Backend as _, Meaning};
+use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -20,23 +20,39 @@ fn program(number: u64) -> Vec<u8> {
     assemble(&format!(".isa ReviveV1\nload_imm a0, {number}\njump_indirect ra, 0\n")).unwrap()
 }
 
+/// The key of all nodes here, where nothing is said about another one.
+fn key() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("disk-tests").join("key")
+}
+
 /// A node that keeps programs in a folder; `None` where programs are not compiled.
-fn node_with(folder: &Path, limit: u64) -> Option<PolkaVm> {
-    let node =
-        PolkaVm::with_limits(&flags(BackendChoice::Auto), None, 1 << 24, 1 << 20, Some((folder, limit))).unwrap();
+fn node_with_key(folder: &Path, key: &Path, limit: u64) -> Option<PolkaVm> {
+    let limits = Limits { disk_bytes: limit, ..limits(BackendChoice::Auto) };
+    let folders = Folders { cache: folder.into(), key: key.into(), records: folder.join("records") };
+    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), None, &limits, Some(&folders)).unwrap();
     node.is_compiling().then_some(node)
+}
+
+fn node_with(folder: &Path, limit: u64) -> Option<PolkaVm> {
+    node_with_key(folder, &key(), limit)
 }
 
 fn node(folder: &Path) -> Option<PolkaVm> {
     node_with(folder, 1 << 24)
 }
 
+/// Calls it twice, so that it is kept.
 fn call(node: &PolkaVm, number: u64) {
+    call_once(node, number);
+    call_once(node, number);
+}
+
+fn call_once(node: &PolkaVm, number: u64) {
     let (code, mut session) = (program(number), node.session());
-    let instance = session.instantiate(&keccak_256(&code), &code, 0, Naive).unwrap();
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap();
     let stop = session.run(instance, 1000, None).unwrap();
     assert_eq!((stop.outcome, stop.gas, stop.args[0]), (Outcome::Finished, 998, number));
-    node.flush_disk_cache();
+    node.flush();
 }
 
 /// Compiled, found on disk, rejected.
@@ -90,7 +106,7 @@ fn a_file_that_is_damaged_anywhere_is_replaced() {
         assert_eq!(counts(&node), [1, 0, 1], "byte {at}");
         assert_eq!(fs::read(&file).unwrap(), good);
     }
-    for length in [0, 1, 15, 16, 49, 50, 66, good.len() - 1] {
+    for length in [0, 1, 15, 16, 51, 52, 83, 84, good.len() - 1] {
         fs::write(&file, &good[..length]).unwrap();
         let node = node(folder.path()).unwrap();
         call(&node, 7);
@@ -102,21 +118,93 @@ fn a_file_that_is_damaged_anywhere_is_replaced() {
 #[test]
 fn a_file_of_another_program_engine_or_format_is_refused_though_its_checksum_is_right() {
     let Some((folder, file, good)) = folder_with_one(7) else { return };
-    let content = &good[..good.len() - 16];
+    let content = &good[..good.len() - 32];
     let (_other, _, other) = folder_with_one(8).unwrap();
     let mut files: Vec<Vec<u8>> = vec![other];
-    // The format, the hash, the cost model, what the engine begins with, its fingerprint, the configuration, the program.
-    for at in [15, 20, 48, 50, 58, 66, 82, 86] {
+    // The format, the hash, the cost model, the semantics, what the engine begins with, its fingerprint, the configuration, the
+    // program.
+    for at in [15, 20, 48, 50, 52, 60, 68, 84, 88] {
         let mut changed = content.to_vec();
         changed[at] ^= 1;
-        let checksum = twox_128(&changed);
-        files.push([&changed[..], &checksum].concat());
+        files.push([&changed[..], &checksum(&key(), &changed)].concat());
     }
     for (number, changed) in files.iter().enumerate() {
         fs::write(&file, changed).unwrap();
         let node = node(folder.path()).unwrap();
         call(&node, 7);
         assert_eq!(counts(&node), [1, 0, 1], "file {number}");
+    }
+}
+
+#[test]
+fn a_program_is_written_when_it_is_used_for_the_second_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(node) = node(folder.path()) else { return };
+    (0..20).for_each(|number| call_once(&node, number));
+    assert!(files(folder.path()).is_empty());
+    (0..3).for_each(|number| call_once(&node, number));
+    assert_eq!(files(folder.path()).len(), 3);
+    (0..3).for_each(|number| call_once(&node, number));
+    assert_eq!(files(folder.path()).len(), 3);
+}
+
+/// Whoever can write the folder decides what contracts do.
+#[test]
+fn a_folder_that_others_may_write_is_refused() {
+    for mode in [0o720, 0o702, 0o1777, 0o777] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let Some(node) = node(folder.path()) else { return };
+        call(&node, 1);
+        assert!(files(folder.path()).is_empty(), "mode {mode:o}");
+    }
+    // Nor is one that may be another one the next time.
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    fs::create_dir(&real).unwrap();
+    symlink(&real, &link).unwrap();
+    call(&node(&link).unwrap(), 1);
+    assert!(files(&real).is_empty());
+}
+
+#[test]
+fn a_file_that_others_may_write_is_not_believed() {
+    let Some((folder, file, _)) = folder_with_one(7) else { return };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o602)).unwrap();
+    let node = node(folder.path()).unwrap();
+    call(&node, 7);
+    assert_eq!(counts(&node), [1, 0, 1]);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// A folder that came from somebody else, with a copy of a chain's data, say.
+#[test]
+fn a_file_with_the_checksum_of_another_node_is_not_believed() {
+    let Some((folder, _, good)) = folder_with_one(7) else { return };
+    let own = tempfile::tempdir().unwrap();
+    let node = node_with_key(folder.path(), &own.path().join("new").join("key"), 1 << 24).unwrap();
+    call(&node, 7);
+    assert_eq!(counts(&node), [1, 0, 1]);
+    let again = node_with_key(folder.path(), &own.path().join("new").join("key"), 1 << 24).unwrap();
+    call(&again, 7);
+    assert_eq!(counts(&again), [0, 1, 0]);
+    // The same code in front of another checksum.
+    let [file] = files(folder.path()).try_into().unwrap();
+    let bytes = fs::read(file).unwrap();
+    assert_eq!(bytes[..bytes.len() - 32], good[..good.len() - 32]);
+    assert_ne!(bytes, good);
+}
+
+#[test]
+fn a_key_that_others_know_or_may_write_is_refused() {
+    for (mode, length) in [(0o640, 32), (0o604, 32), (0o620, 32), (0o602, 32), (0o600, 31), (0o600, 33)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, key) = (folder.path().join("cache"), folder.path().join("key"));
+        fs::write(&key, vec![7; length]).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let Some(node) = node_with_key(&cache, &key, 1 << 24) else { return };
+        call(&node, 1);
+        assert!(files(&cache).is_empty(), "mode {mode:o}, {length} bytes");
     }
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{compiling, interpreting};
 use executor::PolkaVm;
-use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, PolkavmExt, RemoteInstance};
+use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, Meaning, PolkavmExt, RemoteInstance};
 use sp_crypto_hashing::keccak_256;
 use sp_externalities::{Extension as _, Extensions, TransactionType};
 use sp_io::TestExternalities;
@@ -22,7 +22,7 @@ fn program() -> Vec<u8> {
 
 fn remote() -> Result<RemoteInstance, InstantiateError> {
     let code = program();
-    RemoteInstance::new(&keccak_256(&code), &code, 0, Naive)
+    RemoteInstance::new(&keccak_256(&code), &code, 0, Meaning::version_1(Naive))
 }
 
 fn externalities(node: &PolkaVm) -> TestExternalities {
@@ -83,6 +83,20 @@ fn instances_that_a_call_leaves_behind_are_freed_with_it() {
         extension(&mut externalities, end);
     }
     externalities.execute_with(|| drop(remote().unwrap()));
+}
+
+/// Runtimes of old blocks import the first version, and say by it what instructions mean.
+#[test]
+fn every_version_of_a_host_function_stays() {
+    let names: Vec<&str> = <pvm_host_interface::HostFunctions as sc_executor::HostFunctions>::host_functions()
+        .iter()
+        .map(|function| function.name())
+        .collect();
+    for name in ["instantiate", "run", "program_counter", "read_memory", "write_memory", "zero_memory", "destroy"] {
+        assert!(names.contains(&&*format!("ext_polkavm_{name}_version_1")), "{name}: {names:?}");
+    }
+    assert!(names.contains(&"ext_polkavm_instantiate_version_2"), "{names:?}");
+    assert_eq!(Meaning::version_1(Naive).semantics.id(), 0);
 }
 
 #[test]

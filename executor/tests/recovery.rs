@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{InNode, InRuntime, compiling, drive, flags, interpreting, programs};
-use executor::{BackendChoice, PolkaVm};
-use pvm_host_interface::{Backend as _, Stop};
+use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
+use executor::{BackendChoice, Limits, PolkaVm};
+use pvm_host_interface::{Backend as _, Meaning, Stop};
 use pvm_oracle::random::Rng;
 use sp_crypto_hashing::keccak_256;
 use std::fs;
@@ -102,7 +102,7 @@ turn:    add_imm_64 s0, s0, 1
 fn busy(node: &PolkaVm, ticks: u64) -> Vec<Stop> {
     let blob = assemble(BUSY).unwrap();
     let mut session = node.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
     (0..ticks).map(|tick| session.run(instance, 1_000_000_000, (tick > 0).then_some(tick)).unwrap()).collect()
 }
 
@@ -134,7 +134,7 @@ fn a_worker_that_is_stopped_is_given_up() {
     let compiling = compiling();
     let blob = assemble(BUSY).unwrap();
     let mut session = compiling.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
     let mut seen = vec![session.run(instance, 1_000_000_000, None).unwrap()];
     signal("-STOP", &family().1);
     seen.extend((1..3).map(|tick| session.run(instance, 1_000_000_000, Some(tick)).unwrap()));
@@ -145,13 +145,49 @@ fn a_worker_that_is_stopped_is_given_up() {
 #[test]
 fn an_instance_with_too_long_a_log_goes_on_interpreted() {
     let _alone = alone();
-    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), None, 1 << 24, 300, None).unwrap();
+    let node = PolkaVm::with_limits(
+        &flags(BackendChoice::Auto),
+        None,
+        &Limits { log_bytes: 300, ..limits(BackendChoice::Auto) },
+        None,
+    )
+    .unwrap();
     for (code, entry, seed) in programs(600) {
         let expected = drive(InRuntime::new(&code, entry), seed, |_| ());
         assert_eq!(drive(InNode::new(node.session(), &code, entry), seed, |_| ()), expected, "seed {seed}");
     }
     let metrics = node.metrics();
     assert!(metrics.long_logs_total.get() > 5, "{} logs", metrics.long_logs_total.get());
+}
+
+/// The logs of all instances together have a limit, too: at it, programs go on interpreted, and nothing else changes.
+#[test]
+fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
+    let _alone = alone();
+    let small = Limits { memory_bytes: 1 << 17, cache_bytes: 0, ..limits(BackendChoice::Auto) };
+    let node = PolkaVm::with_limits(&flags(BackendChoice::Auto), None, &small, None).unwrap();
+    let text = ".isa ReviveV1\n.rw_size 65536\n.import \"ask\"\nagain: ecalli 0\njump again\n";
+    let blob = assemble(text).unwrap();
+    let mut session = node.session();
+    let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let instances: Vec<u32> = (0..4).map(|_| instance()).collect();
+    // 40 KiB each: three of them are more than 128 KiB with their programs.
+    for instance in &instances {
+        for _ in 0..10 {
+            session.run(*instance, 1000, None).unwrap();
+            session.write_memory(*instance, 0x2_0000, &[7; 4096]).unwrap();
+            assert!(node.metrics().memory_bytes.get() <= 1 << 17);
+        }
+    }
+    let metrics = node.metrics();
+    assert!((1..4).contains(&metrics.long_logs_total.get()), "{} logs", metrics.long_logs_total.get());
+    for instance in instances {
+        let mut byte = [0];
+        session.read_memory(instance, 0x2_0fff, &mut byte).unwrap();
+        assert_eq!((byte, session.run(instance, 1000, None).unwrap().outcome), ([7], Outcome::HostCall(0)));
+    }
+    drop(session);
+    assert_eq!(node.metrics().memory_bytes.get(), 0, "all of it was given back");
 }
 
 #[test]
@@ -162,7 +198,7 @@ fn instances_left_behind_give_their_workers_back() {
     let mut session = compiling.session();
     for _ in 0..20 {
         for _ in 0..10 {
-            session.instantiate(&keccak_256(&blob), &blob, 0, Naive).unwrap();
+            session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
         }
         // What the client does after a runtime call, whatever happened in it.
         session.release();

@@ -55,4 +55,10 @@ pub enum Subcommand {
 
     /// Try every way to run contracts on this machine, and print which are possible and why others are not.
     PolkavmCheck,
+
+    /// Run a contract again as a record of a difference between compiled code and the interpreter has it.
+    PolkavmReplay {
+        /// The record: a file in `polkavm-records` in the folder of the chain's data.
+        record: std::path::PathBuf,
+    },
 }

@@ -105,5 +105,11 @@ pub fn run() -> sc_cli::Result<()> {
             println!("{}", executor::Report::new());
             Ok(())
         }
+        Some(Subcommand::PolkavmReplay { record }) => {
+            let application = |error: Box<dyn std::error::Error + Send + Sync>| sc_cli::Error::Application(error);
+            let polkavm = executor::PolkaVm::new(&flags, None).map_err(|error| application(error.into()))?;
+            println!("{}", polkavm.replay_record(record).map_err(|error| application(error.into()))?);
+            Ok(())
+        }
     }
 }

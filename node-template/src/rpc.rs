@@ -14,8 +14,8 @@ pub struct FullDeps<C, P> {
     pub client: Arc<C>,
     /// The transaction pool.
     pub pool: Arc<P>,
-    /// What runs contracts.
-    pub polkavm: PolkavmStatus,
+    /// What runs contracts, and as which flags.
+    pub polkavm: (executor::PolkaVm, executor::Flags),
 }
 
 /// What runs contracts in this node: the answer of `polkavm_status`.
@@ -26,17 +26,20 @@ pub struct PolkavmStatus {
     backend: &'static str,
     /// Why it is the interpreter, if the flags would have had the JIT.
     fallback_reason: Option<String>,
-    /// The line that is logged at the start.
+    /// The line that is logged at the start, as it would be now.
     description: String,
+    /// What compiled code did that the interpreter did not, if that ever came to light.
+    alarm: Option<String>,
 }
 
 impl PolkavmStatus {
-    /// As it is now; it does not change while the node runs.
+    /// As it is now. It changes if compiled code is found to be wrong.
     pub fn new(polkavm: &executor::PolkaVm, flags: &executor::Flags) -> Self {
         Self {
             backend: if polkavm.is_compiling() { "jit" } else { "interpreter" },
             fallback_reason: polkavm.fallback_reason(),
             description: polkavm.describe(flags),
+            alarm: polkavm.alarm(),
         }
     }
 }
@@ -60,6 +63,7 @@ where
     let mut module = RpcModule::new(());
     module.merge(System::new(client.clone(), pool).into_rpc())?;
     module.merge(TransactionPayment::new(client).into_rpc())?;
-    module.register_method("polkavm_status", move |_, (), _| RpcResult::Ok(polkavm.clone()))?;
+    let (polkavm, flags) = polkavm;
+    module.register_method("polkavm_status", move |_, (), _| RpcResult::Ok(PolkavmStatus::new(&polkavm, &flags)))?;
     Ok(module)
 }

@@ -1,7 +1,7 @@
 //! Puts the client together: database, executor, pool, network, RPC, authoring and finality.
 
 use crate::rpc;
-use executor::{Flags, PolkaVm};
+use executor::{BoundedExecutor, Flags, Folders, PolkaVm};
 use futures::FutureExt;
 use runtime::{apis::RuntimeApi, opaque::Block};
 use sc_client_api::{Backend, BlockBackend, ExecutorProvider};
@@ -23,7 +23,8 @@ pub type HostFunctions =
     (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions, frame_benchmarking::benchmarking::HostFunctions);
 
 /// The client.
-pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, sc_executor::WasmExecutor<HostFunctions>>;
+pub type FullClient =
+    sc_service::TFullClient<Block, RuntimeApi, BoundedExecutor<sc_executor::WasmExecutor<HostFunctions>>>;
 type FullBackend = sc_service::TFullBackend<Block>;
 type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 type GrandpaBlockImport = sc_consensus_grandpa::GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
@@ -50,8 +51,9 @@ pub type Service = sc_service::PartialComponents<
 /// built.
 pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, ServiceError> {
     // First: where the JIT is asked for and can't be had, nothing else is begun.
-    let folder = config.base_path.config_dir(config.chain_spec.id()).join("polkavm-cache");
-    let polkavm = PolkaVm::with_disk_cache(flags, config.prometheus_registry(), &folder)
+    let chain = config.base_path.config_dir(config.chain_spec.id());
+    let folders = Folders::new(config.base_path.path(), &chain);
+    let polkavm = PolkaVm::with_folders(flags, config.prometheus_registry(), &folders)
         .map_err(|error| ServiceError::Application(Box::new(error)))?;
     polkavm.announce(flags);
 
@@ -66,7 +68,8 @@ pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, Ser
         })
         .transpose()?;
 
-    let executor = sc_service::new_wasm_executor::<HostFunctions>(&config.executor);
+    // What anybody may ask for is bounded.
+    let executor = polkavm.executor(sc_service::new_wasm_executor::<HostFunctions>(&config.executor));
     let (client, backend, keystore_container, task_manager) = sc_service::new_full_parts::<Block, RuntimeApi, _>(
         config,
         telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
@@ -221,7 +224,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let rpc_builder = {
         let client = client.clone();
         let pool = transaction_pool.clone();
-        let polkavm = rpc::PolkavmStatus::new(&polkavm, flags);
+        let polkavm = (polkavm, *flags);
         Box::new(move |_| {
             let deps = rpc::FullDeps { client: client.clone(), pool: pool.clone(), polkavm: polkavm.clone() };
             rpc::create_full(deps).map_err(Into::into)

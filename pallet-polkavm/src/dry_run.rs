@@ -120,7 +120,10 @@ impl<T: Config> Pallet<T> {
         T::AddressMapper::to_account_id(address)
     }
 
+    /// The limits of a dry run: its client's, and no more gas than an extrinsic can have. What the node computes for anybody
+    /// who asks is bounded by what a block can hold.
     fn dry_run_limits(gas: Option<Weight>, deposit: Option<BalanceOf<T>>) -> Limits<BalanceOf<T>> {
-        Limits { gas: gas.unwrap_or_else(Self::max_gas_limit), deposit }
+        let most = Self::max_gas_limit();
+        Limits { gas: gas.map_or(most, |gas| gas.min(most)), deposit }
     }
 }

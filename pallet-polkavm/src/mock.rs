@@ -185,6 +185,8 @@ pub enum EitherInstance {
 impl Executor for EitherExecutor {
     type Instance = EitherInstance;
 
+    const STACK_BYTES: u64 = InRuntimeInterpreter::STACK_BYTES;
+
     fn instantiate(source: Source<'_>) -> Result<EitherInstance, String> {
         Ok(match WAY.get() {
             Way::InRuntime => EitherInstance::InRuntime(Box::new(InRuntimeInterpreter::instantiate(source)?)),

@@ -281,7 +281,8 @@ pub enum StorageAccessErrorV1 {
 sp_api::decl_runtime_apis! {
     /// Dry runs of the pallet's extrinsics, and views of its state.
     ///
-    /// A limit left out is the most an extrinsic can use (gas) or the origin can pay (deposit).
+    /// A limit left out is the most an extrinsic can use (gas) or the origin can pay (deposit). More gas than that is
+    /// never given: a limit above it counts as that.
     /// A dry run acts as the extrinsic would, on the state of the block it is asked about: from an
     /// account without balance, or one that isn't mapped, it fails.
     #[api_version(1)]

@@ -11,6 +11,7 @@
 //! * [`gas`] defines what a basic block costs.
 //! * [`memory`] lays out guest memory and holds it.
 //! * [`interpreter`] runs a program until the next [`Outcome`].
+//! * [`semantics`] numbers the meanings of the instructions that chains have run programs with.
 //! * [`text`] writes blobs as assembly and reads them back, for tools and tests.
 //!
 //! ```
@@ -54,6 +55,8 @@ pub mod limits;
 pub mod memory;
 pub mod outcome;
 pub mod program;
+pub mod semantics;
 pub mod text;
 
 pub use outcome::Outcome;
+pub use semantics::Semantics;

@@ -1,8 +1,7 @@
 //! What the node has to supply, and how the host functions find it.
 
-use crate::{AccessError, InstantiateError, NoInstance, Stop};
+use crate::{AccessError, InstantiateError, Meaning, NoInstance, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
-use vm_core::gas::CostModelKind;
 
 /// Runs programs for one runtime call after the other.
 ///
@@ -19,7 +18,7 @@ pub trait Backend: Send + 'static {
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        cost_model: CostModelKind,
+        meaning: Meaning,
     ) -> Result<u32, InstantiateError>;
 
     /// Runs until the next stop with this much gas, with `result` in A0 first.

@@ -7,7 +7,7 @@
 
 use crate::wire::{STOP_BYTES, StopBuffer};
 #[cfg(not(substrate_runtime))]
-use crate::{InstantiateError, NoInstance, backend::backend, wire};
+use crate::{InstantiateError, Meaning, NoInstance, backend::backend, wire};
 use sp_runtime_interface::pass_by::{
     PassFatPointerAndRead, PassFatPointerAndWrite, PassPointerAndRead, PassPointerAndWrite,
 };
@@ -26,8 +26,30 @@ pub trait Polkavm {
     ) -> i64 {
         let model = u16::try_from(cost_model).ok().and_then(vm_core::gas::CostModelKind::from_id);
         wire::from_instantiated(match model {
-            Some(model) => backend(self).instantiate(code_hash, code, entry, model),
+            Some(model) => backend(self).instantiate(code_hash, code, entry, Meaning::version_1(model)),
             None => Err(InstantiateError::NoCostModel { id: cost_model }),
+        })
+    }
+
+    /// The same with a number for what instructions mean, which is stored with the code. Runtimes that call version 1 mean
+    /// number 0; their blocks are checked for ever.
+    #[version(2)]
+    fn instantiate(
+        &mut self,
+        code_hash: PassPointerAndRead<&[u8; 32], 32>,
+        code: PassFatPointerAndRead<&[u8]>,
+        entry: u32,
+        cost_model: u32,
+        semantics: u32,
+    ) -> i64 {
+        let model = u16::try_from(cost_model).ok().and_then(vm_core::gas::CostModelKind::from_id);
+        let known = u16::try_from(semantics).ok().and_then(vm_core::Semantics::from_id);
+        wire::from_instantiated(match (model, known) {
+            (Some(cost_model), Some(semantics)) => {
+                backend(self).instantiate(code_hash, code, entry, Meaning { semantics, cost_model })
+            }
+            (None, _) => Err(InstantiateError::NoCostModel { id: cost_model }),
+            (_, None) => Err(InstantiateError::NoSemantics { id: semantics }),
         })
     }
 

@@ -2,8 +2,7 @@
 
 use crate::functions::polkavm;
 use crate::wire::{self, StopBuffer};
-use crate::{AccessError, InstantiateError, Stop};
-use vm_core::gas::CostModelKind;
+use crate::{AccessError, InstantiateError, Meaning, Stop};
 
 /// A program that the node runs. Dropping it frees it there.
 ///
@@ -16,15 +15,10 @@ impl RemoteInstance {
     ///
     /// # Errors
     /// If the hash is another one, the code is no program, or there are [`crate::INSTANCES`] already.
-    pub fn new(
-        code_hash: &[u8; 32],
-        code: &[u8],
-        entry: u32,
-        cost_model: CostModelKind,
-    ) -> Result<Self, InstantiateError> {
-        let cost_model = u32::from(cost_model.id());
-        let answer = polkavm::instantiate(code_hash, code, entry, cost_model);
-        understood(wire::to_instantiated(answer, cost_model)).map(RemoteInstance)
+    pub fn new(code_hash: &[u8; 32], code: &[u8], entry: u32, meaning: Meaning) -> Result<Self, InstantiateError> {
+        let (cost_model, semantics) = (u32::from(meaning.cost_model.id()), u32::from(meaning.semantics.id()));
+        let answer = polkavm::instantiate(code_hash, code, entry, cost_model, semantics);
+        understood(wire::to_instantiated(answer, cost_model, semantics)).map(RemoteInstance)
     }
 
     /// Runs until the next stop with this much gas, with `result` in A0 first.

@@ -27,19 +27,37 @@ pub use instance::RemoteInstance;
 pub use wire::STOP_BYTES;
 
 use core::fmt;
-use vm_core::Outcome;
 use vm_core::gas::{CostModelKind, Metering};
 use vm_core::limits;
 use vm_core::program::ProgramConfig;
+use vm_core::{Outcome, Semantics};
 
 /// Most instances at a time in one runtime call. More than frames can be on a call stack, so that only a runtime that
 /// never destroys any meets it.
 pub const INSTANCES: u32 = 64;
 
+/// What decides on a program's meaning, beside its code. Stored with the code: a node of any release runs it in the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meaning {
+    /// What its instructions mean.
+    pub semantics: Semantics,
+    /// What they cost.
+    pub cost_model: CostModelKind,
+}
+
+impl Meaning {
+    /// That of version 1 of the host functions, which did not say what instructions mean.
+    pub fn version_1(cost_model: CostModelKind) -> Meaning {
+        Meaning { semantics: Semantics::V0, cost_model }
+    }
+}
+
 /// How a contract's program is to be run. Everything that a contract could observe is written out here, whatever the
 /// defaults of vm-core become.
-pub fn program_config(cost_model: CostModelKind) -> ProgramConfig {
+pub fn program_config(meaning: Meaning) -> ProgramConfig {
+    let Meaning { semantics, cost_model } = meaning;
     ProgramConfig {
+        semantics,
         page_size: limits::PAGE_SIZE,
         aux_size: 0,
         cost_model,
@@ -73,6 +91,11 @@ pub enum InstantiateError {
         /// The number.
         id: u32,
     },
+    /// No semantics has this number.
+    NoSemantics {
+        /// The number.
+        id: u32,
+    },
     /// There are [`INSTANCES`] already.
     TooMany,
 }
@@ -83,6 +106,7 @@ impl fmt::Display for InstantiateError {
             InstantiateError::OtherHash => write!(f, "the code does not have the hash that was given for it"),
             InstantiateError::NoProgram => write!(f, "the code is no program that can be loaded"),
             InstantiateError::NoCostModel { id } => write!(f, "no gas cost model has the number {id}"),
+            InstantiateError::NoSemantics { id } => write!(f, "no semantics of instructions has the number {id}"),
             InstantiateError::TooMany => write!(f, "there are {INSTANCES} instances already, the limit is {INSTANCES}"),
         }
     }

@@ -1,6 +1,7 @@
 //! How results look between runtime and node: plain integers, and a buffer of the caller's for a [`Stop`].
 //!
-//! Part of version 1 of the host functions: what is here never changes, other functions get other versions.
+//! Part of the versions of the host functions: what is here never changes, other functions get other versions. An answer of
+//! version 2 alone is -5.
 
 use crate::{AccessError, InstantiateError, NoInstance, Stop};
 use vm_core::Outcome;
@@ -88,16 +89,19 @@ pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
         Err(InstantiateError::NoProgram) => -2,
         Err(InstantiateError::NoCostModel { .. }) => -3,
         Err(InstantiateError::TooMany) => -4,
+        // Never of version 1, which gives no number.
+        Err(InstantiateError::NoSemantics { .. }) => -5,
     }
 }
 
-/// The other way; `None` if no node of this version says that. `cost_model` is what the runtime gave.
-pub fn to_instantiated(value: i64, cost_model: u32) -> Option<Result<u32, InstantiateError>> {
+/// The other way; `None` if no node of this version says that. `cost_model` and `semantics` are what the runtime gave.
+pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Result<u32, InstantiateError>> {
     Some(match value {
         -1 => Err(InstantiateError::OtherHash),
         -2 => Err(InstantiateError::NoProgram),
         -3 => Err(InstantiateError::NoCostModel { id: cost_model }),
         -4 => Err(InstantiateError::TooMany),
+        -5 => Err(InstantiateError::NoSemantics { id: semantics }),
         instance => Ok(u32::try_from(instance).ok()?),
     })
 }
@@ -170,12 +174,12 @@ mod tests {
 
     #[test]
     fn every_result_comes_back_as_it_was() {
-        use InstantiateError::{NoCostModel, NoProgram, OtherHash, TooMany};
-        let results = [Ok(0), Ok(u32::MAX), Err(OtherHash), Err(NoProgram), Err(NoCostModel { id: 9 }), Err(TooMany)];
-        for result in results {
-            assert_eq!(to_instantiated(from_instantiated(result), 9), Some(result));
+        use InstantiateError::{NoCostModel, NoProgram, NoSemantics, OtherHash, TooMany};
+        let errors = [OtherHash, NoProgram, NoCostModel { id: 9 }, NoSemantics { id: 7 }, TooMany];
+        for result in [Ok(0), Ok(u32::MAX)].into_iter().chain(errors.map(Err)) {
+            assert_eq!(to_instantiated(from_instantiated(result), 9, 7), Some(result));
         }
-        assert_eq!((to_instantiated(-5, 0), to_instantiated(1 << 32, 0)), (None, None));
+        assert_eq!((to_instantiated(-6, 0, 0), to_instantiated(1 << 32, 0, 0)), (None, None));
         for result in [Ok(()), Err(AccessError::OutOfBounds), Err(AccessError::NoInstance)] {
             assert_eq!(to_access(from_access(result)), Some(result));
         }

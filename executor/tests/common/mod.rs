@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(dead_code, reason = "not every test uses all of it")]
 
-use executor::{BackendChoice, Flags, PolkaVm, SandboxChoice};
-use pvm_host_interface::{AccessError, Backend, Stop, program_config};
+use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, SandboxChoice};
+use pvm_host_interface::{AccessError, Backend, Meaning, Stop, program_config};
 use pvm_oracle::random::Rng;
-use sp_crypto_hashing::keccak_256;
+use sp_crypto_hashing::{blake2_256, keccak_256};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::Blob;
@@ -28,6 +30,56 @@ const STOPS: usize = 60;
 /// Flags for a backend, with whatever cage this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
     Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
+}
+
+/// The limits of a node with those flags.
+pub fn limits(backend: BackendChoice) -> Limits {
+    Limits::new(&flags(backend))
+}
+
+/// The places of a node that has this folder for itself.
+pub fn folders(folder: &Path) -> Folders {
+    Folders { cache: folder.join("cache"), key: folder.join("key"), records: folder.join("records") }
+}
+
+/// The checksum of a file in the cache, as a node with this key makes it.
+pub fn checksum(key: &Path, content: &[u8]) -> [u8; 32] {
+    blake2_256(&[&fs::read(key).unwrap()[..], &blake2_256(content)].concat())
+}
+
+/// Has the next node with these places run other machine code than was compiled: as if the compiler had a bug. Uses the
+/// program twice, so that it is kept, and replaces some bytes, which have to be there once.
+pub fn plant(places: &Folders, code: &[u8], from: &[u8], to: &[u8]) {
+    let node = PolkaVm::with_folders(&flags(BackendChoice::Jit), None, places).unwrap();
+    for _ in 0..2 {
+        node.session().instantiate(&keccak_256(code), code, 0, Meaning::version_1(CostModelKind::Naive)).unwrap();
+    }
+    node.flush();
+    let files: Vec<_> = fs::read_dir(&places.cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [file] = files.try_into().unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let mut content = bytes[..bytes.len() - 32].to_vec();
+    let found: Vec<usize> = (0..content.len()).filter(|at| content[*at..].starts_with(from)).collect();
+    let [at] = found.try_into().unwrap();
+    content[at..at + to.len()].copy_from_slice(to);
+    fs::write(&file, [&content[..], &checksum(&places.key, &content)].concat()).unwrap();
+}
+
+/// Kills all workers of this process, other tests' as well.
+pub fn kill_workers() {
+    let children = |parents: &str| {
+        let output = std::process::Command::new("ps").args(["-o", "pid=", "--ppid", parents]).output().unwrap();
+        let pids = String::from_utf8(output.stdout).unwrap();
+        pids.split_whitespace().collect::<Vec<_>>().join(",")
+    };
+    let mut generation = std::process::id().to_string();
+    for _ in 0..3 {
+        generation = children(&generation);
+        if generation.is_empty() {
+            return;
+        }
+    }
+    let _ = std::process::Command::new("kill").arg("-KILL").args(generation.split(',')).output();
 }
 
 /// A node that interprets.
@@ -65,7 +117,8 @@ pub struct InRuntime(Instance);
 
 impl InRuntime {
     pub fn new(code: &[u8], entry: u32) -> Option<InRuntime> {
-        let program = Program::new(&Blob::parse(code).ok()?, &program_config(CostModelKind::Naive)).ok()?;
+        let program =
+            Program::new(&Blob::parse(code).ok()?, &program_config(Meaning::version_1(CostModelKind::Naive))).ok()?;
         let mut instance = Instance::new(Arc::new(program));
         instance.prepare_call(entry, &[]);
         Some(InRuntime(instance))
@@ -104,7 +157,8 @@ pub struct InNode<B: Backend> {
 
 impl<B: Backend> InNode<B> {
     pub fn new(mut backend: B, code: &[u8], entry: u32) -> Option<InNode<B>> {
-        let instance = backend.instantiate(&keccak_256(code), code, entry, CostModelKind::Naive).ok()?;
+        let instance =
+            backend.instantiate(&keccak_256(code), code, entry, Meaning::version_1(CostModelKind::Naive)).ok()?;
         Some(InNode { backend, instance })
     }
 }

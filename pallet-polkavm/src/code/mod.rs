@@ -22,13 +22,19 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_io::hashing::keccak_256;
 use sp_runtime::{DispatchError, DispatchResult, Saturating, traits::BadOrigin};
-use vm_core::gas::CostModelKind;
+use vm_core::{Semantics, gas::CostModelKind};
 
 /// The version of the host's observable behaviour that new code is stored with.
 ///
 /// Whenever a change could be seen by a running contract (weights aside), this number goes up and
 /// code stored with a lower one keeps the old behaviour.
-pub const BEHAVIOUR_VERSION: u32 = 0;
+pub const BEHAVIOUR_VERSION: u16 = 0;
+
+/// The number of what instructions mean ([`Semantics`]) that new code is stored with.
+///
+/// Code keeps its number for as long as it is stored, so that a mended interpreter or compiler in a node's release changes
+/// nothing for it.
+pub const SEMANTICS: u16 = Semantics::LATEST.id();
 
 /// The instruction set a program is written in. Only one is accepted so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
@@ -75,7 +81,10 @@ pub struct CodeInfo<T: Config> {
     /// Its gas cost model.
     pub cost_model: CostModel,
     /// The host behaviour it was written for, see [`BEHAVIOUR_VERSION`].
-    pub behaviour_version: u32,
+    pub behaviour_version: u16,
+    /// The number of what its instructions mean, see [`SEMANTICS`]. Once the upper half of the number before it, which was
+    /// always zero.
+    pub semantics: u16,
     /// Code offset of the export `deploy`.
     pub deploy_entry: u32,
     /// Code offset of the export `call`.
@@ -165,6 +174,7 @@ pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>) -> Result<Uploaded
             isa: checked.isa,
             cost_model: CostModel::Naive,
             behaviour_version: BEHAVIOUR_VERSION,
+            semantics: SEMANTICS,
             deploy_entry: checked.deploy_entry,
             call_entry: checked.call_entry,
             imports: checked.imports,

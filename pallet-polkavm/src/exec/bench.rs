@@ -32,6 +32,7 @@ impl<T: Config> Waiting<T> {
             code: &executable.code,
             entry: executable.info.entry(entry),
             cost_model: executable.info.cost_model,
+            semantics: executable.info.semantics,
         })
         .map_err(|detail| Failure::new::<T>(crate::Error::ExecutionFailed, detail))?;
         let _ = instance.run(i64::MAX, None);

@@ -159,6 +159,7 @@ fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Re
         code: &code,
         entry: executable.info.entry(stack.top().entry),
         cost_model: executable.info.cost_model,
+        semantics: executable.info.semantics,
     })
     .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
     drop(code);

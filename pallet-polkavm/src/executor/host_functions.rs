@@ -4,6 +4,7 @@
 //! [`super::InRuntimeInterpreter`], sooner.
 
 use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use crate::limits;
 use alloc::{format, string::String};
 use pvm_host_interface::RemoteInstance;
 
@@ -13,8 +14,13 @@ pub struct HostFunctions;
 impl Executor for HostFunctions {
     type Instance = RemoteInstance;
 
+    // Programs and guest memory are the node's. The blob is let go once it is handed over.
+    const STACK_BYTES: u64 = ((limits::CALL_DEPTH + 1) * 2 * limits::CALLDATA_BYTES
+        + 3 * limits::BLOB_BYTES
+        + 2 * limits::TRANSIENT_STORAGE_BYTES) as u64;
+
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.cost_model.into())
+        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.meaning()?)
             .map_err(|error| format!("{error}"))
     }
 }

@@ -4,6 +4,7 @@
 //! pays for.
 
 use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use crate::limits;
 use alloc::{format, string::String, sync::Arc};
 use pvm_host_interface::program_config;
 use vm_core::{blob::Blob, interpreter, isa::Reg, program::Program};
@@ -17,10 +18,11 @@ pub struct InterpreterInstance(interpreter::Instance);
 impl Executor for InRuntimeInterpreter {
     type Instance = InterpreterInstance;
 
+    const STACK_BYTES: u64 = limits::TRANSACTION_MEMORY_BYTES as u64;
+
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
         let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;
-        let program =
-            Program::new(&blob, &program_config(source.cost_model.into())).map_err(|error| format!("{error}"))?;
+        let program = Program::new(&blob, &program_config(source.meaning()?)).map_err(|error| format!("{error}"))?;
         let mut instance = interpreter::Instance::new(Arc::new(program));
         instance.prepare_call(source.entry, &[]);
         Ok(InterpreterInstance(instance))

@@ -14,13 +14,19 @@ pub use interpreter::InRuntimeInterpreter;
 pub use pvm_host_interface::Stop;
 
 use crate::code::CostModel;
-use alloc::string::String;
+use alloc::{format, string::String};
+use pvm_host_interface::Meaning;
 use sp_core::H256;
+use vm_core::Semantics;
 
 /// Makes instances of programs.
 pub trait Executor {
     /// A program in the course of being run.
     type Instance: Instance;
+
+    /// How far the runtime's heap reaches, in bytes, for the instances of the deepest stack of calls, with their call data, the
+    /// blobs as they are read, and transient storage; what the integrity test counts.
+    const STACK_BYTES: u64;
 
     /// Makes a fresh instance, ready to run.
     ///
@@ -41,6 +47,21 @@ pub struct Source<'a> {
     pub entry: u32,
     /// The gas cost model the program was stored with.
     pub cost_model: CostModel,
+    /// The number of what its instructions mean, which it was stored with.
+    pub semantics: u16,
+}
+
+impl Source<'_> {
+    /// What decides on the program's meaning beside its code.
+    ///
+    /// # Errors
+    ///
+    /// A sentence where the number is one that this runtime does not know. It stores none that it does not know.
+    pub fn meaning(&self) -> Result<Meaning, String> {
+        let semantics = Semantics::from_id(self.semantics)
+            .ok_or_else(|| format!("no semantics of instructions has the number {}", self.semantics))?;
+        Ok(Meaning { semantics, cost_model: self.cost_model.into() })
+    }
 }
 
 /// A guest address range that isn't there, or may not be written.

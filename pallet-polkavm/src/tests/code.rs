@@ -2,6 +2,7 @@
 
 use crate::program::{Contract, at};
 use crate::{Call, CodeInfoOf, Error, Event, HoldReason, code::code_deposit, limits, mock::*};
+use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use proptest::prelude::*;
 use sp_runtime::DispatchError;
@@ -18,6 +19,24 @@ fn held(who: &sp_runtime::AccountId32) -> Balance {
 fn refused(code: Vec<u8>) -> (DispatchError, String) {
     let failure = unchanged(|| Polkavm::bare_upload_code(ALICE, code, None).unwrap_err());
     (failure.error, failure.detail)
+}
+
+/// Code is run with the meaning that it was stored with, never with the one that a newer release would give it.
+#[test]
+fn code_keeps_the_semantics_that_it_was_stored_with() {
+    run(|| {
+        let contract = deploy(Contract::with_call().ret().build());
+        let code_hash = Polkavm::contract_info(contract).unwrap().code_hash;
+        let info = CodeInfoOf::<Test>::get(code_hash).unwrap();
+        assert_eq!((info.behaviour_version, info.semantics), (0, crate::code::SEMANTICS));
+        // Both are where one number of 32 bits was, which was zero.
+        assert_eq!((0u16, 0u16).encode(), 0u32.encode());
+        // One that a later release knows, and this one does not.
+        CodeInfoOf::<Test>::mutate(code_hash, |info| info.as_mut().unwrap().semantics = 9);
+        let failure = unchanged(|| call(contract, &[]).result.unwrap_err());
+        assert_eq!(failure.error, Error::<Test>::ExecutionFailed.into());
+        assert!(failure.detail.contains("semantics of instructions has the number 9"), "{}", failure.detail);
+    });
 }
 
 #[test]

@@ -133,6 +133,41 @@ fn a_dry_run_fails_as_its_extrinsic_would() {
     });
 }
 
+/// A client chooses the gas limit; what it can make the node compute must not follow from that.
+#[test]
+fn no_dry_run_gets_more_gas_than_an_extrinsic_can_have() {
+    run(|| {
+        let most = Polkavm::max_gas_limit();
+        let endless = Contract::new().spin().call().spin().build();
+        let hash = upload(endless.clone());
+        // A deployment that ends, of a contract that does not.
+        let contract = deploy(Contract::with_call().spin().build());
+        for limit in [None, Some(Weight::MAX), Some(most.saturating_add(Weight::from_parts(1, 1)))] {
+            let call = with_rollback(|| Polkavm::dry_run_call(ALICE, contract, 0, limit, None, vec![]));
+            let traced = with_rollback(|| Polkavm::trace_call(ALICE, contract, 0, limit, None, vec![]));
+            let codes = [CodeV1::Upload(endless.clone()), CodeV1::Existing(hash)];
+            let made = codes
+                .clone()
+                .map(|code| with_rollback(|| Polkavm::dry_run_instantiate(ALICE, 0, limit, None, code, vec![], None)));
+            let made_and_traced = codes.map(|code| {
+                with_rollback(|| Polkavm::trace_instantiate(ALICE, 0, limit, None, code, vec![], None).execution)
+            });
+            for dry in [call, traced.execution] {
+                assert_eq!(dry.result.unwrap_err().error, Error::<Test>::OutOfGas.into());
+                assert!(dry.gas_consumed.all_lte(most) && dry.gas_required.all_lte(most), "{:?}", dry.gas_consumed);
+            }
+            for dry in made.into_iter().chain(made_and_traced) {
+                assert_eq!(dry.result.unwrap_err().error, Error::<Test>::OutOfGas.into());
+                assert!(dry.gas_consumed.all_lte(most) && dry.gas_required.all_lte(most), "{:?}", dry.gas_consumed);
+            }
+        }
+        // A limit below that is kept.
+        let less = Weight::from_parts(most.ref_time() / 2, most.proof_size() / 2);
+        let dry = with_rollback(|| Polkavm::dry_run_call(ALICE, contract, 0, Some(less), None, vec![]));
+        assert!(dry.gas_consumed.all_lte(less));
+    });
+}
+
 #[test]
 fn views_show_contracts_code_and_accounts() {
     run(|| {

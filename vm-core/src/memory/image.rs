@@ -3,18 +3,37 @@
 use super::MemoryMap;
 use alloc::vec::Vec;
 
-/// Memory map and initial data.
-#[derive(Clone, Debug)]
+/// How many parts an image has room for: initial data, read-only and read-write, and what the program keeps beside it.
+const PARTS: usize = 8;
+
+/// Memory map and initial data, and whatever else the program keeps of its blob.
+///
+/// All of it is in one piece. A piece for each would take up to twice the memory where an allocator rounds sizes up to powers
+/// of two, as the one of a chain's runtime does.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemoryImage {
     map: MemoryMap,
-    ro_data: Vec<u8>,
-    rw_data: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Where each part ends.
+    ends: [usize; PARTS],
 }
 
 impl MemoryImage {
     /// Assumes that the data is not longer than what the map was made with.
     pub fn new(map: MemoryMap, ro_data: &[u8], rw_data: &[u8]) -> Self {
-        MemoryImage { map, ro_data: ro_data.to_vec(), rw_data: rw_data.to_vec() }
+        MemoryImage::with_parts(map, ro_data, rw_data, [&[]; PARTS - 2])
+    }
+
+    /// The same, and keeps other bytes as well.
+    pub(crate) fn with_parts(map: MemoryMap, ro_data: &[u8], rw_data: &[u8], others: [&[u8]; PARTS - 2]) -> Self {
+        let parts = || [ro_data, rw_data].into_iter().chain(others);
+        let mut bytes = Vec::with_capacity(parts().map(<[u8]>::len).sum());
+        let mut ends = [0; PARTS];
+        for (end, part) in ends.iter_mut().zip(parts()) {
+            bytes.extend_from_slice(part);
+            *end = bytes.len();
+        }
+        MemoryImage { map, bytes, ends }
     }
 
     /// The memory map.
@@ -23,18 +42,25 @@ impl MemoryImage {
     }
 
     /// First bytes of the read-only data; zeros follow.
+    #[inline(always)]
     pub fn ro_data(&self) -> &[u8] {
-        &self.ro_data
+        self.bytes.get(..self.ends[0]).unwrap_or_default()
     }
 
     /// First bytes of the read-write data; zeros follow.
     pub fn rw_data(&self) -> &[u8] {
-        &self.rw_data
+        self.bytes.get(self.ends[0]..self.ends[1]).unwrap_or_default()
+    }
+
+    /// What else is kept: part `N`, from 0.
+    pub(crate) fn part<const N: usize>(&self) -> &[u8] {
+        const { assert!(N + 2 < PARTS, "an image has no such part") };
+        self.bytes.get(self.ends[N + 1]..self.ends[N + 2]).unwrap_or_default()
     }
 
     /// Copies what memory from `address` on contains at first, as far as that is not zero. `out` must be zero.
     pub fn copy_initial(&self, address: u32, out: &mut [u8]) {
-        for (base, data) in [(MemoryMap::RO_BASE, &self.ro_data), (self.map.rw_base(), &self.rw_data)] {
+        for (base, data) in [(MemoryMap::RO_BASE, self.ro_data()), (self.map.rw_base(), self.rw_data())] {
             if let Some(offset) = address.checked_sub(base)
                 && let Some(rest) = data.get(offset as usize..)
             {

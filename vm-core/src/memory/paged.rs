@@ -4,7 +4,9 @@
 //! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
 //! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through a
 //! small cache and a page table. Promises: an access is done in full or not at all, and only inside one region; memory
-//! use grows with the pages touched (at most four times as many, and two of tables each), never with the declared sizes.
+//! use grows with the pages touched (at most twice as many, and two of tables each), and there is never more than a page
+//! for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds to those (a
+//! chain's runtime has one) hands out without waste.
 //! Spec: memory-map.md 3.3 - 3.5.
 
 use super::window::Window;
@@ -43,12 +45,12 @@ pub struct PagedMemory {
     windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
-    pages: Vec<Page>,
+    pages: Vec<Option<Box<Page>>>,
     /// For the upper half of a page number: one more than the index of its table, or 0.
     directory: Box<[u16; TABLE]>,
     /// For the lower half: one more than the index of the page, or 0.
     tables: Vec<[u32; TABLE]>,
-    /// Pages that moved into a window.
+    /// Where pages were that moved into a window.
     free: Vec<u32>,
 }
 
@@ -88,7 +90,7 @@ impl PagedMemory {
 
     /// How many pages of 4 KiB there is room for.
     pub fn touched_pages(&self) -> usize {
-        self.pages.len() + self.windows.iter().map(Window::pages).sum::<usize>()
+        self.pages.iter().flatten().count() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
 
     /// Current heap size in bytes.
@@ -140,7 +142,7 @@ impl PagedMemory {
     /// A load that is neither inside one window nor of initial read-only data.
     fn load_outside<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
-        if let Some(page) = self.pages.get(entry.slot as usize)
+        if let Some(Some(page)) = self.pages.get(entry.slot as usize)
             && let Some(bytes) = page.get((address ^ entry.base) as usize..).and_then(|rest| rest.first_chunk::<N>())
         {
             return Ok(*bytes);
@@ -153,7 +155,7 @@ impl PagedMemory {
     /// A store that is not inside one window.
     fn store_outside<const N: usize>(&mut self, address: u32, value: [u8; N]) -> Result<(), AccessFault> {
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
-        if let Some(page) = self.pages.get_mut(entry.slot as usize)
+        if let Some(Some(page)) = self.pages.get_mut(entry.slot as usize)
             && let Some(rest) = page.get_mut((address ^ entry.base) as usize..)
             && let Some(bytes) = rest.first_chunk_mut::<N>()
         {
@@ -256,7 +258,7 @@ impl PagedMemory {
     /// Page `number`, if it was touched.
     fn page(&self, number: u32) -> Option<&Page> {
         let address = number << PAGE_BITS;
-        self.windows[half(address)].page(address).or_else(|| self.pages.get(self.find(number)?))
+        self.windows[half(address)].page(address).or_else(|| self.pages.get(self.find(number)?)?.as_deref())
     }
 
     /// Page `number`; makes it if it is not there. Assumes that it lies in a writable region.
@@ -264,7 +266,7 @@ impl PagedMemory {
         self.touch(number);
         let address = number << PAGE_BITS;
         if let Some(slot) = self.find(number) {
-            return self.pages.get_mut(slot);
+            return self.pages.get_mut(slot)?.as_deref_mut();
         }
         self.windows[half(address)].page_mut(address)
     }
@@ -302,15 +304,15 @@ impl PagedMemory {
             self.grow_window(gain);
             return;
         }
-        let mut page = [0; PAGE];
-        self.image.copy_initial(address, &mut page);
+        let mut page = Box::new([0; PAGE]);
+        self.image.copy_initial(address, &mut *page);
         let slot = match self.free.pop() {
             Some(slot) => slot as usize,
             None => self.pages.len(),
         };
         match self.pages.get_mut(slot) {
-            Some(free) => *free = page,
-            None => self.pages.push(page),
+            Some(free) => *free = Some(page),
+            None => self.pages.push(Some(page)),
         }
         self.set_slot(number, Some(slot));
     }
@@ -341,9 +343,9 @@ impl PagedMemory {
         self.image.copy_initial(gain.start, &mut bytes);
         for (number, page) in (gain.start >> PAGE_BITS..).zip(bytes.chunks_exact_mut(PAGE)) {
             if let Some(slot) = self.find(number)
-                && let Some(old) = self.pages.get(slot)
+                && let Some(old) = self.pages.get_mut(slot).and_then(Option::take)
             {
-                page.copy_from_slice(old);
+                page.copy_from_slice(&*old);
                 self.set_slot(number, None);
                 self.free.push(slot as u32);
             }

@@ -1,6 +1,7 @@
 //! The part of a memory region that lies in one piece: around the first page that was used, and growing with what is.
 //!
-//! Owned by the paged memory, which fills it. Promises: an access costs one comparison.
+//! Owned by the paged memory, which fills it. Promises: an access costs one comparison; the number of its pages is a power of
+//! two, so that an allocator that rounds up to those wastes nothing.
 
 use super::paged::PAGE;
 use alloc::vec::Vec;
@@ -45,12 +46,12 @@ impl Window {
         self.get_mut::<PAGE>(address)
     }
 
-    /// What the window would gain next below and above itself in a region: as much as it has, rounded down to a power of
-    /// two of pages.
+    /// What the window would gain next below and above itself in a region: as much as it has, or nothing if there is no
+    /// room for that.
     fn growth(&self, region: &Range<u32>) -> [Range<u32>; 2] {
-        let end = self.base + self.bytes.len() as u32;
-        let gain = self.bytes.len().checked_ilog2().map_or(0, |bits| 1 << bits);
-        [self.base - gain.min(self.base - region.start)..self.base, end..end + gain.min(region.end - end)]
+        let (end, gain) = (self.base + self.bytes.len() as u32, self.bytes.len() as u32);
+        let if_room = |room: u32| if room >= gain { gain } else { 0 };
+        [self.base - if_room(self.base - region.start)..self.base, end..end + if_room(region.end - end)]
     }
 
     /// Counts another used page, which the window does not have. Returns what the window should gain now, because the
@@ -133,15 +134,14 @@ mod tests {
     fn a_window_grows_when_half_of_what_it_gains_is_in_use_and_not_beyond_its_region() {
         let mut window = Window::default();
         window.use_page(0x4000, &REGION);
-        window.gain(0x4000, &vec![0; 4 * PAGE], &REGION, |_| 0);
-        assert_eq!(window.growth(&REGION), [0x1000..0x4000, 0x8000..0x9000]);
-        assert_eq!(window.use_page(0x2000, &REGION), None);
-        assert_eq!(window.use_page(0x1000, &REGION), Some(0x1000..0x4000));
-        assert_eq!(window.use_page(0x8000, &REGION), Some(0x8000..0x9000));
-        window.gain(0x8000, &vec![0; PAGE], &REGION, |range| range.len() as u32);
-        assert_eq!(window.used, [2, 0], "below nothing has changed, above there is nothing left");
-        assert_eq!(window.wanted(&REGION), Some(0x1000..0x4000));
-        window.gain(0x1000, &vec![0; 3 * PAGE], &REGION, |_| 0);
+        window.gain(0x4000, &vec![0; 2 * PAGE], &REGION, |_| 0);
+        assert_eq!(window.growth(&REGION), [0x2000..0x4000, 0x6000..0x8000]);
+        assert_eq!(window.use_page(0x1000, &REGION), None, "it is not what would be gained next");
+        assert_eq!(window.use_page(0x2000, &REGION), Some(0x2000..0x4000));
+        window.gain(0x2000, &vec![0; 2 * PAGE], &REGION, |range| range.len() as u32);
+        assert_eq!(window.growth(&REGION), [0x2000..0x2000, 0x6000..0x6000], "four pages have no room on either side");
+        assert_eq!(window.use_page(0x1000, &REGION), None);
+        assert_eq!(window.use_page(0x8000, &REGION), None);
         assert_eq!(window.wanted(&REGION), None, "nothing is left");
     }
 }

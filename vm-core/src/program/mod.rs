@@ -8,7 +8,8 @@ use crate::gas::{self, CostModelKind, Metering};
 use crate::isa::{CodeView, Isa};
 use crate::limits;
 use crate::memory::{MapError, MemoryImage, MemoryMap};
-use alloc::{sync::Arc, vec::Vec};
+use crate::semantics::Semantics;
+use alloc::sync::Arc;
 use core::fmt;
 
 /// How a program is to be run. What can be observed by the guest depends on it, so on a chain it is fixed.
@@ -18,6 +19,8 @@ pub struct ProgramConfig {
     pub page_size: u32,
     /// Size of the auxiliary memory region in bytes, which the embedder writes and the guest reads.
     pub aux_size: u32,
+    /// What instructions mean.
+    pub semantics: Semantics,
     /// How gas costs are computed.
     pub cost_model: CostModelKind,
     /// Whether gas is metered.
@@ -34,6 +37,7 @@ impl Default for ProgramConfig {
         ProgramConfig {
             page_size: limits::PAGE_SIZE,
             aux_size: 0,
+            semantics: Semantics::default(),
             cost_model: CostModelKind::default(),
             metering: Metering::default(),
             single_step: false,
@@ -77,15 +81,18 @@ impl From<MapError> for ProgramError {
 pub struct Program {
     isa: Isa,
     config: ProgramConfig,
+    /// Initial data, and the parts below.
     image: Arc<MemoryImage>,
-    code: Vec<u8>,
-    bitmask: Vec<u8>,
-    jump_table: Vec<u8>,
     jump_table_entry_size: u8,
-    import_offsets: Vec<u8>,
-    import_symbols: Vec<u8>,
-    exports: Vec<u8>,
 }
+
+/// Which part of the image is what.
+const CODE: usize = 0;
+const BITMASK: usize = 1;
+const JUMP_TABLE: usize = 2;
+const IMPORT_OFFSETS: usize = 3;
+const IMPORT_SYMBOLS: usize = 4;
+const EXPORTS: usize = 5;
 
 impl Program {
     /// Takes over what `blob` contains.
@@ -100,18 +107,10 @@ impl Program {
         }
         let (jump_table, jump_table_entry_size) = blob.jump_table().raw();
         let (import_offsets, import_symbols) = blob.imports().raw();
-        Ok(Program {
-            isa: blob.isa(),
-            config: config.clone(),
-            image: Arc::new(MemoryImage::new(map, blob.ro_data(), blob.rw_data())),
-            code: blob.code().to_vec(),
-            bitmask: blob.bitmask().to_vec(),
-            jump_table: jump_table.to_vec(),
-            jump_table_entry_size,
-            import_offsets: import_offsets.to_vec(),
-            import_symbols: import_symbols.to_vec(),
-            exports: blob.exports_section().to_vec(),
-        })
+        // In the order of their numbers.
+        let parts = [blob.code(), blob.bitmask(), jump_table, import_offsets, import_symbols, blob.exports_section()];
+        let image = Arc::new(MemoryImage::with_parts(map, blob.ro_data(), blob.rw_data(), parts));
+        Ok(Program { isa: blob.isa(), config: config.clone(), image, jump_table_entry_size })
     }
 
     /// The instruction set.
@@ -136,12 +135,12 @@ impl Program {
 
     /// The code.
     pub fn code(&self) -> CodeView<'_> {
-        CodeView::new(self.isa, &self.code, &self.bitmask)
+        CodeView::new(self.isa, self.image.part::<CODE>(), self.image.part::<BITMASK>())
     }
 
     /// The targets of dynamic jumps.
     pub fn jump_table(&self) -> JumpTable<'_> {
-        JumpTable::new(&self.jump_table, self.jump_table_entry_size)
+        JumpTable::new(self.image.part::<JUMP_TABLE>(), self.jump_table_entry_size)
     }
 
     /// The code offset of the first export named `symbol`.
@@ -151,7 +150,7 @@ impl Program {
 
     /// All exports.
     pub fn exports(&self) -> Exports<'_> {
-        Exports::new(&self.exports)
+        Exports::new(self.image.part::<EXPORTS>())
     }
 
     /// The name of the host function with this number; `None` if there is none or its name is malformed.
@@ -161,41 +160,29 @@ impl Program {
 
     /// All imports.
     pub fn imports(&self) -> Imports<'_> {
-        Imports::from_raw(&self.import_offsets, &self.import_symbols)
+        Imports::from_raw(self.image.part::<IMPORT_OFFSETS>(), self.image.part::<IMPORT_SYMBOLS>())
     }
 
     /// Whether `other` does the same in everything that can be observed: the same blob and configuration, however they
     /// were loaded.
     pub fn same_as(&self, other: &Program) -> bool {
         // All fields are named, so that a new one is not forgotten here.
-        let ProgramConfig { page_size, aux_size, cost_model, metering, single_step, translation_cache: _ } =
+        let ProgramConfig { page_size, aux_size, semantics, cost_model, metering, single_step, translation_cache: _ } =
             self.config;
-        let Program {
-            isa,
-            config: _,
-            image,
-            code,
-            bitmask,
-            jump_table,
-            jump_table_entry_size,
-            import_offsets,
-            import_symbols,
-            exports,
-        } = self;
+        let Program { isa, config: _, image, jump_table_entry_size } = self;
         let config = &other.config;
-        (page_size, aux_size, cost_model, metering, single_step)
-            == (config.page_size, config.aux_size, config.cost_model, config.metering, config.single_step)
+        (page_size, aux_size, semantics, cost_model, metering, single_step)
+            == (
+                config.page_size,
+                config.aux_size,
+                config.semantics,
+                config.cost_model,
+                config.metering,
+                config.single_step,
+            )
             && *isa == other.isa
-            && image.map() == other.image.map()
-            && image.ro_data() == other.image.ro_data()
-            && image.rw_data() == other.image.rw_data()
-            && *code == other.code
-            && *bitmask == other.bitmask
-            && *jump_table == other.jump_table
+            && *image == other.image
             && *jump_table_entry_size == other.jump_table_entry_size
-            && *import_offsets == other.import_offsets
-            && *import_symbols == other.import_symbols
-            && *exports == other.exports
     }
 
     /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the

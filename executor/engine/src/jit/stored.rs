@@ -36,7 +36,7 @@ fn configuration(program: &Program) -> [u32; 4] {
         // There is no other; one to come would change the fingerprint.
         _ => 3,
     };
-    let switches = metering | u32::from(config.single_step) << 8;
+    let switches = metering | u32::from(config.single_step) << 8 | u32::from(config.semantics.id()) << 16;
     [config.page_size, config.aux_size, u32::from(config.cost_model.id()), switches]
 }
 

@@ -1,0 +1,125 @@
+//! Runs a random share of what ran compiled in blocks again, on the interpreter, and compares.
+//!
+//! It finds bugs of the compiler, and workers that lie about their own guest, where no worker was lost. The log of a finished
+//! instance has all that is needed. One thread of the lowest priority does it: nothing waits for it, what it has no time or
+//! memory for is left out.
+
+use crate::module::Loaded;
+use crate::record::Record;
+use crate::replay::{Log, ReplayError};
+use crate::{LOG_TARGET, Shared};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use vm_core::interpreter::Instance;
+
+/// Instances that may wait.
+const WAITING: usize = 64;
+/// The share of the node's memory that their logs may hold: one part in so many.
+const MEMORY_PART: usize = 16;
+/// What an audit may take. A block's whole weight is a second of interpretation at the usual priority.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+struct Job {
+    shared: Weak<Shared>,
+    loaded: Arc<Loaded>,
+    log: Log,
+}
+
+enum Message {
+    Audit(Box<Job>),
+    /// Tells when all before it is done.
+    Flush(SyncSender<()>),
+}
+
+/// Picks instances and has them run again.
+pub(crate) struct Audit {
+    /// In a hundred.
+    percent: u8,
+    random: RandomState,
+    offered: AtomicU64,
+    memory: usize,
+    waiting: Arc<AtomicUsize>,
+    jobs: SyncSender<Message>,
+}
+
+impl Audit {
+    /// Audits so many in a hundred instances; not if that is none, or there can be no thread for it.
+    pub fn new(percent: u8, memory: usize) -> Option<Audit> {
+        if percent == 0 {
+            return None;
+        }
+        let (jobs, queue) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let bytes = waiting.clone();
+        match std::thread::Builder::new().name("polkavm-audit".into()).spawn(move || work(&queue, &bytes)) {
+            Ok(_) => {}
+            Err(error) => {
+                log::warn!(target: LOG_TARGET, "Contracts are not audited, there is no thread for it: {error}");
+                return None;
+            }
+        }
+        let (random, memory) = (RandomState::new(), memory / MEMORY_PART);
+        Some(Audit { percent, random, offered: AtomicU64::new(0), memory, waiting, jobs })
+    }
+
+    /// Takes the log of an instance that has ended if its lot was drawn.
+    pub fn offer(&self, shared: &Arc<Shared>, loaded: &Arc<Loaded>, log: impl FnOnce() -> Log) {
+        let number = self.offered.fetch_add(1, Relaxed);
+        if self.random.hash_one(number) % 100 >= u64::from(self.percent) {
+            return;
+        }
+        let log = log();
+        if !log.has_run() {
+            return;
+        }
+        let bytes = log.bytes();
+        let is_room = self.waiting.fetch_add(bytes, Relaxed) + bytes <= self.memory;
+        let job = Job { shared: Arc::downgrade(shared), loaded: loaded.clone(), log };
+        if !is_room || self.jobs.try_send(Message::Audit(Box::new(job))).is_err() {
+            self.waiting.fetch_sub(bytes, Relaxed);
+            shared.metrics.audits_skipped_total.inc();
+        }
+    }
+
+    /// Waits until all that was taken is audited.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.jobs.send(Message::Flush(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+}
+
+/// The auditing thread: ends when nobody can give it more.
+fn work(queue: &Receiver<Message>, waiting: &AtomicUsize) {
+    // Of this thread alone. If it fails, audits take their turn like all else.
+    let _ = rustix::process::nice(19);
+    while let Ok(message) = queue.recv() {
+        match message {
+            Message::Flush(done) => drop(done.send(())),
+            Message::Audit(job) => {
+                let bytes = job.log.bytes();
+                job.audit();
+                waiting.fetch_sub(bytes, Relaxed);
+            }
+        }
+    }
+}
+
+impl Job {
+    fn audit(self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut instance = Instance::new(self.loaded.program.clone());
+        match self.log.replay(&mut instance, Some(Instant::now() + TIME_LIMIT)) {
+            Ok(()) => shared.metrics.audits_total.inc(),
+            Err(ReplayError::Late) => shared.metrics.audits_skipped_total.inc(),
+            Err(ReplayError::Differs(differs)) => {
+                shared.metrics.audits_total.inc();
+                shared.distrust(&Record::new(&self.loaded, self.log.events(), &differs));
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What a runtime call is for, and what it may use of the node because of that.
+//!
+//! Blocks are built and imported by calls of the node's own. Off-chain calls are made for whoever reaches the RPC
+//! (`state_call`) or the light client protocol (`remote_call`), without a fee and with arguments of their choice. So an
+//! off-chain call has a deadline that counts from its beginning, only so many run contracts at once, and what it takes of
+//! workers and memory is a share of the node's. A call that gets beyond any of that ends with an error; nothing that blocks
+//! rest on does.
+//!
+//! The kind is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
+//! extension the runtime uses.
+
+use crate::{LOG_TARGET, Shared, throttle::throttled};
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a runtime call is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallKind {
+    /// To build or to import a block. The default.
+    OnChain,
+    /// To answer somebody.
+    OffChain,
+}
+
+/// The off-chain call that a thread is in.
+pub(crate) struct OffChain {
+    deadline: Instant,
+    /// There once the call ran a contract.
+    permit: OnceCell<Permit>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<OffChain>>> = const { RefCell::new(None) };
+}
+
+/// The off-chain call that this thread is in, if it is in one.
+pub(crate) fn off_chain() -> Option<Rc<OffChain>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// Sets the thread's call for as long as this lives.
+struct Entered {
+    before: Option<Rc<OffChain>>,
+}
+
+impl Entered {
+    fn new(call: Option<Rc<OffChain>>) -> Entered {
+        Entered { before: CURRENT.replace(call) }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.before.take());
+    }
+}
+
+/// Makes a call that is on-chain, whatever it is made in.
+pub(crate) fn make_on_chain<R>(call: impl FnOnce() -> R) -> R {
+    let _entered = Entered::new(None);
+    call()
+}
+
+/// Makes a call that is off-chain and may take so long.
+pub(crate) fn make_off_chain<R>(limit: Duration, call: impl FnOnce() -> R) -> R {
+    let off_chain = OffChain { deadline: Instant::now() + limit, permit: OnceCell::new() };
+    let _entered = Entered::new(Some(Rc::new(off_chain)));
+    call()
+}
+
+impl OffChain {
+    /// By when it must be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Ends the call if its time is over.
+    pub fn check(&self, shared: &Shared) {
+        if Instant::now() >= self.deadline {
+            refuse(shared, Refusal::Deadline);
+        }
+    }
+
+    /// Waits until the call may run contracts; ends it if that takes too long.
+    pub fn admit(&self, shared: &Shared) {
+        if self.permit.get().is_none() {
+            match shared.gate.enter(self.deadline) {
+                Some(permit) => drop(self.permit.set(permit)),
+                None => refuse(shared, Refusal::TooMany),
+            }
+        }
+        self.check(shared);
+    }
+}
+
+/// Why an off-chain call was ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    Deadline,
+    TooMany,
+    Memory,
+}
+
+/// Ends the off-chain call that the thread is in: its maker gets an error.
+///
+/// Unwinds without the panic hook, which would print a backtrace, for whoever asks, of what is no bug.
+pub(crate) fn refuse(shared: &Shared, why: Refusal) -> ! {
+    shared.metrics.offchain_refused_total.inc();
+    let seconds = shared.off_chain_time.as_secs_f64();
+    let text = match why {
+        Refusal::Deadline => format!("the contracts of an off-chain call took longer than {seconds} s"),
+        Refusal::TooMany => {
+            format!("off-chain calls are waiting for others that run contracts, this one for longer than {seconds} s")
+        }
+        Refusal::Memory => "off-chain calls have no memory left for contracts".into(),
+    };
+    throttled!(log::Level::Warn, "An off-chain call was ended: {text}");
+    log::debug!(target: LOG_TARGET, "An off-chain call was ended: {text}");
+    std::panic::resume_unwind(Box::new(text))
+}
+
+/// A number of permits to share.
+pub(crate) struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A permit of a gate; goes back when dropped.
+pub(crate) struct Permit(Arc<Gate>);
+
+impl Gate {
+    pub fn new(permits: usize) -> Arc<Gate> {
+        Arc::new(Gate { free: Mutex::new(permits), freed: Condvar::new() })
+    }
+
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A permit, if one is free.
+    pub fn try_enter(self: &Arc<Gate>) -> Option<Permit> {
+        let mut free = self.free();
+        *free = free.checked_sub(1)?;
+        Some(Permit(self.clone()))
+    }
+
+    /// A permit, if one becomes free until then.
+    fn enter(self: &Arc<Gate>, until: Instant) -> Option<Permit> {
+        let mut free = self.free();
+        while *free == 0 {
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            free = self.freed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *free -= 1;
+        Some(Permit(self.clone()))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *self.0.free() += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_one_kind_in_the_other_come_back_to_it() {
+        assert!(off_chain().is_none());
+        make_off_chain(Duration::from_secs(100), || {
+            let outer = off_chain().unwrap();
+            make_on_chain(|| assert!(off_chain().is_none()));
+            assert!(Rc::ptr_eq(&outer, &off_chain().unwrap()));
+            let unwound = std::panic::catch_unwind(|| make_on_chain(|| std::panic::resume_unwind(Box::new(()))));
+            assert!(unwound.is_err() && off_chain().is_some());
+        });
+        assert!(off_chain().is_none());
+    }
+
+    #[test]
+    fn a_permit_is_waited_for_until_the_deadline_and_no_longer() {
+        let gate = Gate::new(1);
+        let permit = gate.try_enter().unwrap();
+        assert!(gate.try_enter().is_none());
+        assert!(gate.enter(Instant::now() + Duration::from_millis(1)).is_none());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| gate.enter(Instant::now() + Duration::from_secs(600)).is_some());
+            drop(permit);
+            assert!(waiting.join().unwrap());
+        });
+        assert!(gate.try_enter().is_some());
+    }
+}

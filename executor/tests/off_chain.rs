@@ -1,0 +1,314 @@
+//! Calls that anybody can make (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
+//! blocks.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod common;
+
+use common::{flags, folders, limits};
+use executor::{BackendChoice, Flags, Limits, PolkaVm, Session};
+use pvm_host_interface::{Backend as _, Meaning};
+use sc_executor::{RuntimeVersion, RuntimeVersionOf};
+use sp_core::traits::{CallContext, CodeExecutor, Externalities, ReadRuntimeVersion, RuntimeCode};
+use sp_crypto_hashing::keccak_256;
+use sp_virtualization::VirtManagerBackend as _;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::time::Duration;
+use vm_core::Outcome;
+use vm_core::gas::CostModelKind::Naive;
+use vm_core::text::assemble;
+
+const ENDLESS: &str = ".isa ReviveV1\n.export \"run\" start\nstart: jump start\n";
+
+/// Asks the host for ever.
+const ASKING: &str = ".isa ReviveV1\n.rw_size 4096\n.import \"ask\"\nstart: ecalli 0\njump start\n";
+
+fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaVm {
+    let mut limits = limits(backend);
+    change(&mut limits);
+    PolkaVm::with_limits(&flags(backend), None, &limits, None).unwrap()
+}
+
+fn instantiate(session: &mut Session, text: &str) -> u32 {
+    let code = assemble(text).unwrap();
+    session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap()
+}
+
+/// What an off-chain call was ended with.
+fn refusal(node: &PolkaVm, call: impl FnOnce()) -> String {
+    let ended = catch_unwind(AssertUnwindSafe(|| node.off_chain(call)));
+    *ended.unwrap_err().downcast::<String>().unwrap()
+}
+
+#[test]
+fn an_endless_program_is_ended_at_the_deadline_whatever_runs_it() {
+    for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
+        let node = node_with(backend, |limits| limits.off_chain_time = Duration::from_millis(100));
+        let mut session = node.session();
+        let text = refusal(&node, || {
+            let instance = instantiate(&mut session, ENDLESS);
+            // A worker is lost for it, and the interpreter does not go on without a deadline.
+            session.run(instance, i64::MAX, None).unwrap();
+        });
+        assert!(text.contains("took longer than 0.1 s"), "{text}");
+        assert_eq!(node.metrics().offchain_refused_total.get(), 1);
+        // The node goes on.
+        let mut session = node.session();
+        let instance = instantiate(&mut session, ENDLESS);
+        assert_eq!(session.run(instance, 100, None).unwrap().outcome, Outcome::OutOfGas);
+    }
+}
+
+#[test]
+fn a_program_that_only_asks_the_host_is_ended_at_the_deadline() {
+    for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
+        let node = node_with(backend, |limits| limits.off_chain_time = Duration::from_millis(100));
+        let mut session = node.session();
+        let text = refusal(&node, || {
+            let instance = instantiate(&mut session, ASKING);
+            loop {
+                assert_eq!(session.run(instance, 1000, None).unwrap().outcome, Outcome::HostCall(0));
+            }
+        });
+        assert!(text.contains("took longer"), "{text}");
+        let text = refusal(&node, || {
+            let instance = instantiate(&mut session, ASKING);
+            loop {
+                session.read_memory(instance, 0x2_0000, &mut [0; 4096]).unwrap();
+                session.zero_memory(instance, 0x2_0000, 4096).unwrap();
+            }
+        });
+        assert!(text.contains("took longer"), "{text}");
+        let text = refusal(&node, || {
+            loop {
+                let instance = instantiate(&mut session, ASKING);
+                session.destroy(instance).unwrap();
+            }
+        });
+        assert!(text.contains("took longer"), "{text}");
+    }
+}
+
+#[test]
+fn the_virtualization_interface_has_the_same_deadline() {
+    let node = node_with(BackendChoice::Interpreter, |limits| limits.off_chain_time = Duration::from_millis(100));
+    let mut backend = node.virtualization();
+    let text = refusal(&node, || {
+        let module = backend.compile_from_bytes(&assemble(ENDLESS).unwrap(), None).unwrap();
+        let instance = backend.instantiate(module).unwrap();
+        backend.prepare(instance, b"run").unwrap();
+        let _ = backend.run(instance, i64::MAX, 0);
+    });
+    assert!(text.contains("took longer"), "{text}");
+}
+
+#[test]
+fn so_many_off_chain_calls_run_at_once_and_blocks_wait_for_none() {
+    let node = node_with(BackendChoice::Auto, |limits| {
+        limits.off_chain_calls = 2;
+        limits.off_chain_time = Duration::from_secs(20);
+    });
+    let (begun, over) = (Barrier::new(3), Barrier::new(3));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                node.off_chain(|| {
+                    let mut session = node.session();
+                    // A second instance needs no second permit.
+                    instantiate(&mut session, ASKING);
+                    instantiate(&mut session, ASKING);
+                    begun.wait();
+                    over.wait();
+                });
+            });
+        }
+        begun.wait();
+        // Blocks go on,
+        let mut session = node.session();
+        let instance = node.on_chain(|| instantiate(&mut session, ASKING));
+        assert_eq!(session.run(instance, 10, None).unwrap().outcome, Outcome::HostCall(0));
+        // and so does what runs no contract.
+        node.off_chain(|| ());
+        // A third call waits until one of the others is over.
+        let waiting = scope.spawn(|| node.off_chain(|| instantiate(&mut node.session(), ASKING)));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        over.wait();
+        waiting.join().unwrap();
+    });
+    // Permits come back from calls that were ended, too.
+    for _ in 0..3 {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            node.off_chain(|| {
+                instantiate(&mut node.session(), ASKING);
+                panic!("in the runtime");
+            })
+        }));
+        assert!(ended.is_err());
+    }
+    node.off_chain(|| instantiate(&mut node.session(), ASKING));
+    assert_eq!(node.metrics().offchain_refused_total.get(), 0);
+}
+
+#[test]
+fn an_off_chain_call_waits_for_others_no_longer_than_its_time() {
+    let node = node_with(BackendChoice::Interpreter, |limits| {
+        limits.off_chain_calls = 1;
+        limits.off_chain_time = Duration::from_millis(100);
+    });
+    let (begun, over) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            node.off_chain(|| {
+                instantiate(&mut node.session(), ASKING);
+                begun.wait();
+                over.wait();
+            });
+        });
+        begun.wait();
+        let text = refusal(&node, || drop(instantiate(&mut node.session(), ASKING)));
+        assert!(text.contains("waiting for others"), "{text}");
+        over.wait();
+    });
+}
+
+#[test]
+fn off_chain_calls_have_a_share_of_the_workers_and_blocks_the_rest() {
+    let flags = Flags { workers: 8, ..flags(BackendChoice::Auto) };
+    let node = PolkaVm::new(&flags, None).unwrap();
+    if !node.is_compiling() {
+        return;
+    }
+    let interpreted = |node: &PolkaVm| node.metrics().interpreted_total.get();
+    let (mut asked, mut block) = (node.session(), node.session());
+    node.off_chain(|| (0..10).for_each(|_| drop(instantiate(&mut asked, ASKING))));
+    assert_eq!(interpreted(&node), 8, "a quarter of eight are compiled");
+    node.on_chain(|| (0..6).for_each(|_| drop(instantiate(&mut block, ASKING))));
+    assert_eq!(interpreted(&node), 8, "a block finds the other six");
+    // Results are the same.
+    for instance in 0..10 {
+        assert_eq!(asked.run(instance, 10, None).unwrap().outcome, Outcome::HostCall(0));
+    }
+    // What they had comes back.
+    asked.release();
+    node.off_chain(|| (0..3).for_each(|_| drop(instantiate(&mut asked, ASKING))));
+    assert_eq!(interpreted(&node), 9);
+}
+
+/// Gives its number; longer ones have more code.
+fn program(number: usize) -> String {
+    let padding = "add_imm_64 a0, a0, 7\n".repeat(1000);
+    format!(".isa ReviveV1\nload_imm a0, {number}\njump_indirect ra, 0\n{padding}trap\n")
+}
+
+#[test]
+fn off_chain_calls_drop_nothing_of_what_blocks_have_loaded_and_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = folders(folder.path());
+    let flags = flags(BackendChoice::Auto);
+    let small = Limits { cache_bytes: 400_000, ..limits(BackendChoice::Auto) };
+    let node = PolkaVm::with_limits(&flags, None, &small, Some(&places)).unwrap();
+    let mut block = node.session();
+    (0..4).for_each(|number| drop(instantiate(&mut block, &program(number))));
+    let (compiles, cached) = (node.metrics().compiles_total.get(), node.metrics().cache_bytes.get());
+    assert_eq!(compiles, 4);
+    node.off_chain(|| {
+        let mut session = node.session();
+        // What blocks have loaded is used,
+        (0..4).for_each(|number| drop(instantiate(&mut session, &program(number))));
+        assert_eq!(node.metrics().compiles_total.get(), 4);
+        // and all else goes to a place of its own, however much it is.
+        for number in 10..60 {
+            let instance = instantiate(&mut session, &program(number));
+            assert_eq!(session.run(instance, 10, None).unwrap().args[0], number as u64);
+            session.destroy(instance).unwrap();
+            let instance = instantiate(&mut session, &program(number));
+            session.destroy(instance).unwrap();
+        }
+    });
+    assert_eq!(node.metrics().compiles_total.get(), 54);
+    assert_eq!(node.metrics().cache_bytes.get(), cached);
+    (0..4).for_each(|number| drop(instantiate(&mut block, &program(number))));
+    assert_eq!(node.metrics().compiles_total.get(), 54);
+    node.flush();
+    let files = fs::read_dir(&places.cache).map_or(0, Iterator::count);
+    assert_eq!(files, if node.is_compiling() { 4 } else { 0 });
+}
+
+#[test]
+fn an_off_chain_call_that_takes_too_much_memory_is_ended_and_a_block_is_not() {
+    let small = |limits: &mut Limits| (limits.memory_bytes, limits.cache_bytes) = (1 << 20, 1 << 20);
+    for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
+        let node = node_with(backend, small);
+        let (mut asked, mut block) = (node.session(), node.session());
+        let text = refusal(&node, || (0..60).for_each(|number| drop(instantiate(&mut asked, &program(number)))));
+        assert!(text.contains("no memory left"), "{text}");
+        assert!(node.metrics().memory_bytes.get() <= 1 << 18, "a quarter");
+        // Much more than there is: what a block runs, it runs.
+        (0..60).for_each(|number| drop(instantiate(&mut block, &program(number))));
+        for number in 0..60 {
+            assert_eq!(block.run(number, 10, None).unwrap().args[0], u64::from(number));
+        }
+        drop((asked, block));
+    }
+}
+
+/// Runs an endless program for whoever calls it.
+#[derive(Clone)]
+struct Endless(PolkaVm);
+
+impl CodeExecutor for Endless {
+    type Error = String;
+
+    fn call(
+        &self,
+        _: &mut dyn Externalities,
+        _: &RuntimeCode<'_>,
+        _: &str,
+        _: &[u8],
+        _: CallContext,
+    ) -> (Result<Vec<u8>, String>, bool) {
+        let mut session = self.0.session();
+        let instance = instantiate(&mut session, ENDLESS);
+        // Half a second or more.
+        let run = || session.run(instance, 1_000_000_000, None).map(|stop| format!("{:?}", stop.outcome));
+        let ended = catch_unwind(AssertUnwindSafe(run));
+        (ended.map(|outcome| outcome.unwrap().into_bytes()).map_err(|why| *why.downcast().unwrap()), false)
+    }
+}
+
+impl ReadRuntimeVersion for Endless {
+    fn read_runtime_version(&self, _: &[u8], _: &mut dyn Externalities) -> Result<Vec<u8>, String> {
+        Err("none".into())
+    }
+}
+
+impl RuntimeVersionOf for Endless {
+    fn runtime_version(
+        &self,
+        _: &mut dyn Externalities,
+        _: &RuntimeCode<'_>,
+    ) -> Result<RuntimeVersion, sc_executor::error::Error> {
+        Ok(RuntimeVersion::default())
+    }
+}
+
+/// The client says what a call is for; it is the same for every method of the runtime.
+#[test]
+fn a_clients_off_chain_calls_are_bounded_and_its_blocks_are_not() {
+    let node = node_with(BackendChoice::Interpreter, |limits| limits.off_chain_time = Duration::from_millis(50));
+    let executor = node.executor(Endless(node.clone()));
+    let mut externalities = sp_io::TestExternalities::default();
+    let mut call = |method, context| {
+        let code = RuntimeCode::empty();
+        executor.call(&mut externalities.ext(), &code, method, &[], context).0
+    };
+    for method in ["PolkavmApi_call", "Core_execute_block", "BlockBuilder_apply_extrinsic"] {
+        let ended = call(method, CallContext::Offchain).unwrap_err();
+        assert!(ended.contains("took longer than 0.05 s"), "{ended}");
+    }
+    for import in [false, true] {
+        assert_eq!(call("Core_execute_block", CallContext::Onchain { import }), Ok(b"OutOfGas".to_vec()));
+    }
+}

@@ -1,0 +1,53 @@
+//! Which meaning of the instructions a program is run with.
+//!
+//! A node's release may mend what an instruction does, the memory's layout or what a block of instructions costs under a cost
+//! model. Where chains have run programs already such a change has to come with a new number: code keeps the one that it was
+//! stored with, and every release goes on knowing all of them. So nodes of different releases never differ on a block.
+//!
+//! What a number stands for is written down in `docs/spec` and shown by `tests/vectors`, whose files are locked by their
+//! hashes to the number (`tests/vectors/semantics-0.lock`).
+
+/// A meaning of the instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Semantics {
+    /// Number 0: that of PolkaVM 0.37.
+    #[default]
+    V0,
+}
+
+impl Semantics {
+    /// The one that new code is stored with.
+    pub const LATEST: Semantics = Semantics::V0;
+
+    /// All that are known.
+    pub const ALL: [Semantics; 1] = [Semantics::V0];
+
+    /// Its number, which never changes.
+    pub const fn id(self) -> u16 {
+        match self {
+            Semantics::V0 => 0,
+        }
+    }
+
+    /// The one with this number; `None` for one that a later release may know.
+    pub fn from_id(id: u16) -> Option<Semantics> {
+        Semantics::ALL.into_iter().find(|semantics| semantics.id() == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_again_and_others_are_unknown() {
+        for semantics in Semantics::ALL {
+            assert_eq!(Semantics::from_id(semantics.id()), Some(semantics));
+        }
+        assert_eq!(Semantics::LATEST, Semantics::ALL[Semantics::ALL.len() - 1]);
+        for id in [Semantics::ALL.len() as u16, u16::MAX] {
+            assert_eq!(Semantics::from_id(id), None);
+        }
+    }
+}
