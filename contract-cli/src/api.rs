@@ -1,4 +1,4 @@
-//! The runtime API of the pallet, `PolkavmApi` versions 1 and 2: its types and its functions.
+//! The runtime API of the pallet, `PolkavmApi` versions 1 to 3: its types and its functions.
 //!
 //! Called by the subcommands. Arguments are encoded and answers decoded by the chain's metadata, field by field, so that
 //! fields a later runtime adds do no harm.
@@ -16,7 +16,7 @@ use subxt::{
 pub const NAME: &str = "PolkavmApi";
 
 /// Execution time and proof size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType, EncodeAsType)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, DecodeAsType, EncodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
 pub struct Weight {
@@ -37,7 +37,7 @@ pub enum Deposit {
 }
 
 /// What a contract returned.
-#[derive(Debug, Clone, DecodeAsType)]
+#[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Output {
     /// Bit 0: the contract reverted.
@@ -54,7 +54,7 @@ impl Output {
 }
 
 /// A new contract.
-#[derive(Debug, Clone, DecodeAsType)]
+#[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Instantiated {
     /// What its constructor returned.
@@ -86,7 +86,7 @@ pub struct Failure {
 }
 
 /// An event a contract emitted.
-#[derive(Debug, Clone, DecodeAsType)]
+#[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct ContractEvent {
     /// The contract.
@@ -111,6 +111,16 @@ pub struct DryRun<Outcome> {
     pub storage_deposit: Deposit,
     /// What the contracts emitted, in order.
     pub events: Vec<ContractEvent>,
+}
+
+/// A dry run, and what identifies the state that it leads to.
+#[derive(Debug, Clone, DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Effect<Outcome> {
+    /// The outcome.
+    pub execution: DryRun<Outcome>,
+    /// A hash of the whole state. The same for all dry runs at chains that do not tell it.
+    pub state: [u8; 32],
 }
 
 /// How a program was entered.
@@ -199,6 +209,12 @@ pub enum StorageAccessError {
     KeyTooLarge,
 }
 
+/// Whether the chain's version of `PolkavmApi` has a function.
+fn has(at: &AtBlock, function: &str) -> bool {
+    let api = at.metadata_ref().runtime_api_trait_by_name(NAME);
+    api.is_some_and(|api| api.method_by_name(function).is_some())
+}
+
 impl Chain {
     /// Calls a function of `PolkavmApi` at a block.
     async fn api<A, R>(&self, at: &AtBlock, function: &str, args: A) -> Result<R, Error>
@@ -244,6 +260,51 @@ impl Chain {
         salt: Option<[u8; 32]>,
     ) -> Result<DryRun<Instantiated>, Error> {
         self.api(at, "instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
+    }
+
+    /// Dry-runs a call, and tells the state that it leads to where the chain's runtime API can (version 3).
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    pub async fn effect_of_call(
+        &self,
+        at: &AtBlock,
+        to: [u8; 20],
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        data: &[u8],
+    ) -> Result<Effect<Output>, Error> {
+        if !has(at, "effect_of_call") {
+            let execution = self.dry_call(at, to, value, gas, deposit, data).await?;
+            return Ok(Effect { execution, state: [0; 32] });
+        }
+        self.api(at, "effect_of_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+    }
+
+    /// Dry-runs an instantiation, as [`Chain::effect_of_call`] does a call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_call`].
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
+    pub async fn effect_of_instantiate(
+        &self,
+        at: &AtBlock,
+        value: u128,
+        gas: Option<Weight>,
+        deposit: Option<u128>,
+        code: Code,
+        data: &[u8],
+        salt: Option<[u8; 32]>,
+    ) -> Result<Effect<Instantiated>, Error> {
+        if !has(at, "effect_of_instantiate") {
+            let execution = self.dry_instantiate(at, value, gas, deposit, code, data, salt).await?;
+            return Ok(Effect { execution, state: [0; 32] });
+        }
+        let args = (self.account(), value, gas, deposit, code, data.to_vec(), salt);
+        self.api(at, "effect_of_instantiate", args).await
     }
 
     /// Dry-runs a call and has all its calls told.

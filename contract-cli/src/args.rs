@@ -24,8 +24,8 @@ Examples:
   pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
   pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
 
-A call is tried first (a dry run), which gives its gas limit and its result; what fails there is not sent. With --gas the
-limit is yours and it is sent in any case.
+A call is tried first (dry runs), which gives its gas limit and its result; what fails there is not sent. With --gas the
+limit is yours and it is sent in any case. Numbers are shown with their units; --json has them raw.
 
 Exit codes: 0 done, 1 the chain or a check refused, 2 wrong command line or no connection.";
 
@@ -263,7 +263,8 @@ pub struct Execution {
     /// The amount to transfer with it, in the chain's smallest unit.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     pub value: u128,
-    /// The most execution time it may take, in picoseconds (`ref_time`). Default: what a dry run needs, and a tenth more.
+    /// The most execution time it may take, in picoseconds (`ref_time`). Default: the least with which dry runs do the same
+    /// as with all that a block has, and a tenth more.
     #[arg(long, value_name = "PICOSECONDS")]
     pub gas: Option<u64>,
     /// The most storage proof it may take, in bytes. Default: as for --gas, or with it 3 MB.

@@ -6,26 +6,33 @@
 use crate::{
     api,
     args::Global,
+    best::{self, Rpc},
     error::{Error, chain, tidy},
+    units::Token,
 };
 use subxt::{
     OnlineClient, OnlineClientAtBlock, PolkadotConfig,
-    config::RpcConfigFor,
+    client::OnlineClientAtBlockImpl,
+    config::DefaultExtrinsicParamsBuilder,
     dynamic,
     ext::scale_decode::DecodeAsType,
-    rpcs::{RpcClient, methods::legacy::LegacyRpcMethods},
-    utils::AccountId32,
+    rpcs::RpcClient,
+    tx::{Payload, SubmittableTransaction},
+    utils::{AccountId32, H256},
 };
 use subxt_signer::{SecretUri, sr25519::Keypair};
 
 /// The state at a block.
 pub type AtBlock = OnlineClientAtBlock<PolkadotConfig>;
 
+/// A signed transaction.
+pub type Signed = SubmittableTransaction<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>;
+
 /// A connected chain, an account that signs, and the pallet's name.
 pub struct Chain {
     /// The client.
     pub client: OnlineClient<PolkadotConfig>,
-    rpc: LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>,
+    rpc: Rpc,
     /// Who signs.
     pub signer: Keypair,
     /// The pallet's name in the metadata.
@@ -34,7 +41,15 @@ pub struct Chain {
     pub finalized: bool,
     /// Whether the account may be mapped without being asked.
     pub may_map: bool,
+    /// What amounts are shown in.
+    pub token: Token,
 }
+
+/// Blocks that a transaction is valid for.
+const LIFETIME: u64 = 64;
+
+/// By how many blocks finality may lag for transactions to be anchored at the last final block.
+const MAX_LAG: u64 = LIFETIME / 2;
 
 /// An account's balances.
 #[derive(Debug, Clone, Copy, Default, DecodeAsType)]
@@ -69,15 +84,19 @@ impl Chain {
         let client = OnlineClient::<PolkadotConfig>::from_rpc_client(rpc.clone())
             .await
             .map_err(|error| unreachable(error.to_string()))?;
+        let rpc = Rpc::new(rpc);
+        // A chain need not tell, and a node need not answer: amounts are then shown as they are.
+        let token = rpc.system_properties().await.map(|properties| Token::of(&properties)).unwrap_or_default();
         let chain = Self {
             client,
-            rpc: LegacyRpcMethods::new(rpc),
+            rpc,
             signer,
             pallet: global.pallet.clone(),
             finalized: global.finalized,
             may_map: !global.no_map,
+            token,
         };
-        let at = chain.best().await?;
+        let at = chain.at_best(async |at| Ok(at.clone())).await?;
         let (metadata, url) = (at.metadata_ref(), global.url.clone());
         if metadata.pallet_by_name(&chain.pallet).is_none() {
             return Err(Error::NoPallet { url, pallet: chain.pallet });
@@ -93,18 +112,45 @@ impl Chain {
         self.signer.public_key().0
     }
 
-    /// The state at the best block.
+    /// Runs something on the state at the best block; again at the new best block where the first was given up meanwhile.
+    /// So it must do nothing but ask.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer.
-    pub async fn best(&self) -> Result<AtBlock, Error> {
+    /// When the chain does not answer, or what it failed with.
+    pub async fn at_best<R>(&self, run: impl AsyncFn(&AtBlock) -> Result<R, Error>) -> Result<R, Error> {
         // subxt's own idea of the current block is the last final one, which is too old for a command that builds on
         // what an earlier command has just done.
-        match self.rpc.chain_get_block_hash(None).await.map_err(chain)? {
-            Some(hash) => self.client.at_block(hash).await.map_err(chain),
-            None => self.client.at_current_block().await.map_err(chain),
-        }
+        best::at_best(&self.rpc, async |hash| {
+            let at = self.client.at_block(hash).await.map_err(chain)?;
+            run(&at).await
+        })
+        .await
+    }
+
+    /// Whether a block is known to be off the best chain.
+    pub async fn is_given_up(&self, hash: H256) -> bool {
+        best::is_given_up(&self.rpc, hash).await
+    }
+
+    /// Signs a transaction with a nonce.
+    ///
+    /// It names a block and is void without it, so that is the last final one; the best one only where that has another
+    /// runtime, or where finality lags far behind.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not answer, or the call does not fit its metadata.
+    pub async fn signed(&self, payload: &impl Payload, nonce: u64) -> Result<Signed, Error> {
+        self.at_best(async |best| {
+            let last_final = self.client.at_current_block().await.map_err(chain)?;
+            let lag = best.block_number().saturating_sub(last_final.block_number());
+            let is_fit = last_final.spec_version() == best.spec_version() && lag <= MAX_LAG;
+            let at = if is_fit { &last_final } else { best };
+            let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(nonce).mortal(LIFETIME).build();
+            at.transactions().create_signed(payload, &self.signer, params).await.map_err(chain)
+        })
+        .await
     }
 
     /// The number of the last final block.

@@ -2,20 +2,23 @@
 //!
 //! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
 //! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
-//! so that any chain with the pallet will do. [`value`] and [`names`] put into words what they decode; [`output`]
-//! gathers it, for programs as JSON and for people as [`plain`] text. [`source`] builds contracts from their source.
+//! so that any chain with the pallet will do. A best block may be given up at any moment, which [`best`] copes with. [`value`] and [`names`] put into words what they decode; [`output`]
+//! gathers it, for programs as JSON and for people as [`plain`] text with [`units`]. [`source`] builds contracts from their source.
 
 pub mod abi;
 pub mod api;
 pub mod args;
+pub mod best;
 pub mod chain;
 pub mod commands;
 pub mod error;
 pub mod names;
 pub mod output;
 pub mod plain;
+pub mod room;
 pub mod source;
 pub mod submit;
+pub mod units;
 pub mod value;
 
 use std::time::Duration;

@@ -11,6 +11,7 @@ use crate::{
     names::NamedError,
     plain,
     submit::{Event, Receipt},
+    units::Token,
     value::hex,
 };
 use serde_json::{Map, Value as Json, json};
@@ -27,6 +28,8 @@ pub(crate) use progress;
 pub struct Report {
     values: Vec<(String, Json)>,
     failed: bool,
+    /// What amounts are shown in to people.
+    token: Token,
 }
 
 impl Report {
@@ -42,6 +45,12 @@ impl Report {
                 *value = command.into();
             }
         }
+        self
+    }
+
+    /// Shows amounts to people in a chain's token.
+    pub fn in_token(mut self, token: &Token) -> Self {
+        self.token.clone_from(token);
         self
     }
 
@@ -148,7 +157,7 @@ impl Report {
 
     /// Prints it to standard output.
     pub fn print(&self, json: bool) {
-        print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values) });
+        print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values, &self.token) });
     }
 }
 

@@ -1,9 +1,13 @@
-//! A report as text for people.
+//! A report as text for people: numbers carry their units.
 //!
 //! Called by [`crate::output`]. Assumes nothing about the values: some come from contracts, so nothing is printed that
-//! could steer a terminal.
+//! could steer a terminal. A value has the same name and shape wherever it appears, so its unit follows from its name.
 
-use serde_json::Value as Json;
+use crate::{
+    api::Weight,
+    units::{self, Token},
+};
+use serde_json::{Map, Value as Json};
 use std::fmt::Write as _;
 
 /// Width of the column of names.
@@ -12,44 +16,59 @@ const NAMES: usize = 19;
 /// How the balances pallet books a fee: noise to a person, as the fee has its own line.
 const FEE_EVENTS: [&str; 4] = ["Withdraw", "Deposit", "BurnedDebt", "MintedCredit"];
 
+/// Values that are amounts of the chain's token; also in fields of events of the pallets below.
+const AMOUNTS: [&str; 14] = [
+    "amount",
+    "balance",
+    "deposit",
+    "deposit_held",
+    "deposit_released",
+    "fee",
+    "free",
+    "free_balance",
+    "held",
+    "released",
+    "reserved",
+    "storage_deposit",
+    "actual_fee",
+    "tip",
+];
+
+/// Values that are sizes in bytes.
+const SIZES: [&str; 3] = ["length", "storage_bytes", "code_len"];
+
 /// The lines of a report.
-pub fn report(values: &[(String, Json)]) -> String {
+pub fn report(values: &[(String, Json)], token: &Token) -> String {
     let mut out = String::new();
     for (name, value) in values {
         match (name.as_str(), value) {
             ("command", _) | ("sent", Json::Bool(true)) => {}
             ("events", Json::Array(events)) => {
                 for event in events.iter().filter(|event| !is_fee(event)) {
-                    line(
-                        &mut out,
-                        "event",
-                        &format!(
-                            "{}.{} {}",
-                            event_part(event, "pallet"),
-                            event_part(event, "name"),
-                            text(&event["fields"])
-                        ),
-                    );
+                    let fields = match &event["fields"] {
+                        Json::Object(fields) => named(fields, token),
+                        other => text(other),
+                    };
+                    let [pallet, name] = ["pallet", "name"].map(|part| text(&event[part]));
+                    line(&mut out, "event", &format!("{pallet}.{name} {fields}"));
                     if let Some(decoded) = event.get("decoded") {
                         line(&mut out, "", &text(decoded));
                     }
                 }
             }
             ("error", error) => {
-                let docs = text(&error["docs"]);
-                let name = text(&error["name"]);
+                let [name, docs, detail] = ["name", "docs", "detail"].map(|part| text(&error[part]));
                 line(&mut out, "failed", &if docs.is_empty() { name } else { format!("{name}: {docs}") });
-                let detail = text(&error["detail"]);
                 if !detail.is_empty() {
                     line(&mut out, "", &detail);
                 }
             }
             ("constants", Json::Object(constants)) => {
                 for (name, value) in constants {
-                    line(&mut out, &format!("  {name:<28}"), &text(value));
+                    line(&mut out, &format!("  {name:<28}"), &constant(name, value, token));
                 }
             }
-            _ => line(&mut out, &name.replace('_', " "), &text(value)),
+            _ => line(&mut out, &name.replace('_', " "), &unit(name, value, token)),
         }
     }
     out
@@ -74,8 +93,48 @@ fn is_fee(event: &Json) -> bool {
     event["pallet"] == "Balances" && FEE_EVENTS.iter().any(|name| event["name"] == *name)
 }
 
-fn event_part(event: &Json, part: &str) -> String {
-    text(&event[part])
+/// A number as JSON has it, or as text where it may have 128 bits.
+fn number(value: &Json) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A value with the unit that its name implies.
+fn unit(name: &str, value: &Json, token: &Token) -> String {
+    let amount = || token.amount_of_text(value.as_str()?);
+    let shown = match name {
+        _ if AMOUNTS.contains(&name) => amount(),
+        _ if SIZES.contains(&name) => number(value).map(units::size),
+        _ => None,
+    };
+    shown.unwrap_or_else(|| text(value))
+}
+
+/// A constant of the pallet.
+fn constant(name: &str, value: &Json, token: &Token) -> String {
+    /// What the whole is as a `Perbill`.
+    const BILLION: u64 = 1_000_000_000;
+    let shown = match name {
+        "RefTimePerGas" => number(value).map(units::time),
+        "GasPrice" => number(value).map(|price| format!("{price} wei")),
+        _ if name.ends_with("Percent") => number(value)
+            .filter(|parts| *parts <= BILLION)
+            .map(|parts| format!("{} %", parts as f64 / (BILLION / 100) as f64)),
+        _ if name.starts_with("Deposit") => value.as_str().and_then(|amount| token.amount_of_text(amount)),
+        _ => None,
+    };
+    shown.unwrap_or_else(|| text(value))
+}
+
+/// Fields with their names.
+fn named(fields: &Map<String, Json>, token: &Token) -> String {
+    let fields = fields.iter().map(|(name, value)| format!("{name} {}", unit(name, value, token)));
+    fields.collect::<Vec<_>>().join(", ")
+}
+
+/// The weight in an object, if it is one.
+fn weight(fields: &Map<String, Json>) -> Option<Weight> {
+    let part = |name| fields.get(name).and_then(number);
+    Some(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? })
 }
 
 /// A value on one line, without quotes around text.
@@ -83,14 +142,26 @@ fn text(value: &Json) -> String {
     match value {
         Json::Null => "nothing".into(),
         Json::String(text) => text.clone(),
-        Json::Array(values) => format!("[{}]", values.iter().map(text).collect::<Vec<_>>().join(", ")),
-        Json::Object(fields) => match (&fields.get("number"), &fields.get("hash"), &fields.get("ref_time")) {
-            (Some(number), Some(hash), _) => format!("#{number} {}", text(hash)),
-            (_, _, Some(ref_time)) => {
-                format!("ref_time {ref_time}, proof_size {}", text(fields.get("proof_size").unwrap_or(&Json::Null)))
+        Json::Array(values) => {
+            format!("[{}]", values.iter().map(text).collect::<Vec<_>>().join(", "))
+        }
+        Json::Object(fields) => {
+            if let Some(weight) = weight(fields) {
+                return units::weight(weight);
             }
-            _ => fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", "),
-        },
+            match (fields.get("number"), fields.get("hash")) {
+                (Some(number), Some(hash)) => format!("#{number} {}", text(hash)),
+                _ => {
+                    // The value of a call in a trace is in the contracts' unit.
+                    let is_call = fields.contains_key("kind") && fields.contains_key("from");
+                    let shown = |(name, value): (&String, &Json)| match is_call && name == "value" {
+                        true => format!("{name} {} wei", text(value)),
+                        false => format!("{name} {}", text(value)),
+                    };
+                    fields.iter().map(shown).collect::<Vec<_>>().join(", ")
+                }
+            }
+        }
         other => other.to_string(),
     }
 }
@@ -103,7 +174,8 @@ mod tests {
     fn lines(values: Json) -> Vec<String> {
         let values: Vec<(String, Json)> =
             values.as_array().unwrap().iter().map(|pair| (pair[0].as_str().unwrap().into(), pair[1].clone())).collect();
-        report(&values).lines().map(Into::into).collect()
+        let token = Token { symbol: "UNIT".into(), decimals: 12 };
+        report(&values, &token).lines().map(Into::into).collect()
     }
 
     #[test]
@@ -111,14 +183,16 @@ mod tests {
         let printed = lines(json!([
             ["command", "call"],
             ["block", { "number": 7, "hash": "0xab" }],
-            ["gas_used", { "ref_time": 5, "proof_size": 6 }],
+            ["gas_used", { "ref_time": 974_264_529, "proof_size": 1_229 }],
+            ["fee", "902000000"],
             ["value", null],
         ]));
         assert_eq!(
             printed,
             [
                 "block               #7 0xab",
-                "gas used            ref_time 5, proof_size 6",
+                "gas used            974.26 µs (ref_time), 1.2 KiB (proof size)",
+                "fee                 0.000902 UNIT",
                 "value               nothing"
             ]
         );
@@ -141,6 +215,49 @@ mod tests {
             lines(events),
             ["event               Balances.Transfer x [1, 2]", "event               Other.Deposit x [1, 2]"]
         );
+    }
+
+    #[test]
+    fn numbers_carry_the_unit_that_their_name_implies() {
+        let printed = lines(json!([
+            ["deposit", "-2000000000"],
+            ["length", 1902],
+            ["storage_bytes", 64],
+            ["nonce", 7],
+            ["data", "0x10"],
+            ["events", [{ "pallet": "Balances", "name": "Transfer", "fields": { "amount": "5000000000000", "to": "0xab" } }]],
+            ["constants", {
+                "DepositPerByte": "10000000", "RefTimePerGas": "10000", "CodeHashLockupDepositPercent": "300000000",
+                "ChainId": "42", "GasPrice": "1",
+            }],
+        ]));
+        assert_eq!(
+            printed,
+            [
+                "deposit             -0.002 UNIT",
+                "length              1.9 KiB",
+                "storage bytes       64 B",
+                "nonce               7",
+                "data                0x10",
+                "event               Balances.Transfer amount 5 UNIT, to 0xab",
+                "  ChainId                      42",
+                "  CodeHashLockupDepositPercent 30 %",
+                "  DepositPerByte               0.00001 UNIT",
+                "  GasPrice                     1 wei",
+                "  RefTimePerGas                10.00 ns",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_decoded_by_a_contracts_interface_gets_no_unit_of_the_chain() {
+        let decoded = json!([["decoded", { "fee": "5", "amount": "6" }], ["decoded", "5"]]);
+        assert_eq!(lines(decoded), ["decoded             fee 5, amount 6", "decoded             5"]);
+        let event = json!({
+            "pallet": "Polkavm", "name": "ContractEmitted", "fields": { "data": "0x" },
+            "decoded": { "event": "Paid", "arguments": { "amount": "7" } },
+        });
+        assert_eq!(lines(json!([["events", [event]]]))[1], "                    event Paid, arguments amount 7");
     }
 
     #[test]

@@ -2,20 +2,20 @@
 
 use crate::{
     api::Weight,
-    chain::Chain,
+    chain::{Chain, Signed},
     error::{Error, chain, tidy},
     names::{NamedError, name_error},
     output::progress,
-    value,
+    units, value,
 };
 use serde_json::Value as Json;
 use subxt::{
     Metadata, PolkadotConfig,
-    config::DefaultExtrinsicParamsBuilder,
+    client::OnlineClientAtBlockImpl,
     dynamic::{At as _, transaction},
     ext::scale_encode::EncodeAsFields,
     ext::scale_value::{Composite, Value},
-    tx::TransactionStatus,
+    tx::{TransactionInBlock, TransactionStatus},
 };
 
 /// What a transaction did.
@@ -81,48 +81,54 @@ impl Chain {
     /// When it cannot be encoded, is not taken, or does not get into a block. A call that fails in a block is a receipt.
     pub async fn submit(&self, call: &str, args: impl EncodeAsFields) -> Result<Receipt, Error> {
         let payload = transaction(self.pallet.clone(), call.to_owned(), args);
-        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(self.next_nonce().await?).build();
-        let at = self.best().await?;
+        let signed = self.signed(&payload, self.next_nonce().await?).await?;
         progress!(
             "sending {}.{call}, waiting for a {} block",
             self.pallet,
             if self.finalized { "final" } else { "best" }
         );
-        let mut status = at
-            .transactions()
-            .sign_and_submit_then_watch(&payload, &self.signer, params)
-            .await
-            .map_err(|error| refused_by_pool(&error.to_string()))?;
+        let mut status = match signed.submit_and_watch().await {
+            Ok(status) => status,
+            Err(error) => return Err(self.refused_by_pool(&error.to_string(), &signed).await),
+        };
         while let Some(step) = status.next().await {
             let in_block = match step.map_err(chain)? {
                 TransactionStatus::InBestBlock(block) if !self.finalized => block,
                 TransactionStatus::InFinalizedBlock(block) => block,
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
-                | TransactionStatus::Dropped { message } => return Err(Error::NotIncluded(message)),
+                | TransactionStatus::Dropped { message } => {
+                    return Err(self.refused_by_pool(&message, &signed).await);
+                }
                 _ => continue,
             };
-            let events = in_block.fetch_events().await.map_err(chain)?;
-            let at = in_block.at().await.map_err(chain)?;
-            let mut receipt = Receipt {
-                block_number: at.block_number(),
-                block_hash: in_block.block_hash().0,
-                extrinsic: in_block.extrinsic_hash().0,
-                gas_used: None,
-                fee: None,
-                events: Vec::new(),
-                error: None,
+            let receipt = match receipt(&in_block).await {
+                Ok(receipt) => receipt,
+                Err(Error::Chain(_)) if self.is_given_up(in_block.block_hash()).await => {
+                    // The node puts the transaction into another block.
+                    progress!("the block that it was in was given up; waiting for another one");
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            for event in events.iter() {
-                let event = event.map_err(chain)?;
-                let metadata = at.metadata_ref();
-                let event = Event::decode(metadata, event.pallet_name(), event.event_index(), event.field_bytes())?;
-                receipt.take(metadata, event);
-            }
             progress!("in block #{} 0x{}", receipt.block_number, hex::encode(receipt.block_hash));
             return Ok(receipt);
         }
         Err(Error::NotIncluded("the node stopped reporting on it".into()))
+    }
+
+    /// Why a node does not take a transaction, and what to do where its words do not say.
+    async fn refused_by_pool(&self, message: &str, signed: &Signed) -> Error {
+        let message = tidy(message);
+        if !message.contains("exhaust the block limits") {
+            return Error::NotIncluded(message);
+        }
+        let weights =
+            self.at_best(async |at| Ok((self.weight_of(at, signed.encoded()).await?, self.extrinsic_limit(at)?)));
+        Error::NotIncluded(match weights.await {
+            Ok((weight, limit)) => too_heavy(&message, weight, limit),
+            Err(_) => message,
+        })
     }
 
     /// Maps the signer's account if it is not, and if that is allowed.
@@ -131,7 +137,7 @@ impl Chain {
     ///
     /// When it is not allowed or fails.
     pub async fn ensure_mapped(&self) -> Result<(), Error> {
-        if self.is_mapped(&self.best().await?, self.account()).await? {
+        if self.at_best(async |at| self.is_mapped(at, self.account()).await).await? {
             return Ok(());
         }
         let account = format!("0x{}", hex::encode(self.account()));
@@ -141,6 +147,8 @@ impl Chain {
         progress!("mapping the account {account} to its address, which it needs to deal with contracts");
         let receipt = self.submit("map_account", ()).await?;
         match receipt.error {
+            // A block that had it was given up when it was looked at, and then it got into another one.
+            Some(error) if error.name == format!("{}::AccountAlreadyMapped", self.pallet) => Ok(()),
             Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
             None => Ok(()),
         }
@@ -170,13 +178,37 @@ impl Receipt {
     }
 }
 
-/// Why a node does not take a transaction, and what to do where its words do not say.
-fn refused_by_pool(message: &str) -> Error {
-    let hint = match message.contains("exhaust the block limits") {
-        true => " (a block has no room for it: give less --gas, or a smaller program)",
-        false => "",
+/// What a transaction did in a block.
+async fn receipt(
+    in_block: &TransactionInBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>,
+) -> Result<Receipt, Error> {
+    let events = in_block.fetch_events().await.map_err(chain)?;
+    let at = in_block.at().await.map_err(chain)?;
+    let mut receipt = Receipt {
+        block_number: at.block_number(),
+        block_hash: in_block.block_hash().0,
+        extrinsic: in_block.extrinsic_hash().0,
+        gas_used: None,
+        fee: None,
+        events: Vec::new(),
+        error: None,
     };
-    Error::NotIncluded(format!("{}{hint}", tidy(message)))
+    for event in events.iter() {
+        let event = event.map_err(chain)?;
+        let metadata = at.metadata_ref();
+        let event = Event::decode(metadata, event.pallet_name(), event.event_index(), event.field_bytes())?;
+        receipt.take(metadata, event);
+    }
+    Ok(receipt)
+}
+
+/// Says of a transaction that a node has no room for how much there is.
+fn too_heavy(message: &str, weight: Weight, limit: Weight) -> String {
+    format!(
+        "{message}: it takes {}, and a transaction may take {}. Give less --gas, or a smaller program",
+        units::weight(weight),
+        units::weight(limit)
+    )
 }
 
 /// The weight in a system event's dispatch info.
@@ -220,9 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_does_not_fit_a_block_gets_a_hint() {
-        let refusal = refused_by_pool("Invalid transaction: Transaction would exhaust the block limits").to_string();
+    fn a_transaction_that_does_not_fit_a_block_is_told_how_much_does() {
+        let weight = Weight { ref_time: 751_000_000_000, proof_size: 4096 };
+        let limit = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX };
+        let refusal = too_heavy("Transaction would exhaust the block limits", weight, limit);
+        assert!(refusal.contains("it takes 751.00 ms (ref_time), 4.0 KiB (proof size)"), "{refusal}");
+        assert!(refusal.contains("may take 700.00 ms (ref_time)"), "{refusal}");
         assert!(refusal.contains("less --gas"), "{refusal}");
-        assert!(!refused_by_pool("Invalid transaction: Payment").to_string().contains("--gas"));
     }
 }

@@ -10,13 +10,14 @@ use crate::{
     contract::Key,
     exec::ExecConfig,
     runtime_api::{
-        CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, TracedV1,
-        UploadedV1,
+        CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1,
+        TracedV1, UploadedV1,
     },
 };
 use alloc::vec::Vec;
 use frame_support::weights::Weight;
-use sp_core::H160;
+use sp_core::{H160, H256, storage::StateVersion};
+use sp_io::hashing::blake2_256;
 
 impl<T: Config> Pallet<T> {
     /// [`crate::runtime_api::PolkavmApi::call`].
@@ -77,6 +78,33 @@ impl<T: Config> Pallet<T> {
         Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::tracing()).into()
     }
 
+    /// [`crate::runtime_api::PolkavmApi::effect_of_call`].
+    pub fn effect_of_call(
+        origin: T::AccountId,
+        dest: H160,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        data: Vec<u8>,
+    ) -> EffectV1<OutputV1, BalanceOf<T>> {
+        let execution = Self::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data);
+        EffectV1 { execution, state: state() }
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::effect_of_instantiate`].
+    pub fn effect_of_instantiate(
+        origin: T::AccountId,
+        value: BalanceOf<T>,
+        gas_limit: Option<Weight>,
+        storage_deposit_limit: Option<BalanceOf<T>>,
+        code: CodeV1,
+        data: Vec<u8>,
+        salt: Option<[u8; 32]>,
+    ) -> EffectV1<InstantiatedV1, BalanceOf<T>> {
+        let execution = Self::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt);
+        EffectV1 { execution, state: state() }
+    }
+
     /// [`crate::runtime_api::PolkavmApi::upload_code`].
     pub fn dry_run_upload_code(
         origin: T::AccountId,
@@ -126,4 +154,9 @@ impl<T: Config> Pallet<T> {
         let most = Self::max_gas_limit();
         Limits { gas: gas.map_or(most, |gas| gas.min(most)), deposit }
     }
+}
+
+/// A hash of the whole state.
+fn state() -> H256 {
+    H256(blake2_256(&sp_io::storage::root(StateVersion::V1)))
 }

@@ -500,8 +500,9 @@ pub mod pallet {
         /// Makes a contract from a stored program and runs its export `deploy` with `data`.
         ///
         /// With a `salt`, the address depends on the deployer, the salt, the program and the data
-        /// (`CREATE2`); without one, on the deployer and its nonce (`CREATE`). The origin pays the
-        /// new account's existential deposit and the deposit of its storage.
+        /// (`CREATE2`); without one, on the deployer and a nonce (`CREATE`): that of the transaction
+        /// where the deployer signed it, else the next that has made no contract. The origin pays
+        /// the new account's existential deposit and the deposit of its storage.
         ///
         /// Limits are as in [`Pallet::call`].
         #[pallet::call_index(1)]

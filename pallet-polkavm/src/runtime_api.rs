@@ -164,6 +164,18 @@ where
     }
 }
 
+/// The outcome of a dry run, and what identifies the state that it leads to.
+///
+/// Two dry runs on one state with the same hash have changed the same things in the same way. Whoever looks for the
+/// least limit with which a call does what it does with a larger one compares these.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct EffectV1<R, Balance> {
+    /// The outcome.
+    pub execution: ExecutionV1<R, Balance>,
+    /// A hash of the whole state.
+    pub state: H256,
+}
+
 /// How a program was entered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum CallKindV1 {
@@ -362,5 +374,28 @@ sp_api::decl_runtime_apis! {
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
         ) -> TracedV1<InstantiatedV1, Balance>;
+
+        /// Dry-runs `call` and tells what state it leads to.
+        #[api_version(3)]
+        fn effect_of_call(
+            origin: AccountId,
+            dest: H160,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            data: Vec<u8>,
+        ) -> EffectV1<OutputV1, Balance>;
+
+        /// Dry-runs `instantiate` or `instantiate_with_code` and tells what state it leads to.
+        #[api_version(3)]
+        fn effect_of_instantiate(
+            origin: AccountId,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            code: CodeV1,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> EffectV1<InstantiatedV1, Balance>;
     }
 }

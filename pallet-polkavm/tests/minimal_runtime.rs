@@ -12,8 +12,8 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, DepositV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1,
-    TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV2,
+    CodeV1, ContractInfoV1, DepositV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1,
+    StorageAccessErrorV1, TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV3,
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{
@@ -168,7 +168,7 @@ sp_api::impl_runtime_apis! {
     }
 
     // ANCHOR: api
-    #[api_version(2)]
+    #[api_version(3)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -250,6 +250,29 @@ sp_api::impl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> TracedV1<InstantiatedV1, Balance> {
             Polkavm::trace_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn effect_of_call(
+            origin: AccountId,
+            dest: H160,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            data: Vec<u8>,
+        ) -> EffectV1<OutputV1, Balance> {
+            Polkavm::effect_of_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
+        }
+
+        fn effect_of_instantiate(
+            origin: AccountId,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            code: CodeV1,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> EffectV1<InstantiatedV1, Balance> {
+            Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
     }
     // ANCHOR_END: api

@@ -11,7 +11,7 @@ use frame_support::{
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, TracedV1,
+    CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, TracedV1,
     UploadedV1,
 };
 use sp_api::impl_runtime_apis;
@@ -190,7 +190,7 @@ impl_runtime_apis! {
         }
     }
 
-    #[api_version(2)]
+    #[api_version(3)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -272,6 +272,29 @@ impl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> TracedV1<InstantiatedV1, Balance> {
             Polkavm::trace_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn effect_of_call(
+            origin: AccountId,
+            dest: H160,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            data: Vec<u8>,
+        ) -> EffectV1<OutputV1, Balance> {
+            Polkavm::effect_of_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
+        }
+
+        fn effect_of_instantiate(
+            origin: AccountId,
+            value: Balance,
+            gas_limit: Option<Weight>,
+            storage_deposit_limit: Option<Balance>,
+            code: CodeV1,
+            data: Vec<u8>,
+            salt: Option<[u8; 32]>,
+        ) -> EffectV1<InstantiatedV1, Balance> {
+            Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
     }
 

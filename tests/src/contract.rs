@@ -34,14 +34,15 @@ impl Cli {
         Self { suri: suri.into(), ..self.clone() }
     }
 
-    /// Runs a command and returns how it ended.
+    /// Runs a command and returns how it ended. What it sends is in a final block then: the next command may rely on it, as
+    /// no other block can.
     ///
     /// # Errors
     ///
     /// When the program cannot be run or does not print JSON.
     pub fn run(&self, args: &[&str]) -> Result<Answer> {
         let output = Command::new(paths::program("pvm-contract")?)
-            .args(["--json", "--url", &self.url, "--suri", &self.suri])
+            .args(["--json", "--finalized", "--url", &self.url, "--suri", &self.suri])
             .args(args)
             .env_remove("PVM_SURI")
             .env_remove("PVM_URL")

@@ -5,5 +5,6 @@
 pub mod contract;
 pub mod node;
 pub mod paths;
+pub mod shown;
 pub mod words;
 pub mod workers;

@@ -11,6 +11,10 @@ use integration_tests::{
 };
 use serde_json::Value;
 use std::{fs, sync::OnceLock};
+use vm_core::{
+    blob::BlobBuilder,
+    isa::{Instruction, Isa, Opcode, Reg},
+};
 
 const SLOT_0: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -281,5 +285,53 @@ fn what_is_not_there_is_said_so() -> Result<()> {
     refused(&unmapped, &["call", nowhere, "--no-map"], "Unmapped")?;
     let unreachable = Cli::new("ws://127.0.0.1:1").run(&["info"])?;
     ensure!(unreachable.code == 2 && unreachable.json["error"]["name"] == "Connect", "{:#}", unreachable.json);
+    Ok(())
+}
+
+/// A contract that traps unless it has this much time left, in picoseconds.
+fn gate(time: u64) -> Vec<u8> {
+    let mut builder = BlobBuilder::new(Isa::ReviveV1);
+    builder.stack_size(4096);
+    builder.import(b"ref_time_left");
+    builder.export(b"deploy", 0);
+    builder.export(b"call", 1);
+    let done = 5;
+    builder.instructions([
+        Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
+        Instruction::i(Opcode::Ecalli, 0),
+        Instruction::rx(Opcode::LoadImm64, Reg::A1, time as i64),
+        Instruction::rro(Opcode::BranchGreaterOrEqualUnsigned, Reg::A0, Reg::A1, done),
+        Instruction::none(Opcode::Trap),
+        Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
+    ]);
+    builder.build().expect("the program can be written")
+}
+
+#[test]
+fn a_contract_that_looks_at_its_gas_gets_what_it_asks_for_and_no_more_than_a_block_has() -> Result<()> {
+    let cli = cli("//Ferdie//stash");
+    let folder = tempfile::tempdir()?;
+    let make = |time: u64| -> Result<String> {
+        let path = folder.path().join(time.to_string());
+        fs::write(&path, gate(time))?;
+        text(&cli.succeed(&["instantiate", &path.display().to_string()])?, "address")
+    };
+    let time = 30_000_000_000;
+    let called = cli.succeed(&["call", &make(time)?])?;
+    let part = |weight: &Value| weight["ref_time"].as_u64().with_context(|| format!("no weight: {weight}"));
+    let limit = part(&called["gas_limit"])?;
+    ensure!((time..time / 5 * 6).contains(&limit), "{called:#}");
+    ensure!(part(&called["gas_used"])? < time, "what is not used is not paid: {called:#}");
+
+    // All that a block has room for, and not a tenth more.
+    let most = part(&cli.succeed(&["info"])?["extrinsic_limit"])?;
+    let greedy = make(most / 100 * 95)?;
+    let limit = part(&cli.succeed(&["call", &greedy])?["gas_limit"])?;
+    ensure!(limit < most && limit > most / 100 * 95, "{limit} of {most}");
+
+    // More than that is not sent, and the refusal says how much there is.
+    let answer = refused(&cli, &["call", &greedy, "--gas", &most.to_string()], "NotIncluded")?;
+    let detail = text(&answer["error"], "detail")?;
+    ensure!(detail.contains("no block has room for") && detail.contains(" ms (ref_time)"), "{detail}");
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use crate::network::Network;
 use anyhow::{Context as _, Result, anyhow, ensure};
-use contract_cli::{abi::call_data, api::Weight, args::Global, chain::Chain};
+use contract_cli::{
+    abi::call_data,
+    api::Weight,
+    args::Global,
+    chain::{AtBlock, Chain},
+};
 use integration_tests::{contract::Cli, paths, words::number_of};
 use std::time::{Duration, Instant};
 use subxt::{
-    PolkadotConfig,
-    config::DefaultExtrinsicParamsBuilder,
     dynamic::transaction,
     ext::scale_encode::{EncodeAsFields, EncodeAsType},
 };
@@ -221,13 +224,14 @@ async fn share_tokens(callers: &mut [Caller], contracts: &Contracts) -> Result<(
     let Some((first, others)) = callers.split_first_mut() else { return Ok(()) };
     for other in others.iter_mut() {
         other.send("Polkavm", "map_account", ()).await?;
-        let at = other.chain.best().await?;
-        let to = shown(&other.chain.address_of(&at, other.chain.account()).await?);
+        let chain = &other.chain;
+        let to = shown(&chain.at_best(async |at| chain.address_of(at, chain.account()).await).await?);
         let data = call_data("transfer(address,uint256)", &[to, SHARE.to_string()])?;
         first.send_call(contracts.token, PLENTY, data).await?;
     }
     for caller in callers {
-        caller.wait_for(0).await?;
+        // Final, so that no caller's calls can come before its share.
+        caller.until_final().await?;
         caller.first = caller.next;
     }
     Ok(())
@@ -303,17 +307,19 @@ impl Caller {
     /// Signs and sends a transaction; does not wait for what becomes of it.
     async fn send(&mut self, pallet: &str, call: &str, arguments: impl EncodeAsFields) -> Result<()> {
         let payload = transaction(pallet.to_owned(), call.to_owned(), arguments);
-        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(self.next).build();
-        let at = self.chain.best().await?;
-        at.transactions().sign_and_submit(&payload, &self.chain.signer, params).await?;
+        self.chain.signed(&payload, self.next).await?.submit().await?;
         self.next += 1;
         Ok(())
     }
 
     /// Its nonce in the state of the best or the last final block.
     async fn nonce(&self, is_final: bool) -> Result<u64> {
-        let at = if is_final { self.chain.client.at_current_block().await? } else { self.chain.best().await? };
-        Ok(self.chain.balances(&at, self.chain.account()).await?.0.into())
+        let nonce = async |at: &AtBlock| self.chain.balances(at, self.chain.account()).await.map(|(nonce, _)| nonce);
+        let nonce = match is_final {
+            true => nonce(&self.chain.client.at_current_block().await?).await?,
+            false => self.chain.at_best(nonce).await?,
+        };
+        Ok(nonce.into())
     }
 
     /// Waits until its calls are in final blocks; returns the number of the last final block then.

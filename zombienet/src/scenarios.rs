@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::workers;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
@@ -129,7 +129,7 @@ pub fn runtime_upgraded(rounds: u32) -> Result<Report> {
     ensure!(instances(&network)? == 0, "the nodes ran contracts that the runtime should have run");
     say!("upgrading the runtime");
     load.upgrade(new)?;
-    network.wait_for("the new runtime", |member| Ok(runtime_version(member)? == 101))?;
+    network.wait_for("a final block with the new runtime", |member| Ok(runtime_version(member)? == 101))?;
     load.run(rounds)?;
     load.settle(&network)?;
     ensure!(instances(&network)? > 0, "the nodes ran no contract after the upgrade");
@@ -174,7 +174,9 @@ fn spec_version(network: &Network) -> Result<Vec<u64>> {
     network.members.iter().map(runtime_version).collect()
 }
 
+/// The version of the runtime at the last final block: a best block may be given up.
 fn runtime_version(member: &Member) -> Result<u64> {
-    let version = member.node.rpc("state_getRuntimeVersion")?;
+    let hash = member.node.rpc("chain_getFinalizedHead")?;
+    let version = member.node.rpc_with("state_getRuntimeVersion", &json!([hash]))?;
     version.get("specVersion").and_then(Value::as_u64).with_context(|| format!("no version: {version}"))
 }

@@ -1,15 +1,23 @@
 //! `account`, and the extrinsics that map an account to its address and back.
 
-use crate::{abi, chain::Chain, error::Error, output::Report};
+use crate::{
+    abi,
+    chain::{AtBlock, Chain},
+    error::Error,
+    output::Report,
+};
 use subxt::utils::AccountId32;
 
 /// Looks at an account: the signer's, or one given as an address, in hex or in SS58.
 pub async fn account(chain: &Chain, who: Option<String>) -> Result<Report, Error> {
-    let at = chain.best().await?;
-    let account = match &who {
+    chain.at_best(async |at| shown(chain, at, who.as_deref()).await).await
+}
+
+async fn shown(chain: &Chain, at: &AtBlock, who: Option<&str>) -> Result<Report, Error> {
+    let account = match who {
         None => chain.account(),
         Some(who) => match (abi::bytes::<20>(who), parse(who)) {
-            (Some(address), _) => chain.account_of(&at, address).await?,
+            (Some(address), _) => chain.account_of(at, address).await?,
             (_, Some(account)) => account,
             _ => {
                 return Err(Error::Usage(format!(
@@ -18,12 +26,12 @@ pub async fn account(chain: &Chain, who: Option<String>) -> Result<Report, Error
             }
         },
     };
-    let (nonce, balances) = chain.balances(&at, account).await?;
+    let (nonce, balances) = chain.balances(at, account).await?;
     Ok(Report::new("account")
         .with_hex("account", &account)
         .with("ss58", AccountId32(account).to_string())
-        .with_hex("address", &chain.address_of(&at, account).await?)
-        .with("mapped", chain.is_mapped(&at, account).await?)
+        .with_hex("address", &chain.address_of(at, account).await?)
+        .with("mapped", chain.is_mapped(at, account).await?)
         .with("nonce", nonce)
         .with("free", balances.free.to_string())
         .with("held", balances.reserved.to_string()))

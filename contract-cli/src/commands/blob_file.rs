@@ -26,14 +26,6 @@ pub fn read(path: &Path, check: bool) -> Result<Vec<u8>, Error> {
     Ok(code)
 }
 
-/// A length such as `1902 bytes` or `12.3 KB`.
-pub fn size(bytes: usize) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        _ => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,11 +65,5 @@ mod tests {
         let error = read(Path::new("/nowhere/x.polkavm"), true).unwrap_err();
         assert!(error.to_string().contains("/nowhere/x.polkavm"), "{error}");
         assert_eq!(error.exit_code(), 2);
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(size(1902), "1902 bytes");
-        assert_eq!(size(12_345), "12.3 KB");
     }
 }

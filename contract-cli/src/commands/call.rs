@@ -1,53 +1,55 @@
 //! `call`, its dry run and its trace; `terminate`.
 
 use super::{
-    execution::{self, given_gas},
+    execution::{self, Prepared, given_gas},
     trace,
 };
 use crate::{
     abi::Reader,
-    api::{DryRun, Output},
+    api::Weight,
     args::{Call, Execution},
-    chain::{AtBlock, Chain},
+    chain::Chain,
     error::Error,
     names::NamedError,
-    output::Report,
+    output::{Report, progress},
+    submit::Receipt,
 };
-
-async fn run(chain: &Chain, at: &AtBlock, args: &Call, data: &[u8]) -> Result<DryRun<Output>, Error> {
-    let Execution { value, deposit_limit, .. } = args.execution;
-    chain.dry_call(at, args.address, value, given_gas(&args.execution), deposit_limit, data).await
-}
+use std::time::Duration;
 
 /// What a call would do.
 pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
-    let at = chain.best().await?;
-    let run = run(chain, &at, args, data).await?;
-    Ok(execution::tried(Report::new("dry-run call"), chain, &at, &run).decoded_by(reader))
+    let Execution { value, deposit_limit, .. } = args.execution;
+    let gas = given_gas(&args.execution);
+    chain
+        .at_best(async |at| {
+            let run = chain.dry_call(at, args.address, value, gas, deposit_limit, data).await?;
+            Ok(execution::tried(Report::new("dry-run call"), chain, at, &run).decoded_by(reader))
+        })
+        .await
 }
 
 /// The calls that a call would make.
 pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
-    let at = chain.best().await?;
     let Execution { value, deposit_limit, .. } = args.execution;
     let gas = given_gas(&args.execution);
-    let traced = chain.trace_call(&at, args.address, value, gas, deposit_limit, data).await?;
-    let report = trace::shown(Report::new("trace call"), &at, traced.trace.as_ref(), reader);
-    Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(reader))
+    chain
+        .at_best(async |at| {
+            let traced = chain.trace_call(at, args.address, value, gas, deposit_limit, data).await?;
+            let report = trace::shown(Report::new("trace call"), at, traced.trace.as_ref(), reader);
+            Ok(execution::tried(report, chain, at, &traced.execution).decoded_by(reader))
+        })
+        .await
 }
 
 /// Calls a function that ends its contract, and looks whether the contract is gone.
 pub async fn terminate(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
-    let before = chain.best().await?;
-    if chain.contract(&before, args.address).await?.is_none() {
+    if !exists(chain, args.address).await? {
         return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(args.address))));
     }
-    let report = call(chain, args, data, reader).await?.renamed("terminate");
-    if report.is_failure() {
-        return Ok(report);
-    }
-    let after = chain.best().await?;
-    let is_gone = chain.contract(&after, args.address).await?.is_none();
+    let (report, receipt) = sent(chain, args, data, reader).await?;
+    let report = report.renamed("terminate");
+    let Some(receipt) = receipt.filter(|_| !report.is_failure()) else { return Ok(report) };
+    let is_gone = is_gone(chain, args.address, &receipt).await?;
     let report = report.with("terminated", is_gone);
     if is_gone {
         return Ok(report);
@@ -56,20 +58,52 @@ pub async fn terminate(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reade
     Ok(report.with_error(&NamedError { name: "NotTerminated".into(), docs: String::new() }, detail))
 }
 
+async fn exists(chain: &Chain, address: [u8; 20]) -> Result<bool, Error> {
+    chain.at_best(async |at| Ok(chain.contract(at, address).await?.is_some())).await
+}
+
+/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be given up, upon which
+/// the transaction goes into another one: then that is waited for, as long as the command may take.
+async fn is_gone(chain: &Chain, address: [u8; 20], receipt: &Receipt) -> Result<bool, Error> {
+    loop {
+        if !exists(chain, address).await? {
+            return Ok(true);
+        }
+        if !chain.is_given_up(receipt.block_hash.into()).await {
+            return Ok(false);
+        }
+        progress!("the block that the transaction was in was given up; waiting for another one");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Calls a contract, after a dry run that tells the limits and the result.
 pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
+    Ok(sent(chain, args, data, reader).await?.0)
+}
+
+/// Calls a contract; there is no receipt if the call was not sent.
+async fn sent(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<(Report, Option<Receipt>), Error> {
     chain.ensure_mapped().await?;
-    let at = chain.best().await?;
-    let run = run(chain, &at, args, &data).await?;
-    if let Some(report) = execution::not_sent("call", chain, &at, &args.execution, &run) {
-        return Ok(report.decoded_by(reader));
-    }
-    let limits = execution::limits(chain, &at, &args.execution, run.gas_required).await?;
-    let receipt = chain.submit("call", (args.address, args.execution.value, limits.gas, limits.deposit, data)).await?;
+    let Execution { value, deposit_limit, .. } = args.execution;
+    let arguments = |gas: Weight, deposit: u128| (args.address, value, gas, deposit, data.clone());
+    let prepared = execution::prepare(
+        chain,
+        &args.execution,
+        async |at| chain.room(at, "call", arguments(Weight::default(), u128::MAX)).await,
+        async |at, gas| chain.effect_of_call(at, args.address, value, Some(gas), deposit_limit, &data).await,
+    )
+    .await?;
+    let Prepared { at, run, limits } = &prepared;
+    let Some(limits) = limits else {
+        return Ok((execution::not_sent("call", chain, at, run).decoded_by(reader), None));
+    };
+    let receipt = chain.submit("call", arguments(limits.gas, limits.deposit)).await?;
     let mut report = Report::new("call").with_hex("address", &args.address);
     // A transaction has no result to look at: the dry run's is the nearest.
     if let Ok(output) = &run.result {
         report = report.with_hex("data", &output.data);
     }
-    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt).decoded_by(reader))
+    let report = execution::sent(report, chain, at, run, limits, &receipt).decoded_by(reader);
+    Ok((report, Some(receipt)))
 }

@@ -1,27 +1,39 @@
 //! What `call` and `instantiate` have in common: dry run first, then limits, then how it went.
 
-use super::revert;
+use super::{estimate, revert};
 use crate::{
-    api::{DryRun, Instantiated, Output, Weight},
+    api::{DryRun, Effect, Instantiated, Output, Weight},
     args::Execution,
     chain::{AtBlock, Chain},
     error::Error,
     names::{NamedError, error_by_name, name_error},
     output::{Report, progress},
     submit::Receipt,
+    units,
 };
 
 /// Proof size that goes with a `--gas` given by hand, in bytes.
 const DEFAULT_PROOF_SIZE: u64 = 3_000_000;
 
 /// What a transaction is sent with.
+#[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub gas: Weight,
     pub deposit: u128,
 }
 
+/// What has to be known before a transaction is sent.
+pub struct Prepared<R> {
+    /// The block that was asked.
+    pub at: AtBlock,
+    /// What the transaction will do, as far as a dry run with its limits can tell.
+    pub run: DryRun<R>,
+    /// Its limits; none where the dry run failed, so that nothing is to be sent.
+    pub limits: Option<Limits>,
+}
+
 /// A dry run's outcome, as far as calls and instantiations agree.
-pub trait Outcome {
+pub trait Outcome: PartialEq {
     /// What the contract returned.
     fn output(&self) -> &Output;
 }
@@ -44,30 +56,103 @@ pub fn given_gas(execution: &Execution) -> Option<Weight> {
     Some(Weight { ref_time, proof_size: execution.proof_size.unwrap_or(DEFAULT_PROOF_SIZE) })
 }
 
-/// A dry run's need and a tenth more: state may change until the transaction is in a block.
-fn with_margin(required: Weight, execution: &Execution) -> Weight {
-    let more = |part: u64| part.saturating_add(part / 10);
-    Weight {
-        ref_time: more(required.ref_time),
-        proof_size: execution.proof_size.unwrap_or_else(|| more(required.proof_size)),
-    }
+/// Dry-runs a transaction at the best block and finds its limits: those given by hand, otherwise the least gas with which
+/// it does the same as with all that a block has, and what the account has.
+///
+/// `room` tells the most gas that the transaction can have in a block, `dry_run` runs it with a limit.
+pub async fn prepare<R: Outcome>(
+    chain: &Chain,
+    execution: &Execution,
+    room: impl AsyncFn(&AtBlock) -> Result<Weight, Error>,
+    dry_run: impl AsyncFn(&AtBlock, Weight) -> Result<Effect<R>, Error>,
+) -> Result<Prepared<R>, Error> {
+    chain
+        .at_best(async |at| {
+            let room = room(at).await?;
+            let mut by_hand = given_gas(execution);
+            if let Some(gas) = &mut by_hand {
+                if execution.proof_size.is_none() {
+                    gas.proof_size = gas.proof_size.min(room.proof_size);
+                }
+                ensure_room(*gas, room)?;
+            }
+            let most = Weight { proof_size: execution.proof_size.unwrap_or(room.proof_size), ..room };
+            let first = dry_run(at, by_hand.unwrap_or(most)).await?;
+            let (run, gas) = match by_hand {
+                Some(gas) => (first.execution, gas),
+                None if failure(chain, at, &first.execution).is_some() => {
+                    return Ok(Prepared { at: at.clone(), run: first.execution, limits: None });
+                }
+                None => estimated(first, most, execution, async |gas| dry_run(at, gas).await).await?,
+            };
+            let deposit = match execution.deposit_limit {
+                Some(limit) => limit,
+                None => chain.balances(at, chain.account()).await?.1.free,
+            };
+            Ok(Prepared { at: at.clone(), run, limits: Some(Limits { gas, deposit }) })
+        })
+        .await
 }
 
-/// The limits of a transaction: those given by hand, otherwise what a dry run needs and what the account has.
-pub async fn limits(chain: &Chain, at: &AtBlock, execution: &Execution, required: Weight) -> Result<Limits, Error> {
-    let gas = match given_gas(execution) {
-        Some(gas) => gas,
+/// Refuses a limit that no block has room for.
+fn ensure_room(gas: Weight, room: Weight) -> Result<(), Error> {
+    if gas.ref_time > room.ref_time || gas.proof_size > room.proof_size {
+        return Err(Error::NotIncluded(format!(
+            "no block has room for a gas limit of {}: with this data it has for {}",
+            units::weight(gas),
+            units::weight(room)
+        )));
+    }
+    Ok(())
+}
+
+/// The gas limit for a transaction whose dry run with `most` went well, and the dry run with that limit.
+async fn estimated<R: Outcome>(
+    first: Effect<R>,
+    most: Weight,
+    execution: &Execution,
+    dry_run: impl AsyncFn(Weight) -> Result<Effect<R>, Error>,
+) -> Result<(DryRun<R>, Weight), Error> {
+    let by_hand = |gas: Weight| Weight { proof_size: execution.proof_size.unwrap_or(gas.proof_size), ..gas };
+    let required = by_hand(first.execution.gas_required);
+    let same = async |gas: Weight| Ok(does_the_same(&first, &dry_run(by_hand(gas)).await?));
+    let least = match estimate::least(required, most, same).await? {
+        Some(least) => Some(least),
+        // It does something else with every limit. That it goes well is what can be looked for.
         None => {
-            let gas = with_margin(required, execution);
-            progress!("gas limit {} (a dry run needs {}, a tenth is added)", gas.ref_time, required.ref_time);
-            gas
+            let works = async |gas: Weight| Ok(ends_well(&dry_run(by_hand(gas)).await?.execution));
+            estimate::least(required, most, works).await?
         }
     };
-    let deposit = match execution.deposit_limit {
-        Some(limit) => limit,
-        None => chain.balances(at, chain.account()).await?.1.free,
+    let gas = least.map_or(most, |least| by_hand(estimate::with_margin(least, most)));
+    let last = dry_run(gas).await?;
+    // More gas than the least may do harm, too.
+    let (run, gas, least) = match ends_well(&last.execution) {
+        true => (last.execution, gas, least),
+        false => (first.execution, most, None),
     };
-    Ok(Limits { gas, deposit })
+    let why = match least {
+        Some(least) if gas != most => format!("it needs {}, a tenth is added", units::weight(least)),
+        Some(least) => format!("it needs {}, and no block has room for more", units::weight(least)),
+        None => "all that a block has room for".into(),
+    };
+    progress!("gas limit {} ({why})", units::weight(gas));
+    Ok((run, gas))
+}
+
+/// Whether a dry run ended without an error or a revert.
+fn ends_well<R: Outcome>(run: &DryRun<R>) -> bool {
+    run.result.as_ref().is_ok_and(|outcome| !outcome.output().reverted())
+}
+
+/// Whether two dry runs that ended well did the same: what came back, what was emitted, what was stored.
+fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
+    let (one_run, other_run) = (&one.execution, &other.execution);
+    let results = (one_run.result.as_ref().ok(), other_run.result.as_ref().ok());
+    matches!(results, (Some(one), Some(other)) if one == other)
+        && one_run.events == other_run.events
+        && one_run.storage_deposit == other_run.storage_deposit
+        && one.state == other.state
 }
 
 /// Why a dry run failed, with the particulars that the transaction's error will not have.
@@ -99,20 +184,10 @@ pub fn tried<R: Outcome>(report: Report, chain: &Chain, at: &AtBlock, run: &DryR
     }
 }
 
-/// The report of a dry run that failed, in which case nothing is to be sent; with a limit given by hand the transaction
-/// is sent whatever the dry run says.
-pub fn not_sent<R: Outcome>(
-    command: &str,
-    chain: &Chain,
-    at: &AtBlock,
-    execution: &Execution,
-    run: &DryRun<R>,
-) -> Option<Report> {
-    if given_gas(execution).is_some() || failure(chain, at, run).is_none() {
-        return None;
-    }
+/// The report of a dry run that failed, so that nothing is sent.
+pub fn not_sent<R: Outcome>(command: &str, chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Report {
     progress!("not sent: a dry run failed (give --gas to send it all the same)");
-    Some(tried(Report::new(command).with("sent", false), chain, at, run))
+    tried(Report::new(command).with("sent", false), chain, at, run)
 }
 
 /// Reports a transaction. What is particular to the command is in `report` already.
@@ -140,21 +215,93 @@ pub fn sent<R: Outcome>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Deposit;
 
     fn execution(gas: Option<u64>, proof_size: Option<u64>) -> Execution {
         Execution { gas, proof_size, ..Execution::default() }
     }
 
-    #[test]
-    fn the_margin_is_a_tenth() {
-        let gas = with_margin(Weight { ref_time: 100, proof_size: u64::MAX }, &execution(None, None));
-        assert_eq!(gas, Weight { ref_time: 110, proof_size: u64::MAX });
+    const MOST: Weight = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX / 4 * 3 };
+
+    /// What a contract does with a limit, having used a tenth of a millisecond.
+    fn effect(returns: u64, state: u8) -> Effect<Output> {
+        let used = Weight { ref_time: 100_000_000, proof_size: 1_000 };
+        Effect {
+            execution: DryRun {
+                result: Ok(Output { flags: 0, data: returns.to_le_bytes().to_vec() }),
+                gas_consumed: used,
+                gas_required: used,
+                storage_deposit: Deposit::Charge(0),
+                events: Vec::new(),
+            },
+            state: [state; 32],
+        }
+    }
+
+    fn reverts() -> Effect<Output> {
+        let mut effect = effect(0, 0);
+        effect.execution.result = Ok(Output { flags: 1, data: Vec::new() });
+        effect
+    }
+
+    /// The limit for a contract, and what it returns with it.
+    async fn limit(contract: impl Fn(Weight) -> Effect<Output>) -> (Weight, u64) {
+        let execution = execution(None, None);
+        let first = contract(MOST);
+        let (run, gas) = estimated(first, MOST, &execution, async |gas| Ok(contract(gas))).await.unwrap();
+        let data = run.result.unwrap().data;
+        (gas, u64::from_le_bytes(data.try_into().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_contract_that_does_not_look_at_its_gas_gets_what_it_used_and_a_tenth() {
+        let contract = |gas: Weight| if gas.ref_time < 100_000_000 { reverts() } else { effect(7, 7) };
+        assert_eq!(limit(contract).await, (Weight { ref_time: 110_000_000, proof_size: 1_100 }, 7));
+    }
+
+    #[tokio::test]
+    async fn a_contract_that_does_less_with_less_gas_gets_what_it_needs_to_do_it_all() {
+        // By what it returns, and by what it stores alone.
+        let rounds = |gas: Weight| (gas.ref_time / 1_000_000_000).min(50);
+        let (gas, returned) = limit(|gas| effect(rounds(gas), 0)).await;
+        assert_eq!(returned, 50);
+        assert!(gas.ref_time >= 55_000_000_000 && gas.ref_time < 57_000_000_000, "{gas:?}");
+        let (gas, _) = limit(|gas| effect(0, rounds(gas) as u8)).await;
+        assert!(gas.ref_time >= 55_000_000_000 && gas.ref_time < 57_000_000_000, "{gas:?}");
+    }
+
+    #[tokio::test]
+    async fn a_contract_that_tells_its_gas_gets_what_it_needs_to_go_well_and_the_report_what_it_then_tells() {
+        let contract = |gas: Weight| match gas.ref_time < 2_000_000_000 {
+            true => reverts(),
+            false => effect(gas.ref_time, 0),
+        };
+        let (gas, returned) = limit(contract).await;
+        assert!(gas.ref_time >= 2_200_000_000 && gas.ref_time < 2_300_000_000, "{gas:?}");
+        assert_eq!(returned, gas.ref_time);
+    }
+
+    #[tokio::test]
+    async fn no_limit_is_more_than_a_block_has_room_for() {
+        let contract = |gas: Weight| if gas.ref_time < 699_999_999_999 { reverts() } else { effect(7, 7) };
+        assert_eq!(limit(contract).await, (MOST, 7));
+        let refused = ensure_room(Weight { ref_time: MOST.ref_time + 1, ..MOST }, MOST).unwrap_err().to_string();
+        assert!(refused.contains("has for 700.00 ms (ref_time)"), "{refused}");
+        assert!(ensure_room(Weight { ref_time: 0, proof_size: u64::MAX }, MOST).is_err());
+        assert!(ensure_room(MOST, MOST).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_contract_that_fails_with_more_than_the_least_gets_what_it_was_tried_with() {
+        let contract = |gas: Weight| {
+            let fails = gas.ref_time < 100_000_000 || (100_000_001..699_000_000_000).contains(&gas.ref_time);
+            if fails { reverts() } else { effect(7, 7) }
+        };
+        assert_eq!(limit(contract).await, (MOST, 7));
     }
 
     #[test]
-    fn a_proof_size_given_by_hand_is_taken_with_and_without_gas() {
-        let required = Weight { ref_time: 100, proof_size: 100 };
-        assert_eq!(with_margin(required, &execution(None, Some(7))).proof_size, 7);
+    fn a_proof_size_given_by_hand_is_taken_with_gas() {
         assert_eq!(given_gas(&execution(Some(1), Some(7))), Some(Weight { ref_time: 1, proof_size: 7 }));
         assert_eq!(given_gas(&execution(Some(1), None)).map(|gas| gas.proof_size), Some(DEFAULT_PROOF_SIZE));
         assert_eq!(given_gas(&execution(None, Some(7))), None);

@@ -7,19 +7,22 @@ use crate::{
     output::Report,
     value,
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use subxt::dynamic::{self, Value};
 
 /// Looks at what an address or a code hash stands for, or without one at the chain.
 pub async fn info(chain: &Chain, what: Option<String>) -> Result<Report, Error> {
-    let at = chain.best().await?;
+    chain.at_best(async |at| shown(chain, at, what.as_deref()).await).await
+}
+
+async fn shown(chain: &Chain, at: &AtBlock, what: Option<&str>) -> Result<Report, Error> {
     let report = Report::new("info");
-    let Some(what) = what else { return about_chain(report, chain, &at).await };
-    if let Some(address) = abi::bytes::<20>(&what) {
-        return contract(report, chain, &at, address).await;
+    let Some(what) = what else { return about_chain(report, chain, at).await };
+    if let Some(address) = abi::bytes::<20>(what) {
+        return contract(report, chain, at, address).await;
     }
-    if let Some(code_hash) = abi::bytes::<32>(&what) {
-        return program(report, chain, &at, code_hash).await;
+    if let Some(code_hash) = abi::bytes::<32>(what) {
+        return program(report, chain, at, code_hash).await;
     }
     Err(Error::Usage(format!("{what} is neither an address (20 bytes in hex) nor a code hash (32 bytes)")))
 }
@@ -38,6 +41,8 @@ async fn about_chain(report: Report, chain: &Chain, at: &AtBlock) -> Result<Repo
         .with("final_block", chain.final_block().await?)
         .with("spec_version", at.spec_version())
         .with("transaction_version", at.transaction_version())
+        .with_weight("extrinsic_limit", chain.extrinsic_limit(at)?)
+        .with("token", json!({ "symbol": chain.token.symbol, "decimals": chain.token.decimals }))
         .with("pallet", chain.pallet.clone())
         .with("constants", constants))
 }

@@ -2,17 +2,17 @@
 
 use super::{
     blob_file,
-    execution::{self, given_gas},
+    execution::{self, Prepared, given_gas},
     trace,
 };
 use crate::{
     abi::{self, Reader},
-    api::{Code, DryRun, Instantiated},
+    api::{Code, Weight},
     args::{Deploy, Execution, Instantiate},
-    chain::{AtBlock, Chain},
+    chain::Chain,
     error::Error,
     output::{Report, progress},
-    source,
+    source, units,
 };
 use std::path::Path;
 
@@ -48,60 +48,80 @@ impl Request {
         Self::new(&Instantiate { code, salt, no_check: false, execution })
     }
 
-    async fn run(&self, chain: &Chain, at: &AtBlock) -> Result<DryRun<Instantiated>, Error> {
-        let Execution { value, deposit_limit, .. } = self.execution;
-        let gas = given_gas(&self.execution);
-        chain.dry_instantiate(at, value, gas, deposit_limit, self.code.clone(), &self.data, self.salt).await
+    /// The transaction: its name, and its arguments with these limits.
+    fn transaction(&self, gas: Weight, deposit: u128) -> (&'static str, Arguments) {
+        let (name, code) = match &self.code {
+            Code::Upload(code) => ("instantiate_with_code", code.clone()),
+            Code::Existing(hash) => ("instantiate", hash.to_vec()),
+        };
+        (name, (self.execution.value, gas, deposit, code, self.data.clone(), self.salt))
     }
 }
 
+/// Value, gas, deposit limit, code or its hash, data, salt.
+type Arguments = (u128, Weight, u128, Vec<u8>, Vec<u8>, Option<[u8; 32]>);
+
 /// What an instantiation would do.
 pub async fn dry_run(chain: &Chain, request: &Request) -> Result<Report, Error> {
-    let at = chain.best().await?;
-    let run = request.run(chain, &at).await?;
-    let mut report = Report::new("dry-run instantiate");
-    if let Ok(made) = &run.result {
-        report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
-    }
-    Ok(execution::tried(report, chain, &at, &run).decoded_by(&request.reader))
+    let Execution { value, deposit_limit, .. } = request.execution;
+    let gas = given_gas(&request.execution);
+    chain
+        .at_best(async |at| {
+            let Request { code, data, salt, .. } = request;
+            let run = chain.dry_instantiate(at, value, gas, deposit_limit, code.clone(), data, *salt).await?;
+            let mut report = Report::new("dry-run instantiate");
+            if let Ok(made) = &run.result {
+                report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
+            }
+            Ok(execution::tried(report, chain, at, &run).decoded_by(&request.reader))
+        })
+        .await
 }
 
 /// The calls that an instantiation would make.
 pub async fn traced(chain: &Chain, request: &Request) -> Result<Report, Error> {
-    let at = chain.best().await?;
     let Execution { value, deposit_limit, .. } = request.execution;
     let gas = given_gas(&request.execution);
-    let (code, data) = (request.code.clone(), &request.data);
-    let traced = chain.trace_instantiate(&at, value, gas, deposit_limit, code, data, request.salt).await?;
-    let mut report = Report::new("trace instantiate");
-    if let Ok(made) = &traced.execution.result {
-        report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
-    }
-    let report = trace::shown(report, &at, traced.trace.as_ref(), &request.reader);
-    Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&request.reader))
+    chain
+        .at_best(async |at| {
+            let Request { code, data, salt, .. } = request;
+            let traced = chain.trace_instantiate(at, value, gas, deposit_limit, code.clone(), data, *salt).await?;
+            let mut report = Report::new("trace instantiate");
+            if let Ok(made) = &traced.execution.result {
+                report = report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash);
+            }
+            let report = trace::shown(report, at, traced.trace.as_ref(), &request.reader);
+            Ok(execution::tried(report, chain, at, &traced.execution).decoded_by(&request.reader))
+        })
+        .await
 }
 
 /// Makes a contract, after a dry run that tells the limits.
-pub async fn instantiate(chain: &Chain, request: Request) -> Result<Report, Error> {
+pub async fn instantiate(chain: &Chain, request: &Request) -> Result<Report, Error> {
     chain.ensure_mapped().await?;
-    let at = chain.best().await?;
-    let run = request.run(chain, &at).await?;
-    if let Some(report) = execution::not_sent("instantiate", chain, &at, &request.execution, &run) {
-        return Ok(report.decoded_by(&request.reader));
-    }
-    let limits = execution::limits(chain, &at, &request.execution, run.gas_required).await?;
-    let value = request.execution.value;
-    let receipt = match request.code {
-        Code::Upload(code) => {
-            progress!("uploading {} and instantiating", blob_file::size(code.len()));
-            let args = (value, limits.gas, limits.deposit, code, request.data, request.salt);
-            chain.submit("instantiate_with_code", args).await?
-        }
-        Code::Existing(hash) => {
-            let args = (value, limits.gas, limits.deposit, hash, request.data, request.salt);
-            chain.submit("instantiate", args).await?
-        }
+    let Execution { value, deposit_limit, .. } = request.execution;
+    let Request { code, data, salt, .. } = request;
+    let prepared = execution::prepare(
+        chain,
+        &request.execution,
+        async |at| {
+            let (name, arguments) = request.transaction(Weight::default(), u128::MAX);
+            chain.room(at, name, arguments).await
+        },
+        async |at, gas| {
+            chain.effect_of_instantiate(at, value, Some(gas), deposit_limit, code.clone(), data, *salt).await
+        },
+    )
+    .await?;
+    let Prepared { at, run, limits } = &prepared;
+    let Some(limits) = limits else {
+        return Ok(execution::not_sent("instantiate", chain, at, run).decoded_by(&request.reader));
     };
+    if let Code::Upload(code) = code {
+        progress!("uploading {} and instantiating", units::size(code.len() as u64));
+    }
+    let (name, arguments) = request.transaction(limits.gas, limits.deposit);
+    let receipt = chain.submit(name, arguments).await?;
     let mut report = Report::new("instantiate");
     // The event, not the dry run, says where the contract really is. Contracts it made come before it.
     if let Some(event) = receipt.last_event(&chain.pallet, "Instantiated") {
@@ -109,5 +129,5 @@ pub async fn instantiate(chain: &Chain, request: Request) -> Result<Report, Erro
             report = report.with(name, event.fields[field].clone());
         }
     }
-    Ok(execution::sent(report, chain, &at, &run, &limits, &receipt).decoded_by(&request.reader))
+    Ok(execution::sent(report, chain, at, run, limits, &receipt).decoded_by(&request.reader))
 }

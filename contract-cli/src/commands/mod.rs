@@ -6,6 +6,7 @@ mod account;
 mod blob_file;
 mod call;
 mod data;
+mod estimate;
 mod execution;
 mod info;
 mod instantiate;
@@ -15,7 +16,7 @@ mod trace;
 mod upload;
 
 use crate::{
-    args::{Args, Command, DryRun, Trace, hex_bytes},
+    args::{Args, Command, DryRun, Global, Trace, hex_bytes},
     chain::Chain,
     error::Error,
     output::Report,
@@ -32,59 +33,72 @@ pub async fn run(args: Args) -> Result<Report, Error> {
     match args.command {
         Command::Upload { file, deposit_limit, no_check } => {
             let code = blob_file::read(&file, !no_check)?;
-            upload::upload(&Chain::connect(global).await?, code, deposit_limit).await
+            with_chain(global, async |chain| upload::upload(chain, code, deposit_limit).await).await
         }
         Command::Instantiate(args) => {
             let request = Request::new(&args)?;
-            instantiate::instantiate(&Chain::connect(global).await?, request).await
+            with_chain(global, async |chain| instantiate::instantiate(chain, &request).await).await
         }
         Command::Deploy(args) => {
             let request = Request::from_source(args)?;
-            instantiate::instantiate(&Chain::connect(global).await?, request)
+            with_chain(global, async |chain| instantiate::instantiate(chain, &request).await)
                 .await
                 .map(|report| report.renamed("deploy"))
         }
         Command::Call(args) => {
             let (data, reader) = args.execution.input.call_data()?;
-            call::call(&Chain::connect(global).await?, &args, data, &reader).await
+            with_chain(global, async |chain| call::call(chain, &args, data, &reader).await).await
         }
         Command::DryRun(DryRun::Upload { file, deposit_limit }) => {
             // The chain's own word is asked for, so nothing is checked here.
             let code = blob_file::read(&file, false)?;
-            upload::dry_run(&Chain::connect(global).await?, &code, deposit_limit).await
+            with_chain(global, async |chain| upload::dry_run(chain, &code, deposit_limit).await).await
         }
         Command::DryRun(DryRun::Instantiate(args)) => {
             let request = Request::new(&args)?;
-            instantiate::dry_run(&Chain::connect(global).await?, &request).await
+            with_chain(global, async |chain| instantiate::dry_run(chain, &request).await).await
         }
         Command::DryRun(DryRun::Call(args)) => {
             let (data, reader) = args.execution.input.call_data()?;
-            call::dry_run(&Chain::connect(global).await?, &args, &data, &reader).await
+            with_chain(global, async |chain| call::dry_run(chain, &args, &data, &reader).await).await
         }
         Command::Trace(Trace::Instantiate(args)) => {
             let request = Request::new(&args)?;
-            instantiate::traced(&Chain::connect(global).await?, &request).await
+            with_chain(global, async |chain| instantiate::traced(chain, &request).await).await
         }
         Command::Trace(Trace::Call(args)) => {
             let (data, reader) = args.execution.input.call_data()?;
-            call::traced(&Chain::connect(global).await?, &args, &data, &reader).await
+            with_chain(global, async |chain| call::traced(chain, &args, &data, &reader).await).await
         }
         Command::Terminate(args) => {
             let (data, reader) = args.execution.input.call_data()?;
-            call::terminate(&Chain::connect(global).await?, &args, data, &reader).await
+            with_chain(global, async |chain| call::terminate(chain, &args, data, &reader).await).await
         }
-        Command::Remove { code_hash } => upload::remove(&Chain::connect(global).await?, code_hash).await,
+        Command::Remove { code_hash } => with_chain(global, async |chain| upload::remove(chain, code_hash).await).await,
         Command::Storage { address, key, variable } => {
             let key = hex_bytes(&key).map_err(|error| Error::Usage(format!("the key {key}: {error}")))?;
-            storage::storage(&Chain::connect(global).await?, address, &key, variable).await
+            with_chain(global, async |chain| storage::storage(chain, address, &key, variable).await).await
         }
-        Command::Info { what } => info::info(&Chain::connect(global).await?, what).await,
+        Command::Info { what } => with_chain(global, async |chain| info::info(chain, what).await).await,
         Command::Encode { input, constructor } => data::encode(&input, constructor),
         Command::Decode { data, abi, kind, message, topics } => {
             data::decode(&data, &abi, kind, message.as_deref(), &topics)
         }
-        Command::Account { who } => account::account(&Chain::connect(global).await?, who).await,
-        Command::MapAccount => account::send(&Chain::connect(global).await?, "map-account", "map_account").await,
-        Command::UnmapAccount => account::send(&Chain::connect(global).await?, "unmap-account", "unmap_account").await,
+        Command::Account { who } => with_chain(global, async |chain| account::account(chain, who).await).await,
+        Command::MapAccount => {
+            with_chain(global, async |chain| account::send(chain, "map-account", "map_account").await).await
+        }
+        Command::UnmapAccount => {
+            with_chain(global, async |chain| account::send(chain, "unmap-account", "unmap_account").await).await
+        }
     }
+}
+
+/// Connects to a chain and carries out a command there, whose report then shows amounts in the chain's token.
+async fn with_chain(
+    global: &Global,
+    command: impl AsyncFnOnce(&Chain) -> Result<Report, Error>,
+) -> Result<Report, Error> {
+    let chain = Chain::connect(global).await?;
+    Ok(command(&chain).await?.in_token(&chain.token))
 }

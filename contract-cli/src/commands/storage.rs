@@ -6,9 +6,9 @@ use vm_core::limits::STORAGE_KEY_BYTES;
 
 /// Looks up a value; there being none is no error.
 pub async fn storage(chain: &Chain, address: [u8; 20], key: &[u8], variable: bool) -> Result<Report, Error> {
-    let at = chain.best().await?;
+    let found = chain.at_best(async |at| chain.storage(at, address, key, variable).await).await?;
     let report = Report::new("storage").with_hex("address", &address).with_hex("key", key);
-    match chain.storage(&at, address, key, variable).await? {
+    match found {
         Ok(Some(value)) => Ok(report.with_hex("value", &value)),
         Ok(None) => Ok(report.with("value", Json::Null)),
         Err(StorageAccessError::ContractNotFound) => {

@@ -1,12 +1,12 @@
 //! `upload`, its dry run, and `remove`.
 
-use super::blob_file;
 use crate::{
-    api::{Deposit, Failure},
+    api::{Deposit, Failure, Uploaded},
     chain::{AtBlock, Chain},
     error::Error,
     names::name_error,
     output::{Report, progress},
+    units,
 };
 
 /// Reports why a dry run failed.
@@ -16,9 +16,9 @@ fn refused(report: Report, at: &AtBlock, failure: &Failure) -> Report {
 
 /// What an upload would cost, or why it would be refused.
 pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<u128>) -> Result<Report, Error> {
-    let at = chain.best().await?;
+    let (at, tried) = tried(chain, code, deposit_limit).await?;
     let report = Report::new("dry-run upload");
-    Ok(match chain.dry_upload(&at, code, deposit_limit).await? {
+    Ok(match tried {
         Ok(uploaded) => {
             report.with_hex("code_hash", &uploaded.code_hash).with_deposit(Deposit::Charge(uploaded.deposit))
         }
@@ -26,19 +26,28 @@ pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<u128>) ->
     })
 }
 
+/// Dry-runs an upload at the best block.
+async fn tried(
+    chain: &Chain,
+    code: &[u8],
+    deposit_limit: Option<u128>,
+) -> Result<(AtBlock, Result<Uploaded, Failure>), Error> {
+    chain.at_best(async |at| Ok((at.clone(), chain.dry_upload(at, code, deposit_limit).await?))).await
+}
+
 /// Stores a program, unless a dry run says that it would be refused.
 pub async fn upload(chain: &Chain, code: Vec<u8>, deposit_limit: Option<u128>) -> Result<Report, Error> {
     chain.ensure_mapped().await?;
-    let at = chain.best().await?;
+    let (at, tried) = tried(chain, &code, deposit_limit).await?;
     let report = Report::new("upload");
-    let uploaded = match chain.dry_upload(&at, &code, deposit_limit).await? {
+    let uploaded = match tried {
         Ok(uploaded) => uploaded,
         Err(failure) => {
             progress!("not sent: a dry run failed");
             return Ok(refused(report, &at, &failure));
         }
     };
-    progress!("uploading {}", blob_file::size(code.len()));
+    progress!("uploading {}", units::size(code.len() as u64));
     let limit = deposit_limit.unwrap_or(uploaded.deposit);
     let receipt = chain.submit("upload_code", (code, limit)).await?;
     let mut report = report.with_hex("code_hash", &uploaded.code_hash);

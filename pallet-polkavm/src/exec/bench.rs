@@ -48,7 +48,7 @@ impl<T: Config> Waiting<T> {
             entry,
             value: Default::default(),
             input: Some(input),
-            gas: stack.gas.nested(Weight::MAX),
+            gas: stack.gas.first(Weight::MAX),
             read_only: false,
             allows_reentry: true,
             last_output: Output::default(),

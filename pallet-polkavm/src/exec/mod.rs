@@ -43,7 +43,7 @@ use transient::TransientStorage;
 /// How a stack behaves beyond what its transaction says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExecConfig {
-    /// Bump the deployer's nonce in an instantiation, so that two of them in one transaction get
+    /// Bump the origin's nonce in an instantiation, so that two of them in one transaction get
     /// different addresses. Off where the caller takes care of the nonce.
     pub bump_nonce: bool,
     /// Keep the contracts' events for the result.
@@ -249,12 +249,38 @@ impl<T: Config> Stack<T> {
             }
         };
         let deployer = self.origin.clone();
-        let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
-        // The origin's nonce was bumped before the dispatch: the transaction's own is one less.
+        // With a salt, no nonce is in the address.
+        let nonce = if salt.is_none() { self.nonce_of_origin() } else { 0 };
         let (address, output) = self
-            .construct(deployer, nonce.saturating_sub(1), code_hash, value, input, salt, &CallLimits::none())
+            .construct(deployer, nonce, code_hash, value, input, salt, &CallLimits::none())
             .map_err(|error| error.failure)?;
         Ok(Instantiated { output, address, code_hash })
+    }
+
+    /// The nonce from which the origin's next contract gets its address.
+    ///
+    /// Signing bumped the origin's nonce before the dispatch, so the transaction's own is one less. An origin that
+    /// signed nothing (a proxied account, a multisig, one behind `sudo_as`) may have a nonce of zero, or one whose
+    /// predecessor has made a contract: then it is bumped here as a signature would have.
+    fn nonce_of_origin(&mut self) -> u64 {
+        let nonce = account_nonce::<T>(&self.origin);
+        let deployer = T::AddressMapper::to_address(&self.origin);
+        match nonce.checked_sub(1) {
+            Some(signed) if !self.is_taken(&address::create1(&deployer, signed)) => signed,
+            _ => {
+                if self.config.bump_nonce {
+                    frame_system::Pallet::<T>::inc_account_nonce(&self.origin);
+                }
+                nonce
+            }
+        }
+    }
+
+    /// Whether no contract can be made at an address.
+    fn is_taken(&self, address: &H160) -> bool {
+        self.ledger.get(address).is_some()
+            || ContractInfoOf::<T>::contains_key(address)
+            || T::Precompiles::find(address).is_some()
     }
 
     /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
@@ -270,7 +296,7 @@ impl<T: Config> Stack<T> {
         ensure_input_fits::<T>(input.len())?;
         let kind = if read_only { Kind::StaticCall } else { Kind::Call };
         let Some((program, trie_id)) = self.program_at(&dest)? else {
-            let gas = self.gas_mut().left().min(limits.weight);
+            let gas = self.callee_meter(limits).left();
             self.trace_enter(kind, &caller, dest, Some(value), &input, gas);
             let to = T::AddressMapper::to_account_id(&dest);
             let sent = transfer::transfer::<T>(&self.origin, &caller, &to, value, &mut self.ledger);
@@ -288,7 +314,7 @@ impl<T: Config> Stack<T> {
             entry: EntryPoint::Call,
             value,
             input: Some(input),
-            gas: self.gas_mut().nested(limits.weight),
+            gas: self.callee_meter(limits),
             read_only,
             allows_reentry: true,
             last_output: Output::default(),
@@ -298,6 +324,10 @@ impl<T: Config> Stack<T> {
 
     /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
     /// deployer's `nonce`.
+    ///
+    /// The deployer's nonce is used up before the new contract's frame begins, and stays so whatever becomes of it
+    /// (EIP-161): a failed constructor's address is not given to the next contract. Only where the deployer can't pay
+    /// the value nothing is used up, as on Ethereum.
     #[allow(clippy::too_many_arguments, reason = "all that makes a contract")]
     fn construct(
         &mut self,
@@ -315,10 +345,11 @@ impl<T: Config> Stack<T> {
             Some(salt) => (Kind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
             None => (Kind::Create, address::create1(&deployer_address, nonce)),
         };
-        if self.ledger.get(&address).is_some()
-            || ContractInfoOf::<T>::contains_key(address)
-            || T::Precompiles::find(&address).is_some()
-        {
+        transfer::ensure_affordable::<T>(&deployer, value)?;
+        if self.config.bump_nonce || !self.frames.is_empty() {
+            frame_system::Pallet::<T>::inc_account_nonce(&deployer);
+        }
+        if self.is_taken(&address) {
             let detail = format!("there is a contract at {address:?} already");
             return Err(Failure::new::<T>(Error::DuplicateContract, detail).into());
         }
@@ -333,7 +364,7 @@ impl<T: Config> Stack<T> {
             entry: EntryPoint::Deploy,
             value,
             input: Some(input),
-            gas: self.gas_mut().nested(limits.weight),
+            gas: self.callee_meter(limits),
             read_only: false,
             allows_reentry: true,
             last_output: Output::default(),
@@ -373,6 +404,14 @@ impl<T: Config> Stack<T> {
     /// The meter of the frame at work, or of the transaction.
     fn gas_mut(&mut self) -> &mut GasMeter<T> {
         self.frames.last_mut().map_or(&mut self.gas, |frame| &mut frame.gas)
+    }
+
+    /// The meter of a frame that is about to be called: by the frame at work, or by the transaction.
+    fn callee_meter(&self, limits: &CallLimits<T>) -> GasMeter<T> {
+        match self.frames.last() {
+            Some(caller) => caller.gas.nested(limits.weight),
+            None => self.gas.first(limits.weight),
+        }
     }
 
     fn trace_enter(
@@ -504,6 +543,11 @@ impl<T: Config> Stack<T> {
         }
         Pallet::<T>::deposit_event(Event::ContractEmitted { contract, topics, data });
     }
+}
+
+/// An account's nonce.
+fn account_nonce<T: Config>(account: &T::AccountId) -> u64 {
+    frame_system::Pallet::<T>::account_nonce(account).saturated_into()
 }
 
 /// Fails where call data has more bytes than it may.

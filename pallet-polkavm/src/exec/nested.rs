@@ -4,7 +4,7 @@
 //! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
 //! leaves the caller running; one that kept the callee from being run is the caller's.
 
-use super::{CallError, Frame, Stack, ensure_input_fits, trace::Kind, transfer};
+use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::Kind, transfer};
 use crate::{
     BalanceOf, Config, Error, Event, Pallet,
     address::AddressMapper,
@@ -21,19 +21,18 @@ use frame_support::{
     weights::Weight,
 };
 use sp_core::{H160, H256, U256};
-use sp_runtime::SaturatedConversion;
 
 /// What a contract lets its callee use, beside what it has itself.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits<T: Config> {
-    /// Weight; the maximum for all that is left.
+    /// Weight, of which the callee gets all but a 64th of what is left at most; the maximum for just that.
     pub weight: Weight,
     /// Storage deposit; `None` for all that is left.
     pub deposit: Option<BalanceOf<T>>,
 }
 
 impl<T: Config> CallLimits<T> {
-    /// All that is left.
+    /// All that may be given.
     pub const fn none() -> Self {
         Self { weight: Weight::MAX, deposit: None }
     }
@@ -114,7 +113,7 @@ impl<T: Config> Stack<T> {
             entry: EntryPoint::Call,
             value: top.value,
             input: Some(input),
-            gas: top.gas.nested(limits.weight),
+            gas: self.callee_meter(limits),
             read_only: top.read_only,
             allows_reentry: true,
             last_output: Output::default(),
@@ -143,7 +142,7 @@ impl<T: Config> Stack<T> {
         self.ensure_depth()?;
         let value = transfer::from_contract_value::<T>(value)?;
         let deployer = self.top().account.clone();
-        let nonce: u64 = frame_system::Pallet::<T>::account_nonce(&deployer).saturated_into();
+        let nonce = account_nonce::<T>(&deployer);
         let (address, output) = self.construct(deployer, nonce, code_hash, value, input, salt, limits)?;
         self.top_mut().last_output = output;
         Ok(address)
@@ -225,6 +224,12 @@ impl<T: Config> Stack<T> {
         });
         Pallet::<T>::deposit_event(Event::ContractCodeUpdated { contract: address, code_hash, old_code_hash: old });
         Ok(())
+    }
+
+    /// What is left to the contract that called the precompile at work, or to the precompile where no contract did.
+    pub(crate) fn weight_left_to_caller(&self) -> Weight {
+        let gas = &self.top().gas;
+        self.calling_frame().map_or_else(|| gas.left(), |caller| caller.gas.left().saturating_sub(gas.consumed()))
     }
 
     /// Fails where any frame of the contract at an address waits for a call that may not come back to it.

@@ -120,18 +120,14 @@ fn run_top<T: Config>(
 
 /// Makes the account of a new contract. The origin pays its existential deposit.
 fn create_account<T: Config>(stack: &mut Stack<T>, info: ContractInfo<T>) -> Result<(), Failure> {
-    let bump_nonce = stack.config.bump_nonce || stack.frames.len() > 1;
     let code_hash = info.code_hash;
-    let Frame { account, caller, address, .. } = stack.top();
-    let (account, caller, address) = (account.clone(), caller.clone(), *address);
+    let Frame { account, address, .. } = stack.top();
+    let (account, address) = (account.clone(), *address);
     stack.ledger.record_paid(transfer::existential_deposit::<T>(&stack.origin, &account)?);
     // As long as the contract exists, its account must: a consumer keeps it from being reaped.
     frame_system::Pallet::<T>::inc_consumers(&account)?;
     // A contract's nonce starts at one, as Ethereum's do.
     frame_system::Pallet::<T>::inc_account_nonce(&account);
-    if bump_nonce {
-        frame_system::Pallet::<T>::inc_account_nonce(&caller);
-    }
     // Counted before the constructor runs, so that the code can't go while it does.
     code::increment_use_count::<T>(code_hash)?;
     stack.ledger.create(address, info);

@@ -11,7 +11,7 @@ use frame_support::storage::with_transaction;
 use frame_support::traits::{
     Get,
     fungible::{Inspect, Mutate},
-    tokens::Preservation,
+    tokens::{Fortitude, Preservation},
 };
 use sp_core::U256;
 use sp_runtime::{DispatchError, TransactionOutcome, traits::Zero};
@@ -40,6 +40,22 @@ pub(super) fn transfer<T: Config>(
         }
     });
     ledger.record_paid(sent.unwrap_or_else(|error| Err(error.into()))?);
+    Ok(())
+}
+
+/// Fails where an account can't send a value and stay alive.
+///
+/// # Errors
+///
+/// [`Error::TransferFailed`].
+pub(super) fn ensure_affordable<T: Config>(from: &T::AccountId, value: BalanceOf<T>) -> Result<(), Failure> {
+    let most = T::Currency::reducible_balance(from, Preservation::Preserve, Fortitude::Polite);
+    if value > most {
+        return Err(Failure::new::<T>(
+            Error::TransferFailed,
+            format!("a value of {value:?} can't be transferred: no more than {most:?} can"),
+        ));
+    }
     Ok(())
 }
 

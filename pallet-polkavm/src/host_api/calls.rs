@@ -9,12 +9,13 @@
 //! `TransferFailed`, `OutOfResources`, `DuplicateContractAddress`. What isn't the callee's fault,
 //! such as a pointer out of memory or too many frames, ends the caller.
 //!
-//! Limits are as in pallet-revive: the callee gets the least of what it is given and what the caller
-//! has left. The forms without `_evm` give weight in two numbers and a deposit of 256 bits, of which
-//! the largest stands for no limit. The `_evm` forms give one number of gas, which here is picoseconds
-//! as `ref_time_left` counts them, and limit nothing else; its largest is no limit at all. With a
-//! value, or where the gas is Ethereum's stipend of 2300, [`stipend`] is added to it, out of what the
-//! caller has.
+//! The callee gets the least of what it is given and all but a 64th of what the caller has left
+//! (EIP-150), so a callee that uses up all it gets leaves its caller enough to go on. The forms
+//! without `_evm` give weight in two numbers and a deposit of 256 bits, of which the largest stands
+//! for no limit. The `_evm` forms give one number of gas, which here is picoseconds as
+//! `ref_time_left` counts them, and limit nothing else; its largest is no limit at all. With a value,
+//! or where the gas is Ethereum's stipend of 2300, [`stipend`] is added to it, out of what the caller
+//! has.
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
@@ -69,9 +70,7 @@ pub(super) fn call_evm<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRes
             let with_stipend = gas == ETHEREUM_STIPEND || !host.read_u256(value_ptr)?.is_zero();
             let weight = if with_stipend {
                 let stipend = stipend::<T>();
-                if host.stack.top().gas.left().any_lt(stipend) {
-                    return Err(Error::<T>::OutOfGas.into());
-                }
+                host.stack.top_mut().gas.ensure_lendable(stipend)?;
                 stipend.saturating_add(Weight::from_parts(gas, u64::MAX))
             } else {
                 Weight::from_parts(gas, u64::MAX)

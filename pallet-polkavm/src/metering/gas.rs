@@ -5,6 +5,9 @@
 //! given all the time that is left, as gas, rounded down; when it stops, what it used is charged
 //! here exactly. So the time the VM used is always `gas * RefTimePerGas`, and the remainder of the
 //! rounding stays with the meter. `proof_size` is only used by host functions.
+//!
+//! A frame lends its callee all but a 64th of what it has left (EIP-150), so that it can go on when
+//! the callee has used up all it was lent.
 
 use super::cost::Cost;
 use crate::{Config, Error};
@@ -17,6 +20,9 @@ use sp_runtime::DispatchError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charged(Weight);
 
+/// The part of what is left that a frame keeps when it calls another, as a divisor: a 64th (EIP-150).
+const RESERVE: u64 = 64;
+
 /// Counts weight up to a limit. See the module's text.
 #[derive(DebugNoBound)]
 pub struct GasMeter<T: Config> {
@@ -26,18 +32,44 @@ pub struct GasMeter<T: Config> {
     required: Weight,
     /// Gas last given to the VM.
     given: i64,
+    /// Whether the limit was lent by another frame, which kept a 64th of what it had.
+    lent: bool,
     _config: PhantomData<T>,
 }
 
 impl<T: Config> GasMeter<T> {
     /// A meter that allows `limit`.
     pub fn new(limit: Weight) -> Self {
-        Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, _config: PhantomData }
+        Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, lent: false, _config: PhantomData }
     }
 
-    /// A meter of a frame that may use `limit`, but no more than is left.
-    pub fn nested(&self, limit: Weight) -> Self {
+    /// The meter of a transaction's first frame, which may use all that is left, up to `limit`.
+    pub fn first(&self, limit: Weight) -> Self {
         Self::new(self.left().min(limit))
+    }
+
+    /// The meter of a frame that this one calls, which may use all but a 64th of what is left, up to `limit`.
+    pub fn nested(&self, limit: Weight) -> Self {
+        Self { lent: true, ..Self::new(self.lendable().min(limit)) }
+    }
+
+    /// What a callee may use: all but a 64th of what is left (EIP-150).
+    fn lendable(&self) -> Weight {
+        let left = self.left();
+        left.saturating_sub(left.div(RESERVE))
+    }
+
+    /// Fails where a callee can't be lent this much.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`].
+    pub fn ensure_lendable(&mut self, weight: Weight) -> Result<(), DispatchError> {
+        if self.lendable().any_lt(weight) {
+            return Err(Error::<T>::OutOfGas.into());
+        }
+        self.required = self.required.max(self.consumed.saturating_add(with_reserve(weight)));
+        Ok(())
     }
 
     /// Uses up all that is left.
@@ -48,7 +80,8 @@ impl<T: Config> GasMeter<T> {
 
     /// Counts what a frame used.
     pub fn absorb(&mut self, frame: Self) {
-        self.required = self.required.max(self.consumed.saturating_add(frame.required));
+        let required = if frame.lent { with_reserve(frame.required) } else { frame.required };
+        self.required = self.required.max(self.consumed.saturating_add(required));
         self.consumed = self.consumed.saturating_add(frame.consumed);
     }
 
@@ -117,6 +150,12 @@ impl<T: Config> GasMeter<T> {
         let used = u64::try_from(used).unwrap_or_default();
         self.charge_weight(Weight::from_parts(used.saturating_mul(ref_time_per_gas::<T>()), 0))
     }
+}
+
+/// The least that has to be left for a callee to be lent this much.
+fn with_reserve(weight: Weight) -> Weight {
+    let part = |lent: u64| lent.saturating_add(lent.saturating_sub(1) / (RESERVE - 1));
+    Weight::from_parts(part(weight.ref_time()), part(weight.proof_size()))
 }
 
 /// Never zero: the integrity test refuses it, and a division must not depend on that.

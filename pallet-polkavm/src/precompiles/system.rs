@@ -78,7 +78,7 @@ fn functions<T: Config>() -> [(&'static str, Function<T>); 13] {
         }),
         ("weightLeft()", |_, env| {
             let _ = env.charge(Cost::Basic)?;
-            let left = env.stack().top().gas.left();
+            let left = env.stack().weight_left_to_caller();
             let mut words = abi::uint(left.ref_time());
             words.extend(abi::uint(left.proof_size()));
             Ok(Output::data(words))

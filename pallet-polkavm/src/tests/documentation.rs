@@ -5,12 +5,14 @@ use sp_core::H160;
 use std::collections::BTreeSet;
 
 const HOST_API: &str = include_str!("../../../docs/host-api.md");
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 7] = [
     include_str!("host.rs"),
     include_str!("nested.rs"),
     include_str!("lifecycle.rs"),
     include_str!("precompiles.rs"),
     include_str!("transient.rs"),
+    include_str!("creation.rs"),
+    include_str!("reserve.rs"),
 ];
 
 /// The rows of the tables: their cells.

@@ -106,6 +106,31 @@ fn a_dry_run_of_an_instantiation_gives_address_deposit_and_gas_of_the_extrinsic(
 }
 
 #[test]
+fn the_effect_of_a_call_tells_apart_what_differs_in_storage_alone() {
+    run(|| {
+        let stores_gas = Contract::with_call().host("ref_time_left", &[]).keep(0);
+        let stores_gas = deploy(stores_gas.host("set_storage", &[0, at(32), 32, at(0), 8]).ret().build());
+        let busy = deploy(busy());
+        let effect = |contract: H160, gas: Weight| {
+            with_rollback(|| Polkavm::effect_of_call(ALICE, contract, 0, Some(gas), None, vec![]))
+        };
+        let (much, less) = (effect(stores_gas, GAS), effect(stores_gas, GAS / 2));
+        assert!(much.execution.result.is_ok());
+        assert_eq!(much.execution, less.execution);
+        assert_ne!(much.state, less.state);
+        assert_eq!(much, effect(stores_gas, GAS));
+        assert_eq!(effect(busy, GAS), effect(busy, GAS / 2));
+
+        let code = CodeV1::Upload(Contract::new().ret().call().ret().build());
+        let made = |data: Vec<u8>| {
+            with_rollback(|| Polkavm::effect_of_instantiate(ALICE, 0, None, None, code.clone(), data, None))
+        };
+        assert!(made(vec![1]).execution.result.is_ok());
+        assert_eq!(made(vec![1]), made(vec![1]));
+    });
+}
+
+#[test]
 fn a_dry_run_of_an_upload_gives_hash_and_deposit_or_the_particulars_of_a_refusal() {
     run(|| {
         let code = busy();

@@ -74,7 +74,7 @@ fn an_adjustment_gives_back_but_the_requirement_remembers() {
 fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
     let mut outer = meter(1_000_000_000);
     let _ = outer.charge(Cost::Basic).unwrap();
-    let mut inner = outer.nested(Weight::MAX);
+    let mut inner = outer.first(Weight::MAX);
     assert_eq!(inner.left(), outer.left());
     let _ = inner.charge(Cost::Address).unwrap();
     outer.absorb(inner);
@@ -82,6 +82,34 @@ fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
     assert_eq!(outer.nested(Weight::from_parts(7, 9)).left(), Weight::from_parts(7, 9));
     outer.consume_all();
     assert_eq!(outer.left(), Weight::zero());
+}
+
+#[test]
+fn a_called_frame_gets_all_but_a_64th_and_the_requirement_has_room_for_it() {
+    for used in [0, 1, 62, 63, 64, 65, 126, 127, 128, 6_400, 1_000_003] {
+        let lends = |limit: u64| {
+            let gas = GasMeter::<Test>::new(Weight::from_parts(limit, limit)).nested(Weight::MAX).left();
+            assert_eq!(gas, Weight::from_parts(limit - limit / 64, limit - limit / 64));
+            gas.ref_time()
+        };
+        let mut outer = GasMeter::<Test>::new(Weight::from_parts(10_000_000, 10_000_000));
+        let mut inner = outer.nested(Weight::MAX);
+        inner.charge_weight(Weight::from_parts(used, used)).unwrap();
+        outer.absorb(inner);
+        assert_eq!(outer.consumed(), Weight::from_parts(used, used), "only what was used is taken");
+        let required = outer.required().ref_time();
+        assert!(lends(required) >= used, "{required} for {used}");
+        assert!(required == 0 || lends(required - 1) < used, "{required} for {used}");
+        assert_eq!(outer.required().proof_size(), required);
+    }
+}
+
+#[test]
+fn what_a_callee_must_get_is_required_though_it_is_not_used() {
+    let mut gas = meter(1_000_000);
+    assert_eq!(gas.ensure_lendable(Weight::from_parts(984_376, 0)), Err(Error::<Test>::OutOfGas.into()));
+    gas.ensure_lendable(Weight::from_parts(984_375, 0)).unwrap();
+    assert_eq!((gas.consumed(), gas.required().ref_time()), (Weight::zero(), 1_000_000 - 1));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod address;
 
 mod calls;
 mod code;
+mod creation;
 mod deposits;
 mod documentation;
 mod dry_run;
@@ -18,4 +19,5 @@ mod nested;
 mod precompiles;
 mod puppet;
 mod random;
+mod reserve;
 mod transient;

@@ -5,10 +5,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use contract_cli::units::Token;
 use integration_tests::{
     contract::Cli,
     node::Node,
-    paths,
+    paths, shown,
     words::{address_word, number_of, number_word},
 };
 use serde_json::Value;
@@ -44,7 +45,8 @@ fn run(args: &Args) -> Result<()> {
     println!("demo: the node listens on {}", node.url());
     // POLKAVM_BACKEND chooses what this line says; everything else stays the same.
     println!("demo: {}", node.polkavm().context("the node does not say what runs contracts")?);
-    let demo = Demo { cli: Cli::new(&node.url()) };
+    let cli = Cli::new(&node.url());
+    let demo = Demo { token: shown::token(&cli)?, cli };
     let summary = demo.walk().with_context(|| format!("the end of the node's log:\n{}", node.log_end()))?;
     println!("\ndemo: all results are as expected");
     for line in summary {
@@ -59,6 +61,7 @@ fn run(args: &Args) -> Result<()> {
 
 struct Demo {
     cli: Cli,
+    token: Token,
 }
 
 impl Demo {
@@ -109,22 +112,22 @@ impl Demo {
             format!(
                 "flipper: flip() turned true into false, gas used {}, fee {}",
                 gas(&flipped),
-                shown(&flipped["fee"])
+                self.amount(&flipped["fee"])
             ),
             format!(
                 "token: Bob has 250 of {SUPPLY}, gas used {}, fee {}",
                 gas(&transferred),
-                shown(&transferred["fee"])
+                self.amount(&transferred["fee"])
             ),
             format!(
                 "a wrong call was refused: {} ({})",
-                shown(&refused["error"]["name"]),
-                shown(&refused["error"]["detail"])
+                shown::text(&refused["error"]["name"]),
+                shown::text(&refused["error"]["detail"])
             ),
             format!(
                 "a call without gas was refused: {}, fee {}",
-                shown(&out_of_gas["error"]["name"]),
-                shown(&out_of_gas["fee"])
+                shown::text(&out_of_gas["error"]["name"]),
+                self.amount(&out_of_gas["fee"])
             ),
         ])
     }
@@ -133,7 +136,7 @@ impl Demo {
     fn step(&self, what: &str, args: &[&str]) -> Result<Value> {
         announce(what, args);
         let answer = self.cli.succeed(args)?;
-        describe(&answer);
+        self.describe(&answer);
         Ok(answer)
     }
 
@@ -143,7 +146,7 @@ impl Demo {
         let answer = self.cli.run(args)?;
         ensure!(answer.code == 1, "exit code {} instead of 1: {:#}", answer.code, answer.json);
         ensure!(answer.json["error"]["name"] == error, "refused otherwise than with {error}: {:#}", answer.json);
-        describe(&answer.json);
+        self.describe(&answer.json);
         Ok(answer.json)
     }
 
@@ -151,6 +154,40 @@ impl Demo {
         let answer = self.step("read it", &["dry-run", "call", flipper, "--sig", "get()"])?;
         ensure!(number_of(&answer["data"]) == Some(expected.into()), "get() returned other than {expected}: {answer}");
         Ok(())
+    }
+
+    fn amount(&self, value: &Value) -> String {
+        shown::amount(&self.token, value)
+    }
+
+    fn describe(&self, answer: &Value) {
+        let line = |name: &str, value: String| println!("  {name:<10} {value}");
+        if let Some(block) = answer.get("block") {
+            line("block", format!("#{} {}", block["number"], shown::text(&block["hash"])));
+        }
+        for name in ["address", "code_hash", "data"] {
+            if let Some(value) = answer.get(name) {
+                line(name, shown::text(value));
+            }
+        }
+        if let Some(deposit) = answer.get("deposit") {
+            line("deposit", self.amount(deposit));
+        }
+        if let Some(gas) = shown::gas(answer) {
+            line("gas used", gas);
+        }
+        if let Some(fee) = answer.get("fee") {
+            line("fee", self.amount(fee));
+        }
+        for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
+            if event["pallet"] == "Polkavm" {
+                line("event", format!("{} {}", shown::text(&event["name"]), event["fields"]));
+            }
+        }
+        if let Some(error) = answer.get("error") {
+            let [name, docs, detail] = ["name", "docs", "detail"].map(|part| shown::text(&error[part]));
+            line("refused", format!("{name}: {docs} {detail}"));
+        }
     }
 }
 
@@ -160,40 +197,9 @@ fn announce(what: &str, args: &[&str]) {
     println!("\ndemo: {what}\n  $ pvm-contract {}", args.join(" "));
 }
 
-fn describe(answer: &Value) {
-    let line = |name: &str, value: String| println!("  {name:<10} {value}");
-    if let Some(block) = answer.get("block") {
-        line("block", format!("#{} {}", block["number"], shown(&block["hash"])));
-    }
-    for name in ["address", "code_hash", "data", "deposit"] {
-        if let Some(value) = answer.get(name) {
-            line(name, shown(value));
-        }
-    }
-    if answer.get("gas_used").is_some() || answer.get("gas_consumed").is_some() {
-        line("gas used", gas(answer));
-    }
-    if let Some(fee) = answer.get("fee") {
-        line("fee", shown(fee));
-    }
-    for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
-        if event["pallet"] == "Polkavm" {
-            line("event", format!("{} {}", shown(&event["name"]), event["fields"]));
-        }
-    }
-    if let Some(error) = answer.get("error") {
-        line("refused", format!("{}: {} {}", shown(&error["name"]), shown(&error["docs"]), shown(&error["detail"])));
-    }
-}
-
-/// The execution time used, of a transaction or a dry run.
+/// The weight used, of a transaction or a dry run.
 fn gas(answer: &Value) -> String {
-    let weight = answer.get("gas_used").or_else(|| answer.get("gas_consumed"));
-    weight.map_or_else(|| "none".into(), |weight| weight["ref_time"].to_string())
-}
-
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), Into::into)
+    shown::gas(answer).unwrap_or_else(|| "none".into())
 }
 
 fn text(answer: &Value, name: &str) -> Result<String> {

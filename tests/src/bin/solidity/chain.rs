@@ -1,7 +1,8 @@
 //! The chain as a scenario sees it: contracts by name, calls by function, results decoded.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use integration_tests::{contract::Cli, paths};
+use contract_cli::units::Token;
+use integration_tests::{contract::Cli, paths, shown as units};
 use serde_json::Value;
 use std::cell::Cell;
 
@@ -11,6 +12,7 @@ pub const RATIO: u128 = 1_000_000;
 /// A dev chain and who signs.
 pub struct Chain {
     cli: Cli,
+    token: Token,
     calls: Cell<u32>,
 }
 
@@ -29,7 +31,8 @@ pub const BOB: &str = "//Bob";
 impl Chain {
     /// The chain at `url`.
     pub fn new(url: &str) -> Result<Self> {
-        let chain = Self { cli: Cli::new(url), calls: Cell::new(0) };
+        let cli = Cli::new(url);
+        let chain = Self { token: units::token(&cli)?, cli, calls: Cell::new(0) };
         for who in ["//Alice", BOB] {
             chain.cli.signed_by(who).succeed(&["map-account"])?;
         }
@@ -59,7 +62,7 @@ impl Chain {
     /// Stores a program without making a contract of it.
     pub fn upload(&self, name: &str) -> Result<()> {
         let answer = self.cli.succeed(&["upload", &blob(name)?])?;
-        println!("  upload {name}: deposit {}", shown(&answer["deposit"]));
+        println!("  upload {name}: deposit {}", units::amount(&self.token, &answer["deposit"]));
         Ok(())
     }
 
@@ -96,12 +99,9 @@ impl Chain {
     fn print(&self, what: &str, arguments: &[&str], answer: &Value) {
         self.calls.set(self.calls.get() + 1);
         let arguments: Vec<_> = arguments.iter().map(|argument| short(argument)).collect();
-        let gas = answer.get("gas_used").or_else(|| answer.get("gas_consumed"));
-        let gas = gas.map_or_else(String::new, |gas| {
-            let micros = gas["ref_time"].as_u64().unwrap_or_default() / 1_000_000;
-            format!("  {micros} us, proof {} B", gas["proof_size"])
-        });
-        let deposit = answer.get("deposit").map_or_else(String::new, |deposit| format!(", deposit {}", shown(deposit)));
+        let gas = units::gas(answer).map_or_else(String::new, |gas| format!("  {gas}"));
+        let deposit = answer.get("deposit").map(|deposit| units::amount(&self.token, deposit));
+        let deposit = deposit.map_or_else(String::new, |deposit| format!(", deposit {deposit}"));
         let result = match (answer.get("error"), answer.get("decoded")) {
             (Some(_), Some(decoded)) => format!("  -> refused: {}", shown(decoded)),
             (Some(error), None) => format!("  -> refused: {} {}", shown(&error["name"]), shown(&error["detail"])),
@@ -204,10 +204,7 @@ pub fn text(answer: &Value, name: &str) -> Result<String> {
     Ok(shown(answer.get(name).with_context(|| format!("the answer has no {name}: {answer:#}"))?))
 }
 
-/// A value as text, without quotes.
-pub fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), Into::into)
-}
+pub use integration_tests::shown::text as shown;
 
 fn short(text: &str) -> String {
     const SHOWN: usize = 44;

@@ -1,0 +1,96 @@
+//! How much weight of a block a transaction can have.
+//!
+//! Called before a transaction is sent, for the most that its gas limit can be, and to explain why one was not taken. All
+//! numbers are the chain's own.
+
+use crate::{
+    api::Weight,
+    chain::{AtBlock, Chain},
+    error::{Error, chain},
+};
+use subxt::{
+    PolkadotConfig,
+    config::DefaultExtrinsicParamsBuilder,
+    dynamic,
+    ext::{
+        codec::{Compact, Decode},
+        scale_decode::DecodeAsType,
+        scale_encode::EncodeAsFields,
+    },
+};
+
+/// The runtime API that tells a transaction's weight.
+const PAYMENT: &str = "TransactionPaymentApi";
+
+/// The constant `System::BlockWeights`, as far as it matters here.
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct BlockWeights {
+    max_block: Weight,
+    per_class: PerClass,
+}
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct PerClass {
+    normal: Limits,
+}
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct Limits {
+    max_extrinsic: Option<Weight>,
+    max_total: Option<Weight>,
+}
+
+impl Chain {
+    /// The most weight that a transaction can have, of the normal class.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not tell.
+    pub fn extrinsic_limit(&self, at: &AtBlock) -> Result<Weight, Error> {
+        let weights = dynamic::constant::<BlockWeights>("System", "BlockWeights");
+        let weights = at.constants().entry(weights).map_err(chain)?;
+        let normal = weights.per_class.normal;
+        Ok(normal.max_extrinsic.or(normal.max_total).unwrap_or(weights.max_block))
+    }
+
+    /// The most gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
+    /// The arguments are those with a limit of zero.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not answer as expected.
+    pub async fn room(&self, at: &AtBlock, call: &str, args: impl EncodeAsFields) -> Result<Weight, Error> {
+        let limit = self.extrinsic_limit(at)?;
+        let payload = dynamic::transaction(self.pallet.clone(), call.to_owned(), args);
+        // It is not sent, so the nonce does not matter.
+        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(0).immortal().build();
+        let signed = at.transactions().create_signed(&payload, &self.signer, params).await.map_err(chain)?;
+        let besides = self.weight_of(at, signed.encoded()).await?;
+        Ok(Weight {
+            ref_time: limit.ref_time.saturating_sub(besides.ref_time),
+            proof_size: limit.proof_size.saturating_sub(besides.proof_size),
+        })
+    }
+
+    /// The weight of a signed transaction, with all that is done to it before it is dispatched. Nothing at chains that do
+    /// not tell.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not answer as expected.
+    pub async fn weight_of(&self, at: &AtBlock, signed: &[u8]) -> Result<Weight, Error> {
+        if at.metadata_ref().runtime_api_trait_by_name(PAYMENT).is_none() {
+            return Ok(Weight::default());
+        }
+        let args = [signed, &(signed.len() as u32).to_le_bytes()].concat();
+        let answer = at.runtime_apis().call_raw(&format!("{PAYMENT}_query_info"), Some(&args)).await.map_err(chain)?;
+        // What follows is its class and its fee, whose type is the chain's.
+        let decoded = <(Compact<u64>, Compact<u64>)>::decode(&mut answer.as_slice());
+        let (Compact(ref_time), Compact(proof_size)) = decoded
+            .map_err(|reason| Error::Decode { what: "a transaction's weight".into(), reason: reason.to_string() })?;
+        Ok(Weight { ref_time, proof_size })
+    }
+}

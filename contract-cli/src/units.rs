@@ -1,0 +1,186 @@
+//! Numbers with their units, as people read them. Programs get the raw numbers (`--json`).
+//!
+//! Called by [`crate::plain`], for progress and for errors.
+
+use crate::api::Weight;
+use serde_json::{Map, Value as Json};
+
+/// What amounts of a chain are shown in. A chain that tells nothing of it has its amounts shown as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Token {
+    /// Its name, such as `UNIT`. May be empty.
+    pub symbol: String,
+    /// How many decimal places the smallest unit is at.
+    pub decimals: u32,
+}
+
+/// The most decimal places that an amount of 128 bits can be shown with.
+const MOST_DECIMALS: u32 = 38;
+/// Decimal places that are shown, if the chain has as many.
+const SHOWN_DECIMALS: u32 = 6;
+/// Digits that are shown of an amount too small for [`SHOWN_DECIMALS`].
+const SHOWN_DIGITS: u32 = 3;
+
+impl Token {
+    /// From a chain's properties (`system_properties`), the first token where there are several.
+    pub fn of(properties: &Map<String, Json>) -> Self {
+        let first = |name: &str| {
+            properties.get(name).map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value))
+        };
+        let decimals = first("tokenDecimals").and_then(Json::as_u64).and_then(|decimals| u32::try_from(decimals).ok());
+        let symbol = first("tokenSymbol").and_then(Json::as_str).unwrap_or_default();
+        // Without both, an amount would only be mistaken for another.
+        match decimals.filter(|decimals| *decimals <= MOST_DECIMALS) {
+            Some(decimals) if !symbol.is_empty() => Self { symbol: symbol.into(), decimals },
+            _ => Self::default(),
+        }
+    }
+
+    /// An amount in the smallest unit, such as `0.000902 UNIT`: rounded to six decimal places, or three digits if that is
+    /// finer.
+    pub fn amount(&self, amount: u128) -> String {
+        if self.symbol.is_empty() {
+            return amount.to_string();
+        }
+        let significant = amount.checked_ilog10().map_or(0, |log| self.decimals.saturating_sub(log + 1)) + SHOWN_DIGITS;
+        let places = SHOWN_DECIMALS.max(significant).min(self.decimals);
+        let cut = 10_u128.pow(self.decimals - places);
+        let rounded = amount / cut + u128::from(amount % cut >= cut.div_ceil(2) && cut > 1);
+        let one = 10_u128.pow(places);
+        let (whole, fraction) = (rounded / one, rounded % one);
+        let digits = format!("{fraction:0width$}", width = places as usize);
+        match digits.trim_end_matches('0') {
+            "" => format!("{whole} {}", self.symbol),
+            digits => format!("{whole}.{digits} {}", self.symbol),
+        }
+    }
+
+    /// An amount given as text, which may be negative. `None` for what is no amount.
+    pub fn amount_of_text(&self, text: &str) -> Option<String> {
+        let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+        Some(format!("{sign}{}", self.amount(digits.parse().ok()?)))
+    }
+}
+
+/// A number in the largest of these units that it fills, with so many decimal places; in the first unit without any.
+fn scaled(number: u64, units: &[(&str, u64)], places: u32) -> String {
+    let one = 10_u128.pow(places);
+    let number = u128::from(number);
+    let mut shown = format!("{number} {}", units.first().map_or("", |(name, _)| name));
+    for (name, unit) in units.iter().skip(1) {
+        let unit = u128::from(*unit);
+        // Rounded: 999.996 µs is 1.00 ms.
+        let rounded = (number * one + unit / 2) / unit;
+        if rounded < one {
+            break;
+        }
+        shown = format!("{}.{:0width$} {name}", rounded / one, rounded % one, width = places as usize);
+    }
+    shown
+}
+
+/// A time, such as `974.26 µs`.
+pub fn time(picoseconds: u64) -> String {
+    const UNITS: [(&str, u64); 5] =
+        [("ps", 1), ("ns", 1_000), ("µs", 1_000_000), ("ms", 1_000_000_000), ("s", 1_000_000_000_000)];
+    scaled(picoseconds, &UNITS, 2)
+}
+
+/// A size, such as `1.2 KiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 7] = [
+        ("B", 1),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("PiB", 1 << 50),
+        ("EiB", 1 << 60),
+    ];
+    scaled(bytes, &UNITS, 1)
+}
+
+/// A weight, such as `974.26 µs (ref_time), 1.2 KiB (proof size)`.
+pub fn weight(weight: Weight) -> String {
+    format!("{} (ref_time), {} (proof size)", time(weight.ref_time), size(weight.proof_size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn unit() -> Token {
+        Token { symbol: "UNIT".into(), decimals: 12 }
+    }
+
+    #[test]
+    fn times_are_in_the_largest_unit_that_they_fill() {
+        assert_eq!(time(0), "0 ps");
+        assert_eq!(time(990), "990 ps");
+        assert_eq!(time(999), "1.00 ns");
+        assert_eq!(time(12_345), "12.35 ns");
+        assert_eq!(time(974_264_529), "974.26 µs");
+        assert_eq!(time(999_996_000), "1.00 ms");
+        assert_eq!(time(1_500_000_000_000), "1.50 s");
+        assert_eq!(time(u64::MAX), "18446744.07 s");
+    }
+
+    #[test]
+    fn sizes_are_in_powers_of_1024() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(1_023), "1.0 KiB");
+        assert_eq!(size(900), "900 B");
+        assert_eq!(size(1_229), "1.2 KiB");
+        assert_eq!(size(1024 * 1024), "1.0 MiB");
+        assert_eq!(size(u64::MAX), "16.0 EiB");
+        assert_eq!(
+            weight(Weight { ref_time: 974_264_529, proof_size: 1_229 }),
+            "974.26 µs (ref_time), 1.2 KiB (proof size)"
+        );
+    }
+
+    #[test]
+    fn amounts_have_the_chains_decimals_and_symbol() {
+        assert_eq!(unit().amount(902_000_000), "0.000902 UNIT");
+        assert_eq!(unit().amount(902_345_678), "0.000902 UNIT");
+        assert_eq!(unit().amount(0), "0 UNIT");
+        assert_eq!(unit().amount(1_500_000_000_000), "1.5 UNIT");
+        assert_eq!(unit().amount(999_999_999_999), "1 UNIT");
+        assert_eq!(unit().amount(999_999_400_000), "0.999999 UNIT");
+        assert_eq!(unit().amount(1_000_000 * 10_u128.pow(12)), "1000000 UNIT");
+        // Nothing that is there is shown as nothing.
+        assert_eq!(unit().amount(5), "0.000000000005 UNIT");
+        assert_eq!(unit().amount(12_345), "0.0000000123 UNIT");
+        assert_eq!(unit().amount(u128::MAX), "340282366920938463463374607.431768 UNIT");
+        assert_eq!(Token { symbol: "WHOLE".into(), decimals: 0 }.amount(7), "7 WHOLE");
+        let most = Token { symbol: "TINY".into(), decimals: 38 };
+        assert_eq!(most.amount(u128::MAX), "3.402824 TINY");
+    }
+
+    #[test]
+    fn amounts_in_text_may_be_negative_and_what_is_none_stays_none() {
+        assert_eq!(unit().amount_of_text("-1500000000000").as_deref(), Some("-1.5 UNIT"));
+        assert_eq!(unit().amount_of_text("1500000000000").as_deref(), Some("1.5 UNIT"));
+        for none in ["", "-", "0x10", "many", "--1"] {
+            assert_eq!(unit().amount_of_text(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_chain_may_have_one_token_or_several_or_tell_nothing() {
+        let token = |properties: Json| Token::of(properties.as_object().unwrap());
+        assert_eq!(token(json!({ "tokenSymbol": "UNIT", "tokenDecimals": 12, "ss58Format": 42 })), unit());
+        assert_eq!(token(json!({ "tokenSymbol": ["UNIT", "X"], "tokenDecimals": [12, 1] })), unit());
+        for nothing in [
+            json!({}),
+            json!({ "tokenSymbol": "UNIT" }),
+            json!({ "tokenDecimals": 12 }),
+            json!({ "tokenSymbol": [], "tokenDecimals": [] }),
+            json!({ "tokenSymbol": "UNIT", "tokenDecimals": 39 }),
+        ] {
+            assert_eq!(token(nothing), Token::default());
+        }
+        assert_eq!(Token::default().amount(902_345_678), "902345678");
+    }
+}
