@@ -81,19 +81,28 @@ pub struct Guest {
 impl Guest {
     /// Compiles, and returns the ELF files, in the order of their names.
     ///
+    /// A crate without binaries whose library is a `cdylib` is compiled to a static library, which the linker of the
+    /// toolchain makes an ELF file of: compilers differ in what they ask a linker for dynamic libraries.
+    ///
     /// # Errors
     /// If there is no compiler, or it fails; what it says goes to standard error.
     pub fn compile(&self) -> Result<Vec<PathBuf>, GuestError> {
+        let is_library = self.is_library()?;
         let (name, description) = TARGETS[usize::from(self.wide)];
         let folder = env::temp_dir().join(format!("{name}-{}", std::process::id()));
         let target = folder.join(name).with_extension("json");
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&target, description))
             .map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
-        let told = self.cargo(&target).and_then(|mut command| run(&mut command));
+        let told = self.cargo(&target, is_library).and_then(|mut command| run(&mut command));
         // It is only read by the compiler.
         let _ = fs::remove_dir_all(&folder);
-        let mut found: Vec<PathBuf> = programs(&String::from_utf8_lossy(&told?)).collect();
+        let told = told?;
+        let messages = String::from_utf8_lossy(&told);
+        let mut found: Vec<PathBuf> = match is_library {
+            true => static_libraries(&messages).map(|archive| link_library(&archive)).collect::<Result<_, _>>()?,
+            false => executables(&messages).collect(),
+        };
         found.sort();
         match found.is_empty() {
             true => Err(GuestError::NoBinary { manifest: self.manifest.clone() }),
@@ -101,13 +110,20 @@ impl Guest {
         }
     }
 
-    fn cargo(&self, target: &Path) -> Result<Command, GuestError> {
+    /// Whether the crate has no binary, but a library of the type `cdylib`.
+    fn is_library(&self) -> Result<bool, GuestError> {
         let mut command = toolchain()?;
-        for variable in
-            ["RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTUP_TOOLCHAIN"]
-        {
-            command.env_remove(variable);
-        }
+        clean(&mut command);
+        command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(&self.manifest);
+        let told = run(&mut command)?;
+        let metadata: Json = serde_json::from_slice(&told).unwrap_or_default();
+        let manifest = self.manifest.canonicalize().unwrap_or_else(|_| self.manifest.clone());
+        Ok(is_library(&metadata, &manifest))
+    }
+
+    fn cargo(&self, target: &Path, is_library: bool) -> Result<Command, GuestError> {
+        let mut command = toolchain()?;
+        clean(&mut command);
         // A stable compiler then takes the options of a nightly one.
         command.env("RUSTC_BOOTSTRAP", "1");
         // Where things are on this machine is of no use in a blob.
@@ -117,7 +133,11 @@ impl Guest {
             .filter(|(folder, _)| !folder.as_os_str().is_empty())
             .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\x1f"));
-        command.arg("build").arg("--release").arg("--manifest-path").arg(&self.manifest);
+        match is_library {
+            true => command.args(["rustc", "--lib", "--crate-type", "staticlib"]),
+            false => command.arg("build"),
+        };
+        command.arg("--release").arg("--manifest-path").arg(&self.manifest);
         command.args(["-Z", "json-target-spec", "-Z", "build-std=core,alloc"]);
         command.arg("--message-format=json-render-diagnostics").arg("--target").arg(target);
         if let Some(binary) = &self.binary {
@@ -151,18 +171,57 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>, GuestError> {
     }
 }
 
-/// The executables and dynamic libraries in cargo's messages.
-fn programs(messages: &str) -> impl Iterator<Item = PathBuf> {
-    let library = |message: &Json| {
-        let kinds = message["target"]["crate_types"].as_array()?;
-        let file = message["filenames"].as_array()?.iter().filter_map(Json::as_str).find(|name| name.ends_with(".elf"));
-        kinds.iter().any(|kind| kind == "cdylib").then(|| file.map(PathBuf::from))?
+/// Takes variables away that are meant for the compiler of the host.
+fn clean(command: &mut Command) {
+    for variable in
+        ["RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTUP_TOOLCHAIN"]
+    {
+        command.env_remove(variable);
+    }
+}
+
+/// Whether the package of a manifest has no binary and a `cdylib`, by what `cargo metadata` says.
+fn is_library(metadata: &Json, manifest: &Path) -> bool {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let package =
+        packages.filter(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest));
+    let targets: Vec<&Json> = package.flat_map(|package| package["targets"].as_array().into_iter().flatten()).collect();
+    let has = |list: &str, kind: &str| {
+        targets.iter().any(|target| target[list].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind)))
     };
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Json>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact")
-        .filter_map(move |message| message["executable"].as_str().map(PathBuf::from).or_else(|| library(&message)))
+    has("crate_types", "cdylib") && !has("kind", "bin")
+}
+
+fn artifacts(messages: &str) -> impl Iterator<Item = Json> {
+    let parsed = messages.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+    parsed.filter(|message| message["reason"] == "compiler-artifact")
+}
+
+/// The executables in cargo's messages.
+fn executables(messages: &str) -> impl Iterator<Item = PathBuf> {
+    artifacts(messages).filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// The static libraries in cargo's messages.
+fn static_libraries(messages: &str) -> impl Iterator<Item = PathBuf> {
+    artifacts(messages).filter_map(|message| {
+        let files = message["filenames"].as_array()?;
+        files.iter().filter_map(Json::as_str).find(|name| name.ends_with(".a")).map(PathBuf::from)
+    })
+}
+
+/// Makes an ELF file of a static library: what it exports, and what that needs.
+fn link_library(archive: &Path) -> Result<PathBuf, GuestError> {
+    let output = archive.with_extension("elf");
+    let on_path = on_path("rust-lld").or_else(|| {
+        linker_folders().into_iter().map(|folder| folder.join("rust-lld")).find(|program| program.is_file())
+    });
+    let mut command = Command::new(on_path.unwrap_or_else(|| "rust-lld".into()));
+    // As the description of the target has it. There is no entry: what is exported is retained.
+    command.args(["-flavor", "gnu", "--emit-relocs", "--unique", "-pie", "--apply-dynamic-relocs", "-Bsymbolic"]);
+    command.args(["--gc-sections", "--entry=0", "--whole-archive"]).arg(archive).arg("-o").arg(&output);
+    run(&mut command)?;
+    Ok(output)
 }
 
 /// Cargo of a toolchain that can compile for the target.
@@ -214,15 +273,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_and_dynamic_libraries_are_found_in_cargos_messages() {
+    fn executables_and_static_libraries_are_found_in_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","executable":null}
 not json
-{"reason":"compiler-artifact","executable":null,"target":{"crate_types":["cdylib"]},"filenames":["/t/release/adder.elf"]}
-{"reason":"compiler-artifact","executable":null,"target":{"crate_types":["rlib"]},"filenames":["/t/release/x.rlib"]}
+{"reason":"compiler-artifact","executable":null,"filenames":["/t/release/libadder.a"]}
+{"reason":"compiler-artifact","executable":null,"filenames":["/t/release/libx.rlib"]}
 {"reason":"compiler-artifact","executable":"/t/release/flipper"}
 {"reason":"build-finished","success":true}"#;
-        let found: Vec<PathBuf> = programs(messages).collect();
-        assert_eq!(found, ["/t/release/adder.elf", "/t/release/flipper"].map(PathBuf::from));
+        assert_eq!(executables(messages).collect::<Vec<_>>(), [PathBuf::from("/t/release/flipper")]);
+        assert_eq!(static_libraries(messages).collect::<Vec<_>>(), [PathBuf::from("/t/release/libadder.a")]);
+    }
+
+    #[test]
+    fn a_crate_is_a_library_if_it_has_a_cdylib_and_no_binary() {
+        let metadata = |targets: &str| {
+            let text = format!(r#"{{"packages":[{{"manifest_path":"/a/Cargo.toml","targets":[{targets}]}}]}}"#);
+            serde_json::from_str::<Json>(&text).unwrap()
+        };
+        let library = r#"{"kind":["cdylib"],"crate_types":["cdylib"]}"#;
+        let binary = r#"{"kind":["bin"],"crate_types":["bin"]}"#;
+        let manifest = Path::new("/a/Cargo.toml");
+        assert!(is_library(&metadata(library), manifest));
+        assert!(!is_library(&metadata(&format!("{library},{binary}")), manifest));
+        assert!(!is_library(&metadata(r#"{"kind":["lib"],"crate_types":["lib"]}"#), manifest));
+        assert!(!is_library(&metadata(library), Path::new("/b/Cargo.toml")));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub const STANDING: [(Kind, Standing); 20] = [
     (Kind::OldConstructors, Standing::Right),
     (Kind::Sections, Standing::Right),
     (Kind::Symbols, Standing::Right),
-    (Kind::Differences, Standing::MayBeRefused(&["does not fit into 6 bits"])),
+    (Kind::Differences, Standing::MayBeRefused(&["does not fit into"])),
     (Kind::Uleb128, Standing::Right),
     (Kind::RelativeData, Standing::MayBeRefused(&["R_RISCV_GOT32_PCREL"])),
     (Kind::RelativeFunctions, Standing::Right),
