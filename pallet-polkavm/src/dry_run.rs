@@ -16,8 +16,9 @@ use crate::{
 };
 use alloc::vec::Vec;
 use frame_support::weights::Weight;
-use sp_core::{H160, H256, storage::StateVersion};
+use sp_core::{H160, H256};
 use sp_io::hashing::blake2_256;
+use sp_runtime::StateVersion;
 
 impl<T: Config> Pallet<T> {
     /// [`crate::runtime_api::PolkavmApi::call`].

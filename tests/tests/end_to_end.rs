@@ -296,7 +296,7 @@ fn gate(time: u64) -> Vec<u8> {
     builder.export(b"deploy", 0);
     builder.export(b"call", 1);
     let done = 5;
-    builder.instructions([
+    builder.instructions(vec![
         Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
         Instruction::i(Opcode::Ecalli, 0),
         Instruction::rx(Opcode::LoadImm64, Reg::A1, time as i64),

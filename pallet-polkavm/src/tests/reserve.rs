@@ -133,7 +133,7 @@ fn the_system_builtin_tells_what_is_left_to_the_contract_and_not_to_itself() {
         let data = limited(a, &script).result.unwrap().data;
         let (time, proof) = (U256::from_big_endian(&data[..32]), U256::from_big_endian(&data[32..]));
         assert!(time > (LIMIT.ref_time() / 64 * 63 + 1).into(), "{time}");
-        assert!(proof > (LIMIT.proof_size() / 64 * 63).into(), "{proof}");
+        assert!(proof > (LIMIT.proof_size() / 64 * 60).into(), "{proof}");
     });
 }
 
