@@ -73,6 +73,7 @@ pub struct Image {
     /// Those of `symbols` that are functions with names for people, by index.
     functions: Vec<usize>,
     exports: Vec<Export>,
+    has_lost_relocations: bool,
     constructors: Vec<constructors::Section>,
     /// The variable that tells whether constructors have run, if there are any.
     constructors_done: Option<Place>,
@@ -123,6 +124,7 @@ impl Image {
             functions: Vec::new(),
             min_stack_size: 0,
             exports: Vec::new(),
+            has_lost_relocations: false,
             constructors: Vec::new(),
             constructors_done: None,
             entry: file.entry(),
@@ -161,6 +163,8 @@ impl Image {
         // Of several names of one place the first one counts.
         image.functions.dedup_by_key(|index| image.symbols[*index].place);
         image.read_relocations::<Header>(&file, &common)?;
+        let without = |section: &Section| section.kind != Kind::Code || section.relocations.is_empty();
+        image.has_lost_relocations = linked && image.sections.iter().all(without);
         image.read_constructors()?;
         image.read_min_stack_size()?;
         image.exports = image.read_exports()?;
@@ -187,6 +191,11 @@ impl Image {
                 && (section.address..section.address.saturating_add(section.size)).contains(&self.entry)
         })?;
         Some(Place { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
+    }
+
+    /// Whether the file is linked and no code in it has relocations.
+    pub fn has_lost_relocations(&self) -> bool {
+        self.has_lost_relocations
     }
 
     /// The section at an index.

@@ -294,7 +294,7 @@ impl Lifter<'_> {
 
     /// In a linked file that has lost its relocations, addresses cannot be told from numbers.
     fn check_relocated(&self, at: Place, what: &str) -> Result<(), LinkError> {
-        match self.image.linked && self.image.section(at.section).relocations.is_empty() {
+        match self.image.has_lost_relocations() {
             true => {
                 Err(self.error(at, format!("{what} in a linked file without relocations (link with --emit-relocs)")))
             }

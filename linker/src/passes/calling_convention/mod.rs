@@ -66,6 +66,12 @@ struct Analysis<'a> {
 /// # Errors
 /// If a jump goes to an address that is computed from that of code otherwise than the VM's addresses allow.
 pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
+    mark(lifted)
+        .map_err(|(site, what)| LinkError::Code { place: image.describe(Place::from(site)), what: what.to_owned() })
+}
+
+/// The same, with the error's place as it is.
+fn mark(lifted: Lifted) -> Result<Program, (Site, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
     let mut analysis = Analysis::new(&program, &functions);
@@ -82,24 +88,22 @@ pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
             findings.push(found);
         }
     }
-    let error =
-        |site: Site, what: &str| LinkError::Code { place: image.describe(Place::from(site)), what: what.to_owned() };
     if let Some(site) = findings.iter().find_map(|found| found.accessed) {
-        return Err(error(site, "code is read or written as data, but the VM's code is not in memory"));
+        return Err((site, "code is read or written as data, but the VM's code is not in memory"));
     }
     // Differences that the program computes itself, or the linker, are those of the VM's addresses.
     if !findings.iter().any(|found| found.difference)
         && let Some(site) = findings.iter().find_map(|found| found.computed)
     {
-        return Err(error(
+        return Err((
             site,
             "a jump to an address that is computed from that of a label and a distance in bytes, which the assembler \
              has put in; code has other addresses in the VM (let the compiler keep relocations, or use a table of \
              addresses)",
         ));
     }
-    let marked = spread(&program, &functions, irregular);
-    for (id, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
+    let irregular_blocks = spread(&program, &functions, irregular);
+    for (id, _) in irregular_blocks.iter().enumerate().filter(|(_, is)| **is) {
         program.blocks[id].role.is_irregular = true;
     }
     Ok(program)
@@ -464,3 +468,6 @@ fn returns(program: &Program) -> Vec<bool> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
