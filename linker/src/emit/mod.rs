@@ -127,3 +127,29 @@ fn number_imports(program: &mut Program) -> Result<Vec<Vec<u8>>, LinkError> {
     }
     Ok(symbols)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use vm_core::limits::{BASIC_BLOCK_INSTRUCTIONS, check};
+
+    #[test]
+    fn no_block_is_longer_than_a_chain_takes() {
+        // Its sections are not looked at but for names in messages.
+        let image = Image::parse(&pvm_riscv::generate(1, true).elf).unwrap();
+        let limit = BASIC_BLOCK_INSTRUCTIONS as usize;
+        for length in [limit - 2, limit - 1, limit, 2 * limit - 2, 2 * limit, 5 * limit] {
+            let text = format!("b0:\n{}jump [ra]", "a0 = mul_64 a0, a1\n".repeat(length));
+            let mut program = crate::ir::parse::program(&text);
+            crate::passes::layout::keep_order(&mut program);
+            let blob = emit(program, &image, Isa::ReviveV1, &Options { strip: true, ..Options::default() }).unwrap();
+            let info = check(&Blob::parse(&blob).unwrap()).unwrap();
+            assert!(info.largest_basic_block <= BASIC_BLOCK_INSTRUCTIONS, "{length}: {info:?}");
+            // One instruction for each, and one between two blocks.
+            let blocks = (length + 1).div_ceil(limit);
+            assert!((info.instructions as usize) <= length + blocks + 1, "{length}: {info:?}");
+        }
+    }
+}
