@@ -19,6 +19,9 @@ use subxt::{
     },
 };
 
+/// Bytes of a weight, encoded, at most.
+const LONGEST_WEIGHT: u64 = 2 * 9;
+
 /// The runtime API that tells a transaction's weight.
 const PAYMENT: &str = "TransactionPaymentApi";
 
@@ -69,9 +72,11 @@ impl Chain {
         let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(0).immortal().build();
         let signed = at.transactions().create_signed(&payload, &self.signer, params).await.map_err(chain)?;
         let besides = self.weight_of(at, signed.encoded()).await?;
+        // The chain counts the transaction itself into its proof.
+        let length = signed.encoded().len() as u64 + LONGEST_WEIGHT;
         Ok(Weight {
             ref_time: limit.ref_time.saturating_sub(besides.ref_time),
-            proof_size: limit.proof_size.saturating_sub(besides.proof_size),
+            proof_size: limit.proof_size.saturating_sub(besides.proof_size).saturating_sub(length),
         })
     }
 
