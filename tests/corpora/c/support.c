@@ -27,6 +27,27 @@ __attribute__((noreturn)) void __stack_chk_fail(void) { pvm_trap(); }
 void _exit(int code) { exit(code); }
 int atexit(void (*f)(void)) { return 0; }
 
+/* Signals are never sent here. */
+void *signal(int number, void *handler) { return 0; }
+
+#if __riscv_xlen == 64
+#define SAVE "sd "
+#define LOAD "ld "
+#define SIZE "8"
+#else
+#define SAVE "sw "
+#define LOAD "lw "
+#define SIZE "4"
+#endif
+__asm__(".pushsection .text.setjmp,\"ax\",@progbits\n"
+        ".globl setjmp\n.type setjmp, @function\nsetjmp:\n"
+        SAVE "ra, 0(a0)\n" SAVE "sp, " SIZE "(a0)\n" SAVE "s0, 2*" SIZE "(a0)\n" SAVE "s1, 3*" SIZE "(a0)\n"
+        "li a0, 0\nret\n"
+        ".globl longjmp\n.type longjmp, @function\nlongjmp:\n"
+        LOAD "ra, 0(a0)\n" LOAD "sp, " SIZE "(a0)\n" LOAD "s0, 2*" SIZE "(a0)\n" LOAD "s1, 3*" SIZE "(a0)\n"
+        "seqz a0, a1\nadd a0, a0, a1\nret\n"
+        ".popsection\n");
+
 /* A heap that only grows. */
 static char heap[4 << 20] __attribute__((aligned(16)));
 static size_t used;

@@ -108,7 +108,6 @@ fn virtual_calls() {
 }
 
 #[test]
-#[ignore = "the linker does not run static constructors yet"]
 fn static_constructors() {
     check("constructors.cpp");
 }

@@ -330,6 +330,8 @@ impl Generator {
                 (elf::R_RISCV_SET16, elf::R_RISCV_SUB16, 2),
                 (elf::R_RISCV_SET32, elf::R_RISCV_SUB32, 4),
             ]);
+            // What does not fit into six bits is an error of the compiler's.
+            let high = if plus == elf::R_RISCV_SET6 { low + high % 64 } else { high };
             // Assemblers leave zeros, to which they add.
             let adds = !matches!(plus, elf::R_RISCV_SET6 | elf::R_RISCV_SET8 | elf::R_RISCV_SET16 | elf::R_RISCV_SET32);
             if adds && !self.random.one_in(4) {
