@@ -317,7 +317,7 @@ fn endless(
     let cage = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
     let mut instance = JitInstance::new(program, compiled, cage);
     instance.set_gas(1000);
-    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x1000), (Reg::S0, 0x1000), (Reg::S1, 0x2_0000)] {
+    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x10_0000), (Reg::S0, 0x10_0000), (Reg::S1, 0x2_0000)] {
         instance.set_reg(reg, value);
     }
     instance.set_next_pc(0);
@@ -328,7 +328,7 @@ fn endless(
 fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
     let timed_out = Err(CageError::TimedOut { limit: Duration::from_millis(50) });
     let sbrk = ".isa Latest32\nagain: sbrk a0, a1\njump again";
-    let memset = ".isa Latest32\n.rw_size 4096\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
+    let memset = ".isa Latest32\n.rw_size 1048576\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
     for text in [sbrk, memset] {
         assert_eq!(endless(text, Metering::Off, |_, _| {}), timed_out, "{text}");
     }

@@ -4,6 +4,8 @@
 
 use super::{CageError, sys};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 const PAGE: usize = 0x1000;
 
@@ -19,6 +21,10 @@ const LONG: usize = 2 * PAGE;
 pub(super) struct Mapping {
     start: *mut u8,
     length: u64,
+    /// Whether pages are asked for before they are accessed, as there may be no memory for them.
+    is_careful: bool,
+    /// Whether there was none for one: what was to be written is not there, and what was read was zero.
+    is_incomplete: AtomicBool,
 }
 
 // SAFETY: plain memory; who owns the mapping owns it.
@@ -32,7 +38,14 @@ impl Mapping {
     pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), CageError> {
         let file = sys::memfd(name, sys::NO_EXEC)?;
         sys::set_length(&file, length)?;
-        let mapping = Mapping { start: sys::map(&file, length)?, length };
+        let start = sys::map(&file, length)?;
+        let mapping =
+            Mapping { start, length, is_careful: sys::is_memory_counted(), is_incomplete: AtomicBool::new(false) };
+        if length == PAGE as u64 {
+            // It is used as it is.
+            mapping.populate(0, PAGE, true);
+            mapping.check()?;
+        }
         let writing = if is_final { sys::SEAL_FUTURE_WRITE } else { 0 };
         sys::seal(&file, sys::SEAL_LENGTH | writing)?;
         Ok((mapping, file))
@@ -48,6 +61,29 @@ impl Mapping {
         let end = offset.checked_add(length as u64);
         assert!(end.is_some_and(|end| end <= self.length), "{length} bytes at {offset:#x} are in the mapping");
         self.start.wrapping_add(offset as usize)
+    }
+
+    /// An error if there was no memory for something that was accessed.
+    pub fn check(&self) -> Result<(), CageError> {
+        match self.is_incomplete.load(Relaxed) {
+            true => Err(CageError::Os { call: "madvise(MADV_POPULATE)", errno: sys::ENOMEM }),
+            false => Ok(()),
+        }
+    }
+
+    /// Has the kernel make the pages of a range. False if it can't.
+    fn populate(&self, offset: u64, length: usize, write: bool) -> bool {
+        if !self.is_careful || length == 0 {
+            return true;
+        }
+        let first = offset & !(PAGE as u64 - 1);
+        let pages = (offset + length as u64).next_multiple_of(PAGE as u64) - first;
+        // SAFETY: pages of the mapping.
+        let is_there = unsafe { sys::populate(self.at(first, pages as usize), pages as usize, write) }.is_ok();
+        if !is_there {
+            self.is_incomplete.store(true, Relaxed);
+        }
+        is_there
     }
 
     /// Copies out. A long read gives no memory to pages that do not exist.
@@ -97,6 +133,9 @@ impl Mapping {
 
     fn copy_out(&self, offset: u64, out: &mut [u8]) {
         let from = self.at(offset, out.len());
+        if !self.populate(offset, out.len(), false) {
+            return out.fill(0);
+        }
         // SAFETY: in the mapping. The other process may write meanwhile; any bytes will do.
         unsafe { from.copy_to_nonoverlapping(out.as_mut_ptr(), out.len()) }
     }
@@ -104,6 +143,9 @@ impl Mapping {
     /// Copies in.
     pub fn write(&mut self, offset: u64, data: &[u8]) {
         let to = self.at(offset, data.len());
+        if !self.populate(offset, data.len(), true) {
+            return;
+        }
         // SAFETY: in the mapping, and nobody has a reference to it.
         unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) }
     }
@@ -118,6 +160,9 @@ impl Mapping {
             return;
         }
         let to = self.at(offset, length);
+        if !self.populate(offset, length, true) {
+            return;
+        }
         // SAFETY: in the mapping, and nobody has a reference to it.
         unsafe { to.write_bytes(value, length) }
     }
@@ -183,6 +228,17 @@ fn remove(address: *mut u8, length: usize) {
     if unsafe { sys::remove_pages(address, length) }.is_err() {
         // SAFETY: as before.
         unsafe { address.write_bytes(0, length) }
+    }
+}
+
+#[cfg(test)]
+impl Mapping {
+    /// For tests: a mapping of a file that can become shorter, to which accesses are careful.
+    pub fn careful(length: u64) -> (Mapping, OwnedFd) {
+        let file = sys::memfd(c"pvm-test", sys::NO_EXEC).unwrap();
+        sys::set_length(&file, length).unwrap();
+        let start = sys::map(&file, length).unwrap();
+        (Mapping { start, length, is_careful: true, is_incomplete: AtomicBool::new(false) }, file)
     }
 }
 

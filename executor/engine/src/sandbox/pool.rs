@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Workers to be made in advance once one was missed; each further miss doubles the number.
 const FIRST_RESERVE: usize = 2;
+/// The most workers made in advance are one in so many of all.
+const MOST_RESERVE: usize = 4;
 /// Most workers that wait for somebody to take the time to drop them.
 const DOOMED: usize = 64;
 
@@ -181,7 +183,8 @@ impl Shared {
         let mut waiting = self.waiting();
         let worker = waiting.fresh.pop();
         if worker.is_none() {
-            waiting.reserve = (2 * waiting.reserve).max(FIRST_RESERVE).min(self.settings.reserve);
+            let most = self.settings.reserve.min(self.settings.workers / MOST_RESERVE);
+            waiting.reserve = (2 * waiting.reserve).max(FIRST_RESERVE).min(most);
         }
         let is_short = waiting.fresh.len() < waiting.reserve;
         drop(waiting);
@@ -195,7 +198,9 @@ impl Shared {
     pub fn refill(&self) -> Option<Result<Worker, CageError>> {
         {
             let waiting = self.waiting();
-            if waiting.fresh.len() >= waiting.reserve || self.workers.load(Relaxed) >= self.settings.workers {
+            // One that waits makes room.
+            let has_room = self.workers.load(Relaxed) < self.settings.workers || !waiting.idle.is_empty();
+            if waiting.fresh.len() >= waiting.reserve || !has_room {
                 return None;
             }
         }

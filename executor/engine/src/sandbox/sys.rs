@@ -58,6 +58,7 @@ mod number {
 /// Error numbers that mean something to us.
 pub(super) const EINTR: i32 = 4;
 pub(super) const EAGAIN: i32 = 11;
+pub(super) const ENOMEM: i32 = 12;
 pub(super) const EINVAL: i32 = 22;
 pub(super) const ETXTBSY: i32 = 26;
 const ETIMEDOUT: i32 = 110;
@@ -214,6 +215,23 @@ pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), CageError
     let place = limits.as_ptr() as usize;
     // SAFETY: the kernel reads two words.
     named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, place, 0, 0, 0]) }).map(|_| ())
+}
+
+/// Has the kernel make the pages of a mapping, as an access to them would; where it can't, that is an error instead of SIGBUS
+/// (MADV_POPULATE_READ, MADV_POPULATE_WRITE).
+///
+/// # Safety
+/// The range is in a mapping of [`map`] and page aligned.
+pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> Result<(), CageError> {
+    let advice = if write { 23 } else { 22 };
+    // SAFETY: no byte changes.
+    let result = unsafe { syscall(number::MADVISE, [address as usize, length, advice, 0, 0, 0]) };
+    named("madvise(MADV_POPULATE)", result).map(|_| ())
+}
+
+/// Whether the kernel counts memory strictly, so that there can be none for a page of a file in memory.
+pub(super) fn is_memory_counted() -> bool {
+    std::fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|mode| mode.trim() == "2")
 }
 
 /// Which pages of a shared mapping exist: the lowest bit of a byte for each.

@@ -151,7 +151,8 @@ impl Worker {
         if self.is_broken {
             return Err(CageError::Died);
         }
-        Ok(())
+        self.guest.check()?;
+        self.code.check()
     }
 
     /// Has the worker carry out a command, with all changes that are due.

@@ -94,6 +94,27 @@ fn every_page_that_exists_is_visited_with_its_bytes_and_no_other() {
 }
 
 #[test]
+fn a_page_that_there_is_no_memory_for_is_an_error_and_no_signal() {
+    let (mut mapping, file) = Mapping::careful(LENGTH);
+    mapping.write(PAGE - 1, &[1, 2, 3]);
+    let mut bytes = [0; 4];
+    mapping.read(PAGE - 1, &mut bytes);
+    assert_eq!((bytes, mapping.check()), ([1, 2, 3, 0], Ok(())));
+    // A page that is behind the end of its file is as good as one without memory: SIGBUS for who touches it.
+    super::super::sys::set_length(&file, PAGE).unwrap();
+    mapping.read(PAGE, &mut bytes);
+    assert_eq!(bytes, [0; 4]);
+    assert!(mapping.check().is_err());
+    mapping.write(2 * PAGE, &[1]);
+    mapping.fill(3 * PAGE, 7, 5);
+    let mut long = vec![7; 3 * PAGE as usize];
+    mapping.read(PAGE, &mut long);
+    mapping.write(0, &[9]);
+    mapping.read(0, &mut bytes[..1]);
+    assert_eq!(bytes[0], 9, "what is there is there");
+}
+
+#[test]
 #[should_panic(expected = "are in the mapping")]
 fn a_range_that_ends_behind_the_mapping_is_a_bug() {
     patterned(1000).write(LENGTH - 3, &[0; 4]);

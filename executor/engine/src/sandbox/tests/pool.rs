@@ -248,6 +248,18 @@ fn fresh_workers_are_made_in_advance_once_they_are_missed_and_never_more_than_al
     }
 }
 
+#[test]
+fn workers_that_wait_make_room_for_fresh_ones() {
+    let programs: [Program; 20] = std::array::from_fn(|_| filler_and_scanner());
+    let pool = Pool::new(Settings { idle: 8, workers: 8, reserve: 8, ..Settings::default() }).unwrap();
+    for program in &programs {
+        check_is_as_new(&mut pool.take(&program.image()).unwrap(), program, 0);
+        assert!(pool.counts().workers <= 8);
+    }
+    until("there are fresh workers", || pool.counts().fresh == 2);
+    assert!(pool.counts().idle > 0 && pool.counts().workers <= 8);
+}
+
 /// Gives the turn back as if all were well, and goes on computing.
 fn spinner() -> Program {
     program(|asm| {
