@@ -30,6 +30,13 @@ fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaV
     PolkaVm::with_limits(&flags(backend), None, &limits, None).unwrap()
 }
 
+/// Makes an instance of each.
+fn instantiate_all(session: &mut Session, texts: impl IntoIterator<Item = String>) {
+    for text in texts {
+        instantiate(session, &text);
+    }
+}
+
 fn instantiate(session: &mut Session, text: &str) -> u32 {
     let code = assemble(text).unwrap();
     session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap()
@@ -167,7 +174,9 @@ fn an_off_chain_call_waits_for_others_no_longer_than_its_time() {
             });
         });
         begun.wait();
-        let text = refusal(&node, || drop(instantiate(&mut node.session(), ASKING)));
+        let text = refusal(&node, || {
+            instantiate(&mut node.session(), ASKING);
+        });
         assert!(text.contains("waiting for others"), "{text}");
         over.wait();
     });
@@ -182,9 +191,9 @@ fn off_chain_calls_have_a_share_of_the_workers_and_blocks_the_rest() {
     }
     let interpreted = |node: &PolkaVm| node.metrics().interpreted_total.get();
     let (mut asked, mut block) = (node.session(), node.session());
-    node.off_chain(|| (0..10).for_each(|_| drop(instantiate(&mut asked, ASKING))));
+    node.off_chain(|| instantiate_all(&mut asked, vec![ASKING.to_owned(); 10]));
     assert_eq!(interpreted(&node), 8, "a quarter of eight are compiled");
-    node.on_chain(|| (0..6).for_each(|_| drop(instantiate(&mut block, ASKING))));
+    node.on_chain(|| instantiate_all(&mut block, vec![ASKING.to_owned(); 6]));
     assert_eq!(interpreted(&node), 8, "a block finds the other six");
     // Results are the same.
     for instance in 0..10 {
@@ -192,7 +201,7 @@ fn off_chain_calls_have_a_share_of_the_workers_and_blocks_the_rest() {
     }
     // What they had comes back.
     asked.release();
-    node.off_chain(|| (0..3).for_each(|_| drop(instantiate(&mut asked, ASKING))));
+    node.off_chain(|| instantiate_all(&mut asked, vec![ASKING.to_owned(); 3]));
     assert_eq!(interpreted(&node), 9);
 }
 
@@ -210,13 +219,13 @@ fn off_chain_calls_drop_nothing_of_what_blocks_have_loaded_and_write_nothing() {
     let small = Limits { cache_bytes: 400_000, ..limits(BackendChoice::Auto) };
     let node = PolkaVm::with_limits(&flags, None, &small, Some(&places)).unwrap();
     let mut block = node.session();
-    (0..4).for_each(|number| drop(instantiate(&mut block, &program(number))));
+    instantiate_all(&mut block, (0..4).map(program));
     let (compiles, cached) = (node.metrics().compiles_total.get(), node.metrics().cache_bytes.get());
     assert_eq!(compiles, 4);
     node.off_chain(|| {
         let mut session = node.session();
         // What blocks have loaded is used,
-        (0..4).for_each(|number| drop(instantiate(&mut session, &program(number))));
+        instantiate_all(&mut session, (0..4).map(program));
         assert_eq!(node.metrics().compiles_total.get(), 4);
         // and all else goes to a place of its own, however much it is.
         for number in 10..60 {
@@ -229,7 +238,7 @@ fn off_chain_calls_drop_nothing_of_what_blocks_have_loaded_and_write_nothing() {
     });
     assert_eq!(node.metrics().compiles_total.get(), 54);
     assert_eq!(node.metrics().cache_bytes.get(), cached);
-    (0..4).for_each(|number| drop(instantiate(&mut block, &program(number))));
+    instantiate_all(&mut block, (0..4).map(program));
     assert_eq!(node.metrics().compiles_total.get(), 54);
     node.flush();
     let files = fs::read_dir(&places.cache).map_or(0, Iterator::count);
@@ -242,11 +251,11 @@ fn an_off_chain_call_that_takes_too_much_memory_is_ended_and_a_block_is_not() {
     for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
         let node = node_with(backend, small);
         let (mut asked, mut block) = (node.session(), node.session());
-        let text = refusal(&node, || (0..60).for_each(|number| drop(instantiate(&mut asked, &program(number)))));
+        let text = refusal(&node, || instantiate_all(&mut asked, (0..60).map(program)));
         assert!(text.contains("no memory left"), "{text}");
         assert!(node.metrics().memory_bytes.get() <= 1 << 18, "a quarter");
         // Much more than there is: what a block runs, it runs.
-        (0..60).for_each(|number| drop(instantiate(&mut block, &program(number))));
+        instantiate_all(&mut block, (0..60).map(program));
         for number in 0..60 {
             assert_eq!(block.run(number, 10, None).unwrap().args[0], u64::from(number));
         }
