@@ -419,7 +419,7 @@ impl<'a> Analysis<'a> {
             Op::Move { dst, src } => state.set(dst, state.value(src)),
             Op::Binary { op, dst, a, b } => {
                 let (a, b) = (state.operand(a), state.operand(b));
-                let (value, difference) = state::binary(op, a, b, &self.differences);
+                let (value, difference) = state::binary(op, a, b, &self.differences, wide);
                 findings.difference |= difference;
                 state.set(dst, value);
             }

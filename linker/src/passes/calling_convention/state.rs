@@ -14,6 +14,8 @@ pub(super) enum Value {
     Entry(Var),
     /// The stack pointer at the entry plus this many bytes.
     Stack(i64),
+    /// A number, such as the size of a frame that no immediate holds.
+    Number(i64),
     /// The address of code behind a call.
     Return,
     /// The address of code behind the call of the subroutine that is being followed.
@@ -41,6 +43,7 @@ impl Value {
             Imm::Code { part: Part::Full, .. } => Value::Code,
             Imm::Code { part: Part::High, .. } => Value::CodeHigh,
             Imm::Data { section, part: Part::Full | Part::High, .. } => Value::Data(section),
+            Imm::Num(number) => Value::Number(number),
             _ => Value::Unknown,
         }
     }
@@ -84,27 +87,24 @@ impl Operand {
 }
 
 /// The value of a binary operation, and whether it is a difference of addresses of code.
-pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool]) -> (Value, bool) {
+pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool], wide: bool) -> (Value, bool) {
+    if let (Value::Number(a), Value::Number(b)) = (a.value(), b.value()) {
+        return (crate::ir::binary(op, a, b, wide).map_or(Value::Unknown, Value::Number), false);
+    }
     let is_code_low = |operand: Operand| matches!(operand, Operand::Imm(Imm::Code { part: Part::Low, .. }));
     let value = match op {
         O::Add64 | O::Add32 => match (a.value(), b.value()) {
             (Value::CodeHigh, _) if is_code_low(b) => Value::Code,
             (_, Value::CodeHigh) if is_code_low(a) => Value::Code,
             (Value::Data(section), Value::Data(_)) => Value::Data(section),
-            (Value::Stack(at), _) | (_, Value::Stack(at)) => match (a, b) {
-                (_, Operand::Imm(Imm::Num(by))) | (Operand::Imm(Imm::Num(by)), _) => {
-                    at.checked_add(by).map_or(Value::Unknown, Value::Stack)
-                }
-                _ => Value::Unknown,
-            },
+            (Value::Stack(at), Value::Number(by)) | (Value::Number(by), Value::Stack(at)) => {
+                at.checked_add(by).map_or(Value::Unknown, Value::Stack)
+            }
+            (value, Value::Number(0)) | (Value::Number(0), value) => value,
             (Value::Code, Value::Difference) | (Value::Difference, Value::Code) => Value::Code,
-            (Value::Code | Value::Computed, other) | (other, Value::Code | Value::Computed) => match (a, b, other) {
-                (_, Operand::Imm(Imm::Num(0)), _) => a.value(),
-                (Operand::Imm(Imm::Num(0)), _, _) => b.value(),
-                (_, _, Value::From(section)) if differences.get(section as usize).copied().unwrap_or(false) => {
-                    Value::Code
-                }
-                (_, _, Value::Unknown) if differences.iter().any(|has| *has) => Value::Unknown,
+            (Value::Code | Value::Computed, other) | (other, Value::Code | Value::Computed) => match other {
+                Value::From(section) if differences.get(section as usize).copied().unwrap_or(false) => Value::Code,
+                Value::Unknown if differences.iter().any(|has| *has) => Value::Unknown,
                 _ => Value::Computed,
             },
             // An index into a table.
@@ -113,10 +113,7 @@ pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool]) -> (Va
         },
         O::Sub64 | O::Sub32 => match (a.value(), b.value()) {
             (Value::Code, Value::Code) => return (Value::Difference, true),
-            (Value::Stack(at), _) => match b {
-                Operand::Imm(Imm::Num(by)) => at.checked_sub(by).map_or(Value::Unknown, Value::Stack),
-                _ => Value::Unknown,
-            },
+            (Value::Stack(at), Value::Number(by)) => at.checked_sub(by).map_or(Value::Unknown, Value::Stack),
             _ => Value::Unknown,
         },
         // Distances may be kept in other widths or units.

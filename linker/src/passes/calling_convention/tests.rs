@@ -45,6 +45,31 @@ fn ordinary_functions_are_regular() {
 }
 
 #[test]
+fn frames_of_any_size_and_dynamic_allocation_are_regular() {
+    let large = "b0:
+        t0 = 0x2000
+        t0 = add_64 t0, -16
+        sp = sub_64 sp, t0
+        store_indirect_u64 [sp] = ra
+        store_indirect_u64 [sp + 8] = s0
+        s0 = sp
+        sp = sub_64 sp, a0
+        sp = and sp, -64
+        call b2 back to b1 by ra
+        b1:
+        sp = s0
+        ra = load_indirect_u64 [sp]
+        s0 = load_indirect_u64 [sp + 8]
+        t1 = 0x2000
+        sp = add_64 sp, t1
+        sp = add_64 sp, -16
+        jump [ra]
+        b2:
+        jump [ra]";
+    assert_eq!(irregular(large, &[]), NONE);
+}
+
+#[test]
 fn functions_that_do_not_return_to_their_caller_are_irregular_and_so_is_what_they_reach() {
     // b0 calls a context switch, which goes on from its last block in another function.
     let text = |switch: &str| {
