@@ -312,12 +312,18 @@ fn endless(
     let mut compiled = compile(&program).unwrap();
     corrupt(&program, &mut compiled);
     let limit = Duration::from_millis(50);
-    let settings = Settings { sandbox: crate::Sandbox::BestEffort, time_limit: Some(limit), ..Settings::default() };
+    let settings = Settings {
+        sandbox: crate::Sandbox::BestEffort,
+        time_limit: Some(limit),
+        // A busy machine may take long to give it so much CPU time.
+        stall_limit: Some(Duration::from_secs(60)),
+        ..Settings::default()
+    };
     let compiled = Arc::new(compiled);
     let cage = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
     let mut instance = JitInstance::new(program, compiled, cage);
     instance.set_gas(1000);
-    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x10_0000), (Reg::S0, 0x10_0000), (Reg::S1, 0x2_0000)] {
+    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x400_0000), (Reg::S0, 0x400_0000), (Reg::S1, 0x2_0000)] {
         instance.set_reg(reg, value);
     }
     instance.set_next_pc(0);
@@ -328,7 +334,7 @@ fn endless(
 fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
     let timed_out = Err(CageError::TimedOut { limit: Duration::from_millis(50) });
     let sbrk = ".isa Latest32\nagain: sbrk a0, a1\njump again";
-    let memset = ".isa Latest32\n.rw_size 1048576\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
+    let memset = ".isa Latest32\n.rw_size 67108864\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
     for text in [sbrk, memset] {
         assert_eq!(endless(text, Metering::Off, |_, _| {}), timed_out, "{text}");
     }
