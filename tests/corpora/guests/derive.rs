@@ -29,7 +29,7 @@ fn deep(left: u32) -> u32 {
 
 #[polkavm_derive::polkavm_export]
 extern "C" fn stack() -> u32 {
-    deep(black_box(40))
+    deep(black_box(20))
 }
 
 #[panic_handler]
