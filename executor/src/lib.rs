@@ -59,6 +59,10 @@ pub const LOG_TARGET: &str = "polkavm";
 /// is a second of interpretation, which compiled code does in a fraction of it.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
+/// The same in real time: a worker that is stopped, or gets no processor, is not waited for longer. The interpreter goes on
+/// in its place, so on a throttled machine nothing is lost but speed.
+const STALL_LIMIT: Duration = Duration::from_secs(20);
+
 /// Most bytes that an instance's log takes. Beyond, the instance goes on interpreted.
 const LOG_BYTES: usize = 16 << 20;
 
@@ -248,6 +252,7 @@ impl PolkaVm {
                 SandboxChoice::BestEffort => Sandbox::BestEffort,
             })
             .set_time_limit(TIME_LIMIT)
+            .set_stall_limit(STALL_LIMIT)
             .set_workers(flags.workers as usize, flags.workers as usize);
         let engine = Engine::new(&config).map_err(SetupError::Engine)?;
         let metrics = Metrics::new(registry).map_err(SetupError::Metrics)?;

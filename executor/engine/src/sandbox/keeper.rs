@@ -77,8 +77,7 @@ fn keep(shared: &Shared) {
         match made {
             Some(Ok(worker)) => {
                 paused = None;
-                let mut waiting = shared.waiting();
-                waiting.fresh.push(worker);
+                shared.end_making(Some(worker));
                 continue;
             }
             Some(Err(error)) => {

@@ -11,6 +11,7 @@ use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Workers to be made in advance once one was missed; each further miss doubles the number.
 const FIRST_RESERVE: usize = 2;
@@ -39,6 +40,18 @@ pub(crate) struct Pool {
     keeper: Keeper,
 }
 
+/// For how long a worker that is being made in advance is waited for where it takes the last room.
+const MAKING: Duration = Duration::from_secs(1);
+
+/// Who has a worker made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    /// Who needs it now.
+    Taker,
+    /// The keeper, for the reserve.
+    Keeper,
+}
+
 /// What the pool's users share with the thread that looks after the workers that wait.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -47,6 +60,8 @@ pub(super) struct Shared {
     waiting: Mutex<Waiting>,
     /// Something is to be done for those that wait.
     pub work: Condvar,
+    /// The worker that was being made in advance is there, or can't be made.
+    pub made: Condvar,
     workers: AtomicUsize,
     spawned: AtomicUsize,
 }
@@ -62,6 +77,8 @@ pub(super) struct Waiting {
     pub doomed: Vec<Worker>,
     /// How many fresh ones there are to be.
     pub reserve: usize,
+    /// One is being made in advance, and counted already.
+    pub is_making: bool,
     /// Workers that were taken so far.
     takes: usize,
     /// The keeper sleeps until it is woken, as nothing has to be looked at.
@@ -75,9 +92,9 @@ impl Pool {
     pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
         let zygote = Mutex::new(Arc::new(settings.zygote()?));
         let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (waiting, work) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { settings, zygote, waiting, work, workers, spawned });
-        let mut first = shared.spawn()?;
+        let (waiting, work, made) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { settings, zygote, waiting, work, made, workers, spawned });
+        let mut first = shared.spawn(Maker::Taker)?;
         first.probe()?;
         if shared.settings.reserve > 0 {
             shared.waiting().fresh.push(first);
@@ -132,7 +149,7 @@ impl Pool {
         }
         let mut pooled = match pooled {
             Some(pooled) => pooled,
-            None => Pooled { worker: Some(self.shared.spawn()?), pool: self.clone() },
+            None => Pooled { worker: Some(self.shared.spawn(Maker::Taker)?), pool: self.clone() },
         };
         self.keep_if_busy();
         pooled.load(image)?;
@@ -194,26 +211,45 @@ impl Shared {
         worker
     }
 
-    /// Another fresh worker, if the reserve is short of one and there may be one more.
+    /// Another fresh worker, if the reserve is short of one and there may be one more. Its maker says by
+    /// [`Shared::end_making`] that it is in the reserve.
     pub fn refill(&self) -> Option<Result<Worker, CageError>> {
         {
-            let waiting = self.waiting();
+            let mut waiting = self.waiting();
             // One that waits makes room.
             let has_room = self.workers.load(Relaxed) < self.settings.workers || !waiting.idle.is_empty();
             if waiting.fresh.len() >= waiting.reserve || !has_room {
                 return None;
             }
+            waiting.is_making = true;
         }
-        Some(self.spawn())
+        let made = self.spawn(Maker::Keeper);
+        if made.is_err() {
+            self.end_making(None);
+        }
+        Some(made)
     }
 
-    /// A new worker; one that waits makes room for it if it has to.
-    fn spawn(&self) -> Result<Worker, CageError> {
+    /// Puts a worker into the reserve that was made for it, and wakes those who found no room because of it.
+    pub fn end_making(&self, worker: Option<Worker>) {
+        let mut waiting = self.waiting();
+        waiting.fresh.extend(worker);
+        waiting.is_making = false;
+        drop(waiting);
+        self.made.notify_all();
+    }
+
+    /// A new worker; one that waits makes room for it if it has to, also one that is just being made in advance.
+    fn spawn(&self, maker: Maker) -> Result<Worker, CageError> {
         let limit = self.settings.workers;
         while self.workers.fetch_add(1, AcqRel) >= limit {
             self.workers.fetch_sub(1, AcqRel);
             let waiting = {
                 let mut waiting = self.waiting();
+                if waiting.idle.is_empty() && waiting.fresh.is_empty() && maker == Maker::Taker {
+                    let ended = self.made.wait_timeout_while(waiting, MAKING, |waiting| waiting.is_making);
+                    waiting = ended.unwrap_or_else(PoisonError::into_inner).0;
+                }
                 let has_idle = !waiting.idle.is_empty();
                 if has_idle { Some(waiting.idle.remove(0)) } else { waiting.fresh.pop() }
             };
