@@ -22,6 +22,10 @@ use subxt::{
 /// Bytes of a weight, encoded, at most.
 const LONGEST_WEIGHT: u64 = 2 * 9;
 
+/// The part of the limit that is left free, as a divisor: what is sent is mortal, and so takes a little more time than the
+/// immortal transaction that the chain is asked about.
+const MARGIN: u64 = 1000;
+
 /// The runtime API that tells a transaction's weight.
 const PAYMENT: &str = "TransactionPaymentApi";
 
@@ -75,7 +79,7 @@ impl Chain {
         // The chain counts the transaction itself into its proof.
         let length = signed.encoded().len() as u64 + LONGEST_WEIGHT;
         Ok(Weight {
-            ref_time: limit.ref_time.saturating_sub(besides.ref_time),
+            ref_time: limit.ref_time.saturating_sub(besides.ref_time).saturating_sub(limit.ref_time / MARGIN),
             proof_size: limit.proof_size.saturating_sub(besides.proof_size).saturating_sub(length),
         })
     }
