@@ -256,9 +256,9 @@ mod tests {
         assert_eq!(lines(decoded), ["decoded             amount 6, fee 5", "decoded             5"]);
         let event = json!({
             "pallet": "Polkavm", "name": "ContractEmitted", "fields": { "data": "0x" },
-            "decoded": { "event": "Paid", "arguments": { "amount": "7" } },
+            "decoded": { "arguments": { "amount": "7" }, "event": "Paid" },
         });
-        assert_eq!(lines(json!([["events", [event]]]))[1], "                    event Paid, arguments amount 7");
+        assert_eq!(lines(json!([["events", [event]]]))[1], "                    arguments amount 7, event Paid");
     }
 
     #[test]

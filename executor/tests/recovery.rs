@@ -204,6 +204,7 @@ fn instances_left_behind_give_their_workers_back() {
         session.release();
     }
     assert_eq!(compiling.metrics().workers_refused_total.get(), 0);
+    // Ten that wait for this program, and those that were made in advance; of two hundred instances.
     let workers = family().1.len();
-    assert!(workers <= 10, "{workers} workers");
+    assert!(workers <= 40, "{workers} workers");
 }
