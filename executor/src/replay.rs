@@ -252,6 +252,7 @@ impl Log {
     ///
     /// # Errors
     /// At the first stop at which something that the host saw is otherwise, and at the end.
+    #[allow(clippy::result_large_err, reason = "an error ends a run, and is looked at once")]
     pub fn replay(&self, instance: &mut Instance, deadline: Option<Instant>) -> Result<(), ReplayError> {
         let mut seen = Seen { key: self.seen.key.clone(), digest: 0 };
         let mut runs = 0;
