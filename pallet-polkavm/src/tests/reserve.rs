@@ -36,6 +36,7 @@ fn a_callee_that_uses_up_all_gas_leaves_its_caller_a_64th() {
         let spin = deploy(Contract::with_call().spin().build());
         let spinning = upload(Contract::new().spin().call().ret().build());
         let large = Nested { ref_time: LIMIT.ref_time(), proof_size: LIMIT.proof_size(), ..default() };
+        #[allow(clippy::type_complexity, reason = "a table of a test")]
         let calls: [(&str, &dyn Fn(&mut Script)); 9] = [
             ("call", &|script| {
                 script.call(spin, &default(), &Script::new());
