@@ -5,7 +5,7 @@
 
 use crate::{
     api::Weight,
-    chain::{AtBlock, Chain},
+    chain::{AtBlock, Chain, LIFETIME},
     error::{Error, chain},
 };
 use subxt::{
@@ -21,10 +21,6 @@ use subxt::{
 
 /// Bytes of a weight, encoded, at most.
 const LONGEST_WEIGHT: u64 = 2 * 9;
-
-/// The part of the limit that is left free, as a divisor: what is sent is mortal, and so takes a little more time than the
-/// immortal transaction that the chain is asked about.
-const MARGIN: u64 = 1000;
 
 /// The runtime API that tells a transaction's weight.
 const PAYMENT: &str = "TransactionPaymentApi";
@@ -72,14 +68,14 @@ impl Chain {
     pub async fn room(&self, at: &AtBlock, call: &str, args: impl EncodeAsFields) -> Result<Weight, Error> {
         let limit = self.extrinsic_limit(at)?;
         let payload = dynamic::transaction(self.pallet.clone(), call.to_owned(), args);
-        // It is not sent, so the nonce does not matter.
-        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(0).immortal().build();
+        // It is not sent, so the nonce does not matter; its mortality does, as checking an era reads a block's hash.
+        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(0).mortal(LIFETIME).build();
         let signed = at.transactions().create_signed(&payload, &self.signer, params).await.map_err(chain)?;
         let besides = self.weight_of(at, signed.encoded()).await?;
         // The chain counts the transaction itself into its proof.
         let length = signed.encoded().len() as u64 + LONGEST_WEIGHT;
         Ok(Weight {
-            ref_time: limit.ref_time.saturating_sub(besides.ref_time).saturating_sub(limit.ref_time / MARGIN),
+            ref_time: limit.ref_time.saturating_sub(besides.ref_time),
             proof_size: limit.proof_size.saturating_sub(besides.proof_size).saturating_sub(length),
         })
     }
