@@ -46,7 +46,7 @@ pub struct Chain {
 }
 
 /// Blocks that a transaction is valid for.
-const LIFETIME: u64 = 64;
+pub(crate) const LIFETIME: u64 = 64;
 
 /// By how many blocks finality may lag for transactions to be anchored at the last final block.
 const MAX_LAG: u64 = LIFETIME / 2;
