@@ -11,6 +11,7 @@ use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
@@ -22,7 +23,9 @@ fn program(number: u64) -> Vec<u8> {
 
 /// The key of all nodes here, where nothing is said about another one.
 fn key() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("disk-tests").join("key")
+    // Of this run, as another one's may belong to another user.
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join("key")
 }
 
 /// A node that keeps programs in a folder; `None` where programs are not compiled.
