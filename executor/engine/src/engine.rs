@@ -1,8 +1,8 @@
-//! The engine: which backend runs programs here, and the caged workers if it is the compiler.
+//! The engine: which backend runs programs here, and the sandboxed workers if it is the compiler.
 
 use crate::config::{Backend, Config};
 use crate::error::Error;
-use crate::sandbox::{CageError, Pool};
+use crate::sandbox::{ForkedPool, Pool, SandboxError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,12 +23,36 @@ struct Inner {
     next_module: AtomicU64,
 }
 
+/// An engine for a forked child: made before the fork by [`Engine::prepare_fork`], used in the child.
+#[must_use]
+pub struct ForkedEngine {
+    pool: Option<ForkedPool>,
+    may_fall_back: bool,
+    fallback_reason: OnceLock<Error>,
+    trace_execution: bool,
+}
+
+impl ForkedEngine {
+    /// The engine of this process, the forked child. Modules of the parent's engine come along by
+    /// [`crate::Module::for_engine`].
+    pub fn into_engine(self) -> Engine {
+        Engine(Arc::new(Inner {
+            pool: self.pool.map(ForkedPool::into_pool),
+            may_fall_back: self.may_fall_back,
+            fallback_reason: self.fallback_reason,
+            trouble: Mutex::default(),
+            trace_execution: self.trace_execution,
+            next_module: AtomicU64::new(1),
+        }))
+    }
+}
+
 /// Workers could not be had.
 #[derive(Default)]
 struct Trouble {
     /// Until then none is asked for.
     until: Option<Instant>,
-    /// For how long none is asked for the next time.
+    /// Length of the next pause.
     pause: Duration,
 }
 
@@ -40,8 +64,8 @@ impl Engine {
     /// Sets an engine up. With the compiler this starts the process that makes workers.
     ///
     /// # Errors
-    /// With [`Backend::Jit`], if programs cannot be compiled or caged on this machine: the error says what is missing and
-    /// what to change.
+    /// With [`Backend::Jit`], if programs cannot be compiled or sandboxed on this machine: the error says what is
+    /// missing and what to change.
     pub fn new(config: &Config) -> Result<Engine, Error> {
         config.warn_of_ignored();
         if config.trace_execution {
@@ -77,29 +101,55 @@ impl Engine {
         })))
     }
 
-    /// How programs are run: [`Backend::Jit`] or [`Backend::Interpreter`].
+    /// The backend in use: [`Backend::Jit`] or [`Backend::Interpreter`].
     pub fn backend(&self) -> Backend {
         if self.0.pool.is_some() { Backend::Jit } else { Backend::Interpreter }
     }
 
-    /// Why [`Backend::Auto`] came to be the interpreter, from the start or later for some instances, if it did. Later reasons
-    /// are only logged.
+    /// The reason for which [`Backend::Auto`] fell back to the interpreter, from the start or later for some instances.
+    /// Later reasons are only logged.
     pub fn fallback_reason(&self) -> Option<&Error> {
         self.0.fallback_reason.get()
     }
 
-    /// What protection there is not around compiled code: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
+    /// Protection that compiled code runs without: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
     pub fn missing_protection(&self) -> Vec<crate::Missing> {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
-    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is needed for
-    /// [`crate::Sandbox::Required`]; each is another line behind it.
+    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is
+    /// needed for [`crate::Sandbox::Required`]; each is another line behind it.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }
 
-    /// Whether `other` is a handle of the same engine.
+    /// The CPU time that all of this engine's workers have used so far, those that have ended among them: to be added
+    /// to this process's own. Workers are no children of this process, so the kernel does not count their time as its
+    /// (RUSAGE_CHILDREN). Zero if programs are interpreted.
+    pub fn cpu_time(&self) -> Duration {
+        self.0.pool.as_ref().map_or(Duration::ZERO, |pool| pool.cpu_time())
+    }
+
+    /// Prepares an engine for a child that this process is about to fork. What belongs to this engine cannot be used in
+    /// the child; [`ForkedEngine::into_engine`] makes an engine of the child's own there, without any system call that
+    /// opens files or sockets, so that this process may have forbidden those to itself after [`Engine::new`].
+    ///
+    /// The parent drops what this returns after the fork. Then the child's workers end with the child, however it ends,
+    /// and at the latest with the parent's engine. The child has to stay in the pid and user namespaces of its parent.
+    ///
+    /// # Errors
+    /// If the process that makes workers does not answer, or this is a forked child of the engine's process.
+    pub fn prepare_fork(&self) -> Result<ForkedEngine, Error> {
+        let pool = self.0.pool.as_ref().map(|pool| pool.prepare_fork()).transpose()?;
+        Ok(ForkedEngine {
+            pool,
+            may_fall_back: self.0.may_fall_back,
+            fallback_reason: self.0.fallback_reason.clone(),
+            trace_execution: self.0.trace_execution,
+        })
+    }
+
+    /// Returns whether `other` is a handle of the same engine.
     pub(crate) fn is(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -112,7 +162,7 @@ impl Engine {
         self.0.may_fall_back
     }
 
-    /// Whether workers were out of reach a moment ago, so that it is no use to ask for one.
+    /// Returns whether workers were out of reach a moment ago, so that it is no use to ask for one.
     pub(crate) fn is_in_trouble(&self) -> bool {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.may_fall_back && trouble.until.is_some_and(|until| Instant::now() < until)
@@ -127,7 +177,7 @@ impl Engine {
             if is_news {
                 trouble.pause = (2 * trouble.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                 // Workers in use come back at any time.
-                let may_pass = matches!(error, Error::Cage(CageError::TooManyWorkers { .. }));
+                let may_pass = matches!(error, Error::Sandbox(SandboxError::TooManyWorkers { .. }));
                 trouble.until = Some(if may_pass { now } else { now + trouble.pause });
             }
             is_news
@@ -147,7 +197,7 @@ impl Engine {
         }
     }
 
-    /// Whether each instruction is logged.
+    /// Returns whether each instruction is logged.
     pub(crate) fn trace_execution(&self) -> bool {
         self.0.trace_execution
     }
@@ -158,21 +208,23 @@ impl Engine {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 fn pool(config: &Config) -> Result<Arc<Pool>, Error> {
-    let features = [
-        (std::is_x86_feature_detected!("bmi1"), "the processor has no BMI1 instructions"),
-        (std::is_x86_feature_detected!("bmi2"), "the processor has no BMI2 instructions"),
-        (std::is_x86_feature_detected!("lzcnt"), "the processor has no LZCNT instruction"),
-        (std::is_x86_feature_detected!("popcnt"), "the processor has no POPCNT instruction"),
-    ];
-    if let Some((_, missing)) = features.into_iter().find(|(there, _)| !there) {
+    use pvm_assembler::Feature;
+    // What the assembler's forms need.
+    let mut features = pvm_assembler::forms::required_features().map(|feature| match feature {
+        Feature::Bmi1 => (std::is_x86_feature_detected!("bmi1"), "the processor has no BMI1 instructions"),
+        Feature::Bmi2 => (std::is_x86_feature_detected!("bmi2"), "the processor has no BMI2 instructions"),
+        Feature::Lzcnt => (std::is_x86_feature_detected!("lzcnt"), "the processor has no LZCNT instruction"),
+        Feature::Popcnt => (std::is_x86_feature_detected!("popcnt"), "the processor has no POPCNT instruction"),
+    });
+    if let Some((_, missing)) = features.find(|(is_there, _)| !is_there) {
         return Err(Error::NoCompiler { missing });
     }
     Ok(Pool::new(config.settings.clone())?)
 }
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(jit_supported))]
 fn pool(_: &Config) -> Result<Arc<Pool>, Error> {
     Err(Error::NoCompiler { missing: "the compiler is for Linux on AMD64" })
 }

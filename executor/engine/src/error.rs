@@ -1,6 +1,6 @@
-//! What the engine can fail with. At the raw level a guest's faults are not among it: they are outcomes.
+//! Errors of the engine. At the raw level a guest's faults are not among it: they are outcomes.
 
-use crate::sandbox::CageError;
+use crate::sandbox::SandboxError;
 use std::fmt;
 use std::sync::Arc;
 use vm_core::blob::BlobError;
@@ -16,9 +16,9 @@ pub enum Error {
     Environment {
         /// Its name.
         variable: &'static str,
-        /// What it is set to.
+        /// Its value.
         value: String,
-        /// What it can be set to.
+        /// Its possible values.
         allowed: Vec<&'static str>,
     },
     /// The bytes are no program blob that can be run.
@@ -34,8 +34,8 @@ pub enum Error {
     Stored(StoredError),
     /// The program cannot be compiled; the interpreter would run it. Says why.
     Compile(String),
-    /// The caged process could not be had, or was lost. An instance it ran is of no use any more.
-    Cage(CageError),
+    /// The sandboxed process could not be had, or was lost. An instance it ran is of no use any more.
+    Sandbox(SandboxError),
     /// The snapshot cannot be restored.
     Snapshot(SnapshotError),
     /// A host function of this name is defined already.
@@ -55,7 +55,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The machine is in a call already.
+    /// The instance is in a call already.
     Busy,
     /// Arguments on the stack could not be read or written.
     Arguments(MemoryError),
@@ -74,10 +74,11 @@ pub enum Error {
         /// The code offset of the instruction.
         pc: Option<u32>,
     },
-    /// The guest has no gas left. If metering is synchronous the call can go on once it has: [`crate::TypedFunc::resume`].
+    /// The guest has no gas left. If metering is synchronous the call can go on once it has:
+    /// [`crate::TypedFunc::resume`].
     OutOfGas,
-    /// No call of this function waits for gas: it was never interrupted, the machine was set to something else since, or
-    /// metering is asynchronous.
+    /// No call of this function waits for gas: it was never interrupted, the instance was set to something else since,
+    /// or metering is asynchronous.
     NothingToResume,
     /// A host function failed.
     Host(Arc<dyn std::error::Error + Send + Sync>),
@@ -96,7 +97,7 @@ impl fmt::Display for Error {
             }
             Error::Compile(why) => write!(f, "the program cannot be compiled: {why}; the interpreter can run it"),
             Error::Stored(error) => write!(f, "stored machine code: {error}"),
-            Error::Cage(error) => error.fmt(f),
+            Error::Sandbox(error) => error.fmt(f),
             Error::Snapshot(error) => error.fmt(f),
             Error::Duplicate { name } => write!(f, "there is a host function {name:?} already"),
             Error::MissingImports { names } => {
@@ -123,7 +124,7 @@ impl std::error::Error for Error {
             Error::Blob(error) => Some(error),
             Error::Program(error) => Some(error),
             Error::Stored(error) => Some(error),
-            Error::Cage(error) => Some(error),
+            Error::Sandbox(error) => Some(error),
             Error::Snapshot(error) => Some(error),
             Error::Arguments(error) => Some(error),
             Error::Host(error) => Some(&**error),
@@ -132,7 +133,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Why bytes cannot be used as a compiled program.
+/// Error of loading stored machine code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StoredError {
@@ -148,9 +149,9 @@ pub enum StoredError {
     OtherProgram,
     /// There are too few of them.
     Truncated {
-        /// Where the missing part begins.
+        /// Offset of the missing part.
         offset: usize,
-        /// How long it is.
+        /// Its length.
         needed: usize,
     },
     /// There are too many of them.
@@ -204,9 +205,9 @@ impl From<StoredError> for Error {
     }
 }
 
-impl From<CageError> for Error {
-    fn from(error: CageError) -> Error {
-        Error::Cage(error)
+impl From<SandboxError> for Error {
+    fn from(error: SandboxError) -> Error {
+        Error::Sandbox(error)
     }
 }
 

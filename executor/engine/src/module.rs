@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 use crate::jit::{self, Compiled};
 use std::sync::Arc;
 use vm_core::blob::Blob;
@@ -35,18 +35,18 @@ pub struct Module {
     engine: Engine,
     /// As the embedder sees it.
     program: Arc<Program>,
-    /// As machines run it: the same, or the one that stops before each instruction if that is traced.
+    /// As instances run it: the same, or the one that stops before each instruction if that is traced.
     running: Arc<Program>,
     is_traced: bool,
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     compiled: Option<Arc<Compiled>>,
-    #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code, reason = "for workers"))]
+    #[cfg_attr(not(jit_supported), allow(dead_code, reason = "for workers"))]
     id: u64,
 }
 
 impl Module {
-    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as long
-    /// as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
+    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as
+    /// long as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -73,16 +73,16 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
-    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and configuration. The
-    /// program itself is loaded and checked as ever.
+    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and
+    /// configuration. The program itself is loaded and checked as ever.
     ///
-    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they have
-    /// to come from where nobody else could write, and have to be protected from accidents by a checksum. To the host
-    /// they are harmless whatever they are: all numbers in them are checked, and machine code runs in the cage.
+    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they
+    /// have to come from where nobody else could write, and have to be protected from accidents by a checksum. To the
+    /// host they are harmless whatever they are: all numbers in them are checked, and machine code runs in the sandbox.
     ///
     /// # Errors
-    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the engine
-    /// interprets or traces: compile it then.
+    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the
+    /// engine interprets or traces: compile it then.
     pub fn from_stored(
         engine: &Engine,
         config: &ProgramConfig,
@@ -90,7 +90,7 @@ impl Module {
         bytes: &[u8],
     ) -> Result<Module, Error> {
         let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         if engine.pool().is_some() && !engine.trace_execution() {
             return Ok(Module {
                 compiled: Some(Arc::new(jit::stored::load(&program, &blob.0, bytes)?)),
@@ -108,7 +108,7 @@ impl Module {
     /// The machine code as bytes that the same version of the engine can load again, beside the same blob:
     /// [`Module::from_stored`]. `None` if the program is interpreted or traced.
     pub fn machine_code_to_store(&self, blob: &ProgramBlob) -> Option<Vec<u8>> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         if let Some(compiled) = self.compiled.as_ref().filter(|_| !self.is_traced) {
             return Some(jit::stored::store(&self.program, &blob.0, compiled));
         }
@@ -116,9 +116,21 @@ impl Module {
         None
     }
 
+    /// The same module for another engine with the same backend, without compiling it again: for the engine that a
+    /// forked child makes ([`Engine::prepare_fork`]).
+    ///
+    /// # Errors
+    /// If one of the two engines compiles or traces and the other one does not.
+    pub fn for_engine(&self, engine: &Engine) -> Result<Module, Error> {
+        if engine.backend() != self.engine.backend() || engine.trace_execution() != self.engine.trace_execution() {
+            return Err(Error::OtherEngine);
+        }
+        Ok(Module { engine: engine.clone(), id: engine.next_module(), ..self.clone() })
+    }
+
     fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {
         Ok(Module {
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             compiled: compile(engine, &running)?,
             id: engine.next_module(),
             engine: engine.clone(),
@@ -138,26 +150,27 @@ impl Module {
         &self.program
     }
 
-    /// The program that machines run.
+    /// The program that instances run.
     pub(crate) fn running(&self) -> &Arc<Program> {
         &self.running
     }
 
-    /// Whether each instruction is logged.
+    /// Returns whether each instruction is logged.
     pub(crate) fn is_traced(&self) -> bool {
         self.is_traced
     }
 
-    /// Whether it runs as machine code.
+    /// Returns whether it runs as machine code.
     pub fn is_compiled(&self) -> bool {
         self.machine_code_length().is_some()
     }
 
-    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is interpreted.
+    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is
+    /// interpreted.
     pub fn machine_code(&self) -> Option<&[u8]> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         return self.compiled.as_ref().map(|compiled| compiled.image());
-        #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+        #[cfg(not(jit_supported))]
         None
     }
 
@@ -166,18 +179,18 @@ impl Module {
         self.machine_code().map(<[u8]>::len)
     }
 
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     pub(crate) fn compiled(&self) -> Option<&Arc<Compiled>> {
         self.compiled.as_ref()
     }
 
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 fn compile(engine: &Engine, program: &Program) -> Result<Option<Arc<Compiled>>, Error> {
     if engine.pool().is_none() {
         return Ok(None);

@@ -153,7 +153,8 @@ pub(super) fn mul_upper_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
     asm.push(forms::mulx_rrr(R64, d, d, c));
 }
 
-/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to what
+/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to
+/// what
 /// `body` leaves in scratch.
 fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler, Reg)) {
     asm.push(forms::push_r(Rax));
@@ -191,7 +192,7 @@ pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: 
     });
 }
 
-/// How the two factors of a 32-bit program's product are extended.
+/// Extension of the two factors of a 32-bit program's product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signs {
     Signed,
@@ -220,8 +221,8 @@ pub(super) enum Part {
     Remainder,
 }
 
-/// `d = b / c` or the remainder, as the specification defines it for zero and overflow (isa.md 2.4). The result of a
-/// 32-bit division has its upper half clear.
+/// `d = b / c` or the remainder; zero and overflow as in `docs/spec/instructions.md#form-three-registers-rrr`. The upper
+/// half of a 32-bit division's result is clear.
 pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: Part, d: Reg, b: Reg, c: Reg) {
     with_rax_rdx(asm, d, b, c, |asm, c| {
         let (special, zero, done) = (asm.new_label(), asm.new_label(), asm.new_label());

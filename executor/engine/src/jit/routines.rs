@@ -1,7 +1,7 @@
 //! The routines that every program's code begins with: one that enters guest code, and one for each way to leave it.
 //!
 //! Emitted by the compiler in front of the program. The worker calls `enter`; guest code calls the others, whose return
-//! address says from where it left. Contract: `docs/cage.md`, control page in the protocol.
+//! address says from where it left. Contract: `docs/sandbox.md`, control page in the protocol.
 
 use super::regs::{GAS, SCRATCH, native};
 use core::mem::offset_of;
@@ -9,7 +9,7 @@ use pvm_assembler::{Assembler, Label, Mem, Reg as Native, RegSize::R64, StoreImm
 use pvm_zygote::protocol::{self, CONTROL_BASE, Control, STACK_TOP};
 use vm_core::isa::Reg;
 
-/// Where each routine begins.
+/// Labels of the routines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Routines {
     pub enter: Label,

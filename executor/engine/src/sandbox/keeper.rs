@@ -1,5 +1,5 @@
-//! The thread that looks after workers that wait: makes fresh ones, drops dead ones, and stops those that nobody needs.
-//! Started by `pool` when there is something to look after.
+//! Keeper: the thread that looks after waiting workers. It makes fresh ones, drops dead ones, and stops those that
+//! nobody needs. Started by `pool` when there is something to look after.
 //!
 //! Nobody waits for it. It holds the pool's lock for moments only, never while it makes or drops a worker.
 
@@ -9,21 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often workers that wait are looked at, until all are stopped.
+/// Interval at which waiting workers are checked, until all are stopped.
 const LOOK: Duration = Duration::from_millis(500);
 /// After a worker could not be made, none is tried for so long.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A handle of the thread, started or not.
 #[derive(Debug, Default)]
-pub(super) struct Keeper(Mutex<State>);
+pub(super) struct Keeper(Mutex<ThreadState>);
 
 #[derive(Debug, Default)]
-enum State {
+enum ThreadState {
     #[default]
     Wanted,
     Running(JoinHandle<()>),
-    /// It could not be started, or has ended. Without it everything works, but new workers are made when they are needed.
+    /// It could not be started, or has ended. Without it everything works, but new workers are made when they are
+    /// needed.
     Gone,
 }
 
@@ -31,10 +32,10 @@ impl Keeper {
     /// Starts the thread if there is none. If there can be none, that is no error.
     pub fn start(&self, shared: &Arc<Shared>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Wanted) {
+        if matches!(*state, ThreadState::Wanted) {
             let shared = shared.clone();
             let thread = std::thread::Builder::new().name("pvm-keeper".into()).spawn(move || keep(&shared));
-            *state = thread.map_or(State::Gone, State::Running);
+            *state = thread.map_or(ThreadState::Gone, ThreadState::Running);
         }
     }
 
@@ -43,7 +44,7 @@ impl Keeper {
         shared.waiting().is_over = true;
         shared.work.notify_all();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Running(thread) = std::mem::replace(&mut *state, State::Gone) {
+        if let ThreadState::Running(thread) = std::mem::replace(&mut *state, ThreadState::Gone) {
             // A panic there was reported by the panic handler.
             let _ = thread.join();
         }

@@ -1,8 +1,9 @@
 //! Memory that host and worker share. Used by `worker`.
 //!
-//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and out.
+//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and
+//! out.
 
-use super::{CageError, sys};
+use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,8 +36,8 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
     /// `is_final` nobody else can map it writable.
-    pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), CageError> {
-        let file = sys::memfd(name, sys::NO_EXEC)?;
+    pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
+        let file = sys::memfd(name, libc::MFD_NOEXEC_SEAL)?;
         sys::set_length(&file, length)?;
         let start = sys::map(&file, length)?;
         let mapping =
@@ -46,12 +47,12 @@ impl Mapping {
             mapping.populate(0, PAGE, true);
             mapping.check()?;
         }
-        let writing = if is_final { sys::SEAL_FUTURE_WRITE } else { 0 };
+        let writing = if is_final { libc::F_SEAL_FUTURE_WRITE } else { 0 };
         sys::seal(&file, sys::SEAL_LENGTH | writing)?;
         Ok((mapping, file))
     }
 
-    /// Where the mapping begins.
+    /// Address of the mapping.
     pub fn start(&self) -> *mut u8 {
         self.start
     }
@@ -64,9 +65,9 @@ impl Mapping {
     }
 
     /// An error if there was no memory for something that was accessed.
-    pub fn check(&self) -> Result<(), CageError> {
+    pub fn check(&self) -> Result<(), SandboxError> {
         match self.is_incomplete.load(Relaxed) {
-            true => Err(CageError::Os { call: "madvise(MADV_POPULATE)", errno: sys::ENOMEM }),
+            true => Err(SandboxError::Os { call: "madvise(MADV_POPULATE)", errno: libc::ENOMEM }),
             false => Ok(()),
         }
     }
@@ -167,8 +168,8 @@ impl Mapping {
         unsafe { to.write_bytes(value, length) }
     }
 
-    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many pages
-    /// they have then.
+    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many
+    /// pages they have then.
     pub fn clear(&mut self, ranges: &[(u64, u64)]) -> u64 {
         let can_be_elsewhere = sys::has_swap();
         ranges.iter().map(|(start, end)| self.clear_range(*start, *end, can_be_elsewhere)).sum()
@@ -235,7 +236,7 @@ fn remove(address: *mut u8, length: usize) {
 impl Mapping {
     /// For tests: a mapping of a file that can become shorter, to which accesses are careful.
     pub fn careful(length: u64) -> (Mapping, OwnedFd) {
-        let file = sys::memfd(c"pvm-test", sys::NO_EXEC).unwrap();
+        let file = sys::memfd(c"pvm-test", libc::MFD_NOEXEC_SEAL).unwrap();
         sys::set_length(&file, length).unwrap();
         let start = sys::map(&file, length).unwrap();
         (Mapping { start, length, is_careful: true, is_incomplete: AtomicBool::new(false) }, file)

@@ -1,38 +1,38 @@
-//! The cage: a process that owns nothing, in which guest code runs as machine code.
+//! The sandbox: a process that owns nothing, in which guest code runs as machine code.
 //!
-//! Called by the compiled backend, through [`Cage`] alone. The protocol with the process is `docs/cage.md`. Promises: a
-//! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
+//! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`.
+//! Promises: a worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod deadline;
 mod error;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
+mod handoff;
+#[cfg(jit_supported)]
 mod keeper;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod mapping;
-#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
+#[cfg_attr(not(jit_supported), path = "none.rs")]
 mod pool;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod sys;
-#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(test, jit_supported))]
 mod tests;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod turn;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod worker;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod zygote;
 
-pub use error::{CageError, Layer, Missing};
+pub use error::{Layer, Missing, SandboxError};
 #[allow(unused_imports, reason = "for the engine")]
-pub(crate) use pool::{Counts, Pool, Pooled};
+pub(crate) use pool::{Counts, ForkedPool, Pool, Pooled};
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::memory::MemoryImage;
 
-/// How much protection there has to be around guest code.
+/// Protection that guest code has to run under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Sandbox {
@@ -45,13 +45,13 @@ pub enum Sandbox {
     OffForTests,
 }
 
-/// How a pool of workers is to be.
+/// Settings of a pool of workers.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub sandbox: Sandbox,
-    /// How much CPU time a run may take; `None`: any.
+    /// Limit of a run's CPU time; `None`: any.
     pub time_limit: Option<Duration>,
-    /// How much real time; `None`: sixty times the CPU time, or any.
+    /// Limit of its real time; `None`: sixty times the CPU time, or any.
     pub stall_limit: Option<Duration>,
     /// Most workers that have a program and wait for another instance of it.
     pub idle: usize,
@@ -83,9 +83,9 @@ impl Default for Settings {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 impl Settings {
-    fn zygote(&self) -> Result<zygote::Zygote, CageError> {
+    fn zygote(&self) -> Result<zygote::Zygote, SandboxError> {
         zygote::Zygote::start(self.sandbox, self.is_strict, self.cgroup.as_deref())
     }
 
@@ -100,26 +100,26 @@ impl Settings {
 }
 
 /// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
-pub(crate) trait Cage {
+pub(crate) trait WorkerProcess {
     /// Loads a program. A worker does so once: another program gets another worker.
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError>;
     /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Goes on with the run that left for something that the host has done since: time goes on as well.
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
-    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is
-    /// of whole pages of 4 KiB.
+    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range
+    /// is of whole pages of 4 KiB.
     fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000]));
     /// Copies into guest memory.
     fn write(&mut self, address: u32, data: &[u8]);
     /// Sets guest memory.
     fn fill(&mut self, address: u32, value: u8, length: u32);
     /// Lets the guest write `old_end .. new_end`, both multiples of 4 KiB.
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError>;
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError>;
     /// Brings memory back to what it was when the program was loaded.
-    fn reset(&mut self) -> Result<(), CageError>;
+    fn reset(&mut self) -> Result<(), SandboxError>;
     /// Ends the process. Every later run fails.
     fn kill(&mut self);
 }
@@ -130,7 +130,7 @@ pub(crate) struct Image<'a> {
     pub id: u64,
     /// Jump table and machine code, for `protocol::CODE_BASE`.
     pub code: &'a [u8],
-    /// Where in `code` the routine is that enters guest code.
+    /// Offset in `code` of the routine that enters guest code.
     pub enter: u32,
     /// Layout and initial contents of guest memory.
     pub data: &'a Arc<MemoryImage>,
@@ -138,7 +138,7 @@ pub(crate) struct Image<'a> {
 
 /// The state with which guest code is entered, and which it leaves.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct GuestState {
     /// Guest registers, in the order of `vm_core::isa::Reg`.
     pub regs: [u64; 13],
     /// Gas.
@@ -147,13 +147,13 @@ pub(crate) struct State {
     pub native_pc: u32,
 }
 
-/// Why guest code left. The numbers were checked to be in range, and nothing else was.
+/// Exit: the reason for which guest code left. The numbers were checked to be in range, and nothing else was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Trap,
     HostCall(u32),
     OutOfGas,
-    /// What the scratch register held.
+    /// Value of the scratch register.
     Jump(u32),
     Step,
     Sbrk,

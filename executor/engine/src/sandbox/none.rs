@@ -1,9 +1,10 @@
-//! No cage: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
+//! No sandbox: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
 
-use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
+use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What a pool has and has done.
+/// Counters of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
     pub workers: usize,
@@ -20,11 +21,21 @@ pub(crate) enum Pool {}
 #[derive(Debug)]
 pub(crate) enum Pooled {}
 
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum ForkedPool {}
+
+impl ForkedPool {
+    pub fn into_pool(self) -> Arc<Pool> {
+        match self {}
+    }
+}
+
 impl Pool {
-    /// Says that there is no cage here.
-    pub fn new(_: Settings) -> Result<Arc<Pool>, CageError> {
-        Err(CageError::Unsupported {
-            missing: "a caged process for this platform",
+    /// Says that there is no sandbox here.
+    pub fn new(_: Settings) -> Result<Arc<Pool>, SandboxError> {
+        Err(SandboxError::Unsupported {
+            missing: "a sandboxed process for this platform",
             errno: 0,
             fix: "use Linux on AMD64, or the interpreter",
         })
@@ -38,25 +49,33 @@ impl Pool {
         match *self {}
     }
 
+    pub fn prepare_fork(&self) -> Result<ForkedPool, SandboxError> {
+        match *self {}
+    }
+
+    pub fn cpu_time(&self) -> Duration {
+        match *self {}
+    }
+
     pub fn counts(&self) -> Counts {
         match *self {}
     }
 
-    pub fn take(self: &Arc<Pool>, _: &Image<'_>) -> Result<Pooled, CageError> {
+    pub fn take(self: &Arc<Pool>, _: &Image<'_>) -> Result<Pooled, SandboxError> {
         match **self {}
     }
 }
 
-impl Cage for Pooled {
-    fn load(&mut self, _: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Pooled {
+    fn load(&mut self, _: &Image<'_>) -> Result<(), SandboxError> {
         match *self {}
     }
 
-    fn run(&mut self, _: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, _: &mut GuestState) -> Result<Exit, SandboxError> {
         match *self {}
     }
 
-    fn go_on(&mut self, _: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, _: &mut GuestState) -> Result<Exit, SandboxError> {
         match *self {}
     }
 
@@ -76,11 +95,11 @@ impl Cage for Pooled {
         match *self {}
     }
 
-    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), SandboxError> {
         match *self {}
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         match *self {}
     }
 

@@ -1,13 +1,13 @@
-//! Workers to take and to give back. Made once for an engine, used from all its threads.
+//! Pool of workers. Made once for an engine, used from all its threads.
 //!
-//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program; one
-//! that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote is lost
-//! a new one is started.
+//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program;
+//! one that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote
+//! is lost a new one is started.
 
 use super::keeper::Keeper;
-use super::worker::Worker;
-use super::zygote::{Zygote, is_forked};
-use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
+use super::worker::{Process, Worker};
+use super::zygote::{ForkedZygote, Zygote, generation};
+use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ const MOST_RESERVE: usize = 4;
 /// Most workers that wait for somebody to take the time to drop them.
 const DOOMED: usize = 64;
 
-/// What a pool has and has done.
+/// Counters of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
     /// Workers that there are.
@@ -40,19 +40,19 @@ pub(crate) struct Pool {
     keeper: Keeper,
 }
 
-/// For how long a worker that is being made in advance is waited for where it takes the last room.
+/// Longest wait for a worker that is being made in advance and takes the last room.
 const MAKING: Duration = Duration::from_secs(1);
 
-/// Who has a worker made.
+/// Purpose of a new worker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Maker {
-    /// Who needs it now.
+    /// An instance needs it now.
     Taker,
     /// The keeper, for the reserve.
     Keeper,
 }
 
-/// What the pool's users share with the thread that looks after the workers that wait.
+/// State that the pool's users share with the keeper, the thread that looks after waiting workers.
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: Settings,
@@ -64,6 +64,35 @@ pub(super) struct Shared {
     pub made: Condvar,
     workers: AtomicUsize,
     spawned: AtomicUsize,
+    usage: Mutex<Usage>,
+    /// The process that may use them.
+    generation: u32,
+}
+
+/// The CPU time of a pool's workers.
+#[derive(Debug, Default)]
+struct Usage {
+    /// Of those that have ended.
+    ended: Duration,
+    /// The others.
+    processes: Vec<Arc<Process>>,
+}
+
+/// A forked child's pool, made by its parent before the fork.
+#[derive(Debug)]
+pub(crate) struct ForkedPool {
+    settings: Settings,
+    zygote: ForkedZygote,
+}
+
+impl ForkedPool {
+    /// The pool of this process. Its first worker is made when it is needed.
+    pub fn into_pool(self) -> Arc<Pool> {
+        Arc::new(Pool {
+            shared: Arc::new(Shared::new(self.settings, self.zygote.into_zygote())),
+            keeper: Keeper::default(),
+        })
+    }
 }
 
 /// Workers that nobody uses.
@@ -75,7 +104,7 @@ pub(super) struct Waiting {
     pub fresh: Vec<Worker>,
     /// They were killed, and only take memory.
     pub doomed: Vec<Worker>,
-    /// How many fresh ones there are to be.
+    /// Number of fresh ones to keep.
     pub reserve: usize,
     /// One is being made in advance, and counted already.
     pub is_making: bool,
@@ -88,12 +117,10 @@ pub(super) struct Waiting {
 }
 
 impl Pool {
-    /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
-    pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
-        let zygote = Mutex::new(Arc::new(settings.zygote()?));
-        let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (waiting, work, made) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { settings, zygote, waiting, work, made, workers, spawned });
+    /// A pool with one fresh worker that was tried, so that an error says why there is no sandbox here.
+    pub fn new(settings: Settings) -> Result<Arc<Pool>, SandboxError> {
+        let zygote = settings.zygote()?;
+        let shared = Arc::new(Shared::new(settings, zygote));
         let mut first = shared.spawn(Maker::Taker)?;
         first.probe()?;
         if shared.settings.reserve > 0 {
@@ -104,7 +131,7 @@ impl Pool {
         Ok(Arc::new(Pool { shared, keeper: Keeper::default() }))
     }
 
-    /// What protection is missing, in best-effort mode.
+    /// Protection that is missing, in best-effort mode.
     pub fn missing(&self) -> Vec<Missing> {
         lock(&self.shared.zygote).missing().to_vec()
     }
@@ -114,7 +141,25 @@ impl Pool {
         lock(&self.shared.zygote).layers().to_vec()
     }
 
-    /// What there is.
+    /// Prepares a pool for a child that this process is about to fork.
+    pub fn prepare_fork(&self) -> Result<ForkedPool, SandboxError> {
+        if self.shared.is_forked() {
+            return Err(SandboxError::Forked);
+        }
+        let zygote = lock(&self.shared.zygote).clone();
+        Ok(ForkedPool { settings: self.shared.settings.clone(), zygote: zygote.prepare_fork()? })
+    }
+
+    /// The CPU time that all workers have used so far, those that have ended among them.
+    pub fn cpu_time(&self) -> Duration {
+        if self.shared.is_forked() {
+            return Duration::ZERO;
+        }
+        let usage = lock(&self.shared.usage);
+        usage.processes.iter().fold(usage.ended, |sum, process| sum.saturating_add(process.cpu_time()))
+    }
+
+    /// The pool's counters.
     pub fn counts(&self) -> Counts {
         let (idle, fresh) = {
             let waiting = self.shared.waiting();
@@ -125,10 +170,10 @@ impl Pool {
     }
 
     /// A worker that has loaded `image`.
-    pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, CageError> {
-        if is_forked() {
+    pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, SandboxError> {
+        if self.shared.is_forked() {
             // The workers that wait are the parent's.
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         while let Some(worker) = self.shared.waiting_for(image) {
             // Counted as one of ours from here on, whatever happens to it.
@@ -156,7 +201,8 @@ impl Pool {
         Ok(pooled)
     }
 
-    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's life.
+    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's
+    /// life.
     fn keep_if_busy(&self) {
         let is_busy = {
             let mut waiting = self.shared.waiting();
@@ -172,18 +218,37 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         // In a forked child there is no such thread, and the lock may be held for ever by its ghost.
-        if !is_forked() {
+        if !self.shared.is_forked() {
             self.keeper.stop(&self.shared);
         }
     }
 }
 
 impl Shared {
+    fn new(settings: Settings, zygote: Zygote) -> Shared {
+        Shared {
+            settings,
+            zygote: Mutex::new(Arc::new(zygote)),
+            waiting: Mutex::default(),
+            work: Condvar::new(),
+            made: Condvar::new(),
+            workers: AtomicUsize::new(0),
+            spawned: AtomicUsize::new(0),
+            usage: Mutex::default(),
+            generation: generation(),
+        }
+    }
+
+    /// Returns whether this process was forked from the one that may use the workers.
+    fn is_forked(&self) -> bool {
+        self.generation != generation()
+    }
+
     pub fn waiting(&self) -> MutexGuard<'_, Waiting> {
         lock(&self.waiting)
     }
 
-    /// Whether workers that have a program are kept for another instance of it.
+    /// Returns whether workers that have a program are kept for another instance of it.
     fn keeps_idle(&self) -> bool {
         self.settings.idle > 0 && !self.settings.fresh_workers
     }
@@ -213,7 +278,7 @@ impl Shared {
 
     /// Another fresh worker, if the reserve is short of one and there may be one more. Its maker says by
     /// [`Shared::end_making`] that it is in the reserve.
-    pub fn refill(&self) -> Option<Result<Worker, CageError>> {
+    pub fn refill(&self) -> Option<Result<Worker, SandboxError>> {
         {
             let mut waiting = self.waiting();
             // One that waits makes room.
@@ -240,7 +305,7 @@ impl Shared {
     }
 
     /// A new worker; one that waits makes room for it if it has to, also one that is just being made in advance.
-    fn spawn(&self, maker: Maker) -> Result<Worker, CageError> {
+    fn spawn(&self, maker: Maker) -> Result<Worker, SandboxError> {
         let limit = self.settings.workers;
         while self.workers.fetch_add(1, AcqRel) >= limit {
             self.workers.fetch_sub(1, AcqRel);
@@ -255,24 +320,32 @@ impl Shared {
             };
             match waiting {
                 Some(worker) => self.discard(worker),
-                None => return Err(CageError::TooManyWorkers { limit }),
+                None => return Err(SandboxError::TooManyWorkers { limit }),
             }
         }
         let result = self.spawn_from_zygote();
-        match result {
-            Ok(_) => self.spawned.fetch_add(1, Relaxed),
+        match &result {
+            Ok(worker) => {
+                lock(&self.usage).processes.push(worker.process().clone());
+                self.spawned.fetch_add(1, Relaxed)
+            }
             Err(_) => self.workers.fetch_sub(1, AcqRel),
         };
         result
     }
 
-    fn spawn_from_zygote(&self) -> Result<Worker, CageError> {
+    fn spawn_from_zygote(&self) -> Result<Worker, SandboxError> {
         let zygote = lock(&self.zygote).clone();
         let limits = self.settings.limits();
         let lost = match Worker::spawn(&zygote, limits) {
-            Err(error @ (CageError::Died | CageError::Stalled { .. } | CageError::Nonsense { .. })) => error,
+            Err(
+                error @ (SandboxError::Died | SandboxError::Stalled { .. } | SandboxError::ProtocolViolation { .. }),
+            ) => error,
             other => return other,
         };
+        if !zygote.is_replaceable() {
+            return Err(lost);
+        }
         log::warn!("the process that makes workers was lost, starting another one: {lost}");
         let renewed = {
             let mut current = lock(&self.zygote);
@@ -286,7 +359,7 @@ impl Shared {
     }
 
     fn give_back(&self, mut worker: Worker) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         if !self.keeps_idle() || !worker.is_usable() || worker.is_worn_out() || worker.reset().is_err() {
@@ -308,10 +381,18 @@ impl Shared {
         }
     }
 
-    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps up.
+    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps
+    /// up.
     pub fn discard(&self, mut worker: Worker) {
         worker.kill();
         self.workers.fetch_sub(1, AcqRel);
+        {
+            let mut usage = lock(&self.usage);
+            if let Some(index) = usage.processes.iter().position(|process| Arc::ptr_eq(process, worker.process())) {
+                let ended = usage.processes.swap_remove(index);
+                usage.ended = usage.ended.saturating_add(ended.cpu_time());
+            }
+        }
         let mut waiting = self.waiting();
         if waiting.reserve > 0 && !waiting.is_over && waiting.doomed.len() < DOOMED {
             waiting.doomed.push(worker);
@@ -334,8 +415,8 @@ pub(crate) struct Pooled {
 }
 
 impl Pooled {
-    fn worker(&mut self) -> Result<&mut Worker, CageError> {
-        self.worker.as_mut().ok_or(CageError::Died)
+    fn worker(&mut self) -> Result<&mut Worker, SandboxError> {
+        self.worker.as_mut().ok_or(SandboxError::Died)
     }
 }
 
@@ -346,16 +427,16 @@ impl Drop for Pooled {
         }
     }
 }
-impl Cage for Pooled {
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Pooled {
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError> {
         self.worker()?.load(image)
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         self.worker()?.run(state)
     }
 
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         self.worker()?.go_on(state)
     }
 
@@ -383,11 +464,11 @@ impl Cage for Pooled {
         }
     }
 
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError> {
         self.worker()?.grow_heap(old_end, new_end)
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         self.worker()?.reset()
     }
 

@@ -1,16 +1,17 @@
-//! One caged worker, seen from the host. Made by `pool`, used through [`Cage`].
+//! One sandboxed worker, seen from the host. Made by `pool`, used through [`WorkerProcess`].
 //!
 //! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
 //! error the worker is killed, and every later run fails.
 
 use super::deadline::{Deadline, Limits, Meter};
+use super::handoff::AdaptiveSpin;
 use super::mapping::Mapping;
-use super::turn::Pace;
-use super::zygote::{Zygote, failed_setup, is_forked};
-use super::{Cage, CageError, Exit, Image, State, sys, turn};
+use super::zygote::{Zygote, failed_setup};
+use super::{Exit, GuestState, Image, SandboxError, WorkerProcess, handoff, sys};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use vm_core::memory::{MemoryImage, MemoryMap};
@@ -20,18 +21,41 @@ const SHORT_FILL: u32 = 1 << 12;
 
 /// CPU time that a worker may use beyond one run's limit, before the host raises its limit (RLIMIT_CPU).
 const GRANT: Duration = Duration::from_secs(3);
-/// A worker that has used more CPU time than this is not used for another instance.
+/// CPU time after which a worker is not used for another instance.
 const WORN_OUT: Duration = Duration::from_secs(2);
-/// A worker that waits and uses more CPU time than this does something that nobody asked for.
+/// CPU time that a waiting worker may use; more is work that nobody asked for.
 const IDLE_CPU: Duration = Duration::from_millis(5);
 
-/// A change of what the guest may access: start, end, protection.
+/// A change of the protection of guest memory: start, end, protection.
 type Change = (u32, u32, u32);
 
-/// A caged process with the program that it has loaded.
+/// A worker's process.
+#[derive(Debug)]
+pub(super) struct Process {
+    fd: OwnedFd,
+    /// As this process's pid namespace numbers it.
+    pid: Option<u32>,
+    /// The CPU time that it had used when that was last read, in nanoseconds.
+    used: AtomicU64,
+}
+
+impl Process {
+    /// The CPU time that it has used; once it has ended, as far as that was read before.
+    pub fn cpu_time(&self) -> Duration {
+        let read = || self.pid.and_then(sys::cpu_time);
+        let used = match sys::is_readable(self.fd.as_fd(), Duration::ZERO) {
+            // Only now is the number its own for sure.
+            Ok(false) => read().map_or(0, |used| u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)),
+            _ => 0,
+        };
+        Duration::from_nanos(used.max(self.used.fetch_max(used, Relaxed)))
+    }
+}
+
+/// A sandboxed process with the program that it has loaded.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    process: OwnedFd,
+    process: Arc<Process>,
     tid: u32,
     control: Mapping,
     guest: Mapping,
@@ -43,11 +67,9 @@ pub(crate) struct Worker {
     loaded: Option<Loaded>,
     /// Changes that the worker has not made yet, in order.
     changes: Vec<Change>,
-    /// How host and worker wait for each other.
-    host_pace: Pace,
-    worker_pace: Pace,
-    /// The process as this one's pid namespace numbers it.
-    pid: Option<u32>,
+    /// How long each side spins before it blocks.
+    host_spin: AdaptiveSpin,
+    worker_spin: AdaptiveSpin,
     /// Pages of memory that its program has, with its heap as far as it grew.
     most_pages: u64,
     deadline: Deadline,
@@ -59,10 +81,10 @@ pub(crate) struct Worker {
     is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.
-    _zygote: Arc<Zygote>,
+    zygote: Arc<Zygote>,
 }
 
-/// What was loaded.
+/// The program that was loaded.
 #[derive(Debug)]
 struct Loaded {
     id: u64,
@@ -74,19 +96,19 @@ struct Loaded {
 
 impl Worker {
     /// A new worker that has loaded nothing.
-    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, CageError> {
+    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, SandboxError> {
         let (control, control_file) = Mapping::new(c"pvm-control", protocol::CONTROL_SIZE, false)?;
         let (guest, guest_file) = Mapping::new(c"pvm-guest", GUEST_END, false)?;
         let (code, code_file) = Mapping::new(c"pvm-code", CODE_SIZE, true)?;
-        let spins = turn::spins();
+        let spins = handoff::spins();
         let page = page(&control);
         page.state.store(protocol::STATE_NEW, Relaxed);
         page.spins.store(spins, Relaxed);
         let granted = limits.cpu.map(|limit| whole_seconds(limit.saturating_add(GRANT)));
         let seconds = granted.map_or(0, |granted| u32::try_from(granted.as_secs()).unwrap_or(0));
         let files = [control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()];
-        let (process, tid) = zygote.spawn(files, seconds)?;
-        let pid = sys::owner(&control_file);
+        let (fd, tid) = zygote.spawn(files, seconds)?;
+        let process = Arc::new(Process { fd, pid: sys::owner(&control_file), used: AtomicU64::new(0) });
         let worker = Worker {
             process,
             tid,
@@ -97,25 +119,29 @@ impl Worker {
             code_used: 0,
             loaded: None,
             changes: Vec::with_capacity(RANGES),
-            host_pace: Pace::new(spins),
-            worker_pace: Pace::new(turn::worker_spins()),
-            pid,
+            host_spin: AdaptiveSpin::new(spins),
+            worker_spin: AdaptiveSpin::new(handoff::worker_spins()),
             most_pages: GUEST_END / 0x1000,
             deadline: Deadline::new(limits),
             granted: granted.filter(|_| seconds > 0),
             waits_since: None,
             is_resting: false,
             is_broken: false,
-            _zygote: zygote.clone(),
+            zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
+        handoff::wait_until_ready(
+            &page.state,
+            &worker.process.fd,
+            spins,
+            (&mut Deadline::new(Limits::COMMAND), worker.meter()),
+        )?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
                 Err(failed_setup(page.argument.load(Relaxed) as u32, page.detail.load(Relaxed) as u32))
             }
-            other => Err(CageError::Nonsense { what: "being ready", value: other.into() }),
+            other => Err(SandboxError::ProtocolViolation { what: "being ready", value: other.into() }),
         }
     }
 
@@ -123,9 +149,19 @@ impl Worker {
         page(&self.control)
     }
 
-    /// What it uses up.
+    /// The meter of its resources.
     fn meter(&self) -> Meter<'_> {
-        Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) }
+        Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) }
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Returns whether this process was forked from the one that may use it.
+    fn is_forked(&self) -> bool {
+        self.zygote.is_forked()
     }
 
     /// Identity of the image that is loaded.
@@ -133,30 +169,31 @@ impl Worker {
         self.loaded.as_ref().map(|loaded| loaded.id)
     }
 
-    /// Whether it can be used on: no error so far, and the process is there.
+    /// Returns whether it can be used on: no error so far, and the process is there.
     pub fn is_usable(&self) -> bool {
-        !self.is_broken && !is_forked() && sys::is_readable(self.process.as_fd(), Duration::ZERO) == Ok(false)
+        !self.is_broken && !self.is_forked() && sys::is_readable(self.process.fd.as_fd(), Duration::ZERO) == Ok(false)
     }
 
-    /// Looks anew how many processors there are.
+    /// Adapts to the number of processors that there are now.
     pub fn tune(&mut self) {
-        (self.host_pace, self.worker_pace) = (Pace::new(turn::spins()), Pace::new(turn::worker_spins()));
+        (self.host_spin, self.worker_spin) =
+            (AdaptiveSpin::new(handoff::spins()), AdaptiveSpin::new(handoff::worker_spins()));
     }
 
-    /// Whether it may be changed: what a forked child writes its parent's worker would see.
-    fn check_is_ours(&self) -> Result<(), CageError> {
-        if is_forked() {
-            return Err(CageError::Forked);
+    /// Returns whether it may be changed: what a forked child writes its parent's worker would see.
+    fn check_is_ours(&self) -> Result<(), SandboxError> {
+        if self.is_forked() {
+            return Err(SandboxError::Forked);
         }
         if self.is_broken {
-            return Err(CageError::Died);
+            return Err(SandboxError::Died);
         }
         self.guest.check()?;
         self.code.check()
     }
 
-    /// Has the worker carry out a command, with all changes that are due.
-    fn command(&mut self, command: u32) -> Result<(), CageError> {
+    /// Hands a command to the worker, with all queued changes.
+    fn command(&mut self, command: u32) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
@@ -166,11 +203,11 @@ impl Worker {
         }
         page.changes.store(self.changes.len() as u32, Relaxed);
         page.command.store(command, Relaxed);
-        // So that nothing of an earlier turn can be taken for this one's.
+        // So that nothing of an earlier handoff can be taken for this one's.
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
-        let paces = (&mut self.host_pace, &mut self.worker_pace);
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        let spins = (&mut self.host_spin, &mut self.worker_spin);
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         let mut short;
         let deadline = if command == protocol::COMMAND_RUN {
             &mut self.deadline
@@ -178,7 +215,7 @@ impl Worker {
             short = Deadline::new(Limits::COMMAND);
             &mut short
         };
-        let result = turn::take(page, self.tid, &self.process, paces, (deadline, meter));
+        let result = handoff::hand_over(page, self.tid, &self.process.fd, spins, (deadline, meter));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -186,8 +223,8 @@ impl Worker {
         result
     }
 
-    /// Notes a change of what the guest may access; it is made before guest code runs.
-    fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), CageError> {
+    /// Queues a change of protection, which is made before guest code runs.
+    fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), SandboxError> {
         if start >= end {
             return Ok(());
         }
@@ -204,25 +241,28 @@ impl Worker {
     }
 
     /// After a command that runs nothing.
-    fn check_done(&mut self) -> Result<(), CageError> {
+    fn check_done(&mut self) -> Result<(), SandboxError> {
         let page = self.page();
         let (exit, errno) = (page.exit.load(Relaxed), page.detail.load(Relaxed));
         match (exit, errno) {
             (protocol::EXIT_DONE, 0) => Ok(()),
             (protocol::EXIT_DONE, errno) => self.fail(refused(errno)),
-            (other, _) => self.fail(CageError::Nonsense { what: "having changed memory", value: other.into() }),
+            (other, _) => {
+                self.fail(SandboxError::ProtocolViolation { what: "having changed memory", value: other.into() })
+            }
         }
     }
 
     /// Kills the worker, and returns the error.
-    fn fail<T>(&mut self, error: CageError) -> Result<T, CageError> {
+    fn fail<T>(&mut self, error: SandboxError) -> Result<T, SandboxError> {
         self.kill();
         Err(error)
     }
 
     /// Lets the worker use the CPU time of another run.
-    fn grant(&mut self) -> Result<(), CageError> {
-        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.pid) else {
+    fn grant(&mut self) -> Result<(), SandboxError> {
+        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.process.pid)
+        else {
             return Ok(());
         };
         let needed = self.deadline.used().saturating_add(limit).saturating_add(GRANT / 2);
@@ -239,13 +279,14 @@ impl Worker {
         }
     }
 
-    /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
+    /// Returns whether it should not be used for another instance, as it would have to be granted more CPU time.
     pub fn is_worn_out(&mut self) -> bool {
-        self.granted.is_some() && self.deadline.read_if_slow(Meter { process: self.pid, memory: None }) > WORN_OUT
+        self.granted.is_some()
+            && self.deadline.read_if_slow(Meter { process: self.process.pid, memory: None }) > WORN_OUT
     }
 
-    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
-    /// if it should end, as it has used CPU time that nobody asked it to, or has ended.
+    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`].
+    /// False if it should end, as it has used CPU time that nobody asked it to, or has ended.
     pub fn rest(&mut self) -> bool {
         if !self.is_usable() {
             return false;
@@ -260,29 +301,27 @@ impl Worker {
             log::warn!("a worker that nobody used has spent {spent:?} of CPU time, and is killed");
             return false;
         }
-        // SIGSTOP.
-        self.is_resting = sys::send_signal(&self.process, 19).is_ok();
+        self.is_resting = sys::send_signal(&self.process.fd, libc::SIGSTOP).is_ok();
         self.is_resting
     }
 
-    /// Whether it was stopped by [`Worker::rest`].
+    /// Returns whether it was stopped by [`Worker::rest`].
     pub fn is_resting(&self) -> bool {
         self.is_resting
     }
 
     /// Ends its rest.
-    pub fn wake(&mut self) -> Result<(), CageError> {
+    pub fn wake(&mut self) -> Result<(), SandboxError> {
         self.waits_since = None;
         if std::mem::take(&mut self.is_resting) {
-            // SIGCONT.
-            sys::send_signal(&self.process, 18)?;
+            sys::send_signal(&self.process.fd, libc::SIGCONT)?;
         }
         Ok(())
     }
 
-    /// A turn of guest code.
-    fn turn(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
+    /// Enters guest code, and returns when it has left.
+    fn enter_guest(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
+        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(SandboxError::NotLoaded) };
         self.check_is_ours()?;
         let page = self.page();
         for (to, from) in page.regs.iter().zip(&state.regs) {
@@ -295,8 +334,8 @@ impl Worker {
         self.outcome(self.code_used, state)
     }
 
-    /// What the worker left in the control page.
-    fn outcome(&mut self, code_length: usize, state: &mut State) -> Result<Exit, CageError> {
+    /// Reads and checks the exit that the worker left in the control page.
+    fn outcome(&mut self, code_length: usize, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let page = self.page();
         for (to, from) in state.regs.iter_mut().zip(&page.regs) {
             *to = from.load(Relaxed);
@@ -306,8 +345,8 @@ impl Worker {
         let detail = page.detail.load(Relaxed);
         let argument = page.argument.load(Relaxed);
         let reason = page.exit.load(Relaxed);
-        if reason == protocol::EXIT_WILD {
-            return self.fail(CageError::Wild { native_pc, address: detail, signal: argument as u32 });
+        if reason == protocol::EXIT_UNEXPECTED_SIGNAL {
+            return self.fail(SandboxError::UnexpectedSignal { native_pc, address: detail, signal: argument as u32 });
         }
         if reason == protocol::EXIT_DONE {
             return self.fail(refused(detail));
@@ -315,14 +354,17 @@ impl Worker {
         // A call that leaves may be the last instruction, and the address behind it the end of the code.
         let offset = native_pc.wrapping_sub(CODE_BASE);
         if offset > code_length as u64 {
-            return self.fail(CageError::Nonsense { what: "where it left compiled code", value: native_pc });
+            return self
+                .fail(SandboxError::ProtocolViolation { what: "where it left compiled code", value: native_pc });
         }
         state.native_pc = offset as u32;
         let exit = match reason {
             protocol::EXIT_TRAP => Exit::Trap,
             protocol::EXIT_HOST_CALL => match u32::try_from(detail) {
                 Ok(number) => Exit::HostCall(number),
-                Err(_) => return self.fail(CageError::Nonsense { what: "a host call's number", value: detail }),
+                Err(_) => {
+                    return self.fail(SandboxError::ProtocolViolation { what: "a host call's number", value: detail });
+                }
             },
             protocol::EXIT_OUT_OF_GAS => Exit::OutOfGas,
             protocol::EXIT_JUMP => Exit::Jump(detail as u32),
@@ -331,15 +373,18 @@ impl Worker {
             protocol::EXIT_MEMSET => Exit::Memset,
             protocol::EXIT_FAULT if detail < GUEST_END + 8 => Exit::Fault(detail),
             protocol::EXIT_FAULT => {
-                return self.fail(CageError::Nonsense { what: "the address of a fault", value: detail });
+                return self.fail(SandboxError::ProtocolViolation { what: "the address of a fault", value: detail });
             }
-            other => return self.fail(CageError::Nonsense { what: "why it left compiled code", value: other.into() }),
+            other => {
+                return self
+                    .fail(SandboxError::ProtocolViolation { what: "why it left compiled code", value: other.into() });
+            }
         };
         Ok(exit)
     }
 
-    /// Tries what a worker needs in its life, before it has a program.
-    pub fn probe(&mut self) -> Result<(), CageError> {
+    /// Checks, before the worker has a program, that all it needs later works.
+    pub fn probe(&mut self) -> Result<(), SandboxError> {
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
         self.command(protocol::COMMAND_PROTECT)?;
@@ -357,8 +402,8 @@ impl Worker {
         pages + self.guest.clear(&[(start + pages * 0x1000, end)])
     }
 
-    /// Notes what the guest may access, everywhere: whatever the worker has changed meanwhile is changed back.
-    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), CageError> {
+    /// Queues the protection of the whole window: whatever the worker has changed meanwhile is changed back.
+    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), SandboxError> {
         self.changes.clear();
         let mut end = MemoryMap::RO_BASE;
         for (start, stop, protection) in [
@@ -376,8 +421,8 @@ impl Worker {
     }
 }
 
-/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB, four
-/// regions may reach so much further at both ends.
+/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB,
+/// four regions may reach so much further at both ends.
 const HUGE_PAGES: u64 = 4 * 2 * 512;
 
 /// Pages that a program with this memory map has before its heap grows.
@@ -399,26 +444,26 @@ fn whole_seconds(time: Duration) -> Duration {
 /// The control page of a worker.
 fn page(mapping: &Mapping) -> &Control {
     const { assert!(size_of::<Control>() <= protocol::CONTROL_SIZE as usize) };
-    // SAFETY: mapped as long as the mapping lives, page aligned, long enough, and made of atomics: the other process may
-    // write at any time.
+    // SAFETY: mapped as long as the mapping lives, page aligned, long enough, and made of atomics: the other process
+    // may write at any time.
     unsafe { &*mapping.start().cast_const().cast::<Control>() }
 }
 
-fn refused(errno: u64) -> CageError {
+fn refused(errno: u64) -> SandboxError {
     match errno {
-        1..4096 => CageError::Os { call: "mprotect in the worker", errno: errno as i32 },
-        value => CageError::Nonsense { what: "a command that it did not carry out", value },
+        1..4096 => SandboxError::Os { call: "mprotect in the worker", errno: errno as i32 },
+        value => SandboxError::ProtocolViolation { what: "a command that it did not carry out", value },
     }
 }
 
-impl Cage for Worker {
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Worker {
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         if image.code.len() as u64 > CODE_SIZE {
-            return Err(CageError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
+            return Err(SandboxError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
         }
         if self.loaded.is_some() {
-            return Err(CageError::AlreadyLoaded);
+            return Err(SandboxError::AlreadyLoaded);
         }
         let data = image.data;
         self.code.write(0, image.code);
@@ -432,19 +477,19 @@ impl Cage for Worker {
         Ok(())
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         if let Err(error) = self.deadline.begin(meter) {
             return self.fail(error);
         }
         self.grant()?;
-        self.turn(state)
+        self.enter_guest(state)
     }
 
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         match self.deadline.go_on(meter) {
-            Ok(()) => self.turn(state),
+            Ok(()) => self.enter_guest(state),
             Err(error) => self.fail(error),
         }
     }
@@ -459,13 +504,13 @@ impl Cage for Worker {
     }
 
     fn write(&mut self, address: u32, data: &[u8]) {
-        if !is_forked() {
+        if !self.is_forked() {
             self.guest.write(address.into(), data);
         }
     }
 
     fn fill(&mut self, address: u32, value: u8, length: u32) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         let before = (length > SHORT_FILL).then(sys::thread_cpu_time).flatten();
@@ -475,9 +520,9 @@ impl Cage for Worker {
         }
     }
 
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
-        if is_forked() {
-            return Err(CageError::Forked);
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError> {
+        if self.is_forked() {
+            return Err(SandboxError::Forked);
         }
         if let Some(loaded) = &mut self.loaded {
             loaded.rw_end = loaded.rw_end.max(new_end);
@@ -486,7 +531,7 @@ impl Cage for Worker {
         self.change(old_end, new_end, protocol::PROTECT_WRITE)
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
         let data = loaded.data.clone();
@@ -513,10 +558,14 @@ impl Cage for Worker {
     }
 
     fn kill(&mut self) {
-        self.is_broken = true;
-        if !is_forked() {
+        let was_broken = std::mem::replace(&mut self.is_broken, true);
+        if !self.is_forked() {
+            if !was_broken {
+                // For whoever asks later.
+                self.process.cpu_time();
+            }
             // It fails only for a worker that has ended.
-            let _ = sys::send_signal(&self.process, 9);
+            let _ = sys::send_signal(&self.process.fd, libc::SIGKILL);
         }
     }
 }
@@ -536,13 +585,13 @@ impl Worker {
 
     /// For tests: kills the process and tells nobody.
     pub fn kill_behind_its_back(&self) {
-        sys::send_signal(&self.process, 9).unwrap();
+        sys::send_signal(&self.process.fd, libc::SIGKILL).unwrap();
         assert!(self.has_ended(), "it ends");
     }
 
     /// For tests: stops the process and tells nobody.
     pub fn stop_behind_its_back(&self) {
-        sys::send_signal(&self.process, 19).unwrap();
+        sys::send_signal(&self.process.fd, libc::SIGSTOP).unwrap();
     }
 
     /// For tests: the CPU time that it has used.
@@ -552,18 +601,18 @@ impl Worker {
 
     /// For tests: continues a stopped process from another thread.
     pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
-        let process = self.process.try_clone().unwrap();
-        move || sys::send_signal(&process, 18).unwrap()
+        let process = self.process.fd.try_clone().unwrap();
+        move || sys::send_signal(&process, libc::SIGCONT).unwrap()
     }
 
     /// For tests: kills the process from another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
-        let process = self.process.try_clone().unwrap();
-        move || sys::send_signal(&process, 9).unwrap()
+        let process = self.process.fd.try_clone().unwrap();
+        move || sys::send_signal(&process, libc::SIGKILL).unwrap()
     }
 
     /// For tests: whether the process ends soon.
     pub fn has_ended(&self) -> bool {
-        sys::is_readable(self.process.as_fd(), Duration::from_secs(10)) == Ok(true)
+        sys::is_readable(self.process.fd.as_fd(), Duration::from_secs(10)) == Ok(true)
     }
 }

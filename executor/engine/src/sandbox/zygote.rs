@@ -4,8 +4,8 @@
 //! workers end and are reaped.
 
 use super::error::fix;
-use super::{CageError, Layer, Missing, Sandbox, sys};
-use pvm_zygote::protocol::{self, Message};
+use super::{Layer, Missing, Sandbox, SandboxError, sys};
+use pvm_zygote::protocol::{self, Message, Step};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -24,14 +24,33 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Zygote {
     /// Taken by who asks, so that answers meet their requests.
     socket: Mutex<OwnedFd>,
-    launcher: Child,
+    /// The process to reap; none if the parent of this process has it, see [`Zygote::prepare_fork`].
+    launcher: Option<Child>,
+    missing: Vec<Missing>,
+    layers: Vec<Layer>,
+    /// The process that may use it.
+    generation: u32,
+}
+
+/// A connection to a zygote that is to be used by a forked child.
+#[derive(Debug)]
+pub(super) struct ForkedZygote {
+    socket: OwnedFd,
     missing: Vec<Missing>,
     layers: Vec<Layer>,
 }
 
+impl ForkedZygote {
+    /// The zygote of this process.
+    pub fn into_zygote(self) -> Zygote {
+        let ForkedZygote { socket, missing, layers } = self;
+        Zygote { socket: Mutex::new(socket), launcher: None, missing, layers, generation: generation() }
+    }
+}
+
 impl Zygote {
     /// Starts one with that much protection, in a cgroup if one is given.
-    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
+    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
@@ -42,8 +61,7 @@ impl Zygote {
     }
 
     /// Starts one in a mode of the protocol.
-    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
-        is_forked();
+    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
@@ -53,7 +71,8 @@ impl Zygote {
         match begun {
             Ok((missing, layers)) => {
                 warn(mode, &missing);
-                Ok(Zygote { socket: Mutex::new(ours), launcher, missing, layers })
+                let (socket, launcher) = (Mutex::new(ours), Some(launcher));
+                Ok(Zygote { socket, launcher, missing, layers, generation: generation() })
             }
             Err(error) => {
                 end(&mut launcher);
@@ -62,7 +81,7 @@ impl Zygote {
         }
     }
 
-    /// What protection is missing.
+    /// Protection that is missing.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
     }
@@ -74,41 +93,69 @@ impl Zygote {
 
     /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
     /// thread id.
-    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), CageError> {
-        if is_forked() {
-            return Err(CageError::Forked);
+    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), SandboxError> {
+        let is_right =
+            |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
+        self.request(Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 }, &files, is_right)
+    }
+
+    /// Asks for a connection for a process that this one is about to fork. What serves it ends with its workers once
+    /// all copies of it are closed, or this zygote ends.
+    pub fn prepare_fork(&self) -> Result<ForkedZygote, SandboxError> {
+        let request = Message { kind: protocol::MESSAGE_CONNECT, ..Message::default() };
+        let (socket, _) = self.request(request, &[], |kind, _| kind == protocol::MESSAGE_CONNECTION)?;
+        Ok(ForkedZygote { socket, missing: self.missing.clone(), layers: self.layers.clone() })
+    }
+
+    /// Makes a request; returns file and number of the answer, if `is_right` says yes to its kind and number.
+    fn request(
+        &self,
+        request: Message,
+        files: &[BorrowedFd<'_>],
+        is_right: impl Fn(u32, u32) -> bool,
+    ) -> Result<(OwnedFd, u32), SandboxError> {
+        if self.is_forked() {
+            return Err(SandboxError::Forked);
         }
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 };
-        sys::send(&socket, &bytes(request), &files).map_err(|_| CageError::Died)?;
-        let answered = answer(&socket, Instant::now() + PATIENCE);
-        match answered {
-            Ok((Message { kind: protocol::MESSAGE_WORKER, number, .. }, Some(process)))
-                if (1..protocol::STATE_COMMAND).contains(&number) =>
-            {
-                Ok((process, number))
-            }
+        sys::send(&socket, &bytes(request), files).map_err(|_| SandboxError::Died)?;
+        match answer(&socket, Instant::now() + PATIENCE) {
+            Ok((Message { kind, number, .. }, Some(file))) if is_right(kind, number) => Ok((file, number)),
             Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
                 // Later answers would be taken for those of other requests.
                 sys::shut_down(&socket);
-                Err(other.err().unwrap_or(CageError::Died))
+                Err(other.err().unwrap_or(SandboxError::Died))
             }
         }
+    }
+
+    /// Returns whether this process was forked from the one that may use it.
+    pub fn is_forked(&self) -> bool {
+        self.generation != generation()
+    }
+
+    /// Returns whether a new one can take its place when it is lost. Not in a forked child, whose parent may have
+    /// forbidden it the system calls that are needed.
+    pub fn is_replaceable(&self) -> bool {
+        self.launcher.is_some()
     }
 }
 
 impl Drop for Zygote {
     fn drop(&mut self) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         sys::shut_down(self.socket.get_mut().unwrap_or_else(PoisonError::into_inner));
-        end(&mut self.launcher);
+        if let Some(launcher) = &mut self.launcher {
+            end(launcher);
+        }
     }
 }
 
-/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote with it.
+/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote
+/// with it.
 fn end(launcher: &mut Child) {
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut pause = Duration::from_micros(100);
@@ -123,22 +170,22 @@ fn end(launcher: &mut Child) {
     }
 }
 
-/// What to change where there can be no executable file in memory.
+/// The fix where there can be no executable memory file.
 const MEMFD_FIX: &str =
     "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
 
 /// The program, in a sealed file that can be executed and no longer be written.
-fn program() -> Result<File, CageError> {
+fn program() -> Result<File, SandboxError> {
     if pvm_zygote::ELF.is_empty() {
-        return Err(CageError::Unsupported {
-            missing: "a caged process for this platform",
+        return Err(SandboxError::Unsupported {
+            missing: "a sandboxed process for this platform",
             errno: 0,
             fix: "use Linux on AMD64, or the interpreter",
         });
     }
     sys::check_file_size(pvm_zygote::ELF.len() as u64)?;
-    let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
-        CageError::Os { errno, .. } => CageError::Unsupported {
+    let file = sys::memfd(c"pvm-zygote", libc::MFD_EXEC).map_err(|error| match error {
+        SandboxError::Os { errno, .. } => SandboxError::Unsupported {
             missing: "an executable file in memory (memfd_create)",
             errno,
             fix: fix(errno, Some(MEMFD_FIX)).unwrap_or(MEMFD_FIX),
@@ -146,36 +193,36 @@ fn program() -> Result<File, CageError> {
         other => other,
     })?;
     let mut file = File::from(file);
-    let io = |call| move |error: std::io::Error| CageError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
+    let io = |call| move |error: std::io::Error| SandboxError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
     file.write_all(pvm_zygote::ELF).map_err(io("write"))?;
     let file = OwnedFd::from(file);
-    sys::seal(&file, sys::SEAL_LENGTH | sys::SEAL_WRITE)?;
+    sys::seal(&file, sys::SEAL_LENGTH | libc::F_SEAL_WRITE)?;
     // What is open for writing cannot be executed, though it is sealed.
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(io("open /proc/self/fd"))
 }
 
-fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
+fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
     command.arg0("pvm-zygote").env_clear().stdin(socket).stdout(Stdio::null()).stderr(Stdio::null());
     // Another thread that forks at the same time has the writable descriptor open until it executes something.
     for _ in 0..50 {
         match command.spawn() {
-            Err(error) if error.raw_os_error() == Some(sys::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);
                 let usual = "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile \
                              and security modules allow clone3 and execve of it";
                 let fix = fix(errno, Some(usual)).unwrap_or(usual);
-                return Err(CageError::Unsupported { missing: "executing a file in memory", errno, fix });
+                return Err(SandboxError::Unsupported { missing: "executing a file in memory", errno, fix });
             }
             Ok(child) => return Ok(child),
         }
     }
-    Err(CageError::Os { call: "execve", errno: sys::ETXTBSY })
+    Err(SandboxError::Os { call: "execve", errno: libc::ETXTBSY })
 }
 
 /// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
-fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), CageError> {
+fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), SandboxError> {
     let deadline = Instant::now() + PATIENCE;
     let (mut missing, mut layers) = (Vec::new(), Vec::new());
     loop {
@@ -183,32 +230,36 @@ fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Lay
         let (what, errno) = (step_name(message.number), message.errno as i32);
         match message.kind {
             protocol::MESSAGE_READY => return Ok((missing, layers)),
-            protocol::MESSAGE_LAYER if layers.len() < protocol::LAYERS as usize => {
-                layers.push(Layer { what: layer_name(message.number), errno });
+            protocol::MESSAGE_LAYER if layers.len() < protocol::Layer::ALL.len() => {
+                let kind = protocol::Layer::from_number(message.number);
+                layers.push(Layer { what: kind.map_or("an unknown protection", protocol::Layer::name), errno });
             }
             protocol::MESSAGE_MAP => sys::send(socket, &map_nobody(launcher).to_ne_bytes(), &[])?,
-            protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
+            protocol::MESSAGE_MISSING if missing.len() < Step::ALL.len() => {
                 missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
             }
             protocol::MESSAGE_FAILED => {
-                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
+                return Err(SandboxError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
             }
-            other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
+            other => {
+                return Err(SandboxError::ProtocolViolation { what: "a message of the launcher", value: other.into() });
+            }
         }
     }
 }
 
 /// Moves the launcher into a cgroup, while it waits for its first message and has no children.
-fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), CageError> {
+fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), SandboxError> {
     let Some(path) = cgroup else { return Ok(()) };
     std::fs::OpenOptions::new()
         .write(true)
         .open(path.join("cgroup.procs"))
         .and_then(|mut file| file.write_all(launcher.to_string().as_bytes()))
-        .map_err(|error| CageError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
+        .map_err(|error| SandboxError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
 }
 
-/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
+/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or
+/// zero.
 fn map_nobody(launcher: u32) -> u32 {
     let map = format!("{0} {0} 1", protocol::NOBODY);
     let write = |file: &str| std::fs::write(format!("/proc/{launcher}/{file}"), &map);
@@ -226,20 +277,22 @@ fn warn(mode: u32, missing: &[Missing]) {
 }
 
 /// The next message with its file descriptor.
-fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), CageError> {
+fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), SandboxError> {
     loop {
         let mut buffer = [0; size_of::<Message>()];
         match sys::receive(socket, &mut buffer) {
             Ok((12, file)) => return Ok((message(buffer), file)),
-            Ok((0, _)) => return Err(CageError::Died),
-            Ok((length, _)) => return Err(CageError::Nonsense { what: "a message's length", value: length as u64 }),
-            Err(CageError::Os { errno: sys::EAGAIN | sys::EINTR, .. }) => {}
+            Ok((0, _)) => return Err(SandboxError::Died),
+            Ok((length, _)) => {
+                return Err(SandboxError::ProtocolViolation { what: "a message's length", value: length as u64 });
+            }
+            Err(SandboxError::Os { errno: libc::EAGAIN | libc::EINTR, .. }) => {}
             // The other end closed with messages of ours unread.
-            Err(_) => return Err(CageError::Died),
+            Err(_) => return Err(SandboxError::Died),
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(CageError::Stalled { limit: PATIENCE });
+            return Err(SandboxError::Stalled { limit: PATIENCE });
         }
         sys::is_readable(socket.as_fd(), left)?;
     }
@@ -261,126 +314,57 @@ fn message(bytes: [u8; 12]) -> Message {
     Message { kind: word(0), number: word(1), errno: word(2) }
 }
 
-/// What a step is about.
-pub(super) fn step_name(step: u32) -> &'static str {
-    match step {
-        protocol::STEP_CLOSE => "closing file descriptors",
-        protocol::STEP_USER => "becoming an ordinary user",
-        protocol::STEP_NEWUSER => "a user namespace",
-        protocol::STEP_ID_MAPS => "the id maps of a user namespace",
-        protocol::STEP_NEWNS => "a mount namespace",
-        protocol::STEP_NEWPID => "a pid namespace",
-        protocol::STEP_NEWNET => "a network namespace",
-        protocol::STEP_NEWIPC => "an ipc namespace",
-        protocol::STEP_NEWUTS => "a uts namespace",
-        protocol::STEP_NEWCGROUP => "a cgroup namespace",
-        protocol::STEP_ROOT => "an empty file system",
-        protocol::STEP_CAPABILITIES => "dropping capabilities",
-        protocol::STEP_PRIVILEGES => "giving up privileges",
-        protocol::STEP_FORK => "a new process",
-        protocol::STEP_LIMITS => "resource limits",
-        protocol::STEP_FILTER => "a system call filter (seccomp)",
-        protocol::STEP_MEMORY => "mapping memory",
-        protocol::STEP_SIGNALS => "handlers of signals",
-        protocol::STEP_ROBUST => "a robust futex",
-        protocol::STEP_MESSAGE => "a message",
-        protocol::STEP_NESTED => "forbidding further user namespaces",
-        protocol::STEP_OOM => "being the first to end when memory is short",
-        _ => "an unknown step",
-    }
+/// The name of a step by its number.
+fn step_name(step: u32) -> &'static str {
+    Step::from_number(step).map_or("an unknown step", Step::name)
 }
 
-/// The error of a worker that could not make itself ready.
-pub(super) fn failed_setup(step: u32, errno: u32) -> CageError {
-    let errno = errno as i32;
-    CageError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
-}
-
-/// What a layer is called.
-pub(super) fn layer_name(layer: u32) -> &'static str {
-    match layer {
-        protocol::LAYER_MDWE => "no memory becomes executable (PR_SET_MDWE)",
-        protocol::LAYER_SECUREBITS => "locked securebits",
-        protocol::LAYER_LANDLOCK => "Landlock",
-        protocol::LAYER_SEAL => "sealed memory (mseal)",
-        protocol::LAYER_STORE_BYPASS => "no speculative store bypass (PR_SET_SPECULATION_CTRL)",
-        protocol::LAYER_INDIRECT_BRANCH => "no indirect branch speculation (PR_SET_SPECULATION_CTRL)",
-        protocol::LAYER_CORE => "a core for itself (PR_SCHED_CORE)",
-        _ => "an unknown protection",
-    }
-}
-
-/// What to change if a step of launcher, zygote or worker failed with this error number.
+/// The fix for a step of launcher, zygote or worker that failed with this error number.
 pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
-    let usual = match step {
-        protocol::STEP_CLOSE => "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range",
-        protocol::STEP_USER => {
-            "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
-             profile allow setgroups, setresgid, setresuid and prctl"
-        }
-        protocol::STEP_NEWUSER => {
-            "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
-             kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare"
-        }
-        protocol::STEP_ID_MAPS => {
-            "run as an ordinary user, or as root with the capabilities SETUID, SETGID, SETFCAP and KILL; set the sysctl \
-             kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile that allows \
-             userns), and in a container unmask /proc"
-        }
-        protocol::STEP_ROOT => {
-            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
-             that allows userns), and in a container unmask /proc and allow mount and pivot_root"
-        }
-        protocol::STEP_NEWNS
-        | protocol::STEP_NEWPID
-        | protocol::STEP_NEWNET
-        | protocol::STEP_NEWIPC
-        | protocol::STEP_NEWUTS
-        | protocol::STEP_NEWCGROUP => {
-            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls user.max_*_namespaces above \
-             0, and let a container's seccomp profile allow unshare"
-        }
-        protocol::STEP_CAPABILITIES => "let a container's seccomp profile allow prctl and capset",
-        protocol::STEP_PRIVILEGES => "let a container's seccomp profile allow prctl",
-        protocol::STEP_FORK => "let a container's seccomp profile allow clone, prctl and getpid",
-        protocol::STEP_LIMITS => "let a container's seccomp profile allow prlimit64",
-        protocol::STEP_FILTER => {
-            "use a kernel with CONFIG_SECCOMP_FILTER, and let a container's seccomp profile allow seccomp"
-        }
-        protocol::STEP_MEMORY => {
-            "set the sysctl vm.mmap_min_addr to 65536 or less, and let a container's seccomp profile allow mmap and munmap"
-        }
-        protocol::STEP_SIGNALS => "let a container's seccomp profile allow rt_sigaction and sigaltstack",
-        protocol::STEP_ROBUST => "let a container's seccomp profile allow set_robust_list",
-        protocol::STEP_NESTED => "let /proc/sys/user/max_user_namespaces be written",
-        protocol::STEP_OOM => "let /proc/self/oom_score_adj be written",
-        protocol::STEP_MESSAGE => "let a container's seccomp profile allow read, recvmsg and sendmsg",
-        _ => "use Linux 5.9 or newer",
-    };
+    let usual = Step::from_number(step).map_or("use Linux 5.9 or newer", Step::fix);
     fix(errno, Some(usual)).unwrap_or(usual)
 }
 
-/// Whether this process was forked from the one that called this first: then zygote and workers are not its own.
-pub(super) fn is_forked() -> bool {
+/// The error of a worker that could not make itself ready.
+pub(super) fn failed_setup(step: u32, errno: u32) -> SandboxError {
+    let errno = errno as i32;
+    SandboxError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
+}
+
+/// Tells this process from those that it was forked from: a number that none of them has. Zygotes and workers belong to
+/// the process that made them.
+pub(super) fn generation() -> u32 {
     static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
-    MARK.get_or_init(sys::fork_mark).is_some_and(|mark| mark.load(Ordering::Relaxed) == 0)
+    static LAST: AtomicU32 = AtomicU32::new(1);
+    let Some(mark) = MARK.get_or_init(sys::fork_mark) else { return 0 };
+    match mark.load(Ordering::Relaxed) {
+        // The kernel clears it in a forked child, in which nobody has asked yet.
+        0 => {
+            let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            match mark.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => next,
+                Err(other) => other,
+            }
+        }
+        number => number,
+    }
 }
 
 #[cfg(test)]
 impl Zygote {
     /// For tests: one whose workers have all protection but their system call filters.
-    pub fn start_unfiltered() -> Result<Zygote, CageError> {
+    pub fn start_unfiltered() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
 
     /// For tests: the same where namespaces may be missing.
-    pub fn start_unfiltered_best_effort() -> Result<Zygote, CageError> {
+    pub fn start_unfiltered_best_effort() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED_BEST_EFFORT, None)
     }
 
     /// For tests: kills the launcher, and with it the zygote.
     pub fn kill_behind_its_back(&self) {
-        let launcher = self.launcher.id().to_string();
+        let launcher = self.launcher().to_string();
         assert!(Command::new("kill").args(["-9", &launcher]).status().unwrap().success());
         let socket = self.socket.lock().unwrap();
         assert!(sys::is_readable(socket.as_fd(), PATIENCE).unwrap(), "the zygote ends");
@@ -388,6 +372,6 @@ impl Zygote {
 
     /// For tests: the process that this one has started.
     pub fn launcher(&self) -> u32 {
-        self.launcher.id()
+        self.launcher.as_ref().unwrap().id()
     }
 }

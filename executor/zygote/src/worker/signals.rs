@@ -1,8 +1,10 @@
 //! Faults: what a signal says about guest code goes into the control page. Installed by `worker`.
 //!
-//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else is
-//! told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not needed.
+//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else
+//! is told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
+//! needed.
 
+use crate::kernel::*;
 use crate::protocol::*;
 use crate::run;
 use crate::syscall::*;
@@ -19,31 +21,25 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(core::cell::UnsafeCell::new([0; STACK_SIZE]));
 
-const SIGILL: u32 = 4;
-const SIGTRAP: u32 = 5;
-const SIGBUS: u32 = 7;
-const SIGFPE: u32 = 8;
-const SIGSEGV: u32 = 11;
-
 /// Handles faults from now on.
 pub fn install() -> Result<()> {
     // `stack_t`: address, flags, size.
     let stack = [STACK.0.get() as usize, 0, STACK_SIZE];
     // SAFETY: the kernel reads three words; the memory is used for nothing else.
     unsafe { syscall(number::SIGALTSTACK, [stack.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
-    // SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER, which the kernel insists on; nobody returns there.
-    const FLAGS: usize = 4 | 0x800_0000 | 0x4000_0000 | 0x400_0000;
+    // The kernel insists on SA_RESTORER; nobody returns there.
+    const FLAGS: usize = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER;
     let action = [handler as *const () as usize, FLAGS, 0, 0];
     for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] {
-        // SAFETY: the kernel reads the action. A mask has eight bytes.
-        unsafe { syscall(number::RT_SIGACTION, [signal as usize, action.as_ptr() as usize, 0, 8, 0, 0]) }?;
+        // SAFETY: the kernel reads the action.
+        unsafe { syscall(number::RT_SIGACTION, [signal as usize, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }?;
     }
     Ok(())
 }
 
 /// Start of `siginfo_t`.
 #[repr(C)]
-struct Info {
+struct SigInfo {
     signal: u32,
     errno: u32,
     code: i32,
@@ -53,17 +49,17 @@ struct Info {
 
 /// Start of `ucontext_t`: what precedes the registers, and registers.
 #[repr(C)]
-struct Context {
+struct UContext {
     header: [u64; 5],
     registers: [u64; 17],
 }
 
-/// Where a register is in [`Context`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi, rbp,
-/// rbx, rdx, rax, rcx, rsp, rip.
+/// Index of a register in [`UContext`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi,
+/// rbp, rbx, rdx, rax, rcx, rsp, rip.
 const PLACE: [u8; 16] = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
 const RIP: usize = 16;
 
-unsafe extern "C" fn handler(signal: u32, info: *const Info, context: *const Context) -> ! {
+unsafe extern "C" fn handler(signal: u32, info: *const SigInfo, context: *const UContext) -> ! {
     // SAFETY: the kernel made both, on the handler's stack.
     let (info, context) = unsafe { (&*info, &*context) };
     // SAFETY: mapped before handlers are installed; made of atomics.
@@ -80,14 +76,14 @@ unsafe extern "C" fn handler(signal: u32, info: *const Info, context: *const Con
     control.native_pc.store(rip, Relaxed);
     // Of a signal that the processor raised for an address, the kernel says which, and a positive code other than
     // SI_KERNEL, which it uses for what has no address, such as one that is not canonical.
-    let has_address = matches!(signal, SIGSEGV | SIGBUS) && info.code > 0 && info.code < 0x80;
+    let has_address = matches!(signal, SIGSEGV | SIGBUS) && info.code > 0 && info.code < SI_KERNEL;
     let address = if has_address { info.address } else { u64::MAX };
     control.detail.store(address, Relaxed);
     control.argument.store(signal as u64, Relaxed);
     let is_guest_code = (CODE_BASE..CODE_BASE + CODE_SIZE).contains(&rip);
     // An access may begin below 4 GiB and end above.
     let is_guest_address = signal == SIGSEGV && address < GUEST_END + 8;
-    let exit = if is_guest_code && is_guest_address { EXIT_FAULT } else { EXIT_WILD };
+    let exit = if is_guest_code && is_guest_address { EXIT_FAULT } else { EXIT_UNEXPECTED_SIGNAL };
     control.exit.store(exit, Relaxed);
     if run::RESUME.load(Relaxed) == 0 {
         exit_now();

@@ -2,14 +2,11 @@
 //! all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
+use crate::kernel::*;
 use crate::launcher::{SOCKET, is_filtered, layer, must};
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
-
-const PR_SET_PDEATHSIG: usize = 1;
-const SIGKILL: usize = 9;
-const F_SETOWN: usize = 8;
 
 /// Ends with the process that made this one.
 pub fn die_with_parent() -> Result {
@@ -18,70 +15,101 @@ pub fn die_with_parent() -> Result {
 
 /// Limits that hold for the zygote and all workers: number of the resource, value.
 const LIMITS: [(usize, u64); 12] = [
-    // RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_LOCKS, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME.
-    (1, 0),
-    (4, 0),
-    (8, 0),
-    (10, 0),
-    (12, 0),
-    (13, 0),
-    (14, 0),
-    (15, 0),
-    // RLIMIT_DATA: private memory that can be written. Stacks and data of this program.
-    (2, 1 << 20),
-    // RLIMIT_STACK: the one that the kernel grows, which is unmapped.
-    (3, 0),
-    // RLIMIT_AS: the guest's window, compiled code, and little else.
-    (9, GUEST_END + CODE_SIZE + (4 << 20)),
-    // RLIMIT_NOFILE: the socket, three files of a request, a pidfd, and one to spare.
-    (7, 6),
+    (RLIMIT_FSIZE, 0),
+    (RLIMIT_CORE, 0),
+    (RLIMIT_MEMLOCK, 0),
+    (RLIMIT_LOCKS, 0),
+    (RLIMIT_MSGQUEUE, 0),
+    (RLIMIT_NICE, 0),
+    (RLIMIT_RTPRIO, 0),
+    (RLIMIT_RTTIME, 0),
+    // Private memory that can be written: stacks and data of this program.
+    (RLIMIT_DATA, 1 << 20),
+    // The stack that the kernel grows, which is unmapped.
+    (RLIMIT_STACK, 0),
+    // The guest's window, compiled code, and little else.
+    (RLIMIT_AS, GUEST_END + CODE_SIZE + (4 << 20)),
+    // The socket, three files of a request, a pidfd, and one to spare.
+    (RLIMIT_NOFILE, 6),
 ];
 
 /// The zygote's life.
 pub fn main(mode: u32, is_strict: bool) -> ! {
-    must(STEP_FORK, die_with_parent());
-    let me = must(STEP_FORK, getpid());
+    must(Step::Fork, die_with_parent());
+    let me = must(Step::Fork, getpid());
     // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
-    must(STEP_MEMORY, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
-    must(STEP_MEMORY, unmap(0x1_0000, ZYGOTE_BASE));
-    must(STEP_SIGNALS, reap_children());
+    must(Step::Memory, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
+    must(Step::Memory, unmap(0x1_0000, ZYGOTE_BASE));
+    must(Step::Signals, reap_children());
     if mode != MODE_OFF {
         for (resource, value) in LIMITS {
-            must(STEP_LIMITS, limit(resource, value));
+            must(Step::Limits, limit(resource, value));
         }
     }
-    let mut layers = Layers::default();
+    let mut layers = WorkerLayers::default();
     if mode != MODE_OFF {
         let sealed = seal_image();
         layers.is_sealed = sealed.is_ok();
-        layer(LAYER_SEAL, sealed);
+        layer(Layer::Seal, sealed);
     }
     if is_strict {
         let cookie = core_cookie();
         layers.has_core_cookie = cookie.is_ok();
-        layer(LAYER_CORE, cookie);
+        layer(Layer::CoreScheduling, cookie);
     }
     if is_filtered(mode) {
-        must(STEP_FILTER, filter::install(&filter::ZYGOTE));
+        must(Step::Filter, filter::install(&filter::ZYGOTE));
     }
-    say(MESSAGE_READY, 0, 0, None);
+    say(SOCKET, MESSAGE_READY, 0, 0, None);
+    serve(SOCKET, mode, me, layers)
+}
+
+/// Carries out the requests of a connection until its other end is closed.
+fn serve(socket: usize, mode: u32, me: usize, layers: WorkerLayers) -> ! {
     loop {
-        let mut files = [usize::MAX; 3];
-        match receive(&mut files) {
-            Ok(Some(cpu)) => spawn(mode, me, files, cpu, layers),
+        match receive(socket) {
+            Ok(Some(Request::Spawn { files, cpu })) => spawn(socket, mode, me, files, cpu, layers),
+            Ok(Some(Request::Connect)) => connect(socket, mode, layers),
             Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
-                say(MESSAGE_FAILED, STEP_MESSAGE, errno, None);
+                say(socket, MESSAGE_FAILED, Step::Message as u32, errno, None);
                 exit(1)
             }
         }
     }
 }
 
+/// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this
+/// one.
+fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
+    let mut ends = [0u32; 2];
+    // SAFETY: the kernel writes two descriptors.
+    let pair = unsafe { syscall(number::SOCKETPAIR, [AF_UNIX, SOCK_SEQPACKET, 0, &raw mut ends as usize, 0, 0]) };
+    if let Err(errno) = pair {
+        return say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None);
+    }
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
+    // SAFETY: a fork; both go on with their own copies of everything.
+    let made = unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) };
+    if made == Ok(0) {
+        let (Ok(_), Ok(me)) = (die_with_parent(), getpid()) else { exit(1) };
+        let _ = close(socket);
+        let _ = close(theirs as usize);
+        serve(ours as usize, mode, me, layers);
+    }
+    match made {
+        Ok(_) => say(socket, MESSAGE_CONNECTION, 0, 0, Some(theirs)),
+        Err(errno) => say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None),
+    }
+    let _ = close(ours as usize);
+    let _ = close(theirs as usize);
+}
+
 /// Protections that the kernel has and each worker has to have of its own.
 #[derive(Clone, Copy, Default)]
-pub struct Layers {
+pub struct WorkerLayers {
     pub is_sealed: bool,
     pub has_core_cookie: bool,
 }
@@ -96,10 +124,11 @@ fn seal_image() -> Result {
     mseal(ZYGOTE_BASE as usize, end - ZYGOTE_BASE as usize, 0)
 }
 
-/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have their own.
+/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have
+/// their own.
 pub fn core_cookie() -> Result {
-    // PR_SCHED_CORE is 62, PR_SCHED_CORE_CREATE 1, for this process.
-    prctl2(62, 1, 0)
+    const THIS_PROCESS: usize = 0;
+    prctl2(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, THIS_PROCESS)
 }
 
 fn unmap(start: u64, end: u64) -> Result {
@@ -110,17 +139,17 @@ fn unmap(start: u64, end: u64) -> Result {
 /// Has the kernel reap children that end (SA_NOCLDWAIT).
 fn reap_children() -> Result {
     // Handler SIG_IGN, flags, restorer, mask.
-    let action = [1usize, 2, 0, 0];
-    // SAFETY: the kernel reads the action. SIGCHLD is 17; a mask has eight bytes.
-    unsafe { syscall(number::RT_SIGACTION, [17, action.as_ptr() as usize, 0, 8, 0, 0]) }
+    let action = [SIG_IGN, SA_NOCLDWAIT, 0, 0];
+    // SAFETY: the kernel reads the action.
+    unsafe { syscall(number::RT_SIGACTION, [SIGCHLD, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }
 }
 
 /// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
-fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
-    // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
+fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) {
+    // The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
-    let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
+    let made = unsafe { syscall(number::CLONE, [CLONE_PIDFD | SIGCHLD, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
         worker::main(mode, me, files, cpu, layers);
     }
@@ -133,86 +162,103 @@ fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
     }
     match made {
         Ok(tid) => {
-            say(MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
+            say(socket, MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
             let _ = close(pidfd as usize);
         }
-        Err(errno) => say(MESSAGE_FAILED, STEP_FORK, errno, None),
+        Err(errno) => say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None),
     }
 }
 
 /// `struct iovec`.
 #[repr(C)]
-struct Part {
+struct Iovec {
     base: usize,
     length: usize,
 }
 
 /// `struct msghdr`.
 #[repr(C)]
-struct Header {
+struct Msghdr {
     name: usize,
     name_length: usize,
-    parts: *mut Part,
+    parts: *mut Iovec,
     part_count: usize,
-    control: *mut Files,
+    control: *mut FilesMessage,
     control_length: usize,
     flags: usize,
 }
 
 /// `struct cmsghdr` with file descriptors.
 #[repr(C)]
-struct Files {
+struct FilesMessage {
     length: usize,
     level: u32,
     kind: u32,
     fds: [u32; 4],
 }
 
-/// SOL_SOCKET and SCM_RIGHTS.
-const RIGHTS: (u32, u32) = (1, 1);
+/// Level and type of a control message with file descriptors.
+const RIGHTS: (u32, u32) = (SOL_SOCKET, SCM_RIGHTS);
 
-/// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
-fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
-    let mut message = Message { kind, number, errno };
-    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
-    // A header of 16 bytes and one descriptor, padded to a multiple of eight.
-    let mut files = Files { length: 20, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
-    let (control, control_length) = if fd.is_some() { (&raw mut files, 24) } else { (core::ptr::null_mut(), 0) };
-    let header =
-        Header { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
-    // MSG_NOSIGNAL.
-    // SAFETY: the kernel reads header, part, message and control.
-    let _ = unsafe { syscall(number::SENDMSG, [SOCKET, &raw const header as usize, 0x4000, 0, 0, 0]) };
+/// Length of a control message with so many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
+const fn rights_length(files: usize) -> usize {
+    16 + 4 * files
 }
 
-/// Waits for a request, takes its three files, and returns its number. `None` if the host is gone.
-fn receive(to: &mut [usize; 3]) -> Result<Option<u32>> {
+/// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
+fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
+    let mut message = Message { kind, number, errno };
+    let mut part = Iovec { base: &raw mut message as usize, length: size_of::<Message>() };
+    let length = rights_length(1);
+    let mut files = FilesMessage { length, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
+    let (control, control_length) =
+        if fd.is_some() { (&raw mut files, length.next_multiple_of(8)) } else { (core::ptr::null_mut(), 0) };
+    let header =
+        Msghdr { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
+    // SAFETY: the kernel reads header, part, message and control.
+    let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, MSG_NOSIGNAL, 0, 0, 0]) };
+}
+
+/// A request of the host.
+enum Request {
+    /// A worker with control page, guest memory and code, and so many seconds of CPU time.
+    Spawn { files: [usize; 3], cpu: u32 },
+    /// Another connection.
+    Connect,
+}
+
+/// Waits for a request. `None` if the host is gone.
+fn receive(socket: usize) -> Result<Option<Request>> {
     let mut message = Message::default();
-    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
-    let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
-    let mut header = Header {
+    let mut part = Iovec { base: &raw mut message as usize, length: size_of::<Message>() };
+    let mut files = FilesMessage { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
+    let mut header = Msghdr {
         name: 0,
         name_length: 0,
         parts: &raw mut part,
         part_count: 1,
         control: &raw mut files,
-        control_length: size_of::<Files>(),
+        control_length: size_of::<FilesMessage>(),
         flags: 0,
     };
-    // MSG_CMSG_CLOEXEC.
     // SAFETY: the kernel writes into message and control, as long as they are.
-    let got = unsafe { syscall(number::RECVMSG, [SOCKET, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
+    let got = unsafe { syscall(number::RECVMSG, [socket, &raw mut header as usize, MSG_CMSG_CLOEXEC, 0, 0, 0]) }?;
     if got == 0 {
         return Ok(None);
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
-    let is_request = got == size_of::<Message>() && message.kind == MESSAGE_SPAWN;
-    if !is_request || files.length != 16 + 3 * 4 || (files.level, files.kind) != RIGHTS {
+    if got != size_of::<Message>() {
         return Err(EBADMSG);
     }
-    for (to, from) in to.iter_mut().zip(files.fds) {
-        *to = from as usize;
+    let has_files = files.length == rights_length(3) && (files.level, files.kind) == RIGHTS;
+    match message.kind {
+        MESSAGE_SPAWN if has_files => {
+            let [control, guest, code, _] = files.fds;
+            let files = [control as usize, guest as usize, code as usize];
+            Ok(Some(Request::Spawn { files, cpu: message.number }))
+        }
+        MESSAGE_CONNECT if files.length == 0 => Ok(Some(Request::Connect)),
+        _ => Err(EBADMSG),
     }
-    Ok(Some(message.number))
 }

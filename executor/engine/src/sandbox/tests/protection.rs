@@ -1,4 +1,4 @@
-//! How much protection there is, and what is said where it is less than it should be.
+//! Tests of the protection, and of the messages where some is missing.
 
 use super::*;
 use std::process::Command;
@@ -13,7 +13,7 @@ pub(super) fn last_child_of(parent: u32) -> u32 {
     found.last().unwrap()
 }
 
-fn trap() -> Program {
+fn trap() -> TestProgram {
     program(|asm| leave(asm, protocol::EXIT_TRAP))
 }
 
@@ -30,7 +30,7 @@ fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
     });
     let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&hostile.image()).unwrap();
-    assert_eq!(worker.run(&mut hostile.state()), Err(CageError::Died));
+    assert_eq!(worker.run(&mut hostile.state()), Err(SandboxError::Died));
 }
 
 #[test]
@@ -137,9 +137,10 @@ fn as_an_ordinary_user() {
 #[test]
 fn what_restricts_user_namespaces_is_named_at_each_step_that_it_makes_fail() {
     // AppArmor lets the namespace be made and then allows nothing in it.
-    for step in [protocol::STEP_NEWUSER, protocol::STEP_ID_MAPS, protocol::STEP_NEWNS, protocol::STEP_ROOT] {
-        let fix = super::super::zygote::step_fix(step, 1);
-        assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step}: {fix}");
+    use protocol::Step::{IdMaps, MountNamespace, Root, UserNamespace};
+    for step in [UserNamespace, IdMaps, MountNamespace, Root] {
+        let fix = super::super::zygote::step_fix(step as u32, 1);
+        assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step:?}: {fix}");
     }
 }
 
@@ -177,11 +178,11 @@ fn no_net_namespaces() {
 
 fn check_missing(name: &str, knob: &str) {
     let error = Zygote::start(Sandbox::Required, false, None).unwrap_err();
-    assert!(matches!(error, CageError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
+    assert!(matches!(error, SandboxError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
     assert!(error.to_string().contains(knob), "{error}");
     let zygote = Arc::new(Zygote::start(Sandbox::BestEffort, false, None).unwrap());
     // Nor is there an ordinary user to become, in a namespace that has root alone.
-    let nobody = super::super::zygote::step_name(protocol::STEP_USER);
+    let nobody = protocol::Step::User.name();
     let mut missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
     assert!(missing.contains(&nobody), "{missing:?}");
     missing.retain(|what| *what != nobody);
@@ -200,7 +201,7 @@ fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
     let started = start();
     let moved = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(missing.err(), Some(CageError::Cgroup { path: folder, errno: 2 }));
+    assert_eq!(missing.err(), Some(SandboxError::Cgroup { path: folder, errno: 2 }));
     assert_eq!(moved, started.unwrap().launcher().to_string());
 }
 
@@ -208,11 +209,11 @@ fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
 fn every_layer_is_there_or_refused_by_a_kernel_that_does_not_know_it() {
     let plain = Zygote::start(Sandbox::Required, false, None).unwrap();
     let strict = Arc::new(Zygote::start(Sandbox::Required, true, None).unwrap());
-    assert_eq!((plain.layers().len(), strict.layers().len()), (4, protocol::LAYERS as usize));
+    assert_eq!((plain.layers().len(), strict.layers().len()), (4, protocol::Layer::ALL.len()));
     for layer in strict.layers() {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("layer: {layer:?}\n"));
-        // EPERM and ENXIO: speculation that cannot be controlled here. EINVAL, ENOSYS and EOPNOTSUPP: unknown; ENODEV: one
-        // thread a core.
+        // EPERM and ENXIO: speculation that cannot be controlled here. EINVAL, ENOSYS and EOPNOTSUPP: unknown; ENODEV:
+        // one thread a core.
         assert!(matches!(layer.errno, 0 | 1 | 6 | 19 | 22 | 38 | 95), "{layer:?}");
     }
     // Since Linux 3.5.
