@@ -1,6 +1,6 @@
 //! Why a run came back: the one type that every backend, the host interface and the pallet speak.
 
-/// Why execution stopped. Guest faults are values, never errors (spec: isa.md 2.10).
+/// Why execution stopped. Guest faults are values, never errors (`docs/spec/execution.md#outcomes`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use]
 pub enum Outcome {

@@ -89,8 +89,8 @@ pub struct Observation {
     pub heap_size: u32,
     /// Where the memory regions that exist begin and end.
     pub regions: Vec<(u32, u32)>,
-    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes the
-    /// rest counts only where an engine lists its pages.
+    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes
+    /// the rest counts only where an engine lists its pages.
     pub memory: u64,
 }
 
@@ -114,7 +114,7 @@ pub trait Engine {
     fn name(&self) -> String;
 
     /// Whether it does what the specification says for this program. `Err` names the known difference; see
-    /// `docs/spec/differences.md`.
+    /// `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
     ///
     /// # Errors
     /// If the program runs into a known difference.
@@ -170,8 +170,8 @@ pub trait Machine {
         false
     }
 
-    /// Whether it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that stop
-    /// only what the specification says.
+    /// Whether it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that
+    /// stop only what the specification says.
     fn notices_late(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Blobs: `docs/spec/blobs.md`. Called by whoever loads a program; the bytes may be anything.
+//! Blobs: `docs/spec/blobs.md#blobs`. Called by whoever loads a program; the bytes may be anything.
 
 use crate::Isa;
 

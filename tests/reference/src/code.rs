@@ -1,4 +1,4 @@
-//! Code: `docs/spec/encoding.md`. Made once for a program; every question about code is answered here.
+//! Code: `docs/spec/encoding.md#encoding`. Made once for a program; every question about code is answered here.
 
 use crate::blob::{Blob, Refused};
 use crate::table;
@@ -216,7 +216,7 @@ impl Code {
         cost
     }
 
-    /// Whether a branch to or past this offset is easily foreseen: `docs/spec/gas.md`, the last paragraph.
+    /// True if a branch to or past this offset is predicted: the end of `docs/spec/gas.md#what-instructions-ask-for`.
     pub fn looks_rare(&self, offset: u32) -> bool {
         let Some(byte) = self.bytes.get(offset as usize) else { return true };
         self.names[*byte as usize].is_some_and(|(name, _)| name == "trap" || name == "unlikely")

@@ -1,4 +1,5 @@
-//! What each instruction does: `docs/spec/instructions.md` with the end of `execution.md`, in one `match`.
+//! Execution of single instructions, in one `match`: `docs/spec/instructions.md#instructions`, with
+//! `docs/spec/execution.md#dynamic-jumps` and `docs/spec/execution.md#memset`.
 
 use crate::code::Instruction;
 use crate::machine::{Machine, Outcome};

@@ -1,4 +1,4 @@
-//! What a block costs: `docs/spec/gas.md`.
+//! Cost of a basic block under each cost model: `docs/spec/gas.md#gas`.
 
 use crate::code::{Code, Instruction};
 use std::collections::BTreeSet;

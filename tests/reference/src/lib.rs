@@ -19,7 +19,7 @@ pub use blob::{Blob, Refused};
 pub use gas::Model;
 pub use machine::{Config, Machine, Metering, Outcome};
 
-/// An instruction set: `docs/spec/README.md`.
+/// An instruction set: `docs/spec/README.md#the-specification`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Isa {
     /// 64 bits, the one contracts are written in.

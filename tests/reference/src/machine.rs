@@ -1,4 +1,5 @@
-//! The machine: when blocks are paid, where it stops, what a stop leaves behind: `docs/spec/execution.md`, `gas.md`.
+//! The machine: when blocks are paid, where it stops, what a stop leaves behind: `docs/spec/execution.md#execution` and
+//! `docs/spec/gas.md#gas`.
 //!
 //! The embedder sets registers, gas and the next pc, runs to the next stop, looks around, and runs on.
 
@@ -230,7 +231,7 @@ impl Machine {
         self.executed
     }
 
-    /// What a block costs: the last paragraph before "Metering modes" in `gas.md`.
+    /// Cost of a block: the paragraph above `docs/spec/gas.md#metering-modes`.
     pub fn block_cost(&mut self, offset: u32) -> Option<u32> {
         if offset >= self.code.len() {
             let end = self.code.len();

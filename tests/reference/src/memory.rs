@@ -1,4 +1,4 @@
-//! Guest memory: `docs/spec/memory.md`. Pages exist once they are written; all others read as zero.
+//! Guest memory: `docs/spec/memory.md#memory`. Pages exist once they are written; all others read as zero.
 
 use crate::blob::{Blob, Refused};
 use std::collections::BTreeMap;

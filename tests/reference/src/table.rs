@@ -1,4 +1,5 @@
-//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md`, typed in once more.
+//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md#instructions`, typed in once
+//! more.
 
 use crate::Isa;
 

@@ -2,7 +2,7 @@
 //!
 //! For tools; nothing that runs a program looks here. The sections are untrusted and are checked as they are read:
 //! whatever they contain, a question takes time linear in their length and ends with an answer or an error that says
-//! where. Spec: blob-format.md 1.3.6 to 1.3.8.
+//! where. Sections 128 to 130 of `docs/spec/blobs.md#sections`.
 
 use super::{Blob, varint};
 use core::{fmt, ops::Range};

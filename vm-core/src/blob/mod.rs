@@ -1,7 +1,7 @@
 //! Program blobs: reading them without copying, and writing them.
 //!
 //! The reader is the first thing that hostile bytes meet: every length is checked before it is used, and every refusal
-//! says where and why. Spec: blob-format.md.
+//! says where and why. Spec: `docs/spec/blobs.md#blobs`.
 
 mod debug;
 mod error;

@@ -1,14 +1,14 @@
 //! The zero-copy blob reader.
 //!
 //! Called with untrusted bytes by everything that loads programs. Promises: no panic, no allocation, time linear in the
-//! number of sections; the checks are made in the order of spec blob-format.md, and what that page leaves to run time
+//! number of sections. Checks follow the order of `docs/spec/blobs.md#sections`; what that page leaves to run time
 //! (import ranges, exports, jump targets) is not checked here, but read lazily and safely.
 
 use super::{BlobError, MAGIC, Section, varint};
 use crate::isa::{CodeView, Isa};
 use crate::limits;
 
-/// The sizes of a program's memory regions in bytes, not rounded (spec: blob-format.md 1.3.1).
+/// The sizes of a program's memory regions in bytes, not rounded (`docs/spec/blobs.md#sections`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MemoryConfig {
     /// Read-only data.
@@ -111,8 +111,8 @@ impl<'a> Blob<'a> {
     /// Reads a blob. `bytes` must be exactly one blob.
     ///
     /// # Errors
-    /// Whatever spec blob-format.md refuses, by the name of the reason and where it is. Blobs of an instruction set
-    /// that this crate does not run are refused with its number and name.
+    /// The first thing that `docs/spec/blobs.md#envelope` and what follows it refuse, with its offset. Blobs of an
+    /// instruction set that this crate does not run are refused with its number and name.
     pub fn parse(bytes: &'a [u8]) -> Result<Blob<'a>, BlobError> {
         if !bytes.starts_with(&MAGIC) {
             return Err(BlobError::BadMagic);
@@ -309,7 +309,7 @@ fn parse_code(mut content: Cursor<'_>) -> Result<(JumpTable<'_>, &[u8], &[u8]), 
     Ok((JumpTable { bytes: table, entry_size }, code, bitmask))
 }
 
-/// The targets of dynamic jumps (spec: isa.md 2.8).
+/// The jump table: targets of dynamic jumps (`docs/spec/execution.md#dynamic-jumps`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JumpTable<'a> {
     bytes: &'a [u8],

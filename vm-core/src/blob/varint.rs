@@ -1,4 +1,4 @@
-//! The variable-length u32 of program blobs (spec: blob-format.md 1.2).
+//! Varint: the variable-length u32 of program blobs (`docs/spec/blobs.md#variable-length-numbers`).
 //!
 //! Used by the reader, the writer and lazily read sections. Only the shortest form of a value is accepted.
 

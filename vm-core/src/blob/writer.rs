@@ -1,7 +1,7 @@
 //! The blob writer.
 //!
 //! Used by tests, tools and the linker. What it writes, [`super::Blob::parse`] reads back. Sections are written in the
-//! order and with the omissions of spec blob-format.md 1.5.
+//! order of `docs/spec/blobs.md#sections`, empty ones left out.
 
 use super::{MAGIC, MemoryConfig, varint};
 use crate::isa::{Assembly, EncodeError, Instruction, Isa, assemble};

@@ -1,7 +1,8 @@
 //! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
-//! instruction table; a released version never changes, a new one is a new table beside it. Spec: gas.md 4.3, "Costs".
+//! instruction table; a released version never changes, a new one is a new table beside it. Spec:
+//! `docs/spec/gas.md#what-instructions-ask-for`.
 
 use super::MemoryLatency;
 use crate::isa::{CodeView, Decoded, Format, GasClass, Instruction, Opcode, Reg};

@@ -1,7 +1,8 @@
 //! Gas: what a basic block costs.
 //!
 //! Asked by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
-//! its cost depends on its instructions alone. This is the only place where costs are defined. Spec: gas.md.
+//! its cost depends on its instructions alone. This is the only place where costs are defined. Spec:
+//! `docs/spec/gas.md#gas`.
 
 mod costs;
 mod model;
@@ -24,8 +25,8 @@ pub enum Metering {
     #[default]
     Sync,
     /// A run that cannot pay is over: gas is negative then (zero if it was a `memset` that ran out), no program counter
-    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the same
-    /// as with [`Metering::Sync`].
+    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the
+    /// same as with [`Metering::Sync`].
     Async,
 }
 

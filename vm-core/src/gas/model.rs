@@ -7,10 +7,11 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum CostModelKind {
-    /// One gas for every instruction, invalid ones included. Spec: gas.md 4.2.
+    /// One gas for every instruction, invalid ones included. Spec: `docs/spec/gas.md#the-naive-model`.
     #[default]
     Naive,
-    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec: gas.md 4.3.
+    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec:
+    /// `docs/spec/gas.md#the-pipeline-model`.
     Pipeline(MemoryLatency),
 }
 

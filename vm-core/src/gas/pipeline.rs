@@ -3,7 +3,8 @@
 //! Fed by [`super::BlockCost`] with what each instruction of a block demands, in order; says at the end how many cycles
 //! the block took. No values are computed: only the flow of instructions through decoding, a buffer of 32, the
 //! execution units and retirement is. Takes bounded time for each instruction and no memory of its own but this state.
-//! Consensus rests on every detail here; the order of steps in a tick is part of the model. Spec: gas.md 4.3.
+//! Consensus rests on every detail here; the order of steps in a tick is part of the model. Spec:
+//! `docs/spec/gas.md#the-pipeline-model`.
 
 use super::costs::{Demand, Units};
 use crate::isa::Reg;

@@ -1,6 +1,7 @@
 //! Arithmetic whose edges need care: division, high halves of products, sign extension.
 //!
-//! Used by the main loop. Total: nothing here overflows or traps. Spec: isa.md 2.4.
+//! Used by the main loop. Total: nothing here overflows or traps. Spec:
+//! `docs/spec/instructions.md#instructions`.
 
 /// Sign-extends the low 32 bits.
 #[inline(always)]

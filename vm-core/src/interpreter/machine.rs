@@ -102,7 +102,7 @@ impl<'a> Machine<'a> {
         true
     }
 
-    /// A dynamic jump (spec: isa.md 2.8).
+    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`).
     #[inline(always)]
     pub fn jump(&mut self, address: u32) -> Flow {
         // Even numbers from 2 on are valid, so that rotated they are the numbers from 1 on.
@@ -117,7 +117,7 @@ impl<'a> Machine<'a> {
         Flow::Stop(if address == MemoryMap::RETURN_TO_HOST { Stop::Finished } else { Stop::Trap })
     }
 
-    /// Guest memset (spec: isa.md 2.9).
+    /// Guest memset (`docs/spec/execution.md#memset`).
     #[inline(never)]
     pub fn memset(&mut self) -> Flow {
         let (to, value, count) = (Reg::A0 as usize, Reg::A1 as usize, Reg::A2 as usize);

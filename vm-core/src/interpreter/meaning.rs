@@ -1,4 +1,4 @@
-//! What every op means (spec: isa.md 2.4). The only place where that is written.
+//! What every op means (`docs/spec/instructions.md#instructions`). The only place where that is written.
 //!
 //! Each meaning is a type, so that every dispatcher makes its own code from it; see `dispatch`.
 

@@ -5,11 +5,11 @@
 //! main loop runs the ops.
 //!
 //! What an instance costs, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
-//! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the index
-//! of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64 bytes of
-//! code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is dropped and begun
-//! anew. Guest memory takes at most four times the pages that are touched, and two of tables each. Translation is linear
-//! in the code that is reached, so a short call of a large program costs what it runs.
+//! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the
+//! index of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64
+//! bytes of code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is
+//! dropped and begun anew. Guest memory takes at most four times the pages that are touched, and two of tables each.
+//! Translation is linear in the code that is reached, so a short call of a large program costs what it runs.
 //!
 //! [`ProgramConfig::translation_cache`]: crate::program::ProgramConfig::translation_cache
 
@@ -126,15 +126,16 @@ impl Instance {
     }
 
     /// Makes the next run begin at `offset`, which may be any number. The whole basic block that contains it is charged
-    /// then, even if the offset is what it was (spec: isa.md 2.10, gas.md 4.1).
+    /// then, even if the offset is what it was (`docs/spec/execution.md#outcomes`).
     pub fn set_next_pc(&mut self, offset: u32) {
         self.pc = None;
         self.next_pc = Some(offset);
         self.resume = Resume::Entry;
     }
 
-    /// Prepares to call the function at code offset `entry` (spec: abi.md 5.2): all registers are zero, but the stack
-    /// pointer, the return address and the arguments. At most nine arguments can be passed; more are ignored.
+    /// Prepares to call the function at code offset `entry` (`docs/spec/execution.md#a-call`): all registers are zero,
+    /// but the stack pointer, the return address and the arguments. At most nine arguments can be passed; more are
+    /// ignored.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
         self.regs = [0; Slot::COUNT];
         self.set_reg(Reg::SP, u64::from(self.program.memory_map().stack_high()));
@@ -146,8 +147,8 @@ impl Instance {
     }
 
     /// Runs until something happens that the embedder has to know. Running again goes on from there; after
-    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once a
-    /// next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
+    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once
+    /// a next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
     pub fn run(&mut self) -> Outcome {
         let metered = self.program.config().metering != Metering::Off;
         if metered && self.gas < 0 {
@@ -323,7 +324,8 @@ impl Instance {
         self.memory.zero(address, length)
     }
 
-    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far (spec: memory-map.md 3.5).
+    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far
+    /// (`docs/spec/memory.md#heap`).
     pub fn sbrk(&mut self, bytes: u32) -> Option<u32> {
         self.memory.sbrk(bytes)
     }

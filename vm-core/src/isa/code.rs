@@ -1,8 +1,8 @@
 //! Code as a sequence of instructions: where they start, how long they are, which offsets can be jumped to.
 //!
 //! Used by limits, cost models, the interpreter and tools. Works on any bytes: whatever is not an instruction shows as
-//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
-//! 2.7.
+//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec:
+//! `docs/spec/encoding.md#length` and the sections below it.
 
 use super::encoded::Bytes;
 use super::table::{NO_OPERATION, Operations};
@@ -127,7 +127,7 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// Whether an instruction, valid or not, starts at `offset` (isa.md 2.7 rule 2).
+    /// Whether an instruction, valid or not, starts at `offset` (`docs/spec/encoding.md#what-is-no-instruction`).
     #[inline]
     pub fn is_instruction_start(&self, offset: u32) -> bool {
         offset < self.len()
@@ -136,7 +136,8 @@ impl<'a> CodeView<'a> {
                 || self.bit_before(offset).is_some_and(|before| offset - before == MAX_INSTRUCTION_LENGTH))
     }
 
-    /// Whether jumps may go to `offset`, which is also whether a basic block starts there (isa.md 2.7).
+    /// Whether `offset` is a valid jump target, that is, starts a basic block
+    /// (`docs/spec/encoding.md#blocks-and-targets`).
     #[inline]
     pub fn is_jump_target(&self, offset: u32) -> bool {
         self.is_instruction_start(offset)
@@ -218,9 +219,9 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind it,
-    /// whatever its condition says, and a branch or jump to where no block starts (isa.md 2.7). All that is left of it is
-    /// the link register that it writes.
+    /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind
+    /// it, whatever its condition says, and a branch or jump to where no block starts
+    /// (`docs/spec/encoding.md#blocks-and-targets`). All that is left of it is the link register that it writes.
     #[inline]
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };

@@ -1,7 +1,7 @@
 //! Encoding: instructions in, code bytes and bitmask out.
 //!
 //! Called by the blob writer, by tests and later by the linker. Jump targets are given as instruction indexes and
-//! become offsets; every immediate takes its smallest size (spec: isa.md 2.3, "canonical writing"), and jump offsets
+//! become offsets; every immediate takes its smallest size (`docs/spec/encoding.md#forms`), and jump offsets
 //! grow from nothing until all of them fit, which ends because they never shrink.
 
 use super::{Format, Instruction, Isa, Opcode};

@@ -1,8 +1,9 @@
 //! One instruction whose operands are still bytes.
 //!
-//! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then reads
-//! just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms are
-//! defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec: isa.md 2.3.
+//! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then
+//! reads just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms
+//! are defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec:
+//! `docs/spec/encoding.md#forms`.
 
 use super::table::{Operation, Operations};
 use super::{Decoded, Format, Instruction, Opcode, Reg};
@@ -39,8 +40,8 @@ impl Bytes {
 }
 
 impl Encoded {
-    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts, and
-    /// `operation` where it is in `operations`: that of the first byte, or the invalid one.
+    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts,
+    /// and `operation` where it is in `operations`: that of the first byte, or the invalid one.
     #[inline(always)]
     pub(super) fn new(operations: &Operations, operation: usize, offset: u32, next: u32, bytes: Bytes) -> Self {
         let operation = operations.get(operation).copied().unwrap_or(Operation::INVALID);

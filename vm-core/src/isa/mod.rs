@@ -1,6 +1,7 @@
 //! The instruction sets: registers, operand formats, the instruction table, decoding and encoding.
 //!
-//! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec: isa.md.
+//! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec:
+//! `docs/spec/encoding.md#encoding` and `docs/spec/instructions.md#instructions`.
 
 mod code;
 mod encode;
@@ -32,7 +33,7 @@ impl Isa {
     /// All of them, in the order of the table's columns.
     pub const ALL: [Isa; 3] = [Isa::ReviveV1, Isa::Latest32, Isa::JamV1];
 
-    /// The blob version byte of this instruction set (spec: blob-format.md 1.1).
+    /// The blob version byte of this instruction set (`docs/spec/blobs.md#envelope`).
     pub const fn version(self) -> u8 {
         match self {
             Isa::ReviveV1 => 0,
@@ -89,7 +90,7 @@ impl Isa {
     }
 }
 
-/// A register (spec: isa.md 2.1, abi.md 5.1).
+/// A register (`docs/spec/encoding.md#registers`; its role in a call: `docs/spec/execution.md#a-call`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Reg {
@@ -142,7 +143,7 @@ impl Reg {
         Reg::A5,
     ];
 
-    /// Argument registers in order (spec: abi.md 5.1).
+    /// Argument registers in order (`docs/spec/execution.md#a-call`).
     pub const ARGS: [Reg; 9] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
 
     /// The register of a 4-bit code field; 13, 14 and 15 mean `A5`. Higher bits are ignored.
@@ -167,7 +168,7 @@ impl Reg {
     }
 }
 
-/// The form of an instruction's operands (spec: isa.md 2.3). The names list the operands in order.
+/// The form of an instruction's operands (`docs/spec/encoding.md#forms`). The names list the operands in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Format {
     /// No operands.

@@ -1,7 +1,8 @@
 //! The one instruction table.
 //!
 //! Decoder, encoder, gas models, documentation and test generators read it; nothing else in the project lists opcode
-//! numbers. Source of the facts: spec isa.md 2.3, 2.4 and 2.7. Supporting one more instruction set is one more column.
+//! numbers. `docs/spec/instructions.md#instructions` is printed from it. Supporting one more instruction set is one
+//! more column.
 //!
 //! In the meaning column `r1 r2 r3 imm imm2 target` are the fields of [`super::Instruction`]. Immediates are
 //! sign-extended to the register width, `(32)` says that the low 32 bits are computed and sign-extended, `_s`/`_u`
@@ -9,7 +10,8 @@
 
 use super::{Format, Opcode};
 
-/// How an instruction's cost is computed by cost models that tell instructions apart (spec: gas.md 4.3).
+/// How an instruction's cost is computed by cost models that tell instructions apart
+/// (`docs/spec/gas.md#what-instructions-ask-for`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum GasClass {
@@ -112,9 +114,9 @@ pub struct InstructionSpec {
     pub mnemonic: &'static str,
     /// The form of its operands.
     pub format: Format,
-    /// Whether it is the last of its basic block (spec: isa.md 2.7).
+    /// Whether it is the last of its basic block (`docs/spec/encoding.md#blocks-and-targets`).
     pub ends_block: bool,
-    /// Whether control can go on to the following instruction (spec: isa.md 2.5).
+    /// Whether control can go on to the following instruction (`docs/spec/encoding.md#blocks-and-targets`).
     pub can_fall_through: bool,
     /// Its class in detailed cost models.
     pub gas_class: GasClass,

@@ -1,7 +1,7 @@
 //! The memory map: where each region of a program's address space begins and ends.
 //!
 //! Computed once per program from the sizes in its blob; asked by backends, linkers and the embedder. Spec:
-//! memory-map.md 3.1, 3.2.
+//! `docs/spec/memory.md#layout`.
 
 use crate::blob::MemoryConfig;
 use core::fmt;

@@ -2,12 +2,12 @@
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
 //! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
-//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through a
-//! small cache and a page table. Promises: an access is done in full or not at all, and only inside one region; memory
-//! use grows with the pages touched (at most twice as many, and two of tables each), and there is never more than a page
-//! for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds to those (a
-//! chain's runtime has one) hands out without waste.
-//! Spec: memory-map.md 3.3 - 3.5.
+//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through
+//! a small cache and a page table. Promises: an access is done in full or not at all, and only inside one region;
+//! memory use grows with the pages touched (at most twice as many, and two of tables each), and there is never more
+//! than a page for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds
+//! to those (a chain's runtime has one) hands out without waste. Spec: `docs/spec/memory.md#access` and
+//! `docs/spec/memory.md#heap`.
 
 use super::window::Window;
 use super::{MemoryError, MemoryImage, MemoryMap};
@@ -40,8 +40,8 @@ pub struct PagedMemory {
     heap_size: u32,
     /// End of what is accessible of read-write data and heap.
     rw_end: u32,
-    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of the
-    /// stack in the upper. So the address says which one to look at.
+    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of
+    /// the stack in the upper. So the address says which one to look at.
     windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
@@ -413,7 +413,8 @@ mod tests {
     const RW: u32 = 0x3_0000;
     const STACK: u32 = 0xfffc_f000;
 
-    /// Read-only data of 3 bytes, read-write data of two pages (3 bytes given), stack and auxiliary data of a page each.
+    /// Read-only data of 3 bytes, read-write data of two pages (3 bytes given), stack and auxiliary data of a page
+    /// each.
     fn memory() -> PagedMemory {
         let config = MemoryConfig { ro_data_size: 3, rw_data_size: 0x2000, stack_size: 0x1000 };
         let map = MemoryMap::new(0x1000, config, 0x1000).unwrap();

@@ -52,7 +52,8 @@ impl Default for ProgramConfig {
 pub enum ProgramError {
     /// The memory regions have no layout.
     MemoryMap(MapError),
-    /// The instruction set demands valid code, and there is something else (spec: isa.md 2.6).
+    /// The instruction set demands valid code, and there is something else
+    /// (`docs/spec/encoding.md#blocks-and-targets`).
     InvalidCode {
         /// Where in the code.
         offset: u32,
@@ -192,7 +193,8 @@ impl Program {
     }
 }
 
-/// Refuses code with invalid instructions, and code that can run off its end (spec: isa.md 2.6).
+/// Refuses code with invalid instructions, and code that can run off its end
+/// (`docs/spec/encoding.md#blocks-and-targets`).
 fn validate(code: &CodeView<'_>) -> Result<(), ProgramError> {
     let mut runs_off = true;
     for decoded in code.instructions() {

@@ -1,6 +1,6 @@
 //! The interpreter of the `polkavm` crate as an engine, and where it is known to differ from the specification.
 //!
-//! Each difference is in `docs/spec/differences.md`, with who is right and why.
+//! Each difference is in `docs/spec/differences.md#where-polkavms-own-interpreter-differs`, with who is right and why.
 
 use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};
 use polkavm::{

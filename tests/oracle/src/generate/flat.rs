@@ -1,5 +1,5 @@
-//! Programs without a plan: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses are
-//! mostly near memory; and noise.
+//! Programs without a plan: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses
+//! are mostly near memory; and noise.
 
 use super::Parts;
 use crate::random::Rng;
@@ -44,7 +44,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     let count = 2 + rng.below(60);
     let mut opcodes = opcodes(isa);
     if rng.chance(80) {
-        // Not all engines can run it: see `docs/spec/differences.md`.
+        // Not all engines can run it: see `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
         opcodes.retain(|opcode| *opcode != Opcode::Memset);
     }
     let mut list: Vec<Instruction> = Vec::new();
