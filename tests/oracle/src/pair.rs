@@ -100,7 +100,7 @@ pub struct Pair {
 
 /// What is equal at any time, but for memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Look {
+pub struct ArchitecturalState {
     /// Where it stopped.
     pub pc: Option<u32>,
     /// Where it goes on.
@@ -114,8 +114,8 @@ pub struct Look {
 }
 
 impl Pair {
-    /// Does the same to both; the answers must be the same. The compiled one comes first: if its worker is lost, nothing
-    /// is done to the other.
+    /// Does the same to both; the answers must be the same. The compiled one comes first: if its worker is lost,
+    /// nothing is done to the other.
     ///
     /// # Errors
     /// If the worker is lost, or the answers differ.
@@ -140,9 +140,9 @@ impl Pair {
     ///
     /// # Errors
     /// If something differs.
-    pub fn look(&mut self) -> Result<Look, Failure> {
+    pub fn state(&mut self) -> Result<ArchitecturalState, Failure> {
         self.both("the state", |machine| {
-            Ok(Look {
+            Ok(ArchitecturalState {
                 pc: machine.pc(),
                 next_pc: machine.next_pc(),
                 registers: Reg::ALL.map(|reg| machine.reg(reg)),

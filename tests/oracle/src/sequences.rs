@@ -1,6 +1,6 @@
-//! Random sequences of what an embedder does to engines: programs are loaded, instantiated, run a bit, reset, set aside,
-//! brought back and dropped in any state, and processes are killed behind the engine's back. The compiler has to do what
-//! the interpreter does.
+//! Random sequences of what an embedder does to engines: programs are loaded, instantiated, run a bit, reset, set
+//! aside, brought back and dropped in any state, and processes are killed behind the engine's back. The compiler has to
+//! do what the interpreter does.
 //!
 //! After a kill a compiled machine may be lost, with a typed error, but only then; its program goes on in another one.
 
@@ -15,7 +15,7 @@ const MODULES: usize = 3;
 const PAIRS: usize = 4;
 const SNAPSHOTS: usize = 4;
 
-/// Larger heaps take long to look at.
+/// Larger heaps take long to hash.
 const HEAP: u32 = 1 << 20;
 
 /// What was done.
@@ -64,8 +64,8 @@ struct World<'a> {
     tally: &'a mut Tally,
 }
 
-/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody else
-/// may have any.
+/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody
+/// else may have any.
 ///
 /// # Errors
 /// The first difference.
@@ -133,7 +133,7 @@ impl World<'_> {
         }
         let mut pair = module.instantiate()?;
         self.tally.instantiated += 1;
-        pair.look()?;
+        pair.state()?;
         pair.memory()?;
         self.live.push(Live { pair, slot, module });
         Ok(())
@@ -172,7 +172,7 @@ impl World<'_> {
                 let lost = std::mem::replace(&mut live.pair, live.module.instantiate()?);
                 drop(lost);
                 self.tally.lost += 1;
-                live.pair.look()?;
+                live.pair.state()?;
                 live.pair.memory()?;
                 Ok(())
             }
@@ -262,9 +262,9 @@ impl World<'_> {
                 }
             }
         }
-        let look = pair.look()?;
+        let state = pair.state()?;
         pair.memory()?;
-        if look.heap_size > HEAP {
+        if state.heap_size > HEAP {
             // As if it had been dropped and made again.
             live.swap_remove(index);
         }

@@ -172,9 +172,9 @@ impl Blob {
     }
 }
 
-type Code = (Vec<u32>, Vec<u8>, Vec<bool>);
+type CodeSection = (Vec<u32>, Vec<u8>, Vec<bool>);
 
-fn code_section(reader: &mut Reader<'_>) -> Result<Code, Refused> {
+fn code_section(reader: &mut Reader<'_>) -> Result<CodeSection, Refused> {
     let entries = reader.varint()?;
     let entry_size = reader.byte()? as usize;
     let length = reader.varint()?;

@@ -2,7 +2,7 @@
 //! `docs/spec/execution.md#dynamic-jumps` and `docs/spec/execution.md#memset`.
 
 use crate::code::Instruction;
-use crate::machine::{Machine, Outcome};
+use crate::interpreter::{Interpreter, Outcome};
 
 /// How control goes on.
 pub enum Next {
@@ -19,7 +19,7 @@ const A0: usize = 7;
 const A1: usize = 8;
 const A2: usize = 9;
 
-impl Machine {
+impl Interpreter {
     /// Does one instruction.
     pub(crate) fn execute(&mut self, i: &Instruction) -> Next {
         let wide = self.code.isa.wide();

@@ -11,13 +11,13 @@ mod blob;
 mod code;
 mod execute;
 mod gas;
-mod machine;
+mod interpreter;
 mod memory;
 mod table;
 
 pub use blob::{Blob, Refused};
 pub use gas::Model;
-pub use machine::{Config, Machine, Metering, Outcome};
+pub use interpreter::{Config, Interpreter, Metering, Outcome};
 
 /// An instruction set: `docs/spec/README.md#the-specification`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

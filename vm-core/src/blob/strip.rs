@@ -12,7 +12,7 @@ pub enum Strip {
     Optional,
 }
 
-/// The same program without debug information or anything optional. Its [`Blob::meaning`] is the same.
+/// The same program without debug information or anything optional. Its [`Blob::canonical_bytes`] is the same.
 ///
 /// # Errors
 /// If `bytes` are no blob.

@@ -11,7 +11,7 @@ use core::fmt;
 
 /// What the code of a blob is made from.
 #[derive(Clone, Debug)]
-enum Code {
+enum CodeSource {
     /// Instructions; exports and the jump table name them by index.
     Instructions(Vec<Instruction>),
     /// Finished bytes; exports and the jump table name code offsets.
@@ -41,7 +41,7 @@ pub struct BlobBuilder {
     imports: Vec<Vec<u8>>,
     exports: Vec<(Vec<u8>, u32)>,
     jump_table: Vec<u32>,
-    code: Code,
+    code: CodeSource,
     optional: Vec<(u8, Vec<u8>)>,
 }
 
@@ -121,7 +121,7 @@ impl BlobBuilder {
             imports: Vec::new(),
             exports: Vec::new(),
             jump_table: Vec::new(),
-            code: Code::Instructions(Vec::new()),
+            code: CodeSource::Instructions(Vec::new()),
             optional: Vec::new(),
         }
     }
@@ -167,13 +167,13 @@ impl BlobBuilder {
 
     /// Sets the code. Jump targets in it are instruction indexes.
     pub fn instructions(&mut self, instructions: Vec<Instruction>) -> &mut Self {
-        self.code = Code::Instructions(instructions);
+        self.code = CodeSource::Instructions(instructions);
         self
     }
 
     /// Sets the code to finished bytes, which need not be valid instructions.
     pub fn raw_code(&mut self, code: Vec<u8>, bitmask: Vec<u8>) -> &mut Self {
-        self.code = Code::Raw { code, bitmask };
+        self.code = CodeSource::Raw { code, bitmask };
         self
     }
 
@@ -186,8 +186,8 @@ impl BlobBuilder {
     /// Writes the blob.
     pub fn build(&self) -> Result<Vec<u8>, BuildError> {
         let assembly = match &self.code {
-            Code::Instructions(instructions) => assemble(self.isa, instructions)?,
-            Code::Raw { code, bitmask } => {
+            CodeSource::Instructions(instructions) => assemble(self.isa, instructions)?,
+            CodeSource::Raw { code, bitmask } => {
                 let bits = code.len() % 8;
                 let padding_set = bits != 0 && bitmask.last().is_some_and(|last| last >> bits != 0);
                 if bitmask.len() != code.len().div_ceil(8) || padding_set {
@@ -197,8 +197,8 @@ impl BlobBuilder {
             }
         };
         let resolve = |at: u32| match &self.code {
-            Code::Raw { .. } => Ok(at),
-            Code::Instructions(list) => match assembly.offsets.get(at as usize) {
+            CodeSource::Raw { .. } => Ok(at),
+            CodeSource::Instructions(list) => match assembly.offsets.get(at as usize) {
                 Some(offset) if (at as usize) < list.len() => Ok(*offset),
                 _ => Err(BuildError::NoSuchInstruction { index: at, count: list.len() }),
             },

@@ -22,8 +22,8 @@ pub(super) struct Demand {
     pub reads: u16,
 }
 
-/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts add and subtract
-/// in one go, and a subtraction that goes below zero shows in the clear bit.
+/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts of all kinds add
+/// and subtract at once, and a subtraction that goes below zero shows in the clear bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Units(u32);
 
@@ -54,9 +54,9 @@ impl Units {
 /// How the latency is found.
 #[derive(Clone, Copy)]
 enum Latency {
-    Is(u8),
+    Fixed(u8),
     /// One more where registers have 64 bits.
-    Narrow(u8),
+    PlusOneOn64Bit(u8),
     Memory,
     Branch,
 }
@@ -70,9 +70,9 @@ enum Extra {
     /// One if the destination is not the first source.
     IfNotFirst,
     /// As [`Extra::IfNew`], and one where registers have 64 bits.
-    NarrowIfNew,
+    IfNewPlusOneOn64Bit,
     /// As [`Extra::IfNotFirst`], and one where registers have 64 bits.
-    NarrowIfNotFirst,
+    IfNotFirstPlusOneOn64Bit,
 }
 
 /// Which register fields count, destination first.
@@ -104,50 +104,50 @@ type Row = (Latency, u8, Extra, Units, Registers);
 const fn row(class: GasClass) -> Row {
     use {Extra as E, GasClass as G, Latency as L, Registers as R, Units as U};
     match class {
-        G::Alu =>              (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::Alu32 =>            (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFromBoth),
-        G::AluImm =>           (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFrom),
-        G::AluImm32 =>         (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFrom),
-        G::BitCount =>         (L::Is(1),     1, E::No,               U::ALU,       R::ToFrom),
-        G::TrailingZeros =>    (L::Is(2),     1, E::No,               U::ALU_TWICE, R::ToFrom),
-        G::Shift =>            (L::Is(1),     2, E::IfNotFirst,       U::ALU,       R::ToFromBoth),
-        G::Shift32 =>          (L::Narrow(1), 2, E::NarrowIfNotFirst, U::ALU,       R::ToFromBoth),
-        G::ShiftAlt =>         (L::Is(1),     3, E::No,               U::ALU,       R::ToFrom),
-        G::ShiftAlt32 =>       (L::Is(2),     4, E::No,               U::ALU,       R::ToFrom),
-        G::Compare =>          (L::Is(3),     3, E::No,               U::ALU,       R::ToFromBoth),
-        G::CompareImm =>       (L::Is(3),     3, E::No,               U::ALU,       R::ToFrom),
-        G::Cmov =>             (L::Is(2),     2, E::No,               U::ALU,       R::UpdateFromBoth),
-        G::CmovImm =>          (L::Is(2),     3, E::No,               U::ALU,       R::UpdateFrom),
-        G::MinMax =>           (L::Is(3),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::LogicInverted =>    (L::Is(2),     3, E::No,               U::ALU,       R::ToFromBoth),
-        G::Xnor =>             (L::Is(2),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::Negate =>           (L::Is(2),     3, E::No,               U::ALU,       R::ToFrom),
-        G::Negate32 =>         (L::Is(3),     4, E::No,               U::ALU,       R::ToFrom),
-        G::LoadImm =>          (L::Is(1),     1, E::No,               U::NONE,      R::To),
-        G::LoadImm64 =>        (L::Is(1),     2, E::No,               U::NONE,      R::To),
+        G::Alu =>              (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::Alu32 =>            (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFromBoth),
+        G::AluImm =>           (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFrom),
+        G::AluImm32 =>         (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFrom),
+        G::BitCount =>         (L::Fixed(1),          1, E::No,                       U::ALU,       R::ToFrom),
+        G::TrailingZeros =>    (L::Fixed(2),          1, E::No,                       U::ALU_TWICE, R::ToFrom),
+        G::Shift =>            (L::Fixed(1),          2, E::IfNotFirst,               U::ALU,       R::ToFromBoth),
+        G::Shift32 =>          (L::PlusOneOn64Bit(1), 2, E::IfNotFirstPlusOneOn64Bit, U::ALU,       R::ToFromBoth),
+        G::ShiftAlt =>         (L::Fixed(1),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::ShiftAlt32 =>       (L::Fixed(2),          4, E::No,                       U::ALU,       R::ToFrom),
+        G::Compare =>          (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFromBoth),
+        G::CompareImm =>       (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::Cmov =>             (L::Fixed(2),          2, E::No,                       U::ALU,       R::UpdateFromBoth),
+        G::CmovImm =>          (L::Fixed(2),          3, E::No,                       U::ALU,       R::UpdateFrom),
+        G::MinMax =>           (L::Fixed(3),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::LogicInverted =>    (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFromBoth),
+        G::Xnor =>             (L::Fixed(2),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::Negate =>           (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::Negate32 =>         (L::Fixed(3),          4, E::No,                       U::ALU,       R::ToFrom),
+        G::LoadImm =>          (L::Fixed(1),          1, E::No,                       U::NONE,      R::To),
+        G::LoadImm64 =>        (L::Fixed(1),          2, E::No,                       U::NONE,      R::To),
         // Renames only; the simulator never executes it.
-        G::Move =>             (L::Is(1),     1, E::No,               U::NONE,      R::ToFrom),
-        G::Mul =>              (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFromBoth),
-        G::Mul32 =>            (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFromBoth),
-        G::MulImm =>           (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFrom),
-        G::MulImm32 =>         (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFrom),
-        G::MulUpper =>         (L::Is(4),     4, E::No,               U::MUL,       R::ToFromBoth),
-        G::MulUpperMixed =>    (L::Is(6),     4, E::No,               U::MUL,       R::ToFromBoth),
-        G::Divide =>           (L::Is(60),    4, E::No,               U::DIV,       R::ToFromBoth),
-        G::Load =>             (L::Memory,    1, E::No,               U::LOAD,      R::To),
-        G::LoadIndirect =>     (L::Memory,    1, E::No,               U::LOAD,      R::ToFrom),
-        G::Store =>            (L::Is(25),    1, E::No,               U::STORE,     R::From),
-        G::StoreIndirect =>    (L::Is(25),    1, E::No,               U::STORE,     R::FromBoth),
-        G::StoreImm =>         (L::Is(25),    1, E::No,               U::STORE,     R::None),
-        G::StoreImmIndirect => (L::Is(25),    1, E::No,               U::STORE,     R::From),
-        G::Branch =>           (L::Branch,    1, E::No,               U::ALU,       R::FromBoth),
-        G::BranchImm =>        (L::Branch,    1, E::No,               U::ALU,       R::From),
-        G::Jump =>             (L::Is(15),    1, E::No,               U::NONE,      R::None),
-        G::JumpIndirect =>     (L::Is(22),    1, E::No,               U::NONE,      R::FromLast),
-        G::Trap =>             (L::Is(2),     1, E::No,               U::NONE,      R::None),
-        G::Unlikely =>         (L::Is(40),    1, E::No,               U::NONE,      R::None),
-        G::HostCall =>         (L::Is(100),   4, E::No,               U::ALU,       R::None),
-        G::Sbrk =>             (L::Is(100),   4, E::No,               U::ALU,       R::ToFrom),
+        G::Move =>             (L::Fixed(1),          1, E::No,                       U::NONE,      R::ToFrom),
+        G::Mul =>              (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFromBoth),
+        G::Mul32 =>            (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFromBoth),
+        G::MulImm =>           (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFrom),
+        G::MulImm32 =>         (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFrom),
+        G::MulUpper =>         (L::Fixed(4),          4, E::No,                       U::MUL,       R::ToFromBoth),
+        G::MulUpperMixed =>    (L::Fixed(6),          4, E::No,                       U::MUL,       R::ToFromBoth),
+        G::Divide =>           (L::Fixed(60),         4, E::No,                       U::DIV,       R::ToFromBoth),
+        G::Load =>             (L::Memory,            1, E::No,                       U::LOAD,      R::To),
+        G::LoadIndirect =>     (L::Memory,            1, E::No,                       U::LOAD,      R::ToFrom),
+        G::Store =>            (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
+        G::StoreIndirect =>    (L::Fixed(25),         1, E::No,                       U::STORE,     R::FromBoth),
+        G::StoreImm =>         (L::Fixed(25),         1, E::No,                       U::STORE,     R::None),
+        G::StoreImmIndirect => (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
+        G::Branch =>           (L::Branch,            1, E::No,                       U::ALU,       R::FromBoth),
+        G::BranchImm =>        (L::Branch,            1, E::No,                       U::ALU,       R::From),
+        G::Jump =>             (L::Fixed(15),         1, E::No,                       U::NONE,      R::None),
+        G::JumpIndirect =>     (L::Fixed(22),         1, E::No,                       U::NONE,      R::FromLast),
+        G::Trap =>             (L::Fixed(2),          1, E::No,                       U::NONE,      R::None),
+        G::Unlikely =>         (L::Fixed(40),         1, E::No,                       U::NONE,      R::None),
+        G::HostCall =>         (L::Fixed(100),        4, E::No,                       U::ALU,       R::None),
+        G::Sbrk =>             (L::Fixed(100),        4, E::No,                       U::ALU,       R::ToFrom),
     }
 }
 
@@ -184,12 +184,12 @@ impl Demand {
             Extra::No => 0,
             Extra::IfNew => u8::from(is_new),
             Extra::IfNotFirst => u8::from(is_not_first),
-            Extra::NarrowIfNew => u8::from(is_new) + wide,
-            Extra::NarrowIfNotFirst => u8::from(is_not_first) + wide,
+            Extra::IfNewPlusOneOn64Bit => u8::from(is_new) + wide,
+            Extra::IfNotFirstPlusOneOn64Bit => u8::from(is_not_first) + wide,
         };
         let latency = match latency {
-            Latency::Is(cycles) => cycles,
-            Latency::Narrow(cycles) => cycles + wide,
+            Latency::Fixed(cycles) => cycles,
+            Latency::PlusOneOn64Bit(cycles) => cycles + wide,
             Latency::Memory => memory.cycles(),
             Latency::Branch if is_rare(code, decoded.next) || is_rare(code, instruction.target) => BRANCH_FORESEEN,
             Latency::Branch => BRANCH,

@@ -15,10 +15,10 @@
 
 mod arith;
 mod dispatch;
-mod machine;
-mod meaning;
 mod offset_index;
 mod op;
+mod op_table;
+mod run_state;
 mod snapshot;
 mod trace;
 mod translate;
@@ -34,8 +34,8 @@ use crate::outcome::Outcome;
 use crate::program::Program;
 use alloc::sync::Arc;
 use arith::sx32;
-use machine::{Machine, Registers, Stop};
-use op::{Kind, Slot};
+use op::{OpKind, Slot};
+use run_state::{Registers, RunState, Stop};
 use translate::Translation;
 
 /// Where the next run begins.
@@ -49,7 +49,7 @@ enum Resume {
     Op { index: usize, behind: bool },
     /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
     /// offset.
-    Lost { offset: u32, kind: Kind, behind: bool },
+    Untranslated { offset: u32, kind: OpKind, behind: bool },
 }
 
 /// A program with registers, memory and gas: one machine.
@@ -161,7 +161,7 @@ impl Instance {
         let program = &*self.program;
         loop {
             let (stop, at) = {
-                let mut machine = Machine {
+                let mut machine = RunState {
                     regs: self.regs,
                     memory: &mut self.memory,
                     gas: if metered { self.gas } else { 0 },
@@ -195,7 +195,7 @@ impl Instance {
         let program = &*self.program;
         let offset = match (self.resume, self.next_pc) {
             (Resume::Op { index, behind }, _) => return Ok(index + usize::from(behind)),
-            (Resume::Lost { offset, kind, behind }, _) => {
+            (Resume::Untranslated { offset, kind, behind }, _) => {
                 let code = program.code();
                 let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
                 let start = start.ok_or(Outcome::Trap)?;
@@ -225,12 +225,12 @@ impl Instance {
 
     /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
     /// `start`; the first one behind it if it has none.
-    fn locate(&mut self, start: u32, offset: u32, kind: Option<Kind>) -> Option<usize> {
+    fn locate(&mut self, start: u32, offset: u32, kind: Option<OpKind>) -> Option<usize> {
         let program = &*self.program;
         let mut index = self.code.enter(program, start);
         loop {
             let op = self.code.ops().get(index)?;
-            if op.kind == Kind::SameBlock {
+            if op.kind == OpKind::SameBlock {
                 index = match op.lo & op::UNLINKED {
                     0 => op.lo as usize,
                     _ => self.code.link(program, index)?,
@@ -252,7 +252,7 @@ impl Instance {
             }
             Stop::OutOfGas if self.program.config().metering == Metering::Async => {
                 // The block stays unpaid; a memset, the other thing that pays, has used up what there was.
-                if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == Kind::Charge) {
+                if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == OpKind::Charge) {
                     self.gas -= i64::from(op.imm);
                 }
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
@@ -295,7 +295,7 @@ impl Instance {
     fn lasting_resume(&self) -> Resume {
         match self.resume {
             Resume::Op { index, behind } => match self.code.ops().get(index) {
-                Some(op) => Resume::Lost { offset: self.code.offset(index), kind: op.kind, behind },
+                Some(op) => Resume::Untranslated { offset: self.code.offset(index), kind: op.kind, behind },
                 None => Resume::Unset,
             },
             resume => resume,

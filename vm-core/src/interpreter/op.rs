@@ -68,7 +68,7 @@ pub(super) const UNLINKED: u32 = 1 << 31;
 /// the index and the code offset of the target; otherwise a second immediate in `lo`, or 64 bits of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Op {
-    pub kind: Kind,
+    pub kind: OpKind,
     pub a: Slot,
     pub b: Slot,
     pub imm: u32,
@@ -79,7 +79,7 @@ pub(super) struct Op {
 const _: () = assert!(core::mem::size_of::<Op>() == 16);
 
 impl Op {
-    pub const fn new(kind: Kind) -> Op {
+    pub const fn new(kind: OpKind) -> Op {
         Op { kind, a: Slot::Zero, b: Slot::Zero, imm: 0, lo: 0, hi: 0 }
     }
 }
@@ -87,11 +87,11 @@ impl Op {
 /// What an op does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
-pub(super) enum Kind {
+pub(super) enum OpKind {
     /// The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on behind it.
     Charge,
     /// The first op of every block in single-step mode, where the stop comes before the payment.
-    Pass,
+    Nop,
     /// Stops before the instruction that follows.
     Step,
     Trap,
@@ -113,10 +113,10 @@ pub(super) enum Kind {
     MoveReg,
     Sbrk,
     Memset,
-    MulUpperSignedSignedNarrow,
-    MulUpperUnsignedUnsignedNarrow,
-    MulUpperSignedUnsignedNarrow,
-    ReverseByteNarrow,
+    MulUpperSignedSigned32,
+    MulUpperUnsignedUnsigned32,
+    MulUpperSignedUnsigned32,
+    ReverseByte32,
     LoadU8,
     LoadI8,
     LoadU16,
@@ -231,8 +231,8 @@ pub(super) enum Kind {
     ZeroExtend16,
     ReverseByte,
 
-    // Ops in a row, each in its place, but run in one go: two, or three by way of the kind of the first two. Each of them
-    // may still be run on its own.
+    // Superinstructions: two ops in a row, or three by way of the kind of the first two, run by one handler. Each of
+    // them may still be run on its own.
     Add64Add64,
     Add64LoadU64,
     Add64StoreU64,
@@ -460,26 +460,26 @@ pub(super) enum Kind {
     Sub64ToZeroExtend16,
 }
 
-impl Kind {
+impl OpKind {
     /// Whether the sources `b` and `c` may change places.
     pub const fn is_commutative(self) -> bool {
-        use Kind::*;
+        use OpKind::*;
         matches!(self, Add32 | Add64 | And | Xor | Or | Xnor | Mul32 | Mul64 | MulUpperUnsignedUnsigned)
     }
 
     /// Whether ops of this kind take the one behind them along.
-    pub const fn is_fused(self) -> bool {
-        self as u16 >= Kind::Add64Add64 as u16
+    pub const fn is_superinstruction(self) -> bool {
+        self as u16 >= OpKind::Add64Add64 as u16
     }
 
     /// How many kinds there are.
-    pub const COUNT: usize = Kind::Sub64ToZeroExtend16 as usize + 1;
+    pub const COUNT: usize = OpKind::Sub64ToZeroExtend16 as usize + 1;
 }
 
 /// The op kind of an instruction; `None` for the few that translate to no op or to one that depends on more than the
 /// opcode. `wide` says whether registers have 64 bits.
-pub(super) fn kind_of(opcode: Opcode, wide: bool) -> Option<Kind> {
-    use Kind as K;
+pub(super) fn kind_of(opcode: Opcode, wide: bool) -> Option<OpKind> {
+    use OpKind as K;
     use Opcode as O;
     Some(match opcode {
         O::Trap | O::Fallthrough | O::Unlikely | O::Ecalli => return None,
@@ -492,10 +492,10 @@ pub(super) fn kind_of(opcode: Opcode, wide: bool) -> Option<Kind> {
         O::MoveReg => K::MoveReg,
         O::Sbrk => K::Sbrk,
         O::Memset => K::Memset,
-        O::MulUpperSignedSigned if !wide => K::MulUpperSignedSignedNarrow,
-        O::MulUpperUnsignedUnsigned if !wide => K::MulUpperUnsignedUnsignedNarrow,
-        O::MulUpperSignedUnsigned if !wide => K::MulUpperSignedUnsignedNarrow,
-        O::ReverseByte if !wide => K::ReverseByteNarrow,
+        O::MulUpperSignedSigned if !wide => K::MulUpperSignedSigned32,
+        O::MulUpperUnsignedUnsigned if !wide => K::MulUpperUnsignedUnsigned32,
+        O::MulUpperSignedUnsigned if !wide => K::MulUpperSignedUnsigned32,
+        O::ReverseByte if !wide => K::ReverseByte32,
         O::LoadU8 | O::LoadIndirectU8 => K::LoadU8,
         O::LoadI8 | O::LoadIndirectI8 => K::LoadI8,
         O::LoadU16 | O::LoadIndirectU16 => K::LoadU16,

@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 
 /// Is told what happens in a traced run.
 pub trait Trace {
-    /// An instruction was executed, or failed. Called for each in order, behind its effects. A `memset` that runs out of
-    /// gas on its way shows once for each part that was paid.
+    /// An instruction was executed, or failed. Called for each in order, behind its effects. A `memset` that runs out
+    /// of gas on its way shows once for each part that was paid.
     fn executed(&mut self, event: &TraceEvent);
 }
 
@@ -54,7 +54,8 @@ impl Instance {
 
     fn run_steps<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
         // A run that stopped at an instruction, and not behind it, goes on without another stop there.
-        let stopped_at = matches!(self.resume, Resume::Op { .. } | Resume::Lost { .. }) && self.pc == self.next_pc;
+        let stopped_at =
+            matches!(self.resume, Resume::Op { .. } | Resume::Untranslated { .. }) && self.pc == self.next_pc;
         let mut current = if stopped_at { self.pc } else { None };
         loop {
             let before = current.map(|pc| (pc, self.instruction_at(pc), [self.reg(Reg::A0), self.reg(Reg::A2)]));

@@ -4,7 +4,7 @@
 //! about thirty times as long as the code.
 
 use super::layout::width_of;
-use super::operand::{has_target, meaning, write};
+use super::operand::{has_target, pseudocode, write};
 use super::widths::{Jump, stated};
 use crate::blob::{Blob, BlobError, JumpTable, MemoryConfig, RawSection, sections};
 use crate::gas::{self, CostModelKind};
@@ -220,7 +220,7 @@ impl<'a> Listing<'a> {
         if !self.comments {
             return name;
         }
-        let mut words = format!("{:>5}: {}", decoded.offset, meaning(instruction));
+        let mut words = format!("{:>5}: {}", decoded.offset, pseudocode(instruction));
         if let Some(name) = name {
             words.push(' ');
             words.push_str(&name);

@@ -1,8 +1,8 @@
 //! Program blobs as text: a disassembler ([`Listing`]) and an assembler ([`assemble`]).
 //!
 //! Used by tests and tools, never on the way of running a program. Both derive from the instruction table; neither has
-//! a list of opcodes. Assembling a listing gives the blob back byte for byte, whatever blob it was: what the plain forms
-//! would not write the same way is listed in raw forms.
+//! a list of opcodes. Assembling a listing gives the blob back byte for byte, whatever blob it was: what the plain
+//! forms would not write the same way is listed in raw forms.
 //!
 //! # The language
 //!
@@ -61,4 +61,4 @@ mod widths;
 pub use assembler::assemble;
 pub use error::{TextError, TextErrorKind};
 pub use listing::Listing;
-pub use operand::{Meaning, meaning};
+pub use operand::{Pseudocode, pseudocode};

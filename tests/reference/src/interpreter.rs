@@ -69,7 +69,7 @@ enum Place {
 
 /// A program with its registers, memory and gas.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct Interpreter {
     pub(crate) code: Code,
     pub(crate) jump_table: Vec<u32>,
     pub(crate) memory: Memory,
@@ -83,14 +83,14 @@ pub struct Machine {
     executed: u64,
 }
 
-impl Machine {
+impl Interpreter {
     /// Loads a program. Registers and gas are zero, and there is no pc.
     ///
     /// # Errors
     /// If the program is refused.
-    pub fn new(bytes: &[u8], config: Config) -> Result<Machine, Refused> {
+    pub fn new(bytes: &[u8], config: Config) -> Result<Interpreter, Refused> {
         let blob = Blob::parse(bytes)?;
-        Ok(Machine {
+        Ok(Interpreter {
             code: Code::new(&blob)?,
             memory: Memory::new(&blob, config.page_size, config.aux_size)?,
             jump_table: blob.jump_table,

@@ -18,11 +18,11 @@ impl Blob<'_> {
     ///
     /// It is the tag, the version byte, then little-endian: three sizes of memory (32 bits); read-only and read-write
     /// data without their trailing zeros, each after its length (32 bits); the number of imports and each import's name
-    /// after its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes 0xFFFFFFFE, the section's offsets,
-    /// and its symbols after their length); the number of exports (32 bits) and for each its code
-    /// offset and its name after its length; the jump table (number, entries, 32 bits each); the code after its length,
-    /// and its bitmask.
-    pub fn feed_meaning(&self, sink: &mut impl FnMut(&[u8])) {
+    /// after its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes 0xFFFFFFFE, the section's
+    /// offsets, and its symbols after their length); the number of exports (32 bits) and for each its code offset and
+    /// its name after its length; the jump table (number, entries, 32 bits each); the code after its length, and its
+    /// bitmask.
+    pub fn feed_canonical(&self, sink: &mut impl FnMut(&[u8])) {
         sink(TAG);
         sink(&[self.isa().version()]);
         let sizes = self.memory_config();
@@ -66,10 +66,10 @@ impl Blob<'_> {
         }
     }
 
-    /// The bytes of [`Self::feed_meaning`] in one piece.
-    pub fn meaning(&self) -> Vec<u8> {
+    /// The bytes of [`Self::feed_canonical`] in one piece.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        self.feed_meaning(&mut |bytes| out.extend(bytes));
+        self.feed_canonical(&mut |bytes| out.extend(bytes));
         out
     }
 }

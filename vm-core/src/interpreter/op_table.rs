@@ -3,20 +3,20 @@
 //! Each meaning is a type, so that every dispatcher makes its own code from it; see `dispatch`.
 
 use super::arith::*;
-use super::dispatch::{Handler, handle, handle_slowly};
-use super::machine::{Flow, Machine, Stop};
-use super::op::{Kind, Op};
+use super::dispatch::{Handler, handle, handle_slow_path};
+use super::op::{Op, OpKind};
+use super::run_state::{Flow, RunState, Stop};
 use core::marker::PhantomData;
 
 /// What an op of one kind does.
-pub(super) trait Meaning {
+pub(super) trait Execute {
     /// Does it. `rest` is what comes after the op; an op that takes others along takes them from there. `last` is the
     /// value that the op before wrote, and becomes the one that this op writes.
     ///
     /// With `FAST`, memory accesses that need more than a look ask to be tried again without. With `CHAINED`, the op's
     /// source `b` is what the op before wrote, and is taken from where it still is.
-    fn perform<'a, const FAST: bool, const CHAINED: bool>(
-        m: &mut Machine<'a>,
+    fn execute<'a, const FAST: bool, const CHAINED: bool>(
+        m: &mut RunState<'a>,
         op: &Op,
         rest: &mut &'a [Op],
         last: &mut u64,
@@ -24,21 +24,21 @@ pub(super) trait Meaning {
 }
 
 /// An op, or two, and the one after, which with `CHAIN` takes the result of the one before it as its source `b`.
-pub(super) struct Pair<A, B, const CHAIN: bool>(PhantomData<(A, B)>);
+pub(super) struct Superinstruction<A, B, const CHAIN: bool>(PhantomData<(A, B)>);
 
-impl<A: Meaning, B: Meaning, const CHAIN: bool> Meaning for Pair<A, B, CHAIN> {
+impl<A: Execute, B: Execute, const CHAIN: bool> Execute for Superinstruction<A, B, CHAIN> {
     #[inline(always)]
-    fn perform<'a, const FAST: bool, const CHAINED: bool>(
-        m: &mut Machine<'a>,
+    fn execute<'a, const FAST: bool, const CHAINED: bool>(
+        m: &mut RunState<'a>,
         op: &Op,
         rest: &mut &'a [Op],
         last: &mut u64,
     ) -> Flow {
-        match A::perform::<FAST, CHAINED>(m, op, rest, last) {
+        match A::execute::<FAST, CHAINED>(m, op, rest, last) {
             Flow::Next => match rest.split_first() {
                 Some((second, after)) => {
                     *rest = after;
-                    B::perform::<FAST, CHAIN>(m, second, rest, last)
+                    B::execute::<FAST, CHAIN>(m, second, rest, last)
                 }
                 None => Flow::Stop(Stop::Trap),
             },
@@ -51,10 +51,10 @@ macro_rules! meaning {
     ($kind:ident, |$m:ident, $op:ident, $b:ident, $c:ident, $last:ident, $fast:ident| $body:expr) => {
         struct $kind;
 
-        impl Meaning for $kind {
+        impl Execute for $kind {
             #[inline(always)]
-            fn perform<'a, const $fast: bool, const CHAINED: bool>(
-                $m: &mut Machine<'a>,
+            fn execute<'a, const $fast: bool, const CHAINED: bool>(
+                $m: &mut RunState<'a>,
                 $op: &Op,
                 _: &mut &'a [Op],
                 $last: &mut u64,
@@ -88,14 +88,14 @@ macro_rules! meanings {
                     *last = $from(bytes);
                     $m.set($op.a, *last)
                 }
-                None if FAST => Flow::Retry(handle_slowly::<Self>),
+                None if FAST => Flow::SlowPath(handle_slow_path::<Self>),
                 None => Flow::Stop(Stop::Trap),
             }
         });)*
         $(meaning!($store, |$m, $op, $b, $c, last, FAST| {
             match $m.store::<FAST, _>(($b as u32).wrapping_add($op.imm), ($stored).to_le_bytes()) {
                 true => Flow::Next,
-                false if FAST => Flow::Retry(handle_slowly::<Self>),
+                false if FAST => Flow::SlowPath(handle_slow_path::<Self>),
                 false => Flow::Stop(Stop::Trap),
             }
         });)*
@@ -103,44 +103,44 @@ macro_rules! meanings {
             if $taken { Flow::Enter($op.lo as usize) } else { Flow::Next }
         });)*
         $(meaning!($other, |$m, $op, $b, $c, last, FAST| $flow);)*
-        $(type $pair = Pair<$first, $second, false>;)*
-        $(type $chain = Pair<$producer, $consumer, true>;)*
+        $(type $pair = Superinstruction<$first, $second, false>;)*
+        $(type $chain = Superinstruction<$producer, $consumer, true>;)*
 
         /// The kind that does what ops of two kinds do one after the other, if there is one. `chained` says whether the
         /// second takes the first one's result as its source `b`.
-        pub(super) const fn pair(first: Kind, second: Kind, chained: bool) -> Option<Kind> {
+        pub(super) const fn superinstruction(first: OpKind, second: OpKind, chained: bool) -> Option<OpKind> {
             match (first, second) {
-                $((Kind::$producer, Kind::$consumer) if chained => Some(Kind::$chain),)*
-                $((Kind::$first, Kind::$second) => Some(Kind::$pair),)*
+                $((OpKind::$producer, OpKind::$consumer) if chained => Some(OpKind::$chain),)*
+                $((OpKind::$first, OpKind::$second) => Some(OpKind::$pair),)*
                 _ => None,
             }
         }
 
         /// Does what an op of this kind does.
         #[inline(always)]
-        pub(super) fn perform<'a>(kind: Kind, m: &mut Machine<'a>, op: &Op, rest: &mut &'a [Op]) -> Flow {
+        pub(super) fn execute<'a>(kind: OpKind, m: &mut RunState<'a>, op: &Op, rest: &mut &'a [Op]) -> Flow {
             let last = &mut 0;
             match kind {
-                $(Kind::$value => $value::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$load => $load::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$store => $store::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$branch => $branch::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$other => $other::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$pair => $pair::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$chain => $chain::perform::<false, false>(m, op, rest, last),)*
+                $(OpKind::$value => $value::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$load => $load::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$store => $store::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$branch => $branch::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$other => $other::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$pair => $pair::execute::<false, false>(m, op, rest, last),)*
+                $(OpKind::$chain => $chain::execute::<false, false>(m, op, rest, last),)*
             }
         }
 
         /// For every kind the handler of the threaded dispatcher.
-        pub(super) static HANDLERS: [Handler; Kind::COUNT] = {
-            let mut handlers: [Handler; Kind::COUNT] = [handle::<Trap>; Kind::COUNT];
-            $(handlers[Kind::$value as usize] = handle::<$value>;)*
-            $(handlers[Kind::$load as usize] = handle::<$load>;)*
-            $(handlers[Kind::$store as usize] = handle::<$store>;)*
-            $(handlers[Kind::$branch as usize] = handle::<$branch>;)*
-            $(handlers[Kind::$other as usize] = handle::<$other>;)*
-            $(handlers[Kind::$pair as usize] = handle::<$pair>;)*
-            $(handlers[Kind::$chain as usize] = handle::<$chain>;)*
+        pub(super) static HANDLERS: [Handler; OpKind::COUNT] = {
+            let mut handlers: [Handler; OpKind::COUNT] = [handle::<Trap>; OpKind::COUNT];
+            $(handlers[OpKind::$value as usize] = handle::<$value>;)*
+            $(handlers[OpKind::$load as usize] = handle::<$load>;)*
+            $(handlers[OpKind::$store as usize] = handle::<$store>;)*
+            $(handlers[OpKind::$branch as usize] = handle::<$branch>;)*
+            $(handlers[OpKind::$other as usize] = handle::<$other>;)*
+            $(handlers[OpKind::$pair as usize] = handle::<$pair>;)*
+            $(handlers[OpKind::$chain as usize] = handle::<$chain>;)*
             handlers
         };
     };
@@ -195,9 +195,9 @@ meanings! {
         MulUpperSignedSigned => mul_upper_signed(b, c),
         MulUpperUnsignedUnsigned => mul_upper_unsigned(b, c),
         MulUpperSignedUnsigned => mul_upper_signed_unsigned(b, c),
-        MulUpperSignedSignedNarrow => mul_upper_signed_narrow(b, c),
-        MulUpperUnsignedUnsignedNarrow => mul_upper_unsigned_narrow(b, c),
-        MulUpperSignedUnsignedNarrow => mul_upper_signed_unsigned_narrow(b, c),
+        MulUpperSignedSigned32 => mul_upper_signed_32(b, c),
+        MulUpperUnsignedUnsigned32 => mul_upper_unsigned_32(b, c),
+        MulUpperSignedUnsigned32 => mul_upper_signed_unsigned_32(b, c),
         SetLessThanUnsigned => u64::from(b < c),
         SetLessThanSigned => u64::from((b as i64) < c as i64),
         ShiftLogicalLeft32 => sx32((b as u32).wrapping_shl(c as u32)),
@@ -237,7 +237,7 @@ meanings! {
         SignExtend16 => b as i16 as u64,
         ZeroExtend16 => u64::from(b as u16),
         ReverseByte => b.swap_bytes(),
-        ReverseByteNarrow => sx32((b as u32).swap_bytes()),
+        ReverseByte32 => sx32((b as u32).swap_bytes()),
     }
     loads {
         LoadU8 => |bytes| u64::from(u8::from_le_bytes(bytes)),
@@ -283,11 +283,11 @@ meanings! {
             true => Flow::Next,
             false => Flow::Stop(Stop::OutOfGas),
         },
-        Pass => Flow::Next,
+        Nop => Flow::Next,
         Step => Flow::Stop(Stop::Step),
         Trap => Flow::Stop(Stop::Trap),
         HostCall => Flow::Stop(Stop::HostCall),
-        SameBlock => Flow::Part(op.lo as usize),
+        SameBlock => Flow::Chunk(op.lo as usize),
         LoadImmAndJump => {
             m.set(op.a, sx32(op.imm));
             Flow::Enter(op.lo as usize)

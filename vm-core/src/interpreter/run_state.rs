@@ -22,9 +22,9 @@ pub(super) enum Flow {
     /// The block at this index: it is paid for, as its first op says, and goes on behind that op.
     Enter(usize),
     /// The op at this index, in a later part of the same block.
-    Part(usize),
+    Chunk(usize),
     /// The same op again, by this handler.
-    Retry(Handler),
+    SlowPath(Handler),
     /// None of the ops.
     Stop(Stop),
 }
@@ -46,7 +46,7 @@ pub(super) enum Stop {
 }
 
 /// Registers, memory, gas and the code of a run.
-pub(super) struct Machine<'a> {
+pub(super) struct RunState<'a> {
     pub regs: Registers,
     pub memory: &'a mut PagedMemory,
     /// Never below zero where gas is metered. Not looked at otherwise, and the same before and after.
@@ -61,7 +61,7 @@ pub(super) struct Machine<'a> {
     pub stop: (Stop, usize),
 }
 
-impl<'a> Machine<'a> {
+impl<'a> RunState<'a> {
     #[inline(always)]
     pub fn reg(&self, slot: Slot) -> u64 {
         self.regs[slot as usize]
