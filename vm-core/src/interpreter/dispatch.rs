@@ -5,8 +5,9 @@
 //! of the language, the depth is bounded: after some ops the functions return, and are called anew. *Looped*: a loop
 //! around one match, for targets that have no such jumps (WebAssembly).
 
+use super::execute::Execute;
 use super::op::Op;
-use super::op_table::{Execute, HANDLERS, execute};
+use super::op_table::{HANDLERS, execute};
 use super::run_state::{Flow, RunState, Stop};
 
 /// How an instance gets from one op to the next. A matter of speed alone; every result is the same.

@@ -15,15 +15,18 @@
 
 mod arith;
 mod dispatch;
+mod execute;
 mod offset_index;
 mod op;
 mod op_table;
+mod profile;
 mod run_state;
 mod snapshot;
 mod trace;
 mod translate;
 
 pub use dispatch::Dispatch;
+pub use profile::{DispatchProfile, Dispatches};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trace::{MemoryTouch, Trace, TraceEvent};
 

@@ -1,8 +1,8 @@
 //! The state of a machine, set aside and brought back.
 //!
-//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on: registers,
-//! gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the pages that
-//! were touched; translated code is not part of it.
+//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on:
+//! registers, gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the
+//! pages that were touched; translated code is not part of it.
 
 use super::{Instance, Registers, Resume};
 use crate::memory::PagedMemory;

@@ -9,8 +9,7 @@
 //! the last op, the successor is put in its place.
 
 use super::offset_index::OffsetIndex;
-use super::op::{Op, OpKind, Slot, UNLINKED, kind_of};
-use super::op_table::superinstruction;
+use super::op::{Op, OpKind, Slot, UNLINKED};
 use crate::gas::{BlockCost, CostModelKind, Metering};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
@@ -94,11 +93,11 @@ impl Translation {
             }
             let chained = op.b == last.a;
             if before.kind.is_superinstruction()
-                && let Some(kind) = superinstruction(before.kind, op.kind, chained)
+                && let Some(kind) = before.kind.joined_with(op.kind, chained)
             {
                 before.kind = kind;
             }
-            if let Some(kind) = superinstruction(last.kind, op.kind, chained) {
+            if let Some(kind) = last.kind.joined_with(op.kind, chained) {
                 last.kind = kind;
             }
         }
@@ -243,11 +242,10 @@ impl Translation {
             return;
         }
 
-        let mut op = match kind_of(opcode, code.isa().is_64_bit()) {
+        let mut op = match OpKind::of(opcode, code.isa().is_64_bit()) {
             Some(kind) => Op { a: Slot::of(r1), b: Slot::of(r2), imm: imm as u32, ..Op::new(kind) },
             None => match opcode {
                 Opcode::Ecalli => Op { imm: imm as u32, lo: next, ..Op::new(OpKind::HostCall) },
-                Opcode::Trap => Op::new(OpKind::Trap),
                 Opcode::Fallthrough => {
                     self.push_next_block(offset, next);
                     return;

@@ -7,15 +7,13 @@ mod code;
 mod encode;
 mod encoded;
 mod instruction;
-mod opcode;
 mod table;
 
 pub use code::{CodeView, Decoded, EncodedInstructions, Instructions, MAX_INSTRUCTION_LENGTH};
 pub use encode::{Assembly, EncodeError, assemble};
 pub use encoded::Encoded;
 pub use instruction::Instruction;
-pub use opcode::Opcode;
-pub use table::{GasClass, InstructionSpec, TABLE};
+pub use table::{GasClass, InstructionSpec, Opcode, TABLE};
 
 /// An instruction set that this crate decodes and runs. The number is also the column of the instruction table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
