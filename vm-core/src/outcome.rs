@@ -1,6 +1,6 @@
-//! Why a run came back: the one type that every backend, the host interface and the pallet speak.
+//! Outcome of a run: the one type that every backend, the host interface and the pallet use.
 
-/// Why execution stopped. Guest faults are values, never errors (`docs/spec/execution.md#outcomes`).
+/// Reason why a run stopped. Guest faults are values, never errors (`docs/spec/execution.md#outcomes`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use]
 pub enum Outcome {

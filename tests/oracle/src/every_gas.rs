@@ -14,7 +14,7 @@ use pvm_engine::{Outcome, Reg};
 const SHORT: i64 = 120;
 const STOPS: usize = 6;
 
-/// What was compared.
+/// Counts of what was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Programs that are short and were run at every limit.
@@ -27,17 +27,17 @@ pub struct Tally {
     pub shortages: u64,
 }
 
-/// How a run ends.
+/// Result of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct RunResult {
     outcome: Outcome,
     state: ArchitecturalState,
     memory: u64,
-    /// Whether gas was short on the way.
+    /// True if gas was short on the way.
     was_short: bool,
 }
 
-/// How gas is added when there is none.
+/// Amount of gas added after a shortage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum TopUp {
     /// As little as can be.

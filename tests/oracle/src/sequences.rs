@@ -10,7 +10,7 @@ use crate::random::Rng;
 use pvm_engine::{CageError, Error, Outcome, Reg};
 use std::process::Command;
 
-/// How many there are at a time of each.
+/// Limits of objects that live at the same time.
 const MODULES: usize = 3;
 const PAIRS: usize = 4;
 const SNAPSHOTS: usize = 4;
@@ -18,7 +18,7 @@ const SNAPSHOTS: usize = 4;
 /// Larger heaps take long to hash.
 const HEAP: u32 = 1 << 20;
 
-/// What was done.
+/// Counts of operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Operations.
@@ -41,7 +41,7 @@ pub struct Tally {
 
 struct Slot {
     module: PairModule,
-    /// Where its program was entered first, and how long its code is.
+    /// Entry point of its program, and length of its code.
     entry: u32,
     code_length: u32,
     seed: u64,
@@ -59,7 +59,7 @@ struct World<'a> {
     slots: Vec<Slot>,
     live: Vec<Live>,
     snapshots: Vec<PairSnapshot>,
-    /// Whether some process was killed.
+    /// True if some process was killed.
     has_killed: bool,
     tally: &'a mut Tally,
 }

@@ -152,7 +152,7 @@ impl Machine for DefectiveMachine {
     }
 }
 
-/// How many of the scenarios show a difference.
+/// Number of scenarios that show a difference.
 fn found(defect: Defect, scenarios: &[Scenario]) -> usize {
     let engines: Vec<Box<dyn Engine>> = vec![Box::new(Reference), Box::new(DefectiveEngine(defect))];
     scenarios.iter().filter(|scenario| compare(&engines, &[0, 1], scenario).is_err()).count()

@@ -23,7 +23,7 @@ pub struct Instruction {
     /// The immediates, sign-extended; 0 where the form has none.
     pub imm: i64,
     pub imm2: i64,
-    /// Where it leads, if the form has a target.
+    /// Jump target, if the form has one.
     pub target: u32,
 }
 
@@ -43,7 +43,7 @@ pub struct Code {
     pub isa: Isa,
     bytes: Vec<u8>,
     starts: Vec<bool>,
-    /// What begins at which offset, what is no instruction included.
+    /// Instructions by code offset, invalid ones included.
     instructions: BTreeMap<u32, Instruction>,
     /// Names by opcode.
     names: Vec<Option<(&'static str, &'static str)>>,
@@ -162,7 +162,7 @@ impl Code {
         instruction
     }
 
-    /// What begins at an offset. The end of the code is no instruction, too.
+    /// The instruction at an offset, or what acts as an invalid one; the end of the code does.
     pub fn at(&self, offset: u32) -> Option<Instruction> {
         if offset == self.len() {
             let empty = Instruction { offset, next: offset, ..self.decode(offset) };
@@ -206,7 +206,7 @@ impl Code {
         block
     }
 
-    /// What the block costs that starts at `start`.
+    /// Cost of the block that starts at `start`.
     pub fn cost(&mut self, model: gas::Model, start: u32) -> u32 {
         if let Some(cost) = self.costs.get(&start) {
             return *cost;

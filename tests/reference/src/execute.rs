@@ -4,7 +4,7 @@
 use crate::code::Instruction;
 use crate::interpreter::{Interpreter, Outcome};
 
-/// How control goes on.
+/// Control flow after an instruction.
 pub enum Next {
     /// At what is behind the instruction.
     Behind,

@@ -12,7 +12,7 @@ pub enum Model {
     Pipeline(u8),
 }
 
-/// What the block of these instructions costs.
+/// Cost of a block of these instructions.
 pub fn cost(model: Model, code: &Code, block: &[Instruction]) -> u32 {
     match model {
         Model::Naive => block.len() as u32,

@@ -1,7 +1,7 @@
-//! The machine: when blocks are paid, where it stops, what a stop leaves behind: `docs/spec/execution.md#execution` and
-//! `docs/spec/gas.md#gas`.
+//! The interpreter loop: when blocks are paid, where it stops, what a stop leaves behind:
+//! `docs/spec/execution.md#execution` and `docs/spec/gas.md#gas`.
 //!
-//! The embedder sets registers, gas and the next pc, runs to the next stop, looks around, and runs on.
+//! The embedder sets registers, gas and the next pc, runs to the next stop, inspects the state, and runs on.
 
 use crate::blob::{Blob, Refused};
 use crate::code::{Code, Instruction};
@@ -9,7 +9,7 @@ use crate::execute::Next;
 use crate::gas::Model;
 use crate::memory::Memory;
 
-/// How gas is metered.
+/// Metering mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
     /// Not at all.
@@ -20,7 +20,7 @@ pub enum Metering {
     Async,
 }
 
-/// How a program is run.
+/// Configuration of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Page size in bytes.
@@ -35,7 +35,7 @@ pub struct Config {
     pub single_step: bool,
 }
 
-/// Why the machine stopped: "Outcomes".
+/// Outcome of a run: `docs/spec/execution.md#outcomes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// The program returned.
@@ -50,12 +50,12 @@ pub enum Outcome {
     Step,
 }
 
-/// Where a run goes on.
+/// Where a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     /// Nowhere.
     None,
-    /// Where the embedder says.
+    /// At the offset that the embedder set.
     Entry(u32),
     /// At the start of a block that is not paid.
     Block(u32),
@@ -201,7 +201,7 @@ impl Interpreter {
         self.pc
     }
 
-    /// Where the next run begins, if that is known.
+    /// Next program counter, if there is one.
     pub fn next_pc(&self) -> Option<u32> {
         self.next_pc
     }
@@ -226,7 +226,7 @@ impl Interpreter {
         self.gas = gas;
     }
 
-    /// How many instructions were done since the program was loaded.
+    /// Number of instructions executed since the program was loaded.
     pub fn executed(&self) -> u64 {
         self.executed
     }

@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: one function a target, which panics if a promise is broken.
+//! Bodies of the fuzz targets: one function a target, which panics if a promise is broken.
 //!
 //! Called by the targets of `vm-core/fuzz` under libFuzzer, and by `vm-core/tests/fuzz_bodies.rs` with inputs of its
 //! own, so that a compiler without fuzzing runs them too. They assume nothing of the bytes, and take bounded time and
@@ -177,7 +177,7 @@ fn view(instance: &Instance, outcome: Outcome) -> View {
     }
 }
 
-/// How to run what the bytes contain; taken from their front.
+/// Configuration of a run, taken from the front of the bytes.
 struct Plan {
     config: ProgramConfig,
     entry: u32,

@@ -1,4 +1,4 @@
-//! What a blob means, as bytes: the input of a hash that tells programs apart and nothing else.
+//! Canonical form of a program: bytes for a hash that tells programs apart and nothing else.
 //!
 //! For caches, registries and verification of builds. Blobs that differ only in how they are written have the same
 //! bytes: debug information and other optional sections, the layout of the names, trailing zeros of data that are
@@ -7,11 +7,11 @@
 use super::Blob;
 use alloc::vec::Vec;
 
-/// What the bytes begin with, so that they are never taken for something else.
+/// Tag at the start of the bytes, so that they are never taken for something else.
 const TAG: &[u8] = b"PVM meaning 1\0";
 
 impl Blob<'_> {
-    /// Hands the canonical bytes of the program's meaning to `sink`, piece by piece; how they are cut says nothing.
+    /// Writes the canonical form of the program to `sink`, piece by piece; where the pieces are cut does not matter.
     ///
     /// Two blobs with the same bytes behave the same in all that a guest or its embedder can observe, in whatever
     /// configuration; two with different bytes may. The form is settled: it never changes for a given tag.

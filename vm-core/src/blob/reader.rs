@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
         Ok(Some(Cursor { bytes, position: 0, base, section }))
     }
 
-    /// Like [`Self::section`], for content that is not looked into; absent is empty.
+    /// Like [`Self::section`], for content that is not parsed; absent is empty.
     fn raw_section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<&'a [u8], BlobError> {
         Ok(self.section(id, wanted, section)?.map_or(&[], |content| content.bytes))
     }
@@ -250,7 +250,7 @@ impl<'a> Blob<'a> {
         self.debug_line_programs
     }
 
-    /// Which code belongs to which line program, empty if there is no debug information.
+    /// Debug section: ranges of code and their line programs; empty if there is no debug information.
     pub fn debug_line_program_ranges(&self) -> &'a [u8] {
         self.debug_line_program_ranges
     }
@@ -322,13 +322,13 @@ impl<'a> JumpTable<'a> {
         JumpTable { bytes, entry_size: if entry_size > 4 { 0 } else { entry_size } }
     }
 
-    /// How many entries can be read; none if their size is zero.
+    /// Number of entries that can be read; none if their size is zero.
     pub fn len(&self) -> u32 {
         let count = self.bytes.len().checked_div(usize::from(self.entry_size)).unwrap_or(0);
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Whether no entry can be read.
+    /// True if no entry can be read.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -380,7 +380,7 @@ impl<'a> Imports<'a> {
         (self.offsets, self.symbols)
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub fn count_all(&self) -> u32 {
         u32::try_from(self.offsets.len() / 4).unwrap_or(u32::MAX)
     }
@@ -414,7 +414,7 @@ impl<'a> Iterator for Imports<'a> {
 /// An entry point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Export<'a> {
-    /// Where it starts. May be any number; running from a bad one traps.
+    /// Code offset of its first instruction. May be any number; running from a bad one traps.
     pub code_offset: u32,
     /// Its name.
     pub symbol: &'a [u8],

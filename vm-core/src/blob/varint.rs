@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-/// Why a varint could not be read.
+/// Error of the varint reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VarintError {
     /// The bytes end inside of it.

@@ -9,7 +9,7 @@ use crate::limits;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What the code of a blob is made from.
+/// Source of a blob's code.
 #[derive(Clone, Debug)]
 enum CodeSource {
     /// Instructions; exports and the jump table name them by index.
@@ -45,7 +45,7 @@ pub struct BlobBuilder {
     optional: Vec<(u8, Vec<u8>)>,
 }
 
-/// Why a blob could not be written.
+/// Error of the blob writer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -55,7 +55,7 @@ pub enum BuildError {
     NoSuchInstruction {
         /// The index named.
         index: u32,
-        /// How many instructions there are.
+        /// Number of instructions.
         count: usize,
     },
     /// More initial data than the declared size of its region.
@@ -67,7 +67,7 @@ pub enum BuildError {
     },
     /// Too many imports.
     TooManyImports {
-        /// How many.
+        /// Number found.
         actual: usize,
     },
     /// The bitmask given with raw code does not fit it: one bit per byte, nothing behind the end.

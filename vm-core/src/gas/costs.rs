@@ -1,4 +1,4 @@
-//! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
+//! Cost table, version 1: what instructions demand of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
 //! instruction table; a released version never changes, a new one is a new table beside it. Spec:
@@ -7,7 +7,7 @@
 use super::MemoryLatency;
 use crate::isa::{CodeView, Decoded, Format, GasClass, Instruction, Opcode, Reg};
 
-/// What one instruction asks for.
+/// Resources that one instruction demands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Demand {
     /// Cycles from its start to its result, at least 1.
@@ -39,7 +39,7 @@ impl Units {
     pub const ALL: Units = Units(4 | 4 << 4 | 4 << 8 | 1 << 12 | 1 << 16);
     const BORROWS: u32 = 0x8_8888;
 
-    /// What is left after `need` is taken, if there is enough.
+    /// The units left after `need` is taken, if there are enough.
     pub fn take(self, need: Units) -> Option<Units> {
         let left = (self.0 | Self::BORROWS) - need.0;
         (left & Self::BORROWS == Self::BORROWS).then_some(Units(left ^ Self::BORROWS))
@@ -51,7 +51,7 @@ impl Units {
     }
 }
 
-/// How the latency is found.
+/// Latency of an instruction class.
 #[derive(Clone, Copy)]
 enum Latency {
     Fixed(u8),
@@ -61,7 +61,7 @@ enum Latency {
     Branch,
 }
 
-/// How many decode slots are added to the least number.
+/// Decode slots added to the least number.
 #[derive(Clone, Copy)]
 enum Extra {
     No,
@@ -75,7 +75,7 @@ enum Extra {
     IfNotFirstPlusOneOn64Bit,
 }
 
-/// Which register fields count, destination first.
+/// Register fields that are written and read, destination first.
 #[derive(Clone, Copy)]
 enum Registers {
     None,
@@ -157,10 +157,10 @@ const BRANCH_FORESEEN: u8 = 1;
 const BRANCH: u8 = 20;
 
 impl Demand {
-    /// What a trap, or whatever acts as one, asks for.
+    /// The demand of a trap, or of whatever acts as one.
     pub const TRAP: Demand = Demand { latency: 2, decode: 1, units: Units::NONE, writes: None, reads: 0 };
 
-    /// What the instruction `decoded` of `code` asks for.
+    /// The demand of the instruction `decoded` of `code`.
     pub fn of(code: &CodeView<'_>, decoded: &Decoded, memory: MemoryLatency) -> Demand {
         let Some(instruction) = decoded.instruction else { return Demand::TRAP };
         let (latency, decode, extra, units, registers) = row(instruction.opcode.spec().gas_class);
@@ -202,7 +202,7 @@ const fn bit(reg: Reg) -> u16 {
     1 << reg as u16
 }
 
-/// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
+/// True if a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
 fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
     let isa = code.isa();
     match code.byte(offset) {

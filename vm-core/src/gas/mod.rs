@@ -1,4 +1,4 @@
-//! Gas: what a basic block costs.
+//! Gas: the cost of basic blocks.
 //!
 //! Asked by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
 //! its cost depends on its instructions alone. This is the only place where costs are defined. Spec:
@@ -14,7 +14,7 @@ use crate::isa::{CodeView, Decoded, Encoded, GasClass};
 use costs::Demand;
 use pipeline::Pipeline;
 
-/// Whether and how gas is metered.
+/// Metering mode: whether and how gas is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Metering {
@@ -114,7 +114,7 @@ fn feed_pipeline(pipeline: &mut Pipeline, latency: MemoryLatency, code: &CodeVie
     }
 }
 
-/// What entering the block at `offset` costs: `None` if no block starts there; at or behind the end of the code the
+/// Cost of entering the block at `offset`: `None` if no block starts there; at or behind the end of the code the
 /// cost of a lone trap.
 pub fn block_cost(model: CostModelKind, code: &CodeView<'_>, offset: u32) -> Option<u32> {
     if offset < code.len() && !code.is_jump_target(offset) {

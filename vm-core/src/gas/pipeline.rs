@@ -23,7 +23,7 @@ const NO_SLOT: u8 = SLOTS as u8;
 /// A set of buffer slots, a bit each.
 type Slots = u32;
 
-/// Whether instructions are decoded in a cycle.
+/// State of the decoder in a cycle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Front {
     /// Some were: they wait for execution from the next cycle on.
@@ -43,7 +43,7 @@ pub(super) struct Pipeline {
     units_free: Units,
     /// The oldest slot in use; slots are used in a circle.
     head: u32,
-    /// How many are in use.
+    /// Number of slots in use.
     in_use: u32,
     /// The sets of slots in each stage; a slot in use is in one of the five.
     decoded: Slots,

@@ -1,20 +1,20 @@
-//! Running ops one after the other, in two ways that do the same.
+//! Op dispatch: threaded code and a loop around a match, with the same results.
 //!
-//! *Threaded*: every kind of op has a function that ends by calling that of the next op. A compiler that optimises
-//! makes jumps of such calls, and a processor predicts many jumps better than the one of a loop. As that is no promise
-//! of the language, the depth is bounded: after some ops the functions return, and are called anew. *Looped*: a loop
-//! around one match, for targets that have no such jumps (WebAssembly).
+//! *Threaded*: every kind of op has a handler that ends with a tail call of the next op's handler. An optimising
+//! compiler makes jumps of such calls, and a processor predicts many jumps better than the one jump of a loop. As the
+//! language does not promise this, the depth is bounded: after some ops the handlers return to a trampoline, which goes
+//! on. *Looped*: a loop around one match, for targets without such jumps (WebAssembly).
 
 use super::execute::Execute;
 use super::op::Op;
 use super::op_table::{HANDLERS, execute};
 use super::run_state::{Flow, RunState, Stop};
 
-/// How an instance gets from one op to the next. A matter of speed alone; every result is the same.
+/// Dispatch technique of the interpreter. A matter of speed alone; every result is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dispatch {
-    /// Each op's function ends by jumping to that of the next. Needs up to some hundred stack frames in builds that are
-    /// not optimised. The default where there are such jumps.
+    /// Threaded code: each op's handler ends by jumping to the next one's. Needs up to some hundred stack frames in
+    /// builds that are not optimised. The default except in WebAssembly.
     Threaded,
     /// A loop around a match. The default in WebAssembly.
     Looped,
@@ -26,13 +26,13 @@ impl Default for Dispatch {
     }
 }
 
-/// Ops after which the threaded functions return, give or take the length of a block's part.
+/// Ops after which threaded handlers return to the trampoline, give or take the length of a chunk of a block.
 const BUDGET: i32 = 256;
 
-/// Runs an op and all that follow it, until they stop.
+/// Handler of an op: executes it and all ops that follow it, until one stops.
 pub(super) type Handler = for<'a> fn(&'a Op, &'a [Op], &mut RunState<'a>);
 
-/// What goes on behind an op: where the flow leads, or `None` and the reason is noted in the machine.
+/// Follows the flow after an op: the ops to go on with, or `None` with the reason in the run state.
 #[inline(always)]
 fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op]> {
     let here = |m: &RunState<'a>| m.ops.len() - rest.len() - 1;
@@ -67,7 +67,7 @@ fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [O
     }
 }
 
-/// The function of one kind of op.
+/// Handler of one kind of op.
 pub(super) fn handle<'a, T: Execute>(op: &'a Op, mut rest: &'a [Op], m: &mut RunState<'a>) {
     match T::execute::<true, false>(m, op, &mut rest, &mut 0) {
         Flow::SlowPath(handler) => handler(op, rest, m),
@@ -84,8 +84,8 @@ fn dispatch<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) {
     }
 }
 
-/// The function of one kind of op for what [`handle`] cannot do quickly. Apart from it, so that `handle` needs no
-/// stack. What the first argument is does not matter.
+/// Handler of one kind of op for accesses that miss the fast path of [`handle`]. It is a function of its own so that
+/// `handle` needs no stack. The first argument is ignored.
 #[inline(never)]
 pub(super) fn handle_slow_path<'a, T: Execute>(_: &'a Op, mut rest: &'a [Op], m: &mut RunState<'a>) {
     if let Some(op) = m.ops.get(m.ops.len() - rest.len() - 1) {

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 
 /// An op that dispatchers can execute.
 pub(super) trait Execute {
-    /// How many ops are executed: more than one by a superinstruction.
+    /// Number of ops executed: more than one by a superinstruction.
     const OPS: usize = 1;
 
     /// Executes the op. `rest` is what comes after it; a superinstruction takes the ops that it executes besides from
@@ -25,7 +25,7 @@ pub(super) trait Execute {
     ) -> Flow;
 }
 
-/// What the body of an op evaluates to, and so what comes of it.
+/// Effect of an op, by the type that its body evaluates to.
 pub(super) trait Effect {
     /// Does it for op `op` of type `T`, whose source `b` has the value `base`. Parameters as in [`Execute::execute`].
     fn apply<T: Execute, const FAST: bool>(self, m: &mut RunState<'_>, op: &Op, base: u64, last: &mut u64) -> Flow;

@@ -1,10 +1,10 @@
 //! The portable interpreter.
 //!
-//! It defines what programs do; other backends must agree with it in everything that can be observed. Blocks are
-//! translated into fixed-size ops when control first gets to them, so a short call of a large program stays cheap; the
-//! main loop runs the ops.
+//! It defines what programs do; other backends must agree with it in everything that can be observed. Basic blocks are
+//! translated into ops of a fixed size when control first reaches them, so a short call of a large program stays cheap;
+//! a dispatcher executes the ops.
 //!
-//! What an instance costs, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
+//! Cost of an instance, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
 //! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the
 //! index of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64
 //! bytes of code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is
@@ -41,21 +41,21 @@ use op::{OpKind, Slot};
 use run_state::{Registers, RunState, Stop};
 use translate::Translation;
 
-/// Where the next run begins.
+/// Where the next run resumes.
 #[derive(Clone, Copy, Debug)]
 enum Resume {
     /// Nowhere, until the embedder says so.
     Unset,
     /// At the next program counter, which the embedder set: the block there is charged.
     Entry,
-    /// At the op that stopped the run or behind it, in the middle of what is paid for.
+    /// At the op that stopped the run or behind it, in the middle of a block that is paid for.
     Op { index: usize, behind: bool },
     /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
     /// offset.
     Untranslated { offset: u32, kind: OpKind, behind: bool },
 }
 
-/// A program with registers, memory and gas: one machine.
+/// An instance: a program with registers, memory and gas.
 ///
 /// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes a machine for `program`.
+    /// Makes an instance of `program`.
     pub fn new(program: Arc<Program>) -> Self {
         Instance {
             code: Translation::new(&program),
@@ -87,7 +87,7 @@ impl Instance {
         }
     }
 
-    /// Chooses how ops are dispatched, where the default is not what is wanted. Tests run both.
+    /// Sets the dispatch technique, where the default is not wanted. Tests run both.
     pub fn set_dispatch(&mut self, dispatch: Dispatch) {
         self.dispatch = dispatch;
     }

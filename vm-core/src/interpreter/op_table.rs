@@ -36,10 +36,10 @@ macro_rules! op {
     };
 }
 
-/// Makes what there is one of for each kind of op.
+/// Generates the enum of kinds, and what has an entry for each kind.
 macro_rules! kinds {
     ($($kind:ident)*) => {
-        /// What an op does.
+        /// Kind of an op.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u16)]
         pub(super) enum OpKind {
@@ -61,7 +61,7 @@ macro_rules! kinds {
             /// All kinds, in their order.
             pub const ALL: &[OpKind] = &[$(OpKind::$kind,)*];
 
-            /// How many ops a kind executes: more than one if it is a superinstruction.
+            /// Number of ops that a kind executes: more than one if it is a superinstruction.
             pub fn ops(self) -> usize {
                 const OPS: [usize; OpKind::ALL.len()] = [$($kind::OPS,)*];
                 OPS[self as usize]

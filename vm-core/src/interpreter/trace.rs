@@ -1,14 +1,14 @@
-//! A run, instruction by instruction: what each one wrote and touched.
+//! Execution trace: the registers and memory that each instruction wrote and accessed.
 //!
-//! For debuggers and for finding where two engines part. A traced run stops before every instruction and looks at the
-//! machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
+//! For debuggers, and for finding where two engines diverge. A traced run stops before every instruction and inspects
+//! the machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
 //! outcomes are those of a run without it.
 
 use super::{Instance, Resume};
 use crate::isa::{Format, GasClass, Instruction, Opcode, Reg};
 use crate::outcome::Outcome;
 
-/// Is told what happens in a traced run.
+/// Observer of a traced run.
 pub trait Trace {
     /// An instruction was executed, or failed. Called for each in order, behind its effects. A `memset` that runs out
     /// of gas on its way shows once for each part that was paid.
@@ -31,11 +31,11 @@ pub struct TraceEvent {
 /// A range of guest memory that an instruction accessed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryTouch {
-    /// Where it begins.
+    /// Its first address.
     pub address: u32,
     /// Its length in bytes.
     pub length: u32,
-    /// Whether it was written.
+    /// True if it was written.
     pub write: bool,
 }
 

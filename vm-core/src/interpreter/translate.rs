@@ -1,12 +1,12 @@
 //! Lazy translation of basic blocks into ops.
 //!
-//! Called by the instance whenever control gets to a block for the first time. Promises: each block is translated once
-//! (until the cache is full and everything is dropped), its cost is computed then, and a block of any length is
-//! translated in parts of bounded size, so that memory stays near its budget and time linear whatever the code is.
+//! Called by the instance when control reaches a block for the first time. Promises: each block is translated once
+//! (until the cache is full and is dropped as a whole), its cost is computed then, and a long block is translated in
+//! chunks of bounded size, so that memory stays near its budget and time is linear whatever the code is.
 //!
-//! Layout: a block's ops stand in a row, beginning with its charge, also where nothing is metered. Behind a block whose
-//! successor can be reached by falling through stands a jump to that successor; when that jump runs first and is still
-//! the last op, the successor is put in its place.
+//! Layout: the ops of a block are contiguous and begin with its charge, also where gas is not metered. A block that can
+//! fall through ends with a jump to its successor; if that jump is still the last op when it is first executed, the
+//! successor replaces it.
 
 use super::offset_index::OffsetIndex;
 use super::op::{Op, OpKind, Slot, UNLINKED};
@@ -26,7 +26,7 @@ pub(super) struct Translation {
     offsets: Vec<u32>,
     blocks: OffsetIndex,
     budget: usize,
-    /// Whether there is a stop before each instruction.
+    /// True if there is a stop before each instruction.
     steps: bool,
 }
 
@@ -52,7 +52,7 @@ impl Translation {
         self.offsets.get(index).copied().unwrap_or(0)
     }
 
-    /// Where the block at `offset` begins, if it is translated.
+    /// Index of the first op of the block at `offset`, if it is translated.
     #[inline(always)]
     pub fn block(&self, offset: u32) -> Option<usize> {
         self.blocks.get(offset).map(|index| index as usize)
@@ -70,7 +70,7 @@ impl Translation {
         *self = Translation::new(program);
     }
 
-    /// Whether there is a stop before each instruction.
+    /// True if there is a stop before each instruction.
     pub fn steps(&self) -> bool {
         self.steps
     }
@@ -109,8 +109,8 @@ impl Translation {
         self.offsets.push(offset);
     }
 
-    /// Where the block at `offset` begins; translates it if need be, which may drop everything else. Assumes that
-    /// `offset` is a valid jump target.
+    /// Index of the first op of the block at `offset`; translates it if need be, which may drop everything else.
+    /// Assumes that `offset` is a valid jump target.
     pub fn enter(&mut self, program: &Program, offset: u32) -> usize {
         if let Some(index) = self.block(offset) {
             return index;

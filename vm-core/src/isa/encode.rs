@@ -19,7 +19,7 @@ pub struct Assembly {
     pub offsets: Vec<u32>,
 }
 
-/// Why instructions could not be encoded.
+/// Error of the encoder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -27,7 +27,7 @@ pub enum EncodeError {
     NotInIsa {
         /// Position in the list of instructions.
         index: usize,
-        /// What was asked for.
+        /// The opcode.
         opcode: Opcode,
         /// The instruction set.
         isa: Isa,
@@ -38,7 +38,7 @@ pub enum EncodeError {
         index: usize,
         /// The instruction index it names.
         target: u32,
-        /// How many instructions there are.
+        /// Number of instructions.
         count: usize,
     },
     /// The code would not fit into the address range of offsets.

@@ -1,4 +1,4 @@
-//! One instruction whose operands are still bytes.
+//! An encoded instruction, whose operands are decoded on demand.
 //!
 //! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then
 //! reads just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms
@@ -8,7 +8,7 @@
 use super::table::{Operation, Operations};
 use super::{Decoded, Format, Instruction, Opcode, Reg};
 
-/// What stands at an offset where an instruction starts, not decoded yet.
+/// An instruction, or invalid bytes, whose operands are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoded {
     operation: Operation,
@@ -32,7 +32,7 @@ impl Bytes {
         Bytes { low: bytes as u64, high: (bytes >> 64) as u64 }
     }
 
-    /// Where the first of them, an opcode, is in [`Operations`].
+    /// Index of the first of them, an opcode, in [`Operations`].
     #[inline(always)]
     pub fn operation(&self) -> usize {
         self.low as u8 as usize
@@ -48,7 +48,7 @@ impl Encoded {
         Encoded { operation, offset, next, bytes }
     }
 
-    /// What it does: [`Opcode::Trap`] for an invalid one.
+    /// Its opcode: [`Opcode::Trap`] for an invalid one.
     #[inline(always)]
     pub fn opcode(&self) -> Opcode {
         self.operation.opcode
@@ -60,19 +60,19 @@ impl Encoded {
         self.offset
     }
 
-    /// Where the next one starts, or the code length.
+    /// Offset of the next one, or the code length.
     #[inline(always)]
     pub fn next(&self) -> u32 {
         self.next
     }
 
-    /// Whether a basic block ends here.
+    /// True if a basic block ends here.
     #[inline(always)]
     pub fn ends_block(&self) -> bool {
         self.operation.ends_block
     }
 
-    /// Whether its bytes are an instruction: an opcode of the instruction set.
+    /// True if its bytes are an instruction: an opcode of the instruction set.
     #[inline(always)]
     pub fn is_valid(&self) -> bool {
         self.operation.is_valid
@@ -246,7 +246,7 @@ impl Encoded {
     }
 }
 
-/// How many of 32 bits an immediate leaves unused that takes what is left of an instruction's length, at most four
+/// Bits of 32 that an immediate leaves unused which takes what is left of an instruction's length, at most four
 /// bytes, by what is left and the opcode. Up to six bytes may be missing, which counts as none left.
 const UNUSED_BITS: [u32; 32] = {
     let mut bits = [0; 32];

@@ -1,6 +1,6 @@
 //! The instruction sets: registers, operand formats, the instruction table, decoding and encoding.
 //!
-//! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec:
+//! Used by everything that reads code. Nothing here executes; `interpreter` does. Spec:
 //! `docs/spec/encoding.md#encoding` and `docs/spec/instructions.md#instructions`.
 
 mod code;
@@ -59,7 +59,7 @@ impl Isa {
         }
     }
 
-    /// Whether registers are 64 bits wide (else 32).
+    /// True if registers are 64 bits wide (else 32).
     pub const fn is_64_bit(self) -> bool {
         !matches!(self, Isa::Latest32)
     }
@@ -69,7 +69,7 @@ impl Isa {
         table::LOOKUP[self as usize][byte as usize]
     }
 
-    /// What the bytes stand for, for walking code.
+    /// Operations by opcode byte, for walking code.
     fn operations(self) -> &'static table::Operations {
         &table::OPERATIONS[self as usize]
     }
@@ -79,7 +79,7 @@ impl Isa {
         opcode.spec().numbers[self as usize]
     }
 
-    /// Whether an instruction with this opcode byte is the last of its block. Undefined opcodes are (they act as trap).
+    /// True if an instruction with this opcode byte is the last of its block. Undefined opcodes are (they act as trap).
     pub const fn byte_ends_block(self, byte: u8) -> bool {
         match self.opcode(byte) {
             Some(opcode) => opcode.spec().ends_block,
@@ -121,7 +121,7 @@ pub enum Reg {
 }
 
 impl Reg {
-    /// How many registers there are.
+    /// Number of registers.
     pub const COUNT: usize = 13;
 
     /// All registers by number.
@@ -198,7 +198,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether one of the operands is a jump target.
+    /// True if one of the operands is a jump target.
     pub const fn has_target(self) -> bool {
         matches!(self, Format::Offset | Format::RegImmOffset | Format::RegRegOffset)
     }

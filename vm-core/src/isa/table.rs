@@ -10,7 +10,7 @@
 
 use super::Format;
 
-/// How an instruction's cost is computed by cost models that tell instructions apart
+/// Class of an instruction in cost models that tell instructions apart
 /// (`docs/spec/gas.md#what-instructions-ask-for`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -106,7 +106,7 @@ pub enum GasClass {
 /// One row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InstructionSpec {
-    /// Which instruction this row is about.
+    /// The instruction of this row.
     pub opcode: Opcode,
     /// Its number in `ReviveV1`, `Latest32`, `JamV1` (the order of [`super::Isa::ALL`]), where it has one.
     pub numbers: [Option<u8>; 3],
@@ -114,13 +114,13 @@ pub struct InstructionSpec {
     pub mnemonic: &'static str,
     /// The form of its operands.
     pub format: Format,
-    /// Whether it is the last of its basic block (`docs/spec/encoding.md#blocks-and-targets`).
+    /// True if it is the last of its basic block (`docs/spec/encoding.md#blocks-and-targets`).
     pub ends_block: bool,
-    /// Whether control can go on to the following instruction (`docs/spec/encoding.md#blocks-and-targets`).
+    /// True if control can go on to the following instruction (`docs/spec/encoding.md#blocks-and-targets`).
     pub can_fall_through: bool,
     /// Its class in detailed cost models.
     pub gas_class: GasClass,
-    /// What it does, in one line.
+    /// Its semantics in one line of pseudocode.
     pub semantics: &'static str,
 }
 
@@ -337,7 +337,7 @@ impl Opcode {
     }
 }
 
-/// What walking code has to know of an opcode byte, in one look.
+/// Facts about an opcode byte that walking code needs, in one lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Operation {
     /// `Trap` if the byte is no opcode.
@@ -353,7 +353,7 @@ impl Operation {
 
 /// Byte to operation, and behind them the invalid one, for bytes that belong to no instruction.
 pub(super) type Operations = [Operation; 257];
-/// Where the invalid operation is.
+/// Index of the invalid operation.
 pub(super) const NO_OPERATION: usize = 256;
 
 /// Per instruction set.

@@ -5,7 +5,7 @@
 //! * **Format**: part of the blob format or the instruction sets. Never changes.
 //! * **Observable**: a contract can notice it while it runs. It may neither grow nor shrink for contracts that are
 //!   already deployed; another value needs a new behaviour version that only newly uploaded code gets.
-//! * **Upload**: enforced once, by [`check`], when code is uploaded. It may grow at any time, as code that was accepted
+//! * **Upload**: enforced once, by [`check()`], when code is uploaded. It may grow at any time, as code that was accepted
 //!   stays accepted; it must not shrink, as the same code could then not be uploaded again.
 //!
 //! The observable and upload limits are those of `pallet-revive`, so that contracts made for it fit here. Sizes are in
@@ -27,7 +27,7 @@ pub const FORMAT_JUMP_TABLE_ENTRIES: u32 = 16 * 1024 * 1024;
 /// Upload: length of a blob. Bounds what is stored on chain, and what is read and parsed for every call.
 pub const BLOB_BYTES: u32 = 1024 * 1024;
 
-/// Upload: length of the code inside of a blob. Bounds the time of [`check`] and the interpreter's lookup tables.
+/// Upload: length of the code inside of a blob. Bounds the time of [`check()`] and the interpreter's lookup tables.
 pub const CODE_BYTES: u32 = BLOB_BYTES;
 
 /// Upload: jump table entries. Real programs have one for every few dozen instructions at most.
@@ -84,13 +84,13 @@ pub const SALT_BYTES: u32 = 32;
 /// The extrinsic payload that has to be possible: a blob and its constructor data.
 pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
 
-/// What an instance of the interpreter needs beside guest memory and translated code: a lookup table for its code, and
+/// Memory of an instance of the interpreter beside guest memory and translated code: a lookup table for its code, and
 /// page tables.
 pub const INSTANCE_OVERHEAD_BYTES: u32 = CODE_BYTES / 16 + 16 * 1024;
 
-/// What a waiting instance of the interpreter holds at most: its blob, kept in one piece; its pages, of which initial
-/// data is both there and in the blob; and its tables. Pages, and pieces of a power of two of them, have sizes that an
-/// allocator does not round up.
+/// Memory that a waiting instance of the interpreter holds at most: its blob, kept in one piece; its pages, of which
+/// initial data is both there and in the blob; and its tables. Pages, and pieces of a power of two of them, have sizes
+/// that an allocator does not round up.
 pub const INSTANCE_BYTES: u32 = BLOB_BYTES + STATIC_MEMORY_BYTES + INSTANCE_OVERHEAD_BYTES;
 
 /// Memory for the deepest possible stack of calls in an allocator that rounds sizes up to powers of two and joins

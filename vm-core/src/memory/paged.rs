@@ -1,4 +1,4 @@
-//! The interpreter's memory: pages of 4 KiB that come into being when they are touched.
+//! Paged memory of the interpreter: pages of 4 KiB, allocated when they are touched.
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
 //! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
@@ -50,15 +50,15 @@ pub struct PagedMemory {
     directory: Box<[u16; TABLE]>,
     /// For the lower half: one more than the index of the page, or 0.
     tables: Vec<[u32; TABLE]>,
-    /// Where pages were that moved into a window.
+    /// Indexes of pages that moved into a window.
     free: Vec<u32>,
 }
 
-/// The guest touched what it must not touch. Nothing was changed.
+/// Fault of a guest access: a range that it may not access. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AccessFault;
 
-/// Where the upper half of the address space begins.
+/// Start of the upper half of the address space.
 const UPPER_HALF: u32 = 1 << 31;
 
 /// In which half of the address space an address is.
@@ -88,7 +88,7 @@ impl PagedMemory {
         *self = PagedMemory::new(self.image.clone());
     }
 
-    /// How many pages of 4 KiB there is room for.
+    /// Capacity in pages of 4 KiB.
     pub fn touched_pages(&self) -> usize {
         self.pages.iter().flatten().count() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
@@ -271,7 +271,7 @@ impl PagedMemory {
         self.windows[half(address)].page_mut(address)
     }
 
-    /// Where page `number` is among the pages outside of the windows, if it was touched.
+    /// Index of page `number` among the pages outside of the windows, if it was touched.
     fn find(&self, number: u32) -> Option<usize> {
         let table = self.directory[number as usize / TABLE % TABLE].checked_sub(1)?;
         let slot = self.tables.get(usize::from(table))?[number as usize % TABLE].checked_sub(1)?;

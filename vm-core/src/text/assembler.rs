@@ -19,7 +19,7 @@ enum Target<'a> {
     Offset(u32),
 }
 
-/// What `.data` adds to.
+/// Target of `.data` directives.
 #[derive(Clone, Copy)]
 enum DataTarget {
     RoData,
@@ -346,7 +346,7 @@ impl<'a> ParsedText<'a> {
         match Blob::parse(&out) {
             Ok(_) => Ok(out),
             Err(error) => {
-                // All else was looked at: it is in a section that was given as it is.
+                // Everything else was checked before: the error is in a section that was given as raw bytes.
                 let position = self.sections.iter().find(|section| section.0 < 128).map_or(last, |section| section.2);
                 Err(position.error(TextErrorKind::Blob(error)))
             }

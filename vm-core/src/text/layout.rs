@@ -10,7 +10,7 @@ use crate::isa::{self, Instruction, Isa};
 use crate::limits;
 use alloc::vec::Vec;
 
-/// Where a jump goes.
+/// Target of a jump.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum JumpTarget {
     /// To an item, or behind the last one.
@@ -91,7 +91,7 @@ pub(super) fn lay_out(
         let limit = u64::from(limits::FORMAT_CODE_BYTES);
         position.error(TextErrorKind::TooLong { what: "code in bytes", actual, limit })
     };
-    // Everything else that can be refused was looked at above.
+    // Everything else that can be refused was checked above.
     let base = isa::assemble(isa, &alone).map_err(|_| too_long(u64::MAX))?;
     let mut base_ends = base.offsets.windows(2).map(|pair| pair.first().copied().zip(pair.last().copied()));
     let mut lengths = Vec::with_capacity(items.len());

@@ -5,7 +5,7 @@
 use super::{TextError, TextErrorKind};
 use alloc::{string::String, vec::Vec};
 
-/// Where something stands.
+/// Position in the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Position {
     pub line: u32,
@@ -42,7 +42,7 @@ impl<'a> Line<'a> {
         self.position
     }
 
-    /// Whether only a comment is left.
+    /// True if nothing but a comment is left of the line.
     pub(super) fn at_end(&self) -> bool {
         self.rest.is_empty() || self.rest.starts_with(';')
     }
@@ -59,7 +59,7 @@ impl<'a> Line<'a> {
         self.advance(blank);
     }
 
-    /// What the next word is, without taking it: up to a blank, comma, colon, quote or comment. A character that stands
+    /// The next word, without taking it: up to a blank, comma, colon, quote or comment. A character that stands
     /// alone is a word.
     pub(super) fn peek(&self) -> &'a str {
         if self.at_end() {

@@ -1,6 +1,6 @@
-//! How an instruction's operands are written: the one list that the printer and the parser both follow.
+//! Operand syntax: the one list that the printer and the parser both follow.
 //!
-//! The order is that of assembly, destination first. Fields that a format lacks are never looked at.
+//! The order is that of assembly, destination first. Fields that a format lacks are ignored.
 
 use crate::isa::{Format, Instruction, Reg};
 use core::fmt;
@@ -40,7 +40,7 @@ pub(super) const fn operands(format: Format) -> &'static [Operand] {
     }
 }
 
-/// Whether one of the operands is a jump target.
+/// True if one of the operands is a jump target.
 pub(super) fn has_target(format: Format) -> bool {
     operands(format).contains(&Operand::Target)
 }
@@ -100,12 +100,12 @@ fn write_operand(f: &mut fmt::Formatter<'_>, instruction: &Instruction, operand:
     }
 }
 
-/// What an instruction does, in a few symbols, from the instruction table's meaning column: `a0 = a1 + a2`.
+/// Pseudocode of an instruction, from the semantics column of the instruction table: `a0 = a1 + a2`.
 pub fn pseudocode(instruction: &Instruction) -> Pseudocode<'_> {
     Pseudocode(instruction)
 }
 
-/// Shows what an instruction does; see [`pseudocode`].
+/// Displays an instruction as pseudocode; see [`pseudocode`].
 #[derive(Clone, Copy, Debug)]
 pub struct Pseudocode<'a>(&'a Instruction);
 

@@ -39,7 +39,7 @@ impl Peer {
     }
 }
 
-/// Whether the peer's scanner shows an invalid instruction too many: "Scanning near the end of the code".
+/// True if the peer's scanner shows an invalid instruction too many: "Scanning near the end of the code".
 fn scans_wrongly(code: &CodeView<'_>) -> bool {
     let length = code.len();
     (7..length).step_by(8).any(|start| {

@@ -1,4 +1,4 @@
-//! The slow model as an engine: the one that breaks ties.
+//! The reference interpreter as an engine: the one that breaks ties.
 
 use crate::hash;
 use crate::machine::{Config, Engine, Machine, Metering, Model, Outcome};

@@ -1,4 +1,4 @@
-//! Programs without a plan: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses
+//! Random flat programs: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses
 //! are mostly near memory; and noise.
 
 use super::Parts;
@@ -33,7 +33,7 @@ pub fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     }
 }
 
-/// Whether the instruction accesses memory at a base register plus an immediate.
+/// True if the instruction accesses memory at a base register plus an immediate.
 fn is_based(opcode: Opcode) -> bool {
     let mnemonic = opcode.spec().mnemonic;
     mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"))
