@@ -20,7 +20,7 @@ pub enum Outcome {
         write_protected: bool,
     },
     /// The program calls host function number `.0`, an index into its imports that is not checked to exist. The
-    /// program counter is at the call, the next one behind it; running again goes on there.
+    /// program counter is at the call, the next one after it; running again goes on there.
     HostCall(u32),
     /// One instruction is about to run. Only in single-step mode.
     Step,

@@ -1,6 +1,6 @@
-//! Random sequences of what an embedder does to engines: programs are loaded, instantiated, run a bit, reset, set
-//! aside, brought back and dropped in any state, and processes are killed behind the engine's back. The compiler has to
-//! do what the interpreter does.
+//! Random sequences of embedder operations: programs are loaded, instantiated, run a bit, reset, dropped in any state,
+//! their snapshots taken and restored, and processes are killed behind the engine's back. The compiler has to do what
+//! the interpreter does.
 //!
 //! After a kill a compiled machine may be lost, with a typed error, but only then; its program goes on in another one.
 
@@ -29,7 +29,7 @@ pub struct Tally {
     pub instantiated: u64,
     /// Runs.
     pub runs: u64,
-    /// Snapshots that were brought back, and those that were refused as they were of another program.
+    /// Snapshots that were restored, and those that were refused as they were of another program.
     pub restored: u64,
     /// See `restored`.
     pub refused: u64,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Instruction {
     /// Its code offset.
     pub offset: u32,
-    /// The offset behind it.
+    /// The offset after it.
     pub next: u32,
     /// Its name; "invalid" for what is no instruction.
     pub name: &'static str,
@@ -87,7 +87,7 @@ impl Code {
         self.bytes.len() as u32
     }
 
-    /// The byte at an offset; zero behind the end.
+    /// The byte at an offset; zero past the end.
     fn byte(&self, offset: u32) -> u8 {
         self.bytes.get(offset as usize).copied().unwrap_or(0)
     }

@@ -6,7 +6,7 @@ use crate::interpreter::{Interpreter, Outcome};
 
 /// Control flow after an instruction.
 pub enum Next {
-    /// At what is behind the instruction.
+    /// At the following instruction.
     Behind,
     /// At the block there, which is a valid target.
     Goto(u32),

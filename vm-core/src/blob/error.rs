@@ -123,7 +123,7 @@ pub enum BlobError {
         /// Bytes there should be.
         expected: u32,
     },
-    /// A bitmask bit behind the last code byte is set.
+    /// A bitmask bit after the last code byte is set.
     BitmaskPadding {
         /// Offset of the byte.
         offset: usize,

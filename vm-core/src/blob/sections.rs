@@ -29,7 +29,7 @@ pub struct RawSections<'a> {
 }
 
 impl<'a> RawSections<'a> {
-    /// The bytes behind the end marker, once all sections were seen. They mean nothing; writers write none.
+    /// The bytes after the end marker, once all sections were seen. They mean nothing; writers write none.
     pub fn trailing(&self) -> &'a [u8] {
         match self.rest {
             [0, trailing @ ..] => trailing,

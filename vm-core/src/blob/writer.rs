@@ -70,7 +70,7 @@ pub enum BuildError {
         /// Number found.
         actual: usize,
     },
-    /// The bitmask given with raw code does not fit it: one bit per byte, nothing behind the end.
+    /// The bitmask given with raw code does not fit it: one bit per byte, nothing past the end.
     BadBitmask,
     /// An optional section's id is below 128.
     NotOptional {

@@ -68,7 +68,7 @@ impl BlockCost {
         }
     }
 
-    /// Counts the trap that stands behind code that can run off its end.
+    /// Counts the trap that follows code that can run off its end.
     pub fn feed_end_of_code(&mut self) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
@@ -114,7 +114,7 @@ fn feed_pipeline(pipeline: &mut Pipeline, latency: MemoryLatency, code: &CodeVie
     }
 }
 
-/// Cost of entering the block at `offset`: `None` if no block starts there; at or behind the end of the code the
+/// Cost of entering the block at `offset`: `None` if no block starts there; at or past the end of the code the
 /// cost of a lone trap.
 pub fn block_cost(model: CostModelKind, code: &CodeView<'_>, offset: u32) -> Option<u32> {
     if offset < code.len() && !code.is_jump_target(offset) {

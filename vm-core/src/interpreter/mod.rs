@@ -48,7 +48,7 @@ enum Resume {
     Unset,
     /// At the next program counter, which the embedder set: the block there is charged.
     Entry,
-    /// At the op that stopped the run or behind it, in the middle of a block that is paid for.
+    /// At the op that stopped the run or after it, in the middle of a block that is paid for.
     Op { index: usize, behind: bool },
     /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
     /// offset.
@@ -227,7 +227,7 @@ impl Instance {
     }
 
     /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
-    /// `start`; the first one behind it if it has none.
+    /// `start`; the first one after it if it has none.
     fn locate(&mut self, start: u32, offset: u32, kind: Option<OpKind>) -> Option<usize> {
         let program = &*self.program;
         let mut index = self.code.enter(program, start);

@@ -103,7 +103,7 @@ macro_rules! ops {
                 }
             }
 
-            /// True for ops that execute the one or two behind them as well.
+            /// True for ops that execute the one or two after them as well.
             pub const fn is_superinstruction(self) -> bool {
                 matches!(self, $(OpKind::$sequence)|* | $(OpKind::$chain)|*)
             }
@@ -252,7 +252,7 @@ ops! {
 
     // Ops of the interpreter's own.
     internal {
-        // The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on behind
+        // The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on after
         // it.
         Charge => match m.pay(op) {
             true => Flow::Next,

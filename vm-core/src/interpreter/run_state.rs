@@ -19,7 +19,7 @@ pub(super) type Registers = [u64; Slot::COUNT];
 pub(super) enum Flow {
     /// The next op.
     Next,
-    /// The block whose first op is at this index: the block is charged as that op says, and goes on behind it.
+    /// The block whose first op is at this index: the block is charged as that op says, and goes on after it.
     Enter(usize),
     /// The op at this index, in a later chunk of the same block.
     Chunk(usize),

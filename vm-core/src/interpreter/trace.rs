@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 
 /// Observer of a traced run.
 pub trait Trace {
-    /// An instruction was executed, or failed. Called for each in order, behind its effects. A `memset` that runs out
+    /// An instruction was executed, or failed. Called for each in order, after its effects. A `memset` that runs out
     /// of gas on its way shows once for each part that was paid.
     fn executed(&mut self, event: &TraceEvent);
 }
@@ -18,7 +18,7 @@ pub trait Trace {
 /// One instruction of a traced run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TraceEvent {
-    /// Its code offset; the code length for the trap behind the end of the code.
+    /// Its code offset; the code length for the trap past the end of the code.
     pub pc: u32,
     /// The instruction; `None` for an invalid one, which is a trap.
     pub instruction: Option<Instruction>,
@@ -53,7 +53,7 @@ impl Instance {
     }
 
     fn run_steps<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
-        // A run that stopped at an instruction, and not behind it, goes on without another stop there.
+        // A run that stopped at an instruction, and not after it, goes on without another stop there.
         let stopped_at =
             matches!(self.resume, Resume::Op { .. } | Resume::Untranslated { .. }) && self.pc == self.next_pc;
         let mut current = if stopped_at { self.pc } else { None };
@@ -78,7 +78,7 @@ impl Instance {
         self.program.code().decode(pc)?.instruction
     }
 
-    /// Completes `event` by what can be seen behind it; returns whether anything was executed. `memset` is what the
+    /// Completes `event` with the state after it; returns whether anything was executed. `memset` is what the
     /// destination and count of a `memset` were before.
     fn observe(&self, event: &mut TraceEvent, [to, count]: [u64; 2], outcome: Outcome) -> bool {
         let Some(instruction) = event.instruction else { return outcome != Outcome::OutOfGas };

@@ -161,7 +161,7 @@ impl<'a> CodeView<'a> {
         Some(start)
     }
 
-    /// Start of the basic block that the trap behind the end of the code belongs to, if there is such a trap.
+    /// Start of the basic block that the trap past the end of the code belongs to, if there is such a trap.
     pub(crate) fn last_block_start(&self) -> Option<u32> {
         self.block_start(self.bit_before(self.len())?)
     }
@@ -220,7 +220,7 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// True if an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind
+    /// True if an instruction of this code traps instead of what it does: a branch or fallthrough with nothing after
     /// it, whatever its condition says, and a branch or jump to where no block starts
     /// (`docs/spec/encoding.md#blocks-and-targets`). All that is left of it is the link register that it writes.
     #[inline]
@@ -238,7 +238,7 @@ impl<'a> CodeView<'a> {
         falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
     }
 
-    /// The first set mask bit behind `offset`, or the code length.
+    /// The first set mask bit after `offset`, or the code length.
     fn next_bit(&self, offset: u32) -> u32 {
         let mut position = offset + 1;
         while position < self.len() {
@@ -251,7 +251,7 @@ impl<'a> CodeView<'a> {
         self.len()
     }
 
-    /// Walks all instructions from offset 0, invalid ones included. The virtual trap behind code that can run off its
+    /// Walks all instructions from offset 0, invalid ones included. The virtual trap after code that can run off its
     /// end is not shown.
     pub fn instructions(&self) -> Instructions<'a> {
         self.instructions_from(0)

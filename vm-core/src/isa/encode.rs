@@ -150,7 +150,7 @@ fn emit(code: &mut Vec<u8>, number: u8, instruction: &Instruction, jump: (i32, u
 }
 
 /// Encodes `instructions` for `isa`. Jump targets (the field `target` of formats that have one) are indexes into the
-/// list; jumping behind its end is refused.
+/// list; jumping past its end is refused.
 ///
 /// Takes time linear in the code, times the number of rounds that offsets keep growing (a handful for real code).
 pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, EncodeError> {

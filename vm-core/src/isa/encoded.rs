@@ -233,7 +233,7 @@ impl Encoded {
         self.bytes.low >> 16 | self.bytes.high << 48
     }
 
-    /// The last immediate, which takes what is left of the length behind the opcode and `used` bytes, at most four.
+    /// The last immediate, which takes what is left of the length after the opcode and `used` bytes, at most four.
     #[inline(always)]
     fn last(&self, bytes: u64, used: u32) -> i32 {
         let length = self.next.wrapping_sub(self.offset);
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn only_the_last_immediate_depends_on_the_length() {
-        // Two bytes long: the first immediate still reads its four bytes behind the instruction.
+        // Two bytes long: the first immediate still reads its four bytes after the instruction.
         let op = decode(Opcode::StoreImmU8, 0, &[30, 4, 1, 2, 3, 4, 9], 2);
         assert_eq!(op, Instruction::ii(Opcode::StoreImmU8, 0x0403_0201, 0));
         let op = decode(Opcode::LoadImm64, 0, &[20, 7, 1, 2, 3, 4, 5, 6, 7, 8], 1);

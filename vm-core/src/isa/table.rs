@@ -128,9 +128,9 @@ pub struct InstructionSpec {
 const __: i16 = -1;
 /// Neither ends a block nor stops control.
 const PLAIN: (bool, bool) = (false, true);
-/// Ends a block, control may go on behind it.
+/// Ends a block, control may go on after it.
 const SPLIT: (bool, bool) = (true, true);
-/// Ends a block, control never goes on behind it.
+/// Ends a block, control never goes on after it.
 const END: (bool, bool) = (true, false);
 
 const fn number(value: i16) -> Option<u8> {
@@ -351,7 +351,7 @@ impl Operation {
     pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
 }
 
-/// Byte to operation, and behind them the invalid one, for bytes that belong to no instruction.
+/// Byte to operation, and after them the invalid one, for bytes that belong to no instruction.
 pub(super) type Operations = [Operation; 257];
 /// Index of the invalid operation.
 pub(super) const NO_OPERATION: usize = 256;

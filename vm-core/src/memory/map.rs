@@ -119,7 +119,7 @@ impl MemoryMap {
         self.rw_end
     }
 
-    /// Start of the heap: right behind the declared read-write data.
+    /// Start of the heap: right after the declared read-write data.
     pub const fn heap_base(&self) -> u32 {
         self.heap_base
     }

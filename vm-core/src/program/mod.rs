@@ -186,7 +186,7 @@ impl Program {
             && *jump_table_entry_size == other.jump_table_entry_size
     }
 
-    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the
+    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or past the end of the
     /// code it is the cost of a lone trap. Takes time linear in the block's length.
     pub fn block_cost(&self, offset: u32) -> Option<u32> {
         gas::block_cost(self.config.cost_model, &self.code(), offset)

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// Target of a jump.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum JumpTarget {
-    /// To an item, or behind the last one.
+    /// To an item, or after the last one.
     Item(usize),
     /// To a code offset, wherever the items lie.
     Offset(u32),

@@ -20,7 +20,7 @@
 //! | `.jump_table_form COUNT SIZE` | its number of entries and their size in bytes, where they are not the usual ones |
 //! | `.section ID BYTES` | a section as it is |
 //! | `.data BYTES` | more of the data or section begun last |
-//! | `.trailing BYTES` | bytes behind the blob's end marker |
+//! | `.trailing BYTES` | bytes after the blob's end marker |
 //! | `NAME:` | a label for the code that follows; a name begins with a letter, `_` or `@` |
 //! | `MNEMONIC OPERANDS` | an instruction, operands by commas; the destination is always first |
 //! | `MNEMONIC.wN OPERANDS` | a jump whose offset takes `N` bytes, where that is not the fewest |

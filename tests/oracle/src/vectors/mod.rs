@@ -18,7 +18,7 @@
 //! `sbrk=N` grows the heap. What is not named: `ra` holds the address of the host and `sp` that of the end of the
 //! stack, the other registers hold 0x5500 and their number; the gas is 100.
 //!
-//! After it stands the outcome, with the code offset where it stopped behind an `@`: `finished`, `trap@PC`,
+//! After it stands the outcome, with the code offset where it stopped after an `@`: `finished`, `trap@PC`,
 //! `out-of-gas@PC`, `host-call:NUMBER@PC`; then `next=PC` where the run can go on, every register and every row of
 //! bytes that changed, `heap=N` if the heap has a size, and always `gas=N`. Whatever is not named is unchanged.
 
