@@ -1,17 +1,18 @@
-//! What a PolkaVM program is and what it means.
+//! Core of the PolkaVM-compatible virtual machine: blob format, instruction sets, gas, memory and a portable
+//! interpreter.
 //!
-//! The floor that everything else stands on: the blob format, the instruction sets, memory, gas, and an interpreter
-//! that gives every instruction its meaning. It knows nothing of chains or operating systems, uses no `unsafe`, and
-//! runs wherever `alloc` does, inside a runtime compiled to wasm included.
+//! Every other crate builds on it. Its interpreter defines what each instruction does, and other backends must agree
+//! with it. The crate knows nothing of chains or operating systems, contains no `unsafe`, and runs wherever `alloc`
+//! does, also inside a runtime compiled to wasm.
 //!
 //! * [`blob`] reads (without copying) and writes program blobs.
 //! * [`isa`] is the one instruction table, the decoder and the encoder.
 //! * [`limits`] holds every limit of the system, and the checks that code must pass on upload.
-//! * [`program`] is a blob made ready to run.
-//! * [`gas`] defines what a basic block costs.
+//! * [`program`] is a parsed blob that is ready to run.
+//! * [`gas`] defines the cost of basic blocks.
 //! * [`memory`] lays out guest memory and holds it.
 //! * [`interpreter`] runs a program until the next [`Outcome`].
-//! * [`semantics`] numbers the meanings of the instructions that chains have run programs with.
+//! * [`semantics`] numbers the sets of rules that stored programs run under.
 //! * [`text`] writes blobs as assembly and reads them back, for tools and tests.
 //!
 //! ```

@@ -1,6 +1,6 @@
-//! Why a run came back: the one type that every backend, the host interface and the pallet speak.
+//! Outcome of a run: the one type that every backend, the host interface and the pallet use.
 
-/// Why execution stopped. Guest faults are values, never errors (spec: isa.md 2.10).
+/// Reason why a run stopped. Guest faults are values, never errors (`docs/spec/execution.md#outcomes`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[must_use]
 pub enum Outcome {
@@ -20,7 +20,7 @@ pub enum Outcome {
         write_protected: bool,
     },
     /// The program calls host function number `.0`, an index into its imports that is not checked to exist. The
-    /// program counter is at the call, the next one behind it; running again goes on there.
+    /// program counter is at the call, the next one after it; running again goes on there.
     HostCall(u32),
     /// One instruction is about to run. Only in single-step mode.
     Step,

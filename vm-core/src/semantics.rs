@@ -1,13 +1,14 @@
-//! Which meaning of the instructions a program is run with.
+//! Semantics versions: numbered sets of rules that programs run under.
 //!
-//! A node's release may mend what an instruction does, the memory's layout or what a block of instructions costs under a cost
-//! model. Where chains have run programs already such a change has to come with a new number: code keeps the one that it was
-//! stored with, and every release goes on knowing all of them. So nodes of different releases never differ on a block.
+//! A node's release may change what an instruction does, the memory's layout or what a block of instructions costs
+//! under a cost model. Where chains have run programs already such a change has to come with a new number: code keeps
+//! the one that it was stored with, and every release goes on knowing all of them. So nodes of different releases never
+//! differ on a block.
 //!
-//! What a number stands for is written down in `docs/spec` and shown by `tests/vectors`, whose files are locked by their
+//! Each version is specified in `docs/spec` and shown by `tests/vectors`, whose files are locked by their
 //! hashes to the number (`tests/vectors/semantics-0.lock`).
 
-/// A meaning of the instructions.
+/// A semantics version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Semantics {

@@ -1,5 +1,6 @@
-//! Memory of the deepest stack of calls, as the allocator of a chain's runtime hands it out: sizes rounded up to powers of
-//! two, nothing ever joined or split, and eight bytes in front of each. The programs are those that were found to take most.
+//! Memory of the deepest stack of calls, as the allocator of a chain's runtime hands it out: sizes rounded up to powers
+//! of two, nothing ever joined or split, and eight bytes in front of each. The programs are those that were found to
+//! take most.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -19,7 +20,7 @@ struct Model;
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
 /// Free blocks by the exponents of their sizes.
 static FREE: [AtomicUsize; 40] = [const { AtomicUsize::new(0) }; 40];
-/// How far the heap reaches.
+/// End of the heap.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
 fn exponent(size: usize) -> usize {
@@ -67,8 +68,8 @@ unsafe impl GlobalAlloc for Model {
 #[global_allocator]
 static ALLOCATOR: Model = Model;
 
-/// A program with as many instructions, as much memory and data, that touches pages of its data in this order (from, step),
-/// and then all of its stack.
+/// A program with as many instructions, as much memory and data, that touches pages of its data in this order (from,
+/// step), and then all of its stack.
 struct Shape {
     instructions: usize,
     rw_kib: u32,

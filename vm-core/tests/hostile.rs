@@ -15,7 +15,7 @@ use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::limits::{self, LimitError};
 use vm_core::program::{Program, ProgramConfig};
 
-/// What became of an input.
+/// Result of an input.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Fate {
     NoBlob,

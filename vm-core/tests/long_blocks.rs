@@ -8,7 +8,7 @@ use vm_core::interpreter::{Dispatch, Instance};
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
-/// Steps of the computation; with two instructions each many times what is translated in one go.
+/// Steps of the computation; with two instructions each many times what is translated at a time.
 const STEPS: i32 = 1000;
 
 #[test]

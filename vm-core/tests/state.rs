@@ -1,6 +1,7 @@
 //! Snapshots and traced runs: both must leave no mark on what a program does.
 //!
-//! Random programs run beside themselves: plainly, traced, in single steps, and again from snapshots. The seed is fixed.
+//! Random programs run beside themselves: plainly, traced, in single steps, and again from snapshots. The seed is
+//! fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -75,7 +76,7 @@ fn start(instance: &mut Instance, seed: u64) {
     instance.set_next_pc(0);
 }
 
-/// What an embedder might do after a stop; depends on `seed` and the stop's number alone.
+/// An embedder's action after a stop; depends on `seed` and the stop's number alone.
 fn react(instance: &mut Instance, outcome: Outcome, seed: u64, stop: u64) {
     let rng = &mut Rng::new(seed << 8 ^ stop);
     match outcome {

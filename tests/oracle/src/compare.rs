@@ -14,17 +14,17 @@ pub struct Scenario {
     pub seed: u64,
     /// The program.
     pub blob: Vec<u8>,
-    /// How it is run.
+    /// Its configuration.
     pub config: Config,
     /// Length of its code, in bytes.
     pub code_length: u32,
-    /// Where it is entered first.
+    /// Its entry point.
     pub entry: u32,
     /// Gas at the start.
     pub gas: i64,
 }
 
-/// What was compared.
+/// Counts of what was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Programs that ran.
@@ -134,7 +134,7 @@ impl Runners<'_> {
     }
 }
 
-/// Whether this is how an asynchronous run ends that cannot pay.
+/// True if this is how an asynchronous run ends that cannot pay.
 fn ended_short(seen: &Observation) -> bool {
     seen.outcome == Outcome::OutOfGas && seen.pc.is_none() && seen.next_pc.is_none() && seen.gas <= 0
 }
@@ -269,7 +269,7 @@ fn probe(runners: &mut Runners<'_>, seen: &Observation, rng: &mut Rng) -> Result
     Ok(())
 }
 
-/// What the embedder does at a stop.
+/// Random actions of the embedder at a stop.
 fn between(runners: &mut Runners<'_>, seen: &Observation, rng: &mut Rng) -> Result<(), Difference> {
     let scenario = runners.scenario;
     match seen.outcome {

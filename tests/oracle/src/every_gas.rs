@@ -1,11 +1,12 @@
-//! Short programs at every gas limit, compiled and interpreted: from nothing to what the whole run takes, and a unit more.
+//! Short programs at every gas limit, compiled and interpreted: from nothing to what the whole run takes, and a unit
+//! more.
 //!
-//! A synchronous shortage is resumed, in steps of one or with all at once, and has to end as if there had been enough at
-//! first. An asynchronous one ends the run.
+//! A synchronous shortage is resumed, in steps of one or with all at once, and has to end as if there had been enough
+//! at first. An asynchronous one ends the run.
 
 use crate::generate::scenario;
 use crate::machine::Metering;
-use crate::pair::{Backends, Failure, Look, Pair};
+use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
 use crate::random::Rng;
 use pvm_engine::{Outcome, Reg};
 
@@ -13,7 +14,7 @@ use pvm_engine::{Outcome, Reg};
 const SHORT: i64 = 120;
 const STOPS: usize = 6;
 
-/// What was compared.
+/// Counts of what was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Programs that are short and were run at every limit.
@@ -26,19 +27,19 @@ pub struct Tally {
     pub shortages: u64,
 }
 
-/// How a run ends.
+/// Result of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct End {
+struct RunResult {
     outcome: Outcome,
-    look: Look,
+    state: ArchitecturalState,
     memory: u64,
-    /// Whether gas was short on the way.
+    /// True if gas was short on the way.
     was_short: bool,
 }
 
-/// How gas is added when there is none.
+/// Amount of gas added after a shortage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum More {
+enum TopUp {
     /// As little as can be.
     One,
     /// As much as the whole run takes.
@@ -60,7 +61,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
     let rng = &mut Rng::new(seed ^ 0x9a5);
     let registers = Reg::ALL.map(|_| rng.value());
     let mut pair = module.instantiate()?;
-    let mut begin = |gas: i64, more: More, tally: &mut Tally| {
+    let mut begin = |gas: i64, more: TopUp, tally: &mut Tally| {
         pair.both("a reset", |machine| machine.reset_memory())?;
         pair.both("the beginning", |machine| {
             for (reg, value) in Reg::ALL.into_iter().zip(registers) {
@@ -72,18 +73,18 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
         })?;
         run(&mut pair, more, tally)
     };
-    let whole = begin(SHORT, More::Never, tally)?;
-    // What has a heap of gigabytes takes long to look at.
-    if whole.outcome == Outcome::OutOfGas || whole.look.heap_size > 1 << 20 {
+    let whole = begin(SHORT, TopUp::Never, tally)?;
+    // What has a heap of gigabytes takes long to hash.
+    if whole.outcome == Outcome::OutOfGas || whole.state.heap_size > 1 << 20 {
         return Ok(());
     }
-    let used = SHORT - whole.look.gas;
+    let used = SHORT - whole.state.gas;
     for limit in 0..=used + 1 {
         let at = |failure| Failure::Differ(format!("seed {seed}, gas {limit} of {used}: {failure}"));
         let more = match (is_async, rng.chance(50)) {
-            (true, _) => More::Never,
-            (_, true) => More::One,
-            _ => More::All,
+            (true, _) => TopUp::Never,
+            (_, true) => TopUp::One,
+            _ => TopUp::All,
         };
         let end = begin(limit, more, tally).map_err(at)?;
         // A `memset` that needs more room than there is wants one more unit before it traps.
@@ -91,14 +92,17 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
         let is_right = match end.was_short {
             // A shortage at an entry into the middle of a block leaves everything as it was.
             true if is_async => {
-                let next = end.look.next_pc;
+                let next = end.state.next_pc;
                 may_be_short && end.outcome == Outcome::OutOfGas && (next.is_none() || next == Some(scenario.entry))
             }
             // The same but for how much gas there is.
             was_short => {
-                let expected =
-                    End { look: Look { gas: end.look.gas, ..whole.look.clone() }, was_short, ..whole.clone() };
-                let gas_is_right = if was_short { end.look.gas >= 0 } else { end.look.gas == limit - used };
+                let expected = RunResult {
+                    state: ArchitecturalState { gas: end.state.gas, ..whole.state.clone() },
+                    was_short,
+                    ..whole.clone()
+                };
+                let gas_is_right = if was_short { end.state.gas >= 0 } else { end.state.gas == limit - used };
                 gas_is_right && end == expected && if was_short { may_be_short } else { limit >= used }
             }
         };
@@ -113,11 +117,11 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
 }
 
 /// Runs on through host calls, and shortages if more gas is given.
-fn run(pair: &mut Pair, more: More, tally: &mut Tally) -> Result<End, Failure> {
+fn run(pair: &mut Pair, more: TopUp, tally: &mut Tally) -> Result<RunResult, Failure> {
     let (mut stops, mut was_short) = (0, false);
     loop {
         let outcome = pair.both("a run", |machine| machine.run())?;
-        let (look, memory) = (pair.look()?, pair.memory()?);
+        let (state, memory) = (pair.state()?, pair.memory()?);
         was_short |= outcome == Outcome::OutOfGas;
         let gas = match (outcome, more) {
             (Outcome::HostCall(number), _) if stops < STOPS => {
@@ -128,11 +132,11 @@ fn run(pair: &mut Pair, more: More, tally: &mut Tally) -> Result<End, Failure> {
                 })?;
                 continue;
             }
-            (Outcome::OutOfGas, More::One) => look.gas + 1,
-            (Outcome::OutOfGas, More::All) => look.gas + SHORT,
+            (Outcome::OutOfGas, TopUp::One) => state.gas + 1,
+            (Outcome::OutOfGas, TopUp::All) => state.gas + SHORT,
             _ => {
                 tally.shortages += u64::from(outcome == Outcome::OutOfGas);
-                return Ok(End { outcome, look, memory, was_short });
+                return Ok(RunResult { outcome, state, memory, was_short });
             }
         };
         tally.shortages += 1;

@@ -1,4 +1,4 @@
-//! What an engine must offer to be compared, and what is compared.
+//! Interface that engines are compared through, and the state that is compared.
 
 use crate::hash;
 
@@ -14,7 +14,7 @@ pub enum Model {
     Pipeline(u8),
 }
 
-/// How gas is metered.
+/// Metering mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
     /// Not at all; a program may run for ever.
@@ -25,7 +25,7 @@ pub enum Metering {
     Async,
 }
 
-/// How a program is run.
+/// Configuration of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Guest page size in bytes.
@@ -55,7 +55,7 @@ pub struct Fault {
     pub write_protected: bool,
 }
 
-/// Why a machine stopped.
+/// Outcome of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// The program returned.
@@ -75,11 +75,11 @@ pub enum Outcome {
 /// All that can be observed when a machine has stopped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Observation {
-    /// Why it stopped; in it the number of a host call, and the address and kind of a fault.
+    /// Outcome, with the number of a host call and the address and kind of a fault.
     pub outcome: Outcome,
-    /// Where it stopped.
+    /// Program counter of the stop.
     pub pc: Option<u32>,
-    /// Where it goes on.
+    /// Next program counter.
     pub next_pc: Option<u32>,
     /// All registers; of a 32-bit program with upper halves of zero.
     pub registers: [u64; 13],
@@ -87,17 +87,17 @@ pub struct Observation {
     pub gas: i64,
     /// Size of the heap in bytes.
     pub heap_size: u32,
-    /// Where the memory regions that exist begin and end.
+    /// Bounds of the memory regions that exist.
     pub regions: Vec<(u32, u32)>,
-    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes the
-    /// rest counts only where an engine lists its pages.
+    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes
+    /// the rest counts only where an engine lists its pages.
     pub memory: u64,
 }
 
-/// How much of a huge heap is looked at, in bytes.
+/// Bytes of a huge heap that are hashed.
 pub const HEAP_HASHED: u32 = hash::MOST;
 
-/// What an embedder can do that not all engines answer as the specification says.
+/// Situations in which some engine is known to differ from the specification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Situation {
     /// A run that begins exactly at the end of the code.
@@ -110,11 +110,11 @@ pub enum Situation {
 
 /// Something that loads programs.
 pub trait Engine {
-    /// What failures call it.
+    /// Name of the engine in failures.
     fn name(&self) -> String;
 
-    /// Whether it does what the specification says for this program. `Err` names the known difference; see
-    /// `docs/spec/differences.md`.
+    /// True if it does what the specification says for this program. `Err` names the known difference; see
+    /// `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
     ///
     /// # Errors
     /// If the program runs into a known difference.
@@ -122,7 +122,7 @@ pub trait Engine {
         Ok(())
     }
 
-    /// Whether loading takes much longer than running, so that a test with very many programs asks it only for some.
+    /// True if loading takes much longer than running, so that a test with very many programs asks it only for some.
     fn is_slow_to_load(&self) -> bool {
         false
     }
@@ -136,7 +136,7 @@ pub trait Engine {
 
 /// A loaded program with its state. Registers are numbered 0 to 12.
 pub trait Machine {
-    /// What the embedder can do between stops.
+    /// Sets a register.
     fn set_register(&mut self, number: usize, value: u64);
     /// The value of a register.
     fn register(&self, number: usize) -> u64;
@@ -146,9 +146,9 @@ pub trait Machine {
     fn gas(&self) -> i64;
     /// Sets where the next run begins.
     fn set_next_pc(&mut self, offset: u32);
-    /// Where it stopped.
+    /// Program counter of the stop.
     fn pc(&self) -> Option<u32>;
-    /// Where the next run begins.
+    /// Where the next run resumes.
     fn next_pc(&self) -> Option<u32>;
     /// Goes on to the next stop.
     fn run(&mut self) -> Outcome;
@@ -160,23 +160,23 @@ pub trait Machine {
     fn sbrk(&mut self, size: u32) -> Option<u32>;
     /// Size of the heap in bytes.
     fn heap_size(&self) -> u32;
-    /// Where the memory regions that exist begin and end now.
+    /// Bounds of the memory regions that exist now.
     fn regions(&self) -> Vec<(u32, u32)>;
-    /// What entering the block at this offset costs; `None` if no block begins there.
+    /// Cost of the block at this offset; `None` if no block begins there.
     fn block_cost(&mut self, offset: u32) -> Option<u32>;
 
-    /// Whether it is known to differ from the specification in this; it is left out from there on.
+    /// True if it is known to differ from the specification in this; it is left out from there on.
     fn differs_in(&self, _situation: Situation) -> bool {
         false
     }
 
-    /// Whether it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that stop
-    /// only what the specification says.
+    /// True if it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that
+    /// stop only what the specification says.
     fn notices_late(&self) -> bool {
         false
     }
 
-    /// How many instructions were done since loading, from engines that count them.
+    /// Number of instructions executed since loading, from engines that count them.
     fn executed(&self) -> Option<u64> {
         None
     }

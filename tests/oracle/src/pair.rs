@@ -1,4 +1,4 @@
-//! The same program compiled and interpreted, side by side: what is done to one machine is done to the other.
+//! Lockstep pair: the same program compiled and interpreted, with the same operations on both.
 //!
 //! Used where more is done to machines than the oracle's [`crate::Machine`] knows: memory is reset, snapshots are kept,
 //! workers are lost. The interpreter's answer is the right one.
@@ -46,7 +46,7 @@ impl Backends {
     }
 }
 
-/// Why two machines cannot go on side by side.
+/// Reason why two machines cannot go on side by side.
 #[derive(Debug)]
 pub enum Failure {
     /// The worker was lost.
@@ -85,7 +85,7 @@ impl PairModule {
     }
 }
 
-/// The state of both set aside.
+/// Snapshots of both.
 #[derive(Clone)]
 pub struct PairSnapshot {
     compiled: RawSnapshot,
@@ -98,12 +98,12 @@ pub struct Pair {
     interpreted: RawInstance,
 }
 
-/// What is equal at any time, but for memory.
+/// Architectural state that must be equal at every stop; memory is compared apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Look {
-    /// Where it stopped.
+pub struct ArchitecturalState {
+    /// Program counter of the stop.
     pub pc: Option<u32>,
-    /// Where it goes on.
+    /// Next program counter.
     pub next_pc: Option<u32>,
     /// All registers.
     pub registers: [u64; 13],
@@ -114,8 +114,8 @@ pub struct Look {
 }
 
 impl Pair {
-    /// Does the same to both; the answers must be the same. The compiled one comes first: if its worker is lost, nothing
-    /// is done to the other.
+    /// Does the same to both; the answers must be the same. The compiled one comes first: if its worker is lost,
+    /// nothing is done to the other.
     ///
     /// # Errors
     /// If the worker is lost, or the answers differ.
@@ -140,9 +140,9 @@ impl Pair {
     ///
     /// # Errors
     /// If something differs.
-    pub fn look(&mut self) -> Result<Look, Failure> {
+    pub fn state(&mut self) -> Result<ArchitecturalState, Failure> {
         self.both("the state", |machine| {
-            Ok(Look {
+            Ok(ArchitecturalState {
                 pc: machine.pc(),
                 next_pc: machine.next_pc(),
                 registers: Reg::ALL.map(|reg| machine.reg(reg)),
@@ -163,12 +163,12 @@ impl Pair {
         })
     }
 
-    /// Sets the state of both aside.
+    /// Takes a snapshot of both.
     pub fn snapshot(&self) -> PairSnapshot {
         PairSnapshot { compiled: self.compiled.snapshot(), interpreted: self.interpreted.snapshot() }
     }
 
-    /// Brings a state back: whether it was one of this program.
+    /// Restores a snapshot; returns false if it is not of this program.
     ///
     /// # Errors
     /// If the worker is lost, or only one takes it.

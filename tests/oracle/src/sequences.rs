@@ -1,5 +1,5 @@
-//! Random sequences of what an embedder does to engines: programs are loaded, instantiated, run a bit, reset, set aside,
-//! brought back and dropped in any state, and processes are killed behind the engine's back. The compiler has to do what
+//! Random sequences of embedder operations: programs are loaded, instantiated, run a bit, reset, dropped in any state,
+//! their snapshots taken and restored, and processes are killed behind the engine's back. The compiler has to do what
 //! the interpreter does.
 //!
 //! After a kill a compiled machine may be lost, with a typed error, but only then; its program goes on in another one.
@@ -10,15 +10,15 @@ use crate::random::Rng;
 use pvm_engine::{Error, Outcome, Reg, SandboxError};
 use std::process::Command;
 
-/// How many there are at a time of each.
+/// Limits of objects that live at the same time.
 const MODULES: usize = 3;
 const PAIRS: usize = 4;
 const SNAPSHOTS: usize = 4;
 
-/// Larger heaps take long to look at.
+/// Larger heaps take long to hash.
 const HEAP: u32 = 1 << 20;
 
-/// What was done.
+/// Counts of operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Operations.
@@ -29,7 +29,7 @@ pub struct Tally {
     pub instantiated: u64,
     /// Runs.
     pub runs: u64,
-    /// Snapshots that were brought back, and those that were refused as they were of another program.
+    /// Snapshots that were restored, and those that were refused as they were of another program.
     pub restored: u64,
     /// See `restored`.
     pub refused: u64,
@@ -41,7 +41,7 @@ pub struct Tally {
 
 struct Slot {
     module: PairModule,
-    /// Where its program was entered first, and how long its code is.
+    /// Entry point of its program, and length of its code.
     entry: u32,
     code_length: u32,
     seed: u64,
@@ -59,13 +59,13 @@ struct World<'a> {
     slots: Vec<Slot>,
     live: Vec<Live>,
     snapshots: Vec<PairSnapshot>,
-    /// Whether some process was killed.
+    /// True if some process was killed.
     has_killed: bool,
     tally: &'a mut Tally,
 }
 
-/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody else
-/// may have any.
+/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody
+/// else may have any.
 ///
 /// # Errors
 /// The first difference.
@@ -133,7 +133,7 @@ impl World<'_> {
         }
         let mut pair = module.instantiate()?;
         self.tally.instantiated += 1;
-        pair.look()?;
+        pair.state()?;
         pair.memory()?;
         self.live.push(Live { pair, slot, module });
         Ok(())
@@ -172,7 +172,7 @@ impl World<'_> {
                 let lost = std::mem::replace(&mut live.pair, live.module.instantiate()?);
                 drop(lost);
                 self.tally.lost += 1;
-                live.pair.look()?;
+                live.pair.state()?;
                 live.pair.memory()?;
                 Ok(())
             }
@@ -262,9 +262,9 @@ impl World<'_> {
                 }
             }
         }
-        let look = pair.look()?;
+        let state = pair.state()?;
         pair.memory()?;
-        if look.heap_size > HEAP {
+        if state.heap_size > HEAP {
             // As if it had been dropped and made again.
             live.swap_remove(index);
         }

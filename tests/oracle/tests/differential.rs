@@ -1,7 +1,7 @@
 //! Random programs on all engines at once. The seeds are fixed; a failure prints its seed and its program.
 //!
-//! `PVM_DIFFERENTIAL_PROGRAMS` compares more of them (`make night` does), `PVM_DIFFERENTIAL_SEED` others: CI sets it to a number
-//! of the commit, so that each commit also compares a share of its own.
+//! `PVM_DIFFERENTIAL_PROGRAMS` compares more of them (`make night` does), `PVM_DIFFERENTIAL_SEED` others: CI sets it to
+//! a number of the commit, so that each commit also compares a share of its own.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::compare::{Scenario, Tally, compare};
@@ -11,7 +11,7 @@ use pvm_oracle::{Config, Engine};
 use vm_core::blob::Blob;
 use vm_core::isa::Isa;
 
-/// How many programs are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
+/// Number of programs that are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 60_000;
 
 /// As many more from the seed that is asked for on, unless `PVM_DIFFERENTIAL_SHARE` says how many.

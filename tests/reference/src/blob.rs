@@ -1,13 +1,13 @@
-//! Blobs: `docs/spec/blobs.md`. Called by whoever loads a program; the bytes may be anything.
+//! Blobs: `docs/spec/blobs.md#blobs`. Called when a program is loaded; the bytes may be anything.
 
 use crate::Isa;
 
-/// Why a blob or program is refused.
+/// Error: a blob or program that is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
-    /// What is wrong.
+    /// Description of the error.
     pub what: &'static str,
-    /// Where: a byte of the blob, or of the code for what concerns code.
+    /// Offset in the blob, or in the code for errors in code.
     pub offset: usize,
 }
 
@@ -19,7 +19,7 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What a blob says.
+/// Contents of a blob.
 #[derive(Clone, Debug)]
 pub struct Blob {
     /// The instruction set.
@@ -45,7 +45,7 @@ pub struct Blob {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where the current section ends.
+    /// End of the current section.
     end: usize,
 }
 
@@ -172,9 +172,9 @@ impl Blob {
     }
 }
 
-type Code = (Vec<u32>, Vec<u8>, Vec<bool>);
+type CodeSection = (Vec<u32>, Vec<u8>, Vec<bool>);
 
-fn code_section(reader: &mut Reader<'_>) -> Result<Code, Refused> {
+fn code_section(reader: &mut Reader<'_>) -> Result<CodeSection, Refused> {
     let entries = reader.varint()?;
     let entry_size = reader.byte()? as usize;
     let length = reader.varint()?;

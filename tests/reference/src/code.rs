@@ -1,4 +1,4 @@
-//! Code: `docs/spec/encoding.md`. Made once for a program; every question about code is answered here.
+//! Code: `docs/spec/encoding.md#encoding`. Made once for a program; every question about code is answered here.
 
 use crate::blob::{Blob, Refused};
 use crate::table;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Instruction {
     /// Its code offset.
     pub offset: u32,
-    /// The offset behind it.
+    /// The offset after it.
     pub next: u32,
     /// Its name; "invalid" for what is no instruction.
     pub name: &'static str,
@@ -23,7 +23,7 @@ pub struct Instruction {
     /// The immediates, sign-extended; 0 where the form has none.
     pub imm: i64,
     pub imm2: i64,
-    /// Where it leads, if the form has a target.
+    /// Jump target, if the form has one.
     pub target: u32,
 }
 
@@ -43,7 +43,7 @@ pub struct Code {
     pub isa: Isa,
     bytes: Vec<u8>,
     starts: Vec<bool>,
-    /// What begins at which offset, what is no instruction included.
+    /// Instructions by code offset, invalid ones included.
     instructions: BTreeMap<u32, Instruction>,
     /// Names by opcode.
     names: Vec<Option<(&'static str, &'static str)>>,
@@ -87,7 +87,7 @@ impl Code {
         self.bytes.len() as u32
     }
 
-    /// The byte at an offset; zero behind the end.
+    /// The byte at an offset; zero past the end.
     fn byte(&self, offset: u32) -> u8 {
         self.bytes.get(offset as usize).copied().unwrap_or(0)
     }
@@ -162,7 +162,7 @@ impl Code {
         instruction
     }
 
-    /// What begins at an offset. The end of the code is no instruction, too.
+    /// The instruction at an offset, or what acts as an invalid one; the end of the code does.
     pub fn at(&self, offset: u32) -> Option<Instruction> {
         if offset == self.len() {
             let empty = Instruction { offset, next: offset, ..self.decode(offset) };
@@ -206,7 +206,7 @@ impl Code {
         block
     }
 
-    /// What the block costs that starts at `start`.
+    /// Cost of the block that starts at `start`.
     pub fn cost(&mut self, model: gas::Model, start: u32) -> u32 {
         if let Some(cost) = self.costs.get(&start) {
             return *cost;
@@ -216,7 +216,7 @@ impl Code {
         cost
     }
 
-    /// Whether a branch to or past this offset is easily foreseen: `docs/spec/gas.md`, the last paragraph.
+    /// True if a branch to or past this offset is predicted: the end of `docs/spec/gas.md#what-instructions-ask-for`.
     pub fn looks_rare(&self, offset: u32) -> bool {
         let Some(byte) = self.bytes.get(offset as usize) else { return true };
         self.names[*byte as usize].is_some_and(|(name, _)| name == "trap" || name == "unlikely")

@@ -1,11 +1,12 @@
-//! What each instruction does: `docs/spec/instructions.md` with the end of `execution.md`, in one `match`.
+//! Execution of single instructions, in one `match`: `docs/spec/instructions.md#instructions`, with
+//! `docs/spec/execution.md#dynamic-jumps` and `docs/spec/execution.md#memset`.
 
 use crate::code::Instruction;
-use crate::machine::{Machine, Outcome};
+use crate::interpreter::{Interpreter, Outcome};
 
-/// How control goes on.
+/// Control flow after an instruction.
 pub enum Next {
-    /// At what is behind the instruction.
+    /// At the following instruction.
     Behind,
     /// At the block there, which is a valid target.
     Goto(u32),
@@ -18,7 +19,7 @@ const A0: usize = 7;
 const A1: usize = 8;
 const A2: usize = 9;
 
-impl Machine {
+impl Interpreter {
     /// Does one instruction.
     pub(crate) fn execute(&mut self, i: &Instruction) -> Next {
         let wide = self.code.isa.wide();

@@ -1,4 +1,4 @@
-//! What a block costs: `docs/spec/gas.md`.
+//! Cost of a basic block under each cost model: `docs/spec/gas.md#gas`.
 
 use crate::code::{Code, Instruction};
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ pub enum Model {
     Pipeline(u8),
 }
 
-/// What the block of these instructions costs.
+/// Cost of a block of these instructions.
 pub fn cost(model: Model, code: &Code, block: &[Instruction]) -> u32 {
     match model {
         Model::Naive => block.len() as u32,

@@ -1,4 +1,4 @@
-//! A model of the machine, as slow and as plain as the specification itself: the third opinion.
+//! Reference interpreter: the virtual machine as plain as the specification itself, and as slow.
 //!
 //! Asked by the `pvm-oracle` crate when two engines disagree, and for the expected values of the test vectors. It is
 //! written from `docs/spec` alone, with JAM's gray paper as its second source, and shares no code with any engine.
@@ -11,15 +11,15 @@ mod blob;
 mod code;
 mod execute;
 mod gas;
-mod machine;
+mod interpreter;
 mod memory;
 mod table;
 
 pub use blob::{Blob, Refused};
 pub use gas::Model;
-pub use machine::{Config, Machine, Metering, Outcome};
+pub use interpreter::{Config, Interpreter, Metering, Outcome};
 
-/// An instruction set: `docs/spec/README.md`.
+/// An instruction set: `docs/spec/README.md#the-specification`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Isa {
     /// 64 bits, the one contracts are written in.
@@ -31,7 +31,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub fn wide(self) -> bool {
         self != Isa::Latest32
     }

@@ -1,4 +1,4 @@
-//! Guest memory: `docs/spec/memory.md`. Pages exist once they are written; all others read as zero.
+//! Guest memory: `docs/spec/memory.md#memory`. Pages exist once they are written; all others read as zero.
 
 use crate::blob::{Blob, Refused};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ const PAGE: u64 = 0x1000;
 pub struct Memory {
     page_size: u64,
     heap_base: u64,
-    /// Where the regions begin and end: read-only data, read-write data with the heap, stack, aux.
+    /// Bounds of the regions: read-only data, read-write data with the heap, stack, aux.
     regions: [(u64, u64); 4],
     heap_limit: u64,
     heap_size: u64,
@@ -60,12 +60,12 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Where the regions that exist begin and end.
+    /// Bounds of the regions that exist.
     pub fn regions(&self) -> Vec<(u32, u32)> {
         self.regions.iter().filter(|(from, to)| from < to).map(|(from, to)| (*from as u32, *to as u32)).collect()
     }
 
-    /// How long the heap is.
+    /// Size of the heap in bytes.
     pub fn heap_size(&self) -> u32 {
         self.heap_size as u32
     }
@@ -76,7 +76,7 @@ impl Memory {
         }
     }
 
-    /// Whether all of a range is in one of the regions with these numbers.
+    /// True if all of a range is in one of the regions with these numbers.
     fn allows(&self, regions: &[usize], address: u32, length: u32) -> bool {
         let (from, to) = (u64::from(address), u64::from(address) + u64::from(length));
         regions.iter().any(|region| self.regions[*region].0 <= from && to <= self.regions[*region].1)

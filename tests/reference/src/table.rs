@@ -1,4 +1,5 @@
-//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md`, typed in once more.
+//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md#instructions`, typed in once
+//! more.
 
 use crate::Isa;
 
@@ -79,12 +80,12 @@ pub fn names(isa: Isa) -> Vec<Option<(&'static str, &'static str)>> {
     names
 }
 
-/// Whether the instruction of this name ends its block.
+/// True if the instruction of this name ends its block.
 pub fn ends_block(name: &str) -> bool {
     ["trap", "fallthrough"].contains(&name) || name.starts_with("branch_") || is_jump(name)
 }
 
-/// Whether control can go on behind the instruction of this name.
+/// True if control can go on after the instruction of this name.
 pub fn falls_through(name: &str) -> bool {
     name != "trap" && !is_jump(name)
 }

@@ -1,7 +1,7 @@
 //! The model on examples worked by hand. What it says of everything else is compared with the engines in `pvm-oracle`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use pvm_reference::{Blob, Config, Isa, Machine, Metering, Model, Outcome};
+use pvm_reference::{Blob, Config, Interpreter, Isa, Metering, Model, Outcome};
 
 const CONFIG: Config =
     Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Sync, single_step: false };
@@ -23,7 +23,7 @@ fn blob(isa: u8, code: &[u8], starts: &[usize], table: &[u8]) -> Vec<u8> {
 #[test]
 fn a_sum_is_computed_paid_and_returned() {
     // add_64 a0 = a0 + a1; jump_indirect ra, 0
-    let mut machine = Machine::new(&blob(0, &[200, 0x87, 7, 50, 0], &[0, 3], &[]), CONFIG).unwrap();
+    let mut machine = Interpreter::new(&blob(0, &[200, 0x87, 7, 50, 0], &[0, 3], &[]), CONFIG).unwrap();
     for (register, value) in [(0, 0xffff_0000), (7, 40), (8, 2)] {
         machine.set_register(register, value);
     }
@@ -38,7 +38,7 @@ fn a_sum_is_computed_paid_and_returned() {
 fn a_block_that_cannot_be_paid_is_not_entered_and_can_be_resumed() {
     // load_imm a0, 7; fallthrough; load_imm a1, 8; trap
     let code = blob(0, &[51, 7, 7, 1, 51, 8, 8, 0], &[0, 3, 4, 7], &[]);
-    let mut machine = Machine::new(&code, CONFIG).unwrap();
+    let mut machine = Interpreter::new(&code, CONFIG).unwrap();
     machine.set_gas(3);
     machine.set_next_pc(0);
     assert_eq!(machine.run(), Outcome::OutOfGas);
@@ -49,7 +49,7 @@ fn a_block_that_cannot_be_paid_is_not_entered_and_can_be_resumed() {
     assert_eq!((machine.gas(), machine.pc(), machine.next_pc()), (0, Some(7), None));
     assert_eq!(machine.register(8), 8);
 
-    let mut machine = Machine::new(&code, Config { metering: Metering::Async, ..CONFIG }).unwrap();
+    let mut machine = Interpreter::new(&code, Config { metering: Metering::Async, ..CONFIG }).unwrap();
     machine.set_gas(3);
     machine.set_next_pc(0);
     assert_eq!(machine.run(), Outcome::OutOfGas);
@@ -60,7 +60,7 @@ fn a_block_that_cannot_be_paid_is_not_entered_and_can_be_resumed() {
 fn memory_ends_where_its_page_ends() {
     // Read-write data begins at 0x20000. store_u16 to 0x20FFE, then to 0x20FFF, which straddles the end.
     let code = [60, 7, 0xfe, 0x0f, 2, 60, 7, 0xff, 0x0f, 2, 0];
-    let mut machine = Machine::new(&blob(0, &code, &[0, 5, 10], &[]), CONFIG).unwrap();
+    let mut machine = Interpreter::new(&blob(0, &code, &[0, 5, 10], &[]), CONFIG).unwrap();
     machine.set_register(7, 0xabcd);
     machine.set_gas(100);
     machine.set_next_pc(0);
@@ -78,7 +78,7 @@ fn memory_ends_where_its_page_ends() {
 fn blocks_cost_what_the_pipeline_takes() {
     let cost = |code: &[u8], starts: &[usize], latency| {
         let config = Config { model: Model::Pipeline(latency), ..CONFIG };
-        Machine::new(&blob(0, code, starts, &[]), config).unwrap().block_cost(0)
+        Interpreter::new(&blob(0, code, starts, &[]), config).unwrap().block_cost(0)
     };
     // A jump to itself: 15 cycles, and 3 that do not count.
     assert_eq!(cost(&[40, 0], &[0], 25), Some(15));
@@ -105,7 +105,7 @@ fn blobs_that_are_cut_or_changed_are_refused_or_read_but_never_a_panic() {
         for value in 0..=255 {
             let mut changed = whole.clone();
             changed[at] = value;
-            if let Ok(mut machine) = Machine::new(&changed, CONFIG) {
+            if let Ok(mut machine) = Interpreter::new(&changed, CONFIG) {
                 machine.set_gas(100);
                 machine.set_next_pc(0);
                 machine.run();

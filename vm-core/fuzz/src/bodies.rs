@@ -1,7 +1,8 @@
-//! What each fuzz target does with its bytes: one function a target, which panics if a promise is broken.
+//! Bodies of the fuzz targets: one function a target, which panics if a promise is broken.
 //!
-//! Called by the targets of `vm-core/fuzz` under libFuzzer, and by `vm-core/tests/fuzz_bodies.rs` with inputs of its own,
-//! so that a compiler without fuzzing runs them too. They assume nothing of the bytes, and take bounded time and memory.
+//! Called by the targets of `vm-core/fuzz` under libFuzzer, and by `vm-core/tests/fuzz_bodies.rs` with inputs of its
+//! own, so that a compiler without fuzzing runs them too. They assume nothing of the bytes, and take bounded time and
+//! memory.
 
 use std::sync::Arc;
 use vm_core::Outcome;
@@ -16,7 +17,8 @@ use vm_core::text::{Listing, assemble};
 /// Most gas that a run gets: with the memory that a gas unit can touch, it keeps a run short.
 const GAS: u16 = 4095;
 
-/// The bytes with the blob's outermost fields made right, so that a fuzzer need not find them: the magic, and the length.
+/// The bytes with the blob's outermost fields made right, so that a fuzzer need not find them: the magic, and the
+/// length.
 fn mend(data: &[u8]) -> Vec<u8> {
     let mut bytes = data.to_vec();
     bytes.resize(bytes.len().max(14), 0);
@@ -27,7 +29,7 @@ fn mend(data: &[u8]) -> Vec<u8> {
 }
 
 /// Any bytes as a blob: an error that says something, or a blob whose every part can be read and that is inside of the
-/// bytes; stripping it changes nothing of its meaning.
+/// bytes; stripping it keeps its canonical form.
 pub fn blob(data: &[u8]) {
     for bytes in [data.to_vec(), mend(data)] {
         let blob = match Blob::parse(&bytes) {
@@ -65,7 +67,7 @@ pub fn blob(data: &[u8]) {
             let stripped = strip(&bytes, what).expect("what can be read can be stripped");
             assert!(stripped.len() <= bytes.len());
             let again = Blob::parse(&stripped).expect("what was stripped can be read");
-            assert_eq!(again.meaning(), blob.meaning());
+            assert_eq!(again.canonical_bytes(), blob.canonical_bytes());
             assert_eq!(strip(&stripped, what).as_deref(), Ok(&stripped[..]));
         }
     }
@@ -82,8 +84,8 @@ fn code_and_bitmask(data: &[u8]) -> (&[u8], Vec<u8>) {
     (code, bitmask)
 }
 
-/// Any bytes as code: walking covers every byte once, every question about an offset has one consistent answer, and every
-/// block has a cost in every model.
+/// Any bytes as code: walking covers every byte once, every question about an offset has one consistent answer, and
+/// every block has a cost in every model.
 pub fn decoder(data: &[u8]) {
     let (code, bitmask) = code_and_bitmask(data);
     for isa in Isa::ALL {
@@ -175,7 +177,7 @@ fn view(instance: &Instance, outcome: Outcome) -> View {
     }
 }
 
-/// How to run what the bytes contain; taken from their front.
+/// Configuration of a run, taken from the front of the bytes.
 struct Plan {
     config: ProgramConfig,
     entry: u32,
@@ -211,8 +213,8 @@ fn stops(bytes: &[u8], plan: &Plan, config: &ProgramConfig, dispatch: Dispatch) 
     }
 }
 
-/// Any bytes as a program and how to run it: no panic, an end within the gas, and the same again on a second run, by the
-/// other dispatcher with a cache for translations that is always full, and step by step.
+/// Any bytes as a program and how to run it: no panic, an end within the gas, and the same again on a second run, by
+/// the other dispatcher with a cache for translations that is always full, and step by step.
 pub fn interpreter(data: &[u8]) {
     let Some((&[shape, mode, entry, gas_low, gas_high, seed], rest)) = data.split_first_chunk::<6>() else { return };
     let isa = Isa::ALL[usize::from(shape) % Isa::ALL.len()];
@@ -267,7 +269,8 @@ pub fn interpreter(data: &[u8]) {
     }
 }
 
-/// Any bytes as assembly, which is refused with a place or makes a blob; and as a blob, whose listing makes the same blob.
+/// Any bytes as assembly, which is refused with a place or makes a blob; and as a blob, whose listing makes the same
+/// blob.
 pub fn text(data: &[u8]) {
     let source = String::from_utf8_lossy(data);
     let made = match assemble(&source) {

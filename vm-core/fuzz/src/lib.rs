@@ -1,3 +1,3 @@
-//! What the fuzz targets of vm-core have in common.
+//! Shared parts of vm-core's fuzz targets.
 
 pub mod bodies;

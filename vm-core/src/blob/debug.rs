@@ -1,13 +1,13 @@
 //! Debug information: which source line a code offset comes from.
 //!
-//! For tools; nothing that runs a program looks here. The sections are untrusted and are checked as they are read:
+//! For tools; nothing that runs a program uses it. The sections are untrusted and are checked as they are read:
 //! whatever they contain, a question takes time linear in their length and ends with an answer or an error that says
-//! where. Spec: blob-format.md 1.3.6 to 1.3.8.
+//! where. Sections 128 to 130 of `docs/spec/blobs.md#sections`.
 
 use super::{Blob, varint};
 use core::{fmt, ops::Range};
 
-/// How many functions deep inlining can be described.
+/// The deepest inlining that can be described, in functions.
 pub const MAX_FRAMES: usize = 16;
 
 /// The most operations that may describe one region.
@@ -16,7 +16,7 @@ const OPERATIONS_PER_REGION: u32 = 512;
 /// Bytes of a record that says which line program describes a range of code.
 const RECORD: usize = 12;
 
-/// Why debug information cannot be read. Offsets count from the start of the section.
+/// Error of the debug information reader. Offsets count from the start of the section.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DebugError {
@@ -32,12 +32,12 @@ pub enum DebugError {
     },
     /// A line program ends too early.
     UnexpectedEnd {
-        /// Where reading failed.
+        /// Offset at which reading failed.
         offset: usize,
     },
     /// A variable-length number is not in its only valid form.
     BadVarint {
-        /// Where it starts.
+        /// Offset of its first byte.
         offset: usize,
     },
     /// No such operation.
@@ -49,12 +49,12 @@ pub enum DebugError {
     },
     /// A region of code is described by more than 512 operations.
     TooManyOperations {
-        /// Where the one too many is.
+        /// Offset of the one too many.
         offset: usize,
     },
     /// There is no string, or it is not UTF-8.
     BadString {
-        /// Where it should be.
+        /// Offset at which it should be.
         offset: u32,
     },
 }
@@ -86,7 +86,7 @@ impl fmt::Display for DebugError {
 
 impl core::error::Error for DebugError {}
 
-/// Why a frame is in the list of frames.
+/// Role of a frame in the list of frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FrameKind {
     /// A function is entered here.
@@ -109,7 +109,7 @@ struct RawFrame {
     column: u32,
 }
 
-/// What is known about a code offset.
+/// Source location of a code offset: the functions and lines that it comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     strings: &'a [u8],
@@ -139,12 +139,12 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// What is said here.
+    /// Role of this frame.
     pub fn kind(&self) -> FrameKind {
         self.raw.kind
     }
 
-    /// What the function's name is in, such as `core::fmt`.
+    /// Namespace of the function's name, such as `core::fmt`.
     ///
     /// # Errors
     /// If there is no such string. The other names here are read in the same way.
@@ -185,7 +185,7 @@ fn string(strings: &[u8], offset: u32) -> Result<Option<&str>, DebugError> {
 }
 
 impl<'a> Blob<'a> {
-    /// What the debug information says about the code at `offset`; `None` if nothing.
+    /// Source location of the code at `offset`; `None` if the debug information has none.
     ///
     /// # Errors
     /// If the debug information that it takes is malformed.

@@ -1,4 +1,4 @@
-//! Why a blob was refused.
+//! Errors of the blob reader.
 
 use crate::limits;
 use core::fmt;
@@ -41,7 +41,7 @@ impl Section {
     }
 }
 
-/// Why bytes are not a program blob. Offsets count from the start of the blob.
+/// Error of the blob reader: bytes that are not a program blob. Offsets count from the start of the blob.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum BlobError {
@@ -61,35 +61,35 @@ pub enum BlobError {
     },
     /// The length field does not equal the number of bytes.
     LengthMismatch {
-        /// What the field says.
+        /// Length that the field declares.
         declared: u64,
-        /// How many bytes there are.
+        /// Length of the blob in bytes.
         actual: u64,
     },
     /// The bytes end too early.
     UnexpectedEnd {
-        /// Where reading failed.
+        /// Offset at which reading failed.
         offset: usize,
-        /// In which part.
+        /// The part of the blob that was being read.
         section: Section,
     },
     /// A variable-length number is not in its only valid form.
     BadVarint {
-        /// Where it starts.
+        /// Offset of its first byte.
         offset: usize,
-        /// In which part.
+        /// The part of the blob that was being read.
         section: Section,
     },
     /// A section has bytes that its content does not account for.
     TrailingBytes {
-        /// Where the first of them is.
+        /// Offset of the first of them.
         offset: usize,
-        /// In which part.
+        /// The part of the blob that was being read.
         section: Section,
     },
     /// More initial data than the declared size of the region.
     DataTooLong {
-        /// Which data.
+        /// The data section.
         section: Section,
         /// Bytes of initial data.
         actual: u32,
@@ -98,12 +98,12 @@ pub enum BlobError {
     },
     /// Too many imports.
     TooManyImports {
-        /// How many.
+        /// Number found.
         actual: u32,
     },
     /// Too many jump table entries.
     JumpTableTooLong {
-        /// How many.
+        /// Number found.
         actual: u32,
     },
     /// Jump table entries larger than four bytes.
@@ -113,7 +113,7 @@ pub enum BlobError {
     },
     /// Too much code.
     CodeTooLong {
-        /// How many bytes.
+        /// Length found, in bytes.
         actual: u32,
     },
     /// The bitmask does not have one bit for each code byte.
@@ -123,16 +123,16 @@ pub enum BlobError {
         /// Bytes there should be.
         expected: u32,
     },
-    /// A bitmask bit behind the last code byte is set.
+    /// A bitmask bit after the last code byte is set.
     BitmaskPadding {
-        /// Where the byte is.
+        /// Offset of the byte.
         offset: usize,
     },
     /// No code section.
     NoCode,
     /// A section that is unknown, repeated or out of order.
     UnexpectedSection {
-        /// Where its id is.
+        /// Offset of its id.
         offset: usize,
         /// The id.
         id: u8,

@@ -1,11 +1,11 @@
 //! Program blobs: reading them without copying, and writing them.
 //!
 //! The reader is the first thing that hostile bytes meet: every length is checked before it is used, and every refusal
-//! says where and why. Spec: blob-format.md.
+//! says where and why. Spec: `docs/spec/blobs.md#blobs`.
 
+mod canonical;
 mod debug;
 mod error;
-mod meaning;
 mod reader;
 mod sections;
 mod strip;

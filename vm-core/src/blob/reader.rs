@@ -1,14 +1,14 @@
 //! The zero-copy blob reader.
 //!
 //! Called with untrusted bytes by everything that loads programs. Promises: no panic, no allocation, time linear in the
-//! number of sections; the checks are made in the order of spec blob-format.md, and what that page leaves to run time
+//! number of sections. Checks follow the order of `docs/spec/blobs.md#sections`; what that page leaves to run time
 //! (import ranges, exports, jump targets) is not checked here, but read lazily and safely.
 
 use super::{BlobError, MAGIC, Section, varint};
 use crate::isa::{CodeView, Isa};
 use crate::limits;
 
-/// The sizes of a program's memory regions in bytes, not rounded (spec: blob-format.md 1.3.1).
+/// The sizes of a program's memory regions in bytes, not rounded (`docs/spec/blobs.md#sections`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MemoryConfig {
     /// Read-only data.
@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
         Ok(Some(Cursor { bytes, position: 0, base, section }))
     }
 
-    /// Like [`Self::section`], for content that is not looked into; absent is empty.
+    /// Like [`Self::section`], for content that is not parsed; absent is empty.
     fn raw_section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<&'a [u8], BlobError> {
         Ok(self.section(id, wanted, section)?.map_or(&[], |content| content.bytes))
     }
@@ -111,8 +111,8 @@ impl<'a> Blob<'a> {
     /// Reads a blob. `bytes` must be exactly one blob.
     ///
     /// # Errors
-    /// Whatever spec blob-format.md refuses, by the name of the reason and where it is. Blobs of an instruction set
-    /// that this crate does not run are refused with its number and name.
+    /// The first thing that `docs/spec/blobs.md#envelope` and what follows it refuse, with its offset. Blobs of an
+    /// instruction set that this crate does not run are refused with its number and name.
     pub fn parse(bytes: &'a [u8]) -> Result<Blob<'a>, BlobError> {
         if !bytes.starts_with(&MAGIC) {
             return Err(BlobError::BadMagic);
@@ -250,7 +250,7 @@ impl<'a> Blob<'a> {
         self.debug_line_programs
     }
 
-    /// Which code belongs to which line program, empty if there is no debug information.
+    /// Debug section: ranges of code and their line programs; empty if there is no debug information.
     pub fn debug_line_program_ranges(&self) -> &'a [u8] {
         self.debug_line_program_ranges
     }
@@ -309,7 +309,7 @@ fn parse_code(mut content: Cursor<'_>) -> Result<(JumpTable<'_>, &[u8], &[u8]), 
     Ok((JumpTable { bytes: table, entry_size }, code, bitmask))
 }
 
-/// The targets of dynamic jumps (spec: isa.md 2.8).
+/// The jump table: targets of dynamic jumps (`docs/spec/execution.md#dynamic-jumps`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JumpTable<'a> {
     bytes: &'a [u8],
@@ -322,13 +322,13 @@ impl<'a> JumpTable<'a> {
         JumpTable { bytes, entry_size: if entry_size > 4 { 0 } else { entry_size } }
     }
 
-    /// How many entries can be read; none if their size is zero.
+    /// Number of entries that can be read; none if their size is zero.
     pub fn len(&self) -> u32 {
         let count = self.bytes.len().checked_div(usize::from(self.entry_size)).unwrap_or(0);
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Whether no entry can be read.
+    /// True if no entry can be read.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -380,7 +380,7 @@ impl<'a> Imports<'a> {
         (self.offsets, self.symbols)
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub fn count_all(&self) -> u32 {
         u32::try_from(self.offsets.len() / 4).unwrap_or(u32::MAX)
     }
@@ -414,7 +414,7 @@ impl<'a> Iterator for Imports<'a> {
 /// An entry point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Export<'a> {
-    /// Where it starts. May be any number; running from a bad one traps.
+    /// Code offset of its first instruction. May be any number; running from a bad one traps.
     pub code_offset: u32,
     /// Its name.
     pub symbol: &'a [u8],

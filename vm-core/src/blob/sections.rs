@@ -1,17 +1,17 @@
-//! A blob's sections one after the other, as bytes.
+//! Raw sections of a blob, in order.
 //!
-//! For tools that take blobs apart without asking what they mean: the listing, stripping, statistics. Assumes a blob
+//! For tools that work on sections without interpreting them: the listing, stripping, statistics. Assumes a blob
 //! that [`super::Blob::parse`] accepts; of other bytes it shows what it can.
 
 use super::varint;
 
-/// Where the first section begins.
+/// Offset of the first section.
 const HEADER: usize = 13;
 
 /// A section of a blob.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RawSection<'a> {
-    /// What kind it is; never 0.
+    /// Section id; never 0.
     pub id: u8,
     /// Its bytes.
     pub content: &'a [u8],
@@ -29,7 +29,7 @@ pub struct RawSections<'a> {
 }
 
 impl<'a> RawSections<'a> {
-    /// The bytes behind the end marker, once all sections were seen. They mean nothing; writers write none.
+    /// The bytes after the end marker, once all sections were seen. They mean nothing; writers write none.
     pub fn trailing(&self) -> &'a [u8] {
         match self.rest {
             [0, trailing @ ..] => trailing,

@@ -1,18 +1,19 @@
-//! Blobs without what nothing runs by.
+//! Stripping: removes debug information and other optional sections of a blob.
 
 use super::{Blob, BlobError, MAGIC, sections, varint};
 use alloc::vec::Vec;
 
-/// What [`strip`] takes away.
+/// Sections that [`strip`] removes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strip {
     /// Debug information.
     Debug,
-    /// All optional sections: debug information, the metadata hash, and sections that nobody here knows.
+    /// All optional sections: debug information, the metadata hash, and unknown sections.
     Optional,
 }
 
-/// The same program without debug information or anything optional. Its [`Blob::meaning`] is the same.
+/// Strips a blob: the same program without debug information or anything optional. Its [`Blob::canonical_bytes`] stay
+/// the same.
 ///
 /// # Errors
 /// If `bytes` are no blob.

@@ -1,10 +1,10 @@
-//! The variable-length u32 of program blobs (spec: blob-format.md 1.2).
+//! Varint: the variable-length u32 of program blobs (`docs/spec/blobs.md#variable-length-numbers`).
 //!
 //! Used by the reader, the writer and lazily read sections. Only the shortest form of a value is accepted.
 
 use alloc::vec::Vec;
 
-/// Why a varint could not be read.
+/// Error of the varint reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VarintError {
     /// The bytes end inside of it.

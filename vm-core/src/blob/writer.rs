@@ -1,7 +1,7 @@
 //! The blob writer.
 //!
 //! Used by tests, tools and the linker. What it writes, [`super::Blob::parse`] reads back. Sections are written in the
-//! order and with the omissions of spec blob-format.md 1.5.
+//! order of `docs/spec/blobs.md#sections`, empty ones left out.
 
 use super::{MAGIC, MemoryConfig, varint};
 use crate::isa::{Assembly, EncodeError, Instruction, Isa, assemble};
@@ -9,9 +9,9 @@ use crate::limits;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What the code of a blob is made from.
+/// Source of a blob's code.
 #[derive(Clone, Debug)]
-enum Code {
+enum CodeSource {
     /// Instructions; exports and the jump table name them by index.
     Instructions(Vec<Instruction>),
     /// Finished bytes; exports and the jump table name code offsets.
@@ -41,11 +41,11 @@ pub struct BlobBuilder {
     imports: Vec<Vec<u8>>,
     exports: Vec<(Vec<u8>, u32)>,
     jump_table: Vec<u32>,
-    code: Code,
+    code: CodeSource,
     optional: Vec<(u8, Vec<u8>)>,
 }
 
-/// Why a blob could not be written.
+/// Error of the blob writer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -55,7 +55,7 @@ pub enum BuildError {
     NoSuchInstruction {
         /// The index named.
         index: u32,
-        /// How many instructions there are.
+        /// Number of instructions.
         count: usize,
     },
     /// More initial data than the declared size of its region.
@@ -67,10 +67,10 @@ pub enum BuildError {
     },
     /// Too many imports.
     TooManyImports {
-        /// How many.
+        /// Number found.
         actual: usize,
     },
-    /// The bitmask given with raw code does not fit it: one bit per byte, nothing behind the end.
+    /// The bitmask given with raw code does not fit it: one bit per byte, nothing past the end.
     BadBitmask,
     /// An optional section's id is below 128.
     NotOptional {
@@ -121,7 +121,7 @@ impl BlobBuilder {
             imports: Vec::new(),
             exports: Vec::new(),
             jump_table: Vec::new(),
-            code: Code::Instructions(Vec::new()),
+            code: CodeSource::Instructions(Vec::new()),
             optional: Vec::new(),
         }
     }
@@ -167,13 +167,13 @@ impl BlobBuilder {
 
     /// Sets the code. Jump targets in it are instruction indexes.
     pub fn instructions(&mut self, instructions: Vec<Instruction>) -> &mut Self {
-        self.code = Code::Instructions(instructions);
+        self.code = CodeSource::Instructions(instructions);
         self
     }
 
     /// Sets the code to finished bytes, which need not be valid instructions.
     pub fn raw_code(&mut self, code: Vec<u8>, bitmask: Vec<u8>) -> &mut Self {
-        self.code = Code::Raw { code, bitmask };
+        self.code = CodeSource::Raw { code, bitmask };
         self
     }
 
@@ -186,8 +186,8 @@ impl BlobBuilder {
     /// Writes the blob.
     pub fn build(&self) -> Result<Vec<u8>, BuildError> {
         let assembly = match &self.code {
-            Code::Instructions(instructions) => assemble(self.isa, instructions)?,
-            Code::Raw { code, bitmask } => {
+            CodeSource::Instructions(instructions) => assemble(self.isa, instructions)?,
+            CodeSource::Raw { code, bitmask } => {
                 let bits = code.len() % 8;
                 let padding_set = bits != 0 && bitmask.last().is_some_and(|last| last >> bits != 0);
                 if bitmask.len() != code.len().div_ceil(8) || padding_set {
@@ -197,8 +197,8 @@ impl BlobBuilder {
             }
         };
         let resolve = |at: u32| match &self.code {
-            Code::Raw { .. } => Ok(at),
-            Code::Instructions(list) => match assembly.offsets.get(at as usize) {
+            CodeSource::Raw { .. } => Ok(at),
+            CodeSource::Instructions(list) => match assembly.offsets.get(at as usize) {
                 Some(offset) if (at as usize) < list.len() => Ok(*offset),
                 _ => Err(BuildError::NoSuchInstruction { index: at, count: list.len() }),
             },

@@ -1,12 +1,13 @@
-//! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
+//! Cost table, version 1: what instructions demand of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
-//! instruction table; a released version never changes, a new one is a new table beside it. Spec: gas.md 4.3, "Costs".
+//! instruction table; a released version never changes, a new one is a new table beside it. Spec:
+//! `docs/spec/gas.md#what-instructions-ask-for`.
 
 use super::MemoryLatency;
 use crate::isa::{CodeView, Decoded, Format, GasClass, Instruction, Opcode, Reg};
 
-/// What one instruction asks for.
+/// Resources that one instruction demands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Demand {
     /// Cycles from its start to its result, at least 1.
@@ -21,8 +22,8 @@ pub(super) struct Demand {
     pub reads: u16,
 }
 
-/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts add and subtract
-/// in one go, and a subtraction that goes below zero shows in the clear bit.
+/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts of all kinds add
+/// and subtract at once, and a subtraction that goes below zero shows in the clear bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Units(u32);
 
@@ -38,7 +39,7 @@ impl Units {
     pub const ALL: Units = Units(4 | 4 << 4 | 4 << 8 | 1 << 12 | 1 << 16);
     const BORROWS: u32 = 0x8_8888;
 
-    /// What is left after `need` is taken, if there is enough.
+    /// The units left after `need` is taken, if there are enough.
     pub fn take(self, need: Units) -> Option<Units> {
         let left = (self.0 | Self::BORROWS) - need.0;
         (left & Self::BORROWS == Self::BORROWS).then_some(Units(left ^ Self::BORROWS))
@@ -50,17 +51,17 @@ impl Units {
     }
 }
 
-/// How the latency is found.
+/// Latency of an instruction class.
 #[derive(Clone, Copy)]
 enum Latency {
-    Is(u8),
+    Fixed(u8),
     /// One more where registers have 64 bits.
-    Narrow(u8),
+    PlusOneOn64Bit(u8),
     Memory,
     Branch,
 }
 
-/// How many decode slots are added to the least number.
+/// Decode slots added to the least number.
 #[derive(Clone, Copy)]
 enum Extra {
     No,
@@ -69,12 +70,12 @@ enum Extra {
     /// One if the destination is not the first source.
     IfNotFirst,
     /// As [`Extra::IfNew`], and one where registers have 64 bits.
-    NarrowIfNew,
+    IfNewPlusOneOn64Bit,
     /// As [`Extra::IfNotFirst`], and one where registers have 64 bits.
-    NarrowIfNotFirst,
+    IfNotFirstPlusOneOn64Bit,
 }
 
-/// Which register fields count, destination first.
+/// Register fields that are written and read, destination first.
 #[derive(Clone, Copy)]
 enum Registers {
     None,
@@ -103,50 +104,50 @@ type Row = (Latency, u8, Extra, Units, Registers);
 const fn row(class: GasClass) -> Row {
     use {Extra as E, GasClass as G, Latency as L, Registers as R, Units as U};
     match class {
-        G::Alu =>              (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::Alu32 =>            (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFromBoth),
-        G::AluImm =>           (L::Is(1),     1, E::IfNew,            U::ALU,       R::ToFrom),
-        G::AluImm32 =>         (L::Narrow(1), 1, E::NarrowIfNew,      U::ALU,       R::ToFrom),
-        G::BitCount =>         (L::Is(1),     1, E::No,               U::ALU,       R::ToFrom),
-        G::TrailingZeros =>    (L::Is(2),     1, E::No,               U::ALU_TWICE, R::ToFrom),
-        G::Shift =>            (L::Is(1),     2, E::IfNotFirst,       U::ALU,       R::ToFromBoth),
-        G::Shift32 =>          (L::Narrow(1), 2, E::NarrowIfNotFirst, U::ALU,       R::ToFromBoth),
-        G::ShiftAlt =>         (L::Is(1),     3, E::No,               U::ALU,       R::ToFrom),
-        G::ShiftAlt32 =>       (L::Is(2),     4, E::No,               U::ALU,       R::ToFrom),
-        G::Compare =>          (L::Is(3),     3, E::No,               U::ALU,       R::ToFromBoth),
-        G::CompareImm =>       (L::Is(3),     3, E::No,               U::ALU,       R::ToFrom),
-        G::Cmov =>             (L::Is(2),     2, E::No,               U::ALU,       R::UpdateFromBoth),
-        G::CmovImm =>          (L::Is(2),     3, E::No,               U::ALU,       R::UpdateFrom),
-        G::MinMax =>           (L::Is(3),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::LogicInverted =>    (L::Is(2),     3, E::No,               U::ALU,       R::ToFromBoth),
-        G::Xnor =>             (L::Is(2),     2, E::IfNew,            U::ALU,       R::ToFromBoth),
-        G::Negate =>           (L::Is(2),     3, E::No,               U::ALU,       R::ToFrom),
-        G::Negate32 =>         (L::Is(3),     4, E::No,               U::ALU,       R::ToFrom),
-        G::LoadImm =>          (L::Is(1),     1, E::No,               U::NONE,      R::To),
-        G::LoadImm64 =>        (L::Is(1),     2, E::No,               U::NONE,      R::To),
+        G::Alu =>              (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::Alu32 =>            (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFromBoth),
+        G::AluImm =>           (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFrom),
+        G::AluImm32 =>         (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFrom),
+        G::BitCount =>         (L::Fixed(1),          1, E::No,                       U::ALU,       R::ToFrom),
+        G::TrailingZeros =>    (L::Fixed(2),          1, E::No,                       U::ALU_TWICE, R::ToFrom),
+        G::Shift =>            (L::Fixed(1),          2, E::IfNotFirst,               U::ALU,       R::ToFromBoth),
+        G::Shift32 =>          (L::PlusOneOn64Bit(1), 2, E::IfNotFirstPlusOneOn64Bit, U::ALU,       R::ToFromBoth),
+        G::ShiftAlt =>         (L::Fixed(1),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::ShiftAlt32 =>       (L::Fixed(2),          4, E::No,                       U::ALU,       R::ToFrom),
+        G::Compare =>          (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFromBoth),
+        G::CompareImm =>       (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::Cmov =>             (L::Fixed(2),          2, E::No,                       U::ALU,       R::UpdateFromBoth),
+        G::CmovImm =>          (L::Fixed(2),          3, E::No,                       U::ALU,       R::UpdateFrom),
+        G::MinMax =>           (L::Fixed(3),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::LogicInverted =>    (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFromBoth),
+        G::Xnor =>             (L::Fixed(2),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
+        G::Negate =>           (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFrom),
+        G::Negate32 =>         (L::Fixed(3),          4, E::No,                       U::ALU,       R::ToFrom),
+        G::LoadImm =>          (L::Fixed(1),          1, E::No,                       U::NONE,      R::To),
+        G::LoadImm64 =>        (L::Fixed(1),          2, E::No,                       U::NONE,      R::To),
         // Renames only; the simulator never executes it.
-        G::Move =>             (L::Is(1),     1, E::No,               U::NONE,      R::ToFrom),
-        G::Mul =>              (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFromBoth),
-        G::Mul32 =>            (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFromBoth),
-        G::MulImm =>           (L::Is(3),     1, E::IfNew,            U::MUL,       R::ToFrom),
-        G::MulImm32 =>         (L::Is(4),     2, E::IfNew,            U::MUL,       R::ToFrom),
-        G::MulUpper =>         (L::Is(4),     4, E::No,               U::MUL,       R::ToFromBoth),
-        G::MulUpperMixed =>    (L::Is(6),     4, E::No,               U::MUL,       R::ToFromBoth),
-        G::Divide =>           (L::Is(60),    4, E::No,               U::DIV,       R::ToFromBoth),
-        G::Load =>             (L::Memory,    1, E::No,               U::LOAD,      R::To),
-        G::LoadIndirect =>     (L::Memory,    1, E::No,               U::LOAD,      R::ToFrom),
-        G::Store =>            (L::Is(25),    1, E::No,               U::STORE,     R::From),
-        G::StoreIndirect =>    (L::Is(25),    1, E::No,               U::STORE,     R::FromBoth),
-        G::StoreImm =>         (L::Is(25),    1, E::No,               U::STORE,     R::None),
-        G::StoreImmIndirect => (L::Is(25),    1, E::No,               U::STORE,     R::From),
-        G::Branch =>           (L::Branch,    1, E::No,               U::ALU,       R::FromBoth),
-        G::BranchImm =>        (L::Branch,    1, E::No,               U::ALU,       R::From),
-        G::Jump =>             (L::Is(15),    1, E::No,               U::NONE,      R::None),
-        G::JumpIndirect =>     (L::Is(22),    1, E::No,               U::NONE,      R::FromLast),
-        G::Trap =>             (L::Is(2),     1, E::No,               U::NONE,      R::None),
-        G::Unlikely =>         (L::Is(40),    1, E::No,               U::NONE,      R::None),
-        G::HostCall =>         (L::Is(100),   4, E::No,               U::ALU,       R::None),
-        G::Sbrk =>             (L::Is(100),   4, E::No,               U::ALU,       R::ToFrom),
+        G::Move =>             (L::Fixed(1),          1, E::No,                       U::NONE,      R::ToFrom),
+        G::Mul =>              (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFromBoth),
+        G::Mul32 =>            (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFromBoth),
+        G::MulImm =>           (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFrom),
+        G::MulImm32 =>         (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFrom),
+        G::MulUpper =>         (L::Fixed(4),          4, E::No,                       U::MUL,       R::ToFromBoth),
+        G::MulUpperMixed =>    (L::Fixed(6),          4, E::No,                       U::MUL,       R::ToFromBoth),
+        G::Divide =>           (L::Fixed(60),         4, E::No,                       U::DIV,       R::ToFromBoth),
+        G::Load =>             (L::Memory,            1, E::No,                       U::LOAD,      R::To),
+        G::LoadIndirect =>     (L::Memory,            1, E::No,                       U::LOAD,      R::ToFrom),
+        G::Store =>            (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
+        G::StoreIndirect =>    (L::Fixed(25),         1, E::No,                       U::STORE,     R::FromBoth),
+        G::StoreImm =>         (L::Fixed(25),         1, E::No,                       U::STORE,     R::None),
+        G::StoreImmIndirect => (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
+        G::Branch =>           (L::Branch,            1, E::No,                       U::ALU,       R::FromBoth),
+        G::BranchImm =>        (L::Branch,            1, E::No,                       U::ALU,       R::From),
+        G::Jump =>             (L::Fixed(15),         1, E::No,                       U::NONE,      R::None),
+        G::JumpIndirect =>     (L::Fixed(22),         1, E::No,                       U::NONE,      R::FromLast),
+        G::Trap =>             (L::Fixed(2),          1, E::No,                       U::NONE,      R::None),
+        G::Unlikely =>         (L::Fixed(40),         1, E::No,                       U::NONE,      R::None),
+        G::HostCall =>         (L::Fixed(100),        4, E::No,                       U::ALU,       R::None),
+        G::Sbrk =>             (L::Fixed(100),        4, E::No,                       U::ALU,       R::ToFrom),
     }
 }
 
@@ -156,10 +157,10 @@ const BRANCH_FORESEEN: u8 = 1;
 const BRANCH: u8 = 20;
 
 impl Demand {
-    /// What a trap, or whatever acts as one, asks for.
+    /// The demand of a trap, or of whatever acts as one.
     pub const TRAP: Demand = Demand { latency: 2, decode: 1, units: Units::NONE, writes: None, reads: 0 };
 
-    /// What the instruction `decoded` of `code` asks for.
+    /// The demand of the instruction `decoded` of `code`.
     pub fn of(code: &CodeView<'_>, decoded: &Decoded, memory: MemoryLatency) -> Demand {
         let Some(instruction) = decoded.instruction else { return Demand::TRAP };
         let (latency, decode, extra, units, registers) = row(instruction.opcode.spec().gas_class);
@@ -183,12 +184,12 @@ impl Demand {
             Extra::No => 0,
             Extra::IfNew => u8::from(is_new),
             Extra::IfNotFirst => u8::from(is_not_first),
-            Extra::NarrowIfNew => u8::from(is_new) + wide,
-            Extra::NarrowIfNotFirst => u8::from(is_not_first) + wide,
+            Extra::IfNewPlusOneOn64Bit => u8::from(is_new) + wide,
+            Extra::IfNotFirstPlusOneOn64Bit => u8::from(is_not_first) + wide,
         };
         let latency = match latency {
-            Latency::Is(cycles) => cycles,
-            Latency::Narrow(cycles) => cycles + wide,
+            Latency::Fixed(cycles) => cycles,
+            Latency::PlusOneOn64Bit(cycles) => cycles + wide,
             Latency::Memory => memory.cycles(),
             Latency::Branch if is_rare(code, decoded.next) || is_rare(code, instruction.target) => BRANCH_FORESEEN,
             Latency::Branch => BRANCH,
@@ -201,7 +202,7 @@ const fn bit(reg: Reg) -> u16 {
     1 << reg as u16
 }
 
-/// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
+/// True if a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
 fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
     let isa = code.isa();
     match code.byte(offset) {

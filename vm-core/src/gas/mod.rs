@@ -1,7 +1,8 @@
-//! Gas: what a basic block costs.
+//! Gas: the cost of basic blocks.
 //!
 //! Asked by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
-//! its cost depends on its instructions alone. This is the only place where costs are defined. Spec: gas.md.
+//! its cost depends on its instructions alone. This is the only place where costs are defined. Spec:
+//! `docs/spec/gas.md#gas`.
 
 mod costs;
 mod model;
@@ -13,7 +14,7 @@ use crate::isa::{CodeView, Decoded, Encoded, GasClass};
 use costs::Demand;
 use pipeline::Pipeline;
 
-/// Whether and how gas is metered.
+/// Metering mode: whether and how gas is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Metering {
@@ -24,8 +25,8 @@ pub enum Metering {
     #[default]
     Sync,
     /// A run that cannot pay is over: gas is negative then (zero if it was a `memset` that ran out), no program counter
-    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the same
-    /// as with [`Metering::Sync`].
+    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the
+    /// same as with [`Metering::Sync`].
     Async,
 }
 
@@ -67,7 +68,7 @@ impl BlockCost {
         }
     }
 
-    /// Counts the trap that stands behind code that can run off its end.
+    /// Counts the trap that follows code that can run off its end.
     pub fn feed_end_of_code(&mut self) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
@@ -113,7 +114,7 @@ fn feed_pipeline(pipeline: &mut Pipeline, latency: MemoryLatency, code: &CodeVie
     }
 }
 
-/// What entering the block at `offset` costs: `None` if no block starts there; at or behind the end of the code the
+/// Cost of entering the block at `offset`: `None` if no block starts there; at or past the end of the code the
 /// cost of a lone trap.
 pub fn block_cost(model: CostModelKind, code: &CodeView<'_>, offset: u32) -> Option<u32> {
     if offset < code.len() && !code.is_jump_target(offset) {

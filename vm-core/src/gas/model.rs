@@ -1,16 +1,17 @@
-//! The names of the cost models.
+//! Cost models and their numbers.
 //!
 //! Chosen by a program's configuration. Models are versioned data: one that was released never changes, a better one is
 //! a new model with a new number, so that a chain can name what its old blocks were run with.
 
-/// How the costs of blocks are computed.
+/// A cost model: how the costs of blocks are computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum CostModelKind {
-    /// One gas for every instruction, invalid ones included. Spec: gas.md 4.2.
+    /// One gas for every instruction, invalid ones included. Spec: `docs/spec/gas.md#the-naive-model`.
     #[default]
     Naive,
-    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec: gas.md 4.3.
+    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec:
+    /// `docs/spec/gas.md#the-pipeline-model`.
     Pipeline(MemoryLatency),
 }
 
@@ -34,7 +35,7 @@ impl CostModelKind {
     }
 }
 
-/// How long the pipeline takes a load to last, in cycles: 1 to 127.
+/// Latency of a load in the pipeline model, in cycles: 1 to 127.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MemoryLatency(u8);
 

@@ -3,7 +3,8 @@
 //! Fed by [`super::BlockCost`] with what each instruction of a block demands, in order; says at the end how many cycles
 //! the block took. No values are computed: only the flow of instructions through decoding, a buffer of 32, the
 //! execution units and retirement is. Takes bounded time for each instruction and no memory of its own but this state.
-//! Consensus rests on every detail here; the order of steps in a tick is part of the model. Spec: gas.md 4.3.
+//! Consensus rests on every detail here; the order of steps in a tick is part of the model. Spec:
+//! `docs/spec/gas.md#the-pipeline-model`.
 
 use super::costs::{Demand, Units};
 use crate::isa::Reg;
@@ -22,7 +23,7 @@ const NO_SLOT: u8 = SLOTS as u8;
 /// A set of buffer slots, a bit each.
 type Slots = u32;
 
-/// Whether instructions are decoded in a cycle.
+/// State of the decoder in a cycle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Front {
     /// Some were: they wait for execution from the next cycle on.
@@ -42,7 +43,7 @@ pub(super) struct Pipeline {
     units_free: Units,
     /// The oldest slot in use; slots are used in a circle.
     head: u32,
-    /// How many are in use.
+    /// Number of slots in use.
     in_use: u32,
     /// The sets of slots in each stage; a slot in use is in one of the five.
     decoded: Slots,

@@ -1,6 +1,7 @@
 //! Arithmetic whose edges need care: division, high halves of products, sign extension.
 //!
-//! Used by the main loop. Total: nothing here overflows or traps. Spec: isa.md 2.4.
+//! Used by the main loop. Total: nothing here overflows or traps. Spec:
+//! `docs/spec/instructions.md#instructions`.
 
 /// Sign-extends the low 32 bits.
 #[inline(always)]
@@ -65,15 +66,15 @@ pub(super) const fn mul_upper_signed_unsigned(a: u64, b: u64) -> u64 {
 }
 
 /// The 32-bit twins work on sign-extended registers.
-pub(super) const fn mul_upper_signed_narrow(a: u64, b: u64) -> u64 {
+pub(super) const fn mul_upper_signed_32(a: u64, b: u64) -> u64 {
     sx32(((a as i32 as i64 * b as i32 as i64) >> 32) as u32)
 }
 
-pub(super) const fn mul_upper_unsigned_narrow(a: u64, b: u64) -> u64 {
+pub(super) const fn mul_upper_unsigned_32(a: u64, b: u64) -> u64 {
     sx32(((a as u32 as u64 * b as u32 as u64) >> 32) as u32)
 }
 
-pub(super) const fn mul_upper_signed_unsigned_narrow(a: u64, b: u64) -> u64 {
+pub(super) const fn mul_upper_signed_unsigned_32(a: u64, b: u64) -> u64 {
     sx32(((a as i32 as i64 * b as u32 as i64) >> 32) as u32)
 }
 
@@ -98,9 +99,9 @@ mod tests {
         assert_eq!(mul_upper_signed(minus_one, minus_one), 0);
         assert_eq!(mul_upper_unsigned(minus_one, minus_one), minus_one - 1);
         assert_eq!(mul_upper_signed_unsigned(minus_one, minus_one), minus_one);
-        assert_eq!(mul_upper_signed_narrow(minus_one, minus_one), 0);
-        assert_eq!(mul_upper_unsigned_narrow(minus_one, minus_one), sx32(0xffff_fffe));
-        assert_eq!(mul_upper_signed_unsigned_narrow(minus_one, minus_one), minus_one);
-        assert_eq!(mul_upper_signed_unsigned_narrow(1, sx32(0x8000_0000)), 0);
+        assert_eq!(mul_upper_signed_32(minus_one, minus_one), 0);
+        assert_eq!(mul_upper_unsigned_32(minus_one, minus_one), sx32(0xffff_fffe));
+        assert_eq!(mul_upper_signed_unsigned_32(minus_one, minus_one), minus_one);
+        assert_eq!(mul_upper_signed_unsigned_32(1, sx32(0x8000_0000)), 0);
     }
 }

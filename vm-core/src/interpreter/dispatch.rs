@@ -1,19 +1,20 @@
-//! Running ops one after the other, in two ways that do the same.
+//! Op dispatch: threaded code and a loop around a match, with the same results.
 //!
-//! *Threaded*: every kind of op has a function that ends by calling that of the next op. A compiler that optimises makes
-//! jumps of such calls, and a processor predicts many jumps better than the one of a loop. As that is no promise of the
-//! language, the depth is bounded: after some ops the functions return, and are called anew. *Looped*: a loop around one
-//! match, for targets that have no such jumps (WebAssembly).
+//! *Threaded*: every kind of op has a handler that ends with a tail call of the next op's handler. An optimising
+//! compiler makes jumps of such calls, and a processor predicts many jumps better than the one jump of a loop. As the
+//! language does not promise this, the depth is bounded: after some ops the handlers return to a trampoline, which goes
+//! on. *Looped*: a loop around one match, for targets without such jumps (WebAssembly).
 
-use super::machine::{Flow, Machine, Stop};
-use super::meaning::{HANDLERS, Meaning, perform};
+use super::execute::Execute;
 use super::op::Op;
+use super::op_table::{HANDLERS, execute};
+use super::run_state::{Flow, RunState, Stop};
 
-/// How an instance gets from one op to the next. A matter of speed alone; every result is the same.
+/// Dispatch technique of the interpreter. A matter of speed alone; every result is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dispatch {
-    /// Each op's function ends by jumping to that of the next. Needs up to some hundred stack frames in builds that are
-    /// not optimised. The default where there are such jumps.
+    /// Threaded code: each op's handler ends by jumping to the next one's. Needs up to some hundred stack frames in
+    /// builds that are not optimised. The default except in WebAssembly.
     Threaded,
     /// A loop around a match. The default in WebAssembly.
     Looped,
@@ -25,16 +26,16 @@ impl Default for Dispatch {
     }
 }
 
-/// Ops after which the threaded functions return, give or take the length of a block's part.
+/// Ops after which threaded handlers return to the trampoline, give or take the length of a chunk of a block.
 const BUDGET: i32 = 256;
 
-/// Runs an op and all that follow it, until they stop.
-pub(super) type Handler = for<'a> fn(&'a Op, &'a [Op], &mut Machine<'a>);
+/// Handler of an op: executes it and all ops that follow it, until one stops.
+pub(super) type Handler = for<'a> fn(&'a Op, &'a [Op], &mut RunState<'a>);
 
-/// What goes on behind an op: where the flow leads, or `None` and the reason is noted in the machine.
+/// Follows the flow after an op: the ops to go on with, or `None` with the reason in the run state.
 #[inline(always)]
-fn follow<'a>(m: &mut Machine<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op]> {
-    let here = |m: &Machine<'a>| m.ops.len() - rest.len() - 1;
+fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op]> {
+    let here = |m: &RunState<'a>| m.ops.len() - rest.len() - 1;
     match flow {
         Flow::Next => Some(rest),
         Flow::Enter(index) => {
@@ -53,12 +54,12 @@ fn follow<'a>(m: &mut Machine<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op
             }
             Some(&m.ops[index + 1..])
         }
-        Flow::Part(index) => {
+        Flow::Chunk(index) => {
             m.stop = if index < m.ops.len() { (Stop::Yield, index) } else { (Stop::Unlinked, here(m)) };
             None
         }
         // Asked for by fast handlers only, and done by them.
-        Flow::Retry(_) => None,
+        Flow::SlowPath(_) => None,
         Flow::Stop(stop) => {
             m.stop = (stop, here(m));
             None
@@ -66,16 +67,16 @@ fn follow<'a>(m: &mut Machine<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op
     }
 }
 
-/// The function of one kind of op.
-pub(super) fn handle<'a, T: Meaning>(op: &'a Op, mut rest: &'a [Op], m: &mut Machine<'a>) {
-    match T::perform::<true, false>(m, op, &mut rest, &mut 0) {
-        Flow::Retry(handler) => handler(op, rest, m),
+/// Handler of one kind of op.
+pub(super) fn handle<'a, T: Execute>(op: &'a Op, mut rest: &'a [Op], m: &mut RunState<'a>) {
+    match T::execute::<true, false>(m, op, &mut rest, &mut 0) {
+        Flow::SlowPath(handler) => handler(op, rest, m),
         flow => dispatch(m, flow, rest),
     }
 }
 
 #[inline(always)]
-fn dispatch<'a>(m: &mut Machine<'a>, flow: Flow, rest: &'a [Op]) {
+fn dispatch<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) {
     if let Some(rest) = follow(m, flow, rest)
         && let Some((next, rest)) = rest.split_first()
     {
@@ -83,19 +84,19 @@ fn dispatch<'a>(m: &mut Machine<'a>, flow: Flow, rest: &'a [Op]) {
     }
 }
 
-/// The function of one kind of op for what [`handle`] cannot do quickly. Apart from it, so that `handle` needs no stack.
-/// What the first argument is does not matter.
+/// Handler of one kind of op for accesses that miss the fast path of [`handle`]. It is a function of its own so that
+/// `handle` needs no stack. The first argument is ignored.
 #[inline(never)]
-pub(super) fn handle_slowly<'a, T: Meaning>(_: &'a Op, mut rest: &'a [Op], m: &mut Machine<'a>) {
+pub(super) fn handle_slow_path<'a, T: Execute>(_: &'a Op, mut rest: &'a [Op], m: &mut RunState<'a>) {
     if let Some(op) = m.ops.get(m.ops.len() - rest.len() - 1) {
-        let flow = T::perform::<false, false>(m, op, &mut rest, &mut 0);
+        let flow = T::execute::<false, false>(m, op, &mut rest, &mut 0);
         dispatch(m, flow, rest)
     }
 }
 
 impl Dispatch {
     /// Runs from op `index` on; returns why and at which op it stopped.
-    pub(super) fn run(self, m: &mut Machine<'_>, index: usize) -> (Stop, usize) {
+    pub(super) fn run(self, m: &mut RunState<'_>, index: usize) -> (Stop, usize) {
         match self {
             Dispatch::Threaded => threaded(m, index),
             Dispatch::Looped => looped(m, index),
@@ -103,7 +104,7 @@ impl Dispatch {
     }
 }
 
-fn threaded(m: &mut Machine<'_>, mut index: usize) -> (Stop, usize) {
+fn threaded(m: &mut RunState<'_>, mut index: usize) -> (Stop, usize) {
     loop {
         m.budget = BUDGET;
         m.stop = (Stop::Trap, index);
@@ -117,12 +118,12 @@ fn threaded(m: &mut Machine<'_>, mut index: usize) -> (Stop, usize) {
     }
 }
 
-fn looped(m: &mut Machine<'_>, index: usize) -> (Stop, usize) {
+fn looped(m: &mut RunState<'_>, index: usize) -> (Stop, usize) {
     m.stop = (Stop::Trap, index);
     let mut rest = m.ops.get(index..).unwrap_or_default();
     while let Some((op, after)) = rest.split_first() {
         rest = after;
-        let flow = perform(op.kind, m, op, &mut rest);
+        let flow = execute(op.kind, m, op, &mut rest);
         match follow(m, flow, rest) {
             Some(next) => rest = next,
             None => match m.stop {

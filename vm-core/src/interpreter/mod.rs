@@ -1,29 +1,32 @@
 //! The portable interpreter.
 //!
-//! It defines what programs do; other backends must agree with it in everything that can be observed. Blocks are
-//! translated into fixed-size ops when control first gets to them, so a short call of a large program stays cheap; the
-//! main loop runs the ops.
+//! It defines what programs do; other backends must agree with it in everything that can be observed. Basic blocks are
+//! translated into ops of a fixed size when control first reaches them, so a short call of a large program stays cheap;
+//! a dispatcher executes the ops.
 //!
-//! What an instance costs, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
-//! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the index
-//! of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64 bytes of
-//! code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is dropped and begun
-//! anew. Guest memory takes at most four times the pages that are touched, and two of tables each. Translation is linear
-//! in the code that is reached, so a short call of a large program costs what it runs.
+//! Cost of an instance, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
+//! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the
+//! index of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64
+//! bytes of code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is
+//! dropped and begun anew. Guest memory takes at most four times the pages that are touched, and two of tables each.
+//! Translation is linear in the code that is reached, so a short call of a large program costs what it runs.
 //!
 //! [`ProgramConfig::translation_cache`]: crate::program::ProgramConfig::translation_cache
 
 mod arith;
 mod dispatch;
-mod machine;
-mod meaning;
+mod execute;
 mod offset_index;
 mod op;
+mod op_table;
+mod profile;
+mod run_state;
 mod snapshot;
 mod trace;
 mod translate;
 
 pub use dispatch::Dispatch;
+pub use profile::{DispatchProfile, Dispatches};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trace::{MemoryTouch, Trace, TraceEvent};
 
@@ -34,25 +37,25 @@ use crate::outcome::Outcome;
 use crate::program::Program;
 use alloc::sync::Arc;
 use arith::sx32;
-use machine::{Machine, Registers, Stop};
-use op::{Kind, Slot};
+use op::{OpKind, Slot};
+use run_state::{Registers, RunState, Stop};
 use translate::Translation;
 
-/// Where the next run begins.
+/// Where the next run resumes.
 #[derive(Clone, Copy, Debug)]
 enum Resume {
     /// Nowhere, until the embedder says so.
     Unset,
     /// At the next program counter, which the embedder set: the block there is charged.
     Entry,
-    /// At the op that stopped the run or behind it, in the middle of what is paid for.
+    /// At the op that stopped the run or after it, in the middle of a block that is paid for.
     Op { index: usize, behind: bool },
     /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
     /// offset.
-    Lost { offset: u32, kind: Kind, behind: bool },
+    Untranslated { offset: u32, kind: OpKind, behind: bool },
 }
 
-/// A program with registers, memory and gas: one machine.
+/// An instance: a program with registers, memory and gas.
 ///
 /// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes a machine for `program`.
+    /// Makes an instance of `program`.
     pub fn new(program: Arc<Program>) -> Self {
         Instance {
             code: Translation::new(&program),
@@ -84,7 +87,7 @@ impl Instance {
         }
     }
 
-    /// Chooses how ops are dispatched, where the default is not what is wanted. Tests run both.
+    /// Sets the dispatch technique, where the default is not wanted. Tests run both.
     pub fn set_dispatch(&mut self, dispatch: Dispatch) {
         self.dispatch = dispatch;
     }
@@ -126,15 +129,16 @@ impl Instance {
     }
 
     /// Makes the next run begin at `offset`, which may be any number. The whole basic block that contains it is charged
-    /// then, even if the offset is what it was (spec: isa.md 2.10, gas.md 4.1).
+    /// then, even if the offset is what it was (`docs/spec/execution.md#outcomes`).
     pub fn set_next_pc(&mut self, offset: u32) {
         self.pc = None;
         self.next_pc = Some(offset);
         self.resume = Resume::Entry;
     }
 
-    /// Prepares to call the function at code offset `entry` (spec: abi.md 5.2): all registers are zero, but the stack
-    /// pointer, the return address and the arguments. At most nine arguments can be passed; more are ignored.
+    /// Prepares to call the function at code offset `entry` (`docs/spec/execution.md#a-call`): all registers are zero,
+    /// but the stack pointer, the return address and the arguments. At most nine arguments can be passed; more are
+    /// ignored.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
         self.regs = [0; Slot::COUNT];
         self.set_reg(Reg::SP, u64::from(self.program.memory_map().stack_high()));
@@ -146,8 +150,8 @@ impl Instance {
     }
 
     /// Runs until something happens that the embedder has to know. Running again goes on from there; after
-    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once a
-    /// next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
+    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once
+    /// a next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
     pub fn run(&mut self) -> Outcome {
         let metered = self.program.config().metering != Metering::Off;
         if metered && self.gas < 0 {
@@ -160,7 +164,7 @@ impl Instance {
         let program = &*self.program;
         loop {
             let (stop, at) = {
-                let mut machine = Machine {
+                let mut machine = RunState {
                     regs: self.regs,
                     memory: &mut self.memory,
                     gas: if metered { self.gas } else { 0 },
@@ -194,7 +198,7 @@ impl Instance {
         let program = &*self.program;
         let offset = match (self.resume, self.next_pc) {
             (Resume::Op { index, behind }, _) => return Ok(index + usize::from(behind)),
-            (Resume::Lost { offset, kind, behind }, _) => {
+            (Resume::Untranslated { offset, kind, behind }, _) => {
                 let code = program.code();
                 let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
                 let start = start.ok_or(Outcome::Trap)?;
@@ -223,13 +227,13 @@ impl Instance {
     }
 
     /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
-    /// `start`; the first one behind it if it has none.
-    fn locate(&mut self, start: u32, offset: u32, kind: Option<Kind>) -> Option<usize> {
+    /// `start`; the first one after it if it has none.
+    fn locate(&mut self, start: u32, offset: u32, kind: Option<OpKind>) -> Option<usize> {
         let program = &*self.program;
         let mut index = self.code.enter(program, start);
         loop {
             let op = self.code.ops().get(index)?;
-            if op.kind == Kind::SameBlock {
+            if op.kind == OpKind::SameBlock {
                 index = match op.lo & op::UNLINKED {
                     0 => op.lo as usize,
                     _ => self.code.link(program, index)?,
@@ -251,7 +255,7 @@ impl Instance {
             }
             Stop::OutOfGas if self.program.config().metering == Metering::Async => {
                 // The block stays unpaid; a memset, the other thing that pays, has used up what there was.
-                if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == Kind::Charge) {
+                if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == OpKind::Charge) {
                     self.gas -= i64::from(op.imm);
                 }
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
@@ -294,7 +298,7 @@ impl Instance {
     fn lasting_resume(&self) -> Resume {
         match self.resume {
             Resume::Op { index, behind } => match self.code.ops().get(index) {
-                Some(op) => Resume::Lost { offset: self.code.offset(index), kind: op.kind, behind },
+                Some(op) => Resume::Untranslated { offset: self.code.offset(index), kind: op.kind, behind },
                 None => Resume::Unset,
             },
             resume => resume,
@@ -323,7 +327,8 @@ impl Instance {
         self.memory.zero(address, length)
     }
 
-    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far (spec: memory-map.md 3.5).
+    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far
+    /// (`docs/spec/memory.md#heap`).
     pub fn sbrk(&mut self, bytes: u32) -> Option<u32> {
         self.memory.sbrk(bytes)
     }

@@ -1,4 +1,4 @@
-//! Where the translation of the block at a code offset is.
+//! Block index: a map from the code offset of a block to its first op.
 //!
 //! Used on every dynamic jump, so it is an array and not a hash table; in two levels, so that a short run of a large
 //! program clears and fills little.

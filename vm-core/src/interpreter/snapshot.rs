@@ -1,8 +1,8 @@
-//! The state of a machine, set aside and brought back.
+//! Snapshots of an instance, and restoring them.
 //!
-//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on: registers,
-//! gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the pages that
-//! were touched; translated code is not part of it.
+//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on:
+//! registers, gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the
+//! pages that were touched; translated code is not part of it.
 
 use super::{Instance, Registers, Resume};
 use crate::memory::PagedMemory;
@@ -29,7 +29,7 @@ impl Snapshot {
     }
 }
 
-/// Why a snapshot cannot be brought back. Nothing was changed.
+/// Error of [`Instance::restore`]. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SnapshotError {
@@ -48,7 +48,7 @@ impl fmt::Display for SnapshotError {
 impl core::error::Error for SnapshotError {}
 
 impl Instance {
-    /// Sets the whole state aside. Can be done whenever the machine does not run.
+    /// Takes a snapshot of the whole state. Possible at every stop.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             program: self.program.clone(),
@@ -61,7 +61,7 @@ impl Instance {
         }
     }
 
-    /// Brings a state back. The snapshot may come from another instance, and the program of that one may have been
+    /// Restores a state. The snapshot may come from another instance, and the program of that one may have been
     /// loaded on its own.
     ///
     /// # Errors

@@ -1,24 +1,24 @@
-//! A run, instruction by instruction: what each one wrote and touched.
+//! Execution trace: the registers and memory that each instruction wrote and accessed.
 //!
-//! For debuggers and for finding where two engines part. A traced run stops before every instruction and looks at the
-//! machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
+//! For debuggers, and for finding where two engines diverge. A traced run stops before every instruction and inspects
+//! the machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
 //! outcomes are those of a run without it.
 
 use super::{Instance, Resume};
 use crate::isa::{Format, GasClass, Instruction, Opcode, Reg};
 use crate::outcome::Outcome;
 
-/// Is told what happens in a traced run.
+/// Observer of a traced run.
 pub trait Trace {
-    /// An instruction was executed, or failed. Called for each in order, behind its effects. A `memset` that runs out of
-    /// gas on its way shows once for each part that was paid.
+    /// An instruction was executed, or failed. Called for each in order, after its effects. A `memset` that runs out
+    /// of gas on its way shows once for each part that was paid.
     fn executed(&mut self, event: &TraceEvent);
 }
 
 /// One instruction of a traced run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TraceEvent {
-    /// Its code offset; the code length for the trap behind the end of the code.
+    /// Its code offset; the code length for the trap past the end of the code.
     pub pc: u32,
     /// The instruction; `None` for an invalid one, which is a trap.
     pub instruction: Option<Instruction>,
@@ -31,11 +31,11 @@ pub struct TraceEvent {
 /// A range of guest memory that an instruction accessed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryTouch {
-    /// Where it begins.
+    /// Its first address.
     pub address: u32,
     /// Its length in bytes.
     pub length: u32,
-    /// Whether it was written.
+    /// True if it was written.
     pub write: bool,
 }
 
@@ -53,8 +53,9 @@ impl Instance {
     }
 
     fn run_steps<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
-        // A run that stopped at an instruction, and not behind it, goes on without another stop there.
-        let stopped_at = matches!(self.resume, Resume::Op { .. } | Resume::Lost { .. }) && self.pc == self.next_pc;
+        // A run that stopped at an instruction, and not after it, goes on without another stop there.
+        let stopped_at =
+            matches!(self.resume, Resume::Op { .. } | Resume::Untranslated { .. }) && self.pc == self.next_pc;
         let mut current = if stopped_at { self.pc } else { None };
         loop {
             let before = current.map(|pc| (pc, self.instruction_at(pc), [self.reg(Reg::A0), self.reg(Reg::A2)]));
@@ -77,7 +78,7 @@ impl Instance {
         self.program.code().decode(pc)?.instruction
     }
 
-    /// Completes `event` by what can be seen behind it; returns whether anything was executed. `memset` is what the
+    /// Completes `event` with the state after it; returns whether anything was executed. `memset` is what the
     /// destination and count of a `memset` were before.
     fn observe(&self, event: &mut TraceEvent, [to, count]: [u64; 2], outcome: Outcome) -> bool {
         let Some(instruction) = event.instruction else { return outcome != Outcome::OutOfGas };

@@ -1,23 +1,22 @@
 //! Lazy translation of basic blocks into ops.
 //!
-//! Called by the instance whenever control gets to a block for the first time. Promises: each block is translated once
-//! (until the cache is full and everything is dropped), its cost is computed then, and a block of any length is
-//! translated in parts of bounded size, so that memory stays near its budget and time linear whatever the code is.
+//! Called by the instance when control reaches a block for the first time. Promises: each block is translated once
+//! (until the cache is full and is dropped as a whole), its cost is computed then, and a long block is translated in
+//! chunks of bounded size, so that memory stays near its budget and time is linear whatever the code is.
 //!
-//! Layout: a block's ops stand in a row, beginning with its charge, also where nothing is metered. Behind a block whose
-//! successor can be reached by falling through stands a jump to that successor; when that jump runs first and is still
-//! the last op, the successor is put in its place.
+//! Layout: the ops of a block are contiguous and begin with its charge, also where gas is not metered. A block that can
+//! fall through ends with a jump to its successor; if that jump is still the last op when it is first executed, the
+//! successor replaces it.
 
-use super::meaning::pair;
 use super::offset_index::OffsetIndex;
-use super::op::{Kind, Op, Slot, UNLINKED, kind_of};
+use super::op::{Op, OpKind, Slot, UNLINKED};
 use crate::gas::{BlockCost, CostModelKind, Metering};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
 
-/// Instructions translated in one go.
-const PART: usize = 256;
+/// The most instructions that are translated at a time; a longer block is translated in chunks.
+const CHUNK: usize = 256;
 
 /// Translated code of one instance.
 #[derive(Clone, Debug)]
@@ -27,7 +26,7 @@ pub(super) struct Translation {
     offsets: Vec<u32>,
     blocks: OffsetIndex,
     budget: usize,
-    /// Whether there is a stop before each instruction.
+    /// True if there is a stop before each instruction.
     steps: bool,
 }
 
@@ -53,7 +52,7 @@ impl Translation {
         self.offsets.get(index).copied().unwrap_or(0)
     }
 
-    /// Where the block at `offset` begins, if it is translated.
+    /// Index of the first op of the block at `offset`, if it is translated.
     #[inline(always)]
     pub fn block(&self, offset: u32) -> Option<usize> {
         self.blocks.get(offset).map(|index| index as usize)
@@ -71,7 +70,7 @@ impl Translation {
         *self = Translation::new(program);
     }
 
-    /// Whether there is a stop before each instruction.
+    /// True if there is a stop before each instruction.
     pub fn steps(&self) -> bool {
         self.steps
     }
@@ -85,20 +84,20 @@ impl Translation {
         self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
     }
 
-    /// Appends an op that may be run in one go with the one or two before it, which belong to the same block.
-    fn push_behind(&mut self, offset: u32, mut op: Op) {
+    /// Appends an op, and makes superinstructions of it and the one or two before it, which belong to the same block.
+    fn push_combined(&mut self, offset: u32, mut op: Op) {
         if let [.., before, last] = self.ops.as_mut_slice() {
             let c = Slot::from_number(op.imm);
             if op.kind.is_commutative() && op.b != last.a && c == last.a {
                 (op.b, op.imm) = (c, op.b as u32);
             }
             let chained = op.b == last.a;
-            if before.kind.is_fused()
-                && let Some(kind) = pair(before.kind, op.kind, chained)
+            if before.kind.is_superinstruction()
+                && let Some(kind) = before.kind.joined_with(op.kind, chained)
             {
                 before.kind = kind;
             }
-            if let Some(kind) = pair(last.kind, op.kind, chained) {
+            if let Some(kind) = last.kind.joined_with(op.kind, chained) {
                 last.kind = kind;
             }
         }
@@ -110,8 +109,8 @@ impl Translation {
         self.offsets.push(offset);
     }
 
-    /// Where the block at `offset` begins; translates it if need be, which may drop everything else. Assumes that
-    /// `offset` is a valid jump target.
+    /// Index of the first op of the block at `offset`; translates it if need be, which may drop everything else.
+    /// Assumes that `offset` is a valid jump target.
     pub fn enter(&mut self, program: &Program, offset: u32) -> usize {
         if let Some(index) = self.block(offset) {
             return index;
@@ -122,12 +121,12 @@ impl Translation {
         self.translate_block(program, offset)
     }
 
-    /// Follows the jump of op `from`, whose target was not translated when it was made; returns where it leads. May drop
-    /// everything else.
+    /// Follows the jump of op `from`, whose target was not translated when it was made; returns where it leads. May
+    /// drop everything else.
     pub fn link(&mut self, program: &Program, from: usize) -> Option<usize> {
         let op = *self.ops.get(from)?;
         let target = op.hi;
-        let continues = op.kind == Kind::SameBlock;
+        let continues = op.kind == OpKind::SameBlock;
         if !continues && let Some(index) = self.block(target) {
             self.patch(from, index);
             return Some(index);
@@ -135,7 +134,7 @@ impl Translation {
         let full = self.is_full();
         if full {
             self.clear();
-        } else if matches!(op.kind, Kind::NextBlock | Kind::SameBlock) && from + 1 == self.ops.len() {
+        } else if matches!(op.kind, OpKind::NextBlock | OpKind::SameBlock) && from + 1 == self.ops.len() {
             // The last op: what it leads to can stand here instead.
             self.ops.pop();
             self.offsets.pop();
@@ -144,7 +143,7 @@ impl Translation {
             true => {
                 let index = self.ops.len();
                 // The whole block is paid for already.
-                self.translate_part(program, target, true, &mut BlockCost::new(CostModelKind::Naive));
+                self.translate_chunk(program, target, true, &mut BlockCost::new(CostModelKind::Naive));
                 index
             }
             false => self.translate_block(program, target),
@@ -165,14 +164,14 @@ impl Translation {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
         if self.steps {
-            self.push(offset, Op::new(Kind::Pass));
-            self.push(offset, Op::new(Kind::Step));
+            self.push(offset, Op::new(OpKind::Nop));
+            self.push(offset, Op::new(OpKind::Step));
         }
         let charge = self.ops.len();
-        self.push(offset, Op::new(Kind::Charge));
+        self.push(offset, Op::new(OpKind::Charge));
         let metered = program.config().metering != Metering::Off;
         let mut cost = BlockCost::new(if metered { program.config().cost_model } else { CostModelKind::Naive });
-        if let Some(rest) = self.translate_part(program, offset, false, &mut cost)
+        if let Some(rest) = self.translate_chunk(program, offset, false, &mut cost)
             && metered
         {
             cost.feed_rest(&program.code(), rest);
@@ -185,9 +184,9 @@ impl Translation {
         index
     }
 
-    /// Translates up to [`PART`] instructions from `offset` on; returns where the rest of the block is, if it was not
+    /// Translates up to [`CHUNK`] instructions from `offset` on; returns where the rest of the block is, if it was not
     /// translated. `step` says whether the stop before the first of them, in single-step mode, is still to be made.
-    fn translate_part(
+    fn translate_chunk(
         &mut self,
         program: &Program,
         mut offset: u32,
@@ -195,14 +194,14 @@ impl Translation {
         cost: &mut BlockCost,
     ) -> Option<u32> {
         let code = program.code();
-        for _ in 0..PART {
+        for _ in 0..CHUNK {
             if step && self.steps {
-                self.push(offset, Op::new(Kind::Step));
+                self.push(offset, Op::new(OpKind::Step));
             }
             step = true;
             if offset >= code.len() {
                 cost.feed_end_of_code();
-                self.push(offset, Op::new(Kind::Trap));
+                self.push(offset, Op::new(OpKind::Trap));
                 return None;
             }
             let fetched = code.fetch(offset);
@@ -210,7 +209,7 @@ impl Translation {
             let decoded = Decoded { offset, next, instruction: fetched.map(|(instruction, _)| instruction) };
             cost.feed(&code, &decoded);
             let Some(instruction) = decoded.instruction else {
-                self.push(offset, Op::new(Kind::Trap));
+                self.push(offset, Op::new(OpKind::Trap));
                 return None;
             };
             self.lower(&code, &decoded, &instruction);
@@ -220,7 +219,7 @@ impl Translation {
             offset = next;
         }
         let index = self.ops.len() as u32;
-        self.push(offset, Op { lo: UNLINKED | index, hi: offset, ..Op::new(Kind::SameBlock) });
+        self.push(offset, Op { lo: UNLINKED | index, hi: offset, ..Op::new(OpKind::SameBlock) });
         Some(offset)
     }
 
@@ -237,17 +236,16 @@ impl Translation {
         if code.traps_instead(decoded) {
             if opcode == Opcode::LoadImmAndJump {
                 // The link register is written all the same.
-                self.push(offset, Op { a: Slot::of(r1), imm: imm as u32, ..Op::new(Kind::LoadImm) });
+                self.push(offset, Op { a: Slot::of(r1), imm: imm as u32, ..Op::new(OpKind::LoadImm) });
             }
-            self.push(offset, Op::new(Kind::Trap));
+            self.push(offset, Op::new(OpKind::Trap));
             return;
         }
 
-        let mut op = match kind_of(opcode, code.isa().is_64_bit()) {
+        let mut op = match OpKind::of(opcode, code.isa().is_64_bit()) {
             Some(kind) => Op { a: Slot::of(r1), b: Slot::of(r2), imm: imm as u32, ..Op::new(kind) },
             None => match opcode {
-                Opcode::Ecalli => Op { imm: imm as u32, lo: next, ..Op::new(Kind::HostCall) },
-                Opcode::Trap => Op::new(Kind::Trap),
+                Opcode::Ecalli => Op { imm: imm as u32, lo: next, ..Op::new(OpKind::HostCall) },
                 Opcode::Fallthrough => {
                     self.push_next_block(offset, next);
                     return;
@@ -269,7 +267,7 @@ impl Translation {
                 (op.b, op.imm, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2) as u32, self.target(target), target);
             }
         }
-        self.push_behind(offset, op);
+        self.push_combined(offset, op);
         if spec.ends_block && spec.can_fall_through {
             self.push_next_block(offset, next);
         }
@@ -277,6 +275,6 @@ impl Translation {
 
     fn push_next_block(&mut self, offset: u32, next: u32) {
         let target = self.target(next);
-        self.push(offset, Op { lo: target, hi: next, ..Op::new(Kind::NextBlock) });
+        self.push(offset, Op { lo: target, hi: next, ..Op::new(OpKind::NextBlock) });
     }
 }

@@ -1,8 +1,8 @@
-//! Code as a sequence of instructions: where they start, how long they are, which offsets can be jumped to.
+//! Code view: walks code as instructions, and finds instruction starts, basic blocks and valid jump targets.
 //!
 //! Used by limits, cost models, the interpreter and tools. Works on any bytes: whatever is not an instruction shows as
-//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec: isa.md 2.2, 2.5,
-//! 2.7.
+//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec:
+//! `docs/spec/encoding.md#length` and the sections below it.
 
 use super::encoded::Bytes;
 use super::table::{NO_OPERATION, Operations};
@@ -20,12 +20,12 @@ pub struct CodeView<'a> {
     bitmask: &'a [u8],
 }
 
-/// What stands at an offset where an instruction starts.
+/// A decoded instruction, or invalid bytes, with its extent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decoded {
     /// Its code offset.
     pub offset: u32,
-    /// Where the next one starts, or the code length.
+    /// Offset of the next one, or the code length.
     pub next: u32,
     /// The instruction; `None` for an invalid one (undefined opcode or bytes that belong to no instruction), which
     /// acts as a trap.
@@ -33,12 +33,12 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    /// Whether a basic block ends here.
+    /// True if a basic block ends here.
     pub fn ends_block(&self) -> bool {
         self.instruction.is_none_or(|instruction| instruction.opcode.spec().ends_block)
     }
 
-    /// Whether control can reach the next instruction.
+    /// True if control can reach the next instruction.
     pub fn can_fall_through(&self) -> bool {
         self.instruction.is_some_and(|instruction| instruction.opcode.spec().can_fall_through)
     }
@@ -46,7 +46,7 @@ impl Decoded {
 
 impl<'a> CodeView<'a> {
     /// `bitmask` bit `i` (least significant first) says that an instruction starts at `code[i]`. Missing mask bytes
-    /// count as zero; code beyond 4 GiB is not looked at.
+    /// count as zero; code beyond 4 GiB is ignored.
     pub fn new(isa: Isa, code: &'a [u8], bitmask: &'a [u8]) -> Self {
         CodeView { isa, length: u32::try_from(code.len()).unwrap_or(u32::MAX), code, bitmask }
     }
@@ -62,12 +62,12 @@ impl<'a> CodeView<'a> {
         self.length
     }
 
-    /// Whether there is no code at all.
+    /// True if there is no code at all.
     pub fn is_empty(&self) -> bool {
         self.code.is_empty()
     }
 
-    /// Whether the bitmask has a bit at `offset`.
+    /// True if the bitmask has a bit at `offset`.
     #[inline]
     pub fn bit(&self, offset: u32) -> bool {
         offset < self.len() && self.bitmask.get(offset as usize / 8).is_some_and(|byte| byte >> (offset % 8) & 1 == 1)
@@ -99,7 +99,7 @@ impl<'a> CodeView<'a> {
         (bits != 0).then(|| first + 63 - bits.leading_zeros())
     }
 
-    /// How many bytes follow the opcode of the instruction at `offset` (0..=24). Assumes `offset < len`.
+    /// Number of bytes that follow the opcode of the instruction at `offset` (0..=24). Assumes `offset < len`.
     #[inline]
     fn skip(&self, offset: u32) -> u32 {
         let zeros = self.bits_from(offset + 1).trailing_zeros();
@@ -127,7 +127,7 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// Whether an instruction, valid or not, starts at `offset` (isa.md 2.7 rule 2).
+    /// True if an instruction, valid or not, starts at `offset` (`docs/spec/encoding.md#what-is-no-instruction`).
     #[inline]
     pub fn is_instruction_start(&self, offset: u32) -> bool {
         offset < self.len()
@@ -136,7 +136,8 @@ impl<'a> CodeView<'a> {
                 || self.bit_before(offset).is_some_and(|before| offset - before == MAX_INSTRUCTION_LENGTH))
     }
 
-    /// Whether jumps may go to `offset`, which is also whether a basic block starts there (isa.md 2.7).
+    /// True if `offset` is a valid jump target, that is, starts a basic block
+    /// (`docs/spec/encoding.md#blocks-and-targets`).
     #[inline]
     pub fn is_jump_target(&self, offset: u32) -> bool {
         self.is_instruction_start(offset)
@@ -160,13 +161,13 @@ impl<'a> CodeView<'a> {
         Some(start)
     }
 
-    /// Start of the basic block that the trap behind the end of the code belongs to, if there is such a trap.
+    /// Start of the basic block that the trap past the end of the code belongs to, if there is such a trap.
     pub(crate) fn last_block_start(&self) -> Option<u32> {
         self.block_start(self.bit_before(self.len())?)
     }
 
     /// Decodes what starts at `offset`: the instruction and its length in bytes, or `None` for an invalid one, whose
-    /// extent is not looked for. Assumes that [`Self::is_instruction_start`] holds.
+    /// extent is not computed. Assumes that [`Self::is_instruction_start`] holds.
     #[inline(always)]
     pub(crate) fn fetch(&self, offset: u32) -> Option<(Instruction, u32)> {
         if !self.bit(offset) {
@@ -177,25 +178,26 @@ impl<'a> CodeView<'a> {
         encoded.is_valid().then(|| (encoded.instruction(), length))
     }
 
-    /// What starts at `offset`; `None` if no instruction does. Takes time linear in the length of an invalid one.
+    /// Decodes the instruction at `offset`; `None` if none starts there. Takes time linear in the length of an invalid
+    /// one.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
         self.is_instruction_start(offset).then(|| self.encoded_at(self.isa.operations(), offset).decode())
     }
 
-    /// What starts at `offset`, where it is known that an instruction does.
+    /// The instruction at `offset`, where it is known that one starts.
     #[inline(always)]
     fn encoded_at(&self, operations: &Operations, offset: u32) -> Encoded {
-        let (next, bytes, operation) = match self.look_at(offset) {
+        let (next, bytes, operation) = match self.read_fast(offset) {
             Some((next, bytes)) => (next, bytes, bytes.operation()),
-            None => self.look_closely_at(offset),
+            None => self.read_slow(offset),
         };
         Encoded::new(operations, operation, offset, next, bytes)
     }
 
-    /// Where the instruction at `offset` ends, and its bytes: with one look at each of code and mask, which serves but
+    /// End of the instruction at `offset`, and its bytes: with one read each of code and mask, which works but
     /// near their ends and where no instruction is.
     #[inline(always)]
-    fn look_at(&self, offset: u32) -> Option<(u32, Bytes)> {
+    fn read_fast(&self, offset: u32) -> Option<(u32, Bytes)> {
         let (at, mask_at) = (offset as usize, offset as usize / 8);
         let mask = self.bitmask.get(mask_at..mask_at + 8)?.first_chunk()?;
         let bytes = self.code.get(at..at + 16)?.first_chunk()?;
@@ -207,10 +209,10 @@ impl<'a> CodeView<'a> {
         Some((offset + length.min(self.length - offset), Bytes::new(bytes)))
     }
 
-    /// The same anywhere, and what the first byte stands for.
+    /// Slow path of [`Self::read_fast`], for any offset; also returns the index of the operation.
     #[cold]
     #[inline(never)]
-    fn look_closely_at(&self, offset: u32) -> (u32, Bytes, usize) {
+    fn read_slow(&self, offset: u32) -> (u32, Bytes, usize) {
         let bytes = self.window(offset);
         match self.bit(offset) {
             true => (offset + 1 + self.skip(offset), bytes, bytes.operation()),
@@ -218,9 +220,9 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// Whether an instruction of this code traps instead of what it does: a branch or fallthrough with nothing behind it,
-    /// whatever its condition says, and a branch or jump to where no block starts (isa.md 2.7). All that is left of it is
-    /// the link register that it writes.
+    /// True if an instruction of this code traps instead of what it does: a branch or fallthrough with nothing after
+    /// it, whatever its condition says, and a branch or jump to where no block starts
+    /// (`docs/spec/encoding.md#blocks-and-targets`). All that is left of it is the link register that it writes.
     #[inline]
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };
@@ -236,7 +238,7 @@ impl<'a> CodeView<'a> {
         falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
     }
 
-    /// The first set mask bit behind `offset`, or the code length.
+    /// The first set mask bit after `offset`, or the code length.
     fn next_bit(&self, offset: u32) -> u32 {
         let mut position = offset + 1;
         while position < self.len() {
@@ -249,7 +251,7 @@ impl<'a> CodeView<'a> {
         self.len()
     }
 
-    /// Walks all instructions from offset 0, invalid ones included. The virtual trap behind code that can run off its
+    /// Walks all instructions from offset 0, invalid ones included. The virtual trap after code that can run off its
     /// end is not shown.
     pub fn instructions(&self) -> Instructions<'a> {
         self.instructions_from(0)
@@ -285,7 +287,7 @@ impl Iterator for Instructions<'_> {
 pub struct EncodedInstructions<'a> {
     code: CodeView<'a>,
     operations: &'static Operations,
-    /// Where an instruction starts, or the code length.
+    /// Offset of an instruction, or the code length.
     offset: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Encoding: instructions in, code bytes and bitmask out.
 //!
 //! Called by the blob writer, by tests and later by the linker. Jump targets are given as instruction indexes and
-//! become offsets; every immediate takes its smallest size (spec: isa.md 2.3, "canonical writing"), and jump offsets
+//! become offsets; every immediate takes its smallest size (`docs/spec/encoding.md#forms`), and jump offsets
 //! grow from nothing until all of them fit, which ends because they never shrink.
 
 use super::{Format, Instruction, Isa, Opcode};
@@ -19,7 +19,7 @@ pub struct Assembly {
     pub offsets: Vec<u32>,
 }
 
-/// Why instructions could not be encoded.
+/// Error of the encoder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -27,7 +27,7 @@ pub enum EncodeError {
     NotInIsa {
         /// Position in the list of instructions.
         index: usize,
-        /// What was asked for.
+        /// The opcode.
         opcode: Opcode,
         /// The instruction set.
         isa: Isa,
@@ -38,7 +38,7 @@ pub enum EncodeError {
         index: usize,
         /// The instruction index it names.
         target: u32,
-        /// How many instructions there are.
+        /// Number of instructions.
         count: usize,
     },
     /// The code would not fit into the address range of offsets.
@@ -150,7 +150,7 @@ fn emit(code: &mut Vec<u8>, number: u8, instruction: &Instruction, jump: (i32, u
 }
 
 /// Encodes `instructions` for `isa`. Jump targets (the field `target` of formats that have one) are indexes into the
-/// list; jumping behind its end is refused.
+/// list; jumping past its end is refused.
 ///
 /// Takes time linear in the code, times the number of rounds that offsets keep growing (a handful for real code).
 pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, EncodeError> {

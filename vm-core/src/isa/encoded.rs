@@ -1,13 +1,14 @@
-//! One instruction whose operands are still bytes.
+//! An encoded instruction, whose operands are decoded on demand.
 //!
-//! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then reads
-//! just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms are
-//! defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec: isa.md 2.3.
+//! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then
+//! reads just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms
+//! are defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec:
+//! `docs/spec/encoding.md#forms`.
 
 use super::table::{Operation, Operations};
 use super::{Decoded, Format, Instruction, Opcode, Reg};
 
-/// What stands at an offset where an instruction starts, not decoded yet.
+/// An instruction, or invalid bytes, whose operands are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoded {
     operation: Operation,
@@ -31,7 +32,7 @@ impl Bytes {
         Bytes { low: bytes as u64, high: (bytes >> 64) as u64 }
     }
 
-    /// Where the first of them, an opcode, is in [`Operations`].
+    /// Index of the first of them, an opcode, in [`Operations`].
     #[inline(always)]
     pub fn operation(&self) -> usize {
         self.low as u8 as usize
@@ -39,15 +40,15 @@ impl Bytes {
 }
 
 impl Encoded {
-    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts, and
-    /// `operation` where it is in `operations`: that of the first byte, or the invalid one.
+    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts,
+    /// and `operation` where it is in `operations`: that of the first byte, or the invalid one.
     #[inline(always)]
     pub(super) fn new(operations: &Operations, operation: usize, offset: u32, next: u32, bytes: Bytes) -> Self {
         let operation = operations.get(operation).copied().unwrap_or(Operation::INVALID);
         Encoded { operation, offset, next, bytes }
     }
 
-    /// What it does: [`Opcode::Trap`] for an invalid one.
+    /// Its opcode: [`Opcode::Trap`] for an invalid one.
     #[inline(always)]
     pub fn opcode(&self) -> Opcode {
         self.operation.opcode
@@ -59,19 +60,19 @@ impl Encoded {
         self.offset
     }
 
-    /// Where the next one starts, or the code length.
+    /// Offset of the next one, or the code length.
     #[inline(always)]
     pub fn next(&self) -> u32 {
         self.next
     }
 
-    /// Whether a basic block ends here.
+    /// True if a basic block ends here.
     #[inline(always)]
     pub fn ends_block(&self) -> bool {
         self.operation.ends_block
     }
 
-    /// Whether its bytes are an instruction: an opcode of the instruction set.
+    /// True if its bytes are an instruction: an opcode of the instruction set.
     #[inline(always)]
     pub fn is_valid(&self) -> bool {
         self.operation.is_valid
@@ -232,7 +233,7 @@ impl Encoded {
         self.bytes.low >> 16 | self.bytes.high << 48
     }
 
-    /// The last immediate, which takes what is left of the length behind the opcode and `used` bytes, at most four.
+    /// The last immediate, which takes what is left of the length after the opcode and `used` bytes, at most four.
     #[inline(always)]
     fn last(&self, bytes: u64, used: u32) -> i32 {
         let length = self.next.wrapping_sub(self.offset);
@@ -245,7 +246,7 @@ impl Encoded {
     }
 }
 
-/// How many of 32 bits an immediate leaves unused that takes what is left of an instruction's length, at most four
+/// Bits of 32 that an immediate leaves unused which takes what is left of an instruction's length, at most four
 /// bytes, by what is left and the opcode. Up to six bytes may be missing, which counts as none left.
 const UNUSED_BITS: [u32; 32] = {
     let mut bits = [0; 32];
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn only_the_last_immediate_depends_on_the_length() {
-        // Two bytes long: the first immediate still reads its four bytes behind the instruction.
+        // Two bytes long: the first immediate still reads its four bytes after the instruction.
         let op = decode(Opcode::StoreImmU8, 0, &[30, 4, 1, 2, 3, 4, 9], 2);
         assert_eq!(op, Instruction::ii(Opcode::StoreImmU8, 0x0403_0201, 0));
         let op = decode(Opcode::LoadImm64, 0, &[20, 7, 1, 2, 3, 4, 5, 6, 7, 8], 1);

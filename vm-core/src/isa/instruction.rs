@@ -13,7 +13,7 @@ use super::{Format, Opcode, Reg};
 /// the destination (or, in stores, the value).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Instruction {
-    /// What it does.
+    /// Its operation.
     pub opcode: Opcode,
     /// First register field.
     pub r1: Reg,

@@ -1,20 +1,19 @@
 //! The instruction sets: registers, operand formats, the instruction table, decoding and encoding.
 //!
-//! Used by everything that looks at code. Nothing here executes; meaning is given by `interpreter`. Spec: isa.md.
+//! Used by everything that reads code. Nothing here executes; `interpreter` does. Spec:
+//! `docs/spec/encoding.md#encoding` and `docs/spec/instructions.md#instructions`.
 
 mod code;
 mod encode;
 mod encoded;
 mod instruction;
-mod opcode;
 mod table;
 
 pub use code::{CodeView, Decoded, EncodedInstructions, Instructions, MAX_INSTRUCTION_LENGTH};
 pub use encode::{Assembly, EncodeError, assemble};
 pub use encoded::Encoded;
 pub use instruction::Instruction;
-pub use opcode::Opcode;
-pub use table::{GasClass, InstructionSpec, TABLE};
+pub use table::{GasClass, InstructionSpec, Opcode, TABLE};
 
 /// An instruction set that this crate decodes and runs. The number is also the column of the instruction table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,7 +31,7 @@ impl Isa {
     /// All of them, in the order of the table's columns.
     pub const ALL: [Isa; 3] = [Isa::ReviveV1, Isa::Latest32, Isa::JamV1];
 
-    /// The blob version byte of this instruction set (spec: blob-format.md 1.1).
+    /// The blob version byte of this instruction set (`docs/spec/blobs.md#envelope`).
     pub const fn version(self) -> u8 {
         match self {
             Isa::ReviveV1 => 0,
@@ -60,7 +59,7 @@ impl Isa {
         }
     }
 
-    /// Whether registers are 64 bits wide (else 32).
+    /// True if registers are 64 bits wide (else 32).
     pub const fn is_64_bit(self) -> bool {
         !matches!(self, Isa::Latest32)
     }
@@ -70,7 +69,7 @@ impl Isa {
         table::LOOKUP[self as usize][byte as usize]
     }
 
-    /// What the bytes stand for, for walking code.
+    /// Operations by opcode byte, for walking code.
     fn operations(self) -> &'static table::Operations {
         &table::OPERATIONS[self as usize]
     }
@@ -80,7 +79,7 @@ impl Isa {
         opcode.spec().numbers[self as usize]
     }
 
-    /// Whether an instruction with this opcode byte is the last of its block. Undefined opcodes are (they act as trap).
+    /// True if an instruction with this opcode byte is the last of its block. Undefined opcodes are (they act as trap).
     pub const fn byte_ends_block(self, byte: u8) -> bool {
         match self.opcode(byte) {
             Some(opcode) => opcode.spec().ends_block,
@@ -89,7 +88,7 @@ impl Isa {
     }
 }
 
-/// A register (spec: isa.md 2.1, abi.md 5.1).
+/// A register (`docs/spec/encoding.md#registers`; its role in a call: `docs/spec/execution.md#a-call`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Reg {
@@ -122,7 +121,7 @@ pub enum Reg {
 }
 
 impl Reg {
-    /// How many registers there are.
+    /// Number of registers.
     pub const COUNT: usize = 13;
 
     /// All registers by number.
@@ -142,7 +141,7 @@ impl Reg {
         Reg::A5,
     ];
 
-    /// Argument registers in order (spec: abi.md 5.1).
+    /// Argument registers in order (`docs/spec/execution.md#a-call`).
     pub const ARGS: [Reg; 9] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
 
     /// The register of a 4-bit code field; 13, 14 and 15 mean `A5`. Higher bits are ignored.
@@ -167,7 +166,7 @@ impl Reg {
     }
 }
 
-/// The form of an instruction's operands (spec: isa.md 2.3). The names list the operands in order.
+/// The form of an instruction's operands (`docs/spec/encoding.md#forms`). The names list the operands in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Format {
     /// No operands.
@@ -199,7 +198,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether one of the operands is a jump target.
+    /// True if one of the operands is a jump target.
     pub const fn has_target(self) -> bool {
         matches!(self, Format::Offset | Format::RegImmOffset | Format::RegRegOffset)
     }

@@ -10,7 +10,7 @@ use crate::blob::Blob;
 use crate::memory::{MapError, MemoryMap};
 use core::fmt;
 
-/// What the check found out about a program.
+/// Statistics of a program that [`check`] accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CodeInfo {
     /// Instructions in the code.
@@ -67,17 +67,17 @@ impl Limit {
     }
 }
 
-/// Why code is refused.
+/// Error of [`check`]: why code is refused on upload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LimitError {
     /// A limit is exceeded.
     Exceeded {
-        /// Which one.
+        /// The limit that is exceeded.
         limit: Limit,
         /// The value found.
         actual: u64,
-        /// Where in the code, if the limit is about a place in it.
+        /// Code offset, if the limit is about a place in the code.
         offset: Option<u32>,
     },
     /// The memory regions have no layout.
@@ -85,7 +85,7 @@ pub enum LimitError {
     /// Bytes that are no instruction. Refusing them keeps opcodes free for later: what an undefined opcode does to a
     /// stored contract can then never change.
     InvalidInstruction {
-        /// Where in the code.
+        /// Code offset.
         offset: u32,
         /// The byte there.
         opcode: u8,

@@ -5,7 +5,7 @@
 //! * **Format**: part of the blob format or the instruction sets. Never changes.
 //! * **Observable**: a contract can notice it while it runs. It may neither grow nor shrink for contracts that are
 //!   already deployed; another value needs a new behaviour version that only newly uploaded code gets.
-//! * **Upload**: enforced once, by [`check`], when code is uploaded. It may grow at any time, as code that was accepted
+//! * **Upload**: enforced once, by [`check()`], when code is uploaded. It may grow at any time, as code that was accepted
 //!   stays accepted; it must not shrink, as the same code could then not be uploaded again.
 //!
 //! The observable and upload limits are those of `pallet-revive`, so that contracts made for it fit here. Sizes are in
@@ -27,14 +27,14 @@ pub const FORMAT_JUMP_TABLE_ENTRIES: u32 = 16 * 1024 * 1024;
 /// Upload: length of a blob. Bounds what is stored on chain, and what is read and parsed for every call.
 pub const BLOB_BYTES: u32 = 1024 * 1024;
 
-/// Upload: length of the code inside of a blob. Bounds the time of [`check`] and the interpreter's lookup tables.
+/// Upload: length of the code inside of a blob. Bounds the time of [`check()`] and the interpreter's lookup tables.
 pub const CODE_BYTES: u32 = BLOB_BYTES;
 
 /// Upload: jump table entries. Real programs have one for every few dozen instructions at most.
 pub const JUMP_TABLE_ENTRIES: u32 = 128 * 1024;
 
 /// Upload: instructions in one basic block. Backends translate a block when it is first entered and charge for it in
-/// one go, so this bounds the work between two checks of the gas.
+/// one step, so this bounds the work between two checks of the gas.
 pub const BASIC_BLOCK_INSTRUCTIONS: u32 = 1000;
 
 /// Upload: memory that one instance holds for as long as it runs: its blob, and its data regions and stack, rounded up
@@ -45,13 +45,13 @@ pub const STATIC_MEMORY_BYTES: u32 = BLOB_BYTES + 512 * 1024;
 pub const PAGE_SIZE: u32 = 4 * 1024;
 
 /// Upload: ops that the interpreter can make of the code, counted as instructions and twice the basic blocks (a block's
-/// charge, and the way to the next one). Bounds the memory for translated code such that no translation of stored code is
-/// ever thrown away and made again: a program that made the interpreter do that would take many times the time it pays
-/// for. Compiled programs have an op for every two or three bytes of code.
+/// charge, and the way to the next one). Bounds the memory for translated code such that no translation of stored code
+/// is ever thrown away and made again: a program that made the interpreter do that would take many times the time it
+/// pays for. Compiled programs have an op for every two or three bytes of code.
 pub const TRANSLATED_OPS: u32 = 400_000;
 
-/// Memory for translated code that one instance of the interpreter keeps: 20 bytes for an op, and four for a byte of code
-/// at most to find them. Not observable: what would not fit is thrown away and made again.
+/// Memory for translated code that one instance of the interpreter keeps: 20 bytes for an op, and four for a byte of
+/// code at most to find them. Not observable: what would not fit is thrown away and made again.
 pub const TRANSLATION_CACHE_BYTES: u32 = 20 * TRANSLATED_OPS + 4 * CODE_BYTES;
 
 /// Observable: contracts that can call each other in a row, not counting the first.
@@ -84,19 +84,19 @@ pub const SALT_BYTES: u32 = 32;
 /// The extrinsic payload that has to be possible: a blob and its constructor data.
 pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
 
-/// What an instance of the interpreter needs beside guest memory and translated code: a lookup table for its code, and
+/// Memory of an instance of the interpreter beside guest memory and translated code: a lookup table for its code, and
 /// page tables.
 pub const INSTANCE_OVERHEAD_BYTES: u32 = CODE_BYTES / 16 + 16 * 1024;
 
-/// What a waiting instance of the interpreter holds at most: its blob, kept in one piece; its pages, of which initial data is
-/// both there and in the blob; and its tables. Pages, and pieces of a power of two of them, have sizes that an allocator does
-/// not round up.
+/// Memory that a waiting instance of the interpreter holds at most: its blob, kept in one piece; its pages, of which
+/// initial data is both there and in the blob; and its tables. Pages, and pieces of a power of two of them, have sizes
+/// that an allocator does not round up.
 pub const INSTANCE_BYTES: u32 = BLOB_BYTES + STATIC_MEMORY_BYTES + INSTANCE_OVERHEAD_BYTES;
 
-/// Memory for the deepest possible stack of calls in an allocator that rounds sizes up to powers of two and joins nothing, as
-/// that of a chain's runtime: instances and call data of every call; twice the translated code of the innermost (the others
-/// release theirs before they call), as what it grows in is not used again; the blob as it is read from the state. A
-/// chain's runtime that interprets must be given at least this much beyond its own needs.
+/// Memory for the deepest possible stack of calls in an allocator that rounds sizes up to powers of two and joins
+/// nothing, as that of a chain's runtime: instances and call data of every call; twice the translated code of the
+/// innermost (the others release theirs before they call), as what it grows in is not used again; the blob as it is
+/// read from the state. A chain's runtime that interprets must be given at least this much beyond its own needs.
 ///
 /// `tests/allocator.rs` runs stacks of the programs that take most in such an allocator.
 pub const TRANSACTION_MEMORY_BYTES: u32 = (CALL_DEPTH + 1) * (INSTANCE_BYTES + 2 * CALLDATA_BYTES)

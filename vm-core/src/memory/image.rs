@@ -1,20 +1,20 @@
-//! What a program's memory contains before it runs; shared by all its instances.
+//! Memory image: initial memory contents of a program, shared by all its instances.
 
 use super::MemoryMap;
 use alloc::vec::Vec;
 
-/// How many parts an image has room for: initial data, read-only and read-write, and what the program keeps beside it.
+/// Number of parts of an image: initial data, read-only and read-write, and what the program keeps beside it.
 const PARTS: usize = 8;
 
 /// Memory map and initial data, and whatever else the program keeps of its blob.
 ///
-/// All of it is in one piece. A piece for each would take up to twice the memory where an allocator rounds sizes up to powers
-/// of two, as the one of a chain's runtime does.
+/// All of it is in one piece. A piece for each would take up to twice the memory where an allocator rounds sizes up to
+/// powers of two, as the one of a chain's runtime does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemoryImage {
     map: MemoryMap,
     bytes: Vec<u8>,
-    /// Where each part ends.
+    /// End of each part.
     ends: [usize; PARTS],
 }
 
@@ -52,7 +52,7 @@ impl MemoryImage {
         self.bytes.get(self.ends[0]..self.ends[1]).unwrap_or_default()
     }
 
-    /// What else is kept: part `N`, from 0.
+    /// Part `N`, from 0, of what else is kept.
     pub(crate) fn part<const N: usize>(&self) -> &[u8] {
         const { assert!(N + 2 < PARTS, "an image has no such part") };
         self.bytes.get(self.ends[N + 1]..self.ends[N + 2]).unwrap_or_default()

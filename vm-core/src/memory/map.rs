@@ -1,7 +1,7 @@
 //! The memory map: where each region of a program's address space begins and ends.
 //!
 //! Computed once per program from the sizes in its blob; asked by backends, linkers and the embedder. Spec:
-//! memory-map.md 3.1, 3.2.
+//! `docs/spec/memory.md#layout`.
 
 use crate::blob::MemoryConfig;
 use core::fmt;
@@ -23,7 +23,7 @@ pub struct MemoryMap {
     aux_end: u32,
 }
 
-/// Why there is no memory map.
+/// Error of [`MemoryMap::new`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum MapError {
@@ -119,12 +119,12 @@ impl MemoryMap {
         self.rw_end
     }
 
-    /// Where the heap begins: right behind the declared read-write data.
+    /// Start of the heap: right after the declared read-write data.
     pub const fn heap_base(&self) -> u32 {
         self.heap_base
     }
 
-    /// How many bytes the heap can grow to.
+    /// Largest heap size in bytes.
     pub const fn max_heap_size(&self) -> u32 {
         self.max_heap_size
     }
@@ -156,8 +156,8 @@ impl MemoryMap {
         if top > self.rw_end { top } else { self.rw_end }
     }
 
-    /// How many bytes from `address` upwards the guest may write when the heap has `heap_size` bytes: up to the end of
-    /// the region that the address is in. Each region ends before the next begins.
+    /// Number of bytes from `address` upwards that the guest may write when the heap has `heap_size` bytes: up to the
+    /// end of the region that the address is in. Each region ends before the next begins.
     pub const fn guest_writable(&self, address: u32, heap_size: u32) -> u32 {
         let rw_end = self.rw_end_with_heap(heap_size);
         if address >= self.rw_base && address < rw_end {
@@ -169,23 +169,23 @@ impl MemoryMap {
         }
     }
 
-    /// Whether the guest may write all of a range of at least one byte.
+    /// True if the guest may write all of a range of at least one byte.
     pub const fn is_guest_writable(&self, address: u32, length: u64, heap_size: u32) -> bool {
         self.guest_writable(address, heap_size) as u64 >= length
     }
 
-    /// Whether the embedder may write all of a range of at least one byte.
+    /// True if the embedder may write all of a range of at least one byte.
     pub const fn is_host_writable(&self, address: u32, length: u64, heap_size: u32) -> bool {
         self.is_guest_writable(address, length, heap_size) || within(address, length, self.aux_base, self.aux_end)
     }
 
-    /// Whether guest and embedder may read all of a range of at least one byte.
+    /// True if guest and embedder may read all of a range of at least one byte.
     pub const fn is_readable(&self, address: u32, length: u64, heap_size: u32) -> bool {
         within(address, length, Self::RO_BASE, self.ro_end) || self.is_host_writable(address, length, heap_size)
     }
 }
 
-/// Whether the non-empty range lies in `low .. high`.
+/// True if the non-empty range lies in `low .. high`.
 const fn within(address: u32, length: u64, low: u32, high: u32) -> bool {
     address >= low && address as u64 + length <= high as u64
 }

@@ -1,6 +1,6 @@
 //! Guest memory: where the regions lie, and an interpreter's memory that allocates what is touched.
 //!
-//! Spec: memory-map.md.
+//! Spec: `docs/spec/memory.md#memory`.
 
 mod image;
 mod map;
@@ -13,14 +13,15 @@ pub use paged::{AccessFault, PagedMemory};
 
 use core::fmt;
 
-/// The embedder named a range of guest memory that it cannot have (spec: memory-map.md 3.4). Nothing was changed.
+/// Error of accesses by the embedder: a range of guest memory that it cannot have (`docs/spec/memory.md#access`).
+/// Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryError {
     /// Start of the range.
     pub address: u32,
     /// Its length in bytes.
     pub length: u64,
-    /// Whether it was to be written.
+    /// True if it was to be written.
     pub write: bool,
 }
 

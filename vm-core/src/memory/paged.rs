@@ -1,13 +1,13 @@
-//! The interpreter's memory: pages of 4 KiB that come into being when they are touched.
+//! Paged memory of the interpreter: pages of 4 KiB, allocated when they are touched.
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
 //! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
-//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through a
-//! small cache and a page table. Promises: an access is done in full or not at all, and only inside one region; memory
-//! use grows with the pages touched (at most twice as many, and two of tables each), and there is never more than a page
-//! for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds to those (a
-//! chain's runtime has one) hands out without waste.
-//! Spec: memory-map.md 3.3 - 3.5.
+//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through
+//! a small cache and a page table. Promises: an access is done in full or not at all, and only inside one region;
+//! memory use grows with the pages touched (at most twice as many, and two of tables each), and there is never more
+//! than a page for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds
+//! to those (a chain's runtime has one) hands out without waste. Spec: `docs/spec/memory.md#access` and
+//! `docs/spec/memory.md#heap`.
 
 use super::window::Window;
 use super::{MemoryError, MemoryImage, MemoryMap};
@@ -40,8 +40,8 @@ pub struct PagedMemory {
     heap_size: u32,
     /// End of what is accessible of read-write data and heap.
     rw_end: u32,
-    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of the
-    /// stack in the upper. So the address says which one to look at.
+    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of
+    /// the stack in the upper. So the address says which one to look at.
     windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
@@ -50,15 +50,15 @@ pub struct PagedMemory {
     directory: Box<[u16; TABLE]>,
     /// For the lower half: one more than the index of the page, or 0.
     tables: Vec<[u32; TABLE]>,
-    /// Where pages were that moved into a window.
+    /// Indexes of pages that moved into a window.
     free: Vec<u32>,
 }
 
-/// The guest touched what it must not touch. Nothing was changed.
+/// Fault of a guest access: a range that it may not access. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AccessFault;
 
-/// Where the upper half of the address space begins.
+/// Start of the upper half of the address space.
 const UPPER_HALF: u32 = 1 << 31;
 
 /// In which half of the address space an address is.
@@ -88,7 +88,7 @@ impl PagedMemory {
         *self = PagedMemory::new(self.image.clone());
     }
 
-    /// How many pages of 4 KiB there is room for.
+    /// Capacity in pages of 4 KiB.
     pub fn touched_pages(&self) -> usize {
         self.pages.iter().flatten().count() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
@@ -271,7 +271,7 @@ impl PagedMemory {
         self.windows[half(address)].page_mut(address)
     }
 
-    /// Where page `number` is among the pages outside of the windows, if it was touched.
+    /// Index of page `number` among the pages outside of the windows, if it was touched.
     fn find(&self, number: u32) -> Option<usize> {
         let table = self.directory[number as usize / TABLE % TABLE].checked_sub(1)?;
         let slot = self.tables.get(usize::from(table))?[number as usize % TABLE].checked_sub(1)?;
@@ -413,7 +413,8 @@ mod tests {
     const RW: u32 = 0x3_0000;
     const STACK: u32 = 0xfffc_f000;
 
-    /// Read-only data of 3 bytes, read-write data of two pages (3 bytes given), stack and auxiliary data of a page each.
+    /// Read-only data of 3 bytes, read-write data of two pages (3 bytes given), stack and auxiliary data of a page
+    /// each.
     fn memory() -> PagedMemory {
         let config = MemoryConfig { ro_data_size: 3, rw_data_size: 0x2000, stack_size: 0x1000 };
         let map = MemoryMap::new(0x1000, config, 0x1000).unwrap();

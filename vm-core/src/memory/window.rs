@@ -1,7 +1,7 @@
 //! The part of a memory region that lies in one piece: around the first page that was used, and growing with what is.
 //!
-//! Owned by the paged memory, which fills it. Promises: an access costs one comparison; the number of its pages is a power of
-//! two, so that an allocator that rounds up to those wastes nothing.
+//! Owned by the paged memory, which fills it. Promises: an access costs one comparison; the number of its pages is a
+//! power of two, so that an allocator that rounds up to those wastes nothing.
 
 use super::paged::PAGE;
 use alloc::vec::Vec;
@@ -46,8 +46,8 @@ impl Window {
         self.get_mut::<PAGE>(address)
     }
 
-    /// What the window would gain next below and above itself in a region: as much as it has, or nothing if there is no
-    /// room for that.
+    /// Ranges that the window would gain next below and above itself in a region: as much as it has, or nothing if
+    /// there is no room for that.
     fn growth(&self, region: &Range<u32>) -> [Range<u32>; 2] {
         let (end, gain) = (self.base + self.bytes.len() as u32, self.bytes.len() as u32);
         let if_room = |room: u32| if room >= gain { gain } else { 0 };
@@ -70,7 +70,7 @@ impl Window {
         self.is_worth(side, &gain).then_some(gain)
     }
 
-    /// What the window should gain now, after it gained something else.
+    /// The range that the window should gain now, after it gained something else.
     pub fn wanted(&self, region: &Range<u32>) -> Option<Range<u32>> {
         let [below, above] = self.growth(region);
         match (self.is_worth(0, &below), self.is_worth(1, &above)) {
@@ -80,13 +80,13 @@ impl Window {
         }
     }
 
-    /// Whether half of what would be gained on a side is in use.
+    /// True if half of what would be gained on a side is in use.
     fn is_worth(&self, side: usize, gain: &Range<u32>) -> bool {
         !gain.is_empty() && self.used[side] as usize * 2 * PAGE >= gain.len()
     }
 
-    /// Gains a range beside the window, with its contents. `in_use` tells how many pages of a range are in use; it is not
-    /// asked for more pages than were gained, or twice that on the whole.
+    /// Gains a range beside the window, with its contents. `in_use` tells how many pages of a range are in use; it is
+    /// not asked for more pages than were gained, or twice that on the whole.
     pub fn gain(&mut self, address: u32, contents: &[u8], region: &Range<u32>, in_use: impl Fn(&Range<u32>) -> u32) {
         let before = self.growth(region);
         // Gains double what there is, as a vector would by itself, but to a size that is known.

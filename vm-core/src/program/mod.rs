@@ -1,4 +1,4 @@
-//! A program: an owned, validated blob, with everything that an engine needs to run it.
+//! A program: a parsed and validated blob that owns its data, ready for an engine.
 //!
 //! Made once per blob (or per call), then shared by instances. Making one copies the code and data and computes the
 //! memory map; code is not translated here, so that short calls of large programs stay cheap.
@@ -12,18 +12,18 @@ use crate::semantics::Semantics;
 use alloc::sync::Arc;
 use core::fmt;
 
-/// How a program is to be run. What can be observed by the guest depends on it, so on a chain it is fixed.
+/// Configuration of a program. Guests can observe it, so on a chain it is fixed.
 #[derive(Clone, Debug)]
 pub struct ProgramConfig {
     /// Guest page size in bytes: a power of two, 0x1000 to 0x10000.
     pub page_size: u32,
     /// Size of the auxiliary memory region in bytes, which the embedder writes and the guest reads.
     pub aux_size: u32,
-    /// What instructions mean.
+    /// Semantics version of the instructions.
     pub semantics: Semantics,
-    /// How gas costs are computed.
+    /// Cost model for gas.
     pub cost_model: CostModelKind,
-    /// Whether gas is metered.
+    /// Metering mode.
     pub metering: Metering,
     /// Stop before every instruction with [`crate::Outcome::Step`].
     pub single_step: bool,
@@ -46,15 +46,16 @@ impl Default for ProgramConfig {
     }
 }
 
-/// Why a parsed blob cannot be run.
+/// Error of [`Program::new`]: a parsed blob that cannot be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ProgramError {
     /// The memory regions have no layout.
     MemoryMap(MapError),
-    /// The instruction set demands valid code, and there is something else (spec: isa.md 2.6).
+    /// The instruction set demands valid code, and there is something else
+    /// (`docs/spec/encoding.md#blocks-and-targets`).
     InvalidCode {
-        /// Where in the code.
+        /// Code offset.
         offset: u32,
     },
 }
@@ -86,7 +87,7 @@ pub struct Program {
     jump_table_entry_size: u8,
 }
 
-/// Which part of the image is what.
+/// Indexes of the parts of the image.
 const CODE: usize = 0;
 const BITMASK: usize = 1;
 const JUMP_TABLE: usize = 2;
@@ -118,17 +119,17 @@ impl Program {
         self.isa
     }
 
-    /// How it is to be run.
+    /// Its configuration.
     pub fn config(&self) -> &ProgramConfig {
         &self.config
     }
 
-    /// Where its memory regions lie.
+    /// Its memory map.
     pub fn memory_map(&self) -> &MemoryMap {
         self.image.map()
     }
 
-    /// What its memory contains at first.
+    /// Initial contents of its memory.
     pub fn memory_image(&self) -> &Arc<MemoryImage> {
         &self.image
     }
@@ -163,7 +164,7 @@ impl Program {
         Imports::from_raw(self.image.part::<IMPORT_OFFSETS>(), self.image.part::<IMPORT_SYMBOLS>())
     }
 
-    /// Whether `other` does the same in everything that can be observed: the same blob and configuration, however they
+    /// True if `other` does the same in everything that can be observed: the same blob and configuration, however they
     /// were loaded.
     pub fn same_as(&self, other: &Program) -> bool {
         // All fields are named, so that a new one is not forgotten here.
@@ -185,14 +186,15 @@ impl Program {
             && *jump_table_entry_size == other.jump_table_entry_size
     }
 
-    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or behind the end of the
+    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or past the end of the
     /// code it is the cost of a lone trap. Takes time linear in the block's length.
     pub fn block_cost(&self, offset: u32) -> Option<u32> {
         gas::block_cost(self.config.cost_model, &self.code(), offset)
     }
 }
 
-/// Refuses code with invalid instructions, and code that can run off its end (spec: isa.md 2.6).
+/// Refuses code with invalid instructions, and code that can run off its end
+/// (`docs/spec/encoding.md#blocks-and-targets`).
 fn validate(code: &CodeView<'_>) -> Result<(), ProgramError> {
     let mut runs_off = true;
     for decoded in code.instructions() {

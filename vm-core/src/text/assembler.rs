@@ -1,10 +1,10 @@
 //! The assembler: text in, a blob out.
 //!
-//! Used by tests and tools, with text from anyone. Takes time and memory linear in the text, but for the rounds in which
-//! jump offsets grow (a handful). What it gives, [`Blob::parse`] reads.
+//! Used by tests and tools, with text from anyone. Takes time and memory linear in the text, but for the rounds in
+//! which jump offsets grow (a handful). What it gives, [`Blob::parse`] reads.
 
-use super::layout::{Code, Goal, Item, lay_out};
-use super::lexer::{Line, Place, quote};
+use super::layout::{Item, JumpTarget, LaidOutCode, lay_out};
+use super::lexer::{Line, Position, quote};
 use super::operand::{Operand, has_target, operands};
 use super::{TextError, TextErrorKind};
 use crate::blob::{Blob, MAGIC, varint};
@@ -15,23 +15,23 @@ use alloc::{borrow::ToOwned, collections::BTreeMap, vec::Vec};
 /// A jump target as written.
 #[derive(Clone, Copy)]
 enum Target<'a> {
-    Label(&'a str, Place),
+    Label(&'a str, Position),
     Offset(u32),
 }
 
-/// What `.data` adds to.
+/// Target of `.data` directives.
 #[derive(Clone, Copy)]
-enum Open {
+enum DataTarget {
     RoData,
     RwData,
     Section,
 }
 
 /// A directive's value and where it was given.
-type Given<T> = Option<(T, Place)>;
+type Given<T> = Option<(T, Position)>;
 
 /// All that the text says.
-struct Source<'a> {
+struct ParsedText<'a> {
     isa: Isa,
     ro_size: Given<u32>,
     rw_size: Given<u32>,
@@ -43,8 +43,8 @@ struct Source<'a> {
     jump_table: Vec<Target<'a>>,
     jump_table_form: Given<(u32, u8)>,
     /// Sections as they are, by id; optional ones may repeat.
-    sections: Vec<(u8, Vec<u8>, Place)>,
-    open: Option<Open>,
+    sections: Vec<(u8, Vec<u8>, Position)>,
+    open: Option<DataTarget>,
     trailing: Vec<u8>,
     items: Vec<Item>,
     /// The target of each item that jumps.
@@ -52,19 +52,19 @@ struct Source<'a> {
     raw: Vec<(u8, bool)>,
     labels: BTreeMap<&'a str, usize>,
     /// Of the first item.
-    code_place: Given<()>,
+    code_position: Given<()>,
 }
 
 /// Makes a blob from text; the language is described at [`super`].
 ///
 /// # Errors
-/// The first thing that is wrong, with its place.
+/// The first thing that is wrong, with its position.
 pub fn assemble(text: &str) -> Result<Vec<u8>, TextError> {
     let mut source = None;
-    let mut last = Place { line: 1, column: 1 };
+    let mut last = Position { line: 1, column: 1 };
     for (index, line) in text.lines().enumerate() {
         let mut line = Line::new(line, u32::try_from(index + 1).unwrap_or(u32::MAX));
-        last = line.place();
+        last = line.position();
         match &mut source {
             None if line.at_end() => {}
             None => source = Some(begin(&mut line)?),
@@ -74,17 +74,17 @@ pub fn assemble(text: &str) -> Result<Vec<u8>, TextError> {
     source.ok_or(last.error(TextErrorKind::NoIsa))?.finish(last)
 }
 
-fn begin<'a>(line: &mut Line<'a>) -> Result<Source<'a>, TextError> {
-    let place = line.place();
+fn begin<'a>(line: &mut Line<'a>) -> Result<ParsedText<'a>, TextError> {
+    let position = line.position();
     if line.word() != ".isa" {
-        return Err(place.error(TextErrorKind::NoIsa));
+        return Err(position.error(TextErrorKind::NoIsa));
     }
-    let place = line.place();
+    let position = line.position();
     let name = line.word();
     let isa = Isa::ALL.into_iter().find(|isa| isa.name() == name);
-    let isa = isa.ok_or_else(|| place.error(TextErrorKind::UnknownIsa { name: quote(name) }))?;
+    let isa = isa.ok_or_else(|| position.error(TextErrorKind::UnknownIsa { name: quote(name) }))?;
     line.finish()?;
-    Ok(Source {
+    Ok(ParsedText {
         isa,
         ro_size: None,
         rw_size: None,
@@ -102,16 +102,16 @@ fn begin<'a>(line: &mut Line<'a>) -> Result<Source<'a>, TextError> {
         targets: Vec::new(),
         raw: Vec::new(),
         labels: BTreeMap::new(),
-        code_place: None,
+        code_position: None,
     })
 }
 
 /// Sets what may be given once.
-fn once<T>(to: &mut Given<T>, value: T, name: &str, place: Place) -> Result<(), TextError> {
+fn once<T>(to: &mut Given<T>, value: T, name: &str, position: Position) -> Result<(), TextError> {
     match to {
-        Some(_) => Err(place.error(TextErrorKind::Repeated { name: name.to_owned() })),
+        Some(_) => Err(position.error(TextErrorKind::Repeated { name: name.to_owned() })),
         None => {
-            *to = Some((value, place));
+            *to = Some((value, position));
             Ok(())
         }
     }
@@ -122,7 +122,7 @@ fn is_label(word: &str) -> bool {
 }
 
 fn target<'a>(line: &mut Line<'a>) -> Result<Target<'a>, TextError> {
-    let place = line.place();
+    let position = line.position();
     let word = line.peek();
     if word.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return line.unsigned(u32::MAX).map(Target::Offset);
@@ -130,7 +130,7 @@ fn target<'a>(line: &mut Line<'a>) -> Result<Target<'a>, TextError> {
     if !is_label(word) {
         return Err(line.expected("a label or a code offset"));
     }
-    Ok(Target::Label(line.word(), place))
+    Ok(Target::Label(line.word(), position))
 }
 
 fn register(line: &mut Line<'_>) -> Result<Reg, TextError> {
@@ -140,62 +140,62 @@ fn register(line: &mut Line<'_>) -> Result<Reg, TextError> {
     Ok(reg)
 }
 
-impl<'a> Source<'a> {
+impl<'a> ParsedText<'a> {
     fn line(&mut self, line: &mut Line<'a>) -> Result<(), TextError> {
         loop {
             if line.at_end() {
                 return Ok(());
             }
-            let place = line.place();
+            let position = line.position();
             let word = line.word();
             if line.take(':') {
                 if !is_label(word) {
-                    return Err(place.error(TextErrorKind::Expected { what: "a label", found: quote(word) }));
+                    return Err(position.error(TextErrorKind::Expected { what: "a label", found: quote(word) }));
                 }
                 if self.labels.insert(word, self.items.len()).is_some() {
-                    return Err(place.error(TextErrorKind::Repeated { name: quote(word) }));
+                    return Err(position.error(TextErrorKind::Repeated { name: quote(word) }));
                 }
                 continue;
             }
             match word.starts_with('.') {
-                true => self.directive(word, place, line)?,
-                false => self.instruction(word, place, line)?,
+                true => self.directive(word, position, line)?,
+                false => self.instruction(word, position, line)?,
             }
             return line.finish();
         }
     }
 
-    fn directive(&mut self, word: &str, place: Place, line: &mut Line<'a>) -> Result<(), TextError> {
+    fn directive(&mut self, word: &str, position: Position, line: &mut Line<'a>) -> Result<(), TextError> {
         match word {
-            ".isa" => Err(place.error(TextErrorKind::Repeated { name: word.to_owned() })),
-            ".ro_size" => once(&mut self.ro_size, line.unsigned(u32::MAX)?, word, place),
-            ".rw_size" => once(&mut self.rw_size, line.unsigned(u32::MAX)?, word, place),
-            ".stack_size" => once(&mut self.stack_size, line.unsigned(u32::MAX)?, word, place),
+            ".isa" => Err(position.error(TextErrorKind::Repeated { name: word.to_owned() })),
+            ".ro_size" => once(&mut self.ro_size, line.unsigned(u32::MAX)?, word, position),
+            ".rw_size" => once(&mut self.rw_size, line.unsigned(u32::MAX)?, word, position),
+            ".stack_size" => once(&mut self.stack_size, line.unsigned(u32::MAX)?, word, position),
             ".ro_data" => {
-                once(&mut self.ro_data, Vec::new(), word, place)?;
-                self.open = Some(Open::RoData);
-                self.data(place, line)
+                once(&mut self.ro_data, Vec::new(), word, position)?;
+                self.open = Some(DataTarget::RoData);
+                self.data(position, line)
             }
             ".rw_data" => {
-                once(&mut self.rw_data, Vec::new(), word, place)?;
-                self.open = Some(Open::RwData);
-                self.data(place, line)
+                once(&mut self.rw_data, Vec::new(), word, position)?;
+                self.open = Some(DataTarget::RwData);
+                self.data(position, line)
             }
             ".section" => {
                 let id = line.number(1, 255)? as u8;
                 if id < 128 && self.sections.iter().any(|section| section.0 == id) {
-                    return Err(place.error(TextErrorKind::Repeated { name: alloc::format!(".section {id}") }));
+                    return Err(position.error(TextErrorKind::Repeated { name: alloc::format!(".section {id}") }));
                 }
-                self.sections.push((id, Vec::new(), place));
-                self.open = Some(Open::Section);
-                self.data(place, line)
+                self.sections.push((id, Vec::new(), position));
+                self.open = Some(DataTarget::Section);
+                self.data(position, line)
             }
-            ".data" => self.data(place, line),
+            ".data" => self.data(position, line),
             ".trailing" => line.bytes(&mut self.trailing),
             ".import" => {
                 self.imports.push(line.string()?);
                 let (actual, limit) = (self.imports.len() as u64, u64::from(limits::IMPORTS));
-                too_long("number of imports", actual, limit, place)
+                too_long("number of imports", actual, limit, position)
             }
             ".export" => {
                 let symbol = line.string()?;
@@ -210,32 +210,32 @@ impl<'a> Source<'a> {
                     }
                 }
                 let actual = self.jump_table.len() as u64;
-                too_long("jump table", actual, u64::from(limits::FORMAT_JUMP_TABLE_ENTRIES), place)
+                too_long("jump table", actual, u64::from(limits::FORMAT_JUMP_TABLE_ENTRIES), position)
             }
             ".jump_table_form" => {
                 let count = line.unsigned(limits::FORMAT_JUMP_TABLE_ENTRIES)?;
                 let size = line.unsigned(4)? as u8;
-                once(&mut self.jump_table_form, (count, size), word, place)
+                once(&mut self.jump_table_form, (count, size), word, position)
             }
-            ".bytes" => self.raw_code(place, line),
-            _ => Err(place.error(TextErrorKind::UnknownDirective { name: quote(word) })),
+            ".bytes" => self.raw_code(position, line),
+            _ => Err(position.error(TextErrorKind::UnknownDirective { name: quote(word) })),
         }
     }
 
-    fn data(&mut self, place: Place, line: &mut Line<'a>) -> Result<(), TextError> {
+    fn data(&mut self, position: Position, line: &mut Line<'a>) -> Result<(), TextError> {
         let to = match self.open {
-            Some(Open::RoData) => self.ro_data.as_mut().map(|(data, _)| data),
-            Some(Open::RwData) => self.rw_data.as_mut().map(|(data, _)| data),
-            Some(Open::Section) => self.sections.last_mut().map(|(_, data, _)| data),
+            Some(DataTarget::RoData) => self.ro_data.as_mut().map(|(data, _)| data),
+            Some(DataTarget::RwData) => self.rw_data.as_mut().map(|(data, _)| data),
+            Some(DataTarget::Section) => self.sections.last_mut().map(|(_, data, _)| data),
             None => None,
         };
         let what = ".ro_data, .rw_data or .section before .data";
-        let to = to.ok_or_else(|| place.error(TextErrorKind::Expected { what, found: ".data".to_owned() }))?;
+        let to = to.ok_or_else(|| position.error(TextErrorKind::Expected { what, found: ".data".to_owned() }))?;
         line.bytes(to)
     }
 
-    fn raw_code(&mut self, place: Place, line: &mut Line<'a>) -> Result<(), TextError> {
-        self.code_place.get_or_insert(((), place));
+    fn raw_code(&mut self, position: Position, line: &mut Line<'a>) -> Result<(), TextError> {
+        self.code_position.get_or_insert(((), position));
         let before = self.raw.len();
         while !line.at_end() {
             let starts = line.take('*');
@@ -245,26 +245,26 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn instruction(&mut self, word: &'a str, place: Place, line: &mut Line<'a>) -> Result<(), TextError> {
-        self.code_place.get_or_insert(((), place));
+    fn instruction(&mut self, word: &'a str, position: Position, line: &mut Line<'a>) -> Result<(), TextError> {
+        self.code_position.get_or_insert(((), position));
         let (name, width) = match word.split_once(".w") {
             Some((name, width)) => (name, Some(width)),
             None => (word, None),
         };
         let opcode = Opcode::all().find(|opcode| opcode.spec().mnemonic == name);
-        let opcode = opcode.ok_or_else(|| place.error(TextErrorKind::UnknownMnemonic { name: quote(word) }))?;
+        let opcode = opcode.ok_or_else(|| position.error(TextErrorKind::UnknownMnemonic { name: quote(word) }))?;
         let (mnemonic, format) = (opcode.spec().mnemonic, opcode.spec().format);
         let width = match width.map(str::as_bytes) {
             None => None,
-            Some(_) if !has_target(format) => return Err(place.error(TextErrorKind::NoOffset { mnemonic })),
+            Some(_) if !has_target(format) => return Err(position.error(TextErrorKind::NoOffset { mnemonic })),
             Some([digit @ b'0'..=b'4']) => Some(digit - b'0'),
             Some(_) => {
                 let what = "a width of .w0 to .w4";
-                return Err(place.error(TextErrorKind::Expected { what, found: quote(word) }));
+                return Err(position.error(TextErrorKind::Expected { what, found: quote(word) }));
             }
         };
         if self.isa.number(opcode).is_none() {
-            return Err(place.error(TextErrorKind::NotInIsa { mnemonic, isa: self.isa }));
+            return Err(position.error(TextErrorKind::NotInIsa { mnemonic, isa: self.isa }));
         }
         let mut instruction = Instruction::none(opcode);
         for (index, operand) in operands(format).iter().enumerate() {
@@ -273,7 +273,7 @@ impl<'a> Source<'a> {
             }
             self.operand(*operand, &mut instruction, line)?;
         }
-        self.items.push(Item::Instruction { instruction, goal: Goal::Offset(0), width, place });
+        self.items.push(Item::Instruction { instruction, jump_target: JumpTarget::Offset(0), width, position });
         Ok(())
     }
 
@@ -292,32 +292,32 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn goal(&self, target: Target<'a>) -> Result<Goal, TextError> {
+    fn jump_target(&self, target: Target<'a>) -> Result<JumpTarget, TextError> {
         match target {
-            Target::Offset(offset) => Ok(Goal::Offset(offset)),
-            Target::Label(name, place) => match self.labels.get(name) {
-                Some(index) => Ok(Goal::Item(*index)),
-                None => Err(place.error(TextErrorKind::UnknownLabel { name: quote(name) })),
+            Target::Offset(offset) => Ok(JumpTarget::Offset(offset)),
+            Target::Label(name, position) => match self.labels.get(name) {
+                Some(index) => Ok(JumpTarget::Item(*index)),
+                None => Err(position.error(TextErrorKind::UnknownLabel { name: quote(name) })),
             },
         }
     }
 
-    fn finish(mut self, last: Place) -> Result<Vec<u8>, TextError> {
+    fn finish(mut self, last: Position) -> Result<Vec<u8>, TextError> {
         for (index, target) in core::mem::take(&mut self.targets) {
-            let resolved = self.goal(target)?;
-            if let Some(Item::Instruction { goal, .. }) = self.items.get_mut(index) {
-                *goal = resolved;
+            let resolved = self.jump_target(target)?;
+            if let Some(Item::Instruction { jump_target, .. }) = self.items.get_mut(index) {
+                *jump_target = resolved;
             }
         }
-        let code_place = self.code_place.map_or(last, |(_, place)| place);
-        let code = lay_out(self.isa, &self.items, &self.raw, code_place)?;
+        let code_position = self.code_position.map_or(last, |(_, position)| position);
+        let code = lay_out(self.isa, &self.items, &self.raw, code_position)?;
         let content = [
             self.memory_section()?,
             self.ro_data.take(),
             self.rw_data.take(),
             self.imports_section(last),
             self.exports_section(&code, last)?,
-            self.code_section(&code, code_place)?,
+            self.code_section(&code, code_position)?,
         ];
 
         let mut out = MAGIC.to_vec();
@@ -328,16 +328,16 @@ impl<'a> Source<'a> {
             let as_it_is = self.sections.iter().find(|section| section.0 == id);
             let content = content.filter(|(content, _)| !content.is_empty());
             match (as_it_is, content) {
-                (Some((.., place)), Some(_)) => {
-                    return Err(place.error(TextErrorKind::Repeated { name: alloc::format!(".section {id}") }));
+                (Some((.., position)), Some(_)) => {
+                    return Err(position.error(TextErrorKind::Repeated { name: alloc::format!(".section {id}") }));
                 }
-                (Some((_, content, place)), None) => section(&mut out, id, content, *place)?,
-                (None, Some((content, place))) => section(&mut out, id, &content, place)?,
+                (Some((_, content, position)), None) => section(&mut out, id, content, *position)?,
+                (None, Some((content, position))) => section(&mut out, id, &content, position)?,
                 (None, None) => {}
             }
         }
-        for (id, content, place) in self.sections.iter().filter(|section| section.0 > 6) {
-            section(&mut out, *id, content, *place)?;
+        for (id, content, position) in self.sections.iter().filter(|section| section.0 > 6) {
+            section(&mut out, *id, content, *position)?;
         }
         out.push(0);
         out.extend(&self.trailing);
@@ -346,16 +346,16 @@ impl<'a> Source<'a> {
         match Blob::parse(&out) {
             Ok(_) => Ok(out),
             Err(error) => {
-                // All else was looked at: it is in a section that was given as it is.
-                let place = self.sections.iter().find(|section| section.0 < 128).map_or(last, |section| section.2);
-                Err(place.error(TextErrorKind::Blob(error)))
+                // Everything else was checked before: the error is in a section that was given as raw bytes.
+                let position = self.sections.iter().find(|section| section.0 < 128).map_or(last, |section| section.2);
+                Err(position.error(TextErrorKind::Blob(error)))
             }
         }
     }
 
     fn memory_section(&self) -> Result<Given<Vec<u8>>, TextError> {
         let mut content = Vec::new();
-        let mut place = None;
+        let mut position = None;
         for (size, data, what) in [
             (&self.ro_size, self.ro_data.as_ref(), "read-only data in bytes"),
             (&self.rw_size, self.rw_data.as_ref(), "read-write data in bytes"),
@@ -363,17 +363,17 @@ impl<'a> Source<'a> {
         ] {
             let length = data.map_or(0, |(data, _)| data.len() as u64);
             let limit = size.map_or(u32::MAX, |(size, _)| size);
-            let at = size.map(|(_, place)| place).or(data.map(|(_, place)| *place));
+            let at = size.map(|(_, position)| position).or(data.map(|(_, position)| *position));
             too_long(what, length, u64::from(limit), at.unwrap_or_default())?;
-            place = place.or(at);
+            position = position.or(at);
             varint::write(&mut content, size.map_or(length as u32, |(size, _)| size));
         }
         // Writers leave the section out when there is nothing to say.
         let sizes_given = content != [0; 3];
-        Ok(place.filter(|_| sizes_given).map(|place| (content, place)))
+        Ok(position.filter(|_| sizes_given).map(|position| (content, position)))
     }
 
-    fn imports_section(&self, place: Place) -> Given<Vec<u8>> {
+    fn imports_section(&self, position: Position) -> Given<Vec<u8>> {
         let mut content = Vec::new();
         if self.imports.is_empty() {
             return None;
@@ -386,42 +386,43 @@ impl<'a> Source<'a> {
             offset = offset.wrapping_add(symbol.len() as u32);
         }
         content.extend(self.imports.iter().flatten());
-        Some((content, place))
+        Some((content, position))
     }
 
-    fn exports_section(&self, code: &Code, place: Place) -> Result<Given<Vec<u8>>, TextError> {
+    fn exports_section(&self, code: &LaidOutCode, position: Position) -> Result<Given<Vec<u8>>, TextError> {
         let mut content = Vec::new();
         if self.exports.is_empty() {
             return Ok(None);
         }
         varint::write(&mut content, self.exports.len() as u32);
         for (symbol, target) in &self.exports {
-            varint::write(&mut content, code.offset(self.goal(*target)?));
+            varint::write(&mut content, code.offset(self.jump_target(*target)?));
             varint::write(&mut content, symbol.len() as u32);
             content.extend(symbol);
         }
-        Ok(Some((content, place)))
+        Ok(Some((content, position)))
     }
 
-    fn code_section(&self, code: &Code, place: Place) -> Result<Given<Vec<u8>>, TextError> {
-        let is_given = self.code_place.is_some() || self.jump_table_form.is_some() || !self.jump_table.is_empty();
+    fn code_section(&self, code: &LaidOutCode, position: Position) -> Result<Given<Vec<u8>>, TextError> {
+        let is_given = self.code_position.is_some() || self.jump_table_form.is_some() || !self.jump_table.is_empty();
         if !is_given && self.sections.iter().any(|section| section.0 == 6) {
             return Ok(None);
         }
-        let targets = self.jump_table.iter().map(|target| self.goal(*target).map(|goal| code.offset(goal)));
+        let targets =
+            self.jump_table.iter().map(|target| self.jump_target(*target).map(|jump_target| code.offset(jump_target)));
         let targets = targets.collect::<Result<Vec<u32>, _>>()?;
         let usual = (targets.len() as u32, targets.iter().max().map_or(0, |largest| unsigned_size(*largest).max(1)));
         let (count, size) = match self.jump_table_form {
             None => usual,
-            Some(((count, size), place)) => {
+            Some(((count, size), position)) => {
                 let entries = if size == 0 { 0 } else { count };
                 if entries != usual.0 {
                     let (value, min, max) = (usual.0.into(), entries.into(), entries.into());
-                    return Err(place.error(TextErrorKind::OutOfRange { value, min, max }));
+                    return Err(position.error(TextErrorKind::OutOfRange { value, min, max }));
                 }
                 if entries > 0 && size < unsigned_size(targets.iter().copied().max().unwrap_or_default()) {
                     let (value, min) = (size.into(), usual.1.into());
-                    return Err(place.error(TextErrorKind::OutOfRange { value, min, max: 4 }));
+                    return Err(position.error(TextErrorKind::OutOfRange { value, min, max: 4 }));
                 }
                 (count, size)
             }
@@ -435,7 +436,7 @@ impl<'a> Source<'a> {
         }
         content.extend(&code.bytes);
         content.extend(&code.bitmask);
-        Ok(Some((content, place)))
+        Ok(Some((content, position)))
     }
 }
 
@@ -444,16 +445,16 @@ const fn unsigned_size(value: u32) -> u8 {
     4 - (value.leading_zeros() / 8) as u8
 }
 
-fn too_long(what: &'static str, actual: u64, limit: u64, place: Place) -> Result<(), TextError> {
+fn too_long(what: &'static str, actual: u64, limit: u64, position: Position) -> Result<(), TextError> {
     match actual > limit {
-        true => Err(place.error(TextErrorKind::TooLong { what, actual, limit })),
+        true => Err(position.error(TextErrorKind::TooLong { what, actual, limit })),
         false => Ok(()),
     }
 }
 
 /// Appends a section, an empty one too.
-fn section(out: &mut Vec<u8>, id: u8, content: &[u8], place: Place) -> Result<(), TextError> {
-    too_long("section in bytes", content.len() as u64, u64::from(u32::MAX), place)?;
+fn section(out: &mut Vec<u8>, id: u8, content: &[u8], position: Position) -> Result<(), TextError> {
+    too_long("section in bytes", content.len() as u64, u64::from(u32::MAX), position)?;
     out.push(id);
     varint::write(out, content.len() as u32);
     out.extend(content);

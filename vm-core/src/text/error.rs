@@ -1,22 +1,22 @@
-//! Why text is no program.
+//! Errors of the assembler.
 
 use crate::blob::BlobError;
 use crate::isa::Isa;
 use alloc::string::String;
 use core::fmt;
 
-/// Why [`super::assemble`] refused, and where.
+/// Error of [`super::assemble`], with its position in the text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TextError {
     /// The line, from 1.
     pub line: u32,
     /// The character in the line, from 1.
     pub column: u32,
-    /// What is wrong there.
+    /// Kind of error.
     pub kind: TextErrorKind,
 }
 
-/// What is wrong with text. Words quoted from it are cut at [`TextErrorKind::QUOTED`] characters.
+/// Kind of assembler error. Words quoted from the text are cut at [`TextErrorKind::QUOTED`] characters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TextErrorKind {
@@ -24,7 +24,7 @@ pub enum TextErrorKind {
     Expected {
         /// What.
         what: &'static str,
-        /// What is there instead; empty at the end of the line.
+        /// The text found instead; empty at the end of the line.
         found: String,
     },
     /// The first statement must be `.isa`.
@@ -84,7 +84,7 @@ pub enum TextErrorKind {
     },
     /// A part is longer than the format or the text itself allows.
     TooLong {
-        /// Which part.
+        /// The part of the program.
         what: &'static str,
         /// Its length or number of entries.
         actual: u64,

@@ -1,19 +1,19 @@
-//! Code from items: where each item lies, and the bytes.
+//! Code layout: assigns offsets to items and emits their bytes.
 //!
 //! The last step of the assembler. Jump offsets begin with no bytes and grow until all fit, as in
 //! [`crate::isa::assemble`], but an item may be raw bytes, and a jump may be of a given width.
 
-use super::lexer::Place;
+use super::lexer::Position;
 use super::operand::has_target;
 use super::{TextError, TextErrorKind};
 use crate::isa::{self, Instruction, Isa};
 use crate::limits;
 use alloc::vec::Vec;
 
-/// Where a jump goes.
+/// Target of a jump.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// To an item, or behind the last one.
+pub(super) enum JumpTarget {
+    /// To an item, or after the last one.
     Item(usize),
     /// To a code offset, wherever the items lie.
     Offset(u32),
@@ -24,9 +24,9 @@ pub(super) enum Goal {
 pub(super) enum Item {
     Instruction {
         instruction: Instruction,
-        goal: Goal,
+        jump_target: JumpTarget,
         width: Option<u8>,
-        place: Place,
+        position: Position,
     },
     /// So many of the raw bytes.
     Raw {
@@ -36,18 +36,18 @@ pub(super) enum Item {
 
 /// Finished code.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Code {
+pub(super) struct LaidOutCode {
     pub bytes: Vec<u8>,
     pub bitmask: Vec<u8>,
     /// The offset of each item, and at last the code's length.
     pub offsets: Vec<u32>,
 }
 
-impl Code {
-    pub(super) fn offset(&self, goal: Goal) -> u32 {
-        match goal {
-            Goal::Offset(offset) => offset,
-            Goal::Item(index) => self.offsets.get(index).copied().unwrap_or_default(),
+impl LaidOutCode {
+    pub(super) fn offset(&self, jump_target: JumpTarget) -> u32 {
+        match jump_target {
+            JumpTarget::Offset(offset) => offset,
+            JumpTarget::Item(index) => self.offsets.get(index).copied().unwrap_or_default(),
         }
     }
 
@@ -70,23 +70,28 @@ pub(super) const fn width_of(value: i32) -> u8 {
 }
 
 /// Lays out `items`. `raw` holds the raw bytes of all of them with their bits.
-pub(super) fn lay_out(isa: Isa, items: &[Item], raw: &[(u8, bool)], place: Place) -> Result<Code, TextError> {
+pub(super) fn lay_out(
+    isa: Isa,
+    items: &[Item],
+    raw: &[(u8, bool)],
+    position: Position,
+) -> Result<LaidOutCode, TextError> {
     // All instructions without their jump offsets, which come last in each: as jumps to themselves they have none.
     let mut alone = Vec::new();
     for item in items {
-        if let Item::Instruction { instruction, place, .. } = item {
+        if let Item::Instruction { instruction, position, .. } = item {
             if isa.number(instruction.opcode).is_none() {
                 let mnemonic = instruction.opcode.spec().mnemonic;
-                return Err(place.error(TextErrorKind::NotInIsa { mnemonic, isa }));
+                return Err(position.error(TextErrorKind::NotInIsa { mnemonic, isa }));
             }
             alone.push(Instruction { target: alone.len() as u32, ..*instruction });
         }
     }
     let too_long = |actual| {
         let limit = u64::from(limits::FORMAT_CODE_BYTES);
-        place.error(TextErrorKind::TooLong { what: "code in bytes", actual, limit })
+        position.error(TextErrorKind::TooLong { what: "code in bytes", actual, limit })
     };
-    // Everything else that can be refused was looked at above.
+    // Everything else that can be refused was checked above.
     let base = isa::assemble(isa, &alone).map_err(|_| too_long(u64::MAX))?;
     let mut base_ends = base.offsets.windows(2).map(|pair| pair.first().copied().zip(pair.last().copied()));
     let mut lengths = Vec::with_capacity(items.len());
@@ -101,7 +106,7 @@ pub(super) fn lay_out(isa: Isa, items: &[Item], raw: &[(u8, bool)], place: Place
         .iter()
         .map(|item| if let Item::Instruction { width: Some(width), .. } = item { *width } else { 0 })
         .collect();
-    let mut code = Code { offsets: alloc::vec![0; items.len() + 1], ..Code::default() };
+    let mut code = LaidOutCode { offsets: alloc::vec![0; items.len() + 1], ..LaidOutCode::default() };
     loop {
         let mut end = 0u64;
         for ((length, width), offset) in lengths.iter().zip(&widths).zip(code.offsets.iter_mut().skip(1)) {
@@ -114,11 +119,11 @@ pub(super) fn lay_out(isa: Isa, items: &[Item], raw: &[(u8, bool)], place: Place
         }
         let mut grown = false;
         for (index, item) in items.iter().enumerate() {
-            if let Item::Instruction { instruction, goal, width: None, .. } = item
+            if let Item::Instruction { instruction, jump_target, width: None, .. } = item
                 && has_target(instruction.format())
                 && let (Some(start), Some(width)) = (code.offsets.get(index), widths.get_mut(index))
             {
-                let needed = width_of(code.offset(*goal).wrapping_sub(*start) as i32);
+                let needed = width_of(code.offset(*jump_target).wrapping_sub(*start) as i32);
                 grown |= needed > *width;
                 *width = needed.max(*width);
             }
@@ -132,17 +137,17 @@ pub(super) fn lay_out(isa: Isa, items: &[Item], raw: &[(u8, bool)], place: Place
     for (index, (item, (length, width))) in items.iter().zip(lengths.iter().zip(&widths)).enumerate() {
         match item {
             Item::Raw { count } => raw.by_ref().take(*count).for_each(|(byte, starts)| code.push(*byte, *starts)),
-            Item::Instruction { instruction, goal, place, .. } => {
+            Item::Instruction { instruction, jump_target, position, .. } => {
                 for (position, byte) in base_bytes.by_ref().take(*length as usize).enumerate() {
                     code.push(*byte, position == 0);
                 }
                 let start = code.offsets.get(index).copied().unwrap_or_default();
-                let distance = code.offset(*goal).wrapping_sub(start) as i32;
+                let distance = code.offset(*jump_target).wrapping_sub(start) as i32;
                 if !has_target(instruction.format()) {
                     continue;
                 }
                 if width_of(distance) > *width {
-                    return Err(place.error(TextErrorKind::JumpTooFar { distance, width: *width }));
+                    return Err(position.error(TextErrorKind::JumpTooFar { distance, width: *width }));
                 }
                 distance.to_le_bytes().iter().take(usize::from(*width)).for_each(|byte| code.push(*byte, false));
             }

@@ -1,18 +1,18 @@
 //! One line of text, read from left to right.
 //!
-//! Used by the assembler. Every refusal carries the place where it is; nothing is copied but what a refusal quotes.
+//! Used by the assembler. Every error carries its position; nothing is copied but what a refusal quotes.
 
 use super::{TextError, TextErrorKind};
 use alloc::{string::String, vec::Vec};
 
-/// Where something stands.
+/// Position in the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub line: u32,
     pub column: u32,
 }
 
-impl Place {
+impl Position {
     pub(super) fn error(self, kind: TextErrorKind) -> TextError {
         TextError { line: self.line, column: self.column, kind }
     }
@@ -27,29 +27,29 @@ pub(super) fn quote(word: &str) -> String {
 #[derive(Clone, Debug)]
 pub(super) struct Line<'a> {
     rest: &'a str,
-    place: Place,
+    position: Position,
 }
 
 impl<'a> Line<'a> {
     /// Line number `line`, from 1, without its line feed.
     pub(super) fn new(text: &'a str, line: u32) -> Self {
-        let mut line = Line { rest: text, place: Place { line, column: 1 } };
+        let mut line = Line { rest: text, position: Position { line, column: 1 } };
         line.skip_space();
         line
     }
 
-    pub(super) fn place(&self) -> Place {
-        self.place
+    pub(super) fn position(&self) -> Position {
+        self.position
     }
 
-    /// Whether only a comment is left.
+    /// True if nothing but a comment is left of the line.
     pub(super) fn at_end(&self) -> bool {
         self.rest.is_empty() || self.rest.starts_with(';')
     }
 
     fn advance(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);
-        self.place.column = self.place.column.saturating_add(taken.chars().count() as u32);
+        self.position.column = self.position.column.saturating_add(taken.chars().count() as u32);
         self.rest = rest;
         taken
     }
@@ -59,7 +59,7 @@ impl<'a> Line<'a> {
         self.advance(blank);
     }
 
-    /// What the next word is, without taking it: up to a blank, comma, colon, quote or comment. A character that stands
+    /// The next word, without taking it: up to a blank, comma, colon, quote or comment. A character that stands
     /// alone is a word.
     pub(super) fn peek(&self) -> &'a str {
         if self.at_end() {
@@ -81,7 +81,7 @@ impl<'a> Line<'a> {
 
     /// The refusal of what comes next.
     pub(super) fn expected(&self, what: &'static str) -> TextError {
-        self.place.error(TextErrorKind::Expected { what, found: quote(self.peek()) })
+        self.position.error(TextErrorKind::Expected { what, found: quote(self.peek()) })
     }
 
     /// Takes `mark` if it is next.
@@ -107,13 +107,13 @@ impl<'a> Line<'a> {
     /// A number of `min` to `max`.
     pub(super) fn number(&mut self, min: i128, max: i128) -> Result<i128, TextError> {
         let refused = self.expected("a number");
-        let place = self.place;
+        let position = self.position;
         let word = self.word();
         let value = parse_number(word).ok_or(refused)?;
         if (min..=max).contains(&value) {
             Ok(value)
         } else {
-            Err(place.error(TextErrorKind::OutOfRange { value, min, max }))
+            Err(position.error(TextErrorKind::OutOfRange { value, min, max }))
         }
     }
 
@@ -131,7 +131,7 @@ impl<'a> Line<'a> {
         let mut bytes = Vec::new();
         loop {
             let Some(c) = self.rest.chars().next() else {
-                return Err(self.place.error(TextErrorKind::Expected { what: "`\"`", found: String::new() }));
+                return Err(self.position.error(TextErrorKind::Expected { what: "`\"`", found: String::new() }));
             };
             if c == '\\' {
                 bytes.push(self.escape()?);
@@ -242,7 +242,7 @@ mod tests {
         let mut line = Line::new("  .import \"a;\u{e9}\\x00\\\"b\" rest ; comment", 7);
         assert_eq!(line.word(), ".import");
         assert_eq!(line.string().unwrap(), b"a;\xc3\xa9\0\"b");
-        assert_eq!(line.place(), Place { line: 7, column: 24 });
+        assert_eq!(line.position(), Position { line: 7, column: 24 });
         assert_eq!(line.expected("nothing").to_string(), "line 7, column 24: expected nothing, found `rest`");
         line.word();
         assert!(line.finish().is_ok());

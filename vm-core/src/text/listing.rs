@@ -4,7 +4,7 @@
 //! about thirty times as long as the code.
 
 use super::layout::width_of;
-use super::operand::{has_target, meaning, write};
+use super::operand::{has_target, pseudocode, write};
 use super::widths::{Jump, stated};
 use crate::blob::{Blob, BlobError, JumpTable, MemoryConfig, RawSection, sections};
 use crate::gas::{self, CostModelKind};
@@ -13,16 +13,16 @@ use crate::memory::MemoryMap;
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::fmt;
 
-/// How many bytes of data are shown in a line.
+/// Bytes of data in a line.
 const BYTES_IN_LINE: usize = 16;
 
 /// The id of the section with the code.
 const CODE: u8 = 6;
 
-/// How many bytes of an import's name are shown beside a call.
+/// Bytes of an import's name that are shown beside a call.
 const NAME_IN_COMMENT: usize = 60;
 
-/// Where comments begin.
+/// Column at which comments begin.
 const COMMENT_COLUMN: usize = 57;
 
 /// A blob that can be displayed as text.
@@ -109,7 +109,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Whether writing the imports by their names gives the same section.
+    /// True if writing the imports by their names gives the same section.
     fn imports_are_plain(&self, content: &[u8]) -> bool {
         let mut written = Vec::new();
         let imports = self.blob.imports();
@@ -128,7 +128,7 @@ impl<'a> Listing<'a> {
         imports.count_all() > 0 && written == content
     }
 
-    /// Whether writing the exports by their names gives the same section.
+    /// True if writing the exports by their names gives the same section.
     fn exports_are_plain(&self, content: &[u8]) -> bool {
         let mut written = Vec::new();
         let count = self.blob.exports().count();
@@ -141,7 +141,7 @@ impl<'a> Listing<'a> {
         count > 0 && written == content
     }
 
-    /// What can be reached by name: everything that is jumped to, exported, or in the jump table, and where an
+    /// Labels: code offsets that are jumped to, exported, or in the jump table, and where an
     /// instruction begins.
     fn labels(&self) -> BTreeSet<u32> {
         let view = self.blob.code_view();
@@ -211,7 +211,7 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// What is said beside an instruction. Whom a host call calls is said in any case.
+    /// Comment beside an instruction. A host call always has one, with the name of the import.
     fn comment_on(&self, decoded: &Decoded, instruction: &Instruction) -> Option<String> {
         let is_call = instruction.opcode.spec().gas_class == isa::GasClass::HostCall;
         let symbol = self.blob.imports().get(instruction.imm as u32).filter(|_| is_call);
@@ -220,7 +220,7 @@ impl<'a> Listing<'a> {
         if !self.comments {
             return name;
         }
-        let mut words = format!("{:>5}: {}", decoded.offset, meaning(instruction));
+        let mut words = format!("{:>5}: {}", decoded.offset, pseudocode(instruction));
         if let Some(name) = name {
             words.push(' ');
             words.push_str(&name);
@@ -305,7 +305,7 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// How an instruction is listed so that it assembles to the same bytes.
+/// Form in which an instruction is listed, so that it assembles to the same bytes.
 fn form(view: &CodeView<'_>, decoded: &Decoded) -> Form {
     let Some(instruction) = decoded.instruction else { return Form::Raw };
     let Ok(canonical) = isa::assemble(view.isa(), &[Instruction { target: 0, ..instruction }]) else {

@@ -1,8 +1,8 @@
 //! Program blobs as text: a disassembler ([`Listing`]) and an assembler ([`assemble`]).
 //!
 //! Used by tests and tools, never on the way of running a program. Both derive from the instruction table; neither has
-//! a list of opcodes. Assembling a listing gives the blob back byte for byte, whatever blob it was: what the plain forms
-//! would not write the same way is listed in raw forms.
+//! a list of opcodes. Assembling a listing gives the blob back byte for byte, whatever blob it was: what the plain
+//! forms would not write the same way is listed in raw forms.
 //!
 //! # The language
 //!
@@ -20,7 +20,7 @@
 //! | `.jump_table_form COUNT SIZE` | its number of entries and their size in bytes, where they are not the usual ones |
 //! | `.section ID BYTES` | a section as it is |
 //! | `.data BYTES` | more of the data or section begun last |
-//! | `.trailing BYTES` | bytes behind the blob's end marker |
+//! | `.trailing BYTES` | bytes after the blob's end marker |
 //! | `NAME:` | a label for the code that follows; a name begins with a letter, `_` or `@` |
 //! | `MNEMONIC OPERANDS` | an instruction, operands by commas; the destination is always first |
 //! | `MNEMONIC.wN OPERANDS` | a jump whose offset takes `N` bytes, where that is not the fewest |
@@ -61,4 +61,4 @@ mod widths;
 pub use assembler::assemble;
 pub use error::{TextError, TextErrorKind};
 pub use listing::Listing;
-pub use operand::{Meaning, meaning};
+pub use operand::{Pseudocode, pseudocode};

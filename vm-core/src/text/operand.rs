@@ -1,6 +1,6 @@
-//! How an instruction's operands are written: the one list that the printer and the parser both follow.
+//! Operand syntax: the one list that the printer and the parser both follow.
 //!
-//! The order is that of assembly, destination first. Fields that a format lacks are never looked at.
+//! The order is that of assembly, destination first. Fields that a format lacks are ignored.
 
 use crate::isa::{Format, Instruction, Reg};
 use core::fmt;
@@ -40,7 +40,7 @@ pub(super) const fn operands(format: Format) -> &'static [Operand] {
     }
 }
 
-/// Whether one of the operands is a jump target.
+/// True if one of the operands is a jump target.
 pub(super) fn has_target(format: Format) -> bool {
     operands(format).contains(&Operand::Target)
 }
@@ -100,16 +100,16 @@ fn write_operand(f: &mut fmt::Formatter<'_>, instruction: &Instruction, operand:
     }
 }
 
-/// What an instruction does, in a few symbols, from the instruction table's meaning column: `a0 = a1 + a2`.
-pub fn meaning(instruction: &Instruction) -> Meaning<'_> {
-    Meaning(instruction)
+/// Pseudocode of an instruction, from the semantics column of the instruction table: `a0 = a1 + a2`.
+pub fn pseudocode(instruction: &Instruction) -> Pseudocode<'_> {
+    Pseudocode(instruction)
 }
 
-/// Shows what an instruction does; see [`meaning`].
+/// Displays an instruction as pseudocode; see [`pseudocode`].
 #[derive(Clone, Copy, Debug)]
-pub struct Meaning<'a>(&'a Instruction);
+pub struct Pseudocode<'a>(&'a Instruction);
 
-impl fmt::Display for Meaning<'_> {
+impl fmt::Display for Pseudocode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0.opcode.spec().semantics;
         while !rest.is_empty() {
@@ -142,7 +142,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn instructions_read_as_assembly_and_their_meaning_as_arithmetic() {
+    fn instructions_read_as_assembly_and_as_pseudocode() {
         for (instruction, text, does) in [
             (Instruction::rrr(Opcode::Sub64, Reg::A0, Reg::A1, Reg::T0), "sub_64 a0, a1, t0", "a0 = a1 - t0"),
             (
@@ -163,7 +163,7 @@ mod tests {
             (Instruction::none(Opcode::Trap), "trap", "stop with Trap"),
         ] {
             assert_eq!(instruction.to_string(), text);
-            assert_eq!(meaning(&instruction).to_string(), does);
+            assert_eq!(pseudocode(&instruction).to_string(), does);
         }
     }
 }

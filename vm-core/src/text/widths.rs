@@ -1,4 +1,4 @@
-//! Which jumps of a blob need their width written down.
+//! Jump widths that the listing has to state.
 //!
 //! The assembler gives each jump offset the fewest bytes, beginning from none. Linkers may have decided otherwise, for
 //! one jump or because other jumps made room. The listing asks here which widths to state, so that it assembles to the
@@ -14,7 +14,7 @@ pub(super) struct Jump {
     pub target: u32,
     /// Bytes that its offset takes.
     pub width: u8,
-    /// Whether its target moves with the code: it is written as a label.
+    /// True if its target moves with the code: it is written as a label.
     pub is_label: bool,
 }
 

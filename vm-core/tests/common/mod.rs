@@ -71,7 +71,7 @@ impl Rng {
     }
 }
 
-/// A program as parts, before it is written as a blob, so that it can be damaged in between.
+/// Parts of a program before it is written as a blob, so that it can be damaged in between.
 #[derive(Clone, Debug)]
 pub struct RandomProgram {
     pub isa: Isa,

@@ -4,7 +4,7 @@ use vm_core::Outcome;
 use vm_core::isa::{Isa, Reg};
 use vm_core::program::ProgramConfig;
 
-/// What a backend has to offer to be tested.
+/// Interface of a backend under test.
 pub trait Machine {
     fn load(blob: &[u8], config: &ProgramConfig) -> Self;
     fn set_reg(&mut self, reg: Reg, value: u64);
@@ -15,9 +15,9 @@ pub trait Machine {
     fn next_pc(&self) -> Option<u32>;
     fn set_next_pc(&mut self, offset: u32);
     fn run(&mut self) -> Outcome;
-    /// Whether it could be read.
+    /// True if it could be read.
     fn read(&mut self, address: u32, out: &mut [u8]) -> bool;
-    /// Whether it could be written.
+    /// True if it could be written.
     fn write(&mut self, address: u32, data: &[u8]) -> bool;
 }
 

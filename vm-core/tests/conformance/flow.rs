@@ -264,7 +264,7 @@ fn metering(cases: &mut Vec<Case>, isa: Isa) {
     case.config.single_step = true;
     cases.push(case);
 
-    // A block longer than what is translated in one go, entered at its start and near its end.
+    // A block longer than what is translated at a time, entered at its start and near its end.
     let count = 5000;
     let mut long = vec![I::rri(O::AddImm32, A0, A0, 1); count];
     long.push(I::none(O::Trap));

@@ -31,7 +31,7 @@ const REGIONS: [(u32, u32, bool); 3] =
     [(0x1_0000, 0x1_2000, false), (0x3_0000, 0x3_2000, true), (0xfffd_e000, 0xfffe_0000, true)];
 const DECLARED: u32 = 0x1ff0;
 
-/// What memory at `address` contains before the program runs.
+/// Initial contents of memory at `address`.
 fn content(address: u32) -> u8 {
     let (start, _, _) = REGIONS.into_iter().rev().find(|(start, _, _)| address >= *start).unwrap();
     if address - start >= DECLARED { 0 } else { (address ^ address >> 8).wrapping_mul(29) as u8 | 0x81 }
@@ -136,7 +136,7 @@ fn windows(address: u32) -> impl Iterator<Item = (u32, u32)> {
     })
 }
 
-/// What memory around `address` contains when `data` was written there.
+/// Contents of memory around `address` after `data` was written there.
 fn memory_with(address: u32, data: &[u8]) -> Vec<Step> {
     windows(address)
         .map(|(from, to)| {

@@ -1,8 +1,8 @@
 //! Compares all engines until it is stopped or finds a difference: `scripts/fuzz [KIND] [SEED]`.
 //!
 //! The kinds: `programs` are random programs on all engines (noise and damaged blobs, valid instructions in a row,
-//! structured programs); `gas` are short ones at every gas limit, and `sequences` are random operations of an embedder, with
-//! processes killed, both compiled beside interpreted. Without a kind they take turns.
+//! structured programs); `gas` are short ones at every gas limit, and `sequences` are random operations of an embedder,
+//! with processes killed, both compiled beside interpreted. Without a kind they take turns.
 //!
 //! Prints the seed it begins with, how far it is every few seconds, and for a difference the program. The seed of that
 //! program alone, given as the argument with its kind, runs it again first.
@@ -25,7 +25,7 @@ const OPERATIONS: u32 = 150;
 struct Fuzz {
     engines: Vec<Box<dyn Engine>>,
     places: Vec<usize>,
-    /// Where programs can be compiled.
+    /// Engines of both backends, where programs can be compiled.
     backends: Option<Backends>,
     programs: compare::Tally,
     gas: every_gas::Tally,

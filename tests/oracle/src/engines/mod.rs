@@ -1,6 +1,6 @@
 //! The engines that are compared, one file each.
 
-/// What the engines that are ours forward to their `instance` as it is. The peer's has other types.
+/// Methods that our own engines forward to their `instance`. The peer's instance has other types.
 macro_rules! forward_to_instance {
     () => {
         fn set_register(&mut self, number: usize, value: u64) {
@@ -58,8 +58,8 @@ pub use reference::Reference;
 
 use crate::Engine;
 
-/// All engines: the ways of `vm-core`, those of the compiler where it runs, the reference model, the peer. The first is the
-/// one that others are compared with.
+/// All engines: the ways of `vm-core`, those of the compiler where it runs, the reference model, the peer. The first is
+/// the one that others are compared with.
 ///
 /// # Panics
 /// If the peer cannot be set up.

@@ -1,6 +1,6 @@
 //! The interpreter of the `polkavm` crate as an engine, and where it is known to differ from the specification.
 //!
-//! Each difference is in `docs/spec/differences.md`, with who is right and why.
+//! Each difference is in `docs/spec/differences.md#where-polkavms-own-interpreter-differs`, with who is right and why.
 
 use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};
 use polkavm::{
@@ -39,7 +39,7 @@ impl Peer {
     }
 }
 
-/// Whether the peer's scanner shows an invalid instruction too many: "Scanning near the end of the code".
+/// True if the peer's scanner shows an invalid instruction too many: "Scanning near the end of the code".
 fn scans_wrongly(code: &CodeView<'_>) -> bool {
     let length = code.len();
     (7..length).step_by(8).any(|start| {

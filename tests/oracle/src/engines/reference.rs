@@ -1,8 +1,8 @@
-//! The slow model as an engine: the one that breaks ties.
+//! The reference interpreter as an engine: the one that breaks ties.
 
 use crate::hash;
 use crate::machine::{Config, Engine, Machine, Metering, Model, Outcome};
-use pvm_reference as slow;
+use pvm_reference as reference;
 
 /// The reference model.
 #[derive(Clone, Copy, Debug)]
@@ -14,27 +14,27 @@ impl Engine for Reference {
     }
 
     fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
-        let config = slow::Config {
+        let config = reference::Config {
             page_size: config.page_size,
             aux_size: config.aux_size,
             model: match config.model {
-                Model::Naive => slow::Model::Naive,
-                Model::Pipeline(latency) => slow::Model::Pipeline(latency),
+                Model::Naive => reference::Model::Naive,
+                Model::Pipeline(latency) => reference::Model::Pipeline(latency),
             },
             metering: match config.metering {
-                Metering::Off => slow::Metering::Off,
-                Metering::Sync => slow::Metering::Sync,
-                Metering::Async => slow::Metering::Async,
+                Metering::Off => reference::Metering::Off,
+                Metering::Sync => reference::Metering::Sync,
+                Metering::Async => reference::Metering::Async,
             },
             single_step: config.single_step,
         };
-        slow::Machine::new(blob, config)
+        reference::Interpreter::new(blob, config)
             .map(|machine| Box::new(machine) as Box<dyn Machine>)
             .map_err(|error| error.to_string())
     }
 }
 
-impl Machine for slow::Machine {
+impl Machine for reference::Interpreter {
     fn set_register(&mut self, number: usize, value: u64) {
         self.set_register(number, value);
     }
@@ -65,16 +65,16 @@ impl Machine for slow::Machine {
 
     fn run(&mut self) -> Outcome {
         match self.run() {
-            slow::Outcome::Finished => Outcome::Finished,
-            slow::Outcome::Trap => Outcome::Trap,
-            slow::Outcome::OutOfGas => Outcome::OutOfGas,
-            slow::Outcome::HostCall(number) => Outcome::HostCall(number),
-            slow::Outcome::Step => Outcome::Step,
+            reference::Outcome::Finished => Outcome::Finished,
+            reference::Outcome::Trap => Outcome::Trap,
+            reference::Outcome::OutOfGas => Outcome::OutOfGas,
+            reference::Outcome::HostCall(number) => Outcome::HostCall(number),
+            reference::Outcome::Step => Outcome::Step,
         }
     }
 
     fn read(&mut self, address: u32, out: &mut [u8]) -> bool {
-        let bytes = slow::Machine::read(self, address, out.len() as u32);
+        let bytes = reference::Interpreter::read(self, address, out.len() as u32);
         if let Some(bytes) = &bytes {
             out.copy_from_slice(bytes);
         }

@@ -31,7 +31,7 @@ pub fn parts(parts: &mut Parts, rng: &mut Rng) {
     }
 }
 
-/// Changes bytes anywhere in a blob, mostly in what comes behind its header, and sometimes its instruction set.
+/// Changes bytes anywhere in a blob, mostly after its header, and sometimes its instruction set.
 pub fn bytes(blob: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut blob = blob.to_vec();
     if rng.chance(40) {

@@ -1,5 +1,5 @@
-//! Programs without a plan: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses are
-//! mostly near memory; and noise.
+//! Random flat programs: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses
+//! are mostly near memory; and noise.
 
 use super::Parts;
 use crate::random::Rng;
@@ -33,7 +33,7 @@ pub fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     }
 }
 
-/// Whether the instruction accesses memory at a base register plus an immediate.
+/// True if the instruction accesses memory at a base register plus an immediate.
 fn is_based(opcode: Opcode) -> bool {
     let mnemonic = opcode.spec().mnemonic;
     mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"))
@@ -44,7 +44,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     let count = 2 + rng.below(60);
     let mut opcodes = opcodes(isa);
     if rng.chance(80) {
-        // Not all engines can run it: see `docs/spec/differences.md`.
+        // Not all engines can run it: see `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
         opcodes.retain(|opcode| *opcode != Opcode::Memset);
     }
     let mut list: Vec<Instruction> = Vec::new();

@@ -1,4 +1,4 @@
-//! A program as parts, before it is written as a blob, so that it can be damaged in between.
+//! Parts of a program before it is written as a blob, so that it can be damaged in between.
 
 use crate::random::Rng;
 use vm_core::blob::BlobBuilder;

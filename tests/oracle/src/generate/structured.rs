@@ -1,5 +1,6 @@
-//! Programs with a plan, as a compiler makes them: functions that call each other and return through the jump table,
-//! loops that end, conditions, host calls, and memory accesses that mostly hit and often straddle the edge of a page.
+//! Random structured programs, as a compiler makes them: functions that call each other and return through the jump
+//! table, loops that end, conditions, host calls, and memory accesses that mostly hit and often straddle the edge of a
+//! page.
 
 use super::{Parts, flat};
 use crate::random::Rng;
@@ -8,7 +9,7 @@ use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 /// Registers with a fixed role: loop counters by depth, and the base of accesses. Nothing else writes them.
 const COUNTERS: [Reg; 2] = [Reg::S1, Reg::T2];
 const BASE: Reg = Reg::S0;
-/// Where values are computed.
+/// Registers that hold computed values.
 const VALUES: [Reg; 8] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1];
 
 struct Builder<'a> {

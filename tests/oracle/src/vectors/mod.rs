@@ -15,12 +15,12 @@
 //! | `cost OFFSET = N` | what the block at this code offset costs; `none` if there is no block |
 //!
 //! Before a run `REG=VALUE` sets a register, `gas=N` the gas, `[ADDRESS]=BYTES` memory, `enter=OFFSET` the next pc,
-//! `sbrk=N` grows the heap. What is not named: `ra` holds the address of the host and `sp` that of the end of the stack, the
-//! other registers hold 0x5500 and their number; the gas is 100.
+//! `sbrk=N` grows the heap. What is not named: `ra` holds the address of the host and `sp` that of the end of the
+//! stack, the other registers hold 0x5500 and their number; the gas is 100.
 //!
-//! After it stands the outcome, with the code offset where it stopped behind an `@`: `finished`, `trap@PC`,
-//! `out-of-gas@PC`, `host-call:NUMBER@PC`; then `next=PC` where the run can go on, every register and every row of bytes that
-//! changed, `heap=N` if the heap has a size, and always `gas=N`. Whatever is not named is unchanged.
+//! After it stands the outcome, with the code offset where it stopped after an `@`: `finished`, `trap@PC`,
+//! `out-of-gas@PC`, `host-call:NUMBER@PC`; then `next=PC` where the run can go on, every register and every row of
+//! bytes that changed, `heap=N` if the heap has a size, and always `gas=N`. Whatever is not named is unchanged.
 
 mod drafts;
 mod fill;
@@ -34,7 +34,7 @@ pub use run::{Failure, MODES, Mode, check};
 
 use std::path::PathBuf;
 
-/// Where the vectors are.
+/// Folder of the vectors.
 pub fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors"))
 }

@@ -8,7 +8,7 @@ use vm_core::isa::Isa;
 pub struct ParseError {
     /// Its number, from 1 on.
     pub line: usize,
-    /// What is wrong.
+    /// Description of the error.
     pub what: String,
 }
 
@@ -20,7 +20,7 @@ impl std::fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// What is done before a run.
+/// State set before a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Before {
     /// Registers that are set.
@@ -31,18 +31,18 @@ pub struct Before {
     pub gas: Option<i64>,
     /// The next pc.
     pub enter: Option<u32>,
-    /// How much the heap grows.
+    /// Bytes by which the heap grows.
     pub sbrk: Option<u32>,
 }
 
-/// What must be seen after a run.
+/// Expected state after a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct After {
-    /// Why it stopped.
+    /// Outcome of the run.
     pub outcome: Outcome,
-    /// Where.
+    /// Program counter.
     pub pc: Option<u32>,
-    /// Where it goes on.
+    /// Next program counter.
     pub next_pc: Option<u32>,
     /// Registers that changed.
     pub registers: Vec<(usize, u64)>,
@@ -76,7 +76,7 @@ pub enum Statement {
 pub struct Item {
     /// The number of its line.
     pub line: usize,
-    /// What it says.
+    /// The statement.
     pub statement: Statement,
 }
 

@@ -29,11 +29,11 @@ pub const MODES: [Mode; 4] = [Mode::Sync, Mode::Async, Mode::Stepped, Mode::Unme
 pub struct Failure {
     /// The number of the line.
     pub line: usize,
-    /// What was seen.
+    /// The state observed instead.
     pub what: String,
 }
 
-/// What the statements so far say about those that follow.
+/// Settings by earlier statements for those that follow.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub isas: Vec<Isa>,
@@ -167,7 +167,7 @@ pub(super) fn go(machine: &mut dyn Machine, before: &Before) -> Result<After, St
     })
 }
 
-/// What was seen, as it is written.
+/// Prints an observation in the language of the vectors.
 pub(super) fn print(after: &After) -> String {
     let mut text = match after.outcome {
         Outcome::Finished => "finished".to_string(),
@@ -200,7 +200,7 @@ pub(super) fn print(after: &After) -> String {
 /// A case's machine of one instruction set, the length of its code, and why there is none.
 type Running = (Isa, u32, Result<Box<dyn Machine>, String>);
 
-/// Whether what is done before a run is something that the machine is known to answer differently.
+/// True if what is done before a run is something that the machine is known to answer differently.
 fn known_difference(machine: &dyn Machine, before: &Before, code_length: u32) -> bool {
     match before.enter {
         Some(offset) => offset == code_length && machine.differs_in(Situation::EntryAtTheEnd),

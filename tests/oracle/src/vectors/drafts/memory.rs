@@ -3,18 +3,18 @@
 use super::case;
 use vm_core::isa::{Format, InstructionSpec, Opcode};
 
-/// What is in memory: read-only data of a page at 0x10000, read-write data of two at 0x30000, a stack of one below
+/// Memory contents: read-only data of a page at 0x10000, read-write data of two at 0x30000, a stack of one below
 /// 0xfffe0000.
 const MEMORY: &str =
     "    .ro_size 0x1000\n    .ro_data f1 e2 d3 c4 b5 a6 97 88 77\n    .rw_size 0x2000\n    .stack_size 0x1000\n";
 
-/// Whether an instruction is one of these.
+/// True if an instruction is one of these.
 pub fn applies(spec: &InstructionSpec) -> bool {
     let name = spec.mnemonic;
     name.starts_with("store_") || (name.starts_with("load_") && width(name) > 0 && spec.opcode != Opcode::LoadImm)
 }
 
-/// How many bytes are accessed.
+/// Number of bytes accessed.
 fn width(name: &str) -> u32 {
     match name.rsplit('_').next() {
         Some("u8" | "i8") => 1,

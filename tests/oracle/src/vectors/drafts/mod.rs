@@ -1,5 +1,5 @@
-//! The drafts of the generated vectors: for each instruction of the table its edges. Answers are left open; the reference
-//! model gives them.
+//! The drafts of the generated vectors: for each instruction of the table its edges. Answers are left open; the
+//! reference model gives them.
 
 mod control;
 mod memory;
@@ -59,7 +59,8 @@ fn case(before: &str) -> String {
     format!("{} => ?\n", format!("case {before}").trim_end())
 }
 
-/// What an instruction asks of the pipeline: alone, in a row that waits for itself, and in a row that does not.
+/// Vectors for the demand of an instruction on the pipeline: alone, in a row that waits for itself, and in a row that
+/// does not.
 fn costs() -> String {
     let mut text =
         header("What instructions cost in the pipeline model: alone, waiting for each other, and side by side.");

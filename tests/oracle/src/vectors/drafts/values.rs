@@ -20,7 +20,7 @@ const EDGES: [u64; 10] = [
 const NARROW: [u64; 7] = [0, 1, 0xffff_ffff, 0x7fff_ffff, 0x8000_0000, 33, 0x9abc_def0];
 const IMMEDIATES: [i32; 9] = [0, 1, -1, 31, 32, 63, i32::MAX, i32::MIN, 0x1234_5678];
 
-/// Whether an instruction is one of these.
+/// True if an instruction is one of these.
 pub fn applies(spec: &InstructionSpec) -> bool {
     match spec.format {
         Format::RegRegReg | Format::RegImm64 => true,
@@ -31,8 +31,8 @@ pub fn applies(spec: &InstructionSpec) -> bool {
     }
 }
 
-/// A line that asks whether the first operand is negative. An engine that keeps 32-bit values in wider registers may have
-/// the right lower half and yet take it for positive.
+/// A line that asks whether the first operand is negative. An engine that keeps 32-bit values in wider registers may
+/// have the right lower half and yet take it for positive.
 pub fn sign_of(operands: &str) -> String {
     format!("    set_less_than_signed_imm a4, {}, 0\n", operands.split(',').next().unwrap_or_default())
 }

@@ -1,7 +1,7 @@
-//! The state that ops work on, and the few things that they do with it.
+//! State of a run: registers, memory, gas and code that ops work on.
 //!
-//! Made by the instance for a run. The meanings of ops are written in terms of this; the dispatchers carry out the flow
-//! that they ask for. Registers of a 32-bit program hold sign-extended values, which everything here keeps so.
+//! Made by the instance for each run. Ops are written in terms of it; the dispatchers follow the flow that ops return.
+//! Invariant: registers of a 32-bit program hold sign-extended values.
 
 use super::arith::sx32;
 use super::dispatch::Handler;
@@ -14,22 +14,22 @@ use crate::memory::{MemoryMap, PagedMemory};
 /// The registers, indexed by slots.
 pub(super) type Registers = [u64; Slot::COUNT];
 
-/// What comes after an op.
+/// Control flow after an op.
 #[derive(Clone, Copy)]
 pub(super) enum Flow {
     /// The next op.
     Next,
-    /// The block at this index: it is paid for, as its first op says, and goes on behind that op.
+    /// The block whose first op is at this index: the block is charged as that op says, and goes on after it.
     Enter(usize),
-    /// The op at this index, in a later part of the same block.
-    Part(usize),
+    /// The op at this index, in a later chunk of the same block.
+    Chunk(usize),
     /// The same op again, by this handler.
-    Retry(Handler),
-    /// None of the ops.
+    SlowPath(Handler),
+    /// The run stops.
     Stop(Stop),
 }
 
-/// Why ops stop being run.
+/// Reason why the dispatcher stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stop {
     Finished,
@@ -41,27 +41,27 @@ pub(super) enum Stop {
     Unlinked,
     /// The op jumps to this code offset, which may be no valid target or is not translated.
     Untranslated(u32),
-    /// To be resumed at once at the op that is named: the dispatcher wants its own stack back.
+    /// To be resumed at once at the op that is named: the threaded dispatcher unwinds its stack.
     Yield,
 }
 
-/// Registers, memory, gas and the code of a run.
-pub(super) struct Machine<'a> {
+/// State of a run: registers, memory, gas and translated code.
+pub(super) struct RunState<'a> {
     pub regs: Registers,
     pub memory: &'a mut PagedMemory,
-    /// Never below zero where gas is metered. Not looked at otherwise, and the same before and after.
+    /// Never below zero where gas is metered; otherwise unused and unchanged.
     pub gas: i64,
     pub metered: bool,
     pub code: &'a Translation,
     pub ops: &'a [Op],
     pub table: JumpTable<'a>,
-    /// How many ops may still be run before the dispatcher wants its stack back, give or take a block.
+    /// Ops that may still be run before the dispatcher unwinds its stack, give or take a block.
     pub budget: i32,
-    /// Why and at which op the run stopped.
+    /// Reason why the run stopped, and index of the op at which it did.
     pub stop: (Stop, usize),
 }
 
-impl<'a> Machine<'a> {
+impl<'a> RunState<'a> {
     #[inline(always)]
     pub fn reg(&self, slot: Slot) -> u64 {
         self.regs[slot as usize]
@@ -102,7 +102,7 @@ impl<'a> Machine<'a> {
         true
     }
 
-    /// A dynamic jump (spec: isa.md 2.8).
+    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`).
     #[inline(always)]
     pub fn jump(&mut self, address: u32) -> Flow {
         // Even numbers from 2 on are valid, so that rotated they are the numbers from 1 on.
@@ -117,7 +117,7 @@ impl<'a> Machine<'a> {
         Flow::Stop(if address == MemoryMap::RETURN_TO_HOST { Stop::Finished } else { Stop::Trap })
     }
 
-    /// Guest memset (spec: isa.md 2.9).
+    /// Guest memset (`docs/spec/execution.md#memset`).
     #[inline(never)]
     pub fn memset(&mut self) -> Flow {
         let (to, value, count) = (Reg::A0 as usize, Reg::A1 as usize, Reg::A2 as usize);

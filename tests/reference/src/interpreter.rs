@@ -1,6 +1,7 @@
-//! The machine: when blocks are paid, where it stops, what a stop leaves behind: `docs/spec/execution.md`, `gas.md`.
+//! The interpreter loop: when blocks are paid, where it stops, what a stop leaves behind:
+//! `docs/spec/execution.md#execution` and `docs/spec/gas.md#gas`.
 //!
-//! The embedder sets registers, gas and the next pc, runs to the next stop, looks around, and runs on.
+//! The embedder sets registers, gas and the next pc, runs to the next stop, inspects the state, and runs on.
 
 use crate::blob::{Blob, Refused};
 use crate::code::{Code, Instruction};
@@ -8,7 +9,7 @@ use crate::execute::Next;
 use crate::gas::Model;
 use crate::memory::Memory;
 
-/// How gas is metered.
+/// Metering mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
     /// Not at all.
@@ -19,7 +20,7 @@ pub enum Metering {
     Async,
 }
 
-/// How a program is run.
+/// Configuration of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Page size in bytes.
@@ -34,7 +35,7 @@ pub struct Config {
     pub single_step: bool,
 }
 
-/// Why the machine stopped: "Outcomes".
+/// Outcome of a run: `docs/spec/execution.md#outcomes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// The program returned.
@@ -49,12 +50,12 @@ pub enum Outcome {
     Step,
 }
 
-/// Where a run goes on.
+/// Where a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     /// Nowhere.
     None,
-    /// Where the embedder says.
+    /// At the offset that the embedder set.
     Entry(u32),
     /// At the start of a block that is not paid.
     Block(u32),
@@ -68,7 +69,7 @@ enum Place {
 
 /// A program with its registers, memory and gas.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct Interpreter {
     pub(crate) code: Code,
     pub(crate) jump_table: Vec<u32>,
     pub(crate) memory: Memory,
@@ -82,14 +83,14 @@ pub struct Machine {
     executed: u64,
 }
 
-impl Machine {
+impl Interpreter {
     /// Loads a program. Registers and gas are zero, and there is no pc.
     ///
     /// # Errors
     /// If the program is refused.
-    pub fn new(bytes: &[u8], config: Config) -> Result<Machine, Refused> {
+    pub fn new(bytes: &[u8], config: Config) -> Result<Interpreter, Refused> {
         let blob = Blob::parse(bytes)?;
-        Ok(Machine {
+        Ok(Interpreter {
             code: Code::new(&blob)?,
             memory: Memory::new(&blob, config.page_size, config.aux_size)?,
             jump_table: blob.jump_table,
@@ -200,7 +201,7 @@ impl Machine {
         self.pc
     }
 
-    /// Where the next run begins, if that is known.
+    /// Next program counter, if there is one.
     pub fn next_pc(&self) -> Option<u32> {
         self.next_pc
     }
@@ -225,12 +226,12 @@ impl Machine {
         self.gas = gas;
     }
 
-    /// How many instructions were done since the program was loaded.
+    /// Number of instructions executed since the program was loaded.
     pub fn executed(&self) -> u64 {
         self.executed
     }
 
-    /// What a block costs: the last paragraph before "Metering modes" in `gas.md`.
+    /// Cost of a block: the paragraph above `docs/spec/gas.md#metering-modes`.
     pub fn block_cost(&mut self, offset: u32) -> Option<u32> {
         if offset >= self.code.len() {
             let end = self.code.len();

@@ -1,5 +1,5 @@
 //! What may change in a blob without changing the program, and what may not: unknown sections, stripping, and the bytes
-//! that a hash of the meaning is made from.
+//! that the hash of its canonical form is made from.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -12,8 +12,8 @@ use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
 use vm_core::text::assemble;
 
-fn meaning(bytes: &[u8]) -> Vec<u8> {
-    Blob::parse(bytes).unwrap().meaning()
+fn canonical(bytes: &[u8]) -> Vec<u8> {
+    Blob::parse(bytes).unwrap().canonical_bytes()
 }
 
 fn program(bytes: &[u8]) -> Program {
@@ -51,7 +51,7 @@ fn unknown_optional_sections_are_skipped_whatever_they_contain() {
         for content in [&[0u8][..], &[6, 5, 0, 0, 1, 0, 1], &[0xff; 300]] {
             let extended = with_sections(&[(id, content), (id, b"again")]);
             assert!(program(&extended).same_as(&program(&plain)), "{id}");
-            assert_eq!(meaning(&extended), meaning(&plain), "{id}");
+            assert_eq!(canonical(&extended), canonical(&plain), "{id}");
         }
     }
 }
@@ -88,7 +88,7 @@ fn stripping_takes_away_what_it_says_and_changes_no_program() {
     assert_eq!(optional, plain);
     for stripped in [&debug, &optional] {
         assert!(program(stripped).same_as(&program(&full)));
-        assert_eq!(meaning(stripped), meaning(&full));
+        assert_eq!(canonical(stripped), canonical(&full));
     }
     assert!(program(&full).same_as(&program(&plain)));
 }
@@ -115,7 +115,7 @@ fn bytes_that_are_no_blob_are_not_stripped() {
 
 /// Different ways to write the same program.
 #[test]
-fn the_same_program_written_differently_has_the_same_meaning() {
+fn the_same_program_written_differently_has_the_same_canonical_form() {
     let plain = ".isa ReviveV1\n.ro_size 4\n.rw_size 4\n";
     let code = ".jump_table 0\n.export \"go\" 0\ntrap\n";
     let imports = ".import \"ab\"\n.import \"c\"\n";
@@ -130,16 +130,16 @@ fn the_same_program_written_differently_has_the_same_meaning() {
     ];
     let same = same.map(|text| assemble(&text).unwrap());
     for (index, bytes) in same.iter().enumerate() {
-        assert_eq!(meaning(bytes), meaning(&same[0]), "{index}");
+        assert_eq!(canonical(bytes), canonical(&same[0]), "{index}");
         assert_eq!(same.iter().filter(|other| *other == bytes).count(), 1, "{index} is written in its own way");
     }
 }
 
 #[test]
-fn whatever_can_be_observed_is_part_of_the_meaning() {
+fn whatever_can_be_observed_is_part_of_the_canonical_form() {
     let base = ".isa ReviveV1\n.ro_size 4\n.rw_size 4\n.stack_size 9\n.ro_data 01\n.rw_data 02\n.import \"a\"\n\
         .import \"b\"\n.export \"go\" 0\n.export \"on\" 1\n.jump_table 0, 1\n.bytes *01 *00\n";
-    let mut seen = BTreeMap::from([(meaning(&assemble(base).unwrap()), "nothing")]);
+    let mut seen = BTreeMap::from([(canonical(&assemble(base).unwrap()), "nothing")]);
     for (from, to) in [
         ("ReviveV1", "Latest32"),
         ("ReviveV1", "JamV1"),
@@ -169,14 +169,14 @@ fn whatever_can_be_observed_is_part_of_the_meaning() {
         let text = base.replace(from, to);
         assert_ne!(text, base, "{from}");
         let bytes = assemble(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        if let Some(other) = seen.insert(meaning(&bytes), to) {
+        if let Some(other) = seen.insert(canonical(&bytes), to) {
             panic!("`{to}` means what `{other}` means");
         }
     }
 }
 
 #[test]
-fn blobs_of_the_same_meaning_give_the_same_program() {
+fn blobs_of_the_same_canonical_form_give_the_same_program() {
     let mut rng = Rng::new(1);
     let (mut same, mut different) = (0, 0);
     for seed in 0..300 {
@@ -190,7 +190,7 @@ fn blobs_of_the_same_meaning_give_the_same_program() {
             let config = ProgramConfig::default();
             let programs = (Program::new(&blob, &config), Program::new(&other, &config));
             let (Ok(one), Ok(other_program)) = programs else { continue };
-            if blob.meaning() == other.meaning() {
+            if blob.canonical_bytes() == other.canonical_bytes() {
                 same += 1;
                 assert_eq!(one.memory_map(), other_program.memory_map());
                 assert_eq!((other.code(), other.bitmask()), (blob.code(), blob.bitmask()));
@@ -207,7 +207,7 @@ fn blobs_of_the_same_meaning_give_the_same_program() {
 }
 
 #[test]
-fn names_that_share_bytes_do_not_make_the_meaning_long() {
+fn names_that_share_bytes_do_not_make_the_canonical_form_long() {
     // 1024 imports, every second one the whole of 60,000 bytes.
     let mut section = vec![0x84, 0x00];
     for index in 0..1024u32 {
@@ -217,5 +217,5 @@ fn names_that_share_bytes_do_not_make_the_meaning_long() {
     let hex: String = section.iter().map(|byte| format!(" {byte:02x}")).collect();
     let bytes = assemble(&format!(".isa ReviveV1\n.section 4{hex}\ntrap")).unwrap();
     assert_eq!(Blob::parse(&bytes).unwrap().imports().count_all(), 1024);
-    assert!(meaning(&bytes).len() < 2 * bytes.len());
+    assert!(canonical(&bytes).len() < 2 * bytes.len());
 }

@@ -1,5 +1,5 @@
-//! The oracle itself: an engine that lies about any one thing, once, is found out; one that only leaves unspecified what
-//! the specification leaves unspecified is not.
+//! Fault injection: the oracle finds an engine with any one defect, and accepts one that leaves unspecified
+//! only what the specification leaves unspecified.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::compare::{Scenario, compare};
@@ -7,9 +7,9 @@ use pvm_oracle::engines::Reference;
 use pvm_oracle::generate::scenario;
 use pvm_oracle::{Config, Engine, Machine, Metering, Outcome};
 
-/// What an engine does wrong.
+/// A single defect of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lie {
+enum Defect {
     /// After a run a register is off by one bit.
     Register(usize),
     /// After a run one gas is missing.
@@ -38,32 +38,32 @@ enum Lie {
     Refuses,
 }
 
-struct Liar(Lie);
+struct DefectiveEngine(Defect);
 
-impl Engine for Liar {
+impl Engine for DefectiveEngine {
     fn name(&self) -> String {
-        format!("liar {:?}", self.0)
+        format!("defective {:?}", self.0)
     }
 
     fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
         match Reference.load(blob, config) {
-            Ok(_) if self.0 == Lie::Refuses => Err("does not like it".into()),
+            Ok(_) if self.0 == Defect::Refuses => Err("does not like it".into()),
             Ok(machine) => {
-                let late = config.metering == Metering::Async && matches!(self.0, Lie::Late | Lie::LateInSecret);
-                Ok(Box::new(Lying { machine, lie: self.0, late }))
+                let late = config.metering == Metering::Async && matches!(self.0, Defect::Late | Defect::LateInSecret);
+                Ok(Box::new(DefectiveMachine { machine, defect: self.0, late }))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-struct Lying {
+struct DefectiveMachine {
     machine: Box<dyn Machine>,
-    lie: Lie,
+    defect: Defect,
     late: bool,
 }
 
-impl Machine for Lying {
+impl Machine for DefectiveMachine {
     fn set_register(&mut self, number: usize, value: u64) {
         self.machine.set_register(number, value);
     }
@@ -85,19 +85,19 @@ impl Machine for Lying {
     }
 
     fn pc(&self) -> Option<u32> {
-        self.machine.pc().map(|pc| pc.wrapping_add(u32::from(self.lie == Lie::Pc)))
+        self.machine.pc().map(|pc| pc.wrapping_add(u32::from(self.defect == Defect::Pc)))
     }
 
     fn next_pc(&self) -> Option<u32> {
-        self.machine.next_pc().map(|pc| pc.wrapping_add(u32::from(self.lie == Lie::NextPc)))
+        self.machine.next_pc().map(|pc| pc.wrapping_add(u32::from(self.defect == Defect::NextPc)))
     }
 
     fn run(&mut self) -> Outcome {
         let outcome = self.machine.run();
-        match (self.lie, outcome) {
-            (Lie::Register(number), _) => self.machine.set_register(number, self.machine.register(number) ^ 1 << 31),
-            (Lie::Gas, _) => self.machine.set_gas(self.machine.gas() - 1),
-            (Lie::Memory, _) => {
+        match (self.defect, outcome) {
+            (Defect::Register(number), _) => self.machine.set_register(number, self.machine.register(number) ^ 1 << 31),
+            (Defect::Gas, _) => self.machine.set_gas(self.machine.gas() - 1),
+            (Defect::Memory, _) => {
                 let mut byte = [0];
                 for (_, to) in self.machine.regions() {
                     if self.machine.read(to - 1, &mut byte) {
@@ -105,11 +105,13 @@ impl Machine for Lying {
                     }
                 }
             }
-            (Lie::Heap, _) => _ = self.machine.sbrk(1),
-            (Lie::Outcome, Outcome::Finished) => return Outcome::Trap,
-            (Lie::HostCall, Outcome::HostCall(number)) => return Outcome::HostCall(number ^ 1),
+            (Defect::Heap, _) => _ = self.machine.sbrk(1),
+            (Defect::Outcome, Outcome::Finished) => return Outcome::Trap,
+            (Defect::HostCall, Outcome::HostCall(number)) => return Outcome::HostCall(number ^ 1),
             // A shortage at an entry into the middle of a block is noticed by all.
-            (Lie::Late | Lie::LateInSecret, Outcome::OutOfGas) if self.late && self.machine.next_pc().is_none() => {
+            (Defect::Late | Defect::LateInSecret, Outcome::OutOfGas)
+                if self.late && self.machine.next_pc().is_none() =>
+            {
                 self.machine.set_register(5, !self.machine.register(5));
             }
             _ => {}
@@ -135,44 +137,53 @@ impl Machine for Lying {
 
     fn regions(&self) -> Vec<(u32, u32)> {
         let mut regions = self.machine.regions();
-        if let (Lie::Regions, Some((_, to))) = (self.lie, regions.first_mut()) {
+        if let (Defect::Regions, Some((_, to))) = (self.defect, regions.first_mut()) {
             *to += 0x1000;
         }
         regions
     }
 
     fn block_cost(&mut self, offset: u32) -> Option<u32> {
-        self.machine.block_cost(offset).map(|cost| cost + u32::from(self.lie == Lie::Cost))
+        self.machine.block_cost(offset).map(|cost| cost + u32::from(self.defect == Defect::Cost))
     }
 
     fn notices_late(&self) -> bool {
-        self.lie == Lie::Late
+        self.defect == Defect::Late
     }
 }
 
-/// How many of the scenarios show a difference.
-fn found(lie: Lie, scenarios: &[Scenario]) -> usize {
-    let engines: Vec<Box<dyn Engine>> = vec![Box::new(Reference), Box::new(Liar(lie))];
+/// Number of scenarios that show a difference.
+fn found(defect: Defect, scenarios: &[Scenario]) -> usize {
+    let engines: Vec<Box<dyn Engine>> = vec![Box::new(Reference), Box::new(DefectiveEngine(defect))];
     scenarios.iter().filter(|scenario| compare(&engines, &[0, 1], scenario).is_err()).count()
 }
 
 #[test]
-fn every_lie_is_found_out() {
+fn every_defect_is_found() {
     let scenarios: Vec<Scenario> = (0..400).map(scenario).collect();
-    let mut lies: Vec<Lie> = (0..13).map(Lie::Register).collect();
-    lies.extend([Lie::Gas, Lie::Pc, Lie::NextPc, Lie::Memory, Lie::Heap, Lie::Outcome, Lie::HostCall, Lie::Cost]);
-    lies.extend([Lie::Regions, Lie::Refuses, Lie::LateInSecret]);
-    for lie in lies {
-        let count = found(lie, &scenarios);
-        println!("{lie:?}: {count} of {}", scenarios.len());
+    let mut defects: Vec<Defect> = (0..13).map(Defect::Register).collect();
+    defects.extend([
+        Defect::Gas,
+        Defect::Pc,
+        Defect::NextPc,
+        Defect::Memory,
+        Defect::Heap,
+        Defect::Outcome,
+        Defect::HostCall,
+        Defect::Cost,
+    ]);
+    defects.extend([Defect::Regions, Defect::Refuses, Defect::LateInSecret]);
+    for defect in defects {
+        let count = found(defect, &scenarios);
+        println!("{defect:?}: {count} of {}", scenarios.len());
         // These show in every program that both run; the others only where it comes to that.
-        let always = matches!(lie, Lie::Register(_) | Lie::Gas | Lie::Refuses);
-        assert!(count >= if always { 350 } else { 10 }, "{lie:?}: {count}");
+        let always = matches!(defect, Defect::Register(_) | Defect::Gas | Defect::Refuses);
+        assert!(count >= if always { 350 } else { 10 }, "{defect:?}: {count}");
     }
 }
 
 #[test]
 fn an_engine_that_notices_an_asynchronous_shortage_late_is_right() {
     let scenarios: Vec<Scenario> = (0..400).map(scenario).collect();
-    assert_eq!(found(Lie::Late, &scenarios), 0);
+    assert_eq!(found(Defect::Late, &scenarios), 0);
 }

@@ -1,4 +1,4 @@
-//! What a blob means, as bytes: the input of a hash that tells programs apart and nothing else.
+//! Canonical form of a program: bytes for a hash that tells programs apart and nothing else.
 //!
 //! For caches, registries and verification of builds. Blobs that differ only in how they are written have the same
 //! bytes: debug information and other optional sections, the layout of the names, trailing zeros of data that are
@@ -7,22 +7,22 @@
 use super::Blob;
 use alloc::vec::Vec;
 
-/// What the bytes begin with, so that they are never taken for something else.
+/// Tag at the start of the bytes, so that they are never taken for something else.
 const TAG: &[u8] = b"PVM meaning 1\0";
 
 impl Blob<'_> {
-    /// Hands the canonical bytes of the program's meaning to `sink`, piece by piece; how they are cut says nothing.
+    /// Writes the canonical form of the program to `sink`, piece by piece; where the pieces are cut does not matter.
     ///
     /// Two blobs with the same bytes behave the same in all that a guest or its embedder can observe, in whatever
     /// configuration; two with different bytes may. The form is settled: it never changes for a given tag.
     ///
     /// It is the tag, the version byte, then little-endian: three sizes of memory (32 bits); read-only and read-write
     /// data without their trailing zeros, each after its length (32 bits); the number of imports and each import's name
-    /// after its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes 0xFFFFFFFE, the section's offsets,
-    /// and its symbols after their length); the number of exports (32 bits) and for each its code
-    /// offset and its name after its length; the jump table (number, entries, 32 bits each); the code after its length,
-    /// and its bitmask.
-    pub fn feed_meaning(&self, sink: &mut impl FnMut(&[u8])) {
+    /// after its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes 0xFFFFFFFE, the section's
+    /// offsets, and its symbols after their length); the number of exports (32 bits) and for each its code offset and
+    /// its name after its length; the jump table (number, entries, 32 bits each); the code after its length, and its
+    /// bitmask.
+    pub fn feed_canonical(&self, sink: &mut impl FnMut(&[u8])) {
         sink(TAG);
         sink(&[self.isa().version()]);
         let sizes = self.memory_config();
@@ -66,10 +66,10 @@ impl Blob<'_> {
         }
     }
 
-    /// The bytes of [`Self::feed_meaning`] in one piece.
-    pub fn meaning(&self) -> Vec<u8> {
+    /// The bytes of [`Self::feed_canonical`] in one piece.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        self.feed_meaning(&mut |bytes| out.extend(bytes));
+        self.feed_canonical(&mut |bytes| out.extend(bytes));
         out
     }
 }

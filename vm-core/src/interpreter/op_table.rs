@@ -1,154 +1,121 @@
-//! What every op means (spec: isa.md 2.4). The only place where that is written.
+//! The list of all ops: what each one does, and which of them are joined to superinstructions.
 //!
-//! Each meaning is a type, so that every dispatcher makes its own code from it; see `dispatch`.
+//! Nothing else in the interpreter lists ops: their kinds, the handlers of the threaded dispatcher and the match of the
+//! looped one are made from this list, and so are the ways from instructions to ops and from two ops to one.
+//! Instructions do what `docs/spec/instructions.md#instructions` says. Superinstructions are chosen by a profile, which
+//! `scripts/profile-superinstructions` makes.
 
 use super::arith::*;
-use super::dispatch::{Handler, handle, handle_slowly};
-use super::machine::{Flow, Machine, Stop};
-use super::op::{Kind, Op};
-use core::marker::PhantomData;
+use super::dispatch::{Handler, handle};
+use super::execute::{Effect, Execute, Load, Store, Superinstruction};
+use super::op::Op;
+use super::run_state::{Flow, RunState, Stop};
+use crate::isa::Opcode;
 
-/// What an op of one kind does.
-pub(super) trait Meaning {
-    /// Does it. `rest` is what comes after the op; an op that takes others along takes them from there. `last` is the
-    /// value that the op before wrote, and becomes the one that this op writes.
-    ///
-    /// With `FAST`, memory accesses that need more than a look ask to be tried again without. With `CHAINED`, the op's
-    /// source `b` is what the op before wrote, and is taken from where it still is.
-    fn perform<'a, const FAST: bool, const CHAINED: bool>(
-        m: &mut Machine<'a>,
-        op: &Op,
-        rest: &mut &'a [Op],
-        last: &mut u64,
-    ) -> Flow;
-}
-
-/// An op, or two, and the one after, which with `CHAIN` takes the result of the one before it as its source `b`.
-pub(super) struct Pair<A, B, const CHAIN: bool>(PhantomData<(A, B)>);
-
-impl<A: Meaning, B: Meaning, const CHAIN: bool> Meaning for Pair<A, B, CHAIN> {
-    #[inline(always)]
-    fn perform<'a, const FAST: bool, const CHAINED: bool>(
-        m: &mut Machine<'a>,
-        op: &Op,
-        rest: &mut &'a [Op],
-        last: &mut u64,
-    ) -> Flow {
-        match A::perform::<FAST, CHAINED>(m, op, rest, last) {
-            Flow::Next => match rest.split_first() {
-                Some((second, after)) => {
-                    *rest = after;
-                    B::perform::<FAST, CHAIN>(m, second, rest, last)
-                }
-                None => Flow::Stop(Stop::Trap),
-            },
-            flow => flow,
-        }
-    }
-}
-
-macro_rules! meaning {
-    ($kind:ident, |$m:ident, $op:ident, $b:ident, $c:ident, $last:ident, $fast:ident| $body:expr) => {
+/// Makes the type of an op, from what its body evaluates to (see [`Effect`]). In a body `b` is the value of the op's
+/// first source and `c` that of its second.
+macro_rules! op {
+    ($kind:ident, |$m:ident, $op:ident, $b:ident, $c:ident| $body:expr) => {
         struct $kind;
 
-        impl Meaning for $kind {
+        impl Execute for $kind {
             #[inline(always)]
-            fn perform<'a, const $fast: bool, const CHAINED: bool>(
-                $m: &mut Machine<'a>,
+            fn execute<'a, const FAST: bool, const CHAINED: bool>(
+                $m: &mut RunState<'a>,
                 $op: &Op,
                 _: &mut &'a [Op],
-                $last: &mut u64,
+                last: &mut u64,
             ) -> Flow {
+                let base = if CHAINED { *last } else { $m.reg($op.b) };
                 #[allow(unused_variables, reason = "not every op has both")]
-                let ($b, $c) = (if CHAINED { *$last } else { $m.reg($op.b) }, $m.reg_number($op.imm));
-                $body
+                let ($b, $c) = (base, $m.reg_number($op.imm));
+                let effect = $body;
+                effect.apply::<Self, FAST>($m, $op, base, last)
             }
         }
     };
 }
 
-macro_rules! meanings {
+/// Generates the enum of kinds, and what has an entry for each kind.
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// Kind of an op.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u16)]
+        pub(super) enum OpKind {
+            $($kind,)*
+        }
+
+        /// Executes one op: the match of the looped dispatcher.
+        #[inline(always)]
+        pub(super) fn execute<'a>(kind: OpKind, m: &mut RunState<'a>, op: &Op, rest: &mut &'a [Op]) -> Flow {
+            match kind {
+                $(OpKind::$kind => $kind::execute::<false, false>(m, op, rest, &mut 0),)*
+            }
+        }
+
+        /// The handlers of the threaded dispatcher, by kind.
+        pub(super) static HANDLERS: [Handler; OpKind::ALL.len()] = [$(handle::<$kind>,)*];
+
+        impl OpKind {
+            /// All kinds, in their order.
+            pub const ALL: &[OpKind] = &[$(OpKind::$kind,)*];
+
+            /// Number of ops that a kind executes: more than one if it is a superinstruction.
+            pub fn ops(self) -> usize {
+                const OPS: [usize; OpKind::ALL.len()] = [$($kind::OPS,)*];
+                OPS[self as usize]
+            }
+        }
+    };
+}
+
+/// Reads the list.
+macro_rules! ops {
     (
         |$m:ident, $op:ident, $b:ident, $c:ident|
-        values { $($value:ident => $result:expr,)* }
-        loads { $($load:ident => $from:expr,)* }
-        stores { $($store:ident => $stored:expr,)* }
-        branches { $($branch:ident => $taken:expr,)* }
-        others { $($other:ident => $flow:expr,)* }
-        pairs { $($pair:ident = $first:ident + $second:ident,)* }
-        chains { $($chain:ident = $producer:ident + $consumer:ident,)* }
+        instructions { $($instruction:ident => $does:expr,)* }
+        internal { $($internal:ident => $effect:expr,)* }
+        superinstructions { $($sequence:ident = $first:ident + $second:ident,)* }
+        chained_superinstructions { $($chain:ident = $producer:ident + $consumer:ident,)* }
     ) => {
-        $(meaning!($value, |$m, $op, $b, $c, last, FAST| {
-            *last = $result;
-            $m.set($op.a, *last)
-        });)*
-        $(meaning!($load, |$m, $op, $b, $c, last, FAST| {
-            match $m.load::<FAST, _>(($b as u32).wrapping_add($op.imm)) {
-                Some(bytes) => {
-                    *last = $from(bytes);
-                    $m.set($op.a, *last)
+        $(op!($instruction, |$m, $op, $b, $c| $does);)*
+        $(op!($internal, |$m, $op, $b, $c| $effect);)*
+        $(type $sequence = Superinstruction<$first, $second, false>;)*
+        $(type $chain = Superinstruction<$producer, $consumer, true>;)*
+        kinds!($($instruction)* $($internal)* $($sequence)* $($chain)*);
+
+        impl OpKind {
+            /// By opcode the op of the same name, if there is one.
+            pub const BY_OPCODE: [Option<OpKind>; Opcode::COUNT] = {
+                let mut kinds = [None; Opcode::COUNT];
+                $(kinds[Opcode::$instruction as usize] = Some(OpKind::$instruction);)*
+                kinds
+            };
+
+            /// The superinstruction that does what this op and `second` do one after the other, if there is one.
+            /// `chained` says whether the second takes the first one's result as its source `b`.
+            pub const fn joined_with(self, second: OpKind, chained: bool) -> Option<OpKind> {
+                match (self, second) {
+                    $((OpKind::$producer, OpKind::$consumer) if chained => Some(OpKind::$chain),)*
+                    $((OpKind::$first, OpKind::$second) => Some(OpKind::$sequence),)*
+                    _ => None,
                 }
-                None if FAST => Flow::Retry(handle_slowly::<Self>),
-                None => Flow::Stop(Stop::Trap),
             }
-        });)*
-        $(meaning!($store, |$m, $op, $b, $c, last, FAST| {
-            match $m.store::<FAST, _>(($b as u32).wrapping_add($op.imm), ($stored).to_le_bytes()) {
-                true => Flow::Next,
-                false if FAST => Flow::Retry(handle_slowly::<Self>),
-                false => Flow::Stop(Stop::Trap),
-            }
-        });)*
-        $(meaning!($branch, |$m, $op, $b, $c, last, FAST| {
-            if $taken { Flow::Enter($op.lo as usize) } else { Flow::Next }
-        });)*
-        $(meaning!($other, |$m, $op, $b, $c, last, FAST| $flow);)*
-        $(type $pair = Pair<$first, $second, false>;)*
-        $(type $chain = Pair<$producer, $consumer, true>;)*
 
-        /// The kind that does what ops of two kinds do one after the other, if there is one. `chained` says whether the
-        /// second takes the first one's result as its source `b`.
-        pub(super) const fn pair(first: Kind, second: Kind, chained: bool) -> Option<Kind> {
-            match (first, second) {
-                $((Kind::$producer, Kind::$consumer) if chained => Some(Kind::$chain),)*
-                $((Kind::$first, Kind::$second) => Some(Kind::$pair),)*
-                _ => None,
+            /// True for ops that execute the one or two after them as well.
+            pub const fn is_superinstruction(self) -> bool {
+                matches!(self, $(OpKind::$sequence)|* | $(OpKind::$chain)|*)
             }
         }
-
-        /// Does what an op of this kind does.
-        #[inline(always)]
-        pub(super) fn perform<'a>(kind: Kind, m: &mut Machine<'a>, op: &Op, rest: &mut &'a [Op]) -> Flow {
-            let last = &mut 0;
-            match kind {
-                $(Kind::$value => $value::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$load => $load::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$store => $store::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$branch => $branch::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$other => $other::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$pair => $pair::perform::<false, false>(m, op, rest, last),)*
-                $(Kind::$chain => $chain::perform::<false, false>(m, op, rest, last),)*
-            }
-        }
-
-        /// For every kind the handler of the threaded dispatcher.
-        pub(super) static HANDLERS: [Handler; Kind::COUNT] = {
-            let mut handlers: [Handler; Kind::COUNT] = [handle::<Trap>; Kind::COUNT];
-            $(handlers[Kind::$value as usize] = handle::<$value>;)*
-            $(handlers[Kind::$load as usize] = handle::<$load>;)*
-            $(handlers[Kind::$store as usize] = handle::<$store>;)*
-            $(handlers[Kind::$branch as usize] = handle::<$branch>;)*
-            $(handlers[Kind::$other as usize] = handle::<$other>;)*
-            $(handlers[Kind::$pair as usize] = handle::<$pair>;)*
-            $(handlers[Kind::$chain as usize] = handle::<$chain>;)*
-            handlers
-        };
     };
 }
 
-meanings! {
+ops! {
     |m, op, b, c|
-    values {
+
+    // Ops that are named after the opcode that they implement.
+    instructions {
         LoadImm => sx32(op.imm),
         LoadImm64 => u64::from(op.lo) | u64::from(op.hi) << 32,
         MoveReg => b,
@@ -195,9 +162,6 @@ meanings! {
         MulUpperSignedSigned => mul_upper_signed(b, c),
         MulUpperUnsignedUnsigned => mul_upper_unsigned(b, c),
         MulUpperSignedUnsigned => mul_upper_signed_unsigned(b, c),
-        MulUpperSignedSignedNarrow => mul_upper_signed_narrow(b, c),
-        MulUpperUnsignedUnsignedNarrow => mul_upper_unsigned_narrow(b, c),
-        MulUpperSignedUnsignedNarrow => mul_upper_signed_unsigned_narrow(b, c),
         SetLessThanUnsigned => u64::from(b < c),
         SetLessThanSigned => u64::from((b as i64) < c as i64),
         ShiftLogicalLeft32 => sx32((b as u32).wrapping_shl(c as u32)),
@@ -237,30 +201,23 @@ meanings! {
         SignExtend16 => b as i16 as u64,
         ZeroExtend16 => u64::from(b as u16),
         ReverseByte => b.swap_bytes(),
-        ReverseByteNarrow => sx32((b as u32).swap_bytes()),
-    }
-    loads {
-        LoadU8 => |bytes| u64::from(u8::from_le_bytes(bytes)),
-        LoadI8 => |bytes| i8::from_le_bytes(bytes) as i64 as u64,
-        LoadU16 => |bytes| u64::from(u16::from_le_bytes(bytes)),
-        LoadI16 => |bytes| i16::from_le_bytes(bytes) as i64 as u64,
-        LoadU32 => |bytes| u64::from(u32::from_le_bytes(bytes)),
-        LoadI32 => |bytes| i32::from_le_bytes(bytes) as i64 as u64,
-        LoadU64 => u64::from_le_bytes,
-    }
-    stores {
-        StoreU8 => (m.reg(op.a) as u8),
-        StoreU16 => (m.reg(op.a) as u16),
-        StoreU32 => (m.reg(op.a) as u32),
-        StoreU64 => m.reg(op.a),
-        StoreImmU8 => (op.lo as u8),
-        StoreImmU16 => (op.lo as u16),
-        StoreImmU32 => op.lo,
-        StoreImmU64 => sx32(op.lo),
-    }
-    branches {
+        Sbrk => sx32(m.memory.sbrk(b as u32).unwrap_or(0)),
+        LoadU8 => Load(|bytes| u64::from(u8::from_le_bytes(bytes))),
+        LoadI8 => Load(|bytes| i8::from_le_bytes(bytes) as i64 as u64),
+        LoadU16 => Load(|bytes| u64::from(u16::from_le_bytes(bytes))),
+        LoadI16 => Load(|bytes| i16::from_le_bytes(bytes) as i64 as u64),
+        LoadU32 => Load(|bytes| u64::from(u32::from_le_bytes(bytes))),
+        LoadI32 => Load(|bytes| i32::from_le_bytes(bytes) as i64 as u64),
+        LoadU64 => Load(u64::from_le_bytes),
+        StoreU8 => Store((m.reg(op.a) as u8).to_le_bytes()),
+        StoreU16 => Store((m.reg(op.a) as u16).to_le_bytes()),
+        StoreU32 => Store((m.reg(op.a) as u32).to_le_bytes()),
+        StoreU64 => Store(m.reg(op.a).to_le_bytes()),
+        StoreImmU8 => Store((op.lo as u8).to_le_bytes()),
+        StoreImmU16 => Store((op.lo as u16).to_le_bytes()),
+        StoreImmU32 => Store(op.lo.to_le_bytes()),
+        StoreImmU64 => Store(sx32(op.lo).to_le_bytes()),
         Jump => true,
-        NextBlock => true,
         BranchEq => b == c,
         BranchNotEq => b != c,
         BranchLessUnsigned => b < c,
@@ -277,34 +234,50 @@ meanings! {
         BranchGreaterOrEqualSignedImm => b as i64 >= sx32(op.imm) as i64,
         BranchGreaterUnsignedImm => b > sx32(op.imm),
         BranchGreaterSignedImm => b as i64 > sx32(op.imm) as i64,
-    }
-    others {
-        Charge => match m.pay(op) {
-            true => Flow::Next,
-            false => Flow::Stop(Stop::OutOfGas),
-        },
-        Pass => Flow::Next,
-        Step => Flow::Stop(Stop::Step),
-        Trap => Flow::Stop(Stop::Trap),
-        HostCall => Flow::Stop(Stop::HostCall),
-        SameBlock => Flow::Part(op.lo as usize),
+        // `imm` is the link value.
         LoadImmAndJump => {
             m.set(op.a, sx32(op.imm));
             Flow::Enter(op.lo as usize)
         },
         JumpIndirect => m.jump((b as u32).wrapping_add(op.imm)),
+        // `imm` is the address offset, `lo` the link value.
         LoadImmAndJumpIndirect => {
             // The link register may be the base as well.
             m.set(op.a, sx32(op.lo));
             m.jump((b as u32).wrapping_add(op.imm))
         },
         Memset => m.memset(),
-        Sbrk => {
-            let end = m.memory.sbrk(b as u32).unwrap_or(0);
-            m.set(op.a, sx32(end))
-        },
+        Trap => Flow::Stop(Stop::Trap),
     }
-    pairs {
+
+    // Ops of the interpreter's own.
+    internal {
+        // The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on after
+        // it.
+        Charge => match m.pay(op) {
+            true => Flow::Next,
+            false => Flow::Stop(Stop::OutOfGas),
+        },
+        // The first op of every block in single-step mode, where the stop comes before the payment.
+        Nop => Flow::Next,
+        // Stops before the instruction that follows.
+        Step => Flow::Stop(Stop::Step),
+        // Host call number `imm`; the next instruction is at offset `lo`.
+        HostCall => Flow::Stop(Stop::HostCall),
+        // Falls through to the next block, which may take this op's place.
+        NextBlock => true,
+        // Goes on inside a block that was translated in chunks; `lo` is no block's first op.
+        SameBlock => Flow::Chunk(op.lo as usize),
+        // What 32-bit programs do where computing with sign-extended registers of 64 bits is not the same.
+        MulUpperSignedSigned32 => mul_upper_signed_32(b, c),
+        MulUpperUnsignedUnsigned32 => mul_upper_unsigned_32(b, c),
+        MulUpperSignedUnsigned32 => mul_upper_signed_unsigned_32(b, c),
+        ReverseByte32 => sx32((b as u32).swap_bytes()),
+    }
+
+    // Two ops in a row, or three by way of the superinstruction of the first two, executed by one handler. Each keeps
+    // its place, and can be executed on its own, as a jump or a resumed run may begin with it.
+    superinstructions {
         Add64Add64 = Add64 + Add64,
         Add64LoadU64 = Add64 + LoadU64,
         Add64StoreU64 = Add64 + StoreU64,
@@ -446,7 +419,9 @@ meanings! {
         AddImm64BranchEqImm = AddImm64 + BranchEqImm,
         RotateRightImm64ToXorRotateRightImm64 = RotateRightImm64ToXor + RotateRightImm64,
     }
-    chains {
+
+    // The same, where the last takes the result of the one before it as its source `b`.
+    chained_superinstructions {
         LoadU64ToAdd64 = LoadU64 + Add64,
         LoadU64ToXor = LoadU64 + Xor,
         LoadU64ToAnd = LoadU64 + And,
@@ -530,5 +505,32 @@ meanings! {
         AndInvertedAndInvertedToXor = AndInvertedAndInverted + Xor,
         Add64RotateRightImm32ToXor = Add64RotateRightImm32 + Xor,
         Sub64ToZeroExtend16 = Sub64 + ZeroExtend16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OpKind;
+    use alloc::format;
+
+    #[test]
+    fn superinstructions_are_named_after_their_parts() {
+        let mut count = 0;
+        for first in OpKind::ALL {
+            for second in OpKind::ALL {
+                for (chained, joint) in [(false, ""), (true, "To")] {
+                    // Where there is none for a chain, the one that takes its source from the register serves.
+                    let unchained = first.joined_with(*second, false);
+                    if let Some(kind) =
+                        first.joined_with(*second, chained).filter(|kind| !chained || unchained != Some(*kind))
+                    {
+                        assert_eq!(format!("{kind:?}"), format!("{first:?}{joint}{second:?}"));
+                        assert!(kind.is_superinstruction());
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(OpKind::ALL.iter().filter(|kind| kind.is_superinstruction()).count(), count);
     }
 }

@@ -1,0 +1,103 @@
+//! Profile of dispatched ops: which ones are dispatched one after the other, and how often.
+//!
+//! Superinstructions are chosen by it: the pairs at the top that are not joined yet are the candidates. For tools; see
+//! `scripts/profile-superinstructions`.
+
+use super::op::{OpKind, Slot};
+use super::trace::{Trace, TraceEvent};
+use super::translate::Translation;
+use crate::program::Program;
+use alloc::{collections::BTreeMap, format, string::String};
+
+/// Counts how often each instruction of a program is executed; see [`super::Instance::run_traced`].
+#[derive(Clone, Debug, Default)]
+pub struct DispatchProfile {
+    /// By code offset.
+    executed: BTreeMap<u32, u64>,
+}
+
+/// Numbers of dispatches, the result of a [`DispatchProfile`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Dispatches {
+    /// Ops executed, each part of a superinstruction counted as one.
+    pub ops: u64,
+    /// Handlers called for them.
+    pub dispatches: u64,
+    /// By the names of two ops that are dispatched one after the other in a block. `To` stands between them if the
+    /// second takes the first one's result as its source `b`.
+    pub pairs: BTreeMap<String, u64>,
+}
+
+impl Trace for DispatchProfile {
+    fn executed(&mut self, event: &TraceEvent) {
+        *self.executed.entry(event.pc).or_default() += 1;
+    }
+}
+
+impl DispatchProfile {
+    /// Adds up the dispatches of `program`, which all traced runs were of. Of blocks of more than 256 instructions the
+    /// rest is left out.
+    pub fn dispatches(&self, program: &Program) -> Dispatches {
+        let mut all = Dispatches::default();
+        for (offset, count) in &self.executed {
+            if program.code().is_jump_target(*offset) {
+                all.add_block(program, *offset, *count);
+            }
+        }
+        all
+    }
+}
+
+impl Dispatches {
+    fn add_block(&mut self, program: &Program, offset: u32, count: u64) {
+        // Alone, so that its ops are all there are.
+        let mut code = Translation::new(program);
+        let mut index = code.enter(program, offset);
+        let mut before: Option<(OpKind, Slot)> = None;
+        while let Some(op) = code.ops().get(index) {
+            let length = op.kind.ops();
+            self.ops += count * length as u64;
+            self.dispatches += count;
+            if let Some((kind, result)) = before {
+                let joint = if op.b == result { "To" } else { "" };
+                *self.pairs.entry(format!("{kind:?}{joint}{:?}", op.kind)).or_default() += count;
+            }
+            index += length;
+            before = code.ops().get(index - 1).map(|last| (op.kind, last.a));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::{Blob, BlobBuilder};
+    use crate::interpreter::Instance;
+    use crate::isa::{Instruction, Isa, Opcode, Reg};
+    use crate::program::ProgramConfig;
+    use alloc::{sync::Arc, vec};
+
+    #[test]
+    fn pairs_are_counted_by_how_often_their_block_is_entered() {
+        let code = vec![
+            Instruction::none(Opcode::Fallthrough),
+            Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, -1),
+            Instruction::rrr(Opcode::DivSigned64, Reg::A1, Reg::A1, Reg::A2),
+            Instruction::rri(Opcode::OrImm, Reg::A1, Reg::A1, 1),
+            Instruction::rio(Opcode::BranchNotEqImm, Reg::A0, 0, 1),
+            Instruction::none(Opcode::Trap),
+        ];
+        let mut builder = BlobBuilder::new(Isa::ReviveV1);
+        let blob = builder.instructions(code).build().unwrap();
+        let program = Arc::new(Program::new(&Blob::parse(&blob).unwrap(), &ProgramConfig::default()).unwrap());
+        let mut instance = Instance::new(program.clone());
+        instance.set_gas(1000);
+        instance.prepare_call(0, &[7]);
+        let mut profile = DispatchProfile::default();
+        _ = instance.run_traced(&mut profile);
+        let all = profile.dispatches(&program);
+        assert_eq!(all.pairs.get("DivSigned64ToOrImm"), Some(&7));
+        assert_eq!(all.pairs.get("AddImm64DivSigned64"), Some(&7));
+        assert!(all.dispatches <= all.ops && all.ops > 7 * 4);
+    }
+}
