@@ -1,8 +1,8 @@
 //! The attributes of `pvm-guest`: `#[pvm_import]` and `#[pvm_export]`.
 //!
 //! What they write is for the linker: a record with the name and the number of registers of each function
-//! (spec: abi.md 5.5), and code that moves arguments between registers and Rust. On the development machine, exports are
-//! plain functions, and imports panic.
+//! (docs/spec/abi.md#records-for-the-linker), and code that moves arguments between registers and Rust. On the
+//! development machine, exports are plain functions, and imports panic.
 
 mod export;
 mod import;

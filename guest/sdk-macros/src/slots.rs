@@ -1,4 +1,4 @@
-//! Which registers values are in (spec: abi.md 5.1, 5.2).
+//! Which registers values are in (spec: docs/spec/abi.md#arguments-and-results).
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! Records for the linker (spec: abi.md 5.5). The attributes make them; nobody else needs them.
+//! Records for the linker (spec: docs/spec/abi.md#records-for-the-linker). The attributes make them; nobody else needs them.
 
 /// A record: no padding, and the pointer is as wide as the machine's.
 #[repr(C, packed)]
