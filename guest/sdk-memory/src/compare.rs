@@ -1,6 +1,6 @@
 //! `memcmp` and `bcmp`.
 
-use crate::word::{Native, Word, load, load_four};
+use crate::word::{Native, Word, load, load_four, opaque};
 use core::ffi::c_int;
 
 /// Compares `count` bytes: less than, equal to or greater than zero as the first byte that differs is.
@@ -44,7 +44,7 @@ pub(crate) unsafe fn order<W: Word>(mut left: *const u8, mut right: *const u8, c
                 if a != b {
                     break (a, b);
                 }
-                left = left.wrapping_add(size);
+                left = opaque(left.wrapping_add(size));
                 right = right.wrapping_add(size);
             }
         } else if size > 4 && count >= 4 {
@@ -83,7 +83,7 @@ pub(crate) unsafe fn differ<W: Word>(mut left: *const u8, mut right: *const u8, 
                 if four_differ::<W>(left, right) {
                     return true;
                 }
-                left = left.wrapping_add(4 * size);
+                left = opaque(left.wrapping_add(4 * size));
                 right = right.wrapping_add(4 * size);
             }
             four_differ::<W>(last_left, last_right)

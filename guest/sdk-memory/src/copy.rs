@@ -1,6 +1,6 @@
 //! `memcpy` and `memmove`.
 
-use crate::word::{Native, Word, load, load_four, store, store_four};
+use crate::word::{Native, Word, load, load_four, opaque, store, store_four};
 
 /// Copies `count` bytes between memory that does not overlap, unless it is the same. Returns `to`.
 ///
@@ -40,7 +40,7 @@ pub(crate) unsafe fn copy_forward<W: Word>(mut to: *mut u8, mut from: *const u8,
     unsafe {
         while from < last_from {
             store_four::<W>(to, load_four(from));
-            from = from.wrapping_add(4 * W::SIZE);
+            from = opaque(from.wrapping_add(4 * W::SIZE));
             to = to.wrapping_add(4 * W::SIZE);
         }
         store_four::<W>(last_to, load_four(last_from));
@@ -55,19 +55,27 @@ pub(crate) unsafe fn copy_forward<W: Word>(mut to: *mut u8, mut from: *const u8,
 pub(crate) unsafe fn copy_overlapping<W: Word>(mut to: *mut u8, mut from: *const u8, mut count: usize) {
     let turn = 4 * W::SIZE;
     // SAFETY: while more is left than a turn takes, it is inside of what the caller vouches for. No turn overwrites what
-    // another has yet to load, as each goes away from where the target begins inside of the source.
+    // another has yet to load, as they go away from where the target begins inside of the source.
     unsafe {
-        if to.addr().wrapping_sub(from.addr()) < count {
-            while count > turn {
-                count -= turn;
-                store_four::<W>(to.wrapping_add(count), load_four(from.wrapping_add(count)));
-            }
-        } else {
-            while count > turn {
-                count -= turn;
-                store_four::<W>(to, load_four(from));
-                from = from.wrapping_add(turn);
-                to = to.wrapping_add(turn);
+        if count > turn {
+            if to.addr().wrapping_sub(from.addr()) < count {
+                let (mut to_end, mut from_end) = (to.wrapping_add(count), from.wrapping_add(count));
+                let stop = from.wrapping_add(turn);
+                while from_end > stop {
+                    to_end = to_end.wrapping_sub(turn);
+                    from_end = opaque(from_end.wrapping_sub(turn));
+                    store_four::<W>(to_end, load_four(from_end));
+                }
+                count = from_end.addr().wrapping_sub(from.addr());
+            } else {
+                let end = from.wrapping_add(count);
+                let stop = end.wrapping_sub(turn);
+                while from < stop {
+                    store_four::<W>(to, load_four(from));
+                    from = opaque(from.wrapping_add(turn));
+                    to = to.wrapping_add(turn);
+                }
+                count = end.addr().wrapping_sub(from.addr());
             }
         }
         copy_few::<W>(to, from, count);

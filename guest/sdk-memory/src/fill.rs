@@ -1,6 +1,6 @@
 //! `memset`.
 
-use crate::word::{Native, Word, store, store_four};
+use crate::word::{Native, Word, opaque, store, store_four};
 use core::ffi::c_int;
 
 /// Fills `count` bytes with the lowest byte of `value`. Returns `to`.
@@ -28,7 +28,7 @@ pub(crate) unsafe fn fill<W: Word>(mut to: *mut u8, byte: u8, count: usize) {
             let last = to.wrapping_add(count - 4 * size);
             while to < last {
                 store_four(to, [word; 4]);
-                to = to.wrapping_add(4 * size);
+                to = opaque(to.wrapping_add(4 * size)).cast_mut();
             }
             store_four(last, [word; 4]);
         } else if count >= 2 * size {
@@ -40,8 +40,8 @@ pub(crate) unsafe fn fill<W: Word>(mut to: *mut u8, byte: u8, count: usize) {
             store(to, 0, word);
             store(to, count - size, word);
         } else if size > 4 && count >= 4 {
-            store(to, 0, u32::splat(byte));
-            store(to, count - 4, u32::splat(byte));
+            store(to, 0, word.low());
+            store(to, count - 4, word.low());
         } else if count > 0 {
             // Three bytes at most: of one, all are the same.
             *to = byte;

@@ -1,5 +1,6 @@
 //! `strlen`.
 
+use crate::word::opaque;
 use core::{ffi::c_char, ptr};
 
 const SIZE: usize = size_of::<usize>();
@@ -20,14 +21,14 @@ pub unsafe extern "C" fn strlen(text: *const c_char) -> usize {
             if *at == 0 {
                 return at.addr() - start.addr();
             }
-            at = at.wrapping_add(1);
+            at = opaque(at.wrapping_add(1));
         }
         loop {
             let zeros = zero_bytes(ptr::read_volatile(at.cast()));
             if zeros != 0 {
                 return at.addr() - start.addr() + zeros.trailing_zeros() as usize / 8;
             }
-            at = at.wrapping_add(SIZE);
+            at = opaque(at.wrapping_add(SIZE));
         }
     }
 }

@@ -34,12 +34,11 @@ fn lengths_and_alignments() -> impl Iterator<Item = (usize, usize)> {
 }
 
 fn copies(copy: impl Fn(*mut u8, *const u8, usize)) {
-    let from = Memory::new(1);
+    let (from, blank) = (Memory::new(1), Memory::new(90));
     for (length, to_alignment) in lengths_and_alignments() {
         for from_alignment in 0..ALIGNMENTS {
             let (start, source) = (MARGIN + to_alignment, MARGIN + from_alignment);
-            let mut to = Memory::new(90);
-            let mut expected = Memory::new(90);
+            let (mut to, mut expected) = (Memory(blank.0), Memory(blank.0));
             expected.0[start..start + length].copy_from_slice(&from.0[source..source + length]);
             copy(to.0[start..].as_mut_ptr(), from.0[source..].as_ptr(), length);
             assert_eq!(to.0, expected.0, "{length} bytes from {from_alignment} to {to_alignment}");
@@ -48,12 +47,12 @@ fn copies(copy: impl Fn(*mut u8, *const u8, usize)) {
 }
 
 fn moves(copy: impl Fn(*mut u8, *const u8, usize)) {
+    let blank = Memory::new(7);
     for (length, alignment) in lengths_and_alignments() {
         let source = MARGIN + alignment;
         // The target up to the margin in front of and behind the source; far overlaps as well, of long ones.
         for target in source - MARGIN..=source + MARGIN {
-            let mut memory = Memory::new(7);
-            let mut expected = Memory::new(7);
+            let (mut memory, mut expected) = (Memory(blank.0), Memory(blank.0));
             expected.0.copy_within(source..source + length, target);
             let start = memory.0.as_mut_ptr();
             copy(start.wrapping_add(target), start.wrapping_add(source), length);
@@ -63,11 +62,11 @@ fn moves(copy: impl Fn(*mut u8, *const u8, usize)) {
 }
 
 fn fills(fill: impl Fn(*mut u8, u8, usize)) {
+    let blank = Memory::new(3);
     for (length, alignment) in lengths_and_alignments() {
         for byte in [0, 1, 0x7f, 0x80, 0xa5, 0xff] {
             let start = MARGIN + alignment;
-            let mut memory = Memory::new(3);
-            let mut expected = Memory::new(3);
+            let (mut memory, mut expected) = (Memory(blank.0), Memory(blank.0));
             expected.0[start..start + length].fill(byte);
             fill(memory.0[start..].as_mut_ptr(), byte, length);
             assert_eq!(memory.0, expected.0, "{length} bytes at {alignment}");
@@ -77,12 +76,15 @@ fn fills(fill: impl Fn(*mut u8, u8, usize)) {
 
 /// Compares memory that is equal, and memory that differs in the byte at each place, in either direction and in its
 /// lowest or highest bit, where the bytes behind say the opposite and those outside differ.
-fn comparisons(compare: impl Fn(*const u8, *const u8, usize) -> c_int, check: impl Fn(c_int, core::cmp::Ordering) -> bool) {
+fn comparisons(
+    compare: impl Fn(*const u8, *const u8, usize) -> c_int,
+    check: impl Fn(c_int, core::cmp::Ordering) -> bool,
+) {
+    let (left, blank) = (Memory::new(0), Memory::new(200));
     for (length, alignment) in lengths_and_alignments() {
         // Each alignment of one side with one of the other, another one at each length.
         let (at, other) = (MARGIN + alignment, MARGIN + (alignment * 7 + length) % ALIGNMENTS);
-        let left = Memory::new(0);
-        let mut right = Memory::new(200);
+        let mut right = Memory(blank.0);
         right.0[other..other + length].copy_from_slice(&left.0[at..at + length]);
         let asked = |right: &Memory| compare(left.0[at..].as_ptr(), right.0[other..].as_ptr(), length);
         assert!(check(asked(&right), core::cmp::Ordering::Equal), "{length} equal bytes at {alignment}");

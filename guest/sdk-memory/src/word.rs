@@ -8,6 +8,8 @@ pub trait Word: Copy + Ord {
     fn splat(byte: u8) -> Self;
     /// Zero-extends 32 bits.
     fn from_u32(value: u32) -> Self;
+    /// The lowest 32 bits.
+    fn low(self) -> u32;
     /// Zero-extends 16 bits.
     fn from_u16(value: u16) -> Self;
     /// The bytes that differ, as bits: zero if the two are the same.
@@ -31,6 +33,10 @@ macro_rules! word {
             #[inline(always)]
             fn from_u32(value: u32) -> Self {
                 value.into()
+            }
+            #[inline(always)]
+            fn low(self) -> u32 {
+                self as u32
             }
             #[inline(always)]
             fn from_u16(value: u16) -> Self {
@@ -65,6 +71,23 @@ pub type Native = u64;
 /// The word of the machine that this is compiled for.
 #[cfg(target_pointer_width = "32")]
 pub type Native = u32;
+
+/// The same address, of which the compiler does not know where it comes from.
+///
+/// A loop whose counter goes through here is left as it is written: not unrolled, whatever flags the program is compiled
+/// with (the turns are long enough), and not given more counters than there are registers.
+#[inline(always)]
+pub fn opaque(address: *const u8) -> *const u8 {
+    #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+    // SAFETY: there is no instruction.
+    unsafe {
+        let same;
+        core::arch::asm!("/* {0} */", inlateout(reg) address => same, options(pure, nomem, nostack, preserves_flags));
+        same
+    }
+    #[cfg(not(any(target_arch = "riscv32", target_arch = "riscv64")))]
+    address
+}
 
 /// A value at any address.
 ///
