@@ -7,6 +7,10 @@
 //! ten times `run` in one call, to measure running and not calling. Those that can be are compiled for sBPF (`sbpf.rs`).
 #![no_std]
 
+// Linked for the symbols that the compiler calls by name.
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+use pvm_guest_memory as _;
+
 pub mod branches;
 pub mod calls;
 pub mod contract;

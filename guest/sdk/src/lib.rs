@@ -18,7 +18,9 @@
 //! - [`pvm_export`], [`pvm_import`]: what the host calls, and what it can be asked;
 //! - [`min_stack_size!`]: how much stack the guest needs;
 //! - [`bump_allocator!`]: a heap of a fixed size, for `alloc`;
-//! - the feature `panic-handler`: a panic is a trap.
+//! - the feature `panic-handler`: a panic is a trap;
+//! - [`memory`]: `memcpy` and its like, which the compiler calls by name, for a machine with fast unaligned access. They
+//!   take the place of those of `compiler_builtins`.
 //!
 //! `pvm build` compiles and links such a crate. On the development machine exports are plain functions, for unit tests.
 #![no_std]
@@ -27,6 +29,7 @@ pub mod allocator;
 pub mod linker;
 
 pub use pvm_guest_macros::{pvm_export, pvm_import};
+pub use pvm_guest_memory as memory;
 
 /// Stops the program with a trap.
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]

@@ -9,6 +9,10 @@
 //! needed: everything has a size known at compile time.
 #![no_std]
 
+// Linked for the symbols that the compiler calls by name.
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+use pvm_guest_memory as _;
+
 pub mod abi;
 pub mod hash;
 #[cfg(target_arch = "riscv64")]

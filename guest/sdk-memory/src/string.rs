@@ -1,0 +1,40 @@
+//! `strlen`.
+
+use crate::word::opaque;
+use core::{ffi::c_char, ptr};
+
+const SIZE: usize = size_of::<usize>();
+const ONES: usize = usize::MAX / 0xff;
+
+/// The number of bytes in front of the first that is zero.
+///
+/// # Safety
+/// `text` must be valid for reads up to a zero.
+#[cfg_attr(any(target_arch = "riscv32", target_arch = "riscv64"), unsafe(no_mangle))]
+pub unsafe extern "C" fn strlen(text: *const c_char) -> usize {
+    let start = text.cast::<u8>();
+    let mut at = start;
+    // SAFETY: the bytes up to the zero can be read. So can all of an aligned word that holds one of them, since memory
+    // can be read or not by pages; volatile, because what is behind the zero may belong to something else.
+    unsafe {
+        while at.addr() % SIZE != 0 {
+            if *at == 0 {
+                return at.addr() - start.addr();
+            }
+            at = opaque(at.wrapping_add(1));
+        }
+        loop {
+            let zeros = zero_bytes(ptr::read_volatile(at.cast()));
+            if zeros != 0 {
+                return at.addr() - start.addr() + zeros.trailing_zeros() as usize / 8;
+            }
+            at = opaque(at.wrapping_add(SIZE));
+        }
+    }
+}
+
+/// Bits that are set in bytes that are zero. Those above the lowest such byte may be set for nothing.
+#[inline(always)]
+fn zero_bytes(word: usize) -> usize {
+    word.wrapping_sub(ONES) & !word & (ONES << 7)
+}
