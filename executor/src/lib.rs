@@ -44,7 +44,7 @@ use budget::Budget;
 use cache::Cache;
 use call::Gate;
 use disk::Disk;
-use pvm_engine::{Backend, Config, Engine, Error, Sandbox};
+use pvm_engine::{Backend, Config, Engine, Error};
 use record::Record;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -240,21 +240,7 @@ impl PolkaVm {
         limits: &Limits,
         folders: Option<&Folders>,
     ) -> Result<PolkaVm, SetupError> {
-        let mut config = Config::new();
-        config
-            .set_backend(match flags.backend {
-                BackendChoice::Auto => Backend::Auto,
-                BackendChoice::Jit => Backend::Jit,
-                BackendChoice::Interpreter => Backend::Interpreter,
-            })
-            .set_sandbox(match flags.sandbox {
-                SandboxChoice::Required => Sandbox::Required,
-                SandboxChoice::BestEffort => Sandbox::BestEffort,
-            })
-            .set_time_limit(TIME_LIMIT)
-            .set_stall_limit(STALL_LIMIT)
-            .set_workers(flags.workers as usize, flags.workers as usize);
-        let engine = Engine::new(&config).map_err(SetupError::Engine)?;
+        let engine = Engine::new(&flags.engine_config()).map_err(SetupError::Engine)?;
         let metrics = Metrics::new(registry).map_err(SetupError::Metrics)?;
         let is_compiling = engine.backend() == Backend::Jit;
         metrics.backend.set(u64::from(is_compiling));

@@ -224,7 +224,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let rpc_builder = {
         let client = client.clone();
         let pool = transaction_pool.clone();
-        let polkavm = (polkavm, *flags);
+        let polkavm = (polkavm, flags.clone());
         Box::new(move |_| {
             let deps = rpc::FullDeps { client: client.clone(), pool: pool.clone(), polkavm: polkavm.clone() };
             rpc::create_full(deps).map_err(Into::into)
