@@ -9,7 +9,7 @@ use crate::{
 };
 use subxt::{
     dynamic::{self, Value},
-    ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
+    ext::{frame_decode::runtime_apis::IntoEncodableValues, scale_decode::DecodeAsType, scale_encode::EncodeAsType},
 };
 
 /// The API's name in the metadata.
@@ -176,7 +176,7 @@ pub struct Traced<Outcome> {
 /// The program of a new contract.
 #[derive(Debug, Clone, EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
-pub enum Code {
+pub enum CodeSource {
     /// Its bytes.
     Upload(Vec<u8>),
     /// Its hash.
@@ -215,139 +215,128 @@ fn has(at: &AtBlock, function: &str) -> bool {
     api.is_some_and(|api| api.method_by_name(function).is_some())
 }
 
+/// An execution that the runtime API can dry-run.
+pub trait Request {
+    /// The result of one that succeeds.
+    type Outcome: DecodeAsType + 'static;
+    /// The arguments of the runtime API's functions.
+    type Arguments: IntoEncodableValues;
+    /// The runtime API's functions.
+    const FUNCTIONS: Functions;
+
+    /// The arguments, with the account that makes the call.
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments;
+}
+
+/// The names of the runtime API's functions for one kind of [`Request`].
+#[derive(Debug, Clone, Copy)]
+pub struct Functions {
+    dry_run: &'static str,
+    effect: &'static str,
+    trace: &'static str,
+}
+
+/// A call of a contract.
+#[derive(Debug, Clone, Copy)]
+pub struct CallRequest<'a> {
+    /// The contract.
+    pub address: [u8; 20],
+    /// The amount to transfer.
+    pub value: u128,
+    /// The limit; `None` for all that an extrinsic can have.
+    pub gas: Option<Weight>,
+    /// The most that may be charged as a deposit; `None` for all that the account has.
+    pub deposit_limit: Option<u128>,
+    /// The call data.
+    pub data: &'a [u8],
+}
+
+impl Request for CallRequest<'_> {
+    type Outcome = Output;
+    type Arguments = ([u8; 32], [u8; 20], u128, Option<Weight>, Option<u128>, Vec<u8>);
+    const FUNCTIONS: Functions = Functions { dry_run: "call", effect: "effect_of_call", trace: "trace_call" };
+
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments {
+        (origin, self.address, self.value, self.gas, self.deposit_limit, self.data.to_vec())
+    }
+}
+
+/// An instantiation of a program.
+#[derive(Debug, Clone, Copy)]
+pub struct InstantiateRequest<'a> {
+    /// The amount to transfer.
+    pub value: u128,
+    /// The limit; `None` for all that an extrinsic can have.
+    pub gas: Option<Weight>,
+    /// The most that may be charged as a deposit; `None` for all that the account has.
+    pub deposit_limit: Option<u128>,
+    /// The program.
+    pub code: &'a CodeSource,
+    /// The constructor's data.
+    pub data: &'a [u8],
+    /// What the address depends on instead of the account's nonce.
+    pub salt: Option<[u8; 32]>,
+}
+
+impl Request for InstantiateRequest<'_> {
+    type Outcome = Instantiated;
+    type Arguments = ([u8; 32], u128, Option<Weight>, Option<u128>, CodeSource, Vec<u8>, Option<[u8; 32]>);
+    const FUNCTIONS: Functions =
+        Functions { dry_run: "instantiate", effect: "effect_of_instantiate", trace: "trace_instantiate" };
+
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments {
+        let Self { value, gas, deposit_limit, code, data, salt } = *self;
+        (origin, value, gas, deposit_limit, code.clone(), data.to_vec(), salt)
+    }
+}
+
 impl Chain {
     /// Calls a function of `PolkavmApi` at a block.
     async fn api<A, R>(&self, at: &AtBlock, function: &str, args: A) -> Result<R, Error>
     where
-        A: subxt::ext::frame_decode::runtime_apis::IntoEncodableValues,
+        A: IntoEncodableValues,
         R: DecodeAsType + 'static,
     {
         let payload = dynamic::runtime_api_call::<A, R>(NAME, function, args);
         at.runtime_apis().call(payload).await.map_err(chain)
     }
 
-    /// Dry-runs a call.
+    /// Dry-runs a call or an instantiation.
     ///
     /// # Errors
     ///
     /// When the chain does not answer as expected; a failing call is an outcome.
-    pub async fn dry_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<DryRun<Output>, Error> {
-        self.api(at, "call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+    pub async fn dry_run<R: Request>(&self, at: &AtBlock, request: &R) -> Result<DryRun<R::Outcome>, Error> {
+        self.api(at, R::FUNCTIONS.dry_run, request.arguments(self.account())).await
     }
 
-    /// Dry-runs an instantiation.
+    /// Dry-runs a call or an instantiation, and identifies the resulting state where the chain's runtime API can (version 3).
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn dry_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<DryRun<Instantiated>, Error> {
-        self.api(at, "instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
-    }
-
-    /// Dry-runs a call, and tells the state that it leads to where the chain's runtime API can (version 3).
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    pub async fn effect_of_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<Effect<Output>, Error> {
-        if !has(at, "effect_of_call") {
-            let execution = self.dry_call(at, to, value, gas, deposit, data).await?;
+    /// As [`Chain::dry_run`].
+    pub async fn effect<R: Request>(&self, at: &AtBlock, request: &R) -> Result<Effect<R::Outcome>, Error> {
+        if !has(at, R::FUNCTIONS.effect) {
+            let execution = self.dry_run(at, request).await?;
             return Ok(Effect { execution, state: [0; 32] });
         }
-        self.api(at, "effect_of_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+        self.api(at, R::FUNCTIONS.effect, request.arguments(self.account())).await
     }
 
-    /// Dry-runs an instantiation, as [`Chain::effect_of_call`] does a call.
+    /// Dry-runs a call or an instantiation, and returns the tree of its calls.
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn effect_of_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<Effect<Instantiated>, Error> {
-        if !has(at, "effect_of_instantiate") {
-            let execution = self.dry_instantiate(at, value, gas, deposit, code, data, salt).await?;
-            return Ok(Effect { execution, state: [0; 32] });
-        }
-        let args = (self.account(), value, gas, deposit, code, data.to_vec(), salt);
-        self.api(at, "effect_of_instantiate", args).await
-    }
-
-    /// Dry-runs a call and has all its calls told.
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    pub async fn trace_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<Traced<Output>, Error> {
-        self.api(at, "trace_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
-    }
-
-    /// Dry-runs an instantiation and has all its calls told.
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn trace_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<Traced<Instantiated>, Error> {
-        self.api(at, "trace_instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
+    /// As [`Chain::dry_run`].
+    pub async fn trace<R: Request>(&self, at: &AtBlock, request: &R) -> Result<Traced<R::Outcome>, Error> {
+        self.api(at, R::FUNCTIONS.trace, request.arguments(self.account())).await
     }
 
     /// Dry-runs an upload.
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn dry_upload(
         &self,
         at: &AtBlock,
@@ -361,7 +350,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn storage(
         &self,
         at: &AtBlock,
@@ -379,7 +368,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn code(&self, at: &AtBlock, code_hash: [u8; 32]) -> Result<Option<Vec<u8>>, Error> {
         self.api(at, "code", (code_hash,)).await
     }
@@ -388,7 +377,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn contract(&self, at: &AtBlock, address: [u8; 20]) -> Result<Option<ContractInfo>, Error> {
         self.api(at, "contract_info", (address,)).await
     }
@@ -397,7 +386,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn address_of(&self, at: &AtBlock, account: [u8; 32]) -> Result<[u8; 20], Error> {
         self.api(at, "address", (account,)).await
     }
@@ -406,7 +395,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn account_of(&self, at: &AtBlock, address: [u8; 20]) -> Result<[u8; 32], Error> {
         self.api(at, "account_id", (address,)).await
     }

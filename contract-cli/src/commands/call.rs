@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     abi::Reader,
-    api::Weight,
+    api::{CallRequest, Weight},
     args::{Call, Execution},
     chain::Chain,
     error::Error,
@@ -16,13 +16,18 @@ use crate::{
 };
 use std::time::Duration;
 
+/// What the runtime API is asked, with the limits that were given.
+fn request<'a>(args: &Call, data: &'a [u8]) -> CallRequest<'a> {
+    let Execution { value, deposit_limit, .. } = args.execution;
+    CallRequest { address: args.address, value, gas: given_gas(&args.execution), deposit_limit, data }
+}
+
 /// What a call would do.
 pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
-    let Execution { value, deposit_limit, .. } = args.execution;
-    let gas = given_gas(&args.execution);
+    let request = request(args, data);
     chain
         .at_best(async |at| {
-            let run = chain.dry_call(at, args.address, value, gas, deposit_limit, data).await?;
+            let run = chain.dry_run(at, &request).await?;
             Ok(execution::tried(Report::new("dry-run call"), chain, at, &run).decoded_by(reader))
         })
         .await
@@ -30,11 +35,10 @@ pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -
 
 /// The calls that a call would make.
 pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
-    let Execution { value, deposit_limit, .. } = args.execution;
-    let gas = given_gas(&args.execution);
+    let request = request(args, data);
     chain
         .at_best(async |at| {
-            let traced = chain.trace_call(at, args.address, value, gas, deposit_limit, data).await?;
+            let traced = chain.trace(at, &request).await?;
             let report = trace::shown(Report::new("trace call"), at, traced.trace.as_ref(), reader);
             Ok(execution::tried(report, chain, at, &traced.execution).decoded_by(reader))
         })
@@ -85,13 +89,13 @@ pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) ->
 /// Calls a contract; there is no receipt if the call was not sent.
 async fn sent(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<(Report, Option<Receipt>), Error> {
     chain.ensure_mapped().await?;
-    let Execution { value, deposit_limit, .. } = args.execution;
+    let value = args.execution.value;
     let arguments = |gas: Weight, deposit: u128| (args.address, value, gas, deposit, data.clone());
     let prepared = execution::prepare(
         chain,
         &args.execution,
         async |at| chain.room(at, "call", arguments(Weight::default(), u128::MAX)).await,
-        async |at, gas| chain.effect_of_call(at, args.address, value, Some(gas), deposit_limit, &data).await,
+        async |at, gas| chain.effect(at, &CallRequest { gas: Some(gas), ..request(args, &data) }).await,
     )
     .await?;
     let Prepared { at, run, limits } = &prepared;

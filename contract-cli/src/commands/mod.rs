@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     output::Report,
 };
-use instantiate::Request;
+use instantiate::Instantiation;
 
 /// Carries out a command.
 ///
@@ -36,11 +36,11 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| upload::upload(chain, code, deposit_limit).await).await
         }
         Command::Instantiate(args) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::instantiate(chain, &request).await).await
         }
         Command::Deploy(args) => {
-            let request = Request::from_source(args)?;
+            let request = Instantiation::from_source(args)?;
             with_chain(global, async |chain| instantiate::instantiate(chain, &request).await)
                 .await
                 .map(|report| report.renamed("deploy"))
@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| upload::dry_run(chain, &code, deposit_limit).await).await
         }
         Command::DryRun(DryRun::Instantiate(args)) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::dry_run(chain, &request).await).await
         }
         Command::DryRun(DryRun::Call(args)) => {
@@ -63,7 +63,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| call::dry_run(chain, &args, &data, &reader).await).await
         }
         Command::Trace(Trace::Instantiate(args)) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::traced(chain, &request).await).await
         }
         Command::Trace(Trace::Call(args)) => {
