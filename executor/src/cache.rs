@@ -5,7 +5,7 @@
 //! was given. It never loads anything itself, so it can't do so over and over; what it forgets costs time alone.
 
 use crate::module::Loaded;
-use pvm_host_interface::Meaning;
+use pvm_host_interface::ProgramRules;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub fn new(hash: &[u8; 32], meaning: Meaning) -> Key {
-        Key { hash: *hash, cost_model: meaning.cost_model.id(), semantics: meaning.semantics.id() }
+    pub fn new(hash: &[u8; 32], rules: ProgramRules) -> Key {
+        Key { hash: *hash, cost_model: rules.cost_model.id(), semantics: rules.semantics.id() }
     }
 }
 
@@ -27,8 +27,8 @@ impl Key {
 pub(crate) enum Lookup {
     /// The program.
     Hit(Arc<Loaded>),
-    /// A program with other code.
-    Other,
+    /// A program of another code, so the given code does not have the hash.
+    HashMismatch,
     /// Nothing.
     Miss,
 }
@@ -60,7 +60,7 @@ impl Cache {
     pub fn get(&mut self, key: &Key, code: &[u8]) -> Lookup {
         let Some(entry) = self.entries.get_mut(key) else { return Lookup::Miss };
         if *entry.loaded.code != *code {
-            return Lookup::Other;
+            return Lookup::HashMismatch;
         }
         self.clock += 1;
         self.by_use.remove(&entry.used);
@@ -73,7 +73,7 @@ impl Cache {
     pub fn peek(&self, key: &Key, code: &[u8]) -> Lookup {
         match self.entries.get(key) {
             None => Lookup::Miss,
-            Some(entry) if *entry.loaded.code != *code => Lookup::Other,
+            Some(entry) if *entry.loaded.code != *code => Lookup::HashMismatch,
             Some(entry) => Lookup::Hit(entry.loaded.clone()),
         }
     }

@@ -3,7 +3,7 @@
 use crate::flags::{BackendChoice, Flags, SandboxChoice};
 use crate::{PolkaVm, SetupError};
 use pvm_engine::{Layer, Missing};
-use pvm_host_interface::{Backend as _, Meaning};
+use pvm_host_interface::{Backend as _, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use std::fmt;
 use vm_core::Outcome;
@@ -103,7 +103,7 @@ fn attempt(flags: &Flags) -> Result<(String, Vec<Protection>), String> {
     let blob = vm_core::text::assemble(".isa ReviveV1\njump_indirect ra, 0\n").map_err(|error| error.to_string())?;
     let mut session = polkavm.session();
     let instance = session
-        .instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(CostModelKind::Naive))
+        .instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(CostModelKind::Naive))
         .map_err(|error| error.to_string())?;
     let outcome = session.run(instance, 10, None).map(|stop| stop.outcome);
     if outcome != Ok(Outcome::Finished) {

@@ -10,7 +10,7 @@ use crate::module::Loaded;
 use crate::replay::{Differs, Event, Log, ReplayError};
 use crate::{PolkaVm, Shared};
 use pvm_engine::{Engine, Module, ProgramBlob};
-use pvm_host_interface::{Meaning, program_config};
+use pvm_host_interface::{ProgramRules, program_config};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -136,7 +136,7 @@ impl Record {
             CostModelKind::from_id(self.cost_model).ok_or(RecordError::CostModel { id: self.cost_model })?;
         let semantics = Semantics::from_id(self.semantics).ok_or(RecordError::Semantics { id: self.semantics })?;
         let (config, blob) = (
-            program_config(Meaning { semantics, cost_model }),
+            program_config(ProgramRules { semantics, cost_model }),
             ProgramBlob::parse(&self.code).map_err(RecordError::engine)?,
         );
         let stored = self.stored_module(&engine, &blob, &config);

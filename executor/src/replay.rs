@@ -351,7 +351,7 @@ pub(crate) fn run_interpreted(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pvm_host_interface::{Meaning, program_config};
+    use pvm_host_interface::{ProgramRules, program_config};
     use std::sync::Arc;
     use std::time::Duration;
     use vm_core::blob::Blob;
@@ -362,7 +362,7 @@ mod tests {
     fn instance(text: &str) -> Instance {
         let program = Program::new(
             &Blob::parse(&assemble(text).unwrap()).unwrap(),
-            &program_config(Meaning::version_1(CostModelKind::Naive)),
+            &program_config(ProgramRules::version_1(CostModelKind::Naive)),
         );
         let mut instance = Instance::new(Arc::new(program.unwrap()));
         instance.prepare_call(0, &[]);

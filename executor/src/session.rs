@@ -6,7 +6,7 @@ use crate::call::{self, CallKind, Refusal, refuse};
 use crate::instance::Running;
 use crate::module::{LoadError, Loaded};
 use pvm_host_interface::{
-    AccessError, Backend, INSTANCES, InstantiateError, Meaning, NoInstance, Stop, program_config,
+    AccessError, Backend, INSTANCES, InstantiateError, NoInstance, ProgramRules, Stop, program_config,
 };
 use sp_crypto_hashing::keccak_256;
 use std::collections::HashMap;
@@ -54,10 +54,10 @@ impl Shared {
         &self,
         code_hash: &[u8; 32],
         code: &[u8],
-        meaning: Meaning,
+        rules: ProgramRules,
         kind: CallKind,
     ) -> Result<Arc<Loaded>, InstantiateError> {
-        let key = Key::new(code_hash, meaning);
+        let key = Key::new(code_hash, rules);
         match self.find(&key, code, kind) {
             Lookup::Hit(loaded) => {
                 self.metrics.cache_hits_total.inc();
@@ -65,12 +65,12 @@ impl Shared {
                 return Ok(loaded);
             }
             // What is in the cache has the hash, so this has not.
-            Lookup::Other => return Err(InstantiateError::OtherHash),
-            Lookup::Miss if keccak_256(code) != *code_hash => return Err(InstantiateError::OtherHash),
+            Lookup::HashMismatch => return Err(InstantiateError::HashMismatch),
+            Lookup::Miss if keccak_256(code) != *code_hash => return Err(InstantiateError::HashMismatch),
             Lookup::Miss => {}
         }
         // Not under the lock: another thread may load the same, and then one of the two is dropped.
-        let config = program_config(meaning);
+        let config = program_config(rules);
         let loaded = match Loaded::new(self, kind, &key, code, &config) {
             Ok(loaded) => Arc::new(loaded),
             Err(LoadError::NoProgram) => return Err(InstantiateError::NoProgram),
@@ -114,13 +114,13 @@ impl Backend for Session {
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        meaning: Meaning,
+        rules: ProgramRules,
     ) -> Result<u32, InstantiateError> {
         if self.instances.len() >= INSTANCES as usize {
             return Err(InstantiateError::TooMany);
         }
         let kind = self.shared.admit();
-        let loaded = self.shared.load(code_hash, code, meaning, kind)?;
+        let loaded = self.shared.load(code_hash, code, rules, kind)?;
         let mut running = Running::new(&self.shared, loaded, kind);
         running.prepare_call(entry);
         let number = self.next;

@@ -8,7 +8,7 @@ use crate::Shared;
 use crate::call;
 use crate::instance::Running;
 use crate::module::Loaded;
-use pvm_host_interface::{AccessError, Meaning};
+use pvm_host_interface::{AccessError, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use sp_virtualization::{
     DestroyError, ExecBuffer, ExecError, ExecStatus, InstanceId, InstantiateError, MemoryError, ModuleError, ModuleId,
@@ -70,7 +70,7 @@ impl VirtManagerBackend for Virtualization {
     fn compile_from_bytes(&mut self, program: &[u8], identifier: Option<&[u8]>) -> Result<ModuleId, ModuleError> {
         let loaded = self
             .shared
-            .load(&keccak_256(program), program, Meaning::version_1(CostModelKind::Naive), self.shared.admit())
+            .load(&keccak_256(program), program, ProgramRules::version_1(CostModelKind::Naive), self.shared.admit())
             .map_err(|_| ModuleError::InvalidImage)?;
         let count = loaded.program.imports().count_all();
         let imports =

@@ -6,7 +6,7 @@ mod common;
 
 use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
 use executor::{BackendChoice, Flags, Limits, PolkaVm};
-use pvm_host_interface::{Backend as _, Meaning, Stop};
+use pvm_host_interface::{Backend as _, ProgramRules, Stop};
 use pvm_oracle::random::Rng;
 use sp_crypto_hashing::keccak_256;
 use std::fs;
@@ -115,7 +115,7 @@ turn:    add_imm_64 s0, s0, 1
 fn busy(node: &PolkaVm, ticks: u64) -> Vec<Stop> {
     let blob = assemble(BUSY).unwrap();
     let mut session = node.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     (0..ticks).map(|tick| session.run(instance, 1_000_000_000, (tick > 0).then_some(tick)).unwrap()).collect()
 }
 
@@ -147,7 +147,7 @@ fn a_worker_that_is_stopped_is_given_up() {
     let compiling = compiling();
     let blob = assemble(BUSY).unwrap();
     let mut session = compiling.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let mut seen = vec![session.run(instance, 1_000_000_000, None).unwrap()];
     signal("-STOP", &family().1);
     seen.extend((1..3).map(|tick| session.run(instance, 1_000_000_000, Some(tick)).unwrap()));
@@ -182,7 +182,7 @@ fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
     let text = ".isa ReviveV1\n.rw_size 65536\n.import \"ask\"\nagain: ecalli 0\njump again\n";
     let blob = assemble(text).unwrap();
     let mut session = node.session();
-    let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let instances: Vec<u32> = (0..4).map(|_| instance()).collect();
     // 40 KiB each: three of them are more than 128 KiB with their programs.
     for instance in &instances {
@@ -212,7 +212,7 @@ fn instances_left_behind_give_their_workers_back() {
     let mut session = compiling.session();
     for _ in 0..20 {
         for _ in 0..10 {
-            session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+            session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
         }
         // What the client does after a runtime call, whatever happened in it.
         session.release();
@@ -229,7 +229,7 @@ fn fresh_workers_and_the_reserve_are_as_the_flags_say() {
     let workers = |flags: &Flags, expected: usize| {
         let node = PolkaVm::new(flags, None).unwrap();
         let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+        let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
         assert_eq!(session.run(instance, 1_000_000_000, None).unwrap().outcome, Outcome::HostCall(0));
         assert_eq!(node.metrics().interpreted_total.get(), 0);
         session.release();

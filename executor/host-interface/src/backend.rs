@@ -1,6 +1,6 @@
 //! What the node has to supply, and how the host functions find it.
 
-use crate::{AccessError, InstantiateError, Meaning, NoInstance, Stop};
+use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
 
 /// Runs programs for one runtime call after the other.
@@ -11,14 +11,14 @@ pub trait Backend: Send + 'static {
     /// Makes an instance that will run from code offset `entry`. Instances are numbered from 0, in order.
     ///
     /// # Errors
-    /// In this order: [`InstantiateError::TooMany`] with [`crate::INSTANCES`] of them; [`InstantiateError::OtherHash`]
+    /// In this order: [`InstantiateError::TooMany`] with [`crate::INSTANCES`] of them; [`InstantiateError::HashMismatch`]
     /// unless `code_hash` is the Keccak-256 hash of `code`; [`InstantiateError::NoProgram`].
     fn instantiate(
         &mut self,
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        meaning: Meaning,
+        rules: ProgramRules,
     ) -> Result<u32, InstantiateError>;
 
     /// Runs until the next stop with this much gas, with `result` in A0 first.

@@ -36,26 +36,28 @@ use vm_core::{Outcome, Semantics};
 /// never destroys any meets it.
 pub const INSTANCES: u32 = 64;
 
-/// What decides on a program's meaning, beside its code. Stored with the code: a node of any release runs it in the same way.
+/// The rules that a program runs under: semantics version and cost model.
+///
+/// Stored with the code, so that a node of any release runs it in the same way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Meaning {
-    /// What its instructions mean.
+pub struct ProgramRules {
+    /// The version of what instructions do.
     pub semantics: Semantics,
-    /// What they cost.
+    /// What instructions cost.
     pub cost_model: CostModelKind,
 }
 
-impl Meaning {
-    /// That of version 1 of the host functions, which did not say what instructions mean.
-    pub fn version_1(cost_model: CostModelKind) -> Meaning {
-        Meaning { semantics: Semantics::V0, cost_model }
+impl ProgramRules {
+    /// The rules of version 1 of the host functions, which passed no semantics version.
+    pub fn version_1(cost_model: CostModelKind) -> ProgramRules {
+        ProgramRules { semantics: Semantics::V0, cost_model }
     }
 }
 
 /// How a contract's program is to be run. Everything that a contract could observe is written out here, whatever the
 /// defaults of vm-core become.
-pub fn program_config(meaning: Meaning) -> ProgramConfig {
-    let Meaning { semantics, cost_model } = meaning;
+pub fn program_config(rules: ProgramRules) -> ProgramConfig {
+    let ProgramRules { semantics, cost_model } = rules;
     ProgramConfig {
         semantics,
         page_size: limits::PAGE_SIZE,
@@ -83,7 +85,7 @@ pub struct Stop {
 #[non_exhaustive]
 pub enum InstantiateError {
     /// The code's Keccak-256 hash is another one than was given.
-    OtherHash,
+    HashMismatch,
     /// The bytes are no program that can be loaded.
     NoProgram,
     /// No cost model has this number.
@@ -103,7 +105,7 @@ pub enum InstantiateError {
 impl fmt::Display for InstantiateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InstantiateError::OtherHash => write!(f, "the code does not have the hash that was given for it"),
+            InstantiateError::HashMismatch => write!(f, "the code does not have the hash that was given for it"),
             InstantiateError::NoProgram => write!(f, "the code is no program that can be loaded"),
             InstantiateError::NoCostModel { id } => write!(f, "no gas cost model has the number {id}"),
             InstantiateError::NoSemantics { id } => write!(f, "no semantics of instructions has the number {id}"),

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, SandboxChoice};
-use pvm_host_interface::{AccessError, Backend, Meaning, Stop, program_config};
+use pvm_host_interface::{AccessError, Backend, ProgramRules, Stop, program_config};
 use pvm_oracle::random::Rng;
 use sp_crypto_hashing::{blake2_256, keccak_256};
 use std::fs;
@@ -52,7 +52,7 @@ pub fn checksum(key: &Path, content: &[u8]) -> [u8; 32] {
 pub fn plant(places: &Folders, code: &[u8], from: &[u8], to: &[u8]) {
     let node = PolkaVm::with_folders(&flags(BackendChoice::Jit), None, places).unwrap();
     for _ in 0..2 {
-        node.session().instantiate(&keccak_256(code), code, 0, Meaning::version_1(CostModelKind::Naive)).unwrap();
+        node.session().instantiate(&keccak_256(code), code, 0, ProgramRules::version_1(CostModelKind::Naive)).unwrap();
     }
     node.flush();
     let files: Vec<_> = fs::read_dir(&places.cache).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -118,7 +118,8 @@ pub struct InRuntime(Instance);
 impl InRuntime {
     pub fn new(code: &[u8], entry: u32) -> Option<InRuntime> {
         let program =
-            Program::new(&Blob::parse(code).ok()?, &program_config(Meaning::version_1(CostModelKind::Naive))).ok()?;
+            Program::new(&Blob::parse(code).ok()?, &program_config(ProgramRules::version_1(CostModelKind::Naive)))
+                .ok()?;
         let mut instance = Instance::new(Arc::new(program));
         instance.prepare_call(entry, &[]);
         Some(InRuntime(instance))
@@ -158,7 +159,7 @@ pub struct InNode<B: Backend> {
 impl<B: Backend> InNode<B> {
     pub fn new(mut backend: B, code: &[u8], entry: u32) -> Option<InNode<B>> {
         let instance =
-            backend.instantiate(&keccak_256(code), code, entry, Meaning::version_1(CostModelKind::Naive)).ok()?;
+            backend.instantiate(&keccak_256(code), code, entry, ProgramRules::version_1(CostModelKind::Naive)).ok()?;
         Some(InNode { backend, instance })
     }
 }

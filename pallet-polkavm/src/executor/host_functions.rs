@@ -20,7 +20,7 @@ impl Executor for HostFunctions {
         + 2 * limits::TRANSIENT_STORAGE_BYTES) as u64;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.meaning()?)
+        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.rules()?)
             .map_err(|error| format!("{error}"))
     }
 }

@@ -22,7 +22,7 @@ impl Executor for InRuntimeInterpreter {
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
         let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;
-        let program = Program::new(&blob, &program_config(source.meaning()?)).map_err(|error| format!("{error}"))?;
+        let program = Program::new(&blob, &program_config(source.rules()?)).map_err(|error| format!("{error}"))?;
         let mut instance = interpreter::Instance::new(Arc::new(program));
         instance.prepare_call(source.entry, &[]);
         Ok(InterpreterInstance(instance))

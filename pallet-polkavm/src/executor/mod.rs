@@ -15,7 +15,7 @@ pub use pvm_host_interface::Stop;
 
 use crate::code::CostModel;
 use alloc::{format, string::String};
-use pvm_host_interface::Meaning;
+use pvm_host_interface::ProgramRules;
 use sp_core::H256;
 use vm_core::Semantics;
 
@@ -47,20 +47,20 @@ pub struct Source<'a> {
     pub entry: u32,
     /// The gas cost model the program was stored with.
     pub cost_model: CostModel,
-    /// The number of what its instructions mean, which it was stored with.
+    /// The id of the semantics version that the program was stored with.
     pub semantics: u16,
 }
 
 impl Source<'_> {
-    /// What decides on the program's meaning beside its code.
+    /// The rules that the program runs under.
     ///
     /// # Errors
     ///
     /// A sentence where the number is one that this runtime does not know. It stores none that it does not know.
-    pub fn meaning(&self) -> Result<Meaning, String> {
+    pub fn rules(&self) -> Result<ProgramRules, String> {
         let semantics = Semantics::from_id(self.semantics)
             .ok_or_else(|| format!("no semantics of instructions has the number {}", self.semantics))?;
-        Ok(Meaning { semantics, cost_model: self.cost_model.into() })
+        Ok(ProgramRules { semantics, cost_model: self.cost_model.into() })
     }
 }
 
