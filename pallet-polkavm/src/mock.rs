@@ -3,7 +3,7 @@
 use crate::{
     self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits,
     exec::ExecConfig,
-    executor::{Executor, Instance, OutOfBounds, Source, Stop},
+    executor::{Executor, GuestInstance, OutOfBounds, Source, Stop},
     precompiles::{self, Builtins, Precompile, Precompiles, abi},
     types::{Code, Execution, Instantiated, Output},
     weights::SubstrateWeight,
@@ -200,12 +200,12 @@ macro_rules! on_either {
     ($self:ident.$method:ident($($argument:expr),*)) => {
         match $self {
             EitherInstance::InRuntime(instance) => instance.$method($($argument),*),
-            EitherInstance::Remote(instance) => Instance::$method(instance, $($argument),*),
+            EitherInstance::Remote(instance) => GuestInstance::$method(instance, $($argument),*),
         }
     };
 }
 
-impl Instance for EitherInstance {
+impl GuestInstance for EitherInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         on_either!(self.run(gas, result))
     }

@@ -37,7 +37,7 @@ use frame_support::{traits::Time, weights::Weight};
 use nested::CallLimits;
 use sp_core::{H160, H256, U256};
 use sp_runtime::SaturatedConversion;
-use trace::{Kind, Tracer};
+use trace::{CallKind, Tracer};
 use transient::TransientStorage;
 
 /// How a stack behaves beyond what its transaction says.
@@ -69,7 +69,7 @@ impl ExecConfig {
     }
 }
 
-/// One program at work.
+/// One contract call on the call stack.
 pub struct Frame<T: Config> {
     /// The account it acts as: whose storage and balance it has.
     pub account: T::AccountId,
@@ -91,7 +91,7 @@ pub struct Frame<T: Config> {
     pub input: Option<Vec<u8>>,
     /// The weight it may use.
     pub gas: GasMeter<T>,
-    /// Whether it may change nothing.
+    /// Read-only call: state changes are refused.
     pub read_only: bool,
     /// Whether its account may be called while it waits for a call of its own.
     pub allows_reentry: bool,
@@ -99,8 +99,37 @@ pub struct Frame<T: Config> {
     pub last_output: Output,
 }
 
-/// What a frame runs.
-enum Program<T: Config> {
+impl<T: Config> Frame<T> {
+    /// A frame in which the contract at `address` runs its own program and may change state.
+    pub fn new(
+        entry: EntryPoint,
+        address: H160,
+        trie_id: H256,
+        caller: T::AccountId,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        gas: GasMeter<T>,
+    ) -> Self {
+        Self {
+            account: T::AddressMapper::to_fallback_account_id(&address),
+            address,
+            caller,
+            code_address: address,
+            delegated: false,
+            trie_id,
+            entry,
+            value,
+            input: Some(input),
+            gas,
+            read_only: false,
+            allows_reentry: true,
+            last_output: Output::default(),
+        }
+    }
+}
+
+/// The code that a frame runs.
+enum Callee<T: Config> {
     Contract(Executable<T>),
     Precompile(Precompile<T>),
 }
@@ -294,8 +323,8 @@ impl<T: Config> Stack<T> {
         read_only: bool,
     ) -> Result<Output, CallError> {
         ensure_input_fits::<T>(input.len())?;
-        let kind = if read_only { Kind::StaticCall } else { Kind::Call };
-        let Some((program, trie_id)) = self.program_at(&dest)? else {
+        let kind = if read_only { CallKind::StaticCall } else { CallKind::Call };
+        let Some((callee, trie_id)) = self.callee_at(&dest)? else {
             let gas = self.callee_meter(limits).left();
             self.trace_enter(kind, &caller, dest, Some(value), &input, gas);
             let to = T::AddressMapper::to_account_id(&dest);
@@ -304,22 +333,9 @@ impl<T: Config> Stack<T> {
             self.trace_exit(&result, Weight::zero());
             return result.map_err(Into::into);
         };
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&dest),
-            address: dest,
-            caller,
-            code_address: dest,
-            delegated: false,
-            trie_id,
-            entry: EntryPoint::Call,
-            value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
-            read_only,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        self.run(frame, None, program, kind, limits.deposit)
+        let gas = self.callee_meter(limits);
+        let frame = Frame { read_only, ..Frame::new(EntryPoint::Call, dest, trie_id, caller, value, input, gas) };
+        self.run(frame, None, callee, kind, limits.deposit)
     }
 
     /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
@@ -342,8 +358,8 @@ impl<T: Config> Stack<T> {
         let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
         let deployer_address = T::AddressMapper::to_address(&deployer);
         let (kind, address) = match &salt {
-            Some(salt) => (Kind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
-            None => (Kind::Create, address::create1(&deployer_address, nonce)),
+            Some(salt) => (CallKind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
+            None => (CallKind::Create, address::create1(&deployer_address, nonce)),
         };
         transfer::ensure_affordable::<T>(&deployer, value)?;
         if self.config.bump_nonce || !self.frames.is_empty() {
@@ -354,22 +370,9 @@ impl<T: Config> Stack<T> {
             return Err(Failure::new::<T>(Error::DuplicateContract, detail).into());
         }
         let info = ContractInfo::<T>::new(code_hash);
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&address),
-            address,
-            caller: deployer,
-            code_address: address,
-            delegated: false,
-            trie_id: info.trie_id,
-            entry: EntryPoint::Deploy,
-            value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
-            read_only: false,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        let output = self.run(frame, Some(info), Program::Contract(executable), kind, limits.deposit)?;
+        let gas = self.callee_meter(limits);
+        let frame = Frame::new(EntryPoint::Deploy, address, info.trie_id, deployer, value, input, gas);
+        let output = self.run(frame, Some(info), Callee::Contract(executable), kind, limits.deposit)?;
         if !output.did_revert() {
             Pallet::<T>::deposit_event(Event::Instantiated {
                 deployer: deployer_address,
@@ -391,14 +394,14 @@ impl<T: Config> Stack<T> {
 
     /// What a call to an address runs, and the trie of the contract there; `None` where there is nothing to run.
     /// Charges the last frame for loading a program.
-    fn program_at(&mut self, address: &H160) -> Result<Option<(Program<T>, H256)>, Failure> {
+    fn callee_at(&mut self, address: &H160) -> Result<Option<(Callee<T>, H256)>, Failure> {
         if let Some(precompile) = T::Precompiles::find(address) {
-            return Ok(Some((Program::Precompile(precompile), H256::zero())));
+            return Ok(Some((Callee::Precompile(precompile), H256::zero())));
         }
         let Some(entry) = self.contract(address) else { return Ok(None) };
         let (code_hash, trie_id) = (entry.info.code_hash, entry.info.trie_id);
         let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
-        Ok(Some((Program::Contract(executable), trie_id)))
+        Ok(Some((Callee::Contract(executable), trie_id)))
     }
 
     /// The meter of the frame at work, or of the transaction.
@@ -416,7 +419,7 @@ impl<T: Config> Stack<T> {
 
     fn trace_enter(
         &mut self,
-        kind: Kind,
+        kind: CallKind,
         from: &T::AccountId,
         to: H160,
         value: Option<BalanceOf<T>>,

@@ -4,7 +4,7 @@
 //! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
 //! leaves the caller running; one that kept the callee from being run is the caller's.
 
-use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::Kind, transfer};
+use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::CallKind, transfer};
 use crate::{
     BalanceOf, Config, Error, Event, Pallet,
     address::AddressMapper,
@@ -101,24 +101,16 @@ impl<T: Config> Stack<T> {
         self.top_mut().last_output = Output::default();
         ensure_input_fits::<T>(input.len())?;
         self.ensure_depth()?;
-        let Some((program, _)) = self.program_at(&code)? else { return Ok(()) };
-        let top = self.top();
+        let Some((callee, _)) = self.callee_at(&code)? else { return Ok(()) };
+        let (top, gas) = (self.top(), self.callee_meter(limits));
+        let caller = top.caller.clone();
         let frame = Frame {
-            account: top.account.clone(),
-            address: top.address,
-            caller: top.caller.clone(),
             code_address: code,
             delegated: true,
-            trie_id: top.trie_id,
-            entry: EntryPoint::Call,
-            value: top.value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
             read_only: top.read_only,
-            allows_reentry: true,
-            last_output: Output::default(),
+            ..Frame::new(EntryPoint::Call, top.address, top.trie_id, caller, top.value, input, gas)
         };
-        let output = self.run(frame, None, program, Kind::DelegateCall, limits.deposit)?;
+        let output = self.run(frame, None, callee, CallKind::DelegateCall, limits.deposit)?;
         self.top_mut().last_output = output;
         Ok(())
     }

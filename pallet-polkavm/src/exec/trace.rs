@@ -10,7 +10,7 @@ use sp_core::{H160, U256};
 
 /// How a program was entered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum CallKind {
     /// A call.
     Call,
     /// A call that may change nothing.
@@ -27,7 +27,7 @@ pub enum Kind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTrace {
     /// How the program was entered.
-    pub kind: Kind,
+    pub kind: CallKind,
     /// Who called.
     pub from: H160,
     /// Who was called; in a delegate call, whose program ran.
@@ -57,7 +57,15 @@ pub struct Tracer {
 
 impl Tracer {
     /// A call begins.
-    pub fn enter(&mut self, kind: Kind, from: H160, to: H160, value: Option<U256>, input: &[u8], gas_limit: Weight) {
+    pub fn enter(
+        &mut self,
+        kind: CallKind,
+        from: H160,
+        to: H160,
+        value: Option<U256>,
+        input: &[u8],
+        gas_limit: Weight,
+    ) {
         self.open.push(CallTrace {
             kind,
             from,

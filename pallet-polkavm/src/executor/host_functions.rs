@@ -3,7 +3,7 @@
 //! For runtimes on nodes that have them; the functions are part of what such a node must offer. Same results as
 //! [`super::InRuntimeInterpreter`], sooner.
 
-use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String};
 use pvm_host_interface::RemoteInstance;
@@ -25,7 +25,7 @@ impl Executor for HostFunctions {
     }
 }
 
-impl Instance for RemoteInstance {
+impl GuestInstance for RemoteInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         Self::run(self, gas, result)
     }

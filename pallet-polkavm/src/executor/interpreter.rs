@@ -3,7 +3,7 @@
 //! It decodes the program anew for every instance, which [`crate::metering::cost::Cost::LoadCode`]
 //! pays for.
 
-use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String, sync::Arc};
 use pvm_host_interface::program_config;
@@ -29,7 +29,7 @@ impl Executor for InRuntimeInterpreter {
     }
 }
 
-impl Instance for InterpreterInstance {
+impl GuestInstance for InterpreterInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         if let Some(result) = result {
             self.0.set_reg(Reg::A0, result);

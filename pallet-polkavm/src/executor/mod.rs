@@ -1,8 +1,8 @@
 //! The one seam between the pallet and whatever runs a program.
 //!
-//! The call stack hands a stored program to an [`Executor`] and drives the [`Instance`] it gets:
+//! The call stack hands a stored program to an [`Executor`] and drives the [`GuestInstance`] it gets:
 //! run, serve a host call, run again, until it stops for good. The interface is cut so that an
-//! implementation behind host functions crosses the border once per [`Instance::run`] and once per
+//! implementation behind host functions crosses the border once per [`GuestInstance::run`] and once per
 //! access to memory. Results never depend on the implementation: same outcome, gas, registers and
 //! memory at every stop.
 
@@ -22,7 +22,7 @@ use vm_core::Semantics;
 /// Makes instances of programs.
 pub trait Executor {
     /// A program in the course of being run.
-    type Instance: Instance;
+    type Instance: GuestInstance;
 
     /// How far the runtime's heap reaches, in bytes, for the instances of the deepest stack of calls, with their call data, the
     /// blobs as they are read, and transient storage; what the integrity test counts.
@@ -69,7 +69,7 @@ impl Source<'_> {
 pub struct OutOfBounds;
 
 /// A program in the course of being run. Dropping it frees all it holds.
-pub trait Instance {
+pub trait GuestInstance {
     /// Runs until the next stop with this much gas. `result` goes into A0 first: it is how the
     /// value of a host call is returned.
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;

@@ -24,7 +24,7 @@ use crate::{
         CallError, ensure_input_fits,
         nested::{CallLimits, Reentry},
     },
-    executor::Instance,
+    executor::GuestInstance,
     limits,
     metering::cost::Cost,
     precompiles::Precompiles,

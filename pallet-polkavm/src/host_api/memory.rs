@@ -6,7 +6,7 @@
 //! it begins: compilers give empty slices dangling pointers.
 
 use super::{Halt, Host, SENTINEL};
-use crate::{Config, Error, executor::Instance, executor::OutOfBounds, limits, types::Failure};
+use crate::{Config, Error, executor::GuestInstance, executor::OutOfBounds, limits, types::Failure};
 use alloc::{format, vec, vec::Vec};
 use sp_core::{H160, U256};
 
