@@ -59,7 +59,7 @@ impl Cache {
     /// Looks a program up.
     pub fn get(&mut self, key: &Key, code: &[u8]) -> Lookup {
         let Some(entry) = self.entries.get_mut(key) else { return Lookup::Miss };
-        if *entry.loaded.code != *code {
+        if entry.loaded.blob.as_bytes() != code {
             return Lookup::HashMismatch;
         }
         self.clock += 1;
@@ -73,7 +73,7 @@ impl Cache {
     pub fn peek(&self, key: &Key, code: &[u8]) -> Lookup {
         match self.entries.get(key) {
             None => Lookup::Miss,
-            Some(entry) if *entry.loaded.code != *code => Lookup::HashMismatch,
+            Some(entry) if entry.loaded.blob.as_bytes() != code => Lookup::HashMismatch,
             Some(entry) => Lookup::Hit(entry.loaded.clone()),
         }
     }

@@ -6,7 +6,7 @@
 //! workers and memory is a share of the node's. A call that gets beyond any of that ends with an error; nothing that blocks
 //! rest on does.
 //!
-//! The kind is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
+//! The purpose is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
 //! extension the runtime uses.
 
 use crate::{LOG_TARGET, Shared, throttle::throttled};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What a runtime call is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallKind {
+pub enum CallPurpose {
     /// To build or to import a block. The default.
     OnChain,
     /// To answer somebody.

@@ -109,7 +109,7 @@ impl Disk {
     pub fn open(path: &Path, key: &Path, limit: u64, waiting_limit: usize, metrics: &Metrics) -> io::Result<Disk> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         // The folder itself: what a link points to can become another one.
-        check_private(path, &fs::symlink_metadata(path)?, Kind::Folder)?;
+        check_private(path, &fs::symlink_metadata(path)?, FileKind::Folder)?;
         let folder = Arc::new(Folder {
             path: path.into(),
             limit,
@@ -127,7 +127,7 @@ impl Disk {
     }
 
     /// The program with its machine code, if that is there and fits.
-    pub fn load(&self, engine: &Engine, key: &Key, code: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
+    pub fn load(&self, engine: &Engine, key: &Key, blob: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
         let metrics = &self.folder.metrics;
         let path = self.folder.path.join(name(key));
         let found = match read(&path) {
@@ -137,7 +137,7 @@ impl Disk {
             }
             Err(error) => Err(error.to_string()),
             Ok(bytes) => unwrap(key, &self.folder.key, &bytes).and_then(|stored| {
-                Module::from_stored(engine, config, code, stored).map_err(|error| error.to_string())
+                Module::from_stored(engine, config, blob, stored).map_err(|error| error.to_string())
             }),
         };
         match found {
@@ -289,15 +289,15 @@ fn name(key: &Key) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     Folder,
     File,
 }
 
 /// Refuses what is of another kind, or what somebody else than this user could have written.
-fn check_private(path: &Path, about: &Metadata, kind: Kind) -> io::Result<()> {
-    let is_kind = if kind == Kind::Folder { about.is_dir() } else { about.is_file() };
-    let what = if kind == Kind::Folder { "folder" } else { "file" };
+fn check_private(path: &Path, about: &Metadata, kind: FileKind) -> io::Result<()> {
+    let is_kind = if kind == FileKind::Folder { about.is_dir() } else { about.is_file() };
+    let what = if kind == FileKind::Folder { "folder" } else { "file" };
     if !is_kind {
         return Err(io::Error::other(format!("{} is no {what}", path.display())));
     }
@@ -335,7 +335,7 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
         _ => {}
     }
     let about = fs::symlink_metadata(path)?;
-    check_private(path, &about, Kind::File)?;
+    check_private(path, &about, FileKind::File)?;
     if about.mode() & 0o044 != 0 {
         return Err(io::Error::other(format!("others may read the key {}: `chmod go-r` it", path.display())));
     }
@@ -347,7 +347,7 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
 /// A regular file, whole.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let about = fs::symlink_metadata(path)?;
-    check_private(path, &about, Kind::File)?;
+    check_private(path, &about, FileKind::File)?;
     if about.len() > LARGEST {
         return Err(io::Error::other(format!("{} bytes, the limit is {LARGEST}", about.len())));
     }
@@ -359,8 +359,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The content of a program's file.
 fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
-    let blob = ProgramBlob::parse(&loaded.code).ok()?;
-    let code = loaded.compiled.as_ref()?.machine_code_to_store(&blob)?;
+    let code = loaded.compiled.as_ref()?.machine_code_to_store(&loaded.blob)?;
     let mut file = Vec::with_capacity(HEADER + code.len() + CHECKSUM);
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&key.hash);

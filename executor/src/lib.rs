@@ -21,6 +21,7 @@ mod executor;
 mod extension;
 mod flags;
 mod instance;
+mod loader;
 mod metrics;
 mod module;
 mod record;
@@ -29,7 +30,7 @@ mod session;
 mod throttle;
 mod virtualization;
 
-pub use call::CallKind;
+pub use call::CallPurpose;
 pub use check::Report;
 pub use executor::BoundedExecutor;
 pub use extension::SessionFactory;
@@ -156,11 +157,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// The programs that calls of a kind have loaded.
-    pub fn cache(&self, kind: CallKind) -> MutexGuard<'_, Cache> {
-        lock(match kind {
-            CallKind::OnChain => &self.cache,
-            CallKind::OffChain => &self.off_chain_cache,
+    /// The programs that calls of a purpose have loaded.
+    pub fn cache(&self, purpose: CallPurpose) -> MutexGuard<'_, Cache> {
+        lock(match purpose {
+            CallPurpose::OnChain => &self.cache,
+            CallPurpose::OffChain => &self.off_chain_cache,
         })
     }
 
@@ -205,8 +206,8 @@ impl Shared {
             Ok(interpreting) => *self.engine.write().unwrap_or_else(PoisonError::into_inner) = interpreting,
             Err(error) => log::error!(target: LOG_TARGET, "The interpreter cannot be set up: {error}"),
         }
-        for kind in [CallKind::OnChain, CallKind::OffChain] {
-            self.cache(kind).clear();
+        for purpose in [CallPurpose::OnChain, CallPurpose::OffChain] {
+            self.cache(purpose).clear();
         }
         self.metrics.cache_bytes.set(0);
     }

@@ -4,8 +4,8 @@
 //! thing that was done to the instance: `docs/node.md` describes it. It has the program, and the machine code that ran, so
 //! that nothing else is needed. It is data for whoever looks for a bug: nothing that a node does depends on one.
 
-use crate::call::CallKind;
-use crate::instance::Machine;
+use crate::call::CallPurpose;
+use crate::instance::BackendInstance;
 use crate::module::Loaded;
 use crate::replay::{Differs, Event, Log, ReplayError};
 use crate::{PolkaVm, Shared};
@@ -43,13 +43,10 @@ pub(crate) struct Record {
 
 impl Record {
     pub fn new(loaded: &Loaded, events: &[Event], differs: &Differs) -> Record {
-        let machine_code = loaded.compiled.as_ref().and_then(|module| {
-            let blob = ProgramBlob::parse(&loaded.code).ok()?;
-            module.machine_code_to_store(&blob)
-        });
+        let machine_code = loaded.compiled.as_ref().and_then(|module| module.machine_code_to_store(&loaded.blob));
         Record {
             why: differs.to_string(),
-            code: loaded.code.to_vec(),
+            code: loaded.blob.as_bytes().to_vec(),
             cost_model: loaded.program.config().cost_model.id(),
             semantics: loaded.program.config().semantics.id(),
             engine: pvm_engine::FINGERPRINT.into(),
@@ -135,10 +132,8 @@ impl Record {
         let cost_model =
             CostModelKind::from_id(self.cost_model).ok_or(RecordError::CostModel { id: self.cost_model })?;
         let semantics = Semantics::from_id(self.semantics).ok_or(RecordError::Semantics { id: self.semantics })?;
-        let (config, blob) = (
-            program_config(ProgramRules { semantics, cost_model }),
-            ProgramBlob::parse(&self.code).map_err(RecordError::engine)?,
-        );
+        let (config, blob) =
+            (program_config(ProgramRules { semantics, cost_model }), ProgramBlob::from_bytes(&self.code));
         let stored = self.stored_module(&engine, &blob, &config);
         let is_stored = stored.is_some();
         let module = match stored {
@@ -148,10 +143,11 @@ impl Record {
         if !module.is_compiled() {
             return Err(RecordError::NotCompiling);
         }
-        let loaded = Loaded::of_module(&self.code, module);
-        let mut machine = Machine::compiled(shared, &loaded, CallKind::OnChain).ok_or(RecordError::NotCompiling)?;
-        Log::repeat(&self.events, &mut machine).map_err(RecordError::engine)?;
-        let Machine::Compiled { log, .. } = &machine else { return Err(RecordError::NotCompiling) };
+        let loaded = Loaded::compiled(blob, module);
+        let mut instance =
+            BackendInstance::compiled(shared, &loaded, CallPurpose::OnChain).ok_or(RecordError::NotCompiling)?;
+        Log::repeat(&self.events, &mut instance).map_err(RecordError::engine)?;
+        let BackendInstance::Compiled { log, .. } = &instance else { return Err(RecordError::NotCompiling) };
         match log.replay(&mut Instance::new(loaded.program.clone()), None) {
             Ok(()) => Ok((None, is_stored)),
             Err(ReplayError::Differs(differs)) => Ok((Some(differs), is_stored)),

@@ -5,8 +5,8 @@
 //! access that was refused) there is a rolling digest, by which a replay sees whether it is the same.
 
 use crate::budget::Reservation;
-use crate::call::CallKind;
-use crate::{Shared, instance::Machine};
+use crate::call::CallPurpose;
+use crate::{Shared, instance::BackendInstance};
 use pvm_host_interface::{AccessError, Stop};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::time::Instant;
@@ -160,13 +160,13 @@ pub(crate) struct Late;
 
 impl Log {
     /// Of a fresh instance, that is bounded by the limit for each and by the node's budget.
-    pub fn new(shared: &Shared, kind: CallKind) -> Log {
+    pub fn new(shared: &Shared, purpose: CallPurpose) -> Log {
         Log {
             events: Vec::new(),
             seen: Seen::default(),
             bytes: 0,
             limit: shared.log_bytes,
-            memory: shared.budget.reserve(kind, 0),
+            memory: shared.budget.reserve(purpose, 0),
         }
     }
 
@@ -293,18 +293,18 @@ impl Log {
     ///
     /// # Errors
     /// If its worker was lost.
-    pub fn repeat(events: &[Event], machine: &mut Machine) -> Result<(), pvm_engine::Error> {
+    pub fn repeat(events: &[Event], instance: &mut BackendInstance) -> Result<(), pvm_engine::Error> {
         for event in events {
             match event {
-                Event::Call { entry } => machine.prepare_call(*entry),
-                Event::Run { gas, result, .. } => drop(machine.run(*gas, *result)?),
+                Event::Call { entry } => instance.prepare_call(*entry),
+                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result)?),
                 Event::Read { address, length } => {
                     let mut buffer = vec![0; *length as usize];
-                    let _ = machine.read_memory(*address, &mut buffer);
+                    let _ = instance.read_memory(*address, &mut buffer);
                 }
-                Event::Write { address, data } => drop(machine.write_memory(*address, data)),
-                Event::Zero { address, length } => drop(machine.zero_memory(*address, *length)),
-                Event::Counter => drop(machine.program_counter()),
+                Event::Write { address, data } => drop(instance.write_memory(*address, data)),
+                Event::Zero { address, length } => drop(instance.zero_memory(*address, *length)),
+                Event::Counter => drop(instance.program_counter()),
             }
         }
         Ok(())

@@ -103,8 +103,8 @@ pub enum Seen {
     Written(Result<(), AccessError>),
 }
 
-/// A program in the course of being run, by whatever way.
-pub trait Machine {
+/// An instance, whatever runs it.
+pub trait AnyInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
     fn counter(&mut self) -> Option<u32>;
     fn read(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError>;
@@ -126,7 +126,7 @@ impl InRuntime {
     }
 }
 
-impl Machine for InRuntime {
+impl AnyInstance for InRuntime {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         if let Some(result) = result {
             self.0.set_reg(Reg::A0, result);
@@ -164,7 +164,7 @@ impl<B: Backend> InNode<B> {
     }
 }
 
-impl<B: Backend> Machine for InNode<B> {
+impl<B: Backend> AnyInstance for InNode<B> {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         self.backend.run(self.instance, gas, result).unwrap()
     }
@@ -184,16 +184,16 @@ impl<B: Backend> Machine for InNode<B> {
 
 /// Runs a program with a host that is drawn from `seed` and from what the program does; `between` is called before each
 /// run with the number of stops so far.
-pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
-    let Some(mut machine) = machine else { return vec![Seen::Refused] };
+pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
+    let Some(mut instance) = instance else { return vec![Seen::Refused] };
     let rng = &mut Rng::new(seed ^ 0x5eed);
     let mut seen = Vec::new();
     let mut gas = i64::from(rng.pick(&[0, 30, 500, 20_000, 2_000_000]));
     let mut result = None;
     for stops in 0..STOPS {
         between(stops);
-        let stop = machine.run(gas, result.take());
-        seen.push(Seen::Stopped(stop, machine.counter()));
+        let stop = instance.run(gas, result.take());
+        seen.push(Seen::Stopped(stop, instance.counter()));
         gas = stop.gas;
         match stop.outcome {
             Outcome::HostCall(_) => {
@@ -205,11 +205,11 @@ pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(u
                     seen.push(match rng.below(3) {
                         0 => {
                             let mut out = vec![0; length as usize];
-                            let read = machine.read(address, &mut out);
+                            let read = instance.read(address, &mut out);
                             Seen::Read(read.map(|()| out))
                         }
-                        1 => Seen::Written(machine.write(address, &rng.bytes(length))),
-                        _ => Seen::Written(machine.zero(address, length)),
+                        1 => Seen::Written(instance.write(address, &rng.bytes(length))),
+                        _ => Seen::Written(instance.zero(address, length)),
                     });
                 }
             }
@@ -222,7 +222,7 @@ pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(u
     for address in [0x1_0000, 0x2_0000, 0x3_0000, 0xfefd_f000] {
         for page in 0..4 {
             let mut out = vec![0; 0x1000];
-            let read = machine.read(address + page * 0x1000, &mut out);
+            let read = instance.read(address + page * 0x1000, &mut out);
             seen.push(Seen::Read(read.map(|()| out)));
         }
     }
