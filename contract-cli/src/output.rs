@@ -23,6 +23,9 @@ macro_rules! progress {
 }
 pub(crate) use progress;
 
+/// The name of a value that is a whole text.
+const TEXT: &str = "text";
+
 /// What a command found out.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -58,6 +61,11 @@ impl Report {
     pub fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.values.push((name.into(), value.into()));
         self
+    }
+
+    /// Adds a text that is printed as it is, and alone, where no JSON is asked for.
+    pub fn with_text(self, text: &str) -> Self {
+        self.with(TEXT, text)
     }
 
     /// Adds bytes as hex.
@@ -157,7 +165,11 @@ impl Report {
 
     /// Prints it to standard output.
     pub fn print(&self, json: bool) {
-        print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values, &self.token) });
+        match self.get(TEXT).and_then(Json::as_str) {
+            _ if json => print(&format!("{:#}\n", self.to_json())),
+            Some(text) => print(text),
+            None => print(&plain::report(&self.values, &self.token)),
+        }
     }
 }
 

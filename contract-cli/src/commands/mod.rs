@@ -10,6 +10,7 @@ mod estimate;
 mod execution;
 mod info;
 mod instantiate;
+mod manual;
 mod revert;
 mod storage;
 mod trace;
@@ -84,6 +85,8 @@ pub async fn run(args: Args) -> Result<Report, Error> {
         Command::Decode { data, abi, kind, message, topics } => {
             data::decode(&data, &abi, kind, message.as_deref(), &topics)
         }
+        Command::Completions { shell } => Ok(manual::completions(shell)),
+        Command::Man => manual::man(),
         Command::Account { who } => with_chain(global, async |chain| account::account(chain, who).await).await,
         Command::MapAccount => {
             with_chain(global, async |chain| account::send(chain, "map-account", "map_account").await).await
