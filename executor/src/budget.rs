@@ -1,22 +1,22 @@
-//! Memory of the whole node for contracts: one number of bytes, out of which everything is reserved.
+//! The memory budget: bytes that contracts may take in the whole node.
 //!
 //! Loaded programs (in a cache, in use or waiting for the disk), the logs of running instances and those that wait for an
-//! audit all reserve here before they grow, and give back when they are dropped. What the guests' own memory takes is not
-//! counted here: it is bounded by the number of workers and the programs' memory maps. Promises: off-chain calls never
-//! hold more than their share, so that blocks find the rest; only [`Budget::force`] goes beyond the limit, for what has to be.
+//! audit all reserve here before they grow, and give back when they are dropped. Guest memory is not counted here: it is
+//! bounded by the number of workers and the programs' memory maps. Invariants: off-chain calls never hold more than their
+//! share, so that blocks find the rest; only [`Budget::force`] exceeds the limit, for what a block cannot do without.
 
 use crate::call::CallPurpose;
 use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// The share of all memory that off-chain calls may hold: one part in so many.
+/// Divisor of the memory: the part that off-chain calls may hold.
 const OFF_CHAIN_PART: usize = 4;
 
-/// Bytes that may be held, and that are.
+/// Limits and counters of reserved bytes.
 pub(crate) struct Budget {
     limit: usize,
-    /// The same of off-chain calls alone.
+    /// The limit of off-chain calls.
     off_chain_limit: usize,
     used: AtomicUsize,
     off_chain_used: AtomicUsize,
@@ -34,13 +34,13 @@ impl Budget {
         })
     }
 
-    /// Reserves so many bytes, if there are.
+    /// Reserves bytes, if they are available.
     pub fn reserve(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Option<Reservation> {
         let mut reservation = Reservation { budget: self.clone(), purpose, bytes: 0 };
         reservation.grow(bytes).then_some(reservation)
     }
 
-    /// Reserves so many bytes whether there are or not: for what a block needs in any case.
+    /// Reserves bytes even beyond the limit: for what a block needs in any case.
     pub fn force(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Reservation {
         self.used.fetch_add(bytes, Relaxed);
         if purpose == CallPurpose::OffChain {
@@ -73,7 +73,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Reserves more, if there is; else nothing changes.
+    /// Reserves more, if available; otherwise nothing changes.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let budget = &*self.budget;
         if self.purpose == CallPurpose::OffChain && !add_within(&budget.off_chain_used, bytes, budget.off_chain_limit) {

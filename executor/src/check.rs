@@ -20,7 +20,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 struct Way {
     name: &'static str,
-    /// What runs programs, or why it cannot.
+    /// A description of the backend, or the reason for which it is not available.
     result: Result<String, String>,
 }
 
@@ -154,7 +154,7 @@ const NEWER_KERNEL: &str = "use a newer kernel";
 const EPERM: i32 = 1;
 const ENODEV: i32 = 19;
 
-/// What to change where the kernel refused a layer with this error number.
+/// The advice for a layer that the kernel refused with this error number.
 fn layer_fix(layer: &str, errno: i32) -> String {
     let is = |part: &str| layer.contains(part);
     let kernel = if is("PR_SET_MDWE") {

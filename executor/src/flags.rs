@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, value_parser};
 use pvm_engine::{Backend, Config, Sandbox};
 use std::path::PathBuf;
 
-/// What runs programs.
+/// The backend that runs programs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum BackendChoice {
     /// The JIT where this machine can compile and sandbox programs, else the interpreter, with a warning.
@@ -18,7 +18,7 @@ pub enum BackendChoice {
     Interpreter,
 }
 
-/// How much protection compiled programs require.
+/// Protection that compiled programs require.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum SandboxChoice {
     /// Full protection, or no JIT.
@@ -28,11 +28,11 @@ pub enum SandboxChoice {
     BestEffort,
 }
 
-/// How the node runs PolkaVM programs. No flag changes what a block means.
+/// The flags for contracts. No flag changes what a block means.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 #[command(next_help_heading = "Contracts")]
 pub struct Flags {
-    /// What runs contracts: the JIT or the interpreter.
+    /// Backend for contracts: the JIT or the interpreter.
     ///
     /// Results are the same, the interpreter is slower. A validator takes `jit`, so that it never becomes slow unnoticed.
     /// `polkavm-check` shows what this machine supports.
@@ -40,7 +40,7 @@ pub struct Flags {
     #[arg(default_value_t = DEFAULT.backend, global = true)]
     pub backend: BackendChoice,
 
-    /// How much protection compiled contracts require.
+    /// Protection that compiled contracts require.
     ///
     /// `best-effort` is for machines and containers without user namespaces. The node warns of everything that is missing.
     #[arg(long = "polkavm-sandbox", env = "POLKAVM_SANDBOX", value_name = "SANDBOX", value_enum)]

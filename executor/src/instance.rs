@@ -22,7 +22,7 @@ pub(crate) struct RecoverableInstance {
     loaded: Arc<Loaded>,
     backend: BackendInstance,
     purpose: CallPurpose,
-    /// When it stopped for a host call.
+    /// The time at which it stopped for a host call.
     stopped: Option<Instant>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum BackendInstance {
 }
 
 impl RecoverableInstance {
-    /// A fresh instance, interpreted if there is no worker for it.
+    /// A fresh instance, interpreted if no worker is available.
     pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, purpose: CallPurpose) -> RecoverableInstance {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
@@ -66,7 +66,7 @@ impl RecoverableInstance {
         self.stopped = None;
     }
 
-    /// Runs until the next stop, whatever becomes of the worker.
+    /// Runs until the next stop, even if the worker is lost.
     pub fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         let metrics = &self.shared.metrics;
         let started = Instant::now();
@@ -87,7 +87,7 @@ impl RecoverableInstance {
 
     fn run_backend(&mut self, gas: i64, result: Option<u64>) -> Stopped {
         if self.shared.is_distrusted() {
-            // Compiled code was found to be wrong since this began.
+            // Compiled code was found to be wrong since this instance began.
             self.replay();
         }
         match self.backend.run(gas, result) {
@@ -113,7 +113,7 @@ impl RecoverableInstance {
         }
     }
 
-    /// Goes on interpreted once there is no memory for the log. The replay takes no longer than running interpreted from the
+    /// Moves to the interpreter once there is no memory for the log. The replay takes no longer than interpreting from the
     /// start.
     fn bound_log(&mut self) {
         if matches!(&self.backend, BackendInstance::Compiled { log, .. } if !log.has_room()) {
@@ -123,13 +123,13 @@ impl RecoverableInstance {
         }
     }
 
-    /// Brings the interpreter to where the worker was at its last stop, and goes on with it. Does nothing where it is
+    /// Replays the log on the interpreter, which takes over from the worker's last stop. Does nothing if the instance is
     /// interpreted already.
     ///
     /// # Panics
-    /// If the interpreter does anything else than the worker did: a bug by which nodes differ, or a worker that lied. The
-    /// runtime has acted on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing
-    /// runs compiled after that.
+    /// If the interpreter does anything else than the worker did: a consensus bug, or a hostile worker. The runtime has acted
+    /// on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing runs compiled after
+    /// that.
     fn replay(&mut self) -> &mut interpreter::Instance {
         if let BackendInstance::Compiled { log, .. } = &self.backend {
             self.shared.metrics.interpreted_total.inc();

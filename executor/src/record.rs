@@ -1,8 +1,8 @@
-//! The record of a run in which compiled code and the interpreter differed, as a file that shows it again.
+//! Records: files that reproduce a run in which compiled code and the interpreter differed.
 //!
-//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, a line for each
-//! thing that was done to the instance: `docs/node.md` describes it. It has the program, and the machine code that ran, so
-//! that nothing else is needed. It is data for whoever looks for a bug: nothing that a node does depends on one.
+//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, with a line for
+//! each event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran, so that
+//! nothing else is needed to find the bug. Nothing that a node does depends on one.
 
 use crate::call::CallPurpose;
 use crate::instance::BackendInstance;
@@ -24,13 +24,13 @@ use vm_core::interpreter::Instance;
 
 /// The first line.
 const MAGIC: &str = "pvm-replay 1";
-/// Most records in a folder. The first ones tell most.
+/// Maximum number of records in a folder. The first ones tell most.
 const RECORDS: usize = 16;
 
-/// What was done to an instance of a program.
+/// All events of an instance, with its program and machine code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Record {
-    /// What differed.
+    /// The difference.
     pub why: String,
     pub code: Vec<u8>,
     pub cost_model: u16,
@@ -55,7 +55,7 @@ impl Record {
         }
     }
 
-    /// Writes it into a folder, which is made if need be.
+    /// Writes it into a folder, and creates the folder if needed.
     ///
     /// # Errors
     /// If it cannot be written, or the folder is full of records.
@@ -125,8 +125,8 @@ impl Record {
         Ok(Record { why, code, cost_model, semantics, engine, machine_code, events })
     }
 
-    /// Does all of it to compiled code, with the machine code of the record if that is this engine's, and then to the
-    /// interpreter. Gives what differs.
+    /// Runs the events on compiled code, with the record's machine code if this engine made it, and then on the interpreter.
+    /// Returns the difference, and whether the machine code was the record's.
     fn reproduce(&self, shared: &Arc<Shared>) -> Result<(Option<Differs>, bool), RecordError> {
         let engine = shared.engine();
         let cost_model =
@@ -169,7 +169,7 @@ impl Record {
 }
 
 impl PolkaVm {
-    /// Runs what a file recorded ([`crate::Folders::records`]) again, compiled and interpreted; says what came of it.
+    /// Replays a record ([`crate::Folders::records`]) on compiled code and on the interpreter.
     ///
     /// # Errors
     /// If the file is no record, or programs are not compiled here.
@@ -181,14 +181,14 @@ impl PolkaVm {
     }
 }
 
-/// What came of running a record again.
+/// The result of replaying a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
-    /// What differs; `None` if compiled code and the interpreter agree.
+    /// The difference; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
     /// Whether the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
     pub is_recorded_code: bool,
-    /// What differed when it was recorded.
+    /// The difference that was recorded.
     pub recorded: String,
 }
 
@@ -207,7 +207,7 @@ impl std::fmt::Display for Replayed {
     }
 }
 
-/// Why a record cannot be run again.
+/// The error of a record that cannot be replayed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -218,10 +218,10 @@ pub enum RecordError {
     },
     /// A line is missing.
     Missing {
-        /// What it begins with.
+        /// Its first word.
         name: &'static str,
     },
-    /// A line makes no sense.
+    /// A line is malformed.
     Line {
         /// Its number.
         line: usize,

@@ -1,4 +1,4 @@
-//! The instances of one runtime call.
+//! A session: the instances of one runtime call.
 
 use crate::Shared;
 use crate::call;
@@ -7,7 +7,7 @@ use pvm_host_interface::{AccessError, Backend, INSTANCES, InstantiateError, NoIn
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What the host functions of one runtime call work on. Dropping it frees all instances.
+/// The backend of the host functions of one runtime call. Dropping it frees all instances.
 pub struct Session {
     shared: Arc<Shared>,
     instances: HashMap<u32, RecoverableInstance>,
@@ -19,7 +19,7 @@ impl Session {
         Session { shared, instances: HashMap::new(), next: 0 }
     }
 
-    /// How many instances there are.
+    /// The number of instances.
     pub fn instances(&self) -> usize {
         self.instances.len()
     }
