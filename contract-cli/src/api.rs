@@ -26,7 +26,7 @@ pub struct Weight {
     pub proof_size: u64,
 }
 
-/// What the storage taken or freed costs.
+/// The storage deposit of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum Deposit {
@@ -36,7 +36,7 @@ pub enum Deposit {
     Refund(u128),
 }
 
-/// What a contract returned.
+/// The output of a contract.
 #[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Output {
@@ -47,7 +47,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether the contract asked for everything to be undone.
+    /// Whether the contract reverted.
     pub fn reverted(&self) -> bool {
         self.flags & 1 != 0
     }
@@ -57,7 +57,7 @@ impl Output {
 #[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Instantiated {
-    /// What its constructor returned.
+    /// The output of its constructor.
     pub output: Output,
     /// Its address.
     pub address: [u8; 20],
@@ -71,17 +71,17 @@ pub struct Instantiated {
 pub struct Uploaded {
     /// Its hash.
     pub code_hash: [u8; 32],
-    /// What is held for it.
+    /// The deposit held for it.
     pub deposit: u128,
 }
 
-/// Why a dry run failed.
+/// The error of a dry run.
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Failure {
     /// The error the transaction would fail with.
     pub error: Value,
-    /// The particulars.
+    /// Details.
     pub detail: String,
 }
 
@@ -101,15 +101,15 @@ pub struct ContractEvent {
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct DryRun<Outcome> {
-    /// What came back.
+    /// The result.
     pub result: Result<Outcome, Failure>,
-    /// What it used.
+    /// The weight it used.
     pub gas_consumed: Weight,
-    /// What it needs as a limit.
+    /// The least limit with which it succeeds.
     pub gas_required: Weight,
-    /// What the storage costs.
+    /// The storage deposit.
     pub storage_deposit: Deposit,
-    /// What the contracts emitted, in order.
+    /// The events of contracts, in order.
     pub events: Vec<ContractEvent>,
 }
 
@@ -123,13 +123,13 @@ pub struct Effect<Outcome> {
     pub state: [u8; 32],
 }
 
-/// How a program was entered.
+/// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum CallKind {
     /// A call.
     Call,
-    /// A call that may change nothing.
+    /// A read-only call.
     StaticCall,
     /// A call of another contract's program on the caller's state.
     DelegateCall,
@@ -143,11 +143,11 @@ pub enum CallKind {
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct CallTrace {
-    /// How the program was entered.
+    /// The kind of the call.
     pub kind: CallKind,
-    /// Who called.
+    /// The caller.
     pub from: [u8; 20],
-    /// Who was called; in a delegate call, whose program ran.
+    /// The callee; in a delegate call, the contract whose program ran.
     pub to: [u8; 20],
     /// The value, in the contracts' unit, as four 64-bit digits, least significant first.
     pub value: Option<[u64; 4]>,
@@ -157,7 +157,7 @@ pub struct CallTrace {
     pub gas_used: Weight,
     /// The data it was called with.
     pub input: Vec<u8>,
-    /// What came back, or why nothing did.
+    /// The output, or the error.
     pub result: Result<Output, Failure>,
     /// The calls made in it, in order.
     pub calls: Vec<CallTrace>,
@@ -195,11 +195,11 @@ pub struct ContractInfo {
     pub storage_bytes: u32,
     /// Items it stores.
     pub storage_items: u32,
-    /// What is held for them.
+    /// The deposit held for them.
     pub storage_deposit: u128,
 }
 
-/// Why a contract's storage could not be looked at.
+/// The error of a query of a contract's storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum StorageAccessError {
@@ -274,7 +274,7 @@ pub struct InstantiateRequest<'a> {
     pub code: &'a CodeSource,
     /// The constructor's data.
     pub data: &'a [u8],
-    /// What the address depends on instead of the account's nonce.
+    /// The salt from which the address is derived, instead of the account's nonce.
     pub salt: Option<[u8; 32]>,
 }
 
@@ -346,7 +346,7 @@ impl Chain {
         self.api(at, "upload_code", (self.account(), code.to_vec(), deposit)).await
     }
 
-    /// What a contract stores under a key. The inner error is the chain's word for it.
+    /// The value that a contract stores under a key. The inner error is the chain's.
     ///
     /// # Errors
     ///

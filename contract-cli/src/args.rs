@@ -254,7 +254,7 @@ pub enum Command {
         /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata.
         #[arg(long, value_name = "FILE")]
         abi: PathBuf,
-        /// What the data is.
+        /// The type of the data.
         #[arg(long = "as", value_enum, default_value_t)]
         kind: DataKind,
         /// The function or message that returned it.
@@ -448,13 +448,13 @@ impl Input {
     }
 }
 
-/// What data is decoded as.
+/// The type that data is decoded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum DataKind {
     /// A call of one of the contract's functions.
     #[default]
     Call,
-    /// What the function named with --message returned.
+    /// The result of the function named with --message.
     Result,
     /// An event's data; its topics are given with --topic.
     Event,

@@ -1,4 +1,4 @@
-//! The best block, which may be given up at any moment.
+//! Requests at the best block, which a reorganization may retract at any moment.
 //!
 //! Called by [`crate::chain`] for all that is read there. A block that is not final may vanish between two requests: its
 //! header, its state and its events are then unknown to the node, or are those of another fork. Promises that what fails
@@ -16,19 +16,19 @@ use subxt::{
     utils::H256,
 };
 
-/// The requests that every node answers.
+/// Requests that every node answers.
 pub type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
 
-/// How often something is tried at most.
+/// Maximum number of attempts.
 const ATTEMPTS: u32 = 20;
-/// How long to wait for another best block before the next attempt.
+/// Time to wait for another best block before the next attempt.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
 
 /// Runs something at the best block; again at the new one where the block was given up meanwhile.
 ///
 /// # Errors
 ///
-/// What it failed with at a block that is still there, or the last time.
+/// The error at a block that is still there, or that of the last attempt.
 pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) -> Result<R, Error> {
     let mut attempt = 1;
     loop {
@@ -75,11 +75,11 @@ mod tests {
 
     /// A node whose first best blocks are given up at once. Each is number 7, and its hash consists of its position.
     struct Node {
-        /// How many are given up.
+        /// The number of retracted blocks.
         given_up: u32,
         /// Requests for the best block.
         asked: AtomicU32,
-        /// Whether it forgets the headers of what is given up.
+        /// Whether it forgets the headers of retracted blocks.
         forgets: bool,
     }
 
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// What is stored at the best block; and how often the best block was asked for.
+    /// The value stored at the best block, and the number of requests for the best block.
     async fn read(node: Arc<Node>) -> (Result<String, Error>, u32) {
         let client = RpcClient::new(node.clone());
         let rpc = Rpc::new(client.clone());

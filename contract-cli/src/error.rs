@@ -1,8 +1,8 @@
-//! What can go wrong before a transaction is on its way. What the chain refuses afterwards is part of the report.
+//! Errors before a transaction is sent. Those of the chain afterwards are part of the report.
 
 use std::path::PathBuf;
 
-/// Why a command could not be carried out. The message says what to do next.
+/// The error of a command. The message says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     Connect {
         /// The address tried.
         url: String,
-        /// Why it failed.
+        /// The reason.
         reason: String,
     },
     /// The chain has no such pallet.
@@ -74,12 +74,12 @@ pub enum Error {
     /// The connection broke, or the chain answered with something else than expected.
     #[error("{0}")]
     Chain(String),
-    /// What the chain sent does not fit its own metadata.
+    /// An answer of the chain does not fit its metadata.
     #[error("cannot decode {what}: {reason}")]
     Decode {
-        /// What it should be.
+        /// The expected type.
         what: String,
-        /// Why it is not.
+        /// The reason.
         reason: String,
     },
     /// The transaction did not get into a block.
@@ -93,8 +93,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the process ends with: 1 if something was refused, 2 for a wrong command line, or no connection to a chain
-    /// that can be talked to.
+    /// The exit code: 1 if something was refused, 2 for a wrong command line, or no usable connection to a chain.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect { .. }

@@ -28,7 +28,7 @@ fn model_of(other: bool) -> CostModelKind {
     if other { Pipeline(MemoryLatency::new(4).unwrap()) } else { Naive }
 }
 
-/// What happens to a node.
+/// An event of a node.
 #[derive(Clone, Debug)]
 enum Event {
     /// A contract is called: the first time, it is deployed.

@@ -42,7 +42,7 @@ fn instantiate(session: &mut Session, text: &str) -> u32 {
     session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap()
 }
 
-/// What an off-chain call was ended with.
+/// The error with which an off-chain call ends.
 fn refusal(node: &PolkaVm, call: impl FnOnce()) -> String {
     let ended = catch_unwind(AssertUnwindSafe(|| node.off_chain(call)));
     *ended.unwrap_err().downcast::<String>().unwrap()

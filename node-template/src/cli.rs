@@ -5,20 +5,20 @@ use sc_cli::RunCmd;
 /// Arguments of the node.
 #[derive(Debug, clap::Parser)]
 pub struct Cli {
-    /// What to do instead of running the node.
+    /// A command to run instead of the node.
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
-    /// How to run the node.
+    /// Options of the node.
     #[clap(flatten)]
     pub run: RunCmd,
 
-    /// How to run contracts.
+    /// Options for contracts.
     #[clap(flatten)]
     pub polkavm: executor::Flags,
 }
 
-/// What the node can do besides running.
+/// The node's commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     /// Key management utilities.

@@ -1,4 +1,4 @@
-//! Runs what the command line asks for.
+//! Runs the commands of the command line.
 
 use crate::{
     chain_spec,

@@ -1,4 +1,4 @@
-//! What happens to networks, and has to change nothing.
+//! The scenarios: events in a network that must not change any state.
 //!
 //! Each scenario ends with all nodes having the same state roots, whatever ran their contracts.
 

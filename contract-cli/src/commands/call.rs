@@ -16,13 +16,13 @@ use crate::{
 };
 use std::time::Duration;
 
-/// What the runtime API is asked, with the limits that were given.
+/// The request to the runtime API, with the limits from the command line.
 fn request<'a>(args: &Call, data: &'a [u8]) -> CallRequest<'a> {
     let Execution { value, deposit_limit, .. } = args.execution;
     CallRequest { address: args.address, value, gas: given_gas(&args.execution), deposit_limit, data }
 }
 
-/// What a call would do.
+/// Dry-runs a call.
 pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
     let request = request(args, data);
     chain
@@ -33,7 +33,7 @@ pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -
         .await
 }
 
-/// The calls that a call would make.
+/// Traces a call.
 pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
     let request = request(args, data);
     chain
@@ -45,7 +45,7 @@ pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) ->
         .await
 }
 
-/// Calls a function that ends its contract, and looks whether the contract is gone.
+/// Calls a function that ends its contract, and checks that the contract is gone.
 pub async fn terminate(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
     if !exists(chain, args.address).await? {
         return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(args.address))));

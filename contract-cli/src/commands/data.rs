@@ -8,13 +8,13 @@ use crate::{
 };
 use std::path::Path;
 
-/// Call data for a message or the constructor.
+/// Encodes call data for a message or the constructor.
 pub fn encode(input: &Input, constructor: bool) -> Result<Report, Error> {
     let (data, _) = if constructor { input.constructor_data()? } else { input.call_data()? };
     Ok(Report::new("encode").with_hex("data", &data))
 }
 
-/// What data means by an interface.
+/// Decodes data by an interface.
 pub fn decode(
     data: &str,
     abi: &Path,

@@ -48,7 +48,7 @@ impl Instantiation {
         Self::new(&Instantiate { code, salt, no_check: false, execution })
     }
 
-    /// What the runtime API is asked, with the limits that were given.
+    /// The request to the runtime API, with the limits from the command line.
     fn request(&self) -> InstantiateRequest<'_> {
         let Self { code, data, salt, execution, .. } = self;
         let Execution { value, deposit_limit, .. } = *execution;
@@ -76,7 +76,7 @@ fn with_contract(report: Report, run: &DryRun<Instantiated>) -> Report {
 /// Value, gas, deposit limit, code or its hash, data, salt.
 type Arguments = (u128, Weight, u128, Vec<u8>, Vec<u8>, Option<[u8; 32]>);
 
-/// What an instantiation would do.
+/// Dry-runs an instantiation.
 pub async fn dry_run(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
     chain
         .at_best(async |at| {
@@ -87,7 +87,7 @@ pub async fn dry_run(chain: &Chain, instantiation: &Instantiation) -> Result<Rep
         .await
 }
 
-/// The calls that an instantiation would make.
+/// Traces an instantiation.
 pub async fn traced(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
     chain
         .at_best(async |at| {

@@ -1,6 +1,6 @@
-//! What each subcommand does: one file each, or each pair.
+//! The subcommands, each in its file.
 //!
-//! Called by [`crate::run`]. What can be refused without a chain is, before a connection is made.
+//! Called by [`crate::run`]. Arguments are checked as far as possible before a connection is made.
 
 mod account;
 mod blob_file;

@@ -1,12 +1,12 @@
-//! What the node has to supply, and how the host functions find it.
+//! The node's side of the host functions: the backend, and the extension by which they find it.
 
 use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
 
 /// Runs programs for one runtime call after the other.
 ///
-/// Every method gives what vm-core's interpreter would, with [`crate::program_config`]. A failure of the node's own is
-/// never told the runtime: the implementation gets over it, or panics, which ends the runtime call.
+/// Every method returns what vm-core's interpreter would, with [`crate::program_config`]. The runtime never learns of a
+/// failure of the node: the implementation recovers, or panics, which ends the runtime call.
 pub trait Backend: Send + 'static {
     /// Makes an instance that will run from code offset `entry`. Instances are numbered from 0, in order.
     ///

@@ -31,8 +31,8 @@ pub trait Polkavm {
         })
     }
 
-    /// The same with a number for what instructions mean, which is stored with the code. Runtimes that call version 1 mean
-    /// number 0; their blocks are checked for ever.
+    /// The same with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
+    /// semantics 0; their blocks can be checked for ever.
     #[version(2)]
     fn instantiate(
         &mut self,

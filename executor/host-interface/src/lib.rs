@@ -5,8 +5,8 @@
 //! [`Backend`], as a [`PolkavmExt`], among the extensions of every runtime call; without one the functions panic, which
 //! ends the runtime call and decides nothing about a block.
 //!
-//! Nothing that comes back depends on the node: numbers of instances are counted in order, the errors follow from the
-//! arguments, and what a program does is what vm-core says. The code comes with every [`RemoteInstance::new`], though a
+//! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments, and
+//! programs behave as vm-core specifies. The code comes with every [`RemoteInstance::new`], though a
 //! node that has compiled it needs it only to compare: were it left out where the node knows it, a hash that belongs to
 //! other code would be noticed by some nodes and not by others.
 
@@ -41,9 +41,9 @@ pub const INSTANCES: u32 = 64;
 /// Stored with the code, so that a node of any release runs it in the same way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProgramRules {
-    /// The version of what instructions do.
+    /// The semantics version of instructions.
     pub semantics: Semantics,
-    /// What instructions cost.
+    /// The gas cost model of instructions.
     pub cost_model: CostModelKind,
 }
 
@@ -54,8 +54,8 @@ impl ProgramRules {
     }
 }
 
-/// How a contract's program is to be run. Everything that a contract could observe is written out here, whatever the
-/// defaults of vm-core become.
+/// The configuration of a contract's program. Everything that a contract could observe is written out here, so that it
+/// does not depend on vm-core's defaults.
 pub fn program_config(rules: ProgramRules) -> ProgramConfig {
     let ProgramRules { semantics, cost_model } = rules;
     ProgramConfig {
@@ -69,10 +69,10 @@ pub fn program_config(rules: ProgramRules) -> ProgramConfig {
     }
 }
 
-/// Where and how an instance stopped.
+/// A stop of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stop {
-    /// Why.
+    /// The reason for the stop.
     pub outcome: Outcome,
     /// The gas that is left.
     pub gas: i64,
@@ -80,11 +80,11 @@ pub struct Stop {
     pub args: [u64; 6],
 }
 
-/// Why there is no instance.
+/// The error of an instantiation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum InstantiateError {
-    /// The code's Keccak-256 hash is another one than was given.
+    /// The code's Keccak-256 hash is not the one that was given.
     HashMismatch,
     /// The bytes are no program that can be loaded.
     NoProgram,
@@ -120,7 +120,7 @@ impl core::error::Error for InstantiateError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoInstance;
 
-/// Why guest memory was not accessed. Nothing changed then.
+/// The error of an access to guest memory, which changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessError {
     /// The range isn't all there, or may not be written.

@@ -1,7 +1,7 @@
-//! How results look between runtime and node: plain integers, and a buffer of the caller's for a [`Stop`].
+//! The encoding of results between node and runtime: plain integers, and a buffer of the caller for a [`Stop`].
 //!
-//! Part of the versions of the host functions: what is here never changes, other functions get other versions. An answer of
-//! version 2 alone is -5.
+//! Part of the versioned host functions: an encoding never changes; a new one gets a new version. The answer -5 belongs to
+//! version 2 alone.
 
 use crate::{AccessError, InstantiateError, NoInstance, Stop};
 use vm_core::Outcome;

@@ -1,4 +1,4 @@
-//! Drives programs with a host that does random things, and writes down all that can be seen.
+//! Test support: drives programs with a random host, and records all that can be observed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -27,7 +27,7 @@ pub const REAL: [&[u8]; 4] = [
 /// Most stops of one program.
 const STOPS: usize = 60;
 
-/// Flags for a backend, with whatever cage this machine has.
+/// Flags for a backend, with the sandbox that this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
     Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
 }
@@ -37,7 +37,7 @@ pub fn limits(backend: BackendChoice) -> Limits {
     Limits::new(&flags(backend))
 }
 
-/// The places of a node that has this folder for itself.
+/// The paths of a node that has this folder for itself.
 pub fn folders(folder: &Path) -> Folders {
     Folders { cache: folder.join("cache"), key: folder.join("key"), records: folder.join("records") }
 }
@@ -94,7 +94,7 @@ pub fn compiling() -> PolkaVm {
     polkavm
 }
 
-/// What can be seen of a program.
+/// An observation of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
     Refused,
