@@ -150,7 +150,7 @@ pub struct Global {
     pub json: bool,
     /// Wait until the block is finalized, not only until it is the best.
     ///
-    /// A best block can still be given up, and the transaction with it. A script whose next command builds on this one
+    /// A best block can still be retracted, and the transaction with it. A script whose next command builds on this one
     /// needs it.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub finalized: bool,

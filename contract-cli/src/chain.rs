@@ -112,7 +112,7 @@ impl Chain {
         self.signer.public_key().0
     }
 
-    /// Runs something on the state at the best block; again at the new best block where the first was given up meanwhile.
+    /// Runs something on the state at the best block; again at the new best block where the first was retracted meanwhile.
     /// So it must have no side effects.
     ///
     /// # Errors
@@ -129,8 +129,8 @@ impl Chain {
     }
 
     /// Whether a block is known to be off the best chain.
-    pub async fn is_given_up(&self, hash: H256) -> bool {
-        best::is_given_up(&self.rpc, hash).await
+    pub async fn is_retracted(&self, hash: H256) -> bool {
+        best::is_retracted(&self.rpc, hash).await
     }
 
     /// Signs a transaction with a nonce.

@@ -104,9 +104,9 @@ impl Chain {
             };
             let receipt = match receipt(&in_block).await {
                 Ok(receipt) => receipt,
-                Err(Error::Chain(_)) if self.is_given_up(in_block.block_hash()).await => {
+                Err(Error::Chain(_)) if self.is_retracted(in_block.block_hash()).await => {
                     // The node puts the transaction into another block.
-                    progress!("the block that it was in was given up; waiting for another one");
+                    progress!("the block that it was in was retracted; waiting for another one");
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -147,7 +147,7 @@ impl Chain {
         progress!("mapping the account {account} to its address, which it needs to deal with contracts");
         let receipt = self.submit("map_account", ()).await?;
         match receipt.error {
-            // A block that had it was given up when it was looked at, and then it got into another one.
+            // A block that had it was retracted when it was looked at, and then it got into another one.
             Some(error) if error.name == format!("{}::AccountAlreadyMapped", self.pallet) => Ok(()),
             Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
             None => Ok(()),

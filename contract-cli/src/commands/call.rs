@@ -66,17 +66,17 @@ async fn exists(chain: &Chain, address: [u8; 20]) -> Result<bool, Error> {
     chain.at_best(async |at| Ok(chain.contract(at, address).await?.is_some())).await
 }
 
-/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be given up, upon which
+/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be retracted, upon which
 /// the transaction goes into another one: then that is waited for, as long as the command may take.
 async fn is_gone(chain: &Chain, address: [u8; 20], receipt: &Receipt) -> Result<bool, Error> {
     loop {
         if !exists(chain, address).await? {
             return Ok(true);
         }
-        if !chain.is_given_up(receipt.block_hash.into()).await {
+        if !chain.is_retracted(receipt.block_hash.into()).await {
             return Ok(false);
         }
-        progress!("the block that the transaction was in was given up; waiting for another one");
+        progress!("the block that the transaction was in was retracted; waiting for another one");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

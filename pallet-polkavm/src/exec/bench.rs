@@ -1,4 +1,4 @@
-//! A stack with a frame at work, for benchmarks of host functions.
+//! A stack with a running frame, for benchmarks of host functions.
 
 use super::{Frame, Stack};
 use crate::{

@@ -1,4 +1,4 @@
-//! The one seam between the pallet and whatever runs a program.
+//! The interface between the pallet and the executor of programs.
 //!
 //! The call stack hands a stored program to an [`Executor`] and drives the [`GuestInstance`] it gets:
 //! run, serve a host call, run again, until it stops for good. The interface is cut so that an
@@ -21,10 +21,10 @@ use vm_core::Semantics;
 
 /// Makes instances of programs.
 pub trait Executor {
-    /// A program in the course of being run.
+    /// An instance of a program.
     type Instance: GuestInstance;
 
-    /// How far the runtime's heap reaches, in bytes, for the instances of the deepest stack of calls, with their call data, the
+    /// Bytes of the runtime's heap that the instances of the deepest call stack take, with their call data, the
     /// blobs as they are read, and transient storage; what the integrity test counts.
     const STACK_BYTES: u64;
 
@@ -36,7 +36,7 @@ pub trait Executor {
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String>;
 }
 
-/// What an instance is made from.
+/// A stored program to be instantiated.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// The hash of the code. An implementation may keep what it compiled under it.
@@ -68,7 +68,7 @@ impl Source<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfBounds;
 
-/// A program in the course of being run. Dropping it frees all it holds.
+/// An instance of a program. Dropping it frees all it holds.
 pub trait GuestInstance {
     /// Runs until the next stop with this much gas. `result` goes into A0 first: it is how the
     /// value of a host call is returned.

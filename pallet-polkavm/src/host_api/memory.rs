@@ -1,4 +1,4 @@
-//! How host functions reach the contract's memory.
+//! Access of host functions to the contract's memory.
 //!
 //! Used by every file beside it. All addresses and lengths come from the contract. A range that
 //! isn't wholly in its memory ends it with [`Error::OutOfBounds`]; a length that can't be is

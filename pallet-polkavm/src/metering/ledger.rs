@@ -24,9 +24,9 @@ use sp_runtime::traits::{Bounded, Saturating, Zero};
 /// When a contract that called for its end really ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Termination {
-    /// Who gets what the contract still owns.
+    /// The recipient of the contract's balance.
     pub beneficiary: H160,
-    /// Whether it ends even if it wasn't made in this transaction.
+    /// Whether it ends even if it wasn't made in this transaction (EIP-6780).
     pub always: bool,
 }
 
@@ -37,16 +37,16 @@ pub struct Entry<T: Config> {
     pub before: Option<ContractInfo<T>>,
     /// The record as it is now, but for the counters of storage: those are of before, and `diff` is on top of them.
     pub info: ContractInfo<T>,
-    /// What changed in the contract's storage.
+    /// The change of the contract's storage.
     pub diff: Diff,
-    /// Whether its constructor is still at work.
+    /// Whether its constructor is still running.
     pub constructing: bool,
     /// Whether, and how, it ends with the transaction.
     pub termination: Option<Termination>,
 }
 
 impl<T: Config> Entry<T> {
-    /// What the contract adds to the transaction's storage deposit.
+    /// The contract's part of the transaction's storage deposit.
     fn deposit(&self) -> Deposit<BalanceOf<T>> {
         let held = self.before.as_ref().map_or_else(Zero::zero, |before| before.base_deposit);
         let base = if self.info.base_deposit >= held {
@@ -80,12 +80,12 @@ pub struct Ledger<T: Config> {
     layers: Vec<Layer<T>>,
 }
 
-/// What moves between the origin and one contract, and its record after the transaction.
+/// The deposit that moves between the origin and one contract, and the contract's record after the transaction.
 #[derive(CloneNoBound, DebugNoBound)]
 pub struct Settled<T: Config> {
     /// The contract.
     pub address: H160,
-    /// What moves.
+    /// The deposit that moves.
     pub deposit: Deposit<BalanceOf<T>>,
     /// Its record: as it has to be stored, or as it was where the contract ends.
     pub info: ContractInfo<T>,
@@ -153,13 +153,13 @@ impl<T: Config> Ledger<T> {
         Ok(())
     }
 
-    /// What the last layer has used.
+    /// The deposit that the last layer has used.
     fn used(&self) -> Deposit<BalanceOf<T>> {
         let start = self.layers.last().map_or_else(Deposit::default, |layer| layer.start);
         self.total.saturating_add(&start.negated())
     }
 
-    /// What the last layer may still use.
+    /// The deposit left to the last layer.
     fn left(&self) -> BalanceOf<T> {
         let limit = self.layers.last().map_or_else(Zero::zero, |layer| layer.limit);
         match self.used() {
