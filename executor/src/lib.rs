@@ -193,7 +193,7 @@ impl Shared {
         let text = format!("compiled code and the interpreter differ: {}; {saved}", record.why);
         log::error!(
             target: LOG_TARGET,
-            "{text}. Contracts are interpreted from now on. Please report this; until it is mended run the node with \
+            "{text}. Contracts are interpreted from now on. Please report this; until it is fixed, run the node with \
              --polkavm-backend interpreter"
         );
         lock(&self.alarm).get_or_insert(text);

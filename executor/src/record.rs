@@ -200,7 +200,7 @@ impl std::fmt::Display for Replayed {
             None => write!(
                 f,
                 "{code} and the interpreter agree, though they did not when it was recorded ({}): the worker or the machine \
-                 was at fault, or the bug is mended",
+                 was at fault, or the bug is fixed",
                 self.recorded
             ),
         }

@@ -134,11 +134,11 @@ impl std::fmt::Display for Differs {
             Differs::Run { run, stopped } => {
                 write!(
                     f,
-                    "run {run}, or what was read before it, is otherwise than in the interpreter, which stopped with {stopped:?}"
+                    "run {run}, or a read before it, differs from the interpreter, which stopped with {stopped:?}"
                 )
             }
             Differs::Access { runs } => {
-                write!(f, "what was read after run {} is otherwise than in the interpreter", runs - 1)
+                write!(f, "a read after run {} differs from the interpreter", runs - 1)
             }
         }
     }
