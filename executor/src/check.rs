@@ -184,13 +184,8 @@ mod tests {
     use super::*;
 
     fn report(ways: &[(&'static str, Result<&str, &str>)], protections: Vec<Protection>) -> Report {
-        let ways = ways.iter().map(|(name, result)| Way {
-            name,
-            result: match result {
-                Ok(text) => Ok((*text).to_owned()),
-                Err(text) => Err((*text).to_owned()),
-            },
-        });
+        let ways =
+            ways.iter().map(|&(name, result)| Way { name, result: result.map(str::to_owned).map_err(str::to_owned) });
         Report { ways: ways.collect(), protections }
     }
 
