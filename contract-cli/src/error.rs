@@ -50,7 +50,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is too long to be sent.
-    #[error("{} is no program: it is longer than {limit} bytes, which is more than a node takes", path.display())]
+    #[error("{} is too long for a program: more than {limit} bytes, the most that a node accepts", path.display())]
     FileTooLong {
         /// Its path.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         limit: u64,
     },
     /// A blob that the chain would refuse.
-    #[error("{} would be refused: {reason}\n--no-check sends it all the same.", path.display())]
+    #[error("{} would be refused: {reason}\n--no-check sends it anyway.", path.display())]
     Blob {
         /// Its path.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum Error {
     #[error("{0}")]
     NotFound(String),
     /// The signer has no mapping and may not make one.
-    #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or leave out --no-map")]
+    #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or omit --no-map")]
     Unmapped(String),
     /// The connection broke, or the chain answered with something else than expected.
     #[error("{0}")]
