@@ -9,7 +9,7 @@ use crate::{
 };
 use subxt::{
     dynamic::{self, Value},
-    ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
+    ext::{frame_decode::runtime_apis::IntoEncodableValues, scale_decode::DecodeAsType, scale_encode::EncodeAsType},
 };
 
 /// The API's name in the metadata.
@@ -26,7 +26,7 @@ pub struct Weight {
     pub proof_size: u64,
 }
 
-/// What the storage taken or freed costs.
+/// The storage deposit of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum Deposit {
@@ -36,7 +36,7 @@ pub enum Deposit {
     Refund(u128),
 }
 
-/// What a contract returned.
+/// The output of a contract.
 #[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Output {
@@ -47,7 +47,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether the contract asked for everything to be undone.
+    /// Whether the contract reverted.
     pub fn reverted(&self) -> bool {
         self.flags & 1 != 0
     }
@@ -57,7 +57,7 @@ impl Output {
 #[derive(Debug, Clone, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Instantiated {
-    /// What its constructor returned.
+    /// The output of its constructor.
     pub output: Output,
     /// Its address.
     pub address: [u8; 20],
@@ -71,17 +71,17 @@ pub struct Instantiated {
 pub struct Uploaded {
     /// Its hash.
     pub code_hash: [u8; 32],
-    /// What is held for it.
+    /// The deposit held for it.
     pub deposit: u128,
 }
 
-/// Why a dry run failed.
+/// The error of a dry run.
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Failure {
     /// The error the transaction would fail with.
     pub error: Value,
-    /// The particulars.
+    /// Details.
     pub detail: String,
 }
 
@@ -101,15 +101,15 @@ pub struct ContractEvent {
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct DryRun<Outcome> {
-    /// What came back.
+    /// The result.
     pub result: Result<Outcome, Failure>,
-    /// What it used.
+    /// The weight it used.
     pub gas_consumed: Weight,
-    /// What it needs as a limit.
+    /// The least limit with which it succeeds.
     pub gas_required: Weight,
-    /// What the storage costs.
+    /// The storage deposit.
     pub storage_deposit: Deposit,
-    /// What the contracts emitted, in order.
+    /// The events of contracts, in order.
     pub events: Vec<ContractEvent>,
 }
 
@@ -123,13 +123,13 @@ pub struct Effect<Outcome> {
     pub state: [u8; 32],
 }
 
-/// How a program was entered.
+/// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum CallKind {
     /// A call.
     Call,
-    /// A call that may change nothing.
+    /// A read-only call.
     StaticCall,
     /// A call of another contract's program on the caller's state.
     DelegateCall,
@@ -143,11 +143,11 @@ pub enum CallKind {
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct CallTrace {
-    /// How the program was entered.
+    /// The kind of the call.
     pub kind: CallKind,
-    /// Who called.
+    /// The caller.
     pub from: [u8; 20],
-    /// Who was called; in a delegate call, whose program ran.
+    /// The callee; in a delegate call, the contract whose program ran.
     pub to: [u8; 20],
     /// The value, in the contracts' unit, as four 64-bit digits, least significant first.
     pub value: Option<[u64; 4]>,
@@ -157,7 +157,7 @@ pub struct CallTrace {
     pub gas_used: Weight,
     /// The data it was called with.
     pub input: Vec<u8>,
-    /// What came back, or why nothing did.
+    /// The output, or the error.
     pub result: Result<Output, Failure>,
     /// The calls made in it, in order.
     pub calls: Vec<CallTrace>,
@@ -176,7 +176,7 @@ pub struct Traced<Outcome> {
 /// The program of a new contract.
 #[derive(Debug, Clone, EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
-pub enum Code {
+pub enum CodeSource {
     /// Its bytes.
     Upload(Vec<u8>),
     /// Its hash.
@@ -195,11 +195,11 @@ pub struct ContractInfo {
     pub storage_bytes: u32,
     /// Items it stores.
     pub storage_items: u32,
-    /// What is held for them.
+    /// The deposit held for them.
     pub storage_deposit: u128,
 }
 
-/// Why a contract's storage could not be looked at.
+/// The error of a query of a contract's storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum StorageAccessError {
@@ -215,139 +215,128 @@ fn has(at: &AtBlock, function: &str) -> bool {
     api.is_some_and(|api| api.method_by_name(function).is_some())
 }
 
+/// An execution that the runtime API can dry-run.
+pub trait Request {
+    /// The result of one that succeeds.
+    type Outcome: DecodeAsType + 'static;
+    /// The arguments of the runtime API's functions.
+    type Arguments: IntoEncodableValues;
+    /// The runtime API's functions.
+    const FUNCTIONS: Functions;
+
+    /// The arguments, with the account that makes the call.
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments;
+}
+
+/// The names of the runtime API's functions for one kind of [`Request`].
+#[derive(Debug, Clone, Copy)]
+pub struct Functions {
+    dry_run: &'static str,
+    effect: &'static str,
+    trace: &'static str,
+}
+
+/// A call of a contract.
+#[derive(Debug, Clone, Copy)]
+pub struct CallRequest<'a> {
+    /// The contract.
+    pub address: [u8; 20],
+    /// The amount to transfer.
+    pub value: u128,
+    /// The limit; `None` for all that an extrinsic can have.
+    pub gas: Option<Weight>,
+    /// The most that may be charged as a deposit; `None` for all that the account has.
+    pub deposit_limit: Option<u128>,
+    /// The call data.
+    pub data: &'a [u8],
+}
+
+impl Request for CallRequest<'_> {
+    type Outcome = Output;
+    type Arguments = ([u8; 32], [u8; 20], u128, Option<Weight>, Option<u128>, Vec<u8>);
+    const FUNCTIONS: Functions = Functions { dry_run: "call", effect: "effect_of_call", trace: "trace_call" };
+
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments {
+        (origin, self.address, self.value, self.gas, self.deposit_limit, self.data.to_vec())
+    }
+}
+
+/// An instantiation of a program.
+#[derive(Debug, Clone, Copy)]
+pub struct InstantiateRequest<'a> {
+    /// The amount to transfer.
+    pub value: u128,
+    /// The limit; `None` for all that an extrinsic can have.
+    pub gas: Option<Weight>,
+    /// The most that may be charged as a deposit; `None` for all that the account has.
+    pub deposit_limit: Option<u128>,
+    /// The program.
+    pub code: &'a CodeSource,
+    /// The constructor's data.
+    pub data: &'a [u8],
+    /// The salt from which the address is derived, instead of the account's nonce.
+    pub salt: Option<[u8; 32]>,
+}
+
+impl Request for InstantiateRequest<'_> {
+    type Outcome = Instantiated;
+    type Arguments = ([u8; 32], u128, Option<Weight>, Option<u128>, CodeSource, Vec<u8>, Option<[u8; 32]>);
+    const FUNCTIONS: Functions =
+        Functions { dry_run: "instantiate", effect: "effect_of_instantiate", trace: "trace_instantiate" };
+
+    fn arguments(&self, origin: [u8; 32]) -> Self::Arguments {
+        let Self { value, gas, deposit_limit, code, data, salt } = *self;
+        (origin, value, gas, deposit_limit, code.clone(), data.to_vec(), salt)
+    }
+}
+
 impl Chain {
     /// Calls a function of `PolkavmApi` at a block.
     async fn api<A, R>(&self, at: &AtBlock, function: &str, args: A) -> Result<R, Error>
     where
-        A: subxt::ext::frame_decode::runtime_apis::IntoEncodableValues,
+        A: IntoEncodableValues,
         R: DecodeAsType + 'static,
     {
         let payload = dynamic::runtime_api_call::<A, R>(NAME, function, args);
         at.runtime_apis().call(payload).await.map_err(chain)
     }
 
-    /// Dry-runs a call.
+    /// Dry-runs a call or an instantiation.
     ///
     /// # Errors
     ///
     /// When the chain does not answer as expected; a failing call is an outcome.
-    pub async fn dry_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<DryRun<Output>, Error> {
-        self.api(at, "call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+    pub async fn dry_run<R: Request>(&self, at: &AtBlock, request: &R) -> Result<DryRun<R::Outcome>, Error> {
+        self.api(at, R::FUNCTIONS.dry_run, request.arguments(self.account())).await
     }
 
-    /// Dry-runs an instantiation.
+    /// Dry-runs a call or an instantiation, and identifies the resulting state where the chain's runtime API can (version 3).
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn dry_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<DryRun<Instantiated>, Error> {
-        self.api(at, "instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
-    }
-
-    /// Dry-runs a call, and tells the state that it leads to where the chain's runtime API can (version 3).
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    pub async fn effect_of_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<Effect<Output>, Error> {
-        if !has(at, "effect_of_call") {
-            let execution = self.dry_call(at, to, value, gas, deposit, data).await?;
+    /// As [`Chain::dry_run`].
+    pub async fn effect<R: Request>(&self, at: &AtBlock, request: &R) -> Result<Effect<R::Outcome>, Error> {
+        if !has(at, R::FUNCTIONS.effect) {
+            let execution = self.dry_run(at, request).await?;
             return Ok(Effect { execution, state: [0; 32] });
         }
-        self.api(at, "effect_of_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
+        self.api(at, R::FUNCTIONS.effect, request.arguments(self.account())).await
     }
 
-    /// Dry-runs an instantiation, as [`Chain::effect_of_call`] does a call.
+    /// Dry-runs a call or an instantiation, and returns the tree of its calls.
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn effect_of_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<Effect<Instantiated>, Error> {
-        if !has(at, "effect_of_instantiate") {
-            let execution = self.dry_instantiate(at, value, gas, deposit, code, data, salt).await?;
-            return Ok(Effect { execution, state: [0; 32] });
-        }
-        let args = (self.account(), value, gas, deposit, code, data.to_vec(), salt);
-        self.api(at, "effect_of_instantiate", args).await
-    }
-
-    /// Dry-runs a call and has all its calls told.
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    pub async fn trace_call(
-        &self,
-        at: &AtBlock,
-        to: [u8; 20],
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        data: &[u8],
-    ) -> Result<Traced<Output>, Error> {
-        self.api(at, "trace_call", (self.account(), to, value, gas, deposit, data.to_vec())).await
-    }
-
-    /// Dry-runs an instantiation and has all its calls told.
-    ///
-    /// # Errors
-    ///
-    /// As [`Chain::dry_call`].
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the runtime API")]
-    pub async fn trace_instantiate(
-        &self,
-        at: &AtBlock,
-        value: u128,
-        gas: Option<Weight>,
-        deposit: Option<u128>,
-        code: Code,
-        data: &[u8],
-        salt: Option<[u8; 32]>,
-    ) -> Result<Traced<Instantiated>, Error> {
-        self.api(at, "trace_instantiate", (self.account(), value, gas, deposit, code, data.to_vec(), salt)).await
+    /// As [`Chain::dry_run`].
+    pub async fn trace<R: Request>(&self, at: &AtBlock, request: &R) -> Result<Traced<R::Outcome>, Error> {
+        self.api(at, R::FUNCTIONS.trace, request.arguments(self.account())).await
     }
 
     /// Dry-runs an upload.
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn dry_upload(
         &self,
         at: &AtBlock,
@@ -357,11 +346,11 @@ impl Chain {
         self.api(at, "upload_code", (self.account(), code.to_vec(), deposit)).await
     }
 
-    /// What a contract stores under a key. The inner error is the chain's word for it.
+    /// The value that a contract stores under a key. The inner error is the chain's.
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn storage(
         &self,
         at: &AtBlock,
@@ -379,7 +368,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn code(&self, at: &AtBlock, code_hash: [u8; 32]) -> Result<Option<Vec<u8>>, Error> {
         self.api(at, "code", (code_hash,)).await
     }
@@ -388,7 +377,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn contract(&self, at: &AtBlock, address: [u8; 20]) -> Result<Option<ContractInfo>, Error> {
         self.api(at, "contract_info", (address,)).await
     }
@@ -397,7 +386,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn address_of(&self, at: &AtBlock, account: [u8; 32]) -> Result<[u8; 20], Error> {
         self.api(at, "address", (account,)).await
     }
@@ -406,7 +395,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// As [`Chain::dry_call`].
+    /// As [`Chain::dry_run`].
     pub async fn account_of(&self, at: &AtBlock, address: [u8; 20]) -> Result<[u8; 32], Error> {
         self.api(at, "account_id", (address,)).await
     }

@@ -5,80 +5,174 @@ use crate::{
     error::Error,
 };
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
+
+const MORE: &str = "`pvm-contract --help` has examples, `pvm-contract COMMAND --help` the details of a command.";
 
 const EXAMPLES: &str = "\
 Examples:
-  pvm-contract upload flipper.polkavm
-  pvm-contract instantiate flipper.polkavm
-  pvm-contract instantiate erc20.polkavm --sig '(uint256)' 1000000
-  pvm-contract deploy Token.sol 1000000
-  pvm-contract deploy guest/contracts/flipper --sig '(bool)' true
-  pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
-  pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
-  pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
-  pvm-contract trace call 0xADDRESS --abi Pair.json --message swap 0 100 0xTO
-  pvm-contract terminate 0xADDRESS --sig 'close(address)' 0xHEIR
-  pvm-contract encode --abi Token.json --message transfer 0xTO 100
-  pvm-contract decode --abi Token.json 0xDATA
-  pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
-  pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
+  Store a program, then make a contract of it:
+    pvm-contract upload flipper.polkavm
+    pvm-contract instantiate flipper.polkavm --sig '(bool)' true
 
-A call is tried first (dry runs), which gives its gas limit and its result; what fails there is not sent. With --gas the
-limit is yours and it is sent in any case. Numbers are shown with their units; --json has them raw.
+  Build a contract from source and make one of it:
+    pvm-contract deploy Token.sol 1000000
+    pvm-contract deploy guest/contracts/flipper --sig '(bool)' true
+
+  Read from a contract, then change it:
+    pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
+    pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
+
+  The same with the contract's interface, which also decodes results, events and errors:
+    pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
+
+  Find out why a call fails:
+    pvm-contract trace call 0xADDRESS --abi Pair.json --message swap 0 100 0xTO
+
+  Another chain, another account, JSON for a script:
+    pvm-contract --url ws://127.0.0.1:9944 --suri //Bob --json info 0xADDRESS
+
+Every transaction is dry-run first, which gives its gas limit and its result; one that fails there is not sent. With --gas
+the limit is yours and the transaction is sent in any case. Numbers are shown with units; --json has them raw.
 
 Exit codes: 0 done, 1 the chain or a check refused, 2 wrong command line or no connection.";
+
+const UPLOAD_EXAMPLES: &str = "\
+Examples:
+  pvm-contract upload flipper.polkavm
+  pvm-contract upload flipper.polkavm --deposit-limit 2000000000000";
+
+const INSTANTIATE_EXAMPLES: &str = "\
+Examples:
+  pvm-contract instantiate flipper.polkavm --sig '(bool)' true
+  pvm-contract instantiate erc20.polkavm --sig '(uint256)' 1000000
+  pvm-contract instantiate 0xCODE_HASH --abi Token.json 1000000
+  pvm-contract instantiate flipper.polkavm --salt 0x0000000000000000000000000000000000000000000000000000000000000001";
+
+const DEPLOY_EXAMPLES: &str = "\
+Examples:
+  pvm-contract deploy Token.sol 1000000
+  pvm-contract deploy Pair.sol --contract Pair
+  pvm-contract deploy guest/contracts/flipper --sig '(bool)' true";
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  pvm-contract call 0xADDRESS --sig 'flip()'
+  pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
+  pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
+  pvm-contract call 0xADDRESS --data 0xde5f72fd --value 1000000000000";
+
+const DRY_RUN_EXAMPLES: &str = "\
+Examples:
+  pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
+  pvm-contract dry-run instantiate flipper.polkavm --sig '(bool)' true
+  pvm-contract dry-run upload flipper.polkavm";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  pvm-contract trace call 0xADDRESS --abi Pair.json --message swap 0 100 0xTO
+  pvm-contract trace instantiate factory.polkavm --sig '()'";
+
+const TERMINATE_EXAMPLES: &str = "\
+Example:
+  pvm-contract terminate 0xADDRESS --sig 'close(address)' 0xHEIR";
+
+const STORAGE_EXAMPLES: &str = "\
+Examples:
+  pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
+  pvm-contract storage 0xADDRESS 0x62616c616e6365";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  pvm-contract info                 the chain: the pallet's constants, the token, the largest extrinsic
+  pvm-contract info 0xADDRESS       a contract
+  pvm-contract info 0xCODE_HASH     a stored program";
+
+const ENCODE_EXAMPLES: &str = "\
+Examples:
+  pvm-contract encode --sig 'transfer(address,uint256)' 0xTO 100
+  pvm-contract encode --abi Token.json --message transfer 0xTO 100
+  pvm-contract encode --abi Token.json --constructor 1000000";
+
+const DECODE_EXAMPLES: &str = "\
+Examples:
+  pvm-contract decode --abi Token.json 0xDATA
+  pvm-contract decode --abi Token.json 0xDATA --as result --message balanceOf
+  pvm-contract decode --abi Token.json 0xDATA --as event --topic 0xTOPIC --topic 0xTOPIC
+  pvm-contract decode --abi Token.json 0xDATA --as error";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  pvm-contract completions bash > ~/.local/share/bash-completion/completions/pvm-contract
+  pvm-contract completions zsh > ~/.zfunc/_pvm-contract
+  pvm-contract completions fish > ~/.config/fish/completions/pvm-contract.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  pvm-contract man | man -l -
+  pvm-contract man > ~/.local/share/man/man1/pvm-contract.1";
 
 /// The heading of the options that every command takes.
 const GLOBAL: &str = "Chain, account and output";
 
 /// Upload, instantiate, call and inspect PolkaVM contracts on a chain.
 #[derive(Debug, Parser)]
-#[command(name = "pvm-contract", version, after_help = EXAMPLES)]
+#[command(name = "pvm-contract", version, after_help = MORE, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// What every command takes.
+    /// Options that every command takes.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What every command takes.
+/// Options that every command takes.
 #[derive(Debug, ClapArgs)]
 pub struct Global {
     /// The chain's JSON-RPC address.
     #[arg(long, global = true, env = "PVM_URL", default_value = "ws://127.0.0.1:9944", help_heading = GLOBAL)]
     pub url: String,
-    /// The secret of the account that signs: a development account such as //Alice, a phrase, or a seed in hex.
-    /// Better given in the environment, as other users of a machine can see command lines.
+    /// The secret of the account that signs.
+    ///
+    /// A development account such as //Alice, a phrase, or a seed in hex. Set PVM_SURI rather than this option for a secret
+    /// that matters: other users of a machine can see command lines.
     #[arg(long, global = true, env = "PVM_SURI", hide_env_values = true, default_value = "//Alice", help_heading = GLOBAL)]
     pub suri: String,
     /// The pallet's name in the chain's metadata.
     #[arg(long, global = true, default_value = "Polkavm", help_heading = GLOBAL)]
     pub pallet: String,
     /// Print one JSON object on standard output.
+    ///
+    /// Also for errors. Numbers are raw, balances are text, bytes are hex.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Wait until the block is final, not only until it is the best.
+    /// Wait until the block is finalized, not only until it is the best.
+    ///
+    /// A best block can still be retracted, and the transaction with it. A script whose next command builds on this one
+    /// needs it.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub finalized: bool,
-    /// Do not map the signer's account to its address when it has to be.
+    /// Do not map the signer's account to its address when a transaction needs it.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_map: bool,
-    /// How long the whole command may take, in seconds.
+    /// Time limit of the whole command, in seconds.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = GLOBAL)]
     pub timeout: u64,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check and store a program.
+    ///
+    /// The blob is checked against the chain's limits here, and dry-run, before it is sent.
+    #[command(after_long_help = UPLOAD_EXAMPLES)]
     Upload {
         /// The blob.
         file: PathBuf,
-        /// The most that may be held as a deposit. Default: what a dry run says is needed.
+        /// Maximum storage deposit to be held; by default what a dry run says is needed.
         #[arg(long, value_name = "AMOUNT")]
         deposit_limit: Option<u128>,
         /// Send the blob without checking it here first.
@@ -92,34 +186,46 @@ pub enum Command {
         code_hash: [u8; 32],
     },
     /// Make a contract from a blob or from a stored program.
+    ///
+    /// Runs the program's constructor with the given arguments. A blob is stored too, unless the chain has it.
+    #[command(after_long_help = INSTANTIATE_EXAMPLES)]
     Instantiate(Instantiate),
-    /// Build a contract from its source and make one of it.
+    /// Build a contract from source and make one of it.
+    ///
+    /// Takes a Solidity file, which `resolc` compiles, or the folder of a Rust crate. Then as `instantiate`.
+    #[command(after_long_help = DEPLOY_EXAMPLES)]
     Deploy(Deploy),
     /// Call a contract.
+    ///
+    /// The result shown is that of a dry run with the limits that the transaction is sent with: transactions return nothing.
+    #[command(after_long_help = CALL_EXAMPLES)]
     Call(Call),
     /// Show what a command would do, without sending a transaction.
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = DRY_RUN_EXAMPLES)]
     DryRun(DryRun),
     /// Show the tree of calls that a command would make, without sending a transaction.
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = TRACE_EXAMPLES)]
     Trace(Trace),
-    /// Call a function that ends its contract, and make sure that it did.
+    /// Call a function that ends its contract, and check that it did.
     ///
     /// A contract ends by its own program only: by the system builtin, or in the transaction that made it. Its deposits go to
-    /// the signer, what it owned to whom the function names.
+    /// the signer, what it owned to the account that the function names.
+    #[command(after_long_help = TERMINATE_EXAMPLES)]
     Terminate(Call),
-    /// Show what a contract has stored under a key.
+    /// Show what a contract stores under a key.
+    #[command(after_long_help = STORAGE_EXAMPLES)]
     Storage {
         /// The contract.
         #[arg(value_parser = address)]
         address: [u8; 20],
-        /// The key in hex. One of 32 bytes is a fixed key (as Solidity uses), others are variable.
+        /// The key in hex: fixed with 32 bytes (as Solidity uses), else variable.
         key: String,
         /// Take a key of 32 bytes as variable too.
         #[arg(long)]
         variable: bool,
     },
     /// Show a contract (20 bytes), a program (32 bytes) or, without an argument, the chain.
+    #[command(after_long_help = INFO_EXAMPLES)]
     Info {
         /// An address or a code hash.
         what: Option<String>,
@@ -127,28 +233,30 @@ pub enum Command {
     /// Show an account: its address, balance, nonce and whether it is mapped.
     #[command(visible_alias = "balance")]
     Account {
-        /// An address of 20 bytes, or an account of 32, in hex or SS58. Default: the signer.
+        /// An address of 20 bytes, or an account of 32, in hex or SS58; by default the signer.
         who: Option<String>,
     },
     /// Print call data; needs no chain.
+    #[command(after_long_help = ENCODE_EXAMPLES)]
     Encode {
-        /// What is said.
+        /// The call data.
         #[command(flatten)]
         input: Input,
         /// Encode for the constructor.
         #[arg(long)]
         constructor: bool,
     },
-    /// Say what data means by a contract's interface; needs no chain.
+    /// Decode data by a contract's interface; needs no chain.
+    #[command(after_long_help = DECODE_EXAMPLES)]
     Decode {
         /// The data in hex.
         data: String,
         /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata.
         #[arg(long, value_name = "FILE")]
         abi: PathBuf,
-        /// What the data is.
+        /// The type of the data.
         #[arg(long = "as", value_enum, default_value_t)]
-        kind: Kind,
+        kind: DataKind,
         /// The function or message that returned it.
         #[arg(long, value_name = "NAME", required_if_eq("kind", "result"))]
         message: Option<String>,
@@ -160,26 +268,35 @@ pub enum Command {
     MapAccount,
     /// Remove the mapping; its deposit is returned.
     UnmapAccount,
+    /// Print a script that completes this program's commands and options in a shell.
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, in roff.
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man,
 }
 
-/// Commands that can be tried.
+/// Commands that can be dry-run.
 #[derive(Debug, Subcommand)]
 pub enum DryRun {
-    /// Try `upload`.
+    /// Dry-run `upload`.
     Upload {
         /// The blob.
         file: PathBuf,
-        /// The most that may be held as a deposit. Default: what the account has.
+        /// Maximum storage deposit to be held; by default what the account has.
         #[arg(long, value_name = "AMOUNT")]
         deposit_limit: Option<u128>,
     },
-    /// Try `instantiate`.
+    /// Dry-run `instantiate`.
     Instantiate(Instantiate),
-    /// Try `call`.
+    /// Dry-run `call`.
     Call(Call),
 }
 
-/// Commands whose calls can be shown.
+/// Commands whose calls can be traced.
 #[derive(Debug, Subcommand)]
 pub enum Trace {
     /// Trace `instantiate`.
@@ -188,7 +305,7 @@ pub enum Trace {
     Call(Call),
 }
 
-/// What `instantiate` takes.
+/// Arguments of `instantiate`.
 #[derive(Debug, ClapArgs)]
 pub struct Instantiate {
     /// The blob, or the hash of a stored program.
@@ -204,13 +321,14 @@ pub struct Instantiate {
     pub execution: Execution,
 }
 
-/// What `deploy` takes.
+/// Arguments of `deploy`.
 #[derive(Debug, ClapArgs)]
 pub struct Deploy {
-    /// The source: a folder with a Rust crate, or a Solidity file. Its constructor's arguments follow; for Solidity they are
-    /// encoded by the interface that the compiler makes.
+    /// The source: a Solidity file, or the folder of a Rust crate.
+    ///
+    /// The constructor's arguments follow. For Solidity they are encoded by the interface that the compiler makes.
     pub source: PathBuf,
-    /// Which contract, where the source has several.
+    /// The contract to deploy, where the source has several.
     #[arg(long, value_name = "NAME")]
     pub contract: Option<String>,
     /// A salt of 32 bytes in hex: the address then does not depend on the account's nonce.
@@ -221,7 +339,7 @@ pub struct Deploy {
     pub execution: Execution,
 }
 
-/// What `call` takes.
+/// Arguments of `call`.
 #[derive(Debug, ClapArgs)]
 pub struct Call {
     /// The contract.
@@ -232,45 +350,51 @@ pub struct Call {
     pub execution: Execution,
 }
 
-/// What is said to a contract.
+/// The call data, in one of three forms.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Input {
     /// The call data in hex.
     #[arg(long, value_name = "HEX", conflicts_with_all = ["sig", "message", "arguments"])]
     pub data: Option<String>,
-    /// A Solidity signature to encode the arguments by, such as 'transfer(address,uint256)' or, with what comes back,
+    /// The Solidity signature of the function to call, by which the arguments are encoded.
+    ///
+    /// Such as 'transfer(address,uint256)', or with the types of its result, which is then decoded,
     /// 'balanceOf(address) returns (uint256)'; for a constructor '(uint256)'.
     #[arg(long, value_name = "SIGNATURE", conflicts_with = "message")]
     pub sig: Option<String>,
-    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata. Results, events and errors are
-    /// then shown decoded.
+    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata.
+    ///
+    /// Results, events and errors are then shown decoded.
     #[arg(long, value_name = "FILE")]
     pub abi: Option<PathBuf>,
-    /// The function or message of --abi to encode the arguments by; for ink! also a constructor.
+    /// The function or message of --abi to call; for ink! also a constructor.
     #[arg(long, value_name = "NAME", requires = "abi")]
     pub message: Option<String>,
-    /// The arguments for --sig or --abi: numbers, addresses, true or false, text, bytes in hex, lists as [1,2], tuples as
-    /// (1,true); for ink! SCALE values, records as { name: value }.
+    /// The arguments for --sig or --abi.
+    ///
+    /// Numbers, addresses, true or false, text, bytes in hex, lists as [1,2], tuples as (1,true); for ink! SCALE values,
+    /// records as { name: value }.
     pub arguments: Vec<String>,
 }
 
 /// Data, value and limits of an execution.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Execution {
-    /// What is said to the contract.
+    /// The call data.
     #[command(flatten)]
     pub input: Input,
     /// The amount to transfer with it, in the chain's smallest unit.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     pub value: u128,
-    /// The most execution time it may take, in picoseconds (`ref_time`). Default: the least with which dry runs do the same
-    /// as with all that a block has, and a tenth more.
+    /// Maximum execution time, in picoseconds (`ref_time`); by default found by dry runs.
+    ///
+    /// The default is the least with which dry runs do the same as with all that a block has, and a tenth more.
     #[arg(long, value_name = "PICOSECONDS")]
     pub gas: Option<u64>,
-    /// The most storage proof it may take, in bytes. Default: as for --gas, or with it 3 MB.
+    /// Maximum storage proof, in bytes; by default as for --gas, or with it 3 MB.
     #[arg(long, value_name = "BYTES")]
     pub proof_size: Option<u64>,
-    /// The most that may be charged as a deposit. Default: what the account has.
+    /// Maximum storage deposit to be charged; by default what the account has.
     #[arg(long, value_name = "AMOUNT")]
     pub deposit_limit: Option<u128>,
 }
@@ -324,13 +448,13 @@ impl Input {
     }
 }
 
-/// What data is taken for.
+/// The type that data is decoded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Kind {
+pub enum DataKind {
     /// A call of one of the contract's functions.
     #[default]
     Call,
-    /// What the function named with --message returned.
+    /// The result of the function named with --message.
     Result,
     /// An event's data; its topics are given with --topic.
     Event,
@@ -361,6 +485,72 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    /// All commands with their names, such as `dry-run call`.
+    fn commands(of: &clap::Command, name: &str) -> Vec<(String, clap::Command)> {
+        let all = of.get_subcommands().filter(|command| command.get_name() != "help").map(|command| {
+            let name = format!("{name} {}", command.get_name());
+            [vec![(name.clone(), command.clone())], commands(command, &name)].concat()
+        });
+        all.flatten().collect()
+    }
+
+    #[test]
+    fn short_help_is_a_line_for_each_thing_and_long_help_has_examples() {
+        let mut all = commands(&Args::command(), "pvm-contract");
+        assert!(all.len() > 20, "{} commands", all.len());
+        all.push(("pvm-contract".into(), Args::command()));
+        for (name, command) in &all {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && about.len() < 100 && !about.contains('\n'), "{name}: {about}");
+            for arg in command.get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    !help.is_empty() && help.len() < 100 && !help.contains('\n'),
+                    "{name} {}: {help}",
+                    arg.get_id()
+                );
+            }
+            let mut command = command.clone();
+            let (short, long) = (command.render_help().to_string(), command.render_long_help().to_string());
+            assert!(!short.contains("Example"), "{short}");
+            if command.get_after_long_help().is_some() {
+                assert!(long.contains("Example"), "{long}");
+            }
+        }
+    }
+
+    /// Runs each example as far as the command line: what is not a stand-in has to parse.
+    #[test]
+    fn every_example_parses() {
+        let mut texts = vec![EXAMPLES.to_owned()];
+        for (_, command) in commands(&Args::command(), "pvm-contract") {
+            texts.extend(command.get_after_long_help().map(ToString::to_string));
+        }
+        let mut examples = 0;
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let Some(line) = line.trim_start().strip_prefix("pvm-contract ") else { continue };
+            // What follows two spaces, a pipe or a redirection is not for this program.
+            let line = line.split("  ").next().unwrap().split(" | ").next().unwrap().split(" > ").next().unwrap();
+            let line = line
+                .replace("0xADDRESS", ADDRESS)
+                .replace("0xCODE_HASH", &format!("0x{}", "11".repeat(32)))
+                .replace("0xTOPIC", &format!("0x{}", "22".repeat(32)));
+            // Quotes hold one word each.
+            let mut words = vec!["pvm-contract".to_owned()];
+            for (number, part) in line.split('\'').enumerate() {
+                match number % 2 {
+                    0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                    _ => words.push(part.to_owned()),
+                }
+            }
+            if let Err(error) = Args::try_parse_from(&words) {
+                panic!("{words:?}: {error}");
+            }
+            examples += 1;
+        }
+        assert!(examples > 35, "{examples} examples");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The best block, which may be given up at any moment.
+//! Requests at the best block, which a reorganization may retract at any moment.
 //!
 //! Called by [`crate::chain`] for all that is read there. A block that is not final may vanish between two requests: its
 //! header, its state and its events are then unknown to the node, or are those of another fork. Promises that what fails
@@ -16,19 +16,19 @@ use subxt::{
     utils::H256,
 };
 
-/// The requests that every node answers.
+/// Requests that every node answers.
 pub type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
 
-/// How often something is tried at most.
+/// Maximum number of attempts.
 const ATTEMPTS: u32 = 20;
-/// How long to wait for another best block before the next attempt.
+/// Time to wait for another best block before the next attempt.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
 
-/// Runs something at the best block; again at the new one where the block was given up meanwhile.
+/// Runs something at the best block; again at the new one where the block was retracted meanwhile.
 ///
 /// # Errors
 ///
-/// What it failed with at a block that is still there, or the last time.
+/// The error at a block that is still there, or that of the last attempt.
 pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) -> Result<R, Error> {
     let mut attempt = 1;
     loop {
@@ -38,17 +38,17 @@ pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) 
             Err(error @ Error::Chain(_)) => error,
             other => return other,
         };
-        if attempt == ATTEMPTS || !is_given_up(rpc, best).await {
+        if attempt == ATTEMPTS || !is_retracted(rpc, best).await {
             return Err(error);
         }
         attempt += 1;
-        progress!("the best block was given up meanwhile; trying again at the new one");
+        progress!("the best block was retracted meanwhile; trying again at the new one");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Whether a block is known to be off the best chain. A node that does not answer knows nothing.
-pub async fn is_given_up(rpc: &Rpc, hash: H256) -> bool {
+pub async fn is_retracted(rpc: &Rpc, hash: H256) -> bool {
     let number = match rpc.chain_get_header(Some(hash)).await {
         Ok(Some(header)) => header.number(),
         Ok(None) => return true,
@@ -73,31 +73,31 @@ mod tests {
         client::{RawRpcFuture, RawRpcSubscription, RpcClientT, rpc_params},
     };
 
-    /// A node whose first best blocks are given up at once. Each is number 7, and its hash consists of its position.
+    /// A node whose first best blocks are retracted at once. Each is number 7, and its hash consists of its position.
     struct Node {
-        /// How many are given up.
-        given_up: u32,
+        /// The number of retracted blocks.
+        retracted: u32,
         /// Requests for the best block.
         asked: AtomicU32,
-        /// Whether it forgets the headers of what is given up.
+        /// Whether it forgets the headers of retracted blocks.
         forgets: bool,
     }
 
     impl Node {
-        fn new(given_up: u32, forgets: bool) -> Arc<Self> {
-            Arc::new(Self { given_up, asked: AtomicU32::new(0), forgets })
+        fn new(retracted: u32, forgets: bool) -> Arc<Self> {
+            Arc::new(Self { retracted, asked: AtomicU32::new(0), forgets })
         }
 
         fn answer(&self, method: &str, params: &Value) -> Result<Value, UserError> {
             let hash = |position: u32| json!(H256::repeat_byte(position as u8));
             let position = self.asked.load(Relaxed);
-            let is_gone = |block: &Value| (0..self.given_up).any(|position| *block == hash(position));
+            let is_gone = |block: &Value| (0..self.retracted).any(|position| *block == hash(position));
             match (method, &params[0]) {
                 ("chain_getBlockHash", Value::Null) => {
                     self.asked.fetch_add(1, Relaxed);
                     Ok(hash(position))
                 }
-                ("chain_getBlockHash", _) => Ok(hash(self.given_up)),
+                ("chain_getBlockHash", _) => Ok(hash(self.retracted)),
                 ("chain_getHeader", block) if is_gone(block) && self.forgets => Ok(Value::Null),
                 ("chain_getHeader", _) => {
                     let zero = H256::zero();
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// What is stored at the best block; and how often the best block was asked for.
+    /// The value stored at the best block, and the number of requests for the best block.
     async fn read(node: Arc<Node>) -> (Result<String, Error>, u32) {
         let client = RpcClient::new(node.clone());
         let rpc = Rpc::new(client.clone());
@@ -153,11 +153,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_block_that_is_given_up_is_read_again_at_the_next_best() {
+    async fn a_block_that_is_retracted_is_read_again_at_the_next_best() {
         for forgets in [false, true] {
-            for given_up in [0, 1, 3, ATTEMPTS - 1] {
-                let (stored, asked) = read(Node::new(given_up, forgets)).await;
-                assert_eq!((stored.unwrap().as_str(), asked), ("0x2a", given_up + 1));
+            for retracted in [0, 1, 3, ATTEMPTS - 1] {
+                let (stored, asked) = read(Node::new(retracted, forgets)).await;
+                assert_eq!((stored.unwrap().as_str(), asked), ("0x2a", retracted + 1));
             }
         }
     }

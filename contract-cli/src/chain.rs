@@ -33,7 +33,7 @@ pub struct Chain {
     /// The client.
     pub client: OnlineClient<PolkadotConfig>,
     rpc: Rpc,
-    /// Who signs.
+    /// The account that signs.
     pub signer: Keypair,
     /// The pallet's name in the metadata.
     pub pallet: String,
@@ -41,7 +41,7 @@ pub struct Chain {
     pub finalized: bool,
     /// Whether the account may be mapped without being asked.
     pub may_map: bool,
-    /// What amounts are shown in.
+    /// The token in which amounts are shown.
     pub token: Token,
 }
 
@@ -55,9 +55,9 @@ const MAX_LAG: u64 = LIFETIME / 2;
 #[derive(Debug, Clone, Copy, Default, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct AccountData {
-    /// What it can spend, the existential deposit included.
+    /// The free balance, the existential deposit included.
     pub free: u128,
-    /// What is held.
+    /// The balance on hold.
     pub reserved: u128,
 }
 
@@ -112,12 +112,12 @@ impl Chain {
         self.signer.public_key().0
     }
 
-    /// Runs something on the state at the best block; again at the new best block where the first was given up meanwhile.
-    /// So it must do nothing but ask.
+    /// Runs something on the state at the best block; again at the new best block where the first was retracted meanwhile.
+    /// So it must have no side effects.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer, or what it failed with.
+    /// When the chain does not answer, or the error of the query itself.
     pub async fn at_best<R>(&self, run: impl AsyncFn(&AtBlock) -> Result<R, Error>) -> Result<R, Error> {
         // subxt's own idea of the current block is the last final one, which is too old for a command that builds on
         // what an earlier command has just done.
@@ -129,8 +129,8 @@ impl Chain {
     }
 
     /// Whether a block is known to be off the best chain.
-    pub async fn is_given_up(&self, hash: H256) -> bool {
-        best::is_given_up(&self.rpc, hash).await
+    pub async fn is_retracted(&self, hash: H256) -> bool {
+        best::is_retracted(&self.rpc, hash).await
     }
 
     /// Signs a transaction with a nonce.
@@ -186,7 +186,7 @@ impl Chain {
         Ok((record.nonce, record.data))
     }
 
-    /// Whether an account may deal with contracts: it is mapped, or derived from an address (`EE` twelve times).
+    /// Whether an account may use contracts: it is mapped, or derived from an address (`EE` twelve times).
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! What can go wrong before a transaction is on its way. What the chain refuses afterwards is part of the report.
+//! Errors before a transaction is sent. Those of the chain afterwards are part of the report.
 
 use std::path::PathBuf;
 
-/// Why a command could not be carried out. The message says what to do next.
+/// The error of a command. The message says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     Connect {
         /// The address tried.
         url: String,
-        /// Why it failed.
+        /// The reason.
         reason: String,
     },
     /// The chain has no such pallet.
@@ -50,7 +50,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is too long to be sent.
-    #[error("{} is no program: it is longer than {limit} bytes, which is more than a node takes", path.display())]
+    #[error("{} is too long for a program: more than {limit} bytes, the most that a node accepts", path.display())]
     FileTooLong {
         /// Its path.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         limit: u64,
     },
     /// A blob that the chain would refuse.
-    #[error("{} would be refused: {reason}\n--no-check sends it all the same.", path.display())]
+    #[error("{} would be refused: {reason}\n--no-check sends it anyway.", path.display())]
     Blob {
         /// Its path.
         path: PathBuf,
@@ -69,17 +69,17 @@ pub enum Error {
     #[error("{0}")]
     NotFound(String),
     /// The signer has no mapping and may not make one.
-    #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or leave out --no-map")]
+    #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or omit --no-map")]
     Unmapped(String),
     /// The connection broke, or the chain answered with something else than expected.
     #[error("{0}")]
     Chain(String),
-    /// What the chain sent does not fit its own metadata.
+    /// An answer of the chain does not fit its metadata.
     #[error("cannot decode {what}: {reason}")]
     Decode {
-        /// What it should be.
+        /// The expected type.
         what: String,
-        /// Why it is not.
+        /// The reason.
         reason: String,
     },
     /// The transaction did not get into a block.
@@ -93,8 +93,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the process ends with: 1 if something was refused, 2 for a wrong command line, or no connection to a chain
-    /// that can be talked to.
+    /// The exit code: 1 if something was refused, 2 for a wrong command line, or no usable connection to a chain.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect { .. }

@@ -2,8 +2,9 @@
 //!
 //! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
 //! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
-//! so that any chain with the pallet will do. A best block may be given up at any moment, which [`best`] copes with. [`value`] and [`names`] put into words what they decode; [`output`]
-//! gathers it, for programs as JSON and for people as [`plain`] text with [`units`]. [`source`] builds contracts from their source.
+//! so that any chain with the pallet will do. A best block may be retracted at any moment, which [`best`] handles. [`value`]
+//! and [`names`] decode values and errors; [`output`] is the report, as JSON for programs and as [`plain`] text with
+//! [`units`] for people. [`source`] builds contracts from source.
 
 pub mod abi;
 pub mod api;

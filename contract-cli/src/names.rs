@@ -9,7 +9,7 @@ use subxt::{
     ext::scale_value::{Value, ValueDef},
 };
 
-/// An error of the chain: its name and what its documentation says.
+/// An error of the chain: its name and documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedError {
     /// Such as `Polkavm::OutOfGas`.

@@ -1,4 +1,4 @@
-//! What a command found out: named values, in the order a person reads them.
+//! The report of a command: named values, in the order in which a person reads them.
 //!
 //! Filled by the subcommands, printed by `main`. Promises that a value has the same name and shape wherever it appears;
 //! scripts rely on them (README.md lists them).
@@ -17,18 +17,21 @@ use crate::{
 use serde_json::{Map, Value as Json, json};
 use std::io::{self, Write as _};
 
-/// Says on standard error what is going on.
+/// Prints progress on standard error.
 macro_rules! progress {
     ($($arg:tt)*) => { eprintln!($($arg)*) };
 }
 pub(crate) use progress;
 
-/// What a command found out.
+/// The name of a value that is a whole text.
+const TEXT: &str = "text";
+
+/// The report of a command.
 #[derive(Debug, Default)]
 pub struct Report {
     values: Vec<(String, Json)>,
     failed: bool,
-    /// What amounts are shown in to people.
+    /// The token in which amounts are shown to people.
     token: Token,
 }
 
@@ -60,6 +63,11 @@ impl Report {
         self
     }
 
+    /// Adds a text that is printed as it is, and alone, where no JSON is asked for.
+    pub fn with_text(self, text: &str) -> Self {
+        self.with(TEXT, text)
+    }
+
     /// Adds bytes as hex.
     pub fn with_hex(self, name: &str, bytes: &[u8]) -> Self {
         self.with(name, hex(bytes))
@@ -85,7 +93,7 @@ impl Report {
         self.with("error", error_json(error, detail))
     }
 
-    /// Adds what contracts emitted in a dry run, of the pallet given, as the transaction's events would be.
+    /// Adds the contract events of a dry run, in the form of the transaction's events.
     pub fn with_contract_events(self, pallet: &str, events: &[ContractEvent]) -> Self {
         let events: Vec<Json> = events
             .iter()
@@ -98,7 +106,7 @@ impl Report {
         self.with("events", events)
     }
 
-    /// Adds what a transaction did. The chain tells no more of an error than its name; `detail` is what else is known.
+    /// Adds a receipt. The chain tells no more of an error than its name; `detail` has what else is known.
     pub fn with_receipt(mut self, receipt: &Receipt, detail: &str) -> Self {
         self = self
             .with("block", json!({ "number": receipt.block_number, "hash": hex(&receipt.block_hash) }))
@@ -117,7 +125,7 @@ impl Report {
         }
     }
 
-    /// Adds what results, errors and events mean, as far as the reader knows: `decoded` beside `data`, and in each event.
+    /// Decodes results, errors and events as far as the reader can: adds `decoded` beside `data`, and to each event.
     pub fn decoded_by(mut self, reader: &Reader) -> Self {
         let data = self.get("data").and_then(bytes_of);
         let reverted = self.get("reverted") == Some(&Json::Bool(true));
@@ -157,7 +165,11 @@ impl Report {
 
     /// Prints it to standard output.
     pub fn print(&self, json: bool) {
-        print(&if json { format!("{:#}\n", self.to_json()) } else { plain::report(&self.values, &self.token) });
+        match self.get(TEXT).and_then(Json::as_str) {
+            _ if json => print(&format!("{:#}\n", self.to_json())),
+            Some(text) => print(text),
+            None => print(&plain::report(&self.values, &self.token)),
+        }
     }
 }
 
@@ -171,7 +183,7 @@ pub fn error_json(error: &NamedError, detail: &str) -> Json {
     json!({ "name": error.name, "docs": error.docs, "detail": detail })
 }
 
-/// Prints why a command could not be carried out.
+/// Prints the error of a command.
 pub fn print_error(error: &Error, json: bool) {
     if json {
         let value = json!({ "ok": false, "error": { "name": error.name(), "docs": "", "detail": error.to_string() } });
@@ -181,7 +193,7 @@ pub fn print_error(error: &Error, json: bool) {
     }
 }
 
-/// A reader that has gone away is not an error of ours.
+/// A closed pipe is not an error.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }

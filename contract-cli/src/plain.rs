@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 /// Width of the column of names.
 const NAMES: usize = 19;
 
-/// How the balances pallet books a fee: noise to a person, as the fee has its own line.
+/// Events by which the balances pallet books a fee: left out, as the fee has its own line.
 const FEE_EVENTS: [&str; 4] = ["Withdraw", "Deposit", "BurnedDebt", "MintedCredit"];
 
 /// Values that are amounts of the chain's token; also in fields of events of the pallets below.
@@ -111,7 +111,7 @@ fn unit(name: &str, value: &Json, token: &Token) -> String {
 
 /// A constant of the pallet.
 fn constant(name: &str, value: &Json, token: &Token) -> String {
-    /// What the whole is as a `Perbill`.
+    /// The value of 100 % as a `Perbill`.
     const BILLION: u64 = 1_000_000_000;
     let shown = match name {
         "RefTimePerGas" => number(value).map(units::time),

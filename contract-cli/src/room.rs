@@ -1,7 +1,7 @@
-//! How much weight of a block a transaction can have.
+//! The room of a block: the most weight that a transaction can have.
 //!
-//! Called before a transaction is sent, for the most that its gas limit can be, and to explain why one was not taken. All
-//! numbers are the chain's own.
+//! Called before a transaction is sent, for its largest possible gas limit, and to explain a refusal. All numbers come from
+//! the chain.
 
 use crate::{
     api::Weight,

@@ -1,4 +1,4 @@
-//! Signs a transaction, sends it, waits until it is in a block and reads what it did there.
+//! Submits a transaction: signs it, sends it, waits until it is in a block and reads its events there.
 
 use crate::{
     api::Weight,
@@ -18,7 +18,7 @@ use subxt::{
     tx::{TransactionInBlock, TransactionStatus},
 };
 
-/// What a transaction did.
+/// The receipt of a transaction.
 #[derive(Debug)]
 pub struct Receipt {
     /// The number of the block it is in.
@@ -33,7 +33,7 @@ pub struct Receipt {
     pub fee: Option<u128>,
     /// Its events, but for those every transaction has.
     pub events: Vec<Event>,
-    /// Why it failed, if it did.
+    /// The error, if it failed.
     pub error: Option<NamedError>,
 }
 
@@ -104,9 +104,9 @@ impl Chain {
             };
             let receipt = match receipt(&in_block).await {
                 Ok(receipt) => receipt,
-                Err(Error::Chain(_)) if self.is_given_up(in_block.block_hash()).await => {
+                Err(Error::Chain(_)) if self.is_retracted(in_block.block_hash()).await => {
                     // The node puts the transaction into another block.
-                    progress!("the block that it was in was given up; waiting for another one");
+                    progress!("the block that it was in was retracted; waiting for another one");
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -117,7 +117,7 @@ impl Chain {
         Err(Error::NotIncluded("the node stopped reporting on it".into()))
     }
 
-    /// Why a node does not take a transaction, and what to do where its words do not say.
+    /// The reason for which a node refuses a transaction, with advice where the node gives none.
     async fn refused_by_pool(&self, message: &str, signed: &Signed) -> Error {
         let message = tidy(message);
         if !message.contains("exhaust the block limits") {
@@ -147,7 +147,7 @@ impl Chain {
         progress!("mapping the account {account} to its address, which it needs to deal with contracts");
         let receipt = self.submit("map_account", ()).await?;
         match receipt.error {
-            // A block that had it was given up when it was looked at, and then it got into another one.
+            // A block that had it was retracted when it was looked at, and then it got into another one.
             Some(error) if error.name == format!("{}::AccountAlreadyMapped", self.pallet) => Ok(()),
             Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
             None => Ok(()),
@@ -178,7 +178,7 @@ impl Receipt {
     }
 }
 
-/// What a transaction did in a block.
+/// The outcome of a transaction in a block.
 async fn receipt(
     in_block: &TransactionInBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>,
 ) -> Result<Receipt, Error> {
@@ -202,7 +202,7 @@ async fn receipt(
     Ok(receipt)
 }
 
-/// Says of a transaction that a node has no room for how much there is.
+/// Explains by how much a transaction exceeds the room of a block.
 fn too_heavy(message: &str, weight: Weight, limit: Weight) -> String {
     format!(
         "{message}: it takes {}, and a transaction may take {}. Give less --gas, or a smaller program",

@@ -1,16 +1,16 @@
-//! Numbers with their units, as people read them. Programs get the raw numbers (`--json`).
+//! Formats numbers with their units for people. Programs get the raw numbers (`--json`).
 //!
 //! Called by [`crate::plain`], for progress and for errors.
 
 use crate::api::Weight;
 use serde_json::{Map, Value as Json};
 
-/// What amounts of a chain are shown in. A chain that tells nothing of it has its amounts shown as they are.
+/// The token in which a chain's amounts are shown. Without properties of the chain amounts are shown raw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Token {
     /// Its name, such as `UNIT`. May be empty.
     pub symbol: String,
-    /// How many decimal places the smallest unit is at.
+    /// The number of its decimal places.
     pub decimals: u32,
 }
 

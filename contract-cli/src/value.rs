@@ -1,4 +1,4 @@
-//! Decoded values as JSON.
+//! Converts decoded values to JSON.
 //!
 //! Called on the fields of events and on what the chain's metadata describes. Assumes that a value was decoded with the
 //! types given. Promises that the same type always has the same JSON shape: bytes are hex even when there are none, a
@@ -62,7 +62,7 @@ pub fn hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// What a type without field names is.
+/// The shape of a type without field names.
 enum Shape {
     /// A sequence or an array of `u8`.
     Bytes,

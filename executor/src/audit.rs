@@ -1,8 +1,8 @@
-//! Runs a random share of what ran compiled in blocks again, on the interpreter, and compares.
+//! Audits: a random share of the instances that ran compiled in blocks is replayed on the interpreter and compared.
 //!
-//! It finds bugs of the compiler, and workers that lie about their own guest, where no worker was lost. The log of a finished
-//! instance has all that is needed. One thread of the lowest priority does it: nothing waits for it, what it has no time or
-//! memory for is left out.
+//! Audits find compiler bugs, and hostile workers that lie about their own guest, where no worker was lost. They need
+//! nothing but the replay log of a finished instance. One thread of the lowest priority runs them: nothing waits for it,
+//! and an audit for which there is no time or memory is skipped.
 
 use crate::module::Loaded;
 use crate::record::Record;
@@ -15,11 +15,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use vm_core::interpreter::Instance;
 
-/// Instances that may wait.
+/// Maximum number of instances that wait for their audit.
 const WAITING: usize = 64;
-/// The share of the node's memory that their logs may hold: one part in so many.
+/// Divisor of the node's memory: the part that logs waiting for an audit may hold.
 const MEMORY_PART: usize = 16;
-/// What an audit may take. A block's whole weight is a second of interpretation at the usual priority.
+/// Time limit of one audit. A block's whole weight is a second of interpretation at the usual priority.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 struct Job {
@@ -30,13 +30,13 @@ struct Job {
 
 enum Message {
     Audit(Box<Job>),
-    /// Tells when all before it is done.
+    /// Answers once all jobs before it are done.
     Flush(SyncSender<()>),
 }
 
-/// Picks instances and has them run again.
+/// Samples finished instances and queues them for the auditing thread.
 pub(crate) struct Audit {
-    /// In a hundred.
+    /// Sampling rate, in percent.
     percent: u8,
     random: RandomState,
     offered: AtomicU64,
@@ -46,7 +46,7 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Audits so many in a hundred instances; not if that is none, or there can be no thread for it.
+    /// Audits this percentage of instances; `None` if it is zero or the thread cannot be started.
     pub fn new(percent: u8, memory: usize) -> Option<Audit> {
         if percent == 0 {
             return None;
@@ -65,7 +65,7 @@ impl Audit {
         Some(Audit { percent, random, offered: AtomicU64::new(0), memory, waiting, jobs })
     }
 
-    /// Takes the log of an instance that has ended if its lot was drawn.
+    /// Takes the log of a finished instance, if the instance is sampled.
     pub fn offer(&self, shared: &Arc<Shared>, loaded: &Arc<Loaded>, log: impl FnOnce() -> Log) {
         let number = self.offered.fetch_add(1, Relaxed);
         if self.random.hash_one(number) % 100 >= u64::from(self.percent) {
@@ -84,7 +84,7 @@ impl Audit {
         }
     }
 
-    /// Waits until all that was taken is audited.
+    /// Waits until all queued audits are done.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
         if self.jobs.send(Message::Flush(done)).is_ok() {
@@ -93,9 +93,9 @@ impl Audit {
     }
 }
 
-/// The auditing thread: ends when nobody can give it more.
+/// The auditing thread: ends once the other end of the queue is dropped.
 fn work(queue: &Receiver<Message>, waiting: &AtomicUsize) {
-    // Of this thread alone. If it fails, audits take their turn like all else.
+    // Affects this thread only. If it fails, audits run at the usual priority.
     let _ = rustix::process::nice(19);
     while let Ok(message) = queue.recv() {
         match message {

@@ -1,22 +1,22 @@
-//! Memory of the whole node for contracts: one number of bytes, out of which everything is reserved.
+//! The memory budget: bytes that contracts may take in the whole node.
 //!
 //! Loaded programs (in a cache, in use or waiting for the disk), the logs of running instances and those that wait for an
-//! audit all reserve here before they grow, and give back when they are dropped. What the guests' own memory takes is not
-//! counted here: it is bounded by the number of workers and the programs' memory maps. Promises: off-chain calls never
-//! hold more than their share, so that blocks find the rest; only [`Budget::force`] goes beyond the limit, for what has to be.
+//! audit all reserve here before they grow, and give back when they are dropped. Guest memory is not counted here: it is
+//! bounded by the number of workers and the programs' memory maps. Invariants: off-chain calls never hold more than their
+//! share, so that blocks find the rest; only [`Budget::force`] exceeds the limit, for what a block cannot do without.
 
-use crate::call::CallKind;
+use crate::call::CallPurpose;
 use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// The share of all memory that off-chain calls may hold: one part in so many.
+/// Divisor of the memory: the part that off-chain calls may hold.
 const OFF_CHAIN_PART: usize = 4;
 
-/// Bytes that may be held, and that are.
+/// Limits and counters of reserved bytes.
 pub(crate) struct Budget {
     limit: usize,
-    /// The same of off-chain calls alone.
+    /// The limit of off-chain calls.
     off_chain_limit: usize,
     used: AtomicUsize,
     off_chain_used: AtomicUsize,
@@ -34,20 +34,20 @@ impl Budget {
         })
     }
 
-    /// Reserves so many bytes, if there are.
-    pub fn reserve(self: &Arc<Budget>, kind: CallKind, bytes: usize) -> Option<Reservation> {
-        let mut reservation = Reservation { budget: self.clone(), kind, bytes: 0 };
+    /// Reserves bytes, if they are available.
+    pub fn reserve(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Option<Reservation> {
+        let mut reservation = Reservation { budget: self.clone(), purpose, bytes: 0 };
         reservation.grow(bytes).then_some(reservation)
     }
 
-    /// Reserves so many bytes whether there are or not: for what a block needs in any case.
-    pub fn force(self: &Arc<Budget>, kind: CallKind, bytes: usize) -> Reservation {
+    /// Reserves bytes even beyond the limit: for what a block needs in any case.
+    pub fn force(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Reservation {
         self.used.fetch_add(bytes, Relaxed);
-        if kind == CallKind::OffChain {
+        if purpose == CallPurpose::OffChain {
             self.off_chain_used.fetch_add(bytes, Relaxed);
         }
         self.tell();
-        Reservation { budget: self.clone(), kind, bytes }
+        Reservation { budget: self.clone(), purpose, bytes }
     }
 
     /// Bytes that are reserved.
@@ -68,19 +68,19 @@ fn add_within(counter: &AtomicUsize, bytes: usize, limit: usize) -> bool {
 /// Bytes that are held until this is dropped.
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
-    kind: CallKind,
+    purpose: CallPurpose,
     bytes: usize,
 }
 
 impl Reservation {
-    /// Reserves more, if there is; else nothing changes.
+    /// Reserves more, if available; otherwise nothing changes.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let budget = &*self.budget;
-        if self.kind == CallKind::OffChain && !add_within(&budget.off_chain_used, bytes, budget.off_chain_limit) {
+        if self.purpose == CallPurpose::OffChain && !add_within(&budget.off_chain_used, bytes, budget.off_chain_limit) {
             return false;
         }
         if !add_within(&budget.used, bytes, budget.limit) {
-            if self.kind == CallKind::OffChain {
+            if self.purpose == CallPurpose::OffChain {
                 budget.off_chain_used.fetch_sub(bytes, Relaxed);
             }
             return false;
@@ -99,7 +99,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Relaxed);
-        if self.kind == CallKind::OffChain {
+        if self.purpose == CallPurpose::OffChain {
             self.budget.off_chain_used.fetch_sub(self.bytes, Relaxed);
         }
         self.budget.tell();
@@ -117,13 +117,13 @@ mod tests {
     #[test]
     fn off_chain_calls_never_hold_more_than_their_share() {
         let budget = budget();
-        let mut most = budget.reserve(CallKind::OffChain, 20).unwrap();
+        let mut most = budget.reserve(CallPurpose::OffChain, 20).unwrap();
         assert!(!most.grow(6), "a quarter is 25");
         assert!(most.grow(5));
-        assert!(budget.reserve(CallKind::OffChain, 1).is_none());
+        assert!(budget.reserve(CallPurpose::OffChain, 1).is_none());
         // Blocks find all the rest, and not more than that.
-        let block = budget.reserve(CallKind::OnChain, 75).unwrap();
-        assert!(budget.reserve(CallKind::OnChain, 1).is_none());
+        let block = budget.reserve(CallPurpose::OnChain, 75).unwrap();
+        assert!(budget.reserve(CallPurpose::OnChain, 1).is_none());
         drop((most, block));
         assert_eq!((budget.used(), budget.off_chain_used.load(Relaxed)), (0, 0));
     }
@@ -131,21 +131,21 @@ mod tests {
     #[test]
     fn what_was_refused_takes_nothing() {
         let budget = budget();
-        let _block = budget.reserve(CallKind::OnChain, 95).unwrap();
+        let _block = budget.reserve(CallPurpose::OnChain, 95).unwrap();
         for bytes in [6, 25, usize::MAX] {
-            assert!(budget.reserve(CallKind::OffChain, bytes).is_none());
-            assert!(budget.reserve(CallKind::OnChain, bytes).is_none());
+            assert!(budget.reserve(CallPurpose::OffChain, bytes).is_none());
+            assert!(budget.reserve(CallPurpose::OnChain, bytes).is_none());
         }
         assert_eq!((budget.used(), budget.off_chain_used.load(Relaxed)), (95, 0));
-        assert!(budget.reserve(CallKind::OffChain, 5).is_some());
+        assert!(budget.reserve(CallPurpose::OffChain, 5).is_some());
     }
 
     #[test]
     fn what_has_to_be_is_counted_beyond_the_limit_and_given_back() {
         let budget = budget();
-        let forced = budget.force(CallKind::OffChain, 300);
+        let forced = budget.force(CallPurpose::OffChain, 300);
         assert_eq!((budget.used(), forced.bytes()), (300, 300));
-        assert!(budget.reserve(CallKind::OnChain, 1).is_none());
+        assert!(budget.reserve(CallPurpose::OnChain, 1).is_none());
         drop(forced);
         assert_eq!((budget.used(), budget.off_chain_used.load(Relaxed)), (0, 0));
     }

@@ -1,15 +1,15 @@
-//! Loaded programs that are kept for later calls, of this block and others.
+//! The module cache: loaded programs that are kept for later calls, least recently used evicted first.
 //!
-//! A cache of compiled code is consensus code: if it once gave the wrong program, the chain would fork. So nothing in
-//! here is believed by its name: an entry is found by hash, and taken only if its code is, byte for byte, the code that
-//! was given. It never loads anything itself, so it can't do so over and over; what it forgets costs time alone.
+//! A cache of compiled code is consensus code: if it returned the wrong program once, the chain would fork. So an entry is
+//! looked up by hash, and returned only if its code is, byte for byte, the code that was given. It never loads anything
+//! itself; an eviction costs time, nothing else.
 
 use crate::module::Loaded;
-use pvm_host_interface::Meaning;
+use pvm_host_interface::ProgramRules;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What a program is found by: the Keccak-256 hash of its code, and the numbers of its cost model and semantics.
+/// The key of a program: the Keccak-256 hash of its code, and the ids of its cost model and semantics version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key {
     pub hash: [u8; 32],
@@ -18,17 +18,17 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub fn new(hash: &[u8; 32], meaning: Meaning) -> Key {
-        Key { hash: *hash, cost_model: meaning.cost_model.id(), semantics: meaning.semantics.id() }
+    pub fn new(hash: &[u8; 32], rules: ProgramRules) -> Key {
+        Key { hash: *hash, cost_model: rules.cost_model.id(), semantics: rules.semantics.id() }
     }
 }
 
-/// What the cache has under a key.
+/// The result of a lookup.
 pub(crate) enum Lookup {
     /// The program.
     Hit(Arc<Loaded>),
-    /// A program with other code.
-    Other,
+    /// A program of another code, so the given code does not have the hash.
+    HashMismatch,
     /// Nothing.
     Miss,
 }
@@ -39,14 +39,14 @@ struct Entry {
     used: u64,
 }
 
-/// Programs by hash, up to a number of bytes. Those used least recently go first.
+/// An LRU cache with a limit in bytes.
 pub(crate) struct Cache {
     limit: usize,
     bytes: usize,
-    /// Counts uses.
+    /// Number of uses so far: the time of the LRU order.
     clock: u64,
     entries: HashMap<Key, Entry>,
-    /// Which entry was used when.
+    /// Keys by the time of their last use.
     by_use: BTreeMap<u64, Key>,
 }
 
@@ -59,8 +59,8 @@ impl Cache {
     /// Looks a program up.
     pub fn get(&mut self, key: &Key, code: &[u8]) -> Lookup {
         let Some(entry) = self.entries.get_mut(key) else { return Lookup::Miss };
-        if *entry.loaded.code != *code {
-            return Lookup::Other;
+        if entry.loaded.blob.as_bytes() != code {
+            return Lookup::HashMismatch;
         }
         self.clock += 1;
         self.by_use.remove(&entry.used);
@@ -69,22 +69,22 @@ impl Cache {
         Lookup::Hit(entry.loaded.clone())
     }
 
-    /// Looks a program up for somebody who is not to decide what stays: it counts as no use.
+    /// Looks a program up without counting as a use, for callers that must not influence evictions.
     pub fn peek(&self, key: &Key, code: &[u8]) -> Lookup {
         match self.entries.get(key) {
             None => Lookup::Miss,
-            Some(entry) if *entry.loaded.code != *code => Lookup::Other,
+            Some(entry) if entry.loaded.blob.as_bytes() != code => Lookup::HashMismatch,
             Some(entry) => Lookup::Hit(entry.loaded.clone()),
         }
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&mut self) {
         *self = Cache::new(self.limit);
     }
 
-    /// Keeps a program whose code has the key's hash, unless there is one already or it is larger than the limit.
-    /// Returns how many others had to go.
+    /// Inserts a program whose code has the key's hash, unless there is one already or it exceeds the limit. Returns the
+    /// number of evictions.
     pub fn insert(&mut self, key: Key, loaded: &Arc<Loaded>) -> usize {
         let bytes = loaded.bytes();
         if bytes > self.limit || self.entries.contains_key(&key) {
@@ -106,7 +106,7 @@ impl Cache {
         evicted
     }
 
-    /// Bytes that are in it.
+    /// Bytes of all entries.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

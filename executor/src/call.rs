@@ -1,12 +1,11 @@
-//! What a runtime call is for, and what it may use of the node because of that.
+//! The purpose of a runtime call, and the limits of off-chain calls.
 //!
-//! Blocks are built and imported by calls of the node's own. Off-chain calls are made for whoever reaches the RPC
+//! Blocks are built and imported by calls of the node itself. Off-chain calls are made by anybody who reaches the RPC
 //! (`state_call`) or the light client protocol (`remote_call`), without a fee and with arguments of their choice. So an
-//! off-chain call has a deadline that counts from its beginning, only so many run contracts at once, and what it takes of
-//! workers and memory is a share of the node's. A call that gets beyond any of that ends with an error; nothing that blocks
-//! rest on does.
+//! off-chain call has a deadline from its beginning, the number of those that run contracts at once is limited, and they
+//! have a share of workers and memory. A call that exceeds one of these limits ends with an error. Blocks have no such limit.
 //!
-//! The kind is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
+//! The purpose is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
 //! extension the runtime uses.
 
 use crate::{LOG_TARGET, Shared, throttle::throttled};
@@ -15,19 +14,19 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a runtime call is for.
+/// The purpose of a runtime call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallKind {
+pub enum CallPurpose {
     /// To build or to import a block. The default.
     OnChain,
-    /// To answer somebody.
+    /// To answer an RPC or light client request.
     OffChain,
 }
 
 /// The off-chain call that a thread is in.
 pub(crate) struct OffChain {
     deadline: Instant,
-    /// There once the call ran a contract.
+    /// Set once the call has run a contract.
     permit: OnceCell<Permit>,
 }
 
@@ -40,7 +39,7 @@ pub(crate) fn off_chain() -> Option<Rc<OffChain>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// Sets the thread's call for as long as this lives.
+/// A guard that sets the thread's call while it lives.
 struct Entered {
     before: Option<Rc<OffChain>>,
 }
@@ -57,13 +56,13 @@ impl Drop for Entered {
     }
 }
 
-/// Makes a call that is on-chain, whatever it is made in.
+/// Makes an on-chain call, even inside an off-chain one.
 pub(crate) fn make_on_chain<R>(call: impl FnOnce() -> R) -> R {
     let _entered = Entered::new(None);
     call()
 }
 
-/// Makes a call that is off-chain and may take so long.
+/// Makes an off-chain call with a time limit.
 pub(crate) fn make_off_chain<R>(limit: Duration, call: impl FnOnce() -> R) -> R {
     let off_chain = OffChain { deadline: Instant::now() + limit, permit: OnceCell::new() };
     let _entered = Entered::new(Some(Rc::new(off_chain)));
@@ -71,7 +70,7 @@ pub(crate) fn make_off_chain<R>(limit: Duration, call: impl FnOnce() -> R) -> R 
 }
 
 impl OffChain {
-    /// By when it must be over.
+    /// The time at which it must be over.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -83,7 +82,7 @@ impl OffChain {
         }
     }
 
-    /// Waits until the call may run contracts; ends it if that takes too long.
+    /// Waits until the call may run contracts, and ends it at its deadline.
     pub fn admit(&self, shared: &Shared) {
         if self.permit.get().is_none() {
             match shared.gate.enter(self.deadline) {
@@ -95,7 +94,7 @@ impl OffChain {
     }
 }
 
-/// Why an off-chain call was ended.
+/// The reason for which an off-chain call is ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
     Deadline,
@@ -103,9 +102,9 @@ pub(crate) enum Refusal {
     Memory,
 }
 
-/// Ends the off-chain call that the thread is in: its maker gets an error.
+/// Ends the off-chain call that the thread is in, with an error for its caller.
 ///
-/// Unwinds without the panic hook, which would print a backtrace, for whoever asks, of what is no bug.
+/// Unwinds without the panic hook: this is no bug, and a backtrace for each request would flood the log.
 pub(crate) fn refuse(shared: &Shared, why: Refusal) -> ! {
     shared.metrics.offchain_refused_total.inc();
     let seconds = shared.off_chain_time.as_secs_f64();
@@ -121,13 +120,13 @@ pub(crate) fn refuse(shared: &Shared, why: Refusal) -> ! {
     std::panic::resume_unwind(Box::new(text))
 }
 
-/// A number of permits to share.
+/// A counting semaphore.
 pub(crate) struct Gate {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// A permit of a gate; goes back when dropped.
+/// A permit of a gate, returned when dropped.
 pub(crate) struct Permit(Arc<Gate>);
 
 impl Gate {
@@ -146,7 +145,7 @@ impl Gate {
         Some(Permit(self.clone()))
     }
 
-    /// A permit, if one becomes free until then.
+    /// A permit, as soon as one is free; `None` if none is by then.
     fn enter(self: &Arc<Gate>, until: Instant) -> Option<Permit> {
         let mut free = self.free();
         while *free == 0 {

@@ -1,13 +1,13 @@
-//! Compiled programs on disk, for the next start of the node: a few times as fast to load as to compile.
+//! The disk cache: compiled programs for the next start of the node, a few times as fast to load as to compile.
 //!
-//! One file a program, named by what it depends on: the hash of the code, the cost model, the semantics and the version of the engine. The
-//! code that the compiler makes uses no more of the processor than what every machine that compiles has to have, so a folder
-//! may move to another one, with its node's key. A program is written when it is used for the second time.
+//! One file per program, named by what its content depends on: code hash, cost model, semantics version and engine version.
+//! Compiled code uses no more of the processor than every machine that compiles must have, so a folder may move to another
+//! machine, with its node's key. A program is written at its second use.
 //!
-//! What is in a file decides what a contract does. So the folder has to belong to the node's user, and nobody else may write
-//! it; and every file has a checksum that is keyed with the node's own key, which lies elsewhere: a folder that came from
-//! somebody else, with a copy of a database perhaps, holds nothing that the node believes. A file that is not as it should be
-//! is removed and the program compiled; no failure of the disk is more than that. Several nodes may share a folder and a
+//! A file decides what a contract does. So the folder must belong to the node's user, and nobody else may write it; and
+//! every file has a checksum with the node's own key, which lies elsewhere: a folder copied from another node, with its
+//! database perhaps, holds nothing that this node trusts. An invalid file is removed and the program compiled; no disk
+//! failure does more harm than that. Several nodes may share a folder and a
 //! key: files appear whole, by renaming, and one that another node removed is a miss.
 
 use crate::LOG_TARGET;
@@ -27,27 +27,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use vm_core::program::ProgramConfig;
 
-/// What each file begins with; the number is the format's.
+/// The magic number at the beginning of each file, with the version of the format.
 const MAGIC: [u8; 16] = *b"pvm-disk-cache 2";
-/// Magic, hash of the code, cost model, semantics.
+/// Length of the header: magic number, code hash, cost model, semantics version.
 const HEADER: usize = MAGIC.len() + 32 + 2 + 2;
-/// At the end: the hash of the key and of the hash of all before it.
+/// Length of the checksum at the end: the hash of the key and of the hash of all before it.
 const CHECKSUM: usize = 32;
-/// Bytes of the node's key.
+/// Length of the node's key.
 const KEY: usize = 32;
-/// The largest file that is written or read: more than the largest program takes.
+/// Maximum length of a file: more than the largest program takes.
 const LARGEST: u64 = 256 << 20;
-/// Programs that may wait to be written. More at a time are not kept.
+/// Maximum number of programs that wait to be written. Further ones are not stored.
 const WAITING: usize = 64;
-/// Programs that were used once and are remembered.
+/// Maximum number of remembered programs that were used once.
 const REMEMBERED: usize = 4096;
-/// What files that are being written are called, and how old one is that nobody writes any more.
+/// Prefix of the names of files that are being written, and the age at which one counts as abandoned.
 const TEMPORARY: &str = "writing-";
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 enum Job {
     Store(Key, Arc<Loaded>),
-    /// Tells when all before it is done.
+    /// Answers once all jobs before it are done.
     Flush(SyncSender<()>),
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Disk {
     waiting_limit: usize,
 }
 
-/// The programs that were used once, the last ones of them.
+/// The most recent programs that were used once.
 #[derive(Default)]
 struct Once {
     keys: HashSet<Key>,
@@ -69,7 +69,7 @@ struct Once {
 }
 
 impl Once {
-    /// Whether it was used before. It is remembered if not, and forgotten if it was.
+    /// Whether the program was used before; remembers it if not, forgets it if so.
     fn again(&mut self, key: &Key) -> bool {
         if self.keys.remove(key) {
             self.order.retain(|other| other != key);
@@ -90,26 +90,26 @@ struct Folder {
     path: PathBuf,
     /// Most bytes of all files.
     limit: u64,
-    /// The node's own.
+    /// The node's key.
     key: [u8; KEY],
     /// Bytes of programs that wait to be written.
     waiting: AtomicUsize,
     metrics: Metrics,
-    /// Set when the disk refuses to be written: it is not tried again.
+    /// Set after a write failed: none is tried again.
     is_read_only: AtomicBool,
     /// Makes the names of temporary files differ.
     counter: AtomicU64,
 }
 
 impl Disk {
-    /// Opens a folder, which is made if need be, and starts a thread that writes to it. So is the file of the node's key.
+    /// Opens a folder and starts the thread that writes to it. Creates the folder and the file of the node's key if needed.
     ///
     /// # Errors
-    /// If it cannot be made or read, or others could write it or the key.
+    /// If one of them cannot be created or read, or others could write it.
     pub fn open(path: &Path, key: &Path, limit: u64, waiting_limit: usize, metrics: &Metrics) -> io::Result<Disk> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        // The folder itself: what a link points to can become another one.
-        check_private(path, &fs::symlink_metadata(path)?, Kind::Folder)?;
+        // The folder itself and not what a link points to, which can change.
+        check_private(path, &fs::symlink_metadata(path)?, FileKind::Folder)?;
         let folder = Arc::new(Folder {
             path: path.into(),
             limit,
@@ -127,7 +127,7 @@ impl Disk {
     }
 
     /// The program with its machine code, if that is there and fits.
-    pub fn load(&self, engine: &Engine, key: &Key, code: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
+    pub fn load(&self, engine: &Engine, key: &Key, blob: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
         let metrics = &self.folder.metrics;
         let path = self.folder.path.join(name(key));
         let found = match read(&path) {
@@ -137,7 +137,7 @@ impl Disk {
             }
             Err(error) => Err(error.to_string()),
             Ok(bytes) => unwrap(key, &self.folder.key, &bytes).and_then(|stored| {
-                Module::from_stored(engine, config, code, stored).map_err(|error| error.to_string())
+                Module::from_stored(engine, config, blob, stored).map_err(|error| error.to_string())
             }),
         };
         match found {
@@ -156,7 +156,7 @@ impl Disk {
         }
     }
 
-    /// Notes that a program is used, and keeps it, some time later, if that was the second time.
+    /// Counts a use of a program, and queues the program to be stored at the second one.
     pub fn used(&self, key: &Key, loaded: &Arc<Loaded>) {
         if loaded.compiled.is_none() || loaded.is_stored() || self.folder.is_read_only.load(Relaxed) {
             return;
@@ -185,7 +185,7 @@ impl Disk {
 }
 
 impl Folder {
-    /// The writing thread: ends when nobody can give it more.
+    /// The writing thread: ends once the other end of the queue is dropped.
     fn work(&self, queue: &Receiver<Job>, mut bytes: u64) {
         while let Ok(job) = queue.recv() {
             match job {
@@ -240,8 +240,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the files used least recently until there is room for so many bytes, and temporary files that somebody
-    /// left. Returns how many bytes are there.
+    /// Removes the least recently used files until there is room for the wanted bytes, and abandoned temporary files.
+    /// Returns the bytes of the files that remain.
     fn make_room(&self, wanted: u64) -> io::Result<u64> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -272,7 +272,7 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// Removes a file, or a link; if that is impossible, it stays.
+    /// Removes a file or a link; a failure is only logged.
     fn remove(&self, path: &Path) {
         if let Err(error) = fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
@@ -282,22 +282,22 @@ impl Folder {
     }
 }
 
-/// What a program's file is called.
+/// The name of a program's file.
 fn name(key: &Key) -> String {
     let hash: String = key.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{hash}-{}-{}-{}", key.cost_model, key.semantics, pvm_engine::FINGERPRINT)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     Folder,
     File,
 }
 
-/// Refuses what is of another kind, or what somebody else than this user could have written.
-fn check_private(path: &Path, about: &Metadata, kind: Kind) -> io::Result<()> {
-    let is_kind = if kind == Kind::Folder { about.is_dir() } else { about.is_file() };
-    let what = if kind == Kind::Folder { "folder" } else { "file" };
+/// Refuses a path of another kind, or one that another user could have written.
+fn check_private(path: &Path, about: &Metadata, kind: FileKind) -> io::Result<()> {
+    let is_kind = if kind == FileKind::Folder { about.is_dir() } else { about.is_file() };
+    let what = if kind == FileKind::Folder { "folder" } else { "file" };
     if !is_kind {
         return Err(io::Error::other(format!("{} is no {what}", path.display())));
     }
@@ -313,14 +313,14 @@ fn check_private(path: &Path, about: &Metadata, kind: Kind) -> io::Result<()> {
     Ok(())
 }
 
-/// The node's key: what is in the file, which is made if need be.
+/// Reads the node's key, and creates it if needed.
 fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
     if let Some(parent) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
     let mut fresh = [0; KEY];
     File::open("/dev/urandom")?.read_exact(&mut fresh)?;
-    // Whole from the first moment on, and never over another one: nodes may start at the same time.
+    // Created atomically and never over an existing one: several nodes may start at the same time.
     let temporary = path.with_extension(format!("{TEMPORARY}{}-{:02x}{:02x}", std::process::id(), fresh[0], fresh[1]));
     let created = OpenOptions::new()
         .write(true)
@@ -335,7 +335,7 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
         _ => {}
     }
     let about = fs::symlink_metadata(path)?;
-    check_private(path, &about, Kind::File)?;
+    check_private(path, &about, FileKind::File)?;
     if about.mode() & 0o044 != 0 {
         return Err(io::Error::other(format!("others may read the key {}: `chmod go-r` it", path.display())));
     }
@@ -344,23 +344,22 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
         .map_err(|_| io::Error::other(format!("the key {} has {} bytes, not {KEY}", path.display(), bytes.len())))
 }
 
-/// A regular file, whole.
+/// Reads a whole regular file.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let about = fs::symlink_metadata(path)?;
-    check_private(path, &about, Kind::File)?;
+    check_private(path, &about, FileKind::File)?;
     if about.len() > LARGEST {
         return Err(io::Error::other(format!("{} bytes, the limit is {LARGEST}", about.len())));
     }
     let mut bytes = Vec::with_capacity(about.len() as usize);
-    // It does not grow: files are renamed into place.
+    // It does not grow meanwhile: files are renamed into place.
     File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// The content of a program's file.
 fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
-    let blob = ProgramBlob::parse(&loaded.code).ok()?;
-    let code = loaded.compiled.as_ref()?.machine_code_to_store(&blob)?;
+    let code = loaded.compiled.as_ref()?.machine_code_to_store(&loaded.blob)?;
     let mut file = Vec::with_capacity(HEADER + code.len() + CHECKSUM);
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&key.hash);
@@ -372,7 +371,7 @@ fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// What the engine stored, from the content of a program's file.
+/// Checks the content of a program's file and returns what the engine stored in it.
 fn unwrap<'a>(key: &Key, node: &[u8; KEY], file: &'a [u8]) -> Result<&'a [u8], String> {
     let (content, checksum) = file
         .split_last_chunk::<CHECKSUM>()
@@ -389,7 +388,7 @@ fn unwrap<'a>(key: &Key, node: &[u8; KEY], file: &'a [u8]) -> Result<&'a [u8], S
     Ok(stored)
 }
 
-/// A keyed hash: nobody without the key can make it.
+/// A keyed hash: it cannot be forged without the key.
 fn checksum(node: &[u8; KEY], content: &[u8]) -> [u8; CHECKSUM] {
     blake2_256(&[&node[..], &blake2_256(content)].concat())
 }

@@ -1,10 +1,10 @@
-//! Tells contracts' runs what their runtime call is for.
+//! A wrapper of the client's code executor that tells contract runs the purpose of their runtime call.
 
 use crate::PolkaVm;
 use sc_executor::{RuntimeVersion, RuntimeVersionOf};
 use sp_core::traits::{CallContext, CodeExecutor, Externalities, ReadRuntimeVersion, RuntimeCode};
 
-/// A client's executor, with which off-chain calls are bounded: [`PolkaVm::executor`].
+/// A client's executor with limits for off-chain calls, made by [`PolkaVm::executor`].
 #[derive(Clone)]
 pub struct BoundedExecutor<E> {
     inner: E,
@@ -12,8 +12,8 @@ pub struct BoundedExecutor<E> {
 }
 
 impl PolkaVm {
-    /// Wraps the executor that a client calls its runtime with. Without it all calls count as on-chain, and have no bound but
-    /// their gas.
+    /// Wraps the executor that a client calls its runtime with. Without it all calls count as on-chain, and gas is their only
+    /// limit.
     pub fn executor<E>(&self, inner: E) -> BoundedExecutor<E> {
         BoundedExecutor { inner, polkavm: self.clone() }
     }

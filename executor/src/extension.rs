@@ -1,4 +1,4 @@
-//! Puts a session among the extensions of every runtime call that a client makes.
+//! Registers a session as an extension of every runtime call that a client makes.
 
 use crate::PolkaVm;
 use pvm_host_interface::PolkavmExt;

@@ -1,153 +1,191 @@
-//! The operator's flags, also read from the environment. A matter of speed and safety, never of results.
+//! The operator's flags, also read from the environment. They choose speed and protection, never results.
 
-use clap::{Args, ValueEnum};
+use crate::{STALL_LIMIT, TIME_LIMIT};
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum, value_parser};
+use pvm_engine::{Backend, Config, Sandbox};
+use std::path::PathBuf;
 
-/// What runs programs.
+/// The backend that runs programs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum BackendChoice {
     /// The JIT where this machine can compile and sandbox programs, else the interpreter, with a warning.
     #[default]
     Auto,
-    /// The JIT; without what it needs the node does not start.
+    /// The JIT; the node does not start without what it needs.
     Jit,
     /// The interpreter.
     Interpreter,
 }
 
-/// How much protection there has to be around compiled programs.
+/// Protection that compiled programs require.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum SandboxChoice {
-    /// All of it, or no JIT.
+    /// Full protection, or no JIT.
     #[default]
     Required,
-    /// What this machine has of namespaces, with a warning for what it lacks; system call filters and limits always.
+    /// The namespaces that this machine has, with a warning for those it lacks; system call filters and limits always.
     BestEffort,
 }
 
-/// How the node runs PolkaVM programs. No flag changes what a block means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Args)]
+/// The flags for contracts. No flag changes what a block means.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+#[command(next_help_heading = "Contracts")]
 pub struct Flags {
-    /// What runs contracts. Results are the same; the interpreter is slower.
-    #[arg(
-        long = "polkavm-backend",
-        env = "POLKAVM_BACKEND",
-        value_name = "BACKEND",
-        value_enum,
-        default_value_t,
-        global = true
-    )]
+    /// Backend for contracts: the JIT or the interpreter.
+    ///
+    /// Results are the same, the interpreter is slower. A validator takes `jit`, so that it never becomes slow unnoticed.
+    /// `polkavm-check` shows what this machine supports.
+    #[arg(long = "polkavm-backend", env = "POLKAVM_BACKEND", value_name = "BACKEND", value_enum)]
+    #[arg(default_value_t = DEFAULT.backend, global = true)]
     pub backend: BackendChoice,
 
-    /// How much protection there has to be around compiled contracts.
-    #[arg(
-        long = "polkavm-sandbox",
-        env = "POLKAVM_SANDBOX",
-        value_name = "SANDBOX",
-        value_enum,
-        default_value_t,
-        global = true
-    )]
+    /// Protection that compiled contracts require.
+    ///
+    /// `best-effort` is for machines and containers without user namespaces. The node warns of everything that is missing.
+    #[arg(long = "polkavm-sandbox", env = "POLKAVM_SANDBOX", value_name = "SANDBOX", value_enum)]
+    #[arg(default_value_t = DEFAULT.sandbox, global = true)]
     pub sandbox: SandboxChoice,
 
-    /// Most sandboxed processes for compiled contracts. A contract that gets none is interpreted.
-    #[arg(
-        long = "polkavm-workers",
-        env = "POLKAVM_WORKERS",
-        value_name = "N",
-        default_value_t = 64,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(1..=4096)
-    )]
+    /// Maximum number of worker processes for compiled contracts.
+    ///
+    /// Each contract on a call stack has a worker; one that gets none is interpreted. Off-chain calls have a quarter of them.
+    #[arg(long = "polkavm-workers", env = "POLKAVM_WORKERS", value_name = "N")]
+    #[arg(default_value_t = DEFAULT.workers, global = true, value_parser = value_parser!(u32).range(1..=4096))]
     pub workers: u32,
 
-    /// Memory for loaded and compiled contracts that are kept for later calls, in MiB.
-    #[arg(
-        long = "polkavm-cache-size",
-        env = "POLKAVM_CACHE_SIZE",
-        value_name = "MiB",
-        default_value_t = 256,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(0..=65536)
-    )]
+    /// Maximum number of workers that are made in advance, for contracts that have none yet.
+    ///
+    /// As many are made as were missed, up to this number and to a quarter of --polkavm-workers. With 0 each new contract
+    /// waits for its worker to start.
+    #[arg(long = "polkavm-reserve", env = "POLKAVM_RESERVE", value_name = "WORKERS")]
+    #[arg(default_value_t = DEFAULT.reserve, global = true, value_parser = value_parser!(u32).range(0..=4096))]
+    pub reserve: u32,
+
+    /// Give every contract call a new worker process.
+    ///
+    /// Without it, calls of the same contract use the same worker one after the other, with its memory cleared. New workers
+    /// cost 0.1 to 0.2 ms a call; a large --polkavm-reserve hides most of it.
+    #[arg(long = "polkavm-fresh-workers", env = "POLKAVM_FRESH_WORKERS")]
+    #[arg(global = true, value_parser = BoolishValueParser::new())]
+    pub fresh_workers: bool,
+
+    /// Protect workers against side channels, at the cost of speed.
+    ///
+    /// Disables speculative store bypass and indirect branch speculation in workers, and keeps other processes off the other
+    /// hardware thread of their core, as far as kernel and processor can. `polkavm-check` shows which of these this machine
+    /// has.
+    #[arg(long = "polkavm-strict", env = "POLKAVM_STRICT")]
+    #[arg(global = true, value_parser = BoolishValueParser::new())]
+    pub strict: bool,
+
+    /// Folder of a cgroup (version 2) into which the workers are moved.
+    ///
+    /// Its `memory.max` bounds the memory of all workers together, its `cpu.weight` puts them behind other processes. It must
+    /// exist, and the node must be able to write its `cgroup.procs` and that of the closest cgroup that contains both it and
+    /// the node. Example: /sys/fs/cgroup/node.slice/workers
+    #[arg(long = "polkavm-cgroup", env = "POLKAVM_CGROUP", value_name = "PATH", global = true)]
+    pub cgroup: Option<PathBuf>,
+
+    /// Memory for contracts that are kept loaded and compiled for later calls, in MiB.
+    ///
+    /// The least recently used are evicted. With 0 every call compiles. Never more than half of --polkavm-memory-size.
+    #[arg(long = "polkavm-cache-size", env = "POLKAVM_CACHE_SIZE", value_name = "MiB")]
+    #[arg(default_value_t = DEFAULT.cache_size, global = true, value_parser = value_parser!(u32).range(0..=65536))]
     pub cache_size: u32,
 
-    /// Disk for compiled contracts that are kept for the next start, in MiB, in the folder of the chain's data. 0 keeps none.
-    #[arg(
-        long = "polkavm-disk-cache-size",
-        env = "POLKAVM_DISK_CACHE_SIZE",
-        value_name = "MiB",
-        default_value_t = 64,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(0..=65536)
-    )]
+    /// Disk space for compiled contracts that are kept for the next start, in MiB; 0 keeps none.
+    ///
+    /// The files are in `polkavm-cache` in the folder of the chain's data. They may be removed at any time.
+    #[arg(long = "polkavm-disk-cache-size", env = "POLKAVM_DISK_CACHE_SIZE", value_name = "MiB")]
+    #[arg(default_value_t = DEFAULT.disk_cache_size, global = true, value_parser = value_parser!(u32).range(0..=65536))]
     pub disk_cache_size: u32,
 
-    /// Memory for contracts in all, beside that of their instances, in MiB: kept and running programs, the logs of running
-    /// ones, what waits for the disk or an audit. Kept programs have at most half of it, off-chain calls a quarter.
-    #[arg(
-        long = "polkavm-memory-size",
-        env = "POLKAVM_MEMORY_SIZE",
-        value_name = "MiB",
-        default_value_t = 512,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(64..=1048576)
-    )]
+    /// Memory for everything that belongs to contracts in the node itself, in MiB.
+    ///
+    /// Counts programs that are kept or running, the replay logs of running ones, and what waits for the disk or an audit,
+    /// but not the contracts' own memory, which is in the workers. Off-chain calls have a quarter of it.
+    #[arg(long = "polkavm-memory-size", env = "POLKAVM_MEMORY_SIZE", value_name = "MiB")]
+    #[arg(default_value_t = DEFAULT.memory_size, global = true, value_parser = value_parser!(u32).range(64..=1048576))]
     pub memory_size: u32,
 
-    /// Off-chain calls (RPC, light clients) that may run contracts at the same time. 0 stands for half of the processors.
-    #[arg(
-        long = "polkavm-offchain-calls",
-        env = "POLKAVM_OFFCHAIN_CALLS",
-        value_name = "N",
-        default_value_t = 0,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(0..=4096)
-    )]
+    /// Maximum number of off-chain calls (RPC, light clients) that run contracts at the same time.
+    ///
+    /// Others wait. 0 stands for half of the processors.
+    #[arg(long = "polkavm-offchain-calls", env = "POLKAVM_OFFCHAIN_CALLS", value_name = "N")]
+    #[arg(default_value_t = DEFAULT.offchain_calls, global = true, value_parser = value_parser!(u32).range(0..=4096))]
     pub offchain_calls: u32,
 
-    /// Seconds after which an off-chain call that runs contracts is ended, with the time that it waits for others.
-    #[arg(
-        long = "polkavm-offchain-time",
-        env = "POLKAVM_OFFCHAIN_TIME",
-        value_name = "SECONDS",
-        default_value_t = 10,
-        global = true,
-        value_parser = clap::value_parser!(u32).range(1..=3600)
-    )]
+    /// Seconds after which an off-chain call that runs contracts is ended with an error.
+    ///
+    /// Counts from the call's beginning, with the time that it waits for others.
+    #[arg(long = "polkavm-offchain-time", env = "POLKAVM_OFFCHAIN_TIME", value_name = "SECONDS")]
+    #[arg(default_value_t = DEFAULT.offchain_time, global = true, value_parser = value_parser!(u32).range(1..=3600))]
     pub offchain_time: u32,
 
-    /// Compiled contracts of a hundred that are run again on the interpreter, at the lowest priority, and compared.
-    #[arg(
-        long = "polkavm-audit",
-        env = "POLKAVM_AUDIT",
-        value_name = "PERCENT",
-        default_value_t = 1,
-        global = true,
-        value_parser = clap::value_parser!(u8).range(0..=100)
-    )]
+    /// Share of the compiled contract runs in blocks that are audited, in percent.
+    ///
+    /// An audit runs the contract again on the interpreter, at the lowest priority and off the critical path, and compares. A
+    /// difference raises an alarm and ends compiled code in this node.
+    #[arg(long = "polkavm-audit", env = "POLKAVM_AUDIT", value_name = "PERCENT")]
+    #[arg(default_value_t = DEFAULT.audit, global = true, value_parser = value_parser!(u8).range(0..=100))]
     pub audit: u8,
 }
 
+/// The flags of a node that is given none.
+const DEFAULT: Flags = Flags {
+    backend: BackendChoice::Auto,
+    sandbox: SandboxChoice::Required,
+    workers: 64,
+    reserve: 64,
+    fresh_workers: false,
+    strict: false,
+    cgroup: None,
+    cache_size: 256,
+    disk_cache_size: 64,
+    memory_size: 512,
+    offchain_calls: 0,
+    offchain_time: 10,
+    audit: 1,
+};
+
 impl Default for Flags {
     fn default() -> Flags {
-        Flags {
-            backend: BackendChoice::default(),
-            sandbox: SandboxChoice::default(),
-            workers: 64,
-            cache_size: 256,
-            disk_cache_size: 64,
-            memory_size: 512,
-            offchain_calls: 0,
-            offchain_time: 10,
-            audit: 1,
+        DEFAULT
+    }
+}
+
+impl Flags {
+    /// The engine's settings.
+    pub(crate) fn engine_config(&self) -> Config {
+        let mut config = Config::new();
+        config
+            .set_backend(match self.backend {
+                BackendChoice::Auto => Backend::Auto,
+                BackendChoice::Jit => Backend::Jit,
+                BackendChoice::Interpreter => Backend::Interpreter,
+            })
+            .set_sandbox(match self.sandbox {
+                SandboxChoice::Required => Sandbox::Required,
+                SandboxChoice::BestEffort => Sandbox::BestEffort,
+            })
+            .set_time_limit(TIME_LIMIT)
+            .set_stall_limit(STALL_LIMIT)
+            .set_workers(self.workers as usize, self.workers as usize)
+            .set_reserve(self.reserve as usize)
+            .set_fresh_workers(self.fresh_workers)
+            .set_strict(self.strict);
+        if let Some(cgroup) = &self.cgroup {
+            config.set_cgroup(cgroup);
         }
+        config
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::{CommandFactory as _, Parser};
 
     #[derive(Parser)]
     struct Cli {
@@ -172,12 +210,57 @@ mod tests {
             "--polkavm-backend=fast",
             "--polkavm-sandbox=off",
             "--polkavm-workers=0",
+            "--polkavm-reserve=4097",
+            "--polkavm-strict=yes",
             "--polkavm-cache-size=-1",
             "--polkavm-memory-size=63",
             "--polkavm-offchain-time=0",
             "--polkavm-audit=101",
         ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_flag_reaches_the_engine() {
+        let expected = |change: fn(&mut Config) -> &mut Config| {
+            let mut config = Config::new();
+            config.set_time_limit(TIME_LIMIT).set_stall_limit(STALL_LIMIT).set_workers(64, 64).set_reserve(64);
+            // Its fields are the engine's own, but it can be shown.
+            format!("{:?}", change(&mut config))
+        };
+        let config = |args: &[&str]| format!("{:?}", parse(args).unwrap().engine_config());
+        assert_eq!(config(&[]), expected(|config| config));
+        let same: [(&[&str], fn(&mut Config) -> &mut Config); 8] = [
+            (&["--polkavm-backend=jit"], |config| config.set_backend(Backend::Jit)),
+            (&["--polkavm-backend=interpreter"], |config| config.set_backend(Backend::Interpreter)),
+            (&["--polkavm-sandbox=best-effort"], |config| config.set_sandbox(Sandbox::BestEffort)),
+            (&["--polkavm-workers=7"], |config| config.set_workers(7, 7)),
+            (&["--polkavm-reserve=0"], |config| config.set_reserve(0)),
+            (&["--polkavm-fresh-workers"], |config| config.set_fresh_workers(true)),
+            (&["--polkavm-strict"], |config| config.set_strict(true)),
+            (&["--polkavm-cgroup", "/sys/fs/cgroup/a"], |config| config.set_cgroup("/sys/fs/cgroup/a")),
+        ];
+        let mut seen = vec![config(&[])];
+        for (args, change) in same {
+            assert_eq!(config(args), expected(change), "{args:?}");
+            assert!(!seen.contains(&config(args)), "{args:?} changes nothing");
+            seen.push(config(args));
+        }
+    }
+
+    #[test]
+    fn each_flag_has_a_line_of_help_a_variable_and_a_row_in_the_guide() {
+        let guide = include_str!("../../docs/node.md");
+        let command = Cli::command();
+        for arg in command.get_arguments().filter(|arg| arg.get_long().is_some_and(|long| long != "help")) {
+            let flag = format!("--{}", arg.get_long().unwrap());
+            let variable = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()), "{flag}");
+            assert!(guide.contains(&format!("| `{flag}` | `{variable}` |")), "{flag} is not in docs/node.md");
+            assert!(arg.is_global_set(), "{flag} is refused behind a subcommand");
+            let help = arg.get_help().unwrap().to_string();
+            assert!(help.len() < 120 && !help.contains('\n'), "{flag}: {help}");
         }
     }
 }

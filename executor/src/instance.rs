@@ -1,6 +1,6 @@
-//! One program in the course of being run, that outlives the worker it runs in.
+//! An instance that survives the loss of its worker: its log is replayed on the interpreter, which goes on.
 
-use crate::call::{self, CallKind, OffChain, Permit, Refusal, refuse};
+use crate::call::{self, CallPurpose, OffChain, Permit, Refusal, refuse};
 use crate::module::Loaded;
 use crate::record::Record;
 use crate::replay::{Differs, Late, Log, ReplayError, Stopped, run_interpreted};
@@ -16,19 +16,19 @@ use vm_core::interpreter;
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
-/// A program in the course of being run.
-pub(crate) struct Running {
+/// An instance that survives the loss of its worker.
+pub(crate) struct RecoverableInstance {
     shared: Arc<Shared>,
     loaded: Arc<Loaded>,
-    machine: Machine,
-    kind: CallKind,
-    /// When it stopped for a host call.
+    backend: BackendInstance,
+    purpose: CallPurpose,
+    /// The time at which it stopped for a host call.
     stopped: Option<Instant>,
 }
 
-/// What runs a program.
-pub(crate) enum Machine {
-    /// In a worker, with what it takes to do without.
+/// An instance on one of the two backends.
+pub(crate) enum BackendInstance {
+    /// In a worker, with the log from which the interpreter can take over.
     Compiled {
         instance: RawInstance,
         log: Log,
@@ -38,21 +38,21 @@ pub(crate) enum Machine {
     Interpreted(Box<interpreter::Instance>),
 }
 
-impl Running {
-    /// A fresh instance, interpreted if there is no worker for it.
-    pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, kind: CallKind) -> Running {
+impl RecoverableInstance {
+    /// A fresh instance, interpreted if no worker is available.
+    pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, purpose: CallPurpose) -> RecoverableInstance {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
-        let machine = match Machine::compiled(shared, &loaded, kind) {
-            Some(machine) => machine,
+        let backend = match BackendInstance::compiled(shared, &loaded, purpose) {
+            Some(backend) => backend,
             None => {
                 if shared.was_compiling() {
                     metrics.interpreted_total.inc();
                 }
-                Machine::interpreted(&loaded)
+                BackendInstance::interpreted(&loaded)
             }
         };
-        Running { shared: shared.clone(), loaded, machine, kind, stopped: None }
+        RecoverableInstance { shared: shared.clone(), loaded, backend, purpose, stopped: None }
     }
 
     /// The program.
@@ -62,18 +62,18 @@ impl Running {
 
     /// Prepares to call the function at a code offset.
     pub fn prepare_call(&mut self, entry: u32) {
-        self.machine.prepare_call(entry);
+        self.backend.prepare_call(entry);
         self.stopped = None;
     }
 
-    /// Runs until the next stop, whatever becomes of the worker.
+    /// Runs until the next stop, even if the worker is lost.
     pub fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         let metrics = &self.shared.metrics;
         let started = Instant::now();
         if let Some(stopped) = self.stopped {
             metrics.host_call_seconds_total.inc_by(started.duration_since(stopped).as_secs_f64());
         }
-        let stop = self.run_machine(gas, result).stop();
+        let stop = self.run_backend(gas, result).stop();
         let now = Instant::now();
         let metrics = &self.shared.metrics;
         metrics.guest_seconds_total.inc_by(now.duration_since(started).as_secs_f64());
@@ -85,12 +85,12 @@ impl Running {
         stop
     }
 
-    fn run_machine(&mut self, gas: i64, result: Option<u64>) -> Stopped {
+    fn run_backend(&mut self, gas: i64, result: Option<u64>) -> Stopped {
         if self.shared.is_distrusted() {
-            // Compiled code was found to be wrong since this began.
+            // Compiled code was found to be wrong since this instance began.
             self.replay();
         }
-        match self.machine.run(gas, result) {
+        match self.backend.run(gas, result) {
             Ok(Some(stopped)) => {
                 self.bound_log();
                 return stopped;
@@ -113,25 +113,25 @@ impl Running {
         }
     }
 
-    /// Goes on interpreted once there is no memory for the log. The replay takes no longer than running interpreted from the
+    /// Moves to the interpreter once there is no memory for the log. The replay takes no longer than interpreting from the
     /// start.
     fn bound_log(&mut self) {
-        if matches!(&self.machine, Machine::Compiled { log, .. } if !log.has_room()) {
+        if matches!(&self.backend, BackendInstance::Compiled { log, .. } if !log.has_room()) {
             self.shared.metrics.long_logs_total.inc();
             log::debug!(target: LOG_TARGET, "A program goes on interpreted: the log of what it was given is full");
             self.replay();
         }
     }
 
-    /// Brings the interpreter to where the worker was at its last stop, and goes on with it. Does nothing where it is
+    /// Replays the log on the interpreter, which takes over from the worker's last stop. Does nothing if the instance is
     /// interpreted already.
     ///
     /// # Panics
-    /// If the interpreter does anything else than the worker did: a bug by which nodes differ, or a worker that lied. The
-    /// runtime has acted on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing
-    /// runs compiled after that.
+    /// If the interpreter does anything else than the worker did: a consensus bug, or a hostile worker. The runtime has acted
+    /// on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing runs compiled after
+    /// that.
     fn replay(&mut self) -> &mut interpreter::Instance {
-        if let Machine::Compiled { log, .. } = &self.machine {
+        if let BackendInstance::Compiled { log, .. } = &self.backend {
             self.shared.metrics.interpreted_total.inc();
             let off_chain = call::off_chain();
             let mut instance = interpreter::Instance::new(self.loaded.program.clone());
@@ -140,16 +140,16 @@ impl Running {
                 Err(ReplayError::Late) => refuse(&self.shared, Refusal::Deadline),
                 Err(ReplayError::Differs(differs)) => self.end_with(&differs),
             }
-            self.machine = Machine::Interpreted(Box::new(instance));
+            self.backend = BackendInstance::Interpreted(Box::new(instance));
         }
-        match &mut self.machine {
-            Machine::Interpreted(instance) => instance,
-            Machine::Compiled { .. } => unreachable!("it was replayed"),
+        match &mut self.backend {
+            BackendInstance::Interpreted(instance) => instance,
+            BackendInstance::Compiled { .. } => unreachable!("it was replayed"),
         }
     }
 
     fn end_with(&self, differs: &Differs) -> ! {
-        if let Machine::Compiled { log, .. } = &self.machine {
+        if let BackendInstance::Compiled { log, .. } = &self.backend {
             self.shared.distrust(&Record::new(&self.loaded, log.events(), differs));
         }
         panic!("compiled code and the interpreter differ: {differs}");
@@ -157,40 +157,40 @@ impl Running {
 
     /// The code offset at which it stopped.
     pub fn program_counter(&mut self) -> Option<u32> {
-        let counter = self.machine.program_counter();
+        let counter = self.backend.program_counter();
         self.bound_log();
         counter
     }
 
     /// Reads guest memory. That of a dead worker is still what it was at the last stop: the host shares it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
-        let result = self.machine.read_memory(address, out);
+        let result = self.backend.read_memory(address, out);
         self.bound_log();
         result
     }
 
     /// Writes guest memory.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
-        let result = self.machine.write_memory(address, data);
+        let result = self.backend.write_memory(address, data);
         self.bound_log();
         result
     }
 
     /// Writes zeros to guest memory.
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
-        let result = self.machine.zero_memory(address, length);
+        let result = self.backend.zero_memory(address, length);
         self.bound_log();
         result
     }
 }
 
-impl Drop for Running {
+impl Drop for RecoverableInstance {
     fn drop(&mut self) {
-        if self.kind == CallKind::OffChain {
+        if self.purpose == CallPurpose::OffChain {
             return;
         }
         if let Some(audit) = &self.shared.audit
-            && let Machine::Compiled { log, .. } = &mut self.machine
+            && let BackendInstance::Compiled { log, .. } = &mut self.backend
             && log.has_room()
         {
             audit.offer(&self.shared, &self.loaded, || log.take());
@@ -202,17 +202,17 @@ fn deadline(off_chain: &Option<Rc<OffChain>>) -> Option<Instant> {
     off_chain.as_ref().map(|call| call.deadline())
 }
 
-impl Machine {
-    fn interpreted(loaded: &Loaded) -> Machine {
-        Machine::Interpreted(Box::new(interpreter::Instance::new(loaded.program.clone())))
+impl BackendInstance {
+    fn interpreted(loaded: &Loaded) -> BackendInstance {
+        BackendInstance::Interpreted(Box::new(interpreter::Instance::new(loaded.program.clone())))
     }
 
-    /// A machine in a worker, if the program is compiled and there is one.
-    pub fn compiled(shared: &Shared, loaded: &Loaded, kind: CallKind) -> Option<Machine> {
+    /// An instance in a worker, if the program is compiled and a worker is free.
+    pub fn compiled(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> Option<BackendInstance> {
         let module = loaded.compiled.as_ref().filter(|_| !shared.is_distrusted())?;
-        let permit = match kind {
-            CallKind::OnChain => None,
-            CallKind::OffChain => match shared.off_chain_workers.try_enter() {
+        let permit = match purpose {
+            CallPurpose::OnChain => None,
+            CallPurpose::OffChain => match shared.off_chain_workers.try_enter() {
                 Some(permit) => Some(permit),
                 None => {
                     shared.metrics.workers_refused_total.inc();
@@ -221,7 +221,9 @@ impl Machine {
             },
         };
         match module.instantiate_compiled() {
-            Ok(instance) => Some(Machine::Compiled { instance, log: Log::new(shared, kind), _permit: permit }),
+            Ok(instance) => {
+                Some(BackendInstance::Compiled { instance, log: Log::new(shared, purpose), _permit: permit })
+            }
             Err(error) => {
                 throttled!(log::Level::Warn, "A program is interpreted, there is no worker for it: {error}");
                 shared.metrics.workers_refused_total.inc();
@@ -230,14 +232,14 @@ impl Machine {
         }
     }
 
-    /// See [`Running::prepare_call`], here and below.
+    /// See [`RecoverableInstance::prepare_call`], here and below.
     pub fn prepare_call(&mut self, entry: u32) {
         match self {
-            Machine::Compiled { instance, log, .. } => {
+            BackendInstance::Compiled { instance, log, .. } => {
                 instance.prepare_call(entry, &[]);
                 log.call(entry);
             }
-            Machine::Interpreted(instance) => instance.prepare_call(entry, &[]),
+            BackendInstance::Interpreted(instance) => instance.prepare_call(entry, &[]),
         }
     }
 
@@ -246,7 +248,7 @@ impl Machine {
     /// # Errors
     /// If the worker was lost.
     pub fn run(&mut self, gas: i64, result: Option<u64>) -> Result<Option<Stopped>, Error> {
-        let Machine::Compiled { instance, log, .. } = self else { return Ok(None) };
+        let BackendInstance::Compiled { instance, log, .. } = self else { return Ok(None) };
         let stopped = run_compiled(instance, gas, result)?;
         log.run(gas, result, &stopped);
         Ok(Some(stopped))
@@ -254,46 +256,46 @@ impl Machine {
 
     pub fn program_counter(&mut self) -> Option<u32> {
         match self {
-            Machine::Compiled { instance, log, .. } => {
+            BackendInstance::Compiled { instance, log, .. } => {
                 let counter = instance.pc();
                 log.counter(counter);
                 counter
             }
-            Machine::Interpreted(instance) => instance.pc(),
+            BackendInstance::Interpreted(instance) => instance.pc(),
         }
     }
 
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         match self {
-            Machine::Compiled { instance, log, .. } => {
+            BackendInstance::Compiled { instance, log, .. } => {
                 let length = out.len();
                 let result = instance.read_memory(address, out).map_err(out_of_bounds);
                 log.read(address, length, result.map(|()| &*out));
                 result
             }
-            Machine::Interpreted(instance) => instance.read_memory(address, out).map_err(out_of_bounds),
+            BackendInstance::Interpreted(instance) => instance.read_memory(address, out).map_err(out_of_bounds),
         }
     }
 
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
         match self {
-            Machine::Compiled { instance, log, .. } => {
+            BackendInstance::Compiled { instance, log, .. } => {
                 let result = instance.write_memory(address, data).map_err(out_of_bounds);
                 log.write(address, data, result);
                 result
             }
-            Machine::Interpreted(instance) => instance.write_memory(address, data).map_err(out_of_bounds),
+            BackendInstance::Interpreted(instance) => instance.write_memory(address, data).map_err(out_of_bounds),
         }
     }
 
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
         match self {
-            Machine::Compiled { instance, log, .. } => {
+            BackendInstance::Compiled { instance, log, .. } => {
                 let result = instance.zero_memory(address, length).map_err(out_of_bounds);
                 log.zero(address, length, result);
                 result
             }
-            Machine::Interpreted(instance) => instance.zero_memory(address, length).map_err(out_of_bounds),
+            BackendInstance::Interpreted(instance) => instance.zero_memory(address, length).map_err(out_of_bounds),
         }
     }
 }

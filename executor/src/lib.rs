@@ -2,12 +2,11 @@
 //!
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
-//! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers; if one is lost, the session
-//! replays what was done on the interpreter, and goes on there.
+//! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers. If a worker is lost, the
+//! session replays the instance's log on the interpreter, and goes on there.
 //!
-//! Promises: what a runtime sees never depends on the flags, the cache or the fate of a worker. A difference between
-//! compiled code and the interpreter that comes to light in a replay ends the runtime call with a panic, as no answer
-//! would be right.
+//! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a difference
+//! between compiled code and the interpreter ends the runtime call with a panic, as no answer would be right.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
@@ -21,6 +20,7 @@ mod executor;
 mod extension;
 mod flags;
 mod instance;
+mod loader;
 mod metrics;
 mod module;
 mod record;
@@ -29,7 +29,7 @@ mod session;
 mod throttle;
 mod virtualization;
 
-pub use call::CallKind;
+pub use call::CallPurpose;
 pub use check::Report;
 pub use executor::BoundedExecutor;
 pub use extension::SessionFactory;
@@ -44,7 +44,7 @@ use budget::Budget;
 use cache::Cache;
 use call::Gate;
 use disk::Disk;
-use pvm_engine::{Backend, Config, Engine, Error, Sandbox};
+use pvm_engine::{Backend, Config, Engine, Error};
 use record::Record;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -52,34 +52,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// The target of everything that is logged here.
+/// The log target of this crate.
 pub const LOG_TARGET: &str = "polkavm";
 
-/// For how long compiled code may run between two host calls before its worker is taken for lost. A block's whole weight
-/// is a second of interpretation, which compiled code does in a fraction of it.
+/// CPU time that compiled code may take between two host calls before its worker counts as lost. A block's whole weight
+/// is a second of interpretation, which compiled code does in a fraction of that.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// The same in real time: a worker that is stopped, or gets no processor, is not waited for longer. The interpreter goes on
-/// in its place, so on a throttled machine nothing is lost but speed.
+/// Real time that compiled code may take: the limit for a worker that is stopped or gets no processor. The interpreter
+/// takes over then, so on a throttled machine nothing is lost but speed.
 const STALL_LIMIT: Duration = Duration::from_secs(20);
 
-/// Most bytes that an instance's log takes. Beyond, the instance goes on interpreted.
+/// Maximum length of an instance's log in bytes. Beyond it, the instance moves to the interpreter.
 const LOG_BYTES: usize = 16 << 20;
 
-/// Where a node keeps what belongs to contracts and outlives it.
+/// Paths of the files about contracts that outlive a node's process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Folders {
     /// A folder of compiled programs.
     pub cache: PathBuf,
-    /// A file with the node's own key, without which nothing in the cache is believed. Not in a folder that is copied from
-    /// node to node, such as that of the chain's database.
+    /// The file with the node's own key, without which nothing in the cache is trusted. It must not be in a folder that is
+    /// copied from node to node, such as that of the chain's database.
     pub key: PathBuf,
     /// A folder of records of runs in which compiled code and the interpreter differed.
     pub records: PathBuf,
 }
 
 impl Folders {
-    /// The usual places: the key in the node's folder, the others in that of the chain.
+    /// The default paths: the key in the node's folder, the others in that of the chain.
     pub fn new(node: &Path, chain: &Path) -> Folders {
         Folders {
             cache: chain.join("polkavm-cache"),
@@ -89,27 +89,27 @@ impl Folders {
     }
 }
 
-/// What the flags say in numbers, and what they do not say. For tests of what happens at the limits.
+/// The numbers behind the flags, and those that have no flag. For tests of what happens at the limits.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of programs that are kept for later calls.
+    /// Bytes of the module cache.
     pub cache_bytes: usize,
     /// Bytes of an instance's log.
     pub log_bytes: usize,
-    /// Bytes of all that [`Flags::memory_size`] is about.
+    /// Bytes of the memory budget ([`Flags::memory_size`]).
     pub memory_bytes: usize,
-    /// Bytes of programs on disk.
+    /// Bytes of the disk cache.
     pub disk_bytes: u64,
-    /// Off-chain calls that may run contracts at once, and for how long each may last.
+    /// Maximum number of off-chain calls that run contracts at once, and the time limit of each.
     pub off_chain_calls: usize,
     pub off_chain_time: Duration,
-    /// Audited instances of a hundred.
+    /// Share of audited instances, in percent.
     pub audit: u8,
 }
 
 impl Limits {
-    /// What the flags say.
+    /// The limits that the flags set.
     pub fn new(flags: &Flags) -> Limits {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let calls = if flags.offchain_calls == 0 { processors / 2 } else { flags.offchain_calls as usize };
@@ -125,25 +125,25 @@ impl Limits {
     }
 }
 
-/// What runs PolkaVM programs in this node. Cheap to clone; many threads may use one.
+/// The node's PolkaVM executor. Cheap to clone; many threads may use one.
 #[derive(Clone)]
 pub struct PolkaVm(Arc<Shared>);
 
-/// What all sessions share.
+/// The state that all sessions share.
 pub(crate) struct Shared {
-    /// Replaced by one that interprets once compiled code was found to be wrong.
+    /// Replaced by an interpreting one once compiled code was found to be wrong.
     engine: RwLock<Engine>,
     pub metrics: Metrics,
     pub log_bytes: usize,
     pub budget: Arc<Budget>,
     pub disk: Option<Disk>,
     pub audit: Option<Audit>,
-    /// Off-chain calls that may run contracts, and the workers that they may have.
+    /// Permits of off-chain calls to run contracts, and for the workers that these may have.
     pub gate: Arc<Gate>,
     pub off_chain_workers: Arc<Gate>,
     pub off_chain_time: Duration,
     is_distrusted: AtomicBool,
-    /// What was found, for whoever asks.
+    /// The first difference that was found.
     alarm: Mutex<Option<String>>,
     records: Option<PathBuf>,
     cache: Mutex<Cache>,
@@ -151,20 +151,20 @@ pub(crate) struct Shared {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind one is consistent after every statement that can panic.
+    // The guarded values are consistent after every statement that can panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    /// The programs that calls of a kind have loaded.
-    pub fn cache(&self, kind: CallKind) -> MutexGuard<'_, Cache> {
-        lock(match kind {
-            CallKind::OnChain => &self.cache,
-            CallKind::OffChain => &self.off_chain_cache,
+    /// The programs that calls of a purpose have loaded.
+    pub fn cache(&self, purpose: CallPurpose) -> MutexGuard<'_, Cache> {
+        lock(match purpose {
+            CallPurpose::OnChain => &self.cache,
+            CallPurpose::OffChain => &self.off_chain_cache,
         })
     }
 
-    /// What loads programs.
+    /// The engine.
     pub fn engine(&self) -> Engine {
         self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -179,8 +179,8 @@ impl Shared {
         self.is_distrusted.load(Relaxed)
     }
 
-    /// Compiled code did something else than the interpreter: raises the alarm, keeps the record, drops the workers and
-    /// everything compiled, and interprets from now on.
+    /// Handles a difference between compiled code and the interpreter: raises the alarm, saves the record, drops the workers
+    /// and everything compiled, and interprets from now on.
     pub fn distrust(&self, record: &Record) {
         self.metrics.differences_total.inc();
         let saved = match &self.records {
@@ -193,7 +193,7 @@ impl Shared {
         let text = format!("compiled code and the interpreter differ: {}; {saved}", record.why);
         log::error!(
             target: LOG_TARGET,
-            "{text}. Contracts are interpreted from now on. Please report this; until it is mended run the node with \
+            "{text}. Contracts are interpreted from now on. Please report this; until it is fixed, run the node with \
              --polkavm-backend interpreter"
         );
         lock(&self.alarm).get_or_insert(text);
@@ -205,26 +205,25 @@ impl Shared {
             Ok(interpreting) => *self.engine.write().unwrap_or_else(PoisonError::into_inner) = interpreting,
             Err(error) => log::error!(target: LOG_TARGET, "The interpreter cannot be set up: {error}"),
         }
-        for kind in [CallKind::OnChain, CallKind::OffChain] {
-            self.cache(kind).clear();
+        for purpose in [CallPurpose::OnChain, CallPurpose::OffChain] {
+            self.cache(purpose).clear();
         }
         self.metrics.cache_bytes.set(0);
     }
 }
 
 impl PolkaVm {
-    /// Sets up what the flags ask for. Metrics go to the registry, if there is one. Nothing is kept on disk.
+    /// Sets up the backend that the flags ask for. Registers its metrics, if there is a registry. Nothing is kept on disk.
     ///
     /// # Errors
-    /// With [`BackendChoice::Jit`], if this machine cannot compile or sandbox programs: the error says what is missing and
+    /// With [`BackendChoice::Jit`], if this machine cannot compile or sandbox programs: the error names what is missing and
     /// what to change. If the registry has other metrics of the same names.
     pub fn new(flags: &Flags, registry: Option<&Registry>) -> Result<PolkaVm, SetupError> {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), None)
     }
 
-    /// The same, and keeps compiled programs in a folder for the next start, unless the flags give it no room, and records of
-    /// differences in another. Folders are made if need be. One that cannot be used, or that others could write, is logged and
-    /// otherwise ignored.
+    /// As [`PolkaVm::new`], with a disk cache (unless the flags give it no space) and a folder for records of differences.
+    /// Creates the folders if needed. An unusable folder, or one that others could write, is logged and otherwise ignored.
     ///
     /// # Errors
     /// As [`PolkaVm::new`].
@@ -232,7 +231,7 @@ impl PolkaVm {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), Some(folders))
     }
 
-    /// The same with other limits, for tests of what happens at them.
+    /// As [`PolkaVm::with_folders`] with other limits, for tests of what happens at them.
     #[doc(hidden)]
     pub fn with_limits(
         flags: &Flags,
@@ -240,21 +239,7 @@ impl PolkaVm {
         limits: &Limits,
         folders: Option<&Folders>,
     ) -> Result<PolkaVm, SetupError> {
-        let mut config = Config::new();
-        config
-            .set_backend(match flags.backend {
-                BackendChoice::Auto => Backend::Auto,
-                BackendChoice::Jit => Backend::Jit,
-                BackendChoice::Interpreter => Backend::Interpreter,
-            })
-            .set_sandbox(match flags.sandbox {
-                SandboxChoice::Required => Sandbox::Required,
-                SandboxChoice::BestEffort => Sandbox::BestEffort,
-            })
-            .set_time_limit(TIME_LIMIT)
-            .set_stall_limit(STALL_LIMIT)
-            .set_workers(flags.workers as usize, flags.workers as usize);
-        let engine = Engine::new(&config).map_err(SetupError::Engine)?;
+        let engine = Engine::new(&flags.engine_config()).map_err(SetupError::Engine)?;
         let metrics = Metrics::new(registry).map_err(SetupError::Metrics)?;
         let is_compiling = engine.backend() == Backend::Jit;
         metrics.backend.set(u64::from(is_compiling));
@@ -266,20 +251,20 @@ impl PolkaVm {
             disk: folders.filter(|_| is_compiling).and_then(|folders| open_disk(folders, limits, &metrics)),
             audit: if is_compiling { Audit::new(limits.audit, memory) } else { None },
             gate: Gate::new(limits.off_chain_calls),
-            // The others are there for blocks.
+            // The others are reserved for blocks.
             off_chain_workers: Gate::new(flags.workers as usize / OFF_CHAIN_PART),
             off_chain_time: limits.off_chain_time,
             is_distrusted: AtomicBool::new(false),
             alarm: Mutex::new(None),
             records: folders.map(|folders| folders.records.clone()),
-            // What runs needs memory beside what is kept.
+            // Running programs need memory beside the cached ones.
             cache: Mutex::new(Cache::new(limits.cache_bytes.min(memory / 2))),
             off_chain_cache: Mutex::new(Cache::new((limits.cache_bytes / OFF_CHAIN_PART).min(memory / 8))),
             metrics,
         })))
     }
 
-    /// Waits until all that was compiled is on disk, and all that is to be audited is, for tests.
+    /// Waits until the queues of the disk cache and of audits are empty, for tests.
     #[doc(hidden)]
     pub fn flush(&self) {
         if let Some(disk) = &self.0.disk {
@@ -290,19 +275,18 @@ impl PolkaVm {
         }
     }
 
-    /// Makes a runtime call for somebody who asks, with the bounds for that: its contracts may take no longer than the flags
-    /// say, wait for each other, and get a share of workers and memory. Beyond them the call unwinds, as a host function that
-    /// panics does.
+    /// Makes an off-chain runtime call, with its limits: time, the number of calls that run contracts at once, a share of
+    /// workers and memory. A call that exceeds one unwinds, as a host function that panics does.
     pub fn off_chain<R>(&self, call: impl FnOnce() -> R) -> R {
         call::make_off_chain(self.0.off_chain_time, call)
     }
 
-    /// Makes a runtime call for a block, which nothing bounds but gas. So are all calls that nothing is said about.
+    /// Makes a runtime call for a block, which only gas limits. The default for calls of unknown purpose.
     pub fn on_chain<R>(&self, call: impl FnOnce() -> R) -> R {
         call::make_on_chain(call)
     }
 
-    /// A backend for the host functions of one runtime call after the other.
+    /// A backend for the host functions, for one runtime call after the other.
     pub fn session(&self) -> Session {
         Session::new(self.0.clone())
     }
@@ -312,12 +296,12 @@ impl PolkaVm {
         Virtualization::new(self.0.clone())
     }
 
-    /// What makes a client use this for its runtime calls.
+    /// The extensions factory by which a client uses this for its runtime calls.
     pub fn extensions(&self) -> SessionFactory {
         SessionFactory::new(self.clone())
     }
 
-    /// What was counted so far.
+    /// The metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -327,24 +311,24 @@ impl PolkaVm {
         self.0.engine().backend() == Backend::Jit
     }
 
-    /// What compiled code did that the interpreter did not, if that ever came to light: then programs are interpreted.
+    /// The difference between compiled code and the interpreter, if one was found: programs are interpreted since then.
     pub fn alarm(&self) -> Option<String> {
         lock(&self.0.alarm).clone()
     }
 
-    /// Why [`BackendChoice::Auto`] came to be the interpreter, if it did.
+    /// The reason for which [`BackendChoice::Auto`] chose the interpreter, if it did.
     pub fn fallback_reason(&self) -> Option<String> {
         self.0.engine().fallback_reason().map(ToString::to_string)
     }
 
-    /// Logs what runs programs here, as a warning if that is not what the flags hoped for.
+    /// Logs the backend, as a warning if it is a weaker one than the flags allow.
     pub fn announce(&self, flags: &Flags) {
         let is_less = self.fallback_reason().is_some() || !self.0.engine().missing_protection().is_empty();
         let level = if is_less { log::Level::Warn } else { log::Level::Info };
         log::log!(target: LOG_TARGET, level, "{}", self.describe(flags));
     }
 
-    /// One line for the operator: what runs programs here and why.
+    /// One line for the operator: the backend and the reason for it.
     pub fn describe(&self, flags: &Flags) -> String {
         let missing = self.0.engine().missing_protection();
         if let Some(alarm) = self.alarm() {
@@ -362,9 +346,9 @@ impl PolkaVm {
     }
 }
 
-/// The share of workers that off-chain calls may have: one part in so many.
+/// Divisor of the number of workers: the part that off-chain calls may have.
 const OFF_CHAIN_PART: usize = 4;
-/// The share of memory that programs which wait for the disk may hold.
+/// Divisor of the memory: the part that programs waiting for the disk may hold.
 const DISK_PART: usize = 16;
 
 fn open_disk(folders: &Folders, limits: &Limits, metrics: &Metrics) -> Option<Disk> {
@@ -385,7 +369,7 @@ fn open_disk(folders: &Folders, limits: &Limits, metrics: &Metrics) -> Option<Di
     }
 }
 
-/// Why programs cannot be run as the flags ask for.
+/// The error of a backend that cannot be set up as the flags ask for.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetupError {

@@ -1,11 +1,11 @@
-//! What is counted for the operator. Counters work without a registry, too.
+//! The Prometheus metrics. They count without a registry, too.
 
 use substrate_prometheus_endpoint::{Counter, F64, Gauge, PrometheusError, Registry, U64, register};
 
-/// Writes the struct of metrics and its constructor from one list.
+/// Defines the struct of metrics and its constructor by one list.
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $name:ident: $kind:ident<$number:ident>,)*) => {
-        /// Counters and gauges, in Prometheus with the prefix `polkavm_`.
+        /// Counters and gauges, with the prefix `polkavm_` in Prometheus.
         #[derive(Clone, Debug)]
         pub struct Metrics {
             $($(#[doc = $help])+ pub $name: $kind<$number>,)*

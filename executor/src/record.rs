@@ -1,16 +1,16 @@
-//! The record of a run in which compiled code and the interpreter differed, as a file that shows it again.
+//! Records: files that reproduce a run in which compiled code and the interpreter differed.
 //!
-//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, a line for each
-//! thing that was done to the instance: `docs/node.md` describes it. It has the program, and the machine code that ran, so
-//! that nothing else is needed. It is data for whoever looks for a bug: nothing that a node does depends on one.
+//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, with a line for
+//! each event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran, so that
+//! nothing else is needed to find the bug. Nothing that a node does depends on one.
 
-use crate::call::CallKind;
-use crate::instance::Machine;
+use crate::call::CallPurpose;
+use crate::instance::BackendInstance;
 use crate::module::Loaded;
 use crate::replay::{Differs, Event, Log, ReplayError};
 use crate::{PolkaVm, Shared};
 use pvm_engine::{Engine, Module, ProgramBlob};
-use pvm_host_interface::{Meaning, program_config};
+use pvm_host_interface::{ProgramRules, program_config};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,13 +24,13 @@ use vm_core::interpreter::Instance;
 
 /// The first line.
 const MAGIC: &str = "pvm-replay 1";
-/// Most records in a folder. The first ones tell most.
+/// Maximum number of records in a folder. The first ones tell most.
 const RECORDS: usize = 16;
 
-/// What was done to an instance of a program.
+/// All events of an instance, with its program and machine code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Record {
-    /// What differed.
+    /// The difference.
     pub why: String,
     pub code: Vec<u8>,
     pub cost_model: u16,
@@ -43,13 +43,10 @@ pub(crate) struct Record {
 
 impl Record {
     pub fn new(loaded: &Loaded, events: &[Event], differs: &Differs) -> Record {
-        let machine_code = loaded.compiled.as_ref().and_then(|module| {
-            let blob = ProgramBlob::parse(&loaded.code).ok()?;
-            module.machine_code_to_store(&blob)
-        });
+        let machine_code = loaded.compiled.as_ref().and_then(|module| module.machine_code_to_store(&loaded.blob));
         Record {
             why: differs.to_string(),
-            code: loaded.code.to_vec(),
+            code: loaded.blob.as_bytes().to_vec(),
             cost_model: loaded.program.config().cost_model.id(),
             semantics: loaded.program.config().semantics.id(),
             engine: pvm_engine::FINGERPRINT.into(),
@@ -58,7 +55,7 @@ impl Record {
         }
     }
 
-    /// Writes it into a folder, which is made if need be.
+    /// Writes it into a folder, and creates the folder if needed.
     ///
     /// # Errors
     /// If it cannot be written, or the folder is full of records.
@@ -128,17 +125,15 @@ impl Record {
         Ok(Record { why, code, cost_model, semantics, engine, machine_code, events })
     }
 
-    /// Does all of it to compiled code, with the machine code of the record if that is this engine's, and then to the
-    /// interpreter. Gives what differs.
+    /// Runs the events on compiled code, with the record's machine code if this engine made it, and then on the interpreter.
+    /// Returns the difference, and whether the machine code was the record's.
     fn reproduce(&self, shared: &Arc<Shared>) -> Result<(Option<Differs>, bool), RecordError> {
         let engine = shared.engine();
         let cost_model =
             CostModelKind::from_id(self.cost_model).ok_or(RecordError::CostModel { id: self.cost_model })?;
         let semantics = Semantics::from_id(self.semantics).ok_or(RecordError::Semantics { id: self.semantics })?;
-        let (config, blob) = (
-            program_config(Meaning { semantics, cost_model }),
-            ProgramBlob::parse(&self.code).map_err(RecordError::engine)?,
-        );
+        let (config, blob) =
+            (program_config(ProgramRules { semantics, cost_model }), ProgramBlob::from_bytes(&self.code));
         let stored = self.stored_module(&engine, &blob, &config);
         let is_stored = stored.is_some();
         let module = match stored {
@@ -148,10 +143,11 @@ impl Record {
         if !module.is_compiled() {
             return Err(RecordError::NotCompiling);
         }
-        let loaded = Loaded::of_module(&self.code, module);
-        let mut machine = Machine::compiled(shared, &loaded, CallKind::OnChain).ok_or(RecordError::NotCompiling)?;
-        Log::repeat(&self.events, &mut machine).map_err(RecordError::engine)?;
-        let Machine::Compiled { log, .. } = &machine else { return Err(RecordError::NotCompiling) };
+        let loaded = Loaded::compiled(blob, module);
+        let mut instance =
+            BackendInstance::compiled(shared, &loaded, CallPurpose::OnChain).ok_or(RecordError::NotCompiling)?;
+        Log::repeat(&self.events, &mut instance).map_err(RecordError::engine)?;
+        let BackendInstance::Compiled { log, .. } = &instance else { return Err(RecordError::NotCompiling) };
         match log.replay(&mut Instance::new(loaded.program.clone()), None) {
             Ok(()) => Ok((None, is_stored)),
             Err(ReplayError::Differs(differs)) => Ok((Some(differs), is_stored)),
@@ -173,7 +169,7 @@ impl Record {
 }
 
 impl PolkaVm {
-    /// Runs what a file recorded ([`crate::Folders::records`]) again, compiled and interpreted; says what came of it.
+    /// Replays a record ([`crate::Folders::records`]) on compiled code and on the interpreter.
     ///
     /// # Errors
     /// If the file is no record, or programs are not compiled here.
@@ -185,14 +181,14 @@ impl PolkaVm {
     }
 }
 
-/// What came of running a record again.
+/// The result of replaying a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
-    /// What differs; `None` if compiled code and the interpreter agree.
+    /// The difference; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
     /// Whether the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
     pub is_recorded_code: bool,
-    /// What differed when it was recorded.
+    /// The difference that was recorded.
     pub recorded: String,
 }
 
@@ -204,14 +200,14 @@ impl std::fmt::Display for Replayed {
             None => write!(
                 f,
                 "{code} and the interpreter agree, though they did not when it was recorded ({}): the worker or the machine \
-                 was at fault, or the bug is mended",
+                 was at fault, or the bug is fixed",
                 self.recorded
             ),
         }
     }
 }
 
-/// Why a record cannot be run again.
+/// The error of a record that cannot be replayed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -222,10 +218,10 @@ pub enum RecordError {
     },
     /// A line is missing.
     Missing {
-        /// What it begins with.
+        /// Its first word.
         name: &'static str,
     },
-    /// A line makes no sense.
+    /// A line is malformed.
     Line {
         /// Its number.
         line: usize,

@@ -1,12 +1,11 @@
-//! What was done to an instance since it began, so that it can be done again.
+//! The replay log: every input of an instance since it began, so that the interpreter can take over or check it.
 //!
-//! A program does the same whenever the same is done to it, so nothing of what it did itself needs to be kept: neither
-//! memory nor registers. Of all that crossed to the host (how it stopped, every register, every byte that was read, every
-//! access that was refused) there is a rolling digest, by which a replay sees whether it is the same.
+//! Programs are deterministic, so the log keeps inputs only, neither memory nor registers. A rolling digest covers all that
+//! crossed to the host (outcomes, registers, bytes that were read, accesses that were refused); a replay compares it.
 
 use crate::budget::Reservation;
-use crate::call::CallKind;
-use crate::{Shared, instance::Machine};
+use crate::call::CallPurpose;
+use crate::{Shared, instance::BackendInstance};
 use pvm_host_interface::{AccessError, Stop};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::time::Instant;
@@ -17,18 +16,18 @@ use vm_core::isa::Reg;
 /// Registers A0 to A5.
 const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 
-/// What a log reserves of the node's memory at a time.
+/// Bytes by which a log's reservation grows.
 const STEP: usize = 4096;
 
 /// Gas that the interpreter is given at a time where there is a deadline: some milliseconds.
 const SLICE: i64 = 1 << 20;
 
-/// Something that was done to an instance.
+/// An input of an instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Event {
     /// A function was called.
     Call { entry: u32 },
-    /// It ran. `seen`: the digest after it.
+    /// It ran; `seen` is the digest after that.
     Run { gas: i64, result: Option<u64>, seen: u64 },
     /// Its memory was read.
     Read { address: u32, length: u32 },
@@ -46,7 +45,7 @@ impl Event {
     }
 }
 
-/// How an instance stopped, with all of its registers.
+/// A stop of an instance, with all registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stopped {
     pub outcome: Outcome,
@@ -55,14 +54,14 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
-    /// What of it the runtime is told.
+    /// The part of it that the runtime gets.
     pub fn stop(&self) -> Stop {
         Stop { outcome: self.outcome, gas: self.gas, args: ARGS.map(|reg| self.regs[reg as usize]) }
     }
 }
 
-/// A digest of all that the host saw of an instance. The key is the process's own: a worker that looks for another memory
-/// with the same digest cannot try.
+/// A rolling digest of all that the host saw of an instance. Its key is random and stays in this process, so that a
+/// hostile worker cannot search for a collision.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     key: RandomState,
@@ -102,29 +101,29 @@ impl Seen {
     }
 }
 
-/// All that was done to an instance, in order.
+/// The inputs of an instance, in order.
 pub(crate) struct Log {
     events: Vec<Event>,
     seen: Seen,
     bytes: usize,
     limit: usize,
-    /// Memory of the node's budget that it holds; `None` once there was none, or the log is longer than its limit.
+    /// The reserved memory; `None` once none was available, or the log exceeded its limit.
     memory: Option<Reservation>,
 }
 
-/// The interpreter does not do what compiled code did.
+/// A difference between the interpreter and compiled code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Differs {
     /// In a run of the instance, or in what was read before it.
     Run {
-        /// Which one, from 0.
+        /// Its number, from 0.
         run: usize,
-        /// How the interpreter stopped.
+        /// The interpreter's stop.
         stopped: Stopped,
     },
     /// In what was read after the last run.
     Access {
-        /// How many runs there were.
+        /// The number of runs.
         runs: usize,
     },
 }
@@ -135,17 +134,17 @@ impl std::fmt::Display for Differs {
             Differs::Run { run, stopped } => {
                 write!(
                     f,
-                    "run {run}, or what was read before it, is otherwise than in the interpreter, which stopped with {stopped:?}"
+                    "run {run}, or a read before it, differs from the interpreter, which stopped with {stopped:?}"
                 )
             }
             Differs::Access { runs } => {
-                write!(f, "what was read after run {} is otherwise than in the interpreter", runs - 1)
+                write!(f, "a read after run {} differs from the interpreter", runs - 1)
             }
         }
     }
 }
 
-/// Why a replay did not come to its end.
+/// The reason for which a replay ended early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ReplayError {
     /// The interpreter did something else.
@@ -154,53 +153,53 @@ pub(crate) enum ReplayError {
     Late,
 }
 
-/// The deadline passed while a program ran. The instance is of no use then.
+/// The deadline passed while a program ran. The instance cannot be used any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Late;
 
 impl Log {
-    /// Of a fresh instance, that is bounded by the limit for each and by the node's budget.
-    pub fn new(shared: &Shared, kind: CallKind) -> Log {
+    /// The log of a fresh instance, limited by the limit of each log and by the node's budget.
+    pub fn new(shared: &Shared, purpose: CallPurpose) -> Log {
         Log {
             events: Vec::new(),
             seen: Seen::default(),
             bytes: 0,
             limit: shared.log_bytes,
-            memory: shared.budget.reserve(kind, 0),
+            memory: shared.budget.reserve(purpose, 0),
         }
     }
 
-    /// Notes a call.
+    /// Logs a call.
     pub fn call(&mut self, entry: u32) {
         self.push(Event::Call { entry });
     }
 
-    /// Notes a run and how it stopped.
+    /// Logs a run and its stop.
     pub fn run(&mut self, gas: i64, result: Option<u64>, stopped: &Stopped) {
         self.seen.stopped(stopped);
         self.push(Event::Run { gas, result, seen: self.seen.digest });
     }
 
-    /// Notes what was read.
+    /// Logs a read.
     pub fn read(&mut self, address: u32, length: usize, result: Result<&[u8], AccessError>) {
         self.seen.read(result);
         // The address space has 32 bits; the border refuses longer ranges.
         self.push(Event::Read { address, length: length as u32 });
     }
 
-    /// Notes a write.
+    /// Logs a write.
     pub fn write(&mut self, address: u32, data: &[u8], result: Result<(), AccessError>) {
         self.seen.accessed(result);
         self.push(Event::Write { address, data: data.into() });
     }
 
-    /// Notes zeros that were written.
+    /// Logs a write of zeros.
     pub fn zero(&mut self, address: u32, length: u32, result: Result<(), AccessError>) {
         self.seen.accessed(result);
         self.push(Event::Zero { address, length });
     }
 
-    /// Notes what the program counter was said to be.
+    /// Logs that the program counter was asked for, and the answer.
     pub fn counter(&mut self, counter: Option<u32>) {
         self.seen.counter(counter);
         self.push(Event::Counter);
@@ -217,12 +216,12 @@ impl Log {
         self.events.push(event);
     }
 
-    /// Whether there is memory for it. It is complete even where there is not, so that it can be replayed and dropped.
+    /// Whether there is memory for the log. Without it the log is still complete, to be replayed and dropped.
     pub fn has_room(&self) -> bool {
         self.memory.is_some()
     }
 
-    /// Bytes of the node's budget that it holds.
+    /// Bytes that it has reserved.
     pub fn bytes(&self) -> usize {
         self.memory.as_ref().map_or(0, Reservation::bytes)
     }
@@ -243,15 +242,15 @@ impl Log {
         }
     }
 
-    /// What was done.
+    /// The inputs.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// Does to a fresh instance all that was done.
+    /// Replays the log on a fresh instance of the interpreter.
     ///
     /// # Errors
-    /// At the first stop at which something that the host saw is otherwise, and at the end.
+    /// At the first stop at which the digests differ, or at the end.
     #[allow(clippy::result_large_err, reason = "an error ends a run, and is looked at once")]
     pub fn replay(&self, instance: &mut Instance, deadline: Option<Instant>) -> Result<(), ReplayError> {
         let mut seen = Seen { key: self.seen.key.clone(), digest: 0 };
@@ -289,22 +288,22 @@ impl Log {
         }
     }
 
-    /// Does to a compiled instance what was done to another one, and notes what it does itself.
+    /// Applies the events of another instance to this one, which logs them.
     ///
     /// # Errors
     /// If its worker was lost.
-    pub fn repeat(events: &[Event], machine: &mut Machine) -> Result<(), pvm_engine::Error> {
+    pub fn repeat(events: &[Event], instance: &mut BackendInstance) -> Result<(), pvm_engine::Error> {
         for event in events {
             match event {
-                Event::Call { entry } => machine.prepare_call(*entry),
-                Event::Run { gas, result, .. } => drop(machine.run(*gas, *result)?),
+                Event::Call { entry } => instance.prepare_call(*entry),
+                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result)?),
                 Event::Read { address, length } => {
                     let mut buffer = vec![0; *length as usize];
-                    let _ = machine.read_memory(*address, &mut buffer);
+                    let _ = instance.read_memory(*address, &mut buffer);
                 }
-                Event::Write { address, data } => drop(machine.write_memory(*address, data)),
-                Event::Zero { address, length } => drop(machine.zero_memory(*address, *length)),
-                Event::Counter => drop(machine.program_counter()),
+                Event::Write { address, data } => drop(instance.write_memory(*address, data)),
+                Event::Zero { address, length } => drop(instance.zero_memory(*address, *length)),
+                Event::Counter => drop(instance.program_counter()),
             }
         }
         Ok(())
@@ -351,7 +350,7 @@ pub(crate) fn run_interpreted(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pvm_host_interface::{Meaning, program_config};
+    use pvm_host_interface::{ProgramRules, program_config};
     use std::sync::Arc;
     use std::time::Duration;
     use vm_core::blob::Blob;
@@ -362,7 +361,7 @@ mod tests {
     fn instance(text: &str) -> Instance {
         let program = Program::new(
             &Blob::parse(&assemble(text).unwrap()).unwrap(),
-            &program_config(Meaning::version_1(CostModelKind::Naive)),
+            &program_config(ProgramRules::version_1(CostModelKind::Naive)),
         );
         let mut instance = Instance::new(Arc::new(program.unwrap()));
         instance.prepare_call(0, &[]);

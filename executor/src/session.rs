@@ -1,21 +1,16 @@
-//! The instances of one runtime call.
+//! A session: the instances of one runtime call.
 
 use crate::Shared;
-use crate::cache::{Key, Lookup};
-use crate::call::{self, CallKind, Refusal, refuse};
-use crate::instance::Running;
-use crate::module::{LoadError, Loaded};
-use pvm_host_interface::{
-    AccessError, Backend, INSTANCES, InstantiateError, Meaning, NoInstance, Stop, program_config,
-};
-use sp_crypto_hashing::keccak_256;
+use crate::call;
+use crate::instance::RecoverableInstance;
+use pvm_host_interface::{AccessError, Backend, INSTANCES, InstantiateError, NoInstance, ProgramRules, Stop};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What the host functions of one runtime call work on. Dropping it frees all instances.
+/// The backend of the host functions of one runtime call. Dropping it frees all instances.
 pub struct Session {
     shared: Arc<Shared>,
-    instances: HashMap<u32, Running>,
+    instances: HashMap<u32, RecoverableInstance>,
     next: u32,
 }
 
@@ -24,87 +19,16 @@ impl Session {
         Session { shared, instances: HashMap::new(), next: 0 }
     }
 
-    /// How many instances there are.
+    /// The number of instances.
     pub fn instances(&self) -> usize {
         self.instances.len()
     }
 
-    fn get(&mut self, instance: u32) -> Result<&mut Running, NoInstance> {
+    fn get(&mut self, instance: u32) -> Result<&mut RecoverableInstance, NoInstance> {
         if let Some(call) = call::off_chain() {
             call.check(&self.shared);
         }
         self.instances.get_mut(&instance).ok_or(NoInstance)
-    }
-}
-
-impl Shared {
-    /// The kind of the runtime call that this thread is in, which is about to run a contract.
-    pub(crate) fn admit(&self) -> CallKind {
-        match call::off_chain() {
-            None => CallKind::OnChain,
-            Some(call) => {
-                call.admit(self);
-                CallKind::OffChain
-            }
-        }
-    }
-
-    /// The program of this code, from the cache or loaded.
-    pub(crate) fn load(
-        &self,
-        code_hash: &[u8; 32],
-        code: &[u8],
-        meaning: Meaning,
-        kind: CallKind,
-    ) -> Result<Arc<Loaded>, InstantiateError> {
-        let key = Key::new(code_hash, meaning);
-        match self.find(&key, code, kind) {
-            Lookup::Hit(loaded) => {
-                self.metrics.cache_hits_total.inc();
-                self.store(&key, &loaded, kind);
-                return Ok(loaded);
-            }
-            // What is in the cache has the hash, so this has not.
-            Lookup::Other => return Err(InstantiateError::OtherHash),
-            Lookup::Miss if keccak_256(code) != *code_hash => return Err(InstantiateError::OtherHash),
-            Lookup::Miss => {}
-        }
-        // Not under the lock: another thread may load the same, and then one of the two is dropped.
-        let config = program_config(meaning);
-        let loaded = match Loaded::new(self, kind, &key, code, &config) {
-            Ok(loaded) => Arc::new(loaded),
-            Err(LoadError::NoProgram) => return Err(InstantiateError::NoProgram),
-            Err(LoadError::NoMemory) => refuse(self, Refusal::Memory),
-        };
-        self.store(&key, &loaded, kind);
-        let mut cache = self.cache(kind);
-        let evicted = cache.insert(key, &loaded);
-        self.metrics.cache_evictions_total.inc_by(evicted as u64);
-        if kind == CallKind::OnChain {
-            self.metrics.cache_bytes.set(cache.bytes() as u64);
-        }
-        Ok(loaded)
-    }
-
-    /// Looks a program up: in the cache of blocks, in which off-chain calls change nothing, and for those in their own.
-    fn find(&self, key: &Key, code: &[u8], kind: CallKind) -> Lookup {
-        match kind {
-            CallKind::OnChain => self.cache(kind).get(key, code),
-            CallKind::OffChain => match self.cache(CallKind::OnChain).peek(key, code) {
-                Lookup::Miss => self.cache(kind).get(key, code),
-                found => found,
-            },
-        }
-    }
-
-    /// Keeps a program of a block on disk when it is used for the second time: what runs once is not worth a write.
-    fn store(&self, key: &Key, loaded: &Arc<Loaded>, kind: CallKind) {
-        if let Some(disk) = &self.disk
-            && kind == CallKind::OnChain
-            && !self.is_distrusted()
-        {
-            disk.used(key, loaded);
-        }
     }
 }
 
@@ -114,19 +38,19 @@ impl Backend for Session {
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        meaning: Meaning,
+        rules: ProgramRules,
     ) -> Result<u32, InstantiateError> {
         if self.instances.len() >= INSTANCES as usize {
             return Err(InstantiateError::TooMany);
         }
-        let kind = self.shared.admit();
-        let loaded = self.shared.load(code_hash, code, meaning, kind)?;
-        let mut running = Running::new(&self.shared, loaded, kind);
-        running.prepare_call(entry);
+        let purpose = self.shared.admit();
+        let loaded = self.shared.load(code_hash, code, rules, purpose)?;
+        let mut made = RecoverableInstance::new(&self.shared, loaded, purpose);
+        made.prepare_call(entry);
         let number = self.next;
         // A runtime call that made 2^32 instances would take days: the number is free again by then.
         self.next = self.next.wrapping_add(1);
-        self.instances.insert(number, running);
+        self.instances.insert(number, made);
         Ok(number)
     }
 

@@ -1,4 +1,4 @@
-//! Warnings that a contract or a client can cause are logged once in a while, and then say how many there were.
+//! Rate limits for warnings that contracts or clients can cause; each says how many were suppressed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// At most one message of a kind in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// When a message was logged last, and how many were not since.
+/// The time of the last message, and the number suppressed since.
 pub(crate) struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
@@ -14,7 +14,7 @@ impl Throttle {
         Throttle(Mutex::new((None, 0)))
     }
 
-    /// Whether to log now, and how many messages were suppressed since the last one.
+    /// The number of suppressed messages if one is to be logged now, else `None`.
     pub fn pass(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, suppressed) = &mut *state;
@@ -27,7 +27,7 @@ impl Throttle {
     }
 }
 
-/// Logs like `log::log!` with our target, but not more often than every ten seconds at this place.
+/// `log::log!` with this crate's target, at most once in ten seconds for each place in the code.
 macro_rules! throttled {
     ($level:expr, $($argument:tt)+) => {{
         static THROTTLE: $crate::throttle::Throttle = $crate::throttle::Throttle::new();

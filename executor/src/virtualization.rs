@@ -6,9 +6,9 @@
 
 use crate::Shared;
 use crate::call;
-use crate::instance::Running;
+use crate::instance::RecoverableInstance;
 use crate::module::Loaded;
-use pvm_host_interface::{AccessError, Meaning};
+use pvm_host_interface::{AccessError, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use sp_virtualization::{
     DestroyError, ExecBuffer, ExecError, ExecStatus, InstanceId, InstantiateError, MemoryError, ModuleError, ModuleId,
@@ -22,21 +22,21 @@ use vm_core::gas::CostModelKind;
 /// A backend of `VirtManagerExt`.
 pub struct Virtualization {
     shared: Arc<Shared>,
-    modules: Vec<Arc<Module>>,
-    by_identifier: HashMap<Vec<u8>, Arc<Module>>,
-    instances: HashMap<u32, Managed>,
+    modules: Vec<Arc<VirtModule>>,
+    by_identifier: HashMap<Vec<u8>, Arc<VirtModule>>,
+    instances: HashMap<u32, VirtInstance>,
     next_instance: u32,
 }
 
-struct Module {
+struct VirtModule {
     loaded: Arc<Loaded>,
     imports: Vec<SyscallSymbol>,
 }
 
-struct Managed {
-    running: Running,
-    module: Arc<Module>,
-    /// It was prepared, or is in a call: it can be run.
+struct VirtInstance {
+    running: RecoverableInstance,
+    module: Arc<VirtModule>,
+    /// Whether it was prepared, or is in a call, so that it can run.
     is_ready: bool,
 }
 
@@ -51,14 +51,14 @@ impl Virtualization {
         }
     }
 
-    fn add(&mut self, module: Arc<Module>) -> Result<ModuleId, ModuleError> {
+    fn add(&mut self, module: Arc<VirtModule>) -> Result<ModuleId, ModuleError> {
         let id = u32::try_from(self.modules.len()).map_err(|_| ModuleError::InvalidImage)?;
         self.modules.push(module);
         Ok(ModuleId::from(id))
     }
 
     /// The instance, if it is in a call.
-    fn ready(&mut self, id: InstanceId) -> Option<&mut Managed> {
+    fn ready(&mut self, id: InstanceId) -> Option<&mut VirtInstance> {
         if let Some(call) = call::off_chain() {
             call.check(&self.shared);
         }
@@ -70,12 +70,12 @@ impl VirtManagerBackend for Virtualization {
     fn compile_from_bytes(&mut self, program: &[u8], identifier: Option<&[u8]>) -> Result<ModuleId, ModuleError> {
         let loaded = self
             .shared
-            .load(&keccak_256(program), program, Meaning::version_1(CostModelKind::Naive), self.shared.admit())
+            .load(&keccak_256(program), program, ProgramRules::version_1(CostModelKind::Naive), self.shared.admit())
             .map_err(|_| ModuleError::InvalidImage)?;
         let count = loaded.program.imports().count_all();
         let imports =
             (0..count).map(|number| SyscallSymbol::new(loaded.program.import(number)?)).collect::<Option<_>>();
-        let module = Arc::new(Module { imports: imports.ok_or(ModuleError::InvalidImage)?, loaded });
+        let module = Arc::new(VirtModule { imports: imports.ok_or(ModuleError::InvalidImage)?, loaded });
         if let Some(identifier) = identifier {
             self.by_identifier.insert(identifier.to_vec(), module.clone());
         }
@@ -89,10 +89,10 @@ impl VirtManagerBackend for Virtualization {
 
     fn instantiate(&mut self, module_id: ModuleId) -> Result<InstanceId, InstantiateError> {
         let module = self.modules.get(u32::from(module_id) as usize).ok_or(InstantiateError::InvalidModule)?.clone();
-        let running = Running::new(&self.shared, module.loaded.clone(), self.shared.admit());
+        let running = RecoverableInstance::new(&self.shared, module.loaded.clone(), self.shared.admit());
         let id = self.next_instance;
         self.next_instance = id.wrapping_add(1);
-        self.instances.insert(id, Managed { running, module, is_ready: false });
+        self.instances.insert(id, VirtInstance { running, module, is_ready: false });
         Ok(InstanceId::from(id))
     }
 

@@ -1,4 +1,4 @@
-//! What the host saw of compiled code is compared with the interpreter wherever one follows the other, and a difference ends
+//! Audits and replays: compiled code is compared with the interpreter wherever one follows the other, and a difference ends
 //! compiled code. The bugs of the compiler are planted: other machine code, with a checksum that is right.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
@@ -7,7 +7,7 @@ mod common;
 
 use common::{InNode, InRuntime, drive, flags, folders, kill_workers, limits, plant, programs};
 use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, Session};
-use pvm_host_interface::{Backend as _, Meaning, Stop};
+use pvm_host_interface::{Backend as _, ProgramRules, Stop};
 use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -68,7 +68,7 @@ fn node_with(bug: &Bug, places: &Folders, audit: u8) -> (PolkaVm, Vec<u8>) {
 }
 
 fn start(session: &mut Session, code: &[u8]) -> (u32, Stop) {
-    let instance = session.instantiate(&keccak_256(code), code, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(code), code, 0, ProgramRules::version_1(Naive)).unwrap();
     let stop = session.run(instance, 1000, None).unwrap();
     assert_eq!(stop.outcome, Outcome::HostCall(0));
     let mut read = [0; 4];
@@ -141,7 +141,7 @@ fn an_instance_that_runs_when_compiled_code_is_found_wrong_does_not_go_on_with_i
     let mut honest = node.session();
     let blob =
         assemble(".isa ReviveV1\n.import \"look\"\nadd_imm_64 a0, a0, 7\necalli 0\njump_indirect ra, 0\n").unwrap();
-    let running = honest.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let running = honest.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let stop = honest.run(running, 1000, Some(1)).unwrap();
     let mut session = node.session();
     start(&mut session, &code);
@@ -184,7 +184,7 @@ fn a_node_that_audits_nothing_has_nothing_to_wait_for() {
     let code = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
     for _ in 0..300 {
         let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap();
+        let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
         session.run(instance, 10, None).unwrap();
     }
     node.flush();
@@ -198,7 +198,7 @@ fn about_one_in_ten_is_audited_if_the_flags_say_so() {
     let code = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
     for turn in 0..2000 {
         let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap();
+        let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
         session.run(instance, 10, None).unwrap();
         drop(session);
         if turn % 50 == 0 {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{InNode, InRuntime, Seen, compiling, drive, interpreting, programs};
-use pvm_host_interface::{AccessError, Backend as _, INSTANCES, InstantiateError, Meaning, NoInstance};
+use pvm_host_interface::{AccessError, Backend as _, INSTANCES, InstantiateError, NoInstance, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
@@ -41,26 +41,29 @@ fn errors_come_from_the_arguments_alone() {
         let mut session = node.session();
         for turn in 0..2 {
             assert_eq!(
-                session.instantiate(&[0; 32], &blob, 0, Meaning::version_1(Naive)),
-                Err(InstantiateError::OtherHash),
+                session.instantiate(&[0; 32], &blob, 0, ProgramRules::version_1(Naive)),
+                Err(InstantiateError::HashMismatch),
                 "{turn}"
             );
             let other = assemble(".isa ReviveV1\ntrap\n").unwrap();
             assert_eq!(
-                session.instantiate(&hash, &other, 0, Meaning::version_1(Naive)),
-                Err(InstantiateError::OtherHash),
+                session.instantiate(&hash, &other, 0, ProgramRules::version_1(Naive)),
+                Err(InstantiateError::HashMismatch),
                 "{turn}"
             );
             let noise = b"no program";
-            let refused = session.instantiate(&keccak_256(noise), noise, 0, Meaning::version_1(Naive));
+            let refused = session.instantiate(&keccak_256(noise), noise, 0, ProgramRules::version_1(Naive));
             assert_eq!(refused, Err(InstantiateError::NoProgram), "{turn}");
             // In the second turn the program is in the cache.
-            assert_eq!(session.instantiate(&hash, &blob, 0, Meaning::version_1(Naive)), Ok(turn));
+            assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(turn));
         }
         for number in 2..INSTANCES {
-            assert_eq!(session.instantiate(&hash, &blob, 0, Meaning::version_1(Naive)), Ok(number));
+            assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(number));
         }
-        assert_eq!(session.instantiate(&hash, &blob, 0, Meaning::version_1(Naive)), Err(InstantiateError::TooMany));
+        assert_eq!(
+            session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)),
+            Err(InstantiateError::TooMany)
+        );
         assert_eq!(session.destroy(5), Ok(()));
         assert_eq!(session.destroy(5), Err(NoInstance));
         assert_eq!(session.run(5, 1, None), Err(NoInstance));
@@ -69,10 +72,10 @@ fn errors_come_from_the_arguments_alone() {
         assert_eq!(session.write_memory(5, 0x2_0000, &[]), Err(AccessError::NoInstance));
         assert_eq!(session.zero_memory(5, 0x2_0000, 0), Err(AccessError::NoInstance));
         // Numbers are not used again in a call.
-        assert_eq!(session.instantiate(&hash, &blob, 0, Meaning::version_1(Naive)), Ok(INSTANCES));
+        assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(INSTANCES));
         session.release();
         assert_eq!(session.instances(), 0);
-        assert_eq!(session.instantiate(&hash, &blob, 0, Meaning::version_1(Naive)), Ok(0));
+        assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(0));
     }
 }
 
@@ -81,7 +84,8 @@ fn an_entry_beyond_the_code_traps() {
     let blob = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
     for node in [interpreting(), compiling()] {
         let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&blob), &blob, u32::MAX, Meaning::version_1(Naive)).unwrap();
+        let instance =
+            session.instantiate(&keccak_256(&blob), &blob, u32::MAX, ProgramRules::version_1(Naive)).unwrap();
         let stop = session.run(instance, 100, None).unwrap();
         assert_eq!((stop.outcome, stop.gas), (Outcome::Trap, 100));
     }
@@ -94,7 +98,7 @@ fn more_instances_than_workers_are_interpreted() {
     let node = executor::PolkaVm::new(&flags, None).unwrap();
     let mut session = node.session();
     for number in 0..6 {
-        assert_eq!(session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)), Ok(number));
+        assert_eq!(session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)), Ok(number));
     }
     for number in 0..6 {
         let stop = session.run(number, 100, Some(u64::from(number))).unwrap();

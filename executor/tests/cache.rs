@@ -7,7 +7,7 @@ mod common;
 use common::{flags, folders, kill_workers, limits};
 use executor::{BackendChoice, Limits, PolkaVm, Session};
 use proptest::prelude::*;
-use pvm_host_interface::{Backend as _, InstantiateError, Meaning};
+use pvm_host_interface::{Backend as _, InstantiateError, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn model_of(other: bool) -> CostModelKind {
     if other { Pipeline(MemoryLatency::new(4).unwrap()) } else { Naive }
 }
 
-/// What happens to a node.
+/// An event of a node.
 #[derive(Clone, Debug)]
 enum Event {
     /// A contract is called: the first time, it is deployed.
@@ -125,7 +125,7 @@ impl Model {
 /// Calls it; it gives its number whatever happened before.
 fn call(session: &mut Session, number: usize, model: CostModelKind) {
     let code = program(number);
-    let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(model)).unwrap();
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(model)).unwrap();
     let stop = session.run(instance, 1000, None).unwrap();
     assert_eq!((stop.outcome, stop.args[0]), (Outcome::Finished, number as u64 + 40));
     assert!(model != Naive || stop.gas == 998);
@@ -171,12 +171,12 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, e
             }
             Event::Mismatch { hash, code } => {
                 let (named, given) = (keccak_256(&program(hash)), program(code));
-                let answer = session.instantiate(&named, &given, 0, Meaning::version_1(Naive));
+                let answer = session.instantiate(&named, &given, 0, ProgramRules::version_1(Naive));
                 if hash == code {
                     model.call((code, false), sizes[code]);
                     assert!(answer.is_ok());
                 } else {
-                    assert_eq!(answer, Err(InstantiateError::OtherHash));
+                    assert_eq!(answer, Err(InstantiateError::HashMismatch));
                 }
                 session.release();
             }

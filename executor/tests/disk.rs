@@ -6,7 +6,7 @@ mod common;
 
 use common::{checksum, flags, limits};
 use executor::{BackendChoice, Folders, Limits, PolkaVm};
-use pvm_host_interface::{Backend as _, Meaning};
+use pvm_host_interface::{Backend as _, ProgramRules};
 use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -52,7 +52,7 @@ fn call(node: &PolkaVm, number: u64) {
 
 fn call_once(node: &PolkaVm, number: u64) {
     let (code, mut session) = (program(number), node.session());
-    let instance = session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
     let stop = session.run(instance, 1000, None).unwrap();
     assert_eq!((stop.outcome, stop.gas, stop.args[0]), (Outcome::Finished, 998, number));
     node.flush();

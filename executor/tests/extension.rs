@@ -5,7 +5,7 @@ mod common;
 
 use common::{compiling, interpreting};
 use executor::PolkaVm;
-use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, Meaning, PolkavmExt, RemoteInstance};
+use pvm_host_interface::{AccessError, INSTANCES, InstantiateError, PolkavmExt, ProgramRules, RemoteInstance};
 use sp_crypto_hashing::keccak_256;
 use sp_externalities::{Extension as _, Extensions, TransactionType};
 use sp_io::TestExternalities;
@@ -22,7 +22,7 @@ fn program() -> Vec<u8> {
 
 fn remote() -> Result<RemoteInstance, InstantiateError> {
     let code = program();
-    RemoteInstance::new(&keccak_256(&code), &code, 0, Meaning::version_1(Naive))
+    RemoteInstance::new(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive))
 }
 
 fn externalities(node: &PolkaVm) -> TestExternalities {
@@ -96,7 +96,7 @@ fn every_version_of_a_host_function_stays() {
         assert!(names.contains(&&*format!("ext_polkavm_{name}_version_1")), "{name}: {names:?}");
     }
     assert!(names.contains(&"ext_polkavm_instantiate_version_2"), "{names:?}");
-    assert_eq!(Meaning::version_1(Naive).semantics.id(), 0);
+    assert_eq!(ProgramRules::version_1(Naive).semantics.id(), 0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::{flags, folders, limits};
 use executor::{BackendChoice, Flags, Limits, PolkaVm, Session};
-use pvm_host_interface::{Backend as _, Meaning};
+use pvm_host_interface::{Backend as _, ProgramRules};
 use sc_executor::{RuntimeVersion, RuntimeVersionOf};
 use sp_core::traits::{CallContext, CodeExecutor, Externalities, ReadRuntimeVersion, RuntimeCode};
 use sp_crypto_hashing::keccak_256;
@@ -39,10 +39,10 @@ fn instantiate_all(session: &mut Session, texts: impl IntoIterator<Item = String
 
 fn instantiate(session: &mut Session, text: &str) -> u32 {
     let code = assemble(text).unwrap();
-    session.instantiate(&keccak_256(&code), &code, 0, Meaning::version_1(Naive)).unwrap()
+    session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap()
 }
 
-/// What an off-chain call was ended with.
+/// The error with which an off-chain call ends.
 fn refusal(node: &PolkaVm, call: impl FnOnce()) -> String {
     let ended = catch_unwind(AssertUnwindSafe(|| node.off_chain(call)));
     *ended.unwrap_err().downcast::<String>().unwrap()

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
-use executor::{BackendChoice, Limits, PolkaVm};
-use pvm_host_interface::{Backend as _, Meaning, Stop};
+use executor::{BackendChoice, Flags, Limits, PolkaVm};
+use pvm_host_interface::{Backend as _, ProgramRules, Stop};
 use pvm_oracle::random::Rng;
 use sp_crypto_hashing::keccak_256;
 use std::fs;
@@ -25,11 +25,13 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Processes by their parents.
+/// Processes by their parents, without those that have ended and were not reaped yet.
 fn children(of: &[u32]) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+        let mut fields = stat.rsplit(')').next()?.split_whitespace();
+        let state = fields.next()?;
+        fields.next().filter(|_| state != "Z")?.parse().ok()
     };
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
@@ -41,6 +43,17 @@ fn family() -> (Vec<u32>, Vec<u32>) {
     let zygotes = children(&launchers);
     let workers = children(&zygotes);
     (zygotes, workers)
+}
+
+/// Waits until there are so many workers: a killed one takes a moment to end. Returns how many there are at last.
+fn workers_in_the_end(expected: usize) -> usize {
+    for _ in 0..1000 {
+        if family().1.len() == expected {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    family().1.len()
 }
 
 fn signal(signal: &str, pids: &[u32]) {
@@ -102,7 +115,7 @@ turn:    add_imm_64 s0, s0, 1
 fn busy(node: &PolkaVm, ticks: u64) -> Vec<Stop> {
     let blob = assemble(BUSY).unwrap();
     let mut session = node.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     (0..ticks).map(|tick| session.run(instance, 1_000_000_000, (tick > 0).then_some(tick)).unwrap()).collect()
 }
 
@@ -134,7 +147,7 @@ fn a_worker_that_is_stopped_is_given_up() {
     let compiling = compiling();
     let blob = assemble(BUSY).unwrap();
     let mut session = compiling.session();
-    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let mut seen = vec![session.run(instance, 1_000_000_000, None).unwrap()];
     signal("-STOP", &family().1);
     seen.extend((1..3).map(|tick| session.run(instance, 1_000_000_000, Some(tick)).unwrap()));
@@ -169,7 +182,7 @@ fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
     let text = ".isa ReviveV1\n.rw_size 65536\n.import \"ask\"\nagain: ecalli 0\njump again\n";
     let blob = assemble(text).unwrap();
     let mut session = node.session();
-    let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+    let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let instances: Vec<u32> = (0..4).map(|_| instance()).collect();
     // 40 KiB each: three of them are more than 128 KiB with their programs.
     for instance in &instances {
@@ -193,18 +206,48 @@ fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
 #[test]
 fn instances_left_behind_give_their_workers_back() {
     let _alone = alone();
-    let compiling = compiling();
+    // None is made in advance, so all workers are those of instances.
+    let compiling = PolkaVm::new(&Flags { reserve: 0, ..flags(BackendChoice::Jit) }, None).unwrap();
     let blob = assemble(BUSY).unwrap();
     let mut session = compiling.session();
     for _ in 0..20 {
         for _ in 0..10 {
-            session.instantiate(&keccak_256(&blob), &blob, 0, Meaning::version_1(Naive)).unwrap();
+            session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
         }
         // What the client does after a runtime call, whatever happened in it.
         session.release();
     }
     assert_eq!(compiling.metrics().workers_refused_total.get(), 0);
-    // Ten that wait for this program, and those that were made in advance; of two hundred instances.
-    let workers = family().1.len();
-    assert!(workers <= 40, "{workers} workers");
+    assert_eq!(workers_in_the_end(10), 10, "the two hundred instances used the same ten workers");
+}
+
+#[test]
+fn fresh_workers_and_the_reserve_are_as_the_flags_say() {
+    let _alone = alone();
+    let blob = assemble(BUSY).unwrap();
+    // After one instance.
+    let workers = |flags: &Flags, expected: usize| {
+        let node = PolkaVm::new(flags, None).unwrap();
+        let mut session = node.session();
+        let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
+        assert_eq!(session.run(instance, 1_000_000_000, None).unwrap().outcome, Outcome::HostCall(0));
+        assert_eq!(node.metrics().interpreted_total.get(), 0);
+        session.release();
+        workers_in_the_end(expected)
+    };
+    let plain = Flags { reserve: 0, ..flags(BackendChoice::Jit) };
+    assert_eq!(workers(&plain, 1), 1, "it waits for another instance");
+    let fresh = Flags { fresh_workers: true, ..plain.clone() };
+    assert_eq!(workers(&fresh, 0), 0, "it is never used again");
+    let strict = Flags { strict: true, ..plain };
+    assert_eq!(workers(&strict, 1), 1, "strict mode runs");
+}
+
+#[test]
+fn a_cgroup_that_is_not_there_is_an_error_with_the_jit() {
+    let cgroup = Some("/nowhere/polkavm".into());
+    let error = PolkaVm::new(&Flags { cgroup: cgroup.clone(), ..flags(BackendChoice::Jit) }, None).err().unwrap();
+    assert!(error.to_string().contains("/nowhere/polkavm"), "{error}");
+    let node = PolkaVm::new(&Flags { cgroup, ..flags(BackendChoice::Auto) }, None).unwrap();
+    assert!(!node.is_compiling() && node.fallback_reason().unwrap().contains("/nowhere/polkavm"));
 }

@@ -5,20 +5,20 @@ use sc_cli::RunCmd;
 /// Arguments of the node.
 #[derive(Debug, clap::Parser)]
 pub struct Cli {
-    /// What to do instead of running the node.
+    /// A command to run instead of the node.
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
-    /// How to run the node.
+    /// Options of the node.
     #[clap(flatten)]
     pub run: RunCmd,
 
-    /// How to run contracts.
+    /// Options for contracts.
     #[clap(flatten)]
     pub polkavm: executor::Flags,
 }
 
-/// What the node can do besides running.
+/// The node's commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     /// Key management utilities.
@@ -53,12 +53,25 @@ pub enum Subcommand {
     #[cfg(feature = "runtime-benchmarks")]
     Benchmark(Box<frame_benchmarking_cli::PalletCmd>),
 
-    /// Try every way to run contracts on this machine, and print which are possible and why others are not.
+    /// Print how this machine can run contracts, and which protections compiled ones have.
+    ///
+    /// Every way is set up and runs a program. A line for each says whether it is possible, and what to change if it is not.
+    /// Below is a line for each layer of protection around compiled contracts: `yes`, `off` (a flag turns it on) or `no`,
+    /// with what to change. The flags that change protection (--polkavm-strict, --polkavm-cgroup) apply.
+    #[command(after_long_help = "Examples:
+  node-template polkavm-check
+  node-template polkavm-check --polkavm-strict
+  node-template polkavm-check --polkavm-cgroup /sys/fs/cgroup/node.slice/workers")]
     PolkavmCheck,
 
-    /// Run a contract again as a record of a difference between compiled code and the interpreter has it.
+    /// Replay a saved difference between compiled code and the interpreter.
+    ///
+    /// The node saves a record when an audit or a recovery finds that the two do not agree. This runs the record's machine
+    /// code again, and the program on the interpreter, and says whether they differ on this machine.
+    #[command(after_long_help = "Example:
+  node-template polkavm-replay ~/.local/share/node-template/chains/dev/polkavm-records/FILE")]
     PolkavmReplay {
-        /// The record: a file in `polkavm-records` in the folder of the chain's data.
+        /// The record: a file of the folder `polkavm-records` beside the chain's database.
         record: std::path::PathBuf,
     },
 }

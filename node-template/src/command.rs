@@ -1,4 +1,4 @@
-//! Runs what the command line asks for.
+//! Runs the commands of the command line.
 
 use crate::{
     chain_spec,
@@ -46,7 +46,7 @@ impl SubstrateCli for Cli {
 /// Parses the command line and runs it to its end.
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
-    let flags = cli.polkavm;
+    let flags = cli.polkavm.clone();
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
@@ -102,7 +102,7 @@ pub fn run() -> sc_cli::Result<()> {
             ))
         }),
         Some(Subcommand::PolkavmCheck) => {
-            println!("{}", executor::Report::new());
+            println!("{}", executor::Report::new(&flags));
             Ok(())
         }
         Some(Subcommand::PolkavmReplay { record }) => {

@@ -8,27 +8,27 @@ use sp_block_builder::BlockBuilder;
 use sp_blockchain::{Error as BlockChainError, HeaderBackend, HeaderMetadata};
 use std::sync::Arc;
 
-/// What the methods work on.
+/// Dependencies of the methods.
 pub struct FullDeps<C, P> {
     /// The client.
     pub client: Arc<C>,
     /// The transaction pool.
     pub pool: Arc<P>,
-    /// What runs contracts, and as which flags.
+    /// The executor of contracts, and its flags.
     pub polkavm: (executor::PolkaVm, executor::Flags),
 }
 
-/// What runs contracts in this node: the answer of `polkavm_status`.
+/// The answer of `polkavm_status`: the backend of this node.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolkavmStatus {
     /// `jit` or `interpreter`.
     backend: &'static str,
-    /// Why it is the interpreter, if the flags would have had the JIT.
+    /// The reason for which it is the interpreter, if the flags allow the JIT.
     fallback_reason: Option<String>,
     /// The line that is logged at the start, as it would be now.
     description: String,
-    /// What compiled code did that the interpreter did not, if that ever came to light.
+    /// The difference between compiled code and the interpreter, if one was found.
     alarm: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Puts the client together: database, executor, pool, network, RPC, authoring and finality.
+//! Assembles the client: database, executor, pool, network, RPC, authoring and finality.
 
 use crate::rpc;
 use executor::{BoundedExecutor, Flags, Folders, PolkaVm};
@@ -14,10 +14,10 @@ use sp_consensus_aura::sr25519::AuthorityPair as AuraPair;
 use sp_runtime::traits::Block as BlockT;
 use std::{sync::Arc, time::Duration};
 
-/// The functions the runtime may call in the node.
+/// The host functions of the node.
 #[cfg(not(feature = "runtime-benchmarks"))]
 pub type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
-/// The functions the runtime may call in the node, and those that its benchmarks measure with.
+/// The host functions of the node, and those that its benchmarks measure with.
 #[cfg(feature = "runtime-benchmarks")]
 pub type HostFunctions =
     (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions, frame_benchmarking::benchmarking::HostFunctions);
@@ -30,7 +30,7 @@ type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 type GrandpaBlockImport = sc_consensus_grandpa::GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
 type GrandpaLink = sc_consensus_grandpa::LinkHalf<Block, FullClient, FullSelectChain>;
 
-/// How many blocks may pass before GRANDPA must justify one.
+/// Maximum number of blocks between GRANDPA justifications.
 const GRANDPA_JUSTIFICATION_PERIOD: u32 = 512;
 
 /// The parts that every command needs.
@@ -224,7 +224,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let rpc_builder = {
         let client = client.clone();
         let pool = transaction_pool.clone();
-        let polkavm = (polkavm, *flags);
+        let polkavm = (polkavm, flags.clone());
         Box::new(move |_| {
             let deps = rpc::FullDeps { client: client.clone(), pool: pool.clone(), polkavm: polkavm.clone() };
             rpc::create_full(deps).map_err(Into::into)

@@ -36,21 +36,21 @@ pub trait AddressMapper<T: Config> {
     /// such as those of contracts.
     fn to_fallback_account_id(address: &H160) -> T::AccountId;
 
-    /// Remembers the account behind its address, against a deposit held on the account.
+    /// Stores the account behind its address, against a deposit held on the account.
     ///
     /// # Errors
     ///
     /// [`Error::AccountAlreadyMapped`], or the currency's error when the deposit can't be held.
     fn map(account: &T::AccountId) -> DispatchResult;
 
-    /// Forgets a mapping made by [`Self::map`] and releases its deposit.
+    /// Removes a mapping made by [`Self::map`] and releases its deposit.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotMapped`] when there is nothing to forget.
+    /// [`Error::AccountNotMapped`] when there is no mapping.
     fn unmap(account: &T::AccountId) -> DispatchResult;
 
-    /// Whether the account can be found again from its address, and so may act as an origin.
+    /// Whether the account can be recovered from its address, and so may act as an origin.
     fn is_mapped(account: &T::AccountId) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! The pallet's work, without extrinsics around it.
+//! The pallet's operations, without extrinsics around them.
 //!
 //! Called by the extrinsics, the runtime API's dry runs, and other pallets. Each function is all or
 //! nothing: a failure or a revert leaves the state as it was, whatever the caller does with the result.
@@ -24,7 +24,7 @@ use frame_support::{
 use sp_core::{H160, H256, U256};
 use sp_runtime::{DispatchError, TransactionOutcome};
 
-/// What a call may use.
+/// The limits of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits<Balance> {
     /// Weight, on top of the extrinsic's base weight.
@@ -105,12 +105,12 @@ impl<T: Config> Pallet<T> {
         PristineCode::<T>::get(code_hash)
     }
 
-    /// What the account behind an address could send away and live on, in the contracts' unit.
+    /// The transferable balance of the account behind an address, in the contracts' unit.
     pub fn balance(address: H160) -> U256 {
         Self::spendable(&T::AddressMapper::to_account_id(&address))
     }
 
-    /// What an account could send away and live on, in the contracts' unit.
+    /// The transferable balance of an account, in the contracts' unit.
     pub(crate) fn spendable(account: &T::AccountId) -> U256 {
         Self::to_contract_value(T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite))
     }
@@ -149,8 +149,8 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// An origin whose account can't be found again from its address may not act: what a contract sent
-/// to that address would go elsewhere.
+/// Refuses an origin whose account can't be recovered from its address: what a contract sent to that
+/// address would go elsewhere.
 fn ensure_mapped<T: Config>(origin: &T::AccountId) -> Result<(), Failure> {
     if T::AddressMapper::is_mapped(origin) {
         return Ok(());

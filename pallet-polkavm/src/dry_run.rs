@@ -1,4 +1,4 @@
-//! What the runtime API's functions do, so that a runtime implements each in one line.
+//! The implementation of the runtime API's functions, so that a runtime has a line for each.
 //!
 //! Only for states that are thrown away: a dry run bumps the origin's nonce, as dispatching its
 //! extrinsic would, and undoes nothing.
@@ -149,8 +149,8 @@ impl<T: Config> Pallet<T> {
         T::AddressMapper::to_account_id(address)
     }
 
-    /// The limits of a dry run: its client's, and no more gas than an extrinsic can have. What the node computes for anybody
-    /// who asks is bounded by what a block can hold.
+    /// The limits of a dry run: its client's, and no more gas than an extrinsic can have. Anybody can request
+    /// dry runs, so a block's weight bounds each.
     fn dry_run_limits(gas: Option<Weight>, deposit: Option<BalanceOf<T>>) -> Limits<BalanceOf<T>> {
         let most = Self::max_gas_limit();
         Limits { gas: gas.map_or(most, |gas| gas.min(most)), deposit }

@@ -52,7 +52,7 @@ use types::{Code, Execution, Failure, Output};
 /// The balance of [`Config::Currency`].
 pub type BalanceOf<T> = <T as Config>::Balance;
 
-/// The target of this crate's log lines.
+/// The log target of this crate.
 pub const LOG_TARGET: &str = "runtime::polkavm";
 
 #[frame_support::pallet]
@@ -92,13 +92,13 @@ pub mod pallet {
         #[pallet::no_default]
         type Balance: Balance + Into<U256> + TryFrom<U256>;
 
-        /// What values are transferred and deposits held in.
+        /// The currency of values and deposits.
         #[pallet::no_default]
         type Currency: Inspect<Self::AccountId, Balance = Self::Balance>
             + Mutate<Self::AccountId>
             + MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
-        /// What tells contracts the time, in milliseconds since the Unix epoch.
+        /// The clock that contracts see, in milliseconds since the Unix epoch.
         #[pallet::no_default]
         type Time: Time<Moment: Into<U256>>;
 
@@ -106,19 +106,19 @@ pub mod pallet {
         #[pallet::no_default]
         type WeightInfo: WeightInfo;
 
-        /// How accounts and addresses map: [`AccountId32Mapper`].
+        /// The mapping between accounts and addresses: [`AccountId32Mapper`].
         #[pallet::no_default]
         type AddressMapper: AddressMapper<Self>;
 
-        /// What runs programs: [`InRuntimeInterpreter`], or the node by its [`HostFunctions`].
+        /// The executor of programs: [`InRuntimeInterpreter`], or the node through its [`HostFunctions`].
         #[pallet::no_default_bounds]
         type Executor: executor::Executor;
 
-        /// What is behind addresses without being a contract: [`precompiles::Builtins`], and a runtime's own.
+        /// The precompiles: [`precompiles::Builtins`], and a runtime's own.
         #[pallet::no_default_bounds]
         type Precompiles: precompiles::Precompiles<Self>;
 
-        /// Who made the block, for contracts that ask. `()` knows nobody.
+        /// Finds the author of the block, for contracts that ask. `()` finds none.
         #[pallet::no_default_bounds]
         type FindAuthor: FindAuthor<Self::AccountId>;
 

@@ -3,7 +3,7 @@
 use crate::{
     self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits,
     exec::ExecConfig,
-    executor::{Executor, Instance, OutOfBounds, Source, Stop},
+    executor::{Executor, GuestInstance, OutOfBounds, Source, Stop},
     precompiles::{self, Builtins, Precompile, Precompiles, abi},
     types::{Code, Execution, Instantiated, Output},
     weights::SubstrateWeight,
@@ -121,7 +121,7 @@ impl Precompiles<Test> for Doubler {
     }
 }
 
-/// Who the tests' block is from.
+/// The author of the tests' blocks.
 pub const AUTHOR: AccountId32 = AccountId32::new([9; 32]);
 
 pub struct Author;
@@ -157,7 +157,7 @@ impl Way {
         WAY.set(self);
     }
 
-    /// What runs programs outside of the runtime.
+    /// The executor of programs outside of the runtime.
     fn node(self) -> Option<&'static PolkaVm> {
         static INTERPRETER: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Interpreter));
         static COMPILED: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Auto));
@@ -200,12 +200,12 @@ macro_rules! on_either {
     ($self:ident.$method:ident($($argument:expr),*)) => {
         match $self {
             EitherInstance::InRuntime(instance) => instance.$method($($argument),*),
-            EitherInstance::Remote(instance) => Instance::$method(instance, $($argument),*),
+            EitherInstance::Remote(instance) => GuestInstance::$method(instance, $($argument),*),
         }
     };
 }
 
-impl Instance for EitherInstance {
+impl GuestInstance for EitherInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         on_either!(self.run(gas, result))
     }
@@ -237,7 +237,7 @@ pub const ALICE: AccountId32 = AccountId32::new([1; 32]);
 pub const BOB: AccountId32 = AccountId32::new([2; 32]);
 /// Rich, not mapped.
 pub const CHARLIE: AccountId32 = AccountId32::new([3; 32]);
-/// What every account has at the start.
+/// The balance of every account at the start.
 pub const START: Balance = 1_000_000_000;
 /// Enough weight for anything a test does.
 pub const GAS: Weight = Weight::from_parts(500_000_000_000, 3 * 1024 * 1024);
@@ -320,7 +320,7 @@ pub fn dispatch(who: AccountId32, call: crate::Call<Test>) -> DispatchResultWith
     with_storage_layer(|| RuntimeCall::Polkavm(call).dispatch(RuntimeOrigin::signed(who)))
 }
 
-/// What the pallet's events were so far.
+/// The pallet's events so far.
 pub fn events() -> Vec<crate::Event<Test>> {
     System::events()
         .into_iter()

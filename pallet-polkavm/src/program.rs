@@ -8,9 +8,9 @@ use vm_core::{
     isa::{Instruction, Isa, Opcode, Reg},
 };
 
-/// Where a contract's writable memory begins, as it has no read-only data.
+/// Start of a contract's writable memory; it has no read-only data.
 pub const RW: u32 = 0x2_0000;
-/// How much writable memory a contract has.
+/// Length of a contract's writable memory.
 pub const RW_LEN: u32 = 64 * 1024;
 /// An address at which no contract has memory.
 pub const NOWHERE: u32 = 0x1000;

@@ -8,7 +8,7 @@
 #![allow(clippy::too_many_arguments, reason = "the functions take what their extrinsics take")]
 
 use crate::{
-    exec::trace::{CallTrace, Kind},
+    exec::trace::{CallKind, CallTrace},
     types::{self, Failure},
 };
 use alloc::{string::String, vec::Vec};
@@ -191,14 +191,14 @@ pub enum CallKindV1 {
     Create2,
 }
 
-impl From<Kind> for CallKindV1 {
-    fn from(kind: Kind) -> Self {
+impl From<CallKind> for CallKindV1 {
+    fn from(kind: CallKind) -> Self {
         match kind {
-            Kind::Call => Self::Call,
-            Kind::StaticCall => Self::StaticCall,
-            Kind::DelegateCall => Self::DelegateCall,
-            Kind::Create => Self::Create,
-            Kind::Create2 => Self::Create2,
+            CallKind::Call => Self::Call,
+            CallKind::StaticCall => Self::StaticCall,
+            CallKind::DelegateCall => Self::DelegateCall,
+            CallKind::Create => Self::Create,
+            CallKind::Create2 => Self::Create2,
         }
     }
 }

@@ -13,7 +13,7 @@ use sp_runtime::{
     traits::{Saturating, Zero},
 };
 
-/// Which of a contract's two entry points runs.
+/// The entry point of a contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum EntryPoint {
     /// `deploy`: the constructor, once in a contract's life.
@@ -41,7 +41,7 @@ pub enum Code {
     Existing(H256),
 }
 
-/// What a frame gave back when it ran to its end.
+/// The output of a frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Output {
     /// The flags given to `seal_return`, or none.
@@ -62,7 +62,7 @@ impl Output {
         Self { flags: ReturnFlags::empty(), data }
     }
 
-    /// Whether the contract asked to undo all it did.
+    /// Whether the contract reverted.
     pub fn did_revert(&self) -> bool {
         self.flags.contains(ReturnFlags::REVERT)
     }
@@ -84,7 +84,7 @@ impl<Balance: Zero> Default for Deposit<Balance> {
 }
 
 impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
-    /// The amount, whichever way it goes.
+    /// The amount, of a charge or a refund.
     pub fn amount(&self) -> Balance {
         match self {
             Self::Charge(amount) | Self::Refund(amount) => *amount,
@@ -99,7 +99,7 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
         }
     }
 
-    /// The same amount the other way.
+    /// The same amount with the opposite sign.
     pub fn negated(&self) -> Self {
         match *self {
             Self::Charge(amount) if !amount.is_zero() => Self::Refund(amount),
@@ -124,7 +124,7 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
     }
 }
 
-/// An error with the sentence that explains it to a developer.
+/// An error with an explanation for developers.
 ///
 /// Only the error goes on the chain. The detail reaches the log and the dry run; nothing may be
 /// decided by it.
@@ -132,7 +132,7 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
 pub struct Failure {
     /// The error an extrinsic fails with.
     pub error: DispatchError,
-    /// What exactly went wrong: the limit and the value, the name, the address. May be empty.
+    /// The details: limit and value, name, address. May be empty.
     pub detail: String,
 }
 
@@ -163,14 +163,14 @@ pub struct ContractEvent {
 /// The result of a call or an instantiation, with what it cost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Execution<R, Balance> {
-    /// What came back. A contract that reverted is `Ok` here: look at the flags.
+    /// The result. A contract that reverted is `Ok` here, with the flag in its output.
     pub result: Result<R, Failure>,
     /// Weight used, without the extrinsic's base weight.
     pub gas_consumed: Weight,
     /// The least `gas_limit` with which the same execution passes. Above
     /// [`Self::gas_consumed`] where a charge was taken first and partly given back.
     pub gas_required: Weight,
-    /// What the storage taken or freed costs the origin. Meaningless when nothing was kept.
+    /// The storage deposit that the origin pays or gets back. Meaningless if nothing was kept.
     pub storage_deposit: Deposit<Balance>,
     /// The events the contracts emitted; only collected by a dry run.
     pub events: Vec<ContractEvent>,
@@ -178,7 +178,7 @@ pub struct Execution<R, Balance> {
     pub trace: Option<CallTrace>,
 }
 
-/// What an instantiation gives back.
+/// The result of an instantiation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Instantiated {
     /// The constructor's output.
@@ -189,11 +189,11 @@ pub struct Instantiated {
     pub code_hash: H256,
 }
 
-/// What an upload gives back.
+/// The result of an upload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Uploaded<Balance> {
     /// The key under which the code is stored.
     pub code_hash: H256,
-    /// What is held on the uploader's account for it; zero when the code was stored already.
+    /// The deposit held on the uploader's account for it; zero if the code was stored already.
     pub deposit: Balance,
 }

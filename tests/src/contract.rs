@@ -12,14 +12,14 @@ pub struct Cli {
     suri: String,
 }
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The exit code: 0 success, 1 refused by the chain or by a check, 2 usage or connection.
     pub code: i32,
-    /// What it printed on standard output.
+    /// Its standard output.
     pub json: Value,
-    /// What it printed on standard error.
+    /// Its standard error.
     pub progress: String,
 }
 
@@ -34,8 +34,8 @@ impl Cli {
         Self { suri: suri.into(), ..self.clone() }
     }
 
-    /// Runs a command and returns how it ended. What it sends is in a final block then: the next command may rely on it, as
-    /// no other block can.
+    /// Runs a command and returns its outcome. A transaction that it sends is in a final block then, so that the next command
+    /// may rely on it.
     ///
     /// # Errors
     ///

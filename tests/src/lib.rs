@@ -1,4 +1,4 @@
-//! What the demo and the end-to-end tests share: a real node on a temporary base path, and the real command line.
+//! Test support for the demo and the end-to-end tests: a real node on a temporary base path, and the real command line.
 //!
 //! Nothing here knows how the pallet works; everything goes through the programs that users run.
 

@@ -13,7 +13,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long a node may take to open its RPC port.
+/// Time limit for a node to open its RPC port.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running node.
@@ -101,7 +101,7 @@ impl Node {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// What runs contracts in this node, as it says at its start: the line that begins with `PolkaVM:`.
+    /// The line in which the node announces its backend: it begins with `PolkaVM:`.
     pub fn polkavm(&self) -> Option<String> {
         let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
         // The last one, if it was started again.
@@ -139,12 +139,12 @@ impl Node {
         self.process.id()
     }
 
-    /// Where its chain is.
+    /// The folder of its chain.
     pub fn base_path(&self) -> PathBuf {
         self.folder.path().join("chain")
     }
 
-    /// Tells it to end, and waits until it has. Its chain stays until the node is dropped.
+    /// Stops the node and waits for its end. Its chain stays until the node is dropped.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Node {
         Ok(())
     }
 
-    /// The last lines of what the node wrote.
+    /// The last lines of its log.
     pub fn log_end(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("node.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

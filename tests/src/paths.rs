@@ -1,4 +1,4 @@
-//! Where the build puts the programs and the contracts.
+//! Paths of the programs and contracts that the build makes.
 
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Solidity's words: what contracts take and return.
+//! Words of Solidity's ABI: 32 bytes of arguments and results.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The sandboxed processes in which a node runs contracts, to be killed.
+//! Finds and kills the sandboxed processes in which a node runs contracts.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! What anybody asks of a node over RPC does not stop it: dry runs of an endless contract, with the largest limit there is and
-//! from an account that has nothing, end without gas, and blocks go on being made.
+//! RPC requests cannot stop a node: dry runs of an endless contract, with the largest limit and from an account without
+//! balance, end without gas, and the node goes on making blocks.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{contract::Cli, node::Node};

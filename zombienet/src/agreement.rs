@@ -1,4 +1,4 @@
-//! Whether all nodes have the same chain and the same states.
+//! Checks that all nodes have the same chain and the same states.
 
 use crate::network::Network;
 use anyhow::{Context as _, Result, ensure};

@@ -1,4 +1,4 @@
-//! Contracts that are called all the while, from several accounts through several nodes.
+//! Load: contracts that several accounts call continuously through several nodes.
 
 use crate::network::Network;
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -22,11 +22,11 @@ const SUPPLY: u128 = 1_000_000_000;
 const SHARE: u128 = 1_000_000;
 /// Execution time that every call may take, in picoseconds: more than any that is to succeed takes.
 const PLENTY: u64 = 5_000_000_000;
-/// What a call that never ends is given: long enough that workers are killed in the midst of it.
+/// Execution time of an endless call: long enough for workers to be killed during it.
 const LOOP: u64 = 60_000_000_000;
 /// Transactions of an account that may wait in a pool; when there are more, the account waits.
 const WAITING: u64 = 24;
-/// How long transactions may take to get into final blocks.
+/// Time limit for transactions to get into final blocks.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Deployed contracts.
@@ -35,7 +35,7 @@ struct Contracts {
     flipper: [u8; 20],
     token: [u8; 20],
     misbehave: [u8; 20],
-    /// Who gets tokens.
+    /// The recipient of tokens.
     sink: String,
 }
 
@@ -76,7 +76,7 @@ enum Call {
     Event,
 }
 
-/// What each caller does in a round.
+/// The calls of each caller in a round.
 const ROUND: [Call; 9] = [
     Call::Transfer,
     Call::FlipIfThereIsTime,

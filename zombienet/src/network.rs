@@ -11,10 +11,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long the network may take to reach a block. Blocks come every two seconds; the machine may be slow.
+/// Time limit for the network to reach a block. Blocks come every two seconds; the machine may be slow.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What a node runs contracts with.
+/// The backend of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Machine code in sandboxed processes.
@@ -33,7 +33,7 @@ impl Backend {
     }
 }
 
-/// What a node is started with.
+/// The arguments of a node.
 struct Settings {
     /// A well-known account's name if it is a validator, otherwise any.
     name: String,
@@ -97,7 +97,7 @@ impl Member {
         self.settings.validates
     }
 
-    /// What it runs contracts with.
+    /// Its backend.
     pub fn backend(&self) -> Backend {
         self.settings.backend
     }
@@ -164,7 +164,7 @@ pub struct Network {
     pub members: Vec<Member>,
 }
 
-/// Says what goes on.
+/// Prints progress.
 #[macro_export]
 macro_rules! say {
     ($($text:tt)+) => { eprintln!("zombienet: {}", format_args!($($text)+)) };

@@ -1,8 +1,8 @@
-//! What a scenario has seen, in a line.
+//! The report of a scenario, in a line.
 
 use std::fmt;
 
-/// What a scenario has seen.
+/// The report of a scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The number of the best block.

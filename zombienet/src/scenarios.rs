@@ -1,4 +1,4 @@
-//! What happens to networks, and has to change nothing.
+//! The scenarios: events in a network that must not change any state.
 //!
 //! Each scenario ends with all nodes having the same state roots, whatever ran their contracts.
 
@@ -174,7 +174,7 @@ fn spec_version(network: &Network) -> Result<Vec<u64>> {
     network.members.iter().map(runtime_version).collect()
 }
 
-/// The version of the runtime at the last final block: a best block may be given up.
+/// The version of the runtime at the last final block: a best block may be retracted.
 fn runtime_version(member: &Member) -> Result<u64> {
     let hash = member.node.rpc("chain_getFinalizedHead")?;
     let version = member.node.rpc_with("state_getRuntimeVersion", &json!([hash]))?;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use executor::{BackendChoice, Flags, PolkaVm};
-use pvm_host_interface::{Backend, Meaning, program_config};
+use pvm_host_interface::{Backend, ProgramRules, program_config};
 use std::time::{Duration, Instant};
 use vm_core::{Outcome, blob::Blob, gas::CostModelKind, program::Program};
 
@@ -24,8 +24,8 @@ pub fn measure(code: &[u8]) -> Result<String> {
 
 fn least(code: &[u8], backend: BackendChoice) -> Result<Duration> {
     let blob = Blob::parse(code)?;
-    let meaning = Meaning::version_1(CostModelKind::Naive);
-    let program = Program::new(&blob, &program_config(meaning))?;
+    let rules = ProgramRules::version_1(CostModelKind::Naive);
+    let program = Program::new(&blob, &program_config(rules))?;
     let entry = program.export(b"call").context("no such export")?;
     let hash = sp_crypto_hashing::keccak_256(code);
     let polkavm = PolkaVm::new(&Flags { backend, ..Flags::default() }, None)?;
@@ -34,7 +34,7 @@ fn least(code: &[u8], backend: BackendChoice) -> Result<Duration> {
     for _ in 0..MEASUREMENTS {
         let started = Instant::now();
         for _ in 0..CALLS {
-            let instance = session.instantiate(&hash, code, entry, meaning)?;
+            let instance = session.instantiate(&hash, code, entry, rules)?;
             // It asks for the length of its call data, is told that there is none, and returns.
             let first = session.run(instance, 1_000_000, None).ok().context("no instance")?;
             let last = session.run(instance, first.gas, Some(0)).ok().context("no instance")?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use subxt::ext::scale_value::{scale::encode_as_type, stringify};
 
-/// What is used of a contract's metadata (version 5 and later). Other parts are left unread.
+/// The used parts of a contract's metadata (version 5 and later).
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
     spec: Spec,
@@ -74,7 +74,7 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// What is not as it should be.
+    /// The first malformed part.
     pub fn parse(json: Json) -> Result<Self, String> {
         let metadata: Self = serde_json::from_value(json).map_err(|error| format!("no ink! metadata: {error}"))?;
         for message in metadata.spec.messages.iter().chain(&metadata.spec.constructors) {

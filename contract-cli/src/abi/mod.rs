@@ -1,8 +1,8 @@
-//! A contract's interface: what its messages take and return, and what its events and errors mean.
+//! A contract's interface: the arguments and results of its messages, its events and its errors.
 //!
-//! Comes from a file ([`Interface::read`]: a Solidity ABI, a compiler's artifact with one in it, or the metadata of an ink!
-//! contract) or from a signature on the command line ([`call_data`]). Called with text from a user, and with data that
-//! contracts chose: neither may be believed.
+//! Read from a file ([`Interface::read`]: a Solidity ABI, a compiler's artifact with one in it, or the metadata of an ink!
+//! contract) or from a signature on the command line ([`call_data`]). Its inputs are text from a user and data chosen by
+//! contracts; neither is trusted.
 
 mod ink;
 mod solidity;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use serde_json::Value as Json;
 use std::{fs, io, path::Path};
 
-/// Longest file that is read as an interface, in bytes.
+/// Maximum length of an interface file, in bytes.
 const FILE_LIMIT: u64 = 16 << 20;
 
 /// A message or constructor that was found by name, with its arguments encoded.
@@ -22,18 +22,18 @@ const FILE_LIMIT: u64 = 16 << 20;
 pub struct Encoded {
     /// The call data.
     pub data: Vec<u8>,
-    /// What comes back.
+    /// The type of the result.
     pub returns: Returns,
 }
 
-/// How to read what a message returns.
+/// The type of a message's result.
 #[derive(Debug, Clone)]
 pub enum Returns {
-    /// Nobody said.
+    /// Unknown.
     Unknown,
-    /// As this function of Solidity's ABI does.
+    /// The result of this function of a Solidity ABI.
     Solidity(Box<alloy_json_abi::Function>),
-    /// As this type of the metadata.
+    /// This type of the metadata.
     Ink(u32),
 }
 
@@ -66,7 +66,7 @@ impl Interface {
     ///
     /// # Errors
     ///
-    /// Why it is none, in words.
+    /// The reason for which it is none of these.
     pub fn parse(text: &str) -> Result<Self, String> {
         let json: Json = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         // ink!'s metadata has a specification and a registry of types.
@@ -114,7 +114,7 @@ impl Interface {
         }
     }
 
-    /// What call data says: the message and its arguments; `None` if it is no call of this contract.
+    /// Decodes call data: the message and its arguments; `None` if it is no call of this contract.
     pub fn call(&self, data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::call(abi, data),
@@ -122,7 +122,7 @@ impl Interface {
         }
     }
 
-    /// What the message of this name returned; `None` if it cannot be that.
+    /// Decodes the result of the message of this name; `None` if the data does not fit.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl Interface {
         }
     }
 
-    /// What an event says; `None` if it is none of this contract's.
+    /// Decodes an event; `None` if it is none of this contract's.
     pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::event(abi, topics, data),
@@ -142,7 +142,7 @@ impl Interface {
         }
     }
 
-    /// What an error that the contract reverted with says; `None` if it is none of this contract's.
+    /// Decodes an error that the contract reverted with; `None` if it is none of this contract's.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::error(abi, data),
@@ -152,7 +152,7 @@ impl Interface {
     }
 }
 
-/// Reads what a contract gives: results, events and errors, as far as their meaning is known.
+/// A decoder of a contract's results, events and errors, as far as their types are known.
 #[derive(Debug)]
 pub struct Reader {
     interface: Option<Interface>,
@@ -160,12 +160,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads by an interface, if there is one, and by what a message returns.
+    /// A reader with an interface, if there is one, and the type of the message's result.
     pub fn new(interface: Option<Interface>, returns: Returns) -> Self {
         Self { interface, returns }
     }
 
-    /// What a message returned; `None` if it cannot be that.
+    /// Decodes a result; `None` if the data does not fit.
     pub fn output(&self, data: &[u8]) -> Option<Json> {
         match (&self.returns, &self.interface) {
             (Returns::Solidity(function), _) => solidity::output(function, data),
@@ -174,12 +174,12 @@ impl Reader {
         }
     }
 
-    /// What an event says; `None` if it is none of this contract's.
+    /// Decodes an event; `None` if it is none of this contract's.
     pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
         self.interface.as_ref()?.event(topics, data)
     }
 
-    /// What an error that the contract reverted with says; `None` if it is none of this contract's.
+    /// Decodes an error that the contract reverted with; `None` if it is none of this contract's.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
         let error = self.interface.as_ref()?.error(data);
         // A message of ink! that returns an `Err` reverts with just that.

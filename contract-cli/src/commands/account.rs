@@ -8,7 +8,7 @@ use crate::{
 };
 use subxt::utils::AccountId32;
 
-/// Looks at an account: the signer's, or one given as an address, in hex or in SS58.
+/// Reports on an account: the signer's, or one given as an address, in hex or in SS58.
 pub async fn account(chain: &Chain, who: Option<String>) -> Result<Report, Error> {
     chain.at_best(async |at| shown(chain, at, who.as_deref()).await).await
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     abi::Reader,
-    api::Weight,
+    api::{CallRequest, Weight},
     args::{Call, Execution},
     chain::Chain,
     error::Error,
@@ -16,32 +16,36 @@ use crate::{
 };
 use std::time::Duration;
 
-/// What a call would do.
-pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
+/// The request to the runtime API, with the limits from the command line.
+fn request<'a>(args: &Call, data: &'a [u8]) -> CallRequest<'a> {
     let Execution { value, deposit_limit, .. } = args.execution;
-    let gas = given_gas(&args.execution);
+    CallRequest { address: args.address, value, gas: given_gas(&args.execution), deposit_limit, data }
+}
+
+/// Dry-runs a call.
+pub async fn dry_run(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
+    let request = request(args, data);
     chain
         .at_best(async |at| {
-            let run = chain.dry_call(at, args.address, value, gas, deposit_limit, data).await?;
+            let run = chain.dry_run(at, &request).await?;
             Ok(execution::tried(Report::new("dry-run call"), chain, at, &run).decoded_by(reader))
         })
         .await
 }
 
-/// The calls that a call would make.
+/// Traces a call.
 pub async fn traced(chain: &Chain, args: &Call, data: &[u8], reader: &Reader) -> Result<Report, Error> {
-    let Execution { value, deposit_limit, .. } = args.execution;
-    let gas = given_gas(&args.execution);
+    let request = request(args, data);
     chain
         .at_best(async |at| {
-            let traced = chain.trace_call(at, args.address, value, gas, deposit_limit, data).await?;
+            let traced = chain.trace(at, &request).await?;
             let report = trace::shown(Report::new("trace call"), at, traced.trace.as_ref(), reader);
             Ok(execution::tried(report, chain, at, &traced.execution).decoded_by(reader))
         })
         .await
 }
 
-/// Calls a function that ends its contract, and looks whether the contract is gone.
+/// Calls a function that ends its contract, and checks that the contract is gone.
 pub async fn terminate(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<Report, Error> {
     if !exists(chain, args.address).await? {
         return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(args.address))));
@@ -62,17 +66,17 @@ async fn exists(chain: &Chain, address: [u8; 20]) -> Result<bool, Error> {
     chain.at_best(async |at| Ok(chain.contract(at, address).await?.is_some())).await
 }
 
-/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be given up, upon which
+/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be retracted, upon which
 /// the transaction goes into another one: then that is waited for, as long as the command may take.
 async fn is_gone(chain: &Chain, address: [u8; 20], receipt: &Receipt) -> Result<bool, Error> {
     loop {
         if !exists(chain, address).await? {
             return Ok(true);
         }
-        if !chain.is_given_up(receipt.block_hash.into()).await {
+        if !chain.is_retracted(receipt.block_hash.into()).await {
             return Ok(false);
         }
-        progress!("the block that the transaction was in was given up; waiting for another one");
+        progress!("the block that the transaction was in was retracted; waiting for another one");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -85,13 +89,13 @@ pub async fn call(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) ->
 /// Calls a contract; there is no receipt if the call was not sent.
 async fn sent(chain: &Chain, args: &Call, data: Vec<u8>, reader: &Reader) -> Result<(Report, Option<Receipt>), Error> {
     chain.ensure_mapped().await?;
-    let Execution { value, deposit_limit, .. } = args.execution;
+    let value = args.execution.value;
     let arguments = |gas: Weight, deposit: u128| (args.address, value, gas, deposit, data.clone());
     let prepared = execution::prepare(
         chain,
         &args.execution,
         async |at| chain.room(at, "call", arguments(Weight::default(), u128::MAX)).await,
-        async |at, gas| chain.effect_of_call(at, args.address, value, Some(gas), deposit_limit, &data).await,
+        async |at, gas| chain.effect(at, &CallRequest { gas: Some(gas), ..request(args, &data) }).await,
     )
     .await?;
     let Prepared { at, run, limits } = &prepared;

@@ -1,18 +1,19 @@
-//! The gas limit of a transaction: the least with which a call does the same as with all that a block has, and a tenth more.
+//! Estimates the gas limit of a transaction: the least with which a call does the same as with a whole block's gas, and a
+//! tenth more.
 //!
-//! Called by [`super::execution`]. What a run used is no limit for a contract that looks at how much gas is left: it may
+//! Called by [`super::execution`]. The gas that a run used is no limit for a contract that looks at the gas left: it may
 //! refuse to begin, or do less, with a smaller one. So limits are tried (`same`), and the least is found by bisection.
 //! Assumes that more gas does no harm; a contract for which it does gets the limit that it was tried with first.
 
 use crate::{api::Weight, error::Error};
 
-/// How close the bisection comes, as a divisor of the limit: a 64th.
+/// Precision of the bisection, as a divisor of the limit: a 64th.
 const PRECISION: u64 = 64;
 
-/// What is added to a limit that suffices, as a divisor: a tenth. State may change until the transaction is in a block.
+/// Margin added to a sufficient limit, as a divisor: a tenth. State may change until the transaction is in a block.
 const MARGIN: u64 = 10;
 
-/// The two parts of a weight, of which one is looked for at a time.
+/// The two parts of a weight. The search is for one at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     RefTime,
@@ -113,7 +114,7 @@ mod tests {
 
     const MOST: Weight = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX / 4 * 3 };
 
-    /// What is found for a contract that does the same from a limit on, and how many limits were tried.
+    /// The estimate for a contract that does the same from a limit on, and the number of limits that were tried.
     async fn found(required: Weight, needed: Weight) -> (Option<Weight>, u32) {
         let tried = Cell::new(0);
         let same = async |limit: Weight| {

@@ -1,4 +1,4 @@
-//! What `call` and `instantiate` have in common: dry run first, then limits, then how it went.
+//! The common part of `call` and `instantiate`: dry run, limits, report.
 
 use super::{estimate, revert};
 use crate::{
@@ -15,18 +15,18 @@ use crate::{
 /// Proof size that goes with a `--gas` given by hand, in bytes.
 const DEFAULT_PROOF_SIZE: u64 = 3_000_000;
 
-/// What a transaction is sent with.
+/// The limits of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub gas: Weight,
     pub deposit: u128,
 }
 
-/// What has to be known before a transaction is sent.
+/// A transaction that is ready to be sent.
 pub struct Prepared<R> {
-    /// The block that was asked.
+    /// The block of the dry run.
     pub at: AtBlock,
-    /// What the transaction will do, as far as a dry run with its limits can tell.
+    /// The dry run with its limits.
     pub run: DryRun<R>,
     /// Its limits; none where the dry run failed, so that nothing is to be sent.
     pub limits: Option<Limits>,
@@ -34,7 +34,7 @@ pub struct Prepared<R> {
 
 /// A dry run's outcome, as far as calls and instantiations agree.
 pub trait Outcome: PartialEq {
-    /// What the contract returned.
+    /// The contract's output.
     fn output(&self) -> &Output;
 }
 
@@ -145,7 +145,7 @@ fn ends_well<R: Outcome>(run: &DryRun<R>) -> bool {
     run.result.as_ref().is_ok_and(|outcome| !outcome.output().reverted())
 }
 
-/// Whether two dry runs that ended well did the same: what came back, what was emitted, what was stored.
+/// Whether two successful dry runs did the same: output, events and storage.
 fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
     let (one_run, other_run) = (&one.execution, &other.execution);
     let results = (one_run.result.as_ref().ok(), other_run.result.as_ref().ok());
@@ -155,7 +155,7 @@ fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
         && one.state == other.state
 }
 
-/// Why a dry run failed, with the particulars that the transaction's error will not have.
+/// The error of a dry run, with details that the transaction's error will not have.
 pub fn failure<R: Outcome>(chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Option<(NamedError, String)> {
     let metadata = at.metadata_ref();
     match &run.result {
@@ -223,7 +223,7 @@ mod tests {
 
     const MOST: Weight = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX / 4 * 3 };
 
-    /// What a contract does with a limit, having used a tenth of a millisecond.
+    /// The outcome of a contract with a limit, of which it used a tenth of a millisecond.
     fn effect(returns: u64, state: u8) -> Effect<Output> {
         let used = Weight { ref_time: 100_000_000, proof_size: 1_000 };
         Effect {

@@ -10,7 +10,7 @@ use crate::{
 use serde_json::{Map, Value as Json, json};
 use subxt::dynamic::{self, Value};
 
-/// Looks at what an address or a code hash stands for, or without one at the chain.
+/// Reports on an address or a code hash, or without one on the chain.
 pub async fn info(chain: &Chain, what: Option<String>) -> Result<Report, Error> {
     chain.at_best(async |at| shown(chain, at, what.as_deref()).await).await
 }

@@ -1,6 +1,6 @@
-//! What each subcommand does: one file each, or each pair.
+//! The subcommands, each in its file.
 //!
-//! Called by [`crate::run`]. What can be refused without a chain is, before a connection is made.
+//! Called by [`crate::run`]. Arguments are checked as far as possible before a connection is made.
 
 mod account;
 mod blob_file;
@@ -10,6 +10,7 @@ mod estimate;
 mod execution;
 mod info;
 mod instantiate;
+mod manual;
 mod revert;
 mod storage;
 mod trace;
@@ -21,7 +22,7 @@ use crate::{
     error::Error,
     output::Report,
 };
-use instantiate::Request;
+use instantiate::Instantiation;
 
 /// Carries out a command.
 ///
@@ -36,11 +37,11 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| upload::upload(chain, code, deposit_limit).await).await
         }
         Command::Instantiate(args) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::instantiate(chain, &request).await).await
         }
         Command::Deploy(args) => {
-            let request = Request::from_source(args)?;
+            let request = Instantiation::from_source(args)?;
             with_chain(global, async |chain| instantiate::instantiate(chain, &request).await)
                 .await
                 .map(|report| report.renamed("deploy"))
@@ -55,7 +56,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| upload::dry_run(chain, &code, deposit_limit).await).await
         }
         Command::DryRun(DryRun::Instantiate(args)) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::dry_run(chain, &request).await).await
         }
         Command::DryRun(DryRun::Call(args)) => {
@@ -63,7 +64,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| call::dry_run(chain, &args, &data, &reader).await).await
         }
         Command::Trace(Trace::Instantiate(args)) => {
-            let request = Request::new(&args)?;
+            let request = Instantiation::new(&args)?;
             with_chain(global, async |chain| instantiate::traced(chain, &request).await).await
         }
         Command::Trace(Trace::Call(args)) => {
@@ -84,6 +85,8 @@ pub async fn run(args: Args) -> Result<Report, Error> {
         Command::Decode { data, abi, kind, message, topics } => {
             data::decode(&data, &abi, kind, message.as_deref(), &topics)
         }
+        Command::Completions { shell } => Ok(manual::completions(shell)),
+        Command::Man => manual::man(),
         Command::Account { who } => with_chain(global, async |chain| account::account(chain, who).await).await,
         Command::MapAccount => {
             with_chain(global, async |chain| account::send(chain, "map-account", "map_account").await).await

@@ -1,6 +1,6 @@
-//! What a contract says when it reverts, as Solidity encodes it.
+//! Decodes revert reasons as Solidity encodes them.
 //!
-//! Called on the data of a revert, which is the contract's and may be anything.
+//! Called on the data of a revert, which the contract chose and which may be anything.
 
 /// `Error(string)`.
 const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
@@ -30,7 +30,7 @@ fn number(word: &[u8]) -> Option<u64> {
     high.iter().all(|byte| *byte == 0).then(|| low.try_into().map(u64::from_be_bytes).ok())?
 }
 
-/// What Solidity's panic codes mean.
+/// The meaning of Solidity's panic codes.
 fn panic(code: u64) -> &'static str {
     match code {
         0x01 => "an assertion failed",

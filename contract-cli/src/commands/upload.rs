@@ -9,12 +9,12 @@ use crate::{
     units,
 };
 
-/// Reports why a dry run failed.
+/// Reports the error of a dry run.
 fn refused(report: Report, at: &AtBlock, failure: &Failure) -> Report {
     report.with_error(&name_error(at.metadata_ref(), &failure.error), &failure.detail)
 }
 
-/// What an upload would cost, or why it would be refused.
+/// Reports what an upload would cost, or why it would be refused.
 pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<u128>) -> Result<Report, Error> {
     let (at, tried) = tried(chain, code, deposit_limit).await?;
     let report = Report::new("dry-run upload");

@@ -1,7 +1,7 @@
-//! From a contract's source to its program: what `deploy` does before it instantiates.
+//! Builds a contract from source, for `deploy`.
 //!
 //! The compilers are other programs, which have to be there: a toolchain for RISC-V guests and a linker for Rust, `resolc` for
-//! Solidity. What is missing is named with what to do about it.
+//! Solidity. The error for a missing one says how to install it.
 
 mod rust;
 mod solidity;
@@ -21,7 +21,7 @@ pub struct Built {
     pub blob: PathBuf,
     /// Its interface, where the compiler makes one.
     pub abi: Option<PathBuf>,
-    /// What to remove when both have been read.
+    /// The temporary folder, to be removed when both have been read.
     scratch: Option<PathBuf>,
 }
 

@@ -9,7 +9,7 @@ use vm_core::blob::Blob;
 use vm_core::gas::Metering;
 use vm_core::program::{Program, ProgramConfig};
 
-/// The bytes of a program, checked.
+/// The bytes of a program. A module is only made of valid ones.
 #[derive(Clone, Debug)]
 pub struct ProgramBlob(Arc<[u8]>);
 
@@ -21,6 +21,12 @@ impl ProgramBlob {
     pub fn parse(bytes: &[u8]) -> Result<ProgramBlob, Error> {
         Blob::parse(bytes)?;
         Ok(ProgramBlob(bytes.into()))
+    }
+
+    /// Keeps a copy of the bytes unchecked. [`Module::new`] and [`Module::from_stored`] parse them and refuse bad ones: for
+    /// an embedder that makes a module at once, and need not parse the same bytes twice.
+    pub fn from_bytes(bytes: &[u8]) -> ProgramBlob {
+        ProgramBlob(bytes.into())
     }
 
     /// The bytes.

@@ -1,24 +1,24 @@
-//! What the node has to supply, and how the host functions find it.
+//! The node's side of the host functions: the backend, and the extension by which they find it.
 
-use crate::{AccessError, InstantiateError, Meaning, NoInstance, Stop};
+use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
 
 /// Runs programs for one runtime call after the other.
 ///
-/// Every method gives what vm-core's interpreter would, with [`crate::program_config`]. A failure of the node's own is
-/// never told the runtime: the implementation gets over it, or panics, which ends the runtime call.
+/// Every method returns what vm-core's interpreter would, with [`crate::program_config`]. The runtime never learns of a
+/// failure of the node: the implementation recovers, or panics, which ends the runtime call.
 pub trait Backend: Send + 'static {
     /// Makes an instance that will run from code offset `entry`. Instances are numbered from 0, in order.
     ///
     /// # Errors
-    /// In this order: [`InstantiateError::TooMany`] with [`crate::INSTANCES`] of them; [`InstantiateError::OtherHash`]
+    /// In this order: [`InstantiateError::TooMany`] with [`crate::INSTANCES`] of them; [`InstantiateError::HashMismatch`]
     /// unless `code_hash` is the Keccak-256 hash of `code`; [`InstantiateError::NoProgram`].
     fn instantiate(
         &mut self,
         code_hash: &[u8; 32],
         code: &[u8],
         entry: u32,
-        meaning: Meaning,
+        rules: ProgramRules,
     ) -> Result<u32, InstantiateError>;
 
     /// Runs until the next stop with this much gas, with `result` in A0 first.

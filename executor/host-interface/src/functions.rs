@@ -7,7 +7,7 @@
 
 use crate::wire::{STOP_BYTES, StopBuffer};
 #[cfg(not(substrate_runtime))]
-use crate::{InstantiateError, Meaning, NoInstance, backend::backend, wire};
+use crate::{InstantiateError, NoInstance, ProgramRules, backend::backend, wire};
 use sp_runtime_interface::pass_by::{
     PassFatPointerAndRead, PassFatPointerAndWrite, PassPointerAndRead, PassPointerAndWrite,
 };
@@ -26,13 +26,13 @@ pub trait Polkavm {
     ) -> i64 {
         let model = u16::try_from(cost_model).ok().and_then(vm_core::gas::CostModelKind::from_id);
         wire::from_instantiated(match model {
-            Some(model) => backend(self).instantiate(code_hash, code, entry, Meaning::version_1(model)),
+            Some(model) => backend(self).instantiate(code_hash, code, entry, ProgramRules::version_1(model)),
             None => Err(InstantiateError::NoCostModel { id: cost_model }),
         })
     }
 
-    /// The same with a number for what instructions mean, which is stored with the code. Runtimes that call version 1 mean
-    /// number 0; their blocks are checked for ever.
+    /// The same with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
+    /// semantics 0; their blocks can be checked for ever.
     #[version(2)]
     fn instantiate(
         &mut self,
@@ -46,7 +46,7 @@ pub trait Polkavm {
         let known = u16::try_from(semantics).ok().and_then(vm_core::Semantics::from_id);
         wire::from_instantiated(match (model, known) {
             (Some(cost_model), Some(semantics)) => {
-                backend(self).instantiate(code_hash, code, entry, Meaning { semantics, cost_model })
+                backend(self).instantiate(code_hash, code, entry, ProgramRules { semantics, cost_model })
             }
             (None, _) => Err(InstantiateError::NoCostModel { id: cost_model }),
             (_, None) => Err(InstantiateError::NoSemantics { id: semantics }),

@@ -2,7 +2,7 @@
 
 use crate::functions::polkavm;
 use crate::wire::{self, StopBuffer};
-use crate::{AccessError, InstantiateError, Meaning, Stop};
+use crate::{AccessError, InstantiateError, ProgramRules, Stop};
 
 /// A program that the node runs. Dropping it frees it there.
 ///
@@ -15,8 +15,8 @@ impl RemoteInstance {
     ///
     /// # Errors
     /// If the hash is another one, the code is no program, or there are [`crate::INSTANCES`] already.
-    pub fn new(code_hash: &[u8; 32], code: &[u8], entry: u32, meaning: Meaning) -> Result<Self, InstantiateError> {
-        let (cost_model, semantics) = (u32::from(meaning.cost_model.id()), u32::from(meaning.semantics.id()));
+    pub fn new(code_hash: &[u8; 32], code: &[u8], entry: u32, rules: ProgramRules) -> Result<Self, InstantiateError> {
+        let (cost_model, semantics) = (u32::from(rules.cost_model.id()), u32::from(rules.semantics.id()));
         let answer = polkavm::instantiate(code_hash, code, entry, cost_model, semantics);
         understood(wire::to_instantiated(answer, cost_model, semantics)).map(RemoteInstance)
     }

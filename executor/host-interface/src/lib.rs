@@ -5,8 +5,8 @@
 //! [`Backend`], as a [`PolkavmExt`], among the extensions of every runtime call; without one the functions panic, which
 //! ends the runtime call and decides nothing about a block.
 //!
-//! Nothing that comes back depends on the node: numbers of instances are counted in order, the errors follow from the
-//! arguments, and what a program does is what vm-core says. The code comes with every [`RemoteInstance::new`], though a
+//! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments, and
+//! programs behave as vm-core specifies. The code comes with every [`RemoteInstance::new`], though a
 //! node that has compiled it needs it only to compare: were it left out where the node knows it, a hash that belongs to
 //! other code would be noticed by some nodes and not by others.
 
@@ -36,26 +36,28 @@ use vm_core::{Outcome, Semantics};
 /// never destroys any meets it.
 pub const INSTANCES: u32 = 64;
 
-/// What decides on a program's meaning, beside its code. Stored with the code: a node of any release runs it in the same way.
+/// The rules that a program runs under: semantics version and cost model.
+///
+/// Stored with the code, so that a node of any release runs it in the same way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Meaning {
-    /// What its instructions mean.
+pub struct ProgramRules {
+    /// The semantics version of instructions.
     pub semantics: Semantics,
-    /// What they cost.
+    /// The gas cost model of instructions.
     pub cost_model: CostModelKind,
 }
 
-impl Meaning {
-    /// That of version 1 of the host functions, which did not say what instructions mean.
-    pub fn version_1(cost_model: CostModelKind) -> Meaning {
-        Meaning { semantics: Semantics::V0, cost_model }
+impl ProgramRules {
+    /// The rules of version 1 of the host functions, which passed no semantics version.
+    pub fn version_1(cost_model: CostModelKind) -> ProgramRules {
+        ProgramRules { semantics: Semantics::V0, cost_model }
     }
 }
 
-/// How a contract's program is to be run. Everything that a contract could observe is written out here, whatever the
-/// defaults of vm-core become.
-pub fn program_config(meaning: Meaning) -> ProgramConfig {
-    let Meaning { semantics, cost_model } = meaning;
+/// The configuration of a contract's program. Everything that a contract could observe is written out here, so that it
+/// does not depend on vm-core's defaults.
+pub fn program_config(rules: ProgramRules) -> ProgramConfig {
+    let ProgramRules { semantics, cost_model } = rules;
     ProgramConfig {
         semantics,
         page_size: limits::PAGE_SIZE,
@@ -67,10 +69,10 @@ pub fn program_config(meaning: Meaning) -> ProgramConfig {
     }
 }
 
-/// Where and how an instance stopped.
+/// A stop of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stop {
-    /// Why.
+    /// The reason for the stop.
     pub outcome: Outcome,
     /// The gas that is left.
     pub gas: i64,
@@ -78,12 +80,12 @@ pub struct Stop {
     pub args: [u64; 6],
 }
 
-/// Why there is no instance.
+/// The error of an instantiation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum InstantiateError {
-    /// The code's Keccak-256 hash is another one than was given.
-    OtherHash,
+    /// The code's Keccak-256 hash is not the one that was given.
+    HashMismatch,
     /// The bytes are no program that can be loaded.
     NoProgram,
     /// No cost model has this number.
@@ -103,7 +105,7 @@ pub enum InstantiateError {
 impl fmt::Display for InstantiateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InstantiateError::OtherHash => write!(f, "the code does not have the hash that was given for it"),
+            InstantiateError::HashMismatch => write!(f, "the code does not have the hash that was given for it"),
             InstantiateError::NoProgram => write!(f, "the code is no program that can be loaded"),
             InstantiateError::NoCostModel { id } => write!(f, "no gas cost model has the number {id}"),
             InstantiateError::NoSemantics { id } => write!(f, "no semantics of instructions has the number {id}"),
@@ -118,7 +120,7 @@ impl core::error::Error for InstantiateError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoInstance;
 
-/// Why guest memory was not accessed. Nothing changed then.
+/// The error of an access to guest memory, which changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessError {
     /// The range isn't all there, or may not be written.

@@ -1,7 +1,7 @@
-//! How results look between runtime and node: plain integers, and a buffer of the caller's for a [`Stop`].
+//! The encoding of results between node and runtime: plain integers, and a buffer of the caller for a [`Stop`].
 //!
-//! Part of the versions of the host functions: what is here never changes, other functions get other versions. An answer of
-//! version 2 alone is -5.
+//! Part of the versioned host functions: an encoding never changes; a new one gets a new version. The answer -5 belongs to
+//! version 2 alone.
 
 use crate::{AccessError, InstantiateError, NoInstance, Stop};
 use vm_core::Outcome;
@@ -85,7 +85,7 @@ impl StopBuffer {
 pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
     match result {
         Ok(instance) => i64::from(instance),
-        Err(InstantiateError::OtherHash) => -1,
+        Err(InstantiateError::HashMismatch) => -1,
         Err(InstantiateError::NoProgram) => -2,
         Err(InstantiateError::NoCostModel { .. }) => -3,
         Err(InstantiateError::TooMany) => -4,
@@ -97,7 +97,7 @@ pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
 /// The other way; `None` if no node of this version says that. `cost_model` and `semantics` are what the runtime gave.
 pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Result<u32, InstantiateError>> {
     Some(match value {
-        -1 => Err(InstantiateError::OtherHash),
+        -1 => Err(InstantiateError::HashMismatch),
         -2 => Err(InstantiateError::NoProgram),
         -3 => Err(InstantiateError::NoCostModel { id: cost_model }),
         -4 => Err(InstantiateError::TooMany),
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn every_result_comes_back_as_it_was() {
-        use InstantiateError::{NoCostModel, NoProgram, NoSemantics, OtherHash, TooMany};
-        let errors = [OtherHash, NoProgram, NoCostModel { id: 9 }, NoSemantics { id: 7 }, TooMany];
+        use InstantiateError::{HashMismatch, NoCostModel, NoProgram, NoSemantics, TooMany};
+        let errors = [HashMismatch, NoProgram, NoCostModel { id: 9 }, NoSemantics { id: 7 }, TooMany];
         for result in [Ok(0), Ok(u32::MAX)].into_iter().chain(errors.map(Err)) {
             assert_eq!(to_instantiated(from_instantiated(result), 9, 7), Some(result));
         }

@@ -1,9 +1,9 @@
-//! Drives programs with a host that does random things, and writes down all that can be seen.
+//! Test support: drives programs with a random host, and records all that can be observed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, SandboxChoice};
-use pvm_host_interface::{AccessError, Backend, Meaning, Stop, program_config};
+use pvm_host_interface::{AccessError, Backend, ProgramRules, Stop, program_config};
 use pvm_oracle::random::Rng;
 use sp_crypto_hashing::{blake2_256, keccak_256};
 use std::fs;
@@ -27,7 +27,7 @@ pub const REAL: [&[u8]; 4] = [
 /// Most stops of one program.
 const STOPS: usize = 60;
 
-/// Flags for a backend, with whatever sandbox this machine has.
+/// Flags for a backend, with the sandbox that this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
     Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
 }
@@ -37,7 +37,7 @@ pub fn limits(backend: BackendChoice) -> Limits {
     Limits::new(&flags(backend))
 }
 
-/// The places of a node that has this folder for itself.
+/// The paths of a node that has this folder for itself.
 pub fn folders(folder: &Path) -> Folders {
     Folders { cache: folder.join("cache"), key: folder.join("key"), records: folder.join("records") }
 }
@@ -52,7 +52,7 @@ pub fn checksum(key: &Path, content: &[u8]) -> [u8; 32] {
 pub fn plant(places: &Folders, code: &[u8], from: &[u8], to: &[u8]) {
     let node = PolkaVm::with_folders(&flags(BackendChoice::Jit), None, places).unwrap();
     for _ in 0..2 {
-        node.session().instantiate(&keccak_256(code), code, 0, Meaning::version_1(CostModelKind::Naive)).unwrap();
+        node.session().instantiate(&keccak_256(code), code, 0, ProgramRules::version_1(CostModelKind::Naive)).unwrap();
     }
     node.flush();
     let files: Vec<_> = fs::read_dir(&places.cache).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -94,7 +94,7 @@ pub fn compiling() -> PolkaVm {
     polkavm
 }
 
-/// What can be seen of a program.
+/// An observation of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
     Refused,
@@ -103,8 +103,8 @@ pub enum Seen {
     Written(Result<(), AccessError>),
 }
 
-/// A program in the course of being run, by whatever way.
-pub trait Machine {
+/// An instance, whatever runs it.
+pub trait AnyInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
     fn counter(&mut self) -> Option<u32>;
     fn read(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError>;
@@ -118,14 +118,15 @@ pub struct InRuntime(Instance);
 impl InRuntime {
     pub fn new(code: &[u8], entry: u32) -> Option<InRuntime> {
         let program =
-            Program::new(&Blob::parse(code).ok()?, &program_config(Meaning::version_1(CostModelKind::Naive))).ok()?;
+            Program::new(&Blob::parse(code).ok()?, &program_config(ProgramRules::version_1(CostModelKind::Naive)))
+                .ok()?;
         let mut instance = Instance::new(Arc::new(program));
         instance.prepare_call(entry, &[]);
         Some(InRuntime(instance))
     }
 }
 
-impl Machine for InRuntime {
+impl AnyInstance for InRuntime {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         if let Some(result) = result {
             self.0.set_reg(Reg::A0, result);
@@ -158,12 +159,12 @@ pub struct InNode<B: Backend> {
 impl<B: Backend> InNode<B> {
     pub fn new(mut backend: B, code: &[u8], entry: u32) -> Option<InNode<B>> {
         let instance =
-            backend.instantiate(&keccak_256(code), code, entry, Meaning::version_1(CostModelKind::Naive)).ok()?;
+            backend.instantiate(&keccak_256(code), code, entry, ProgramRules::version_1(CostModelKind::Naive)).ok()?;
         Some(InNode { backend, instance })
     }
 }
 
-impl<B: Backend> Machine for InNode<B> {
+impl<B: Backend> AnyInstance for InNode<B> {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         self.backend.run(self.instance, gas, result).unwrap()
     }
@@ -183,16 +184,16 @@ impl<B: Backend> Machine for InNode<B> {
 
 /// Runs a program with a host that is drawn from `seed` and from what the program does; `between` is called before each
 /// run with the number of stops so far.
-pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
-    let Some(mut machine) = machine else { return vec![Seen::Refused] };
+pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
+    let Some(mut instance) = instance else { return vec![Seen::Refused] };
     let rng = &mut Rng::new(seed ^ 0x5eed);
     let mut seen = Vec::new();
     let mut gas = i64::from(rng.pick(&[0, 30, 500, 20_000, 2_000_000]));
     let mut result = None;
     for stops in 0..STOPS {
         between(stops);
-        let stop = machine.run(gas, result.take());
-        seen.push(Seen::Stopped(stop, machine.counter()));
+        let stop = instance.run(gas, result.take());
+        seen.push(Seen::Stopped(stop, instance.counter()));
         gas = stop.gas;
         match stop.outcome {
             Outcome::HostCall(_) => {
@@ -204,11 +205,11 @@ pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(u
                     seen.push(match rng.below(3) {
                         0 => {
                             let mut out = vec![0; length as usize];
-                            let read = machine.read(address, &mut out);
+                            let read = instance.read(address, &mut out);
                             Seen::Read(read.map(|()| out))
                         }
-                        1 => Seen::Written(machine.write(address, &rng.bytes(length))),
-                        _ => Seen::Written(machine.zero(address, length)),
+                        1 => Seen::Written(instance.write(address, &rng.bytes(length))),
+                        _ => Seen::Written(instance.zero(address, length)),
                     });
                 }
             }
@@ -221,7 +222,7 @@ pub fn drive(machine: Option<impl Machine>, seed: u64, mut between: impl FnMut(u
     for address in [0x1_0000, 0x2_0000, 0x3_0000, 0xfefd_f000] {
         for page in 0..4 {
             let mut out = vec![0; 0x1000];
-            let read = machine.read(address + page * 0x1000, &mut out);
+            let read = instance.read(address + page * 0x1000, &mut out);
             seen.push(Seen::Read(read.map(|()| out)));
         }
     }

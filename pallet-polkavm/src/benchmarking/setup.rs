@@ -1,4 +1,4 @@
-//! What benchmarks begin with: accounts, programs, and contracts that wait for a host call.
+//! Setup of benchmarks: accounts, programs, and contracts that wait for a host call.
 
 use crate::{
     BalanceOf, Config, ExecConfig, Limits, Pallet,
@@ -21,7 +21,7 @@ use vm_core::isa::{Instruction, Opcode, Reg};
 
 /// Memory of the contracts of benchmarks: enough for the longest call data.
 pub(super) const MEMORY: u32 = 256 * 1024;
-/// Where a benchmark's longer data stands in it.
+/// The address of a benchmark's longer data in it.
 pub(super) const DATA: u32 = 64 * 1024;
 /// "None" for a length or a pointer.
 pub(super) const NONE: u64 = u32::MAX as u64;
@@ -122,7 +122,7 @@ pub(super) fn succeeded(result: Result<Option<u64>, Halt>) -> bool {
     matches!(result, Ok(None | Some(0)))
 }
 
-/// What a precompile answers.
+/// The output of a precompile.
 pub(super) fn precompile<T: Config>(waiting: &mut Waiting<T>, number: u16, input: &[u8]) -> Output {
     let precompile = <precompiles::Builtins as Precompiles<T>>::find(&precompiles::address(number));
     let precompile = precompile.unwrap_or_else(|| panic!("no precompile {number}"));

@@ -1,7 +1,7 @@
-//! What a program must be like to be stored.
+//! Checks a program before it is stored.
 //!
-//! Called once, at upload, with bytes nobody has looked at. Bad bytes give a named error and a
-//! sentence with the limit and the value found; never a panic, and work in proportion to their length.
+//! Called once, at upload, with untrusted bytes. Bad bytes give a named error and a sentence with the
+//! limit and the value found, never a panic, and take time in proportion to their length.
 
 use super::{CodeIsa, MAX_IMPORTS};
 use crate::{
@@ -17,7 +17,7 @@ use vm_core::{
     isa::Isa,
 };
 
-/// What the check found out.
+/// The result of the check.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Checked {
     /// The instruction set.

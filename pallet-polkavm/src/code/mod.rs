@@ -1,7 +1,7 @@
 //! Stored programs: upload, removal, use counts and loading.
 //!
 //! Called by the extrinsics and the call stack. A program is checked once, at upload ([`check`]);
-//! what the check found out (entry points, imports as host function numbers) is stored beside it,
+//! its result (entry points, imports as host function numbers) is stored beside it,
 //! so that a call resolves nothing by name.
 
 pub mod check;
@@ -32,7 +32,7 @@ pub const BEHAVIOUR_VERSION: u16 = 0;
 
 /// The number of what instructions mean ([`Semantics`]) that new code is stored with.
 ///
-/// Code keeps its number for as long as it is stored, so that a mended interpreter or compiler in a node's release changes
+/// Code keeps its number for as long as it is stored, so that a fixed interpreter or compiler in a node's release changes
 /// nothing for it.
 pub const SEMANTICS: u16 = Semantics::LATEST.id();
 

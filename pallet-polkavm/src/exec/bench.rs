@@ -1,12 +1,12 @@
-//! A stack with a frame at work, for benchmarks of host functions.
+//! A stack with a running frame, for benchmarks of host functions.
 
 use super::{Frame, Stack};
 use crate::{
-    AddressMapper, Config, ExecConfig, Limits,
+    Config, ExecConfig, Limits,
     code::Executable,
-    executor::{Executor, Instance, Source},
+    executor::{Executor, GuestInstance, Source},
     host_api::{Halt, Host, HostFunction},
-    types::{EntryPoint, Failure, Output},
+    types::{EntryPoint, Failure},
 };
 use alloc::{format, vec::Vec};
 use frame_support::weights::Weight;
@@ -38,21 +38,8 @@ impl<T: Config> Waiting<T> {
         let _ = instance.run(i64::MAX, None);
         stack.ledger.begin(None);
         stack.transient.begin();
-        stack.frames.push(Frame {
-            account: T::AddressMapper::to_fallback_account_id(&contract),
-            address: contract,
-            caller: origin,
-            code_address: contract,
-            delegated: false,
-            trie_id: info.trie_id,
-            entry,
-            value: Default::default(),
-            input: Some(input),
-            gas: stack.gas.first(Weight::MAX),
-            read_only: false,
-            allows_reentry: true,
-            last_output: Output::default(),
-        });
+        let gas = stack.gas.first(Weight::MAX);
+        stack.frames.push(Frame::new(entry, contract, info.trie_id, origin, Default::default(), input, gas));
         Ok(Self { stack, instance })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Called by [`crate::bare`] for every call and instantiation, and by the host functions with which
 //! contracts call, delegate to, make and end each other ([`nested`]). A [`Stack`] lives as long as
-//! one transaction. Each [`Frame`] on it is one program at work and is wrapped in a storage
+//! one transaction. Each [`Frame`] on it is one contract call and is wrapped in a storage
 //! transaction, a layer of the [`Ledger`] and a layer of the transient storage: what it did stays
 //! only if it returned without the revert flag. What it used in weight is used in any case.
 //!
@@ -37,10 +37,10 @@ use frame_support::{traits::Time, weights::Weight};
 use nested::CallLimits;
 use sp_core::{H160, H256, U256};
 use sp_runtime::SaturatedConversion;
-use trace::{Kind, Tracer};
+use trace::{CallKind, Tracer};
 use transient::TransientStorage;
 
-/// How a stack behaves beyond what its transaction says.
+/// Configuration of a stack beyond its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExecConfig {
     /// Bump the origin's nonce in an instantiation, so that two of them in one transaction get
@@ -69,21 +69,21 @@ impl ExecConfig {
     }
 }
 
-/// One program at work.
+/// One contract call on the call stack.
 pub struct Frame<T: Config> {
     /// The account it acts as: whose storage and balance it has.
     pub account: T::AccountId,
     /// The address of that account.
     pub address: H160,
-    /// Who called it. In a delegate call, who called the contract that delegated.
+    /// The caller. In a delegate call, the caller of the contract that delegated.
     pub caller: T::AccountId,
-    /// Where its program comes from. Another address than [`Self::address`] in a delegate call only.
+    /// The address of its program; differs from [`Self::address`] in a delegate call only.
     pub code_address: H160,
     /// Whether it is a delegate call.
     pub delegated: bool,
     /// Identifies the trie of its storage; zero for a precompile, which has none.
     pub trie_id: H256,
-    /// Which of its entry points runs.
+    /// Its entry point.
     pub entry: EntryPoint,
     /// The value that came with the message.
     pub value: BalanceOf<T>,
@@ -91,26 +91,55 @@ pub struct Frame<T: Config> {
     pub input: Option<Vec<u8>>,
     /// The weight it may use.
     pub gas: GasMeter<T>,
-    /// Whether it may change nothing.
+    /// Read-only call: state changes are refused.
     pub read_only: bool,
-    /// Whether its account may be called while it waits for a call of its own.
+    /// Reentry guard: whether its account may be called while it waits for a call of its own.
     pub allows_reentry: bool,
-    /// What the last program that this one called gave back.
+    /// The output of the last call that it made.
     pub last_output: Output,
 }
 
-/// What a frame runs.
-enum Program<T: Config> {
+impl<T: Config> Frame<T> {
+    /// A frame in which the contract at `address` runs its own program and may change state.
+    pub fn new(
+        entry: EntryPoint,
+        address: H160,
+        trie_id: H256,
+        caller: T::AccountId,
+        value: BalanceOf<T>,
+        input: Vec<u8>,
+        gas: GasMeter<T>,
+    ) -> Self {
+        Self {
+            account: T::AddressMapper::to_fallback_account_id(&address),
+            address,
+            caller,
+            code_address: address,
+            delegated: false,
+            trie_id,
+            entry,
+            value,
+            input: Some(input),
+            gas,
+            read_only: false,
+            allows_reentry: true,
+            last_output: Output::default(),
+        }
+    }
+}
+
+/// The code that a frame runs.
+enum Callee<T: Config> {
     Contract(Executable<T>),
     Precompile(Precompile<T>),
 }
 
-/// Why a frame didn't come to its end.
+/// The error of a frame.
 #[derive(Debug)]
 pub struct CallError {
     /// The error.
     pub failure: Failure,
-    /// Whether the program itself failed. Else it was never begun, for a reason that is the caller's.
+    /// Whether the callee failed while it ran. Otherwise the caller is at fault, and it never began.
     pub in_callee: bool,
 }
 
@@ -120,7 +149,7 @@ impl<E: Into<Failure>> From<E> for CallError {
     }
 }
 
-/// The frames of one transaction. The last one is at work.
+/// The frames of one transaction. The last one is the current one.
 pub struct Stack<T: Config> {
     origin: T::AccountId,
     /// Never empty while a host function runs: [`Stack::run`] pushes before and pops after.
@@ -136,15 +165,15 @@ pub struct Stack<T: Config> {
     tracer: Option<Tracer>,
 }
 
-/// What a stack leaves behind.
+/// The outcome of a stack.
 pub struct Finished<R, Balance> {
     /// The result.
     pub result: Result<R, Failure>,
     /// Weight used.
     pub gas_consumed: Weight,
-    /// The least limit with which it could all have happened.
+    /// The least limit with which it would have succeeded.
     pub gas_required: Weight,
-    /// What the storage taken or freed costs the origin.
+    /// The storage deposit that the origin pays or gets back.
     pub storage_deposit: Deposit<Balance>,
     /// The events, where [`ExecConfig::collect_events`] is on.
     pub events: Vec<ContractEvent>,
@@ -174,7 +203,7 @@ impl<T: Config> Stack<T> {
     ///
     /// # Errors
     ///
-    /// Why the call failed. All it did to the state is the caller's to undo, as it is after a revert.
+    /// The error of the call. The caller must undo all changes of the state, as after a revert.
     pub fn run_call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
         let output = self.call(dest, value, input)?;
         if !output.did_revert() {
@@ -202,7 +231,7 @@ impl<T: Config> Stack<T> {
         Ok(made)
     }
 
-    /// What is left of the stack once its result is known.
+    /// Ends the stack, once its result is known.
     pub fn finish<R>(
         mut self,
         result: Result<R, Failure>,
@@ -276,7 +305,7 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    /// Whether no contract can be made at an address.
+    /// Whether an address is taken, so that no contract can be made there.
     fn is_taken(&self, address: &H160) -> bool {
         self.ledger.get(address).is_some()
             || ContractInfoOf::<T>::contains_key(address)
@@ -294,8 +323,8 @@ impl<T: Config> Stack<T> {
         read_only: bool,
     ) -> Result<Output, CallError> {
         ensure_input_fits::<T>(input.len())?;
-        let kind = if read_only { Kind::StaticCall } else { Kind::Call };
-        let Some((program, trie_id)) = self.program_at(&dest)? else {
+        let kind = if read_only { CallKind::StaticCall } else { CallKind::Call };
+        let Some((callee, trie_id)) = self.callee_at(&dest)? else {
             let gas = self.callee_meter(limits).left();
             self.trace_enter(kind, &caller, dest, Some(value), &input, gas);
             let to = T::AddressMapper::to_account_id(&dest);
@@ -304,22 +333,9 @@ impl<T: Config> Stack<T> {
             self.trace_exit(&result, Weight::zero());
             return result.map_err(Into::into);
         };
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&dest),
-            address: dest,
-            caller,
-            code_address: dest,
-            delegated: false,
-            trie_id,
-            entry: EntryPoint::Call,
-            value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
-            read_only,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        self.run(frame, None, program, kind, limits.deposit)
+        let gas = self.callee_meter(limits);
+        let frame = Frame { read_only, ..Frame::new(EntryPoint::Call, dest, trie_id, caller, value, input, gas) };
+        self.run(frame, None, callee, kind, limits.deposit)
     }
 
     /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
@@ -342,8 +358,8 @@ impl<T: Config> Stack<T> {
         let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
         let deployer_address = T::AddressMapper::to_address(&deployer);
         let (kind, address) = match &salt {
-            Some(salt) => (Kind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
-            None => (Kind::Create, address::create1(&deployer_address, nonce)),
+            Some(salt) => (CallKind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
+            None => (CallKind::Create, address::create1(&deployer_address, nonce)),
         };
         transfer::ensure_affordable::<T>(&deployer, value)?;
         if self.config.bump_nonce || !self.frames.is_empty() {
@@ -354,22 +370,9 @@ impl<T: Config> Stack<T> {
             return Err(Failure::new::<T>(Error::DuplicateContract, detail).into());
         }
         let info = ContractInfo::<T>::new(code_hash);
-        let frame = Frame {
-            account: T::AddressMapper::to_fallback_account_id(&address),
-            address,
-            caller: deployer,
-            code_address: address,
-            delegated: false,
-            trie_id: info.trie_id,
-            entry: EntryPoint::Deploy,
-            value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
-            read_only: false,
-            allows_reentry: true,
-            last_output: Output::default(),
-        };
-        let output = self.run(frame, Some(info), Program::Contract(executable), kind, limits.deposit)?;
+        let gas = self.callee_meter(limits);
+        let frame = Frame::new(EntryPoint::Deploy, address, info.trie_id, deployer, value, input, gas);
+        let output = self.run(frame, Some(info), Callee::Contract(executable), kind, limits.deposit)?;
         if !output.did_revert() {
             Pallet::<T>::deposit_event(Event::Instantiated {
                 deployer: deployer_address,
@@ -380,7 +383,7 @@ impl<T: Config> Stack<T> {
         Ok((address, output))
     }
 
-    /// The contract at an address, as this transaction sees it. One whose constructor is still at work isn't one yet.
+    /// The contract at an address, as this transaction sees it. One whose constructor is still running isn't one yet.
     pub fn contract(&mut self, address: &H160) -> Option<&Entry<T>> {
         if self.ledger.get(address).is_none() {
             let info = ContractInfoOf::<T>::get(address)?;
@@ -389,24 +392,24 @@ impl<T: Config> Stack<T> {
         self.ledger.get(address).filter(|entry| !entry.constructing)
     }
 
-    /// What a call to an address runs, and the trie of the contract there; `None` where there is nothing to run.
+    /// The callee of a call to an address, and the trie of the contract there; `None` where there is nothing to run.
     /// Charges the last frame for loading a program.
-    fn program_at(&mut self, address: &H160) -> Result<Option<(Program<T>, H256)>, Failure> {
+    fn callee_at(&mut self, address: &H160) -> Result<Option<(Callee<T>, H256)>, Failure> {
         if let Some(precompile) = T::Precompiles::find(address) {
-            return Ok(Some((Program::Precompile(precompile), H256::zero())));
+            return Ok(Some((Callee::Precompile(precompile), H256::zero())));
         }
         let Some(entry) = self.contract(address) else { return Ok(None) };
         let (code_hash, trie_id) = (entry.info.code_hash, entry.info.trie_id);
         let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
-        Ok(Some((Program::Contract(executable), trie_id)))
+        Ok(Some((Callee::Contract(executable), trie_id)))
     }
 
-    /// The meter of the frame at work, or of the transaction.
+    /// The meter of the current frame, or of the transaction.
     fn gas_mut(&mut self) -> &mut GasMeter<T> {
         self.frames.last_mut().map_or(&mut self.gas, |frame| &mut frame.gas)
     }
 
-    /// The meter of a frame that is about to be called: by the frame at work, or by the transaction.
+    /// The meter of a frame that is about to be called: by the current frame, or by the transaction.
     fn callee_meter(&self, limits: &CallLimits<T>) -> GasMeter<T> {
         match self.frames.last() {
             Some(caller) => caller.gas.nested(limits.weight),
@@ -416,7 +419,7 @@ impl<T: Config> Stack<T> {
 
     fn trace_enter(
         &mut self,
-        kind: Kind,
+        kind: CallKind,
         from: &T::AccountId,
         to: H160,
         value: Option<BalanceOf<T>>,
@@ -437,9 +440,9 @@ impl<T: Config> Stack<T> {
     }
 }
 
-/// What host functions see of the stack.
+/// The stack as host functions see it.
 impl<T: Config> Stack<T> {
-    /// The frame at work.
+    /// The current frame.
     ///
     /// # Panics
     ///
@@ -448,7 +451,7 @@ impl<T: Config> Stack<T> {
         self.frames.last().unwrap_or_else(|| unreachable!("a host function runs in a frame"))
     }
 
-    /// The frame at work.
+    /// The current frame.
     ///
     /// # Panics
     ///
@@ -457,22 +460,22 @@ impl<T: Config> Stack<T> {
         self.frames.last_mut().unwrap_or_else(|| unreachable!("a host function runs in a frame"))
     }
 
-    /// Who signed the transaction.
+    /// The origin of the transaction.
     pub fn origin(&self) -> &T::AccountId {
         &self.origin
     }
 
-    /// Who called the contract at work.
+    /// The caller of the current contract.
     pub fn caller(&self) -> &T::AccountId {
         &self.top().caller
     }
 
-    /// The frame that called the one at work, unless it is the transaction's first.
+    /// The frame that called the current one, unless it is the transaction's first.
     pub fn calling_frame(&self) -> Option<&Frame<T>> {
         self.frames.len().checked_sub(2).and_then(|below| self.frames.get(below))
     }
 
-    /// Fails where the frame at work may change nothing.
+    /// Fails where the current frame may change nothing.
     ///
     /// # Errors
     ///
@@ -494,17 +497,17 @@ impl<T: Config> Stack<T> {
         self.block_number
     }
 
-    /// The value under a key of the contract at work.
+    /// The value under a key of the current contract.
     pub fn read_storage(&self, key: &Key) -> Option<Vec<u8>> {
         crate::contract::read(&self.top().trie_id, key)
     }
 
-    /// The length of the value under a key of the contract at work.
+    /// The length of the value under a key of the current contract.
     pub fn storage_len(&self, key: &Key) -> Option<u32> {
         crate::contract::value_len(&self.top().trie_id, key)
     }
 
-    /// Puts a value under a key of the contract at work, or removes it, and records the change.
+    /// Puts a value under a key of the current contract, or removes it, and records the change.
     /// Returns the length of the value that was there.
     pub fn write_storage(&mut self, key: &Key, value: Option<&[u8]>) -> Option<u32> {
         let frame = self.top();
@@ -514,12 +517,12 @@ impl<T: Config> Stack<T> {
         old
     }
 
-    /// The value under a key of the contract at work in the transient storage.
+    /// The value under a key of the current contract in the transient storage.
     pub fn read_transient(&self, key: &Key) -> Option<&[u8]> {
         self.transient.get(self.top().address, key)
     }
 
-    /// Puts a value under a key of the contract at work in the transient storage, or removes it. Returns the old one.
+    /// Puts a value under a key of the current contract in the transient storage, or removes it. Returns the old one.
     ///
     /// # Errors
     ///
@@ -529,13 +532,13 @@ impl<T: Config> Stack<T> {
         self.transient.set::<T>(address, key, value)
     }
 
-    /// Notes how much immutable data the contract at work has.
+    /// Notes how much immutable data the current contract has.
     pub fn set_immutable_len(&mut self, len: u32) {
         let address = self.top().address;
         self.ledger.change(&address, |entry| entry.info.immutable_data_len = len);
     }
 
-    /// Emits an event of the contract at work.
+    /// Emits an event of the current contract.
     pub fn emit(&mut self, topics: Vec<H256>, data: Vec<u8>) {
         let contract = self.top().address;
         if self.config.collect_events {

@@ -1,10 +1,10 @@
-//! Calls between contracts: what `call`, `delegate_call`, `instantiate` and `terminate` do to the stack.
+//! Calls between contracts: `call`, `delegate_call`, `instantiate` and `terminate` on the stack.
 //!
 //! Called by the host functions of [`crate::host_api`] that have read their arguments, and by
 //! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
 //! leaves the caller running; one that kept the callee from being run is the caller's.
 
-use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::Kind, transfer};
+use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::CallKind, transfer};
 use crate::{
     BalanceOf, Config, Error, Event, Pallet,
     address::AddressMapper,
@@ -22,7 +22,7 @@ use frame_support::{
 };
 use sp_core::{H160, H256, U256};
 
-/// What a contract lets its callee use, beside what it has itself.
+/// The limits that a contract sets for its callee.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits<T: Config> {
     /// Weight, of which the callee gets all but a 64th of what is left at most; the maximum for just that.
@@ -38,7 +38,7 @@ impl<T: Config> CallLimits<T> {
     }
 }
 
-/// Whether the callee may call its way back to the caller.
+/// Whether the callee may reenter the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reentry {
     /// It may.
@@ -48,11 +48,11 @@ pub enum Reentry {
 }
 
 impl<T: Config> Stack<T> {
-    /// Calls another account from the contract at work. What came back is also in the frame's `last_output`.
+    /// Calls another account from the current contract. What came back is also in the frame's `last_output`.
     ///
     /// # Errors
     ///
-    /// Why the callee didn't come to its end, or was never begun.
+    /// The error of the callee, or the reason for which it never began.
     pub fn call_from_contract(
         &mut self,
         limits: &CallLimits<T>,
@@ -91,7 +91,7 @@ impl<T: Config> Stack<T> {
         self.call_account(caller, dest, value, input, limits, read_only)
     }
 
-    /// Runs the program of another contract on the state of the one at work, with its caller and value.
+    /// Runs the program of another contract on the state of the current one, with its caller and value.
     /// A success where there is no program.
     ///
     /// # Errors
@@ -101,29 +101,21 @@ impl<T: Config> Stack<T> {
         self.top_mut().last_output = Output::default();
         ensure_input_fits::<T>(input.len())?;
         self.ensure_depth()?;
-        let Some((program, _)) = self.program_at(&code)? else { return Ok(()) };
-        let top = self.top();
+        let Some((callee, _)) = self.callee_at(&code)? else { return Ok(()) };
+        let (top, gas) = (self.top(), self.callee_meter(limits));
+        let caller = top.caller.clone();
         let frame = Frame {
-            account: top.account.clone(),
-            address: top.address,
-            caller: top.caller.clone(),
             code_address: code,
             delegated: true,
-            trie_id: top.trie_id,
-            entry: EntryPoint::Call,
-            value: top.value,
-            input: Some(input),
-            gas: self.callee_meter(limits),
             read_only: top.read_only,
-            allows_reentry: true,
-            last_output: Output::default(),
+            ..Frame::new(EntryPoint::Call, top.address, top.trie_id, caller, top.value, input, gas)
         };
-        let output = self.run(frame, None, program, Kind::DelegateCall, limits.deposit)?;
+        let output = self.run(frame, None, callee, CallKind::DelegateCall, limits.deposit)?;
         self.top_mut().last_output = output;
         Ok(())
     }
 
-    /// Makes a contract from the one at work. Its output is in the frame's `last_output`.
+    /// Makes a contract from the current one. Its output is in the frame's `last_output`.
     ///
     /// # Errors
     ///
@@ -148,7 +140,7 @@ impl<T: Config> Stack<T> {
         Ok(address)
     }
 
-    /// Sends all the contract at work could send to the beneficiary, and has it removed at the end of the
+    /// Sends all the current contract could send to the beneficiary, and has it removed at the end of the
     /// transaction, if it was made in it (EIP-6780) or `always`.
     ///
     /// # Errors
@@ -161,7 +153,7 @@ impl<T: Config> Stack<T> {
         self.terminate_contract(&account, &address, beneficiary, always)
     }
 
-    /// As [`Self::terminate`], for the contract that called the precompile at work.
+    /// As [`Self::terminate`], for the contract that called the current precompile.
     ///
     /// # Errors
     ///
@@ -199,7 +191,7 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// Has the contract that called the precompile at work run another program from its next call on.
+    /// Has the contract that called the current precompile run another program from its next call on.
     ///
     /// # Errors
     ///
@@ -226,7 +218,7 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// What is left to the contract that called the precompile at work, or to the precompile where no contract did.
+    /// The gas left to the contract that called the current precompile, or to the precompile where no contract did.
     pub(crate) fn weight_left_to_caller(&self) -> Weight {
         let gas = &self.top().gas;
         self.calling_frame().map_or_else(|| gas.left(), |caller| caller.gas.left().saturating_sub(gas.consumed()))

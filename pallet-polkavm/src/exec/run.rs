@@ -3,11 +3,11 @@
 //! Called by the rest of [`super`] with a frame to push. Whatever goes wrong in it ends in an `Err`,
 //! upon which the storage transaction, the ledger's layer and the transient storage's are undone.
 
-use super::{CallError, Frame, Program, Stack, trace::Kind, transfer};
+use super::{CallError, Callee, Frame, Stack, trace::CallKind, transfer};
 use crate::{
     BalanceOf, Config, ContractInfo, Error,
     code::{self, Executable},
-    executor::{Executor, Instance, Source, Stop},
+    executor::{Executor, GuestInstance, Source, Stop},
     host_api::{Halt, Host},
     limits,
     precompiles::{Env, Precompile},
@@ -25,8 +25,8 @@ impl<T: Config> Stack<T> {
         &mut self,
         frame: Frame<T>,
         new: Option<ContractInfo<T>>,
-        program: Program<T>,
-        kind: Kind,
+        callee: Callee<T>,
+        kind: CallKind,
         deposit_limit: Option<BalanceOf<T>>,
     ) -> Result<Output, CallError> {
         self.ensure_depth()?;
@@ -42,7 +42,7 @@ impl<T: Config> Stack<T> {
         self.ledger.begin(deposit_limit);
         self.transient.begin();
         let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            match run_top(self, new, program) {
+            match run_top(self, new, callee) {
                 Ok(output) if !output.did_revert() => match self.ledger.commit() {
                     Ok(()) => TransactionOutcome::Commit(Ok(Ok(output))),
                     Err(failure) => TransactionOutcome::Rollback(Ok(Err(CallError { failure, in_callee: true }))),
@@ -85,7 +85,7 @@ impl<T: Config> Stack<T> {
 fn run_top<T: Config>(
     stack: &mut Stack<T>,
     new: Option<ContractInfo<T>>,
-    program: Program<T>,
+    callee: Callee<T>,
 ) -> Result<Output, CallError> {
     if let Some(info) = new {
         create_account(stack, info)?;
@@ -95,13 +95,13 @@ fn run_top<T: Config>(
         let (caller, account, value) = (caller.clone(), account.clone(), *value);
         transfer::transfer::<T>(&stack.origin, &caller, &account, value, &mut stack.ledger)?;
     }
-    let code_deposit = match &program {
-        Program::Contract(executable) => executable.info.deposit,
-        Program::Precompile(_) => Default::default(),
+    let code_deposit = match &callee {
+        Callee::Contract(executable) => executable.info.deposit,
+        Callee::Precompile(_) => Default::default(),
     };
-    let output = match program {
-        Program::Contract(executable) => execute(stack, executable),
-        Program::Precompile(precompile) => execute_precompile(stack, precompile),
+    let output = match callee {
+        Callee::Contract(executable) => execute(stack, executable),
+        Callee::Precompile(precompile) => execute_precompile(stack, precompile),
     };
     let output = output.map_err(|failure| CallError { failure, in_callee: true })?;
     if output.did_revert() {
@@ -203,7 +203,7 @@ fn out_of_gas<T: Config>(stack: &Stack<T>) -> Failure {
     )
 }
 
-fn trapped<T: Config>(instance: &impl Instance, outcome: Outcome) -> Failure {
+fn trapped<T: Config>(instance: &impl GuestInstance, outcome: Outcome) -> Failure {
     let place = match instance.program_counter() {
         Some(offset) => format!(" at code offset {offset}"),
         None => Default::default(),

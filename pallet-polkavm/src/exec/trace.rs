@@ -8,12 +8,12 @@ use alloc::vec::Vec;
 use frame_support::weights::Weight;
 use sp_core::{H160, U256};
 
-/// How a program was entered.
+/// The kind of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum CallKind {
     /// A call.
     Call,
-    /// A call that may change nothing.
+    /// A read-only call.
     StaticCall,
     /// A call that runs another contract's program on the caller's state.
     DelegateCall,
@@ -26,11 +26,11 @@ pub enum Kind {
 /// One call and all calls made in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTrace {
-    /// How the program was entered.
-    pub kind: Kind,
-    /// Who called.
+    /// The kind of the call.
+    pub kind: CallKind,
+    /// The caller.
     pub from: H160,
-    /// Who was called; in a delegate call, whose program ran.
+    /// The callee; in a delegate call, the contract whose program ran.
     pub to: H160,
     /// The value that was sent, in the contracts' unit. `None` for a delegate call, which sends none.
     pub value: Option<U256>,
@@ -40,7 +40,7 @@ pub struct CallTrace {
     pub gas_used: Weight,
     /// The data it was called with.
     pub input: Vec<u8>,
-    /// What came back, or why nothing did.
+    /// The output, or the error.
     pub result: Result<Output, Failure>,
     /// The calls made in it, in order.
     pub calls: Vec<CallTrace>,
@@ -57,7 +57,15 @@ pub struct Tracer {
 
 impl Tracer {
     /// A call begins.
-    pub fn enter(&mut self, kind: Kind, from: H160, to: H160, value: Option<U256>, input: &[u8], gas_limit: Weight) {
+    pub fn enter(
+        &mut self,
+        kind: CallKind,
+        from: H160,
+        to: H160,
+        value: Option<U256>,
+        input: &[u8],
+        gas_limit: Weight,
+    ) {
         self.open.push(CallTrace {
             kind,
             from,

@@ -8,7 +8,7 @@ use crate::{Config, Error, contract::Key, limits, metering::layers::Layered, typ
 use alloc::{format, vec::Vec};
 use sp_core::H160;
 
-/// What an entry counts beside its key and value: the address, and the maps' own.
+/// Bytes that an entry counts beside its key and value: for the address and for the maps.
 const ENTRY_BYTES: u32 = 32;
 
 /// The values of all contracts of one transaction.
@@ -78,7 +78,7 @@ impl TransientStorage {
     }
 }
 
-/// What an entry counts.
+/// Bytes that an entry counts.
 fn size(key: &Key, value: Option<&Vec<u8>>) -> u32 {
     let key = match key {
         Key::Fixed(key) => key.len(),

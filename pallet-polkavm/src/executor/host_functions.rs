@@ -3,7 +3,7 @@
 //! For runtimes on nodes that have them; the functions are part of what such a node must offer. Same results as
 //! [`super::InRuntimeInterpreter`], sooner.
 
-use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String};
 use pvm_host_interface::RemoteInstance;
@@ -20,12 +20,12 @@ impl Executor for HostFunctions {
         + 2 * limits::TRANSIENT_STORAGE_BYTES) as u64;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.meaning()?)
+        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.rules()?)
             .map_err(|error| format!("{error}"))
     }
 }
 
-impl Instance for RemoteInstance {
+impl GuestInstance for RemoteInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         Self::run(self, gas, result)
     }

@@ -3,7 +3,7 @@
 //! It decodes the program anew for every instance, which [`crate::metering::cost::Cost::LoadCode`]
 //! pays for.
 
-use super::{Executor, Instance, OutOfBounds, Source, Stop};
+use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String, sync::Arc};
 use pvm_host_interface::program_config;
@@ -22,14 +22,14 @@ impl Executor for InRuntimeInterpreter {
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
         let blob = Blob::parse(source.code).map_err(|error| format!("{error}"))?;
-        let program = Program::new(&blob, &program_config(source.meaning()?)).map_err(|error| format!("{error}"))?;
+        let program = Program::new(&blob, &program_config(source.rules()?)).map_err(|error| format!("{error}"))?;
         let mut instance = interpreter::Instance::new(Arc::new(program));
         instance.prepare_call(source.entry, &[]);
         Ok(InterpreterInstance(instance))
     }
 }
 
-impl Instance for InterpreterInstance {
+impl GuestInstance for InterpreterInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         if let Some(result) = result {
             self.0.set_reg(Reg::A0, result);

@@ -1,8 +1,8 @@
-//! The one seam between the pallet and whatever runs a program.
+//! The interface between the pallet and the executor of programs.
 //!
-//! The call stack hands a stored program to an [`Executor`] and drives the [`Instance`] it gets:
+//! The call stack hands a stored program to an [`Executor`] and drives the [`GuestInstance`] it gets:
 //! run, serve a host call, run again, until it stops for good. The interface is cut so that an
-//! implementation behind host functions crosses the border once per [`Instance::run`] and once per
+//! implementation behind host functions crosses the border once per [`GuestInstance::run`] and once per
 //! access to memory. Results never depend on the implementation: same outcome, gas, registers and
 //! memory at every stop.
 
@@ -15,16 +15,16 @@ pub use pvm_host_interface::Stop;
 
 use crate::code::CostModel;
 use alloc::{format, string::String};
-use pvm_host_interface::Meaning;
+use pvm_host_interface::ProgramRules;
 use sp_core::H256;
 use vm_core::Semantics;
 
 /// Makes instances of programs.
 pub trait Executor {
-    /// A program in the course of being run.
-    type Instance: Instance;
+    /// An instance of a program.
+    type Instance: GuestInstance;
 
-    /// How far the runtime's heap reaches, in bytes, for the instances of the deepest stack of calls, with their call data, the
+    /// Bytes of the runtime's heap that the instances of the deepest call stack take, with their call data, the
     /// blobs as they are read, and transient storage; what the integrity test counts.
     const STACK_BYTES: u64;
 
@@ -36,7 +36,7 @@ pub trait Executor {
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String>;
 }
 
-/// What an instance is made from.
+/// A stored program to be instantiated.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// The hash of the code. An implementation may keep what it compiled under it.
@@ -47,20 +47,20 @@ pub struct Source<'a> {
     pub entry: u32,
     /// The gas cost model the program was stored with.
     pub cost_model: CostModel,
-    /// The number of what its instructions mean, which it was stored with.
+    /// The id of the semantics version that the program was stored with.
     pub semantics: u16,
 }
 
 impl Source<'_> {
-    /// What decides on the program's meaning beside its code.
+    /// The rules that the program runs under.
     ///
     /// # Errors
     ///
     /// A sentence where the number is one that this runtime does not know. It stores none that it does not know.
-    pub fn meaning(&self) -> Result<Meaning, String> {
+    pub fn rules(&self) -> Result<ProgramRules, String> {
         let semantics = Semantics::from_id(self.semantics)
             .ok_or_else(|| format!("no semantics of instructions has the number {}", self.semantics))?;
-        Ok(Meaning { semantics, cost_model: self.cost_model.into() })
+        Ok(ProgramRules { semantics, cost_model: self.cost_model.into() })
     }
 }
 
@@ -68,8 +68,8 @@ impl Source<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfBounds;
 
-/// A program in the course of being run. Dropping it frees all it holds.
-pub trait Instance {
+/// An instance of a program. Dropping it frees all it holds.
+pub trait GuestInstance {
     /// Runs until the next stop with this much gas. `result` goes into A0 first: it is how the
     /// value of a host call is returned.
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;

@@ -1,4 +1,4 @@
-//! What is behind an address: `code_hash`, `code_size`.
+//! Host functions on other accounts: `code_hash`, `code_size`.
 
 use super::{Args, Host, HostResult, low};
 use crate::{

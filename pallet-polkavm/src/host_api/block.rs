@@ -6,7 +6,7 @@ use frame_support::traits::FindAuthor;
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_core::{H160, H256, U256};
 
-/// How many blocks back a contract can ask for, as on Ethereum.
+/// Number of past blocks whose hashes a contract can get, as on Ethereum.
 const HASHES: u32 = 256;
 
 /// `block_hash(number_ptr, out_ptr)`: the hash of one of the last 256 blocks, zeros for any other.

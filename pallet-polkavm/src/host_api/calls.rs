@@ -24,7 +24,7 @@ use crate::{
         CallError, ensure_input_fits,
         nested::{CallLimits, Reentry},
     },
-    executor::Instance,
+    executor::GuestInstance,
     limits,
     metering::cost::Cost,
     precompiles::Precompiles,
@@ -266,7 +266,7 @@ fn callee_input<T: Config>(host: &mut Host<'_, T>, flags: CallFlags, input: Buff
     }
 }
 
-/// What the caller learns of a nested call.
+/// The return code of a nested call for its caller.
 fn answer<T: Config>(
     host: &mut Host<'_, T>,
     called: Result<(), CallError>,

@@ -1,4 +1,4 @@
-//! How host functions reach the contract's memory.
+//! Access of host functions to the contract's memory.
 //!
 //! Used by every file beside it. All addresses and lengths come from the contract. A range that
 //! isn't wholly in its memory ends it with [`Error::OutOfBounds`]; a length that can't be is
@@ -6,7 +6,7 @@
 //! it begins: compilers give empty slices dangling pointers.
 
 use super::{Halt, Host, SENTINEL};
-use crate::{Config, Error, executor::Instance, executor::OutOfBounds, limits, types::Failure};
+use crate::{Config, Error, executor::GuestInstance, executor::OutOfBounds, limits, types::Failure};
 use alloc::{format, vec, vec::Vec};
 use sp_core::{H160, U256};
 

@@ -40,10 +40,10 @@ pub const SENTINEL: u32 = u32::MAX;
 /// The argument registers A0 to A5.
 type Args = [u64; 6];
 
-/// What a host function answers: a value for A0, or nothing, or the end of the contract.
+/// The result of a host function: a value for A0, or nothing, or the end of the contract.
 type HostResult = Result<Option<u64>, Halt>;
 
-/// Why a contract ends inside a host function.
+/// The end of a contract inside a host function.
 #[derive(Debug)]
 pub enum Halt {
     /// It called `seal_return`.
@@ -65,7 +65,7 @@ impl<E: Into<Failure>> From<E> for Halt {
     }
 }
 
-/// A host function at work: the call stack, whose top frame is the caller, and its memory.
+/// A running host function: the call stack, whose top frame is the caller, and its memory.
 pub struct Host<'a, T: Config> {
     stack: &'a mut Stack<T>,
     instance: &'a mut <T::Executor as Executor>::Instance,
@@ -158,7 +158,7 @@ host_functions! {
 }
 
 impl HostFunction {
-    /// How many there are.
+    /// Their number.
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
     /// The function a program imports under this symbol.

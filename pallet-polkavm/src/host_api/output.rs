@@ -1,4 +1,4 @@
-//! What a contract gives back and what it got back: `seal_return`, `return_data_size`, `return_data_copy`.
+//! Output of a contract and of its last call: `seal_return`, `return_data_size`, `return_data_copy`.
 
 use super::{Args, Halt, Host, HostResult, low};
 use crate::{Config, Error, limits, metering::cost::Cost, types::Failure};

@@ -124,7 +124,7 @@ fn read_key<T: Config>(host: &Host<'_, T>, pointer: u32, len: u32) -> Result<Key
     Key::variable(host.read(pointer, len)?).ok_or_else(too_long)
 }
 
-/// Whether the flags ask for the transient storage. Refuses unknown ones.
+/// Whether the flags select the transient storage. Refuses unknown ones.
 fn is_transient<T: Config>(flags: u32) -> Result<bool, Halt> {
     let flags = StorageFlags::from_bits(flags).ok_or(Error::<T>::InvalidStorageFlags)?;
     Ok(flags.contains(StorageFlags::TRANSIENT))

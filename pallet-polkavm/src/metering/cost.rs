@@ -1,4 +1,4 @@
-//! What the host charges for, as one enum.
+//! The costs that the host charges for, as one enum.
 //!
 //! A host function names its cost before it does the work; the numbers come from
 //! [`WeightInfo`], so a benchmark run can replace them all.
@@ -45,7 +45,7 @@ pub enum Cost {
     Keccak256(u32),
     /// Emitting an event.
     DepositEvent {
-        /// How many topics it has.
+        /// The number of its topics.
         topics: u32,
         /// Length of its data.
         len: u32,
@@ -102,16 +102,16 @@ pub enum Cost {
     ModExp(u32),
 }
 
-/// What it takes that the VM stops for a host function and goes on after it, in picoseconds, the arguments and results
+/// Cost of a stop of the VM for a host function, in picoseconds, the arguments and results
 /// in its memory included. A node's compiler takes 0.2 microseconds for the stop alone where its worker is awake (see
 /// benches/RESULTS.md), the interpreter less.
 pub const CROSSING: u64 = 1_000_000;
 
-/// What a byte of an event costs on top of the time it takes, in picoseconds: it stays in memory until the block ends, so
+/// Extra cost of a byte of an event, in picoseconds: it stays in memory until the block ends, so
 /// a block must not have room for more of them than there may be in memory. At this price a second has 4 MiB.
 pub const EVENT_BYTE: u64 = 250_000;
 
-/// What a byte that is stored costs on top of the time it takes to store it, in picoseconds: it is hashed into the root of
+/// Extra cost of a stored byte, in picoseconds: it is hashed into the root of
 /// the contract's trie when the block ends, which no benchmark sees.
 pub const STATE_BYTE: u64 = 10_000;
 

@@ -22,7 +22,7 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// What replacing a value by another does. `key_len` counts for items that come or go.
+    /// The change by replacing a value. `key_len` counts for items that are added or removed.
     pub fn of_write(key_len: u32, old: Option<u32>, new: Option<u32>) -> Self {
         match (old, new) {
             (None, None) => Self::default(),

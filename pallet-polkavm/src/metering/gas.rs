@@ -53,7 +53,7 @@ impl<T: Config> GasMeter<T> {
         Self { lent: true, ..Self::new(self.lendable().min(limit)) }
     }
 
-    /// What a callee may use: all but a 64th of what is left (EIP-150).
+    /// The gas for a callee: all but a 64th of the gas left (EIP-150).
     fn lendable(&self) -> Weight {
         let left = self.left();
         left.saturating_sub(left.div(RESERVE))
@@ -85,12 +85,12 @@ impl<T: Config> GasMeter<T> {
         self.consumed = self.consumed.saturating_add(frame.consumed);
     }
 
-    /// What is left.
+    /// The weight left.
     pub fn left(&self) -> Weight {
         self.limit.saturating_sub(self.consumed)
     }
 
-    /// What was used.
+    /// The weight used.
     pub fn consumed(&self) -> Weight {
         self.consumed
     }

@@ -17,7 +17,7 @@ pub struct Layered<K, V> {
     before: Vec<BTreeMap<K, Option<V>>>,
 }
 
-/// What a change did, for those who count bytes.
+/// The effect of a change, for counting bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changed<V> {
     /// The value that was there.

@@ -24,9 +24,9 @@ use sp_runtime::traits::{Bounded, Saturating, Zero};
 /// When a contract that called for its end really ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Termination {
-    /// Who gets what the contract still owns.
+    /// The recipient of the contract's balance.
     pub beneficiary: H160,
-    /// Whether it ends even if it wasn't made in this transaction.
+    /// Whether it ends even if it wasn't made in this transaction (EIP-6780).
     pub always: bool,
 }
 
@@ -37,16 +37,16 @@ pub struct Entry<T: Config> {
     pub before: Option<ContractInfo<T>>,
     /// The record as it is now, but for the counters of storage: those are of before, and `diff` is on top of them.
     pub info: ContractInfo<T>,
-    /// What changed in the contract's storage.
+    /// The change of the contract's storage.
     pub diff: Diff,
-    /// Whether its constructor is still at work.
+    /// Whether its constructor is still running.
     pub constructing: bool,
     /// Whether, and how, it ends with the transaction.
     pub termination: Option<Termination>,
 }
 
 impl<T: Config> Entry<T> {
-    /// What the contract adds to the transaction's storage deposit.
+    /// The contract's part of the transaction's storage deposit.
     fn deposit(&self) -> Deposit<BalanceOf<T>> {
         let held = self.before.as_ref().map_or_else(Zero::zero, |before| before.base_deposit);
         let base = if self.info.base_deposit >= held {
@@ -63,9 +63,9 @@ impl<T: Config> Entry<T> {
     }
 }
 
-/// What one frame may use.
+/// The deposit that an open layer may use.
 #[derive(CloneNoBound, DebugNoBound)]
-struct Frame<T: Config> {
+struct Layer<T: Config> {
     /// The total when it began.
     start: Deposit<BalanceOf<T>>,
     limit: BalanceOf<T>,
@@ -76,16 +76,16 @@ struct Frame<T: Config> {
 pub struct Ledger<T: Config> {
     entries: Layered<H160, Entry<T>>,
     total: Deposit<BalanceOf<T>>,
-    /// The transaction itself and every frame.
-    frames: Vec<Frame<T>>,
+    /// The open layers: that of the transaction itself and one for each frame.
+    layers: Vec<Layer<T>>,
 }
 
-/// What moves between the origin and one contract, and its record after the transaction.
+/// The deposit that moves between the origin and one contract, and the contract's record after the transaction.
 #[derive(CloneNoBound, DebugNoBound)]
 pub struct Settled<T: Config> {
     /// The contract.
     pub address: H160,
-    /// What moves.
+    /// The deposit that moves.
     pub deposit: Deposit<BalanceOf<T>>,
     /// Its record: as it has to be stored, or as it was where the contract ends.
     pub info: ContractInfo<T>,
@@ -99,7 +99,7 @@ impl<T: Config> Ledger<T> {
     /// An empty ledger of a transaction that may use `limit`, or everything.
     pub fn new(limit: Option<BalanceOf<T>>) -> Self {
         let mut ledger = Self::default();
-        ledger.frames.push(Frame { start: Deposit::default(), limit: limit.unwrap_or_else(Bounded::max_value) });
+        ledger.layers.push(Layer { start: Deposit::default(), limit: limit.unwrap_or_else(Bounded::max_value) });
         ledger
     }
 
@@ -108,42 +108,42 @@ impl<T: Config> Ledger<T> {
         self.total
     }
 
-    /// Opens a frame, which may use `limit` and no more than is left to the one below.
+    /// Opens a layer, which may use `limit` and no more than is left to the one below.
     pub fn begin(&mut self, limit: Option<BalanceOf<T>>) {
         let left = self.left();
         let limit = limit.map_or(left, |limit| limit.min(left));
-        self.frames.push(Frame { start: self.total, limit });
+        self.layers.push(Layer { start: self.total, limit });
         self.entries.begin();
     }
 
-    /// Closes the last frame and keeps what it did.
+    /// Closes the last layer and keeps what it did.
     ///
     /// # Errors
     ///
-    /// [`Error::StorageDepositLimitExhausted`], upon which the frame is still open, to be undone.
+    /// [`Error::StorageDepositLimitExhausted`], upon which the layer is still open, to be undone.
     pub fn commit(&mut self) -> Result<(), Failure> {
         self.ensure_within_limit()?;
-        self.frames.pop();
+        self.layers.pop();
         self.entries.commit(|_, _| ());
         Ok(())
     }
 
-    /// Closes the last frame and undoes what it did.
+    /// Closes the last layer and undoes what it did.
     pub fn rollback(&mut self) {
-        if let Some(frame) = self.frames.pop() {
-            self.total = frame.start;
+        if let Some(layer) = self.layers.pop() {
+            self.total = layer.start;
         }
         self.entries.rollback();
     }
 
-    /// Checks the last frame's limit.
+    /// Checks the last layer's limit.
     ///
     /// # Errors
     ///
     /// [`Error::StorageDepositLimitExhausted`].
     pub fn ensure_within_limit(&self) -> Result<(), Failure> {
         let used = self.used().charge_or_zero();
-        let limit = self.frames.last().map_or_else(Zero::zero, |frame| frame.limit);
+        let limit = self.layers.last().map_or_else(Zero::zero, |layer| layer.limit);
         if used > limit {
             return Err(Failure::new::<T>(
                 Error::StorageDepositLimitExhausted,
@@ -153,15 +153,15 @@ impl<T: Config> Ledger<T> {
         Ok(())
     }
 
-    /// What the last frame has used.
+    /// The deposit that the last layer has used.
     fn used(&self) -> Deposit<BalanceOf<T>> {
-        let start = self.frames.last().map_or_else(Deposit::default, |frame| frame.start);
+        let start = self.layers.last().map_or_else(Deposit::default, |layer| layer.start);
         self.total.saturating_add(&start.negated())
     }
 
-    /// What the last frame may still use.
+    /// The deposit left to the last layer.
     fn left(&self) -> BalanceOf<T> {
-        let limit = self.frames.last().map_or_else(Zero::zero, |frame| frame.limit);
+        let limit = self.layers.last().map_or_else(Zero::zero, |layer| layer.limit);
         match self.used() {
             Deposit::Charge(used) => limit.saturating_sub(used),
             Deposit::Refund(freed) => limit.saturating_add(freed),

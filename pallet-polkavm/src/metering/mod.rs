@@ -1,4 +1,4 @@
-//! What an execution may use and has used: weight ([`gas`]) and storage deposit ([`ledger`]).
+//! Metering of an execution: weight ([`gas`]) and storage deposit ([`ledger`]).
 //!
 //! Every frame of a call stack has a gas meter of its own, made from its caller's and handed back
 //! to it: what a frame used in weight is used whether it succeeded or not. Deposits are kept in one

@@ -44,7 +44,7 @@ use frame_support::weights::Weight;
 use sp_core::H160;
 use sp_runtime::DispatchError;
 
-/// What runs behind an address: from the data it was called with to what it gives back.
+/// The function of a precompile: from its input to its output.
 pub struct Precompile<T: Config>(pub fn(&[u8], &mut Env<'_, T>) -> Result<Output, Failure>);
 
 impl<T: Config> Precompile<T> {
@@ -56,7 +56,7 @@ impl<T: Config> Precompile<T> {
 
 /// The addresses of a runtime's precompiles.
 pub trait Precompiles<T: Config> {
-    /// What is behind an address. Must always be the same for one address: a contract can't be made there.
+    /// The precompile at an address. Must always be the same for one address: a contract can't be made there.
     fn find(address: &H160) -> Option<Precompile<T>>;
 }
 
@@ -86,7 +86,7 @@ pub const fn address(number: u16) -> H160 {
     H160(bytes)
 }
 
-/// What a contract sees as the program behind a precompile: a revert, in Ethereum's code. It is there so that
+/// The code of a precompile as contracts see it: a revert, in Ethereum's code. It is there so that
 /// Solidity finds code where it calls an interface.
 pub const CODE: [u8; 5] = [0x60, 0x00, 0x60, 0x00, 0xfd];
 
@@ -116,7 +116,7 @@ impl<T: Config> Precompiles<T> for Builtins {
     }
 }
 
-/// What a precompile sees of the call.
+/// The environment of a precompile: the call and the stack.
 pub struct Env<'a, T: Config> {
     stack: &'a mut Stack<T>,
 }
@@ -149,7 +149,7 @@ impl<'a, T: Config> Env<'a, T> {
         self.stack.top_mut().gas.charge_weight(weight)
     }
 
-    /// Who called.
+    /// The caller.
     pub fn caller(&self) -> &T::AccountId {
         self.stack.caller()
     }
@@ -174,7 +174,7 @@ impl<'a, T: Config> Env<'a, T> {
     }
 }
 
-/// What a precompile fails with where its input can't be right.
+/// The error of a precompile with malformed input.
 fn bad_input<T: Config>(detail: &'static str) -> Failure {
     Failure::new::<T>(Error::PrecompileFailed, detail)
 }

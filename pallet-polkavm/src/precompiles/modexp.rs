@@ -49,7 +49,7 @@ fn number(input: &[u8], from: usize, len: usize) -> BigUint {
     BigUint::from_bytes_be(&bytes)
 }
 
-/// How many multiplications of 64-bit words it takes, roughly: EIP-2565's formula without its divisor.
+/// The approximate number of multiplications of 64-bit words: EIP-2565's formula without its divisor.
 fn multiplications(base_len: usize, exponent_len: usize, modulus_len: usize, head: &BigUint) -> u32 {
     let words = base_len.max(modulus_len).div_ceil(8) as u64;
     let head_bits = head.bits().saturating_sub(1);

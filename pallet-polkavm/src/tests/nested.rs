@@ -5,7 +5,7 @@ use crate::{
     ContractInfoOf, Error, ExecConfig, HoldReason, Limits,
     address::create1,
     contract::Key,
-    exec::trace::Kind,
+    exec::trace::CallKind,
     limits,
     mock::*,
     types::{Deposit, Failure, Output},
@@ -527,15 +527,15 @@ fn a_trace_shows_every_call_and_its_end() {
             with_rollback(|| Polkavm::bare_call(ALICE, a, 0, no_limits(), script.encode(), ExecConfig::tracing()));
         let trace = execution.trace.unwrap();
         let alice = Polkavm::view_address(&ALICE);
-        assert_eq!((trace.kind, trace.from, trace.to), (Kind::Call, alice, a));
+        assert_eq!((trace.kind, trace.from, trace.to), (CallKind::Call, alice, a));
         assert_eq!(trace.input, script.encode());
         assert!(trace.gas_used.all_lte(execution.gas_consumed));
         let kinds: Vec<_> = trace.calls.iter().map(|call| (call.kind, call.from, call.to)).collect();
         let expected = [
-            (Kind::StaticCall, a, b),
-            (Kind::DelegateCall, a, b),
-            (Kind::Call, a, H160([0x77; 20])),
-            (Kind::Create, a, create1(&a, 1)),
+            (CallKind::StaticCall, a, b),
+            (CallKind::DelegateCall, a, b),
+            (CallKind::Call, a, H160([0x77; 20])),
+            (CallKind::Create, a, create1(&a, 1)),
         ];
         assert_eq!(kinds, expected);
         let denied = trace.calls[0].result.as_ref().unwrap_err();

@@ -39,7 +39,7 @@ impl Chain {
         Ok(chain)
     }
 
-    /// How many calls there were, refused ones included.
+    /// The number of calls, refused ones included.
     pub fn calls(&self) -> u32 {
         self.calls.get()
     }
@@ -49,7 +49,7 @@ impl Chain {
         text(&self.cli.signed_by(who).succeed(&["account"])?, "address")
     }
 
-    /// What an address owns, in the chain's unit.
+    /// The balance of an address, in the chain's unit.
     pub fn balance(&self, address: &str) -> Result<u128> {
         text(&self.cli.succeed(&["account", address])?, "free")?.parse().context("no number")
     }

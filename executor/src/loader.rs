@@ -1,0 +1,141 @@
+//! Loading: from the bytes that a runtime passes to a program that runs.
+//!
+//! In one line: the cache, else the disk, else the compiler, else the interpreter; then memory is reserved, and the result
+//! goes into the cache and, at its second use, to the disk. The blob is parsed once on this way, where its module is made.
+
+use crate::cache::{Key, Lookup};
+use crate::call::{self, CallPurpose, Refusal, refuse};
+use crate::module::Loaded;
+use crate::throttle::throttled;
+use crate::{LOG_TARGET, Shared};
+use pvm_engine::{Backend, Error, Module, ProgramBlob};
+use pvm_host_interface::{InstantiateError, ProgramRules, program_config};
+use sp_crypto_hashing::keccak_256;
+use std::sync::Arc;
+use vm_core::blob::Blob;
+use vm_core::program::{Program, ProgramConfig};
+
+impl Shared {
+    /// The purpose of the runtime call that this thread is in, which is about to run a contract.
+    pub(crate) fn admit(&self) -> CallPurpose {
+        match call::off_chain() {
+            None => CallPurpose::OnChain,
+            Some(call) => {
+                call.admit(self);
+                CallPurpose::OffChain
+            }
+        }
+    }
+
+    /// The program of this code, from the cache or loaded.
+    ///
+    /// # Errors
+    /// [`InstantiateError::HashMismatch`] and [`InstantiateError::NoProgram`].
+    pub(crate) fn load(
+        &self,
+        code_hash: &[u8; 32],
+        code: &[u8],
+        rules: ProgramRules,
+        purpose: CallPurpose,
+    ) -> Result<Arc<Loaded>, InstantiateError> {
+        let key = Key::new(code_hash, rules);
+        match self.find(&key, code, purpose) {
+            Lookup::Hit(loaded) => {
+                self.metrics.cache_hits_total.inc();
+                self.note_use(&key, &loaded, purpose);
+                return Ok(loaded);
+            }
+            Lookup::HashMismatch => return Err(InstantiateError::HashMismatch),
+            Lookup::Miss if keccak_256(code) != *code_hash => return Err(InstantiateError::HashMismatch),
+            Lookup::Miss => {}
+        }
+        // Not under the cache's lock: another thread may load the same, and then one of the two is dropped.
+        let loaded = self.prepare(&key, ProgramBlob::from_bytes(code), &program_config(rules))?;
+        let loaded = Arc::new(self.with_memory(loaded, purpose));
+        self.note_use(&key, &loaded, purpose);
+        let mut cache = self.cache(purpose);
+        let evicted = cache.insert(key, &loaded);
+        self.metrics.cache_evictions_total.inc_by(evicted as u64);
+        if purpose == CallPurpose::OnChain {
+            self.metrics.cache_bytes.set(cache.bytes() as u64);
+        }
+        Ok(loaded)
+    }
+
+    /// Looks a program up: in the cache of blocks, in which off-chain calls change nothing, and for those in their own.
+    fn find(&self, key: &Key, code: &[u8], purpose: CallPurpose) -> Lookup {
+        match purpose {
+            CallPurpose::OnChain => self.cache(purpose).get(key, code),
+            CallPurpose::OffChain => match self.cache(CallPurpose::OnChain).peek(key, code) {
+                Lookup::Miss => self.cache(purpose).get(key, code),
+                found => found,
+            },
+        }
+    }
+
+    /// Makes a program ready to run: with machine code from the disk, or compiled, or for the interpreter.
+    fn prepare(&self, key: &Key, blob: ProgramBlob, config: &ProgramConfig) -> Result<Loaded, InstantiateError> {
+        let engine = self.engine();
+        if engine.backend() != Backend::Jit {
+            self.metrics.compiles_total.inc();
+            return interpreted(blob, config);
+        }
+        if let Some(module) = self.disk.as_ref().and_then(|disk| disk.load(&engine, key, &blob, config)) {
+            let loaded = Loaded::compiled(blob, module);
+            loaded.set_stored();
+            return Ok(loaded);
+        }
+        self.metrics.compiles_total.inc();
+        match Module::new(&engine, config, &blob) {
+            Ok(module) if module.is_compiled() => Ok(Loaded::compiled(blob, module)),
+            Ok(module) => {
+                self.metrics.compile_failures_total.inc();
+                Ok(Loaded::interpreted(blob, module.program().clone()))
+            }
+            Err(error @ (Error::Blob(_) | Error::Program(_))) => Err(no_program(&error)),
+            Err(error) => {
+                throttled!(log::Level::Warn, "A program is interpreted: {error}");
+                self.metrics.compile_failures_total.inc();
+                interpreted(blob, config)
+            }
+        }
+    }
+
+    /// Reserves the program's memory. If there is none for machine code, the program is interpreted; if there is none for
+    /// that either, an off-chain call ends, and a block goes on beyond the limit.
+    fn with_memory(&self, mut loaded: Loaded, purpose: CallPurpose) -> Loaded {
+        if loaded.reserve(&self.budget, purpose) {
+            return loaded;
+        }
+        self.metrics.memory_refused_total.inc();
+        if loaded.compiled.take().is_some() && loaded.reserve(&self.budget, purpose) {
+            return loaded;
+        }
+        match purpose {
+            CallPurpose::OnChain => loaded.force(&self.budget, purpose),
+            CallPurpose::OffChain => refuse(self, Refusal::Memory),
+        }
+        loaded
+    }
+
+    /// Stores a program of a block on disk when it is used for the second time: one that runs once is not worth a write.
+    fn note_use(&self, key: &Key, loaded: &Arc<Loaded>, purpose: CallPurpose) {
+        if let Some(disk) = &self.disk
+            && purpose == CallPurpose::OnChain
+            && !self.is_distrusted()
+        {
+            disk.used(key, loaded);
+        }
+    }
+}
+
+fn interpreted(blob: ProgramBlob, config: &ProgramConfig) -> Result<Loaded, InstantiateError> {
+    let parsed = Blob::parse(blob.as_bytes()).map_err(|error| no_program(&error))?;
+    let program = Program::new(&parsed, config).map_err(|error| no_program(&error))?;
+    Ok(Loaded::interpreted(blob, Arc::new(program)))
+}
+
+fn no_program(error: &dyn std::error::Error) -> InstantiateError {
+    log::debug!(target: LOG_TARGET, "A program cannot be loaded: {error}");
+    InstantiateError::NoProgram
+}
