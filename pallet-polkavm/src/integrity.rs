@@ -1,5 +1,5 @@
 //! What must hold of a runtime's configuration ([`check`], run by the runtime's own tests) and of
-//! the pallet's state between blocks ([`check_state`], run by try-runtime and after each of the
+//! the pallet's state between blocks (`check_state`, run by try-runtime and after each of the
 //! pallet's tests).
 
 use crate::{Config, Pallet, executor::Executor, host_api::HostFunction, limits, metering::cost::Cost};

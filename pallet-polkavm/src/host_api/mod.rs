@@ -1,7 +1,7 @@
 //! The functions a contract can call: those of `pallet-revive-uapi` 0.15, by name, registers,
 //! flags, error codes and sentinel values.
 //!
-//! [`host_functions!`] holds the one table. A program's imports are looked up in it once, at
+//! The macro `host_functions!` holds the one table. A program's imports are looked up in it once, at
 //! upload, and stored as [`HostFunction`] numbers; a running program calls by number. Each function
 //! lives in the file of its theme, charges its cost before it does its work, and answers with a
 //! value for register A0, with nothing, or with the end of the contract ([`Halt`]).

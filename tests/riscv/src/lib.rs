@@ -1,7 +1,7 @@
 //! What the linker is compared with: a RISC-V machine that runs the ELF file itself, and programs to try.
 //!
 //! Shares nothing with the linker but the `object` crate that both read ELF files with. [`Machine`] decodes and executes
-//! word by word; [`generate`] makes relocatable ELF files of random code that ends and whose results do not depend on
+//! word by word; [`mod@generate`] makes relocatable ELF files of random code that ends and whose results do not depend on
 //! where things are in memory.
 
 mod assembler;
