@@ -1,7 +1,7 @@
 //! The compiler: guest code to AMD64 machine code, in one pass.
 //!
 //! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its
-//! code is. Promises: time and memory linear in the code's length, the output bounded by `protocol::CODE_SIZE`; what
+//! code is. Promises: time and memory linear in the code's length, the output bounded by [`CODE_SIZE`]; what
 //! a block costs comes from `vm_core::gas`; no address above 4 GiB can be named by a guest load or store.
 //!
 //! The image is the jump table (eight bytes an entry, native addresses, zeros up to a power of two), then the routines,
