@@ -7,11 +7,12 @@
  * The numbers are how many registers arguments and results take: up to 6, and up to 2; a 64-bit number takes two on a
  * 32-bit machine. Compile and link with
  *
- *     clang-19 --target=riscv64-unknown-elf -march=rv64emac_zbb -mabi=lp64e -ffreestanding -O2 -c guest.c -o guest.o
+ *     clang-19 --target=riscv64-unknown-elf -march=rv64emac_zbb -mabi=lp64e -mno-strict-align -ffreestanding -O2 \
+ *         -c guest.c -o guest.o
  *     pvm link guest.o -o guest.polkavm
  *
  * (for 32 bits riscv32, rv32emac_zbb and ilp32e). Several objects become one by `ld.lld-19 -r`; a program that is linked
- * wants `--emit-relocs`.
+ * wants `--emit-relocs`. Where the compiler calls memcpy and its like, include pvm_memory.h.
  */
 #ifndef PVM_H
 #define PVM_H

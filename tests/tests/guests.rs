@@ -105,6 +105,36 @@ fn the_stack_is_as_large_as_the_guest_asks() -> Result<()> {
     Ok(())
 }
 
+/// Asks a guest to check its memory functions for each length.
+fn check_memory_functions(path: &Path) -> Result<()> {
+    let mut guest = instance(path)?;
+    for export in ["copies", "moves", "fills", "comparisons", "strings"] {
+        for length in 0..=200 {
+            assert_eq!(call(&mut guest, export, &[length], alone)?, 0, "{} {export} {length}", path.display());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn memory_functions_of_the_sdk_do_what_c_says_on_both_widths() -> Result<()> {
+    for name in ["memory_check", "memory_check32"] {
+        check_memory_functions(&example_guest(name)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn memory_functions_of_guests_in_c_do_what_c_says_on_both_widths() -> Result<()> {
+    for name in ["memory64", "memory32"] {
+        match c_guest(name) {
+            Some(path) => check_memory_functions(&path)?,
+            None => eprintln!("skipped: there is no clang, so {name} is not built"),
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn guests_in_c_compute_what_they_should() -> Result<()> {
     for name in ["fibonacci64", "fibonacci32", "linked64"] {

@@ -1,6 +1,6 @@
-/* Checks the memory functions of memory.h; the host asks for one length at a time. Each export returns 0, or a number of
+/* Checks the memory functions of pvm_memory.h; the host asks for one length at a time. Each export returns 0, or a number of
  * what is wrong. Expected bytes are computed by loops with volatile accesses, which the compiler makes no calls of. */
-#include "../memory.h"
+#include "../pvm_memory.h"
 #include "../pvm.h"
 
 #define ALIGNMENTS 16
