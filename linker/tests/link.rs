@@ -127,3 +127,15 @@ fn every_pass_is_described() {
         assert!(page.contains(&format!("| `{name}` |")), "docs/linking.md does not describe the pass {name}");
     }
 }
+
+#[test]
+fn former_names_of_passes_are_aliases() {
+    let elf = generate(6, true).elf;
+    for (alias, name) in pvm_linker::passes::ALIASES {
+        let blob = |name: &str| link(&elf, &Options { passes: Some(vec![name.to_owned()]), ..plain() }).unwrap();
+        assert_eq!(blob(alias), blob(name), "{alias}");
+        assert!(!pvm_linker::passes::NAMES.contains(alias), "{alias} is not a former name");
+    }
+    let former = ["flow", "values", "dead", "traps", "tail", "fold"];
+    assert_eq!(pvm_linker::passes::ALIASES.iter().map(|(alias, _)| *alias).collect::<Vec<_>>(), former);
+}

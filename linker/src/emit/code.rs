@@ -8,7 +8,7 @@ use super::select::{Selector, opposite};
 use crate::LinkError;
 use crate::elf::Image;
 use crate::hash::Map;
-use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
+use crate::ir::{BlockId, Imm, Op, Part, Program, Site, Terminator, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
@@ -35,10 +35,10 @@ impl JumpTable {
         };
         for id in &program.order {
             let block = program.block(*id);
-            let constants = block.steps.iter().flat_map(|step| step.op.constants()).chain(block.end.constants());
+            let constants = block.steps.iter().flat_map(|step| step.op.constants()).chain(block.terminator.constants());
             constants.for_each(|imm| note(imm, true));
-            match block.end {
-                End::Call { back, .. } | End::CallIndirect { back, .. } => {
+            match block.terminator {
+                Terminator::Call { back, .. } | Terminator::CallIndirect { back, .. } => {
                     note(Imm::Code { block: back, part: Part::Full }, true);
                 }
                 _ => {}
@@ -150,10 +150,10 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
             }
             entered[target.0 as usize].then_some(Instruction::none(O::Fallthrough))
         };
-        let no_form = || LinkError::Internal { what: format!("there is no instruction for `{}`", block.end) };
-        match block.end {
-            End::Jump(target) => go_on(target).into_iter().for_each(|instruction| push(instruction, at)),
-            End::Branch { op, a, b, then, otherwise } => {
+        let no_form = || LinkError::Internal { what: format!("there is no instruction for `{}`", block.terminator) };
+        match block.terminator {
+            Terminator::Jump(target) => go_on(target).into_iter().for_each(|instruction| push(instruction, at)),
+            Terminator::Branch { op, a, b, then, otherwise } => {
                 let (op, target, other) = match next == Some(then) {
                     true => (opposite(op), otherwise, then),
                     false => (op, then, otherwise),
@@ -168,20 +168,20 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
                     }
                 }
             }
-            End::Call { link, target, back } => {
+            Terminator::Call { link, target, back } => {
                 let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
                 let link = link.reg().ok_or_else(no_form)?;
                 push(Instruction::rio(O::LoadImmAndJump, link, address as i32, target.0), at);
             }
-            End::CallIndirect { link, base, back } => {
+            Terminator::CallIndirect { link, base, back } => {
                 let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
                 let (link, base) = (link.reg().ok_or_else(no_form)?, base.reg().ok_or_else(no_form)?);
                 push(Instruction::rrii(O::LoadImmAndJumpIndirect, link, base, address as i32, 0), at);
             }
-            End::JumpIndirect { base } => {
+            Terminator::JumpIndirect { base } => {
                 push(Instruction::ri(O::JumpIndirect, base.reg().ok_or_else(no_form)?, 0), at);
             }
-            End::Trap => push(Instruction::none(O::Trap), at),
+            Terminator::Trap => push(Instruction::none(O::Trap), at),
         }
     }
     Ok(out)
@@ -192,9 +192,9 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
         let next = program.order.get(position + 1).copied();
-        match program.block(*id).end {
-            End::Jump(target) if next == Some(target) => {}
-            end => end.targets().for_each(|target| out[target.0 as usize] = true),
+        match program.block(*id).terminator {
+            Terminator::Jump(target) if next == Some(target) => {}
+            terminator => terminator.targets().for_each(|target| out[target.0 as usize] = true),
         }
     }
     jump_table.entries().iter().for_each(|block| out[block.0 as usize] = true);

@@ -7,7 +7,7 @@
 
 mod expand;
 
-use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
+use super::{Address, Block, BlockId, Data, Fixup, Imm, Op, Part, Program, Site, Step, Terminator, Val, Var, Vars};
 use crate::LinkError;
 use crate::elf::{CodeRelocation, DataRelocation, DataValue, Export, Field, Image, Import, Kind, Link, Place};
 use crate::hash::Map;
@@ -34,7 +34,7 @@ const NOWHERE: Place = Place { section: 0, offset: 0 };
 struct Instruction {
     steps: Vec<Op>,
     /// How it ends its block, if it does.
-    end: Option<End>,
+    terminator: Option<Terminator>,
     /// Where the next instruction is.
     next: Place,
 }
@@ -271,7 +271,7 @@ impl Lifter<'_> {
                 return Err(self.error(place, format!("over {CODE_LIMIT} instructions")));
             }
             let lifted = self.instruction(place)?;
-            let (ends, next) = (lifted.end.is_some(), lifted.next);
+            let (ends, next) = (lifted.terminator.is_some(), lifted.next);
             self.lifted.insert(place, lifted);
             if ends {
                 break;
@@ -289,7 +289,7 @@ impl Lifter<'_> {
         bytes[..count].copy_from_slice(&rest[..count]);
         let word = u32::from_le_bytes(bytes);
         if count < 2 || count < 4 && word & 3 == 3 {
-            return Err(self.error(place, "code runs off the end of its section"));
+            return Err(self.error(place, "code runs off the terminator of its section"));
         }
         Ok(word)
     }
@@ -386,12 +386,12 @@ impl Lifter<'_> {
     /// Lifts one instruction, or a pair that calls.
     fn instruction(&mut self, at: Place) -> Result<Instruction, LinkError> {
         if at == NOWHERE || at.offset == self.image.section(at.section).data.len() as i64 {
-            return Ok(Instruction { steps: Vec::new(), end: Some(End::Trap), next: at });
+            return Ok(Instruction { steps: Vec::new(), terminator: Some(Terminator::Trap), next: at });
         }
         let (inst, length) = self.decode(at)?;
         let relocation = self.relocation(at);
         let next = Place { offset: at.offset + i64::from(length), ..at };
-        let mut out = Instruction { steps: Vec::new(), end: None, next };
+        let mut out = Instruction { steps: Vec::new(), terminator: None, next };
         let ops = &mut out.steps;
         let wide = self.image.wide;
         let add = if wide { O::Add64 } else { O::Add32 };
@@ -410,13 +410,13 @@ impl Lifter<'_> {
             Inst::Auipc { rd, imm } => return self.auipc(at, next, rd, imm, relocation),
             Inst::Jal { rd, offset } => {
                 let target = self.target(at, &relocation, offset)?;
-                out.end = Some(self.jump_or_call(rd, target, next)?);
+                out.terminator = Some(self.jump_or_call(rd, target, next)?);
             }
             Inst::Jalr { rd, rs1, offset } => {
                 if let Some(CodeRelocation::Low(link)) = &relocation {
                     let place = self.code_place(at, link)?;
                     let target = self.block(place)?;
-                    out.end = Some(self.jump_or_call(rd, target, next)?);
+                    out.terminator = Some(self.jump_or_call(rd, target, next)?);
                     return Ok(out);
                 }
                 if let Some(CodeRelocation::PcrelLow(low)) = &relocation {
@@ -430,9 +430,9 @@ impl Lifter<'_> {
                 let Some(base) = rs1.map(Var::of) else {
                     return Err(self.error(at, "an indirect jump through x0"));
                 };
-                out.end = Some(match rd {
-                    None => End::JumpIndirect { base },
-                    Some(link) => End::CallIndirect { link: Var::of(link), base, back: self.block(next)? },
+                out.terminator = Some(match rd {
+                    None => Terminator::JumpIndirect { base },
+                    Some(link) => Terminator::CallIndirect { link: Var::of(link), base, back: self.block(next)? },
                 });
             }
             Inst::Branch { condition, rs1, rs2, offset } => {
@@ -446,7 +446,7 @@ impl Lifter<'_> {
                     Condition::LessUnsigned => O::BranchLessUnsigned,
                     Condition::GreaterOrEqualUnsigned => O::BranchGreaterOrEqualUnsigned,
                 };
-                out.end = Some(End::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
+                out.terminator = Some(Terminator::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
             }
             Inst::Load { op, rd, rs1, offset } => {
                 let is_pointer = op == if wide { O::LoadIndirectU64 } else { O::LoadIndirectI32 };
@@ -463,12 +463,12 @@ impl Lifter<'_> {
                     (Some(rd), Some(address)) => ops.push(Op::Load { op, dst: Var::of(rd), address }),
                     // Reads into x0 are of no effect.
                     (None, Some(_)) => {}
-                    (_, None) => out.end = Some(End::Trap),
+                    (_, None) => out.terminator = Some(Terminator::Trap),
                 }
             }
             Inst::Store { op, rs1, rs2, offset } => match self.memory(at, rs1, offset, &relocation)? {
                 Some(address) => ops.push(Op::Store { op, value: val(rs2), address }),
-                None => out.end = Some(End::Trap),
+                None => out.terminator = Some(Terminator::Trap),
             },
             Inst::OpImm { op, rd, rs1, imm } => {
                 let Some(dst) = rd.map(Var::of) else { return Ok(out) };
@@ -499,7 +499,7 @@ impl Lifter<'_> {
                 });
             }
             Inst::Fence => {}
-            Inst::Trap => out.end = Some(End::Trap),
+            Inst::Trap => out.terminator = Some(Terminator::Trap),
             Inst::HostCall => {
                 let size = if wide { 8 } else { 4 };
                 let record = match self.relocation(next) {
@@ -517,10 +517,10 @@ impl Lifter<'_> {
         Ok(out)
     }
 
-    fn jump_or_call(&mut self, rd: Option<Reg>, target: BlockId, next: Place) -> Result<End, LinkError> {
+    fn jump_or_call(&mut self, rd: Option<Reg>, target: BlockId, next: Place) -> Result<Terminator, LinkError> {
         Ok(match rd {
-            None => End::Jump(target),
-            Some(link) => End::Call { link: Var::of(link), target, back: self.block(next)? },
+            None => Terminator::Jump(target),
+            Some(link) => Terminator::Call { link: Var::of(link), target, back: self.block(next)? },
         })
     }
 
@@ -533,7 +533,7 @@ impl Lifter<'_> {
         imm: i32,
         relocation: Option<CodeRelocation>,
     ) -> Result<Instruction, LinkError> {
-        let mut out = Instruction { steps: Vec::new(), end: None, next };
+        let mut out = Instruction { steps: Vec::new(), terminator: None, next };
         match &relocation {
             Some(CodeRelocation::Call(link)) => {
                 let place = self.code_place(at, link)?;
@@ -541,7 +541,7 @@ impl Lifter<'_> {
                 match self.decode(next)? {
                     (Inst::Jalr { rd: link, rs1: Some(rs1), .. }, length) if Some(rs1) == rd => {
                         out.next.offset += i64::from(length);
-                        out.end = Some(self.jump_or_call(link, target, out.next)?);
+                        out.terminator = Some(self.jump_or_call(link, target, out.next)?);
                     }
                     _ => return Err(self.error(at, "the first half of a call without the second")),
                 }
@@ -566,7 +566,7 @@ impl Lifter<'_> {
                 out.next.offset += i64::from(length);
                 if is_jump {
                     let target = self.block(place)?;
-                    out.end = Some(self.jump_or_call(link, target, out.next)?);
+                    out.terminator = Some(self.jump_or_call(link, target, out.next)?);
                 } else {
                     let value = self.address(at, &Link::Place(place), Part::Full)?;
                     out.steps.extend(link.map(|dst| Op::Const { dst: Var::of(dst), value }));
@@ -649,21 +649,21 @@ impl Lifter<'_> {
                 variants.push(BlockId(new as u32));
             }
             let mut steps = Vec::new();
-            let (end, at) = loop {
+            let (terminator, at) = loop {
                 let site = Site { section: place.section, offset: place.offset as u32 };
                 let Some(lifted) = self.lifted.get(&place) else {
                     return Err(self.error(place, "code was not followed, which is a fault of the linker"));
                 };
                 steps.extend(lifted.steps.iter().map(|op| Step { op: *op, at: site }));
-                if let Some(end) = lifted.end {
-                    break (end, site);
+                if let Some(terminator) = lifted.terminator {
+                    break (terminator, site);
                 }
                 place = lifted.next;
                 if let Some(next) = self.blocks.get(&place) {
-                    break (End::Jump(*next), site);
+                    break (Terminator::Jump(*next), site);
                 }
             };
-            self.program.blocks.push(Block::new(steps, end, at));
+            self.program.blocks.push(Block::new(steps, terminator, at));
         }
         self.program.retarget(|id| renumbered[id.0 as usize]);
         Ok(Lifted { program: self.program, functions, variants })

@@ -305,10 +305,10 @@ pub enum Op {
     Memset,
 }
 
-/// How a block ends.
+/// The terminator of a block.
 #[allow(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum End {
+pub enum Terminator {
     /// Goes on there.
     Jump(BlockId),
     /// Goes to `then` if the condition holds. The opcode is that of the form with two registers.
@@ -323,15 +323,15 @@ pub enum End {
     Trap,
 }
 
-impl End {
+impl Terminator {
     /// The blocks that it names.
     pub fn targets(&self) -> impl Iterator<Item = BlockId> + use<> {
         let (a, b) = match *self {
-            End::Jump(target) => (Some(target), None),
-            End::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
-            End::Call { target, back, .. } => (Some(target), Some(back)),
-            End::CallIndirect { back, .. } => (Some(back), None),
-            End::JumpIndirect { .. } | End::Trap => (None, None),
+            Terminator::Jump(target) => (Some(target), None),
+            Terminator::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
+            Terminator::Call { target, back, .. } => (Some(target), Some(back)),
+            Terminator::CallIndirect { back, .. } => (Some(back), None),
+            Terminator::JumpIndirect { .. } | Terminator::Trap => (None, None),
         };
         a.into_iter().chain(b)
     }
@@ -339,33 +339,33 @@ impl End {
     /// Changes the blocks that it names.
     pub fn retarget(&mut self, mut to: impl FnMut(BlockId) -> BlockId) {
         match self {
-            End::Jump(target) => *target = to(*target),
-            End::Branch { then, otherwise, .. } => {
+            Terminator::Jump(target) => *target = to(*target),
+            Terminator::Branch { then, otherwise, .. } => {
                 *then = to(*then);
                 *otherwise = to(*otherwise);
             }
-            End::Call { target, back, .. } => {
+            Terminator::Call { target, back, .. } => {
                 *target = to(*target);
                 *back = to(*back);
             }
-            End::CallIndirect { back, .. } => *back = to(*back),
-            End::JumpIndirect { .. } | End::Trap => {}
+            Terminator::CallIndirect { back, .. } => *back = to(*back),
+            Terminator::JumpIndirect { .. } | Terminator::Trap => {}
         }
     }
 
     /// The registers that it reads itself.
     pub fn reads(&self) -> Vars {
         match *self {
-            End::Branch { a, b, .. } => [a, b].into_iter().filter_map(Val::var).collect(),
-            End::CallIndirect { base, .. } | End::JumpIndirect { base } => Vars::one(base),
-            End::Jump(_) | End::Call { .. } | End::Trap => Vars::NONE,
+            Terminator::Branch { a, b, .. } => [a, b].into_iter().filter_map(Val::var).collect(),
+            Terminator::CallIndirect { base, .. } | Terminator::JumpIndirect { base } => Vars::one(base),
+            Terminator::Jump(_) | Terminator::Call { .. } | Terminator::Trap => Vars::NONE,
         }
     }
 
     /// Its constants.
     pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
         let (a, b) = match *self {
-            End::Branch { a, b, .. } => (a.imm(), b.imm()),
+            Terminator::Branch { a, b, .. } => (a.imm(), b.imm()),
             _ => (None, None),
         };
         a.into_iter().chain(b)
@@ -374,7 +374,7 @@ impl End {
     /// The operands, to be looked at or replaced.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
         let (a, b) = match self {
-            End::Branch { a, b, .. } => (Some(a), Some(b)),
+            Terminator::Branch { a, b, .. } => (Some(a), Some(b)),
             _ => (None, None),
         };
         a.into_iter().chain(b)
@@ -410,9 +410,9 @@ pub struct Step {
 pub struct Block {
     /// What is done, in order.
     pub steps: Vec<Step>,
-    /// What comes then.
-    pub end: End,
-    /// Where the end comes from.
+    /// Where control goes then.
+    pub terminator: Terminator,
+    /// Where the terminator comes from.
     pub at: Site,
     /// What passes may take for granted of it.
     pub role: Role,
@@ -431,8 +431,8 @@ pub struct Role {
 
 impl Block {
     /// A block of ordinary code.
-    pub fn new(steps: Vec<Step>, end: End, at: Site) -> Block {
-        Block { steps, end, at, role: Role::default() }
+    pub fn new(steps: Vec<Step>, terminator: Terminator, at: Site) -> Block {
+        Block { steps, terminator, at, role: Role::default() }
     }
 }
 
@@ -507,16 +507,16 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
-    /// By block, those whose ends name it.
-    pub fn users(&self) -> Vec<Vec<BlockId>> {
+    /// By block, its predecessors: the blocks whose terminators name it.
+    pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
         let mut out = vec![Vec::new(); self.blocks.len()];
         for id in self.ids() {
-            self.block(id).end.targets().for_each(|target| out[target.0 as usize].push(id));
+            self.block(id).terminator.targets().for_each(|target| out[target.0 as usize].push(id));
         }
         out
     }
 
-    /// Changes all names of blocks: in exports, ends, and addresses in code and data.
+    /// Changes all names of blocks: in exports, terminators, and addresses in code and data.
     pub fn retarget(&mut self, to: impl Fn(BlockId) -> BlockId) {
         let imm = |imm: &mut Imm| {
             if let Imm::Code { block, .. } = imm {
@@ -527,8 +527,8 @@ impl Program {
         self.constructors.iter_mut().for_each(|block| *block = to(*block));
         for block in &mut self.blocks {
             block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
-            block.end.retarget(&to);
-            block.end.values_mut().filter_map(Val::imm_mut).for_each(imm);
+            block.terminator.retarget(&to);
+            block.terminator.values_mut().filter_map(Val::imm_mut).for_each(imm);
         }
         for fixup in self.data.iter_mut().flatten().flat_map(|data| &mut data.fixups) {
             imm(&mut fixup.value.0);

@@ -14,7 +14,7 @@ mod state;
 use super::liveness::Reachable;
 use crate::LinkError;
 use crate::elf::{Image, Place};
-use crate::ir::{BlockId, End, Fixup, Imm, Lifted, Op, Program, Site, Val, Var};
+use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Program, Site, Terminator, Val, Var};
 use state::{State, Value};
 
 /// The most blocks of a subroutine with another link register that are followed from its caller.
@@ -127,15 +127,15 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     // Backwards to where the functions begin: not from a function to its callers, which go on behind the call.
     let mut before = vec![Vec::new(); program.blocks.len()];
     for id in program.ids() {
-        match program.block(id).end {
-            End::Call { back, .. } | End::CallIndirect { back, .. } => before[back.0 as usize].push(id),
-            end => end.targets().for_each(|target| before[target.0 as usize].push(id)),
+        match program.block(id).terminator {
+            Terminator::Call { back, .. } | Terminator::CallIndirect { back, .. } => before[back.0 as usize].push(id),
+            terminator => terminator.targets().for_each(|target| before[target.0 as usize].push(id)),
         }
     }
     let labels = labels(program, functions);
     let of_labels = |id: BlockId| labels_of(&labels, functions, id);
     for id in program.ids() {
-        if matches!(program.block(id).end, End::JumpIndirect { .. }) {
+        if matches!(program.block(id).terminator, Terminator::JumpIndirect { .. }) {
             of_labels(id).for_each(|label| before[label.0 as usize].push(id));
         }
     }
@@ -147,9 +147,9 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     }
     let mut pending: Vec<BlockId> = program.ids().filter(|id| marked[id.0 as usize]).collect();
     while let Some(id) = pending.pop() {
-        let end = program.block(id).end;
-        let jumps = matches!(end, End::JumpIndirect { .. });
-        for next in end.targets().chain(of_labels(id).filter(|_| jumps)) {
+        let terminator = program.block(id).terminator;
+        let jumps = matches!(terminator, Terminator::JumpIndirect { .. });
+        for next in terminator.targets().chain(of_labels(id).filter(|_| jumps)) {
             if !std::mem::replace(&mut marked[next.0 as usize], true) {
                 pending.push(next);
             }
@@ -189,7 +189,7 @@ impl<'a> Analysis<'a> {
         for id in program.ids() {
             let index = id.0 as usize;
             entries[index] |= addressed[index] && !program.block(id).role.is_label;
-            if let End::Call { link: Var::RA, target, .. } = program.block(id).end {
+            if let Terminator::Call { link: Var::RA, target, .. } = program.block(id).terminator {
                 entries[target.0 as usize] = true;
             }
         }
@@ -220,7 +220,7 @@ impl<'a> Analysis<'a> {
             self.join(id, &State::entry(Var::RA), &mut pending);
         }
         for id in self.program.ids() {
-            if let End::Call { link, target, .. } = self.program.block(id).end
+            if let Terminator::Call { link, target, .. } = self.program.block(id).terminator
                 && link != Var::RA
             {
                 self.join(target, &State::entry(link), &mut pending);
@@ -279,11 +279,13 @@ impl<'a> Analysis<'a> {
                 findings.violation.get_or_insert(kind);
             }
         };
-        for var in block.end.reads().iter().filter(|_| !matches!(block.end, End::JumpIndirect { .. })) {
+        for var in
+            block.terminator.reads().iter().filter(|_| !matches!(block.terminator, Terminator::JumpIndirect { .. }))
+        {
             violation(state.value(var).is_hidden(state.link), Violation::ReturnAddress);
         }
-        match block.end {
-            End::Jump(target) => {
+        match block.terminator {
+            Terminator::Jump(target) => {
                 // A host function that does not return leaves the machine to run on into the next one.
                 let last = block.steps.last().map(|step| step.op);
                 let may_not_return = last.is_none_or(|op| matches!(op, Op::HostCall { .. }));
@@ -291,35 +293,35 @@ impl<'a> Analysis<'a> {
                     flow(target, &state);
                 }
             }
-            End::Branch { then, otherwise, .. } => {
+            Terminator::Branch { then, otherwise, .. } => {
                 flow(then, &state);
                 flow(otherwise, &state);
             }
-            End::Call { link: Var::RA, target, back } => {
+            Terminator::Call { link: Var::RA, target, back } => {
                 violation(state.shows_return_address(), Violation::ReturnAddress);
                 if self.returns[target.0 as usize] {
                     self.after_call(&mut state, back, &mut flow);
                 }
             }
-            End::CallIndirect { link: Var::RA, base, back } => {
+            Terminator::CallIndirect { link: Var::RA, base, back } => {
                 violation(state.shows_return_address(), Violation::ReturnAddress);
                 if state.value(base) == Value::Computed {
                     findings.computed.get_or_insert(block.at);
                 }
                 self.after_call(&mut state, back, &mut flow);
             }
-            End::Call { link, target, back } => match self.subroutine(&mut state, link, target) {
+            Terminator::Call { link, target, back } => match self.subroutine(&mut state, link, target) {
                 true => flow(back, &state),
                 false => {
                     violation(true, Violation::Subroutine);
                     flow(back, &State::unknown());
                 }
             },
-            End::CallIndirect { back, .. } => {
+            Terminator::CallIndirect { back, .. } => {
                 violation(true, Violation::Subroutine);
                 flow(back, &State::unknown());
             }
-            End::JumpIndirect { base } => {
+            Terminator::JumpIndirect { base } => {
                 let value = state.value(base);
                 if value == Value::Computed {
                     findings.computed.get_or_insert(block.at);
@@ -351,7 +353,7 @@ impl<'a> Analysis<'a> {
                     }
                 }
             }
-            End::Trap => {}
+            Terminator::Trap => {}
         }
     }
 
@@ -384,9 +386,9 @@ impl<'a> Analysis<'a> {
                     return false;
                 }
             }
-            match block.end {
-                End::Jump(next) => at = next,
-                End::JumpIndirect { base } => return state.value(base) == Value::Subroutine,
+            match block.terminator {
+                Terminator::Jump(next) => at = next,
+                Terminator::JumpIndirect { base } => return state.value(base) == Value::Subroutine,
                 _ => return false,
             }
         }
@@ -440,10 +442,10 @@ impl<'a> Analysis<'a> {
 /// By block, whether a return can be reached from it without leaving the function in another way.
 fn returns(program: &Program) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
-    let mut users = program.users();
+    let mut predecessors = program.predecessors();
     for id in program.ids() {
-        if matches!(program.block(id).end, End::CallIndirect { .. } | End::JumpIndirect { .. }) {
-            users[id.0 as usize].push(id);
+        if matches!(program.block(id).terminator, Terminator::CallIndirect { .. } | Terminator::JumpIndirect { .. }) {
+            predecessors[id.0 as usize].push(id);
         }
     }
     let mut pending: Vec<BlockId> = program.ids().collect();
@@ -452,18 +454,18 @@ fn returns(program: &Program) -> Vec<bool> {
             continue;
         }
         let of = |id: BlockId| out[id.0 as usize];
-        let found = match program.block(id).end {
-            End::Jump(target) => of(target),
-            End::Branch { then, otherwise, .. } => of(then) || of(otherwise),
-            End::Call { link: Var::RA, target, back } => of(target) && of(back),
+        let found = match program.block(id).terminator {
+            Terminator::Jump(target) => of(target),
+            Terminator::Branch { then, otherwise, .. } => of(then) || of(otherwise),
+            Terminator::Call { link: Var::RA, target, back } => of(target) && of(back),
             // A subroutine may do anything.
-            End::Call { .. } | End::JumpIndirect { .. } => true,
-            End::CallIndirect { back, .. } => of(back),
-            End::Trap => false,
+            Terminator::Call { .. } | Terminator::JumpIndirect { .. } => true,
+            Terminator::CallIndirect { back, .. } => of(back),
+            Terminator::Trap => false,
         };
         if found {
             out[id.0 as usize] = true;
-            pending.extend(users[id.0 as usize].iter().filter(|user| !out[user.0 as usize]));
+            pending.extend(predecessors[id.0 as usize].iter().filter(|predecessor| !out[predecessor.0 as usize]));
         }
     }
     out
