@@ -1,8 +1,8 @@
-//! Where code comes from, for people: from the ELF file's DWARF, or its symbols, to the blob's optional sections.
+//! Debug information: converts the ELF file's DWARF, or its symbols, to the blob's optional sections.
 //!
-//! Each instruction of the graph remembers the place that it was lifted from. Here that place becomes a stack of
-//! functions, the outermost first, those that were inlined behind it; [`writer`] puts them into sections 128 to 130.
-//! What cannot be read is left out: nothing here can make linking fail. Spec: linker.md 6.3, blob-format.md 1.3.6.
+//! Each instruction of the graph keeps the position in the ELF file that it was lifted from. Here that position becomes a
+//! stack of functions, the outermost first and the inlined ones after it; [`writer`] writes them to sections 128 to 130
+//! (docs/spec/blobs.md#sections). Unreadable debug information is left out: nothing here can make linking fail.
 
 mod dwarf;
 mod writer;

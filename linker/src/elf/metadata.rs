@@ -1,7 +1,7 @@
-//! What guests tell the linker: their exports, and the host functions that they call.
+//! Records of guests: the exports of a guest and the host functions that it calls (docs/linking.md#records-of-guests).
 //!
 //! `polkavm-derive` and our own SDK write the same records. All pointers in them are relocations; the bytes under them
-//! do not count. Spec: abi.md 5.5.
+//! do not count.
 
 use super::{ElfError, Image, Kind, Link, Place};
 

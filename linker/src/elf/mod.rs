@@ -1,10 +1,10 @@
-//! Reading ELF files: sections, symbols, relocations and what guests tell the linker.
+//! ELF reader: sections, symbols, relocations and the records of guests.
 //!
 //! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
 //! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Nothing is rejected for
 //! being odd until it turns out to be reachable from an export: an ELF file is full of things that a program does not
 //! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
-//! Spec: linker.md 6.1, abi.md 5.5 and 5.7.
+//! docs/linking.md#what-becomes-of-what has the rules.
 
 mod constructors;
 mod error;
@@ -171,7 +171,7 @@ impl Image {
         Ok(image)
     }
 
-    /// The exports that the program declares (spec: abi.md 5.5).
+    /// The exports that the program declares (docs/linking.md#records-of-guests).
     pub fn exports(&self) -> &[Export] {
         &self.exports
     }

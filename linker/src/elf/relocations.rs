@@ -1,8 +1,8 @@
-//! Relocations: which places depend on which.
+//! Relocations of code and data.
 //!
 //! Those of code are kept by offset, for `ir::lift` to read with the instruction; those of data are summed up to values
 //! ([`DataRelocation`]), as several at one offset make a difference of two places. What cannot be understood is kept
-//! with its name and refused when it is used. `super::psabi` lists all types. Spec: abi.md 5.7.
+//! with its name and refused when it is used. `super::psabi` lists all types, and so does docs/linking.md#relocations.
 
 use super::{ElfError, Image, Kind, Place, psabi, sections};
 use crate::hash::Map;

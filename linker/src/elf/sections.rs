@@ -13,10 +13,10 @@ use object::{
 /// The most bytes a section can have: no address space holds more.
 const LIMIT: u64 = u32::MAX as u64;
 
-/// The largest alignment in bytes: regions of memory begin at multiples of it (spec: memory-map.md 3.2).
+/// The largest alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).
 const LARGEST_ALIGN: u64 = 0x1_0000;
 
-/// What a section is for (spec: linker.md 6.1, step 1).
+/// The kind of a section (docs/linking.md#sections).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// Instructions.

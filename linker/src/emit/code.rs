@@ -1,7 +1,7 @@
-//! Where code goes: the list of instructions, the jump table, and what is to be known of their offsets.
+//! Code emission: the list of instructions, the jump table, and their offsets.
 //!
 //! Blocks stand in the program's order. A block that is jumped to must follow an instruction that ends a block
-//! (spec: isa.md 2.7); where none would stand there, a `fallthrough` does.
+//! (docs/spec/encoding.md#blocks-and-targets); where there is none, a `fallthrough` is inserted.
 
 use super::data::Layout;
 use super::select::{Selector, opposite};
@@ -12,7 +12,7 @@ use crate::ir::{BlockId, Imm, Op, Part, Program, Site, Terminator, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
-/// The blocks whose address is needed, in the order of their addresses (spec: abi.md 5.4).
+/// The jump table: the blocks whose address is taken, by address (docs/spec/execution.md#dynamic-jumps).
 pub struct JumpTable {
     entries: Vec<BlockId>,
     addresses: Map<BlockId, u32>,
@@ -214,7 +214,7 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
     names.iter().map(find).collect()
 }
 
-/// Bytes of each jump in a dispatch table but the last (spec: blob-format.md 1.5).
+/// Bytes of each jump in a dispatch table but the last (docs/linking.md#what-goes-in).
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {

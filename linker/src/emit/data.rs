@@ -1,6 +1,6 @@
-//! Where data goes: read-only sections from 0x10000 on, then variables, then what starts as zero.
+//! Data layout: read-only sections from 0x10000 on, then variables, then what starts as zero.
 //!
-//! Sections keep the order of the file and their alignment. Spec: linker.md 6.1 step 13, memory-map.md 3.2.
+//! Sections keep the order of the file and their alignment. The memory map is that of docs/spec/memory.md#layout.
 
 use super::code::Resolver;
 use crate::LinkError;

@@ -1,6 +1,6 @@
-//! Which instruction an operation becomes.
+//! Instruction selection: the instruction that an operation becomes.
 //!
-//! One operation is one instruction, whose form follows from which operands are constant (spec: linker.md 6.2).
+//! One operation is one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are constant.
 
 use crate::ir::{Address, Imm, Op, Terminator, Val, Var, narrow};
 use vm_core::isa::{Instruction, Opcode as O, Reg};

@@ -1,8 +1,7 @@
-//! Puts temporaries into registers.
+//! Register allocation for temporaries.
 //!
 //! A temporary lives for a few operations inside a block. Where it does, there nearly always is a register whose value
 //! nobody needs; where there is none, one that the operations do not name is saved to memory and restored behind them.
-//! Spec: linker.md 6.1, step 10.
 
 use crate::elf::Kind;
 use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};

@@ -6,7 +6,7 @@
 use super::{Address, Block, BlockId, Imm, Op, Program, Step, Terminator, Val, Var};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Registers that may hold arguments, or where to return to (spec: abi.md 5.1).
+/// Registers that may hold arguments, or where to return to (docs/linking.md#calling-conventions).
 const KEPT: [Var; 10] = [
     Var::RA,
     Var::T0,

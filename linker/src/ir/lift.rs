@@ -1,9 +1,9 @@
-//! From RISC-V machine code to the graph.
+//! Lifter: translates RISC-V machine code to the graph.
 //!
 //! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
-//! functions and data never get here, whatever is in them. Pairs of instructions that make an address are joined by
+//! functions and data are never lifted, whatever is in them. Pairs of instructions that make an address are joined by
 //! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
-//! for is expanded (spec: abi.md 5.6).
+//! for is expanded (docs/linking.md#what-goes-in).
 
 mod expand;
 
@@ -14,7 +14,7 @@ use crate::hash::Map;
 use crate::riscv::{self, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most instructions and bytes of data that are looked at. No blob holds more (spec: blob-format.md 1.6).
+/// The most instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
 const CODE_LIMIT: usize = 32 << 20;
 
 /// The graph, and what is known of its blocks besides.
@@ -587,7 +587,7 @@ impl Lifter<'_> {
     ) -> Result<Option<Address>, LinkError> {
         let base = rs1.map(Var::of);
         let offset = match relocation {
-            // Twelve bits reach nothing but what is never accessible (spec: memory-map.md 3.1).
+            // Twelve bits reach nothing but what is never accessible (docs/spec/memory.md#layout).
             None if base.is_none() => return Ok(None),
             None => Imm::Num(offset.into()),
             Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {

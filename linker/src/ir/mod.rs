@@ -177,7 +177,7 @@ pub enum Imm {
         /// Bytes from the section's start.
         offset: i64,
     },
-    /// The address that a jump to a block takes (spec: abi.md 5.4).
+    /// The address that a jump to a block takes (docs/spec/execution.md#dynamic-jumps).
     Code {
         /// The block.
         block: BlockId,
@@ -601,7 +601,7 @@ impl Op {
         }
     }
 
-    /// The registers whose values may be others afterwards (spec: abi.md 5.3).
+    /// The registers whose values may be others afterwards (docs/linking.md#calling-conventions).
     pub fn clobbers(&self) -> Vars {
         match *self {
             Op::HostCall { .. } => Vars::ALL.without(Vars::PRESERVED).without(Vars::one(Var::RA)),
@@ -630,7 +630,7 @@ impl Op {
     }
 
     /// Whether it can be left out if nobody reads what it writes. Loads can be, which takes their faults away
-    /// (spec: linker.md 6.1, step 9).
+    /// (docs/linking.md#what-is-done).
     pub fn is_pure(&self) -> bool {
         !matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Sbrk { .. } | Op::Memset)
     }

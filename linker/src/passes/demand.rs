@@ -151,7 +151,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Analyses a program. At a return, what convention preserves is needed (spec: abi.md 5.1), and of results what some
+    /// Analyses a program. At a return, what convention preserves is needed (docs/linking.md#calling-conventions), and of results what some
     /// caller of the function looks at.
     pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();

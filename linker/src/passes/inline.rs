@@ -1,8 +1,8 @@
-//! Puts functions where they are called: small ones, and those with one caller.
+//! Inlining of small functions, and of those with one caller.
 //!
 //! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest that the VM
 //! has. A copy's returns become jumps to what follows the call. That a jump through the link register returns is what
-//! convention says (spec: abi.md 5.1).
+//! convention says (docs/linking.md#calling-conventions).
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};

@@ -238,7 +238,7 @@ type Imports = BTreeMap<u64, Vec<u8>>;
 type Exports = Vec<(Vec<u8>, u64)>;
 
 /// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
-/// (spec: abi.md 5.5).
+/// (docs/linking.md#records-of-guests).
 fn records(
     file: &object::File<'_>,
     sections: &Sections,

@@ -2,7 +2,7 @@
 //!
 //! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
 //! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them
-//! (spec: abi.md 5.1). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
+//! (docs/linking.md#calling-conventions). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
 //! This analysis follows the registers through each function; where one breaks the rules, its blocks and those that they
 //! reach are marked ([`crate::ir::Role::is_irregular`]), and the passes leave them as they are.
 //!

@@ -240,7 +240,7 @@ impl Generator {
         self.asm.half(0x8082);
     }
 
-    /// A function that calls the host (spec: abi.md 5.5).
+    /// A function that calls the host (docs/linking.md#records-of-guests).
     fn stub(&mut self, symbol: SymbolId, strings: SymbolId, at: i64, length: usize) {
         let pointer = if self.wide() { 8 } else { 4 };
         let mut record = vec![1, 0, 0, 0, 0];
