@@ -8,7 +8,7 @@ use super::select::{Selector, opposite};
 use crate::LinkError;
 use crate::elf::Image;
 use crate::hash::Map;
-use crate::ir::{BlockId, Imm, Op, Part, Program, Site, Terminator, lift::high};
+use crate::ir::{BlockId, Imm, Op, Origin, Part, Program, Terminator, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
@@ -87,7 +87,7 @@ impl Resolver<'_> {
 /// Instructions whose targets are blocks.
 pub struct Listing {
     instructions: Vec<Instruction>,
-    sites: Vec<Site>,
+    origins: Vec<Origin>,
     /// The first instruction of each block.
     starts: Vec<Option<u32>>,
     /// Instructions since the last one that ends a block of the VM.
@@ -102,7 +102,7 @@ pub struct Code {
     pub bitmask: Vec<u8>,
     offsets: Vec<u32>,
     starts: Vec<Option<u32>>,
-    sites: Vec<Site>,
+    origins: Vec<Origin>,
     /// Instructions in front of the first block.
     skipped: usize,
 }
@@ -115,7 +115,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
     let mut out = Listing {
         instructions: Vec::new(),
-        sites: Vec::new(),
+        origins: Vec::new(),
         starts: vec![None; program.blocks.len()],
         since_start: 0,
     };
@@ -124,7 +124,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
         let block = program.block(*id);
         let next = program.order.get(position + 1).copied();
         out.starts[id.0 as usize] = Some(out.instructions.len() as u32);
-        let mut push = |instruction: Instruction, at: Site| out.push(instruction, at);
+        let mut push = |instruction: Instruction, at: Origin| out.push(instruction, at);
         for step in &block.steps {
             if let Op::Move { dst, src } = step.op
                 && dst == src
@@ -219,15 +219,15 @@ const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
     /// Adds an instruction. Where a block would get longer than a chain takes, a `fallthrough` begins another one.
-    fn push(&mut self, instruction: Instruction, at: Site) {
+    fn push(&mut self, instruction: Instruction, at: Origin) {
         let ends_block = instruction.opcode.spec().ends_block;
         if !ends_block && self.since_start + 1 >= BASIC_BLOCK_INSTRUCTIONS {
             self.instructions.push(Instruction::none(O::Fallthrough));
-            self.sites.push(at);
+            self.origins.push(at);
             self.since_start = 0;
         }
         self.instructions.push(instruction);
-        self.sites.push(at);
+        self.origins.push(at);
         self.since_start = if ends_block { 0 } else { self.since_start + 1 };
     }
 
@@ -236,7 +236,7 @@ impl Listing {
     /// # Errors
     /// If the code is too long.
     pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<Code, LinkError> {
-        let Listing { mut instructions, sites, starts, .. } = self;
+        let Listing { mut instructions, origins, starts, .. } = self;
         let start = |block: u32| {
             starts[block as usize].ok_or_else(|| LinkError::Internal { what: format!("block {block} has no place") })
         };
@@ -285,7 +285,7 @@ impl Listing {
             code.code = front;
             code.offsets.iter_mut().for_each(|offset| *offset += shift as u32);
         }
-        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, sites, skipped: shift })
+        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, origins, skipped: shift })
     }
 }
 
@@ -296,9 +296,9 @@ impl Code {
         start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
     }
 
-    /// Where each instruction comes from: the range of its bytes, and the site.
-    pub fn sites(&self) -> Vec<(std::ops::Range<u32>, Site)> {
+    /// Where each instruction comes from: the range of its bytes, and the origin.
+    pub fn origins(&self) -> Vec<(std::ops::Range<u32>, Origin)> {
         let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
-        ranges.zip(self.sites.iter().copied()).collect()
+        ranges.zip(self.origins.iter().copied()).collect()
     }
 }

@@ -64,7 +64,7 @@ pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) ->
         builder.jump_table_entry(code.offset(*block));
     }
     if !options.strip {
-        for (id, content) in DebugInfo::new(image).sections(&code.sites()) {
+        for (id, content) in DebugInfo::new(image).sections(&code.origins()) {
             builder.optional_section(id, &content);
         }
     }

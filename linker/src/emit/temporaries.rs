@@ -3,7 +3,7 @@
 //! A temporary lives for a few operations inside a block. Where it does, there nearly always is a register whose value
 //! nobody needs; where there is none, one that the operations do not name is saved to memory and restored behind them.
 
-use crate::elf::Kind;
+use crate::elf::SectionKind;
 use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};
 use crate::passes::liveness::Liveness;
 use vm_core::isa::Opcode as O;
@@ -40,7 +40,13 @@ pub fn run(program: &mut Program) {
 fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address {
     let section = *spill.get_or_insert_with(|| {
         let size = 8 * Var::COUNT as u64;
-        program.data.push(Some(Data { kind: Kind::Zero, align: 8, bytes: Vec::new(), size, fixups: Vec::new() }));
+        program.data.push(Some(Data {
+            kind: SectionKind::Zero,
+            align: 8,
+            bytes: Vec::new(),
+            size,
+            fixups: Vec::new(),
+        }));
         program.data.len() as u32 - 1
     });
     let offset = 8 * index as i64;

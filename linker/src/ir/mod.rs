@@ -18,7 +18,7 @@ mod show;
 pub use eval::{binary, condition, narrow, unary};
 pub use lift::{Lifted, lift};
 
-use crate::elf::{Field, Import, Kind, Place};
+use crate::elf::{Field, Import, SectionKind, SectionOffset};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
@@ -383,16 +383,16 @@ impl Terminator {
 
 /// Where something comes from: a section of the ELF file and an offset in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Site {
+pub struct Origin {
     /// Index of the section.
     pub section: u32,
     /// Bytes from its start.
     pub offset: u32,
 }
 
-impl From<Site> for Place {
-    fn from(site: Site) -> Place {
-        Place { section: site.section, offset: site.offset.into() }
+impl From<Origin> for SectionOffset {
+    fn from(origin: Origin) -> SectionOffset {
+        SectionOffset { section: origin.section, offset: origin.offset.into() }
     }
 }
 
@@ -402,7 +402,7 @@ pub struct Step {
     /// What is done.
     pub op: Op,
     /// The instruction it was made from.
-    pub at: Site,
+    pub at: Origin,
 }
 
 /// A basic block.
@@ -413,7 +413,7 @@ pub struct Block {
     /// Where control goes then.
     pub terminator: Terminator,
     /// Where the terminator comes from.
-    pub at: Site,
+    pub at: Origin,
     /// What passes may take for granted of it.
     pub role: Role,
 }
@@ -431,7 +431,7 @@ pub struct Role {
 
 impl Block {
     /// A block of ordinary code.
-    pub fn new(steps: Vec<Step>, terminator: Terminator, at: Site) -> Block {
+    pub fn new(steps: Vec<Step>, terminator: Terminator, at: Origin) -> Block {
         Block { steps, terminator, at, role: Role::default() }
     }
 }
@@ -458,7 +458,7 @@ impl Fixup {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Data {
     /// Constants, variables, or zeros.
-    pub kind: Kind,
+    pub kind: SectionKind,
     /// Alignment in bytes, a power of two.
     pub align: u64,
     /// Its first bytes; the rest is zero.

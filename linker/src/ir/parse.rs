@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Address, Block, BlockId, Data, Imm, Op, Part, Program, Site, Step, Terminator, Val, Var, Vars};
-use crate::elf::{Import, Kind};
+use super::{Address, Block, BlockId, Data, Imm, Op, Origin, Part, Program, Step, Terminator, Val, Var, Vars};
+use crate::elf::{Import, SectionKind};
 use vm_core::isa::{Opcode, Reg};
 
 /// Reads a 64-bit program. Its first block is exported, with one result; there are two host functions of two arguments
@@ -16,9 +16,9 @@ pub fn program(text: &str) -> Program {
     let data = |kind, bytes: Vec<u8>| Some(Data { kind, align: 8, bytes, size: 64, fixups: Vec::new() });
     program.data = vec![
         None,
-        data(Kind::ReadOnly, (0..64).collect()),
-        data(Kind::ReadWrite, vec![1; 64]),
-        data(Kind::Zero, Vec::new()),
+        data(SectionKind::ReadOnly, (0..64).collect()),
+        data(SectionKind::ReadWrite, vec![1; 64]),
+        data(SectionKind::Zero, Vec::new()),
     ];
     let mut steps = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -28,9 +28,9 @@ pub fn program(text: &str) -> Program {
         }
         match terminator(line) {
             Some(terminator) => {
-                program.blocks.push(Block::new(std::mem::take(&mut steps), terminator, Site::default()));
+                program.blocks.push(Block::new(std::mem::take(&mut steps), terminator, Origin::default()));
             }
-            None => steps.push(Step { op: op(line), at: Site::default() }),
+            None => steps.push(Step { op: op(line), at: Origin::default() }),
         }
     }
     program.exports.push((b"main".to_vec(), BlockId(0), Vars::one(Var::A0)));

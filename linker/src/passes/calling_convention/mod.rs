@@ -13,8 +13,8 @@ mod state;
 
 use super::liveness::Reachable;
 use crate::LinkError;
-use crate::elf::{Image, Place};
-use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Program, Site, Terminator, Val, Var};
+use crate::elf::{Image, SectionOffset};
+use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Origin, Program, Terminator, Val, Var};
 use state::{State, Value};
 
 /// The most blocks of a subroutine with another link register that are followed from its caller.
@@ -40,9 +40,9 @@ enum Violation {
 struct Findings {
     violation: Option<Violation>,
     /// Where a jump's target was computed from the address of code and something unknown.
-    computed: Option<Site>,
+    computed: Option<Origin>,
     /// Where code is read or written.
-    accessed: Option<Site>,
+    accessed: Option<Origin>,
     /// Whether the difference of two addresses of code is computed.
     difference: bool,
 }
@@ -66,12 +66,14 @@ struct Analysis<'a> {
 /// # Errors
 /// If a jump goes to an address that is computed from that of code otherwise than the VM's addresses allow.
 pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
-    mark(lifted)
-        .map_err(|(site, what)| LinkError::Code { place: image.describe(Place::from(site)), what: what.to_owned() })
+    mark(lifted).map_err(|(origin, what)| LinkError::Code {
+        place: image.describe(SectionOffset::from(origin)),
+        what: what.to_owned(),
+    })
 }
 
 /// The same, with the error's place as it is.
-fn mark(lifted: Lifted) -> Result<Program, (Site, &'static str)> {
+fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
     let mut analysis = Analysis::new(&program, &functions);
@@ -88,15 +90,15 @@ fn mark(lifted: Lifted) -> Result<Program, (Site, &'static str)> {
             findings.push(found);
         }
     }
-    if let Some(site) = findings.iter().find_map(|found| found.accessed) {
-        return Err((site, "code is read or written as data, but the VM's code is not in memory"));
+    if let Some(origin) = findings.iter().find_map(|found| found.accessed) {
+        return Err((origin, "code is read or written as data, but the VM's code is not in memory"));
     }
     // Differences that the program computes itself, or the linker, are those of the VM's addresses.
     if !findings.iter().any(|found| found.difference)
-        && let Some(site) = findings.iter().find_map(|found| found.computed)
+        && let Some(origin) = findings.iter().find_map(|found| found.computed)
     {
         return Err((
-            site,
+            origin,
             "a jump to an address that is computed from that of a label and a distance in bytes, which the assembler \
              has put in; code has other addresses in the VM (let the compiler keep relocations, or use a table of \
              addresses)",
@@ -396,7 +398,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Follows one operation.
-    fn step(&self, state: &mut State, op: &Op, at: Site, findings: &mut Findings) {
+    fn step(&self, state: &mut State, op: &Op, at: Origin, findings: &mut Findings) {
         let reads = op.reads(&self.program.imports);
         let hidden = |value: Value| value.is_hidden(state.link);
         let saves = matches!(*op, Op::Store { value: Val::Var(_), address, .. } if state.is_own_slot(address));

@@ -10,7 +10,7 @@ mod table;
 
 use super::demand::{Bits, Demand, FULL};
 use super::simplify_cfg::Entries;
-use crate::elf::{Field, Kind};
+use crate::elf::{Field, SectionKind};
 use crate::ir::{BlockId, Fixup, Imm, Op, Part, Program, Step, Terminator, Val, Var, Vars, condition, width};
 use memory::Memory;
 use table::{Def, Facts, Table, Vn};
@@ -257,7 +257,7 @@ impl Pass<'_> {
     fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
         let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
         let data = self.program.data.get(section as usize)?.as_ref()?;
-        if data.kind != Kind::ReadOnly {
+        if data.kind != SectionKind::ReadOnly {
             return None;
         }
         let (start, width) = (u64::try_from(offset).ok()?, width(op) as u64);

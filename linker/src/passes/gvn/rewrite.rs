@@ -1,6 +1,6 @@
 //! What a single operation becomes.
 
-use super::memory::{Place, load_facts};
+use super::memory::{SectionOffset, load_facts};
 use super::{Def, Pass, State, Uses, Vn};
 use crate::emit::select;
 use crate::ir::{Address, Imm, Op, Part, Terminator, Val, Var, Vars};
@@ -312,24 +312,26 @@ impl Pass<'_> {
     }
 
     /// A better address for the same place, and the place.
-    fn address(&mut self, state: &State, address: Address, context: &Context<'_>) -> (Address, Place) {
+    fn address(&mut self, state: &State, address: Address, context: &Context<'_>) -> (Address, SectionOffset) {
         let stack = self.table.split(state.vars[Var::SP.index()]).0;
         let Some(given) = address.base else {
-            return (address, Place { base: None, offset: address.offset, is_stack: false });
+            return (address, SectionOffset { base: None, offset: address.offset, is_stack: false });
         };
         let vn = state.vars[given.index()];
         // The place is what is left when all sums are taken apart.
         let (base, number) = self.table.split(vn);
         let place = match (self.table.constant(base), address.offset.plus(number)) {
             (Some(imm), Some(offset)) => match (imm, offset) {
-                (Imm::Num(a), offset) => offset.plus(a).map(|offset| Place { base: None, offset, is_stack: false }),
-                (imm, Imm::Num(b)) => imm.plus(b).map(|offset| Place { base: None, offset, is_stack: false }),
+                (Imm::Num(a), offset) => {
+                    offset.plus(a).map(|offset| SectionOffset { base: None, offset, is_stack: false })
+                }
+                (imm, Imm::Num(b)) => imm.plus(b).map(|offset| SectionOffset { base: None, offset, is_stack: false }),
                 _ => None,
             },
-            (None, Some(offset)) => Some(Place { base: Some(base), offset, is_stack: base == stack }),
+            (None, Some(offset)) => Some(SectionOffset { base: Some(base), offset, is_stack: base == stack }),
             _ => None,
         };
-        let place = place.unwrap_or(Place { base: Some(vn), offset: address.offset, is_stack: false });
+        let place = place.unwrap_or(SectionOffset { base: Some(vn), offset: address.offset, is_stack: false });
 
         let kept = Address { base: Some(self.holder(state, vn).unwrap_or(given)), offset: address.offset };
         // A constant address: without the register, if that saves loading it.
