@@ -17,7 +17,7 @@ pub enum Level {
     Full,
 }
 
-/// The least stack that a program gets unless it is asked for, in bytes (spec: linker.md 6).
+/// The least stack that a program gets unless it is asked for, in bytes (docs/linking.md#what-goes-in).
 pub const DEFAULT_STACK_SIZE: u32 = 8192;
 
 /// What to make.
@@ -31,7 +31,7 @@ pub struct Options {
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines.
     pub strip: bool,
-    /// Exports that a jump is put for at the start of the code, in this order (spec: blob-format.md 1.5).
+    /// The dispatch table: exports for which the code begins with a jump each, in this order (docs/linking.md#what-goes-in).
     pub dispatch_table: Vec<Vec<u8>>,
     /// Functions to export besides those that the guest marks, by name.
     pub exports: Vec<String>,

@@ -9,13 +9,13 @@ mod compare;
 
 use compare::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_linker::{Level, Options};
-use pvm_riscv::{Kind, Machine, Outcome, Program, Random, generate_with};
+use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random, generate_with};
 
 /// Programs of each width.
 const PROGRAMS: u64 = 150;
 
 /// The passes that make a difference, as a list that a person can try.
-fn guilty(program: &Program, wide: bool, seed: u64) -> String {
+fn guilty(program: &GeneratedProgram, wide: bool, seed: u64) -> String {
     let all: Vec<String> = pvm_linker::passes::NAMES.iter().map(|name| (*name).to_owned()).collect();
     let mut needed = all.clone();
     for name in &all {
@@ -33,7 +33,7 @@ fn number(name: &str, usual: u64) -> u64 {
 }
 
 /// Tries programs that have these kinds of things; returns the first difference, and what may be refused is.
-fn run(wide: bool, kinds: &[Kind], allowed: &[&str], count: u64) -> Result<(), String> {
+fn run(wide: bool, kinds: &[Feature], allowed: &[&str], count: u64) -> Result<(), String> {
     let first = number("PVM_RANDOM_SEED", if wide { 1 } else { 1_000_000 });
     let mut finished = 0;
     for seed in first..first + count {
@@ -52,7 +52,7 @@ fn run(wide: bool, kinds: &[Kind], allowed: &[&str], count: u64) -> Result<(), S
             std::fs::write(&file, &program.elf).expect("a place for the program");
             return Err(format!("seed {seed} at {level:?} with {kinds:?}: {difference}\n{}", file.display()));
         }
-        let mut machine = Machine::load_elf(&program.elf);
+        let mut machine = Emulator::load_elf(&program.elf);
         if matches!(by_riscv(&mut machine, b"f0", &[1, 2, 3, 4, 5, 6]).outcome, Outcome::Finished { .. }) {
             finished += 1;
         }
@@ -74,8 +74,8 @@ fn programs_of_32_bits_do_the_same_at_every_level() {
 fn run_kinds(wide: bool) {
     let count = number("PVM_RANDOM_PROGRAMS", PROGRAMS);
     let asked = std::env::var("PVM_RANDOM_KINDS").ok();
-    let is_asked = |kind: Kind| {
-        let name = Kind::ALL.into_iter().find(|(other, _)| *other == kind).map_or("", |(_, name)| name);
+    let is_asked = |kind: Feature| {
+        let name = Feature::ALL.into_iter().find(|(other, _)| *other == kind).map_or("", |(_, name)| name);
         asked.as_deref().is_some_and(|list| list.split(',').any(|part| part == name))
     };
     let mut failed = Vec::new();
@@ -109,5 +109,5 @@ fn programs_of_32_bits_with_odd_things_do_the_same_at_every_level() {
 
 #[test]
 fn every_kind_has_a_standing() {
-    assert_eq!(STANDING.map(|(kind, _)| kind), Kind::ALL.map(|(kind, _)| kind));
+    assert_eq!(STANDING.map(|(kind, _)| kind), Feature::ALL.map(|(kind, _)| kind));
 }

@@ -7,7 +7,7 @@ mod rust;
 mod solidity;
 
 use crate::error::Error;
-use pvm_linker::guest::{self, on_path};
+use pvm_guest_builder::on_path;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -55,7 +55,7 @@ fn failed(source: &Path, reason: String) -> Error {
 
 /// Runs a compiler; what it prints on standard output is returned, the rest shown.
 fn run(source: &Path, command: &mut Command) -> Result<Vec<u8>, Error> {
-    guest::run(command).map_err(|error| failed(source, error.to_string()))
+    pvm_guest_builder::run(command).map_err(|error| failed(source, error.to_string()))
 }
 
 #[cfg(test)]

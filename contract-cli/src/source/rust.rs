@@ -2,7 +2,8 @@
 
 use super::{Built, failed};
 use crate::{error::Error, output::progress};
-use pvm_linker::{Options, guest::Guest, link};
+use pvm_guest_builder::Guest;
+use pvm_linker::{Options, link};
 use std::{fs, path::Path};
 
 /// Builds the crate of a manifest.

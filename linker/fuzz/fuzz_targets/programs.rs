@@ -10,12 +10,12 @@ mod compare;
 
 use compare::{Compared, STANDING, Standing, check};
 use pvm_linker::{Level, Options};
-use pvm_riscv::{Kind, Random, generate_with};
+use pvm_riscv::{Feature, Random, generate_with};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((&[width, a, b, c, d], choices)) = data.split_first_chunk() else { return };
     let chosen = u32::from_le_bytes([a, b, c, d]);
-    let (mut kinds, mut allowed) = (Vec::<Kind>::new(), Vec::<&str>::new());
+    let (mut kinds, mut allowed) = (Vec::<Feature>::new(), Vec::<&str>::new());
     for (index, (kind, standing)) in STANDING.into_iter().enumerate() {
         match standing {
             _ if chosen >> index & 1 == 0 => continue,

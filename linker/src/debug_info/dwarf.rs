@@ -4,7 +4,7 @@
 //! relocations of the DWARF sections are applied with them. Compressed sections are inflated. A file whose DWARF cannot be
 //! made sense of has none.
 
-use crate::elf::{Image, Kind};
+use crate::elf::{Image, SectionKind};
 use addr2line::gimli::SectionId;
 use object::{
     Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection, elf,
@@ -38,7 +38,7 @@ impl<'a> Dwarf<'a> {
                     return section.address;
                 }
                 let base = next;
-                if section.kind == Kind::Code {
+                if section.kind == SectionKind::Code {
                     next = next.saturating_add(section.size).next_multiple_of(16);
                 }
                 base

@@ -1,14 +1,14 @@
-//! Where code comes from, for people: from the ELF file's DWARF, or its symbols, to the blob's optional sections.
+//! Debug information: converts the ELF file's DWARF, or its symbols, to the blob's optional sections.
 //!
-//! Each instruction of the graph remembers the place that it was lifted from. Here that place becomes a stack of
-//! functions, the outermost first, those that were inlined behind it; [`writer`] puts them into sections 128 to 130.
-//! What cannot be read is left out: nothing here can make linking fail. Spec: linker.md 6.3, blob-format.md 1.3.6.
+//! Each instruction of the graph keeps the position in the ELF file that it was lifted from. Here that position becomes a
+//! stack of functions, the outermost first and the inlined ones after it; [`writer`] writes them to sections 128 to 130
+//! (docs/spec/blobs.md#sections). Unreadable debug information is left out: nothing here can make linking fail.
 
 mod dwarf;
 mod writer;
 
-use crate::elf::{Image, Place};
-use crate::ir::Site;
+use crate::elf::{Image, SectionOffset};
+use crate::ir::Origin;
 use addr2line::{
     Context,
     gimli::{Dwarf, EndianSlice, LittleEndian},
@@ -39,7 +39,7 @@ impl<'a> DebugInfo<'a> {
     }
 
     /// The optional sections of a blob that describe its code: ids and contents.
-    pub fn sections(&self, code: &[(Range<u32>, Site)]) -> Vec<(u8, Vec<u8>)> {
+    pub fn sections(&self, code: &[(Range<u32>, Origin)]) -> Vec<(u8, Vec<u8>)> {
         let dwarf = dwarf::Dwarf::read(self.image);
         let context = dwarf.as_ref().and_then(|dwarf| {
             let read = |id| Ok::<_, ()>(EndianSlice::new(dwarf.section(id), LittleEndian));
@@ -47,14 +47,14 @@ impl<'a> DebugInfo<'a> {
         });
         let lookup = Lookup { image: self.image, dwarf: context };
         let mut writer = Writer::default();
-        let mut last: Option<(Site, Vec<Frame>)> = None;
-        for (range, site) in code {
+        let mut last: Option<(Origin, Vec<Frame>)> = None;
+        for (range, origin) in code {
             let frames = match last.take() {
-                Some((same, frames)) if same == *site => frames,
-                _ => lookup.frames(*site),
+                Some((same, frames)) if same == *origin => frames,
+                _ => lookup.frames(*origin),
             };
             writer.add(range.clone(), &frames);
-            last = Some((*site, frames));
+            last = Some((*origin, frames));
         }
         writer.finish()
     }
@@ -62,8 +62,8 @@ impl<'a> DebugInfo<'a> {
 
 impl Lookup<'_> {
     /// The functions that a place belongs to, the outermost first.
-    fn frames(&self, site: Site) -> Vec<Frame> {
-        let place = site.into();
+    fn frames(&self, origin: Origin) -> Vec<Frame> {
+        let place = origin.into();
         let mut frames = self.dwarf_frames(place).unwrap_or_default();
         if frames.is_empty()
             && let Some(symbol) = self.image.symbol_at(place)
@@ -74,7 +74,7 @@ impl Lookup<'_> {
         frames
     }
 
-    fn dwarf_frames(&self, place: Place) -> Option<Vec<Frame>> {
+    fn dwarf_frames(&self, place: SectionOffset) -> Option<Vec<Frame>> {
         let (dwarf, context) = self.dwarf.as_ref()?;
         let address = dwarf.base(place.section)?.wrapping_add(place.offset as u64);
         // Split debug information is in other files: what is left here are the lines.

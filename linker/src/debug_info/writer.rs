@@ -1,7 +1,7 @@
-//! Writes line programs.
+//! Writer of line programs, which `vm_core::blob` reads.
 //!
 //! Code is described in groups of instructions whose outermost function is the same; a group has a record with its range
-//! and a line program, which says what changes from region to region. Spec: blob-format.md 1.3.6 to 1.3.8.
+//! and a line program, which says what changes from region to region (docs/spec/blobs.md#sections).
 
 use std::collections::HashMap;
 use std::ops::Range;

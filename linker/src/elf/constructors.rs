@@ -3,7 +3,7 @@
 //! On other machines startup code calls them. A guest has none, so the linker makes its exports do it: see
 //! `ir::constructors`. A program that has startup code of its own refers to the sections, and runs them itself.
 
-use super::{ElfError, Image, Kind, Link, Place, Section as ElfSection, sections};
+use super::{ElfError, Image, Link, Section as ElfSection, SectionKind, SectionOffset, sections};
 
 /// A section of pointers to constructors.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Image {
     pub(super) fn read_constructors(&mut self) -> Result<(), ElfError> {
         let mut found: Vec<((u8, u32), Section)> = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
-            let Some(rank) = rank(&section.name).filter(|_| section.kind == Kind::ReadOnly) else { continue };
+            let Some(rank) = rank(&section.name).filter(|_| section.kind == SectionKind::ReadOnly) else { continue };
             let mut functions = self.pointers(index as u32, section)?;
             if sections::is(&section.name, ".ctors") {
                 functions.reverse();
@@ -65,7 +65,7 @@ impl Image {
             let bytes = section.data.get(start..start + width).unwrap_or_default();
             let is_end = bytes.iter().all(|byte| *byte == 0) || bytes.iter().all(|byte| *byte == 0xff);
             if !is_end || section.relocations.has_data(offset) {
-                let place = self.describe(Place { section: index, offset: offset as i64 });
+                let place = self.describe(SectionOffset { section: index, offset: offset as i64 });
                 let what =
                     "a constructor that is no plain pointer with a relocation (link with --emit-relocs)".to_owned();
                 return Err(ElfError::Metadata { place, what });
@@ -80,7 +80,7 @@ impl Image {
     }
 
     /// The variable of 4 bytes, zero at first, that tells whether constructors have run; `None` if there are none.
-    pub fn constructors_done(&self) -> Option<Place> {
+    pub fn constructors_done(&self) -> Option<SectionOffset> {
         self.constructors_done
     }
 }

@@ -1,9 +1,9 @@
-//! What guests tell the linker: their exports, and the host functions that they call.
+//! Records of guests: the exports of a guest and the host functions that it calls (docs/linking.md#records-of-guests).
 //!
 //! `polkavm-derive` and our own SDK write the same records. All pointers in them are relocations; the bytes under them
-//! do not count. Spec: abi.md 5.5.
+//! do not count.
 
-use super::{ElfError, Image, Kind, Link, Place};
+use super::{ElfError, Image, Link, SectionKind, SectionOffset};
 
 /// A function that the host can call.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,7 +11,7 @@ pub struct Export {
     /// The name it is called by.
     pub symbol: Vec<u8>,
     /// Its code.
-    pub place: Place,
+    pub place: SectionOffset,
     /// How many result registers it writes, up to 2.
     pub outputs: u8,
 }
@@ -36,7 +36,7 @@ const OUTPUTS: u8 = 2;
 /// Reads a record field by field.
 struct Reader<'a> {
     image: &'a Image,
-    place: Place,
+    place: SectionOffset,
 }
 
 impl Reader<'_> {
@@ -66,13 +66,13 @@ impl Reader<'_> {
         Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
-    fn pointer(&mut self) -> Result<Place, ElfError> {
+    fn pointer(&mut self) -> Result<SectionOffset, ElfError> {
         let place = self.place;
         let bytes = self.take(if self.image.wide { 8 } else { 4 })?;
         let value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         let link = self.image.section(place.section).relocations.pointer(place.offset as u64);
         match link {
-            Some(Link::Place(target)) => Ok(*target),
+            Some(Link::Defined(target)) => Ok(*target),
             Some(Link::Undefined(name)) => {
                 Err(ElfError::Metadata { place: self.image.describe(place), what: format!("undefined symbol {name}") })
             }
@@ -93,7 +93,7 @@ impl Reader<'_> {
 impl Image {
     /// Where a pointer in a record of a linked file points to: an address in memory, or an offset in a section that is
     /// not loaded, which all begin at 0. There it must be clear which one is meant.
-    fn linked_pointer(&self, value: u64) -> Option<Place> {
+    fn linked_pointer(&self, value: u64) -> Option<SectionOffset> {
         if !self.linked {
             return None;
         }
@@ -101,14 +101,14 @@ impl Image {
             let offset = i64::try_from(value).ok()?;
             let places = (0u32..).zip(&self.sections).filter(|(index, section)| {
                 let named = || {
-                    self.symbols
-                        .iter()
-                        .any(|symbol| super::is_name(&symbol.name) && symbol.place == Place { section: *index, offset })
+                    self.symbols.iter().any(|symbol| {
+                        super::is_name(&symbol.name) && symbol.place == SectionOffset { section: *index, offset }
+                    })
                 };
                 let expected = super::sections::is(&section.name, ".polkavm_metadata");
                 !section.is_loaded && value < section.data.len() as u64 && (expected || named())
             });
-            let mut places = places.map(|(section, _)| Place { section, offset });
+            let mut places = places.map(|(section, _)| SectionOffset { section, offset });
             places.next().filter(|_| places.next().is_none())
         })
     }
@@ -117,7 +117,7 @@ impl Image {
     ///
     /// # Errors
     /// If it is malformed.
-    pub fn import(&self, place: Place) -> Result<Import, ElfError> {
+    pub fn import(&self, place: SectionOffset) -> Result<Import, ElfError> {
         let mut reader = Reader { image: self, place };
         let version = reader.u8()?;
         if !matches!(version, 1 | 2) {
@@ -149,10 +149,10 @@ impl Image {
     pub(super) fn read_exports(&self) -> Result<Vec<Export>, ElfError> {
         let mut exports = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
-            if section.kind != Kind::Linker || !super::sections::is(&section.name, ".polkavm_exports") {
+            if section.kind != SectionKind::Linker || !super::sections::is(&section.name, ".polkavm_exports") {
                 continue;
             }
-            let mut reader = Reader { image: self, place: Place { section: index as u32, offset: 0 } };
+            let mut reader = Reader { image: self, place: SectionOffset { section: index as u32, offset: 0 } };
             while (reader.place.offset as u64) < section.data.len() as u64 {
                 let version = reader.u8()?;
                 if version != 1 {

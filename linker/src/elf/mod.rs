@@ -1,10 +1,10 @@
-//! Reading ELF files: sections, symbols, relocations and what guests tell the linker.
+//! ELF reader: sections, symbols, relocations and the records of guests.
 //!
 //! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
 //! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Nothing is rejected for
 //! being odd until it turns out to be reachable from an export: an ELF file is full of things that a program does not
 //! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
-//! Spec: linker.md 6.1, abi.md 5.5 and 5.7.
+//! docs/linking.md#what-becomes-of-what has the rules.
 
 mod constructors;
 mod error;
@@ -16,7 +16,7 @@ mod sections;
 pub use error::ElfError;
 pub use metadata::{Export, Import};
 pub use relocations::{CodeRelocation, DataRelocation, DataValue, Field, Link, Relocations};
-pub use sections::{Kind, Section};
+pub use sections::{Section, SectionKind};
 
 use object::{
     Architecture, Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolSection,
@@ -31,7 +31,7 @@ const STO_RISCV_VARIANT_CC: u8 = 0x80;
 
 /// A place in the file: a section's index and an offset in it, which may be outside of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Place {
+pub struct SectionOffset {
     /// Index into [`Image::sections`].
     pub section: u32,
     /// Bytes from its start.
@@ -44,7 +44,7 @@ pub struct Symbol {
     /// Its name, as in the file.
     pub name: String,
     /// Where it is.
-    pub place: Place,
+    pub place: SectionOffset,
     /// Its size in bytes, 0 if unknown.
     pub size: u64,
     /// Whether it is a function.
@@ -76,7 +76,7 @@ pub struct Image {
     has_lost_relocations: bool,
     constructors: Vec<constructors::Section>,
     /// The variable that tells whether constructors have run, if there are any.
-    constructors_done: Option<Place>,
+    constructors_done: Option<SectionOffset>,
     entry: u64,
     file: Vec<u8>,
 }
@@ -163,7 +163,7 @@ impl Image {
         // Of several names of one place the first one counts.
         image.functions.dedup_by_key(|index| image.symbols[*index].place);
         image.read_relocations::<Header>(&file, &common)?;
-        let without = |section: &Section| section.kind != Kind::Code || section.relocations.is_empty();
+        let without = |section: &Section| section.kind != SectionKind::Code || section.relocations.is_empty();
         image.has_lost_relocations = linked && image.sections.iter().all(without);
         image.read_constructors()?;
         image.read_min_stack_size()?;
@@ -171,7 +171,7 @@ impl Image {
         Ok(image)
     }
 
-    /// The exports that the program declares (spec: abi.md 5.5).
+    /// The exports that the program declares (docs/linking.md#records-of-guests).
     pub fn exports(&self) -> &[Export] {
         &self.exports
     }
@@ -182,15 +182,15 @@ impl Image {
     }
 
     /// The place that a linked file says execution starts at.
-    pub fn entry(&self) -> Option<Place> {
+    pub fn entry(&self) -> Option<SectionOffset> {
         if !self.linked || self.entry == 0 {
             return None;
         }
         let (index, section) = self.sections.iter().enumerate().find(|(_, section)| {
-            section.kind == Kind::Code
+            section.kind == SectionKind::Code
                 && (section.address..section.address.saturating_add(section.size)).contains(&self.entry)
         })?;
-        Some(Place { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
+        Some(SectionOffset { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
     }
 
     /// Whether the file is linked and no code in it has relocations.
@@ -206,12 +206,13 @@ impl Image {
 
     /// The global function of a name.
     pub fn function(&self, name: &str) -> Option<&Symbol> {
-        let found = |symbol: &&Symbol| symbol.name == name && self.section(symbol.place.section).kind == Kind::Code;
+        let found =
+            |symbol: &&Symbol| symbol.name == name && self.section(symbol.place.section).kind == SectionKind::Code;
         self.symbols.iter().filter(|symbol| symbol.is_global).find(found)
     }
 
     /// The function that a place of code is in, by the sizes that the file gives; an index into `symbols`.
-    pub fn function_around(&self, place: Place) -> Option<usize> {
+    pub fn function_around(&self, place: SectionOffset) -> Option<usize> {
         let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
         let index = self.functions[end.checked_sub(1)?];
         let symbol = &self.symbols[index];
@@ -220,15 +221,15 @@ impl Image {
     }
 
     /// Gives zeroed memory to a COMMON symbol, which no section has yet.
-    fn reserve(&mut self, name: &str, size: u64, align: u64) -> Result<Place, ElfError> {
+    fn reserve(&mut self, name: &str, size: u64, align: u64) -> Result<SectionOffset, ElfError> {
         let index = self.sections.len() as u32;
         let section = Section::zeros(format!("COMMON of {name}"), size, align)?;
         self.sections.push(section);
-        Ok(Place { section: index, offset: 0 })
+        Ok(SectionOffset { section: index, offset: 0 })
     }
 
     /// The symbol that a place belongs to: the last function at or before it in its section, or else one right at it.
-    pub fn symbol_at(&self, place: Place) -> Option<&Symbol> {
+    pub fn symbol_at(&self, place: SectionOffset) -> Option<&Symbol> {
         let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
         let function = end.checked_sub(1).map(|last| &self.symbols[self.functions[last]]);
         function.filter(|symbol| symbol.place.section == place.section).or_else(|| {
@@ -239,7 +240,7 @@ impl Image {
     }
 
     /// What a place is called in messages.
-    pub fn describe(&self, place: Place) -> String {
+    pub fn describe(&self, place: SectionOffset) -> String {
         let section = &self.section(place.section).name;
         match self.symbol_at(place) {
             Some(symbol) => {
@@ -251,16 +252,16 @@ impl Image {
     }
 
     /// The place of a symbol's value, if the section exists.
-    fn place_of(&self, section: usize, value: u64) -> Option<Place> {
+    fn place_of(&self, section: usize, value: u64) -> Option<SectionOffset> {
         let base = if self.linked { self.sections.get(section)?.address } else { 0 };
         self.sections.get(section)?;
-        Some(Place { section: u32::try_from(section).ok()?, offset: value.wrapping_sub(base) as i64 })
+        Some(SectionOffset { section: u32::try_from(section).ok()?, offset: value.wrapping_sub(base) as i64 })
     }
 
     /// Stack sizes are a list of numbers of which the largest counts.
     fn read_min_stack_size(&mut self) -> Result<(), ElfError> {
         for section in &self.sections {
-            if section.kind != Kind::Linker || !sections::is(&section.name, ".polkavm_min_stack_size") {
+            if section.kind != SectionKind::Linker || !sections::is(&section.name, ".polkavm_min_stack_size") {
                 continue;
             }
             let (sizes, rest) = section.data.as_chunks::<4>();

@@ -1,10 +1,10 @@
-//! Relocations: which places depend on which.
+//! Relocations of code and data.
 //!
 //! Those of code are kept by offset, for `ir::lift` to read with the instruction; those of data are summed up to values
 //! ([`DataRelocation`]), as several at one offset make a difference of two places. What cannot be understood is kept
-//! with its name and refused when it is used. `super::psabi` lists all types. Spec: abi.md 5.7.
+//! with its name and refused when it is used. `super::psabi` lists all types, and so does docs/linking.md#relocations.
 
-use super::{ElfError, Image, Kind, Place, psabi, sections};
+use super::{ElfError, Image, SectionKind, SectionOffset, psabi, sections};
 use crate::hash::Map;
 use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SymbolSection,
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Link {
     /// A place in a section.
-    Place(Place),
+    Defined(SectionOffset),
     /// A number.
     Absolute(i64),
     /// A symbol that the file does not define.
@@ -149,7 +149,7 @@ impl Image {
     pub(super) fn read_relocations<Header: FileHeader<Endian = Endianness>>(
         &mut self,
         file: &ElfFile<'_, Header>,
-        common: &Map<usize, Place>,
+        common: &Map<usize, SectionOffset>,
     ) -> Result<(), ElfError> {
         for section in file.sections() {
             let index = section.index().0;
@@ -177,7 +177,7 @@ impl Image {
                 by_offset.entry(address.wrapping_sub(base)).or_default().push(Entry { r_type, link });
             }
             self.sections[index].relocations = match kind {
-                Kind::Code | Kind::Linker => Relocations { code: code(by_offset), data: Vec::new() },
+                SectionKind::Code | SectionKind::Linker => Relocations { code: code(by_offset), data: Vec::new() },
                 _ => {
                     let data = by_offset.into_iter().map(|(offset, list)| self.data(index, offset, list)).collect();
                     Relocations { code: Map::default(), data }
@@ -193,7 +193,7 @@ impl Image {
         &self,
         symbol: &ElfSymbol<'_, '_, Header>,
         addend: i64,
-        common: &Map<usize, Place>,
+        common: &Map<usize, SectionOffset>,
     ) -> Link {
         let name = || symbol.name().unwrap_or("?").to_owned();
         match symbol.elf_symbol().st_type() {
@@ -203,7 +203,8 @@ impl Image {
             elf::STT_TLS => return Link::Refused(format!("`{}` is thread-local: there are no threads", name())),
             _ => {}
         }
-        let moved = |place: Place| Link::Place(Place { offset: place.offset.wrapping_add(addend), ..place });
+        let moved =
+            |place: SectionOffset| Link::Defined(SectionOffset { offset: place.offset.wrapping_add(addend), ..place });
         match symbol.section() {
             SymbolSection::Section(section) => match self.place_of(section.0, symbol.address()) {
                 Some(place) => moved(place),
@@ -229,7 +230,7 @@ impl Image {
             let value = match r_type {
                 elf::R_RISCV_NONE => continue,
                 elf::R_RISCV_RELATIVE => match self.place_at(relocation.addend() as u64) {
-                    Some(target) => DataValue::Sum { plus: vec![Link::Place(target)], minus: vec![], constant: 0 },
+                    Some(target) => DataValue::Sum { plus: vec![Link::Defined(target)], minus: vec![], constant: 0 },
                     None => DataValue::Refused(format!(
                         "R_RISCV_RELATIVE to the address {:#x}, which is in no section",
                         relocation.addend()
@@ -246,18 +247,20 @@ impl Image {
     }
 
     /// The place in memory that an address of a linked file is at.
-    pub(super) fn place_at(&self, address: u64) -> Option<Place> {
+    pub(super) fn place_at(&self, address: u64) -> Option<SectionOffset> {
         let holds = |section: &&super::Section| {
-            section.is_loaded && section.kind != Kind::Ignored && address.wrapping_sub(section.address) < section.size
+            section.is_loaded
+                && section.kind != SectionKind::Ignored
+                && address.wrapping_sub(section.address) < section.size
         };
         let index = self.sections.iter().position(|section| holds(&section))?;
         let offset = address.wrapping_sub(self.sections[index].address) as i64;
-        Some(Place { section: index as u32, offset })
+        Some(SectionOffset { section: index as u32, offset })
     }
 
     /// Sums up the relocations at one offset of data, in their order (psABI, "Relocations").
     fn data(&self, section: usize, offset: u64, list: Vec<Entry>) -> DataRelocation {
-        let own = Place { section: section as u32, offset: offset as i64 };
+        let own = SectionOffset { section: section as u32, offset: offset as i64 };
         let names = || list.iter().map(|entry| psabi::relocation_name(entry.r_type)).collect::<Vec<_>>().join(", ");
         let refused = |why: String| DataRelocation { offset, field: Field::Bytes(1), value: DataValue::Refused(why) };
         let mut field = None;
@@ -283,7 +286,7 @@ impl Image {
                 Action::Set => {}
                 Action::Relative => {
                     plus.push(link.clone());
-                    minus.push(Link::Place(own));
+                    minus.push(Link::Defined(own));
                 }
                 Action::Add | Action::Subtract => {
                     // In a linked file what stands there is the result already.

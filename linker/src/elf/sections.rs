@@ -13,12 +13,12 @@ use object::{
 /// The most bytes a section can have: no address space holds more.
 const LIMIT: u64 = u32::MAX as u64;
 
-/// The largest alignment in bytes: regions of memory begin at multiples of it (spec: memory-map.md 3.2).
+/// The largest alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).
 const LARGEST_ALIGN: u64 = 0x1_0000;
 
-/// What a section is for (spec: linker.md 6.1, step 1).
+/// The kind of a section (docs/linking.md#sections).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum SectionKind {
     /// Instructions.
     Code,
     /// Constants.
@@ -33,10 +33,10 @@ pub enum Kind {
     Ignored,
 }
 
-impl Kind {
+impl SectionKind {
     /// Whether the program can have it in its memory.
     pub const fn is_data(self) -> bool {
-        matches!(self, Kind::ReadOnly | Kind::ReadWrite | Kind::Zero)
+        matches!(self, SectionKind::ReadOnly | SectionKind::ReadWrite | SectionKind::Zero)
     }
 }
 
@@ -46,7 +46,7 @@ pub struct Section {
     /// Its name.
     pub name: String,
     /// What it is for.
-    pub kind: Kind,
+    pub kind: SectionKind,
     /// Whether it has a place in memory.
     pub is_loaded: bool,
     /// Its address, in linked files.
@@ -66,7 +66,7 @@ impl Section {
     pub(super) fn none() -> Section {
         Section {
             name: String::new(),
-            kind: Kind::Ignored,
+            kind: SectionKind::Ignored,
             is_loaded: false,
             address: 0,
             align: 1,
@@ -82,7 +82,7 @@ impl Section {
             return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
         }
         let align = check_align(&name, align)?;
-        Ok(Section { name, kind: Kind::Zero, is_loaded: true, align, size, ..Section::none() })
+        Ok(Section { name, kind: SectionKind::Zero, is_loaded: true, align, size, ..Section::none() })
     }
 
     pub(super) fn read<Header: FileHeader<Endian = Endianness>>(
@@ -95,8 +95,8 @@ impl Section {
         let kind = classify(&name, sh_type, sh_flags)?;
         let size = section.size();
         // Records for the linker may point into any section.
-        let keep = kind != Kind::Ignored || is_debug(&name) || sh_type == SHT_PROGBITS || sh_type == SHT_NOTE;
-        if kind != Kind::Ignored && size > LIMIT {
+        let keep = kind != SectionKind::Ignored || is_debug(&name) || sh_type == SHT_PROGBITS || sh_type == SHT_NOTE;
+        if kind != SectionKind::Ignored && size > LIMIT {
             return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
         }
         let data = if keep { section.data()?.to_vec() } else { Vec::new() };
@@ -146,44 +146,44 @@ const RELOCATED: [&str; 10] = [
     ".jcr",
 ];
 
-fn classify(name: &str, sh_type: u32, flags: u64) -> Result<Kind, ElfError> {
+fn classify(name: &str, sh_type: u32, flags: u64) -> Result<SectionKind, ElfError> {
     let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
     let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
     let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
     // Before the flags are looked at: assemblers and compilers differ in whether they load records.
     if named(&RECORDS) {
-        return Ok(Kind::Linker);
+        return Ok(SectionKind::Linker);
     }
     if name.starts_with(".polkavm_") {
         return Err(ElfError::Record { section: name.to_owned(), known: RECORDS.join(", ") });
     }
     if !alloc || named(&UNUSED) {
-        return Ok(Kind::Ignored);
+        return Ok(SectionKind::Ignored);
     }
     let is_data =
         matches!(sh_type, SHT_PROGBITS | SHT_NOBITS | SHT_INIT_ARRAY | SHT_FINI_ARRAY | SHT_PREINIT_ARRAY | SHT_NOTE);
     if !is_data {
-        return Ok(Kind::Ignored);
+        return Ok(SectionKind::Ignored);
     }
     if execute || is(name, ".text") {
         if write {
             return refuse("writable", "code");
         }
-        return Ok(Kind::Code);
+        return Ok(SectionKind::Code);
     }
     if named(&RELOCATED) {
-        return Ok(Kind::ReadOnly);
+        return Ok(SectionKind::ReadOnly);
     }
     if named(&[".rodata", ".srodata"]) {
-        return if write { refuse("writable", "read-only data") } else { Ok(Kind::ReadOnly) };
+        return if write { refuse("writable", "read-only data") } else { Ok(SectionKind::ReadOnly) };
     }
     if sh_type == SHT_NOBITS {
-        return if write { Ok(Kind::Zero) } else { refuse("read-only", "zeroed data") };
+        return if write { Ok(SectionKind::Zero) } else { refuse("read-only", "zeroed data") };
     }
     if named(&[".data", ".sdata"]) && !write {
         return refuse("read-only", "variables");
     }
-    Ok(if write { Kind::ReadWrite } else { Kind::ReadOnly })
+    Ok(if write { SectionKind::ReadWrite } else { SectionKind::ReadOnly })
 }
 
 #[cfg(test)]
@@ -196,23 +196,23 @@ mod tests {
     fn sections_are_told_apart_by_name_and_flags() {
         let (a, w, x) = (u64::from(SHF_ALLOC), u64::from(SHF_WRITE), u64::from(SHF_EXECINSTR));
         for (name, sh_type, flags, kind) in [
-            (".text", SHT_PROGBITS, a | x, Kind::Code),
-            (".text.main", SHT_PROGBITS, a | x, Kind::Code),
-            ("mine", SHT_PROGBITS, a | x, Kind::Code),
-            (".rodata.cst8", SHT_PROGBITS, a, Kind::ReadOnly),
-            (".data.rel.ro.table", SHT_PROGBITS, a | w, Kind::ReadOnly),
-            (".relro_padding", SHT_NOBITS, a | w, Kind::ReadOnly),
-            (".data", SHT_PROGBITS, a | w, Kind::ReadWrite),
-            (".sbss", SHT_NOBITS, a | w, Kind::Zero),
-            ("other", SHT_PROGBITS, a, Kind::ReadOnly),
-            (".comment", SHT_PROGBITS, 0, Kind::Ignored),
-            (".eh_frame", SHT_PROGBITS, a, Kind::Ignored),
-            (".polkavm_exports", SHT_NOTE, a, Kind::Linker),
-            (".polkavm_exports", SHT_NOTE, 0, Kind::Linker),
-            (".polkavm_min_stack_size.2", SHT_PROGBITS, 0, Kind::Linker),
-            (".note.x", SHT_NOTE, a, Kind::ReadOnly),
-            (".hash", 5, a, Kind::Ignored),
-            (".ctors.65435", SHT_PROGBITS, a | w, Kind::ReadOnly),
+            (".text", SHT_PROGBITS, a | x, SectionKind::Code),
+            (".text.main", SHT_PROGBITS, a | x, SectionKind::Code),
+            ("mine", SHT_PROGBITS, a | x, SectionKind::Code),
+            (".rodata.cst8", SHT_PROGBITS, a, SectionKind::ReadOnly),
+            (".data.rel.ro.table", SHT_PROGBITS, a | w, SectionKind::ReadOnly),
+            (".relro_padding", SHT_NOBITS, a | w, SectionKind::ReadOnly),
+            (".data", SHT_PROGBITS, a | w, SectionKind::ReadWrite),
+            (".sbss", SHT_NOBITS, a | w, SectionKind::Zero),
+            ("other", SHT_PROGBITS, a, SectionKind::ReadOnly),
+            (".comment", SHT_PROGBITS, 0, SectionKind::Ignored),
+            (".eh_frame", SHT_PROGBITS, a, SectionKind::Ignored),
+            (".polkavm_exports", SHT_NOTE, a, SectionKind::Linker),
+            (".polkavm_exports", SHT_NOTE, 0, SectionKind::Linker),
+            (".polkavm_min_stack_size.2", SHT_PROGBITS, 0, SectionKind::Linker),
+            (".note.x", SHT_NOTE, a, SectionKind::ReadOnly),
+            (".hash", 5, a, SectionKind::Ignored),
+            (".ctors.65435", SHT_PROGBITS, a | w, SectionKind::ReadOnly),
         ] {
             assert_eq!(classify(name, sh_type, flags).unwrap(), kind, "{name}");
         }

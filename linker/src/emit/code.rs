@@ -1,18 +1,18 @@
-//! Where code goes: the list of instructions, the jump table, and what is to be known of their offsets.
+//! Code emission: the list of instructions, the jump table, and their offsets.
 //!
 //! Blocks stand in the program's order. A block that is jumped to must follow an instruction that ends a block
-//! (spec: isa.md 2.7); where none would stand there, a `fallthrough` does.
+//! (docs/spec/encoding.md#blocks-and-targets); where there is none, a `fallthrough` is inserted.
 
 use super::data::Layout;
 use super::select::{Selector, opposite};
 use crate::LinkError;
 use crate::elf::Image;
 use crate::hash::Map;
-use crate::ir::{BlockId, End, Imm, Op, Part, Program, Site, lift::high};
+use crate::ir::{BlockId, Imm, Op, Origin, Part, Program, Terminator, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
-/// The blocks whose address is needed, in the order of their addresses (spec: abi.md 5.4).
+/// The jump table: the blocks whose address is taken, by address (docs/spec/execution.md#dynamic-jumps).
 pub struct JumpTable {
     entries: Vec<BlockId>,
     addresses: Map<BlockId, u32>,
@@ -35,10 +35,10 @@ impl JumpTable {
         };
         for id in &program.order {
             let block = program.block(*id);
-            let constants = block.steps.iter().flat_map(|step| step.op.constants()).chain(block.end.constants());
+            let constants = block.steps.iter().flat_map(|step| step.op.constants()).chain(block.terminator.constants());
             constants.for_each(|imm| note(imm, true));
-            match block.end {
-                End::Call { back, .. } | End::CallIndirect { back, .. } => {
+            match block.terminator {
+                Terminator::Call { back, .. } | Terminator::CallIndirect { back, .. } => {
                     note(Imm::Code { block: back, part: Part::Full }, true);
                 }
                 _ => {}
@@ -87,7 +87,7 @@ impl Resolver<'_> {
 /// Instructions whose targets are blocks.
 pub struct Listing {
     instructions: Vec<Instruction>,
-    sites: Vec<Site>,
+    origins: Vec<Origin>,
     /// The first instruction of each block.
     starts: Vec<Option<u32>>,
     /// Instructions since the last one that ends a block of the VM.
@@ -102,7 +102,7 @@ pub struct Code {
     pub bitmask: Vec<u8>,
     offsets: Vec<u32>,
     starts: Vec<Option<u32>>,
-    sites: Vec<Site>,
+    origins: Vec<Origin>,
     /// Instructions in front of the first block.
     skipped: usize,
 }
@@ -115,7 +115,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
     let mut out = Listing {
         instructions: Vec::new(),
-        sites: Vec::new(),
+        origins: Vec::new(),
         starts: vec![None; program.blocks.len()],
         since_start: 0,
     };
@@ -124,7 +124,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
         let block = program.block(*id);
         let next = program.order.get(position + 1).copied();
         out.starts[id.0 as usize] = Some(out.instructions.len() as u32);
-        let mut push = |instruction: Instruction, at: Site| out.push(instruction, at);
+        let mut push = |instruction: Instruction, at: Origin| out.push(instruction, at);
         for step in &block.steps {
             if let Op::Move { dst, src } = step.op
                 && dst == src
@@ -150,10 +150,10 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
             }
             entered[target.0 as usize].then_some(Instruction::none(O::Fallthrough))
         };
-        let no_form = || LinkError::Internal { what: format!("there is no instruction for `{}`", block.end) };
-        match block.end {
-            End::Jump(target) => go_on(target).into_iter().for_each(|instruction| push(instruction, at)),
-            End::Branch { op, a, b, then, otherwise } => {
+        let no_form = || LinkError::Internal { what: format!("there is no instruction for `{}`", block.terminator) };
+        match block.terminator {
+            Terminator::Jump(target) => go_on(target).into_iter().for_each(|instruction| push(instruction, at)),
+            Terminator::Branch { op, a, b, then, otherwise } => {
                 let (op, target, other) = match next == Some(then) {
                     true => (opposite(op), otherwise, then),
                     false => (op, then, otherwise),
@@ -168,20 +168,20 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
                     }
                 }
             }
-            End::Call { link, target, back } => {
+            Terminator::Call { link, target, back } => {
                 let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
                 let link = link.reg().ok_or_else(no_form)?;
                 push(Instruction::rio(O::LoadImmAndJump, link, address as i32, target.0), at);
             }
-            End::CallIndirect { link, base, back } => {
+            Terminator::CallIndirect { link, base, back } => {
                 let address = resolver.resolve(Imm::Code { block: back, part: Part::Full });
                 let (link, base) = (link.reg().ok_or_else(no_form)?, base.reg().ok_or_else(no_form)?);
                 push(Instruction::rrii(O::LoadImmAndJumpIndirect, link, base, address as i32, 0), at);
             }
-            End::JumpIndirect { base } => {
+            Terminator::JumpIndirect { base } => {
                 push(Instruction::ri(O::JumpIndirect, base.reg().ok_or_else(no_form)?, 0), at);
             }
-            End::Trap => push(Instruction::none(O::Trap), at),
+            Terminator::Trap => push(Instruction::none(O::Trap), at),
         }
     }
     Ok(out)
@@ -192,9 +192,9 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
         let next = program.order.get(position + 1).copied();
-        match program.block(*id).end {
-            End::Jump(target) if next == Some(target) => {}
-            end => end.targets().for_each(|target| out[target.0 as usize] = true),
+        match program.block(*id).terminator {
+            Terminator::Jump(target) if next == Some(target) => {}
+            terminator => terminator.targets().for_each(|target| out[target.0 as usize] = true),
         }
     }
     jump_table.entries().iter().for_each(|block| out[block.0 as usize] = true);
@@ -214,20 +214,20 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
     names.iter().map(find).collect()
 }
 
-/// Bytes of each jump in a dispatch table but the last (spec: blob-format.md 1.5).
+/// Bytes of each jump in a dispatch table but the last (docs/linking.md#what-goes-in).
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
     /// Adds an instruction. Where a block would get longer than a chain takes, a `fallthrough` begins another one.
-    fn push(&mut self, instruction: Instruction, at: Site) {
+    fn push(&mut self, instruction: Instruction, at: Origin) {
         let ends_block = instruction.opcode.spec().ends_block;
         if !ends_block && self.since_start + 1 >= BASIC_BLOCK_INSTRUCTIONS {
             self.instructions.push(Instruction::none(O::Fallthrough));
-            self.sites.push(at);
+            self.origins.push(at);
             self.since_start = 0;
         }
         self.instructions.push(instruction);
-        self.sites.push(at);
+        self.origins.push(at);
         self.since_start = if ends_block { 0 } else { self.since_start + 1 };
     }
 
@@ -236,7 +236,7 @@ impl Listing {
     /// # Errors
     /// If the code is too long.
     pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<Code, LinkError> {
-        let Listing { mut instructions, sites, starts, .. } = self;
+        let Listing { mut instructions, origins, starts, .. } = self;
         let start = |block: u32| {
             starts[block as usize].ok_or_else(|| LinkError::Internal { what: format!("block {block} has no place") })
         };
@@ -285,7 +285,7 @@ impl Listing {
             code.code = front;
             code.offsets.iter_mut().for_each(|offset| *offset += shift as u32);
         }
-        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, sites, skipped: shift })
+        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, origins, skipped: shift })
     }
 }
 
@@ -296,9 +296,9 @@ impl Code {
         start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
     }
 
-    /// Where each instruction comes from: the range of its bytes, and the site.
-    pub fn sites(&self) -> Vec<(std::ops::Range<u32>, Site)> {
+    /// Where each instruction comes from: the range of its bytes, and the origin.
+    pub fn origins(&self) -> Vec<(std::ops::Range<u32>, Origin)> {
         let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
-        ranges.zip(self.sites.iter().copied()).collect()
+        ranges.zip(self.origins.iter().copied()).collect()
     }
 }

@@ -1,10 +1,10 @@
-//! Where data goes: read-only sections from 0x10000 on, then variables, then what starts as zero.
+//! Data layout: read-only sections from 0x10000 on, then variables, then what starts as zero.
 //!
-//! Sections keep the order of the file and their alignment. Spec: linker.md 6.1 step 13, memory-map.md 3.2.
+//! Sections keep the order of the file and their alignment. The memory map is that of docs/spec/memory.md#layout.
 
 use super::code::Resolver;
 use crate::LinkError;
-use crate::elf::{Field, Image, Kind, Place};
+use crate::elf::{Field, Image, SectionKind, SectionOffset};
 use crate::ir::{Data, Imm, Program};
 use vm_core::memory::MemoryMap;
 
@@ -70,7 +70,7 @@ impl Layout {
     /// If they do not fit.
     pub fn new(program: &Program) -> Result<Layout, LinkError> {
         let mut addresses = vec![0; program.data.len()];
-        let mut place = |base: u64, kinds: &[Kind]| {
+        let mut place = |base: u64, kinds: &[SectionKind]| {
             let mut end = base;
             // What is all zero comes last in its region: then it takes no bytes of the blob.
             let parts = kinds.iter().flat_map(|kind| [(kind, false), (kind, true)]);
@@ -81,13 +81,13 @@ impl Layout {
                         let start = end.next_multiple_of(data.align.min(REGION));
                         end = start.saturating_add(data.size);
                         if end > LIMIT {
-                            let size = |kind: Kind| {
+                            let size = |kind: SectionKind| {
                                 let of = program.data.iter().flatten().filter(|data| data.kind == kind);
                                 of.fold(0u64, |sum, data| sum.saturating_add(data.size)).min(u32::MAX.into()) as u32
                             };
                             return Err(LinkError::Memory {
-                                ro_data: size(Kind::ReadOnly),
-                                rw_data: size(Kind::ReadWrite).saturating_add(size(Kind::Zero)),
+                                ro_data: size(SectionKind::ReadOnly),
+                                rw_data: size(SectionKind::ReadWrite).saturating_add(size(SectionKind::Zero)),
                                 stack: 0,
                             });
                         }
@@ -98,9 +98,9 @@ impl Layout {
             Ok(end)
         };
         let ro_base = u64::from(MemoryMap::RO_BASE);
-        let ro_end = place(ro_base, &[Kind::ReadOnly])?;
+        let ro_end = place(ro_base, &[SectionKind::ReadOnly])?;
         let rw_base = ro_base + (ro_end - ro_base).next_multiple_of(REGION) + REGION;
-        let rw_end = place(rw_base, &[Kind::ReadWrite, Kind::Zero])?;
+        let rw_end = place(rw_base, &[SectionKind::ReadWrite, SectionKind::Zero])?;
         Ok(Layout {
             addresses,
             ro_size: (ro_end - ro_base) as u32,
@@ -125,7 +125,7 @@ impl Layout {
         image: &Image,
         resolver: &Resolver<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), LinkError> {
-        let region = |base: u32, wanted: Kind| {
+        let region = |base: u32, wanted: SectionKind| {
             let mut out: Vec<u8> = Vec::new();
             for (index, data) in program.data.iter().enumerate() {
                 let Some(data) = data.as_ref().filter(|data| data.kind == wanted && !is_zeros(data)) else {
@@ -146,7 +146,7 @@ impl Layout {
                     let at = fixup.offset as usize;
                     let Some(bytes) = bytes.get_mut(at..at + usize::from(fixup.field.length())) else { continue };
                     if !write(bytes, fixup.field, value) {
-                        let place = Place { section: index as u32, offset: fixup.offset as i64 };
+                        let place = SectionOffset { section: index as u32, offset: fixup.offset as i64 };
                         let what = match fixup.field {
                             Field::SixBits => format!("{value} does not fit into 6 bits"),
                             field => format!("{value} does not fit into {} bytes", field.length()),
@@ -160,9 +160,9 @@ impl Layout {
             Ok(out)
         };
         Ok((
-            region(MemoryMap::RO_BASE, Kind::ReadOnly)?,
+            region(MemoryMap::RO_BASE, SectionKind::ReadOnly)?,
             // Zeros have no bytes; they come behind.
-            region(self.rw_base, Kind::ReadWrite)?,
+            region(self.rw_base, SectionKind::ReadWrite)?,
         ))
     }
 

@@ -9,8 +9,8 @@ use crate::ir::{Imm, Op, Program, Step, Val, Var};
 pub fn run(program: &mut Program) {
     let wide = program.wide;
     for block in &mut program.blocks {
-        let end_fits = select::end_fits(&block.end, wide);
-        if end_fits && block.steps.iter().all(|step| select::fits(&step.op, wide)) {
+        let terminator_fits = select::terminator_fits(&block.terminator, wide);
+        if terminator_fits && block.steps.iter().all(|step| select::fits(&step.op, wide)) {
             continue;
         }
         let mut out = Vec::with_capacity(block.steps.len() + 2);
@@ -25,8 +25,8 @@ pub fn run(program: &mut Program) {
             out.push(Step { op, at: step.at });
         }
         let mut next = 2;
-        while !select::end_fits(&block.end, wide) {
-            let Some((dst, value)) = take_constant(block.end.values_mut(), &mut next, wide) else { break };
+        while !select::terminator_fits(&block.terminator, wide) {
+            let Some((dst, value)) = take_constant(block.terminator.values_mut(), &mut next, wide) else { break };
             out.push(Step { op: Op::Const { dst, value }, at: block.at });
         }
         block.steps = out;

@@ -1,8 +1,8 @@
-//! From the graph to the bytes of a blob.
+//! Emission: lowers the graph to the bytes of a blob.
 //!
 //! In order: [`legalize`] puts constants that no instruction can hold into temporaries, [`temporaries`] puts those into
 //! registers, [`data`] gives sections their addresses, [`code`] gives blocks theirs and writes the instructions that
-//! [`select`] chooses. Spec: linker.md 6.2, blob-format.md.
+//! [`select`] chooses. The format is that of docs/spec/blobs.md#envelope.
 
 pub(crate) mod code;
 mod data;
@@ -64,7 +64,7 @@ pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) ->
         builder.jump_table_entry(code.offset(*block));
     }
     if !options.strip {
-        for (id, content) in DebugInfo::new(image).sections(&code.sites()) {
+        for (id, content) in DebugInfo::new(image).sections(&code.origins()) {
             builder.optional_section(id, &content);
         }
     }
@@ -75,7 +75,7 @@ pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) ->
     Ok(blob)
 }
 
-/// Gives the host functions that are called their numbers and returns their symbols in that order (spec: abi.md 5.5).
+/// Gives the host functions that are called their numbers and returns their symbols in that order (docs/linking.md#records-of-guests).
 fn number_imports(program: &mut Program) -> Result<Vec<Vec<u8>>, LinkError> {
     let mut used: Vec<u32> = Vec::new();
     for id in &program.order {

@@ -1,8 +1,8 @@
-//! Which instruction an operation becomes.
+//! Instruction selection: the instruction that an operation becomes.
 //!
-//! One operation is one instruction, whose form follows from which operands are constant (spec: linker.md 6.2).
+//! One operation is one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are constant.
 
-use crate::ir::{Address, End, Imm, Op, Val, Var, narrow};
+use crate::ir::{Address, Imm, Op, Terminator, Val, Var, narrow};
 use vm_core::isa::{Instruction, Opcode as O, Reg};
 
 /// Whether a constant fits an immediate. Addresses always do, see `data`.
@@ -35,11 +35,11 @@ pub fn fits(op: &Op, wide: bool) -> bool {
     }
 }
 
-/// The same of an end.
-pub fn end_fits(end: &End, wide: bool) -> bool {
-    match *end {
-        End::Branch { a: Val::Imm(a), b: Val::Imm(b), .. } => a.number().is_some() && b.number().is_some(),
-        End::Branch { a, b, .. } => [a, b].iter().all(|value| match value {
+/// The same of a terminator.
+pub fn terminator_fits(terminator: &Terminator, wide: bool) -> bool {
+    match *terminator {
+        Terminator::Branch { a: Val::Imm(a), b: Val::Imm(b), .. } => a.number().is_some() && b.number().is_some(),
+        Terminator::Branch { a, b, .. } => [a, b].iter().all(|value| match value {
             Val::Imm(imm) => imm_fits(*imm, wide),
             Val::Var(_) => true,
         }),

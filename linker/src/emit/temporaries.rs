@@ -1,11 +1,10 @@
-//! Puts temporaries into registers.
+//! Register allocation for temporaries.
 //!
 //! A temporary lives for a few operations inside a block. Where it does, there nearly always is a register whose value
 //! nobody needs; where there is none, one that the operations do not name is saved to memory and restored behind them.
-//! Spec: linker.md 6.1, step 10.
 
-use crate::elf::Kind;
-use crate::ir::{Address, Block, BlockId, Data, End, Imm, Op, Program, Step, Val, Var, Vars};
+use crate::elf::SectionKind;
+use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};
 use crate::passes::liveness::Liveness;
 use vm_core::isa::Opcode as O;
 
@@ -21,7 +20,7 @@ fn touched(op: &Op, program: &Program) -> Vars {
 pub fn run(program: &mut Program) {
     let uses = |block: &Block| {
         let all = Vars::all_temporaries();
-        let ends = !block.end.reads().and(all).is_empty();
+        let ends = !block.terminator.reads().and(all).is_empty();
         ends || block.steps.iter().any(|step| step.op.dst().is_some_and(is_temporary))
     };
     if !program.blocks.iter().any(uses) {
@@ -41,7 +40,13 @@ pub fn run(program: &mut Program) {
 fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address {
     let section = *spill.get_or_insert_with(|| {
         let size = 8 * Var::COUNT as u64;
-        program.data.push(Some(Data { kind: Kind::Zero, align: 8, bytes: Vec::new(), size, fixups: Vec::new() }));
+        program.data.push(Some(Data {
+            kind: SectionKind::Zero,
+            align: 8,
+            bytes: Vec::new(),
+            size,
+            fixups: Vec::new(),
+        }));
         program.data.len() as u32 - 1
     });
     let offset = 8 * index as i64;
@@ -50,10 +55,10 @@ fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address
 
 fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Option<u32>) {
     let steps = std::mem::take(&mut program.block_mut(id).steps);
-    let end = program.block(id).end;
-    // What is live before each step, and at last before the end.
+    let terminator = program.block(id).terminator;
+    // What is live before each step, and at last before the terminator.
     let mut live = vec![Vars::NONE; steps.len() + 1];
-    live[steps.len()] = live_out.or(end.reads());
+    live[steps.len()] = live_out.or(terminator.reads());
     for (index, step) in steps.iter().enumerate().rev() {
         let after = live[index + 1];
         live[index] = after.without(step.op.writes(&program.imports)).or(step.op.reads(&program.imports));
@@ -80,9 +85,9 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
                 break;
             }
         }
-        let to_end = index == steps.len() && !end.reads().and(temporaries).is_empty();
+        let to_end = index == steps.len() && !terminator.reads().and(temporaries).is_empty();
         if to_end {
-            named = named.or(end.reads());
+            named = named.or(terminator.reads());
         }
         let after = if to_end { live_out } else { live[index] };
         let mut map = [None; Var::COUNT];
@@ -128,17 +133,17 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
             })
             .collect();
         if to_end {
-            let mut end = end;
-            end.values_mut().for_each(rename_value);
+            let mut terminator = terminator;
+            terminator.values_mut().for_each(rename_value);
             // Behind a branch there are two places to restore at.
             if !restore.is_empty() {
-                end.retarget(|target| {
-                    let id = program.add(Block::new(restore.clone(), End::Jump(target), first.at));
+                terminator.retarget(|target| {
+                    let id = program.add(Block::new(restore.clone(), Terminator::Jump(target), first.at));
                     program.order.push(id);
                     id
                 });
             }
-            program.block_mut(id).end = end;
+            program.block_mut(id).terminator = terminator;
         } else {
             out.extend(restore);
         }

@@ -3,10 +3,10 @@
 //! Each export gets an entry of its own that looks whether they have run. They have if any export was called before in
 //! the same memory: it is a variable that tells, so an instance whose memory begins anew runs them again.
 
-use super::{Address, Block, BlockId, End, Imm, Op, Program, Step, Val, Var};
+use super::{Address, Block, BlockId, Imm, Op, Program, Step, Terminator, Val, Var};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Registers that may hold arguments, or where to return to (spec: abi.md 5.1).
+/// Registers that may hold arguments, or where to return to (docs/linking.md#calling-conventions).
 const KEPT: [Var; 10] = [
     Var::RA,
     Var::T0,
@@ -70,29 +70,30 @@ impl Code {
     /// The entry of an exported function.
     fn entry(&self, program: &mut Program, function: BlockId, constructors: &[BlockId]) -> BlockId {
         let at = program.block(function).steps.first().map_or(program.block(function).at, |step| step.at);
-        let block = |ops: Vec<Op>, end| Block::new(ops.into_iter().map(|op| Step { op, at }).collect(), end, at);
+        let block =
+            |ops: Vec<Op>, terminator| Block::new(ops.into_iter().map(|op| Step { op, at }).collect(), terminator, at);
         let flag = Address { base: None, offset: self.done };
         // The psABI aligns the stack to 16 bytes, for E to the size of two registers.
         let (small, large) = (2 * self.size(), KEPT.len() as i64 * self.size());
 
         let mut leave: Vec<Op> = KEPT.iter().enumerate().map(|(slot, var)| self.restore(*var, slot)).collect();
         leave.push(self.moved(large));
-        let mut next = program.add(block(leave, End::Jump(function)));
+        let mut next = program.add(block(leave, Terminator::Jump(function)));
         for constructor in constructors.iter().rev() {
-            next = program.add(block(Vec::new(), End::Call { link: Var::RA, target: *constructor, back: next }));
+            next = program.add(block(Vec::new(), Terminator::Call { link: Var::RA, target: *constructor, back: next }));
         }
         let mut first = vec![self.restore(Var::T0, 0), self.moved(small - large)];
         first.extend(KEPT.iter().enumerate().map(|(slot, var)| self.save(*var, slot)));
         first.push(Op::Store { op: O::StoreIndirectU32, value: Val::Imm(Imm::Num(1)), address: flag });
-        let run = program.add(block(first, End::Jump(next)));
-        let skip = program.add(block(vec![self.restore(Var::T0, 0), self.moved(small)], End::Jump(function)));
+        let run = program.add(block(first, Terminator::Jump(next)));
+        let skip = program.add(block(vec![self.restore(Var::T0, 0), self.moved(small)], Terminator::Jump(function)));
         let look = vec![
             self.moved(-small),
             self.save(Var::T0, 0),
             Op::Load { op: O::LoadIndirectI32, dst: Var::T0, address: flag },
         ];
         let not_yet =
-            End::Branch { op: O::BranchEq, a: Var::T0.into(), b: Imm::ZERO.into(), then: run, otherwise: skip };
+            Terminator::Branch { op: O::BranchEq, a: Var::T0.into(), b: Imm::ZERO.into(), then: run, otherwise: skip };
         program.add(block(look, not_yet))
     }
 }
@@ -109,17 +110,19 @@ mod tests {
         program.exports.push((b"again".to_vec(), BlockId(0), super::super::Vars::NONE));
         call(&mut program, Imm::Num(0x2_0000));
         assert_eq!(program.exports[0].1, program.exports[1].1);
-        let End::Branch { then, otherwise, .. } = program.block(program.exports[0].1).end else { panic!("{program}") };
-        assert_eq!(program.block(otherwise).end, End::Jump(BlockId(0)));
+        let Terminator::Branch { then, otherwise, .. } = program.block(program.exports[0].1).terminator else {
+            panic!("{program}")
+        };
+        assert_eq!(program.block(otherwise).terminator, Terminator::Jump(BlockId(0)));
         let mut called = Vec::new();
         let mut at = then;
         while at != BlockId(0) {
-            at = match program.block(at).end {
-                End::Call { target, back, .. } => {
+            at = match program.block(at).terminator {
+                Terminator::Call { target, back, .. } => {
                     called.push(target);
                     back
                 }
-                End::Jump(target) => target,
+                Terminator::Jump(target) => target,
                 _ => panic!("{program}"),
             };
         }

@@ -1,6 +1,6 @@
-//! What operations compute: the VM's arithmetic on constants.
+//! Constant folding: the VM's arithmetic on constants (docs/spec/instructions.md#instructions).
 //!
-//! `tests/arithmetic.rs` runs each operation on the interpreter as well. Spec: isa.md 2.4.
+//! `tests/arithmetic.rs` runs each operation on the interpreter as well.
 
 use vm_core::isa::Opcode as O;
 

@@ -1,20 +1,22 @@
-//! From RISC-V machine code to the graph.
+//! Lifter: translates RISC-V machine code to the graph.
 //!
 //! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
-//! functions and data never get here, whatever is in them. Pairs of instructions that make an address are joined by
+//! functions and data are never lifted, whatever is in them. Pairs of instructions that make an address are joined by
 //! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
-//! for is expanded (spec: abi.md 5.6).
+//! for is expanded (docs/linking.md#what-goes-in).
 
 mod expand;
 
-use super::{Address, Block, BlockId, Data, End, Fixup, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
+use super::{Address, Block, BlockId, Data, Fixup, Imm, Op, Origin, Part, Program, Step, Terminator, Val, Var, Vars};
 use crate::LinkError;
-use crate::elf::{CodeRelocation, DataRelocation, DataValue, Export, Field, Image, Import, Kind, Link, Place};
+use crate::elf::{
+    CodeRelocation, DataRelocation, DataValue, Export, Field, Image, Import, Link, SectionKind, SectionOffset,
+};
 use crate::hash::Map;
 use crate::riscv::{self, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most instructions and bytes of data that are looked at. No blob holds more (spec: blob-format.md 1.6).
+/// The most instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
 const CODE_LIMIT: usize = 32 << 20;
 
 /// The graph, and what is known of its blocks besides.
@@ -28,31 +30,31 @@ pub struct Lifted {
 }
 
 /// A place of no section: what jumps there traps.
-const NOWHERE: Place = Place { section: 0, offset: 0 };
+const NOWHERE: SectionOffset = SectionOffset { section: 0, offset: 0 };
 
 /// One instruction, lifted.
 struct Instruction {
     steps: Vec<Op>,
     /// How it ends its block, if it does.
-    end: Option<End>,
+    terminator: Option<Terminator>,
     /// Where the next instruction is.
-    next: Place,
+    next: SectionOffset,
 }
 
 struct Lifter<'a> {
     image: &'a Image,
     program: Program,
     /// Blocks by where they begin.
-    blocks: Map<Place, BlockId>,
+    blocks: Map<SectionOffset, BlockId>,
     /// The places of blocks, by id.
-    places: Vec<Place>,
+    places: Vec<SectionOffset>,
     /// Blocks that have not been looked at.
     pending: Vec<BlockId>,
-    lifted: Map<Place, Instruction>,
+    lifted: Map<SectionOffset, Instruction>,
     /// Sections of data that have not been looked at.
     pending_data: Vec<u32>,
     /// Host functions by the place of their record.
-    imports: Map<Place, u32>,
+    imports: Map<SectionOffset, u32>,
 }
 
 /// Builds the graph of what the exports reach.
@@ -93,7 +95,7 @@ pub fn lift(image: &Image, exports: &[Export]) -> Result<Lifted, LinkError> {
 }
 
 impl Lifter<'_> {
-    fn error(&self, place: Place, what: impl Into<String>) -> LinkError {
+    fn error(&self, place: SectionOffset, what: impl Into<String>) -> LinkError {
         LinkError::Code { place: self.image.describe(place), what: what.into() }
     }
 
@@ -119,22 +121,22 @@ impl Lifter<'_> {
             return Ok(None);
         }
         for (section, link) in image.constructors() {
-            let place = self.code_place(Place { section, offset: 0 }, link)?;
+            let place = self.code_place(SectionOffset { section, offset: 0 }, link)?;
             let block = self.block(place)?;
             self.program.constructors.push(block);
         }
-        let done = self.address(done, &Link::Place(done), Part::Full)?;
+        let done = self.address(done, &Link::Defined(done), Part::Full)?;
         self.follow_all()?;
         Ok(Some(done))
     }
 
     /// The block that begins at a place of code.
-    fn block(&mut self, place: Place) -> Result<BlockId, LinkError> {
+    fn block(&mut self, place: SectionOffset) -> Result<BlockId, LinkError> {
         if let Some(block) = self.blocks.get(&place) {
             return Ok(*block);
         }
         let section = self.image.section(place.section);
-        if section.kind != Kind::Code && place != NOWHERE {
+        if section.kind != SectionKind::Code && place != NOWHERE {
             return Err(self.error(place, "jumps to, or is exported as, what is no code"));
         }
         // The very end is a trap: a call that does not return may stand in front of it.
@@ -149,7 +151,7 @@ impl Lifter<'_> {
     }
 
     /// The constant that stands for the address of a link.
-    fn address(&mut self, at: Place, link: &Link, part: Part) -> Result<Imm, LinkError> {
+    fn address(&mut self, at: SectionOffset, link: &Link, part: Part) -> Result<Imm, LinkError> {
         match link {
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
             Link::Refused(why) => Err(self.error(at, why)),
@@ -158,10 +160,10 @@ impl Lifter<'_> {
                 Part::High => Imm::Num(high(*value)),
                 Part::Low => Imm::Num(value.wrapping_sub(high(*value))),
             }),
-            Link::Place(place) => {
+            Link::Defined(place) => {
                 let section = self.image.section(place.section);
                 match section.kind {
-                    Kind::Code => Ok(Imm::Code { block: self.block(*place)?, part }),
+                    SectionKind::Code => Ok(Imm::Code { block: self.block(*place)?, part }),
                     kind if kind.is_data() => {
                         self.need_data(place.section);
                         Ok(Imm::Data { section: place.section, part, offset: place.offset })
@@ -195,7 +197,7 @@ impl Lifter<'_> {
         let section = self.image.section(index);
         let mut fixups = Vec::new();
         for relocation in section.relocations.data() {
-            let at = Place { section: index, offset: relocation.offset as i64 };
+            let at = SectionOffset { section: index, offset: relocation.offset as i64 };
             let end = relocation.offset.saturating_add(relocation.field.length().into());
             if end > section.data.len() as u64 {
                 return Err(self.error(at, "a relocation outside of the section"));
@@ -213,7 +215,7 @@ impl Lifter<'_> {
     ///
     /// Sections move as wholes, so distances inside of one are numbers. Distances that have to do with code are those of
     /// the addresses that code has in the VM: what adds one to the other address gets the first.
-    fn sum(&mut self, at: Place, relocation: &DataRelocation) -> Result<(Imm, Option<Imm>), LinkError> {
+    fn sum(&mut self, at: SectionOffset, relocation: &DataRelocation) -> Result<(Imm, Option<Imm>), LinkError> {
         let (plus, minus, mut constant) = match &relocation.value {
             DataValue::Sum { plus, minus, constant } => (plus, minus, *constant),
             DataValue::Refused(why) => return Err(self.error(at, format!("unsupported relocation: {why}"))),
@@ -271,7 +273,7 @@ impl Lifter<'_> {
                 return Err(self.error(place, format!("over {CODE_LIMIT} instructions")));
             }
             let lifted = self.instruction(place)?;
-            let (ends, next) = (lifted.end.is_some(), lifted.next);
+            let (ends, next) = (lifted.terminator.is_some(), lifted.next);
             self.lifted.insert(place, lifted);
             if ends {
                 break;
@@ -281,7 +283,7 @@ impl Lifter<'_> {
         Ok(())
     }
 
-    fn word(&self, place: Place) -> Result<u32, LinkError> {
+    fn word(&self, place: SectionOffset) -> Result<u32, LinkError> {
         let data = &self.image.section(place.section).data;
         let rest = usize::try_from(place.offset).ok().and_then(|offset| data.get(offset..)).unwrap_or_default();
         let mut bytes = [0; 4];
@@ -289,13 +291,13 @@ impl Lifter<'_> {
         bytes[..count].copy_from_slice(&rest[..count]);
         let word = u32::from_le_bytes(bytes);
         if count < 2 || count < 4 && word & 3 == 3 {
-            return Err(self.error(place, "code runs off the end of its section"));
+            return Err(self.error(place, "code runs off the terminator of its section"));
         }
         Ok(word)
     }
 
     /// In a linked file that has lost its relocations, addresses cannot be told from numbers.
-    fn check_relocated(&self, at: Place, what: &str) -> Result<(), LinkError> {
+    fn check_relocated(&self, at: SectionOffset, what: &str) -> Result<(), LinkError> {
         match self.image.has_lost_relocations() {
             true => {
                 Err(self.error(at, format!("{what} in a linked file without relocations (link with --emit-relocs)")))
@@ -305,18 +307,18 @@ impl Lifter<'_> {
     }
 
     /// The next instruction with its length, if it is one.
-    fn decode(&self, place: Place) -> Result<(Inst, u32), LinkError> {
+    fn decode(&self, place: SectionOffset) -> Result<(Inst, u32), LinkError> {
         riscv::decode(self.word(place)?, self.image.wide).map_err(|error| self.error(place, error.to_string()))
     }
 
-    fn relocation(&self, place: Place) -> Option<CodeRelocation> {
+    fn relocation(&self, place: SectionOffset) -> Option<CodeRelocation> {
         self.image.section(place.section).relocations.code(u64::try_from(place.offset).ok()?).cloned()
     }
 
     /// The upper part that a lower part's relocation points at.
-    fn upper(&self, at: Place, low: &Link) -> Result<CodeRelocation, LinkError> {
+    fn upper(&self, at: SectionOffset, low: &Link) -> Result<CodeRelocation, LinkError> {
         match low {
-            Link::Place(place) => match self.relocation(*place) {
+            Link::Defined(place) => match self.relocation(*place) {
                 Some(found @ (CodeRelocation::PcrelHigh(_) | CodeRelocation::GotHigh(_))) => Ok(found),
                 Some(CodeRelocation::Refused(why)) => Err(self.unsupported(at, &CodeRelocation::Refused(why))),
                 _ => Err(self.error(at, "the lower part of an address whose upper part cannot be found")),
@@ -326,7 +328,12 @@ impl Lifter<'_> {
     }
 
     /// Where a relative jump goes.
-    fn target(&mut self, at: Place, relocation: &Option<CodeRelocation>, offset: i32) -> Result<BlockId, LinkError> {
+    fn target(
+        &mut self,
+        at: SectionOffset,
+        relocation: &Option<CodeRelocation>,
+        offset: i32,
+    ) -> Result<BlockId, LinkError> {
         let place = match relocation {
             None => self.resolve(at, offset.into())?,
             Some(CodeRelocation::Target(link) | CodeRelocation::Call(link)) => self.code_place(at, link)?,
@@ -336,7 +343,7 @@ impl Lifter<'_> {
     }
 
     /// A relocation that does not go with its instruction, or has no meaning here.
-    fn unsupported(&self, at: Place, relocation: &CodeRelocation) -> LinkError {
+    fn unsupported(&self, at: SectionOffset, relocation: &CodeRelocation) -> LinkError {
         let what = match relocation {
             CodeRelocation::Refused(why) => why.clone(),
             CodeRelocation::Call(_) => "of a call, at another instruction than auipc".into(),
@@ -352,9 +359,9 @@ impl Lifter<'_> {
         self.error(at, format!("unsupported relocation: {what}"))
     }
 
-    fn code_place(&self, at: Place, link: &Link) -> Result<Place, LinkError> {
+    fn code_place(&self, at: SectionOffset, link: &Link) -> Result<SectionOffset, LinkError> {
         match link {
-            Link::Place(place) => Ok(*place),
+            Link::Defined(place) => Ok(*place),
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
             Link::Refused(why) => Err(self.error(at, why)),
             // Where weak symbols are that nobody defines. Going there is a trap, wherever it is asked for.
@@ -364,18 +371,18 @@ impl Lifter<'_> {
     }
 
     /// The place `distance` bytes from another one. In linked files it may be in another section.
-    fn resolve(&self, at: Place, distance: i64) -> Result<Place, LinkError> {
-        let place = Place { offset: at.offset.wrapping_add(distance), ..at };
+    fn resolve(&self, at: SectionOffset, distance: i64) -> Result<SectionOffset, LinkError> {
+        let place = SectionOffset { offset: at.offset.wrapping_add(distance), ..at };
         let own = self.image.section(at.section);
         if place.offset >= 0 && (place.offset as u64) < own.size {
             return Ok(place);
         }
         let address = own.address.wrapping_add(place.offset as u64);
         let holds = |section: &crate::elf::Section| {
-            section.kind != Kind::Ignored && address.wrapping_sub(section.address) < section.size
+            section.kind != SectionKind::Ignored && address.wrapping_sub(section.address) < section.size
         };
         match self.image.sections.iter().position(holds) {
-            Some(index) if self.image.linked => Ok(Place {
+            Some(index) if self.image.linked => Ok(SectionOffset {
                 section: index as u32,
                 offset: address.wrapping_sub(self.image.section(index as u32).address) as i64,
             }),
@@ -384,14 +391,14 @@ impl Lifter<'_> {
     }
 
     /// Lifts one instruction, or a pair that calls.
-    fn instruction(&mut self, at: Place) -> Result<Instruction, LinkError> {
+    fn instruction(&mut self, at: SectionOffset) -> Result<Instruction, LinkError> {
         if at == NOWHERE || at.offset == self.image.section(at.section).data.len() as i64 {
-            return Ok(Instruction { steps: Vec::new(), end: Some(End::Trap), next: at });
+            return Ok(Instruction { steps: Vec::new(), terminator: Some(Terminator::Trap), next: at });
         }
         let (inst, length) = self.decode(at)?;
         let relocation = self.relocation(at);
-        let next = Place { offset: at.offset + i64::from(length), ..at };
-        let mut out = Instruction { steps: Vec::new(), end: None, next };
+        let next = SectionOffset { offset: at.offset + i64::from(length), ..at };
+        let mut out = Instruction { steps: Vec::new(), terminator: None, next };
         let ops = &mut out.steps;
         let wide = self.image.wide;
         let add = if wide { O::Add64 } else { O::Add32 };
@@ -410,13 +417,13 @@ impl Lifter<'_> {
             Inst::Auipc { rd, imm } => return self.auipc(at, next, rd, imm, relocation),
             Inst::Jal { rd, offset } => {
                 let target = self.target(at, &relocation, offset)?;
-                out.end = Some(self.jump_or_call(rd, target, next)?);
+                out.terminator = Some(self.jump_or_call(rd, target, next)?);
             }
             Inst::Jalr { rd, rs1, offset } => {
                 if let Some(CodeRelocation::Low(link)) = &relocation {
                     let place = self.code_place(at, link)?;
                     let target = self.block(place)?;
-                    out.end = Some(self.jump_or_call(rd, target, next)?);
+                    out.terminator = Some(self.jump_or_call(rd, target, next)?);
                     return Ok(out);
                 }
                 if let Some(CodeRelocation::PcrelLow(low)) = &relocation {
@@ -430,9 +437,9 @@ impl Lifter<'_> {
                 let Some(base) = rs1.map(Var::of) else {
                     return Err(self.error(at, "an indirect jump through x0"));
                 };
-                out.end = Some(match rd {
-                    None => End::JumpIndirect { base },
-                    Some(link) => End::CallIndirect { link: Var::of(link), base, back: self.block(next)? },
+                out.terminator = Some(match rd {
+                    None => Terminator::JumpIndirect { base },
+                    Some(link) => Terminator::CallIndirect { link: Var::of(link), base, back: self.block(next)? },
                 });
             }
             Inst::Branch { condition, rs1, rs2, offset } => {
@@ -446,7 +453,7 @@ impl Lifter<'_> {
                     Condition::LessUnsigned => O::BranchLessUnsigned,
                     Condition::GreaterOrEqualUnsigned => O::BranchGreaterOrEqualUnsigned,
                 };
-                out.end = Some(End::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
+                out.terminator = Some(Terminator::Branch { op, a: val(rs1), b: val(rs2), then, otherwise });
             }
             Inst::Load { op, rd, rs1, offset } => {
                 let is_pointer = op == if wide { O::LoadIndirectU64 } else { O::LoadIndirectI32 };
@@ -463,12 +470,12 @@ impl Lifter<'_> {
                     (Some(rd), Some(address)) => ops.push(Op::Load { op, dst: Var::of(rd), address }),
                     // Reads into x0 are of no effect.
                     (None, Some(_)) => {}
-                    (_, None) => out.end = Some(End::Trap),
+                    (_, None) => out.terminator = Some(Terminator::Trap),
                 }
             }
             Inst::Store { op, rs1, rs2, offset } => match self.memory(at, rs1, offset, &relocation)? {
                 Some(address) => ops.push(Op::Store { op, value: val(rs2), address }),
-                None => out.end = Some(End::Trap),
+                None => out.terminator = Some(Terminator::Trap),
             },
             Inst::OpImm { op, rd, rs1, imm } => {
                 let Some(dst) = rd.map(Var::of) else { return Ok(out) };
@@ -499,7 +506,7 @@ impl Lifter<'_> {
                 });
             }
             Inst::Fence => {}
-            Inst::Trap => out.end = Some(End::Trap),
+            Inst::Trap => out.terminator = Some(Terminator::Trap),
             Inst::HostCall => {
                 let size = if wide { 8 } else { 4 };
                 let record = match self.relocation(next) {
@@ -517,23 +524,23 @@ impl Lifter<'_> {
         Ok(out)
     }
 
-    fn jump_or_call(&mut self, rd: Option<Reg>, target: BlockId, next: Place) -> Result<End, LinkError> {
+    fn jump_or_call(&mut self, rd: Option<Reg>, target: BlockId, next: SectionOffset) -> Result<Terminator, LinkError> {
         Ok(match rd {
-            None => End::Jump(target),
-            Some(link) => End::Call { link: Var::of(link), target, back: self.block(next)? },
+            None => Terminator::Jump(target),
+            Some(link) => Terminator::Call { link: Var::of(link), target, back: self.block(next)? },
         })
     }
 
     /// `auipc`, alone or as the first of a pair that calls.
     fn auipc(
         &mut self,
-        at: Place,
-        next: Place,
+        at: SectionOffset,
+        next: SectionOffset,
         rd: Option<Reg>,
         imm: i32,
         relocation: Option<CodeRelocation>,
     ) -> Result<Instruction, LinkError> {
-        let mut out = Instruction { steps: Vec::new(), end: None, next };
+        let mut out = Instruction { steps: Vec::new(), terminator: None, next };
         match &relocation {
             Some(CodeRelocation::Call(link)) => {
                 let place = self.code_place(at, link)?;
@@ -541,7 +548,7 @@ impl Lifter<'_> {
                 match self.decode(next)? {
                     (Inst::Jalr { rd: link, rs1: Some(rs1), .. }, length) if Some(rs1) == rd => {
                         out.next.offset += i64::from(length);
-                        out.end = Some(self.jump_or_call(link, target, out.next)?);
+                        out.terminator = Some(self.jump_or_call(link, target, out.next)?);
                     }
                     _ => return Err(self.error(at, "the first half of a call without the second")),
                 }
@@ -566,9 +573,9 @@ impl Lifter<'_> {
                 out.next.offset += i64::from(length);
                 if is_jump {
                     let target = self.block(place)?;
-                    out.end = Some(self.jump_or_call(link, target, out.next)?);
+                    out.terminator = Some(self.jump_or_call(link, target, out.next)?);
                 } else {
-                    let value = self.address(at, &Link::Place(place), Part::Full)?;
+                    let value = self.address(at, &Link::Defined(place), Part::Full)?;
                     out.steps.extend(link.map(|dst| Op::Const { dst: Var::of(dst), value }));
                 }
             }
@@ -580,14 +587,14 @@ impl Lifter<'_> {
     /// What a load or store touches; `None` where that can only trap.
     fn memory(
         &mut self,
-        at: Place,
+        at: SectionOffset,
         rs1: Option<Reg>,
         offset: i32,
         relocation: &Option<CodeRelocation>,
     ) -> Result<Option<Address>, LinkError> {
         let base = rs1.map(Var::of);
         let offset = match relocation {
-            // Twelve bits reach nothing but what is never accessible (spec: memory-map.md 3.1).
+            // Twelve bits reach nothing but what is never accessible (docs/spec/memory.md#layout).
             None if base.is_none() => return Ok(None),
             None => Imm::Num(offset.into()),
             Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {
@@ -604,7 +611,7 @@ impl Lifter<'_> {
     }
 
     /// The number of a host function.
-    fn import(&mut self, record: Place) -> Result<u32, LinkError> {
+    fn import(&mut self, record: SectionOffset) -> Result<u32, LinkError> {
         if let Some(index) = self.imports.get(&record) {
             return Ok(*index);
         }
@@ -649,21 +656,21 @@ impl Lifter<'_> {
                 variants.push(BlockId(new as u32));
             }
             let mut steps = Vec::new();
-            let (end, at) = loop {
-                let site = Site { section: place.section, offset: place.offset as u32 };
+            let (terminator, at) = loop {
+                let origin = Origin { section: place.section, offset: place.offset as u32 };
                 let Some(lifted) = self.lifted.get(&place) else {
                     return Err(self.error(place, "code was not followed, which is a fault of the linker"));
                 };
-                steps.extend(lifted.steps.iter().map(|op| Step { op: *op, at: site }));
-                if let Some(end) = lifted.end {
-                    break (end, site);
+                steps.extend(lifted.steps.iter().map(|op| Step { op: *op, at: origin }));
+                if let Some(terminator) = lifted.terminator {
+                    break (terminator, origin);
                 }
                 place = lifted.next;
                 if let Some(next) = self.blocks.get(&place) {
-                    break (End::Jump(*next), site);
+                    break (Terminator::Jump(*next), origin);
                 }
             };
-            self.program.blocks.push(Block::new(steps, end, at));
+            self.program.blocks.push(Block::new(steps, terminator, at));
         }
         self.program.retarget(|id| renumbered[id.0 as usize]);
         Ok(Lifted { program: self.program, functions, variants })

@@ -18,7 +18,7 @@ mod show;
 pub use eval::{binary, condition, narrow, unary};
 pub use lift::{Lifted, lift};
 
-use crate::elf::{Field, Import, Kind, Place};
+use crate::elf::{Field, Import, SectionKind, SectionOffset};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
@@ -177,7 +177,7 @@ pub enum Imm {
         /// Bytes from the section's start.
         offset: i64,
     },
-    /// The address that a jump to a block takes (spec: abi.md 5.4).
+    /// The address that a jump to a block takes (docs/spec/execution.md#dynamic-jumps).
     Code {
         /// The block.
         block: BlockId,
@@ -305,10 +305,10 @@ pub enum Op {
     Memset,
 }
 
-/// How a block ends.
+/// The terminator of a block.
 #[allow(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum End {
+pub enum Terminator {
     /// Goes on there.
     Jump(BlockId),
     /// Goes to `then` if the condition holds. The opcode is that of the form with two registers.
@@ -323,15 +323,15 @@ pub enum End {
     Trap,
 }
 
-impl End {
+impl Terminator {
     /// The blocks that it names.
     pub fn targets(&self) -> impl Iterator<Item = BlockId> + use<> {
         let (a, b) = match *self {
-            End::Jump(target) => (Some(target), None),
-            End::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
-            End::Call { target, back, .. } => (Some(target), Some(back)),
-            End::CallIndirect { back, .. } => (Some(back), None),
-            End::JumpIndirect { .. } | End::Trap => (None, None),
+            Terminator::Jump(target) => (Some(target), None),
+            Terminator::Branch { then, otherwise, .. } => (Some(then), Some(otherwise)),
+            Terminator::Call { target, back, .. } => (Some(target), Some(back)),
+            Terminator::CallIndirect { back, .. } => (Some(back), None),
+            Terminator::JumpIndirect { .. } | Terminator::Trap => (None, None),
         };
         a.into_iter().chain(b)
     }
@@ -339,33 +339,33 @@ impl End {
     /// Changes the blocks that it names.
     pub fn retarget(&mut self, mut to: impl FnMut(BlockId) -> BlockId) {
         match self {
-            End::Jump(target) => *target = to(*target),
-            End::Branch { then, otherwise, .. } => {
+            Terminator::Jump(target) => *target = to(*target),
+            Terminator::Branch { then, otherwise, .. } => {
                 *then = to(*then);
                 *otherwise = to(*otherwise);
             }
-            End::Call { target, back, .. } => {
+            Terminator::Call { target, back, .. } => {
                 *target = to(*target);
                 *back = to(*back);
             }
-            End::CallIndirect { back, .. } => *back = to(*back),
-            End::JumpIndirect { .. } | End::Trap => {}
+            Terminator::CallIndirect { back, .. } => *back = to(*back),
+            Terminator::JumpIndirect { .. } | Terminator::Trap => {}
         }
     }
 
     /// The registers that it reads itself.
     pub fn reads(&self) -> Vars {
         match *self {
-            End::Branch { a, b, .. } => [a, b].into_iter().filter_map(Val::var).collect(),
-            End::CallIndirect { base, .. } | End::JumpIndirect { base } => Vars::one(base),
-            End::Jump(_) | End::Call { .. } | End::Trap => Vars::NONE,
+            Terminator::Branch { a, b, .. } => [a, b].into_iter().filter_map(Val::var).collect(),
+            Terminator::CallIndirect { base, .. } | Terminator::JumpIndirect { base } => Vars::one(base),
+            Terminator::Jump(_) | Terminator::Call { .. } | Terminator::Trap => Vars::NONE,
         }
     }
 
     /// Its constants.
     pub fn constants(&self) -> impl Iterator<Item = Imm> + use<> {
         let (a, b) = match *self {
-            End::Branch { a, b, .. } => (a.imm(), b.imm()),
+            Terminator::Branch { a, b, .. } => (a.imm(), b.imm()),
             _ => (None, None),
         };
         a.into_iter().chain(b)
@@ -374,7 +374,7 @@ impl End {
     /// The operands, to be looked at or replaced.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
         let (a, b) = match self {
-            End::Branch { a, b, .. } => (Some(a), Some(b)),
+            Terminator::Branch { a, b, .. } => (Some(a), Some(b)),
             _ => (None, None),
         };
         a.into_iter().chain(b)
@@ -383,16 +383,16 @@ impl End {
 
 /// Where something comes from: a section of the ELF file and an offset in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Site {
+pub struct Origin {
     /// Index of the section.
     pub section: u32,
     /// Bytes from its start.
     pub offset: u32,
 }
 
-impl From<Site> for Place {
-    fn from(site: Site) -> Place {
-        Place { section: site.section, offset: site.offset.into() }
+impl From<Origin> for SectionOffset {
+    fn from(origin: Origin) -> SectionOffset {
+        SectionOffset { section: origin.section, offset: origin.offset.into() }
     }
 }
 
@@ -402,7 +402,7 @@ pub struct Step {
     /// What is done.
     pub op: Op,
     /// The instruction it was made from.
-    pub at: Site,
+    pub at: Origin,
 }
 
 /// A basic block.
@@ -410,10 +410,10 @@ pub struct Step {
 pub struct Block {
     /// What is done, in order.
     pub steps: Vec<Step>,
-    /// What comes then.
-    pub end: End,
-    /// Where the end comes from.
-    pub at: Site,
+    /// Where control goes then.
+    pub terminator: Terminator,
+    /// Where the terminator comes from.
+    pub at: Origin,
     /// What passes may take for granted of it.
     pub role: Role,
 }
@@ -431,8 +431,8 @@ pub struct Role {
 
 impl Block {
     /// A block of ordinary code.
-    pub fn new(steps: Vec<Step>, end: End, at: Site) -> Block {
-        Block { steps, end, at, role: Role::default() }
+    pub fn new(steps: Vec<Step>, terminator: Terminator, at: Origin) -> Block {
+        Block { steps, terminator, at, role: Role::default() }
     }
 }
 
@@ -458,7 +458,7 @@ impl Fixup {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Data {
     /// Constants, variables, or zeros.
-    pub kind: Kind,
+    pub kind: SectionKind,
     /// Alignment in bytes, a power of two.
     pub align: u64,
     /// Its first bytes; the rest is zero.
@@ -507,16 +507,16 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
-    /// By block, those whose ends name it.
-    pub fn users(&self) -> Vec<Vec<BlockId>> {
+    /// By block, its predecessors: the blocks whose terminators name it.
+    pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
         let mut out = vec![Vec::new(); self.blocks.len()];
         for id in self.ids() {
-            self.block(id).end.targets().for_each(|target| out[target.0 as usize].push(id));
+            self.block(id).terminator.targets().for_each(|target| out[target.0 as usize].push(id));
         }
         out
     }
 
-    /// Changes all names of blocks: in exports, ends, and addresses in code and data.
+    /// Changes all names of blocks: in exports, terminators, and addresses in code and data.
     pub fn retarget(&mut self, to: impl Fn(BlockId) -> BlockId) {
         let imm = |imm: &mut Imm| {
             if let Imm::Code { block, .. } = imm {
@@ -527,8 +527,8 @@ impl Program {
         self.constructors.iter_mut().for_each(|block| *block = to(*block));
         for block in &mut self.blocks {
             block.steps.iter_mut().for_each(|step| step.op.constants_mut().for_each(imm));
-            block.end.retarget(&to);
-            block.end.values_mut().filter_map(Val::imm_mut).for_each(imm);
+            block.terminator.retarget(&to);
+            block.terminator.values_mut().filter_map(Val::imm_mut).for_each(imm);
         }
         for fixup in self.data.iter_mut().flatten().flat_map(|data| &mut data.fixups) {
             imm(&mut fixup.value.0);
@@ -601,7 +601,7 @@ impl Op {
         }
     }
 
-    /// The registers whose values may be others afterwards (spec: abi.md 5.3).
+    /// The registers whose values may be others afterwards (docs/linking.md#calling-conventions).
     pub fn clobbers(&self) -> Vars {
         match *self {
             Op::HostCall { .. } => Vars::ALL.without(Vars::PRESERVED).without(Vars::one(Var::RA)),
@@ -630,7 +630,7 @@ impl Op {
     }
 
     /// Whether it can be left out if nobody reads what it writes. Loads can be, which takes their faults away
-    /// (spec: linker.md 6.1, step 9).
+    /// (docs/linking.md#what-is-done).
     pub fn is_pure(&self) -> bool {
         !matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Sbrk { .. } | Op::Memset)
     }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Address, Block, BlockId, Data, End, Imm, Op, Part, Program, Site, Step, Val, Var, Vars};
-use crate::elf::{Import, Kind};
+use super::{Address, Block, BlockId, Data, Imm, Op, Origin, Part, Program, Step, Terminator, Val, Var, Vars};
+use crate::elf::{Import, SectionKind};
 use vm_core::isa::{Opcode, Reg};
 
 /// Reads a 64-bit program. Its first block is exported, with one result; there are two host functions of two arguments
@@ -16,9 +16,9 @@ pub fn program(text: &str) -> Program {
     let data = |kind, bytes: Vec<u8>| Some(Data { kind, align: 8, bytes, size: 64, fixups: Vec::new() });
     program.data = vec![
         None,
-        data(Kind::ReadOnly, (0..64).collect()),
-        data(Kind::ReadWrite, vec![1; 64]),
-        data(Kind::Zero, Vec::new()),
+        data(SectionKind::ReadOnly, (0..64).collect()),
+        data(SectionKind::ReadWrite, vec![1; 64]),
+        data(SectionKind::Zero, Vec::new()),
     ];
     let mut steps = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -26,11 +26,11 @@ pub fn program(text: &str) -> Program {
             assert_eq!(block(label).0 as usize, program.blocks.len(), "blocks come in order");
             continue;
         }
-        match end(line) {
-            Some(end) => {
-                program.blocks.push(Block::new(std::mem::take(&mut steps), end, Site::default()));
+        match terminator(line) {
+            Some(terminator) => {
+                program.blocks.push(Block::new(std::mem::take(&mut steps), terminator, Origin::default()));
             }
-            None => steps.push(Step { op: op(line), at: Site::default() }),
+            None => steps.push(Step { op: op(line), at: Origin::default() }),
         }
     }
     program.exports.push((b"main".to_vec(), BlockId(0), Vars::one(Var::A0)));
@@ -106,21 +106,21 @@ fn opcode(name: &str) -> Opcode {
     Opcode::all().find(|opcode| opcode.spec().mnemonic == name).unwrap_or_else(|| panic!("no operation {name}"))
 }
 
-fn end(line: &str) -> Option<End> {
+fn terminator(line: &str) -> Option<Terminator> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let inner = |text: &str| var(text.trim_start_matches('[').trim_end_matches(']')).unwrap();
     Some(match words[..] {
-        ["trap"] => End::Trap,
-        ["jump", target] if target.starts_with('[') => End::JumpIndirect { base: inner(target) },
-        ["jump", target] => End::Jump(block(target)),
+        ["trap"] => Terminator::Trap,
+        ["jump", target] if target.starts_with('[') => Terminator::JumpIndirect { base: inner(target) },
+        ["jump", target] => Terminator::Jump(block(target)),
         ["call", target, "back", "to", back, "by", link] => {
             let (back, link) = (block(back), var(link).unwrap());
             match target.starts_with('[') {
-                true => End::CallIndirect { link, base: inner(target), back },
-                false => End::Call { link, target: block(target), back },
+                true => Terminator::CallIndirect { link, base: inner(target), back },
+                false => Terminator::Call { link, target: block(target), back },
             }
         }
-        [op, a, b, "to", then, "else", otherwise] => End::Branch {
+        [op, a, b, "to", then, "else", otherwise] => Terminator::Branch {
             op: opcode(op),
             a: val(a.trim_end_matches(',')),
             b: val(b),

@@ -1,6 +1,6 @@
 //! The graph as text, for people and for tests.
 
-use super::{Address, Block, BlockId, End, Imm, Op, Part, Program, Val};
+use super::{Address, Block, BlockId, Imm, Op, Part, Program, Terminator, Val};
 use std::fmt;
 
 impl fmt::Display for BlockId {
@@ -70,17 +70,17 @@ impl fmt::Display for Op {
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for Terminator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::Jump(target) => write!(f, "jump {target}"),
-            End::Branch { op, a, b, then, otherwise } => {
+            Terminator::Jump(target) => write!(f, "jump {target}"),
+            Terminator::Branch { op, a, b, then, otherwise } => {
                 write!(f, "{} {a}, {b} to {then} else {otherwise}", op.spec().mnemonic)
             }
-            End::Call { link, target, back } => write!(f, "call {target} back to {back} by {link:?}"),
-            End::CallIndirect { link, base, back } => write!(f, "call [{base:?}] back to {back} by {link:?}"),
-            End::JumpIndirect { base } => write!(f, "jump [{base:?}]"),
-            End::Trap => f.write_str("trap"),
+            Terminator::Call { link, target, back } => write!(f, "call {target} back to {back} by {link:?}"),
+            Terminator::CallIndirect { link, base, back } => write!(f, "call [{base:?}] back to {back} by {link:?}"),
+            Terminator::JumpIndirect { base } => write!(f, "jump [{base:?}]"),
+            Terminator::Trap => f.write_str("trap"),
         }
     }
 }
@@ -90,7 +90,7 @@ impl fmt::Display for Block {
         for step in &self.steps {
             writeln!(f, "    {}", step.op)?;
         }
-        writeln!(f, "    {}", self.end)
+        writeln!(f, "    {}", self.terminator)
     }
 }
 

@@ -1,10 +1,10 @@
-//! How many low bits of each register are needed at which point.
+//! Demanded bits: an analysis of how many low bits of each register are needed at which point.
 //!
-//! An analysis like `liveness`, but finer: an address needs 32 bits of its base, a stored byte 8 of the value, and an
+//! Like `liveness`, but finer: an address needs 32 bits of its base, a stored byte 8 of the value, and an
 //! addition needs of its operands what is needed of its sum. No bit needed means dead. Compilers extend indexes to 64
 //! bits before they add them to pointers; here addresses have 32, so that is for nothing.
 
-use crate::ir::{Address, BlockId, End, Op, Program, Step, Val, Var, Vars, width as bytes};
+use crate::ir::{Address, BlockId, Op, Program, Step, Terminator, Val, Var, Vars, width as bytes};
 use vm_core::isa::Opcode as O;
 
 /// All bits of a register.
@@ -151,12 +151,12 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Analyses a program. At a return, what convention preserves is needed (spec: abi.md 5.1), and of results what some
+    /// Analyses a program. At a return, what convention preserves is needed (docs/linking.md#calling-conventions), and of results what some
     /// caller of the function looks at.
     pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();
         let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };
-        let users = program.users();
+        let predecessors = program.predecessors();
         let outside = super::liveness::Reachable::of(program).addressed;
         for (_, block, results) in &program.exports {
             demand.results[block.0 as usize].join(&Bits::all_of(*results));
@@ -167,7 +167,7 @@ impl Demand {
         // What callers need of results depends on what is needed behind calls, and the other way round.
         let mut pending: Vec<BlockId> = program.ids().collect();
         loop {
-            demand.backwards(program, &users, pending);
+            demand.backwards(program, &predecessors, pending);
             pending = demand.forwards(program);
             if pending.is_empty() {
                 return demand;
@@ -175,7 +175,7 @@ impl Demand {
         }
     }
 
-    fn backwards(&mut self, program: &Program, users: &[Vec<BlockId>], mut pending: Vec<BlockId>) {
+    fn backwards(&mut self, program: &Program, predecessors: &[Vec<BlockId>], mut pending: Vec<BlockId>) {
         let mut queued = vec![false; program.blocks.len()];
         pending.iter().for_each(|id| queued[id.0 as usize] = true);
         while let Some(id) = pending.pop() {
@@ -184,9 +184,9 @@ impl Demand {
             let bits = self.at_start(program, id);
             if bits != self.entry[index] {
                 self.entry[index] = bits;
-                for user in &users[index] {
-                    if !std::mem::replace(&mut queued[user.0 as usize], true) {
-                        pending.push(*user);
+                for predecessor in &predecessors[index] {
+                    if !std::mem::replace(&mut queued[predecessor.0 as usize], true) {
+                        pending.push(*predecessor);
                     }
                 }
             }
@@ -208,17 +208,18 @@ impl Demand {
                     pending.push(target);
                 }
             };
-            match program.block(id).end {
-                End::Call { target, back, .. } => {
+            match program.block(id).terminator {
+                Terminator::Call { target, back, .. } => {
                     let needed = self.entry[back.0 as usize].only(Vars::RESULTS);
                     give(target, &needed);
                     give(back, &own);
                 }
-                End::CallIndirect { back, .. } => give(back, &own),
-                end => end.targets().for_each(|target| give(target, &own)),
+                Terminator::CallIndirect { back, .. } => give(back, &own),
+                terminator => terminator.targets().for_each(|target| give(target, &own)),
             }
         }
-        let returns = program.ids().filter(|id| matches!(program.block(*id).end, End::JumpIndirect { .. }));
+        let returns =
+            program.ids().filter(|id| matches!(program.block(*id).terminator, Terminator::JumpIndirect { .. }));
         returns.filter(|id| self.at_start(program, *id) != self.entry[id.0 as usize]).collect()
     }
 
@@ -245,39 +246,39 @@ impl Demand {
         out
     }
 
-    /// What is needed right before a block's end.
+    /// The bits needed right before a block's terminator.
     pub fn before_end(&self, program: &Program, id: BlockId) -> Bits {
         let of = |id: BlockId| self.entry[id.0 as usize];
-        let end = &program.block(id).end;
-        let mut bits = match *end {
-            End::Jump(target) => of(target),
-            End::Branch { then, otherwise, .. } => {
+        let terminator = &program.block(id).terminator;
+        let mut bits = match *terminator {
+            Terminator::Jump(target) => of(target),
+            Terminator::Branch { then, otherwise, .. } => {
                 let mut bits = of(then);
                 bits.join(&of(otherwise));
                 bits
             }
-            End::Call { link, target, back } if link == Var::RA => {
+            Terminator::Call { link, target, back } if link == Var::RA => {
                 let mut bits = of(target);
                 bits.join(&of(back));
                 bits.clear(Vars::one(link));
                 bits
             }
-            End::Call { .. } | End::CallIndirect { .. } => Bits::all_of(Vars::ALL),
-            End::JumpIndirect { base } if base == Var::RA => {
+            Terminator::Call { .. } | Terminator::CallIndirect { .. } => Bits::all_of(Vars::ALL),
+            Terminator::JumpIndirect { base } if base == Var::RA => {
                 let mut bits = Bits::all_of(Vars::PRESERVED);
                 bits.join(&self.results[id.0 as usize]);
                 bits
             }
-            End::JumpIndirect { .. } => Bits::all_of(Vars::ALL),
-            End::Trap => Bits::NONE,
+            Terminator::JumpIndirect { .. } => Bits::all_of(Vars::ALL),
+            Terminator::Trap => Bits::NONE,
         };
-        match *end {
-            End::CallIndirect { link, base, .. } => {
+        match *terminator {
+            Terminator::CallIndirect { link, base, .. } => {
                 bits.clear(Vars::one(link));
                 bits.add(base, 32);
             }
-            End::Call { link, .. } => bits.clear(Vars::one(link)),
-            _ => end.reads().iter().for_each(|var| bits.add(var, FULL)),
+            Terminator::Call { link, .. } => bits.clear(Vars::one(link)),
+            _ => terminator.reads().iter().for_each(|var| bits.add(var, FULL)),
         }
         bits
     }

@@ -5,9 +5,9 @@
 //! looked at that nobody enters in the middle. That a slot which a function saves its return address in is used for
 //! nothing else is what compilers do.
 
-use super::cfg::Entries;
+use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Address, BlockId, End, Imm, Op, Program, Val, Var, width};
+use crate::ir::{Address, BlockId, Imm, Op, Program, Terminator, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
 /// The most blocks of a function that are looked at, to keep the time linear.
@@ -21,8 +21,8 @@ pub fn run(program: &mut Program) -> bool {
     let called: Vec<BlockId> = program
         .ids()
         .filter(|id| entries.reachable[id.0 as usize])
-        .filter_map(|id| match program.block(id).end {
-            End::Call { link: Var::RA, target, .. } => Some(target),
+        .filter_map(|id| match program.block(id).terminator {
+            Terminator::Call { link: Var::RA, target, .. } => Some(target),
             _ => None,
         })
         .chain(program.exports.iter().map(|(_, block, _)| *block))
@@ -52,11 +52,11 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
         if program.block(id).role.is_irregular {
             return None;
         }
-        match program.block(id).end {
-            End::Call { .. } | End::CallIndirect { .. } => return None,
-            End::JumpIndirect { base } if base != Var::RA => return None,
-            end => {
-                for target in end.targets() {
+        match program.block(id).terminator {
+            Terminator::Call { .. } | Terminator::CallIndirect { .. } => return None,
+            Terminator::JumpIndirect { base } if base != Var::RA => return None,
+            terminator => {
+                for target in terminator.targets() {
                     // Whoever enters at the start runs the whole function; a jump back to it would run its start again.
                     if target == entry {
                         return None;
@@ -112,9 +112,9 @@ fn is_apart(op: &Op, program: &Program) -> bool {
     adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
 }
 
-/// Whether the end of some block reads the stack pointer.
+/// Whether the terminator of some block reads the stack pointer.
 fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
-    body.iter().any(|id| program.block(*id).end.reads().has(Var::SP))
+    body.iter().any(|id| program.block(*id).terminator.reads().has(Var::SP))
 }
 
 /// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
@@ -131,10 +131,10 @@ fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
                 None => {}
             }
         }
-        if matches!(program.block(id).end, End::JumpIndirect { .. }) && depth != 0 {
+        if matches!(program.block(id).terminator, Terminator::JumpIndirect { .. }) && depth != 0 {
             return None;
         }
-        for target in program.block(id).end.targets() {
+        for target in program.block(id).terminator.targets() {
             match out.insert(target, depth) {
                 None => pending.push(target),
                 Some(before) if before == depth => {}

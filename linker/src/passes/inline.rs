@@ -1,12 +1,12 @@
-//! Puts functions where they are called: small ones, and those with one caller.
+//! Inlining of small functions, and of those with one caller.
 //!
 //! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest that the VM
 //! has. A copy's returns become jumps to what follows the call. That a jump through the link register returns is what
-//! convention says (spec: abi.md 5.1).
+//! convention says (docs/linking.md#calling-conventions).
 
-use super::cfg::Entries;
+use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Block, BlockId, End, Fixup, Imm, Program, Var};
+use crate::ir::{Block, BlockId, Fixup, Imm, Program, Terminator, Var};
 
 /// Operations and ends of a function that is put wherever it is called.
 const SMALL: usize = 4;
@@ -25,7 +25,7 @@ pub fn run(program: &mut Program) -> bool {
     // A function that has taken in another in this round is not copied itself until the next.
     let mut changed = vec![false; program.blocks.len()];
     for id in program.ids() {
-        let End::Call { link, target, back } = program.block(id).end else { continue };
+        let Terminator::Call { link, target, back } = program.block(id).terminator else { continue };
         if !entries.reachable[id.0 as usize] || program.block(id).role.is_irregular {
             continue;
         }
@@ -47,7 +47,7 @@ pub fn run(program: &mut Program) -> bool {
             }
         }
         let made = copy(program, &body, link, back);
-        program.block_mut(id).end = End::Jump(made[0]);
+        program.block_mut(id).terminator = Terminator::Jump(made[0]);
         changed[id.0 as usize] = true;
         copies.insert(id, made);
     }
@@ -77,18 +77,18 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
             return None;
         }
         left = left.checked_sub(block.steps.len() + 1)?;
-        match block.end {
-            End::JumpIndirect { base } if base != link => return None,
+        match block.terminator {
+            Terminator::JumpIndirect { base } if base != link => return None,
             // Where the link register was another's, what it holds at the end is not clear.
-            End::Call { link: other, target, .. } if other != Var::RA || target == entry => return None,
-            End::Call { .. } | End::CallIndirect { .. } if link != Var::RA => return None,
-            End::CallIndirect { link: other, .. } if other != Var::RA => return None,
+            Terminator::Call { link: other, target, .. } if other != Var::RA || target == entry => return None,
+            Terminator::Call { .. } | Terminator::CallIndirect { .. } if link != Var::RA => return None,
+            Terminator::CallIndirect { link: other, .. } if other != Var::RA => return None,
             _ => {}
         }
-        let inside = match block.end {
-            End::Call { back, .. } => vec![back],
-            End::Jump(target) if link == Var::RA && entries.is_function(program, target) == Some(true) => vec![],
-            end => end.targets().collect(),
+        let inside = match block.terminator {
+            Terminator::Call { back, .. } => vec![back],
+            Terminator::Jump(target) if link == Var::RA && entries.is_function(program, target) == Some(true) => vec![],
+            terminator => terminator.targets().collect(),
         };
         // Copies of this round have no entry in the list: their function is to be looked at in the next.
         if inside.iter().any(|target| entries.is_function(program, *target).unwrap_or(true)) {
@@ -101,9 +101,9 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
         }
     }
     // A function that never returns ends somewhere; keeping calls of it short is better.
-    let returns = |id: &BlockId| match program.block(*id).end {
-        End::JumpIndirect { .. } => true,
-        End::Jump(target) => entries.is_function(program, target) == Some(true),
+    let returns = |id: &BlockId| match program.block(*id).terminator {
+        Terminator::JumpIndirect { .. } => true,
+        Terminator::Jump(target) => entries.is_function(program, target) == Some(true),
         _ => false,
     };
     let small_enough = limit >= SINGLE || !out.iter().any(|id| calls(program, *id));
@@ -111,7 +111,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
 }
 
 fn calls(program: &Program, id: BlockId) -> bool {
-    matches!(program.block(id).end, End::Call { .. } | End::CallIndirect { .. })
+    matches!(program.block(id).terminator, Terminator::Call { .. } | Terminator::CallIndirect { .. })
 }
 
 /// Copies blocks; their returns become jumps to `back`.
@@ -121,20 +121,22 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
         body.iter().enumerate().map(|(index, id)| (*id, BlockId(first + index as u32))).collect();
     let made: Vec<BlockId> = body.iter().map(|id| map[id]).collect();
     for id in body {
-        let Block { steps, mut end, at, .. } = program.block(*id).clone();
-        end = match end {
-            End::JumpIndirect { base } if base == link => End::Jump(back),
-            End::Jump(target) if !map.contains_key(&target) => End::Call { link, target, back },
+        let Block { steps, mut terminator, at, .. } = program.block(*id).clone();
+        terminator = match terminator {
+            Terminator::JumpIndirect { base } if base == link => Terminator::Jump(back),
+            Terminator::Jump(target) if !map.contains_key(&target) => Terminator::Call { link, target, back },
             mut other => {
                 other.retarget(|target| map.get(&target).copied().unwrap_or(target));
                 // What is called keeps being called where it is, even if it is also jumped to.
-                if let (End::Call { target, .. }, End::Call { target: old, .. }) = (&mut other, end) {
+                if let (Terminator::Call { target, .. }, Terminator::Call { target: old, .. }) =
+                    (&mut other, terminator)
+                {
                     *target = old;
                 }
                 other
             }
         };
-        program.blocks.push(Block::new(steps, end, at));
+        program.blocks.push(Block::new(steps, terminator, at));
     }
     made
 }

@@ -5,7 +5,7 @@
 //! claim to that place. What can only trap goes to the end of its function's blocks by the compiler's order already.
 
 use super::liveness::Reachable;
-use crate::ir::{BlockId, End, Program};
+use crate::ir::{BlockId, Program, Terminator};
 
 /// Fills in the order.
 pub fn run(program: &mut Program) -> bool {
@@ -48,27 +48,29 @@ fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> 
         let Some(before) = target.0.checked_sub(1).map(BlockId) else { return false };
         before != id && free(before) && goes_on(program, before, target)
     };
-    match program.block(id).end {
-        End::Jump(target) => (free(target) && !claimed(target)).then_some(target),
-        End::Branch { then, otherwise, .. } => {
+    match program.block(id).terminator {
+        Terminator::Jump(target) => (free(target) && !claimed(target)).then_some(target),
+        Terminator::Branch { then, otherwise, .. } => {
             let is_trap = |target: BlockId| {
                 let block = program.block(target);
-                block.steps.is_empty() && block.end == End::Trap
+                block.steps.is_empty() && block.terminator == Terminator::Trap
             };
             // The next one in the compiler's order is the likely one; a trap never is.
             let rank = |target: BlockId| (is_trap(target), claimed(target), target.0.wrapping_sub(id.0));
             let best = [otherwise, then].into_iter().filter(|target| free(*target)).min_by_key(|target| rank(*target));
             best.filter(|target| !claimed(*target))
         }
-        End::Call { back, .. } | End::CallIndirect { back, .. } => (free(back) && !claimed(back)).then_some(back),
-        End::JumpIndirect { .. } | End::Trap => None,
+        Terminator::Call { back, .. } | Terminator::CallIndirect { back, .. } => {
+            (free(back) && !claimed(back)).then_some(back)
+        }
+        Terminator::JumpIndirect { .. } | Terminator::Trap => None,
     }
 }
 
 fn goes_on(program: &Program, id: BlockId, target: BlockId) -> bool {
-    match program.block(id).end {
-        End::Jump(to) => to == target,
-        End::Branch { then, otherwise, .. } => then == target || otherwise == target,
+    match program.block(id).terminator {
+        Terminator::Jump(to) => to == target,
+        Terminator::Branch { then, otherwise, .. } => then == target || otherwise == target,
         _ => false,
     }
 }

@@ -4,7 +4,7 @@
 //! at its entry, and what the code behind the call reads and the call does not replace. At a return all registers are
 //! needed: this is for who wants to write to one that nobody looks at, whatever convention says.
 
-use crate::ir::{BlockId, End, Imm, Program, Var, Vars};
+use crate::ir::{BlockId, Imm, Program, Terminator, Var, Vars};
 
 /// The registers needed at the start of each block.
 pub struct Liveness {
@@ -18,7 +18,7 @@ impl Liveness {
         let mut liveness = Liveness { live_in: vec![Vars::NONE; count] };
         let mut reads = Vec::with_capacity(count);
         let mut writes = Vec::with_capacity(count);
-        let users = program.users();
+        let predecessors = program.predecessors();
         for id in program.ids() {
             let block = program.block(id);
             let (mut read, mut written) = (Vars::NONE, Vars::NONE);
@@ -26,7 +26,7 @@ impl Liveness {
                 read = read.or(step.op.reads(&program.imports).without(written));
                 written = written.or(step.op.writes(&program.imports));
             }
-            reads.push(read.or(block.end.reads().without(written)));
+            reads.push(read.or(block.terminator.reads().without(written)));
             writes.push(written);
         }
         let mut pending: Vec<BlockId> = program.ids().collect();
@@ -38,9 +38,9 @@ impl Liveness {
             let live = reads[at].or(out.without(writes[at]));
             if live != liveness.live_in[at] {
                 liveness.live_in[at] = live;
-                for user in &users[at] {
-                    if !std::mem::replace(&mut queued[user.0 as usize], true) {
-                        pending.push(*user);
+                for predecessor in &predecessors[at] {
+                    if !std::mem::replace(&mut queued[predecessor.0 as usize], true) {
+                        pending.push(*predecessor);
                     }
                 }
             }
@@ -48,16 +48,18 @@ impl Liveness {
         liveness
     }
 
-    /// What is needed behind a block's end; what the end itself reads is not among it.
+    /// What is live after a block's terminator; what the terminator itself reads is not among it.
     pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
         let of = |id: BlockId| self.live_in[id.0 as usize];
-        match program.block(id).end {
-            End::Jump(target) => of(target),
-            End::Branch { then, otherwise, .. } => of(then).or(of(otherwise)),
-            End::Call { link, target, back } if link == Var::RA => of(target).or(of(back)).without(Vars::one(link)),
+        match program.block(id).terminator {
+            Terminator::Jump(target) => of(target),
+            Terminator::Branch { then, otherwise, .. } => of(then).or(of(otherwise)),
+            Terminator::Call { link, target, back } if link == Var::RA => {
+                of(target).or(of(back)).without(Vars::one(link))
+            }
             // Another link register means another convention.
-            End::Call { .. } | End::CallIndirect { .. } | End::JumpIndirect { .. } => Vars::ALL,
-            End::Trap => Vars::NONE,
+            Terminator::Call { .. } | Terminator::CallIndirect { .. } | Terminator::JumpIndirect { .. } => Vars::ALL,
+            Terminator::Trap => Vars::NONE,
         }
     }
 }
@@ -88,14 +90,14 @@ impl Reachable {
                         continue;
                     }
                     let block = program.block(id);
-                    pending.extend(block.end.targets().map(Node::Block));
+                    pending.extend(block.terminator.targets().map(Node::Block));
                     // Few operations have symbols; those that cannot are passed over quickly.
                     for step in &block.steps {
                         if step.op.may_have_symbols() {
                             step.op.constants().for_each(|imm| out.note(imm, &mut pending));
                         }
                     }
-                    block.end.constants().for_each(|imm| out.note(imm, &mut pending));
+                    block.terminator.constants().for_each(|imm| out.note(imm, &mut pending));
                 }
                 Node::Data(section) => {
                     if std::mem::replace(&mut out.data[section as usize], true) {

@@ -1,61 +1,87 @@
 //! The passes over the graph, and their order.
 //!
-//! Each is right on its own: any selection of them, in the order given here, leaves a program that does the same. That
-//! is what finds a faulty one: see [`NAMES`] and the option of that name.
+//! Each is correct on its own: any selection of them, in the order given here, leaves a program that does the same. That
+//! is how a faulty one is found: see [`NAMES`] and [`Options::passes`].
 
 pub mod calling_convention;
-pub mod cfg;
-pub mod dead;
+pub mod dce;
 pub mod demand;
-pub mod fold;
 pub mod frames;
+pub mod gvn;
 pub mod inline;
 pub mod layout;
 pub mod liveness;
-pub mod tail;
-pub mod values;
+pub mod simplify_cfg;
+pub mod tail_call;
+pub mod tail_merge;
 
 use crate::ir::Program;
 use crate::{Level, LinkError, Options};
 
-/// A pass: changes a program, and says whether it did.
+/// A pass: changes a program, and returns whether it did.
 type Pass = fn(&mut Program) -> bool;
 
 /// All passes by name.
 const PASSES: &[(&str, Pass)] = &[
-    ("flow", cfg::run),
-    ("values", values::run),
-    ("dead", dead::run),
-    ("traps", dead::traps),
+    ("simplify_cfg", simplify_cfg::run),
+    ("gvn", gvn::run),
+    ("dce", dce::run),
+    ("propagate_traps", dce::propagate_traps),
     ("inline", inline::run),
     ("frames", frames::run),
-    ("tail", tail::run),
-    ("compact", values::compact),
-    ("fold", fold::run),
+    ("tail_call", tail_call::run),
+    ("compact", gvn::compact),
+    ("tail_merge", tail_merge::run),
     ("layout", layout::run),
 ];
 
 /// The names of all passes.
-pub const NAMES: &[&str] =
-    &["flow", "values", "dead", "traps", "inline", "frames", "tail", "compact", "fold", "layout"];
-
-/// What is done at the full level, in order: rounds in which one pass makes work for another, and at last what only
-/// makes it shorter.
-const FULL: &[&str] = &[
-    "flow", "values", "dead", "traps", "flow", "inline", "frames", "tail", //
-    "flow", "inline", "frames", "tail", //
-    "flow", "compact", "dead", "traps", "fold", "flow", "layout",
+pub const NAMES: &[&str] = &[
+    "simplify_cfg",
+    "gvn",
+    "dce",
+    "propagate_traps",
+    "inline",
+    "frames",
+    "tail_call",
+    "compact",
+    "tail_merge",
+    "layout",
 ];
 
-/// What leaves each instruction where it is: only what nobody reaches or reads goes.
-const SOME: &[&str] = &["dead"];
+/// Former names of passes, which options may still use, and the names of today.
+pub const ALIASES: &[(&str, &str)] = &[
+    ("flow", "simplify_cfg"),
+    ("values", "gvn"),
+    ("dead", "dce"),
+    ("traps", "propagate_traps"),
+    ("tail", "tail_call"),
+    ("fold", "tail_merge"),
+];
+
+/// The passes of the full level, in order: rounds in which one pass makes work for another, then those that only
+/// make the code shorter.
+#[rustfmt::skip]
+const FULL: &[&str] = &[
+    "simplify_cfg", "gvn", "dce", "propagate_traps", "simplify_cfg", "inline", "frames", "tail_call",
+    "simplify_cfg", "inline", "frames", "tail_call",
+    "simplify_cfg", "compact", "dce", "propagate_traps", "tail_merge", "simplify_cfg", "layout",
+];
+
+/// The passes that leave each instruction where it is: dead code goes, nothing moves.
+const SOME: &[&str] = &["dce"];
+
+/// The name of today for a name or a former name; an unknown one stays as it is.
+fn canonical(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, today)| today)
+}
 
 /// Runs the passes of a level of optimization, or those of them that the options name.
 ///
 /// # Errors
-/// If the options name a pass that there is not.
+/// If the options name a pass that does not exist.
 pub fn run(program: &mut Program, options: &Options) -> Result<(), LinkError> {
-    if let Some(unknown) = options.passes.iter().flatten().find(|name| !NAMES.contains(&name.as_str())) {
+    if let Some(unknown) = options.passes.iter().flatten().find(|name| !NAMES.contains(&canonical(name))) {
         return Err(LinkError::UnknownPass { name: unknown.clone(), known: NAMES.join(", ") });
     }
     let list = match options.level {
@@ -64,7 +90,8 @@ pub fn run(program: &mut Program, options: &Options) -> Result<(), LinkError> {
         Level::Full => FULL,
     };
     for name in list {
-        let wanted = options.passes.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted == name));
+        let wanted =
+            options.passes.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| canonical(wanted) == *name));
         if let Some((_, pass)) = PASSES.iter().find(|(known, _)| known == name).filter(|_| wanted) {
             pass(program);
         }
@@ -83,5 +110,6 @@ mod tests {
     fn the_lists_name_what_there_is() {
         assert_eq!(NAMES, PASSES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         assert!(FULL.iter().chain(SOME).all(|name| NAMES.contains(name)));
+        assert!(ALIASES.iter().all(|(alias, name)| NAMES.contains(name) && !NAMES.contains(alias)));
     }
 }

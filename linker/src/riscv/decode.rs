@@ -297,7 +297,7 @@ impl Decoder {
         }
     }
 
-    /// Conditional moves of T-Head, and what guests tell the linker (spec: abi.md 5.5).
+    /// Conditional moves of T-Head, and the instructions of guests (docs/linking.md#records-of-guests).
     fn custom(&self, funct3: u32) -> Result<Inst, DecodeError> {
         let (rd, rs1, rs2) = (self.rd()?, self.rs1()?, self.rs2()?);
         match (bits(self.word, 25, 7), funct3) {

@@ -1,8 +1,7 @@
-//! RISC-V machine code: what the ELF files hold.
+//! RISC-V instructions and their decoder.
 //!
-//! [`decode`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. Accepted is what spec abi.md 5.6
-//! lists (RV32E and RV64E with M, A, C, Zbb, conditional moves), and Zba, Zbs and Zicond besides, which lower to a few
-//! plain instructions.
+//! [`decode`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#what-goes-in lists
+//! the extensions that are accepted.
 
 mod compressed;
 mod decode;
@@ -90,7 +89,7 @@ pub enum Inst {
     Fence,
     /// `unimp`, the all-zero halfword, `ebreak`.
     Trap,
-    /// A host call; a pointer to its metadata follows (spec: abi.md 5.5).
+    /// A host call; a pointer to its metadata follows (docs/linking.md#records-of-guests).
     HostCall,
     /// Heap growth.
     Sbrk { rd: Operand, rs1: Operand },
@@ -158,7 +157,7 @@ const fn group(word: u32) -> &'static str {
     }
 }
 
-/// The VM's register of a RISC-V register number (spec: abi.md 5.1).
+/// The VM's register of a RISC-V register number (docs/linking.md#what-goes-in).
 fn register(number: u32, word: u32) -> Result<Operand, DecodeError> {
     Ok(match number {
         0 => None,

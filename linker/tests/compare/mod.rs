@@ -3,7 +3,7 @@
 //! Used by the test `random` and by the fuzz target `programs`.
 
 use pvm_linker::{Options, link};
-use pvm_riscv::{Kind, Machine, Outcome, Program, Random};
+use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random};
 use std::sync::Arc;
 use vm_core::{
     Outcome as VmOutcome,
@@ -23,27 +23,27 @@ pub enum Standing {
 }
 
 /// The one list of what is understood, and of what may be refused.
-pub const STANDING: [(Kind, Standing); 20] = [
-    (Kind::WeakUndefined, Standing::Right),
-    (Kind::Common, Standing::Right),
-    (Kind::Ifunc, Standing::MayBeRefused(&["is an IFUNC"])),
-    (Kind::Constructors, Standing::Right),
-    (Kind::OldConstructors, Standing::Right),
-    (Kind::Sections, Standing::Right),
-    (Kind::Symbols, Standing::Right),
-    (Kind::Differences, Standing::MayBeRefused(&["does not fit into"])),
-    (Kind::Uleb128, Standing::Right),
-    (Kind::RelativeData, Standing::MayBeRefused(&["R_RISCV_GOT32_PCREL"])),
-    (Kind::RelativeFunctions, Standing::Right),
-    (Kind::LabelPointers, Standing::Right),
-    (Kind::LabelDifferences, Standing::Right),
-    (Kind::QuietDifferences, Standing::MayBeRefused(&["a distance in bytes, which the assembler has put in"])),
-    (Kind::Ebreak, Standing::Right),
-    (Kind::LinkRegisters, Standing::Right),
-    (Kind::StackSwitch, Standing::Right),
-    (Kind::Setjmp, Standing::Right),
-    (Kind::FallThrough, Standing::Right),
-    (Kind::Records, Standing::Right),
+pub const STANDING: [(Feature, Standing); 20] = [
+    (Feature::WeakUndefined, Standing::Right),
+    (Feature::Common, Standing::Right),
+    (Feature::Ifunc, Standing::MayBeRefused(&["is an IFUNC"])),
+    (Feature::Constructors, Standing::Right),
+    (Feature::OldConstructors, Standing::Right),
+    (Feature::Sections, Standing::Right),
+    (Feature::Symbols, Standing::Right),
+    (Feature::Differences, Standing::MayBeRefused(&["does not fit into"])),
+    (Feature::Uleb128, Standing::Right),
+    (Feature::RelativeData, Standing::MayBeRefused(&["R_RISCV_GOT32_PCREL"])),
+    (Feature::RelativeFunctions, Standing::Right),
+    (Feature::LabelPointers, Standing::Right),
+    (Feature::LabelDifferences, Standing::Right),
+    (Feature::QuietDifferences, Standing::MayBeRefused(&["a distance in bytes, which the assembler has put in"])),
+    (Feature::Ebreak, Standing::Right),
+    (Feature::LinkRegisters, Standing::Right),
+    (Feature::StackSwitch, Standing::Right),
+    (Feature::Setjmp, Standing::Right),
+    (Feature::FallThrough, Standing::Right),
+    (Feature::Records, Standing::Right),
 ];
 
 /// Calls of each export.
@@ -72,7 +72,7 @@ pub struct Seen {
     pub asked: Vec<(Vec<u8>, [u64; 6])>,
 }
 
-pub fn by_riscv(machine: &mut Machine, export: &[u8], arguments: &[u64]) -> Seen {
+pub fn by_riscv(machine: &mut Emulator, export: &[u8], arguments: &[u64]) -> Seen {
     let wide = machine.wide;
     let mut asked = Vec::new();
     let cut = |value: u64| if wide { value } else { value & 0xffff_ffff };
@@ -129,12 +129,12 @@ pub enum Compared {
 }
 
 /// Runs a program both ways.
-pub fn check(program: &Program, wide: bool, seed: u64, options: &Options) -> Compared {
+pub fn check(program: &GeneratedProgram, wide: bool, seed: u64, options: &Options) -> Compared {
     let blob = match link(&program.elf, options) {
         Ok(blob) => blob,
         Err(error) => return Compared::Refused(error.to_string()),
     };
-    let (mut vm, mut machine) = (instance(&blob), Machine::load_elf(&program.elf));
+    let (mut vm, mut machine) = (instance(&blob), Emulator::load_elf(&program.elf));
     let mut random = Random::new(seed);
     for export in &program.exports {
         for _ in 0..CALLS {

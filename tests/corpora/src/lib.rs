@@ -6,7 +6,7 @@
 
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob};
 use pvm_linker::{Level, Options, link};
-use pvm_riscv::{Machine, Outcome as RiscvOutcome};
+use pvm_riscv::{Emulator, Outcome as RiscvOutcome};
 use std::{fmt, time::Duration};
 use vm_core::{Outcome, isa::Reg, program::ProgramConfig};
 
@@ -118,7 +118,7 @@ impl Backends {
 
 /// Calls a symbol of the ELF file itself without arguments.
 pub fn run_on_riscv(elf: &[u8], entry: &str) -> Ending {
-    let mut machine = match Machine::try_load(elf) {
+    let mut machine = match Emulator::try_load(elf) {
         Ok(machine) => machine,
         Err(error) => return Ending::Other(format!("not on the RISC-V machine: {error}")),
     };

@@ -1,13 +1,13 @@
 //! What each instruction does, by the RISC-V manual.
 
 use super::compressed::expand;
-use super::machine::{Machine, Stop};
+use super::emulator::{Emulator, Stop};
 
 fn sext(value: u64) -> u64 {
     value as i32 as u64
 }
 
-impl Machine {
+impl Emulator {
     /// Executes one instruction.
     pub(crate) fn step(&mut self) -> Result<(), Stop> {
         let half = self.load(self.pc, 2)? as u32;

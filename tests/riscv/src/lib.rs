@@ -1,19 +1,19 @@
-//! What the linker is compared with: a RISC-V machine that runs the ELF file itself, and programs to try.
+//! RISC-V emulator and program generator: the oracle for the linker.
 //!
-//! Shares nothing with the linker but the `object` crate that both read ELF files with. [`Machine`] decodes and executes
+//! Shares nothing with the linker but the `object` crate that both read ELF files with. [`Emulator`] decodes and executes
 //! word by word; [`mod@generate`] makes relocatable ELF files of random code that ends and whose results do not depend on
 //! where things are in memory.
 
 mod assembler;
 mod compressed;
+mod emulator;
 mod execute;
 mod generate;
 mod load;
-mod machine;
 mod relocate;
 
-pub use generate::{Kind, Program, generate, generate_with};
-pub use machine::{Machine, Outcome};
+pub use emulator::{Emulator, Outcome};
+pub use generate::{Feature, GeneratedProgram, generate, generate_with};
 
 /// A generator of numbers that look random and are the same for the same seed.
 #[derive(Clone, Debug)]

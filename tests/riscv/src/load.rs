@@ -4,7 +4,7 @@
 //! The addresses of a relocatable file have nothing to do with those of the VM; that is the point. What no program of
 //! the VM can have (thread-local storage, shared libraries) is an error in words.
 
-use super::machine::{Machine, Region};
+use super::emulator::{Emulator, Region};
 use super::relocate::{Relocator, Value};
 use object::{
     Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags, SymbolFlags,
@@ -62,20 +62,20 @@ fn order(name: &str) -> Option<(u8, u32)> {
     None
 }
 
-impl Machine {
+impl Emulator {
     /// Loads a file that is known to be good.
     ///
     /// # Panics
     /// If it is not: it is one of our own.
-    pub fn load_elf(bytes: &[u8]) -> Machine {
-        Machine::try_load(bytes).expect("a file of our own")
+    pub fn load_elf(bytes: &[u8]) -> Emulator {
+        Emulator::try_load(bytes).expect("a file of our own")
     }
 
     /// Loads a file.
     ///
     /// # Errors
     /// If it is malformed, or needs what this machine does not have.
-    pub fn try_load(bytes: &[u8]) -> Result<Machine, String> {
+    pub fn try_load(bytes: &[u8]) -> Result<Emulator, String> {
         let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
         if !matches!(file.architecture(), object::Architecture::Riscv32 | object::Architecture::Riscv64)
             || !file.is_little_endian()
@@ -201,7 +201,7 @@ impl Machine {
             regions.insert(at, Region { bytes: vec![0; size as usize], writable: true });
         }
         constructors.sort_by_key(|(order, ..)| *order);
-        let mut machine = Machine {
+        let mut machine = Emulator {
             wide,
             registers: [0; 32],
             pc: 0,
@@ -238,7 +238,7 @@ type Imports = BTreeMap<u64, Vec<u8>>;
 type Exports = Vec<(Vec<u8>, u64)>;
 
 /// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
-/// (spec: abi.md 5.5).
+/// (docs/linking.md#records-of-guests).
 fn records(
     file: &object::File<'_>,
     sections: &Sections,

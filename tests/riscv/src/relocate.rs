@@ -1,4 +1,4 @@
-//! What relocations write, by the RISC-V ELF psABI.
+//! Relocation of ELF files, by the RISC-V ELF psABI.
 
 use super::load::Sections;
 use object::elf;
@@ -38,9 +38,20 @@ impl Field<'_> {
         Some(())
     }
 
-    fn patch(&mut self, width: usize, clear: u32, set: u32) -> Option<()> {
-        let word = self.get(width)?;
-        self.put(width, word & !u64::from(clear) | u64::from(set))
+    /// Replaces the bits of an immediate.
+    fn patch(&mut self, width: usize, immediate: Immediate, value: u64) -> Option<()> {
+        let mut word = self.get(width)?;
+        for (from, count, to) in immediate {
+            let mask = (1 << count) - 1;
+            word = word & !(mask << to) | (value >> from & mask) << to;
+        }
+        self.put(width, word)
+    }
+
+    /// Adds to a number, modulo its width.
+    fn add(&mut self, width: usize, value: u64) -> Option<()> {
+        let old = self.get(width)?;
+        self.put(width, old.wrapping_add(value))
     }
 
     /// An unsigned LEB128 number and its length.
@@ -66,20 +77,21 @@ impl Field<'_> {
     }
 }
 
-fn bits(value: u64, from: u32, count: u32, to: u32) -> u32 {
-    ((value >> from) as u32 & ((1 << count) - 1)) << to
-}
+/// The bits of an immediate in an instruction: lowest bit of the value, number of bits, lowest bit of the instruction.
+type Immediate = &'static [(u32, u32, u32)];
 
-fn high(value: u64) -> u32 {
-    (value.wrapping_add(0x800) as u32) & 0xffff_f000
-}
+const U_TYPE: Immediate = &[(12, 20, 12)];
+const I_TYPE: Immediate = &[(0, 12, 20)];
+const S_TYPE: Immediate = &[(5, 7, 25), (0, 5, 7)];
+const B_TYPE: Immediate = &[(12, 1, 31), (5, 6, 25), (1, 4, 8), (11, 1, 7)];
+const J_TYPE: Immediate = &[(20, 1, 31), (1, 10, 21), (11, 1, 20), (12, 8, 12)];
+const C_BRANCH: Immediate = &[(8, 1, 12), (3, 2, 10), (6, 2, 5), (1, 2, 3), (5, 1, 2)];
+const C_JUMP: Immediate = &[(11, 1, 12), (4, 1, 11), (8, 2, 9), (10, 1, 8), (6, 1, 7), (7, 1, 6), (1, 3, 3), (5, 1, 2)];
+const C_LUI: Immediate = &[(17, 1, 12), (12, 5, 2)];
 
-fn low_i(value: u64) -> u32 {
-    bits(value, 0, 12, 20)
-}
-
-fn low_s(value: u64) -> u32 {
-    bits(value, 5, 7, 25) | bits(value, 0, 5, 7)
+/// Rounded so that the upper 20 bits go with lower 12 that are signed.
+fn rounded(value: u64) -> u64 {
+    value.wrapping_add(0x800)
 }
 
 impl Relocator<'_> {
@@ -133,70 +145,34 @@ impl Relocator<'_> {
             elf::R_RISCV_NONE | elf::R_RISCV_RELAX | elf::R_RISCV_ALIGN => Some(()),
             elf::R_RISCV_32 => field.put(4, value),
             elf::R_RISCV_64 => field.put(8, value),
-            elf::R_RISCV_BRANCH => field.patch(
-                4,
-                0xfe00_0f80,
-                bits(distance, 12, 1, 31)
-                    | bits(distance, 5, 6, 25)
-                    | bits(distance, 1, 4, 8)
-                    | bits(distance, 11, 1, 7),
-            ),
-            elf::R_RISCV_JAL => field.patch(
-                4,
-                0xffff_f000,
-                bits(distance, 20, 1, 31)
-                    | bits(distance, 1, 10, 21)
-                    | bits(distance, 11, 1, 20)
-                    | bits(distance, 12, 8, 12),
-            ),
-            elf::R_RISCV_RVC_BRANCH => field.patch(
-                2,
-                0x1c7c,
-                bits(distance, 8, 1, 12)
-                    | bits(distance, 3, 2, 10)
-                    | bits(distance, 6, 2, 5)
-                    | bits(distance, 1, 2, 3)
-                    | bits(distance, 5, 1, 2),
-            ),
-            elf::R_RISCV_RVC_JUMP => field.patch(
-                2,
-                0x1ffc,
-                bits(distance, 11, 1, 12)
-                    | bits(distance, 4, 1, 11)
-                    | bits(distance, 8, 2, 9)
-                    | bits(distance, 10, 1, 8)
-                    | bits(distance, 6, 1, 7)
-                    | bits(distance, 7, 1, 6)
-                    | bits(distance, 1, 3, 3)
-                    | bits(distance, 5, 1, 2),
-            ),
-            elf::R_RISCV_RVC_LUI => {
-                let part = u64::from(high(value));
-                field.patch(2, 0x107c, bits(part, 17, 1, 12) | bits(part, 12, 5, 2))
-            }
-            elf::R_RISCV_CALL | elf::R_RISCV_CALL_PLT => field.patch(4, 0xffff_f000, high(distance)).and_then(|()| {
+            elf::R_RISCV_BRANCH => field.patch(4, B_TYPE, distance),
+            elf::R_RISCV_JAL => field.patch(4, J_TYPE, distance),
+            elf::R_RISCV_RVC_BRANCH => field.patch(2, C_BRANCH, distance),
+            elf::R_RISCV_RVC_JUMP => field.patch(2, C_JUMP, distance),
+            elf::R_RISCV_RVC_LUI => field.patch(2, C_LUI, rounded(value)),
+            elf::R_RISCV_CALL | elf::R_RISCV_CALL_PLT => field.patch(4, U_TYPE, rounded(distance)).and_then(|()| {
                 let mut second = Field { data: field.data.get_mut(4..)? };
-                second.patch(4, 0xfff0_0000, low_i(distance))
+                second.patch(4, I_TYPE, distance)
             }),
-            elf::R_RISCV_PCREL_HI20 => field.patch(4, 0xffff_f000, high(distance)),
+            elf::R_RISCV_PCREL_HI20 => field.patch(4, U_TYPE, rounded(distance)),
             elf::R_RISCV_GOT_HI20 => {
-                slots.get(&place).and_then(|slot| field.patch(4, 0xffff_f000, high(slot.wrapping_sub(place))))
+                slots.get(&place).and_then(|slot| field.patch(4, U_TYPE, rounded(slot.wrapping_sub(place))))
             }
             elf::R_RISCV_GOT32_PCREL => slots.get(&place).and_then(|slot| field.put(4, slot.wrapping_sub(place))),
-            elf::R_RISCV_PCREL_LO12_I => lower().and_then(|value| field.patch(4, 0xfff0_0000, low_i(value))),
-            elf::R_RISCV_PCREL_LO12_S => lower().and_then(|value| field.patch(4, 0xfe00_0f80, low_s(value))),
-            elf::R_RISCV_HI20 => field.patch(4, 0xffff_f000, high(value)),
-            elf::R_RISCV_LO12_I => field.patch(4, 0xfff0_0000, low_i(value)),
-            elf::R_RISCV_LO12_S => field.patch(4, 0xfe00_0f80, low_s(value)),
+            elf::R_RISCV_PCREL_LO12_I => lower().and_then(|value| field.patch(4, I_TYPE, value)),
+            elf::R_RISCV_PCREL_LO12_S => lower().and_then(|value| field.patch(4, S_TYPE, value)),
+            elf::R_RISCV_HI20 => field.patch(4, U_TYPE, rounded(value)),
+            elf::R_RISCV_LO12_I => field.patch(4, I_TYPE, value),
+            elf::R_RISCV_LO12_S => field.patch(4, S_TYPE, value),
             elf::R_RISCV_32_PCREL | elf::R_RISCV_PLT32 => field.put(4, distance),
-            elf::R_RISCV_ADD8 => field.get(1).and_then(|old| field.put(1, old.wrapping_add(value))),
-            elf::R_RISCV_ADD16 => field.get(2).and_then(|old| field.put(2, old.wrapping_add(value))),
-            elf::R_RISCV_ADD32 => field.get(4).and_then(|old| field.put(4, old.wrapping_add(value))),
-            elf::R_RISCV_ADD64 => field.get(8).and_then(|old| field.put(8, old.wrapping_add(value))),
-            elf::R_RISCV_SUB8 => field.get(1).and_then(|old| field.put(1, old.wrapping_sub(value))),
-            elf::R_RISCV_SUB16 => field.get(2).and_then(|old| field.put(2, old.wrapping_sub(value))),
-            elf::R_RISCV_SUB32 => field.get(4).and_then(|old| field.put(4, old.wrapping_sub(value))),
-            elf::R_RISCV_SUB64 => field.get(8).and_then(|old| field.put(8, old.wrapping_sub(value))),
+            elf::R_RISCV_ADD8 => field.add(1, value),
+            elf::R_RISCV_ADD16 => field.add(2, value),
+            elf::R_RISCV_ADD32 => field.add(4, value),
+            elf::R_RISCV_ADD64 => field.add(8, value),
+            elf::R_RISCV_SUB8 => field.add(1, value.wrapping_neg()),
+            elf::R_RISCV_SUB16 => field.add(2, value.wrapping_neg()),
+            elf::R_RISCV_SUB32 => field.add(4, value.wrapping_neg()),
+            elf::R_RISCV_SUB64 => field.add(8, value.wrapping_neg()),
             // Of these the low 6 bits of the byte.
             elf::R_RISCV_SET6 => field.get(1).and_then(|old| field.put(1, old & 0xc0 | value & 0x3f)),
             elf::R_RISCV_SUB6 => field.get(1).and_then(|old| field.put(1, old & 0xc0 | old.wrapping_sub(value) & 0x3f)),

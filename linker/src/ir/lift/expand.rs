@@ -1,6 +1,4 @@
-//! Instructions that are lifted without their surroundings: those that the VM has, and what others are made of.
-//!
-//! Spec: abi.md 5.6.
+//! Lifting of single instructions: those that the VM has, and the expansions of the others (docs/linking.md#what-goes-in).
 
 use super::{Lifter, val};
 use crate::ir::{Address, Imm, Op, Val, Var, narrow, unary};

@@ -2,7 +2,7 @@
 //!
 //! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
 //! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them
-//! (spec: abi.md 5.1). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
+//! (docs/linking.md#calling-conventions). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
 //! This analysis follows the registers through each function; where one breaks the rules, its blocks and those that they
 //! reach are marked ([`crate::ir::Role::is_irregular`]), and the passes leave them as they are.
 //!
@@ -13,8 +13,8 @@ mod state;
 
 use super::liveness::Reachable;
 use crate::LinkError;
-use crate::elf::{Image, Place};
-use crate::ir::{BlockId, End, Fixup, Imm, Lifted, Op, Program, Site, Val, Var};
+use crate::elf::{Image, SectionOffset};
+use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Origin, Program, Terminator, Val, Var};
 use state::{State, Value};
 
 /// The most blocks of a subroutine with another link register that are followed from its caller.
@@ -40,9 +40,9 @@ enum Violation {
 struct Findings {
     violation: Option<Violation>,
     /// Where a jump's target was computed from the address of code and something unknown.
-    computed: Option<Site>,
+    computed: Option<Origin>,
     /// Where code is read or written.
-    accessed: Option<Site>,
+    accessed: Option<Origin>,
     /// Whether the difference of two addresses of code is computed.
     difference: bool,
 }
@@ -66,12 +66,14 @@ struct Analysis<'a> {
 /// # Errors
 /// If a jump goes to an address that is computed from that of code otherwise than the VM's addresses allow.
 pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
-    mark(lifted)
-        .map_err(|(site, what)| LinkError::Code { place: image.describe(Place::from(site)), what: what.to_owned() })
+    mark(lifted).map_err(|(origin, what)| LinkError::Code {
+        place: image.describe(SectionOffset::from(origin)),
+        what: what.to_owned(),
+    })
 }
 
 /// The same, with the error's place as it is.
-fn mark(lifted: Lifted) -> Result<Program, (Site, &'static str)> {
+fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
     let mut analysis = Analysis::new(&program, &functions);
@@ -88,15 +90,15 @@ fn mark(lifted: Lifted) -> Result<Program, (Site, &'static str)> {
             findings.push(found);
         }
     }
-    if let Some(site) = findings.iter().find_map(|found| found.accessed) {
-        return Err((site, "code is read or written as data, but the VM's code is not in memory"));
+    if let Some(origin) = findings.iter().find_map(|found| found.accessed) {
+        return Err((origin, "code is read or written as data, but the VM's code is not in memory"));
     }
     // Differences that the program computes itself, or the linker, are those of the VM's addresses.
     if !findings.iter().any(|found| found.difference)
-        && let Some(site) = findings.iter().find_map(|found| found.computed)
+        && let Some(origin) = findings.iter().find_map(|found| found.computed)
     {
         return Err((
-            site,
+            origin,
             "a jump to an address that is computed from that of a label and a distance in bytes, which the assembler \
              has put in; code has other addresses in the VM (let the compiler keep relocations, or use a table of \
              addresses)",
@@ -127,15 +129,15 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     // Backwards to where the functions begin: not from a function to its callers, which go on behind the call.
     let mut before = vec![Vec::new(); program.blocks.len()];
     for id in program.ids() {
-        match program.block(id).end {
-            End::Call { back, .. } | End::CallIndirect { back, .. } => before[back.0 as usize].push(id),
-            end => end.targets().for_each(|target| before[target.0 as usize].push(id)),
+        match program.block(id).terminator {
+            Terminator::Call { back, .. } | Terminator::CallIndirect { back, .. } => before[back.0 as usize].push(id),
+            terminator => terminator.targets().for_each(|target| before[target.0 as usize].push(id)),
         }
     }
     let labels = labels(program, functions);
     let of_labels = |id: BlockId| labels_of(&labels, functions, id);
     for id in program.ids() {
-        if matches!(program.block(id).end, End::JumpIndirect { .. }) {
+        if matches!(program.block(id).terminator, Terminator::JumpIndirect { .. }) {
             of_labels(id).for_each(|label| before[label.0 as usize].push(id));
         }
     }
@@ -147,9 +149,9 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     }
     let mut pending: Vec<BlockId> = program.ids().filter(|id| marked[id.0 as usize]).collect();
     while let Some(id) = pending.pop() {
-        let end = program.block(id).end;
-        let jumps = matches!(end, End::JumpIndirect { .. });
-        for next in end.targets().chain(of_labels(id).filter(|_| jumps)) {
+        let terminator = program.block(id).terminator;
+        let jumps = matches!(terminator, Terminator::JumpIndirect { .. });
+        for next in terminator.targets().chain(of_labels(id).filter(|_| jumps)) {
             if !std::mem::replace(&mut marked[next.0 as usize], true) {
                 pending.push(next);
             }
@@ -189,7 +191,7 @@ impl<'a> Analysis<'a> {
         for id in program.ids() {
             let index = id.0 as usize;
             entries[index] |= addressed[index] && !program.block(id).role.is_label;
-            if let End::Call { link: Var::RA, target, .. } = program.block(id).end {
+            if let Terminator::Call { link: Var::RA, target, .. } = program.block(id).terminator {
                 entries[target.0 as usize] = true;
             }
         }
@@ -220,7 +222,7 @@ impl<'a> Analysis<'a> {
             self.join(id, &State::entry(Var::RA), &mut pending);
         }
         for id in self.program.ids() {
-            if let End::Call { link, target, .. } = self.program.block(id).end
+            if let Terminator::Call { link, target, .. } = self.program.block(id).terminator
                 && link != Var::RA
             {
                 self.join(target, &State::entry(link), &mut pending);
@@ -279,11 +281,13 @@ impl<'a> Analysis<'a> {
                 findings.violation.get_or_insert(kind);
             }
         };
-        for var in block.end.reads().iter().filter(|_| !matches!(block.end, End::JumpIndirect { .. })) {
+        for var in
+            block.terminator.reads().iter().filter(|_| !matches!(block.terminator, Terminator::JumpIndirect { .. }))
+        {
             violation(state.value(var).is_hidden(state.link), Violation::ReturnAddress);
         }
-        match block.end {
-            End::Jump(target) => {
+        match block.terminator {
+            Terminator::Jump(target) => {
                 // A host function that does not return leaves the machine to run on into the next one.
                 let last = block.steps.last().map(|step| step.op);
                 let may_not_return = last.is_none_or(|op| matches!(op, Op::HostCall { .. }));
@@ -291,35 +295,35 @@ impl<'a> Analysis<'a> {
                     flow(target, &state);
                 }
             }
-            End::Branch { then, otherwise, .. } => {
+            Terminator::Branch { then, otherwise, .. } => {
                 flow(then, &state);
                 flow(otherwise, &state);
             }
-            End::Call { link: Var::RA, target, back } => {
+            Terminator::Call { link: Var::RA, target, back } => {
                 violation(state.shows_return_address(), Violation::ReturnAddress);
                 if self.returns[target.0 as usize] {
                     self.after_call(&mut state, back, &mut flow);
                 }
             }
-            End::CallIndirect { link: Var::RA, base, back } => {
+            Terminator::CallIndirect { link: Var::RA, base, back } => {
                 violation(state.shows_return_address(), Violation::ReturnAddress);
                 if state.value(base) == Value::Computed {
                     findings.computed.get_or_insert(block.at);
                 }
                 self.after_call(&mut state, back, &mut flow);
             }
-            End::Call { link, target, back } => match self.subroutine(&mut state, link, target) {
+            Terminator::Call { link, target, back } => match self.subroutine(&mut state, link, target) {
                 true => flow(back, &state),
                 false => {
                     violation(true, Violation::Subroutine);
                     flow(back, &State::unknown());
                 }
             },
-            End::CallIndirect { back, .. } => {
+            Terminator::CallIndirect { back, .. } => {
                 violation(true, Violation::Subroutine);
                 flow(back, &State::unknown());
             }
-            End::JumpIndirect { base } => {
+            Terminator::JumpIndirect { base } => {
                 let value = state.value(base);
                 if value == Value::Computed {
                     findings.computed.get_or_insert(block.at);
@@ -351,7 +355,7 @@ impl<'a> Analysis<'a> {
                     }
                 }
             }
-            End::Trap => {}
+            Terminator::Trap => {}
         }
     }
 
@@ -384,9 +388,9 @@ impl<'a> Analysis<'a> {
                     return false;
                 }
             }
-            match block.end {
-                End::Jump(next) => at = next,
-                End::JumpIndirect { base } => return state.value(base) == Value::Subroutine,
+            match block.terminator {
+                Terminator::Jump(next) => at = next,
+                Terminator::JumpIndirect { base } => return state.value(base) == Value::Subroutine,
                 _ => return false,
             }
         }
@@ -394,7 +398,7 @@ impl<'a> Analysis<'a> {
     }
 
     /// Follows one operation.
-    fn step(&self, state: &mut State, op: &Op, at: Site, findings: &mut Findings) {
+    fn step(&self, state: &mut State, op: &Op, at: Origin, findings: &mut Findings) {
         let reads = op.reads(&self.program.imports);
         let hidden = |value: Value| value.is_hidden(state.link);
         let saves = matches!(*op, Op::Store { value: Val::Var(_), address, .. } if state.is_own_slot(address));
@@ -440,10 +444,10 @@ impl<'a> Analysis<'a> {
 /// By block, whether a return can be reached from it without leaving the function in another way.
 fn returns(program: &Program) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
-    let mut users = program.users();
+    let mut predecessors = program.predecessors();
     for id in program.ids() {
-        if matches!(program.block(id).end, End::CallIndirect { .. } | End::JumpIndirect { .. }) {
-            users[id.0 as usize].push(id);
+        if matches!(program.block(id).terminator, Terminator::CallIndirect { .. } | Terminator::JumpIndirect { .. }) {
+            predecessors[id.0 as usize].push(id);
         }
     }
     let mut pending: Vec<BlockId> = program.ids().collect();
@@ -452,18 +456,18 @@ fn returns(program: &Program) -> Vec<bool> {
             continue;
         }
         let of = |id: BlockId| out[id.0 as usize];
-        let found = match program.block(id).end {
-            End::Jump(target) => of(target),
-            End::Branch { then, otherwise, .. } => of(then) || of(otherwise),
-            End::Call { link: Var::RA, target, back } => of(target) && of(back),
+        let found = match program.block(id).terminator {
+            Terminator::Jump(target) => of(target),
+            Terminator::Branch { then, otherwise, .. } => of(then) || of(otherwise),
+            Terminator::Call { link: Var::RA, target, back } => of(target) && of(back),
             // A subroutine may do anything.
-            End::Call { .. } | End::JumpIndirect { .. } => true,
-            End::CallIndirect { back, .. } => of(back),
-            End::Trap => false,
+            Terminator::Call { .. } | Terminator::JumpIndirect { .. } => true,
+            Terminator::CallIndirect { back, .. } => of(back),
+            Terminator::Trap => false,
         };
         if found {
             out[id.0 as usize] = true;
-            pending.extend(users[id.0 as usize].iter().filter(|user| !out[user.0 as usize]));
+            pending.extend(predecessors[id.0 as usize].iter().filter(|predecessor| !out[predecessor.0 as usize]));
         }
     }
     out

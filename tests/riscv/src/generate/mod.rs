@@ -4,13 +4,13 @@
 //! a result. Conventions are kept, as compilers do: a function saves what it must, and after a call nobody looks at what
 //! it may have changed.
 
-mod kinds;
+mod features;
 mod odd;
 mod statements;
 
 use super::Random;
 use super::assembler::{Assembler, Label};
-pub use kinds::Kind;
+pub use features::Feature;
 use object::{SectionKind, elf, write::SymbolId};
 
 /// Bytes of each section of data.
@@ -31,7 +31,7 @@ const ALL: [u32; 11] = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// A program.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub struct GeneratedProgram {
     /// A relocatable ELF file.
     pub elf: Vec<u8>,
     /// What can be called, with six arguments; besides `checksum`, which has none and hashes what is in memory.
@@ -53,17 +53,17 @@ struct Generator {
     depth: u32,
     /// The function that is being made.
     own: usize,
-    kinds: Vec<Kind>,
+    features: Vec<Feature>,
     odd: odd::Odd,
 }
 
-/// Makes a program of the common kinds from a seed, for RV64E or RV32E.
-pub fn generate(seed: u64, wide: bool) -> Program {
+/// Generates a program without rare features from a seed, for RV64E or RV32E.
+pub fn generate(seed: u64, wide: bool) -> GeneratedProgram {
     generate_with(Random::new(seed), wide, &[])
 }
 
-/// Makes a program that also has what `kinds` names.
-pub fn generate_with(mut random: Random, wide: bool, kinds: &[Kind]) -> Program {
+/// Generates a program that also uses `features`.
+pub fn generate_with(mut random: Random, wide: bool, features: &[Feature]) -> GeneratedProgram {
     let mut asm = Assembler::new(wide);
     let count = 2 + random.below(5) as usize;
     let functions: Vec<SymbolId> = (0..count).map(|index| asm.declare(&format!("f{index}"))).collect();
@@ -95,7 +95,7 @@ pub fn generate_with(mut random: Random, wide: bool, kinds: &[Kind]) -> Program 
         reserved: Vec::new(),
         depth: 0,
         own: 0,
-        kinds: kinds.to_vec(),
+        features: features.to_vec(),
         odd: odd::Odd::default(),
     };
     generator.begin_odd();
@@ -126,7 +126,7 @@ pub fn generate_with(mut random: Random, wide: bool, kinds: &[Kind]) -> Program 
     generator.exports(&exported);
     generator.tables();
     let exports = exported.iter().map(|(name, _)| name.clone()).filter(|name| name != b"checksum").collect();
-    Program { elf: generator.asm.finish(), exports }
+    GeneratedProgram { elf: generator.asm.finish(), exports }
 }
 
 impl Generator {
@@ -240,7 +240,7 @@ impl Generator {
         self.asm.half(0x8082);
     }
 
-    /// A function that calls the host (spec: abi.md 5.5).
+    /// A function that calls the host (docs/linking.md#records-of-guests).
     fn stub(&mut self, symbol: SymbolId, strings: SymbolId, at: i64, length: usize) {
         let pointer = if self.wide() { 8 } else { 4 };
         let mut record = vec![1, 0, 0, 0, 0];

@@ -1,10 +1,10 @@
-//! The data and functions that a [`Kind`] stands for; the statements are in `statements`.
+//! The data and functions that a [`Feature`] stands for; the statements are in `statements`.
 //!
 //! As everywhere, no address reaches a result: one is used as a base, masked by its alignment, or compared with null.
 
 mod statements;
 
-use super::{A, ALL, DATA, Generator, Kind, RA, S, SP, T};
+use super::{A, ALL, DATA, Feature, Generator, RA, S, SP, T};
 use crate::assembler::{Label, Nature};
 use object::{
     SectionKind, elf,
@@ -29,7 +29,7 @@ enum Form {
     Quiet,
 }
 
-/// What the kinds of a program need.
+/// Symbols and sections that the features of a program need.
 #[derive(Default)]
 pub(super) struct Odd {
     weak: Vec<SymbolId>,
@@ -61,8 +61,8 @@ const ALLOC: u64 = elf::SHF_ALLOC as u64;
 const WRITE: u64 = elf::SHF_WRITE as u64;
 
 impl Generator {
-    fn has(&self, kind: Kind) -> bool {
-        self.kinds.contains(&kind)
+    fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
     }
 
     fn name(&mut self, name: &str) -> String {
@@ -151,12 +151,12 @@ impl Generator {
 
     /// What has to be there before the functions.
     pub(super) fn begin_odd(&mut self) {
-        if self.has(Kind::WeakUndefined) {
+        if self.has(Feature::WeakUndefined) {
             self.odd.weak = (0..2).map(|index| self.asm.weak_undefined(&format!("absent{index}"))).collect();
             let table = self.odd.weak.clone();
             self.odd.weak_pointers = Some(self.pointer_table("absents", &table));
         }
-        if self.has(Kind::Common) {
+        if self.has(Feature::Common) {
             for index in 0..2 {
                 let align = 1 << self.random.below(13);
                 let symbol = self.asm.common(&format!("common{index}"), DATA, align);
@@ -164,7 +164,7 @@ impl Generator {
                 self.odd.aligned.push((symbol, align));
             }
         }
-        if self.has(Kind::Ifunc) {
+        if self.has(Feature::Ifunc) {
             for index in 0..2 {
                 let symbol = self.asm.declare(&format!("chosen{index}"));
                 let nature =
@@ -175,22 +175,22 @@ impl Generator {
             let table = self.odd.ifuncs.clone();
             self.odd.ifunc_pointers = Some(self.pointer_table("chosen_pointers", &table));
         }
-        if self.has(Kind::Sections) {
+        if self.has(Feature::Sections) {
             self.begin_sections();
         }
-        if self.has(Kind::Symbols) {
+        if self.has(Feature::Symbols) {
             self.symbols();
         }
-        if self.has(Kind::Differences) || self.has(Kind::Uleb128) {
+        if self.has(Feature::Differences) || self.has(Feature::Uleb128) {
             self.differences();
         }
-        if self.has(Kind::RelativeData) || self.has(Kind::RelativeFunctions) {
+        if self.has(Feature::RelativeData) || self.has(Feature::RelativeFunctions) {
             self.relative();
         }
-        if self.has(Kind::Constructors) || self.has(Kind::OldConstructors) {
+        if self.has(Feature::Constructors) || self.has(Feature::OldConstructors) {
             self.begin_constructors();
         }
-        if self.has(Kind::LinkRegisters) {
+        if self.has(Feature::LinkRegisters) {
             for link in [T[0], T[1], A[5]] {
                 let name = self.name("outlined");
                 let symbol = self.asm.declare(&name);
@@ -199,7 +199,7 @@ impl Generator {
             self.odd.save = Some(self.asm.declare("save"));
             self.odd.restore = Some(self.asm.declare("restore"));
         }
-        if self.has(Kind::StackSwitch) {
+        if self.has(Feature::StackSwitch) {
             let bss = |generator: &mut Generator, name: &str, size: usize| {
                 let section = generator.asm.section(".bss.stacks", SectionKind::UninitializedData, &vec![0; size], 16);
                 generator.asm.symbol(name, section, 0, false)
@@ -209,13 +209,13 @@ impl Generator {
             self.odd.swap = Some(self.asm.declare("swap"));
             self.odd.coroutine = Some(self.asm.declare("coroutine"));
         }
-        if self.has(Kind::Setjmp) {
+        if self.has(Feature::Setjmp) {
             let section = self.asm.section(".bss.jump_buffer", SectionKind::UninitializedData, &[0; 32], 8);
             let buffer = self.asm.symbol("jump_buffer", section, 0, false);
             let functions = ["setjmp", "longjmp", "leave"].map(|name| self.asm.declare(name));
             self.odd.jumps = Some((buffer, functions));
         }
-        if self.has(Kind::FallThrough) {
+        if self.has(Feature::FallThrough) {
             self.odd.falling = ["falling", "fallen", "threaded"].map(|name| self.asm.declare(name)).to_vec();
         }
     }
@@ -308,7 +308,7 @@ impl Generator {
         let mut fields = Vec::new();
         let mut at = 0u64;
         while at < DATA - 16 {
-            let plain = self.has(Kind::Differences) && (!self.has(Kind::Uleb128) || self.random.one_in(2));
+            let plain = self.has(Feature::Differences) && (!self.has(Feature::Uleb128) || self.random.one_in(2));
             let target = self.random.choose(&[self.writable[0], self.constants[0]]);
             let (low, high) = (self.random.below(40), self.random.below(80));
             if !plain {
@@ -357,7 +357,7 @@ impl Generator {
         let section = self.data_section(".rodata.relative", ALLOC, &[0; 128], 8);
         let table = self.asm.symbol("relative", section, 0, false);
         let mut at = 0;
-        if self.has(Kind::RelativeData) {
+        if self.has(Feature::RelativeData) {
             for _ in 0..6 {
                 let target = self.random.choose(&[self.writable[0], self.writable[1], self.constants[0]]);
                 let r_type = self.random.choose(&[
@@ -376,7 +376,7 @@ impl Generator {
                 at += 4;
             }
         }
-        if self.has(Kind::RelativeFunctions) {
+        if self.has(Feature::RelativeFunctions) {
             let last = self.functions[self.functions.len() - 1];
             for r_type in [elf::R_RISCV_PLT32, elf::R_RISCV_ADD32, elf::R_RISCV_32_PCREL] {
                 self.asm.data_relocation(section, at, r_type, last, 0);
@@ -391,7 +391,7 @@ impl Generator {
 
     fn begin_constructors(&mut self) {
         let mut names = Vec::new();
-        if self.has(Kind::Constructors) {
+        if self.has(Feature::Constructors) {
             names.extend([
                 (".preinit_array", elf::SHT_PREINIT_ARRAY),
                 (".init_array", elf::SHT_INIT_ARRAY),
@@ -400,7 +400,7 @@ impl Generator {
                 (".init_array.65534", elf::SHT_INIT_ARRAY),
             ]);
         }
-        if self.has(Kind::OldConstructors) {
+        if self.has(Feature::OldConstructors) {
             names.extend([
                 (".ctors", elf::SHT_PROGBITS),
                 (".ctors.65000", elf::SHT_PROGBITS),
@@ -424,7 +424,7 @@ impl Generator {
 
     /// Where records for the linker stand.
     pub(super) fn record_section(&mut self, name: &str, data: &[u8]) -> SectionId {
-        if !self.has(Kind::Records) {
+        if !self.has(Feature::Records) {
             return self.asm.section(name, SectionKind::ReadOnlyData, data, 1);
         }
         let (sh_type, flags) = self.random.choose(&[
@@ -441,7 +441,7 @@ impl Generator {
 
     /// Puts the next function into a section of its own, now and then.
     pub(super) fn place_function(&mut self, index: usize) {
-        if self.has(Kind::Sections) && self.random.one_in(2) {
+        if self.has(Feature::Sections) && self.random.one_in(2) {
             let name = self.random.choose(&[".text.unlikely", ".text.hot.x", ".text.startup", "code_mine", ".text.x"]);
             self.asm
                 .enter(&format!("{name}{}", if name.ends_with('x') { index.to_string() } else { String::new() }), 0);
@@ -449,7 +449,7 @@ impl Generator {
     }
 
     pub(super) fn end_function(&mut self, index: usize) {
-        if self.has(Kind::Symbols) && self.random.one_in(2) {
+        if self.has(Feature::Symbols) && self.random.one_in(2) {
             self.asm.end(self.functions[index]);
         }
     }
@@ -484,27 +484,27 @@ impl Generator {
     }
 
     pub(super) fn odd_statement(&mut self) {
-        match self.random.choose(&self.kinds) {
-            Kind::WeakUndefined => self.weak_statement(),
-            Kind::Ifunc => self.ifunc_statement(),
-            Kind::Common | Kind::Sections => self.alignment_statement(),
-            Kind::RelativeData => self.relative_statement(),
-            Kind::RelativeFunctions => self.relative_call(),
-            Kind::LabelPointers => self.label_statement(Form::Pointer),
-            Kind::LabelDifferences => self.label_statement(Form::Difference),
-            Kind::QuietDifferences => self.label_statement(Form::Quiet),
-            Kind::Ebreak => self.break_statement(),
-            Kind::LinkRegisters => self.outlined_statement(),
-            Kind::StackSwitch => self.stack_statement(),
-            Kind::FallThrough => self.falling_statement(),
-            Kind::Setjmp => self.jump_statement(),
-            Kind::Differences | Kind::Uleb128 => {
+        match self.random.choose(&self.features) {
+            Feature::WeakUndefined => self.weak_statement(),
+            Feature::Ifunc => self.ifunc_statement(),
+            Feature::Common | Feature::Sections => self.alignment_statement(),
+            Feature::RelativeData => self.relative_statement(),
+            Feature::RelativeFunctions => self.relative_call(),
+            Feature::LabelPointers => self.label_statement(Form::Pointer),
+            Feature::LabelDifferences => self.label_statement(Form::Difference),
+            Feature::QuietDifferences => self.label_statement(Form::Quiet),
+            Feature::Ebreak => self.break_statement(),
+            Feature::LinkRegisters => self.outlined_statement(),
+            Feature::StackSwitch => self.stack_statement(),
+            Feature::FallThrough => self.falling_statement(),
+            Feature::Setjmp => self.jump_statement(),
+            Feature::Differences | Feature::Uleb128 => {
                 let (rd, kind) = (self.target(), self.load_kind());
                 let (offset, symbol) = (self.random.below(DATA - 16) as i64, self.constants[self.constants.len() - 1]);
                 self.address(rd, symbol, offset, true);
                 self.i(0x03, kind, rd, rd, 0);
             }
-            Kind::Constructors | Kind::OldConstructors | Kind::Symbols | Kind::Records => self.memory(),
+            Feature::Constructors | Feature::OldConstructors | Feature::Symbols | Feature::Records => self.memory(),
         }
     }
 

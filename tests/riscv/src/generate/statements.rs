@@ -528,7 +528,7 @@ impl Generator {
 
     pub(super) fn statements(&mut self, most: u64) {
         for _ in 0..1 + self.random.below(most) {
-            if !self.kinds.is_empty() && self.random.one_in(5) {
+            if !self.features.is_empty() && self.random.one_in(5) {
                 self.odd_statement();
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The statements that a [`Kind`](super::Kind) stands for.
+//! The statements that a [`Feature`](super::Feature) stands for.
 
 use super::{A, ALLOC, Form, Generator, Label, RA, S, SP, T, Table, WRITE};
 use object::elf;

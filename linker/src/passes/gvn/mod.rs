@@ -1,18 +1,17 @@
-//! Follows values through registers and memory: constants, copies, sums, what is computed twice.
+//! Global value numbering over extended basic blocks, through registers and memory.
 //!
-//! Goes through regions of code with one way in (a block and the blocks that only it leads to). Registers are given
-//! value numbers; an operation whose value is known becomes a constant, a move or a simpler operation, an operand that
-//! another register holds is read from where it was first, additions move into the offsets of loads and stores, and
-//! branches on what is known become jumps. What that leaves unused `dead` removes.
+//! An extended basic block is a block and the blocks whose only predecessor is in it. Registers are given value numbers:
+//! constants and copies are propagated, common subexpressions eliminated, operations and branches folded, loads forwarded
+//! from stores, and additions moved into the offsets of loads and stores. `dce` removes what that leaves unused.
 
 mod memory;
 mod rewrite;
 mod table;
 
-use super::cfg::Entries;
 use super::demand::{Bits, Demand, FULL};
-use crate::elf::{Field, Kind};
-use crate::ir::{BlockId, End, Fixup, Imm, Op, Part, Program, Step, Val, Var, Vars, condition, width};
+use super::simplify_cfg::Entries;
+use crate::elf::{Field, SectionKind};
+use crate::ir::{BlockId, Fixup, Imm, Op, Part, Program, Step, Terminator, Val, Var, Vars, condition, width};
 use memory::Memory;
 use table::{Def, Facts, Table, Vn};
 use vm_core::isa::Opcode as O;
@@ -92,10 +91,10 @@ fn pass(program: &mut Program, compact: bool) -> bool {
             let needed = demand.after_steps(pass.program, id);
             let at_end = demand.before_end(pass.program, id);
             pass.block(id, &mut state, &needed, &at_end);
-            let end = pass.program.block(id).end;
-            match end {
-                End::Jump(target) if entries.is_only(target) => pending.push((target, state)),
-                End::Branch { op, a, b, then, otherwise } => {
+            let terminator = pass.program.block(id).terminator;
+            match terminator {
+                Terminator::Jump(target) if entries.is_only(target) => pending.push((target, state)),
+                Terminator::Branch { op, a, b, then, otherwise } => {
                     for (target, holds) in [(then, true), (otherwise, false)] {
                         if entries.is_only(target) {
                             let mut state = state.clone();
@@ -104,10 +103,12 @@ fn pass(program: &mut Program, compact: bool) -> bool {
                         }
                     }
                 }
-                End::Call { link, back, .. } | End::CallIndirect { link, back, .. } if entries.is_only_return(back) => {
+                Terminator::Call { link, back, .. } | Terminator::CallIndirect { link, back, .. }
+                    if entries.is_only_return(back) =>
+                {
                     state.memory.forget();
-                    let keeps = match end {
-                        End::Call { target, .. } => !pass.program.block(target).role.is_irregular,
+                    let keeps = match terminator {
+                        Terminator::Call { target, .. } => !pass.program.block(target).role.is_irregular,
                         _ => !irregular_pointers,
                     };
                     let kept = if link == Var::RA && keeps { Vars::PRESERVED } else { Vars::NONE };
@@ -208,11 +209,11 @@ impl Pass<'_> {
             out.extend(op.map(|op| Step { op, at: step.at }));
         }
         self.program.block_mut(id).steps = out;
-        let end = self.program.block(id).end;
+        let terminator = self.program.block(id).terminator;
         let context = rewrite::Context { uses: &uses, made_at: &made_at };
-        let new = self.end(state, end, &context);
-        if new != end {
-            self.program.block_mut(id).end = new;
+        let new = self.terminator(state, terminator, &context);
+        if new != terminator {
+            self.program.block_mut(id).terminator = new;
             self.changed = true;
         }
     }
@@ -225,10 +226,10 @@ impl Pass<'_> {
             escapes: Var::all().nth(index).is_some_and(|var| at_end.of(var) > 0),
             ..Uses::default()
         });
-        for var in block.end.reads().iter() {
+        for var in block.terminator.reads().iter() {
             current[var.index()].other += 1;
-            // What only the end reads does not live on.
-            let behind = block.end.targets().next().is_some();
+            // What only the terminator reads does not live on.
+            let behind = block.terminator.targets().next().is_some();
             current[var.index()].escapes &= behind;
         }
         for (index, step) in block.steps.iter().enumerate().rev() {
@@ -256,7 +257,7 @@ impl Pass<'_> {
     fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
         let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
         let data = self.program.data.get(section as usize)?.as_ref()?;
-        if data.kind != Kind::ReadOnly {
+        if data.kind != SectionKind::ReadOnly {
             return None;
         }
         let (start, width) = (u64::try_from(offset).ok()?, width(op) as u64);

@@ -3,7 +3,7 @@
 use super::{compact, run};
 use crate::ir::parse::check;
 
-/// Checks one block, whose end is a return.
+/// Checks one block, whose terminator is a return.
 fn block(before: &str, after: &str) {
     check(run, &format!("b0:\n{before}\njump [ra]"), &format!("b0:\n{after}\njump [ra]"));
 }

@@ -1,40 +1,82 @@
-//! The command line.
+//! The command line: commands, arguments and their help.
+//!
+//! The first paragraph of a doc comment here is the line that `-h` shows; `--help` and the man page show all of it, and the
+//! examples of [`examples`].
 
-use crate::exit;
+use crate::examples;
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 use std::time::Duration;
 use vm_core::gas::{CostModelKind, MemoryLatency};
 use vm_core::isa::Isa;
 
-/// Run, disassemble, assemble, check and trace PolkaVM program blobs.
+/// Build, link, run, disassemble, assemble, validate and trace PolkaVM program blobs
+///
+/// pvm turns guest crates and RISC-V ELF files into program blobs (.polkavm), and runs, shows and checks blobs without a
+/// chain. Where a blob, an ELF file or a text is read, `-` is standard input.
+///
+/// `pvm COMMAND -h` is a summary of a command, `pvm COMMAND --help` the whole story with examples.
 #[derive(Debug, Parser)]
-#[command(name = "pvm", version, after_help = exit::HELP)]
+#[command(name = "pvm", version, after_long_help = examples::with_exit_codes(examples::PVM))]
 pub struct Args {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A command with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compile a guest crate and make a blob of it
+    /// Compile a guest crate and link it into a blob
+    ///
+    /// Compiles the crate with cargo for RV64E (or RV32E) and links each ELF file as `pvm link` does. A guest is a crate with
+    /// a src/main.rs, or a library with crate-type = ["cdylib"].
+    ///
+    /// The compiler is the one of PVM_GUEST_TOOLCHAIN, a folder with bin/cargo, bin/rustc and the standard library's source,
+    /// as scripts/setup makes one; without that variable, rustup's nightly with the component rust-src.
     Build(BuildArgs),
-    /// Make a blob from a RISC-V ELF file
+    /// Link a RISC-V ELF file into a blob
+    ///
+    /// Takes a relocatable object file, or an executable with its relocations kept (--emit-relocs), for RV64E or RV32E.
+    /// What its exports reach is linked and the rest left out. The same file and options give the same bytes on any
+    /// machine. A blob that would not change is not written again.
     Link(LinkArgs),
-    /// Call an entry point, and say how it ended
+    /// Call an entry point, and print the outcome
+    ///
+    /// Runs until the call returns, traps, runs out of gas or calls a host function: there is no host here. Prints the
+    /// outcome, the program counter where that matters, a0 and gas. The exit code is that of the outcome.
     Run(RunArgs),
-    /// Run, and show each instruction with what it wrote and touched
+    /// Run, and print each instruction with the registers and memory that it changed
+    ///
+    /// Runs as `pvm run` does, on the interpreter. Each line has the program counter, the instruction, the registers that it
+    /// wrote, the memory that it accessed, and the function and source line where the blob has debug information.
     Trace(TraceArgs),
-    /// Write a blob as text that `assemble` takes
+    /// Disassemble a blob into text that `pvm assemble` accepts
+    ///
+    /// Assembling the text gives the same blob byte for byte, whatever blob it was and whichever options add comments.
     Disassemble(DisassembleArgs),
-    /// Make a blob from text
+    /// Assemble text into a blob
+    ///
+    /// docs/pvm.md describes the language; `pvm disassemble` writes it. Nothing is written if the text is wrong.
     Assemble(AssembleArgs),
-    /// Say what is in a blob, and how much of it
+    /// Print sizes, counts and names of what is in a blob
+    ///
+    /// Sections, memory, imports, exports, basic blocks, the most frequent instructions, and the size of each function
+    /// where the blob has debug information.
     Stats(StatsArgs),
     /// Check a blob as a chain does before it stores it
+    ///
+    /// Checks the format, the limits of a chain, and that the program can be run. Each check that fails is printed.
     Validate(ValidateArgs),
+    /// Print a completion script for a shell
+    ///
+    /// The script completes commands, options and their values. It goes to standard output.
+    Completions(CompletionsArgs),
+    /// Print the man page of pvm, or of one of its commands
+    ///
+    /// The page is made from the same text as --help, in roff, and goes to standard output.
+    Man(ManArgs),
 }
 
 impl Command {
@@ -45,12 +87,17 @@ impl Command {
             Command::Trace(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Validate(args) => args.json,
-            Command::Build(_) | Command::Link(_) | Command::Disassemble(_) | Command::Assemble(_) => false,
+            Command::Build(_)
+            | Command::Link(_)
+            | Command::Disassemble(_)
+            | Command::Assemble(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
         }
     }
 }
 
-/// What runs the code.
+/// The backend of `run`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// Machine code if that is possible here, else the interpreter
@@ -62,8 +109,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// What the engine calls it.
-    pub const fn of_engine(self) -> pvm_engine::Backend {
+    /// The engine's backend of this name.
+    pub const fn engine_backend(self) -> pvm_engine::Backend {
         match self {
             Backend::Auto => pvm_engine::Backend::Auto,
             Backend::Jit => pvm_engine::Backend::Jit,
@@ -72,7 +119,7 @@ impl Backend {
     }
 }
 
-/// How gas costs are computed.
+/// The cost model by which gas is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CostModel {
     /// One gas for each instruction
@@ -86,7 +133,7 @@ pub enum CostModel {
 }
 
 impl CostModel {
-    /// The model.
+    /// vm-core's cost model of this name.
     pub const fn kind(self) -> CostModelKind {
         match self {
             CostModel::Naive => CostModelKind::Naive,
@@ -97,21 +144,27 @@ impl CostModel {
     }
 }
 
-/// A call: which program, which entry, and with what.
+/// A call: the program, the entry point and its arguments.
 #[derive(Debug, clap::Args)]
 pub struct CallArgs {
     /// The blob; `-` is standard input
     pub blob: PathBuf,
     /// The export to call
+    ///
+    /// `pvm stats BLOB` lists the exports of a blob; an unknown name is refused with that list.
     #[arg(long, value_name = "NAME")]
     pub entry: String,
-    /// An argument, decimal or 0x, up to nine of them; they go to a0 to a5 and t0 to t2
+    /// An argument of the call; may be given up to nine times
+    ///
+    /// Decimal or hexadecimal (0x), and may be negative. The first six go to a0 to a5, three more to t0 to t2.
     #[arg(long = "arg", value_name = "N", value_parser = argument, allow_negative_numbers = true)]
     pub args: Vec<u64>,
-    /// The gas that the run may use
+    /// The gas limit
     #[arg(long, value_name = "N", default_value_t = i64::MAX, value_parser = clap::value_parser!(i64).range(0..))]
     pub gas: i64,
-    /// How gas costs are computed
+    /// The cost model by which gas is charged
+    ///
+    /// A chain chooses one for all contracts; docs/spec/gas.md describes them.
     #[arg(long, value_enum, default_value = "naive")]
     pub cost_model: CostModel,
 }
@@ -127,45 +180,58 @@ pub enum TargetIsa {
     JamV1,
 }
 
-/// How to link.
+/// Options of the linker.
 #[derive(Debug, clap::Args)]
 pub struct LinkOptions {
     /// The instruction set; without it, revive-v1 for RV64E and latest32 for RV32E
     #[arg(long, value_enum)]
     pub isa: Option<TargetIsa>,
-    /// How much to optimize: 0 not at all, 1 what debuggers can follow, 2 everything
+    /// The optimization level: 0 none, 1 what debuggers can follow, 2 everything
+    ///
+    /// 0 translates instruction by instruction, in the order of the file. 1 also leaves out what cannot be observed. 2 runs
+    /// all passes, which docs/linking.md describes.
     #[arg(short = 'O', long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub optimize: u8,
-    /// Run these passes only, in the order of the level; for finding out which one is at fault
+    /// Run these passes only, in the order of the level
+    ///
+    /// For finding the pass that is at fault where a program misbehaves at -O 2 and not at -O 0: leave out one after the
+    /// other. docs/linking.md lists the names; an unknown one is refused with the
+    /// names that exist.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines
+    ///
+    /// A blob for a chain needs none, and is paid for by the byte.
     #[arg(short, long)]
     pub strip: bool,
     /// Exports that begin the code with a jump each, in this order
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub dispatch_table: Vec<String>,
-    /// Also export this global function; for ELF files that mark none
+    /// Also export this global function; may be given several times
+    ///
+    /// For ELF files that mark no exports. Without exports of either kind, the entry point of the ELF file is exported.
     #[arg(long = "export", value_name = "NAME")]
     pub exports: Vec<String>,
     /// Give the program at least this much stack, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = crate::DEFAULT_STACK_SIZE)]
+    ///
+    /// A guest may ask for more itself, with pvm_guest::min_stack_size! or PVM_MIN_STACK_SIZE. Rounded up to pages.
+    #[arg(long, value_name = "BYTES", default_value_t = pvm_linker::DEFAULT_STACK_SIZE)]
     pub min_stack_size: u32,
 }
 
 impl LinkOptions {
-    /// What they mean to the linker.
-    pub fn options(&self) -> crate::Options {
-        crate::Options {
+    /// The linker's options.
+    pub fn options(&self) -> pvm_linker::Options {
+        pvm_linker::Options {
             isa: self.isa.map(|isa| match isa {
                 TargetIsa::ReviveV1 => Isa::ReviveV1,
                 TargetIsa::Latest32 => Isa::Latest32,
                 TargetIsa::JamV1 => Isa::JamV1,
             }),
             level: match self.optimize {
-                0 => crate::Level::None,
-                1 => crate::Level::Some,
-                _ => crate::Level::Full,
+                0 => pvm_linker::Level::None,
+                1 => pvm_linker::Level::Some,
+                _ => pvm_linker::Level::Full,
             },
             passes: self.passes.clone(),
             strip: self.strip,
@@ -178,110 +244,121 @@ impl LinkOptions {
 
 /// Arguments of `build`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::BUILD))]
 pub struct BuildArgs {
     /// The guest's Cargo.toml
     #[arg(long, value_name = "PATH", default_value = "Cargo.toml")]
     pub manifest_path: PathBuf,
-    /// Of several binaries, build this one
+    /// Build only this binary of several
     #[arg(long, value_name = "NAME")]
     pub bin: Option<String>,
     /// Compile for RV32E instead of RV64E
     #[arg(long)]
     pub rv32: bool,
-    /// Where the blob goes; without it, beside the ELF file in cargo's target folder
+    /// The blob to write; without it, beside the ELF file in cargo's target folder
     #[arg(short, long, value_name = "OUT.polkavm")]
     pub output: Option<PathBuf>,
-    /// How to link.
+    /// Options of the linker.
     #[command(flatten)]
     pub options: LinkOptions,
-    /// More arguments for cargo, behind `--`
+    /// More arguments for cargo, after `--`
     #[arg(last = true, value_name = "ARGS")]
     pub cargo: Vec<String>,
 }
 
 /// Arguments of `link`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::LINK))]
 pub struct LinkArgs {
     /// The ELF file, with its relocations kept (--emit-relocs, or not linked at all); `-` is standard input
     #[arg(value_name = "IN.elf")]
     pub elf: PathBuf,
-    /// Where the blob goes; `-` is standard output
+    /// The blob to write; `-` is standard output
     #[arg(short, long, value_name = "OUT.polkavm")]
     pub output: PathBuf,
-    /// How to link.
+    /// Options of the linker.
     #[command(flatten)]
     pub options: LinkOptions,
 }
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::RUN))]
 pub struct RunArgs {
-    /// What to call.
+    /// The call.
     #[command(flatten)]
     pub call: CallArgs,
-    /// What runs the code; the result is the same
+    /// The backend that runs the code; the result is the same
+    ///
+    /// auto prints on standard error why it fell back to the interpreter, where it did; jit fails instead, with exit code 4.
     #[arg(long, value_enum, default_value = "auto")]
     pub backend: Backend,
-    /// Stop compiled code after this much CPU time, with a unit: ms, s, m or h; without it there is no limit
+    /// Stop compiled code after this much CPU time, such as 500ms or 10s; without it there is no limit
+    ///
+    /// The units are ms, s, m and h. A run that is stopped ends with exit code 4. The interpreter has no such limit: use
+    /// --gas.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub time_limit: Option<Duration>,
     /// Print the result as JSON
+    ///
+    /// One object on standard output; an error is an object too. docs/pvm.md lists the fields.
     #[arg(long)]
     pub json: bool,
 }
 
 /// Arguments of `trace`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::TRACE))]
 pub struct TraceArgs {
-    /// What to call.
+    /// The call.
     #[command(flatten)]
     pub call: CallArgs,
     /// Show only the last N instructions
+    ///
+    /// Where a trap or an endless loop comes from is at the end of a trace.
     #[arg(long, value_name = "N")]
     pub last: Option<usize>,
     /// Print a JSON object a line: one for each instruction, and the result
+    ///
+    /// An error is an object too. docs/pvm.md lists the fields.
     #[arg(long)]
     pub json: bool,
 }
 
 /// Arguments of `disassemble`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::DISASSEMBLE))]
 pub struct DisassembleArgs {
     /// The blob; `-` is standard input
     pub blob: PathBuf,
-    /// Also say what each basic block costs
+    /// Comment each basic block with its gas cost
     #[arg(long)]
     pub gas: bool,
-    /// How gas costs are computed
+    /// The cost model of --gas
     #[arg(long, value_enum, default_value = "naive")]
     pub cost_model: CostModel,
-    /// Also say at which offset each instruction is and what it does
+    /// Comment each instruction with its offset and its meaning
     #[arg(long)]
     pub comments: bool,
-    /// Where the text goes; `-` is standard output
+    /// The file to write; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
 }
 
 /// Arguments of `assemble`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::ASSEMBLE))]
 pub struct AssembleArgs {
     /// The text; `-` is standard input
     pub file: PathBuf,
-    /// Where the blob goes; `-` is standard output
+    /// The blob to write; `-` is standard output
     #[arg(short, long, value_name = "BLOB")]
     pub output: PathBuf,
 }
 
 /// Arguments of `stats`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::STATS))]
 pub struct StatsArgs {
     /// The blob; `-` is standard input
     pub blob: PathBuf,
@@ -292,13 +369,30 @@ pub struct StatsArgs {
 
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_long_help = examples::with_exit_codes(examples::VALIDATE))]
 pub struct ValidateArgs {
     /// The blob; `-` is standard input
     pub blob: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = examples::with_exit_codes(examples::COMPLETIONS))]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = examples::with_exit_codes(examples::MAN))]
+pub struct ManArgs {
+    /// The command whose page to print; without it, the page of pvm
+    pub command: Option<String>,
 }
 
 /// A 64-bit number: decimal, hex with `0x`, or negative.
@@ -344,7 +438,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_is_put_together_right() {
+    fn the_definitions_of_the_command_line_are_consistent() {
         Args::command().debug_assert();
     }
 

@@ -12,8 +12,8 @@ use std::{
 
 /// The descriptions of the machines, for the compiler.
 const TARGETS: [(&str, &str); 2] = [
-    ("riscv32emac-unknown-none-polkavm", include_str!("../../guest/targets/riscv32emac-unknown-none-polkavm.json")),
-    ("riscv64emac-unknown-none-polkavm", include_str!("../../guest/targets/riscv64emac-unknown-none-polkavm.json")),
+    ("riscv32emac-unknown-none-polkavm", include_str!("../../targets/riscv32emac-unknown-none-polkavm.json")),
+    ("riscv64emac-unknown-none-polkavm", include_str!("../../targets/riscv64emac-unknown-none-polkavm.json")),
 ];
 
 /// Why a guest could not be compiled.

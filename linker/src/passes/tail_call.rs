@@ -1,19 +1,19 @@
-//! Turns a call that is the last thing a function does into a jump.
+//! Tail call elimination: turns a call that is the last thing a function does into a jump.
 //!
 //! A wrapper saves its return address, calls, restores it and returns. If its frame is there for nothing else, the
 //! called function may as well return to the wrapper's caller: two instructions of the frame, the saving, an entry in the
 //! jump table and an indirect jump less.
 
-use super::cfg::Entries;
 use super::frames::{adjusts, restores, saves};
-use crate::ir::{BlockId, End, Op, Program, Var};
+use super::simplify_cfg::Entries;
+use crate::ir::{BlockId, Op, Program, Terminator, Var};
 
 /// Looks at all calls.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
     for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
-        let End::Call { link: Var::RA, target, back } = program.block(id).end else { continue };
+        let Terminator::Call { link: Var::RA, target, back } = program.block(id).terminator else { continue };
         let irregular = |id: BlockId| program.block(id).role.is_irregular;
         if entries.is_only_return(back)
             && ![id, target, back].into_iter().any(irregular)
@@ -22,7 +22,7 @@ pub fn run(program: &mut Program) -> bool {
             let mut flags = kept.into_iter();
             let block = program.block_mut(id);
             block.steps.retain(|_| flags.next().unwrap_or(true));
-            block.end = End::Jump(target);
+            block.terminator = Terminator::Jump(target);
             changed = true;
         }
     }
@@ -32,7 +32,7 @@ pub fn run(program: &mut Program) -> bool {
 /// Which steps of the calling block stay, if it and the block behind the call are all that there is of a wrapper.
 fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
     let after = program.block(back);
-    if after.end != (End::JumpIndirect { base: Var::RA }) {
+    if after.terminator != (Terminator::JumpIndirect { base: Var::RA }) {
         return None;
     }
     let [restore, release] = &after.steps[..] else { return None };

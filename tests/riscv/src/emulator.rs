@@ -1,4 +1,4 @@
-//! The machine: registers, memory, and the loop.
+//! The emulator: registers, memory, and the execution loop.
 
 use std::collections::BTreeMap;
 
@@ -37,9 +37,9 @@ pub(crate) struct Region {
     pub writable: bool,
 }
 
-/// A machine with a program in it.
+/// A RISC-V machine with a program loaded.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct Emulator {
     /// Whether registers have 64 bits.
     pub wide: bool,
     pub(crate) registers: [u64; 32],
@@ -68,7 +68,7 @@ pub(crate) enum Stop {
     HostCall(Vec<u8>),
 }
 
-impl Machine {
+impl Emulator {
     /// The names of what can be called.
     pub fn exports(&self) -> impl Iterator<Item = &[u8]> {
         self.exports.iter().map(|(name, _)| &name[..])

@@ -1,8 +1,8 @@
-//! Simplifies the control flow: jumps to jumps, branches that go the same way, blocks with one way in.
+//! CFG simplification: threads jumps, folds branches, and merges blocks that have one predecessor.
 
 use super::liveness::Reachable;
 use crate::hash::Map;
-use crate::ir::{Block, BlockId, End, Op, Program, Role, Val, condition};
+use crate::ir::{Block, BlockId, Op, Program, Role, Terminator, Val, condition};
 
 /// Blocks of at most this many operations are copied to where they are jumped to, if they end by leaving the function
 /// or in a way that saves the jump.
@@ -28,7 +28,7 @@ fn destination(program: &Program, mut id: BlockId) -> BlockId {
     for _ in 0..64 {
         match program.block(id) {
             Block { role, .. } if role.is_irregular => break,
-            Block { steps, end: End::Jump(next), .. } if steps.is_empty() && *next != id => id = *next,
+            Block { steps, terminator: Terminator::Jump(next), .. } if steps.is_empty() && *next != id => id = *next,
             _ => break,
         }
     }
@@ -38,7 +38,7 @@ fn destination(program: &Program, mut id: BlockId) -> BlockId {
 fn thread(program: &mut Program) -> bool {
     let mut changed = false;
     let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
-    let before: Vec<End> = program.blocks.iter().map(|block| block.end).collect();
+    let before: Vec<Terminator> = program.blocks.iter().map(|block| block.terminator).collect();
     // Who takes the address of a label gets that of the block where it leads to, which may not be taken for a function.
     for (index, to) in destinations.iter().enumerate() {
         if program.blocks[index].role.is_label {
@@ -50,8 +50,8 @@ fn thread(program: &mut Program) -> bool {
         if program.block(id).role.is_irregular {
             continue;
         }
-        let mut end = program.block(id).end;
-        if let End::Branch { op, a, b, then, otherwise } = end {
+        let mut terminator = program.block(id).terminator;
+        if let Terminator::Branch { op, a, b, then, otherwise } = terminator {
             let same = a == b && matches!(a, Val::Var(_));
             let known = match (a.number(), b.number()) {
                 (Some(a), Some(b)) => condition(op, a, b, program.wide),
@@ -59,24 +59,24 @@ fn thread(program: &mut Program) -> bool {
                 _ => None,
             };
             match known {
-                Some(true) => end = End::Jump(then),
-                Some(false) => end = End::Jump(otherwise),
-                None if then == otherwise => end = End::Jump(then),
+                Some(true) => terminator = Terminator::Jump(then),
+                Some(false) => terminator = Terminator::Jump(otherwise),
+                None if then == otherwise => terminator = Terminator::Jump(then),
                 None => {}
             }
         }
-        changed |= end != before[id.0 as usize];
-        program.block_mut(id).end = end;
+        changed |= terminator != before[id.0 as usize];
+        program.block_mut(id).terminator = terminator;
     }
     // A call whose target does nothing but return is none. One that only asks the host is inlined elsewhere.
     for id in program.ids() {
-        if let End::Call { link, target, back } = program.block(id).end
+        if let Terminator::Call { link, target, back } = program.block(id).terminator
             && program.block(target).steps.is_empty()
             && !program.block(id).role.is_irregular
             && !program.block(target).role.is_irregular
-            && program.block(target).end == (End::JumpIndirect { base: link })
+            && program.block(target).terminator == (Terminator::JumpIndirect { base: link })
         {
-            program.block_mut(id).end = End::Jump(back);
+            program.block_mut(id).terminator = Terminator::Jump(back);
             changed = true;
         }
     }
@@ -116,14 +116,14 @@ impl Entries {
             out.exported[block.0 as usize] = true;
         }
         for id in program.ids().filter(|id| out.reachable[id.0 as usize]) {
-            match program.block(id).end {
-                End::Call { target, back, .. } => {
+            match program.block(id).terminator {
+                Terminator::Call { target, back, .. } => {
                     out.count[target.0 as usize] += 1;
                     out.calls[target.0 as usize] += 1;
                     out.returns[back.0 as usize] += 1;
                 }
-                End::CallIndirect { back, .. } => out.returns[back.0 as usize] += 1,
-                end => end.targets().for_each(|target| out.count[target.0 as usize] += 1),
+                Terminator::CallIndirect { back, .. } => out.returns[back.0 as usize] += 1,
+                terminator => terminator.targets().for_each(|target| out.count[target.0 as usize] += 1),
             }
         }
         out
@@ -141,13 +141,13 @@ impl Entries {
     pub fn is_closed(&self, program: &Program, body: &[BlockId]) -> bool {
         let mut inside: Map<BlockId, (u32, u32)> = Map::default();
         for id in body {
-            match program.block(*id).end {
-                End::Call { target, back, .. } => {
+            match program.block(*id).terminator {
+                Terminator::Call { target, back, .. } => {
                     inside.entry(target).or_default().0 += 1;
                     inside.entry(back).or_default().1 += 1;
                 }
-                End::CallIndirect { back, .. } => inside.entry(back).or_default().1 += 1,
-                end => end.targets().for_each(|target| inside.entry(target).or_default().0 += 1),
+                Terminator::CallIndirect { back, .. } => inside.entry(back).or_default().1 += 1,
+                terminator => terminator.targets().for_each(|target| inside.entry(target).or_default().0 += 1),
             }
         }
         body[1..].iter().all(|id| {
@@ -179,13 +179,13 @@ fn merge(program: &mut Program) -> bool {
         if !entries.reachable[id.0 as usize] {
             let block = program.block_mut(id);
             block.role = Role::default();
-            if !block.steps.is_empty() || block.end != End::Trap {
+            if !block.steps.is_empty() || block.terminator != Terminator::Trap {
                 block.steps = Vec::new();
-                block.end = End::Trap;
+                block.terminator = Terminator::Trap;
             }
             continue;
         }
-        while let End::Jump(target) = program.block(id).end {
+        while let Terminator::Jump(target) = program.block(id).terminator {
             let irregular = |id: BlockId| program.block(id).role.is_irregular;
             if target == id || irregular(id) || irregular(target) {
                 break;
@@ -196,38 +196,38 @@ fn merge(program: &mut Program) -> bool {
                 break;
             }
             changed = true;
-            let Block { steps, end, at, .. } = match only {
+            let Block { steps, terminator, at, .. } = match only {
                 true => {
                     entries.reachable[target.0 as usize] = false;
                     let at = program.block(target).at;
-                    std::mem::replace(program.block_mut(target), Block::new(Vec::new(), End::Trap, at))
+                    std::mem::replace(program.block_mut(target), Block::new(Vec::new(), Terminator::Trap, at))
                 }
                 false => {
                     entries.count[target.0 as usize] -= 1;
-                    end_entries(&mut entries, &program.block(target).end);
+                    count_targets(&mut entries, &program.block(target).terminator);
                     program.block(target).clone()
                 }
             };
             let block = program.block_mut(id);
             block.steps.extend(steps);
-            block.end = end;
+            block.terminator = terminator;
             block.at = at;
         }
     }
     changed
 }
 
-fn end_entries(entries: &mut Entries, end: &End) {
-    end.targets().for_each(|target| entries.count[target.0 as usize] += 1);
+fn count_targets(entries: &mut Entries, terminator: &Terminator) {
+    terminator.targets().for_each(|target| entries.count[target.0 as usize] += 1);
 }
 
 /// Whether a copy of a block is as good as a jump to it: it is about as short, or it is what a loop begins with.
 fn is_worth_copying(block: &Block, is_loop: bool) -> bool {
     let small = block.steps.len() <= COPIED && !block.steps.iter().any(|step| matches!(step.op, Op::HostCall { .. }));
-    match block.end {
-        End::Trap => block.steps.is_empty(),
-        End::JumpIndirect { .. } => small && block.steps.len() <= 1,
-        End::Branch { .. } => small && is_loop,
+    match block.terminator {
+        Terminator::Trap => block.steps.is_empty(),
+        Terminator::JumpIndirect { .. } => small && block.steps.len() <= 1,
+        Terminator::Branch { .. } => small && is_loop,
         _ => false,
     }
 }

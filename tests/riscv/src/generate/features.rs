@@ -1,8 +1,8 @@
-//! The kinds of things that compilers put into ELF files now and then.
+//! Features of ELF files that compilers use now and then, for the generator to cover.
 
-/// A kind of thing that a program can have besides plain code and data.
+/// A feature that a generated program can use besides plain code and data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Kind {
+pub enum Feature {
     /// Weak symbols that are nowhere, used behind a check for null.
     WeakUndefined,
     /// Variables that only the symbol table has.
@@ -45,28 +45,28 @@ pub enum Kind {
     Records,
 }
 
-impl Kind {
+impl Feature {
     /// All of them with their names.
-    pub const ALL: [(Kind, &str); 20] = [
-        (Kind::WeakUndefined, "weak-undefined"),
-        (Kind::Common, "common"),
-        (Kind::Ifunc, "ifunc"),
-        (Kind::Constructors, "constructors"),
-        (Kind::OldConstructors, "old-constructors"),
-        (Kind::Sections, "sections"),
-        (Kind::Symbols, "symbols"),
-        (Kind::Differences, "differences"),
-        (Kind::Uleb128, "uleb128"),
-        (Kind::RelativeData, "relative-data"),
-        (Kind::RelativeFunctions, "relative-functions"),
-        (Kind::LabelPointers, "label-pointers"),
-        (Kind::LabelDifferences, "label-differences"),
-        (Kind::QuietDifferences, "quiet-differences"),
-        (Kind::Ebreak, "ebreak"),
-        (Kind::LinkRegisters, "link-registers"),
-        (Kind::StackSwitch, "stack-switch"),
-        (Kind::Setjmp, "setjmp"),
-        (Kind::FallThrough, "fall-through"),
-        (Kind::Records, "records"),
+    pub const ALL: [(Feature, &str); 20] = [
+        (Feature::WeakUndefined, "weak-undefined"),
+        (Feature::Common, "common"),
+        (Feature::Ifunc, "ifunc"),
+        (Feature::Constructors, "constructors"),
+        (Feature::OldConstructors, "old-constructors"),
+        (Feature::Sections, "sections"),
+        (Feature::Symbols, "symbols"),
+        (Feature::Differences, "differences"),
+        (Feature::Uleb128, "uleb128"),
+        (Feature::RelativeData, "relative-data"),
+        (Feature::RelativeFunctions, "relative-functions"),
+        (Feature::LabelPointers, "label-pointers"),
+        (Feature::LabelDifferences, "label-differences"),
+        (Feature::QuietDifferences, "quiet-differences"),
+        (Feature::Ebreak, "ebreak"),
+        (Feature::LinkRegisters, "link-registers"),
+        (Feature::StackSwitch, "stack-switch"),
+        (Feature::Setjmp, "setjmp"),
+        (Feature::FallThrough, "fall-through"),
+        (Feature::Records, "records"),
     ];
 }

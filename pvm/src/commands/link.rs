@@ -2,7 +2,8 @@
 
 use crate::args::{LinkArgs, LinkOptions};
 use crate::output::{self, Output};
-use crate::{Error, exit, input, link};
+use crate::{Error, exit, input};
+use pvm_linker::link;
 use std::path::Path;
 use vm_core::blob::{Blob, Section, sections};
 

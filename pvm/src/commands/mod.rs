@@ -2,8 +2,10 @@
 
 pub mod assemble;
 pub mod build;
+pub mod completions;
 pub mod disassemble;
 pub mod link;
+pub mod man;
 pub mod run;
 pub mod stats;
 pub mod trace;

@@ -1,9 +1,9 @@
 //! What a single operation becomes.
 
-use super::memory::{Place, load_facts};
+use super::memory::{SectionOffset, load_facts};
 use super::{Def, Pass, State, Uses, Vn};
 use crate::emit::select;
-use crate::ir::{Address, End, Imm, Op, Part, Val, Var, Vars};
+use crate::ir::{Address, Imm, Op, Part, Terminator, Val, Var, Vars};
 use vm_core::isa::Opcode as O;
 
 /// Where the values at hand were made in the block, and how they are used.
@@ -312,24 +312,26 @@ impl Pass<'_> {
     }
 
     /// A better address for the same place, and the place.
-    fn address(&mut self, state: &State, address: Address, context: &Context<'_>) -> (Address, Place) {
+    fn address(&mut self, state: &State, address: Address, context: &Context<'_>) -> (Address, SectionOffset) {
         let stack = self.table.split(state.vars[Var::SP.index()]).0;
         let Some(given) = address.base else {
-            return (address, Place { base: None, offset: address.offset, is_stack: false });
+            return (address, SectionOffset { base: None, offset: address.offset, is_stack: false });
         };
         let vn = state.vars[given.index()];
         // The place is what is left when all sums are taken apart.
         let (base, number) = self.table.split(vn);
         let place = match (self.table.constant(base), address.offset.plus(number)) {
             (Some(imm), Some(offset)) => match (imm, offset) {
-                (Imm::Num(a), offset) => offset.plus(a).map(|offset| Place { base: None, offset, is_stack: false }),
-                (imm, Imm::Num(b)) => imm.plus(b).map(|offset| Place { base: None, offset, is_stack: false }),
+                (Imm::Num(a), offset) => {
+                    offset.plus(a).map(|offset| SectionOffset { base: None, offset, is_stack: false })
+                }
+                (imm, Imm::Num(b)) => imm.plus(b).map(|offset| SectionOffset { base: None, offset, is_stack: false }),
                 _ => None,
             },
-            (None, Some(offset)) => Some(Place { base: Some(base), offset, is_stack: base == stack }),
+            (None, Some(offset)) => Some(SectionOffset { base: Some(base), offset, is_stack: base == stack }),
             _ => None,
         };
-        let place = place.unwrap_or(Place { base: Some(vn), offset: address.offset, is_stack: false });
+        let place = place.unwrap_or(SectionOffset { base: Some(vn), offset: address.offset, is_stack: false });
 
         let kept = Address { base: Some(self.holder(state, vn).unwrap_or(given)), offset: address.offset };
         // A constant address: without the register, if that saves loading it.
@@ -378,32 +380,34 @@ impl Pass<'_> {
         (best, place)
     }
 
-    pub(super) fn end(&mut self, state: &State, end: End, context: &Context<'_>) -> End {
-        match end {
-            End::Branch { op, a, b, then, otherwise } => {
+    pub(super) fn terminator(&mut self, state: &State, terminator: Terminator, context: &Context<'_>) -> Terminator {
+        match terminator {
+            Terminator::Branch { op, a, b, then, otherwise } => {
                 let (op, a, b, then, otherwise) = self.branch(state, op, a, b, then, otherwise, context);
                 let (va, vb) = (self.value(state, a), self.value(state, b));
                 match self.known(state, op, va, vb) {
-                    Some(true) => End::Jump(then),
-                    Some(false) => End::Jump(otherwise),
-                    None => End::Branch { op, a, b, then, otherwise },
+                    Some(true) => Terminator::Jump(then),
+                    Some(false) => Terminator::Jump(otherwise),
+                    None => Terminator::Branch { op, a, b, then, otherwise },
                 }
             }
-            End::CallIndirect { link, base, back } => match self.table.constant(state.vars[base.index()]) {
-                Some(Imm::Code { block, part: Part::Full }) => End::Call { link, target: block, back },
-                _ => {
-                    End::CallIndirect { link, base: self.holder(state, state.vars[base.index()]).unwrap_or(base), back }
-                }
+            Terminator::CallIndirect { link, base, back } => match self.table.constant(state.vars[base.index()]) {
+                Some(Imm::Code { block, part: Part::Full }) => Terminator::Call { link, target: block, back },
+                _ => Terminator::CallIndirect {
+                    link,
+                    base: self.holder(state, state.vars[base.index()]).unwrap_or(base),
+                    back,
+                },
             },
             // Which register a return goes through says that it is one.
-            End::JumpIndirect { base } if base == Var::RA || base == Var::T0 => end,
-            End::JumpIndirect { base } => match self.table.constant(state.vars[base.index()]) {
-                Some(Imm::Code { block, part: Part::Full }) => End::Jump(block),
+            Terminator::JumpIndirect { base } if base == Var::RA || base == Var::T0 => terminator,
+            Terminator::JumpIndirect { base } => match self.table.constant(state.vars[base.index()]) {
+                Some(Imm::Code { block, part: Part::Full }) => Terminator::Jump(block),
                 _ => {
                     let holders = Vars::ALL.without(Vars::one(Var::RA)).without(Vars::one(Var::T0));
                     let same = |var: &Var| state.vars[var.index()] == state.vars[base.index()];
                     let holder = holders.iter().filter(same).min_by_key(|var| state.since[var.index()]);
-                    End::JumpIndirect { base: holder.unwrap_or(base) }
+                    Terminator::JumpIndirect { base: holder.unwrap_or(base) }
                 }
             },
             other => other,
@@ -460,8 +464,8 @@ impl Pass<'_> {
                 std::mem::swap(&mut then, &mut otherwise);
             }
         }
-        let end = End::Branch { op, a: x, b: y, then, otherwise };
-        if matches!((x, y), (Val::Imm(_), Val::Imm(_))) || select::end_fits(&end, self.program.wide) {
+        let terminator = Terminator::Branch { op, a: x, b: y, then, otherwise };
+        if matches!((x, y), (Val::Imm(_), Val::Imm(_))) || select::terminator_fits(&terminator, self.program.wide) {
             (op, x, y, then, otherwise)
         } else {
             (op_given, a, b, then_given, otherwise_given)

@@ -1,7 +1,7 @@
 //! `pvm run`: calls an entry point.
 
 use crate::args::{Backend, RunArgs};
-use crate::machine::{Ending, machine};
+use crate::call::{Ending, machine};
 use crate::output::Output;
 use crate::{Error, exit, input};
 use pvm_engine::{Error as EngineError, SandboxError};

@@ -1,11 +1,11 @@
-//! Removes operations whose results nobody needs.
+//! Dead code elimination: removes operations whose results nobody needs.
 //!
-//! Also whole blocks that can only trap: what a program stores before it traps is lost, as contracts' changes are undone
-//! and the VM's memory is no result of a failed call. So the way to a panic is a trap at once, and what describes the
-//! panic is not reachable any more.
+//! Trap propagation also removes blocks that can only trap: stores before a trap are lost, as contracts' changes are
+//! undone and the VM's memory is no result of a failed call. So a path to a panic becomes a trap at once, and the data
+//! that describes the panic becomes unreachable.
 
 use super::demand::{Bits, Demand};
-use crate::ir::{BlockId, End, Op, Program};
+use crate::ir::{BlockId, Op, Program, Terminator};
 
 /// Removes dead operations.
 pub fn run(program: &mut Program) -> bool {
@@ -29,21 +29,21 @@ pub fn run(program: &mut Program) -> bool {
     changed
 }
 
-/// Turns blocks that can only trap into traps.
-pub fn traps(program: &mut Program) -> bool {
-    let users = program.users();
+/// Trap propagation: turns blocks that can only trap into traps.
+pub fn propagate_traps(program: &mut Program) -> bool {
+    let predecessors = program.predecessors();
     let mut changed = false;
     let mut pending: Vec<BlockId> = program.ids().collect();
     while let Some(id) = pending.pop() {
         let is_trap = |id: BlockId| {
             let block = program.block(id);
-            block.steps.is_empty() && block.end == End::Trap
+            block.steps.is_empty() && block.terminator == Terminator::Trap
         };
-        let ends_in_trap = match program.block(id).end {
-            End::Trap => true,
-            End::Jump(target) | End::Call { target, .. } => is_trap(target),
-            End::Branch { then, otherwise, .. } => is_trap(then) && is_trap(otherwise),
-            End::CallIndirect { .. } | End::JumpIndirect { .. } => false,
+        let ends_in_trap = match program.block(id).terminator {
+            Terminator::Trap => true,
+            Terminator::Jump(target) | Terminator::Call { target, .. } => is_trap(target),
+            Terminator::Branch { then, otherwise, .. } => is_trap(then) && is_trap(otherwise),
+            Terminator::CallIndirect { .. } | Terminator::JumpIndirect { .. } => false,
         };
         if !ends_in_trap || program.block(id).role.is_irregular {
             continue;
@@ -52,11 +52,11 @@ pub fn traps(program: &mut Program) -> bool {
         // What the host is told counts, and so does whether it is asked at all.
         let lasting = |op: &Op| matches!(op, Op::HostCall { .. });
         let kept = block.steps.iter().rposition(|step| lasting(&step.op)).map_or(0, |last| last + 1);
-        if kept < block.steps.len() || block.end != End::Trap {
+        if kept < block.steps.len() || block.terminator != Terminator::Trap {
             block.steps.truncate(kept);
-            block.end = End::Trap;
+            block.terminator = Terminator::Trap;
             changed = true;
-            pending.extend(&users[id.0 as usize]);
+            pending.extend(&predecessors[id.0 as usize]);
         }
     }
     changed
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_way_to_a_trap_is_a_trap() {
         check(
-            traps,
+            propagate_traps,
             "b0:
              branch_eq a0, 0 to b1 else b2
              b1:
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_the_host_is_told_before_a_trap_stays() {
         check(
-            traps,
+            propagate_traps,
             "b0:
              a0 = 1
              host_call 0

@@ -1,11 +1,11 @@
-//! Makes one of blocks that do the same and then leave.
+//! Tail merging: merges identical exit blocks.
 //!
-//! Functions end alike: registers are restored, the frame is given up, and a jump returns. Where blocks are equal up to
-//! where they go, one is enough. Blocks whose address is known are kept apart: functions may be told apart by it.
+//! Functions have equal epilogues: registers are restored, the frame is released, and a jump returns. Of blocks with the
+//! same operations and the same terminator, one is enough. Blocks whose address is known are kept apart: functions may be told apart by it.
 
-use super::cfg::Entries;
+use super::simplify_cfg::Entries;
 use crate::hash::Map;
-use crate::ir::{Block, BlockId, End, Op, Program};
+use crate::ir::{Block, BlockId, Op, Program, Terminator};
 
 /// Operations that make a block worth a jump to it.
 const LEAST: usize = 2;
@@ -15,16 +15,19 @@ pub fn run(program: &mut Program) -> bool {
     let mut any = false;
     for _ in 0..4 {
         let entries = Entries::of(program);
-        let mut firsts: Map<(Vec<Op>, End), BlockId> = Map::default();
+        let mut firsts: Map<(Vec<Op>, Terminator), BlockId> = Map::default();
         let mut replaced: Map<BlockId, BlockId> = Map::default();
         for id in program.ids() {
             let index = id.0 as usize;
-            let Block { steps, end, role, .. } = program.block(id);
-            let leaves = matches!(end, End::JumpIndirect { .. } | End::Trap | End::Call { .. } | End::Jump(_));
+            let Block { steps, terminator, role, .. } = program.block(id);
+            let leaves = matches!(
+                terminator,
+                Terminator::JumpIndirect { .. } | Terminator::Trap | Terminator::Call { .. } | Terminator::Jump(_)
+            );
             if !entries.reachable[index] || role.is_irregular || !leaves || steps.len() < LEAST {
                 continue;
             }
-            let key = (steps.iter().map(|step| step.op).collect(), *end);
+            let key = (steps.iter().map(|step| step.op).collect(), *terminator);
             let first = *firsts.entry(key).or_insert(id);
             if first != id && !entries.outside[index] {
                 replaced.insert(id, first);
@@ -35,7 +38,7 @@ pub fn run(program: &mut Program) -> bool {
         }
         any = true;
         for block in &mut program.blocks {
-            block.end.retarget(|target| replaced.get(&target).copied().unwrap_or(target));
+            block.terminator.retarget(|target| replaced.get(&target).copied().unwrap_or(target));
         }
     }
     any

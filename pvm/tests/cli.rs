@@ -425,3 +425,51 @@ fn names_in_blobs_send_no_commands_to_the_terminal() {
         assert!(all.is_ascii(), "{args}");
     }
 }
+
+#[test]
+fn the_short_help_has_a_line_for_each_option_and_the_long_one_examples() {
+    let commands =
+        ["build", "link", "run", "trace", "disassemble", "assemble", "stats", "validate", "completions", "man"];
+    for command in [""].iter().chain(&commands) {
+        let (short, long) = (pvm(&format!("{command} -h"), b""), pvm(&format!("{command} --help"), b""));
+        assert_eq!((short.code, long.code), (0, 0), "{command}");
+        assert!(!short.text().contains("Exit codes:") && !short.text().contains("Examples:"), "{}", short.text());
+        assert!(long.text().contains("Exit codes:\n") && long.text().contains("Examples:\n"), "{}", long.text());
+        assert!(short.text().len() < long.text().len());
+    }
+    let help = pvm("-h", b"");
+    for command in commands {
+        let line = help.text().lines().find(|line| line.starts_with(&format!("  {command} "))).unwrap();
+        assert!(!line.ends_with('.'), "{line}");
+    }
+}
+
+#[test]
+fn completion_scripts_name_the_commands_and_their_options() {
+    for (shell, marker) in [("bash", "complete -F _pvm"), ("zsh", "#compdef pvm"), ("fish", "complete -c pvm")] {
+        let script = pvm(&format!("completions {shell}"), b"");
+        assert_eq!(script.code, 0, "{}", script.err);
+        for name in [marker, "disassemble", "validate", "cost-model", "min-stack-size"] {
+            assert!(script.text().contains(name), "{shell}: {name}");
+        }
+    }
+    let unknown = pvm("completions tcsh", b"");
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("zsh"), "{}", unknown.err);
+}
+
+#[test]
+fn man_pages_say_what_the_help_says() {
+    let page = pvm("man", b"");
+    assert_eq!(page.code, 0, "{}", page.err);
+    for part in [".TH pvm 1", ".SH SYNOPSIS", "pvm\\-validate(1)", "Exit codes:"] {
+        assert!(page.text().contains(part), "{part}\n{}", page.text());
+    }
+    let page = pvm("man run", b"");
+    assert_eq!(page.code, 0, "{}", page.err);
+    for part in [".TH pvm-run 1", "\\-\\-time\\-limit", "Refuse to interpret"] {
+        assert!(page.text().contains(part), "{part}\n{}", page.text());
+    }
+    let unknown = pvm("man walk", b"");
+    assert_eq!((unknown.code, unknown.err.as_str()), (2, "error: there is no command `walk`: see pvm --help\n"));
+}

@@ -1,7 +1,7 @@
 //! `pvm trace`: runs and shows each instruction.
 
 use crate::args::TraceArgs;
-use crate::machine::{Ending, interpreter};
+use crate::call::{Ending, interpreter};
 use crate::output::{Output, printable};
 use crate::{Error, exit, input};
 use serde_json::{Value, json};

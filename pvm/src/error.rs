@@ -1,4 +1,4 @@
-//! Why a command could not do its work.
+//! Errors of commands, with the names and exit codes by which programs tell them apart.
 
 use crate::exit;
 use std::io;
@@ -6,7 +6,7 @@ use vm_core::blob::BlobError;
 use vm_core::program::ProgramError;
 use vm_core::text::TextError;
 
-/// See [`crate::execute`].
+/// A command failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -56,11 +56,11 @@ pub enum Error {
         /// The file as given.
         path: String,
         /// Why.
-        source: Box<crate::LinkError>,
+        source: Box<pvm_linker::LinkError>,
     },
     /// The guest cannot be compiled.
     #[error(transparent)]
-    Guest(#[from] crate::guest::GuestError),
+    Guest(#[from] pvm_guest_builder::GuestError),
     /// Several programs cannot be written to one file.
     #[error("there are {count} binaries, which cannot all be {output}: choose one with --bin")]
     SeveralBinaries {
@@ -68,6 +68,12 @@ pub enum Error {
         count: usize,
         /// Where the one was to go.
         output: String,
+    },
+    /// A man page was asked for of a command that does not exist.
+    #[error("there is no command `{name}`: see pvm --help")]
+    NoCommand {
+        /// The name given.
+        name: String,
     },
     /// The backend cannot run here, or was lost.
     #[error("{0}")]
@@ -107,7 +113,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A short name for programs.
+    /// The name that programs know it by.
     pub const fn name(&self) -> &'static str {
         match self {
             Error::Read { .. } => "read",
@@ -118,6 +124,7 @@ impl Error {
             Error::Link { .. } => "link",
             Error::Guest(_) => "guest",
             Error::SeveralBinaries { .. } => "several-binaries",
+            Error::NoCommand { .. } => "no-command",
             Error::Engine(_) => "engine",
             Error::Text { .. } => "text",
             Error::NotUtf8 { .. } => "not-utf8",
@@ -126,11 +133,14 @@ impl Error {
         }
     }
 
-    /// What the process ends with.
+    /// The exit code of the process.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Error::Read { .. } | Error::Write { .. } => exit::FILE,
-            Error::TooManyArguments { .. } | Error::NoEntry { .. } | Error::SeveralBinaries { .. } => exit::USAGE,
+            Error::TooManyArguments { .. }
+            | Error::NoEntry { .. }
+            | Error::SeveralBinaries { .. }
+            | Error::NoCommand { .. } => exit::USAGE,
             Error::TooLong { .. }
             | Error::Blob { .. }
             | Error::Program { .. }

@@ -1,4 +1,4 @@
-//! Making a machine ready for a call, and telling how the call ended.
+//! Calls: prepares an instance for a call, and describes how the call ended.
 //!
 //! Used by `run` and `trace`.
 
@@ -70,7 +70,7 @@ pub fn machine(
     };
     let blob = ProgramBlob::parse(bytes).map_err(named)?;
     let mut config = Config::new();
-    config.set_backend(backend.of_engine()).set_time_limit(time_limit);
+    config.set_backend(backend.engine_backend()).set_time_limit(time_limit);
     let engine = Engine::new(&config).map_err(named)?;
     let module = Module::new(&engine, &self::config(args), &blob).map_err(named)?;
     let entry = entry(args, module.program())?;

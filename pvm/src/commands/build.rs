@@ -2,9 +2,9 @@
 
 use super::link::{describe, link_file};
 use crate::args::BuildArgs;
-use crate::guest::Guest;
 use crate::output::{self, Output};
 use crate::{Error, exit};
+use pvm_guest_builder::Guest;
 use std::path::PathBuf;
 
 /// Compiles, links, writes the blobs, and says how large they are.

@@ -12,7 +12,7 @@ const LIMIT: usize = 24;
 
 /// A place in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct SectionOffset {
     /// The variable part, if there is one.
     pub base: Option<Vn>,
     /// The constant part.
@@ -58,7 +58,7 @@ fn extended(table: &mut Table, op: O, value: Vn) -> Vn {
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    place: Place,
+    place: SectionOffset,
     width: i64,
     value: Vn,
     /// How the value was extended when it was loaded; `None` if it was stored.
@@ -76,7 +76,7 @@ impl Memory {
     }
 
     /// The value that a load reads, if it is known.
-    pub fn load(&self, table: &mut Table, place: Place, op: O) -> Option<Vn> {
+    pub fn load(&self, table: &mut Table, place: SectionOffset, op: O) -> Option<Vn> {
         let cell = self.0.iter().find(|cell| cell.place == place && cell.width == width(op))?;
         match cell.loaded {
             Some(loaded) if loaded == op => Some(cell.value),
@@ -85,17 +85,17 @@ impl Memory {
     }
 
     /// Remembers what a load has read.
-    pub fn loaded(&mut self, place: Place, op: O, value: Vn) {
+    pub fn loaded(&mut self, place: SectionOffset, op: O, value: Vn) {
         self.remember(Cell { place, width: width(op), value, loaded: Some(op) });
     }
 
     /// Whether a store would change nothing: the value stands there.
-    pub fn holds(&self, place: Place, op: O, value: Vn) -> bool {
+    pub fn holds(&self, place: SectionOffset, op: O, value: Vn) -> bool {
         self.0.iter().any(|cell| cell.place == place && cell.width == width(op) && cell.value == value)
     }
 
     /// Remembers what a store writes, and forgets what it may have overwritten.
-    pub fn stored(&mut self, table: &Table, place: Place, op: O, value: Vn) {
+    pub fn stored(&mut self, table: &Table, place: SectionOffset, op: O, value: Vn) {
         let width = width(op);
         self.0.retain(|cell| !may_overlap(table, cell.place, cell.width, place, width));
         self.remember(Cell { place, width, value, loaded: None });
@@ -111,8 +111,8 @@ impl Memory {
 }
 
 /// Whether two places may have bytes in common. The stack and data sections never do.
-fn may_overlap(table: &Table, a: Place, a_width: i64, b: Place, b_width: i64) -> bool {
-    let is_static = |place: &Place| place.base.is_none() && matches!(place.offset, Imm::Data { .. });
+fn may_overlap(table: &Table, a: SectionOffset, a_width: i64, b: SectionOffset, b_width: i64) -> bool {
+    let is_static = |place: &SectionOffset| place.base.is_none() && matches!(place.offset, Imm::Data { .. });
     if a.is_stack && is_static(&b) || b.is_stack && is_static(&a) {
         return false;
     }
