@@ -1,4 +1,4 @@
-//! Random RISC-V programs, linked at every level, do what a RISC-V machine does with the ELF file.
+//! Random RISC-V programs, linked at every level, do what a RISC-V emulator does with the ELF file.
 //!
 //! `PVM_RANDOM_PROGRAMS` and `PVM_RANDOM_SEED` make the run longer and another one; `scripts/fuzz` does. With
 //! `PVM_RANDOM_KINDS`, a list of names, programs have only these kinds of things.

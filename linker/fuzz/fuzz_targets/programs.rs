@@ -1,4 +1,4 @@
-//! Programs that the input chooses, linked at every level: they do what a RISC-V machine does with the ELF file, or are
+//! Programs that the input chooses, linked at every level: they do what a RISC-V emulator does with the ELF file, or are
 //! refused where one of their kinds may be.
 //!
 //! The first byte is the width, the next four which kinds of things the program has; the others are the generator's

@@ -1,7 +1,7 @@
 //! Debug information: converts the ELF file's DWARF, or its symbols, to the blob's optional sections.
 //!
 //! Each instruction of the graph keeps the position in the ELF file that it was lifted from. Here that position becomes a
-//! stack of functions, the outermost first and the inlined ones after it; [`writer`] writes them to sections 128 to 130
+//! stack of functions, the outermost first and the inlined ones after it; `writer` writes them to sections 128 to 130
 //! (docs/spec/blobs.md#sections). Unreadable debug information is left out: nothing here can make linking fail.
 
 mod dwarf;

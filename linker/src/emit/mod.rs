@@ -1,8 +1,8 @@
 //! Emission: lowers the graph to the bytes of a blob.
 //!
-//! In order: [`legalize`] puts constants that no instruction can hold into temporaries, [`temporaries`] puts those into
-//! registers, [`data`] gives sections their addresses, [`code`] gives blocks theirs and writes the instructions that
-//! [`select`] chooses. The format is that of docs/spec/blobs.md#envelope.
+//! In order: `legalize` puts constants that no instruction can hold into temporaries, `temporaries` puts those into
+//! registers, `data` gives sections their addresses, `code` gives blocks theirs and writes the instructions that
+//! `select` chooses. The format is that of docs/spec/blobs.md#envelope.
 
 pub(crate) mod code;
 mod data;

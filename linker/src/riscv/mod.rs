@@ -1,6 +1,6 @@
 //! RISC-V instructions and their decoder.
 //!
-//! [`mod@decode`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#what-goes-in lists
+//! [`decode()`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#what-goes-in lists
 //! the extensions that are accepted.
 
 mod compressed;

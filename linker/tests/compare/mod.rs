@@ -1,4 +1,4 @@
-//! Runs a program both ways: linked, on the VM's interpreter, and as it is, on the RISC-V machine.
+//! Runs a program both ways: linked, on the VM's interpreter, and as it is, on the RISC-V emulator.
 //!
 //! Used by the test `random` and by the fuzz target `programs`.
 
@@ -16,7 +16,7 @@ use vm_core::{
 /// What becomes of programs with a kind of thing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// They do what a RISC-V machine does.
+    /// They do what a RISC-V emulator does.
     Right,
     /// They do, or are refused with a message that has one of these in it.
     MayBeRefused(&'static [&'static str]),

@@ -19,7 +19,7 @@ const GAS: i64 = 4_000_000_000;
 /// The time of a run on a busy machine; what ends one that does not end is the gas.
 const TIME: Duration = Duration::from_secs(600);
 
-/// The instructions of a run on the RISC-V machine.
+/// The instructions of a run on the RISC-V emulator.
 const STEPS: u64 = 400_000_000;
 
 /// How a run ended.
@@ -51,7 +51,7 @@ impl fmt::Display for Ending {
 pub enum Verdict {
     /// It ended as expected.
     Right,
-    /// It did not end as expected, but as on a RISC-V machine: not the linker is to blame but the compiler or the program.
+    /// It did not end as expected, but as on a RISC-V emulator: not the linker is to blame but the compiler or the program.
     Foreign(Ending),
     /// It was not linked, for this reason.
     Refused(String),
@@ -120,7 +120,7 @@ impl Backends {
 pub fn run_on_riscv(elf: &[u8], entry: &str) -> Ending {
     let mut machine = match Emulator::try_load(elf) {
         Ok(machine) => machine,
-        Err(error) => return Ending::Other(format!("not on the RISC-V machine: {error}")),
+        Err(error) => return Ending::Other(format!("not on the RISC-V emulator: {error}")),
     };
     let mut code = None;
     let outcome = machine.call(entry.as_bytes(), &[], STEPS, |name, arguments| match name {

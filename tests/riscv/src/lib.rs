@@ -1,7 +1,7 @@
 //! RISC-V emulator and program generator: the oracle for the linker.
 //!
 //! Shares nothing with the linker but the `object` crate that both read ELF files with. [`Emulator`] decodes and executes
-//! word by word; [`mod@generate`] makes relocatable ELF files of random code that ends and whose results do not depend on
+//! word by word; [`generate()`] makes relocatable ELF files of random code that ends and whose results do not depend on
 //! where things are in memory.
 
 mod assembler;
