@@ -49,8 +49,9 @@ macro_rules! kinds {
         /// Executes one op: the match of the looped dispatcher.
         #[inline(always)]
         pub(super) fn execute<'a>(kind: OpKind, m: &mut RunState<'a>, op: &Op, rest: &mut &'a [Op]) -> Flow {
+            let last = &mut 0;
             match kind {
-                $(OpKind::$kind => $kind::execute::<false, false>(m, op, rest, &mut 0),)*
+                $(OpKind::$kind => $kind::execute::<false, false>(m, op, rest, last),)*
             }
         }
 
@@ -83,7 +84,7 @@ macro_rules! ops {
         $(op!($internal, |$m, $op, $b, $c| $effect);)*
         $(type $sequence = Superinstruction<$first, $second, false>;)*
         $(type $chain = Superinstruction<$producer, $consumer, true>;)*
-        kinds!($($instruction)* $($internal)* $($sequence)* $($chain)*);
+        kinds!($($internal)* $($instruction)* $($sequence)* $($chain)*);
 
         impl OpKind {
             /// By opcode the op of the same name, if there is one.
