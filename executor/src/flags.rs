@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn each_flag_reaches_the_engine() {
-        let expected = |change: fn(&mut Config) -> &mut Config| {
+        type Change = fn(&mut Config) -> &mut Config;
+        let expected = |change: Change| {
             let mut config = Config::new();
             config.set_time_limit(TIME_LIMIT).set_stall_limit(STALL_LIMIT).set_workers(64, 64).set_reserve(64);
             // Its fields are the engine's own, but it can be shown.
@@ -231,7 +232,7 @@ mod tests {
         };
         let config = |args: &[&str]| format!("{:?}", parse(args).unwrap().engine_config());
         assert_eq!(config(&[]), expected(|config| config));
-        let same: [(&[&str], fn(&mut Config) -> &mut Config); 8] = [
+        let same: [(&[&str], Change); 8] = [
             (&["--polkavm-backend=jit"], |config| config.set_backend(Backend::Jit)),
             (&["--polkavm-backend=interpreter"], |config| config.set_backend(Backend::Interpreter)),
             (&["--polkavm-sandbox=best-effort"], |config| config.set_sandbox(Sandbox::BestEffort)),
