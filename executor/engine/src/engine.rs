@@ -2,7 +2,7 @@
 
 use crate::config::{Backend, Config};
 use crate::error::Error;
-use crate::sandbox::{CageError, Pool};
+use crate::sandbox::{CageError, ForkedPool, Pool};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,30 @@ struct Inner {
     trouble: Mutex<Trouble>,
     trace_execution: bool,
     next_module: AtomicU64,
+}
+
+/// An engine for a forked child: made before the fork by [`Engine::prepare_fork`], used in the child.
+#[must_use]
+pub struct ForkedEngine {
+    pool: Option<ForkedPool>,
+    may_fall_back: bool,
+    fallback_reason: OnceLock<Error>,
+    trace_execution: bool,
+}
+
+impl ForkedEngine {
+    /// The engine of this process, the forked child. Modules of the parent's engine come along by
+    /// [`crate::Module::for_engine`].
+    pub fn into_engine(self) -> Engine {
+        Engine(Arc::new(Inner {
+            pool: self.pool.map(ForkedPool::into_pool),
+            may_fall_back: self.may_fall_back,
+            fallback_reason: self.fallback_reason,
+            trouble: Mutex::default(),
+            trace_execution: self.trace_execution,
+            next_module: AtomicU64::new(1),
+        }))
+    }
 }
 
 /// Workers could not be had.
@@ -97,6 +121,32 @@ impl Engine {
     /// [`crate::Sandbox::Required`]; each is another line behind it.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
+    }
+
+    /// The CPU time that all of this engine's workers have used so far, those that have ended among them: to be added to
+    /// this process's own. Workers are no children of this process, so the kernel does not count their time as its
+    /// (RUSAGE_CHILDREN). Zero if programs are interpreted.
+    pub fn cpu_time(&self) -> Duration {
+        self.0.pool.as_ref().map_or(Duration::ZERO, |pool| pool.cpu_time())
+    }
+
+    /// Prepares an engine for a child that this process is about to fork. What belongs to this engine cannot be used in
+    /// the child; [`ForkedEngine::into_engine`] makes an engine of the child's own there, without any system call that
+    /// opens files or sockets, so that this process may have forbidden those to itself after [`Engine::new`].
+    ///
+    /// The parent drops what this returns after the fork. Then the child's workers end with the child, however it ends,
+    /// and at the latest with the parent's engine. The child has to stay in the pid and user namespaces of its parent.
+    ///
+    /// # Errors
+    /// If the process that makes workers does not answer, or this is a forked child of the engine's process.
+    pub fn prepare_fork(&self) -> Result<ForkedEngine, Error> {
+        let pool = self.0.pool.as_ref().map(|pool| pool.prepare_fork()).transpose()?;
+        Ok(ForkedEngine {
+            pool,
+            may_fall_back: self.0.may_fall_back,
+            fallback_reason: self.0.fallback_reason.clone(),
+            trace_execution: self.0.trace_execution,
+        })
     }
 
     /// Whether `other` is a handle of the same engine.

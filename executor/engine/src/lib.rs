@@ -48,7 +48,7 @@ mod value;
 pub const FINGERPRINT: &str = env!("PVM_ENGINE_FINGERPRINT");
 
 pub use config::{Backend, Config};
-pub use engine::Engine;
+pub use engine::{Engine, ForkedEngine};
 pub use error::{Error, StoredError};
 pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFunc};
 pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};

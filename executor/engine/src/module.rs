@@ -116,6 +116,18 @@ impl Module {
         None
     }
 
+    /// The same module for another engine with the same backend, without compiling it again: for the engine that a forked
+    /// child makes ([`Engine::prepare_fork`]).
+    ///
+    /// # Errors
+    /// If one of the two engines compiles or traces and the other one does not.
+    pub fn for_engine(&self, engine: &Engine) -> Result<Module, Error> {
+        if engine.backend() != self.engine.backend() || engine.trace_execution() != self.engine.trace_execution() {
+            return Err(Error::OtherEngine);
+        }
+        Ok(Module { engine: engine.clone(), id: engine.next_module(), ..self.clone() })
+    }
+
     fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {
         Ok(Module {
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

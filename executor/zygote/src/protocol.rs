@@ -204,6 +204,12 @@ pub const MESSAGE_MAP: u32 = 6;
 /// error number zero if it is there.
 pub const MESSAGE_LAYER: u32 = 7;
 
+/// From the host: another connection, for a process that the host is about to fork.
+pub const MESSAGE_CONNECT: u32 = 8;
+/// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all copies
+/// of that end are closed.
+pub const MESSAGE_CONNECTION: u32 = 9;
+
 /// No memory becomes executable that was not (PR_SET_MDWE).
 pub const LAYER_MDWE: u32 = 0;
 /// Capabilities never come back with a user or a program (locked securebits).

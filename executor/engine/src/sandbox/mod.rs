@@ -25,7 +25,7 @@ mod zygote;
 
 pub use error::{CageError, Layer, Missing};
 #[allow(unused_imports, reason = "for the engine")]
-pub(crate) use pool::{Counts, Pool, Pooled};
+pub(crate) use pool::{Counts, ForkedPool, Pool, Pooled};
 
 use std::path::Path;
 use std::sync::Arc;

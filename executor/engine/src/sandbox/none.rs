@@ -2,6 +2,7 @@
 
 use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a pool has and has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,6 +21,16 @@ pub(crate) enum Pool {}
 #[derive(Debug)]
 pub(crate) enum Pooled {}
 
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum ForkedPool {}
+
+impl ForkedPool {
+    pub fn into_pool(self) -> Arc<Pool> {
+        match self {}
+    }
+}
+
 impl Pool {
     /// Says that there is no cage here.
     pub fn new(_: Settings) -> Result<Arc<Pool>, CageError> {
@@ -35,6 +46,14 @@ impl Pool {
     }
 
     pub fn layers(&self) -> Vec<Layer> {
+        match *self {}
+    }
+
+    pub fn prepare_fork(&self) -> Result<ForkedPool, CageError> {
+        match *self {}
+    }
+
+    pub fn cpu_time(&self) -> Duration {
         match *self {}
     }
 

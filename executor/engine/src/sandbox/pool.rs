@@ -5,8 +5,8 @@
 //! a new one is started.
 
 use super::keeper::Keeper;
-use super::worker::Worker;
-use super::zygote::{Zygote, is_forked};
+use super::worker::{Process, Worker};
+use super::zygote::{ForkedZygote, Zygote, generation};
 use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -64,6 +64,35 @@ pub(super) struct Shared {
     pub made: Condvar,
     workers: AtomicUsize,
     spawned: AtomicUsize,
+    usage: Mutex<Usage>,
+    /// The process that may use them.
+    generation: u32,
+}
+
+/// The CPU time of a pool's workers.
+#[derive(Debug, Default)]
+struct Usage {
+    /// Of those that have ended.
+    ended: Duration,
+    /// The others.
+    processes: Vec<Arc<Process>>,
+}
+
+/// What a forked child makes a pool of its own of.
+#[derive(Debug)]
+pub(crate) struct ForkedPool {
+    settings: Settings,
+    zygote: ForkedZygote,
+}
+
+impl ForkedPool {
+    /// The pool of this process. Its first worker is made when it is needed.
+    pub fn into_pool(self) -> Arc<Pool> {
+        Arc::new(Pool {
+            shared: Arc::new(Shared::new(self.settings, self.zygote.into_zygote())),
+            keeper: Keeper::default(),
+        })
+    }
 }
 
 /// Workers that nobody uses.
@@ -90,10 +119,8 @@ pub(super) struct Waiting {
 impl Pool {
     /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
     pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
-        let zygote = Mutex::new(Arc::new(settings.zygote()?));
-        let (workers, spawned) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (waiting, work, made) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { settings, zygote, waiting, work, made, workers, spawned });
+        let zygote = settings.zygote()?;
+        let shared = Arc::new(Shared::new(settings, zygote));
         let mut first = shared.spawn(Maker::Taker)?;
         first.probe()?;
         if shared.settings.reserve > 0 {
@@ -114,6 +141,24 @@ impl Pool {
         lock(&self.shared.zygote).layers().to_vec()
     }
 
+    /// What a child that this process is about to fork makes a pool of its own of.
+    pub fn prepare_fork(&self) -> Result<ForkedPool, CageError> {
+        if self.shared.is_forked() {
+            return Err(CageError::Forked);
+        }
+        let zygote = lock(&self.shared.zygote).clone();
+        Ok(ForkedPool { settings: self.shared.settings.clone(), zygote: zygote.prepare_fork()? })
+    }
+
+    /// The CPU time that all workers have used so far, those that have ended among them.
+    pub fn cpu_time(&self) -> Duration {
+        if self.shared.is_forked() {
+            return Duration::ZERO;
+        }
+        let usage = lock(&self.shared.usage);
+        usage.processes.iter().fold(usage.ended, |sum, process| sum.saturating_add(process.cpu_time()))
+    }
+
     /// What there is.
     pub fn counts(&self) -> Counts {
         let (idle, fresh) = {
@@ -126,7 +171,7 @@ impl Pool {
 
     /// A worker that has loaded `image`.
     pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, CageError> {
-        if is_forked() {
+        if self.shared.is_forked() {
             // The workers that wait are the parent's.
             return Err(CageError::Forked);
         }
@@ -172,13 +217,32 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         // In a forked child there is no such thread, and the lock may be held for ever by its ghost.
-        if !is_forked() {
+        if !self.shared.is_forked() {
             self.keeper.stop(&self.shared);
         }
     }
 }
 
 impl Shared {
+    fn new(settings: Settings, zygote: Zygote) -> Shared {
+        Shared {
+            settings,
+            zygote: Mutex::new(Arc::new(zygote)),
+            waiting: Mutex::default(),
+            work: Condvar::new(),
+            made: Condvar::new(),
+            workers: AtomicUsize::new(0),
+            spawned: AtomicUsize::new(0),
+            usage: Mutex::default(),
+            generation: generation(),
+        }
+    }
+
+    /// Whether this process was forked from the one that may use the workers.
+    fn is_forked(&self) -> bool {
+        self.generation != generation()
+    }
+
     pub fn waiting(&self) -> MutexGuard<'_, Waiting> {
         lock(&self.waiting)
     }
@@ -259,8 +323,11 @@ impl Shared {
             }
         }
         let result = self.spawn_from_zygote();
-        match result {
-            Ok(_) => self.spawned.fetch_add(1, Relaxed),
+        match &result {
+            Ok(worker) => {
+                lock(&self.usage).processes.push(worker.process().clone());
+                self.spawned.fetch_add(1, Relaxed)
+            }
             Err(_) => self.workers.fetch_sub(1, AcqRel),
         };
         result
@@ -273,6 +340,9 @@ impl Shared {
             Err(error @ (CageError::Died | CageError::Stalled { .. } | CageError::Nonsense { .. })) => error,
             other => return other,
         };
+        if !zygote.is_replaceable() {
+            return Err(lost);
+        }
         log::warn!("the process that makes workers was lost, starting another one: {lost}");
         let renewed = {
             let mut current = lock(&self.zygote);
@@ -286,7 +356,7 @@ impl Shared {
     }
 
     fn give_back(&self, mut worker: Worker) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         if !self.keeps_idle() || !worker.is_usable() || worker.is_worn_out() || worker.reset().is_err() {
@@ -312,6 +382,13 @@ impl Shared {
     pub fn discard(&self, mut worker: Worker) {
         worker.kill();
         self.workers.fetch_sub(1, AcqRel);
+        {
+            let mut usage = lock(&self.usage);
+            if let Some(index) = usage.processes.iter().position(|process| Arc::ptr_eq(process, worker.process())) {
+                let ended = usage.processes.swap_remove(index);
+                usage.ended = usage.ended.saturating_add(ended.cpu_time());
+            }
+        }
         let mut waiting = self.waiting();
         if waiting.reserve > 0 && !waiting.is_over && waiting.doomed.len() < DOOMED {
             waiting.doomed.push(worker);

@@ -4,7 +4,8 @@
 
 use super::CageError;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
 /// A system call.
@@ -231,7 +232,16 @@ pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> R
 
 /// Whether the kernel counts memory strictly, so that there can be none for a page of a file in memory.
 pub(super) fn is_memory_counted() -> bool {
-    std::fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|mode| mode.trim() == "2")
+    // For processes that can read the file at first and not later, as they have locked themselves up.
+    static LAST: AtomicBool = AtomicBool::new(false);
+    match std::fs::read_to_string("/proc/sys/vm/overcommit_memory") {
+        Ok(mode) => {
+            let is_counted = mode.trim() == "2";
+            LAST.store(is_counted, Relaxed);
+            is_counted
+        }
+        Err(_) => LAST.load(Relaxed),
+    }
 }
 
 /// Which pages of a shared mapping exist: the lowest bit of a byte for each.

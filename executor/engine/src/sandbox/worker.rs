@@ -6,11 +6,12 @@
 use super::deadline::{Deadline, Limits, Meter};
 use super::mapping::Mapping;
 use super::turn::Pace;
-use super::zygote::{Zygote, failed_setup, is_forked};
+use super::zygote::{Zygote, failed_setup};
 use super::{Cage, CageError, Exit, Image, State, sys, turn};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use vm_core::memory::{MemoryImage, MemoryMap};
@@ -28,10 +29,33 @@ const IDLE_CPU: Duration = Duration::from_millis(5);
 /// A change of what the guest may access: start, end, protection.
 type Change = (u32, u32, u32);
 
+/// A worker's process.
+#[derive(Debug)]
+pub(super) struct Process {
+    fd: OwnedFd,
+    /// As this process's pid namespace numbers it.
+    pid: Option<u32>,
+    /// The CPU time that it had used when that was last read, in nanoseconds.
+    used: AtomicU64,
+}
+
+impl Process {
+    /// The CPU time that it has used; once it has ended, as far as that was read before.
+    pub fn cpu_time(&self) -> Duration {
+        let read = || self.pid.and_then(sys::cpu_time);
+        let used = match sys::is_readable(self.fd.as_fd(), Duration::ZERO) {
+            // Only now is the number its own for sure.
+            Ok(false) => read().map_or(0, |used| u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)),
+            _ => 0,
+        };
+        Duration::from_nanos(used.max(self.used.fetch_max(used, Relaxed)))
+    }
+}
+
 /// A caged process with the program that it has loaded.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    process: OwnedFd,
+    process: Arc<Process>,
     tid: u32,
     control: Mapping,
     guest: Mapping,
@@ -46,8 +70,6 @@ pub(crate) struct Worker {
     /// How host and worker wait for each other.
     host_pace: Pace,
     worker_pace: Pace,
-    /// The process as this one's pid namespace numbers it.
-    pid: Option<u32>,
     /// Pages of memory that its program has, with its heap as far as it grew.
     most_pages: u64,
     deadline: Deadline,
@@ -59,7 +81,7 @@ pub(crate) struct Worker {
     is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.
-    _zygote: Arc<Zygote>,
+    zygote: Arc<Zygote>,
 }
 
 /// What was loaded.
@@ -85,8 +107,8 @@ impl Worker {
         let granted = limits.cpu.map(|limit| whole_seconds(limit.saturating_add(GRANT)));
         let seconds = granted.map_or(0, |granted| u32::try_from(granted.as_secs()).unwrap_or(0));
         let files = [control_file.as_fd(), guest_file.as_fd(), code_file.as_fd()];
-        let (process, tid) = zygote.spawn(files, seconds)?;
-        let pid = sys::owner(&control_file);
+        let (fd, tid) = zygote.spawn(files, seconds)?;
+        let process = Arc::new(Process { fd, pid: sys::owner(&control_file), used: AtomicU64::new(0) });
         let worker = Worker {
             process,
             tid,
@@ -99,17 +121,16 @@ impl Worker {
             changes: Vec::with_capacity(RANGES),
             host_pace: Pace::new(spins),
             worker_pace: Pace::new(turn::worker_spins()),
-            pid,
             most_pages: GUEST_END / 0x1000,
             deadline: Deadline::new(limits),
             granted: granted.filter(|_| seconds > 0),
             waits_since: None,
             is_resting: false,
             is_broken: false,
-            _zygote: zygote.clone(),
+            zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
+        turn::first(&page.state, &worker.process.fd, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
@@ -125,7 +146,17 @@ impl Worker {
 
     /// What it uses up.
     fn meter(&self) -> Meter<'_> {
-        Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) }
+        Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) }
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Whether this process was forked from the one that may use it.
+    fn is_forked(&self) -> bool {
+        self.zygote.is_forked()
     }
 
     /// Identity of the image that is loaded.
@@ -135,7 +166,7 @@ impl Worker {
 
     /// Whether it can be used on: no error so far, and the process is there.
     pub fn is_usable(&self) -> bool {
-        !self.is_broken && !is_forked() && sys::is_readable(self.process.as_fd(), Duration::ZERO) == Ok(false)
+        !self.is_broken && !self.is_forked() && sys::is_readable(self.process.fd.as_fd(), Duration::ZERO) == Ok(false)
     }
 
     /// Looks anew how many processors there are.
@@ -145,7 +176,7 @@ impl Worker {
 
     /// Whether it may be changed: what a forked child writes its parent's worker would see.
     fn check_is_ours(&self) -> Result<(), CageError> {
-        if is_forked() {
+        if self.is_forked() {
             return Err(CageError::Forked);
         }
         if self.is_broken {
@@ -170,7 +201,7 @@ impl Worker {
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
         let paces = (&mut self.host_pace, &mut self.worker_pace);
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         let mut short;
         let deadline = if command == protocol::COMMAND_RUN {
             &mut self.deadline
@@ -178,7 +209,7 @@ impl Worker {
             short = Deadline::new(Limits::COMMAND);
             &mut short
         };
-        let result = turn::take(page, self.tid, &self.process, paces, (deadline, meter));
+        let result = turn::take(page, self.tid, &self.process.fd, paces, (deadline, meter));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -222,7 +253,8 @@ impl Worker {
 
     /// Lets the worker use the CPU time of another run.
     fn grant(&mut self) -> Result<(), CageError> {
-        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.pid) else {
+        let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.process.pid)
+        else {
             return Ok(());
         };
         let needed = self.deadline.used().saturating_add(limit).saturating_add(GRANT / 2);
@@ -241,7 +273,8 @@ impl Worker {
 
     /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
     pub fn is_worn_out(&mut self) -> bool {
-        self.granted.is_some() && self.deadline.read_if_slow(Meter { process: self.pid, memory: None }) > WORN_OUT
+        self.granted.is_some()
+            && self.deadline.read_if_slow(Meter { process: self.process.pid, memory: None }) > WORN_OUT
     }
 
     /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
@@ -261,7 +294,7 @@ impl Worker {
             return false;
         }
         // SIGSTOP.
-        self.is_resting = sys::send_signal(&self.process, 19).is_ok();
+        self.is_resting = sys::send_signal(&self.process.fd, 19).is_ok();
         self.is_resting
     }
 
@@ -275,7 +308,7 @@ impl Worker {
         self.waits_since = None;
         if std::mem::take(&mut self.is_resting) {
             // SIGCONT.
-            sys::send_signal(&self.process, 18)?;
+            sys::send_signal(&self.process.fd, 18)?;
         }
         Ok(())
     }
@@ -433,7 +466,7 @@ impl Cage for Worker {
     }
 
     fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         if let Err(error) = self.deadline.begin(meter) {
             return self.fail(error);
         }
@@ -442,7 +475,7 @@ impl Cage for Worker {
     }
 
     fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let meter = Meter { process: self.pid, memory: Some((&self.guest_file, self.most_pages)) };
+        let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         match self.deadline.go_on(meter) {
             Ok(()) => self.turn(state),
             Err(error) => self.fail(error),
@@ -459,13 +492,13 @@ impl Cage for Worker {
     }
 
     fn write(&mut self, address: u32, data: &[u8]) {
-        if !is_forked() {
+        if !self.is_forked() {
             self.guest.write(address.into(), data);
         }
     }
 
     fn fill(&mut self, address: u32, value: u8, length: u32) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         let before = (length > SHORT_FILL).then(sys::thread_cpu_time).flatten();
@@ -476,7 +509,7 @@ impl Cage for Worker {
     }
 
     fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
-        if is_forked() {
+        if self.is_forked() {
             return Err(CageError::Forked);
         }
         if let Some(loaded) = &mut self.loaded {
@@ -513,10 +546,14 @@ impl Cage for Worker {
     }
 
     fn kill(&mut self) {
-        self.is_broken = true;
-        if !is_forked() {
+        let was_broken = std::mem::replace(&mut self.is_broken, true);
+        if !self.is_forked() {
+            if !was_broken {
+                // For whoever asks later.
+                self.process.cpu_time();
+            }
             // It fails only for a worker that has ended.
-            let _ = sys::send_signal(&self.process, 9);
+            let _ = sys::send_signal(&self.process.fd, 9);
         }
     }
 }
@@ -536,13 +573,13 @@ impl Worker {
 
     /// For tests: kills the process and tells nobody.
     pub fn kill_behind_its_back(&self) {
-        sys::send_signal(&self.process, 9).unwrap();
+        sys::send_signal(&self.process.fd, 9).unwrap();
         assert!(self.has_ended(), "it ends");
     }
 
     /// For tests: stops the process and tells nobody.
     pub fn stop_behind_its_back(&self) {
-        sys::send_signal(&self.process, 19).unwrap();
+        sys::send_signal(&self.process.fd, 19).unwrap();
     }
 
     /// For tests: the CPU time that it has used.
@@ -552,18 +589,18 @@ impl Worker {
 
     /// For tests: continues a stopped process from another thread.
     pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
-        let process = self.process.try_clone().unwrap();
+        let process = self.process.fd.try_clone().unwrap();
         move || sys::send_signal(&process, 18).unwrap()
     }
 
     /// For tests: kills the process from another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
-        let process = self.process.try_clone().unwrap();
+        let process = self.process.fd.try_clone().unwrap();
         move || sys::send_signal(&process, 9).unwrap()
     }
 
     /// For tests: whether the process ends soon.
     pub fn has_ended(&self) -> bool {
-        sys::is_readable(self.process.as_fd(), Duration::from_secs(10)) == Ok(true)
+        sys::is_readable(self.process.fd.as_fd(), Duration::from_secs(10)) == Ok(true)
     }
 }

@@ -24,9 +24,28 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Zygote {
     /// Taken by who asks, so that answers meet their requests.
     socket: Mutex<OwnedFd>,
-    launcher: Child,
+    /// The process to reap; none if the parent of this process has it, see [`Zygote::prepare_fork`].
+    launcher: Option<Child>,
     missing: Vec<Missing>,
     layers: Vec<Layer>,
+    /// The process that may use it.
+    generation: u32,
+}
+
+/// A connection to a zygote that is to be used by a forked child.
+#[derive(Debug)]
+pub(super) struct ForkedZygote {
+    socket: OwnedFd,
+    missing: Vec<Missing>,
+    layers: Vec<Layer>,
+}
+
+impl ForkedZygote {
+    /// The zygote of this process.
+    pub fn into_zygote(self) -> Zygote {
+        let ForkedZygote { socket, missing, layers } = self;
+        Zygote { socket: Mutex::new(socket), launcher: None, missing, layers, generation: generation() }
+    }
 }
 
 impl Zygote {
@@ -43,7 +62,6 @@ impl Zygote {
 
     /// Starts one in a mode of the protocol.
     fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
-        is_forked();
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
@@ -53,7 +71,8 @@ impl Zygote {
         match begun {
             Ok((missing, layers)) => {
                 warn(mode, &missing);
-                Ok(Zygote { socket: Mutex::new(ours), launcher, missing, layers })
+                let (socket, launcher) = (Mutex::new(ours), Some(launcher));
+                Ok(Zygote { socket, launcher, missing, layers, generation: generation() })
             }
             Err(error) => {
                 end(&mut launcher);
@@ -75,19 +94,33 @@ impl Zygote {
     /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
     /// thread id.
     pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), CageError> {
-        if is_forked() {
+        let is_right =
+            |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
+        self.request(Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 }, &files, is_right)
+    }
+
+    /// Asks for a connection for a process that this one is about to fork. What serves it ends with its workers once
+    /// all copies of it are closed, or this zygote ends.
+    pub fn prepare_fork(&self) -> Result<ForkedZygote, CageError> {
+        let request = Message { kind: protocol::MESSAGE_CONNECT, ..Message::default() };
+        let (socket, _) = self.request(request, &[], |kind, _| kind == protocol::MESSAGE_CONNECTION)?;
+        Ok(ForkedZygote { socket, missing: self.missing.clone(), layers: self.layers.clone() })
+    }
+
+    /// Makes a request; returns file and number of the answer, if `is_right` says yes to its kind and number.
+    fn request(
+        &self,
+        request: Message,
+        files: &[BorrowedFd<'_>],
+        is_right: impl Fn(u32, u32) -> bool,
+    ) -> Result<(OwnedFd, u32), CageError> {
+        if self.is_forked() {
             return Err(CageError::Forked);
         }
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 };
-        sys::send(&socket, &bytes(request), &files).map_err(|_| CageError::Died)?;
-        let answered = answer(&socket, Instant::now() + PATIENCE);
-        match answered {
-            Ok((Message { kind: protocol::MESSAGE_WORKER, number, .. }, Some(process)))
-                if (1..protocol::STATE_COMMAND).contains(&number) =>
-            {
-                Ok((process, number))
-            }
+        sys::send(&socket, &bytes(request), files).map_err(|_| CageError::Died)?;
+        match answer(&socket, Instant::now() + PATIENCE) {
+            Ok((Message { kind, number, .. }, Some(file))) if is_right(kind, number) => Ok((file, number)),
             Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
                 // Later answers would be taken for those of other requests.
@@ -96,15 +129,28 @@ impl Zygote {
             }
         }
     }
+
+    /// Whether this process was forked from the one that may use it.
+    pub fn is_forked(&self) -> bool {
+        self.generation != generation()
+    }
+
+    /// Whether a new one can take its place when it is lost. Not in a forked child, whose parent may have forbidden it
+    /// the system calls that are needed.
+    pub fn is_replaceable(&self) -> bool {
+        self.launcher.is_some()
+    }
 }
 
 impl Drop for Zygote {
     fn drop(&mut self) {
-        if is_forked() {
+        if self.is_forked() {
             return;
         }
         sys::shut_down(self.socket.get_mut().unwrap_or_else(PoisonError::into_inner));
-        end(&mut self.launcher);
+        if let Some(launcher) = &mut self.launcher {
+            end(launcher);
+        }
     }
 }
 
@@ -360,10 +406,23 @@ pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
     fix(errno, Some(usual)).unwrap_or(usual)
 }
 
-/// Whether this process was forked from the one that called this first: then zygote and workers are not its own.
-pub(super) fn is_forked() -> bool {
+/// Tells this process from those that it was forked from: a number that none of them has. Zygotes and workers belong to
+/// the process that made them.
+pub(super) fn generation() -> u32 {
     static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
-    MARK.get_or_init(sys::fork_mark).is_some_and(|mark| mark.load(Ordering::Relaxed) == 0)
+    static LAST: AtomicU32 = AtomicU32::new(1);
+    let Some(mark) = MARK.get_or_init(sys::fork_mark) else { return 0 };
+    match mark.load(Ordering::Relaxed) {
+        // The kernel clears it in a forked child, in which nobody has asked yet.
+        0 => {
+            let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            match mark.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => next,
+                Err(other) => other,
+            }
+        }
+        number => number,
+    }
 }
 
 #[cfg(test)]
@@ -380,7 +439,7 @@ impl Zygote {
 
     /// For tests: kills the launcher, and with it the zygote.
     pub fn kill_behind_its_back(&self) {
-        let launcher = self.launcher.id().to_string();
+        let launcher = self.launcher().to_string();
         assert!(Command::new("kill").args(["-9", &launcher]).status().unwrap().success());
         let socket = self.socket.lock().unwrap();
         assert!(sys::is_readable(socket.as_fd(), PATIENCE).unwrap(), "the zygote ends");
@@ -388,6 +447,6 @@ impl Zygote {
 
     /// For tests: the process that this one has started.
     pub fn launcher(&self) -> u32 {
-        self.launcher.id()
+        self.launcher.as_ref().unwrap().id()
     }
 }

@@ -79,7 +79,7 @@ const WORKER_RULES: [Rule; 24] = [
 ];
 
 /// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
-const ZYGOTE_RULES: [Rule; 25] = [
+const ZYGOTE_RULES: [Rule; 30] = [
     Load(ARCH),
     Equal(AMD64),
     Load(NUMBER),
@@ -97,6 +97,12 @@ const ZYGOTE_RULES: [Rule; 25] = [
     Load(low(1)),
     Equal(8),
     Allow,
+    // Another connection, for a process that the host forks: of the family AF_UNIX, which is 1.
+    Call(number::SOCKETPAIR, 3),
+    Load(low(0)),
+    Equal(1),
+    Allow,
+    AllowCall(number::GETPID),
     // A worker's memory.
     AllowCall(number::MMAP),
     AllowCall(number::MSEAL),
@@ -160,7 +166,7 @@ const fn assemble<const RULES: usize, const OPS: usize>(rules: [Rule; RULES]) ->
 /// For workers.
 pub static WORKER: [Op; 26] = assemble(WORKER_RULES);
 /// For the zygote.
-pub static ZYGOTE: [Op; 27] = assemble(ZYGOTE_RULES);
+pub static ZYGOTE: [Op; 32] = assemble(ZYGOTE_RULES);
 /// For the launcher.
 pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
 

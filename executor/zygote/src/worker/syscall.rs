@@ -54,6 +54,7 @@ pub mod number {
     pub const GETPID: usize = 39;
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
+    pub const SOCKETPAIR: usize = 53;
     pub const CLONE: usize = 56;
     pub const WAIT4: usize = 61;
     pub const FCNTL: usize = 72;

@@ -64,19 +64,53 @@ pub fn main(mode: u32, is_strict: bool) -> ! {
     if is_filtered(mode) {
         must(STEP_FILTER, filter::install(&filter::ZYGOTE));
     }
-    say(MESSAGE_READY, 0, 0, None);
+    say(SOCKET, MESSAGE_READY, 0, 0, None);
+    serve(SOCKET, mode, me, layers)
+}
+
+/// Carries out the requests of a connection until its other end is closed.
+fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
     loop {
-        let mut files = [usize::MAX; 3];
-        match receive(&mut files) {
-            Ok(Some(cpu)) => spawn(mode, me, files, cpu, layers),
+        match receive(socket) {
+            Ok(Some(Request::Spawn { files, cpu })) => spawn(socket, mode, me, files, cpu, layers),
+            Ok(Some(Request::Connect)) => connect(socket, mode, layers),
             Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
-                say(MESSAGE_FAILED, STEP_MESSAGE, errno, None);
+                say(socket, MESSAGE_FAILED, STEP_MESSAGE, errno, None);
                 exit(1)
             }
         }
     }
+}
+
+/// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this one.
+fn connect(socket: usize, mode: u32, layers: Layers) {
+    const AF_UNIX: usize = 1;
+    const SOCK_SEQPACKET: usize = 5;
+    let mut ends = [0u32; 2];
+    // SAFETY: the kernel writes two descriptors.
+    let pair = unsafe { syscall(number::SOCKETPAIR, [AF_UNIX, SOCK_SEQPACKET, 0, &raw mut ends as usize, 0, 0]) };
+    if let Err(errno) = pair {
+        return say(socket, MESSAGE_FAILED, STEP_FORK, errno, None);
+    }
+    // SAFETY: the kernel has written here, behind the compiler's back.
+    let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
+    // SIGCHLD is 17.
+    // SAFETY: a fork; both go on with their own copies of everything.
+    let made = unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) };
+    if made == Ok(0) {
+        let (Ok(_), Ok(me)) = (die_with_parent(), getpid()) else { exit(1) };
+        let _ = close(socket);
+        let _ = close(theirs as usize);
+        serve(ours as usize, mode, me, layers);
+    }
+    match made {
+        Ok(_) => say(socket, MESSAGE_CONNECTION, 0, 0, Some(theirs)),
+        Err(errno) => say(socket, MESSAGE_FAILED, STEP_FORK, errno, None),
+    }
+    let _ = close(ours as usize);
+    let _ = close(theirs as usize);
 }
 
 /// Protections that the kernel has and each worker has to have of its own.
@@ -116,7 +150,7 @@ fn reap_children() -> Result {
 }
 
 /// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
-fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
+fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
     // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
@@ -133,10 +167,10 @@ fn spawn(mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
     }
     match made {
         Ok(tid) => {
-            say(MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
+            say(socket, MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
             let _ = close(pidfd as usize);
         }
-        Err(errno) => say(MESSAGE_FAILED, STEP_FORK, errno, None),
+        Err(errno) => say(socket, MESSAGE_FAILED, STEP_FORK, errno, None),
     }
 }
 
@@ -172,7 +206,7 @@ struct Files {
 const RIGHTS: (u32, u32) = (1, 1);
 
 /// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
-fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
+fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let mut message = Message { kind, number, errno };
     let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
     // A header of 16 bytes and one descriptor, padded to a multiple of eight.
@@ -182,11 +216,19 @@ fn say(kind: u32, number: u32, errno: u32, fd: Option<u32>) {
         Header { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
     // MSG_NOSIGNAL.
     // SAFETY: the kernel reads header, part, message and control.
-    let _ = unsafe { syscall(number::SENDMSG, [SOCKET, &raw const header as usize, 0x4000, 0, 0, 0]) };
+    let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, 0x4000, 0, 0, 0]) };
 }
 
-/// Waits for a request, takes its three files, and returns its number. `None` if the host is gone.
-fn receive(to: &mut [usize; 3]) -> Result<Option<u32>> {
+/// What the host asks for.
+enum Request {
+    /// A worker with control page, guest memory and code, and so many seconds of CPU time.
+    Spawn { files: [usize; 3], cpu: u32 },
+    /// Another connection.
+    Connect,
+}
+
+/// Waits for a request. `None` if the host is gone.
+fn receive(socket: usize) -> Result<Option<Request>> {
     let mut message = Message::default();
     let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
     let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
@@ -201,18 +243,23 @@ fn receive(to: &mut [usize; 3]) -> Result<Option<u32>> {
     };
     // MSG_CMSG_CLOEXEC.
     // SAFETY: the kernel writes into message and control, as long as they are.
-    let got = unsafe { syscall(number::RECVMSG, [SOCKET, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
+    let got = unsafe { syscall(number::RECVMSG, [socket, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
     if got == 0 {
         return Ok(None);
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
-    let is_request = got == size_of::<Message>() && message.kind == MESSAGE_SPAWN;
-    if !is_request || files.length != 16 + 3 * 4 || (files.level, files.kind) != RIGHTS {
+    if got != size_of::<Message>() {
         return Err(EBADMSG);
     }
-    for (to, from) in to.iter_mut().zip(files.fds) {
-        *to = from as usize;
+    let has_files = files.length == 16 + 3 * 4 && (files.level, files.kind) == RIGHTS;
+    match message.kind {
+        MESSAGE_SPAWN if has_files => {
+            let [control, guest, code, _] = files.fds;
+            let files = [control as usize, guest as usize, code as usize];
+            Ok(Some(Request::Spawn { files, cpu: message.number }))
+        }
+        MESSAGE_CONNECT if files.length == 0 => Ok(Some(Request::Connect)),
+        _ => Err(EBADMSG),
     }
-    Ok(Some(message.number))
 }
