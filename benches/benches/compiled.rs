@@ -1,4 +1,4 @@
-//! Compiled programs: ours in the cage beside `polkavm`'s recompiler in its sandbox, with and without gas; and how long
+//! Compiled programs: ours in the sandbox beside `polkavm`'s recompiler in its sandbox, with and without gas; and how long
 //! compiling takes.
 //!
 //! Run by `make bench-compiled`.

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// What runs programs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum BackendChoice {
-    /// The JIT where this machine can compile and cage programs, else the interpreter, with a warning.
+    /// The JIT where this machine can compile and sandbox programs, else the interpreter, with a warning.
     #[default]
     Auto,
     /// The JIT; without what it needs the node does not start.
@@ -49,7 +49,7 @@ pub struct Flags {
     )]
     pub sandbox: SandboxChoice,
 
-    /// Most caged processes for compiled contracts. A contract that gets none is interpreted.
+    /// Most sandboxed processes for compiled contracts. A contract that gets none is interpreted.
     #[arg(
         long = "polkavm-workers",
         env = "POLKAVM_WORKERS",

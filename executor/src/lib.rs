@@ -2,7 +2,7 @@
 //!
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
-//! once, kept in a cache that all sessions share, and run in the engine's caged workers; if one is lost, the session
+//! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers; if one is lost, the session
 //! replays what was done on the interpreter, and goes on there.
 //!
 //! Promises: what a runtime sees never depends on the flags, the cache or the fate of a worker. A difference between
@@ -216,7 +216,7 @@ impl PolkaVm {
     /// Sets up what the flags ask for. Metrics go to the registry, if there is one. Nothing is kept on disk.
     ///
     /// # Errors
-    /// With [`BackendChoice::Jit`], if this machine cannot compile or cage programs: the error says what is missing and
+    /// With [`BackendChoice::Jit`], if this machine cannot compile or sandbox programs: the error says what is missing and
     /// what to change. If the registry has other metrics of the same names.
     pub fn new(flags: &Flags, registry: Option<&Registry>) -> Result<PolkaVm, SetupError> {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), None)

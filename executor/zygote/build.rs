@@ -1,9 +1,9 @@
-//! Builds the caged process, `src/worker/main.rs`, and leaves it in `OUT_DIR/zygote`. Run by cargo before the library,
+//! Builds the sandboxed process, `src/worker/main.rs`, and leaves it in `OUT_DIR/zygote`. Run by cargo before the library,
 //! which carries the bytes.
 //!
 //! The program is freestanding: no C library, no start-up files, only `core`. The build calls `rustc` itself, so that no
 //! flag of the user's (`RUSTFLAGS`, a profile) gets into it, and so that everyone with the same compiler and linker gets
-//! the same bytes. On targets other than Linux on AMD64 the file is empty, and the engine says that it has no cage.
+//! the same bytes. On targets other than Linux on AMD64 the file is empty, and the engine says that it has no sandbox.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -18,7 +18,7 @@ fn variable(name: &str) -> OsString {
 }
 
 fn fail(why: &str) -> ! {
-    eprintln!("cannot build the caged process: {why}");
+    eprintln!("cannot build the sandboxed process: {why}");
     exit(1)
 }
 

@@ -55,7 +55,7 @@ impl Command {
 pub enum Backend {
     /// Machine code if that is possible here, else the interpreter
     Auto,
-    /// Machine code in a caged process
+    /// Machine code in a sandboxed process
     Jit,
     /// The portable interpreter
     Interpreter,

@@ -1,4 +1,4 @@
-//! The caged processes in which a node runs contracts, to be killed.
+//! The sandboxed processes in which a node runs contracts, to be killed.
 
 use std::{
     fs,

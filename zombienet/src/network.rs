@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// What a node runs contracts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// Machine code in caged processes.
+    /// Machine code in sandboxed processes.
     Jit,
     /// The interpreter.
     Interpreter,

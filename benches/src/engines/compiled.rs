@@ -1,4 +1,4 @@
-//! `pvm-engine`'s compiler, in its cage.
+//! `pvm-engine`'s compiler, in its sandbox.
 
 use super::{Engine, Machine, Module, PLENTY};
 use crate::programs;

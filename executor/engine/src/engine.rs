@@ -1,8 +1,8 @@
-//! The engine: which backend runs programs here, and the caged workers if it is the compiler.
+//! The engine: which backend runs programs here, and the sandboxed workers if it is the compiler.
 
 use crate::config::{Backend, Config};
 use crate::error::Error;
-use crate::sandbox::{CageError, ForkedPool, Pool};
+use crate::sandbox::{ForkedPool, Pool, SandboxError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ impl Engine {
     /// Sets an engine up. With the compiler this starts the process that makes workers.
     ///
     /// # Errors
-    /// With [`Backend::Jit`], if programs cannot be compiled or caged on this machine: the error says what is missing and
+    /// With [`Backend::Jit`], if programs cannot be compiled or sandboxed on this machine: the error says what is missing and
     /// what to change.
     pub fn new(config: &Config) -> Result<Engine, Error> {
         config.warn_of_ignored();
@@ -177,7 +177,7 @@ impl Engine {
             if is_news {
                 trouble.pause = (2 * trouble.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                 // Workers in use come back at any time.
-                let may_pass = matches!(error, Error::Cage(CageError::TooManyWorkers { .. }));
+                let may_pass = matches!(error, Error::Sandbox(SandboxError::TooManyWorkers { .. }));
                 trouble.until = Some(if may_pass { now } else { now + trouble.pause });
             }
             is_news

@@ -1,6 +1,6 @@
 //! What the engine can fail with. At the raw level a guest's faults are not among it: they are outcomes.
 
-use crate::sandbox::CageError;
+use crate::sandbox::SandboxError;
 use std::fmt;
 use std::sync::Arc;
 use vm_core::blob::BlobError;
@@ -34,8 +34,8 @@ pub enum Error {
     Stored(StoredError),
     /// The program cannot be compiled; the interpreter would run it. Says why.
     Compile(String),
-    /// The caged process could not be had, or was lost. An instance it ran is of no use any more.
-    Cage(CageError),
+    /// The sandboxed process could not be had, or was lost. An instance it ran is of no use any more.
+    Sandbox(SandboxError),
     /// The snapshot cannot be restored.
     Snapshot(SnapshotError),
     /// A host function of this name is defined already.
@@ -96,7 +96,7 @@ impl fmt::Display for Error {
             }
             Error::Compile(why) => write!(f, "the program cannot be compiled: {why}; the interpreter can run it"),
             Error::Stored(error) => write!(f, "stored machine code: {error}"),
-            Error::Cage(error) => error.fmt(f),
+            Error::Sandbox(error) => error.fmt(f),
             Error::Snapshot(error) => error.fmt(f),
             Error::Duplicate { name } => write!(f, "there is a host function {name:?} already"),
             Error::MissingImports { names } => {
@@ -123,7 +123,7 @@ impl std::error::Error for Error {
             Error::Blob(error) => Some(error),
             Error::Program(error) => Some(error),
             Error::Stored(error) => Some(error),
-            Error::Cage(error) => Some(error),
+            Error::Sandbox(error) => Some(error),
             Error::Snapshot(error) => Some(error),
             Error::Arguments(error) => Some(error),
             Error::Host(error) => Some(&**error),
@@ -204,9 +204,9 @@ impl From<StoredError> for Error {
     }
 }
 
-impl From<CageError> for Error {
-    fn from(error: CageError) -> Error {
-        Error::Cage(error)
+impl From<SandboxError> for Error {
+    fn from(error: SandboxError) -> Error {
+        Error::Sandbox(error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs PolkaVM programs: as machine code in a caged process, or on vm-core's interpreter, with the same results.
+//! Runs PolkaVM programs: as machine code in a sandboxed process, or on vm-core's interpreter, with the same results.
 //!
 //! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s. A [`Linker`] has the host
 //! functions, and makes [`Instance`]s whose functions are called by name. Below that, [`Module::instantiate_raw`] makes
@@ -54,7 +54,7 @@ pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFun
 pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};
 pub use module::{Module, ProgramBlob};
 pub use raw::{RawInstance, RawSnapshot};
-pub use sandbox::{CageError, Layer, Missing, Sandbox};
+pub use sandbox::{Layer, Missing, Sandbox, SandboxError};
 pub use value::{Integer, Val};
 pub use vm_core;
 pub use vm_core::Outcome;

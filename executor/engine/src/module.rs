@@ -78,7 +78,7 @@ impl Module {
     ///
     /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they have
     /// to come from where nobody else could write, and have to be protected from accidents by a checksum. To the host
-    /// they are harmless whatever they are: all numbers in them are checked, and machine code runs in the cage.
+    /// they are harmless whatever they are: all numbers in them are checked, and machine code runs in the sandbox.
     ///
     /// # Errors
     /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the engine

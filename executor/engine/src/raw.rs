@@ -1,4 +1,4 @@
-//! The raw level: one machine, run from outcome to outcome. Everything else stands on it.
+//! The raw level: one instance, run from outcome to outcome. Everything else stands on it.
 //!
 //! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does the
 //! same.
@@ -24,8 +24,8 @@ use vm_core::program::Program;
 /// that are not described further do what those of [`vm_core::interpreter::Instance`] with the same names do.
 pub struct RawInstance {
     module: Module,
-    machine: Machine,
-    /// The entry of a call by name that waits for gas, as long as the machine is where that call stopped.
+    backend: BackendInstance,
+    /// The entry of a call by name that waits for gas, as long as the instance is where that call stopped.
     interrupted: Option<u32>,
 }
 
@@ -33,43 +33,43 @@ pub struct RawInstance {
 #[derive(Clone)]
 pub struct RawSnapshot {
     program: Arc<Program>,
-    state: State,
+    state: BackendSnapshot,
     interrupted: Option<u32>,
 }
 
 #[derive(Clone)]
-enum State {
+enum BackendSnapshot {
     Interpreter(Box<Snapshot>),
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     Jit(Box<JitSnapshot>),
 }
 
-enum Machine {
+enum BackendInstance {
     Interpreter(Box<Instance>),
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     Jit(Box<JitInstance<Pooled>>),
 }
 
 /// Calls the same method on either backend.
-macro_rules! on_machine {
-    ($self:ident, $machine:ident => $call:expr) => {
-        match &$self.machine {
-            Machine::Interpreter($machine) => $call,
+macro_rules! on_backend {
+    ($self:ident, $instance:ident => $call:expr) => {
+        match &$self.backend {
+            BackendInstance::Interpreter($instance) => $call,
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            Machine::Jit($machine) => $call,
+            BackendInstance::Jit($instance) => $call,
         }
     };
-    (mut $self:ident, $machine:ident => $call:expr) => {
-        match &mut $self.machine {
-            Machine::Interpreter($machine) => $call,
+    (mut $self:ident, $instance:ident => $call:expr) => {
+        match &mut $self.backend {
+            BackendInstance::Interpreter($instance) => $call,
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            Machine::Jit($machine) => $call,
+            BackendInstance::Jit($instance) => $call,
         }
     };
 }
 
 impl Module {
-    /// Makes a machine that runs the program; if it is compiled, in a worker of the engine's pool. With
+    /// Makes an instance that runs the program; if it is compiled, in a worker of the engine's pool. With
     /// [`crate::Backend::Auto`] it is interpreted if no worker can be had, which is logged.
     ///
     /// # Errors
@@ -98,24 +98,24 @@ impl Module {
     pub fn instantiate_compiled(&self) -> Result<RawInstance, Error> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
-            let cage = pool.take(&jit::image(self.program(), compiled, self.id()))?;
-            let instance = JitInstance::new(self.running().clone(), compiled.clone(), cage);
-            let machine = Machine::Jit(Box::new(instance));
-            return Ok(RawInstance { module: self.clone(), machine, interrupted: None });
+            let worker = pool.take(&jit::image(self.program(), compiled, self.id()))?;
+            let instance = JitInstance::new(self.running().clone(), compiled.clone(), worker);
+            let backend = BackendInstance::Jit(Box::new(instance));
+            return Ok(RawInstance { module: self.clone(), backend, interrupted: None });
         }
         Ok(self.interpreted())
     }
 
     fn interpreted(&self) -> RawInstance {
-        let machine = Machine::Interpreter(Box::new(Instance::new(self.running().clone())));
-        RawInstance { module: self.clone(), machine, interrupted: None }
+        let backend = BackendInstance::Interpreter(Box::new(Instance::new(self.running().clone())));
+        RawInstance { module: self.clone(), backend, interrupted: None }
     }
 }
 
 impl RawInstance {
     /// Whether it runs as machine code; if not, it is interpreted.
     pub fn is_compiled(&self) -> bool {
-        !matches!(self.machine, Machine::Interpreter(_))
+        !matches!(self.backend, BackendInstance::Interpreter(_))
     }
 
     /// The module that it is an instance of.
@@ -125,44 +125,44 @@ impl RawInstance {
 
     /// The value of a register; of a 32-bit program zero-extended.
     pub fn reg(&self, reg: Reg) -> u64 {
-        on_machine!(self, machine => machine.reg(reg))
+        on_backend!(self, backend => backend.reg(reg))
     }
 
     /// Sets a register. For a 32-bit program only the low 32 bits count.
     pub fn set_reg(&mut self, reg: Reg, value: u64) {
-        on_machine!(mut self, machine => machine.set_reg(reg, value));
+        on_backend!(mut self, backend => backend.set_reg(reg, value));
     }
 
     /// Gas left.
     pub fn gas(&self) -> i64 {
-        on_machine!(self, machine => machine.gas())
+        on_backend!(self, backend => backend.gas())
     }
 
     /// Sets the gas left.
     pub fn set_gas(&mut self, gas: i64) {
-        on_machine!(mut self, machine => machine.set_gas(gas));
+        on_backend!(mut self, backend => backend.set_gas(gas));
     }
 
     /// The code offset of the instruction that caused the last outcome.
     pub fn pc(&self) -> Option<u32> {
-        on_machine!(self, machine => machine.pc())
+        on_backend!(self, backend => backend.pc())
     }
 
     /// The code offset at which the next run begins.
     pub fn next_pc(&self) -> Option<u32> {
-        on_machine!(self, machine => machine.next_pc())
+        on_backend!(self, backend => backend.next_pc())
     }
 
     /// Makes the next run begin at `offset`.
     pub fn set_next_pc(&mut self, offset: u32) {
         self.interrupted = None;
-        on_machine!(mut self, machine => machine.set_next_pc(offset));
+        on_backend!(mut self, backend => backend.set_next_pc(offset));
     }
 
     /// Prepares to call the function at code offset `entry`.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
         self.interrupted = None;
-        on_machine!(mut self, machine => machine.prepare_call(entry, args));
+        on_backend!(mut self, backend => backend.prepare_call(entry, args));
     }
 
     /// Runs until something happens that the embedder has to know.
@@ -171,15 +171,15 @@ impl RawInstance {
     /// If the worker was lost. The instance is of no use then; its program is, in another instance.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.interrupted = None;
-        if self.module.is_traced() { trace::run(self) } else { self.run_machine() }
+        if self.module.is_traced() { trace::run(self) } else { self.run_backend() }
     }
 
-    /// Runs until the machine stops, if only because it is traced.
-    pub(crate) fn run_machine(&mut self) -> Result<Outcome, Error> {
-        match &mut self.machine {
-            Machine::Interpreter(machine) => Ok(machine.run()),
+    /// Runs until the instance stops, if only because it is traced.
+    pub(crate) fn run_backend(&mut self) -> Result<Outcome, Error> {
+        match &mut self.backend {
+            BackendInstance::Interpreter(instance) => Ok(instance.run()),
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            Machine::Jit(machine) => Ok(machine.run()?),
+            BackendInstance::Jit(instance) => Ok(instance.run()?),
         }
     }
 
@@ -199,7 +199,7 @@ impl RawInstance {
     /// # Errors
     /// If not all of the range is in one region that can be read. Nothing is read then.
     pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
-        on_machine!(self, machine => machine.read_memory(address, out))
+        on_backend!(self, backend => backend.read_memory(address, out))
     }
 
     /// Writes guest memory.
@@ -207,7 +207,7 @@ impl RawInstance {
     /// # Errors
     /// If not all of the range is in one region that can be written. Nothing is written then.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
-        on_machine!(mut self, machine => machine.write_memory(address, data))
+        on_backend!(mut self, backend => backend.write_memory(address, data))
     }
 
     /// Writes zeros to guest memory; errors as [`Self::write_memory`].
@@ -215,7 +215,7 @@ impl RawInstance {
     /// # Errors
     /// As [`Self::write_memory`].
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
-        on_machine!(mut self, machine => machine.zero_memory(address, length))
+        on_backend!(mut self, backend => backend.zero_memory(address, length))
     }
 
     /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
@@ -223,16 +223,16 @@ impl RawInstance {
     /// # Errors
     /// If the worker was lost.
     pub fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, Error> {
-        match &mut self.machine {
-            Machine::Interpreter(machine) => Ok(machine.sbrk(bytes)),
+        match &mut self.backend {
+            BackendInstance::Interpreter(instance) => Ok(instance.sbrk(bytes)),
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            Machine::Jit(machine) => Ok(machine.sbrk(bytes)?),
+            BackendInstance::Jit(instance) => Ok(instance.sbrk(bytes)?),
         }
     }
 
     /// Current size of the heap in bytes.
     pub fn heap_size(&self) -> u32 {
-        on_machine!(self, machine => machine.heap_size())
+        on_backend!(self, backend => backend.heap_size())
     }
 
     /// Sets memory back to what the program starts with.
@@ -240,23 +240,23 @@ impl RawInstance {
     /// # Errors
     /// If the worker was lost.
     pub fn reset_memory(&mut self) -> Result<(), Error> {
-        match &mut self.machine {
-            Machine::Interpreter(machine) => machine.reset_memory(),
+        match &mut self.backend {
+            BackendInstance::Interpreter(instance) => instance.reset_memory(),
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            Machine::Jit(machine) => machine.reset_memory()?,
+            BackendInstance::Jit(instance) => instance.reset_memory()?,
         }
         Ok(())
     }
 
-    /// Sets the whole state aside. Can be done whenever the machine does not run.
+    /// Sets the whole state aside. Can be done whenever the instance does not run.
     pub fn snapshot(&self) -> RawSnapshot {
         RawSnapshot {
             program: self.module.running().clone(),
             interrupted: self.interrupted,
-            state: match &self.machine {
-                Machine::Interpreter(machine) => State::Interpreter(Box::new(machine.snapshot())),
+            state: match &self.backend {
+                BackendInstance::Interpreter(instance) => BackendSnapshot::Interpreter(Box::new(instance.snapshot())),
                 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-                Machine::Jit(machine) => State::Jit(Box::new(machine.snapshot())),
+                BackendInstance::Jit(instance) => BackendSnapshot::Jit(Box::new(instance.snapshot())),
             },
         }
     }
@@ -272,12 +272,12 @@ impl RawInstance {
         if !Arc::ptr_eq(program, &snapshot.program) && !program.same_as(&snapshot.program) {
             return Err(other);
         }
-        match (&mut self.machine, &snapshot.state) {
-            (Machine::Interpreter(machine), State::Interpreter(state)) => {
-                machine.restore(state).map_err(Error::Snapshot)?;
+        match (&mut self.backend, &snapshot.state) {
+            (BackendInstance::Interpreter(instance), BackendSnapshot::Interpreter(state)) => {
+                instance.restore(state).map_err(Error::Snapshot)?;
             }
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            (Machine::Jit(machine), State::Jit(state)) => machine.restore(state)?,
+            (BackendInstance::Jit(instance), BackendSnapshot::Jit(state)) => instance.restore(state)?,
             #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
             _ => return Err(other),
         }

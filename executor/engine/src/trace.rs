@@ -20,7 +20,7 @@ pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
     loop {
         let result = match log::log_enabled!(target: TARGET, log::Level::Trace) {
             true => run_logged(instance),
-            false => instance.run_machine(),
+            false => instance.run_backend(),
         };
         if wants_steps || !matches!(result, Ok(Outcome::Step)) {
             return result;
@@ -34,7 +34,7 @@ fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
     // the beginning of a call there is no program counter: then it stops before it runs anything.
     let current = instance.pc().filter(|pc| instance.next_pc() == Some(*pc));
     let before = Reg::ALL.map(|reg| instance.reg(reg));
-    let result = instance.run_machine();
+    let result = instance.run_backend();
     let changed = Reg::ALL.into_iter().zip(before).filter(|(reg, old)| instance.reg(*reg) != *old);
     let changed: Vec<Reg> = changed.map(|(reg, _)| reg).collect();
     // Without gas nothing was executed, but for a part of a memset.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use pvm_engine::{Backend, CageError, Config, Engine, Error, Module, Outcome, Sandbox};
+use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, Sandbox, SandboxError};
 use std::process::Command;
 
 const TEXT: &str = ".isa ReviveV1\n.export \"main\" main\nmain: add_imm_64 a0, a0, 1\njump_indirect ra, 0\n";
@@ -33,13 +33,13 @@ fn auto_falls_back_at_any_time_and_jit_names_the_limit() {
     let limited = Command::new("prlimit").args(["--pid", &me, "--fsize=1048576:"]).status().unwrap();
     assert!(limited.success(), "prlimit of util-linux");
     let refused = jit.instantiate_raw().map(|_| ()).unwrap_err();
-    assert!(matches!(refused, Error::Cage(CageError::ResourceLimit { limit: 1_048_576, .. })), "{refused}");
+    assert!(matches!(refused, Error::Sandbox(SandboxError::ResourceLimit { limit: 1_048_576, .. })), "{refused}");
     assert!(refused.to_string().contains("ulimit -f"), "{refused}");
     for _ in 0..3 {
         assert!(!runs(&auto));
     }
     assert_eq!(auto.engine().fallback_reason().unwrap().to_string(), refused.to_string());
-    assert!(matches!(auto.instantiate_compiled(), Err(Error::Cage(CageError::ResourceLimit { .. }))));
+    assert!(matches!(auto.instantiate_compiled(), Err(Error::Sandbox(SandboxError::ResourceLimit { .. }))));
 
     let lifted = Command::new("prlimit").args(["--pid", &me, "--fsize=unlimited:"]).status().unwrap();
     assert!(lifted.success());

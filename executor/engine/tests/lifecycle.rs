@@ -5,7 +5,7 @@
 
 mod common;
 
-use pvm_engine::{Backend, CageError, Config, Engine, Error, Module, Outcome, RawInstance, Reg, Sandbox};
+use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, RawInstance, Reg, Sandbox, SandboxError};
 use std::process::Command;
 
 /// Counts in memory, calls the host, and goes on as the host says: returns, traps, faults, or loops until there is no gas.
@@ -126,7 +126,7 @@ fn in_state(module: &Module, state: u32) -> RawInstance {
                 std::thread::yield_now();
             }
             if state == 8 {
-                assert!(matches!(instance.run(), Err(Error::Cage(CageError::Died))));
+                assert!(matches!(instance.run(), Err(Error::Sandbox(SandboxError::Died))));
             }
         }
     }

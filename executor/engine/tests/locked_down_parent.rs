@@ -23,7 +23,9 @@ fn main() {
 #[allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 mod linux {
     use pvm_engine::vm_core::text::assemble;
-    use pvm_engine::{Backend, CageError, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Sandbox};
+    use pvm_engine::{
+        Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Sandbox, SandboxError,
+    };
     use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
     use std::os::fd::FromRawFd as _;
     use std::process::{Command, Stdio};
@@ -319,7 +321,7 @@ endless: jump endless
         let child = must("fork", unsafe { libc::fork() }.into());
         if child == 0 {
             drop(from);
-            assert!(matches!(call(module, b"work"), Err(Error::Cage(CageError::Forked))), "it is the parent's");
+            assert!(matches!(call(module, b"work"), Err(Error::Sandbox(SandboxError::Forked))), "it is the parent's");
             let engine = forked.into_engine();
             let module = module.for_engine(&engine).unwrap();
             let said = job(&engine, &module).into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>();

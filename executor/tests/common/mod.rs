@@ -27,7 +27,7 @@ pub const REAL: [&[u8]; 4] = [
 /// Most stops of one program.
 const STOPS: usize = 60;
 
-/// Flags for a backend, with whatever cage this machine has.
+/// Flags for a backend, with whatever sandbox this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
     Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
 }

@@ -1,4 +1,4 @@
-//! How the caged process is compiled. Used by the build script, and by the test that does it again and compares.
+//! How the sandboxed process is compiled. Used by the build script, and by the test that does it again and compares.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

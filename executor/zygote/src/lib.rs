@@ -1,5 +1,5 @@
-//! The caged process in which compiled guest code runs, and what host and process agree on. Used by the sandbox of
-//! `pvm-engine` and nobody else. The contract is `docs/cage.md`.
+//! The sandboxed process in which compiled guest code runs, and what host and process agree on. Used by the sandbox of
+//! `pvm-engine` and nobody else. The contract is `docs/sandbox.md`.
 //!
 //! This library has no behaviour: [`ELF`] is the program's bytes, built from `src/worker` by the build script, and
 //! [`protocol`] is compiled into both sides.
@@ -12,5 +12,5 @@ pub mod protocol;
 #[path = "worker/main.rs"]
 mod worker;
 
-/// The caged process as an ELF executable; empty where there is none (only Linux on AMD64 has one).
+/// The sandboxed process as an ELF executable; empty where there is none (only Linux on AMD64 has one).
 pub static ELF: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/zygote"));

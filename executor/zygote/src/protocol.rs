@@ -1,5 +1,5 @@
-//! What the host and the caged worker agree on: the worker's address space, the control page, and the states that they
-//! take turns with. Compiled into both. The document is `docs/cage.md`.
+//! Protocol between host and worker: the worker's address space, the control page, and the states of the handoff.
+//! Compiled into both sides. The document is `docs/sandbox.md`.
 //!
 //! Nothing here has behaviour. The host believes nothing that it reads from the control page: it copies a field once and
 //! checks the copy.
@@ -65,12 +65,12 @@ pub const NATIVE_SCRATCH: u8 = 2;
 /// The control page.
 ///
 /// `state` is the only word on which both wait; see the constants `STATE_…`. All other words are written by the side
-/// whose turn it is.
+/// that has control.
 #[repr(C)]
 pub struct Control {
-    /// Whose turn it is. A futex, shared between processes.
+    /// Which side has control. A futex, shared between processes.
     pub state: AtomicU32,
-    /// Turns of the spin loop that the worker waits for before it sleeps. Set by the host.
+    /// Iterations of the worker's spin loop before it blocks. Set by the host.
     pub spins: AtomicU32,
     /// What the host wants: one of `COMMAND_…`.
     pub command: AtomicU32,
@@ -156,7 +156,7 @@ pub const EXIT_MEMSET: u32 = 7;
 pub const EXIT_FAULT: u32 = 8;
 /// A signal that is not the guest's: `native_pc` and `detail` as for a fault, `argument` the signal's number. The host
 /// reports a bug of its own and kills the worker.
-pub const EXIT_WILD: u32 = 9;
+pub const EXIT_UNEXPECTED_SIGNAL: u32 = 9;
 /// The worker could not make itself ready and has ended: `argument` is the `STEP_…`, `detail` the error number.
 pub const EXIT_SETUP: u32 = 10;
 

@@ -1,4 +1,4 @@
-//! The caged process as it was built: the same everywhere, and nothing in it that should not be.
+//! The sandboxed process as it was built: the same everywhere, and nothing in it that should not be.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 

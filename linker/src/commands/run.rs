@@ -4,7 +4,7 @@ use crate::args::{Backend, RunArgs};
 use crate::machine::{Ending, machine};
 use crate::output::Output;
 use crate::{Error, exit, input};
-use pvm_engine::{CageError, Error as EngineError};
+use pvm_engine::{Error as EngineError, SandboxError};
 
 /// Runs until the call ends, calls a host function, or has no gas left.
 ///
@@ -18,8 +18,8 @@ pub fn execute(args: &RunArgs) -> Result<u8, Error> {
     }
     let outcome = match instance.run() {
         // It stops at the first host call, so nothing was done that cannot be done again.
-        Err(EngineError::Cage(error))
-            if args.backend == Backend::Auto && !matches!(error, CageError::TimedOut { .. }) =>
+        Err(EngineError::Sandbox(error))
+            if args.backend == Backend::Auto && !matches!(error, SandboxError::TimedOut { .. }) =>
         {
             eprintln!("pvm: the program is interpreted from its start: {error}");
             instance = machine(&args.call, Backend::Interpreter, None, &bytes)?;

@@ -125,7 +125,7 @@ impl Pair {
         mut action: impl FnMut(&mut RawInstance) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let found = match action(&mut self.compiled) {
-            Err(error @ Error::Cage(_)) => return Err(Failure::Lost(error)),
+            Err(error @ Error::Sandbox(_)) => return Err(Failure::Lost(error)),
             other => other,
         };
         let expected = action(&mut self.interpreted);

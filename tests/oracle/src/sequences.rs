@@ -7,7 +7,7 @@
 use crate::generate::scenario;
 use crate::pair::{Backends, Failure, Pair, PairModule, PairSnapshot};
 use crate::random::Rng;
-use pvm_engine::{CageError, Error, Outcome, Reg};
+use pvm_engine::{Error, Outcome, Reg, SandboxError};
 use std::process::Command;
 
 /// How many there are at a time of each.
@@ -166,7 +166,7 @@ impl World<'_> {
     fn touch(&mut self) -> Result<(), Failure> {
         let index = self.rng.below(self.live.len() as u32) as usize;
         match self.operation(index) {
-            Err(Failure::Lost(Error::Cage(CageError::Died))) if self.has_killed => {
+            Err(Failure::Lost(Error::Sandbox(SandboxError::Died))) if self.has_killed => {
                 // The next one begins anew, and the lost one is dropped.
                 let Some(live) = self.live.get_mut(index) else { return Ok(()) };
                 let lost = std::mem::replace(&mut live.pair, live.module.instantiate()?);

@@ -123,7 +123,7 @@ impl Compiler<'_> {
         } else {
             let label = self.label(target);
             self.asm.jmp(label);
-            self.went_to = Some(target);
+            self.last_target = Some(target);
         }
     }
 
@@ -157,7 +157,7 @@ impl Compiler<'_> {
             let label = self.label(target);
             self.asm.push(compare);
             self.asm.jcc(cond, label);
-            self.went_to = Some(target);
+            self.last_target = Some(target);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! One machine that runs compiled code in a caged worker.
+//! Instance of a compiled module, run in a sandboxed worker.
 //!
-//! The same machine as vm-core's interpreter, method for method; used through the engine's seam. It turns what a worker
-//! says into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program counters
+//! It has the interface of vm-core's interpreter, method for method, and is used through `raw`. It turns a worker's exits
+//! into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program counters
 //! and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they are.
 
 use super::Compiled;
-use crate::sandbox::{Cage, CageError, Exit, State};
+use crate::sandbox::{Exit, GuestState, SandboxError, WorkerProcess};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::gas::Metering;
@@ -25,11 +25,11 @@ enum Resume {
 }
 
 /// A program with registers, memory and gas.
-pub(crate) struct JitInstance<C> {
+pub(crate) struct JitInstance<W> {
     program: Arc<Program>,
     compiled: Arc<Compiled>,
-    cage: C,
-    state: State,
+    worker: W,
+    state: GuestState,
     heap_size: u32,
     pc: Option<u32>,
     next_pc: Option<u32>,
@@ -42,7 +42,7 @@ pub(crate) struct JitInstance<C> {
 /// The whole state of a [`JitInstance`].
 #[derive(Clone)]
 pub(crate) struct JitSnapshot {
-    state: State,
+    state: GuestState,
     heap_size: u32,
     pc: Option<u32>,
     next_pc: Option<u32>,
@@ -53,14 +53,14 @@ pub(crate) struct JitSnapshot {
 
 const PAGE: usize = 0x1000;
 
-impl<C: Cage> JitInstance<C> {
-    /// A machine in `cage`, which has loaded the image and whose memory is as at first.
-    pub(crate) fn new(program: Arc<Program>, compiled: Arc<Compiled>, cage: C) -> Self {
+impl<W: WorkerProcess> JitInstance<W> {
+    /// An instance in `worker`, which has loaded the image and whose memory is as at first.
+    pub(crate) fn new(program: Arc<Program>, compiled: Arc<Compiled>, worker: W) -> Self {
         JitInstance {
             program,
             compiled,
-            cage,
-            state: State::default(),
+            worker,
+            state: GuestState::default(),
             heap_size: 0,
             pc: None,
             next_pc: None,
@@ -120,17 +120,17 @@ impl<C: Cage> JitInstance<C> {
     /// Runs until something happens that the embedder has to know.
     ///
     /// # Errors
-    /// If the worker dies, hangs or lies. The machine is of no use then.
-    pub(crate) fn run(&mut self) -> Result<Outcome, CageError> {
+    /// If the worker dies, hangs or violates the protocol. The instance is of no use then.
+    pub(crate) fn run(&mut self) -> Result<Outcome, SandboxError> {
         let result = self.run_on();
         if result.is_err() {
-            // One that said nonsense is not used again.
-            self.cage.kill();
+            // After a protocol violation the worker is not used again.
+            self.worker.kill();
         }
         result
     }
 
-    fn run_on(&mut self) -> Result<Outcome, CageError> {
+    fn run_on(&mut self) -> Result<Outcome, SandboxError> {
         let metered = self.metered();
         if metered && self.state.gas < 0 {
             return Ok(Outcome::OutOfGas);
@@ -144,8 +144,8 @@ impl<C: Cage> JitInstance<C> {
         loop {
             let gas = self.state.gas;
             let exit = match is_first {
-                true => self.cage.run(&mut self.state)?,
-                false => self.cage.go_on(&mut self.state)?,
+                true => self.worker.run(&mut self.state)?,
+                false => self.worker.go_on(&mut self.state)?,
             };
             is_first = false;
             match metered {
@@ -162,7 +162,7 @@ impl<C: Cage> JitInstance<C> {
                 Exit::HostCall(number) => {
                     let native = behind.wrapping_sub(1);
                     if !self.compiled.is_guest(native) || !self.compiled.is_host_call(behind, number) {
-                        return Err(nonsense(exit, native));
+                        return Err(protocol_violation(exit, native));
                     }
                     self.left_at = Some(native);
                     self.resume = Resume::Native(behind);
@@ -171,7 +171,7 @@ impl<C: Cage> JitInstance<C> {
                 Exit::Step => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
                     if !self.program.config().single_step {
-                        return Err(nonsense(exit, behind));
+                        return Err(protocol_violation(exit, behind));
                     }
                     self.next_pc = self.pc;
                     self.resume = Resume::Native(behind);
@@ -180,17 +180,17 @@ impl<C: Cage> JitInstance<C> {
                 Exit::Trap => {
                     self.stop_at(behind.wrapping_sub(1), exit)?;
                     if self.decoded().is_some_and(|decoded| !self.can_trap(&decoded)) {
-                        return Err(nonsense(exit, behind));
+                        return Err(protocol_violation(exit, behind));
                     }
                     return Ok(self.trapped());
                 }
                 Exit::Fault(_) => {
                     self.stop_at(behind, exit)?;
-                    self.instruction().filter(accesses_memory).ok_or_else(|| nonsense(exit, behind))?;
+                    self.instruction().filter(accesses_memory).ok_or_else(|| protocol_violation(exit, behind))?;
                     return Ok(self.trapped());
                 }
                 Exit::Jump(scratch) => {
-                    self.pc = Some(self.compiled.jump_of_stub(behind).ok_or_else(|| nonsense(exit, behind))?);
+                    self.pc = Some(self.compiled.jump_of_stub(behind).ok_or_else(|| protocol_violation(exit, behind))?);
                     if scratch.rotate_left(1).wrapping_add(2) != MemoryMap::RETURN_TO_HOST {
                         return Ok(self.trapped());
                     }
@@ -199,7 +199,7 @@ impl<C: Cage> JitInstance<C> {
                 }
                 Exit::OutOfGas => {
                     let block = self.compiled.block_of_stub(behind).filter(|_| metered);
-                    let block = block.ok_or_else(|| nonsense(exit, behind))?;
+                    let block = block.ok_or_else(|| protocol_violation(exit, behind))?;
                     let outcome = self.out_of_gas(block);
                     // What it had before it was to pay.
                     check_gas(gas, self.state.gas.max(0), Exit::Trap)?;
@@ -246,17 +246,17 @@ impl<C: Cage> JitInstance<C> {
     }
 
     /// Sets the program counter to the instruction that has the byte at `native`.
-    fn stop_at(&mut self, native: u32, exit: Exit) -> Result<(), CageError> {
-        self.pc = Some(self.compiled.guest_at(&self.program, native).ok_or_else(|| nonsense(exit, native))?);
+    fn stop_at(&mut self, native: u32, exit: Exit) -> Result<(), SandboxError> {
+        self.pc = Some(self.compiled.guest_at(&self.program, native).ok_or_else(|| protocol_violation(exit, native))?);
         Ok(())
     }
 
     /// Sets the program counter to the instruction that has just left, which has to be this one.
-    fn at_instruction(&mut self, opcode: Opcode, exit: Exit) -> Result<Instruction, CageError> {
+    fn at_instruction(&mut self, opcode: Opcode, exit: Exit) -> Result<Instruction, SandboxError> {
         let native = self.state.native_pc.wrapping_sub(1);
         self.stop_at(native, exit)?;
         let found = self.instruction().filter(|instruction| instruction.opcode == opcode);
-        found.ok_or_else(|| nonsense(exit, native))
+        found.ok_or_else(|| protocol_violation(exit, native))
     }
 
     fn decoded(&self) -> Option<Decoded> {
@@ -293,7 +293,7 @@ impl<C: Cage> JitInstance<C> {
         Outcome::OutOfGas
     }
 
-    fn guest_sbrk(&mut self, instruction: &Instruction) -> Result<(), CageError> {
+    fn guest_sbrk(&mut self, instruction: &Instruction) -> Result<(), SandboxError> {
         let size = self.reg(instruction.r2) as u32;
         let end = self.sbrk(size)?.unwrap_or(0);
         // Sign-extended, as every 32-bit result is; 32-bit registers hold the low half.
@@ -302,7 +302,7 @@ impl<C: Cage> JitInstance<C> {
     }
 
     /// Does a `memset` (spec: isa.md 2.9); the outcome if guest code does not go on.
-    fn guest_memset(&mut self, metered: bool) -> Result<Option<Outcome>, CageError> {
+    fn guest_memset(&mut self, metered: bool) -> Result<Option<Outcome>, SandboxError> {
         let wanted = self.reg(Reg::A2) as u32;
         let payable = match metered {
             true => u32::try_from(self.state.gas).unwrap_or(u32::MAX).min(wanted),
@@ -311,7 +311,7 @@ impl<C: Cage> JitInstance<C> {
         let address = self.reg(Reg::A0) as u32;
         let room = self.program.memory_map().guest_writable(address, self.heap_size);
         let done = payable.min(room);
-        self.cage.fill(address, self.reg(Reg::A1) as u8, done);
+        self.worker.fill(address, self.reg(Reg::A1) as u8, done);
         self.set_reg(Reg::A0, address.wrapping_add(done) as i32 as u64);
         self.set_reg(Reg::A2, (wanted - done) as i32 as u64);
         if metered {
@@ -326,7 +326,8 @@ impl<C: Cage> JitInstance<C> {
                 self.next_pc = self.pc;
                 // At the call again. It can lie anywhere if a stored program says so.
                 let call = self.state.native_pc.checked_sub(super::CALL_LENGTH);
-                self.resume = Resume::Native(call.ok_or_else(|| nonsense(Exit::Memset, self.state.native_pc))?);
+                self.resume =
+                    Resume::Native(call.ok_or_else(|| protocol_violation(Exit::Memset, self.state.native_pc))?);
             }
             Ok(Some(Outcome::OutOfGas))
         } else {
@@ -340,7 +341,7 @@ impl<C: Cage> JitInstance<C> {
             if !self.program.memory_map().is_readable(address, length, self.heap_size) {
                 return Err(MemoryError { address, length, write: false });
             }
-            self.cage.read(address, out);
+            self.worker.read(address, out);
         }
         Ok(())
     }
@@ -355,7 +356,7 @@ impl<C: Cage> JitInstance<C> {
     pub(crate) fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
         if !data.is_empty() {
             self.check_write(address, data.len() as u64)?;
-            self.cage.write(address, data);
+            self.worker.write(address, data);
         }
         Ok(())
     }
@@ -363,20 +364,20 @@ impl<C: Cage> JitInstance<C> {
     pub(crate) fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
         if length > 0 {
             self.check_write(address, u64::from(length))?;
-            self.cage.fill(address, 0, length);
+            self.worker.fill(address, 0, length);
         }
         Ok(())
     }
 
     /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
-    pub(crate) fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, CageError> {
+    pub(crate) fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, SandboxError> {
         let map = *self.program.memory_map();
         let Some(size) = self.heap_size.checked_add(bytes).filter(|size| *size <= map.max_heap_size()) else {
             return Ok(None);
         };
         let (old, new) = (map.rw_end_with_heap(self.heap_size), map.rw_end_with_heap(size));
         if new > old {
-            self.cage.grow_heap(old, new)?;
+            self.worker.grow_heap(old, new)?;
         }
         self.heap_size = size;
         Ok(Some(map.heap_base() + size))
@@ -386,8 +387,8 @@ impl<C: Cage> JitInstance<C> {
         self.heap_size
     }
 
-    pub(crate) fn reset_memory(&mut self) -> Result<(), CageError> {
-        self.cage.reset()?;
+    pub(crate) fn reset_memory(&mut self) -> Result<(), SandboxError> {
+        self.worker.reset()?;
         self.heap_size = 0;
         Ok(())
     }
@@ -418,12 +419,12 @@ impl<C: Cage> JitInstance<C> {
         let data_end = (map.rw_base() + image.rw_data().len() as u32).next_multiple_of(PAGE as u32).min(map.rw_end());
         let mut page = [0; PAGE];
         for address in (map.rw_base()..data_end).step_by(PAGE) {
-            self.cage.read(address, &mut page);
+            self.worker.read(address, &mut page);
             visit(address, &page);
         }
         for (start, end) in self.writable() {
             let start = if start == map.rw_base() { data_end } else { start };
-            self.cage.pages(start, end, &mut visit);
+            self.worker.pages(start, end, &mut visit);
         }
         JitSnapshot {
             state: self.state.clone(),
@@ -436,11 +437,11 @@ impl<C: Cage> JitInstance<C> {
     }
 
     /// Brings a state of this program back.
-    pub(crate) fn restore(&mut self, snapshot: &JitSnapshot) -> Result<(), CageError> {
+    pub(crate) fn restore(&mut self, snapshot: &JitSnapshot) -> Result<(), SandboxError> {
         self.reset_memory()?;
         self.sbrk(snapshot.heap_size)?;
         for (address, page) in &snapshot.pages {
-            self.cage.write(*address, &**page);
+            self.worker.write(*address, &**page);
         }
         self.state = snapshot.state.clone();
         (self.pc, self.next_pc, self.resume) = (snapshot.pc, snapshot.next_pc, snapshot.resume);
@@ -450,14 +451,14 @@ impl<C: Cage> JitInstance<C> {
 }
 
 /// Gas only becomes less, and only what ends for want of it leaves less than none: by less than a block can cost.
-fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), CageError> {
+fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), SandboxError> {
     let possible = match exit {
         Exit::OutOfGas => -i64::from(i32::MAX)..=-1,
         _ => 0..=before,
     };
     match possible.contains(&after) {
         true => Ok(()),
-        false => Err(CageError::Nonsense { what: "gas", value: after as u64 }),
+        false => Err(SandboxError::ProtocolViolation { what: "gas", value: after as u64 }),
     }
 }
 
@@ -468,10 +469,10 @@ fn accesses_memory(instruction: &Instruction) -> bool {
     matches!(class, Load | LoadIndirect | Store | StoreIndirect | StoreImm | StoreImmIndirect)
 }
 
-fn nonsense(exit: Exit, native: u32) -> CageError {
-    CageError::Nonsense { what: exit.name(), value: u64::from(native) }
+fn protocol_violation(exit: Exit, native: u32) -> SandboxError {
+    SandboxError::ProtocolViolation { what: exit.name(), value: u64::from(native) }
 }
 
 #[cfg(test)]
-#[path = "lies.rs"]
-mod lies;
+#[path = "hostile_worker_tests.rs"]
+mod hostile_worker_tests;

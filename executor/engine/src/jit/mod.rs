@@ -2,7 +2,7 @@
 //!
 //! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its code
 //! is. Promises: time and memory linear in the code's length, the output bounded by [`protocol::CODE_SIZE`]; what a block
-//! costs is asked of vm-core; no address above 4 GiB can be named by a guest load or store.
+//! costs comes from `vm_core::gas`; no address above 4 GiB can be named by a guest load or store.
 //!
 //! The image is the jump table (eight bytes an entry, native addresses, zeros up to a power of two), then the routines,
 //! then the program, then the stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
@@ -12,7 +12,7 @@ mod arith;
 mod control;
 mod instance;
 mod lower;
-mod places;
+mod pc_map;
 mod regs;
 mod routines;
 pub(crate) mod stored;
@@ -20,13 +20,13 @@ pub(crate) mod stored;
 mod tests;
 
 pub(crate) use instance::{JitInstance, JitSnapshot};
-pub(crate) use places::Compiled;
+pub(crate) use pc_map::Compiled;
 
 use crate::sandbox::Image;
 use control::{MAX_TABLE, Table};
 use core::cell::Cell;
 use core::fmt;
-use places::{EVERY, Place};
+use pc_map::{PC_MAP_INTERVAL, PcMapEntry};
 use pvm_assembler::{Assembler, Cond, Label, Mark, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
@@ -136,13 +136,13 @@ struct Compiler<'a> {
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
     labels: u32,
-    places: Vec<Place>,
+    pc_map: Vec<PcMapEntry>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
-    /// Where the last branch or jump goes.
-    went_to: Option<u32>,
-    /// Up to where code was taken back already.
-    taken_back: u32,
+    /// Target of the last branch or jump.
+    last_target: Option<u32>,
+    /// Code offset up to which loops were aligned: no code is emitted three times.
+    aligned_up_to: u32,
     metered: bool,
     steps: bool,
 }
@@ -172,11 +172,11 @@ impl<'a> Compiler<'a> {
             labels: asm.new_labels(code.len().saturating_add(1)).number(),
             asm,
             code_start,
-            places: Vec::with_capacity(length / 24 + 2),
+            pc_map: Vec::with_capacity(length / 24 + 2),
             blocks: Vec::with_capacity(length / 24 + 1),
             jumps: Vec::new(),
-            went_to: None,
-            taken_back: 0,
+            last_target: None,
+            aligned_up_to: 0,
             metered: program.config().metering != Metering::Off,
             steps: program.config().single_step,
         }
@@ -206,17 +206,17 @@ impl<'a> Compiler<'a> {
         let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
         let mut cost = BlockCost::new(model);
         let mut begins_block = true;
-        let mut until_place = EVERY;
+        let mut until_mapped = PC_MAP_INTERVAL;
         let mut instructions = self.code.encoded_instructions_from(0);
         while let Some(encoded) = instructions.next() {
             if begins_block {
                 self.begin_block(encoded.offset());
-                (begins_block, until_place) = (false, EVERY);
+                (begins_block, until_mapped) = (false, PC_MAP_INTERVAL);
             } else {
-                until_place -= 1;
-                if until_place == 0 {
-                    self.place(encoded.offset());
-                    until_place = EVERY;
+                until_mapped -= 1;
+                if until_mapped == 0 {
+                    self.map_pc(encoded.offset());
+                    until_mapped = PC_MAP_INTERVAL;
                 }
                 if self.steps {
                     self.asm.call(self.routines.step);
@@ -228,14 +228,14 @@ impl<'a> Compiler<'a> {
                 begins_block = true;
                 let cost = cost.finish_and_restart();
                 self.end_block(cost)?;
-                if let Some(start) = self.take_back_loop(encoded.next()) {
+                if let Some(start) = self.align_loop(encoded.next()) {
                     instructions = self.code.encoded_instructions_from(start);
                 }
             } else {
                 lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
             }
         }
-        self.place(self.code.len());
+        self.map_pc(self.code.len());
         if !begins_block {
             if self.steps {
                 self.asm.call(self.routines.step);
@@ -247,13 +247,13 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    fn place(&mut self, guest: u32) {
-        self.places.push(Place { guest, native: self.here() });
+    fn map_pc(&mut self, guest: u32) {
+        self.pc_map.push(PcMapEntry { guest, native: self.here() });
     }
 
     #[inline(always)]
     fn begin_block(&mut self, offset: u32) {
-        self.place(offset);
+        self.map_pc(offset);
         self.blocks.push(Block { offset, start: self.asm.mark(), cost: 0 });
         let label = self.label(offset);
         self.asm.bind(label);
@@ -269,18 +269,19 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// If a loop has just ended that would fit into a cache line but lies in two, which can halve its speed: takes it back,
-    /// goes on to the next line, and says where the loop begins. `next` is behind it. No code is taken back twice.
+    /// Loop alignment: if a loop has just ended that would fit into one cache line but lies in two, which can halve its
+    /// speed, removes it from the code, skips to the next line, and returns the loop's code offset, where emitting goes on.
+    /// `next` is the offset behind the loop. No code is removed twice.
     #[inline(always)]
-    fn take_back_loop(&mut self, next: u32) -> Option<u32> {
-        let target = self.went_to.take()?;
-        if target >= next || target < self.taken_back {
+    fn align_loop(&mut self, next: u32) -> Option<u32> {
+        let target = self.last_target.take()?;
+        if target >= next || target < self.aligned_up_to {
             return None;
         }
-        self.take_back(target, next)
+        self.move_loop(target, next)
     }
 
-    fn take_back(&mut self, target: u32, next: u32) -> Option<u32> {
+    fn move_loop(&mut self, target: u32, next: u32) -> Option<u32> {
         // A block is a byte at least.
         let blocks = self.blocks.iter().rev().take(LINE as usize);
         let index = self.blocks.len().checked_sub(blocks.take_while(|block| block.offset >= target).count())?;
@@ -292,10 +293,10 @@ impl<'a> Compiler<'a> {
         let labels = self.labels;
         let bound = self.blocks.drain(index..).map(|block| Label::from_number(labels.wrapping_add(block.offset)));
         self.asm.rewind(start, bound);
-        while self.places.pop_if(|place| place.guest >= target).is_some() {}
+        while self.pc_map.pop_if(|place| place.guest >= target).is_some() {}
         while self.jumps.pop_if(|(offset, _)| *offset >= target).is_some() {}
         self.asm.align(LINE as usize);
-        self.taken_back = next;
+        self.aligned_up_to = next;
         Some(target)
     }
 
@@ -326,7 +327,7 @@ impl<'a> Compiler<'a> {
             self.asm.call(self.routines.jump);
         }
         let code = self.asm.finish()?;
-        let mut image = places::kept_image();
+        let mut image = pc_map::kept_image();
         image.reserve_exact(self.code_start as usize + code.len());
         image.resize(self.code_start as usize, 0);
         image.extend_from_slice(code);
@@ -355,7 +356,7 @@ impl<'a> Compiler<'a> {
         Ok(Compiled {
             image,
             enter: self.code_start + enter,
-            places: self.places,
+            pc_map: self.pc_map,
             blocks: self.blocks.iter().map(|block| block.offset).collect(),
             block_stubs,
             jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),

@@ -1,7 +1,7 @@
 //! The routines that every program's code begins with: one that enters guest code, and one for each way to leave it.
 //!
 //! Emitted by the compiler in front of the program. The worker calls `enter`; guest code calls the others, whose return
-//! address says from where it left. Contract: `docs/cage.md`, control page in the protocol.
+//! address says from where it left. Contract: `docs/sandbox.md`, control page in the protocol.
 
 use super::regs::{GAS, SCRATCH, native};
 use core::mem::offset_of;

@@ -2,13 +2,13 @@
 //!
 //! Layout, all numbers little-endian: [`MAGIC`], the fingerprint of the engine's sources (u64), what of the program's
 //! configuration code depends on, the length of the program's blob (u32) and its [`mix`] (u64); then `enter`,
-//! `block_stubs`, `jump_stubs` and the lengths of image, places, blocks and jumps (u32 each); then these four.
+//! `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
 //!
 //! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of them
-//! harms nobody outside of the cage, which machine code could not leave if an attacker had written it. But what it computes
+//! harms nobody outside of the sandbox, which machine code could not leave if an attacker had written it. But what it computes
 //! is not checked, and can't be.
 
-use super::places::{Compiled, Place, kept_image};
+use super::pc_map::{Compiled, PcMapEntry, kept_image};
 use crate::error::StoredError;
 use pvm_zygote::protocol::CODE_SIZE;
 use vm_core::gas::Metering;
@@ -55,7 +55,7 @@ fn mix(bytes: &[u8]) -> u64 {
 
 /// The compiled program as bytes.
 pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<u8> {
-    let tables = compiled.places.len() * 8 + (compiled.blocks.len() + compiled.jumps.len()) * 4;
+    let tables = compiled.pc_map.len() * 8 + (compiled.blocks.len() + compiled.jumps.len()) * 4;
     let mut bytes = Vec::with_capacity(HEADER + compiled.image.len() + tables);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&fingerprint().to_le_bytes());
@@ -66,7 +66,7 @@ pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<
     word(&mut bytes, blob.len() as u32);
     bytes.extend_from_slice(&mix(blob).to_le_bytes());
     // None has more than the image has bytes, which is less than 2^32.
-    let lengths = [compiled.image.len(), compiled.places.len(), compiled.blocks.len(), compiled.jumps.len()];
+    let lengths = [compiled.image.len(), compiled.pc_map.len(), compiled.blocks.len(), compiled.jumps.len()];
     for part in [compiled.enter, compiled.block_stubs, compiled.jump_stubs] {
         word(&mut bytes, part);
     }
@@ -74,9 +74,9 @@ pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<
         word(&mut bytes, length as u32);
     }
     bytes.extend_from_slice(&compiled.image);
-    for place in &compiled.places {
-        word(&mut bytes, place.guest);
-        word(&mut bytes, place.native);
+    for entry in &compiled.pc_map {
+        word(&mut bytes, entry.guest);
+        word(&mut bytes, entry.native);
     }
     for offset in compiled.blocks.iter().chain(&compiled.jumps) {
         word(&mut bytes, *offset);
@@ -153,23 +153,23 @@ pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compi
     for word in &mut words {
         *word = reader.u32()?;
     }
-    let [enter, block_stubs, jump_stubs, image, places, blocks, jumps] = words;
+    let [enter, block_stubs, jump_stubs, image, pc_map, blocks, jumps] = words;
     let image_length = in_range("the length of the image", image, CODE_SIZE as u32)?;
     let enter = in_range("the entry", enter, image_length.saturating_sub(1))?;
     let jump_stubs = in_range("the stubs of jumps", jump_stubs, image_length)?;
     let block_stubs = in_range("the stubs of blocks", block_stubs, jump_stubs)?;
     let image_bytes = reader.bytes(image_length as usize)?;
     let end = program.code().len();
-    let (words, _) = reader.bytes(places as usize * 8)?.as_chunks::<8>();
-    let places: Vec<Place> = words
+    let (words, _) = reader.bytes(pc_map as usize * 8)?.as_chunks::<8>();
+    let pc_map: Vec<PcMapEntry> = words
         .iter()
         .map(|word| {
             let both = u64::from_le_bytes(*word);
-            Place { guest: both as u32, native: (both >> 32) as u32 }
+            PcMapEntry { guest: both as u32, native: (both >> 32) as u32 }
         })
         .collect();
-    check_ascending("the code offset of a place", places.iter().map(|place| place.guest), end)?;
-    check_ascending("the machine code of a place", places.iter().map(|place| place.native), image_length)?;
+    check_ascending("a code offset of the pc map", pc_map.iter().map(|entry| entry.guest), end)?;
+    check_ascending("a native offset of the pc map", pc_map.iter().map(|entry| entry.native), image_length)?;
     let blocks = reader.ascending("the code offset of a block", blocks, end)?;
     let jumps = reader.ascending("the code offset of a jump", jumps, end)?;
     if !reader.rest.is_empty() {
@@ -177,5 +177,5 @@ pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compi
     }
     let mut image = kept_image();
     image.extend_from_slice(image_bytes);
-    Ok(Compiled { image, enter, places, blocks, block_stubs, jumps, jump_stubs })
+    Ok(Compiled { image, enter, pc_map, blocks, block_stubs, jumps, jump_stubs })
 }

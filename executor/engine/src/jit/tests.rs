@@ -1,4 +1,4 @@
-//! Compiled programs in the cage beside vm-core's interpreter: everything that can be observed, at every stop.
+//! Compiled programs in the sandbox beside vm-core's interpreter: everything that can be observed, at every stop.
 
 use super::*;
 use crate::sandbox::{Pool, Settings};
@@ -39,9 +39,9 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
     let program = program(&bytes, &config)?;
     let code_length = program.code().len();
     let compiled = Arc::new(compile(&program).unwrap());
-    let cage = pool.take(&image(&program, &compiled, seed)).unwrap();
+    let worker = pool.take(&image(&program, &compiled, seed)).unwrap();
     let mut ours = Instance::new(program.clone());
-    let mut jit = JitInstance::new(program.clone(), compiled, cage);
+    let mut jit = JitInstance::new(program.clone(), compiled, worker);
 
     for reg in Reg::ALL {
         let value = rng.value();
@@ -64,8 +64,8 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
         }
         let outcome = ours.run();
         assert_eq!(Ok(outcome), jit.run(), "seed {seed} at {:?} and {:?}", ours.pc(), jit.pc());
-        let places = [(ours.pc(), ours.next_pc()), (jit.pc(), jit.next_pc())];
-        assert_eq!(places[0], places[1], "seed {seed} after {outcome:?}");
+        let pcs = [(ours.pc(), ours.next_pc()), (jit.pc(), jit.next_pc())];
+        assert_eq!(pcs[0], pcs[1], "seed {seed} after {outcome:?}");
         assert_eq!(ours.gas(), jit.gas(), "seed {seed} after {outcome:?}");
         for reg in Reg::ALL {
             assert_eq!(ours.reg(reg), jit.reg(reg), "seed {seed}: {reg:?} after {outcome:?} at {:?}", ours.pc());
@@ -178,7 +178,7 @@ fn every_instruction_of_a_long_block_is_found_by_each_byte_of_its_machine_code()
             .map(|decoded| (compiled.native_at(&program, decoded.offset).unwrap(), decoded.offset))
             .collect();
         starts.push((compiled.native_at(&program, program.code().len()).unwrap(), program.code().len()));
-        assert!(starts.len() as u32 > 10 * places::EVERY && starts.is_sorted());
+        assert!(starts.len() as u32 > 10 * pc_map::PC_MAP_INTERVAL && starts.is_sorted());
         starts.push((compiled.block_stubs, 0));
         for next in starts.windows(2) {
             let [(start, offset), (end, _)] = [next[0], next[1]];
@@ -242,8 +242,8 @@ fn small_loops_lie_in_one_cache_line_wherever_they_begin_and_run_as_they_should(
             assert_eq!(found, 1);
             let mut ours = Instance::new(program.clone());
             id += 1;
-            let cage = pool.take(&image(&program, &compiled, id)).unwrap();
-            let mut jit = JitInstance::new(program.clone(), compiled.clone(), cage);
+            let worker = pool.take(&image(&program, &compiled, id)).unwrap();
+            let mut jit = JitInstance::new(program.clone(), compiled.clone(), worker);
             // To the end, out of gas at each place, and from each instruction on: not without gas, as that may take for ever.
             let entries = code.instructions().map(|decoded| (decoded.offset, 1000));
             let entries = entries.take(if metering == Metering::Off { 1 } else { usize::MAX });

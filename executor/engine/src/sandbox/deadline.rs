@@ -1,20 +1,20 @@
-//! How long a run may take. Used by `worker` and `turn`.
+//! The deadline of a run. Used by `worker` and `handoff`.
 //!
-//! A run is what the embedder asked for, however many turns of the worker it takes. What counts is the CPU time of the
+//! A run is what the embedder asked for, however many handoffs it takes. What counts is the CPU time of the
 //! worker, and that of the host while it works for the guest: a machine that is busy, throttled or suspended takes nothing
 //! away from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
 
-use super::{CageError, sys};
+use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// Turns of one run from one look at the clocks to the next. A turn that takes long is looked at anyway.
-const TURNS: u32 = 16;
-/// Short runs from one look at what the worker has used to the next.
+/// Handoffs of one run between two readings of the clocks. They are also read while a handoff takes long.
+const HANDOFFS: u32 = 16;
+/// Short runs between two readings of the CPU time that the worker has used.
 const UNREAD: u32 = 100;
-/// Less CPU time than this between two looks is none.
+/// Less CPU time than this between two readings counts as none.
 const PROGRESS: Duration = Duration::from_millis(1);
-/// A worker that sleeps for so long in its turn waits for something that never comes.
+/// A worker that sleeps for so long while it has control is killed: it has nothing to wait for.
 const SLEEP: Duration = Duration::from_secs(1);
 
 /// Limits of a run.
@@ -54,11 +54,14 @@ impl Meter<'_> {
     }
 
     /// Whether it has no more memory than its program can have.
-    pub fn check_memory(self) -> Result<(), CageError> {
+    pub fn check_memory(self) -> Result<(), SandboxError> {
         let Some((file, limit)) = self.memory else { return Ok(()) };
         let pages = sys::pages(file)?;
         match pages > limit {
-            true => Err(CageError::Nonsense { what: "its pages of memory, of which there are too many", value: pages }),
+            true => Err(SandboxError::ProtocolViolation {
+                what: "its pages of memory, of which there are too many",
+                value: pages,
+            }),
             false => Ok(()),
         }
     }
@@ -77,7 +80,7 @@ impl Meter<'_> {
 pub(super) struct Deadline {
     limits: Limits,
     /// Turns of the run before this one.
-    turns: u32,
+    handoffs: u32,
     /// CPU time that the host spent for the guest.
     host: Duration,
     /// Where the clocks stood when they were first looked at.
@@ -101,18 +104,18 @@ impl Deadline {
     pub fn new(limits: Limits) -> Deadline {
         let never = Reading { cpu: Duration::ZERO, real: Instant::now() };
         let (host, used) = (Duration::ZERO, Duration::ZERO);
-        Deadline { limits, turns: 0, host, start: None, last: never, used, unread: 0, asleep: None }
+        Deadline { limits, handoffs: 0, host, start: None, last: never, used, unread: 0, asleep: None }
     }
 
     /// A new run begins. The clocks are read when it first takes long, or goes on after a turn.
     #[inline]
-    pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
+    pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), SandboxError> {
         if self.start.is_some() || self.unread == UNREAD {
             self.read(meter);
             meter.check_memory()?;
         }
         self.unread += 1;
-        (self.turns, self.host, self.start) = (0, Duration::ZERO, None);
+        (self.handoffs, self.host, self.start) = (0, Duration::ZERO, None);
         Ok(())
     }
 
@@ -142,9 +145,9 @@ impl Deadline {
     }
 
     /// The run goes on for another turn.
-    pub fn go_on(&mut self, meter: Meter<'_>) -> Result<(), CageError> {
-        self.turns = self.turns.wrapping_add(1);
-        match self.turns % TURNS {
+    pub fn go_on(&mut self, meter: Meter<'_>) -> Result<(), SandboxError> {
+        self.handoffs = self.handoffs.wrapping_add(1);
+        match self.handoffs % HANDOFFS {
             1 => self.look(meter).map(|_| ()),
             _ => Ok(()),
         }
@@ -156,7 +159,7 @@ impl Deadline {
     }
 
     /// Looks at the clocks; returns for how long nobody needs to look again, at the longest.
-    pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, CageError> {
+    pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, SandboxError> {
         meter.check_memory()?;
         let real = Instant::now();
         let start = self.start.map_or(real, |start| start.real);
@@ -170,10 +173,10 @@ impl Deadline {
         let used = cpu.saturating_sub(start.cpu).saturating_add(self.host);
         let waited = real.saturating_duration_since(start.real);
         if let Some(limit) = self.limits.cpu.filter(|limit| used >= *limit) {
-            return Err(CageError::TimedOut { limit });
+            return Err(SandboxError::TimedOut { limit });
         }
         if let Some(limit) = self.limits.real.filter(|limit| waited >= *limit) {
-            return Err(CageError::Stalled { limit });
+            return Err(SandboxError::Stalled { limit });
         }
         self.check_awake(meter, now)?;
         Ok(self.left(used, waited))
@@ -184,8 +187,8 @@ impl Deadline {
         of(self.limits.cpu, used).min(of(self.limits.real, waited)).max(PROGRESS)
     }
 
-    /// A worker has nothing to sleep for in its turn.
-    fn check_awake(&mut self, meter: Meter<'_>, now: Reading) -> Result<(), CageError> {
+    /// An error if the worker sleeps while it has control.
+    fn check_awake(&mut self, meter: Meter<'_>, now: Reading) -> Result<(), SandboxError> {
         if now.real.saturating_duration_since(self.last.real) < 10 * PROGRESS {
             return Ok(());
         }
@@ -194,9 +197,10 @@ impl Deadline {
         let since = self.asleep.filter(|_| is_asleep);
         self.asleep = is_asleep.then_some(since.unwrap_or(now.real));
         match since.map(|since| now.real.saturating_duration_since(since)) {
-            Some(slept) if slept >= SLEEP => {
-                Err(CageError::Nonsense { what: "its turn, in which it sleeps", value: slept.as_millis() as u64 })
-            }
+            Some(slept) if slept >= SLEEP => Err(SandboxError::ProtocolViolation {
+                what: "sleeping while it has control",
+                value: slept.as_millis() as u64,
+            }),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with the cage. Returned by everything in this folder.
+//! Errors of the sandbox. Returned by everything in this folder.
 
 use std::fmt;
 use std::time::Duration;
@@ -32,11 +32,11 @@ impl Layer {
     }
 }
 
-/// Why a caged worker could not be made, or was lost.
+/// Why a sandboxed worker could not be made, or was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum CageError {
-    /// There is no cage on this machine as it is configured.
+pub enum SandboxError {
+    /// There is no sandbox on this machine as it is configured.
     Unsupported {
         /// What is missing.
         missing: &'static str,
@@ -82,15 +82,16 @@ pub enum CageError {
         /// The limit.
         limit: Duration,
     },
-    /// The worker said something that it cannot have meant, and was killed.
-    Nonsense {
-        /// What it spoke of.
+    /// Protocol violation: the worker sent what no correct worker can send, and was killed.
+    ProtocolViolation {
+        /// The part of the protocol.
         what: &'static str,
-        /// What it said.
+        /// The value that was sent.
         value: u64,
     },
-    /// The worker raised a signal that no guest can: a bug of the compiler or the cage. It was killed.
-    Wild {
+    /// Unexpected signal: the worker raised one that no guest can, which is a bug of the compiler or the sandbox. It was
+    /// killed.
+    UnexpectedSignal {
         /// Address of the instruction.
         native_pc: u64,
         /// Address that it accessed; all ones if there is none.
@@ -142,54 +143,56 @@ pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str
     }
 }
 
-impl fmt::Display for CageError {
+impl fmt::Display for SandboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CageError::Unsupported { missing, errno, fix } => {
-                write!(f, "no cage for guest code here: {missing} failed (error number {errno}); {fix}")
+            SandboxError::Unsupported { missing, errno, fix } => {
+                write!(f, "no sandbox for guest code here: {missing} failed (error number {errno}); {fix}")
             }
-            CageError::Os { call, errno } => match fix(*errno, None) {
+            SandboxError::Os { call, errno } => match fix(*errno, None) {
                 Some(fix) => write!(f, "{call} failed (error number {errno}); {fix}"),
                 None => write!(f, "{call} failed with error number {errno}"),
             },
-            CageError::Setup { step, errno, fix } => {
+            SandboxError::Setup { step, errno, fix } => {
                 write!(f, "a new worker could not make itself ready: {step} failed (error number {errno}); {fix}")
             }
-            CageError::ResourceLimit { name, needed, limit } => {
+            SandboxError::ResourceLimit { name, needed, limit } => {
                 write!(f, "{name} is {limit}, and {needed} are needed; raise it")
             }
-            CageError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
-            CageError::TimedOut { limit } => {
+            SandboxError::Died => write!(f, "the worker died: killed by its system call filter, or from outside"),
+            SandboxError::TimedOut { limit } => {
                 write!(f, "the run took more than {limit:?} of CPU time, the limit, and its worker was killed")
             }
-            CageError::Stalled { limit } => write!(
+            SandboxError::Stalled { limit } => write!(
                 f,
                 "the worker did not come back within {limit:?}, though it got less CPU time than it may use, and was \
                  killed: somebody stopped it, or it gets no processor"
             ),
-            CageError::Nonsense { what, value } => {
-                write!(f, "the worker said nonsense about {what}, {value:#x}, and was killed")
+            SandboxError::ProtocolViolation { what, value } => {
+                write!(f, "protocol violation by the worker: {what}, {value:#x}; the worker was killed")
             }
-            CageError::Wild { native_pc, address, signal } => write!(
+            SandboxError::UnexpectedSignal { native_pc, address, signal } => write!(
                 f,
                 "a bug of the host, not of the guest: signal {signal} at native address {native_pc:#x}, \
                  accessing {address:#x}; the worker was killed"
             ),
-            CageError::TooManyWorkers { limit } => write!(f, "there are {limit} workers already, the limit is {limit}"),
-            CageError::CodeTooLarge { length, limit } => {
+            SandboxError::TooManyWorkers { limit } => {
+                write!(f, "there are {limit} workers already, the limit is {limit}")
+            }
+            SandboxError::CodeTooLarge { length, limit } => {
                 write!(f, "compiled code has {length} bytes, the limit is {limit}")
             }
-            CageError::Cgroup { path, errno } => write!(
+            SandboxError::Cgroup { path, errno } => write!(
                 f,
                 "workers cannot be moved into the cgroup {} (error number {errno}); create it, and let this process write \
                  its cgroup.procs and that of the cgroup above",
                 path.display()
             ),
-            CageError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
-            CageError::NotLoaded => write!(f, "the worker has no program"),
-            CageError::AlreadyLoaded => write!(f, "the worker has a program, and never gets another one"),
+            SandboxError::Forked => write!(f, "the worker belongs to the process that this one was forked from"),
+            SandboxError::NotLoaded => write!(f, "the worker has no program"),
+            SandboxError::AlreadyLoaded => write!(f, "the worker has a program, and never gets another one"),
         }
     }
 }
 
-impl std::error::Error for CageError {}
+impl std::error::Error for SandboxError {}

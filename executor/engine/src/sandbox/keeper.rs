@@ -16,10 +16,10 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// A handle of the thread, started or not.
 #[derive(Debug, Default)]
-pub(super) struct Keeper(Mutex<State>);
+pub(super) struct Keeper(Mutex<ThreadState>);
 
 #[derive(Debug, Default)]
-enum State {
+enum ThreadState {
     #[default]
     Wanted,
     Running(JoinHandle<()>),
@@ -31,10 +31,10 @@ impl Keeper {
     /// Starts the thread if there is none. If there can be none, that is no error.
     pub fn start(&self, shared: &Arc<Shared>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Wanted) {
+        if matches!(*state, ThreadState::Wanted) {
             let shared = shared.clone();
             let thread = std::thread::Builder::new().name("pvm-keeper".into()).spawn(move || keep(&shared));
-            *state = thread.map_or(State::Gone, State::Running);
+            *state = thread.map_or(ThreadState::Gone, ThreadState::Running);
         }
     }
 
@@ -43,7 +43,7 @@ impl Keeper {
         shared.waiting().is_over = true;
         shared.work.notify_all();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Running(thread) = std::mem::replace(&mut *state, State::Gone) {
+        if let ThreadState::Running(thread) = std::mem::replace(&mut *state, ThreadState::Gone) {
             // A panic there was reported by the panic handler.
             let _ = thread.join();
         }

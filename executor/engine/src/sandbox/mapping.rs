@@ -2,7 +2,7 @@
 //!
 //! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and out.
 
-use super::{CageError, sys};
+use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,7 +35,7 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
     /// `is_final` nobody else can map it writable.
-    pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), CageError> {
+    pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
         let file = sys::memfd(name, sys::NO_EXEC)?;
         sys::set_length(&file, length)?;
         let start = sys::map(&file, length)?;
@@ -64,9 +64,9 @@ impl Mapping {
     }
 
     /// An error if there was no memory for something that was accessed.
-    pub fn check(&self) -> Result<(), CageError> {
+    pub fn check(&self) -> Result<(), SandboxError> {
         match self.is_incomplete.load(Relaxed) {
-            true => Err(CageError::Os { call: "madvise(MADV_POPULATE)", errno: sys::ENOMEM }),
+            true => Err(SandboxError::Os { call: "madvise(MADV_POPULATE)", errno: sys::ENOMEM }),
             false => Ok(()),
         }
     }

@@ -1,11 +1,13 @@
-//! The cage: a process that owns nothing, in which guest code runs as machine code.
+//! The sandbox: a process that owns nothing, in which guest code runs as machine code.
 //!
-//! Called by the compiled backend, through [`Cage`] alone. The protocol with the process is `docs/cage.md`. Promises: a
+//! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`. Promises: a
 //! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod deadline;
 mod error;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod handoff;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod keeper;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -17,13 +19,11 @@ mod sys;
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod turn;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod worker;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod zygote;
 
-pub use error::{CageError, Layer, Missing};
+pub use error::{Layer, Missing, SandboxError};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{Counts, ForkedPool, Pool, Pooled};
 
@@ -85,7 +85,7 @@ impl Default for Settings {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 impl Settings {
-    fn zygote(&self) -> Result<zygote::Zygote, CageError> {
+    fn zygote(&self) -> Result<zygote::Zygote, SandboxError> {
         zygote::Zygote::start(self.sandbox, self.is_strict, self.cgroup.as_deref())
     }
 
@@ -100,13 +100,13 @@ impl Settings {
 }
 
 /// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
-pub(crate) trait Cage {
+pub(crate) trait WorkerProcess {
     /// Loads a program. A worker does so once: another program gets another worker.
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError>;
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError>;
     /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Goes on with the run that left for something that the host has done since: time goes on as well.
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError>;
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
     /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is
@@ -117,9 +117,9 @@ pub(crate) trait Cage {
     /// Sets guest memory.
     fn fill(&mut self, address: u32, value: u8, length: u32);
     /// Lets the guest write `old_end .. new_end`, both multiples of 4 KiB.
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError>;
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError>;
     /// Brings memory back to what it was when the program was loaded.
-    fn reset(&mut self) -> Result<(), CageError>;
+    fn reset(&mut self) -> Result<(), SandboxError>;
     /// Ends the process. Every later run fails.
     fn kill(&mut self);
 }
@@ -138,7 +138,7 @@ pub(crate) struct Image<'a> {
 
 /// The state with which guest code is entered, and which it leaves.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct GuestState {
     /// Guest registers, in the order of `vm_core::isa::Reg`.
     pub regs: [u64; 13],
     /// Gas.

@@ -1,6 +1,6 @@
-//! No cage: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
+//! No sandbox: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
 
-use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
+use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +32,10 @@ impl ForkedPool {
 }
 
 impl Pool {
-    /// Says that there is no cage here.
-    pub fn new(_: Settings) -> Result<Arc<Pool>, CageError> {
-        Err(CageError::Unsupported {
-            missing: "a caged process for this platform",
+    /// Says that there is no sandbox here.
+    pub fn new(_: Settings) -> Result<Arc<Pool>, SandboxError> {
+        Err(SandboxError::Unsupported {
+            missing: "a sandboxed process for this platform",
             errno: 0,
             fix: "use Linux on AMD64, or the interpreter",
         })
@@ -49,7 +49,7 @@ impl Pool {
         match *self {}
     }
 
-    pub fn prepare_fork(&self) -> Result<ForkedPool, CageError> {
+    pub fn prepare_fork(&self) -> Result<ForkedPool, SandboxError> {
         match *self {}
     }
 
@@ -61,21 +61,21 @@ impl Pool {
         match *self {}
     }
 
-    pub fn take(self: &Arc<Pool>, _: &Image<'_>) -> Result<Pooled, CageError> {
+    pub fn take(self: &Arc<Pool>, _: &Image<'_>) -> Result<Pooled, SandboxError> {
         match **self {}
     }
 }
 
-impl Cage for Pooled {
-    fn load(&mut self, _: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Pooled {
+    fn load(&mut self, _: &Image<'_>) -> Result<(), SandboxError> {
         match *self {}
     }
 
-    fn run(&mut self, _: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, _: &mut GuestState) -> Result<Exit, SandboxError> {
         match *self {}
     }
 
-    fn go_on(&mut self, _: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, _: &mut GuestState) -> Result<Exit, SandboxError> {
         match *self {}
     }
 
@@ -95,11 +95,11 @@ impl Cage for Pooled {
         match *self {}
     }
 
-    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), SandboxError> {
         match *self {}
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         match *self {}
     }
 

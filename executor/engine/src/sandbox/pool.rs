@@ -7,7 +7,7 @@
 use super::keeper::Keeper;
 use super::worker::{Process, Worker};
 use super::zygote::{ForkedZygote, Zygote, generation};
-use super::{Cage, CageError, Exit, Image, Layer, Missing, Settings, State};
+use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -117,8 +117,8 @@ pub(super) struct Waiting {
 }
 
 impl Pool {
-    /// A pool with one fresh worker that was tried, so that an error says why there is no cage here.
-    pub fn new(settings: Settings) -> Result<Arc<Pool>, CageError> {
+    /// A pool with one fresh worker that was tried, so that an error says why there is no sandbox here.
+    pub fn new(settings: Settings) -> Result<Arc<Pool>, SandboxError> {
         let zygote = settings.zygote()?;
         let shared = Arc::new(Shared::new(settings, zygote));
         let mut first = shared.spawn(Maker::Taker)?;
@@ -142,9 +142,9 @@ impl Pool {
     }
 
     /// What a child that this process is about to fork makes a pool of its own of.
-    pub fn prepare_fork(&self) -> Result<ForkedPool, CageError> {
+    pub fn prepare_fork(&self) -> Result<ForkedPool, SandboxError> {
         if self.shared.is_forked() {
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         let zygote = lock(&self.shared.zygote).clone();
         Ok(ForkedPool { settings: self.shared.settings.clone(), zygote: zygote.prepare_fork()? })
@@ -170,10 +170,10 @@ impl Pool {
     }
 
     /// A worker that has loaded `image`.
-    pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, CageError> {
+    pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, SandboxError> {
         if self.shared.is_forked() {
             // The workers that wait are the parent's.
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         while let Some(worker) = self.shared.waiting_for(image) {
             // Counted as one of ours from here on, whatever happens to it.
@@ -277,7 +277,7 @@ impl Shared {
 
     /// Another fresh worker, if the reserve is short of one and there may be one more. Its maker says by
     /// [`Shared::end_making`] that it is in the reserve.
-    pub fn refill(&self) -> Option<Result<Worker, CageError>> {
+    pub fn refill(&self) -> Option<Result<Worker, SandboxError>> {
         {
             let mut waiting = self.waiting();
             // One that waits makes room.
@@ -304,7 +304,7 @@ impl Shared {
     }
 
     /// A new worker; one that waits makes room for it if it has to, also one that is just being made in advance.
-    fn spawn(&self, maker: Maker) -> Result<Worker, CageError> {
+    fn spawn(&self, maker: Maker) -> Result<Worker, SandboxError> {
         let limit = self.settings.workers;
         while self.workers.fetch_add(1, AcqRel) >= limit {
             self.workers.fetch_sub(1, AcqRel);
@@ -319,7 +319,7 @@ impl Shared {
             };
             match waiting {
                 Some(worker) => self.discard(worker),
-                None => return Err(CageError::TooManyWorkers { limit }),
+                None => return Err(SandboxError::TooManyWorkers { limit }),
             }
         }
         let result = self.spawn_from_zygote();
@@ -333,11 +333,13 @@ impl Shared {
         result
     }
 
-    fn spawn_from_zygote(&self) -> Result<Worker, CageError> {
+    fn spawn_from_zygote(&self) -> Result<Worker, SandboxError> {
         let zygote = lock(&self.zygote).clone();
         let limits = self.settings.limits();
         let lost = match Worker::spawn(&zygote, limits) {
-            Err(error @ (CageError::Died | CageError::Stalled { .. } | CageError::Nonsense { .. })) => error,
+            Err(
+                error @ (SandboxError::Died | SandboxError::Stalled { .. } | SandboxError::ProtocolViolation { .. }),
+            ) => error,
             other => return other,
         };
         if !zygote.is_replaceable() {
@@ -411,8 +413,8 @@ pub(crate) struct Pooled {
 }
 
 impl Pooled {
-    fn worker(&mut self) -> Result<&mut Worker, CageError> {
-        self.worker.as_mut().ok_or(CageError::Died)
+    fn worker(&mut self) -> Result<&mut Worker, SandboxError> {
+        self.worker.as_mut().ok_or(SandboxError::Died)
     }
 }
 
@@ -423,16 +425,16 @@ impl Drop for Pooled {
         }
     }
 }
-impl Cage for Pooled {
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Pooled {
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError> {
         self.worker()?.load(image)
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         self.worker()?.run(state)
     }
 
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         self.worker()?.go_on(state)
     }
 
@@ -460,11 +462,11 @@ impl Cage for Pooled {
         }
     }
 
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError> {
         self.worker()?.grow_heap(old_end, new_end)
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         self.worker()?.reset()
     }
 

@@ -1,8 +1,8 @@
-//! The system calls that the host side of the cage needs and `std` does not have. Used by this folder only.
+//! The system calls that the host side of the sandbox needs and `std` does not have. Used by this folder only.
 //!
 //! Each function is one call. Errors name the call and its error number.
 
-use super::CageError;
+use super::SandboxError;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -64,8 +64,8 @@ pub(super) const EINVAL: i32 = 22;
 pub(super) const ETXTBSY: i32 = 26;
 const ETIMEDOUT: i32 = 110;
 
-fn named<T>(call: &'static str, result: Result<T, i32>) -> Result<T, CageError> {
-    result.map_err(|errno| CageError::Os { call, errno })
+fn named<T>(call: &'static str, result: Result<T, i32>) -> Result<T, SandboxError> {
+    result.map_err(|errno| SandboxError::Os { call, errno })
 }
 
 /// MFD_NOEXEC_SEAL: a file that nobody may ever execute.
@@ -74,7 +74,7 @@ pub(super) const NO_EXEC: usize = 8;
 pub(super) const EXEC: usize = 0x10;
 
 /// A nameless file in memory. `purpose` is [`NO_EXEC`] or [`EXEC`], which kernels before 6.3 do not know.
-pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<OwnedFd, CageError> {
+pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<OwnedFd, SandboxError> {
     // MFD_CLOEXEC | MFD_ALLOW_SEALING.
     // SAFETY: the kernel reads a text that ends with zero.
     let create = |purpose| unsafe { syscall(number::MEMFD_CREATE, [name.as_ptr() as usize, 3 | purpose, 0, 0, 0, 0]) };
@@ -88,14 +88,14 @@ pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<Own
 
 /// Whether a file may have this length. One that may not would end the process by SIGXFSZ (RLIMIT_FSIZE counts for files
 /// in memory too), and what signals do is the embedder's affair.
-pub(super) fn check_file_size(length: u64) -> Result<(), CageError> {
+pub(super) fn check_file_size(length: u64) -> Result<(), SandboxError> {
     // RLIMIT_FSIZE is 1. Soft and hard limit.
     let mut limits = [0u64; 2];
     let args = [0, 1, 0, limits.as_mut_ptr() as usize, 0, 0];
     // SAFETY: the kernel writes two words.
     named("prlimit64", unsafe { syscall(number::PRLIMIT64, args) })?;
     match limits[0] < length {
-        true => Err(CageError::ResourceLimit {
+        true => Err(SandboxError::ResourceLimit {
             name: "the limit on the size of files (ulimit -f, in bytes)",
             needed: length,
             limit: limits[0],
@@ -105,7 +105,7 @@ pub(super) fn check_file_size(length: u64) -> Result<(), CageError> {
 }
 
 /// Sets the length of a file, which may have it ([`check_file_size`]).
-pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), CageError> {
+pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), SandboxError> {
     check_file_size(length)?;
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FTRUNCATE, [file.as_raw_fd() as usize, length as usize, 0, 0, 0, 0]) };
@@ -119,7 +119,7 @@ pub(super) const SEAL_WRITE: usize = 8;
 /// F_SEAL_FUTURE_WRITE: what is mapped stays as it is, and nobody maps it writable any more.
 pub(super) const SEAL_FUTURE_WRITE: usize = 0x10;
 
-pub(super) fn seal(file: &OwnedFd, seals: usize) -> Result<(), CageError> {
+pub(super) fn seal(file: &OwnedFd, seals: usize) -> Result<(), SandboxError> {
     // F_ADD_SEALS is 1033.
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 1033, seals, 0, 0, 0]) };
@@ -156,7 +156,7 @@ fn clock(id: usize) -> Option<Duration> {
 }
 
 /// How many pages of 4 KiB a file takes, those that were swapped out with them.
-pub(super) fn pages(file: &OwnedFd) -> Result<u64, CageError> {
+pub(super) fn pages(file: &OwnedFd) -> Result<u64, SandboxError> {
     // `struct stat` has 144 bytes; the ninth word is the number of blocks of 512 bytes.
     let mut stat = [0u64; 18];
     let place = stat.as_mut_ptr() as usize;
@@ -166,7 +166,7 @@ pub(super) fn pages(file: &OwnedFd) -> Result<u64, CageError> {
 }
 
 /// Maps a file, shared, readable and writable, without reserving memory for it. Never executable.
-pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, CageError> {
+pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, SandboxError> {
     // PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE.
     // SAFETY: the kernel chooses a place where nothing is.
     let result = unsafe { syscall(number::MMAP, [0, length as usize, 3, 1 | 0x4000, file.as_raw_fd() as usize, 0]) };
@@ -199,14 +199,14 @@ pub(super) unsafe fn unmap(address: *mut u8, length: u64) {
 ///
 /// # Safety
 /// The range is in a mapping of [`map`], page aligned, and nobody holds a reference to its bytes.
-pub(super) unsafe fn remove_pages(address: *mut u8, length: usize) -> Result<(), CageError> {
+pub(super) unsafe fn remove_pages(address: *mut u8, length: usize) -> Result<(), SandboxError> {
     // SAFETY: as above.
     named("madvise(MADV_REMOVE)", unsafe { syscall(number::MADVISE, [address as usize, length, 9, 0, 0, 0]) })
         .map(|_| ())
 }
 
 /// Sets the soft limit of the CPU time that a process may use, in seconds.
-pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), CageError> {
+pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), SandboxError> {
     // RLIMIT_CPU is 0. Soft and hard limit.
     let mut limits = [0u64; 2];
     let place = limits.as_mut_ptr() as usize;
@@ -223,7 +223,7 @@ pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), CageError
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
-pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> Result<(), CageError> {
+pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> Result<(), SandboxError> {
     let advice = if write { 23 } else { 22 };
     // SAFETY: no byte changes.
     let result = unsafe { syscall(number::MADVISE, [address as usize, length, advice, 0, 0, 0]) };
@@ -248,7 +248,7 @@ pub(super) fn is_memory_counted() -> bool {
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
-pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) -> Result<(), CageError> {
+pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) -> Result<(), SandboxError> {
     assert!(length.div_ceil(4096) <= to.len(), "a byte for each page");
     // SAFETY: the kernel writes a byte for each page.
     let result = unsafe { syscall(number::MINCORE, [address as usize, length, to.as_mut_ptr() as usize, 0, 0, 0]) };
@@ -265,7 +265,7 @@ pub(super) fn has_swap() -> bool {
 }
 
 /// Two ends of a connection that keeps messages apart.
-pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), CageError> {
+pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let mut ends = [0i32; 2];
     // AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC.
     // SAFETY: the kernel writes two numbers.
@@ -284,7 +284,7 @@ pub(super) fn shut_down(socket: &OwnedFd) {
 }
 
 /// Whether there is something to read, or the end, within the time.
-pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, CageError> {
+pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, SandboxError> {
     // `struct pollfd`: descriptor, wanted events (POLLIN), events.
     let mut poll = [fd.as_raw_fd() as u32, 1];
     let milliseconds = within.as_millis().min(i32::MAX as u128) as usize;
@@ -292,7 +292,7 @@ pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, 
     match unsafe { syscall(number::POLL, [poll.as_mut_ptr() as usize, 1, milliseconds, 0, 0, 0]) } {
         Ok(count) => Ok(count > 0),
         Err(EINTR) => Ok(false),
-        Err(errno) => Err(CageError::Os { call: "poll", errno }),
+        Err(errno) => Err(SandboxError::Os { call: "poll", errno }),
     }
 }
 
@@ -327,7 +327,7 @@ struct Files {
 const RIGHTS: (i32, i32) = (1, 1);
 
 /// Sends a message, with up to four file descriptors.
-pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -> Result<(), CageError> {
+pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
     let mut part = Part { base: message.as_ptr() as usize, length: message.len() };
     let mut control = Files { length: 16 + 4 * files.len(), level: RIGHTS.0, kind: RIGHTS.1, fds: [-1; 4] };
     assert!(files.len() <= control.fds.len(), "at most four");
@@ -351,7 +351,7 @@ pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -
 }
 
 /// Receives a message without waiting, with at most one file descriptor. The length is zero at the end.
-pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<OwnedFd>), CageError> {
+pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<OwnedFd>), SandboxError> {
     let mut part = Part { base: to.as_mut_ptr() as usize, length: to.len() };
     let mut control = Files { length: 0, level: 0, kind: 0, fds: [-1; 4] };
     let mut header = Header {
@@ -378,20 +378,20 @@ pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<
 }
 
 /// Sends a signal to the process behind a pidfd; zero only asks whether that would be allowed.
-pub(super) fn send_signal(process: &OwnedFd, signal: usize) -> Result<(), CageError> {
+pub(super) fn send_signal(process: &OwnedFd, signal: usize) -> Result<(), SandboxError> {
     // SAFETY: numbers only.
     let result = unsafe { syscall(number::PIDFD_SEND_SIGNAL, [process.as_raw_fd() as usize, signal, 0, 0, 0, 0]) };
     named("pidfd_send_signal", result).map(|_| ())
 }
 
 /// Sleeps while the word has this value, at most so long. The word is shared between processes.
-pub(super) fn futex_wait(word: &AtomicU32, value: u32, at_most: Duration) -> Result<(), CageError> {
+pub(super) fn futex_wait(word: &AtomicU32, value: u32, at_most: Duration) -> Result<(), SandboxError> {
     let time = [at_most.as_secs(), u64::from(at_most.subsec_nanos())];
     let args = [word.as_ptr() as usize, 0, value as usize, time.as_ptr() as usize, 0, 0];
     // SAFETY: the kernel reads word and time.
     match unsafe { syscall(number::FUTEX, args) } {
         Ok(_) | Err(EAGAIN | EINTR | ETIMEDOUT) => Ok(()),
-        Err(errno) => Err(CageError::Os { call: "futex", errno }),
+        Err(errno) => Err(SandboxError::Os { call: "futex", errno }),
     }
 }
 

@@ -1,13 +1,13 @@
-//! One caged worker, seen from the host. Made by `pool`, used through [`Cage`].
+//! One sandboxed worker, seen from the host. Made by `pool`, used through [`WorkerProcess`].
 //!
 //! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
 //! error the worker is killed, and every later run fails.
 
 use super::deadline::{Deadline, Limits, Meter};
+use super::handoff::AdaptiveSpin;
 use super::mapping::Mapping;
-use super::turn::Pace;
 use super::zygote::{Zygote, failed_setup};
-use super::{Cage, CageError, Exit, Image, State, sys, turn};
+use super::{Exit, GuestState, Image, SandboxError, WorkerProcess, handoff, sys};
 use pvm_zygote::protocol::{self, CODE_BASE, CODE_SIZE, Control, GUEST_END, RANGES};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Process {
     }
 }
 
-/// A caged process with the program that it has loaded.
+/// A sandboxed process with the program that it has loaded.
 #[derive(Debug)]
 pub(crate) struct Worker {
     process: Arc<Process>,
@@ -67,9 +67,9 @@ pub(crate) struct Worker {
     loaded: Option<Loaded>,
     /// Changes that the worker has not made yet, in order.
     changes: Vec<Change>,
-    /// How host and worker wait for each other.
-    host_pace: Pace,
-    worker_pace: Pace,
+    /// How long each side spins before it blocks.
+    host_spin: AdaptiveSpin,
+    worker_spin: AdaptiveSpin,
     /// Pages of memory that its program has, with its heap as far as it grew.
     most_pages: u64,
     deadline: Deadline,
@@ -96,11 +96,11 @@ struct Loaded {
 
 impl Worker {
     /// A new worker that has loaded nothing.
-    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, CageError> {
+    pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, SandboxError> {
         let (control, control_file) = Mapping::new(c"pvm-control", protocol::CONTROL_SIZE, false)?;
         let (guest, guest_file) = Mapping::new(c"pvm-guest", GUEST_END, false)?;
         let (code, code_file) = Mapping::new(c"pvm-code", CODE_SIZE, true)?;
-        let spins = turn::spins();
+        let spins = handoff::spins();
         let page = page(&control);
         page.state.store(protocol::STATE_NEW, Relaxed);
         page.spins.store(spins, Relaxed);
@@ -119,8 +119,8 @@ impl Worker {
             code_used: 0,
             loaded: None,
             changes: Vec::with_capacity(RANGES),
-            host_pace: Pace::new(spins),
-            worker_pace: Pace::new(turn::worker_spins()),
+            host_spin: AdaptiveSpin::new(spins),
+            worker_spin: AdaptiveSpin::new(handoff::worker_spins()),
             most_pages: GUEST_END / 0x1000,
             deadline: Deadline::new(limits),
             granted: granted.filter(|_| seconds > 0),
@@ -130,13 +130,18 @@ impl Worker {
             zygote: zygote.clone(),
         };
         let page = worker.page();
-        turn::first(&page.state, &worker.process.fd, spins, (&mut Deadline::new(Limits::COMMAND), worker.meter()))?;
+        handoff::wait_until_ready(
+            &page.state,
+            &worker.process.fd,
+            spins,
+            (&mut Deadline::new(Limits::COMMAND), worker.meter()),
+        )?;
         match page.exit.load(Relaxed) {
             protocol::EXIT_DONE => Ok(worker),
             protocol::EXIT_SETUP => {
                 Err(failed_setup(page.argument.load(Relaxed) as u32, page.detail.load(Relaxed) as u32))
             }
-            other => Err(CageError::Nonsense { what: "being ready", value: other.into() }),
+            other => Err(SandboxError::ProtocolViolation { what: "being ready", value: other.into() }),
         }
     }
 
@@ -169,25 +174,26 @@ impl Worker {
         !self.is_broken && !self.is_forked() && sys::is_readable(self.process.fd.as_fd(), Duration::ZERO) == Ok(false)
     }
 
-    /// Looks anew how many processors there are.
+    /// Adapts to the number of processors that there are now.
     pub fn tune(&mut self) {
-        (self.host_pace, self.worker_pace) = (Pace::new(turn::spins()), Pace::new(turn::worker_spins()));
+        (self.host_spin, self.worker_spin) =
+            (AdaptiveSpin::new(handoff::spins()), AdaptiveSpin::new(handoff::worker_spins()));
     }
 
     /// Whether it may be changed: what a forked child writes its parent's worker would see.
-    fn check_is_ours(&self) -> Result<(), CageError> {
+    fn check_is_ours(&self) -> Result<(), SandboxError> {
         if self.is_forked() {
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         if self.is_broken {
-            return Err(CageError::Died);
+            return Err(SandboxError::Died);
         }
         self.guest.check()?;
         self.code.check()
     }
 
     /// Has the worker carry out a command, with all changes that are due.
-    fn command(&mut self, command: u32) -> Result<(), CageError> {
+    fn command(&mut self, command: u32) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let page = page(&self.control);
         for (range, (start, end, protection)) in page.ranges.iter().zip(&self.changes) {
@@ -197,10 +203,10 @@ impl Worker {
         }
         page.changes.store(self.changes.len() as u32, Relaxed);
         page.command.store(command, Relaxed);
-        // So that nothing of an earlier turn can be taken for this one's.
+        // So that nothing of an earlier handoff can be taken for this one's.
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
-        let paces = (&mut self.host_pace, &mut self.worker_pace);
+        let spins = (&mut self.host_spin, &mut self.worker_spin);
         let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         let mut short;
         let deadline = if command == protocol::COMMAND_RUN {
@@ -209,7 +215,7 @@ impl Worker {
             short = Deadline::new(Limits::COMMAND);
             &mut short
         };
-        let result = turn::take(page, self.tid, &self.process.fd, paces, (deadline, meter));
+        let result = handoff::hand_over(page, self.tid, &self.process.fd, spins, (deadline, meter));
         self.changes.clear();
         if result.is_err() {
             self.kill();
@@ -218,7 +224,7 @@ impl Worker {
     }
 
     /// Notes a change of what the guest may access; it is made before guest code runs.
-    fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), CageError> {
+    fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), SandboxError> {
         if start >= end {
             return Ok(());
         }
@@ -235,24 +241,26 @@ impl Worker {
     }
 
     /// After a command that runs nothing.
-    fn check_done(&mut self) -> Result<(), CageError> {
+    fn check_done(&mut self) -> Result<(), SandboxError> {
         let page = self.page();
         let (exit, errno) = (page.exit.load(Relaxed), page.detail.load(Relaxed));
         match (exit, errno) {
             (protocol::EXIT_DONE, 0) => Ok(()),
             (protocol::EXIT_DONE, errno) => self.fail(refused(errno)),
-            (other, _) => self.fail(CageError::Nonsense { what: "having changed memory", value: other.into() }),
+            (other, _) => {
+                self.fail(SandboxError::ProtocolViolation { what: "having changed memory", value: other.into() })
+            }
         }
     }
 
     /// Kills the worker, and returns the error.
-    fn fail<T>(&mut self, error: CageError) -> Result<T, CageError> {
+    fn fail<T>(&mut self, error: SandboxError) -> Result<T, SandboxError> {
         self.kill();
         Err(error)
     }
 
     /// Lets the worker use the CPU time of another run.
-    fn grant(&mut self) -> Result<(), CageError> {
+    fn grant(&mut self) -> Result<(), SandboxError> {
         let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.process.pid)
         else {
             return Ok(());
@@ -304,7 +312,7 @@ impl Worker {
     }
 
     /// Ends its rest.
-    pub fn wake(&mut self) -> Result<(), CageError> {
+    pub fn wake(&mut self) -> Result<(), SandboxError> {
         self.waits_since = None;
         if std::mem::take(&mut self.is_resting) {
             // SIGCONT.
@@ -313,9 +321,9 @@ impl Worker {
         Ok(())
     }
 
-    /// A turn of guest code.
-    fn turn(&mut self, state: &mut State) -> Result<Exit, CageError> {
-        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(CageError::NotLoaded) };
+    /// Enters guest code, and returns when it has left.
+    fn enter_guest(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
+        let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(SandboxError::NotLoaded) };
         self.check_is_ours()?;
         let page = self.page();
         for (to, from) in page.regs.iter().zip(&state.regs) {
@@ -329,7 +337,7 @@ impl Worker {
     }
 
     /// What the worker left in the control page.
-    fn outcome(&mut self, code_length: usize, state: &mut State) -> Result<Exit, CageError> {
+    fn outcome(&mut self, code_length: usize, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let page = self.page();
         for (to, from) in state.regs.iter_mut().zip(&page.regs) {
             *to = from.load(Relaxed);
@@ -339,8 +347,8 @@ impl Worker {
         let detail = page.detail.load(Relaxed);
         let argument = page.argument.load(Relaxed);
         let reason = page.exit.load(Relaxed);
-        if reason == protocol::EXIT_WILD {
-            return self.fail(CageError::Wild { native_pc, address: detail, signal: argument as u32 });
+        if reason == protocol::EXIT_UNEXPECTED_SIGNAL {
+            return self.fail(SandboxError::UnexpectedSignal { native_pc, address: detail, signal: argument as u32 });
         }
         if reason == protocol::EXIT_DONE {
             return self.fail(refused(detail));
@@ -348,14 +356,17 @@ impl Worker {
         // A call that leaves may be the last instruction, and the address behind it the end of the code.
         let offset = native_pc.wrapping_sub(CODE_BASE);
         if offset > code_length as u64 {
-            return self.fail(CageError::Nonsense { what: "where it left compiled code", value: native_pc });
+            return self
+                .fail(SandboxError::ProtocolViolation { what: "where it left compiled code", value: native_pc });
         }
         state.native_pc = offset as u32;
         let exit = match reason {
             protocol::EXIT_TRAP => Exit::Trap,
             protocol::EXIT_HOST_CALL => match u32::try_from(detail) {
                 Ok(number) => Exit::HostCall(number),
-                Err(_) => return self.fail(CageError::Nonsense { what: "a host call's number", value: detail }),
+                Err(_) => {
+                    return self.fail(SandboxError::ProtocolViolation { what: "a host call's number", value: detail });
+                }
             },
             protocol::EXIT_OUT_OF_GAS => Exit::OutOfGas,
             protocol::EXIT_JUMP => Exit::Jump(detail as u32),
@@ -364,15 +375,18 @@ impl Worker {
             protocol::EXIT_MEMSET => Exit::Memset,
             protocol::EXIT_FAULT if detail < GUEST_END + 8 => Exit::Fault(detail),
             protocol::EXIT_FAULT => {
-                return self.fail(CageError::Nonsense { what: "the address of a fault", value: detail });
+                return self.fail(SandboxError::ProtocolViolation { what: "the address of a fault", value: detail });
             }
-            other => return self.fail(CageError::Nonsense { what: "why it left compiled code", value: other.into() }),
+            other => {
+                return self
+                    .fail(SandboxError::ProtocolViolation { what: "why it left compiled code", value: other.into() });
+            }
         };
         Ok(exit)
     }
 
     /// Tries what a worker needs in its life, before it has a program.
-    pub fn probe(&mut self) -> Result<(), CageError> {
+    pub fn probe(&mut self) -> Result<(), SandboxError> {
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
         self.command(protocol::COMMAND_PROTECT)?;
@@ -391,7 +405,7 @@ impl Worker {
     }
 
     /// Notes what the guest may access, everywhere: whatever the worker has changed meanwhile is changed back.
-    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), CageError> {
+    fn protect_all(&mut self, map: &MemoryMap) -> Result<(), SandboxError> {
         self.changes.clear();
         let mut end = MemoryMap::RO_BASE;
         for (start, stop, protection) in [
@@ -437,21 +451,21 @@ fn page(mapping: &Mapping) -> &Control {
     unsafe { &*mapping.start().cast_const().cast::<Control>() }
 }
 
-fn refused(errno: u64) -> CageError {
+fn refused(errno: u64) -> SandboxError {
     match errno {
-        1..4096 => CageError::Os { call: "mprotect in the worker", errno: errno as i32 },
-        value => CageError::Nonsense { what: "a command that it did not carry out", value },
+        1..4096 => SandboxError::Os { call: "mprotect in the worker", errno: errno as i32 },
+        value => SandboxError::ProtocolViolation { what: "a command that it did not carry out", value },
     }
 }
 
-impl Cage for Worker {
-    fn load(&mut self, image: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Worker {
+    fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         if image.code.len() as u64 > CODE_SIZE {
-            return Err(CageError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
+            return Err(SandboxError::CodeTooLarge { length: image.code.len(), limit: CODE_SIZE as usize });
         }
         if self.loaded.is_some() {
-            return Err(CageError::AlreadyLoaded);
+            return Err(SandboxError::AlreadyLoaded);
         }
         let data = image.data;
         self.code.write(0, image.code);
@@ -465,19 +479,19 @@ impl Cage for Worker {
         Ok(())
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         if let Err(error) = self.deadline.begin(meter) {
             return self.fail(error);
         }
         self.grant()?;
-        self.turn(state)
+        self.enter_guest(state)
     }
 
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let meter = Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) };
         match self.deadline.go_on(meter) {
-            Ok(()) => self.turn(state),
+            Ok(()) => self.enter_guest(state),
             Err(error) => self.fail(error),
         }
     }
@@ -508,9 +522,9 @@ impl Cage for Worker {
         }
     }
 
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError> {
         if self.is_forked() {
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         if let Some(loaded) = &mut self.loaded {
             loaded.rw_end = loaded.rw_end.max(new_end);
@@ -519,7 +533,7 @@ impl Cage for Worker {
         self.change(old_end, new_end, protocol::PROTECT_WRITE)
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
         let data = loaded.data.clone();

@@ -4,7 +4,7 @@
 //! workers end and are reaped.
 
 use super::error::fix;
-use super::{CageError, Layer, Missing, Sandbox, sys};
+use super::{Layer, Missing, Sandbox, SandboxError, sys};
 use pvm_zygote::protocol::{self, Message};
 use std::fs::File;
 use std::io::Write;
@@ -50,7 +50,7 @@ impl ForkedZygote {
 
 impl Zygote {
     /// Starts one with that much protection, in a cgroup if one is given.
-    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
+    pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
             Sandbox::BestEffort => protocol::MODE_BEST_EFFORT,
@@ -61,7 +61,7 @@ impl Zygote {
     }
 
     /// Starts one in a mode of the protocol.
-    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, CageError> {
+    fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
         let mut launcher = launch(&program, theirs)?;
@@ -93,7 +93,7 @@ impl Zygote {
 
     /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
     /// thread id.
-    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), CageError> {
+    pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), SandboxError> {
         let is_right =
             |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
         self.request(Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 }, &files, is_right)
@@ -101,7 +101,7 @@ impl Zygote {
 
     /// Asks for a connection for a process that this one is about to fork. What serves it ends with its workers once
     /// all copies of it are closed, or this zygote ends.
-    pub fn prepare_fork(&self) -> Result<ForkedZygote, CageError> {
+    pub fn prepare_fork(&self) -> Result<ForkedZygote, SandboxError> {
         let request = Message { kind: protocol::MESSAGE_CONNECT, ..Message::default() };
         let (socket, _) = self.request(request, &[], |kind, _| kind == protocol::MESSAGE_CONNECTION)?;
         Ok(ForkedZygote { socket, missing: self.missing.clone(), layers: self.layers.clone() })
@@ -113,19 +113,19 @@ impl Zygote {
         request: Message,
         files: &[BorrowedFd<'_>],
         is_right: impl Fn(u32, u32) -> bool,
-    ) -> Result<(OwnedFd, u32), CageError> {
+    ) -> Result<(OwnedFd, u32), SandboxError> {
         if self.is_forked() {
-            return Err(CageError::Forked);
+            return Err(SandboxError::Forked);
         }
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        sys::send(&socket, &bytes(request), files).map_err(|_| CageError::Died)?;
+        sys::send(&socket, &bytes(request), files).map_err(|_| SandboxError::Died)?;
         match answer(&socket, Instant::now() + PATIENCE) {
             Ok((Message { kind, number, .. }, Some(file))) if is_right(kind, number) => Ok((file, number)),
             Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
                 // Later answers would be taken for those of other requests.
                 sys::shut_down(&socket);
-                Err(other.err().unwrap_or(CageError::Died))
+                Err(other.err().unwrap_or(SandboxError::Died))
             }
         }
     }
@@ -174,17 +174,17 @@ const MEMFD_FIX: &str =
     "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
 
 /// The program, in a sealed file that can be executed and no longer be written.
-fn program() -> Result<File, CageError> {
+fn program() -> Result<File, SandboxError> {
     if pvm_zygote::ELF.is_empty() {
-        return Err(CageError::Unsupported {
-            missing: "a caged process for this platform",
+        return Err(SandboxError::Unsupported {
+            missing: "a sandboxed process for this platform",
             errno: 0,
             fix: "use Linux on AMD64, or the interpreter",
         });
     }
     sys::check_file_size(pvm_zygote::ELF.len() as u64)?;
     let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
-        CageError::Os { errno, .. } => CageError::Unsupported {
+        SandboxError::Os { errno, .. } => SandboxError::Unsupported {
             missing: "an executable file in memory (memfd_create)",
             errno,
             fix: fix(errno, Some(MEMFD_FIX)).unwrap_or(MEMFD_FIX),
@@ -192,7 +192,7 @@ fn program() -> Result<File, CageError> {
         other => other,
     })?;
     let mut file = File::from(file);
-    let io = |call| move |error: std::io::Error| CageError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
+    let io = |call| move |error: std::io::Error| SandboxError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
     file.write_all(pvm_zygote::ELF).map_err(io("write"))?;
     let file = OwnedFd::from(file);
     sys::seal(&file, sys::SEAL_LENGTH | sys::SEAL_WRITE)?;
@@ -200,7 +200,7 @@ fn program() -> Result<File, CageError> {
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(io("open /proc/self/fd"))
 }
 
-fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
+fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
     command.arg0("pvm-zygote").env_clear().stdin(socket).stdout(Stdio::null()).stderr(Stdio::null());
     // Another thread that forks at the same time has the writable descriptor open until it executes something.
@@ -212,16 +212,16 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, CageError> {
                 let usual = "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile \
                              and security modules allow clone3 and execve of it";
                 let fix = fix(errno, Some(usual)).unwrap_or(usual);
-                return Err(CageError::Unsupported { missing: "executing a file in memory", errno, fix });
+                return Err(SandboxError::Unsupported { missing: "executing a file in memory", errno, fix });
             }
             Ok(child) => return Ok(child),
         }
     }
-    Err(CageError::Os { call: "execve", errno: sys::ETXTBSY })
+    Err(SandboxError::Os { call: "execve", errno: sys::ETXTBSY })
 }
 
 /// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
-fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), CageError> {
+fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), SandboxError> {
     let deadline = Instant::now() + PATIENCE;
     let (mut missing, mut layers) = (Vec::new(), Vec::new());
     loop {
@@ -237,21 +237,23 @@ fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Lay
                 missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
             }
             protocol::MESSAGE_FAILED => {
-                return Err(CageError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
+                return Err(SandboxError::Unsupported { missing: what, errno, fix: step_fix(message.number, errno) });
             }
-            other => return Err(CageError::Nonsense { what: "a message of the launcher", value: other.into() }),
+            other => {
+                return Err(SandboxError::ProtocolViolation { what: "a message of the launcher", value: other.into() });
+            }
         }
     }
 }
 
 /// Moves the launcher into a cgroup, while it waits for its first message and has no children.
-fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), CageError> {
+fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), SandboxError> {
     let Some(path) = cgroup else { return Ok(()) };
     std::fs::OpenOptions::new()
         .write(true)
         .open(path.join("cgroup.procs"))
         .and_then(|mut file| file.write_all(launcher.to_string().as_bytes()))
-        .map_err(|error| CageError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
+        .map_err(|error| SandboxError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
 }
 
 /// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
@@ -272,20 +274,22 @@ fn warn(mode: u32, missing: &[Missing]) {
 }
 
 /// The next message with its file descriptor.
-fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), CageError> {
+fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), SandboxError> {
     loop {
         let mut buffer = [0; size_of::<Message>()];
         match sys::receive(socket, &mut buffer) {
             Ok((12, file)) => return Ok((message(buffer), file)),
-            Ok((0, _)) => return Err(CageError::Died),
-            Ok((length, _)) => return Err(CageError::Nonsense { what: "a message's length", value: length as u64 }),
-            Err(CageError::Os { errno: sys::EAGAIN | sys::EINTR, .. }) => {}
+            Ok((0, _)) => return Err(SandboxError::Died),
+            Ok((length, _)) => {
+                return Err(SandboxError::ProtocolViolation { what: "a message's length", value: length as u64 });
+            }
+            Err(SandboxError::Os { errno: sys::EAGAIN | sys::EINTR, .. }) => {}
             // The other end closed with messages of ours unread.
-            Err(_) => return Err(CageError::Died),
+            Err(_) => return Err(SandboxError::Died),
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(CageError::Stalled { limit: PATIENCE });
+            return Err(SandboxError::Stalled { limit: PATIENCE });
         }
         sys::is_readable(socket.as_fd(), left)?;
     }
@@ -337,9 +341,9 @@ pub(super) fn step_name(step: u32) -> &'static str {
 }
 
 /// The error of a worker that could not make itself ready.
-pub(super) fn failed_setup(step: u32, errno: u32) -> CageError {
+pub(super) fn failed_setup(step: u32, errno: u32) -> SandboxError {
     let errno = errno as i32;
-    CageError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
+    SandboxError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
 }
 
 /// What a layer is called.
@@ -428,12 +432,12 @@ pub(super) fn generation() -> u32 {
 #[cfg(test)]
 impl Zygote {
     /// For tests: one whose workers have all protection but their system call filters.
-    pub fn start_unfiltered() -> Result<Zygote, CageError> {
+    pub fn start_unfiltered() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
 
     /// For tests: the same where namespaces may be missing.
-    pub fn start_unfiltered_best_effort() -> Result<Zygote, CageError> {
+    pub fn start_unfiltered_best_effort() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED_BEST_EFFORT, None)
     }
 

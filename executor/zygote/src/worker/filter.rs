@@ -173,11 +173,11 @@ pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
 /// Puts a filter on this process, for ever.
 pub fn install(filter: &'static [Op]) -> Result {
     #[repr(C)]
-    struct Program {
+    struct SockFprog {
         length: u16,
         ops: *const Op,
     }
-    let program = Program { length: filter.len() as u16, ops: filter.as_ptr() };
+    let program = SockFprog { length: filter.len() as u16, ops: filter.as_ptr() };
     // SAFETY: the kernel reads the program and its instructions. SECCOMP_SET_MODE_FILTER is 1.
     unsafe { syscall(number::SECCOMP, [1, 0, &raw const program as usize, 0, 0, 0]) }
 }

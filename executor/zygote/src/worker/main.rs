@@ -1,5 +1,5 @@
-//! The caged process: launcher, zygote and worker in one freestanding program. Started by the sandbox of `pvm-engine`
-//! through a sealed memfd, with one end of a socket pair as its standard input. The contract is `docs/cage.md`.
+//! The sandboxed process: launcher, zygote and worker in one freestanding program. Started by the sandbox of `pvm-engine`
+//! through a sealed memfd, with one end of a socket pair as its standard input. The contract is `docs/sandbox.md`.
 //!
 //! There is no C library, no allocator, no thread, and nothing that can panic. Everything is written for a process that
 //! forks twice: launcher, then zygote, then workers.

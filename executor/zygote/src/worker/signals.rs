@@ -87,7 +87,7 @@ unsafe extern "C" fn handler(signal: u32, info: *const Info, context: *const Con
     let is_guest_code = (CODE_BASE..CODE_BASE + CODE_SIZE).contains(&rip);
     // An access may begin below 4 GiB and end above.
     let is_guest_address = signal == SIGSEGV && address < GUEST_END + 8;
-    let exit = if is_guest_code && is_guest_address { EXIT_FAULT } else { EXIT_WILD };
+    let exit = if is_guest_code && is_guest_address { EXIT_FAULT } else { EXIT_UNEXPECTED_SIGNAL };
     control.exit.store(exit, Relaxed);
     if run::RESUME.load(Relaxed) == 0 {
         exit_now();

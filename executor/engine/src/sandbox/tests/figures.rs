@@ -1,9 +1,9 @@
-//! How fast the cage is: `cargo test --release -p pvm-engine figures -- --ignored --nocapture`. Nothing is asserted of time.
+//! How fast the sandbox is: `cargo test --release -p pvm-engine figures -- --ignored --nocapture`. Nothing is asserted of time.
 
 use super::*;
 use std::time::Instant;
 
-fn host_call() -> Program {
+fn host_call() -> TestProgram {
     program(|asm| {
         let again = asm.new_label();
         asm.bind(again);
@@ -26,10 +26,10 @@ fn print(what: &str, repeats: usize, mut run: impl FnMut()) {
     println!("{what}: best {:?}, median {:?}", times[0], times[repeats / 2]);
 }
 
-fn round_trips(cage: &mut impl Cage, program: &Program, count: u32) {
+fn round_trips(worker: &mut impl WorkerProcess, program: &TestProgram, count: u32) {
     let mut state = program.state();
     for _ in 0..count {
-        assert_eq!(cage.run(&mut state), Ok(Exit::HostCall(5)));
+        assert_eq!(worker.run(&mut state), Ok(Exit::HostCall(5)));
     }
 }
 
@@ -52,8 +52,8 @@ fn figures() {
     drop(pool.take(&program.image()).unwrap());
     print("pooled worker taken and given back, never run", 2000, || drop(pool.take(&program.image()).unwrap()));
     print("pooled worker taken, run to one host call, given back", 2000, || {
-        let mut cage = pool.take(&program.image()).unwrap();
-        round_trips(&mut cage, &program, 1);
+        let mut worker = pool.take(&program.image()).unwrap();
+        round_trips(&mut worker, &program, 1);
     });
     print("new program, its first worker, run to one host call, given back", 1000, || {
         let other = host_call();
@@ -64,12 +64,12 @@ fn figures() {
         let other = host_call();
         round_trips(&mut pool.take(&other.image()).unwrap(), &other, 1);
     });
-    let mut cage = pool.take(&program.image()).unwrap();
-    print("10000 host call round trips", 30, || round_trips(&mut cage, &program, 10_000));
+    let mut worker = pool.take(&program.image()).unwrap();
+    print("10000 host call round trips", 30, || round_trips(&mut worker, &program, 10_000));
     for pause in [100, 1000, 10_000] {
         print(&format!("{pause} us of nothing, and a round trip"), 200, || {
             std::thread::sleep(Duration::from_micros(pause));
-            round_trips(&mut cage, &program, 1);
+            round_trips(&mut worker, &program, 1);
         });
     }
 }

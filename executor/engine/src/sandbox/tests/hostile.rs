@@ -11,9 +11,9 @@ enum End {
     /// Killed by the kernel.
     Killed,
     /// A signal that no guest can raise.
-    Wild,
+    UnexpectedSignal,
     /// Told a lie.
-    Nonsense,
+    ProtocolViolation,
     /// Did not come back.
     TimedOut,
     /// With any error: it depends on the kernel.
@@ -85,21 +85,21 @@ fn bytes(name: &str, end: End, bytes: &'static [u8]) -> Attempt {
 }
 
 fn load(name: &str, address: u64) -> Attempt {
-    other(name, End::Wild, move |asm| {
+    other(name, End::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::mov_rm(R64, Reg::Rax, Mem::base(Reg::Rdi, 0)));
     })
 }
 
 fn store(name: &str, address: u64) -> Attempt {
-    other(name, End::Wild, move |asm| {
+    other(name, End::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::mov_mr(Width::W64, Mem::base(Reg::Rdi, 0), Reg::Rax));
     })
 }
 
 fn jump(name: &str, address: u64) -> Attempt {
-    other(name, End::Wild, move |asm| {
+    other(name, End::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::jmp_r(Reg::Rdi));
     })
@@ -293,14 +293,14 @@ fn memory() -> Vec<Attempt> {
         jump("run the stack", stack),
         jump("run the control page", CONTROL_BASE),
         jump("run address zero", 0),
-        bytes("halt the processor", End::Wild, &[0xf4]),
-        bytes("write to a port", End::Wild, &[0xe6, 0x80]),
-        bytes("read a model-specific register", End::Wild, &[0x0f, 0x32]),
-        bytes("switch interrupts off", End::Wild, &[0xfa]),
-        bytes("load a segment that is not there", End::Wild, &[0x66, 0xb8, 0xff, 0xff, 0x8e, 0xd8]),
-        bytes("an invalid instruction", End::Wild, &[0x0f, 0x0b]),
-        bytes("a breakpoint", End::Wild, &[0xcc]),
-        bytes("divide by zero", End::Wild, &[0x31, 0xc9, 0xf7, 0xf1]),
+        bytes("halt the processor", End::UnexpectedSignal, &[0xf4]),
+        bytes("write to a port", End::UnexpectedSignal, &[0xe6, 0x80]),
+        bytes("read a model-specific register", End::UnexpectedSignal, &[0x0f, 0x32]),
+        bytes("switch interrupts off", End::UnexpectedSignal, &[0xfa]),
+        bytes("load a segment that is not there", End::UnexpectedSignal, &[0x66, 0xb8, 0xff, 0xff, 0x8e, 0xd8]),
+        bytes("an invalid instruction", End::UnexpectedSignal, &[0x0f, 0x0b]),
+        bytes("a breakpoint", End::UnexpectedSignal, &[0xcc]),
+        bytes("divide by zero", End::UnexpectedSignal, &[0x31, 0xc9, 0xf7, 0xf1]),
     ]
 }
 
@@ -311,17 +311,25 @@ fn protocol_attempts() -> Vec<Attempt> {
     const DETAIL: usize = offset_of!(Control, detail);
     const PC: usize = offset_of!(Control, native_pc);
     vec![
-        lie("leave for an unknown reason", End::Nonsense, &[(EXIT, 77)]),
-        lie("leave as if nothing had been asked", End::Nonsense, &[(EXIT, 0)]),
-        lie("leave as if the kernel had refused, with no error number", End::Nonsense, &[(EXIT, 0), (DETAIL, 1 << 40)]),
-        lie("leave as if it had never been ready", End::Nonsense, &[(EXIT, protocol::EXIT_SETUP as u64)]),
-        lie("leave from before compiled code", End::Nonsense, &[(EXIT, 1), (PC, protocol::CODE_BASE - 1)]),
-        lie("leave from behind compiled code", End::Nonsense, &[(EXIT, 1), (PC, protocol::CODE_BASE + 0x10_0000)]),
-        lie("leave from the end of the address space", End::Nonsense, &[(EXIT, 8), (PC, u64::MAX)]),
-        lie("a host call with too large a number", End::Nonsense, &[(EXIT, 2), (DETAIL, 1 << 32)]),
-        lie("a fault far outside the window", End::Nonsense, &[(EXIT, 8), (DETAIL, 1 << 33)]),
-        lie("claim a bug of the host", End::Wild, &[(EXIT, 9)]),
-        other("claim that the turn belongs to nobody", End::Nonsense, |asm| {
+        lie("leave for an unknown reason", End::ProtocolViolation, &[(EXIT, 77)]),
+        lie("leave as if nothing had been asked", End::ProtocolViolation, &[(EXIT, 0)]),
+        lie(
+            "leave as if the kernel had refused, with no error number",
+            End::ProtocolViolation,
+            &[(EXIT, 0), (DETAIL, 1 << 40)],
+        ),
+        lie("leave as if it had never been ready", End::ProtocolViolation, &[(EXIT, protocol::EXIT_SETUP as u64)]),
+        lie("leave from before compiled code", End::ProtocolViolation, &[(EXIT, 1), (PC, protocol::CODE_BASE - 1)]),
+        lie(
+            "leave from behind compiled code",
+            End::ProtocolViolation,
+            &[(EXIT, 1), (PC, protocol::CODE_BASE + 0x10_0000)],
+        ),
+        lie("leave from the end of the address space", End::ProtocolViolation, &[(EXIT, 8), (PC, u64::MAX)]),
+        lie("a host call with too large a number", End::ProtocolViolation, &[(EXIT, 2), (DETAIL, 1 << 32)]),
+        lie("a fault far outside the window", End::ProtocolViolation, &[(EXIT, 8), (DETAIL, 1 << 33)]),
+        lie("claim a bug of the host", End::UnexpectedSignal, &[(EXIT, 9)]),
+        other("claim that the turn belongs to nobody", End::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, 0x1234_5678));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
@@ -331,17 +339,17 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("claim to be new", End::Nonsense, |asm| {
+        other("claim to be new", End::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, u64::from(protocol::STATE_NEW)));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("give the turn back and run on", End::Nonsense, |asm| {
+        other("give the turn back and run on", End::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, 0));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("scribble over the control page without end", End::Nonsense, |asm| {
+        other("scribble over the control page without end", End::ProtocolViolation, |asm| {
             let again = asm.new_label();
             asm.push(forms::mov_ri(Reg::Rax, 0x9e37_79b9_7f4a_7c15));
             asm.bind(again);
@@ -358,16 +366,16 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::mov_ri(Reg::Rcx, 1 << 20));
             asm.bytes(&[0xf3, 0x48, 0xab]);
         }),
-        other("return to a wild address", End::Wild, |asm| {
+        other("return to a wild address", End::UnexpectedSignal, |asm| {
             asm.push(forms::mov_ri(Reg::Rsp, protocol::STACK_BASE + 0x100));
             asm.push(forms::ret());
         }),
-        other("fault with a wild stack pointer", End::Wild, |asm| {
+        other("fault with a wild stack pointer", End::UnexpectedSignal, |asm| {
             asm.push(forms::mov_ri(Reg::Rsp, 0xdead_0000_0000_0000));
             asm.bytes(&[0x0f, 0x0b]);
         }),
         bytes("spin for ever", End::TimedOut, &[0xeb, 0xfe]),
-        other("sleep for ever", End::Nonsense, |asm| {
+        other("sleep for ever", End::ProtocolViolation, |asm| {
             let again = asm.new_label();
             asm.bind(again);
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rdx, control(STATE)));
@@ -410,10 +418,10 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     worker.load(&program.image()).map_err(|error| error.to_string())?;
     let result = worker.run(&mut program.state());
     let is_right = match attempt.end {
-        End::Killed => matches!(result, Err(CageError::Died)),
-        End::Wild => matches!(result, Err(CageError::Wild { .. })),
-        End::Nonsense => matches!(result, Err(CageError::Nonsense { .. })),
-        End::TimedOut => matches!(result, Err(CageError::TimedOut { .. })),
+        End::Killed => matches!(result, Err(SandboxError::Died)),
+        End::UnexpectedSignal => matches!(result, Err(SandboxError::UnexpectedSignal { .. })),
+        End::ProtocolViolation => matches!(result, Err(SandboxError::ProtocolViolation { .. })),
+        End::TimedOut => matches!(result, Err(SandboxError::TimedOut { .. })),
         End::Either => result.is_err(),
     };
     if !is_right {
@@ -543,7 +551,7 @@ pub(super) fn make_folder(zygote: &Arc<Zygote>, path: &str) -> Option<i32> {
 }
 
 /// A program that behaves, in a worker that lives through all attempts.
-fn bystander() -> Program {
+fn bystander() -> TestProgram {
     program(|asm| {
         asm.push(forms::mov_ri(SCRATCH, 5));
         leave(asm, protocol::EXIT_HOST_CALL);

@@ -92,7 +92,7 @@ fn descendants(process: u32) -> usize {
     known.len() - 1
 }
 
-fn host_call() -> Program {
+fn host_call() -> TestProgram {
     program(|asm| {
         asm.push(forms::mov_ri(SCRATCH, 5));
         leave(asm, protocol::EXIT_HOST_CALL);
@@ -165,24 +165,24 @@ fn a_thousand_workers() {
     {
         let pool = Pool::new(Settings { idle: 10, reserve: 0, ..Settings::default() }).unwrap();
         let program = host_call();
-        let mut cages: Vec<Pooled> = Vec::new();
-        while cages.len() < count {
+        let mut workers: Vec<Pooled> = Vec::new();
+        while workers.len() < count {
             match pool.take(&program.image()) {
-                Ok(cage) => cages.push(cage),
+                Ok(worker) => workers.push(worker),
                 // EAGAIN: a limit on processes, of a container perhaps.
-                Err(CageError::Setup { errno: 11, .. }) if cages.len() >= 100 => break,
-                Err(error) => panic!("{error} after {}", cages.len()),
+                Err(SandboxError::Setup { errno: 11, .. }) if workers.len() >= 100 => break,
+                Err(error) => panic!("{error} after {}", workers.len()),
             }
         }
-        let count = cages.len();
+        let count = workers.len();
         for _ in 0..2 {
-            for cage in &mut cages {
-                assert_eq!(cage.run(&mut program.state()), Ok(Exit::HostCall(5)));
+            for worker in &mut workers {
+                assert_eq!(worker.run(&mut program.state()), Ok(Exit::HostCall(5)));
             }
         }
         assert_eq!(descendants_in_the_end(2 + count), 2 + count);
         // Threads of the kernel's choice end them in any order.
-        drop(cages);
+        drop(workers);
         assert_eq!(pool.counts().workers, 10);
     }
     assert_eq!(Belongings::settle(&before), before);
@@ -241,7 +241,7 @@ fn forked() {
     // no allocation in what it calls.
     let child = unsafe { fork() };
     if child == 0 {
-        let refused = worker.run(&mut State::default()) == Err(CageError::Forked);
+        let refused = worker.run(&mut GuestState::default()) == Err(SandboxError::Forked);
         drop(worker);
         exit_group(if refused { 0 } else { 1 });
     }
@@ -260,35 +260,35 @@ fn forked_with_a_pool() {
     let program = host_call();
     let other = host_call();
     let pool = Pool::new(Settings { reserve: 0, ..Settings::default() }).unwrap();
-    let mut cage = pool.take(&program.image()).unwrap();
+    let mut worker = pool.take(&program.image()).unwrap();
     // One that waits.
     drop(pool.take(&program.image()).unwrap());
     let address = program.map.rw_base() + 0x100;
-    cage.write(address, b"parent");
+    worker.write(address, b"parent");
     let heap = (program.map.rw_end(), program.map.rw_end() + 0x1000);
     // SAFETY: the test has this one thread, and the child exits at once.
     let child = unsafe { fork() };
     if child == 0 {
-        cage.write(address, b"child!");
-        cage.fill(address, 0x11, 6);
+        worker.write(address, b"child!");
+        worker.fill(address, 0x11, 6);
         let refused = [
-            cage.reset(),
-            cage.load(&other.image()),
-            cage.grow_heap(heap.0, heap.1),
-            cage.run(&mut program.state()).map(|_| ()),
+            worker.reset(),
+            worker.load(&other.image()),
+            worker.grow_heap(heap.0, heap.1),
+            worker.run(&mut program.state()).map(|_| ()),
             pool.take(&other.image()).map(|_| ()),
             pool.take(&program.image()).map(|_| ()),
         ];
-        let all = refused.iter().all(|result| *result == Err(CageError::Forked));
+        let all = refused.iter().all(|result| *result == Err(SandboxError::Forked));
         // Nor if they are dropped.
-        drop((cage, pool));
+        drop((worker, pool));
         exit_group(if all { 0 } else { 1 });
     }
     assert_eq!(wait_for(child), 0, "the child was refused");
     let mut bytes = [0; 6];
-    cage.read(address, &mut bytes);
+    worker.read(address, &mut bytes);
     assert_eq!(&bytes, b"parent");
-    assert_eq!(cage.run(&mut program.state()), Ok(Exit::HostCall(5)));
+    assert_eq!(worker.run(&mut program.state()), Ok(Exit::HostCall(5)));
     let mut waiting = pool.take(&program.image()).unwrap();
     assert_eq!(waiting.run(&mut program.state()), Ok(Exit::HostCall(5)));
     assert_eq!(pool.counts(), Counts { workers: 2, idle: 0, fresh: 0, spawned: 3 });
@@ -333,16 +333,16 @@ fn interrupted() {
     });
     for _ in 0..20 {
         let pool = Pool::new(Settings::default()).unwrap();
-        let mut cages: Vec<Pooled> = (0..10).map(|_| pool.take(&program.image()).unwrap()).collect();
-        for cage in &mut cages {
+        let mut workers: Vec<Pooled> = (0..10).map(|_| pool.take(&program.image()).unwrap()).collect();
+        for worker in &mut workers {
             for _ in 0..20 {
-                assert_eq!(cage.run(&mut program.state()), Ok(Exit::HostCall(5)));
+                assert_eq!(worker.run(&mut program.state()), Ok(Exit::HostCall(5)));
             }
         }
-        drop(cages);
-        let mut cage = pool.take(&slow.image()).unwrap();
+        drop(workers);
+        let mut worker = pool.take(&slow.image()).unwrap();
         for _ in 0..5 {
-            assert_eq!(cage.run(&mut slow.state()), Ok(Exit::HostCall(0)));
+            assert_eq!(worker.run(&mut slow.state()), Ok(Exit::HostCall(0)));
         }
     }
     // SAFETY: as before; no more ticks.

@@ -1,4 +1,4 @@
-//! Tests of the cage with machine code of their own instead of a compiler's.
+//! Tests of the sandbox with machine code of their own instead of a compiler's.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -23,7 +23,7 @@ use vm_core::blob::MemoryConfig;
 use vm_core::memory::MemoryMap;
 
 /// Code that enters and leaves guest code as the contract says, with a guest part behind it.
-pub(super) struct Program {
+pub(super) struct TestProgram {
     pub code: Vec<u8>,
     /// Where the guest part begins.
     pub start: u32,
@@ -57,7 +57,7 @@ pub(super) fn leave(asm: &mut Assembler, exit: u32) {
 }
 
 /// A program: the routine that enters, then what `guest` appends.
-pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
+pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> TestProgram {
     use std::sync::atomic::{AtomicU64, Ordering};
     static ID: AtomicU64 = AtomicU64::new(1);
     let mut asm = Assembler::new(1 << 16);
@@ -75,16 +75,16 @@ pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> Program {
     guest(&mut asm);
     let map = map(0x3000, 0x2800, 0x3000, 0x1000);
     let data = Arc::new(MemoryImage::new(map, b"constant", b"variable"));
-    Program { code: asm.finish().unwrap().to_vec(), start, map, data, id: ID.fetch_add(1, Ordering::Relaxed) }
+    TestProgram { code: asm.finish().unwrap().to_vec(), start, map, data, id: ID.fetch_add(1, Ordering::Relaxed) }
 }
 
 pub(super) fn map(ro_data_size: u32, rw_data_size: u32, stack_size: u32, aux: u32) -> MemoryMap {
     MemoryMap::new(0x1000, MemoryConfig { ro_data_size, rw_data_size, stack_size }, aux).unwrap()
 }
 
-impl Program {
+impl TestProgram {
     pub fn image(&self) -> Image<'_> {
-        let Program { code, data, id, .. } = self;
+        let TestProgram { code, data, id, .. } = self;
         Image { id: *id, code, enter: 0, data }
     }
 
@@ -94,8 +94,8 @@ impl Program {
     }
 
     /// The state at its beginning: each register has its number, the gas is 1000.
-    pub fn state(&self) -> State {
-        State { regs: std::array::from_fn(|index| index as u64), gas: 1000, native_pc: self.start }
+    pub fn state(&self) -> GuestState {
+        GuestState { regs: std::array::from_fn(|index| index as u64), gas: 1000, native_pc: self.start }
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) fn zygote() -> Arc<Zygote> {
     Arc::new(Zygote::start(Sandbox::Required, false, None).unwrap())
 }
 
-pub(super) fn worker(program: &Program) -> Worker {
+pub(super) fn worker(program: &TestProgram) -> Worker {
     let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     worker

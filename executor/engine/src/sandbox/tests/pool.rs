@@ -15,7 +15,7 @@ fn counts(workers: usize, idle: usize, spawned: usize) -> Counts {
 }
 
 /// Fills the words from A0 up to A1 with A2; then says in A3 all bits that were set in those from A4 up to A5.
-fn filler_and_scanner() -> Program {
+fn filler_and_scanner() -> TestProgram {
     program(|asm| {
         let (fill, filled, scan, scanned) = (asm.new_label(), asm.new_label(), asm.new_label(), asm.new_label());
         asm.bind(fill);
@@ -39,23 +39,23 @@ fn filler_and_scanner() -> Program {
 
 const PATTERN: u64 = 0xa5a5_5a5a_c3c3_3c3c;
 
-fn fill(cage: &mut impl Cage, program: &Program, from: u32, to: u32) {
+fn fill(worker: &mut impl WorkerProcess, program: &TestProgram, from: u32, to: u32) {
     let mut state = program.state();
     (state.regs[7], state.regs[8], state.regs[9]) = (from.into(), to.into(), PATTERN);
     (state.regs[11], state.regs[12]) = (0, 0);
-    assert_eq!(cage.run(&mut state), Ok(Exit::Trap));
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap));
 }
 
-fn scan(cage: &mut impl Cage, program: &Program, from: u32, to: u32) -> u64 {
+fn scan(worker: &mut impl WorkerProcess, program: &TestProgram, from: u32, to: u32) -> u64 {
     let mut state = program.state();
     (state.regs[7], state.regs[8]) = (0, 0);
     (state.regs[11], state.regs[12]) = (from.into(), to.into());
-    assert_eq!(cage.run(&mut state), Ok(Exit::Trap));
+    assert_eq!(worker.run(&mut state), Ok(Exit::Trap));
     state.regs[10]
 }
 
 /// Where the guest can read what is not initial data: the first word of each kind of data is initial.
-fn empty_regions(program: &Program, heap: u32) -> [(u32, u32); 4] {
+fn empty_regions(program: &TestProgram, heap: u32) -> [(u32, u32); 4] {
     let map = &program.map;
     [
         (MemoryMap::RO_BASE + 8, map.ro_end()),
@@ -65,26 +65,26 @@ fn empty_regions(program: &Program, heap: u32) -> [(u32, u32); 4] {
     ]
 }
 
-fn check_is_as_new(cage: &mut impl Cage, program: &Program, heap: u32) {
-    cage.grow_heap(program.map.rw_end(), program.map.rw_end() + heap).unwrap();
+fn check_is_as_new(worker: &mut impl WorkerProcess, program: &TestProgram, heap: u32) {
+    worker.grow_heap(program.map.rw_end(), program.map.rw_end() + heap).unwrap();
     for (from, to) in empty_regions(program, heap) {
-        assert_eq!(scan(cage, program, from, to), 0, "{from:#x} to {to:#x}");
+        assert_eq!(scan(worker, program, from, to), 0, "{from:#x} to {to:#x}");
     }
     for (address, data) in
         [(MemoryMap::RO_BASE, program.data.ro_data()), (program.map.rw_base(), program.data.rw_data())]
     {
         let word = u64::from_le_bytes(data[..8].try_into().unwrap());
-        assert_eq!(scan(cage, program, address, address + 8), word);
+        assert_eq!(scan(worker, program, address, address + 8), word);
     }
 }
 
-fn soil(cage: &mut impl Cage, program: &Program, heap: u32) {
+fn soil(worker: &mut impl WorkerProcess, program: &TestProgram, heap: u32) {
     let map = &program.map;
-    fill(cage, program, map.rw_base(), map.rw_end() + heap);
-    fill(cage, program, map.stack_low(), map.stack_high());
-    cage.fill(map.aux_base(), 0x99, map.aux_end() - map.aux_base());
+    fill(worker, program, map.rw_base(), map.rw_end() + heap);
+    fill(worker, program, map.stack_low(), map.stack_high());
+    worker.fill(map.aux_base(), 0x99, map.aux_end() - map.aux_base());
     for (from, to) in empty_regions(program, heap).into_iter().skip(1) {
-        assert_ne!(scan(cage, program, from, to), 0, "what the next one would see");
+        assert_ne!(scan(worker, program, from, to), 0, "what the next one would see");
     }
 }
 
@@ -105,14 +105,14 @@ fn no_byte_of_one_instance_is_seen_by_the_next_in_the_same_worker() {
         for heap in heaps {
             // The same program again, and then each other one.
             for _ in 0..2 {
-                let mut cage = pool.take(&program.image()).unwrap();
-                check_is_as_new(&mut cage, program, heap);
-                soil(&mut cage, program, heap);
+                let mut worker = pool.take(&program.image()).unwrap();
+                check_is_as_new(&mut worker, program, heap);
+                soil(&mut worker, program, heap);
             }
             for next in &programs {
-                let mut cage = pool.take(&next.image()).unwrap();
-                check_is_as_new(&mut cage, next, heap);
-                soil(&mut cage, next, heap);
+                let mut worker = pool.take(&next.image()).unwrap();
+                check_is_as_new(&mut worker, next, heap);
+                soil(&mut worker, next, heap);
             }
         }
     }
@@ -123,20 +123,20 @@ fn no_byte_of_one_instance_is_seen_by_the_next_in_the_same_worker() {
 fn a_reset_in_use_brings_the_first_contents_back() {
     let program = filler_and_scanner();
     let pool = pool(1, 1);
-    let mut cage = pool.take(&program.image()).unwrap();
+    let mut worker = pool.take(&program.image()).unwrap();
     for heap in [0, 0x10_0000, 0x1000] {
-        check_is_as_new(&mut cage, &program, heap);
-        soil(&mut cage, &program, heap);
-        cage.reset().unwrap();
+        check_is_as_new(&mut worker, &program, heap);
+        soil(&mut worker, &program, heap);
+        worker.reset().unwrap();
         let mut state = program.state();
         (state.regs[11], state.regs[12]) = (program.map.rw_end().into(), u64::from(program.map.rw_end()) + 8);
         (state.regs[7], state.regs[8]) = (0, 0);
-        assert!(matches!(cage.run(&mut state), Ok(Exit::Fault(_))), "the heap is gone");
+        assert!(matches!(worker.run(&mut state), Ok(Exit::Fault(_))), "the heap is gone");
     }
 }
 
 /// Has the kernel make A1 bytes at A0 writable, if A3 says so, and stores A2 there.
-fn compromised() -> Program {
+fn compromised() -> TestProgram {
     program(|asm| {
         let store = asm.new_label();
         asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
@@ -165,31 +165,31 @@ fn what_a_compromised_worker_made_writable_is_as_at_first_for_the_next_instance(
         map.aux_end(),
         0xfffe_f000,
     ];
-    let store = |cage: &mut Pooled, address: u32, compromised: bool| {
+    let store = |worker: &mut Pooled, address: u32, compromised: bool| {
         let mut state = program.state();
         (state.regs[7], state.regs[8], state.regs[9]) = (address.into(), 0x1000, PATTERN);
         state.regs[10] = compromised.into();
-        cage.run(&mut state)
+        worker.run(&mut state)
     };
-    let bytes = |cage: &Pooled, address: u32| {
+    let bytes = |worker: &Pooled, address: u32| {
         let mut bytes = [0; 8];
-        cage.read(address, &mut bytes);
+        worker.read(address, &mut bytes);
         bytes
     };
-    let mut cage = pool.take(&program.image()).unwrap();
-    let tid = cage.tid();
-    let before = places.map(|address| bytes(&cage, address));
+    let mut worker = pool.take(&program.image()).unwrap();
+    let tid = worker.tid();
+    let before = places.map(|address| bytes(&worker, address));
     for address in places {
-        assert!(matches!(store(&mut cage, address, false), Ok(Exit::Fault(_))));
-        assert_eq!(store(&mut cage, address, true), Ok(Exit::Trap), "{address:#x}");
-        assert_eq!(bytes(&cage, address), PATTERN.to_le_bytes());
+        assert!(matches!(store(&mut worker, address, false), Ok(Exit::Fault(_))));
+        assert_eq!(store(&mut worker, address, true), Ok(Exit::Trap), "{address:#x}");
+        assert_eq!(bytes(&worker, address), PATTERN.to_le_bytes());
     }
-    drop(cage);
-    let mut cage = pool.take(&program.image()).unwrap();
-    assert_eq!(cage.tid(), tid, "the same worker");
+    drop(worker);
+    let mut worker = pool.take(&program.image()).unwrap();
+    assert_eq!(worker.tid(), tid, "the same worker");
     for (address, before) in places.into_iter().zip(before) {
-        assert_eq!(bytes(&cage, address), before, "{address:#x}");
-        assert!(matches!(store(&mut cage, address, false), Ok(Exit::Fault(_))), "{address:#x}");
+        assert_eq!(bytes(&worker, address), before, "{address:#x}");
+        assert!(matches!(store(&mut worker, address, false), Ok(Exit::Fault(_))), "{address:#x}");
     }
 }
 
@@ -197,10 +197,10 @@ fn what_a_compromised_worker_made_writable_is_as_at_first_for_the_next_instance(
 fn a_worker_never_gets_another_program() {
     let (first, second) = (filler_and_scanner(), filler_and_scanner());
     let pool = pool(4, 4);
-    let mut cage = pool.take(&first.image()).unwrap();
-    assert_eq!(cage.load(&second.image()), Err(CageError::AlreadyLoaded));
-    assert_eq!(cage.load(&first.image()), Err(CageError::AlreadyLoaded));
-    drop(cage);
+    let mut worker = pool.take(&first.image()).unwrap();
+    assert_eq!(worker.load(&second.image()), Err(SandboxError::AlreadyLoaded));
+    assert_eq!(worker.load(&first.image()), Err(SandboxError::AlreadyLoaded));
+    drop(worker);
     drop(pool.take(&second.image()).unwrap());
     assert_eq!(pool.counts(), counts(2, 2, 3));
 }
@@ -227,30 +227,30 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[test]
 fn fresh_workers_are_made_in_advance_once_they_are_missed_and_never_more_than_allowed() {
-    let programs: [Program; 8] = std::array::from_fn(|_| filler_and_scanner());
+    let programs: [TestProgram; 8] = std::array::from_fn(|_| filler_and_scanner());
     let pool = Pool::new(Settings { workers: 10, reserve: 3, ..Settings::default() }).unwrap();
     assert_eq!(pool.counts(), Counts { workers: 1, idle: 0, fresh: 1, spawned: 1 });
-    let mut cages = vec![pool.take(&programs[0].image()).unwrap()];
+    let mut workers = vec![pool.take(&programs[0].image()).unwrap()];
     assert_eq!(pool.counts().spawned, 1, "one program needs one worker");
-    cages.push(pool.take(&programs[1].image()).unwrap());
+    workers.push(pool.take(&programs[1].image()).unwrap());
     until("there are fresh workers", || pool.counts().fresh == 2);
     // A third in advance only if two are too few. Whether they are is a matter of time.
     for program in &programs[2..] {
-        cages.push(pool.take(&program.image()).unwrap());
+        workers.push(pool.take(&program.image()).unwrap());
     }
     until("there are two workers left", || matches!(pool.counts(), Counts { workers: 10, idle: 0, fresh: 2, .. }));
     for program in &programs[..2] {
-        cages.push(pool.take(&program.image()).unwrap());
+        workers.push(pool.take(&program.image()).unwrap());
     }
-    assert_eq!(pool.take(&programs[0].image()).err(), Some(CageError::TooManyWorkers { limit: 10 }));
-    for cage in &mut cages {
-        check_is_as_new(cage, &programs[0], 0);
+    assert_eq!(pool.take(&programs[0].image()).err(), Some(SandboxError::TooManyWorkers { limit: 10 }));
+    for worker in &mut workers {
+        check_is_as_new(worker, &programs[0], 0);
     }
 }
 
 #[test]
 fn workers_that_wait_make_room_for_fresh_ones() {
-    let programs: [Program; 20] = std::array::from_fn(|_| filler_and_scanner());
+    let programs: [TestProgram; 20] = std::array::from_fn(|_| filler_and_scanner());
     let pool = Pool::new(Settings { idle: 8, workers: 8, reserve: 8, ..Settings::default() }).unwrap();
     for program in &programs {
         check_is_as_new(&mut pool.take(&program.image()).unwrap(), program, 0);
@@ -261,7 +261,7 @@ fn workers_that_wait_make_room_for_fresh_ones() {
 }
 
 /// Gives the turn back as if all were well, and goes on computing.
-fn spinner() -> Program {
+fn spinner() -> TestProgram {
     program(|asm| {
         for (offset, value) in [
             (offset_of!(Control, native_pc), protocol::CODE_BASE + 16),
@@ -326,12 +326,12 @@ fn the_pool_prefers_a_worker_that_has_the_program() {
     let programs = [filler_and_scanner(), filler_and_scanner()];
     let pool = pool(2, 2);
     let mut ids = HashSet::new();
-    let cages = programs.each_ref().map(|program| pool.take(&program.image()).unwrap());
-    for cage in &cages {
-        ids.insert(cage.tid());
+    let workers = programs.each_ref().map(|program| pool.take(&program.image()).unwrap());
+    for worker in &workers {
+        ids.insert(worker.tid());
     }
-    let [first, second] = [cages[0].tid(), cages[1].tid()];
-    drop(cages);
+    let [first, second] = [workers[0].tid(), workers[1].tid()];
+    drop(workers);
     for _ in 0..3 {
         assert_eq!(pool.take(&programs[0].image()).unwrap().tid(), first);
         assert_eq!(pool.take(&programs[1].image()).unwrap().tid(), second);
@@ -345,7 +345,7 @@ fn there_are_never_more_workers_than_allowed() {
     let pool = pool(1, 2);
     let first = pool.take(&program.image()).unwrap();
     let second = pool.take(&program.image()).unwrap();
-    assert_eq!(pool.take(&program.image()).err(), Some(CageError::TooManyWorkers { limit: 2 }));
+    assert_eq!(pool.take(&program.image()).err(), Some(SandboxError::TooManyWorkers { limit: 2 }));
     drop(first);
     drop(second);
     assert_eq!(pool.counts(), counts(1, 1, 3));
@@ -357,21 +357,21 @@ fn there_are_never_more_workers_than_allowed() {
 fn a_worker_that_was_lost_is_replaced() {
     let program = filler_and_scanner();
     let pool = pool(4, 4);
-    let mut cage = pool.take(&program.image()).unwrap();
-    cage.kill();
-    assert_eq!(cage.run(&mut program.state()), Err(CageError::Died));
-    drop(cage);
+    let mut worker = pool.take(&program.image()).unwrap();
+    worker.kill();
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
+    drop(worker);
     assert_eq!(pool.counts(), counts(0, 0, 2));
     // One that dies while it waits.
-    let cage = pool.take(&program.image()).unwrap();
-    cage.kill_behind_its_back();
-    drop(cage);
-    let mut cage = pool.take(&program.image()).unwrap();
-    check_is_as_new(&mut cage, &program, 0);
+    let worker = pool.take(&program.image()).unwrap();
+    worker.kill_behind_its_back();
+    drop(worker);
+    let mut worker = pool.take(&program.image()).unwrap();
+    check_is_as_new(&mut worker, &program, 0);
     // One that dies in use.
-    cage.kill_behind_its_back();
-    assert_eq!(cage.run(&mut program.state()), Err(CageError::Died));
-    drop(cage);
+    worker.kill_behind_its_back();
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
+    drop(worker);
     check_is_as_new(&mut pool.take(&program.image()).unwrap(), &program, 0);
     assert_eq!(pool.counts().workers, 1);
 }
@@ -380,13 +380,13 @@ fn a_worker_that_was_lost_is_replaced() {
 fn a_zygote_that_was_lost_is_replaced() {
     let program = filler_and_scanner();
     let pool = pool(4, 4);
-    let mut cage = pool.take(&program.image()).unwrap();
+    let mut worker = pool.take(&program.image()).unwrap();
     pool.kill_zygote();
-    assert!(cage.has_ended(), "workers die with their zygote");
-    assert_eq!(cage.run(&mut program.state()), Err(CageError::Died));
+    assert!(worker.has_ended(), "workers die with their zygote");
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
     let mut other = pool.take(&program.image()).unwrap();
     check_is_as_new(&mut other, &program, 0);
-    drop((cage, other));
+    drop((worker, other));
     assert_eq!(pool.counts().workers, 1);
 }
 
@@ -400,9 +400,9 @@ fn many_threads_use_one_pool() {
             scope.spawn(move || {
                 for round in 0..30 {
                     let program = &programs[(thread + round) % 3];
-                    let mut cage = pool.take(&program.image()).unwrap();
-                    check_is_as_new(&mut cage, program, 0x1000);
-                    soil(&mut cage, program, 0x1000);
+                    let mut worker = pool.take(&program.image()).unwrap();
+                    check_is_as_new(&mut worker, program, 0x1000);
+                    soil(&mut worker, program, 0x1000);
                 }
             });
         }
@@ -412,7 +412,7 @@ fn many_threads_use_one_pool() {
 }
 
 /// Makes the whole window writable, if A3 says so, and writes to A1 bytes at A0, a byte to a page.
-fn glutton() -> Program {
+fn glutton() -> TestProgram {
     program(|asm| {
         let (write, next) = (asm.new_label(), asm.new_label());
         asm.push(forms::mov_rr(R64, Reg::Rbx, Reg::Rdi));
@@ -437,27 +437,27 @@ fn a_worker_that_takes_more_memory_than_its_program_can_have_is_killed() {
     let mut program = glutton();
     program.set_memory(map(0x1000, 0x1000, 0x1000, 0x1000), b"constant", b"variable");
     let pool = pool(1, 1);
-    let run = |cage: &mut Pooled, start: u32, length: u64, compromised: bool| {
+    let run = |worker: &mut Pooled, start: u32, length: u64, compromised: bool| {
         let mut state = program.state();
         (state.regs[7], state.regs[8], state.regs[10]) = (start.into(), length, compromised.into());
-        cage.run(&mut state)
+        worker.run(&mut state)
     };
     // What the memory map allows is fine, a heap of 64 MiB with it.
-    let mut cage = pool.take(&program.image()).unwrap();
+    let mut worker = pool.take(&program.image()).unwrap();
     let heap = program.map.rw_end();
-    cage.grow_heap(heap, heap + 0x400_0000).unwrap();
+    worker.grow_heap(heap, heap + 0x400_0000).unwrap();
     for _ in 0..5 {
-        assert_eq!(run(&mut cage, heap, 0x400_0000, false), Ok(Exit::Trap));
+        assert_eq!(run(&mut worker, heap, 0x400_0000, false), Ok(Exit::Trap));
     }
-    drop(cage);
+    drop(worker);
     // All of the window in one run, or a few pages in each of many short ones.
     for pages in [0xf_ff00, 8] {
-        let mut cage = pool.take(&program.image()).unwrap();
+        let mut worker = pool.take(&program.image()).unwrap();
         let result = (0..1000).find_map(|round| {
             let start = 0x10_0000 + if pages == 8 { 0x8000 * round } else { 0 };
-            run(&mut cage, start, 0x1000 * pages, true).err()
+            run(&mut worker, start, 0x1000 * pages, true).err()
         });
-        assert!(matches!(result, Some(CageError::Nonsense { .. })), "{pages}: {result:?}");
-        assert!(cage.has_ended());
+        assert!(matches!(result, Some(SandboxError::ProtocolViolation { .. })), "{pages}: {result:?}");
+        assert!(worker.has_ended());
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn last_child_of(parent: u32) -> u32 {
     found.last().unwrap()
 }
 
-fn trap() -> Program {
+fn trap() -> TestProgram {
     program(|asm| leave(asm, protocol::EXIT_TRAP))
 }
 
@@ -30,7 +30,7 @@ fn check_runs_and_is_filtered(zygote: &Arc<Zygote>) {
     });
     let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&hostile.image()).unwrap();
-    assert_eq!(worker.run(&mut hostile.state()), Err(CageError::Died));
+    assert_eq!(worker.run(&mut hostile.state()), Err(SandboxError::Died));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn no_net_namespaces() {
 
 fn check_missing(name: &str, knob: &str) {
     let error = Zygote::start(Sandbox::Required, false, None).unwrap_err();
-    assert!(matches!(error, CageError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
+    assert!(matches!(error, SandboxError::Unsupported { missing, errno: 28, .. } if missing == name), "{error:?}");
     assert!(error.to_string().contains(knob), "{error}");
     let zygote = Arc::new(Zygote::start(Sandbox::BestEffort, false, None).unwrap());
     // Nor is there an ordinary user to become, in a namespace that has root alone.
@@ -200,7 +200,7 @@ fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
     let started = start();
     let moved = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(missing.err(), Some(CageError::Cgroup { path: folder, errno: 2 }));
+    assert_eq!(missing.err(), Some(SandboxError::Cgroup { path: folder, errno: 2 }));
     assert_eq!(moved, started.unwrap().launcher().to_string());
 }
 

@@ -23,7 +23,7 @@ fn a_host_call_comes_back_with_registers_gas_and_where_to_go_on() {
 }
 
 /// Reads the guest byte at A0 into A1, writes A2 to where A3 says.
-fn reader_and_writer() -> Program {
+fn reader_and_writer() -> TestProgram {
     program(|asm| {
         asm.push(forms::movzx8_rm(R64, Reg::Rsi, Mem::base32(Reg::Rdi, 0)));
         asm.push(forms::mov_mr(Width::W8, Mem::base32(Reg::R9, 0), Reg::R8));
@@ -142,8 +142,8 @@ fn code_that_never_leaves_is_killed_when_its_time_is_over() {
     let limit = Duration::from_millis(30);
     let mut worker = Worker::spawn(&zygote(), limits(limit)).unwrap();
     worker.load(&program.image()).unwrap();
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::TimedOut { limit }));
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::TimedOut { limit }));
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
     assert!(!worker.is_usable());
 }
 
@@ -155,7 +155,7 @@ fn a_worker_that_is_stopped_for_ever_is_killed_when_the_real_time_is_over() {
     let mut worker = Worker::spawn(&zygote(), limits).unwrap();
     worker.load(&program.image()).unwrap();
     worker.stop_behind_its_back();
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::Stalled { limit }));
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Stalled { limit }));
     assert!(worker.has_ended());
 }
 
@@ -201,7 +201,7 @@ fn a_worker_that_is_killed_in_its_turn_is_missed_at_once() {
         std::thread::sleep(Duration::from_millis(30));
         killer();
     });
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
     killer.join().unwrap();
 }
 
@@ -212,7 +212,7 @@ fn code_that_is_too_long_is_refused() {
     let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
     let kept = std::mem::replace(&mut program.code, code);
     let (length, limit) = (program.code.len(), protocol::CODE_SIZE as usize);
-    assert_eq!(worker.load(&program.image()), Err(CageError::CodeTooLarge { length, limit }));
+    assert_eq!(worker.load(&program.image()), Err(SandboxError::CodeTooLarge { length, limit }));
     program.code = kept;
     worker.load(&program.image()).unwrap();
     let mut state = program.state();
@@ -225,11 +225,11 @@ fn a_worker_that_was_killed_says_so() {
     let program = reader_and_writer();
     let mut worker = worker(&program);
     worker.kill();
-    assert_eq!(worker.run(&mut program.state()), Err(CageError::Died));
+    assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
 }
 
 #[test]
 fn a_worker_without_a_program_runs_nothing() {
     let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
-    assert_eq!(worker.run(&mut State::default()), Err(CageError::NotLoaded));
+    assert_eq!(worker.run(&mut GuestState::default()), Err(SandboxError::NotLoaded));
 }

@@ -1,7 +1,7 @@
-//! A compiled program, and the way back from its machine code to the guest's.
+//! Pc map: guest pc to native offset and back, and the compiled program that it belongs to.
 //!
 //! Made by the compiler, asked by `instance` at every stop that somebody wants to know the place of. To keep where each
-//! instruction is would take more room and time than all else that compiling leaves behind; so only one in [`EVERY`] is
+//! instruction is would take more room and time than all else that compiling leaves behind; so only one in [`PC_MAP_INTERVAL`] is
 //! kept, and the first of each block. From there the way is found by emitting the instructions between once more: how
 //! long one is depends on nothing but itself, unless it ends its block, and nothing is behind it then.
 
@@ -13,11 +13,11 @@ use pvm_zygote::protocol::NATIVE_SCRATCH;
 use vm_core::gas::Metering;
 use vm_core::program::Program;
 
-/// How many instructions are from one place to the next, at most.
-pub(super) const EVERY: u32 = 32;
+/// Most instructions between two entries of the pc map.
+pub(super) const PC_MAP_INTERVAL: u32 = 32;
 
-/// Room for the machine code from one place to the next.
-const WALK: usize = 128 * EVERY as usize;
+/// Room for the machine code between two entries.
+const WALK: usize = 128 * PC_MAP_INTERVAL as usize;
 
 /// Bytes of a host call: its number, and the call of the routine.
 const HOST_CALL_LENGTH: usize = 10;
@@ -27,8 +27,8 @@ pub(crate) struct Compiled {
     pub(super) image: Vec<u8>,
     /// Where the routine is that enters guest code, in the image.
     pub(super) enter: u32,
-    /// Ascending; the last is the trap behind the code.
-    pub(super) places: Vec<Place>,
+    /// Ascending. The last entry is the trap behind the code.
+    pub(super) pc_map: Vec<PcMapEntry>,
     /// Code offsets of all blocks, ascending.
     pub(super) blocks: Vec<u32>,
     /// Where the first block's stub is in the image.
@@ -63,9 +63,9 @@ impl Drop for Compiled {
     }
 }
 
-/// Where an instruction is.
+/// An instruction's code offset and its native offset.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct PcMapEntry {
     /// Its code offset.
     pub guest: u32,
     /// Where it begins in the image. For a block's first one, where the block begins.
@@ -86,8 +86,8 @@ impl Compiled {
     /// Where the instruction at a code offset begins, which is that of an instruction or the end of the code. For a
     /// block's first one, where the block begins.
     pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<u32> {
-        let index = self.places.partition_point(|place| place.guest <= guest).checked_sub(1)?;
-        let place = *self.places.get(index)?;
+        let index = self.pc_map.partition_point(|place| place.guest <= guest).checked_sub(1)?;
+        let place = *self.pc_map.get(index)?;
         if place.guest == guest {
             return Some(place.native);
         }
@@ -102,7 +102,7 @@ impl Compiled {
 
     /// Whether the byte at `native` belongs to the machine code of an instruction.
     pub(super) fn is_guest(&self, native: u32) -> bool {
-        native < self.block_stubs && self.places.first().is_some_and(|first| native >= first.native)
+        native < self.block_stubs && self.pc_map.first().is_some_and(|first| native >= first.native)
     }
 
     /// Whether a host call with this number ends at `behind`: its number is loaded into the scratch register, and the
@@ -125,8 +125,8 @@ impl Compiled {
         if !self.is_guest(native) {
             return None;
         }
-        let index = self.places.partition_point(|place| place.native <= native).checked_sub(1)?;
-        let place = *self.places.get(index)?;
+        let index = self.pc_map.partition_point(|place| place.native <= native).checked_sub(1)?;
+        let place = *self.pc_map.get(index)?;
         if place.guest >= program.code().len() {
             return Some(place.guest);
         }
@@ -136,15 +136,20 @@ impl Compiled {
     /// Goes from instruction to instruction, the first at `from`, to the one that `is_it` says yes to, when it is told
     /// where that is and where it ends: `None` for the last of a block, which is longer than anybody asks. The first one
     /// begins where its charge ends.
-    fn walk(&self, program: &Program, from: Place, is_it: impl Fn(Place, Option<u32>) -> bool) -> Option<Place> {
+    fn walk(
+        &self,
+        program: &Program,
+        from: PcMapEntry,
+        is_it: impl Fn(PcMapEntry, Option<u32>) -> bool,
+    ) -> Option<PcMapEntry> {
         let wide = program.isa().is_64_bit();
         let mut asm = Assembler::with_capacity(WALK, WALK, 128, 128);
         let routines = Routines::unbound(&mut asm);
         let begins_block = self.blocks.binary_search(&from.guest).is_ok();
         let is_charged = begins_block && program.config().metering != Metering::Off;
         let start = from.native + if is_charged { CHARGE_LENGTH } else { 0 };
-        for encoded in program.code().encoded_instructions_from(from.guest).take(EVERY as usize) {
-            let place = Place { guest: encoded.offset(), native: start + asm.len() as u32 };
+        for encoded in program.code().encoded_instructions_from(from.guest).take(PC_MAP_INTERVAL as usize) {
+            let place = PcMapEntry { guest: encoded.offset(), native: start + asm.len() as u32 };
             if encoded.ends_block() {
                 return is_it(place, None).then_some(place);
             }

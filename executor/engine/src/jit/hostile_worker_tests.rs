@@ -1,11 +1,11 @@
-//! A worker that lies: whatever comes from it, the host neither panics nor touches memory that the map does not have, and
-//! either believes what a guest could have done or says that it is nonsense.
+//! Hostile worker tests: whatever a worker sends, the host neither panics nor touches memory outside of the map, and
+//! returns an outcome that a guest could have caused, or a protocol violation.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use super::super::{CALL_LENGTH, CHARGE_COST, compile, image};
 use super::{Compiled, Exit, JitInstance};
-use crate::sandbox::{Cage, CageError, Image, Pool, Settings, State};
+use crate::sandbox::{GuestState, Image, Pool, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::Outcome;
@@ -31,7 +31,7 @@ start: ecalli 0
 next:  trap
 ";
 
-struct Liar {
+struct HostileWorker {
     random: u64,
     map: MemoryMap,
     code_length: u32,
@@ -41,7 +41,7 @@ struct Liar {
     kills: u32,
 }
 
-impl Liar {
+impl HostileWorker {
     fn next(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -70,12 +70,12 @@ impl Liar {
     }
 }
 
-impl Cage for Liar {
-    fn load(&mut self, _: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for HostileWorker {
+    fn load(&mut self, _: &Image<'_>) -> Result<(), SandboxError> {
         Ok(())
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         assert!(state.native_pc <= self.code_length, "the host goes on in the code");
         for index in 0..state.regs.len() {
             state.regs[index] = self.number();
@@ -105,7 +105,7 @@ impl Cage for Liar {
         })
     }
 
-    fn go_on(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         self.run(state)
     }
 
@@ -121,14 +121,14 @@ impl Cage for Liar {
         self.check_writable(address, length.into());
     }
 
-    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError> {
         assert!(old_end == self.heap_end && old_end < new_end, "{old_end:#x} to {new_end:#x}");
         assert!(new_end <= self.map.rw_end_with_heap(self.map.max_heap_size()), "{new_end:#x}");
         self.heap_end = new_end;
         Ok(())
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         self.heap_end = self.map.rw_end();
         Ok(())
     }
@@ -148,9 +148,9 @@ fn ends(program: &Program, compiled: &Compiled) -> Vec<u32> {
 }
 
 #[test]
-fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_map_has() {
+fn whatever_a_worker_says_is_an_outcome_or_a_protocol_violation_and_touches_only_what_the_map_has() {
     let bytes = assemble(TEXT).unwrap();
-    let (mut outcomes, mut nonsense) = ([0u32; 6], 0u32);
+    let (mut outcomes, mut violations) = ([0u32; 6], 0u32);
     for metering in [Metering::Sync, Metering::Async, Metering::Off] {
         for single_step in [false, true] {
             let config = ProgramConfig { metering, single_step, ..ProgramConfig::default() };
@@ -159,8 +159,8 @@ fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_ma
             let (map, code_length) = (*program.memory_map(), compiled.image().len() as u32);
             let plausible = ends(&program, &compiled);
             let (random, heap_end) = (0x9e37_79b9_7f4a_7c15, map.rw_end());
-            let cage = Liar { random, map, code_length, plausible, heap_end, kills: 0 };
-            let mut instance = JitInstance::new(program.clone(), compiled, cage);
+            let worker = HostileWorker { random, map, code_length, plausible, heap_end, kills: 0 };
+            let mut instance = JitInstance::new(program.clone(), compiled, worker);
             for round in 0..20_000 {
                 instance.set_gas(1000);
                 if instance.next_pc().is_none() {
@@ -181,41 +181,41 @@ fn whatever_a_worker_says_is_an_outcome_or_nonsense_and_touches_only_what_the_ma
                         };
                         outcomes[index] += 1;
                     }
-                    Err(CageError::Nonsense { .. }) => {
-                        nonsense += 1;
-                        assert_eq!(std::mem::take(&mut instance.cage.kills), 1, "it is not used again");
+                    Err(SandboxError::ProtocolViolation { .. }) => {
+                        violations += 1;
+                        assert_eq!(std::mem::take(&mut instance.worker.kills), 1, "it is not used again");
                         instance.set_next_pc(0);
                     }
                     Err(other) => panic!("{other}"),
                 }
                 let length = program.code().len();
-                let places = [instance.pc(), instance.next_pc()];
-                assert!(places.iter().flatten().all(|offset| *offset <= length), "{places:?}");
+                let pcs = [instance.pc(), instance.next_pc()];
+                assert!(pcs.iter().flatten().all(|offset| *offset <= length), "{pcs:?}");
                 if round % 50 == 0 {
                     instance.reset_memory().unwrap();
                 }
             }
         }
     }
-    println!("{outcomes:?}, nonsense {nonsense}");
-    assert!(outcomes[1..5].iter().all(|count| *count > 100) && nonsense > 1000, "{outcomes:?} {nonsense}");
+    println!("{outcomes:?}, violations {violations}");
+    assert!(outcomes[1..5].iter().all(|count| *count > 100) && violations > 1000, "{outcomes:?} {violations}");
 }
 
 /// A worker that says one thing, once.
 struct Claim(Exit, u32);
 
-impl Cage for Claim {
-    fn load(&mut self, _: &Image<'_>) -> Result<(), CageError> {
+impl WorkerProcess for Claim {
+    fn load(&mut self, _: &Image<'_>) -> Result<(), SandboxError> {
         Ok(())
     }
 
-    fn run(&mut self, state: &mut State) -> Result<Exit, CageError> {
+    fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         state.native_pc = self.1;
         Ok(self.0)
     }
 
-    fn go_on(&mut self, _: &mut State) -> Result<Exit, CageError> {
-        Err(CageError::Died)
+    fn go_on(&mut self, _: &mut GuestState) -> Result<Exit, SandboxError> {
+        Err(SandboxError::Died)
     }
 
     fn read(&self, _: u32, _: &mut [u8]) {}
@@ -226,11 +226,11 @@ impl Cage for Claim {
 
     fn fill(&mut self, _: u32, _: u8, _: u32) {}
 
-    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), CageError> {
+    fn grow_heap(&mut self, _: u32, _: u32) -> Result<(), SandboxError> {
         Ok(())
     }
 
-    fn reset(&mut self) -> Result<(), CageError> {
+    fn reset(&mut self) -> Result<(), SandboxError> {
         Ok(())
     }
 
@@ -288,11 +288,14 @@ fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation()
                 match possible.contains(&exit) {
                     // What goes on after the host has done its part dies then.
                     true => {
-                        assert!(matches!(result, Ok(_) | Err(CageError::Died)), "{instruction}: {exit:?}: {result:?}")
+                        assert!(
+                            matches!(result, Ok(_) | Err(SandboxError::Died)),
+                            "{instruction}: {exit:?}: {result:?}"
+                        )
                     }
                     false => {
                         assert!(
-                            matches!(result, Err(CageError::Nonsense { .. })),
+                            matches!(result, Err(SandboxError::ProtocolViolation { .. })),
                             "{instruction}: {exit:?}: {result:?}"
                         );
                     }
@@ -307,7 +310,7 @@ fn endless(
     text: &str,
     metering: Metering,
     corrupt: impl FnOnce(&Program, &mut Compiled),
-) -> Result<Outcome, CageError> {
+) -> Result<Outcome, SandboxError> {
     let program = program(text, metering);
     let mut compiled = compile(&program).unwrap();
     corrupt(&program, &mut compiled);
@@ -320,8 +323,8 @@ fn endless(
         ..Settings::default()
     };
     let compiled = Arc::new(compiled);
-    let cage = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
-    let mut instance = JitInstance::new(program, compiled, cage);
+    let worker = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
+    let mut instance = JitInstance::new(program, compiled, worker);
     instance.set_gas(1000);
     for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x400_0000), (Reg::S0, 0x400_0000), (Reg::S1, 0x2_0000)] {
         instance.set_reg(reg, value);
@@ -332,7 +335,7 @@ fn endless(
 
 #[test]
 fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
-    let timed_out = Err(CageError::TimedOut { limit: Duration::from_millis(50) });
+    let timed_out = Err(SandboxError::TimedOut { limit: Duration::from_millis(50) });
     let sbrk = ".isa Latest32\nagain: sbrk a0, a1\njump again";
     let memset = ".isa Latest32\n.rw_size 67108864\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
     for text in [sbrk, memset] {
@@ -351,7 +354,7 @@ fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
 fn a_memset_before_all_code_by_a_hostile_stored_program_is_a_protocol_violation() {
     let program = program(".isa Latest32\n.rw_size 4096\nmemset\ntrap", Metering::Sync);
     let mut compiled = compile(&program).unwrap();
-    let (first, rest) = compiled.places.split_first_mut().unwrap();
+    let (first, rest) = compiled.pc_map.split_first_mut().unwrap();
     first.native = 0;
     rest.iter_mut().for_each(|place| place.native = compiled.block_stubs);
     let mut instance = JitInstance::new(program, Arc::new(compiled), Claim(Exit::Memset, 3));
@@ -360,5 +363,5 @@ fn a_memset_before_all_code_by_a_hostile_stored_program_is_a_protocol_violation(
         instance.set_reg(reg, value);
     }
     instance.set_next_pc(0);
-    assert_eq!(instance.run(), Err(CageError::Nonsense { what: Exit::Memset.name(), value: 3 }));
+    assert_eq!(instance.run(), Err(SandboxError::ProtocolViolation { what: Exit::Memset.name(), value: 3 }));
 }
