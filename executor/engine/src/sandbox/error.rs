@@ -129,16 +129,24 @@ pub enum SandboxError {
 /// What to change where a system call failed with this error number. Numbers that have one cause come first, then what is
 /// known of the step.
 pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str> {
+    // Linux's numbers, as errors can be printed on any platform.
+    const EPERM: i32 = 1;
+    const EAGAIN: i32 = 11;
+    const ENOMEM: i32 = 12;
+    const EACCES: i32 = 13;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOSYS: i32 = 38;
     match (errno, step) {
-        (11, _) => Some("raise the limit on processes (ulimit -u, or the cgroup's pids.max)"),
-        (12, _) => Some(
+        (EAGAIN, _) => Some("raise the limit on processes (ulimit -u, or the cgroup's pids.max)"),
+        (ENOMEM, _) => Some(
             "raise the limit on address space (ulimit -v), of which every worker needs 5 GiB and the host 5 GiB for each \
              worker, or have more memory free",
         ),
-        (23, _) => Some("raise the sysctl fs.file-max"),
-        (24, _) => Some("raise the limit on open files (ulimit -n)"),
+        (ENFILE, _) => Some("raise the sysctl fs.file-max"),
+        (EMFILE, _) => Some("raise the limit on open files (ulimit -n)"),
         (_, Some(fix)) => Some(fix),
-        (1 | 13 | 38, None) => Some("let a container's seccomp profile and security modules allow it"),
+        (EPERM | EACCES | ENOSYS, None) => Some("let a container's seccomp profile and security modules allow it"),
         _ => None,
     }
 }

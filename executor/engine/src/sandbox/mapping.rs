@@ -36,7 +36,7 @@ impl Mapping {
     /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
     /// `is_final` nobody else can map it writable.
     pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
-        let file = sys::memfd(name, sys::NO_EXEC)?;
+        let file = sys::memfd(name, libc::MFD_NOEXEC_SEAL)?;
         sys::set_length(&file, length)?;
         let start = sys::map(&file, length)?;
         let mapping =
@@ -46,7 +46,7 @@ impl Mapping {
             mapping.populate(0, PAGE, true);
             mapping.check()?;
         }
-        let writing = if is_final { sys::SEAL_FUTURE_WRITE } else { 0 };
+        let writing = if is_final { libc::F_SEAL_FUTURE_WRITE } else { 0 };
         sys::seal(&file, sys::SEAL_LENGTH | writing)?;
         Ok((mapping, file))
     }
@@ -66,7 +66,7 @@ impl Mapping {
     /// An error if there was no memory for something that was accessed.
     pub fn check(&self) -> Result<(), SandboxError> {
         match self.is_incomplete.load(Relaxed) {
-            true => Err(SandboxError::Os { call: "madvise(MADV_POPULATE)", errno: sys::ENOMEM }),
+            true => Err(SandboxError::Os { call: "madvise(MADV_POPULATE)", errno: libc::ENOMEM }),
             false => Ok(()),
         }
     }
@@ -235,7 +235,7 @@ fn remove(address: *mut u8, length: usize) {
 impl Mapping {
     /// For tests: a mapping of a file that can become shorter, to which accesses are careful.
     pub fn careful(length: u64) -> (Mapping, OwnedFd) {
-        let file = sys::memfd(c"pvm-test", sys::NO_EXEC).unwrap();
+        let file = sys::memfd(c"pvm-test", libc::MFD_NOEXEC_SEAL).unwrap();
         sys::set_length(&file, length).unwrap();
         let start = sys::map(&file, length).unwrap();
         (Mapping { start, length, is_careful: true, is_incomplete: AtomicBool::new(false) }, file)

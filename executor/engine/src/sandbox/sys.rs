@@ -1,188 +1,138 @@
-//! The system calls that the host side of the sandbox needs and `std` does not have. Used by this folder only.
+//! System calls of the host side of the sandbox that `std` does not have, by way of `libc`. Used by this folder only.
 //!
 //! Each function is one call. Errors name the call and its error number.
 
 use super::SandboxError;
+use libc::{c_int, c_uint};
+use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
-/// A system call.
-///
-/// # Safety
-/// Whatever the kernel does with these arguments must be sound.
-#[inline(always)]
-unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, i32> {
-    let result: isize;
-    // SAFETY: the instruction changes rax, rcx, r11 and what the caller answers for.
-    unsafe {
-        std::arch::asm!(
-            "syscall",
-            inlateout("rax") number as isize => result,
-            in("rdi") args[0],
-            in("rsi") args[1],
-            in("rdx") args[2],
-            in("r10") args[3],
-            in("r8") args[4],
-            in("r9") args[5],
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    if (-4095..0).contains(&result) { Err(-result as i32) } else { Ok(result as usize) }
+const PAGE: usize = 0x1000;
+
+/// The error number of the call that has just failed.
+fn errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-mod number {
-    pub const FSTAT: usize = 5;
-    pub const POLL: usize = 7;
-    pub const MMAP: usize = 9;
-    pub const MUNMAP: usize = 11;
-    pub const MINCORE: usize = 27;
-    pub const MADVISE: usize = 28;
-    pub const SENDMSG: usize = 46;
-    pub const RECVMSG: usize = 47;
-    pub const SHUTDOWN: usize = 48;
-    pub const SOCKETPAIR: usize = 53;
-    pub const FCNTL: usize = 72;
-    pub const FTRUNCATE: usize = 77;
-    pub const SYSINFO: usize = 99;
-    pub const FUTEX: usize = 202;
-    pub const CLOCK_GETTIME: usize = 228;
-    pub const SCHED_GETAFFINITY: usize = 204;
-    pub const PRLIMIT64: usize = 302;
-    pub const MEMFD_CREATE: usize = 319;
-    pub const PIDFD_SEND_SIGNAL: usize = 424;
+/// The result of a call that returns -1 if it fails.
+fn check<T: Copy + Default + PartialOrd>(call: &'static str, result: T) -> Result<T, SandboxError> {
+    if result < T::default() { Err(SandboxError::Os { call, errno: errno() }) } else { Ok(result) }
 }
 
-/// Error numbers that mean something to us.
-pub(super) const EINTR: i32 = 4;
-pub(super) const EAGAIN: i32 = 11;
-pub(super) const ENOMEM: i32 = 12;
-pub(super) const EINVAL: i32 = 22;
-pub(super) const ETXTBSY: i32 = 26;
-const ETIMEDOUT: i32 = 110;
-
-fn named<T>(call: &'static str, result: Result<T, i32>) -> Result<T, SandboxError> {
-    result.map_err(|errno| SandboxError::Os { call, errno })
-}
-
-/// MFD_NOEXEC_SEAL: a file that nobody may ever execute.
-pub(super) const NO_EXEC: usize = 8;
-/// MFD_EXEC: a file to execute.
-pub(super) const EXEC: usize = 0x10;
-
-/// A nameless file in memory. `purpose` is [`NO_EXEC`] or [`EXEC`], which kernels before 6.3 do not know.
-pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: usize) -> Result<OwnedFd, SandboxError> {
-    // MFD_CLOEXEC | MFD_ALLOW_SEALING.
+/// A memory file without a name. `purpose` is `MFD_NOEXEC_SEAL` (nobody may ever execute it) or `MFD_EXEC`, which kernels
+/// before 6.3 do not know.
+pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: c_uint) -> Result<OwnedFd, SandboxError> {
+    const FLAGS: c_uint = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the kernel reads a text that ends with zero.
-    let create = |purpose| unsafe { syscall(number::MEMFD_CREATE, [name.as_ptr() as usize, 3 | purpose, 0, 0, 0, 0]) };
-    let result = match create(purpose) {
-        Err(EINVAL) => create(0),
-        other => other,
+    let create = |purpose| check("memfd_create", unsafe { libc::memfd_create(name.as_ptr(), FLAGS | purpose) });
+    let fd = match create(purpose) {
+        Err(SandboxError::Os { errno: libc::EINVAL, .. }) => create(0)?,
+        other => other?,
     };
     // SAFETY: the kernel made it for us.
-    named("memfd_create", result).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Whether a file may have this length. One that may not would end the process by SIGXFSZ (RLIMIT_FSIZE counts for files
-/// in memory too), and what signals do is the embedder's affair.
+/// Checks that a file may have this length. Exceeding RLIMIT_FSIZE, which counts for memory files too, would end the
+/// process by SIGXFSZ, and the disposition of signals is the embedder's affair.
 pub(super) fn check_file_size(length: u64) -> Result<(), SandboxError> {
-    // RLIMIT_FSIZE is 1. Soft and hard limit.
-    let mut limits = [0u64; 2];
-    let args = [0, 1, 0, limits.as_mut_ptr() as usize, 0, 0];
-    // SAFETY: the kernel writes two words.
-    named("prlimit64", unsafe { syscall(number::PRLIMIT64, args) })?;
-    match limits[0] < length {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes the limit.
+    check("getrlimit", unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) })?;
+    match limit.rlim_cur < length {
         true => Err(SandboxError::ResourceLimit {
             name: "the limit on the size of files (ulimit -f, in bytes)",
             needed: length,
-            limit: limits[0],
+            limit: limit.rlim_cur,
         }),
         false => Ok(()),
     }
 }
 
-/// Sets the length of a file, which may have it ([`check_file_size`]).
+/// Sets the length of a file, after [`check_file_size`].
 pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), SandboxError> {
     check_file_size(length)?;
     // SAFETY: numbers only.
-    let result = unsafe { syscall(number::FTRUNCATE, [file.as_raw_fd() as usize, length as usize, 0, 0, 0, 0]) };
-    named("ftruncate", result).map(|_| ())
+    check("ftruncate", unsafe { libc::ftruncate(file.as_raw_fd(), length as libc::off_t) }).map(|_| ())
 }
 
-/// F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW.
-pub(super) const SEAL_LENGTH: usize = 1 | 2 | 4;
-/// F_SEAL_WRITE.
-pub(super) const SEAL_WRITE: usize = 8;
-/// F_SEAL_FUTURE_WRITE: what is mapped stays as it is, and nobody maps it writable any more.
-pub(super) const SEAL_FUTURE_WRITE: usize = 0x10;
+/// Seals that keep the length of a file, and its other seals, as they are.
+pub(super) const SEAL_LENGTH: c_int = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 
-pub(super) fn seal(file: &OwnedFd, seals: usize) -> Result<(), SandboxError> {
-    // F_ADD_SEALS is 1033.
+/// Adds seals (`F_SEAL_…`) to a memory file.
+pub(super) fn seal(file: &OwnedFd, seals: c_int) -> Result<(), SandboxError> {
     // SAFETY: numbers only.
-    let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 1033, seals, 0, 0, 0]) };
-    named("fcntl(F_ADD_SEALS)", result).map(|_| ())
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
+    check("fcntl(F_ADD_SEALS)", result).map(|_| ())
 }
 
-/// The process that a file's owner is (F_SETOWN), as this process's pid namespace numbers it; `None` if there is none.
+/// The process that owns a file (F_SETOWN), as this process's pid namespace numbers it; `None` if there is none.
 pub(super) fn owner(file: &OwnedFd) -> Option<u32> {
-    // F_GETOWN is 9.
     // SAFETY: numbers only.
-    let result = unsafe { syscall(number::FCNTL, [file.as_raw_fd() as usize, 9, 0, 0, 0, 0]) };
-    result.ok().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0)
+    let pid = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETOWN) };
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
 
-/// The CPU time that a process has used, all of its threads; `None` if there is no such process.
+/// The CPU time that all threads of a process have used; `None` if there is no such process.
 pub(super) fn cpu_time(process: u32) -> Option<Duration> {
-    // The id of a process's clock (`MAKE_PROCESS_CPUCLOCK`): its inverted pid, then CPUCLOCK_SCHED.
-    clock((!(process as usize) << 3) | 2)
+    // The kernel's `MAKE_PROCESS_CPUCLOCK`, of the kind CPUCLOCK_SCHED.
+    const CPUCLOCK_SCHED: libc::clockid_t = 2;
+    clock((!(process as libc::clockid_t) << 3) | CPUCLOCK_SCHED)
 }
 
 /// The CPU time that this thread has used.
 pub(super) fn thread_cpu_time() -> Option<Duration> {
-    // CLOCK_THREAD_CPUTIME_ID.
-    clock(3)
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-fn clock(id: usize) -> Option<Duration> {
-    let mut time = [0u64; 2];
-    // A clock's id is an `int`.
-    let args = [id as u32 as usize, time.as_mut_ptr() as usize, 0, 0, 0, 0];
-    // SAFETY: the kernel writes two words.
-    unsafe { syscall(number::CLOCK_GETTIME, args) }.ok()?;
-    Some(Duration::new(time[0], u32::try_from(time[1]).ok()?))
+fn clock(id: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes the time.
+    if unsafe { libc::clock_gettime(id, &raw mut time) } != 0 {
+        return None;
+    }
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
 }
 
-/// How many pages of 4 KiB a file takes, those that were swapped out with them.
+/// The number of pages of 4 KiB that a file takes, those that were swapped out included.
 pub(super) fn pages(file: &OwnedFd) -> Result<u64, SandboxError> {
-    // `struct stat` has 144 bytes; the ninth word is the number of blocks of 512 bytes.
-    let mut stat = [0u64; 18];
-    let place = stat.as_mut_ptr() as usize;
-    // SAFETY: the kernel writes as much as there is.
-    named("fstat", unsafe { syscall(number::FSTAT, [file.as_raw_fd() as usize, place, 0, 0, 0, 0]) })?;
-    Ok(stat[8] / 8)
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the kernel writes a `stat`.
+    check("fstat", unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) })?;
+    // SAFETY: zeroed, and every value of its fields is valid. Its blocks have 512 bytes.
+    let blocks = unsafe { stat.assume_init() }.st_blocks;
+    Ok(blocks as u64 / (PAGE as u64 / 512))
 }
 
 /// Maps a file, shared, readable and writable, without reserving memory for it. Never executable.
 pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, SandboxError> {
-    // PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE.
+    const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
+    const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_NORESERVE;
     // SAFETY: the kernel chooses a place where nothing is.
-    let result = unsafe { syscall(number::MMAP, [0, length as usize, 3, 1 | 0x4000, file.as_raw_fd() as usize, 0]) };
-    named("mmap", result).map(|address| address as *mut u8)
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), length as usize, PROTECTION, FLAGS, file.as_raw_fd(), 0) };
+    match address == libc::MAP_FAILED {
+        true => Err(SandboxError::Os { call: "mmap", errno: errno() }),
+        false => Ok(address.cast()),
+    }
 }
 
-/// A page that a forked child sees as zeros (MADV_WIPEONFORK), with a one in it.
+/// A page that a forked child sees as zeros, with a one in its first word.
 pub(super) fn fork_mark() -> Option<&'static AtomicU32> {
-    // MAP_PRIVATE | MAP_ANONYMOUS.
+    const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
+    const FLAGS: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: the kernel chooses a place where nothing is.
-    let page = unsafe { syscall(number::MMAP, [0, 4096, 3, 0x22, usize::MAX, 0]) }.ok()?;
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, PROTECTION, FLAGS, -1, 0) };
     // SAFETY: our own fresh page; it is zeroed in children only.
-    unsafe { syscall(number::MADVISE, [page, 4096, 18, 0, 0, 0]) }.ok()?;
+    if page == libc::MAP_FAILED || unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } != 0 {
+        return None;
+    }
     // SAFETY: mapped for ever, aligned, used as an atomic only.
-    let mark = unsafe { &*(page as *const AtomicU32) };
-    mark.store(1, std::sync::atomic::Ordering::Relaxed);
+    let mark = unsafe { &*page.cast::<AtomicU32>() };
+    mark.store(1, Relaxed);
     Some(mark)
 }
 
@@ -192,45 +142,43 @@ pub(super) fn fork_mark() -> Option<&'static AtomicU32> {
 /// Nobody uses the memory any more.
 pub(super) unsafe fn unmap(address: *mut u8, length: u64) {
     // SAFETY: as above. It cannot fail for a whole mapping.
-    let _ = unsafe { syscall(number::MUNMAP, [address as usize, length as usize, 0, 0, 0, 0]) };
+    let _ = unsafe { libc::munmap(address.cast(), length as usize) };
 }
 
-/// Frees the pages of a file behind a shared mapping: they read as zeros afterwards, for everyone (MADV_REMOVE).
+/// Frees the pages of a file behind a shared mapping: they read as zeros afterwards, for everyone.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`], page aligned, and nobody holds a reference to its bytes.
 pub(super) unsafe fn remove_pages(address: *mut u8, length: usize) -> Result<(), SandboxError> {
     // SAFETY: as above.
-    named("madvise(MADV_REMOVE)", unsafe { syscall(number::MADVISE, [address as usize, length, 9, 0, 0, 0]) })
-        .map(|_| ())
+    let result = unsafe { libc::madvise(address.cast(), length, libc::MADV_REMOVE) };
+    check("madvise(MADV_REMOVE)", result).map(|_| ())
 }
 
 /// Sets the soft limit of the CPU time that a process may use, in seconds.
 pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), SandboxError> {
-    // RLIMIT_CPU is 0. Soft and hard limit.
-    let mut limits = [0u64; 2];
-    let place = limits.as_mut_ptr() as usize;
-    // SAFETY: the kernel writes two words.
-    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, 0, place, 0, 0]) })?;
-    limits[0] = seconds.min(limits[1]);
-    let place = limits.as_ptr() as usize;
-    // SAFETY: the kernel reads two words.
-    named("prlimit64", unsafe { syscall(number::PRLIMIT64, [process as usize, 0, place, 0, 0, 0]) }).map(|_| ())
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let pid = process as libc::pid_t;
+    // SAFETY: the kernel writes the limit.
+    check("prlimit", unsafe { libc::prlimit(pid, libc::RLIMIT_CPU, std::ptr::null(), &raw mut limit) })?;
+    limit.rlim_cur = seconds.min(limit.rlim_max);
+    // SAFETY: the kernel reads the limit.
+    let result = unsafe { libc::prlimit(pid, libc::RLIMIT_CPU, &raw const limit, std::ptr::null_mut()) };
+    check("prlimit", result).map(|_| ())
 }
 
-/// Has the kernel make the pages of a mapping, as an access to them would; where it can't, that is an error instead of SIGBUS
-/// (MADV_POPULATE_READ, MADV_POPULATE_WRITE).
+/// Has the kernel make the pages of a mapping, as an access to them would; a page that cannot be had is an error instead
+/// of SIGBUS.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
 pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> Result<(), SandboxError> {
-    let advice = if write { 23 } else { 22 };
+    let advice = if write { libc::MADV_POPULATE_WRITE } else { libc::MADV_POPULATE_READ };
     // SAFETY: no byte changes.
-    let result = unsafe { syscall(number::MADVISE, [address as usize, length, advice, 0, 0, 0]) };
-    named("madvise(MADV_POPULATE)", result).map(|_| ())
+    check("madvise(MADV_POPULATE)", unsafe { libc::madvise(address.cast(), length, advice) }).map(|_| ())
 }
 
-/// Whether the kernel counts memory strictly, so that there can be none for a page of a file in memory.
+/// Whether the kernel counts memory strictly, so that there can be none for a page of a memory file.
 pub(super) fn is_memory_counted() -> bool {
     // For processes that can read the file at first and not later, as they have locked themselves up.
     static LAST: AtomicBool = AtomicBool::new(false);
@@ -244,170 +192,158 @@ pub(super) fn is_memory_counted() -> bool {
     }
 }
 
-/// Which pages of a shared mapping exist: the lowest bit of a byte for each.
+/// Tells which pages of a shared mapping exist: the lowest bit of a byte for each.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
 pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) -> Result<(), SandboxError> {
-    assert!(length.div_ceil(4096) <= to.len(), "a byte for each page");
+    assert!(length.div_ceil(PAGE) <= to.len(), "a byte for each page");
     // SAFETY: the kernel writes a byte for each page.
-    let result = unsafe { syscall(number::MINCORE, [address as usize, length, to.as_mut_ptr() as usize, 0, 0, 0]) };
-    named("mincore", result).map(|_| ())
+    check("mincore", unsafe { libc::mincore(address.cast(), length, to.as_mut_ptr()) }).map(|_| ())
 }
 
 /// Whether memory can be swapped out. If not, none is: taking swap space away brings everything back.
 pub(super) fn has_swap() -> bool {
-    // `struct sysinfo`: 112 bytes; the ninth word is the size of all swap space.
-    let mut info = [0u64; 16];
-    // SAFETY: the kernel writes less than there is.
-    let result = unsafe { syscall(number::SYSINFO, [info.as_mut_ptr() as usize, 0, 0, 0, 0, 0]) };
-    result.is_err() || info[8] != 0
+    let mut info = MaybeUninit::<libc::sysinfo>::zeroed();
+    // SAFETY: the kernel writes a `sysinfo`.
+    let result = unsafe { libc::sysinfo(info.as_mut_ptr()) };
+    // SAFETY: zeroed, and every value of its fields is valid.
+    result != 0 || unsafe { info.assume_init() }.totalswap != 0
 }
 
-/// Two ends of a connection that keeps messages apart.
+/// A connected pair of sockets that keep messages apart.
 pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
-    let mut ends = [0i32; 2];
-    // AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC.
-    // SAFETY: the kernel writes two numbers.
-    named("socketpair", unsafe {
-        syscall(number::SOCKETPAIR, [1, 5 | 0x8_0000, 0, ends.as_mut_ptr() as usize, 0, 0])
-    })?;
+    const KIND: c_int = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    let mut ends: [RawFd; 2] = [-1; 2];
+    // SAFETY: the kernel writes two descriptors.
+    check("socketpair", unsafe { libc::socketpair(libc::AF_UNIX, KIND, 0, ends.as_mut_ptr()) })?;
     // SAFETY: the kernel made them for us.
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
 /// Ends a connection for everyone who holds an end of it.
 pub(super) fn shut_down(socket: &OwnedFd) {
-    // SHUT_RDWR is 2.
     // SAFETY: numbers only. It fails only if the connection is gone.
-    let _ = unsafe { syscall(number::SHUTDOWN, [socket.as_raw_fd() as usize, 2, 0, 0, 0, 0]) };
+    let _ = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
 /// Whether there is something to read, or the end, within the time.
 pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, SandboxError> {
-    // `struct pollfd`: descriptor, wanted events (POLLIN), events.
-    let mut poll = [fd.as_raw_fd() as u32, 1];
-    let milliseconds = within.as_millis().min(i32::MAX as u128) as usize;
-    // SAFETY: the kernel reads and writes eight bytes.
-    match unsafe { syscall(number::POLL, [poll.as_mut_ptr() as usize, 1, milliseconds, 0, 0, 0]) } {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let milliseconds = c_int::try_from(within.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: the kernel reads and writes one `pollfd`.
+    match check("poll", unsafe { libc::poll(&raw mut poll, 1, milliseconds) }) {
         Ok(count) => Ok(count > 0),
-        Err(EINTR) => Ok(false),
-        Err(errno) => Err(SandboxError::Os { call: "poll", errno }),
+        Err(SandboxError::Os { errno: libc::EINTR, .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
-#[repr(C)]
-struct Part {
-    base: usize,
-    length: usize,
+/// Most file descriptors of a message.
+const MOST_FILES: usize = 4;
+
+/// Room for a control message with file descriptors, aligned as `cmsghdr` has to be.
+type ControlBuffer = [u64; 8];
+
+/// A message header for one part, whose control buffer holds or has room for so many descriptors.
+fn header(part: &mut libc::iovec, control: &mut ControlBuffer, files: usize) -> libc::msghdr {
+    // SAFETY: computes a length.
+    let space = unsafe { libc::CMSG_SPACE((files * size_of::<RawFd>()) as c_uint) } as usize;
+    assert!(space <= size_of::<ControlBuffer>(), "{files} descriptors fit");
+    // SAFETY: every value of its fields is valid, zeros among them.
+    let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    header.msg_iov = part;
+    header.msg_iovlen = 1;
+    if files > 0 {
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = space;
+    }
+    header
 }
 
-/// `struct msghdr`.
-#[repr(C)]
-struct Header {
-    name: usize,
-    name_length: usize,
-    parts: usize,
-    part_count: usize,
-    control: usize,
-    control_length: usize,
-    flags: usize,
-}
-
-/// `struct cmsghdr` with room for file descriptors.
-#[repr(C)]
-struct Files {
-    length: usize,
-    level: i32,
-    kind: i32,
-    fds: [i32; 4],
-}
-
-/// SOL_SOCKET and SCM_RIGHTS.
-const RIGHTS: (i32, i32) = (1, 1);
-
-/// Sends a message, with up to four file descriptors.
+/// Sends a message with up to four file descriptors, without waiting.
 pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
-    let mut part = Part { base: message.as_ptr() as usize, length: message.len() };
-    let mut control = Files { length: 16 + 4 * files.len(), level: RIGHTS.0, kind: RIGHTS.1, fds: [-1; 4] };
-    assert!(files.len() <= control.fds.len(), "at most four");
-    for (to, from) in control.fds.iter_mut().zip(files) {
-        *to = from.as_raw_fd();
+    assert!(files.len() <= MOST_FILES, "at most {MOST_FILES}");
+    let mut part = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
+    let mut control: ControlBuffer = Default::default();
+    let header = header(&mut part, &mut control, files.len());
+    if !files.is_empty() {
+        // SAFETY: the header's control buffer has room for one control message with so many descriptors, whose data may
+        // not be aligned.
+        unsafe {
+            let first = libc::CMSG_FIRSTHDR(&raw const header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(size_of_val(files) as c_uint) as usize;
+            for (index, file) in files.iter().enumerate() {
+                libc::CMSG_DATA(first).cast::<RawFd>().add(index).write_unaligned(file.as_raw_fd());
+            }
+        }
     }
-    let header = Header {
-        name: 0,
-        name_length: 0,
-        parts: &raw mut part as usize,
-        part_count: 1,
-        control: if files.is_empty() { 0 } else { &raw mut control as usize },
-        control_length: if files.is_empty() { 0 } else { control.length.next_multiple_of(8) },
-        flags: 0,
-    };
-    // MSG_NOSIGNAL | MSG_DONTWAIT.
     // SAFETY: the kernel reads header, message and control.
     let result =
-        unsafe { syscall(number::SENDMSG, [socket.as_raw_fd() as usize, &raw const header as usize, 0x4040, 0, 0, 0]) };
-    named("sendmsg", result).map(|_| ())
+        unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+    check("sendmsg", result).map(|_| ())
 }
 
 /// Receives a message without waiting, with at most one file descriptor. The length is zero at the end.
 pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<OwnedFd>), SandboxError> {
-    let mut part = Part { base: to.as_mut_ptr() as usize, length: to.len() };
-    let mut control = Files { length: 0, level: 0, kind: 0, fds: [-1; 4] };
-    let mut header = Header {
-        name: 0,
-        name_length: 0,
-        parts: &raw mut part as usize,
-        part_count: 1,
-        control: &raw mut control as usize,
-        // Room for one descriptor, so the kernel makes no more than one.
-        control_length: 20,
-        flags: 0,
-    };
-    // MSG_DONTWAIT | MSG_CMSG_CLOEXEC.
+    let mut part = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
+    let mut control: ControlBuffer = Default::default();
+    let mut header = header(&mut part, &mut control, 1);
+    // SAFETY: computes a length. Without the padding there is room for one descriptor, so the kernel makes no more.
+    let exact = unsafe { libc::CMSG_LEN(size_of::<RawFd>() as c_uint) } as usize;
+    header.msg_controllen = exact;
     // SAFETY: the kernel writes into message and control, as long as they are.
-    let result = unsafe {
-        syscall(number::RECVMSG, [socket.as_raw_fd() as usize, &raw mut header as usize, 0x4000_0040, 0, 0, 0])
+    let result =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC) };
+    let length = check("recvmsg", result)?;
+    // SAFETY: the kernel has written header and control.
+    let file = unsafe {
+        let first = libc::CMSG_FIRSTHDR(&raw const header);
+        let has_file = !first.is_null()
+            && ((*first).cmsg_level, (*first).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS)
+            && (*first).cmsg_len == exact;
+        has_file.then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(first).cast::<RawFd>().read_unaligned()))
     };
-    // SAFETY: the kernel has written here, behind the compiler's back.
-    let control = unsafe { (&raw const control).read_volatile() };
-    let has_file = result.is_ok() && control.length == 20 && (control.level, control.kind) == RIGHTS;
-    // SAFETY: the kernel made it for us.
-    let file = has_file.then(|| unsafe { OwnedFd::from_raw_fd(control.fds[0]) });
-    named("recvmsg", result).map(|length| (length, file))
+    Ok((length as usize, file))
 }
 
 /// Sends a signal to the process behind a pidfd; zero only asks whether that would be allowed.
-pub(super) fn send_signal(process: &OwnedFd, signal: usize) -> Result<(), SandboxError> {
+pub(super) fn send_signal(process: &OwnedFd, signal: c_int) -> Result<(), SandboxError> {
+    const NO_INFO: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: numbers only.
-    let result = unsafe { syscall(number::PIDFD_SEND_SIGNAL, [process.as_raw_fd() as usize, signal, 0, 0, 0, 0]) };
-    named("pidfd_send_signal", result).map(|_| ())
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, NO_INFO, 0) };
+    check("pidfd_send_signal", result).map(|_| ())
 }
 
-/// Sleeps while the word has this value, at most so long. The word is shared between processes.
+/// Blocks while the word has this value, at most so long. The word is shared between processes.
 pub(super) fn futex_wait(word: &AtomicU32, value: u32, at_most: Duration) -> Result<(), SandboxError> {
-    let time = [at_most.as_secs(), u64::from(at_most.subsec_nanos())];
-    let args = [word.as_ptr() as usize, 0, value as usize, time.as_ptr() as usize, 0, 0];
+    let time = libc::timespec {
+        tv_sec: libc::time_t::try_from(at_most.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: at_most.subsec_nanos().into(),
+    };
     // SAFETY: the kernel reads word and time.
-    match unsafe { syscall(number::FUTEX, args) } {
-        Ok(_) | Err(EAGAIN | EINTR | ETIMEDOUT) => Ok(()),
-        Err(errno) => Err(SandboxError::Os { call: "futex", errno }),
+    let result = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, value, &raw const time) };
+    match check("futex", result) {
+        Err(SandboxError::Os { errno: libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT, .. }) => Ok(()),
+        other => other.map(|_| ()),
     }
 }
 
-/// Wakes who sleeps on the word.
+/// Wakes one process that blocks on the word.
 pub(super) fn futex_wake(word: &AtomicU32) {
     // SAFETY: the kernel uses the address only. It fails for bad addresses only.
-    let _ = unsafe { syscall(number::FUTEX, [word.as_ptr() as usize, 1, 1, 0, 0, 0]) };
+    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
-/// How many processors this thread may use.
+/// The number of processors that this thread may use.
 pub(super) fn processors() -> u32 {
+    // Larger than `cpu_set_t`, which is refused on machines with more than 1024 processors.
     let mut mask = [0u64; 128];
-    let args = [0, size_of_val(&mask), mask.as_mut_ptr() as usize, 0, 0, 0];
     // SAFETY: the kernel writes at most as much as there is.
-    match unsafe { syscall(number::SCHED_GETAFFINITY, args) } {
-        Ok(_) => mask.iter().map(|word| word.count_ones()).sum(),
-        Err(_) => 1,
+    match unsafe { libc::sched_getaffinity(0, size_of_val(&mask), mask.as_mut_ptr().cast()) } {
+        0 => mask.iter().map(|word| word.count_ones()).sum(),
+        _ => 1,
     }
 }

@@ -301,8 +301,7 @@ impl Worker {
             log::warn!("a worker that nobody used has spent {spent:?} of CPU time, and is killed");
             return false;
         }
-        // SIGSTOP.
-        self.is_resting = sys::send_signal(&self.process.fd, 19).is_ok();
+        self.is_resting = sys::send_signal(&self.process.fd, libc::SIGSTOP).is_ok();
         self.is_resting
     }
 
@@ -315,8 +314,7 @@ impl Worker {
     pub fn wake(&mut self) -> Result<(), SandboxError> {
         self.waits_since = None;
         if std::mem::take(&mut self.is_resting) {
-            // SIGCONT.
-            sys::send_signal(&self.process.fd, 18)?;
+            sys::send_signal(&self.process.fd, libc::SIGCONT)?;
         }
         Ok(())
     }
@@ -567,7 +565,7 @@ impl WorkerProcess for Worker {
                 self.process.cpu_time();
             }
             // It fails only for a worker that has ended.
-            let _ = sys::send_signal(&self.process.fd, 9);
+            let _ = sys::send_signal(&self.process.fd, libc::SIGKILL);
         }
     }
 }
@@ -587,13 +585,13 @@ impl Worker {
 
     /// For tests: kills the process and tells nobody.
     pub fn kill_behind_its_back(&self) {
-        sys::send_signal(&self.process.fd, 9).unwrap();
+        sys::send_signal(&self.process.fd, libc::SIGKILL).unwrap();
         assert!(self.has_ended(), "it ends");
     }
 
     /// For tests: stops the process and tells nobody.
     pub fn stop_behind_its_back(&self) {
-        sys::send_signal(&self.process.fd, 19).unwrap();
+        sys::send_signal(&self.process.fd, libc::SIGSTOP).unwrap();
     }
 
     /// For tests: the CPU time that it has used.
@@ -604,13 +602,13 @@ impl Worker {
     /// For tests: continues a stopped process from another thread.
     pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.fd.try_clone().unwrap();
-        move || sys::send_signal(&process, 18).unwrap()
+        move || sys::send_signal(&process, libc::SIGCONT).unwrap()
     }
 
     /// For tests: kills the process from another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.fd.try_clone().unwrap();
-        move || sys::send_signal(&process, 9).unwrap()
+        move || sys::send_signal(&process, libc::SIGKILL).unwrap()
     }
 
     /// For tests: whether the process ends soon.

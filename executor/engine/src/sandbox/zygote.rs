@@ -183,7 +183,7 @@ fn program() -> Result<File, SandboxError> {
         });
     }
     sys::check_file_size(pvm_zygote::ELF.len() as u64)?;
-    let file = sys::memfd(c"pvm-zygote", sys::EXEC).map_err(|error| match error {
+    let file = sys::memfd(c"pvm-zygote", libc::MFD_EXEC).map_err(|error| match error {
         SandboxError::Os { errno, .. } => SandboxError::Unsupported {
             missing: "an executable file in memory (memfd_create)",
             errno,
@@ -195,7 +195,7 @@ fn program() -> Result<File, SandboxError> {
     let io = |call| move |error: std::io::Error| SandboxError::Os { call, errno: error.raw_os_error().unwrap_or(0) };
     file.write_all(pvm_zygote::ELF).map_err(io("write"))?;
     let file = OwnedFd::from(file);
-    sys::seal(&file, sys::SEAL_LENGTH | sys::SEAL_WRITE)?;
+    sys::seal(&file, sys::SEAL_LENGTH | libc::F_SEAL_WRITE)?;
     // What is open for writing cannot be executed, though it is sealed.
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(io("open /proc/self/fd"))
 }
@@ -206,7 +206,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     // Another thread that forks at the same time has the writable descriptor open until it executes something.
     for _ in 0..50 {
         match command.spawn() {
-            Err(error) if error.raw_os_error() == Some(sys::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);
                 let usual = "mount /proc, set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile \
@@ -217,7 +217,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
             Ok(child) => return Ok(child),
         }
     }
-    Err(SandboxError::Os { call: "execve", errno: sys::ETXTBSY })
+    Err(SandboxError::Os { call: "execve", errno: libc::ETXTBSY })
 }
 
 /// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
@@ -283,7 +283,7 @@ fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedF
             Ok((length, _)) => {
                 return Err(SandboxError::ProtocolViolation { what: "a message's length", value: length as u64 });
             }
-            Err(SandboxError::Os { errno: sys::EAGAIN | sys::EINTR, .. }) => {}
+            Err(SandboxError::Os { errno: libc::EAGAIN | libc::EINTR, .. }) => {}
             // The other end closed with messages of ours unread.
             Err(_) => return Err(SandboxError::Died),
         }

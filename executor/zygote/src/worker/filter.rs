@@ -1,183 +1,249 @@
-//! The system call filters: what launcher, zygote and worker may ask of the kernel, as data. Each is installed as the
-//! last step of a set-up.
+//! System call filters: what launcher, zygote and worker may ask of the kernel, as data. Each is installed as the last
+//! step of a set-up.
 //!
-//! Each filter checks the architecture first, then the x32 bit, then an allow-list; all else kills the process. The
-//! machine is classic BPF (Linux `uapi/linux/filter.h`, `seccomp.h`); it sees the call's number and arguments.
+//! A filter checks the architecture first, then the x32 bit, then an allow-list of calls with conditions on their
+//! arguments; all else kills the process. It is a program in classic BPF (Linux `uapi/linux/filter.h`, `seccomp.h`), which
+//! [`assemble`] makes of the list.
 
+use crate::kernel::*;
 use crate::protocol::CONTROL_BASE;
 use crate::syscall::{Result, number, syscall};
 
-/// A rule. Rules apply from above; what comes by the last one is killed.
-#[derive(Clone, Copy)]
-enum Rule {
-    /// Looks at a word of `struct seccomp_data`.
-    Load(u32),
-    /// Kills if the word is anything else.
-    Equal(u32),
-    /// Kills if the word is not below this.
-    Below(u32),
-    /// Kills if the word has any of these bits.
-    Without(u32),
-    /// If the word, which is the call's number, is this, then the next rules apply, as many as the second number says.
-    Call(usize, u8),
-    /// Lets the call through.
-    Allow,
-    /// Lets the call with this number through.
-    AllowCall(usize),
+/// A call that is allowed if its arguments meet all conditions.
+struct Call {
+    number: usize,
+    /// Number of the argument, from zero, and the condition that it has to meet.
+    conditions: &'static [(u32, Condition)],
 }
-use Rule::*;
+
+/// A condition on an argument. All 64 bits are compared, but where the condition says otherwise.
+#[derive(Clone, Copy)]
+enum Condition {
+    /// It is this.
+    Equals(u64),
+    /// Its lower half, all that the kernel looks at, is this.
+    IntEquals(u32),
+    /// It has none but these bits.
+    OnlyBits(u32),
+    /// Its upper half is zero.
+    Below4GiB,
+}
+use Condition::*;
+
+/// A call that is allowed with any arguments.
+const fn any(number: usize) -> Call {
+    Call { number, conditions: &[] }
+}
+
+/// What a worker may do: two calls, with the arguments that it needs.
+const WORKER_CALLS: &[Call] = &[
+    // To sleep while the host has control, and to wake it: only on the word `state`, which lies first in the page. Both
+    // operations are shared between processes.
+    Call {
+        number: number::FUTEX,
+        conditions: &[(0, Equals(CONTROL_BASE)), (1, OnlyBits((FUTEX_WAIT | FUTEX_WAKE) as u32))],
+    },
+    // The guest's memory changes its extent. What begins below 4 GiB and ends above meets the hole of 4 GiB there, and
+    // fails. Never PROT_EXEC, nor the flags that extend the range.
+    Call {
+        number: number::MPROTECT,
+        conditions: &[(0, Below4GiB), (1, Below4GiB), (2, OnlyBits((PROT_READ | PROT_WRITE) as u32))],
+    },
+];
+
+/// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
+const ZYGOTE_CALLS: &[Call] = &[
+    // Of a worker that runs.
+    any(number::FUTEX),
+    any(number::MPROTECT),
+    // The zygote's loop: a request, a new process, the answer.
+    any(number::RECVMSG),
+    any(number::SENDMSG),
+    any(number::CLONE),
+    any(number::CLOSE),
+    Call { number: number::FCNTL, conditions: &[(1, IntEquals(F_SETOWN as u32))] },
+    // Another connection, for a process that the host forks.
+    Call { number: number::SOCKETPAIR, conditions: &[(0, IntEquals(AF_UNIX as u32))] },
+    any(number::GETPID),
+    // A worker's memory.
+    any(number::MMAP),
+    any(number::MSEAL),
+    // Its handlers, and how its death is told.
+    any(number::RT_SIGACTION),
+    any(number::SIGALTSTACK),
+    any(number::SET_ROBUST_LIST),
+    any(number::PRCTL),
+    any(number::GETPPID),
+    // What it gives up.
+    any(number::CLOSE_RANGE),
+    any(number::PRLIMIT64),
+    any(number::SECCOMP),
+    // The end of either, if the host goes or a step fails.
+    any(number::EXIT_GROUP),
+];
+
+/// What the launcher may do once it has the zygote: close its socket, and wait for its end.
+const LAUNCHER_CALLS: &[Call] = &[any(number::CLOSE), any(number::WAIT4), any(number::EXIT_GROUP)];
+
+/// An instruction, `struct sock_filter`: code, distances to jump if true and if false, operand.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SockFilter(u16, u8, u8, u32);
+
+const KILL: SockFilter = SockFilter(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+const ALLOW: SockFilter = SockFilter(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+
+/// Loads a word of `struct seccomp_data`.
+const fn load(offset: u32) -> SockFilter {
+    SockFilter(BPF_LD | BPF_W | BPF_ABS, 0, 0, offset)
+}
 
 // Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
-/// Lower half of an argument.
 const fn low(argument: u32) -> u32 {
     16 + 8 * argument
 }
-/// Upper half of an argument.
 const fn high(argument: u32) -> u32 {
     low(argument) + 4
 }
 
-/// AUDIT_ARCH_X86_64.
-const AMD64: u32 = 0xc000_003e;
-/// __X32_SYSCALL_BIT.
-const X32: u32 = 0x4000_0000;
+/// Instructions in front of the first call: of the architecture and the x32 bit.
+const PREAMBLE: usize = 4;
 
-/// What a worker may do: two calls, with the arguments that it needs.
-const WORKER_RULES: [Rule; 24] = [
-    // Another architecture's numbers mean other calls (int 0x80). So do those of the x32 interface.
-    Load(ARCH),
-    Equal(AMD64),
-    Load(NUMBER),
-    Below(X32),
-    // To sleep while the host has its turn, and to wake it: only on the word `state`, which lies first in the page.
-    Call(number::FUTEX, 9),
-    Load(high(0)),
-    Equal((CONTROL_BASE >> 32) as u32),
-    Load(low(0)),
-    Equal(CONTROL_BASE as u32),
-    // FUTEX_WAIT is 0 and FUTEX_WAKE 1, both shared between processes.
-    Load(low(1)),
-    Without(!1),
-    Load(high(1)),
-    Equal(0),
-    Allow,
-    // The guest's memory changes its extent. From an address below 4 GiB ...
-    Call(number::MPROTECT, 9),
-    Load(high(0)),
-    Equal(0),
-    // ... for less than 4 GiB: what ends above meets the hole of 4 GiB there, and fails.
-    Load(high(1)),
-    Equal(0),
-    // Never PROT_EXEC (4), nor the flags that extend the range. PROT_READ is 1 and PROT_WRITE 2.
-    Load(high(2)),
-    Equal(0),
-    Load(low(2)),
-    Without(!3),
-    Allow,
-];
+/// Instructions of a condition.
+const fn condition_length(condition: Condition) -> usize {
+    match condition {
+        Equals(_) | OnlyBits(_) => 4,
+        IntEquals(_) | Below4GiB => 2,
+    }
+}
 
-/// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
-const ZYGOTE_RULES: [Rule; 30] = [
-    Load(ARCH),
-    Equal(AMD64),
-    Load(NUMBER),
-    Below(X32),
-    // Of a worker that runs.
-    AllowCall(number::FUTEX),
-    AllowCall(number::MPROTECT),
-    // The zygote's loop: a request, a new process, the answer.
-    AllowCall(number::RECVMSG),
-    AllowCall(number::SENDMSG),
-    AllowCall(number::CLONE),
-    AllowCall(number::CLOSE),
-    // F_SETOWN is 8.
-    Call(number::FCNTL, 3),
-    Load(low(1)),
-    Equal(8),
-    Allow,
-    // Another connection, for a process that the host forks: of the family AF_UNIX, which is 1.
-    Call(number::SOCKETPAIR, 3),
-    Load(low(0)),
-    Equal(1),
-    Allow,
-    AllowCall(number::GETPID),
-    // A worker's memory.
-    AllowCall(number::MMAP),
-    AllowCall(number::MSEAL),
-    // Its handlers, and how its death is told.
-    AllowCall(number::RT_SIGACTION),
-    AllowCall(number::SIGALTSTACK),
-    AllowCall(number::SET_ROBUST_LIST),
-    AllowCall(number::PRCTL),
-    AllowCall(number::GETPPID),
-    // What it gives up.
-    AllowCall(number::CLOSE_RANGE),
-    AllowCall(number::PRLIMIT64),
-    AllowCall(number::SECCOMP),
-    // The end of either, if the host goes or a step fails.
-    AllowCall(number::EXIT_GROUP),
-];
-
-/// What the launcher may do once it has the zygote: close its socket, and wait for its end.
-const LAUNCHER_RULES: [Rule; 7] = [
-    Load(ARCH),
-    Equal(AMD64),
-    Load(NUMBER),
-    Below(X32),
-    AllowCall(number::CLOSE),
-    AllowCall(number::WAIT4),
-    AllowCall(number::EXIT_GROUP),
-];
-
-/// An instruction: code, distances to jump if true and if false, operand.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Op(u16, u8, u8, u32);
-
-/// SECCOMP_RET_KILL_PROCESS.
-const KILL: Op = Op(0x06, 0, 0, 0x8000_0000);
-/// SECCOMP_RET_ALLOW.
-const ALLOW: Op = Op(0x06, 0, 0, 0x7fff_0000);
-
-/// Rules as instructions: one for each, then the two verdicts.
-const fn assemble<const RULES: usize, const OPS: usize>(rules: [Rule; RULES]) -> [Op; OPS] {
-    assert!(OPS == RULES + 2, "two instructions more than rules");
-    let mut ops = [KILL; OPS];
-    ops[OPS - 1] = ALLOW;
-    let mut index = 0;
-    while index < RULES {
-        let kill = (RULES - index - 1) as u8;
-        ops[index] = match rules[index] {
-            Load(offset) => Op(0x20, 0, 0, offset),
-            Equal(value) => Op(0x15, 0, kill, value),
-            Below(value) => Op(0x35, kill, 0, value),
-            Without(bits) => Op(0x45, kill, 0, bits),
-            Call(number, skip) => Op(0x15, 0, skip, number as u32),
-            AllowCall(number) => Op(0x15, kill + 1, 0, number as u32),
-            Allow => ALLOW,
-        };
+/// Instructions of a call: its number, its conditions and, if it has any, a verdict of its own.
+const fn call_length(call: &Call) -> usize {
+    let (mut length, mut index) = (1, 0);
+    while index < call.conditions.len() {
+        length += condition_length(call.conditions[index].1);
         index += 1;
     }
-    ops
+    if call.conditions.is_empty() { length } else { length + 1 }
+}
+
+/// Instructions of a filter, with the two verdicts at its end.
+const fn length(calls: &[Call]) -> usize {
+    let (mut length, mut index) = (PREAMBLE, 0);
+    while index < calls.len() {
+        length += call_length(&calls[index]);
+        index += 1;
+    }
+    length + 2
+}
+
+/// A filter that is being assembled.
+struct Program<const LENGTH: usize> {
+    ops: [SockFilter; LENGTH],
+    next: usize,
+}
+
+impl<const LENGTH: usize> Program<LENGTH> {
+    const KILL: usize = LENGTH - 2;
+    const ALLOW: usize = LENGTH - 1;
+
+    /// The distance of a jump from the next instruction.
+    const fn distance(&self, to: usize) -> u8 {
+        let distance = to - self.next - 1;
+        assert!(distance <= u8::MAX as usize, "a jump's distance is a byte");
+        distance as u8
+    }
+
+    const fn push(&mut self, op: SockFilter) {
+        self.ops[self.next] = op;
+        self.next += 1;
+    }
+
+    /// Kills unless the loaded word is this.
+    const fn kill_unless_equal(&mut self, value: u32) {
+        self.push(SockFilter(BPF_JMP | BPF_JEQ | BPF_K, 0, self.distance(Self::KILL), value));
+    }
+
+    const fn condition(&mut self, argument: u32, condition: Condition) {
+        match condition {
+            Equals(value) => {
+                self.push(load(high(argument)));
+                self.kill_unless_equal((value >> 32) as u32);
+                self.push(load(low(argument)));
+                self.kill_unless_equal(value as u32);
+            }
+            IntEquals(value) => {
+                self.push(load(low(argument)));
+                self.kill_unless_equal(value);
+            }
+            OnlyBits(bits) => {
+                self.push(load(high(argument)));
+                self.kill_unless_equal(0);
+                self.push(load(low(argument)));
+                self.push(SockFilter(BPF_JMP | BPF_JSET | BPF_K, self.distance(Self::KILL), 0, !bits));
+            }
+            Below4GiB => {
+                self.push(load(high(argument)));
+                self.kill_unless_equal(0);
+            }
+        }
+    }
+
+    /// Allows a call. The loaded word is the number, and is lost if it is this call's.
+    const fn call(&mut self, call: &Call) {
+        const JEQ: u16 = BPF_JMP | BPF_JEQ | BPF_K;
+        let number = call.number as u32;
+        if call.conditions.is_empty() {
+            return self.push(SockFilter(JEQ, self.distance(Self::ALLOW), 0, number));
+        }
+        let behind = self.next + call_length(call);
+        self.push(SockFilter(JEQ, 0, self.distance(behind), number));
+        let mut index = 0;
+        while index < call.conditions.len() {
+            let (argument, condition) = call.conditions[index];
+            self.condition(argument, condition);
+            index += 1;
+        }
+        self.push(ALLOW);
+    }
+}
+
+/// Makes a filter of a list of calls.
+const fn assemble<const LENGTH: usize>(calls: &[Call]) -> [SockFilter; LENGTH] {
+    let mut program = Program { ops: [KILL; LENGTH], next: 0 };
+    // Another architecture's numbers mean other calls (int 0x80). So do those of the x32 interface.
+    program.push(load(ARCH));
+    program.kill_unless_equal(AUDIT_ARCH_X86_64);
+    program.push(load(NUMBER));
+    program.push(SockFilter(BPF_JMP | BPF_JGE | BPF_K, program.distance(LENGTH - 2), 0, X32_SYSCALL_BIT));
+    let mut index = 0;
+    while index < calls.len() {
+        program.call(&calls[index]);
+        index += 1;
+    }
+    program.push(KILL);
+    program.push(ALLOW);
+    assert!(program.next == LENGTH, "the length is that of the list");
+    program.ops
 }
 
 /// For workers.
-pub static WORKER: [Op; 26] = assemble(WORKER_RULES);
+pub static WORKER: [SockFilter; length(WORKER_CALLS)] = assemble(WORKER_CALLS);
 /// For the zygote.
-pub static ZYGOTE: [Op; 32] = assemble(ZYGOTE_RULES);
+pub static ZYGOTE: [SockFilter; length(ZYGOTE_CALLS)] = assemble(ZYGOTE_CALLS);
 /// For the launcher.
-pub static LAUNCHER: [Op; 9] = assemble(LAUNCHER_RULES);
+pub static LAUNCHER: [SockFilter; length(LAUNCHER_CALLS)] = assemble(LAUNCHER_CALLS);
 
 /// Puts a filter on this process, for ever.
-pub fn install(filter: &'static [Op]) -> Result {
+pub fn install(filter: &'static [SockFilter]) -> Result {
     #[repr(C)]
     struct SockFprog {
         length: u16,
-        ops: *const Op,
+        ops: *const SockFilter,
     }
     let program = SockFprog { length: filter.len() as u16, ops: filter.as_ptr() };
-    // SAFETY: the kernel reads the program and its instructions. SECCOMP_SET_MODE_FILTER is 1.
-    unsafe { syscall(number::SECCOMP, [1, 0, &raw const program as usize, 0, 0, 0]) }
+    // SAFETY: the kernel reads the program and its instructions.
+    unsafe { syscall(number::SECCOMP, [SECCOMP_SET_MODE_FILTER, 0, &raw const program as usize, 0, 0, 0]) }
 }

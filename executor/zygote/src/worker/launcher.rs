@@ -5,6 +5,7 @@
 //! make namespaces may fail; filters, limits and no-new-privileges may not.
 
 use crate::filter;
+use crate::kernel::*;
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::zygote;
@@ -62,9 +63,8 @@ pub extern "C" fn main() -> ! {
         isolate(mode);
         harden(is_strict);
     }
-    // SIGCHLD is 17.
     // SAFETY: a fork; both go on with their own copies of everything.
-    let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) });
+    let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) });
     if child == 0 {
         zygote::main(mode, is_strict);
     }
@@ -93,7 +93,7 @@ fn isolate(mode: u32) {
     let is_root = is_root();
     // Inside of the new namespace nobody has a number yet.
     let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
-    let namespace = unshare(0x1000_0000);
+    let namespace = unshare(CLONE_NEWUSER);
     let has_user = namespace.is_ok();
     may(mode, STEP_NEWUSER, namespace);
     let mut is_nobody = false;
@@ -120,14 +120,14 @@ fn isolate(mode: u32) {
             tell(MESSAGE_MISSING, STEP_NESTED, errno);
         }
     }
-    let has_mounts = unshare(0x2_0000);
+    let has_mounts = unshare(CLONE_NEWNS);
     let mounts = has_mounts.is_ok();
     may(mode, STEP_NEWNS, has_mounts);
-    may(mode, STEP_NEWPID, unshare(0x2000_0000));
-    may(mode, STEP_NEWNET, unshare(0x4000_0000));
-    may(mode, STEP_NEWIPC, unshare(0x800_0000));
-    may(mode, STEP_NEWUTS, unshare(0x400_0000));
-    may(mode, STEP_NEWCGROUP, unshare(0x200_0000));
+    may(mode, STEP_NEWPID, unshare(CLONE_NEWPID));
+    may(mode, STEP_NEWNET, unshare(CLONE_NEWNET));
+    may(mode, STEP_NEWIPC, unshare(CLONE_NEWIPC));
+    may(mode, STEP_NEWUTS, unshare(CLONE_NEWUTS));
+    may(mode, STEP_NEWCGROUP, unshare(CLONE_NEWCGROUP));
     if mounts {
         may(mode, STEP_ROOT, leave_file_system());
     }
@@ -151,21 +151,20 @@ pub fn layer<T>(layer: u32, result: Result<T>) {
 
 /// Protections that not every kernel has, once there are no new privileges to be had.
 fn harden(is_strict: bool) {
-    // PR_MDWE_REFUSE_EXEC_GAIN is 1.
-    layer(LAYER_MDWE, prctl(PR_SET_MDWE, 1));
+    layer(LAYER_MDWE, prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN));
     layer(LAYER_LANDLOCK, landlock());
     if is_strict {
-        // PR_SPEC_STORE_BYPASS is 0, PR_SPEC_INDIRECT_BRANCH 1, PR_SPEC_FORCE_DISABLE 8.
-        layer(LAYER_STORE_BYPASS, prctl2(PR_SET_SPECULATION_CTRL, 0, 8));
-        layer(LAYER_INDIRECT_BRANCH, prctl2(PR_SET_SPECULATION_CTRL, 1, 8));
+        let disable = |misfeature| prctl2(PR_SET_SPECULATION_CTRL, misfeature, PR_SPEC_FORCE_DISABLE);
+        layer(LAYER_STORE_BYPASS, disable(PR_SPEC_STORE_BYPASS));
+        layer(LAYER_INDIRECT_BRANCH, disable(PR_SPEC_INDIRECT_BRANCH));
     }
 }
 
 /// Forbids all that Landlock of this kernel knows to forbid.
 fn landlock() -> Result<()> {
-    // LANDLOCK_CREATE_RULESET_VERSION is 1.
+    let args = [0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0, 0, 0];
     // SAFETY: numbers only.
-    let version = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [0, 0, 1, 0, 0, 0]) }?;
+    let version = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, args) }?;
     // `struct landlock_ruleset_attr`: accesses to files, to the network, and what is scoped. Later versions know more of each.
     let files = match version {
         1 => 13,
@@ -188,7 +187,7 @@ fn landlock() -> Result<()> {
 }
 
 /// `struct __user_cap_header_struct`, version 3.
-static CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
+static CAPABILITIES: [u32; 2] = [LINUX_CAPABILITY_VERSION_3, 0];
 
 /// Whether the host is root and can make this process an ordinary user, so that not even an escape from everything else
 /// would be root. Not if the host lacks a capability for that: then it could not kill workers of another user either.
@@ -199,8 +198,7 @@ fn is_root() -> bool {
     let _ = unsafe { syscall(number::CAPGET, [&raw const CAPABILITIES as usize, caps, 0, 0, 0, 0]) };
     // SAFETY: the kernel has written here, behind the compiler's back.
     let effective = unsafe { (&raw const sets[0]).read_volatile() };
-    // CAP_KILL, CAP_SETGID, CAP_SETUID.
-    const NEEDED: u32 = 1 << 5 | 1 << 6 | 1 << 7;
+    const NEEDED: u32 = 1 << CAP_KILL | 1 << CAP_SETGID | 1 << CAP_SETUID;
     effective_id(number::GETRESUID) == 0 && effective & NEEDED == NEEDED
 }
 
@@ -241,8 +239,8 @@ fn effective_id(number: usize) -> usize {
 
 /// Writes a file that exists. `path` ends with a zero byte.
 fn write_file(path: &'static [u8], text: &[u8]) -> Result<()> {
-    // SAFETY: the kernel reads a path that ends with zero. AT_FDCWD is -100; O_WRONLY | O_CLOEXEC.
-    let fd = unsafe { syscall(number::OPENAT, [-100isize as usize, path.as_ptr() as usize, 0x8_0001, 0, 0, 0]) }?;
+    // SAFETY: the kernel reads a path that ends with zero.
+    let fd = unsafe { syscall(number::OPENAT, [AT_FDCWD, path.as_ptr() as usize, O_WRONLY | O_CLOEXEC, 0, 0, 0]) }?;
     // SAFETY: the kernel reads the text.
     let written = unsafe { syscall(number::WRITE, [fd, text.as_ptr() as usize, text.len(), 0, 0, 0]) };
     close(fd)?;
@@ -278,10 +276,9 @@ fn map_ids(user: usize, group: usize) -> Result<()> {
 
 /// Gives up all files for an empty file system that cannot be written.
 fn leave_file_system() -> Result<()> {
-    // MS_REC | MS_PRIVATE: nothing that follows is seen outside.
-    mount(None, b"/\0", None, 0x4000 | 0x4_0000)?;
-    // MS_NOSUID | MS_NODEV | MS_NOEXEC.
-    const HARMLESS: usize = 2 | 4 | 8;
+    // Nothing that follows is seen outside.
+    mount(None, b"/\0", None, MS_REC | MS_PRIVATE)?;
+    const HARMLESS: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     mount(Some(b"none\0"), b"/\0", Some(b"tmpfs\0"), HARMLESS)?;
     // "/" is still the root below; its parent is itself, with what is mounted on it.
     chdir(b"/..\0")?;
@@ -289,11 +286,11 @@ fn leave_file_system() -> Result<()> {
     // SAFETY: the kernel reads paths that end with zero.
     unsafe {
         syscall(number::PIVOT_ROOT, [here, here, 0, 0, 0, 0])?;
-        // The old root lies on the new one now. MNT_DETACH is 2.
-        syscall(number::UMOUNT2, [here, 2, 0, 0, 0, 0])?;
+        // The old root lies on the new one now.
+        syscall(number::UMOUNT2, [here, MNT_DETACH, 0, 0, 0, 0])?;
     }
-    // MS_REMOUNT | MS_RDONLY: it stays empty.
-    mount(None, b"/\0", None, 32 | 1 | HARMLESS)?;
+    // It stays empty.
+    mount(None, b"/\0", None, MS_REMOUNT | MS_RDONLY | HARMLESS)?;
     chdir(b"/\0")
 }
 
@@ -311,16 +308,14 @@ fn chdir(path: &'static [u8]) -> Result<()> {
     Ok(())
 }
 
-const PR_SET_DUMPABLE: usize = 4;
-const PR_CAPBSET_DROP: usize = 24;
-const PR_SET_NO_NEW_PRIVS: usize = 38;
-const PR_SET_SECUREBITS: usize = 28;
-const PR_CAP_AMBIENT: usize = 47;
-const PR_SET_SPECULATION_CTRL: usize = 53;
-const PR_SET_MDWE: usize = 65;
-/// SECBIT_NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE; all four bits are locked, KEEP_CAPS as cleared.
-const SECUREBITS: usize = 0b1110_1111;
-const PR_CAP_AMBIENT_CLEAR_ALL: usize = 4;
+/// All four bits are locked, KEEP_CAPS as cleared.
+const SECUREBITS: usize = SECBIT_NOROOT
+    | SECBIT_NOROOT_LOCKED
+    | SECBIT_NO_SETUID_FIXUP
+    | SECBIT_NO_SETUID_FIXUP_LOCKED
+    | SECBIT_KEEP_CAPS_LOCKED
+    | SECBIT_NO_CAP_AMBIENT_RAISE
+    | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 fn give_up_privileges() -> Result<()> {
     prctl(PR_SET_NO_NEW_PRIVS, 1)?;

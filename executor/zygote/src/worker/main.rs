@@ -7,6 +7,7 @@
 #![no_main]
 
 mod filter;
+mod kernel;
 mod launcher;
 #[path = "../protocol.rs"]
 #[allow(dead_code, reason = "each side uses its part")]

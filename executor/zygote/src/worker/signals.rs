@@ -3,6 +3,7 @@
 //! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else is
 //! told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not needed.
 
+use crate::kernel::*;
 use crate::protocol::*;
 use crate::run;
 use crate::syscall::*;
@@ -19,24 +20,18 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(core::cell::UnsafeCell::new([0; STACK_SIZE]));
 
-const SIGILL: u32 = 4;
-const SIGTRAP: u32 = 5;
-const SIGBUS: u32 = 7;
-const SIGFPE: u32 = 8;
-const SIGSEGV: u32 = 11;
-
 /// Handles faults from now on.
 pub fn install() -> Result<()> {
     // `stack_t`: address, flags, size.
     let stack = [STACK.0.get() as usize, 0, STACK_SIZE];
     // SAFETY: the kernel reads three words; the memory is used for nothing else.
     unsafe { syscall(number::SIGALTSTACK, [stack.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
-    // SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER, which the kernel insists on; nobody returns there.
-    const FLAGS: usize = 4 | 0x800_0000 | 0x4000_0000 | 0x400_0000;
+    // The kernel insists on SA_RESTORER; nobody returns there.
+    const FLAGS: usize = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER;
     let action = [handler as *const () as usize, FLAGS, 0, 0];
     for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] {
-        // SAFETY: the kernel reads the action. A mask has eight bytes.
-        unsafe { syscall(number::RT_SIGACTION, [signal as usize, action.as_ptr() as usize, 0, 8, 0, 0]) }?;
+        // SAFETY: the kernel reads the action.
+        unsafe { syscall(number::RT_SIGACTION, [signal as usize, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }?;
     }
     Ok(())
 }
@@ -80,7 +75,7 @@ unsafe extern "C" fn handler(signal: u32, info: *const Info, context: *const Con
     control.native_pc.store(rip, Relaxed);
     // Of a signal that the processor raised for an address, the kernel says which, and a positive code other than
     // SI_KERNEL, which it uses for what has no address, such as one that is not canonical.
-    let has_address = matches!(signal, SIGSEGV | SIGBUS) && info.code > 0 && info.code < 0x80;
+    let has_address = matches!(signal, SIGSEGV | SIGBUS) && info.code > 0 && info.code < SI_KERNEL;
     let address = if has_address { info.address } else { u64::MAX };
     control.detail.store(address, Relaxed);
     control.argument.store(signal as u64, Relaxed);

@@ -1,19 +1,13 @@
-//! System calls, with their numbers and constants for AMD64 (Linux `arch/x86/entry/syscalls/syscall_64.tbl` and `uapi`
-//! headers). Called by everything else in this program.
+//! System calls, with their numbers for AMD64 (Linux `arch/x86/entry/syscalls/syscall_64.tbl`). Called by everything else
+//! in this program; other constants are in `kernel`.
 //!
 //! Each function is one call; it returns what the kernel returned, as a [`Result`] with the error number.
 
+use crate::kernel::*;
 use core::arch::asm;
 
 /// Result of a system call: its value, or the error number.
 pub type Result<T = usize> = core::result::Result<T, u32>;
-
-/// Error: interrupted.
-pub const EINTR: u32 = 4;
-/// Error: invalid argument.
-pub const EINVAL: u32 = 22;
-/// Error: bad message.
-pub const EBADMSG: u32 = 74;
 
 /// A system call.
 ///
@@ -91,8 +85,10 @@ macro_rules! numeric {
         $(#[$doc])*
         pub fn $name($($arg: usize),*) -> Result {
             let mut args = [0; 6];
-            let mut values = args.iter_mut();
-            $(if let Some(slot) = values.next() { *slot = $arg; })*
+            let values: &[usize] = &[$($arg),*];
+            for (slot, value) in args.iter_mut().zip(values) {
+                *slot = *value;
+            }
             // SAFETY: no argument is an address that the kernel reads or writes, and no memory changes.
             unsafe { syscall(number::$number, args) }
         }
@@ -182,27 +178,12 @@ pub fn soft_limit(resource: usize, value: u64) -> Result {
     unsafe { syscall(number::PRLIMIT64, [0, resource, &raw const limit as usize, 0, 0, 0]) }
 }
 
-/// PROT_READ.
-pub const READABLE: usize = 1;
-/// PROT_WRITE.
-pub const WRITABLE: usize = 2;
-/// PROT_EXEC.
-pub const EXECUTABLE: usize = 4;
-/// MAP_SHARED.
-pub const SHARED: usize = 1;
-/// MAP_PRIVATE | MAP_ANONYMOUS, without a file.
-pub const ANONYMOUS: usize = 0x22;
-/// MAP_FIXED_NOREPLACE.
-const FIXED: usize = 0x10_0000;
-/// MAP_NORESERVE.
-const NORESERVE: usize = 0x4000;
-
 /// Maps memory at a place where there is none.
 pub fn map(start: u64, length: u64, protection: usize, kind: usize, fd: usize, offset: u64) -> Result<()> {
-    let flags = kind | FIXED | NORESERVE;
+    let flags = kind | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
     let args = [start as usize, length as usize, protection, flags, fd, offset as usize];
     // SAFETY: the kernel maps nothing over what is there.
     let got = unsafe { syscall(number::MMAP, args) }?;
     // Kernels that don't know MAP_FIXED_NOREPLACE take the address as a hint.
-    if got as u64 == start { Ok(()) } else { Err(17) }
+    if got as u64 == start { Ok(()) } else { Err(EEXIST) }
 }

@@ -1,6 +1,7 @@
 //! The worker: gets its memory, gives up the rest, and then takes turns with the host. Forked by `zygote`.
 
 use crate::filter;
+use crate::kernel::*;
 use crate::launcher::is_filtered;
 use crate::protocol::*;
 use crate::run;
@@ -9,11 +10,8 @@ use crate::syscall::*;
 use crate::zygote::{Layers, core_cookie, die_with_parent};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-/// Limits of a worker beyond the zygote's: number of the resource. All are zero: RLIMIT_NPROC, RLIMIT_NOFILE,
-/// RLIMIT_SIGPENDING.
-const LIMITS: [usize; 3] = [6, 7, 11];
-
-const RLIMIT_CPU: usize = 0;
+/// Resources that a worker has none of, beyond those that the zygote has none of.
+const LIMITS: [usize; 3] = [RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_SIGPENDING];
 
 /// `struct robust_list_head`.
 #[repr(C)]
@@ -32,7 +30,7 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: Layer
         exit(1);
     }
     let [control_file, guest_file, code_file] = files;
-    if map(CONTROL_BASE, CONTROL_SIZE, READABLE | WRITABLE, SHARED, control_file, 0).is_err() {
+    if map(CONTROL_BASE, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, control_file, 0).is_err() {
         exit(1);
     }
     // SAFETY: just mapped, at least as long, and made of atomics.
@@ -72,9 +70,10 @@ fn prepare(
 ) -> core::result::Result<(), (u32, u32)> {
     let at = |step: u32| move |errno: u32| (step, errno);
     let memory = at(STEP_MEMORY);
-    map(GUEST_START, GUEST_SIZE, 0, SHARED, guest_file, GUEST_START).map_err(memory)?;
-    map(CODE_BASE, CODE_SIZE, READABLE | EXECUTABLE, SHARED, code_file, 0).map_err(memory)?;
-    map(STACK_BASE, STACK_TOP - STACK_BASE, READABLE | WRITABLE, ANONYMOUS, usize::MAX, 0).map_err(memory)?;
+    map(GUEST_START, GUEST_SIZE, 0, MAP_SHARED, guest_file, GUEST_START).map_err(memory)?;
+    map(CODE_BASE, CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, code_file, 0).map_err(memory)?;
+    let stack_size = STACK_TOP - STACK_BASE;
+    map(STACK_BASE, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, usize::MAX, 0).map_err(memory)?;
     if layers.is_sealed {
         // All but guest memory, whose protections change.
         for (start, length) in
@@ -88,7 +87,7 @@ fn prepare(
     }
     signals::install().map_err(at(STEP_SIGNALS))?;
     // SAFETY: the list lives as long as the process; the kernel reads it at the end.
-    unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, 24, 0, 0, 0, 0]) }
+    unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, size_of::<RobustList>(), 0, 0, 0, 0]) }
         .map_err(at(STEP_ROBUST))?;
     close_range(0, u32::MAX as usize).map_err(at(STEP_CLOSE))?;
     if mode != MODE_OFF {
@@ -119,9 +118,9 @@ fn wait(control: &Control) {
                 let _ = control.state.compare_exchange(STATE_IDLE, STATE_ASLEEP, AcqRel, Acquire);
             }
             STATE_ASLEEP => {
-                // FUTEX_WAIT.
+                let args = [CONTROL_BASE as usize, FUTEX_WAIT, STATE_ASLEEP as usize, 0, 0, 0];
                 // SAFETY: the kernel reads the word.
-                let _ = unsafe { syscall(number::FUTEX, [CONTROL_BASE as usize, 0, STATE_ASLEEP as usize, 0, 0, 0]) };
+                let _ = unsafe { syscall(number::FUTEX, args) };
             }
             _ => return,
         }
@@ -130,9 +129,9 @@ fn wait(control: &Control) {
 
 /// Wakes the host.
 fn wake(control: &Control) {
-    // FUTEX_WAKE, one waiter.
+    const WAITERS: usize = 1;
     // SAFETY: the kernel uses the address only.
-    let _ = unsafe { syscall(number::FUTEX, [(&raw const control.state) as usize, 1, 1, 0, 0, 0]) };
+    let _ = unsafe { syscall(number::FUTEX, [(&raw const control.state) as usize, FUTEX_WAKE, WAITERS, 0, 0, 0]) };
 }
 
 fn carry_out(control: &Control) {

@@ -2,14 +2,11 @@
 //! all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
+use crate::kernel::*;
 use crate::launcher::{SOCKET, is_filtered, layer, must};
 use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
-
-const PR_SET_PDEATHSIG: usize = 1;
-const SIGKILL: usize = 9;
-const F_SETOWN: usize = 8;
 
 /// Ends with the process that made this one.
 pub fn die_with_parent() -> Result {
@@ -18,23 +15,22 @@ pub fn die_with_parent() -> Result {
 
 /// Limits that hold for the zygote and all workers: number of the resource, value.
 const LIMITS: [(usize, u64); 12] = [
-    // RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_LOCKS, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME.
-    (1, 0),
-    (4, 0),
-    (8, 0),
-    (10, 0),
-    (12, 0),
-    (13, 0),
-    (14, 0),
-    (15, 0),
-    // RLIMIT_DATA: private memory that can be written. Stacks and data of this program.
-    (2, 1 << 20),
-    // RLIMIT_STACK: the one that the kernel grows, which is unmapped.
-    (3, 0),
-    // RLIMIT_AS: the guest's window, compiled code, and little else.
-    (9, GUEST_END + CODE_SIZE + (4 << 20)),
-    // RLIMIT_NOFILE: the socket, three files of a request, a pidfd, and one to spare.
-    (7, 6),
+    (RLIMIT_FSIZE, 0),
+    (RLIMIT_CORE, 0),
+    (RLIMIT_MEMLOCK, 0),
+    (RLIMIT_LOCKS, 0),
+    (RLIMIT_MSGQUEUE, 0),
+    (RLIMIT_NICE, 0),
+    (RLIMIT_RTPRIO, 0),
+    (RLIMIT_RTTIME, 0),
+    // Private memory that can be written: stacks and data of this program.
+    (RLIMIT_DATA, 1 << 20),
+    // The stack that the kernel grows, which is unmapped.
+    (RLIMIT_STACK, 0),
+    // The guest's window, compiled code, and little else.
+    (RLIMIT_AS, GUEST_END + CODE_SIZE + (4 << 20)),
+    // The socket, three files of a request, a pidfd, and one to spare.
+    (RLIMIT_NOFILE, 6),
 ];
 
 /// The zygote's life.
@@ -86,8 +82,6 @@ fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
 
 /// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this one.
 fn connect(socket: usize, mode: u32, layers: Layers) {
-    const AF_UNIX: usize = 1;
-    const SOCK_SEQPACKET: usize = 5;
     let mut ends = [0u32; 2];
     // SAFETY: the kernel writes two descriptors.
     let pair = unsafe { syscall(number::SOCKETPAIR, [AF_UNIX, SOCK_SEQPACKET, 0, &raw mut ends as usize, 0, 0]) };
@@ -96,9 +90,8 @@ fn connect(socket: usize, mode: u32, layers: Layers) {
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
-    // SIGCHLD is 17.
     // SAFETY: a fork; both go on with their own copies of everything.
-    let made = unsafe { syscall(number::CLONE, [17, 0, 0, 0, 0, 0]) };
+    let made = unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) };
     if made == Ok(0) {
         let (Ok(_), Ok(me)) = (die_with_parent(), getpid()) else { exit(1) };
         let _ = close(socket);
@@ -132,8 +125,8 @@ fn seal_image() -> Result {
 
 /// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have their own.
 pub fn core_cookie() -> Result {
-    // PR_SCHED_CORE is 62, PR_SCHED_CORE_CREATE 1, for this process.
-    prctl2(62, 1, 0)
+    const THIS_PROCESS: usize = 0;
+    prctl2(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, THIS_PROCESS)
 }
 
 fn unmap(start: u64, end: u64) -> Result {
@@ -144,17 +137,17 @@ fn unmap(start: u64, end: u64) -> Result {
 /// Has the kernel reap children that end (SA_NOCLDWAIT).
 fn reap_children() -> Result {
     // Handler SIG_IGN, flags, restorer, mask.
-    let action = [1usize, 2, 0, 0];
-    // SAFETY: the kernel reads the action. SIGCHLD is 17; a mask has eight bytes.
-    unsafe { syscall(number::RT_SIGACTION, [17, action.as_ptr() as usize, 0, 8, 0, 0]) }
+    let action = [SIG_IGN, SA_NOCLDWAIT, 0, 0];
+    // SAFETY: the kernel reads the action.
+    unsafe { syscall(number::RT_SIGACTION, [SIGCHLD, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }
 }
 
 /// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
 fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
-    // CLONE_PIDFD | SIGCHLD. The kernel stores an `int`.
+    // The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
-    let made = unsafe { syscall(number::CLONE, [0x1000 | 17, 0, &raw mut pidfd as usize, 0, 0, 0]) };
+    let made = unsafe { syscall(number::CLONE, [CLONE_PIDFD | SIGCHLD, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
         worker::main(mode, me, files, cpu, layers);
     }
@@ -202,21 +195,26 @@ struct Files {
     fds: [u32; 4],
 }
 
-/// SOL_SOCKET and SCM_RIGHTS.
-const RIGHTS: (u32, u32) = (1, 1);
+/// Level and type of a control message with file descriptors.
+const RIGHTS: (u32, u32) = (SOL_SOCKET, SCM_RIGHTS);
+
+/// Length of a control message with so many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
+const fn rights_length(files: usize) -> usize {
+    16 + 4 * files
+}
 
 /// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
 fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let mut message = Message { kind, number, errno };
     let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
-    // A header of 16 bytes and one descriptor, padded to a multiple of eight.
-    let mut files = Files { length: 20, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
-    let (control, control_length) = if fd.is_some() { (&raw mut files, 24) } else { (core::ptr::null_mut(), 0) };
+    let length = rights_length(1);
+    let mut files = Files { length, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
+    let (control, control_length) =
+        if fd.is_some() { (&raw mut files, length.next_multiple_of(8)) } else { (core::ptr::null_mut(), 0) };
     let header =
         Header { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
-    // MSG_NOSIGNAL.
     // SAFETY: the kernel reads header, part, message and control.
-    let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, 0x4000, 0, 0, 0]) };
+    let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, MSG_NOSIGNAL, 0, 0, 0]) };
 }
 
 /// What the host asks for.
@@ -241,9 +239,8 @@ fn receive(socket: usize) -> Result<Option<Request>> {
         control_length: size_of::<Files>(),
         flags: 0,
     };
-    // MSG_CMSG_CLOEXEC.
     // SAFETY: the kernel writes into message and control, as long as they are.
-    let got = unsafe { syscall(number::RECVMSG, [socket, &raw mut header as usize, 0x4000_0000, 0, 0, 0]) }?;
+    let got = unsafe { syscall(number::RECVMSG, [socket, &raw mut header as usize, MSG_CMSG_CLOEXEC, 0, 0, 0]) }?;
     if got == 0 {
         return Ok(None);
     }
@@ -252,7 +249,7 @@ fn receive(socket: usize) -> Result<Option<Request>> {
     if got != size_of::<Message>() {
         return Err(EBADMSG);
     }
-    let has_files = files.length == 16 + 3 * 4 && (files.level, files.kind) == RIGHTS;
+    let has_files = files.length == rights_length(3) && (files.level, files.kind) == RIGHTS;
     match message.kind {
         MESSAGE_SPAWN if has_files => {
             let [control, guest, code, _] = files.fds;
