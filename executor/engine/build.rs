@@ -1,5 +1,5 @@
 //! Gives the engine a fingerprint of all sources that machine code depends on, so that none that another version has stored
-//! is ever taken for its own.
+//! is ever taken for its own; and the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +10,11 @@ use std::path::{Path, PathBuf};
 const SOURCES: [&str; 4] = ["src", "../assembler/src", "../zygote/src", "../../vm-core/src"];
 
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(jit_supported)");
+    let is = |variable: &str, value: &str| std::env::var_os(variable).is_some_and(|found| found == value);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ARCH", "x86_64") {
+        println!("cargo::rustc-cfg=jit_supported");
+    }
     let mut files = BTreeSet::new();
     for folder in SOURCES {
         println!("cargo::rerun-if-changed={folder}");

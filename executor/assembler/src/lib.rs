@@ -27,6 +27,7 @@ extern crate std;
 mod assembler;
 mod encode;
 mod error;
+mod feature;
 pub mod forms;
 mod inst;
 mod label;
@@ -38,6 +39,7 @@ mod oracle;
 
 pub use assembler::{Assembler, Mark};
 pub use error::Error;
+pub use feature::Feature;
 pub use inst::Inst;
 pub use label::{Label, PatchSite};
 pub use mem::Mem;

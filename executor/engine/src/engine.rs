@@ -208,21 +208,23 @@ impl Engine {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 fn pool(config: &Config) -> Result<Arc<Pool>, Error> {
-    let features = [
-        (std::is_x86_feature_detected!("bmi1"), "the processor has no BMI1 instructions"),
-        (std::is_x86_feature_detected!("bmi2"), "the processor has no BMI2 instructions"),
-        (std::is_x86_feature_detected!("lzcnt"), "the processor has no LZCNT instruction"),
-        (std::is_x86_feature_detected!("popcnt"), "the processor has no POPCNT instruction"),
-    ];
-    if let Some((_, missing)) = features.into_iter().find(|(there, _)| !there) {
+    use pvm_assembler::Feature;
+    // What the assembler's forms need.
+    let mut features = pvm_assembler::forms::required_features().map(|feature| match feature {
+        Feature::Bmi1 => (std::is_x86_feature_detected!("bmi1"), "the processor has no BMI1 instructions"),
+        Feature::Bmi2 => (std::is_x86_feature_detected!("bmi2"), "the processor has no BMI2 instructions"),
+        Feature::Lzcnt => (std::is_x86_feature_detected!("lzcnt"), "the processor has no LZCNT instruction"),
+        Feature::Popcnt => (std::is_x86_feature_detected!("popcnt"), "the processor has no POPCNT instruction"),
+    });
+    if let Some((_, missing)) = features.find(|(is_there, _)| !is_there) {
         return Err(Error::NoCompiler { missing });
     }
     Ok(Pool::new(config.settings.clone())?)
 }
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(jit_supported))]
 fn pool(_: &Config) -> Result<Arc<Pool>, Error> {
     Err(Error::NoCompiler { missing: "the compiler is for Linux on AMD64" })
 }

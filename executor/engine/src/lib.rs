@@ -33,7 +33,7 @@ mod config;
 mod engine;
 mod error;
 mod instance;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod jit;
 mod linker;
 mod module;

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 use crate::jit::{self, Compiled};
 use std::sync::Arc;
 use vm_core::blob::Blob;
@@ -38,9 +38,9 @@ pub struct Module {
     /// As machines run it: the same, or the one that stops before each instruction if that is traced.
     running: Arc<Program>,
     is_traced: bool,
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     compiled: Option<Arc<Compiled>>,
-    #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), allow(dead_code, reason = "for workers"))]
+    #[cfg_attr(not(jit_supported), allow(dead_code, reason = "for workers"))]
     id: u64,
 }
 
@@ -90,7 +90,7 @@ impl Module {
         bytes: &[u8],
     ) -> Result<Module, Error> {
         let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         if engine.pool().is_some() && !engine.trace_execution() {
             return Ok(Module {
                 compiled: Some(Arc::new(jit::stored::load(&program, &blob.0, bytes)?)),
@@ -108,7 +108,7 @@ impl Module {
     /// The machine code as bytes that the same version of the engine can load again, beside the same blob:
     /// [`Module::from_stored`]. `None` if the program is interpreted or traced.
     pub fn machine_code_to_store(&self, blob: &ProgramBlob) -> Option<Vec<u8>> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         if let Some(compiled) = self.compiled.as_ref().filter(|_| !self.is_traced) {
             return Some(jit::stored::store(&self.program, &blob.0, compiled));
         }
@@ -130,7 +130,7 @@ impl Module {
 
     fn load(engine: &Engine, program: Arc<Program>, running: Arc<Program>, is_traced: bool) -> Result<Module, Error> {
         Ok(Module {
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             compiled: compile(engine, &running)?,
             id: engine.next_module(),
             engine: engine.clone(),
@@ -167,9 +167,9 @@ impl Module {
 
     /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is interpreted.
     pub fn machine_code(&self) -> Option<&[u8]> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         return self.compiled.as_ref().map(|compiled| compiled.image());
-        #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+        #[cfg(not(jit_supported))]
         None
     }
 
@@ -178,18 +178,18 @@ impl Module {
         self.machine_code().map(<[u8]>::len)
     }
 
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     pub(crate) fn compiled(&self) -> Option<&Arc<Compiled>> {
         self.compiled.as_ref()
     }
 
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 fn compile(engine: &Engine, program: &Program) -> Result<Option<Arc<Compiled>>, Error> {
     if engine.pool().is_none() {
         return Ok(None);

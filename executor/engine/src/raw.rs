@@ -4,10 +4,10 @@
 //! same.
 
 use crate::error::Error;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 use crate::jit::{self, JitInstance, JitSnapshot};
 use crate::module::Module;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 use crate::sandbox::Pooled;
 use crate::trace;
 use std::sync::Arc;
@@ -40,13 +40,13 @@ pub struct RawSnapshot {
 #[derive(Clone)]
 enum BackendSnapshot {
     Interpreter(Box<Snapshot>),
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     Jit(Box<JitSnapshot>),
 }
 
 enum BackendInstance {
     Interpreter(Box<Instance>),
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(jit_supported)]
     Jit(Box<JitInstance<Pooled>>),
 }
 
@@ -55,14 +55,14 @@ macro_rules! on_backend {
     ($self:ident, $instance:ident => $call:expr) => {
         match &$self.backend {
             BackendInstance::Interpreter($instance) => $call,
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             BackendInstance::Jit($instance) => $call,
         }
     };
     (mut $self:ident, $instance:ident => $call:expr) => {
         match &mut $self.backend {
             BackendInstance::Interpreter($instance) => $call,
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             BackendInstance::Jit($instance) => $call,
         }
     };
@@ -96,7 +96,7 @@ impl Module {
     /// # Errors
     /// If the program is compiled and no worker could be had.
     pub fn instantiate_compiled(&self) -> Result<RawInstance, Error> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(jit_supported)]
         if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
             let worker = pool.take(&jit::image(self.program(), compiled, self.id()))?;
             let instance = JitInstance::new(self.running().clone(), compiled.clone(), worker);
@@ -178,7 +178,7 @@ impl RawInstance {
     pub(crate) fn run_backend(&mut self) -> Result<Outcome, Error> {
         match &mut self.backend {
             BackendInstance::Interpreter(instance) => Ok(instance.run()),
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             BackendInstance::Jit(instance) => Ok(instance.run()?),
         }
     }
@@ -225,7 +225,7 @@ impl RawInstance {
     pub fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, Error> {
         match &mut self.backend {
             BackendInstance::Interpreter(instance) => Ok(instance.sbrk(bytes)),
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             BackendInstance::Jit(instance) => Ok(instance.sbrk(bytes)?),
         }
     }
@@ -242,7 +242,7 @@ impl RawInstance {
     pub fn reset_memory(&mut self) -> Result<(), Error> {
         match &mut self.backend {
             BackendInstance::Interpreter(instance) => instance.reset_memory(),
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             BackendInstance::Jit(instance) => instance.reset_memory()?,
         }
         Ok(())
@@ -255,7 +255,7 @@ impl RawInstance {
             interrupted: self.interrupted,
             state: match &self.backend {
                 BackendInstance::Interpreter(instance) => BackendSnapshot::Interpreter(Box::new(instance.snapshot())),
-                #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+                #[cfg(jit_supported)]
                 BackendInstance::Jit(instance) => BackendSnapshot::Jit(Box::new(instance.snapshot())),
             },
         }
@@ -276,9 +276,9 @@ impl RawInstance {
             (BackendInstance::Interpreter(instance), BackendSnapshot::Interpreter(state)) => {
                 instance.restore(state).map_err(Error::Snapshot)?;
             }
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             (BackendInstance::Jit(instance), BackendSnapshot::Jit(state)) => instance.restore(state)?,
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+            #[cfg(jit_supported)]
             _ => return Err(other),
         }
         self.interrupted = snapshot.interrupted;

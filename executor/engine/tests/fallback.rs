@@ -1,5 +1,5 @@
 //! A resource limit that is met after the engine was set up. Alone in its process, whose limits change.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! Instances that are dropped in whatever state they are in, a thousand of them at once, and what is left of them:
 //! nothing. Alone in its process, as processes, descriptors and mappings are counted.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

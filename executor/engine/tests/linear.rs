@@ -1,6 +1,6 @@
 //! What compiling yields and takes grows with the program and no faster, whatever the program is made of: bytes of machine
 //! code, bytes of memory that are asked for, and how often. Time is not looked at.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_engine::vm_core::blob::BlobBuilder;

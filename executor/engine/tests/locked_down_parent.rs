@@ -9,17 +9,17 @@
 //! the first process of a new pid namespace, the locked-down parent. Only root can make them. No test harness, as processes
 //! are forked from this one.
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(jit_supported))]
 fn main() {
     eprintln!("SKIPPED: locked_down_parent needs the compiler, which is for Linux on AMD64");
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 fn main() {
     linux::main();
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 mod linux {
     use pvm_engine::vm_core::text::assemble;

@@ -157,7 +157,7 @@ pub const EXIT_FAULT: u32 = 8;
 /// A signal that is not the guest's: `native_pc` and `detail` as for a fault, `argument` the signal's number. The host
 /// reports a bug of its own and kills the worker.
 pub const EXIT_UNEXPECTED_SIGNAL: u32 = 9;
-/// The worker could not make itself ready and has ended: `argument` is the `STEP_…`, `detail` the error number.
+/// The worker could not make itself ready and has ended: `argument` is the [`Step`], `detail` the error number.
 pub const EXIT_SETUP: u32 = 10;
 
 /// First message to the launcher, one word: how much protection it has to have.
@@ -170,7 +170,7 @@ pub const MODE_OFF: u32 = 3;
 pub const MODE_UNFILTERED: u32 = 4;
 /// The same where namespaces may be missing.
 pub const MODE_UNFILTERED_BEST_EFFORT: u32 = 5;
-/// Beside the mode: strict, see `LAYER_STORE_BYPASS` and those behind it.
+/// Beside the mode: strict, see [`Layer::StoreBypass`] and those behind it.
 pub const MODE_STRICT: u32 = 0x100;
 
 /// What launcher and zygote say on the socket.
@@ -179,7 +179,7 @@ pub const MODE_STRICT: u32 = 0x100;
 pub struct Message {
     /// One of `MESSAGE_…`.
     pub kind: u32,
-    /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: one of `STEP_…`. `MESSAGE_WORKER`: the worker's thread id in its namespace.
+    /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: a [`Step`]. `MESSAGE_WORKER`: the worker's thread id in its namespace.
     /// `MESSAGE_SPAWN`: the most CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
     /// Error number of what failed.
@@ -200,8 +200,8 @@ pub const MESSAGE_WORKER: u32 = 5;
 /// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
 pub const MESSAGE_MAP: u32 = 6;
 
-/// From launcher and zygote: whether there is a protection that not every kernel has. The number is one of `LAYER_…`, the
-/// error number zero if it is there.
+/// From launcher and zygote: whether there is a protection that not every kernel has. The number is a [`Layer`], the error
+/// number zero if it is there.
 pub const MESSAGE_LAYER: u32 = 7;
 
 /// From the host: another connection, for a process that the host is about to fork.
@@ -210,69 +210,134 @@ pub const MESSAGE_CONNECT: u32 = 8;
 /// of that end are closed.
 pub const MESSAGE_CONNECTION: u32 = 9;
 
-/// No memory becomes executable that was not (PR_SET_MDWE).
-pub const LAYER_MDWE: u32 = 0;
-/// Capabilities never come back with a user or a program (locked securebits).
-pub const LAYER_SECUREBITS: u32 = 1;
-/// No path can be opened or changed, no address bound or connected to, no process outside signalled (Landlock).
-pub const LAYER_LANDLOCK: u32 = 2;
-/// The worker's own memory and compiled code cannot be changed, moved or unmapped (mseal).
-pub const LAYER_SEAL: u32 = 3;
-/// Strict: no speculative bypass of stores.
-pub const LAYER_STORE_BYPASS: u32 = 4;
-/// Strict: no indirect branch speculation that others trained.
-pub const LAYER_INDIRECT_BRANCH: u32 = 5;
-/// Strict: no other process on the other half of a core while a worker runs (core scheduling).
-pub const LAYER_CORE: u32 = 6;
-/// How many layers there are.
-pub const LAYERS: u32 = 7;
-
 /// The user and group that launcher, zygote and workers are if the host is root.
 pub const NOBODY: usize = 65534;
 
-/// Closing inherited file descriptors.
-pub const STEP_CLOSE: u32 = 0;
-/// Becoming an ordinary user, if the host is root.
-pub const STEP_USER: u32 = 1;
-/// The user namespace.
-pub const STEP_NEWUSER: u32 = 2;
-/// Writing its maps of user and group ids.
-pub const STEP_ID_MAPS: u32 = 3;
-/// The mount namespace.
-pub const STEP_NEWNS: u32 = 4;
-/// The pid namespace.
-pub const STEP_NEWPID: u32 = 5;
-/// The network namespace.
-pub const STEP_NEWNET: u32 = 6;
-/// The namespace of System V IPC and message queues.
-pub const STEP_NEWIPC: u32 = 7;
-/// The namespace of host names.
-pub const STEP_NEWUTS: u32 = 8;
-/// The cgroup namespace.
-pub const STEP_NEWCGROUP: u32 = 9;
-/// Giving up the file system for an empty one.
-pub const STEP_ROOT: u32 = 10;
-/// Dropping capabilities.
-pub const STEP_CAPABILITIES: u32 = 11;
-/// No new privileges, not dumpable.
-pub const STEP_PRIVILEGES: u32 = 12;
-/// Making the zygote.
-pub const STEP_FORK: u32 = 13;
-/// Resource limits.
-pub const STEP_LIMITS: u32 = 14;
-/// System call filters.
-pub const STEP_FILTER: u32 = 15;
-/// Mapping and unmapping memory.
-pub const STEP_MEMORY: u32 = 16;
-/// Signal handlers.
-pub const STEP_SIGNALS: u32 = 17;
-/// The list of robust futexes.
-pub const STEP_ROBUST: u32 = 18;
-/// A message of the host that is not as it should be.
-pub const STEP_MESSAGE: u32 = 19;
-/// Having no further user namespaces inside.
-pub const STEP_NESTED: u32 = 20;
-/// Being the first to go when memory is short.
-pub const STEP_OOM: u32 = 21;
-/// How many steps there are.
-pub const STEPS: u32 = 22;
+/// Makes an enum that crosses the border as its number, and the texts that the host has for each value.
+macro_rules! numbered {
+    (
+        $(#[$doc:meta])*
+        $kind:ident, $($text:ident),+;
+        $($(#[$variant_doc:meta])* $variant:ident: $($value:expr),+;)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u32)]
+        pub enum $kind {
+            $($(#[$variant_doc])* $variant),*
+        }
+
+        impl $kind {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[$kind] = &[$($kind::$variant),*];
+
+            /// The one with this number.
+            pub fn from_number(number: u32) -> Option<$kind> {
+                $kind::ALL.get(number as usize).copied()
+            }
+        }
+
+        numbered!(@texts $kind [$($text)+] $($variant [$($value),+])*);
+    };
+    (@texts $kind:ident [name] $($variant:ident [$name:expr])*) => {
+        impl $kind {
+            /// Its name, for messages.
+            pub const fn name(self) -> &'static str {
+                match self { $($kind::$variant => $name),* }
+            }
+        }
+    };
+    (@texts $kind:ident [name fix] $($variant:ident [$name:expr, $fix:expr])*) => {
+        numbered!(@texts $kind [name] $($variant [$name])*);
+        impl $kind {
+            /// What to change where it fails.
+            pub const fn fix(self) -> &'static str {
+                match self { $($kind::$variant => $fix),* }
+            }
+        }
+    };
+}
+
+numbered! {
+    /// A protection that not every kernel has.
+    Layer, name;
+    /// No memory becomes executable that was not.
+    Mdwe: "no memory becomes executable (PR_SET_MDWE)";
+    /// Capabilities never come back with a user or a program.
+    Securebits: "locked securebits";
+    /// No path can be opened or changed, no address bound or connected to, no process outside signalled.
+    Landlock: "Landlock";
+    /// The worker's own memory and compiled code cannot be changed, moved or unmapped.
+    Seal: "sealed memory (mseal)";
+    /// Strict: no speculative bypass of stores.
+    StoreBypass: "no speculative store bypass (PR_SET_SPECULATION_CTRL)";
+    /// Strict: no indirect branch speculation that others trained.
+    IndirectBranch: "no indirect branch speculation (PR_SET_SPECULATION_CTRL)";
+    /// Strict: no other process on the other half of a core while a worker runs (core scheduling).
+    CoreScheduling: "a core for itself (PR_SCHED_CORE)";
+}
+
+/// The fix for namespaces other than those of users.
+const NAMESPACE_FIX: &str = "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls \
+    user.max_*_namespaces above 0, and let a container's seccomp profile allow unshare";
+
+numbered! {
+    /// A step of launcher, zygote or worker that can fail.
+    Step, name, fix;
+    /// Closing inherited file descriptors.
+    Close: "closing file descriptors",
+        "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range";
+    /// Becoming an ordinary user, if the host is root.
+    User: "becoming an ordinary user",
+        "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
+         profile allow setgroups, setresgid, setresuid and prctl";
+    /// The user namespace.
+    UserNamespace: "a user namespace",
+        "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
+         kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare";
+    /// Writing its maps of user and group ids.
+    IdMaps: "the id maps of a user namespace",
+        "run as an ordinary user, or as root with the capabilities SETUID, SETGID, SETFCAP and KILL; set the sysctl \
+         kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile that allows \
+         userns), and in a container unmask /proc";
+    /// The mount namespace.
+    MountNamespace: "a mount namespace", NAMESPACE_FIX;
+    /// The pid namespace.
+    PidNamespace: "a pid namespace", NAMESPACE_FIX;
+    /// The network namespace.
+    NetworkNamespace: "a network namespace", NAMESPACE_FIX;
+    /// The namespace of System V IPC and message queues.
+    IpcNamespace: "an ipc namespace", NAMESPACE_FIX;
+    /// The namespace of host names.
+    UtsNamespace: "a uts namespace", NAMESPACE_FIX;
+    /// The cgroup namespace.
+    CgroupNamespace: "a cgroup namespace", NAMESPACE_FIX;
+    /// Giving up the file system for an empty one.
+    Root: "an empty file system",
+        "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
+         that allows userns), and in a container unmask /proc and allow mount and pivot_root";
+    /// Dropping capabilities.
+    Capabilities: "dropping capabilities", "let a container's seccomp profile allow prctl and capset";
+    /// No new privileges, not dumpable.
+    Privileges: "giving up privileges", "let a container's seccomp profile allow prctl";
+    /// Making the zygote, or a worker.
+    Fork: "a new process", "let a container's seccomp profile allow clone, prctl, getpid and socketpair";
+    /// Resource limits.
+    Limits: "resource limits", "let a container's seccomp profile allow prlimit64";
+    /// System call filters.
+    Filter: "a system call filter (seccomp)",
+        "use a kernel with CONFIG_SECCOMP_FILTER, and let a container's seccomp profile allow seccomp";
+    /// Mapping and unmapping memory.
+    Memory: "mapping memory",
+        "set the sysctl vm.mmap_min_addr to 65536 or less, and let a container's seccomp profile allow mmap and munmap";
+    /// Signal handlers.
+    Signals: "handlers of signals", "let a container's seccomp profile allow rt_sigaction and sigaltstack";
+    /// The list of robust futexes.
+    RobustFutex: "a robust futex", "let a container's seccomp profile allow set_robust_list";
+    /// A message of the host that is not as it should be.
+    Message: "a message", "let a container's seccomp profile allow read, recvmsg and sendmsg";
+    /// Having no further user namespaces inside.
+    NestedNamespaces: "forbidding further user namespaces", "let /proc/sys/user/max_user_namespaces be written";
+    /// Being the first to go when memory is short.
+    OomScore: "being the first to end when memory is short", "let /proc/self/oom_score_adj be written";
+}

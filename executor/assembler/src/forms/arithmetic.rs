@@ -83,6 +83,6 @@ forms! { MULTIPLY_IMM = multiply_immediate(size: RegSize, dst: Reg, src: Reg, im
     imul_rri "imul" op(0x69), "dst = src * imm, sign-extended";
 }}
 
-forms! { MULTIPLY_WIDE = vex_rvm(size: RegSize, high: Reg, low: Reg, src: Reg) {
-    mulx_rrr "mulx" vex(VEX_F2, MAP_0F38, 0xf6), "high:low = rdx * src, unsigned; if high is low it gets the high half; leaves the flags (BMI2)";
+forms! { MULTIPLY_WIDE, MULTIPLY_WIDE_FEATURES = vex_rvm(size: RegSize, high: Reg, low: Reg, src: Reg) {
+    mulx_rrr "mulx" vex(VEX_F2, MAP_0F38, 0xf6), "high:low = rdx * src, unsigned; if high is low it gets the high half; leaves the flags", Bmi2;
 }}

@@ -4,14 +4,27 @@
 //! A name is the mnemonic and the kinds of its operands, destination first: `r` register, `m` memory, `i` immediate,
 //! `cl` the register. `add_mr(size, mem, reg)` is `add [mem], reg`.
 //!
-//! A line is: name, mnemonic, opcode, meaning. The mnemonic is what the disassembler must read out of the bytes; the
+//! A line is: name, mnemonic, opcode, meaning, and the extension of the instruction set that the form needs, if any; a
+//! table with such lines also names the list of their extensions. The mnemonic is what the disassembler must read out of the bytes; the
 //! tests take every line of every table and can't leave one out, since the compiler would call its table unused.
 
 /// Turns a table into functions, and for tests into a list of them.
 macro_rules! forms {
     ($list:ident = $layout:ident $args:tt { $($name:ident $mnemonic:literal $op:expr, $doc:literal;)* }) => {
+        forms! { @functions $list = $layout $args { $($name $mnemonic $op, $doc;)* } }
+    };
+    ($list:ident, $features:ident = $layout:ident $args:tt {
+        $($name:ident $mnemonic:literal $op:expr, $doc:literal $(, $feature:ident)?;)*
+    }) => {
+        pub(crate) const $features: &[$crate::Feature] = &[$($($crate::Feature::$feature,)?)*];
+        forms! { @functions $list = $layout $args { $($name $mnemonic $op, $doc $(, $feature)?;)* } }
+    };
+    (@functions $list:ident = $layout:ident $args:tt {
+        $($name:ident $mnemonic:literal $op:expr, $doc:literal $(, $feature:ident)?;)*
+    }) => {
         $(
             #[doc = concat!("`", $mnemonic, "`: ", $doc, ".")]
+            $(#[doc = concat!("\n\nNeeds [`", stringify!($feature), "`](crate::Feature::", stringify!($feature), ").")])?
             #[inline(always)]
             pub const fn $name $args -> $crate::Inst {
                 encode_with!($layout, $op, $args)
@@ -37,3 +50,35 @@ pub use arithmetic::*;
 pub use bits::*;
 pub use control::*;
 pub use moves::*;
+
+use crate::feature::Feature;
+
+/// The extensions of the instruction set that the forms need, each once: who emits any form needs all of them.
+pub fn required_features() -> impl Iterator<Item = Feature> {
+    // A list that is left out is reported by the compiler, as nothing uses it.
+    const LISTS: [&[Feature]; 6] = [
+        arithmetic::MULTIPLY_WIDE_FEATURES,
+        bits::SHIFT_REG_FEATURES,
+        bits::ROTATE_IMM_FEATURES,
+        bits::AND_NOT_FEATURES,
+        bits::COUNT_REG_FEATURES,
+        bits::COUNT_MEM_FEATURES,
+    ];
+    let all = || LISTS.into_iter().flatten().copied();
+    all()
+        .enumerate()
+        .filter(move |(index, feature)| !all().take(*index).any(|other| other == *feature))
+        .map(|pair| pair.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn each_feature_that_a_form_needs_is_required_once() {
+        let all: Vec<Feature> = required_features().collect();
+        assert_eq!(all, [Feature::Bmi2, Feature::Bmi1, Feature::Popcnt, Feature::Lzcnt]);
+    }
+}

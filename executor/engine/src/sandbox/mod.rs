@@ -3,24 +3,24 @@
 //! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`. Promises: a
 //! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod deadline;
 mod error;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod handoff;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod keeper;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod mapping;
-#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "none.rs")]
+#[cfg_attr(not(jit_supported), path = "none.rs")]
 mod pool;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod sys;
-#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(test, jit_supported))]
 mod tests;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod worker;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 mod zygote;
 
 pub use error::{Layer, Missing, SandboxError};
@@ -83,7 +83,7 @@ impl Default for Settings {
     }
 }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(jit_supported)]
 impl Settings {
     fn zygote(&self) -> Result<zygote::Zygote, SandboxError> {
         zygote::Zygote::start(self.sandbox, self.is_strict, self.cgroup.as_deref())

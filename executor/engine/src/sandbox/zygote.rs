@@ -5,7 +5,7 @@
 
 use super::error::fix;
 use super::{Layer, Missing, Sandbox, SandboxError, sys};
-use pvm_zygote::protocol::{self, Message};
+use pvm_zygote::protocol::{self, Message, Step};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -229,11 +229,12 @@ fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Lay
         let (what, errno) = (step_name(message.number), message.errno as i32);
         match message.kind {
             protocol::MESSAGE_READY => return Ok((missing, layers)),
-            protocol::MESSAGE_LAYER if layers.len() < protocol::LAYERS as usize => {
-                layers.push(Layer { what: layer_name(message.number), errno });
+            protocol::MESSAGE_LAYER if layers.len() < protocol::Layer::ALL.len() => {
+                let kind = protocol::Layer::from_number(message.number);
+                layers.push(Layer { what: kind.map_or("an unknown protection", protocol::Layer::name), errno });
             }
             protocol::MESSAGE_MAP => sys::send(socket, &map_nobody(launcher).to_ne_bytes(), &[])?,
-            protocol::MESSAGE_MISSING if missing.len() < protocol::STEPS as usize => {
+            protocol::MESSAGE_MISSING if missing.len() < Step::ALL.len() => {
                 missing.push(Missing { what, errno, fix: step_fix(message.number, errno) });
             }
             protocol::MESSAGE_FAILED => {
@@ -311,103 +312,21 @@ fn message(bytes: [u8; 12]) -> Message {
     Message { kind: word(0), number: word(1), errno: word(2) }
 }
 
-/// What a step is about.
-pub(super) fn step_name(step: u32) -> &'static str {
-    match step {
-        protocol::STEP_CLOSE => "closing file descriptors",
-        protocol::STEP_USER => "becoming an ordinary user",
-        protocol::STEP_NEWUSER => "a user namespace",
-        protocol::STEP_ID_MAPS => "the id maps of a user namespace",
-        protocol::STEP_NEWNS => "a mount namespace",
-        protocol::STEP_NEWPID => "a pid namespace",
-        protocol::STEP_NEWNET => "a network namespace",
-        protocol::STEP_NEWIPC => "an ipc namespace",
-        protocol::STEP_NEWUTS => "a uts namespace",
-        protocol::STEP_NEWCGROUP => "a cgroup namespace",
-        protocol::STEP_ROOT => "an empty file system",
-        protocol::STEP_CAPABILITIES => "dropping capabilities",
-        protocol::STEP_PRIVILEGES => "giving up privileges",
-        protocol::STEP_FORK => "a new process",
-        protocol::STEP_LIMITS => "resource limits",
-        protocol::STEP_FILTER => "a system call filter (seccomp)",
-        protocol::STEP_MEMORY => "mapping memory",
-        protocol::STEP_SIGNALS => "handlers of signals",
-        protocol::STEP_ROBUST => "a robust futex",
-        protocol::STEP_MESSAGE => "a message",
-        protocol::STEP_NESTED => "forbidding further user namespaces",
-        protocol::STEP_OOM => "being the first to end when memory is short",
-        _ => "an unknown step",
-    }
+/// The name of a step by its number.
+fn step_name(step: u32) -> &'static str {
+    Step::from_number(step).map_or("an unknown step", Step::name)
+}
+
+/// What to change if a step of launcher, zygote or worker failed with this error number.
+pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
+    let usual = Step::from_number(step).map_or("use Linux 5.9 or newer", Step::fix);
+    fix(errno, Some(usual)).unwrap_or(usual)
 }
 
 /// The error of a worker that could not make itself ready.
 pub(super) fn failed_setup(step: u32, errno: u32) -> SandboxError {
     let errno = errno as i32;
     SandboxError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
-}
-
-/// What a layer is called.
-pub(super) fn layer_name(layer: u32) -> &'static str {
-    match layer {
-        protocol::LAYER_MDWE => "no memory becomes executable (PR_SET_MDWE)",
-        protocol::LAYER_SECUREBITS => "locked securebits",
-        protocol::LAYER_LANDLOCK => "Landlock",
-        protocol::LAYER_SEAL => "sealed memory (mseal)",
-        protocol::LAYER_STORE_BYPASS => "no speculative store bypass (PR_SET_SPECULATION_CTRL)",
-        protocol::LAYER_INDIRECT_BRANCH => "no indirect branch speculation (PR_SET_SPECULATION_CTRL)",
-        protocol::LAYER_CORE => "a core for itself (PR_SCHED_CORE)",
-        _ => "an unknown protection",
-    }
-}
-
-/// What to change if a step of launcher, zygote or worker failed with this error number.
-pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
-    let usual = match step {
-        protocol::STEP_CLOSE => "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range",
-        protocol::STEP_USER => {
-            "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
-             profile allow setgroups, setresgid, setresuid and prctl"
-        }
-        protocol::STEP_NEWUSER => {
-            "set the sysctls kernel.unprivileged_userns_clone to 1, user.max_user_namespaces above 0 and \
-             kernel.apparmor_restrict_unprivileged_userns to 0, and let a container's seccomp profile allow unshare"
-        }
-        protocol::STEP_ID_MAPS => {
-            "run as an ordinary user, or as root with the capabilities SETUID, SETGID, SETFCAP and KILL; set the sysctl \
-             kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile that allows \
-             userns), and in a container unmask /proc"
-        }
-        protocol::STEP_ROOT => {
-            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
-             that allows userns), and in a container unmask /proc and allow mount and pivot_root"
-        }
-        protocol::STEP_NEWNS
-        | protocol::STEP_NEWPID
-        | protocol::STEP_NEWNET
-        | protocol::STEP_NEWIPC
-        | protocol::STEP_NEWUTS
-        | protocol::STEP_NEWCGROUP => {
-            "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls user.max_*_namespaces above \
-             0, and let a container's seccomp profile allow unshare"
-        }
-        protocol::STEP_CAPABILITIES => "let a container's seccomp profile allow prctl and capset",
-        protocol::STEP_PRIVILEGES => "let a container's seccomp profile allow prctl",
-        protocol::STEP_FORK => "let a container's seccomp profile allow clone, prctl and getpid",
-        protocol::STEP_LIMITS => "let a container's seccomp profile allow prlimit64",
-        protocol::STEP_FILTER => {
-            "use a kernel with CONFIG_SECCOMP_FILTER, and let a container's seccomp profile allow seccomp"
-        }
-        protocol::STEP_MEMORY => {
-            "set the sysctl vm.mmap_min_addr to 65536 or less, and let a container's seccomp profile allow mmap and munmap"
-        }
-        protocol::STEP_SIGNALS => "let a container's seccomp profile allow rt_sigaction and sigaltstack",
-        protocol::STEP_ROBUST => "let a container's seccomp profile allow set_robust_list",
-        protocol::STEP_NESTED => "let /proc/sys/user/max_user_namespaces be written",
-        protocol::STEP_OOM => "let /proc/self/oom_score_adj be written",
-        protocol::STEP_MESSAGE => "let a container's seccomp profile allow read, recvmsg and sendmsg",
-        _ => "use Linux 5.9 or newer",
-    };
-    fix(errno, Some(usual)).unwrap_or(usual)
 }
 
 /// Tells this process from those that it was forked from: a number that none of them has. Zygotes and workers belong to

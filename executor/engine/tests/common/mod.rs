@@ -17,7 +17,7 @@ pub fn engines_with(change: impl Fn(&mut Config)) -> Vec<Engine> {
         [Backend::Interpreter, Backend::Auto].map(|backend| Engine::new(config.set_backend(backend)).unwrap());
     // Where programs cannot be compiled there is nothing to compare.
     let is_jit = engines[1].backend() == Backend::Jit;
-    assert!(is_jit || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
+    assert!(is_jit || cfg!(not(jit_supported)));
     engines.into()
 }
 

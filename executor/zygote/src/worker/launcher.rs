@@ -1,7 +1,7 @@
 //! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as the
 //! first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
 //!
-//! Every step that fails is told to the host with its number (`protocol::STEP_…`). In best-effort mode the steps that
+//! Every step that fails is told to the host with its number ([`Step`]). In best-effort mode the steps that
 //! make namespaces may fail; filters, limits and no-new-privileges may not.
 
 use crate::filter;
@@ -22,13 +22,13 @@ pub fn tell(kind: u32, number: u32, errno: u32) {
 }
 
 /// Tells the host that a step failed, and ends.
-pub fn fail(step: u32, errno: u32) -> ! {
-    tell(MESSAGE_FAILED, step, errno);
+pub fn fail(step: Step, errno: u32) -> ! {
+    tell(MESSAGE_FAILED, step as u32, errno);
     exit(1)
 }
 
 /// A step that has to succeed.
-pub fn must<T>(step: u32, result: Result<T>) -> T {
+pub fn must<T>(step: Step, result: Result<T>) -> T {
     match result {
         Ok(value) => value,
         Err(errno) => fail(step, errno),
@@ -36,10 +36,10 @@ pub fn must<T>(step: u32, result: Result<T>) -> T {
 }
 
 /// A step that may fail in best-effort mode.
-fn may<T>(mode: u32, step: u32, result: Result<T>) {
+fn may<T>(mode: u32, step: Step, result: Result<T>) {
     match result {
         Err(errno) if matches!(mode, MODE_BEST_EFFORT | MODE_UNFILTERED_BEST_EFFORT) => {
-            tell(MESSAGE_MISSING, step, errno);
+            tell(MESSAGE_MISSING, step as u32, errno);
         }
         other => {
             must(step, other);
@@ -56,20 +56,20 @@ pub extern "C" fn main() -> ! {
     let word = unsafe { (&raw const mode).read_volatile() };
     let (mode, is_strict) = (word & !MODE_STRICT, word & MODE_STRICT != 0);
     if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED_BEST_EFFORT).contains(&mode) {
-        fail(STEP_MESSAGE, EBADMSG);
+        fail(Step::Message, EBADMSG);
     }
-    must(STEP_CLOSE, close_range(1, u32::MAX as usize));
+    must(Step::Close, close_range(1, u32::MAX as usize));
     if mode != MODE_OFF {
         isolate(mode);
         harden(is_strict);
     }
     // SAFETY: a fork; both go on with their own copies of everything.
-    let child = must(STEP_FORK, unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) });
+    let child = must(Step::Fork, unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) });
     if child == 0 {
         zygote::main(mode, is_strict);
     }
     if is_filtered(mode) {
-        must(STEP_FILTER, filter::install(&filter::LAUNCHER));
+        must(Step::Filter, filter::install(&filter::LAUNCHER));
     }
     // Without the socket, so that its other end sees when the zygote is gone.
     let _ = close(SOCKET);
@@ -89,74 +89,74 @@ pub fn is_filtered(mode: u32) -> bool {
 
 fn isolate(mode: u32) {
     // While this file is still there and ours: it is inherited by zygote and workers.
-    may(mode, STEP_OOM, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
+    may(mode, Step::OomScore, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
     let is_root = is_root();
     // Inside of the new namespace nobody has a number yet.
     let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
     let namespace = unshare(CLONE_NEWUSER);
     let has_user = namespace.is_ok();
-    may(mode, STEP_NEWUSER, namespace);
+    may(mode, Step::UserNamespace, namespace);
     let mut is_nobody = false;
     if has_user && is_root {
         // The namespace is root's, so that no other process of the ordinary user has any power in it.
         is_nobody = match have_mapped() {
             Ok(()) => {
-                must(STEP_USER, become_nobody());
+                must(Step::User, become_nobody());
                 true
             }
             // Where root cannot map it, as there is no such user in a container's own namespace.
             Err(errno) => {
-                tell(MESSAGE_MISSING, STEP_USER, errno);
+                tell(MESSAGE_MISSING, Step::User as u32, errno);
                 false
             }
         };
     }
     if has_user && !is_nobody {
-        may(mode, STEP_ID_MAPS, map_ids(user, group));
+        may(mode, Step::IdMaps, map_ids(user, group));
     }
     if has_user {
         // No more user namespaces in this one, as each would come with capabilities. Containers may have made this read-only.
         if let Err(errno) = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0") {
-            tell(MESSAGE_MISSING, STEP_NESTED, errno);
+            tell(MESSAGE_MISSING, Step::NestedNamespaces as u32, errno);
         }
     }
     let has_mounts = unshare(CLONE_NEWNS);
     let mounts = has_mounts.is_ok();
-    may(mode, STEP_NEWNS, has_mounts);
-    may(mode, STEP_NEWPID, unshare(CLONE_NEWPID));
-    may(mode, STEP_NEWNET, unshare(CLONE_NEWNET));
-    may(mode, STEP_NEWIPC, unshare(CLONE_NEWIPC));
-    may(mode, STEP_NEWUTS, unshare(CLONE_NEWUTS));
-    may(mode, STEP_NEWCGROUP, unshare(CLONE_NEWCGROUP));
+    may(mode, Step::MountNamespace, has_mounts);
+    may(mode, Step::PidNamespace, unshare(CLONE_NEWPID));
+    may(mode, Step::NetworkNamespace, unshare(CLONE_NEWNET));
+    may(mode, Step::IpcNamespace, unshare(CLONE_NEWIPC));
+    may(mode, Step::UtsNamespace, unshare(CLONE_NEWUTS));
+    may(mode, Step::CgroupNamespace, unshare(CLONE_NEWCGROUP));
     if mounts {
-        may(mode, STEP_ROOT, leave_file_system());
+        may(mode, Step::Root, leave_file_system());
     }
-    must(STEP_CAPABILITIES, drop_bounding_set());
-    layer(LAYER_SECUREBITS, prctl(PR_SET_SECUREBITS, SECUREBITS));
+    must(Step::Capabilities, drop_bounding_set());
+    layer(Layer::Securebits, prctl(PR_SET_SECUREBITS, SECUREBITS));
     if is_root && !has_user {
         match become_nobody() {
             // No such user in the namespace that the host is in.
-            Err(EINVAL) => tell(MESSAGE_MISSING, STEP_USER, EINVAL),
-            other => must(STEP_USER, other),
+            Err(EINVAL) => tell(MESSAGE_MISSING, Step::User as u32, EINVAL),
+            other => must(Step::User, other),
         }
     }
-    must(STEP_PRIVILEGES, give_up_privileges());
-    must(STEP_CAPABILITIES, drop_capabilities());
+    must(Step::Privileges, give_up_privileges());
+    must(Step::Capabilities, drop_capabilities());
 }
 
 /// Says whether there is a protection that not every kernel has.
-pub fn layer<T>(layer: u32, result: Result<T>) {
-    tell(MESSAGE_LAYER, layer, result.err().unwrap_or(0));
+pub fn layer<T>(layer: Layer, result: Result<T>) {
+    tell(MESSAGE_LAYER, layer as u32, result.err().unwrap_or(0));
 }
 
 /// Protections that not every kernel has, once there are no new privileges to be had.
 fn harden(is_strict: bool) {
-    layer(LAYER_MDWE, prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN));
-    layer(LAYER_LANDLOCK, landlock());
+    layer(Layer::Mdwe, prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN));
+    layer(Layer::Landlock, landlock());
     if is_strict {
         let disable = |misfeature| prctl2(PR_SET_SPECULATION_CTRL, misfeature, PR_SPEC_FORCE_DISABLE);
-        layer(LAYER_STORE_BYPASS, disable(PR_SPEC_STORE_BYPASS));
-        layer(LAYER_INDIRECT_BRANCH, disable(PR_SPEC_INDIRECT_BRANCH));
+        layer(Layer::StoreBypass, disable(PR_SPEC_STORE_BYPASS));
+        layer(Layer::IndirectBranch, disable(PR_SPEC_INDIRECT_BRANCH));
     }
 }
 
@@ -212,7 +212,7 @@ fn have_mapped() -> Result<()> {
     match (got, unsafe { (&raw const errno).read_volatile() }) {
         (4, 0) => Ok(()),
         (4, errno) => Err(errno),
-        _ => fail(STEP_MESSAGE, EBADMSG),
+        _ => fail(Step::Message, EBADMSG),
     }
 }
 

@@ -67,9 +67,9 @@ fn prepare(
     code_file: usize,
     cpu: u32,
     layers: Layers,
-) -> core::result::Result<(), (u32, u32)> {
-    let at = |step: u32| move |errno: u32| (step, errno);
-    let memory = at(STEP_MEMORY);
+) -> core::result::Result<(), (Step, u32)> {
+    let at = |step: Step| move |errno: u32| (step, errno);
+    let memory = at(Step::Memory);
     map(GUEST_START, GUEST_SIZE, 0, MAP_SHARED, guest_file, GUEST_START).map_err(memory)?;
     map(CODE_BASE, CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, code_file, 0).map_err(memory)?;
     let stack_size = STACK_TOP - STACK_BASE;
@@ -83,24 +83,24 @@ fn prepare(
         }
     }
     if layers.has_core_cookie {
-        core_cookie().map_err(at(STEP_PRIVILEGES))?;
+        core_cookie().map_err(at(Step::Privileges))?;
     }
-    signals::install().map_err(at(STEP_SIGNALS))?;
+    signals::install().map_err(at(Step::Signals))?;
     // SAFETY: the list lives as long as the process; the kernel reads it at the end.
     unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, size_of::<RobustList>(), 0, 0, 0, 0]) }
-        .map_err(at(STEP_ROBUST))?;
-    close_range(0, u32::MAX as usize).map_err(at(STEP_CLOSE))?;
+        .map_err(at(Step::RobustFutex))?;
+    close_range(0, u32::MAX as usize).map_err(at(Step::Close))?;
     if mode != MODE_OFF {
         for resource in LIMITS {
-            limit(resource, 0).map_err(at(STEP_LIMITS))?;
+            limit(resource, 0).map_err(at(Step::Limits))?;
         }
         if cpu > 0 {
             // What ends it is SIGXCPU, which it cannot handle: its filter allows no such call.
-            soft_limit(RLIMIT_CPU, u64::from(cpu)).map_err(at(STEP_LIMITS))?;
+            soft_limit(RLIMIT_CPU, u64::from(cpu)).map_err(at(Step::Limits))?;
         }
     }
     if is_filtered(mode) {
-        filter::install(&filter::WORKER).map_err(at(STEP_FILTER))?;
+        filter::install(&filter::WORKER).map_err(at(Step::Filter))?;
     }
     Ok(())
 }

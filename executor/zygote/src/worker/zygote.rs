@@ -35,30 +35,30 @@ const LIMITS: [(usize, u64); 12] = [
 
 /// The zygote's life.
 pub fn main(mode: u32, is_strict: bool) -> ! {
-    must(STEP_FORK, die_with_parent());
-    let me = must(STEP_FORK, getpid());
+    must(Step::Fork, die_with_parent());
+    let me = must(Step::Fork, getpid());
     // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
-    must(STEP_MEMORY, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
-    must(STEP_MEMORY, unmap(0x1_0000, ZYGOTE_BASE));
-    must(STEP_SIGNALS, reap_children());
+    must(Step::Memory, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
+    must(Step::Memory, unmap(0x1_0000, ZYGOTE_BASE));
+    must(Step::Signals, reap_children());
     if mode != MODE_OFF {
         for (resource, value) in LIMITS {
-            must(STEP_LIMITS, limit(resource, value));
+            must(Step::Limits, limit(resource, value));
         }
     }
     let mut layers = Layers::default();
     if mode != MODE_OFF {
         let sealed = seal_image();
         layers.is_sealed = sealed.is_ok();
-        layer(LAYER_SEAL, sealed);
+        layer(Layer::Seal, sealed);
     }
     if is_strict {
         let cookie = core_cookie();
         layers.has_core_cookie = cookie.is_ok();
-        layer(LAYER_CORE, cookie);
+        layer(Layer::CoreScheduling, cookie);
     }
     if is_filtered(mode) {
-        must(STEP_FILTER, filter::install(&filter::ZYGOTE));
+        must(Step::Filter, filter::install(&filter::ZYGOTE));
     }
     say(SOCKET, MESSAGE_READY, 0, 0, None);
     serve(SOCKET, mode, me, layers)
@@ -73,7 +73,7 @@ fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
             Ok(None) => exit(0),
             Err(EINTR) => {}
             Err(errno) => {
-                say(socket, MESSAGE_FAILED, STEP_MESSAGE, errno, None);
+                say(socket, MESSAGE_FAILED, Step::Message as u32, errno, None);
                 exit(1)
             }
         }
@@ -86,7 +86,7 @@ fn connect(socket: usize, mode: u32, layers: Layers) {
     // SAFETY: the kernel writes two descriptors.
     let pair = unsafe { syscall(number::SOCKETPAIR, [AF_UNIX, SOCK_SEQPACKET, 0, &raw mut ends as usize, 0, 0]) };
     if let Err(errno) = pair {
-        return say(socket, MESSAGE_FAILED, STEP_FORK, errno, None);
+        return say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None);
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
@@ -100,7 +100,7 @@ fn connect(socket: usize, mode: u32, layers: Layers) {
     }
     match made {
         Ok(_) => say(socket, MESSAGE_CONNECTION, 0, 0, Some(theirs)),
-        Err(errno) => say(socket, MESSAGE_FAILED, STEP_FORK, errno, None),
+        Err(errno) => say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None),
     }
     let _ = close(ours as usize);
     let _ = close(theirs as usize);
@@ -163,7 +163,7 @@ fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layer
             say(socket, MESSAGE_WORKER, tid as u32, 0, Some(pidfd));
             let _ = close(pidfd as usize);
         }
-        Err(errno) => say(socket, MESSAGE_FAILED, STEP_FORK, errno, None),
+        Err(errno) => say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None),
     }
 }
 

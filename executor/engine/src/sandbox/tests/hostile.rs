@@ -497,8 +497,8 @@ fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
     // EPERM of the seal; EACCES where a file's own seal, or the filter against executable memory, is asked first.
     const REFUSED: [Option<i32>; 2] = [Some(-1), Some(-13)];
     let zygote = Arc::new(Zygote::start_unfiltered().unwrap());
-    let is_there = |layer: u32| {
-        let name = super::super::zygote::layer_name(layer);
+    let is_there = |layer: protocol::Layer| {
+        let name = layer.name();
         let is_there = zygote.layers().iter().any(|layer| layer.what == name && layer.is_there());
         if !is_there {
             let _ = writeln!(std::io::stderr(), "SKIPPED, as this kernel has it not: {name}");
@@ -509,7 +509,7 @@ fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
         let attempt = memory().into_iter().find(|attempt| attempt.name == name).unwrap();
         unfiltered(&attempt, &zygote)
     };
-    if is_there(protocol::LAYER_SEAL) {
+    if is_there(protocol::Layer::Seal) {
         for name in [
             "unmap compiled code",
             "map over compiled code",
@@ -523,7 +523,7 @@ fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
             assert!(REFUSED.contains(&said), "{name}: {said:?}");
         }
     }
-    if is_there(protocol::LAYER_MDWE) {
+    if is_there(protocol::Layer::Mdwe) {
         for name in
             ["map executable memory", "make guest memory executable", "make guest memory writable and executable"]
         {
@@ -531,7 +531,7 @@ fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
         }
     }
     // What they are set to: PR_GET_SECUREBITS, PR_GET_MDWE.
-    for (layer, option, value) in [(protocol::LAYER_SECUREBITS, 27, 0xef), (protocol::LAYER_MDWE, 66, 1)] {
+    for (layer, option, value) in [(protocol::Layer::Securebits, 27, 0xef), (protocol::Layer::Mdwe, 66, 1)] {
         if is_there(layer) {
             assert_eq!(unfiltered(&call("ask", 157, &[option]), &zygote), Some(value));
         }

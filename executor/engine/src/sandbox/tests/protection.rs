@@ -137,9 +137,10 @@ fn as_an_ordinary_user() {
 #[test]
 fn what_restricts_user_namespaces_is_named_at_each_step_that_it_makes_fail() {
     // AppArmor lets the namespace be made and then allows nothing in it.
-    for step in [protocol::STEP_NEWUSER, protocol::STEP_ID_MAPS, protocol::STEP_NEWNS, protocol::STEP_ROOT] {
-        let fix = super::super::zygote::step_fix(step, 1);
-        assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step}: {fix}");
+    use protocol::Step::{IdMaps, MountNamespace, Root, UserNamespace};
+    for step in [UserNamespace, IdMaps, MountNamespace, Root] {
+        let fix = super::super::zygote::step_fix(step as u32, 1);
+        assert!(fix.contains("kernel.apparmor_restrict_unprivileged_userns"), "{step:?}: {fix}");
     }
 }
 
@@ -181,7 +182,7 @@ fn check_missing(name: &str, knob: &str) {
     assert!(error.to_string().contains(knob), "{error}");
     let zygote = Arc::new(Zygote::start(Sandbox::BestEffort, false, None).unwrap());
     // Nor is there an ordinary user to become, in a namespace that has root alone.
-    let nobody = super::super::zygote::step_name(protocol::STEP_USER);
+    let nobody = protocol::Step::User.name();
     let mut missing: Vec<_> = zygote.missing().iter().map(|missing| missing.what).collect();
     assert!(missing.contains(&nobody), "{missing:?}");
     missing.retain(|what| *what != nobody);
@@ -208,7 +209,7 @@ fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
 fn every_layer_is_there_or_refused_by_a_kernel_that_does_not_know_it() {
     let plain = Zygote::start(Sandbox::Required, false, None).unwrap();
     let strict = Arc::new(Zygote::start(Sandbox::Required, true, None).unwrap());
-    assert_eq!((plain.layers().len(), strict.layers().len()), (4, protocol::LAYERS as usize));
+    assert_eq!((plain.layers().len(), strict.layers().len()), (4, protocol::Layer::ALL.len()));
     for layer in strict.layers() {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("layer: {layer:?}\n"));
         // EPERM and ENXIO: speculation that cannot be controlled here. EINVAL, ENOSYS and EOPNOTSUPP: unknown; ENODEV: one

@@ -1,0 +1,14 @@
+//! Extensions of the instruction set. Named in the tables of [`forms`](crate::forms) beside the forms that need them.
+
+/// An extension of the instruction set that not every AMD64 processor has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Feature {
+    /// `andn`, `tzcnt` and others.
+    Bmi1,
+    /// Shifts and products that leave the flags.
+    Bmi2,
+    /// `lzcnt`.
+    Lzcnt,
+    /// `popcnt`.
+    Popcnt,
+}
