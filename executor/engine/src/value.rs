@@ -1,4 +1,5 @@
-//! Integers between host and guest: which registers and stack slots they take (spec: abi.md 5.2).
+//! Integers between host and guest: which registers and stack slots they take (`docs/embedding.md#calls`,
+//! `docs/spec/execution.md#a-call`).
 //!
 //! Used by the typed and untyped calls. A value takes a slot of the guest's register width; in 32-bit programs a 64-bit
 //! value takes two, low half first. The first nine slots are registers, the others lie on the stack, from the stack pointer

@@ -220,8 +220,8 @@ pub(super) enum Part {
     Remainder,
 }
 
-/// `d = b / c` or the remainder, as the specification defines it for zero and overflow (isa.md 2.4). The result of a
-/// 32-bit division has its upper half clear.
+/// `d = b / c` or the remainder; zero and overflow as in `docs/spec/instructions.md#form-three-registers-rrr`. The upper
+/// half of a 32-bit division's result is clear.
 pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: Part, d: Reg, b: Reg, c: Reg) {
     with_rax_rdx(asm, d, b, c, |asm, c| {
         let (special, zero, done) = (asm.new_label(), asm.new_label(), asm.new_label());

@@ -1,7 +1,7 @@
 //! Instructions that end a block: traps, jumps, branches.
 //!
-//! Called by the compiler. It asks vm-core which of them lead nowhere and trap instead (spec: isa.md 2.7), and keeps the
-//! list of dynamic jumps, whose stubs come last in the image.
+//! Called by the compiler. vm-core says which of them have no valid target and trap instead
+//! (`docs/spec/encoding.md#blocks-and-targets`). The list of dynamic jumps, whose stubs come last in the image, is kept here.
 
 use super::lower::size;
 use super::regs::{SCRATCH, native};
@@ -31,8 +31,8 @@ pub(super) const fn room(length: u32) -> u32 {
 }
 
 impl Table {
-    /// A dynamic jump to the guest address in the scratch register less two (spec: isa.md 2.8). `slow` is where it leaves
-    /// guest code from if the address is not in the jump table.
+    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to the guest address in the scratch register less two. `slow`
+    /// is the stub that leaves guest code if the address is not in the jump table.
     fn jump_to_scratch(&self, asm: &mut Assembler, slow: Label) {
         // Valid addresses are even, from 2 on. Odd ones become very large.
         asm.push(forms::ror_ri(R32, SCRATCH, 1));

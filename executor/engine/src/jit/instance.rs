@@ -301,7 +301,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(())
     }
 
-    /// Does a `memset` (spec: isa.md 2.9); the outcome if guest code does not go on.
+    /// Carries out a `memset` (`docs/spec/execution.md#memset`); returns the outcome if guest code does not go on.
     fn guest_memset(&mut self, metered: bool) -> Result<Option<Outcome>, SandboxError> {
         let wanted = self.reg(Reg::A2) as u32;
         let payable = match metered {

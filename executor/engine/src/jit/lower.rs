@@ -1,7 +1,7 @@
-//! What each guest instruction that ends no block becomes in machine code. Those that do are in `control`.
+//! Lowering: machine code for each guest instruction that ends no block. Terminators are in `control`.
 //!
-//! Called by the compiler for every instruction, in order. Meanings are those of vm-core's interpreter (spec: isa.md
-//! 2.4). In 64-bit programs (`WIDE`), 32-bit operations sign-extend their result; in 32-bit programs the upper halves of
+//! Called by the compiler for every instruction, in order. Meanings are those of vm-core's interpreter
+//! (`docs/spec/instructions.md`). In 64-bit programs (`WIDE`), 32-bit operations sign-extend their result; in 32-bit programs the upper halves of
 //! all registers are always clear. Guest addresses are made in one place, [`at`]: they are computed modulo 2^32.
 //!
 //! One decision an instruction, by its opcode: each arm reads the operands that its opcode has.
