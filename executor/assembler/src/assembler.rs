@@ -112,7 +112,8 @@ impl Assembler {
         }
     }
 
-    /// Makes the buffer long enough for code up to `end` (which is within the limit); if it is not, doubles it at least.
+    /// Makes the buffer long enough for code up to `end` (which is within the limit); if it is not, doubles it at
+    /// least.
     fn grow(&mut self, end: usize) {
         if end + WINDOW <= self.buffer.len() {
             return;
@@ -192,15 +193,15 @@ impl Assembler {
         Mark { length: self.length as u32, fixups: self.labels.fixups() as u32 }
     }
 
-    /// Takes back what was emitted since the mark was made, and that `bound` are bound: all labels that were bound since,
-    /// but those that aren't used any more. Not after `finish`.
+    /// Takes back what was emitted since the mark was made, and that `bound` are bound: all labels that were bound
+    /// since, but those that aren't used any more. Not after `finish`.
     pub fn rewind(&mut self, mark: Mark, bound: impl IntoIterator<Item = Label>) {
         self.length = self.length.min(mark.length as usize);
         self.labels.truncate_fixups(mark.fixups as usize);
         bound.into_iter().for_each(|label| self.labels.unbind(label));
     }
 
-    /// Where the label is, if it is bound.
+    /// Returns the label's offset, if it is bound.
     #[inline(always)]
     pub fn offset_of(&self, label: Label) -> Option<u32> {
         self.labels.offset(label)

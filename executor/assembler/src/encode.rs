@@ -1,4 +1,4 @@
-//! How the parts of an instruction are laid out: one function per layout, called by the tables in `forms` with an
+//! Layouts of instructions: one function per layout, called by the tables in `forms` with an
 //! opcode and operands. Nearly free of branches, because what an operand needs (a REX prefix, a SIB byte, a width of
 //! displacement) is as good as random to a branch predictor. Source of all rules: Intel SDM, volume 2, chapter 2.
 
@@ -93,7 +93,7 @@ const fn registers(op: Op, w: u8, reg: u8, rm: u8, force_rex: bool) -> Bytes {
     opcode(op, rex(w, reg, 0, rm), force_rex, modrm(reg, rm), 1)
 }
 
-/// Whether a register needs a REX prefix to be named as a byte (spl to dil; r8 and up have one anyway).
+/// Returns whether a register needs a REX prefix to be named as a byte (spl to dil; r8 and up have one anyway).
 #[inline(always)]
 const fn byte_needs_rex(reg: Reg) -> bool {
     reg.number() >= 4

@@ -1,15 +1,15 @@
-//! What can go wrong when code is put together. Kept by the assembler at the first failure and given back by
+//! Errors of the assembler. Kept by the assembler at the first failure and given back by
 //! `finish`, so that emission itself has nothing to return.
 
 use core::fmt;
 
-/// Why there is no code. Offsets are bytes from the start of the code.
+/// Error of the assembler. Offsets are bytes from the start of the code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The code would be longer than the assembler's limit.
     CodeTooLarge {
-        /// Where the instruction that no longer fits would have begun.
+        /// Offset at which the instruction that no longer fits would have begun.
         offset: u32,
         /// Its length in bytes.
         length: u32,
@@ -20,28 +20,28 @@ pub enum Error {
     UnboundLabel {
         /// The label's number.
         label: u32,
-        /// Where the displacement stands that should reach it.
+        /// Offset of the displacement that should reach it.
         offset: u32,
     },
     /// A label was bound twice.
     LabelBoundTwice {
         /// The label's number.
         label: u32,
-        /// Where it was bound first.
+        /// Offset of the first binding.
         first: u32,
-        /// Where it was bound again.
+        /// Offset of the second one.
         second: u32,
     },
     /// A label of another assembler, or from before `clear`.
     UnknownLabel {
         /// The label's number.
         label: u32,
-        /// How many labels there are.
+        /// Number of labels that there are.
         count: u32,
     },
     /// A displacement doesn't fit in its field.
     DisplacementOutOfRange {
-        /// Where the field stands.
+        /// Offset of the field.
         offset: u32,
         /// The displacement it should hold.
         displacement: i64,
@@ -50,14 +50,14 @@ pub enum Error {
     },
     /// `push_rip` was given an instruction without a `rip` operand.
     NoRipOperand {
-        /// Where the instruction would have begun.
+        /// Offset at which the instruction would have begun.
         offset: u32,
     },
     /// A patch site that isn't in this code.
     UnknownPatchSite {
-        /// Where its field would stand.
+        /// Offset at which its field would stand.
         offset: u32,
-        /// How long the code is.
+        /// Length of the code.
         length: u32,
     },
     /// More labels than an assembler can number.

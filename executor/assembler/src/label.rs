@@ -28,7 +28,7 @@ impl Label {
 pub struct PatchSite(pub(crate) u32);
 
 impl PatchSite {
-    /// Where the displacement stands. It counts from its own end, four bytes further.
+    /// Offset of the displacement. It counts from its own end, four bytes further.
     pub const fn offset(self) -> u32 {
         self.0
     }
@@ -94,12 +94,12 @@ impl Labels {
         self.fixups.truncate(count);
     }
 
-    /// How many references are remembered.
+    /// Number of references that are remembered.
     pub(crate) fn fixups(&self) -> usize {
         self.fixups.len()
     }
 
-    /// Where the label is, if it is bound. `None` for a label that doesn't exist, too: its fixup will say so.
+    /// Returns the label's offset, if it is bound. `None` for a label that doesn't exist, too: its fixup will say so.
     #[inline(always)]
     pub(crate) fn offset(&self, label: Label) -> Option<u32> {
         self.offsets.get(label.0 as usize).copied().filter(|&offset| offset != UNBOUND)

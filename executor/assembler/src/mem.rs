@@ -14,7 +14,7 @@ pub struct Mem {
     pub(crate) is_32: bool,
 }
 
-/// What a displacement is added to.
+/// Base that a displacement is added to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Address {
     Base(Reg),

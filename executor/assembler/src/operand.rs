@@ -79,7 +79,7 @@ impl RegSize {
     }
 }
 
-/// How many bytes a store writes.
+/// Width of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Width {
     /// One byte.
@@ -92,7 +92,7 @@ pub enum Width {
     W64,
 }
 
-/// What a store of a constant writes; its type says how many bytes.
+/// Immediate of a store, of the store's width.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum StoreImm {
     /// One byte.

@@ -1,11 +1,11 @@
-//! What an engine is to be like: chosen by the embedder, in part from the environment.
+//! Configuration of an engine, by the embedder and in part from the environment.
 
 use crate::error::Error;
 use crate::sandbox::{Sandbox, Settings};
 use std::path::Path;
 use std::time::Duration;
 
-/// How programs are run. A matter of speed alone: results are the same.
+/// Backend: how programs are run. It decides on speed alone; results are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Backend {
     /// Compiled if that is possible here, else interpreted; why not is logged, and said by
@@ -86,61 +86,61 @@ impl Config {
         self
     }
 
-    /// How much CPU time compiled code may take between two host calls; 10 seconds if not set, `None` for any. Then its
-    /// worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does not see. A machine
-    /// that is busy, throttled or suspended takes nothing of it away.
+    /// Sets the limit of CPU time that compiled code may take between two host calls; 10 seconds if not set, `None` for
+    /// any. Then its worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does
+    /// not see. A machine that is busy, throttled or suspended takes nothing of it away.
     pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
         self.settings.time_limit = limit.into();
         self
     }
 
-    /// How much real time compiled code may take between two host calls: a backstop against a worker that is stopped, or
-    /// gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
+    /// Sets the limit of real time that compiled code may take between two host calls: a backstop against a worker that
+    /// is stopped, or gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
     pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
         self.settings.stall_limit = Some(limit);
         self
     }
 
-    /// How many workers may wait for another instance of their module (64 if not set), and how many there may be in all
+    /// Sets the most workers that may wait for another instance of their module (64 if not set), and the most in all
     /// (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
         self
     }
 
-    /// How many workers may be made in advance, for programs that have none yet (64 if not set). There are as many as were
-    /// missed; with none each new program waits for its worker.
+    /// Sets the most workers that are made in advance, for programs that have none yet (64 if not set). There are as
+    /// many as were missed; with none each new program waits for its worker.
     pub fn set_reserve(&mut self, workers: usize) -> &mut Config {
         self.settings.reserve = workers;
         self
     }
 
-    /// Whether every instance has a process of its own that no other one had before. If not set, instances of one module,
-    /// and of no other, use the same process one after the other.
+    /// Sets whether every instance has a process of its own that no other one had before. If not set, instances of one
+    /// module, and of no other, use the same process one after the other.
     pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
         self.settings.fresh_workers = fresh;
         self
     }
 
-    /// Whether workers have protections against side channels that cost speed, as far as the kernel and the processor have
-    /// them ([`crate::Engine::layers`] says which): no speculative store bypass, no indirect branch speculation, and no other
-    /// process on the other half of a core. Off if not set.
+    /// Sets whether workers have protections against side channels that cost speed, as far as the kernel and the
+    /// processor have them ([`crate::Engine::layers`] says which): no speculative store bypass, no indirect branch
+    /// speculation, and no other process on the other half of a core. Off if not set.
     pub fn set_strict(&mut self, strict: bool) -> &mut Config {
         self.settings.is_strict = strict;
         self
     }
 
-    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of this
-    /// program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others. It has to
-    /// exist, and to be writable.
+    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of
+    /// this program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others.
+    /// It has to exist, and to be writable.
     pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
         self.settings.cgroup = Some(folder.as_ref().into());
         self
     }
 
-    /// Whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas left, to the
-    /// target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of times later, and
-    /// the time limit is for each instruction then.
+    /// Sets whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas
+    /// left, to the target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of
+    /// times later, and the time limit is for each instruction then.
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
         self.trace_execution = trace;
         self

@@ -52,7 +52,7 @@ impl ForkedEngine {
 struct Trouble {
     /// Until then none is asked for.
     until: Option<Instant>,
-    /// For how long none is asked for the next time.
+    /// Length of the next pause.
     pause: Duration,
 }
 
@@ -64,8 +64,8 @@ impl Engine {
     /// Sets an engine up. With the compiler this starts the process that makes workers.
     ///
     /// # Errors
-    /// With [`Backend::Jit`], if programs cannot be compiled or sandboxed on this machine: the error says what is missing and
-    /// what to change.
+    /// With [`Backend::Jit`], if programs cannot be compiled or sandboxed on this machine: the error says what is
+    /// missing and what to change.
     pub fn new(config: &Config) -> Result<Engine, Error> {
         config.warn_of_ignored();
         if config.trace_execution {
@@ -101,30 +101,30 @@ impl Engine {
         })))
     }
 
-    /// How programs are run: [`Backend::Jit`] or [`Backend::Interpreter`].
+    /// The backend in use: [`Backend::Jit`] or [`Backend::Interpreter`].
     pub fn backend(&self) -> Backend {
         if self.0.pool.is_some() { Backend::Jit } else { Backend::Interpreter }
     }
 
-    /// Why [`Backend::Auto`] came to be the interpreter, from the start or later for some instances, if it did. Later reasons
-    /// are only logged.
+    /// The reason for which [`Backend::Auto`] fell back to the interpreter, from the start or later for some instances.
+    /// Later reasons are only logged.
     pub fn fallback_reason(&self) -> Option<&Error> {
         self.0.fallback_reason.get()
     }
 
-    /// What protection there is not around compiled code: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
+    /// Protection that compiled code runs without: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
     pub fn missing_protection(&self) -> Vec<crate::Missing> {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
-    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is needed for
-    /// [`crate::Sandbox::Required`]; each is another line behind it.
+    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is
+    /// needed for [`crate::Sandbox::Required`]; each is another line behind it.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }
 
-    /// The CPU time that all of this engine's workers have used so far, those that have ended among them: to be added to
-    /// this process's own. Workers are no children of this process, so the kernel does not count their time as its
+    /// The CPU time that all of this engine's workers have used so far, those that have ended among them: to be added
+    /// to this process's own. Workers are no children of this process, so the kernel does not count their time as its
     /// (RUSAGE_CHILDREN). Zero if programs are interpreted.
     pub fn cpu_time(&self) -> Duration {
         self.0.pool.as_ref().map_or(Duration::ZERO, |pool| pool.cpu_time())
@@ -149,7 +149,7 @@ impl Engine {
         })
     }
 
-    /// Whether `other` is a handle of the same engine.
+    /// Returns whether `other` is a handle of the same engine.
     pub(crate) fn is(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -162,7 +162,7 @@ impl Engine {
         self.0.may_fall_back
     }
 
-    /// Whether workers were out of reach a moment ago, so that it is no use to ask for one.
+    /// Returns whether workers were out of reach a moment ago, so that it is no use to ask for one.
     pub(crate) fn is_in_trouble(&self) -> bool {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.may_fall_back && trouble.until.is_some_and(|until| Instant::now() < until)
@@ -197,7 +197,7 @@ impl Engine {
         }
     }
 
-    /// Whether each instruction is logged.
+    /// Returns whether each instruction is logged.
     pub(crate) fn trace_execution(&self) -> bool {
         self.0.trace_execution
     }

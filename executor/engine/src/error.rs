@@ -1,4 +1,4 @@
-//! What the engine can fail with. At the raw level a guest's faults are not among it: they are outcomes.
+//! Errors of the engine. At the raw level a guest's faults are not among it: they are outcomes.
 
 use crate::sandbox::SandboxError;
 use std::fmt;
@@ -16,9 +16,9 @@ pub enum Error {
     Environment {
         /// Its name.
         variable: &'static str,
-        /// What it is set to.
+        /// Its value.
         value: String,
-        /// What it can be set to.
+        /// Its possible values.
         allowed: Vec<&'static str>,
     },
     /// The bytes are no program blob that can be run.
@@ -74,10 +74,11 @@ pub enum Error {
         /// The code offset of the instruction.
         pc: Option<u32>,
     },
-    /// The guest has no gas left. If metering is synchronous the call can go on once it has: [`crate::TypedFunc::resume`].
+    /// The guest has no gas left. If metering is synchronous the call can go on once it has:
+    /// [`crate::TypedFunc::resume`].
     OutOfGas,
-    /// No call of this function waits for gas: it was never interrupted, the machine was set to something else since, or
-    /// metering is asynchronous.
+    /// No call of this function waits for gas: it was never interrupted, the machine was set to something else since,
+    /// or metering is asynchronous.
     NothingToResume,
     /// A host function failed.
     Host(Arc<dyn std::error::Error + Send + Sync>),
@@ -132,7 +133,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Why bytes cannot be used as a compiled program.
+/// Error of loading stored machine code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StoredError {
@@ -148,9 +149,9 @@ pub enum StoredError {
     OtherProgram,
     /// There are too few of them.
     Truncated {
-        /// Where the missing part begins.
+        /// Offset of the missing part.
         offset: usize,
-        /// How long it is.
+        /// Its length.
         needed: usize,
     },
     /// There are too many of them.

@@ -34,7 +34,8 @@ impl<T> InstancePre<T> {
 
 /// A program with its memory, and its functions by name. Cloning it gives another handle of the same machine.
 ///
-/// Memory stays from call to call. A machine does one call at a time: a host function cannot call the guest that called it.
+/// Memory stays from call to call. A machine does one call at a time: a host function cannot call the guest that called
+/// it.
 pub struct Instance<T> {
     machine: Arc<Mutex<RawInstance>>,
     module: Module,
@@ -138,8 +139,8 @@ impl<T> Func<T> {
     /// Calls it; returns what is in the first result register, as wide as that is.
     ///
     /// # Errors
-    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost; if the arguments do
-    /// not fit on the guest's stack, and nothing changes.
+    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost; if the
+    /// arguments do not fit on the guest's stack, and nothing changes.
     pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
         let args: Vec<Argument> = args.iter().map(|value| Argument::from(*value)).collect();
         Ok(untyped(&*self.instance.call(state, self.entry, &args)?))
@@ -148,7 +149,8 @@ impl<T> Func<T> {
     /// Goes on with a call of this function that ended with [`Error::OutOfGas`], once the machine has gas again:
     /// `instance.raw()?.set_gas(…)`. It can end so any number of times. Nothing is executed or paid twice.
     ///
-    /// What happened to the machine since is as it is; if it was called, run or sent elsewhere, there is nothing to resume.
+    /// What happened to the machine since is as it is; if it was called, run or sent elsewhere, there is nothing to
+    /// resume.
     ///
     /// # Errors
     /// As [`Func::call`]; [`Error::NothingToResume`] if no call of this function waits, and nothing changes.
@@ -157,7 +159,7 @@ impl<T> Func<T> {
     }
 }
 
-/// What is in the first result register.
+/// The value of the first result register.
 fn untyped(machine: &RawInstance) -> Val {
     match machine.module().program().isa().is_64_bit() {
         true => Val::I64(result(machine)),
@@ -190,7 +192,7 @@ impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
     }
 }
 
-/// What a typed function may take: a tuple of up to twelve integers.
+/// Parameters of a typed function: a tuple of up to twelve integers.
 pub trait CallParams {
     /// Hands the values on.
     #[doc(hidden)]
@@ -223,7 +225,7 @@ call_params!(A B C D E F G H I J);
 call_params!(A B C D E F G H I J K);
 call_params!(A B C D E F G H I J K L);
 
-/// What a typed function may return: nothing, or an integer.
+/// Result of a typed function: nothing, or an integer.
 pub trait CallResult {
     /// Takes it from where it is.
     #[doc(hidden)]

@@ -11,17 +11,17 @@ use std::sync::Arc;
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
-/// What a host function may fail with: the guest's call ends with it.
+/// Error of a host function: the guest's call ends with it.
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the guest calls. The error is what its call ends with.
+/// A host function. An error ends the guest's call.
 pub(crate) type HostFunction<T> = dyn Fn(&mut Caller<'_, T>) -> Result<(), Error> + Send + Sync;
 
 fn failed(error: HostError) -> Error {
     Error::Host(Arc::from(error))
 }
 
-/// What a host function sees of its caller: the guest's machine, and the embedder's state.
+/// The caller of a host function: the guest's instance, and the embedder's state.
 pub struct Caller<'a, T> {
     pub(crate) instance: &'a mut RawInstance,
     pub(crate) data: &'a mut T,
@@ -80,7 +80,7 @@ impl<T> Caller<'_, T> {
     }
 }
 
-/// What a host function may return: nothing, an integer, or a `Result` of these.
+/// Result of a host function: nothing, an integer, or a `Result` of these.
 pub trait HostResult {
     /// As the value for the guest, or the error.
     #[doc(hidden)]
@@ -178,8 +178,8 @@ impl<T> Linker<T> {
         Linker { engine: engine.clone(), functions: HashMap::new() }
     }
 
-    /// Defines a host function. A closure takes up to twelve integers of 32 or 64 bits, in front of them `&mut Caller<'_, T>`
-    /// if it wants, and returns nothing, an integer, or a `Result`, whose error ends the guest's call.
+    /// Defines a host function. A closure takes up to twelve integers of 32 or 64 bits, in front of them `&mut
+    /// Caller<'_, T>` if it wants, and returns nothing, an integer, or a `Result`, whose error ends the guest's call.
     ///
     /// # Errors
     /// If the name is taken.
@@ -191,8 +191,8 @@ impl<T> Linker<T> {
         self.define(name.as_ref(), function.into_host_function())
     }
 
-    /// Defines a host function that reads its arguments from registers and memory itself, and writes its result there. For
-    /// functions whose parameters are known at run time only, and for results of two registers.
+    /// Defines a host function that reads its arguments from registers and memory itself, and writes its result there.
+    /// For functions whose parameters are known at run time only, and for results of two registers.
     ///
     /// # Errors
     /// If the name is taken.

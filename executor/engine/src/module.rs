@@ -45,8 +45,8 @@ pub struct Module {
 }
 
 impl Module {
-    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as long
-    /// as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
+    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as
+    /// long as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -73,16 +73,16 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
-    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and configuration. The
-    /// program itself is loaded and checked as ever.
+    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and
+    /// configuration. The program itself is loaded and checked as ever.
     ///
-    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they have
-    /// to come from where nobody else could write, and have to be protected from accidents by a checksum. To the host
-    /// they are harmless whatever they are: all numbers in them are checked, and machine code runs in the sandbox.
+    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they
+    /// have to come from where nobody else could write, and have to be protected from accidents by a checksum. To the
+    /// host they are harmless whatever they are: all numbers in them are checked, and machine code runs in the sandbox.
     ///
     /// # Errors
-    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the engine
-    /// interprets or traces: compile it then.
+    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the
+    /// engine interprets or traces: compile it then.
     pub fn from_stored(
         engine: &Engine,
         config: &ProgramConfig,
@@ -116,8 +116,8 @@ impl Module {
         None
     }
 
-    /// The same module for another engine with the same backend, without compiling it again: for the engine that a forked
-    /// child makes ([`Engine::prepare_fork`]).
+    /// The same module for another engine with the same backend, without compiling it again: for the engine that a
+    /// forked child makes ([`Engine::prepare_fork`]).
     ///
     /// # Errors
     /// If one of the two engines compiles or traces and the other one does not.
@@ -155,17 +155,18 @@ impl Module {
         &self.running
     }
 
-    /// Whether each instruction is logged.
+    /// Returns whether each instruction is logged.
     pub(crate) fn is_traced(&self) -> bool {
         self.is_traced
     }
 
-    /// Whether it runs as machine code.
+    /// Returns whether it runs as machine code.
     pub fn is_compiled(&self) -> bool {
         self.machine_code_length().is_some()
     }
 
-    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is interpreted.
+    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is
+    /// interpreted.
     pub fn machine_code(&self) -> Option<&[u8]> {
         #[cfg(jit_supported)]
         return self.compiled.as_ref().map(|compiled| compiled.image());

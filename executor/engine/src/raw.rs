@@ -1,7 +1,7 @@
 //! The raw level: one instance, run from outcome to outcome. Everything else stands on it.
 //!
-//! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does the
-//! same.
+//! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does
+//! the same.
 
 use crate::error::Error;
 #[cfg(jit_supported)]
@@ -20,8 +20,8 @@ use vm_core::program::Program;
 
 /// A program with registers, memory and gas.
 ///
-/// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter. Methods
-/// that are not described further do what those of [`vm_core::interpreter::Instance`] with the same names do.
+/// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter.
+/// Methods that are not described further do what those of [`vm_core::interpreter::Instance`] with the same names do.
 pub struct RawInstance {
     module: Module,
     backend: BackendInstance,
@@ -113,7 +113,7 @@ impl Module {
 }
 
 impl RawInstance {
-    /// Whether it runs as machine code; if not, it is interpreted.
+    /// Returns whether it runs as machine code; if not, it is interpreted.
     pub fn is_compiled(&self) -> bool {
         !matches!(self.backend, BackendInstance::Interpreter(_))
     }
@@ -264,8 +264,8 @@ impl RawInstance {
     /// Brings back a state of the same program in the same backend.
     ///
     /// # Errors
-    /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker was
-    /// lost.
+    /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker
+    /// was lost.
     pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
         let other = Error::Snapshot(vm_core::interpreter::SnapshotError::OtherProgram);
         let program = self.module.running();

@@ -1,8 +1,8 @@
 //! Logs each instruction of a machine on its way.
 //!
 //! Called by the raw level for modules that were loaded to be traced: their machines stop before each instruction.
-//! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are not
-//! shown to it, and nothing is changed at them.
+//! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are
+//! not shown to it, and nothing is changed at them.
 
 use crate::error::Error;
 use crate::raw::RawInstance;
@@ -11,7 +11,7 @@ use vm_core::Outcome;
 use vm_core::gas::Metering;
 use vm_core::isa::Reg;
 
-/// Where instructions are logged.
+/// Log target of the trace.
 const TARGET: &str = "pvm::trace";
 
 /// Runs as the machine would without a trace.
@@ -30,8 +30,8 @@ pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
 
 /// Runs to the next stop and logs what happened.
 fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
-    // The machine is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ, and at
-    // the beginning of a call there is no program counter: then it stops before it runs anything.
+    // The machine is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ, and
+    // at the beginning of a call there is no program counter: then it stops before it runs anything.
     let current = instance.pc().filter(|pc| instance.next_pc() == Some(*pc));
     let before = Reg::ALL.map(|reg| instance.reg(reg));
     let result = instance.run_backend();

@@ -1,11 +1,11 @@
-//! How the sandboxed process is compiled. Used by the build script, and by the test that does it again and compares.
+//! Compilation of the sandboxed process. Used by the build script, and by the test that does it again and compares.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-/// Compiles `root/src/worker/main.rs` to `out`, for `target`, with this compiler and, if given, this linker. The same bytes
-/// come out wherever `root` is.
+/// Compiles `root/src/worker/main.rs` to `out`, for `target`, with this compiler and, if given, this linker. The same
+/// bytes come out wherever `root` is.
 pub fn compile(rustc: &OsStr, target: &OsStr, linker: Option<&OsStr>, root: &Path, out: &Path) -> Result<(), String> {
     let source = root.join("src/worker");
     let mut command = Command::new(rustc);

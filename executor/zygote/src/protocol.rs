@@ -1,20 +1,20 @@
 //! Protocol between host and worker: the worker's address space, the control page, and the states of the handoff.
 //! Compiled into both sides. The document is `docs/sandbox.md`.
 //!
-//! Nothing here has behaviour. The host believes nothing that it reads from the control page: it copies a field once and
-//! checks the copy.
+//! Nothing here has behaviour. The host believes nothing that it reads from the control page: it copies a field once
+//! and checks the copy.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// End of the guest's addresses. Guest memory of a worker lies at the guest's own addresses, below this.
 pub const GUEST_END: u64 = 1 << 32;
 
-/// Where guest memory begins: below it nothing can be mapped.
+/// Start of guest memory: below it nothing can be mapped.
 pub const GUEST_START: u64 = 0x1_0000;
 /// Bytes of guest memory: up to the address at which a program's address space ends.
 pub const GUEST_SIZE: u64 = 0xffff_0000 - GUEST_START;
 
-/// Where the worker's own image is linked. The 4 GiB between the guest and it are never mapped.
+/// Address at which the worker's own image is linked. The 4 GiB between the guest and it are never mapped.
 pub const ZYGOTE_BASE: u64 = 0x2_0000_0000;
 
 /// The control page: shared, readable and writable on both sides.
@@ -24,7 +24,7 @@ pub const CONTROL_SIZE: u64 = 0x1000;
 
 /// The stack of guest code, which only the compiler's own pushes and calls use. Private to the worker.
 pub const STACK_BASE: u64 = 0x3_0001_0000;
-/// Where the stack begins, growing down: the value of `rsp` whenever guest code runs. Compiled code reaches its jump
+/// Top of the stack, which grows down: the value of `rsp` whenever guest code runs. Compiled code reaches its jump
 /// table from here.
 pub const STACK_TOP: u64 = 0x3_0002_0000;
 
@@ -36,8 +36,8 @@ pub const CODE_SIZE: u64 = 0x1000_0000;
 /// Registers of the guest.
 pub const REGS: usize = 13;
 
-/// Where each guest register lives while guest code runs, as the number of an AMD64 register. In the order of the
-/// guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
+/// Register map: the AMD64 register, by its number, that holds each guest register while guest code runs. In the order
+/// of the guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
 ///
 /// `rdx` (2) is the compiler's scratch register, as wide products take a factor there, `rsp` (4) the stack above, `r15`
 /// (15) the gas.
@@ -72,15 +72,15 @@ pub struct Control {
     pub state: AtomicU32,
     /// Iterations of the worker's spin loop before it blocks. Set by the host.
     pub spins: AtomicU32,
-    /// What the host wants: one of `COMMAND_…`.
+    /// Command of the host: one of `COMMAND_…`.
     pub command: AtomicU32,
-    /// Why the worker came back: one of `EXIT_…`.
+    /// Reason of the exit: one of `EXIT_…`.
     pub exit: AtomicU32,
     /// `COMMAND_RUN`: the native address of the entry code.
     pub argument: AtomicU64,
     /// Native address at which guest code goes on (set by the host), or where it left (set by the worker).
     pub native_pc: AtomicU64,
-    /// What the scratch register held when guest code left; for `EXIT_FAULT` the address of the fault.
+    /// Value of the scratch register when guest code left; for `EXIT_FAULT` the address of the fault.
     pub detail: AtomicU64,
     /// Gas.
     pub gas: AtomicU64,
@@ -88,7 +88,7 @@ pub struct Control {
     pub regs: [AtomicU64; REGS],
     /// Used by compiled code: where the worker's own stack was when it entered guest code.
     pub worker_stack: AtomicU64,
-    /// How many entries of `ranges` count.
+    /// Number of valid entries of `ranges`.
     pub changes: AtomicU32,
     /// Ranges of guest memory whose protection is to change before the command is carried out, in this order.
     pub ranges: [Range; RANGES],
@@ -173,7 +173,7 @@ pub const MODE_UNFILTERED_BEST_EFFORT: u32 = 5;
 /// Beside the mode: strict, see [`Layer::StoreBypass`] and those behind it.
 pub const MODE_STRICT: u32 = 0x100;
 
-/// What launcher and zygote say on the socket.
+/// A message on the socket between host, launcher and zygote.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message {
@@ -200,14 +200,14 @@ pub const MESSAGE_WORKER: u32 = 5;
 /// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
 pub const MESSAGE_MAP: u32 = 6;
 
-/// From launcher and zygote: whether there is a protection that not every kernel has. The number is a [`Layer`], the error
-/// number zero if it is there.
+/// From launcher and zygote: whether there is a protection that not every kernel has. The number is a [`Layer`], the
+/// error number zero if it is there.
 pub const MESSAGE_LAYER: u32 = 7;
 
 /// From the host: another connection, for a process that the host is about to fork.
 pub const MESSAGE_CONNECT: u32 = 8;
-/// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all copies
-/// of that end are closed.
+/// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all
+/// copies of that end are closed.
 pub const MESSAGE_CONNECTION: u32 = 9;
 
 /// The user and group that launcher, zygote and workers are if the host is root.
@@ -250,7 +250,7 @@ macro_rules! numbered {
     (@texts $kind:ident [name fix] $($variant:ident [$name:expr, $fix:expr])*) => {
         numbered!(@texts $kind [name] $($variant [$name])*);
         impl $kind {
-            /// What to change where it fails.
+            /// The fix where it fails.
             pub const fn fix(self) -> &'static str {
                 match self { $($kind::$variant => $fix),* }
             }

@@ -65,7 +65,7 @@ pub(super) fn bits(size: RegSize) -> u8 {
     }
 }
 
-/// Whether it is one of r8 to r15.
+/// Returns whether it is one of r8 to r15.
 pub(super) fn is_high(reg: Reg) -> bool {
     reg as u8 >= 8
 }

@@ -153,7 +153,8 @@ pub(super) fn mul_upper_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
     asm.push(forms::mulx_rrr(R64, d, d, c));
 }
 
-/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to what
+/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to
+/// what
 /// `body` leaves in scratch.
 fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler, Reg)) {
     asm.push(forms::push_r(Rax));
@@ -191,7 +192,7 @@ pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: 
     });
 }
 
-/// How the two factors of a 32-bit program's product are extended.
+/// Extension of the two factors of a 32-bit program's product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signs {
     Signed,

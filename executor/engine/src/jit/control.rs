@@ -1,7 +1,8 @@
 //! Instructions that end a block: traps, jumps, branches.
 //!
 //! Called by the compiler. vm-core says which of them have no valid target and trap instead
-//! (`docs/spec/encoding.md#blocks-and-targets`). The list of dynamic jumps, whose stubs come last in the image, is kept here.
+//! (`docs/spec/encoding.md#blocks-and-targets`). The list of dynamic jumps, whose stubs come last in the image, is kept
+//! here.
 
 use super::lower::size;
 use super::regs::{SCRATCH, native};
@@ -10,7 +11,7 @@ use super::{Compiler, arith};
 use pvm_assembler::{Assembler, Cond, Inst, Label, Mem, Reg as Native, RegSize::*, Scale, forms};
 use vm_core::isa::{Encoded, Opcode, Reg};
 
-/// What dynamic jumps need to know of the program.
+/// The program's jump table, as dynamic jumps need it.
 pub(super) struct Table {
     /// Entries of the jump table.
     pub length: u32,
@@ -18,28 +19,29 @@ pub(super) struct Table {
     pub room: u32,
     /// Displacement of the jump table from the stack pointer.
     pub at: i32,
-    /// Whether some entries of the jump table lead nowhere; they are zero then.
+    /// Whether some entries of the jump table are no valid targets; they are zero then.
     pub has_bad_entries: bool,
 }
 
 /// A jump table with this many entries or more is not compiled: the address of an entry has 32 bits.
 pub(super) const MAX_TABLE: u32 = 1 << 24;
 
-/// Entries that a jump table of `length`, at most [`MAX_TABLE`], has room for. An empty one has room for one that is zero.
+/// Entries that a jump table of `length`, at most [`MAX_TABLE`], has room for. An empty one has room for one that is
+/// zero.
 pub(super) const fn room(length: u32) -> u32 {
     length.next_power_of_two()
 }
 
 impl Table {
-    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to the guest address in the scratch register less two. `slow`
-    /// is the stub that leaves guest code if the address is not in the jump table.
+    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to the guest address in the scratch register less two.
+    /// `slow` is the stub that leaves guest code if the address is not in the jump table.
     fn jump_to_scratch(&self, asm: &mut Assembler, slow: Label) {
         // Valid addresses are even, from 2 on. Odd ones become very large.
         asm.push(forms::ror_ri(R32, SCRATCH, 1));
         asm.push(forms::cmp_ri(R32, SCRATCH, self.length as i32));
         asm.jcc(Cond::AboveOrEqual, slow);
-        // The processor may go on here before it knows better (Spectre, variant 1). What it loads has to be an entry even
-        // then: no byte that the guest chose may become the address of code.
+        // The processor may go on here before it knows better (Spectre, variant 1). What it loads has to be an entry
+        // even then: no byte that the guest chose may become the address of code.
         asm.push(forms::and_ri(R32, SCRATCH, self.room as i32 - 1));
         let Some(index) = SCRATCH.index() else { return };
         let entry = Mem::base_index(Native::Rsp, index, Scale::X8, self.at);

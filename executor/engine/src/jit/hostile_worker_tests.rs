@@ -35,7 +35,7 @@ struct HostileWorker {
     random: u64,
     map: MemoryMap,
     code_length: u32,
-    /// Where guest code can leave from, and faults.
+    /// Native offsets of exits and faults.
     plausible: Vec<u32>,
     heap_end: u32,
     kills: u32,
@@ -138,7 +138,7 @@ impl WorkerProcess for HostileWorker {
     }
 }
 
-/// Where instructions and stubs begin and end.
+/// Native offsets at which instructions and stubs begin and end.
 fn ends(program: &Program, compiled: &Compiled) -> Vec<u32> {
     let offsets = program.code().instructions().flat_map(|decoded| [decoded.offset, decoded.next]);
     let mut ends: Vec<u32> = offsets.map(|offset| compiled.native_at(program, offset).unwrap()).collect();

@@ -1,8 +1,9 @@
 //! Instance of a compiled module, run in a sandboxed worker.
 //!
-//! It has the interface of vm-core's interpreter, method for method, and is used through `raw`. It turns a worker's exits
-//! into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program counters
-//! and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they are.
+//! It has the interface of vm-core's interpreter, method for method, and is used through `raw`. It turns a worker's
+//! exits into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program
+//! counters and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they
+//! are.
 
 use super::Compiled;
 use crate::sandbox::{Exit, GuestState, SandboxError, WorkerProcess};
@@ -33,8 +34,8 @@ pub(crate) struct JitInstance<W> {
     heap_size: u32,
     pc: Option<u32>,
     next_pc: Option<u32>,
-    /// Where in the image guest code left for the host, a place that was checked: what the program counters are has not
-    /// been looked up yet, as few hosts ask.
+    /// Native offset at which guest code left for the host, which was checked. The program counters that belong to it
+    /// have not been looked up yet, as few hosts ask.
     left_at: Option<u32>,
     resume: Resume,
 }
@@ -223,7 +224,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         self.program.config().metering != Metering::Off
     }
 
-    /// Where to begin, paying for an entry in the middle of a block.
+    /// Returns the native offset of the entry, and charges for an entry in the middle of a block.
     fn begin(&mut self, metered: bool) -> Result<u32, Outcome> {
         let offset = match (self.resume, self.next_pc) {
             (Resume::Native(native), _) => return Ok(native),
@@ -267,7 +268,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         self.decoded()?.instruction
     }
 
-    /// Whether an instruction can trap other than by an access to memory; behind the code everything does.
+    /// Returns whether an instruction can trap other than by an access to memory; behind the code everything does.
     fn can_trap(&self, decoded: &Decoded) -> bool {
         let is_trap = decoded.instruction.is_none_or(|instruction| instruction.opcode == Opcode::Trap);
         is_trap || self.program.code().traps_instead(decoded)
@@ -462,7 +463,7 @@ fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), SandboxError> {
     }
 }
 
-/// Whether an instruction reads or writes memory.
+/// Returns whether an instruction reads or writes memory.
 fn accesses_memory(instruction: &Instruction) -> bool {
     use GasClass::{Load, LoadIndirect, Store, StoreImm, StoreImmIndirect, StoreIndirect};
     let class = instruction.opcode.spec().gas_class;

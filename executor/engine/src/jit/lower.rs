@@ -1,8 +1,9 @@
 //! Lowering: machine code for each guest instruction that ends no block. Terminators are in `control`.
 //!
 //! Called by the compiler for every instruction, in order. Meanings are those of vm-core's interpreter
-//! (`docs/spec/instructions.md`). In 64-bit programs (`WIDE`), 32-bit operations sign-extend their result; in 32-bit programs the upper halves of
-//! all registers are always clear. Guest addresses are made in one place, [`at`]: they are computed modulo 2^32.
+//! (`docs/spec/instructions.md`). In 64-bit programs (`WIDE`), 32-bit operations sign-extend their result; in 32-bit
+//! programs the upper halves of all registers are always clear. Guest addresses are made in one place, [`at`]: they are
+//! computed modulo 2^32.
 //!
 //! One decision an instruction, by its opcode: each arm reads the operands that its opcode has.
 
@@ -21,7 +22,7 @@ pub(super) const fn size<const WIDE: bool>() -> RegSize {
     if WIDE { R64 } else { R32 }
 }
 
-/// Where the guest's memory at `base + imm` is.
+/// Memory operand for the guest's address `base + imm`.
 #[inline(always)]
 fn at(base: Reg, imm: i32) -> Mem {
     Mem::base32(native(base), imm)

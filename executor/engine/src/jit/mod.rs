@@ -1,12 +1,12 @@
 //! The compiler: guest code to AMD64 machine code, in one pass.
 //!
-//! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its code
-//! is. Promises: time and memory linear in the code's length, the output bounded by [`protocol::CODE_SIZE`]; what a block
-//! costs comes from `vm_core::gas`; no address above 4 GiB can be named by a guest load or store.
+//! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its
+//! code is. Promises: time and memory linear in the code's length, the output bounded by [`protocol::CODE_SIZE`]; what
+//! a block costs comes from `vm_core::gas`; no address above 4 GiB can be named by a guest load or store.
 //!
 //! The image is the jump table (eight bytes an entry, native addresses, zeros up to a power of two), then the routines,
-//! then the program, then the stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to nowhere (one a jump, in order).
-//! A block begins with its charge, whose immediate is filled in at the end.
+//! then the program, then the stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to
+//! nowhere (one a jump, in order). A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
 mod control;
@@ -35,7 +35,7 @@ use vm_core::gas::{BlockCost, CostModelKind, Metering};
 use vm_core::isa::CodeView;
 use vm_core::program::Program;
 
-/// Where in a block's charge its cost is, and where the way to the stub; and how long the charge is.
+/// Offsets of the cost and of the jump's displacement in a block's charge, and the length of the charge.
 const CHARGE_COST: usize = 3;
 const CHARGE_WAY: usize = 9;
 const CHARGE_LENGTH: u32 = 13;
@@ -44,7 +44,7 @@ const LINE: u32 = 64;
 /// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
 const CALL_LENGTH: u32 = 5;
 
-/// Why a program cannot be compiled. The interpreter runs it all the same.
+/// Error of the compiler. The interpreter runs the program all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CompileError {
@@ -90,7 +90,7 @@ impl From<pvm_assembler::Error> for CompileError {
     }
 }
 
-/// What a worker that runs `program` has to load. `id` is the module's, which no other has.
+/// The image of a compiled program, for a worker to load. `id` is the module's, which no other has.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
     Image { id, code: compiled.image(), enter: compiled.enter(), data: program.memory_image() }
 }
@@ -98,8 +98,8 @@ pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -
 /// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
 const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
 
-/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory can cost a quarter
-/// of the time to compile.
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory can cost a
+/// quarter of the time to compile.
 const KEPT: u32 = 1 << 20;
 
 thread_local! {
@@ -132,7 +132,7 @@ struct Compiler<'a> {
     asm: &'a mut Assembler,
     routines: Routines,
     table: Table,
-    /// Where the code begins in the image.
+    /// Offset of the code in the image.
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
     labels: u32,
@@ -149,7 +149,7 @@ struct Compiler<'a> {
 
 struct Block {
     offset: u32,
-    /// Where it begins in the code.
+    /// Its native offset.
     start: Mark,
     cost: u32,
 }
@@ -270,7 +270,8 @@ impl<'a> Compiler<'a> {
     }
 
     /// Loop alignment: if a loop has just ended that would fit into one cache line but lies in two, which can halve its
-    /// speed, removes it from the code, skips to the next line, and returns the loop's code offset, where emitting goes on.
+    /// speed, removes it from the code, skips to the next line, and returns the loop's code offset, where emitting goes
+    /// on.
     /// `next` is the offset behind the loop. No code is removed twice.
     #[inline(always)]
     fn align_loop(&mut self, next: u32) -> Option<u32> {

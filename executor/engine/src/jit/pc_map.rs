@@ -1,9 +1,10 @@
 //! Pc map: guest pc to native offset and back, and the compiled program that it belongs to.
 //!
 //! Made by the compiler, asked by `instance` at every stop that somebody wants to know the place of. To keep where each
-//! instruction is would take more room and time than all else that compiling leaves behind; so only one in [`PC_MAP_INTERVAL`] is
-//! kept, and the first of each block. From there the way is found by emitting the instructions between once more: how
-//! long one is depends on nothing but itself, unless it ends its block, and nothing is behind it then.
+//! instruction is would take more room and time than all else that compiling leaves behind; so only one in
+//! [`PC_MAP_INTERVAL`] is kept, and the first of each block. From there the way is found by emitting the instructions
+//! between once more: how long one is depends on nothing but itself, unless it ends its block, and nothing is behind it
+//! then.
 
 use super::routines::Routines;
 use super::{CALL_LENGTH, CHARGE_LENGTH, lower};
@@ -25,17 +26,17 @@ const HOST_CALL_LENGTH: usize = 10;
 /// A program as machine code.
 pub(crate) struct Compiled {
     pub(super) image: Vec<u8>,
-    /// Where the routine is that enters guest code, in the image.
+    /// Offset in the image of the routine that enters guest code.
     pub(super) enter: u32,
     /// Ascending. The last entry is the trap behind the code.
     pub(super) pc_map: Vec<PcMapEntry>,
     /// Code offsets of all blocks, ascending.
     pub(super) blocks: Vec<u32>,
-    /// Where the first block's stub is in the image.
+    /// Offset in the image of the first block's stub.
     pub(super) block_stubs: u32,
     /// Code offsets of all dynamic jumps, ascending.
     pub(super) jumps: Vec<u32>,
-    /// Where the first dynamic jump's stub is in the image.
+    /// Offset in the image of the first dynamic jump's stub.
     pub(super) jump_stubs: u32,
 }
 
@@ -68,22 +69,22 @@ impl Drop for Compiled {
 pub(super) struct PcMapEntry {
     /// Its code offset.
     pub guest: u32,
-    /// Where it begins in the image. For a block's first one, where the block begins.
+    /// Its native offset: of a block's first instruction, that of the block.
     pub native: u32,
 }
 
 impl Compiled {
-    /// What is to be loaded at [`pvm_zygote::protocol::CODE_BASE`].
+    /// The bytes to load at [`pvm_zygote::protocol::CODE_BASE`].
     pub(crate) fn image(&self) -> &[u8] {
         &self.image
     }
 
-    /// Where the routine is that enters guest code, in the image.
+    /// Offset in the image of the routine that enters guest code.
     pub(crate) fn enter(&self) -> u32 {
         self.enter
     }
 
-    /// Where the instruction at a code offset begins, which is that of an instruction or the end of the code. For a
+    /// Native offset of the instruction at a code offset, which is that of an instruction or the end of the code. Of a
     /// block's first one, where the block begins.
     pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<u32> {
         let index = self.pc_map.partition_point(|place| place.guest <= guest).checked_sub(1)?;
@@ -94,19 +95,19 @@ impl Compiled {
         self.walk(program, place, |found, _| found.guest >= guest).map(|found| found.native)
     }
 
-    /// Where the charge of the block at a code offset is.
+    /// Native offset of the charge of the block at a code offset.
     pub(super) fn charge_of(&self, program: &Program, guest: u32) -> Option<u32> {
         let steps = program.config().single_step;
         self.native_at(program, guest).map(|native| native + if steps { CALL_LENGTH } else { 0 })
     }
 
-    /// Whether the byte at `native` belongs to the machine code of an instruction.
+    /// Returns whether the byte at `native` belongs to the machine code of an instruction.
     pub(super) fn is_guest(&self, native: u32) -> bool {
         native < self.block_stubs && self.pc_map.first().is_some_and(|first| native >= first.native)
     }
 
-    /// Whether a host call with this number ends at `behind`: its number is loaded into the scratch register, and the
-    /// routine called.
+    /// Returns whether a host call with this number ends at `behind`: its number is loaded into the scratch register,
+    /// and the routine called.
     pub(super) fn is_host_call(&self, behind: u32, number: u32) -> bool {
         const MOV: u8 = 0xb8 + NATIVE_SCRATCH;
         const CALL: u8 = 0xe8;
@@ -134,8 +135,8 @@ impl Compiled {
     }
 
     /// Goes from instruction to instruction, the first at `from`, to the one that `is_it` says yes to, when it is told
-    /// where that is and where it ends: `None` for the last of a block, which is longer than anybody asks. The first one
-    /// begins where its charge ends.
+    /// where that is and where it ends: `None` for the last of a block, which is longer than anybody asks. The first
+    /// one begins where its charge ends.
     fn walk(
         &self,
         program: &Program,

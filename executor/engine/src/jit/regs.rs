@@ -1,4 +1,4 @@
-//! Where guest registers live in machine code. Used by everything in `jit`; the numbers are the protocol's.
+//! Register map: guest registers to native ones. Used by everything in `jit`; the numbers are the protocol's.
 
 use pvm_assembler::Reg as Native;
 use pvm_zygote::protocol::{NATIVE_GAS, NATIVE_REGS, NATIVE_SCRATCH};

@@ -9,7 +9,7 @@ use pvm_assembler::{Assembler, Label, Mem, Reg as Native, RegSize::R64, StoreImm
 use pvm_zygote::protocol::{self, CONTROL_BASE, Control, STACK_TOP};
 use vm_core::isa::Reg;
 
-/// Where each routine begins.
+/// Labels of the routines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Routines {
     pub enter: Label,

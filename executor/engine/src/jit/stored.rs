@@ -4,9 +4,9 @@
 //! configuration code depends on, the length of the program's blob (u32) and its [`mix`] (u64); then `enter`,
 //! `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
 //!
-//! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of them
-//! harms nobody outside of the sandbox, which machine code could not leave if an attacker had written it. But what it computes
-//! is not checked, and can't be.
+//! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of
+//! them harms nobody outside of the sandbox, which machine code could not leave if an attacker had written it. But what
+//! it computes is not checked, and can't be.
 
 use super::pc_map::{Compiled, PcMapEntry, kept_image};
 use crate::error::StoredError;
@@ -26,7 +26,7 @@ fn fingerprint() -> u64 {
         .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
 }
 
-/// What of the configuration decides on machine code.
+/// The part of the configuration that machine code depends on.
 fn configuration(program: &Program) -> [u32; 4] {
     let config = program.config();
     let metering = match config.metering {

@@ -1,8 +1,8 @@
 //! The deadline of a run. Used by `worker` and `handoff`.
 //!
-//! A run is what the embedder asked for, however many handoffs it takes. What counts is the CPU time of the
-//! worker, and that of the host while it works for the guest: a machine that is busy, throttled or suspended takes nothing
-//! away from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
+//! A run is what the embedder asked for, however many handoffs it takes. What counts is the CPU time of the worker, and
+//! that of the host while it works for the guest: a machine that is busy, throttled or suspended takes nothing away
+//! from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
 
 use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
@@ -27,7 +27,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How many times as long as its CPU time a run may take in real time.
+    /// The limit of real time, as a multiple of that of CPU time.
     const PATIENCE: u32 = 60;
 
     /// For a command that runs no guest code.
@@ -38,7 +38,7 @@ impl Limits {
     }
 }
 
-/// What a worker uses up.
+/// Resources that a worker uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter<'a> {
     /// The worker as this process's pid namespace numbers it. Without it real time stands in for CPU time.
@@ -53,7 +53,7 @@ impl Meter<'_> {
         sys::cpu_time(self.process?)
     }
 
-    /// Whether it has no more memory than its program can have.
+    /// Returns whether it has no more memory than its program can have.
     pub fn check_memory(self) -> Result<(), SandboxError> {
         let Some((file, limit)) = self.memory else { return Ok(()) };
         let pages = sys::pages(file)?;
@@ -66,7 +66,8 @@ impl Meter<'_> {
         }
     }
 
-    /// Whether the worker sleeps, by choice: it neither runs, nor waits for a processor or a page, nor is it stopped.
+    /// Returns whether the worker sleeps, by choice: it neither runs, nor waits for a processor or a page, nor is it
+    /// stopped.
     fn is_asleep(self) -> bool {
         let Some(process) = self.process else { return false };
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -75,7 +76,7 @@ impl Meter<'_> {
     }
 }
 
-/// What is left of a run's limits.
+/// Deadline of a run: what is left of its limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     limits: Limits,
@@ -83,7 +84,7 @@ pub(super) struct Deadline {
     handoffs: u32,
     /// CPU time that the host spent for the guest.
     host: Duration,
-    /// Where the clocks stood when they were first looked at.
+    /// First reading of the clocks.
     start: Option<Reading>,
     last: Reading,
     /// CPU time of the worker in all its life, when it was looked at last.

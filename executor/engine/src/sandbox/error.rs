@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Missing {
-    /// What there is not.
+    /// The missing protection.
     pub what: &'static str,
     /// Error number.
     pub errno: i32,
@@ -26,13 +26,13 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Whether it is there.
+    /// Returns whether it is there.
     pub fn is_there(&self) -> bool {
         self.errno == 0
     }
 }
 
-/// Why a sandboxed worker could not be made, or was lost.
+/// Error of the sandbox: a worker could not be made, or was lost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SandboxError {
@@ -54,7 +54,7 @@ pub enum SandboxError {
     },
     /// A new worker could not make itself ready.
     Setup {
-        /// What it was about to do.
+        /// The step that failed.
         step: &'static str,
         /// Error number.
         errno: i32,
@@ -65,7 +65,7 @@ pub enum SandboxError {
     ResourceLimit {
         /// Which one.
         name: &'static str,
-        /// How much is needed.
+        /// The value that is needed.
         needed: u64,
         /// The limit.
         limit: u64,
@@ -89,8 +89,8 @@ pub enum SandboxError {
         /// The value that was sent.
         value: u64,
     },
-    /// Unexpected signal: the worker raised one that no guest can, which is a bug of the compiler or the sandbox. It was
-    /// killed.
+    /// Unexpected signal: the worker raised one that no guest can, which is a bug of the compiler or the sandbox. It
+    /// was killed.
     UnexpectedSignal {
         /// Address of the instruction.
         native_pc: u64,
@@ -126,7 +126,7 @@ pub enum SandboxError {
     AlreadyLoaded,
 }
 
-/// What to change where a system call failed with this error number. Numbers that have one cause come first, then what is
+/// The fix for a system call that failed with this error number. Numbers that have one cause come first, then what is
 /// known of the step.
 pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str> {
     // Linux's numbers, as errors can be printed on any platform.

@@ -1,5 +1,5 @@
-//! The thread that looks after workers that wait: makes fresh ones, drops dead ones, and stops those that nobody needs.
-//! Started by `pool` when there is something to look after.
+//! Keeper: the thread that looks after waiting workers. It makes fresh ones, drops dead ones, and stops those that
+//! nobody needs. Started by `pool` when there is something to look after.
 //!
 //! Nobody waits for it. It holds the pool's lock for moments only, never while it makes or drops a worker.
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often workers that wait are looked at, until all are stopped.
+/// Interval at which waiting workers are checked, until all are stopped.
 const LOOK: Duration = Duration::from_millis(500);
 /// After a worker could not be made, none is tried for so long.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -23,7 +23,8 @@ enum ThreadState {
     #[default]
     Wanted,
     Running(JoinHandle<()>),
-    /// It could not be started, or has ended. Without it everything works, but new workers are made when they are needed.
+    /// It could not be started, or has ended. Without it everything works, but new workers are made when they are
+    /// needed.
     Gone,
 }
 

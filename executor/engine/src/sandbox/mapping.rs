@@ -1,6 +1,7 @@
 //! Memory that host and worker share. Used by `worker`.
 //!
-//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and out.
+//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and
+//! out.
 
 use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
@@ -51,7 +52,7 @@ impl Mapping {
         Ok((mapping, file))
     }
 
-    /// Where the mapping begins.
+    /// Address of the mapping.
     pub fn start(&self) -> *mut u8 {
         self.start
     }
@@ -167,8 +168,8 @@ impl Mapping {
         unsafe { to.write_bytes(value, length) }
     }
 
-    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many pages
-    /// they have then.
+    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many
+    /// pages they have then.
     pub fn clear(&mut self, ranges: &[(u64, u64)]) -> u64 {
         let can_be_elsewhere = sys::has_swap();
         ranges.iter().map(|(start, end)| self.clear_range(*start, *end, can_be_elsewhere)).sum()

@@ -1,7 +1,7 @@
 //! The sandbox: a process that owns nothing, in which guest code runs as machine code.
 //!
-//! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`. Promises: a
-//! worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
+//! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`.
+//! Promises: a worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
 
 #[cfg(jit_supported)]
 mod deadline;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vm_core::memory::MemoryImage;
 
-/// How much protection there has to be around guest code.
+/// Protection that guest code has to run under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Sandbox {
@@ -45,13 +45,13 @@ pub enum Sandbox {
     OffForTests,
 }
 
-/// How a pool of workers is to be.
+/// Settings of a pool of workers.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub sandbox: Sandbox,
-    /// How much CPU time a run may take; `None`: any.
+    /// Limit of a run's CPU time; `None`: any.
     pub time_limit: Option<Duration>,
-    /// How much real time; `None`: sixty times the CPU time, or any.
+    /// Limit of its real time; `None`: sixty times the CPU time, or any.
     pub stall_limit: Option<Duration>,
     /// Most workers that have a program and wait for another instance of it.
     pub idle: usize,
@@ -109,8 +109,8 @@ pub(crate) trait WorkerProcess {
     fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
-    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range is
-    /// of whole pages of 4 KiB.
+    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range
+    /// is of whole pages of 4 KiB.
     fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000]));
     /// Copies into guest memory.
     fn write(&mut self, address: u32, data: &[u8]);
@@ -130,7 +130,7 @@ pub(crate) struct Image<'a> {
     pub id: u64,
     /// Jump table and machine code, for `protocol::CODE_BASE`.
     pub code: &'a [u8],
-    /// Where in `code` the routine is that enters guest code.
+    /// Offset in `code` of the routine that enters guest code.
     pub enter: u32,
     /// Layout and initial contents of guest memory.
     pub data: &'a Arc<MemoryImage>,
@@ -147,13 +147,13 @@ pub(crate) struct GuestState {
     pub native_pc: u32,
 }
 
-/// Why guest code left. The numbers were checked to be in range, and nothing else was.
+/// Exit: the reason for which guest code left. The numbers were checked to be in range, and nothing else was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Trap,
     HostCall(u32),
     OutOfGas,
-    /// What the scratch register held.
+    /// Value of the scratch register.
     Jump(u32),
     Step,
     Sbrk,

@@ -4,7 +4,7 @@ use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, Wor
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a pool has and has done.
+/// Counters of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
     pub workers: usize,

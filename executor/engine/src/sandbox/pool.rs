@@ -1,8 +1,8 @@
-//! Workers to take and to give back. Made once for an engine, used from all its threads.
+//! Pool of workers. Made once for an engine, used from all its threads.
 //!
-//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program; one
-//! that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote is lost
-//! a new one is started.
+//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program;
+//! one that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote
+//! is lost a new one is started.
 
 use super::keeper::Keeper;
 use super::worker::{Process, Worker};
@@ -20,7 +20,7 @@ const MOST_RESERVE: usize = 4;
 /// Most workers that wait for somebody to take the time to drop them.
 const DOOMED: usize = 64;
 
-/// What a pool has and has done.
+/// Counters of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
     /// Workers that there are.
@@ -40,19 +40,19 @@ pub(crate) struct Pool {
     keeper: Keeper,
 }
 
-/// For how long a worker that is being made in advance is waited for where it takes the last room.
+/// Longest wait for a worker that is being made in advance and takes the last room.
 const MAKING: Duration = Duration::from_secs(1);
 
-/// Who has a worker made.
+/// Purpose of a new worker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Maker {
-    /// Who needs it now.
+    /// An instance needs it now.
     Taker,
     /// The keeper, for the reserve.
     Keeper,
 }
 
-/// What the pool's users share with the thread that looks after the workers that wait.
+/// State that the pool's users share with the keeper, the thread that looks after waiting workers.
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: Settings,
@@ -78,7 +78,7 @@ struct Usage {
     processes: Vec<Arc<Process>>,
 }
 
-/// What a forked child makes a pool of its own of.
+/// A forked child's pool, made by its parent before the fork.
 #[derive(Debug)]
 pub(crate) struct ForkedPool {
     settings: Settings,
@@ -104,7 +104,7 @@ pub(super) struct Waiting {
     pub fresh: Vec<Worker>,
     /// They were killed, and only take memory.
     pub doomed: Vec<Worker>,
-    /// How many fresh ones there are to be.
+    /// Number of fresh ones to keep.
     pub reserve: usize,
     /// One is being made in advance, and counted already.
     pub is_making: bool,
@@ -131,7 +131,7 @@ impl Pool {
         Ok(Arc::new(Pool { shared, keeper: Keeper::default() }))
     }
 
-    /// What protection is missing, in best-effort mode.
+    /// Protection that is missing, in best-effort mode.
     pub fn missing(&self) -> Vec<Missing> {
         lock(&self.shared.zygote).missing().to_vec()
     }
@@ -141,7 +141,7 @@ impl Pool {
         lock(&self.shared.zygote).layers().to_vec()
     }
 
-    /// What a child that this process is about to fork makes a pool of its own of.
+    /// Prepares a pool for a child that this process is about to fork.
     pub fn prepare_fork(&self) -> Result<ForkedPool, SandboxError> {
         if self.shared.is_forked() {
             return Err(SandboxError::Forked);
@@ -159,7 +159,7 @@ impl Pool {
         usage.processes.iter().fold(usage.ended, |sum, process| sum.saturating_add(process.cpu_time()))
     }
 
-    /// What there is.
+    /// The pool's counters.
     pub fn counts(&self) -> Counts {
         let (idle, fresh) = {
             let waiting = self.shared.waiting();
@@ -201,7 +201,8 @@ impl Pool {
         Ok(pooled)
     }
 
-    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's life.
+    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's
+    /// life.
     fn keep_if_busy(&self) {
         let is_busy = {
             let mut waiting = self.shared.waiting();
@@ -238,7 +239,7 @@ impl Shared {
         }
     }
 
-    /// Whether this process was forked from the one that may use the workers.
+    /// Returns whether this process was forked from the one that may use the workers.
     fn is_forked(&self) -> bool {
         self.generation != generation()
     }
@@ -247,7 +248,7 @@ impl Shared {
         lock(&self.waiting)
     }
 
-    /// Whether workers that have a program are kept for another instance of it.
+    /// Returns whether workers that have a program are kept for another instance of it.
     fn keeps_idle(&self) -> bool {
         self.settings.idle > 0 && !self.settings.fresh_workers
     }
@@ -380,7 +381,8 @@ impl Shared {
         }
     }
 
-    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps up.
+    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps
+    /// up.
     pub fn discard(&self, mut worker: Worker) {
         worker.kill();
         self.workers.fetch_sub(1, AcqRel);

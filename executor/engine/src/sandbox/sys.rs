@@ -23,8 +23,8 @@ fn check<T: Copy + Default + PartialOrd>(call: &'static str, result: T) -> Resul
     if result < T::default() { Err(SandboxError::Os { call, errno: errno() }) } else { Ok(result) }
 }
 
-/// A memory file without a name. `purpose` is `MFD_NOEXEC_SEAL` (nobody may ever execute it) or `MFD_EXEC`, which kernels
-/// before 6.3 do not know.
+/// A memory file without a name. `purpose` is `MFD_NOEXEC_SEAL` (nobody may ever execute it) or `MFD_EXEC`, which
+/// kernels before 6.3 do not know.
 pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: c_uint) -> Result<OwnedFd, SandboxError> {
     const FLAGS: c_uint = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the kernel reads a text that ends with zero.
@@ -167,8 +167,8 @@ pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), SandboxEr
     check("prlimit", result).map(|_| ())
 }
 
-/// Has the kernel make the pages of a mapping, as an access to them would; a page that cannot be had is an error instead
-/// of SIGBUS.
+/// Has the kernel make the pages of a mapping, as an access to them would; a page that cannot be had is an error
+/// instead of SIGBUS.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
@@ -178,7 +178,7 @@ pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> R
     check("madvise(MADV_POPULATE)", unsafe { libc::madvise(address.cast(), length, advice) }).map(|_| ())
 }
 
-/// Whether the kernel counts memory strictly, so that there can be none for a page of a memory file.
+/// Returns whether the kernel counts memory strictly, so that there can be none for a page of a memory file.
 pub(super) fn is_memory_counted() -> bool {
     // For processes that can read the file at first and not later, as they have locked themselves up.
     static LAST: AtomicBool = AtomicBool::new(false);
@@ -202,7 +202,7 @@ pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) ->
     check("mincore", unsafe { libc::mincore(address.cast(), length, to.as_mut_ptr()) }).map(|_| ())
 }
 
-/// Whether memory can be swapped out. If not, none is: taking swap space away brings everything back.
+/// Returns whether memory can be swapped out. If not, none is: taking swap space away brings everything back.
 pub(super) fn has_swap() -> bool {
     let mut info = MaybeUninit::<libc::sysinfo>::zeroed();
     // SAFETY: the kernel writes a `sysinfo`.
@@ -227,7 +227,7 @@ pub(super) fn shut_down(socket: &OwnedFd) {
     let _ = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
-/// Whether there is something to read, or the end, within the time.
+/// Returns whether there is something to read, or the end, within the time.
 pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, SandboxError> {
     let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let milliseconds = c_int::try_from(within.as_millis()).unwrap_or(c_int::MAX);

@@ -21,12 +21,12 @@ const SHORT_FILL: u32 = 1 << 12;
 
 /// CPU time that a worker may use beyond one run's limit, before the host raises its limit (RLIMIT_CPU).
 const GRANT: Duration = Duration::from_secs(3);
-/// A worker that has used more CPU time than this is not used for another instance.
+/// CPU time after which a worker is not used for another instance.
 const WORN_OUT: Duration = Duration::from_secs(2);
-/// A worker that waits and uses more CPU time than this does something that nobody asked for.
+/// CPU time that a waiting worker may use; more is work that nobody asked for.
 const IDLE_CPU: Duration = Duration::from_millis(5);
 
-/// A change of what the guest may access: start, end, protection.
+/// A change of the protection of guest memory: start, end, protection.
 type Change = (u32, u32, u32);
 
 /// A worker's process.
@@ -84,7 +84,7 @@ pub(crate) struct Worker {
     zygote: Arc<Zygote>,
 }
 
-/// What was loaded.
+/// The program that was loaded.
 #[derive(Debug)]
 struct Loaded {
     id: u64,
@@ -149,7 +149,7 @@ impl Worker {
         page(&self.control)
     }
 
-    /// What it uses up.
+    /// The meter of its resources.
     fn meter(&self) -> Meter<'_> {
         Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) }
     }
@@ -159,7 +159,7 @@ impl Worker {
         &self.process
     }
 
-    /// Whether this process was forked from the one that may use it.
+    /// Returns whether this process was forked from the one that may use it.
     fn is_forked(&self) -> bool {
         self.zygote.is_forked()
     }
@@ -169,7 +169,7 @@ impl Worker {
         self.loaded.as_ref().map(|loaded| loaded.id)
     }
 
-    /// Whether it can be used on: no error so far, and the process is there.
+    /// Returns whether it can be used on: no error so far, and the process is there.
     pub fn is_usable(&self) -> bool {
         !self.is_broken && !self.is_forked() && sys::is_readable(self.process.fd.as_fd(), Duration::ZERO) == Ok(false)
     }
@@ -180,7 +180,7 @@ impl Worker {
             (AdaptiveSpin::new(handoff::spins()), AdaptiveSpin::new(handoff::worker_spins()));
     }
 
-    /// Whether it may be changed: what a forked child writes its parent's worker would see.
+    /// Returns whether it may be changed: what a forked child writes its parent's worker would see.
     fn check_is_ours(&self) -> Result<(), SandboxError> {
         if self.is_forked() {
             return Err(SandboxError::Forked);
@@ -192,7 +192,7 @@ impl Worker {
         self.code.check()
     }
 
-    /// Has the worker carry out a command, with all changes that are due.
+    /// Hands a command to the worker, with all queued changes.
     fn command(&mut self, command: u32) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let page = page(&self.control);
@@ -223,7 +223,7 @@ impl Worker {
         result
     }
 
-    /// Notes a change of what the guest may access; it is made before guest code runs.
+    /// Queues a change of protection, which is made before guest code runs.
     fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), SandboxError> {
         if start >= end {
             return Ok(());
@@ -279,14 +279,14 @@ impl Worker {
         }
     }
 
-    /// Whether it should not be used for another instance, as it would have to be granted more CPU time.
+    /// Returns whether it should not be used for another instance, as it would have to be granted more CPU time.
     pub fn is_worn_out(&mut self) -> bool {
         self.granted.is_some()
             && self.deadline.read_if_slow(Meter { process: self.process.pid, memory: None }) > WORN_OUT
     }
 
-    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`]. False
-    /// if it should end, as it has used CPU time that nobody asked it to, or has ended.
+    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`].
+    /// False if it should end, as it has used CPU time that nobody asked it to, or has ended.
     pub fn rest(&mut self) -> bool {
         if !self.is_usable() {
             return false;
@@ -305,7 +305,7 @@ impl Worker {
         self.is_resting
     }
 
-    /// Whether it was stopped by [`Worker::rest`].
+    /// Returns whether it was stopped by [`Worker::rest`].
     pub fn is_resting(&self) -> bool {
         self.is_resting
     }
@@ -334,7 +334,7 @@ impl Worker {
         self.outcome(self.code_used, state)
     }
 
-    /// What the worker left in the control page.
+    /// Reads and checks the exit that the worker left in the control page.
     fn outcome(&mut self, code_length: usize, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let page = self.page();
         for (to, from) in state.regs.iter_mut().zip(&page.regs) {
@@ -383,7 +383,7 @@ impl Worker {
         Ok(exit)
     }
 
-    /// Tries what a worker needs in its life, before it has a program.
+    /// Checks, before the worker has a program, that all it needs later works.
     pub fn probe(&mut self) -> Result<(), SandboxError> {
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
@@ -402,7 +402,7 @@ impl Worker {
         pages + self.guest.clear(&[(start + pages * 0x1000, end)])
     }
 
-    /// Notes what the guest may access, everywhere: whatever the worker has changed meanwhile is changed back.
+    /// Queues the protection of the whole window: whatever the worker has changed meanwhile is changed back.
     fn protect_all(&mut self, map: &MemoryMap) -> Result<(), SandboxError> {
         self.changes.clear();
         let mut end = MemoryMap::RO_BASE;
@@ -421,8 +421,8 @@ impl Worker {
     }
 }
 
-/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB, four
-/// regions may reach so much further at both ends.
+/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB,
+/// four regions may reach so much further at both ends.
 const HUGE_PAGES: u64 = 4 * 2 * 512;
 
 /// Pages that a program with this memory map has before its heap grows.
@@ -444,8 +444,8 @@ fn whole_seconds(time: Duration) -> Duration {
 /// The control page of a worker.
 fn page(mapping: &Mapping) -> &Control {
     const { assert!(size_of::<Control>() <= protocol::CONTROL_SIZE as usize) };
-    // SAFETY: mapped as long as the mapping lives, page aligned, long enough, and made of atomics: the other process may
-    // write at any time.
+    // SAFETY: mapped as long as the mapping lives, page aligned, long enough, and made of atomics: the other process
+    // may write at any time.
     unsafe { &*mapping.start().cast_const().cast::<Control>() }
 }
 

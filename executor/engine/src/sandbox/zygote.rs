@@ -81,7 +81,7 @@ impl Zygote {
         }
     }
 
-    /// What protection is missing.
+    /// Protection that is missing.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
     }
@@ -130,13 +130,13 @@ impl Zygote {
         }
     }
 
-    /// Whether this process was forked from the one that may use it.
+    /// Returns whether this process was forked from the one that may use it.
     pub fn is_forked(&self) -> bool {
         self.generation != generation()
     }
 
-    /// Whether a new one can take its place when it is lost. Not in a forked child, whose parent may have forbidden it
-    /// the system calls that are needed.
+    /// Returns whether a new one can take its place when it is lost. Not in a forked child, whose parent may have
+    /// forbidden it the system calls that are needed.
     pub fn is_replaceable(&self) -> bool {
         self.launcher.is_some()
     }
@@ -154,7 +154,8 @@ impl Drop for Zygote {
     }
 }
 
-/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote with it.
+/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote
+/// with it.
 fn end(launcher: &mut Child) {
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut pause = Duration::from_micros(100);
@@ -169,7 +170,7 @@ fn end(launcher: &mut Child) {
     }
 }
 
-/// What to change where there can be no executable file in memory.
+/// The fix where there can be no executable memory file.
 const MEMFD_FIX: &str =
     "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
 
@@ -257,7 +258,8 @@ fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), SandboxError> {
         .map_err(|error| SandboxError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
 }
 
-/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or zero.
+/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or
+/// zero.
 fn map_nobody(launcher: u32) -> u32 {
     let map = format!("{0} {0} 1", protocol::NOBODY);
     let write = |file: &str| std::fs::write(format!("/proc/{launcher}/{file}"), &map);
@@ -317,7 +319,7 @@ fn step_name(step: u32) -> &'static str {
     Step::from_number(step).map_or("an unknown step", Step::name)
 }
 
-/// What to change if a step of launcher, zygote or worker failed with this error number.
+/// The fix for a step of launcher, zygote or worker that failed with this error number.
 pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
     let usual = Step::from_number(step).map_or("use Linux 5.9 or newer", Step::fix);
     fix(errno, Some(usual)).unwrap_or(usual)

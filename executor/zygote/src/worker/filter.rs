@@ -2,8 +2,8 @@
 //! step of a set-up.
 //!
 //! A filter checks the architecture first, then the x32 bit, then an allow-list of calls with conditions on their
-//! arguments; all else kills the process. It is a program in classic BPF (Linux `uapi/linux/filter.h`, `seccomp.h`), which
-//! [`assemble`] makes of the list.
+//! arguments; all else kills the process. It is a program in classic BPF (Linux `uapi/linux/filter.h`, `seccomp.h`),
+//! which [`assemble`] makes of the list.
 
 use crate::kernel::*;
 use crate::protocol::CONTROL_BASE;
@@ -35,7 +35,7 @@ const fn any(number: usize) -> Call {
     Call { number, conditions: &[] }
 }
 
-/// What a worker may do: two calls, with the arguments that it needs.
+/// Calls of a worker: two, with the arguments that it needs.
 const WORKER_CALLS: &[Call] = &[
     // To sleep while the host has control, and to wake it: only on the word `state`, which lies first in the page. Both
     // operations are shared between processes.
@@ -51,7 +51,8 @@ const WORKER_CALLS: &[Call] = &[
     },
 ];
 
-/// What the zygote may do: its own loop, and what a worker does before it has its own filter. A worker's calls pass both.
+/// Calls of the zygote: its own loop, and the set-up of a worker before it has its own filter. A worker's calls pass
+/// both.
 const ZYGOTE_CALLS: &[Call] = &[
     // Of a worker that runs.
     any(number::FUTEX),
@@ -82,7 +83,7 @@ const ZYGOTE_CALLS: &[Call] = &[
     any(number::EXIT_GROUP),
 ];
 
-/// What the launcher may do once it has the zygote: close its socket, and wait for its end.
+/// Calls of the launcher once it has the zygote: close its socket, and wait for its end.
 const LAUNCHER_CALLS: &[Call] = &[any(number::CLOSE), any(number::WAIT4), any(number::EXIT_GROUP)];
 
 /// An instruction, `struct sock_filter`: code, distances to jump if true and if false, operand.

@@ -1,5 +1,5 @@
-//! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as the
-//! first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
+//! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as
+//! the first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
 //!
 //! Every step that fails is told to the host with its number ([`Step`]). In best-effort mode the steps that
 //! make namespaces may fail; filters, limits and no-new-privileges may not.
@@ -82,7 +82,7 @@ pub extern "C" fn main() -> ! {
     }
 }
 
-/// Whether there are to be system call filters.
+/// Returns whether there are to be system call filters.
 pub fn is_filtered(mode: u32) -> bool {
     !matches!(mode, MODE_OFF | MODE_UNFILTERED | MODE_UNFILTERED_BEST_EFFORT)
 }
@@ -115,7 +115,8 @@ fn isolate(mode: u32) {
         may(mode, Step::IdMaps, map_ids(user, group));
     }
     if has_user {
-        // No more user namespaces in this one, as each would come with capabilities. Containers may have made this read-only.
+        // No more user namespaces in this one, as each would come with capabilities. Containers may have made this
+        // read-only.
         if let Err(errno) = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0") {
             tell(MESSAGE_MISSING, Step::NestedNamespaces as u32, errno);
         }
@@ -189,8 +190,9 @@ fn landlock() -> Result<()> {
 /// `struct __user_cap_header_struct`, version 3.
 static CAPABILITIES: [u32; 2] = [LINUX_CAPABILITY_VERSION_3, 0];
 
-/// Whether the host is root and can make this process an ordinary user, so that not even an escape from everything else
-/// would be root. Not if the host lacks a capability for that: then it could not kill workers of another user either.
+/// Returns whether the host is root and can make this process an ordinary user, so that not even an escape from
+/// everything else would be root. Not if the host lacks a capability for that: then it could not kill workers of
+/// another user either.
 fn is_root() -> bool {
     let mut sets = [0u32; 6];
     let caps = &raw mut sets as usize;

@@ -1,13 +1,15 @@
-//! Entering compiled code and coming back. Called by `worker`, and by the signal handler to leave guest code that faulted.
+//! Entering compiled code and coming back. Called by `worker`, and by the signal handler to leave guest code that
+//! faulted.
 //!
-//! Compiled code begins with its own routine that enters the guest; it is called with the address of the control page and
-//! may change every register. The worker's own stack pointer is kept here, not where guest code could have changed it.
+//! Compiled code begins with its own routine that enters the guest; it is called with the address of the control page
+//! and may change every register. The worker's own stack pointer is kept here, not where guest code could have changed
+//! it.
 
 use crate::protocol::CONTROL_BASE;
 use core::arch::naked_asm;
 use core::sync::atomic::AtomicU64;
 
-/// Where the worker's stack was when it entered compiled code; zero before it ever did.
+/// The worker's stack pointer when it entered compiled code; zero before it ever did.
 pub static RESUME: AtomicU64 = AtomicU64::new(0);
 
 /// Calls compiled code at `address` and returns when it has left.

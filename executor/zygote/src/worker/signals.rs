@@ -1,7 +1,8 @@
 //! Faults: what a signal says about guest code goes into the control page. Installed by `worker`.
 //!
-//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else is
-//! told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not needed.
+//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else
+//! is told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
+//! needed.
 
 use crate::kernel::*;
 use crate::protocol::*;
@@ -53,8 +54,8 @@ struct Context {
     registers: [u64; 17],
 }
 
-/// Where a register is in [`Context`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi, rbp,
-/// rbx, rdx, rax, rcx, rsp, rip.
+/// Index of a register in [`Context`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi,
+/// rbp, rbx, rdx, rax, rcx, rsp, rip.
 const PLACE: [u8; 16] = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
 const RIP: usize = 16;
 

@@ -80,7 +80,8 @@ fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
     }
 }
 
-/// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this one.
+/// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this
+/// one.
 fn connect(socket: usize, mode: u32, layers: Layers) {
     let mut ends = [0u32; 2];
     // SAFETY: the kernel writes two descriptors.
@@ -123,7 +124,8 @@ fn seal_image() -> Result {
     mseal(ZYGOTE_BASE as usize, end - ZYGOTE_BASE as usize, 0)
 }
 
-/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have their own.
+/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have
+/// their own.
 pub fn core_cookie() -> Result {
     const THIS_PROCESS: usize = 0;
     prctl2(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, THIS_PROCESS)
@@ -217,7 +219,7 @@ fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, MSG_NOSIGNAL, 0, 0, 0]) };
 }
 
-/// What the host asks for.
+/// A request of the host.
 enum Request {
     /// A worker with control page, guest memory and code, and so many seconds of CPU time.
     Spawn { files: [usize; 3], cpu: u32 },

@@ -1,4 +1,5 @@
-//! How fast the sandbox is: `cargo test --release -p pvm-engine figures -- --ignored --nocapture`. Nothing is asserted of time.
+//! Figures of the sandbox: `cargo test --release -p pvm-engine figures -- --ignored --nocapture`. Nothing is asserted
+//! of time.
 
 use super::*;
 use std::time::Instant;

@@ -5,14 +5,14 @@ use super::*;
 use pvm_assembler::RegSize;
 use std::io::Write;
 
-/// How an attempt has to end.
+/// Expected end of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
     /// Killed by the kernel.
     Killed,
     /// A signal that no guest can raise.
     UnexpectedSignal,
-    /// Told a lie.
+    /// It violated the protocol.
     ProtocolViolation,
     /// Did not come back.
     TimedOut,

@@ -1,4 +1,4 @@
-//! How much protection there is, and what is said where it is less than it should be.
+//! Tests of the protection, and of the messages where some is missing.
 
 use super::*;
 use std::process::Command;
@@ -212,8 +212,8 @@ fn every_layer_is_there_or_refused_by_a_kernel_that_does_not_know_it() {
     assert_eq!((plain.layers().len(), strict.layers().len()), (4, protocol::Layer::ALL.len()));
     for layer in strict.layers() {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("layer: {layer:?}\n"));
-        // EPERM and ENXIO: speculation that cannot be controlled here. EINVAL, ENOSYS and EOPNOTSUPP: unknown; ENODEV: one
-        // thread a core.
+        // EPERM and ENXIO: speculation that cannot be controlled here. EINVAL, ENOSYS and EOPNOTSUPP: unknown; ENODEV:
+        // one thread a core.
         assert!(matches!(layer.errno, 0 | 1 | 6 | 19 | 22 | 38 | 95), "{layer:?}");
     }
     // Since Linux 3.5.

@@ -1,4 +1,4 @@
-//! What a worker does with programs that behave.
+//! Tests of workers with well-behaved programs.
 
 use super::*;
 
