@@ -55,7 +55,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The machine is in a call already.
+    /// The instance is in a call already.
     Busy,
     /// Arguments on the stack could not be read or written.
     Arguments(MemoryError),
@@ -77,7 +77,7 @@ pub enum Error {
     /// The guest has no gas left. If metering is synchronous the call can go on once it has:
     /// [`crate::TypedFunc::resume`].
     OutOfGas,
-    /// No call of this function waits for gas: it was never interrupted, the machine was set to something else since,
+    /// No call of this function waits for gas: it was never interrupted, the instance was set to something else since,
     /// or metering is asynchronous.
     NothingToResume,
     /// A host function failed.

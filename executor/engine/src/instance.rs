@@ -27,24 +27,24 @@ impl<T> InstancePre<T> {
     /// # Errors
     /// If no worker could be had.
     pub fn instantiate(&self) -> Result<Instance<T>, Error> {
-        let machine = Arc::new(Mutex::new(self.module.instantiate_raw()?));
-        Ok(Instance { machine, module: self.module.clone(), functions: self.functions.clone() })
+        let raw = Arc::new(Mutex::new(self.module.instantiate_raw()?));
+        Ok(Instance { raw, module: self.module.clone(), functions: self.functions.clone() })
     }
 }
 
-/// A program with its memory, and its functions by name. Cloning it gives another handle of the same machine.
+/// A program with its memory, and its functions by name. Cloning it gives another handle of the same instance.
 ///
-/// Memory stays from call to call. A machine does one call at a time: a host function cannot call the guest that called
-/// it.
+/// Memory stays from call to call. An instance does one call at a time: a host function cannot call the guest that
+/// called it.
 pub struct Instance<T> {
-    machine: Arc<Mutex<RawInstance>>,
+    raw: Arc<Mutex<RawInstance>>,
     module: Module,
     functions: Functions<T>,
 }
 
 impl<T> Clone for Instance<T> {
     fn clone(&self) -> Self {
-        Instance { machine: self.machine.clone(), module: self.module.clone(), functions: self.functions.clone() }
+        Instance { raw: self.raw.clone(), module: self.module.clone(), functions: self.functions.clone() }
     }
 }
 
@@ -72,14 +72,14 @@ impl<T> Instance<T> {
         Ok(Func { instance: self.clone(), entry })
     }
 
-    /// The machine, between calls: memory, gas, registers.
+    /// The instance, between calls: memory, gas, registers.
     ///
     /// # Errors
     /// If it is in a call.
     pub fn raw(&self) -> Result<MutexGuard<'_, RawInstance>, Error> {
-        match self.machine.try_lock() {
-            Ok(machine) => Ok(machine),
-            // A host function panicked in it; the machine itself is between two instructions.
+        match self.raw.try_lock() {
+            Ok(raw) => Ok(raw),
+            // A host function panicked in it; the instance itself is between two instructions.
             Err(TryLockError::Poisoned(error)) => Ok(error.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Error::Busy),
         }
@@ -87,41 +87,41 @@ impl<T> Instance<T> {
 
     /// Runs from `entry` until the guest returns.
     fn call(&self, state: &mut T, entry: u32, args: &[Argument]) -> Result<MutexGuard<'_, RawInstance>, Error> {
-        let mut machine = self.raw()?;
-        prepare_call(&mut machine, entry, args)?;
-        self.go_on(machine, state, entry)
+        let mut raw = self.raw()?;
+        prepare_call(&mut raw, entry, args)?;
+        self.go_on(raw, state, entry)
     }
 
     /// Goes on with a call of `entry` that had no gas left.
     fn resume(&self, state: &mut T, entry: u32) -> Result<MutexGuard<'_, RawInstance>, Error> {
-        let machine = self.raw()?;
-        match machine.interrupted() == Some(entry) {
-            true => self.go_on(machine, state, entry),
+        let raw = self.raw()?;
+        match raw.interrupted() == Some(entry) {
+            true => self.go_on(raw, state, entry),
             false => Err(Error::NothingToResume),
         }
     }
 
-    /// Runs a call of `entry` from where the machine is until the guest returns.
+    /// Runs a call of `entry` from where the instance is until the guest returns.
     fn go_on<'a>(
         &self,
-        mut machine: MutexGuard<'a, RawInstance>,
+        mut raw: MutexGuard<'a, RawInstance>,
         state: &mut T,
         entry: u32,
     ) -> Result<MutexGuard<'a, RawInstance>, Error> {
         loop {
-            match machine.run()? {
-                Outcome::Finished => return Ok(machine),
+            match raw.run()? {
+                Outcome::Finished => return Ok(raw),
                 Outcome::HostCall(number) => {
                     let function = self.functions.get(number as usize).and_then(Option::as_ref);
                     let function = function.ok_or(Error::NoSuchImport { number })?;
-                    let mut caller = Caller { instance: &mut machine, data: state };
+                    let mut caller = Caller { instance: &mut raw, data: state };
                     function(&mut caller)?;
                 }
                 Outcome::OutOfGas => {
-                    machine.set_interrupted(entry);
+                    raw.set_interrupted(entry);
                     return Err(Error::OutOfGas);
                 }
-                Outcome::Trap | Outcome::PageFault { .. } => return Err(Error::Trap { pc: machine.pc() }),
+                Outcome::Trap | Outcome::PageFault { .. } => return Err(Error::Trap { pc: raw.pc() }),
                 // Of no interest here.
                 Outcome::Step => {}
             }
@@ -139,17 +139,17 @@ impl<T> Func<T> {
     /// Calls it; returns what is in the first result register, as wide as that is.
     ///
     /// # Errors
-    /// If the guest traps or has no gas left, a host function fails, or the machine is in a call or lost; if the
+    /// If the guest traps or has no gas left, a host function fails, or the instance is in a call or lost; if the
     /// arguments do not fit on the guest's stack, and nothing changes.
     pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
         let args: Vec<Argument> = args.iter().map(|value| Argument::from(*value)).collect();
         Ok(untyped(&*self.instance.call(state, self.entry, &args)?))
     }
 
-    /// Goes on with a call of this function that ended with [`Error::OutOfGas`], once the machine has gas again:
+    /// Goes on with a call of this function that ended with [`Error::OutOfGas`], once the instance has gas again:
     /// `instance.raw()?.set_gas(…)`. It can end so any number of times. Nothing is executed or paid twice.
     ///
-    /// What happened to the machine since is as it is; if it was called, run or sent elsewhere, there is nothing to
+    /// What happened to the instance since is as it is; if it was called, run or sent elsewhere, there is nothing to
     /// resume.
     ///
     /// # Errors
@@ -160,10 +160,10 @@ impl<T> Func<T> {
 }
 
 /// The value of the first result register.
-fn untyped(machine: &RawInstance) -> Val {
-    match machine.module().program().isa().is_64_bit() {
-        true => Val::I64(result(machine)),
-        false => Val::I32(result(machine)),
+fn untyped(raw: &RawInstance) -> Val {
+    match raw.module().program().isa().is_64_bit() {
+        true => Val::I64(result(raw)),
+        false => Val::I32(result(raw)),
     }
 }
 

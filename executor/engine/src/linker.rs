@@ -38,7 +38,7 @@ impl<T> Caller<'_, T> {
         self.data
     }
 
-    /// The machine: registers, gas, memory. Running it from here is not what it is for.
+    /// The instance: registers, gas, memory. Running it from here is not what it is for.
     pub fn instance(&mut self) -> &mut RawInstance {
         self.instance
     }

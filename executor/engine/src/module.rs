@@ -35,7 +35,7 @@ pub struct Module {
     engine: Engine,
     /// As the embedder sees it.
     program: Arc<Program>,
-    /// As machines run it: the same, or the one that stops before each instruction if that is traced.
+    /// As instances run it: the same, or the one that stops before each instruction if that is traced.
     running: Arc<Program>,
     is_traced: bool,
     #[cfg(jit_supported)]
@@ -150,7 +150,7 @@ impl Module {
         &self.program
     }
 
-    /// The program that machines run.
+    /// The program that instances run.
     pub(crate) fn running(&self) -> &Arc<Program> {
         &self.running
     }

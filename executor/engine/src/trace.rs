@@ -1,6 +1,6 @@
-//! Logs each instruction of a machine on its way.
+//! Logs each instruction of an instance on its way.
 //!
-//! Called by the raw level for modules that were loaded to be traced: their machines stop before each instruction.
+//! Called by the raw level for modules that were loaded to be traced: their instances stop before each instruction.
 //! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are
 //! not shown to it, and nothing is changed at them.
 
@@ -14,7 +14,7 @@ use vm_core::isa::Reg;
 /// Log target of the trace.
 const TARGET: &str = "pvm::trace";
 
-/// Runs as the machine would without a trace.
+/// Runs as the instance would without a trace.
 pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
     let wants_steps = instance.module().program().config().single_step;
     loop {
@@ -30,8 +30,8 @@ pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
 
 /// Runs to the next stop and logs what happened.
 fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
-    // The machine is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ, and
-    // at the beginning of a call there is no program counter: then it stops before it runs anything.
+    // The instance is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ,
+    // and at the beginning of a call there is no program counter: then it stops before it runs anything.
     let current = instance.pc().filter(|pc| instance.next_pc() == Some(*pc));
     let before = Reg::ALL.map(|reg| instance.reg(reg));
     let result = instance.run_backend();
