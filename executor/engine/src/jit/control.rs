@@ -12,7 +12,7 @@ use pvm_assembler::{Assembler, Cond, Inst, Label, Mem, Reg as Native, RegSize::*
 use vm_core::isa::{Encoded, Opcode, Reg};
 
 /// The program's jump table, as dynamic jumps need it.
-pub(super) struct Table {
+pub(super) struct JumpTable {
     /// Entries of the jump table.
     pub length: u32,
     /// Entries that it has room for, a power of two: those behind its end are zero.
@@ -32,7 +32,7 @@ pub(super) const fn room(length: u32) -> u32 {
     length.next_power_of_two()
 }
 
-impl Table {
+impl JumpTable {
     /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to the guest address in the scratch register less two.
     /// `slow` is the stub that leaves guest code if the address is not in the jump table.
     fn jump_to_scratch(&self, asm: &mut Assembler, slow: Label) {

@@ -23,7 +23,7 @@ pub(crate) use instance::{JitInstance, JitSnapshot};
 pub(crate) use pc_map::Compiled;
 
 use crate::sandbox::Image;
-use control::{MAX_TABLE, Table};
+use control::{JumpTable, MAX_TABLE};
 use core::cell::Cell;
 use core::fmt;
 use pc_map::{PC_MAP_INTERVAL, PcMapEntry};
@@ -131,7 +131,7 @@ struct Compiler<'a> {
     code: CodeView<'a>,
     asm: &'a mut Assembler,
     routines: Routines,
-    table: Table,
+    table: JumpTable,
     /// Offset of the code in the image.
     code_start: u32,
     /// Number of the label of code offset 0. That of every other offset follows.
@@ -163,7 +163,7 @@ impl<'a> Compiler<'a> {
             program,
             code,
             routines: routines::emit(asm),
-            table: Table {
+            table: JumpTable {
                 length: table.len(),
                 room: control::room(table.len()),
                 at: CODE_BASE.wrapping_sub(STACK_TOP) as i32,

@@ -141,12 +141,12 @@ const fn length(calls: &[Call]) -> usize {
 }
 
 /// A filter that is being assembled.
-struct Program<const LENGTH: usize> {
+struct FilterBuilder<const LENGTH: usize> {
     ops: [SockFilter; LENGTH],
     next: usize,
 }
 
-impl<const LENGTH: usize> Program<LENGTH> {
+impl<const LENGTH: usize> FilterBuilder<LENGTH> {
     const KILL: usize = LENGTH - 2;
     const ALLOW: usize = LENGTH - 1;
 
@@ -213,7 +213,7 @@ impl<const LENGTH: usize> Program<LENGTH> {
 
 /// Makes a filter of a list of calls.
 const fn assemble<const LENGTH: usize>(calls: &[Call]) -> [SockFilter; LENGTH] {
-    let mut program = Program { ops: [KILL; LENGTH], next: 0 };
+    let mut program = FilterBuilder { ops: [KILL; LENGTH], next: 0 };
     // Another architecture's numbers mean other calls (int 0x80). So do those of the x32 interface.
     program.push(load(ARCH));
     program.kill_unless_equal(AUDIT_ARCH_X86_64);

@@ -39,7 +39,7 @@ pub fn install() -> Result<()> {
 
 /// Start of `siginfo_t`.
 #[repr(C)]
-struct Info {
+struct SigInfo {
     signal: u32,
     errno: u32,
     code: i32,
@@ -49,17 +49,17 @@ struct Info {
 
 /// Start of `ucontext_t`: what precedes the registers, and registers.
 #[repr(C)]
-struct Context {
+struct UContext {
     header: [u64; 5],
     registers: [u64; 17],
 }
 
-/// Index of a register in [`Context`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi,
+/// Index of a register in [`UContext`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi,
 /// rbp, rbx, rdx, rax, rcx, rsp, rip.
 const PLACE: [u8; 16] = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
 const RIP: usize = 16;
 
-unsafe extern "C" fn handler(signal: u32, info: *const Info, context: *const Context) -> ! {
+unsafe extern "C" fn handler(signal: u32, info: *const SigInfo, context: *const UContext) -> ! {
     // SAFETY: the kernel made both, on the handler's stack.
     let (info, context) = unsafe { (&*info, &*context) };
     // SAFETY: mapped before handlers are installed; made of atomics.

@@ -7,7 +7,7 @@ use crate::protocol::*;
 use crate::run;
 use crate::signals;
 use crate::syscall::*;
-use crate::zygote::{Layers, core_cookie, die_with_parent};
+use crate::zygote::{WorkerLayers, core_cookie, die_with_parent};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Resources that a worker has none of, beyond those that the zygote has none of.
@@ -24,7 +24,7 @@ struct RobustList {
 
 /// The worker's life. `zygote` is its process, `files` are control page, guest memory and code, `cpu` the seconds of CPU
 /// time that it may use, or zero.
-pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: Layers) -> ! {
+pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) -> ! {
     // Where there is no pid namespace, only this ends a worker with its zygote, unless that is gone already.
     if die_with_parent().is_err() || getppid() != Ok(zygote) {
         exit(1);
@@ -66,7 +66,7 @@ fn prepare(
     guest_file: usize,
     code_file: usize,
     cpu: u32,
-    layers: Layers,
+    layers: WorkerLayers,
 ) -> core::result::Result<(), (Step, u32)> {
     let at = |step: Step| move |errno: u32| (step, errno);
     let memory = at(Step::Memory);

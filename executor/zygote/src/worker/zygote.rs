@@ -46,7 +46,7 @@ pub fn main(mode: u32, is_strict: bool) -> ! {
             must(Step::Limits, limit(resource, value));
         }
     }
-    let mut layers = Layers::default();
+    let mut layers = WorkerLayers::default();
     if mode != MODE_OFF {
         let sealed = seal_image();
         layers.is_sealed = sealed.is_ok();
@@ -65,7 +65,7 @@ pub fn main(mode: u32, is_strict: bool) -> ! {
 }
 
 /// Carries out the requests of a connection until its other end is closed.
-fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
+fn serve(socket: usize, mode: u32, me: usize, layers: WorkerLayers) -> ! {
     loop {
         match receive(socket) {
             Ok(Some(Request::Spawn { files, cpu })) => spawn(socket, mode, me, files, cpu, layers),
@@ -82,7 +82,7 @@ fn serve(socket: usize, mode: u32, me: usize, layers: Layers) -> ! {
 
 /// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this
 /// one.
-fn connect(socket: usize, mode: u32, layers: Layers) {
+fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     let mut ends = [0u32; 2];
     // SAFETY: the kernel writes two descriptors.
     let pair = unsafe { syscall(number::SOCKETPAIR, [AF_UNIX, SOCK_SEQPACKET, 0, &raw mut ends as usize, 0, 0]) };
@@ -109,7 +109,7 @@ fn connect(socket: usize, mode: u32, layers: Layers) {
 
 /// Protections that the kernel has and each worker has to have of its own.
 #[derive(Clone, Copy, Default)]
-pub struct Layers {
+pub struct WorkerLayers {
     pub is_sealed: bool,
     pub has_core_cookie: bool,
 }
@@ -145,7 +145,7 @@ fn reap_children() -> Result {
 }
 
 /// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
-fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: Layers) {
+fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) {
     // The kernel stores an `int`.
     let mut pidfd = 0u32;
     // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
@@ -171,26 +171,26 @@ fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layer
 
 /// `struct iovec`.
 #[repr(C)]
-struct Part {
+struct Iovec {
     base: usize,
     length: usize,
 }
 
 /// `struct msghdr`.
 #[repr(C)]
-struct Header {
+struct Msghdr {
     name: usize,
     name_length: usize,
-    parts: *mut Part,
+    parts: *mut Iovec,
     part_count: usize,
-    control: *mut Files,
+    control: *mut FilesMessage,
     control_length: usize,
     flags: usize,
 }
 
 /// `struct cmsghdr` with file descriptors.
 #[repr(C)]
-struct Files {
+struct FilesMessage {
     length: usize,
     level: u32,
     kind: u32,
@@ -208,13 +208,13 @@ const fn rights_length(files: usize) -> usize {
 /// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
 fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let mut message = Message { kind, number, errno };
-    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
+    let mut part = Iovec { base: &raw mut message as usize, length: size_of::<Message>() };
     let length = rights_length(1);
-    let mut files = Files { length, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
+    let mut files = FilesMessage { length, level: RIGHTS.0, kind: RIGHTS.1, fds: [fd.unwrap_or(0), 0, 0, 0] };
     let (control, control_length) =
         if fd.is_some() { (&raw mut files, length.next_multiple_of(8)) } else { (core::ptr::null_mut(), 0) };
     let header =
-        Header { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
+        Msghdr { name: 0, name_length: 0, parts: &raw mut part, part_count: 1, control, control_length, flags: 0 };
     // SAFETY: the kernel reads header, part, message and control.
     let _ = unsafe { syscall(number::SENDMSG, [socket, &raw const header as usize, MSG_NOSIGNAL, 0, 0, 0]) };
 }
@@ -230,15 +230,15 @@ enum Request {
 /// Waits for a request. `None` if the host is gone.
 fn receive(socket: usize) -> Result<Option<Request>> {
     let mut message = Message::default();
-    let mut part = Part { base: &raw mut message as usize, length: size_of::<Message>() };
-    let mut files = Files { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
-    let mut header = Header {
+    let mut part = Iovec { base: &raw mut message as usize, length: size_of::<Message>() };
+    let mut files = FilesMessage { length: 0, level: 0, kind: 0, fds: [u32::MAX; 4] };
+    let mut header = Msghdr {
         name: 0,
         name_length: 0,
         parts: &raw mut part,
         part_count: 1,
         control: &raw mut files,
-        control_length: size_of::<Files>(),
+        control_length: size_of::<FilesMessage>(),
         flags: 0,
     };
     // SAFETY: the kernel writes into message and control, as long as they are.

@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// Expected end of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
+enum Expected {
     /// Killed by the kernel.
     Killed,
     /// A signal that no guest can raise.
@@ -23,7 +23,7 @@ enum End {
 struct Attempt {
     name: String,
     code: Box<dyn Fn(&mut Assembler)>,
-    end: End,
+    end: Expected,
 }
 
 /// Where the program's read-write data begins: see [`data`].
@@ -67,11 +67,11 @@ fn call(name: &str, number: u64, args: &[u64]) -> Attempt {
         asm.push(forms::mov_rr(RegSize::R32, SCRATCH, Reg::Rax));
         leave(asm, protocol::EXIT_HOST_CALL);
     };
-    Attempt { name: name.into(), code: Box::new(code), end: End::Killed }
+    Attempt { name: name.into(), code: Box::new(code), end: Expected::Killed }
 }
 
 /// Other code, and a host call if it comes back.
-fn other(name: &str, end: End, code: impl Fn(&mut Assembler) + 'static) -> Attempt {
+fn other(name: &str, end: Expected, code: impl Fn(&mut Assembler) + 'static) -> Attempt {
     let code = move |asm: &mut Assembler| {
         code(asm);
         asm.push(forms::mov_ri(SCRATCH, 0));
@@ -80,33 +80,33 @@ fn other(name: &str, end: End, code: impl Fn(&mut Assembler) + 'static) -> Attem
     Attempt { name: name.into(), code: Box::new(code), end }
 }
 
-fn bytes(name: &str, end: End, bytes: &'static [u8]) -> Attempt {
+fn bytes(name: &str, end: Expected, bytes: &'static [u8]) -> Attempt {
     other(name, end, move |asm| asm.bytes(bytes))
 }
 
 fn load(name: &str, address: u64) -> Attempt {
-    other(name, End::UnexpectedSignal, move |asm| {
+    other(name, Expected::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::mov_rm(R64, Reg::Rax, Mem::base(Reg::Rdi, 0)));
     })
 }
 
 fn store(name: &str, address: u64) -> Attempt {
-    other(name, End::UnexpectedSignal, move |asm| {
+    other(name, Expected::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::mov_mr(Width::W64, Mem::base(Reg::Rdi, 0), Reg::Rax));
     })
 }
 
 fn jump(name: &str, address: u64) -> Attempt {
-    other(name, End::UnexpectedSignal, move |asm| {
+    other(name, Expected::UnexpectedSignal, move |asm| {
         asm.push(forms::mov_ri(Reg::Rdi, address));
         asm.push(forms::jmp_r(Reg::Rdi));
     })
 }
 
 /// Writes words of the control page, then comes back as usual.
-fn lie(name: &str, end: End, words: &'static [(usize, u64)]) -> Attempt {
+fn lie(name: &str, end: Expected, words: &'static [(usize, u64)]) -> Attempt {
     let code = move |asm: &mut Assembler| {
         // The usual way back, up to its end, which is replaced.
         asm.push(forms::mov_ri(SCRATCH, 0));
@@ -237,20 +237,24 @@ fn kernel() -> Vec<Attempt> {
         call("exhaust memory: shared memory", 29, &[0, 1 << 30, 0o1600]),
         call("exhaust memory: message queue", 68, &[0, 0o1600]),
         call("exhaust processes: a timer", 222, &[0, 0, DATA]),
-        bytes("a call of the 32-bit interface (int 0x80)", End::Either, &[0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80]),
-        other("a permitted number by the 32-bit interface", End::Either, |asm| {
+        bytes(
+            "a call of the 32-bit interface (int 0x80)",
+            Expected::Either,
+            &[0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80],
+        ),
+        other("a permitted number by the 32-bit interface", Expected::Either, |asm| {
             arguments(asm, 240, &[]);
             asm.bytes(INT_80);
         }),
         call("a call of the x32 interface", 0x4000_0000 | 202, &[CONTROL_BASE, 1, 1]),
         call("a call whose number has high bits", 1 << 32 | 39, &[]),
         call("a call with a negative number", u64::MAX, &[]),
-        jump("a call through the vsyscall page", 0xffff_ffff_ff60_0000).ends(End::Either),
+        jump("a call through the vsyscall page", 0xffff_ffff_ff60_0000).ends(Expected::Either),
     ]
 }
 
 impl Attempt {
-    fn ends(self, end: End) -> Attempt {
+    fn ends(self, end: Expected) -> Attempt {
         Attempt { end, ..self }
     }
 }
@@ -293,14 +297,14 @@ fn memory() -> Vec<Attempt> {
         jump("run the stack", stack),
         jump("run the control page", CONTROL_BASE),
         jump("run address zero", 0),
-        bytes("halt the processor", End::UnexpectedSignal, &[0xf4]),
-        bytes("write to a port", End::UnexpectedSignal, &[0xe6, 0x80]),
-        bytes("read a model-specific register", End::UnexpectedSignal, &[0x0f, 0x32]),
-        bytes("switch interrupts off", End::UnexpectedSignal, &[0xfa]),
-        bytes("load a segment that is not there", End::UnexpectedSignal, &[0x66, 0xb8, 0xff, 0xff, 0x8e, 0xd8]),
-        bytes("an invalid instruction", End::UnexpectedSignal, &[0x0f, 0x0b]),
-        bytes("a breakpoint", End::UnexpectedSignal, &[0xcc]),
-        bytes("divide by zero", End::UnexpectedSignal, &[0x31, 0xc9, 0xf7, 0xf1]),
+        bytes("halt the processor", Expected::UnexpectedSignal, &[0xf4]),
+        bytes("write to a port", Expected::UnexpectedSignal, &[0xe6, 0x80]),
+        bytes("read a model-specific register", Expected::UnexpectedSignal, &[0x0f, 0x32]),
+        bytes("switch interrupts off", Expected::UnexpectedSignal, &[0xfa]),
+        bytes("load a segment that is not there", Expected::UnexpectedSignal, &[0x66, 0xb8, 0xff, 0xff, 0x8e, 0xd8]),
+        bytes("an invalid instruction", Expected::UnexpectedSignal, &[0x0f, 0x0b]),
+        bytes("a breakpoint", Expected::UnexpectedSignal, &[0xcc]),
+        bytes("divide by zero", Expected::UnexpectedSignal, &[0x31, 0xc9, 0xf7, 0xf1]),
     ]
 }
 
@@ -311,45 +315,49 @@ fn protocol_attempts() -> Vec<Attempt> {
     const DETAIL: usize = offset_of!(Control, detail);
     const PC: usize = offset_of!(Control, native_pc);
     vec![
-        lie("leave for an unknown reason", End::ProtocolViolation, &[(EXIT, 77)]),
-        lie("leave as if nothing had been asked", End::ProtocolViolation, &[(EXIT, 0)]),
+        lie("leave for an unknown reason", Expected::ProtocolViolation, &[(EXIT, 77)]),
+        lie("leave as if nothing had been asked", Expected::ProtocolViolation, &[(EXIT, 0)]),
         lie(
             "leave as if the kernel had refused, with no error number",
-            End::ProtocolViolation,
+            Expected::ProtocolViolation,
             &[(EXIT, 0), (DETAIL, 1 << 40)],
         ),
-        lie("leave as if it had never been ready", End::ProtocolViolation, &[(EXIT, protocol::EXIT_SETUP as u64)]),
-        lie("leave from before compiled code", End::ProtocolViolation, &[(EXIT, 1), (PC, protocol::CODE_BASE - 1)]),
+        lie("leave as if it had never been ready", Expected::ProtocolViolation, &[(EXIT, protocol::EXIT_SETUP as u64)]),
+        lie(
+            "leave from before compiled code",
+            Expected::ProtocolViolation,
+            &[(EXIT, 1), (PC, protocol::CODE_BASE - 1)],
+        ),
         lie(
             "leave from behind compiled code",
-            End::ProtocolViolation,
+            Expected::ProtocolViolation,
             &[(EXIT, 1), (PC, protocol::CODE_BASE + 0x10_0000)],
         ),
-        lie("leave from the end of the address space", End::ProtocolViolation, &[(EXIT, 8), (PC, u64::MAX)]),
-        lie("a host call with too large a number", End::ProtocolViolation, &[(EXIT, 2), (DETAIL, 1 << 32)]),
-        lie("a fault far outside the window", End::ProtocolViolation, &[(EXIT, 8), (DETAIL, 1 << 33)]),
-        lie("claim a bug of the host", End::UnexpectedSignal, &[(EXIT, 9)]),
-        other("claim that the turn belongs to nobody", End::ProtocolViolation, |asm| {
+        lie("leave from the end of the address space", Expected::ProtocolViolation, &[(EXIT, 8), (PC, u64::MAX)]),
+        lie("a host call with too large a number", Expected::ProtocolViolation, &[(EXIT, 2), (DETAIL, 1 << 32)]),
+        lie("a fault far outside the window", Expected::ProtocolViolation, &[(EXIT, 8), (DETAIL, 1 << 33)]),
+        lie("claim a bug of the host", Expected::UnexpectedSignal, &[(EXIT, 9)]),
+        other("claim that the turn belongs to nobody", Expected::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, 0x1234_5678));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("claim to have died", End::Killed, |asm| {
+        other("claim to have died", Expected::Killed, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, u64::from(protocol::STATE_DEAD)));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("claim to be new", End::ProtocolViolation, |asm| {
+        other("claim to be new", Expected::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, u64::from(protocol::STATE_NEW)));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("give the turn back and run on", End::ProtocolViolation, |asm| {
+        other("give the turn back and run on", Expected::ProtocolViolation, |asm| {
             asm.push(forms::mov_ri(Reg::Rax, 0));
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rax));
             asm.bytes(&[0xeb, 0xfe]);
         }),
-        other("scribble over the control page without end", End::ProtocolViolation, |asm| {
+        other("scribble over the control page without end", Expected::ProtocolViolation, |asm| {
             let again = asm.new_label();
             asm.push(forms::mov_ri(Reg::Rax, 0x9e37_79b9_7f4a_7c15));
             asm.bind(again);
@@ -359,23 +367,23 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::add_ri(R64, Reg::Rax, 0x1357_9bdf));
             asm.jmp(again);
         }),
-        other("destroy the worker's own data, then fault", End::Either, |asm| {
+        other("destroy the worker's own data, then fault", Expected::Either, |asm| {
             // Signal stack and return addresses with it; the last page of data lies before the first page of nothing.
             asm.push(forms::mov_ri(Reg::Rdi, protocol::ZYGOTE_BASE + 0x4000));
             asm.push(forms::mov_ri(Reg::Rax, 0x1_0000_0000));
             asm.push(forms::mov_ri(Reg::Rcx, 1 << 20));
             asm.bytes(&[0xf3, 0x48, 0xab]);
         }),
-        other("return to a wild address", End::UnexpectedSignal, |asm| {
+        other("return to a wild address", Expected::UnexpectedSignal, |asm| {
             asm.push(forms::mov_ri(Reg::Rsp, protocol::STACK_BASE + 0x100));
             asm.push(forms::ret());
         }),
-        other("fault with a wild stack pointer", End::UnexpectedSignal, |asm| {
+        other("fault with a wild stack pointer", Expected::UnexpectedSignal, |asm| {
             asm.push(forms::mov_ri(Reg::Rsp, 0xdead_0000_0000_0000));
             asm.bytes(&[0x0f, 0x0b]);
         }),
-        bytes("spin for ever", End::TimedOut, &[0xeb, 0xfe]),
-        other("sleep for ever", End::ProtocolViolation, |asm| {
+        bytes("spin for ever", Expected::TimedOut, &[0xeb, 0xfe]),
+        other("sleep for ever", Expected::ProtocolViolation, |asm| {
             let again = asm.new_label();
             asm.bind(again);
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rdx, control(STATE)));
@@ -386,7 +394,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.bytes(SYSCALL);
             asm.jmp(again);
         }),
-        other("change the word without end", End::TimedOut, |asm| {
+        other("change the word without end", Expected::TimedOut, |asm| {
             // Takes the bit away that says that the host sleeps, as fast as it can.
             let again = asm.new_label();
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rcx, control(STATE)));
@@ -395,7 +403,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.push(forms::mov_mr(Width::W32, control(STATE), Reg::Rcx));
             asm.jmp(again);
         }),
-        other("wake the host without end", End::TimedOut, |asm| {
+        other("wake the host without end", Expected::TimedOut, |asm| {
             let again = asm.new_label();
             asm.bind(again);
             arguments(asm, 202, &[CONTROL_BASE, 1, 1]);
@@ -409,7 +417,7 @@ fn protocol_attempts() -> Vec<Attempt> {
 fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     let mut program = program(|asm| (attempt.code)(asm));
     program.set_memory(program.map, b"constant", &data());
-    let limit = if matches!(attempt.end, End::TimedOut | End::Either) {
+    let limit = if matches!(attempt.end, Expected::TimedOut | Expected::Either) {
         Duration::from_millis(40)
     } else {
         Duration::from_secs(10)
@@ -418,11 +426,11 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     worker.load(&program.image()).map_err(|error| error.to_string())?;
     let result = worker.run(&mut program.state());
     let is_right = match attempt.end {
-        End::Killed => matches!(result, Err(SandboxError::Died)),
-        End::UnexpectedSignal => matches!(result, Err(SandboxError::UnexpectedSignal { .. })),
-        End::ProtocolViolation => matches!(result, Err(SandboxError::ProtocolViolation { .. })),
-        End::TimedOut => matches!(result, Err(SandboxError::TimedOut { .. })),
-        End::Either => result.is_err(),
+        Expected::Killed => matches!(result, Err(SandboxError::Died)),
+        Expected::UnexpectedSignal => matches!(result, Err(SandboxError::UnexpectedSignal { .. })),
+        Expected::ProtocolViolation => matches!(result, Err(SandboxError::ProtocolViolation { .. })),
+        Expected::TimedOut => matches!(result, Err(SandboxError::TimedOut { .. })),
+        Expected::Either => result.is_err(),
     };
     if !is_right {
         return Err(format!("should end as {:?}, but: {result:?}", attempt.end));
