@@ -36,6 +36,7 @@ mod linux {
 .export "work" work
 .export "endless" endless
 work:    load_imm a1, 20000000
+         fallthrough
 again:   add_imm_64 a1, a1, -1
          branch_not_eq_imm a1, 0, again
          jump_indirect ra, 0
