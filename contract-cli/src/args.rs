@@ -372,7 +372,7 @@ pub struct Input {
     pub message: Option<String>,
     /// The arguments for --sig or --abi.
     ///
-    /// Numbers, addresses, true or false, text, bytes in hex, lists as [1,2], tuples as (1,true); for ink! SCALE values,
+    /// Numbers, addresses, true or false, text, bytes in hex, lists as `[1,2]`, tuples as `(1,true)`; for ink! SCALE values,
     /// records as { name: value }.
     pub arguments: Vec<String>,
 }
