@@ -32,9 +32,11 @@ impl Fields {
     /// Of the twelve bits in the code.
     #[inline(always)]
     pub fn from_code(bits: u32) -> Self {
-        // 13 to 15 mean 12.
-        let above = bits >> 3 & bits >> 2 & (bits >> 1 | bits) & 0x111;
-        Fields(bits & 0xfff & !(above * 3) | Self::NONE)
+        Fields(
+            u32::from(PAIRS[bits as usize & 0xff])
+                | u32::from(PAIRS[bits as usize >> 8 & 0xf]) << Self::R3
+                | Self::NONE,
+        )
     }
 
     #[inline(always)]
@@ -42,6 +44,17 @@ impl Fields {
         (self.0 >> (shift & 31) & 15) as usize
     }
 }
+
+/// Two register fields of four bits as the registers' numbers.
+static PAIRS: [u8; 256] = {
+    let mut pairs = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        pairs[index] = Reg::from_field(index as u8) as u8 | (Reg::from_field(index as u8 >> 4) as u8) << 4;
+        index += 1;
+    }
+    pairs
+};
 
 /// Which units an instruction needs. Each needs arithmetic units at most and one other. There are as many units for
 /// loads, and for stores, as for arithmetic, which each load or store needs too; so they are never what is missing.
@@ -60,9 +73,6 @@ pub(super) enum Class {
 }
 
 impl Class {
-    /// How many there are.
-    pub const COUNT: usize = 5;
-
     const fn units(self) -> u32 {
         match self {
             Class::Free => 0,
@@ -207,7 +217,7 @@ impl Demand {
 
     // Where the parts are. The latency is the lowest byte.
     const UNITS: u32 = 8;
-    const CLASS: u32 = 16;
+    const ALU: u64 = 1 << 16;
     const DECODE: u32 = 24;
     const TO: u32 = 32;
     const FIRST: u32 = 40;
@@ -252,7 +262,7 @@ impl Demand {
             _ => 0,
         };
         let moves = if matches!(spec.gas_class, GasClass::Move) { Self::MOVE } else { 0 };
-        let units = (class.units() as u64) << Self::UNITS | (class as u64) << Self::CLASS;
+        let units = (class.units() as u64) << Self::UNITS | if matches!(class, Class::Alu) { Self::ALU } else { 0 };
         let registers = to << Self::TO | first << Self::FIRST | second << Self::SECOND;
         Demand(latency + ((decode as u64) << Self::DECODE) + extra | units | registers | updates | moves)
     }
@@ -285,10 +295,17 @@ impl Demand {
         (self.0 >> Self::UNITS) as u32 & 0xff
     }
 
-    /// The number of its [`Class`].
+    /// Whether it needs one unit for arithmetic and no other.
     #[inline(always)]
-    pub fn class(self) -> usize {
-        (self.0 >> Self::CLASS) as usize & 7
+    pub fn is_alu(self) -> bool {
+        self.0 & Self::ALU != 0
+    }
+
+    /// Whether its units are among the `free` ones.
+    #[inline(always)]
+    pub fn fits(self, free: u32) -> bool {
+        let (units, others) = (self.units(), Self::MUL | Self::DIV);
+        units & Self::ALUS <= free & Self::ALUS && units & others & !free == 0
     }
 
     /// The register that it writes and the first two of those that it reads, as indexes; 13 and 14 stand for none.

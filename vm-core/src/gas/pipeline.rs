@@ -10,7 +10,7 @@
 //! in each. Only ticks in which something can be issued, finish or be decoded are simulated. Sets of slots are bits of a
 //! word. Slots retire when the buffer is full, not before, as only then anybody can tell.
 
-use super::costs::{Class, Demand, Fields};
+use super::costs::{Demand, Fields};
 
 /// Slots of the reorder buffer.
 const SLOTS: u32 = 32;
@@ -22,8 +22,8 @@ const ISSUE: u32 = 5;
 const SLACK: u32 = 3;
 /// Cycles from the result of the last instruction until the buffer is empty: it is done, it retires.
 const RETIREMENT: u64 = 2;
-/// Cycles that the calendar covers: more than any latency.
-const CALENDAR: usize = 128;
+/// Cycles that the calendar covers. A later result is put off when that time has gone by.
+const CALENDAR: u32 = 64;
 /// The number of a block's first instruction: those before it do not exist, the nearest more than a buffer away.
 const FIRST: u32 = 2 * SLOTS;
 
@@ -58,8 +58,13 @@ pub(super) struct Pipeline {
     blocked: u64,
     /// Slots that wait for their third operand.
     blocked_third: Slots,
-    /// Waiting slots by class.
-    classes: [Slots; Class::COUNT],
+    /// Waiting slots that need no unit.
+    unitless: Slots,
+    /// Waiting slots that need other units than one for arithmetic.
+    special: Slots,
+    /// Executing slots whose results come later than the calendar says, and when.
+    far: Slots,
+    far_ends: [u64; SLOTS as usize],
     /// Latency and units of each slot.
     demands: [Demand; SLOTS as usize],
     /// The slots that wait for a slot's result: as in `blocked`. Of slots with results it means nothing.
@@ -68,9 +73,10 @@ pub(super) struct Pipeline {
     /// The number of the instruction that makes the newest value of a register. If that has finished, it may be any number
     /// that has.
     makers: [u32; 16],
-    /// The slots that finish in each cycle, modulo [`CALENDAR`], from `now` on, and which cycles have any.
-    calendar: [Slots; CALENDAR],
-    events: u128,
+    /// The slots that finish in each cycle, modulo [`CALENDAR`].
+    calendar: [Slots; CALENDAR as usize],
+    /// Which cycles have any, a bit each from the one after `now` on.
+    events: u64,
 }
 
 impl Pipeline {
@@ -89,12 +95,15 @@ impl Pipeline {
             finished_before: 0,
             blocked: 0,
             blocked_third: 0,
-            classes: [0; Class::COUNT],
+            unitless: 0,
+            special: 0,
+            far: 0,
+            far_ends: [0; SLOTS as usize],
             demands: [Demand::NOTHING; SLOTS as usize],
             consumers: [0; SLOTS as usize],
             consumers_third: [0; SLOTS as usize],
             makers: [0; 16],
-            calendar: [0; CALENDAR],
+            calendar: [0; CALENDAR as usize],
             events: 0,
         }
     }
@@ -102,10 +111,11 @@ impl Pipeline {
     /// Empties it for the next block.
     fn restart(&mut self) {
         while self.events != 0 {
-            let at = self.events.trailing_zeros();
+            let at = (self.now as u32).wrapping_add(1 + self.events.trailing_zeros()) % CALENDAR;
             self.events &= self.events - 1;
-            self.calendar[at as usize % CALENDAR] = 0;
+            self.calendar[at as usize] = 0;
         }
+        self.far = 0;
         self.now = 0;
         self.last = 0;
         self.decode_left = DECODE;
@@ -148,7 +158,12 @@ impl Pipeline {
         self.consumers_third[slot as usize] = 0;
         self.makers[to] = number;
         self.demands[slot as usize] = demand;
-        self.classes[demand.class()] |= bit;
+        if !demand.is_alu() {
+            match demand.units() {
+                0 => self.unitless |= bit,
+                _ => self.special |= bit,
+            }
+        }
         self.decoded |= bit;
         self.unfinished |= bit;
     }
@@ -237,7 +252,7 @@ impl Pipeline {
         if ready == 0 {
             return false;
         }
-        ready &= self.with_units();
+        ready &= self.with_units(ready);
         let mut issued = 0;
         while ready != 0 {
             if issued == ISSUE {
@@ -249,57 +264,105 @@ impl Pipeline {
             let bit: Slots = 1 << slot;
             let demand = self.demands[slot as usize];
             self.waiting &= !bit;
-            self.classes[demand.class()] &= !bit;
+            ready &= !bit;
+            if !demand.is_alu() {
+                self.unitless &= !bit;
+                self.special &= !bit;
+            }
             self.free = self.free.wrapping_sub(demand.units());
-            let end = self.now + u64::from(demand.latency());
-            self.last = self.last.max(end);
-            self.calendar[end as usize % CALENDAR] |= bit;
-            self.events |= 1 << (end as usize % CALENDAR);
+            self.last = self.last.max(self.now + u64::from(demand.latency()));
+            self.finish_after(slot, demand.latency());
             // What does not fit now fits even less after another took its units, so one pass is enough.
-            ready &= !bit & self.with_units();
+            ready &= self.with_units(ready);
         }
         false
     }
 
-    /// Of the waiting slots those for which there are free units.
+    /// Enters into the calendar that `slot` finishes in `cycles`.
     #[inline(always)]
-    fn with_units(&self) -> Slots {
-        let [none, _, twice, mul, div] = self.classes;
-        let mut slots = Slots::MAX;
-        if self.free & Demand::MUL == 0 {
-            slots &= !mul;
+    fn finish_after(&mut self, slot: u32, cycles: u32) {
+        let mut ahead = cycles;
+        if cycles > CALENDAR {
+            self.far |= 1 << slot;
+            self.far_ends[slot as usize] = self.now + u64::from(cycles);
+            ahead = CALENDAR;
         }
-        if self.free & Demand::DIV == 0 {
-            slots &= !div;
+        self.calendar[((self.now as u32).wrapping_add(ahead) % CALENDAR) as usize] |= 1 << slot;
+        self.events |= 1 << (ahead.wrapping_sub(1) % CALENDAR);
+    }
+
+    /// Takes those that do not finish yet out of `finished`, and enters them again.
+    #[cold]
+    #[inline(never)]
+    fn put_off(&mut self, mut finished: Slots) -> Slots {
+        let mut rest = finished & self.far;
+        while rest != 0 {
+            let slot = rest.trailing_zeros();
+            rest &= rest - 1;
+            self.far &= !(1 << slot);
+            let left = self.far_ends[slot as usize % SLOTS as usize].saturating_sub(self.now) as u32;
+            if left != 0 {
+                finished &= !(1 << slot);
+                self.finish_after(slot, left);
+            }
         }
-        match self.free & Demand::ALUS {
-            0 => none,
-            1 => slots & !twice,
-            _ => slots,
+        finished
+    }
+
+    /// Of the slots that are `ready` those for which there are free units.
+    #[inline(always)]
+    fn with_units(&self, ready: Slots) -> Slots {
+        if self.free & Demand::ALUS == 0 {
+            return self.unitless;
         }
+        match ready & self.special {
+            0 => ready,
+            special => self.with_special_units(ready, special),
+        }
+    }
+
+    #[inline(never)]
+    fn with_special_units(&self, mut ready: Slots, special: Slots) -> Slots {
+        let mut rest = special;
+        while rest != 0 {
+            let slot = rest.trailing_zeros();
+            rest &= rest - 1;
+            if !self.demands[slot as usize % SLOTS as usize].fits(self.free) {
+                ready &= !(1 << slot);
+            }
+        }
+        ready
     }
 
     /// Goes on to the next result, or by one cycle if that `is_next`.
     #[inline(always)]
     fn skip(&mut self, is_next: bool) {
-        let after = self.events.rotate_right((self.now as u32).wrapping_add(1) % CALENDAR as u32);
-        let step = if is_next || after == 0 { 1 } else { after.trailing_zeros() + 1 };
-        self.step(step);
+        loop {
+            let ahead = self.events.trailing_zeros();
+            self.step(if is_next || ahead == CALENDAR { 1 } else { ahead + 1 });
+            // Nothing has come if what should have was put off.
+            if is_next || self.finished != 0 || self.events == 0 {
+                return;
+            }
+        }
     }
 
-    /// Lets `step` cycles pass, before the last of which no result comes.
+    /// Lets `step` cycles pass, at most [`CALENDAR`], before the last of which no result comes.
     #[inline(always)]
     fn step(&mut self, step: u32) {
         self.now += u64::from(step);
+        let events = self.events >> (step.wrapping_sub(1) % CALENDAR);
+        self.events = events >> 1;
         self.finished_before = if step == 1 { self.finished } else { 0 };
-        let at = self.now as usize % CALENDAR;
-        let finished = self.calendar[at];
-        self.finished = finished;
-        if finished == 0 {
+        self.finished = 0;
+        if events & 1 == 0 {
             return;
         }
-        self.calendar[at] = 0;
-        self.events &= !(1 << at);
+        let mut finished = core::mem::take(&mut self.calendar[(self.now as u32 % CALENDAR) as usize]);
+        if finished & self.far != 0 {
+            finished = self.put_off(finished);
+        }
+        self.finished = finished;
         self.unfinished &= !finished;
         let mut rest = finished;
         while rest != 0 {
