@@ -314,13 +314,16 @@ impl Demand {
         [Self::TO, Self::FIRST, Self::SECOND].map(|at| fields.get(self.0 >> at))
     }
 
-    /// Its decode slots, 1 to 4, with these [`Self::registers`].
+    /// Its decode slots, 1 to 4, with these registers.
     #[inline(always)]
-    pub fn decode(self, to: usize, first: usize, second: usize) -> u32 {
+    pub fn decode(self, fields: Fields) -> u32 {
         let least = (self.0 >> Self::DECODE) as u32 & 7;
+        if self.0 & Self::IF_NEW == 0 {
+            return least;
+        }
+        let [to, first, second] = self.registers(fields);
         let may_be_second = self.0 & Self::IF_NOT_FIRST == 0;
-        let is_new = to != first && (to != second || !may_be_second);
-        least + u32::from(is_new && self.0 & Self::IF_NEW != 0)
+        least + u32::from(to != first && (to != second || !may_be_second))
     }
 
     /// Whether it reads the register that it writes besides.

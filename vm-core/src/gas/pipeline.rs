@@ -24,8 +24,6 @@ const SLACK: u32 = 3;
 const RETIREMENT: u64 = 2;
 /// Cycles that the calendar covers. A later result is put off when that time has gone by.
 const CALENDAR: u32 = 64;
-/// The number of a block's first instruction: those before it do not exist, the nearest more than a buffer away.
-const FIRST: u32 = 2 * SLOTS;
 
 /// A set of buffer slots, a bit each.
 type Slots = u32;
@@ -67,12 +65,11 @@ pub(super) struct Pipeline {
     far_ends: [u64; SLOTS as usize],
     /// Latency and units of each slot.
     demands: [Demand; SLOTS as usize],
-    /// The slots that wait for a slot's result: as in `blocked`. Of slots with results it means nothing.
-    consumers: [u64; SLOTS as usize],
-    consumers_third: [Slots; SLOTS as usize],
-    /// The number of the instruction that makes the newest value of a register. If that has finished, it may be any number
-    /// that has.
-    makers: [u32; 16],
+    /// The slots that wait for a slot's result: as in `blocked`. What waits for nothing is behind the last slot.
+    consumers: [u64; SLOTS as usize + 1],
+    consumers_third: [Slots; SLOTS as usize + 1],
+    /// The slot that makes the newest value of a register, or none. It may have finished, but is used for nothing else.
+    makers: [Slots; 16],
     /// The slots that finish in each cycle, modulo [`CALENDAR`].
     calendar: [Slots; CALENDAR as usize],
     /// Which cycles have any, a bit each from the one after `now` on.
@@ -85,8 +82,8 @@ impl Pipeline {
             now: 0,
             last: 0,
             decode_left: DECODE,
-            head: FIRST,
-            tail: FIRST,
+            head: 0,
+            tail: 0,
             free: Demand::ALL_UNITS,
             decoded: 0,
             waiting: 0,
@@ -100,8 +97,8 @@ impl Pipeline {
             far: 0,
             far_ends: [0; SLOTS as usize],
             demands: [Demand::NOTHING; SLOTS as usize],
-            consumers: [0; SLOTS as usize],
-            consumers_third: [0; SLOTS as usize],
+            consumers: [0; SLOTS as usize + 1],
+            consumers_third: [0; SLOTS as usize + 1],
             makers: [0; 16],
             calendar: [0; CALENDAR as usize],
             events: 0,
@@ -119,8 +116,8 @@ impl Pipeline {
         self.now = 0;
         self.last = 0;
         self.decode_left = DECODE;
-        self.head = FIRST;
-        self.tail = FIRST;
+        self.head = 0;
+        self.tail = 0;
         self.free = Demand::ALL_UNITS;
         self.unfinished = 0;
         self.finished = 0;
@@ -131,32 +128,43 @@ impl Pipeline {
     /// Takes the next instruction.
     #[inline(always)]
     pub fn feed(&mut self, demand: Demand, fields: Fields) {
-        let [to, first, second] = demand.registers(fields);
-        let decode = demand.decode(to, first, second);
-        if self.decode_left < decode || self.tail.wrapping_sub(self.head) == SLOTS {
-            self.make_room(decode);
+        if self.decode_left < demand.decode(fields) || self.is_full() {
+            self.feed_later(demand, fields);
+        } else {
+            self.decode(demand, fields);
         }
-        self.decode_left = self.decode_left.wrapping_sub(decode);
+    }
+
+    #[inline(never)]
+    fn feed_later(&mut self, demand: Demand, fields: Fields) {
+        self.make_room(demand.decode(fields));
+        self.decode(demand, fields);
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, demand: Demand, fields: Fields) {
+        self.decode_left = self.decode_left.wrapping_sub(demand.decode(fields));
+        let [to, first, second] = demand.registers(fields);
         if demand.is_move() {
             self.makers[to] = self.makers[second];
             return;
         }
-        let number = self.tail;
-        self.tail = number.wrapping_add(1);
-        let slot = number % SLOTS;
+        let slot = self.tail % SLOTS;
+        self.tail = self.tail.wrapping_add(1);
         let bit: Slots = 1 << slot;
-        let mut blocked =
-            u64::from(self.wait(slot, first, |pipeline, maker| pipeline.consumers[maker] |= u64::from(bit)));
-        blocked |=
-            u64::from(self.wait(slot, second, |pipeline, maker| pipeline.consumers[maker] |= u64::from(bit) << SLOTS))
-                << SLOTS;
-        self.blocked |= blocked;
+        let first = self.makers[first] & self.unfinished;
+        let second = self.makers[second] & self.unfinished;
+        self.consumers[first.trailing_zeros() as usize] |= u64::from(bit);
+        self.consumers[second.trailing_zeros() as usize] |= u64::from(bit) << SLOTS;
+        self.blocked |= (u64::from(first != 0) | u64::from(second != 0) << SLOTS) << slot;
         if demand.reads_destination() {
-            self.blocked_third |= self.wait(slot, to, |pipeline, maker| pipeline.consumers_third[maker] |= bit);
+            let third = self.makers[to] & self.unfinished;
+            self.consumers_third[third.trailing_zeros() as usize] |= bit;
+            self.blocked_third |= Slots::from(third != 0) << slot;
         }
         self.consumers[slot as usize] = 0;
         self.consumers_third[slot as usize] = 0;
-        self.makers[to] = number;
+        self.makers[to] = bit;
         self.demands[slot as usize] = demand;
         if !demand.is_alu() {
             match demand.units() {
@@ -166,15 +174,6 @@ impl Pipeline {
         }
         self.decoded |= bit;
         self.unfinished |= bit;
-    }
-
-    /// Lets `slot` wait for the newest value of `register`; returns its bit if that value is not there.
-    #[inline(always)]
-    fn wait(&mut self, slot: u32, register: usize, consume: impl FnOnce(&mut Self, usize)) -> Slots {
-        let maker = self.makers[register];
-        consume(self, (maker % SLOTS) as usize);
-        let is_recent = Slots::from(self.tail.wrapping_sub(maker) <= SLOTS + 1);
-        (self.unfinished >> (maker % SLOTS) & is_recent) << slot
     }
 
     /// The cost of the block, once everything in it was fed; and the start of another.
@@ -239,8 +238,13 @@ impl Pipeline {
     #[inline(always)]
     fn retire(&mut self, too_new: Slots) {
         let done = !(self.unfinished | too_new);
-        let count = done.rotate_right(self.head % SLOTS).trailing_ones().min(self.tail.wrapping_sub(self.head));
+        let (head, in_use) = (self.head % SLOTS, self.tail.wrapping_sub(self.head));
+        let count = done.rotate_right(head).trailing_ones().min(in_use);
         self.head = self.head.wrapping_add(count);
+        let freed = (((1u64 << count) - 1) as Slots).rotate_left(head);
+        for maker in &mut self.makers {
+            *maker &= !freed;
+        }
     }
 
     /// Starts what waits for nothing, oldest first, as far as there are units for it. Whether more could have started,
