@@ -264,7 +264,7 @@ impl Demand {
         let moves = if matches!(spec.gas_class, GasClass::Move) { Self::MOVE } else { 0 };
         let units = (class.units() as u64) << Self::UNITS | if matches!(class, Class::Alu) { Self::ALU } else { 0 };
         let registers = to << Self::TO | first << Self::FIRST | second << Self::SECOND;
-        Demand(latency + ((decode as u64) << Self::DECODE) + extra | units | registers | updates | moves)
+        Demand((latency + ((decode as u64) << Self::DECODE) + extra) | units | registers | updates | moves)
     }
 
     /// What an instruction of `code` with this opcode, [`Opcode::Trap`] for an invalid one, asks for. It goes on at `ends`,
