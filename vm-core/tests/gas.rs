@@ -135,7 +135,7 @@ fn every_pair_of_instructions_costs_what_the_peer_says() {
     for isa in Isa::ALL {
         let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
         for regs in [&[Reg::A0][..], &[Reg::A0, Reg::A1, Reg::A5]] {
-            let rng = &mut Rng::new(isa as u64);
+            let rng = &mut Rng::new(u64::from(isa.version()));
             let mut list = Vec::new();
             for first in opcodes.iter().filter(|opcode| !opcode.spec().ends_block) {
                 for second in &opcodes {
