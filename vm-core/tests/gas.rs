@@ -130,6 +130,32 @@ fn every_instruction_costs_what_the_peer_says_alone_and_in_a_row() {
 }
 
 #[test]
+fn every_pair_of_instructions_costs_what_the_peer_says() {
+    let engine = engine();
+    for isa in Isa::ALL {
+        let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
+        for regs in [&[Reg::A0][..], &[Reg::A0, Reg::A1, Reg::A5]] {
+            let rng = &mut Rng::new(u64::from(isa.version()));
+            let mut list = Vec::new();
+            for first in opcodes.iter().filter(|opcode| !opcode.spec().ends_block) {
+                for second in &opcodes {
+                    list.push(instruction(*first, regs, rng));
+                    list.push(instruction(*second, regs, rng));
+                    list.push(Instruction::none(Opcode::Trap));
+                }
+            }
+            let pairs = list.len() as u64 / 3;
+            let bytes = BlobBuilder::new(isa).instructions(list).build().unwrap();
+            // The last is later than the simulator's calendar says at first.
+            for latency in [MemoryLatency::L1, MemoryLatency::L3, MemoryLatency::new(127).unwrap()] {
+                let blocks = compare(&engine, &bytes, latency, &format!("pairs of {} with {regs:?}", isa.name()));
+                assert!(blocks >= pairs, "{blocks}");
+            }
+        }
+    }
+}
+
+#[test]
 fn branches_are_foreseen_by_the_bytes_at_their_ends_alone() {
     let engine = engine();
     for seed in 0..3_000 {

@@ -1,57 +1,90 @@
-//! Cost table, version 1: what instructions demand of the [`Pipeline`](super::CostModelKind) model.
+//! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
-//! instruction table; a released version never changes, a new one is a new table beside it. Spec:
-//! `docs/spec/gas.md#what-instructions-ask-for`.
+//! instruction table; a released version never changes, a new one is a new table beside it. Spec: `docs/spec/gas.md#what-instructions-ask-for`.
 
 use super::MemoryLatency;
-use crate::isa::{CodeView, Decoded, Format, GasClass, Instruction, Opcode, Reg};
+use crate::isa::{CodeView, Format, GasClass, InstructionSpec, Opcode, Reg, TABLE};
 
-/// Resources that one instruction demands.
+/// What one instruction asks for, packed into a word as the simulator needs it most quickly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Demand {
-    /// Cycles from its start to its result, at least 1.
-    pub latency: u8,
-    /// Decode slots, 1 to 4.
-    pub decode: u8,
-    /// Execution units.
-    pub units: Units,
-    /// The register whose value it makes.
-    pub writes: Option<Reg>,
-    /// The registers whose values it needs, a bit each.
-    pub reads: u16,
-}
+pub(super) struct Demand(u64);
 
-/// Counts of execution units, four bits a kind: the count, and above it a bit that is clear. So counts of all kinds add
-/// and subtract at once, and a subtraction that goes below zero shows in the clear bit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Units(u32);
+/// The register fields of an instruction, four bits each, and above them two that stand for no register.
+#[derive(Clone, Copy)]
+pub(super) struct Fields(u32);
 
-impl Units {
-    const NONE: Units = Units(0);
-    const ALU: Units = Units(1);
-    const ALU_TWICE: Units = Units(2);
-    const LOAD: Units = Units(1 | 1 << 4);
-    const STORE: Units = Units(1 | 1 << 8);
-    const MUL: Units = Units(1 | 1 << 12);
-    const DIV: Units = Units(1 | 1 << 16);
-    /// All there are: 4 for arithmetic, 4 for loads, 4 for stores, 1 for products, 1 for quotients.
-    pub const ALL: Units = Units(4 | 4 << 4 | 4 << 8 | 1 << 12 | 1 << 16);
-    const BORROWS: u32 = 0x8_8888;
+impl Fields {
+    const R1: u64 = 0;
+    const R2: u64 = 4;
+    const R3: u64 = 8;
+    /// Where a register is that is never written.
+    const NO_SOURCE: u64 = 12;
+    /// Where a register is that is never read.
+    const NO_DESTINATION: u64 = 16;
+    const NONE: u32 = 0xed000;
 
-    /// The units left after `need` is taken, if there are enough.
-    pub fn take(self, need: Units) -> Option<Units> {
-        let left = (self.0 | Self::BORROWS) - need.0;
-        (left & Self::BORROWS == Self::BORROWS).then_some(Units(left ^ Self::BORROWS))
+    /// Of decoded registers.
+    pub fn new(r1: Reg, r2: Reg, r3: Reg) -> Self {
+        Fields(r1 as u32 | (r2 as u32) << Self::R2 | (r3 as u32) << Self::R3 | Self::NONE)
     }
 
-    /// Gives back what was taken.
-    pub fn give(&mut self, units: Units) {
-        self.0 += units.0;
+    /// Of the twelve bits in the code.
+    #[inline(always)]
+    pub fn from_code(bits: u32) -> Self {
+        Fields(
+            u32::from(PAIRS[bits as usize & 0xff])
+                | u32::from(PAIRS[bits as usize >> 8 & 0xf]) << Self::R3
+                | Self::NONE,
+        )
+    }
+
+    #[inline(always)]
+    fn get(self, shift: u64) -> usize {
+        (self.0 >> (shift & 31) & 15) as usize
     }
 }
 
-/// Latency of an instruction class.
+/// Two register fields of four bits as the registers' numbers.
+static PAIRS: [u8; 256] = {
+    let mut pairs = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        pairs[index] = Reg::from_field(index as u8) as u8 | (Reg::from_field(index as u8 >> 4) as u8) << 4;
+        index += 1;
+    }
+    pairs
+};
+
+/// Which units an instruction needs. Each needs arithmetic units at most and one other. There are as many units for
+/// loads, and for stores, as for arithmetic, which each load or store needs too; so they are never what is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// None.
+    Free,
+    /// One for arithmetic.
+    Alu,
+    /// Two for arithmetic.
+    AluTwice,
+    /// One for arithmetic, that for products.
+    Mul,
+    /// One for arithmetic, that for quotients.
+    Div,
+}
+
+impl Class {
+    const fn units(self) -> u32 {
+        match self {
+            Class::Free => 0,
+            Class::Alu => 1,
+            Class::AluTwice => 2,
+            Class::Mul => 1 | Demand::MUL,
+            Class::Div => 1 | Demand::DIV,
+        }
+    }
+}
+
+/// How the latency is found.
 #[derive(Clone, Copy)]
 enum Latency {
     Fixed(u8),
@@ -61,7 +94,7 @@ enum Latency {
     Branch,
 }
 
-/// Decode slots added to the least number.
+/// How many decode slots are added to the least number.
 #[derive(Clone, Copy)]
 enum Extra {
     No,
@@ -75,7 +108,7 @@ enum Extra {
     IfNotFirstPlusOneOn64Bit,
 }
 
-/// Register fields that are written and read, destination first.
+/// Which register fields count, destination first.
 #[derive(Clone, Copy)]
 enum Registers {
     None,
@@ -98,56 +131,56 @@ enum Registers {
 }
 
 /// A row: latency, least decode slots, further ones, units, registers.
-type Row = (Latency, u8, Extra, Units, Registers);
+type Row = (Latency, u8, Extra, Class, Registers);
 
 #[rustfmt::skip]
 const fn row(class: GasClass) -> Row {
-    use {Extra as E, GasClass as G, Latency as L, Registers as R, Units as U};
+    use {Class as U, Extra as E, GasClass as G, Latency as L, Registers as R};
     match class {
-        G::Alu =>              (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFromBoth),
-        G::Alu32 =>            (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFromBoth),
-        G::AluImm =>           (L::Fixed(1),          1, E::IfNew,                    U::ALU,       R::ToFrom),
-        G::AluImm32 =>         (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::ALU,       R::ToFrom),
-        G::BitCount =>         (L::Fixed(1),          1, E::No,                       U::ALU,       R::ToFrom),
-        G::TrailingZeros =>    (L::Fixed(2),          1, E::No,                       U::ALU_TWICE, R::ToFrom),
-        G::Shift =>            (L::Fixed(1),          2, E::IfNotFirst,               U::ALU,       R::ToFromBoth),
-        G::Shift32 =>          (L::PlusOneOn64Bit(1), 2, E::IfNotFirstPlusOneOn64Bit, U::ALU,       R::ToFromBoth),
-        G::ShiftAlt =>         (L::Fixed(1),          3, E::No,                       U::ALU,       R::ToFrom),
-        G::ShiftAlt32 =>       (L::Fixed(2),          4, E::No,                       U::ALU,       R::ToFrom),
-        G::Compare =>          (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFromBoth),
-        G::CompareImm =>       (L::Fixed(3),          3, E::No,                       U::ALU,       R::ToFrom),
-        G::Cmov =>             (L::Fixed(2),          2, E::No,                       U::ALU,       R::UpdateFromBoth),
-        G::CmovImm =>          (L::Fixed(2),          3, E::No,                       U::ALU,       R::UpdateFrom),
-        G::MinMax =>           (L::Fixed(3),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
-        G::LogicInverted =>    (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFromBoth),
-        G::Xnor =>             (L::Fixed(2),          2, E::IfNew,                    U::ALU,       R::ToFromBoth),
-        G::Negate =>           (L::Fixed(2),          3, E::No,                       U::ALU,       R::ToFrom),
-        G::Negate32 =>         (L::Fixed(3),          4, E::No,                       U::ALU,       R::ToFrom),
-        G::LoadImm =>          (L::Fixed(1),          1, E::No,                       U::NONE,      R::To),
-        G::LoadImm64 =>        (L::Fixed(1),          2, E::No,                       U::NONE,      R::To),
+        G::Alu =>              (L::Fixed(1),     1, E::IfNew,            U::Alu,       R::ToFromBoth),
+        G::Alu32 =>            (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::Alu,       R::ToFromBoth),
+        G::AluImm =>           (L::Fixed(1),     1, E::IfNew,            U::Alu,       R::ToFrom),
+        G::AluImm32 =>         (L::PlusOneOn64Bit(1), 1, E::IfNewPlusOneOn64Bit,      U::Alu,       R::ToFrom),
+        G::BitCount =>         (L::Fixed(1),     1, E::No,               U::Alu,       R::ToFrom),
+        G::TrailingZeros =>    (L::Fixed(2),     1, E::No,               U::AluTwice, R::ToFrom),
+        G::Shift =>            (L::Fixed(1),     2, E::IfNotFirst,       U::Alu,       R::ToFromBoth),
+        G::Shift32 =>          (L::PlusOneOn64Bit(1), 2, E::IfNotFirstPlusOneOn64Bit, U::Alu,       R::ToFromBoth),
+        G::ShiftAlt =>         (L::Fixed(1),     3, E::No,               U::Alu,       R::ToFrom),
+        G::ShiftAlt32 =>       (L::Fixed(2),     4, E::No,               U::Alu,       R::ToFrom),
+        G::Compare =>          (L::Fixed(3),     3, E::No,               U::Alu,       R::ToFromBoth),
+        G::CompareImm =>       (L::Fixed(3),     3, E::No,               U::Alu,       R::ToFrom),
+        G::Cmov =>             (L::Fixed(2),     2, E::No,               U::Alu,       R::UpdateFromBoth),
+        G::CmovImm =>          (L::Fixed(2),     3, E::No,               U::Alu,       R::UpdateFrom),
+        G::MinMax =>           (L::Fixed(3),     2, E::IfNew,            U::Alu,       R::ToFromBoth),
+        G::LogicInverted =>    (L::Fixed(2),     3, E::No,               U::Alu,       R::ToFromBoth),
+        G::Xnor =>             (L::Fixed(2),     2, E::IfNew,            U::Alu,       R::ToFromBoth),
+        G::Negate =>           (L::Fixed(2),     3, E::No,               U::Alu,       R::ToFrom),
+        G::Negate32 =>         (L::Fixed(3),     4, E::No,               U::Alu,       R::ToFrom),
+        G::LoadImm =>          (L::Fixed(1),     1, E::No,               U::Free,      R::To),
+        G::LoadImm64 =>        (L::Fixed(1),     2, E::No,               U::Free,      R::To),
         // Renames only; the simulator never executes it.
-        G::Move =>             (L::Fixed(1),          1, E::No,                       U::NONE,      R::ToFrom),
-        G::Mul =>              (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFromBoth),
-        G::Mul32 =>            (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFromBoth),
-        G::MulImm =>           (L::Fixed(3),          1, E::IfNew,                    U::MUL,       R::ToFrom),
-        G::MulImm32 =>         (L::Fixed(4),          2, E::IfNew,                    U::MUL,       R::ToFrom),
-        G::MulUpper =>         (L::Fixed(4),          4, E::No,                       U::MUL,       R::ToFromBoth),
-        G::MulUpperMixed =>    (L::Fixed(6),          4, E::No,                       U::MUL,       R::ToFromBoth),
-        G::Divide =>           (L::Fixed(60),         4, E::No,                       U::DIV,       R::ToFromBoth),
-        G::Load =>             (L::Memory,            1, E::No,                       U::LOAD,      R::To),
-        G::LoadIndirect =>     (L::Memory,            1, E::No,                       U::LOAD,      R::ToFrom),
-        G::Store =>            (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
-        G::StoreIndirect =>    (L::Fixed(25),         1, E::No,                       U::STORE,     R::FromBoth),
-        G::StoreImm =>         (L::Fixed(25),         1, E::No,                       U::STORE,     R::None),
-        G::StoreImmIndirect => (L::Fixed(25),         1, E::No,                       U::STORE,     R::From),
-        G::Branch =>           (L::Branch,            1, E::No,                       U::ALU,       R::FromBoth),
-        G::BranchImm =>        (L::Branch,            1, E::No,                       U::ALU,       R::From),
-        G::Jump =>             (L::Fixed(15),         1, E::No,                       U::NONE,      R::None),
-        G::JumpIndirect =>     (L::Fixed(22),         1, E::No,                       U::NONE,      R::FromLast),
-        G::Trap =>             (L::Fixed(2),          1, E::No,                       U::NONE,      R::None),
-        G::Unlikely =>         (L::Fixed(40),         1, E::No,                       U::NONE,      R::None),
-        G::HostCall =>         (L::Fixed(100),        4, E::No,                       U::ALU,       R::None),
-        G::Sbrk =>             (L::Fixed(100),        4, E::No,                       U::ALU,       R::ToFrom),
+        G::Move =>             (L::Fixed(1),     1, E::No,               U::Free,      R::ToFrom),
+        G::Mul =>              (L::Fixed(3),     1, E::IfNew,            U::Mul,       R::ToFromBoth),
+        G::Mul32 =>            (L::Fixed(4),     2, E::IfNew,            U::Mul,       R::ToFromBoth),
+        G::MulImm =>           (L::Fixed(3),     1, E::IfNew,            U::Mul,       R::ToFrom),
+        G::MulImm32 =>         (L::Fixed(4),     2, E::IfNew,            U::Mul,       R::ToFrom),
+        G::MulUpper =>         (L::Fixed(4),     4, E::No,               U::Mul,       R::ToFromBoth),
+        G::MulUpperMixed =>    (L::Fixed(6),     4, E::No,               U::Mul,       R::ToFromBoth),
+        G::Divide =>           (L::Fixed(60),    4, E::No,               U::Div,       R::ToFromBoth),
+        G::Load =>             (L::Memory,    1, E::No,               U::Alu,       R::To),
+        G::LoadIndirect =>     (L::Memory,    1, E::No,               U::Alu,       R::ToFrom),
+        G::Store =>            (L::Fixed(25),    1, E::No,               U::Alu,       R::From),
+        G::StoreIndirect =>    (L::Fixed(25),    1, E::No,               U::Alu,       R::FromBoth),
+        G::StoreImm =>         (L::Fixed(25),    1, E::No,               U::Alu,       R::None),
+        G::StoreImmIndirect => (L::Fixed(25),    1, E::No,               U::Alu,       R::From),
+        G::Branch =>           (L::Branch,    1, E::No,               U::Alu,       R::FromBoth),
+        G::BranchImm =>        (L::Branch,    1, E::No,               U::Alu,       R::From),
+        G::Jump =>             (L::Fixed(15),    1, E::No,               U::Free,      R::None),
+        G::JumpIndirect =>     (L::Fixed(22),    1, E::No,               U::Free,      R::FromLast),
+        G::Trap =>             (L::Fixed(2),     1, E::No,               U::Free,      R::None),
+        G::Unlikely =>         (L::Fixed(40),    1, E::No,               U::Free,      R::None),
+        G::HostCall =>         (L::Fixed(100),   4, E::No,               U::Alu,       R::None),
+        G::Sbrk =>             (L::Fixed(100),   4, E::No,               U::Alu,       R::ToFrom),
     }
 }
 
@@ -156,53 +189,157 @@ const BRANCH_FORESEEN: u8 = 1;
 /// Any other branch.
 const BRANCH: u8 = 20;
 
-impl Demand {
-    /// The demand of a trap, or of whatever acts as one.
-    pub const TRAP: Demand = Demand { latency: 2, decode: 1, units: Units::NONE, writes: None, reads: 0 };
+/// By whether registers have 64 bits, and opcode.
+static DEMANDS: [[Demand; Opcode::COUNT]; 2] = {
+    let mut result = [[Demand::NOTHING; Opcode::COUNT]; 2];
+    let mut index = 0;
+    while index < Opcode::COUNT {
+        result[0][index] = Demand::new(&TABLE[index], false);
+        result[1][index] = Demand::new(&TABLE[index], true);
+        index += 1;
+    }
+    result
+};
 
-    /// The demand of the instruction `decoded` of `code`.
-    pub fn of(code: &CodeView<'_>, decoded: &Decoded, memory: MemoryLatency) -> Demand {
-        let Some(instruction) = decoded.instruction else { return Demand::TRAP };
-        let (latency, decode, extra, units, registers) = row(instruction.opcode.spec().gas_class);
-        let Instruction { r1, r2, r3, .. } = instruction;
-        let (writes, reads) = match registers {
-            Registers::None => (None, 0),
-            Registers::To => (Some(r1), 0),
-            Registers::ToFrom => (Some(r1), bit(r2)),
-            Registers::UpdateFrom => (Some(r1), bit(r1) | bit(r2)),
-            Registers::ToFromBoth => (Some(r3), bit(r1) | bit(r2)),
-            Registers::UpdateFromBoth => (Some(r3), bit(r1) | bit(r2) | bit(r3)),
-            Registers::From => (None, bit(r1)),
-            Registers::FromBoth => (None, bit(r1) | bit(r2)),
-            Registers::FromLast if instruction.format() == Format::RegImm => (None, bit(r1)),
-            Registers::FromLast => (None, bit(r2)),
+impl Demand {
+    /// What a trap, or whatever acts as one, asks for.
+    pub const TRAP: Demand = Demand::new(Opcode::Trap.spec(), false);
+    /// Asks for nothing.
+    pub const NOTHING: Demand = Demand(0);
+    /// The units there are: 4 for arithmetic, one for products, one for quotients.
+    pub const ALL_UNITS: u32 = 4 | Self::MUL | Self::DIV;
+    /// The count of units for arithmetic.
+    pub const ALUS: u32 = 7;
+    /// The unit for products.
+    pub const MUL: u32 = 8;
+    /// The unit for quotients.
+    pub const DIV: u32 = 16;
+
+    // Where the parts are. The latency is the lowest byte.
+    const UNITS: u32 = 8;
+    const ALU: u64 = 1 << 16;
+    const DECODE: u32 = 24;
+    const TO: u32 = 32;
+    const FIRST: u32 = 40;
+    const SECOND: u32 = 48;
+    const IF_NEW: u64 = 1 << 56;
+    const IF_NOT_FIRST: u64 = 1 << 57;
+    const READS_DESTINATION: u64 = 1 << 58;
+    const MEMORY: u64 = 1 << 59;
+    const BRANCH: u64 = 1 << 60;
+    const MOVE: u64 = 1 << 61;
+
+    const fn new(spec: &InstructionSpec, is_wide: bool) -> Demand {
+        let (latency, decode, extra, class, registers) = row(spec.gas_class);
+        let wide = is_wide as u64;
+        let latency = match latency {
+            Latency::Fixed(cycles) => cycles as u64,
+            Latency::PlusOneOn64Bit(cycles) => cycles as u64 + wide,
+            Latency::Memory => Self::MEMORY,
+            Latency::Branch => Self::BRANCH,
         };
-        let is_new = writes.is_some_and(|to| bit(to) & reads == 0);
-        let is_not_first = writes != Some(r1);
-        let wide = u8::from(code.isa().is_64_bit());
         let extra = match extra {
             Extra::No => 0,
-            Extra::IfNew => u8::from(is_new),
-            Extra::IfNotFirst => u8::from(is_not_first),
-            Extra::IfNewPlusOneOn64Bit => u8::from(is_new) + wide,
-            Extra::IfNotFirstPlusOneOn64Bit => u8::from(is_not_first) + wide,
+            Extra::IfNew => Self::IF_NEW,
+            Extra::IfNotFirst => Self::IF_NEW | Self::IF_NOT_FIRST,
+            Extra::IfNewPlusOneOn64Bit => Self::IF_NEW | wide << Self::DECODE,
+            Extra::IfNotFirstPlusOneOn64Bit => Self::IF_NEW | Self::IF_NOT_FIRST | wide << Self::DECODE,
         };
-        let latency = match latency {
-            Latency::Fixed(cycles) => cycles,
-            Latency::PlusOneOn64Bit(cycles) => cycles + wide,
-            Latency::Memory => memory.cycles(),
-            Latency::Branch if is_rare(code, decoded.next) || is_rare(code, instruction.target) => BRANCH_FORESEEN,
-            Latency::Branch => BRANCH,
+        const NO_SOURCE: u64 = Fields::NO_SOURCE;
+        const NO_DESTINATION: u64 = Fields::NO_DESTINATION;
+        let (to, first, second) = match registers {
+            Registers::None => (NO_DESTINATION, NO_SOURCE, NO_SOURCE),
+            Registers::To => (Fields::R1, NO_SOURCE, NO_SOURCE),
+            Registers::ToFrom | Registers::UpdateFrom => (Fields::R1, NO_SOURCE, Fields::R2),
+            Registers::ToFromBoth | Registers::UpdateFromBoth => (Fields::R3, Fields::R1, Fields::R2),
+            Registers::From => (NO_DESTINATION, Fields::R1, NO_SOURCE),
+            Registers::FromBoth => (NO_DESTINATION, Fields::R1, Fields::R2),
+            Registers::FromLast if matches!(spec.format, Format::RegImm) => (NO_DESTINATION, Fields::R1, NO_SOURCE),
+            Registers::FromLast => (NO_DESTINATION, NO_SOURCE, Fields::R2),
         };
-        Demand { latency, decode: decode + extra, units, writes, reads }
+        let updates = match registers {
+            Registers::UpdateFrom | Registers::UpdateFromBoth => Self::READS_DESTINATION,
+            _ => 0,
+        };
+        let moves = if matches!(spec.gas_class, GasClass::Move) { Self::MOVE } else { 0 };
+        let units = (class.units() as u64) << Self::UNITS | if matches!(class, Class::Alu) { Self::ALU } else { 0 };
+        let registers = to << Self::TO | first << Self::FIRST | second << Self::SECOND;
+        Demand((latency + ((decode as u64) << Self::DECODE) + extra) | units | registers | updates | moves)
+    }
+
+    /// What an instruction of `code` with this opcode, [`Opcode::Trap`] for an invalid one, asks for. It goes on at `ends`,
+    /// if it is a branch: behind it or at its target.
+    #[inline(always)]
+    pub fn of(code: &CodeView<'_>, opcode: Opcode, memory: MemoryLatency, ends: impl FnOnce() -> [u32; 2]) -> Demand {
+        let demand = DEMANDS[usize::from(code.isa().is_64_bit())][opcode as usize];
+        if demand.0 & (Self::MEMORY | Self::BRANCH) == 0 {
+            return demand;
+        }
+        let latency = match demand.0 & Self::BRANCH == 0 {
+            true => memory.cycles(),
+            false if ends().into_iter().any(|end| is_rare(code, end)) => BRANCH_FORESEEN,
+            false => BRANCH,
+        };
+        Demand(demand.0 | u64::from(latency))
+    }
+
+    /// Cycles from its start to its result: 1 to 127.
+    #[inline(always)]
+    pub fn latency(self) -> u32 {
+        self.0 as u32 & 0xff
+    }
+
+    /// Its units, of [`Self::ALL_UNITS`].
+    #[inline(always)]
+    pub fn units(self) -> u32 {
+        (self.0 >> Self::UNITS) as u32 & 0xff
+    }
+
+    /// Whether it needs one unit for arithmetic and no other.
+    #[inline(always)]
+    pub fn is_alu(self) -> bool {
+        self.0 & Self::ALU != 0
+    }
+
+    /// Whether its units are among the `free` ones.
+    #[inline(always)]
+    pub fn fits(self, free: u32) -> bool {
+        let (units, others) = (self.units(), Self::MUL | Self::DIV);
+        units & Self::ALUS <= free & Self::ALUS && units & others & !free == 0
+    }
+
+    /// The register that it writes and the first two of those that it reads, as indexes; 13 and 14 stand for none.
+    #[inline(always)]
+    pub fn registers(self, fields: Fields) -> [usize; 3] {
+        [Self::TO, Self::FIRST, Self::SECOND].map(|at| fields.get(self.0 >> at))
+    }
+
+    /// Its decode slots, 1 to 4, with these registers.
+    #[inline(always)]
+    pub fn decode(self, fields: Fields) -> u32 {
+        let least = (self.0 >> Self::DECODE) as u32 & 7;
+        if self.0 & Self::IF_NEW == 0 {
+            return least;
+        }
+        let [to, first, second] = self.registers(fields);
+        let may_be_second = self.0 & Self::IF_NOT_FIRST == 0;
+        least + u32::from(to != first && (to != second || !may_be_second))
+    }
+
+    /// Whether it reads the register that it writes besides.
+    #[inline(always)]
+    pub fn reads_destination(self) -> bool {
+        self.0 & Self::READS_DESTINATION != 0
+    }
+
+    /// Whether it only renames: the register it writes becomes the second that it reads.
+    #[inline(always)]
+    pub fn is_move(self) -> bool {
+        self.0 & Self::MOVE != 0
     }
 }
 
-const fn bit(reg: Reg) -> u16 {
-    1 << reg as u16
-}
-
-/// True if a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
+/// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
 fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
     let isa = code.isa();
     match code.byte(offset) {

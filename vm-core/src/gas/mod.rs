@@ -10,8 +10,8 @@ mod pipeline;
 
 pub use model::{CostModelKind, MemoryLatency};
 
-use crate::isa::{CodeView, Decoded, Encoded, GasClass};
-use costs::Demand;
+use crate::isa::{CodeView, Decoded, Encoded, Instruction, Opcode};
+use costs::{Demand, Fields};
 use pipeline::Pipeline;
 
 /// Metering mode: whether and how gas is charged.
@@ -55,7 +55,12 @@ impl BlockCost {
     pub fn feed(&mut self, code: &CodeView<'_>, decoded: &Decoded) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
-            State::Pipeline(pipeline, latency) => feed_pipeline(pipeline, *latency, code, decoded),
+            State::Pipeline(pipeline, latency) => {
+                let instruction = decoded.instruction.unwrap_or(Instruction::none(Opcode::Trap));
+                let ends = || [decoded.next, instruction.target];
+                let demand = Demand::of(code, instruction.opcode, *latency, ends);
+                feed(pipeline, demand, Fields::new(instruction.r1, instruction.r2, instruction.r3));
+            }
         }
     }
 
@@ -64,7 +69,12 @@ impl BlockCost {
     pub fn feed_encoded(&mut self, code: &CodeView<'_>, encoded: &Encoded) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
-            State::Pipeline(pipeline, latency) => feed_pipeline(pipeline, *latency, code, &encoded.decode()),
+            State::Pipeline(pipeline, latency) => {
+                let ends =
+                    || [encoded.next(), encoded.decode().instruction.map_or(0, |instruction| instruction.target)];
+                let demand = Demand::of(code, encoded.opcode(), *latency, ends);
+                feed(pipeline, demand, Fields::from_code(encoded.register_fields()));
+            }
         }
     }
 
@@ -72,7 +82,9 @@ impl BlockCost {
     pub fn feed_end_of_code(&mut self) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
-            State::Pipeline(pipeline, _) => pipeline.feed(&Demand::TRAP),
+            State::Pipeline(pipeline, _) => {
+                feed(pipeline, Demand::TRAP, Fields::from_code(0));
+            }
         }
     }
 
@@ -91,7 +103,7 @@ impl BlockCost {
     pub fn finish_and_restart(&mut self) -> u32 {
         match &mut self.0 {
             State::Naive(total) => core::mem::take(total),
-            State::Pipeline(pipeline, _) => core::mem::replace(pipeline, Pipeline::new()).finish(),
+            State::Pipeline(pipeline, _) => pipeline.finish(),
         }
     }
 
@@ -99,19 +111,14 @@ impl BlockCost {
     pub fn finish(self) -> u32 {
         match self.0 {
             State::Naive(total) => total,
-            State::Pipeline(pipeline, _) => pipeline.finish(),
+            State::Pipeline(mut pipeline, _) => pipeline.finish(),
         }
     }
 }
 
 #[inline(never)]
-fn feed_pipeline(pipeline: &mut Pipeline, latency: MemoryLatency, code: &CodeView<'_>, decoded: &Decoded) {
-    match decoded.instruction {
-        Some(instruction) if instruction.opcode.spec().gas_class == GasClass::Move => {
-            pipeline.feed_move(instruction.r1, instruction.r2);
-        }
-        _ => pipeline.feed(&Demand::of(code, decoded, latency)),
-    }
+fn feed(pipeline: &mut Pipeline, demand: Demand, fields: Fields) {
+    pipeline.feed(demand, fields);
 }
 
 /// Cost of entering the block at `offset`: `None` if no block starts there; at or past the end of the code the

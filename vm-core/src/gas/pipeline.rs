@@ -3,235 +3,378 @@
 //! Fed by [`super::BlockCost`] with what each instruction of a block demands, in order; says at the end how many cycles
 //! the block took. No values are computed: only the flow of instructions through decoding, a buffer of 32, the
 //! execution units and retirement is. Takes bounded time for each instruction and no memory of its own but this state.
-//! Consensus rests on every detail here; the order of steps in a tick is part of the model. Spec:
-//! `docs/spec/gas.md#the-pipeline-model`.
+//! Consensus rests on every detail here. Spec: `docs/spec/gas.md#the-pipeline-model`.
+//!
+//! The specification describes cycles; this is an event-driven simulation of them. When an instruction is issued, the cycle
+//! of its result is known, so nothing is counted down: a calendar of [`CALENDAR`] cycles has the set of slots that finish
+//! in each. Only ticks in which something can be issued, finish or be decoded are simulated. Sets of slots are bits of a
+//! word. Slots retire when the buffer is full, not before, as only then anybody can tell.
 
-use super::costs::{Demand, Units};
-use crate::isa::Reg;
+use super::costs::{Demand, Fields};
 
 /// Slots of the reorder buffer.
-const SLOTS: usize = 32;
+const SLOTS: u32 = 32;
 /// Decode slots in a cycle.
-const DECODE: u8 = 4;
+const DECODE: u32 = 4;
 /// Instructions that can start in a cycle.
 const ISSUE: u32 = 5;
 /// Cycles at the end of a block that count for the next one.
 const SLACK: u32 = 3;
-/// Stands in [`Pipeline::writer`] for no slot.
-const NO_SLOT: u8 = SLOTS as u8;
+/// Cycles from the result of the last instruction until the buffer is empty: it is done, it retires.
+const RETIREMENT: u64 = 2;
+/// Cycles that the calendar covers. A later result is put off when that time has gone by.
+const CALENDAR: u32 = 64;
 
 /// A set of buffer slots, a bit each.
 type Slots = u32;
 
-/// State of the decoder in a cycle.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Front {
-    /// Some were: they wait for execution from the next cycle on.
-    Pending,
-    /// None can be, as the buffer is full; idle cycles are skipped if nothing was retired.
-    Stalled,
-    /// None will be; idle cycles are skipped.
-    Drained,
-}
-
 /// State of the processor. It starts empty for each block.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
-    cycles: u32,
+    /// Cycles gone by.
+    now: u64,
+    /// The cycle of the last result that is known.
+    last: u64,
     /// Decode slots left in this cycle.
-    decode_left: u8,
-    units_free: Units,
-    /// The oldest slot in use; slots are used in a circle.
+    decode_left: u32,
+    /// The number of the oldest instruction that is not known to have retired; its slot is the number modulo [`SLOTS`].
     head: u32,
-    /// Number of slots in use.
-    in_use: u32,
-    /// The sets of slots in each stage; a slot in use is in one of the five.
+    /// The number that the next instruction gets.
+    tail: u32,
+    /// Units that are free.
+    free: u32,
+    /// Slots decoded in this cycle: they wait for execution from the next one on.
     decoded: Slots,
+    /// Slots that wait for execution.
     waiting: Slots,
-    executing: Slots,
-    /// The result is there; done after one more cycle.
+    /// Slots whose results are not there.
+    unfinished: Slots,
+    /// Slots whose results came at `now`, and in the cycle before.
     finished: Slots,
-    done: Slots,
-    /// Slots with something in `needs`.
-    blocked: Slots,
-    /// Cycles that an executing slot still takes; for others those it will take.
-    left: [u8; SLOTS],
-    units: [Units; SLOTS],
-    /// Slots whose results a slot waits for.
-    needs: [Slots; SLOTS],
-    /// Registers whose newest value a slot makes, a bit each.
-    writes: [u16; SLOTS],
-    /// The slot that makes the newest value of a register, or [`NO_SLOT`].
-    writer: [u8; 16],
+    finished_before: Slots,
+    /// Slots that wait for their first operand (low half) and their second one (high half).
+    blocked: u64,
+    /// Slots that wait for their third operand.
+    blocked_third: Slots,
+    /// Waiting slots that need no unit.
+    unitless: Slots,
+    /// Waiting slots that need other units than one for arithmetic.
+    special: Slots,
+    /// Executing slots whose results come later than the calendar says, and when.
+    far: Slots,
+    far_ends: [u64; SLOTS as usize],
+    /// Latency and units of each slot.
+    demands: [Demand; SLOTS as usize],
+    /// The slots that wait for a slot's result: as in `blocked`. What waits for nothing is behind the last slot.
+    consumers: [u64; SLOTS as usize + 1],
+    consumers_third: [Slots; SLOTS as usize + 1],
+    /// The slot that makes the newest value of a register, or none. It may have finished, but is used for nothing else.
+    makers: [Slots; 16],
+    /// The slots that finish in each cycle, modulo [`CALENDAR`].
+    calendar: [Slots; CALENDAR as usize],
+    /// Which cycles have any, a bit each from the one after `now` on.
+    events: u64,
 }
 
 impl Pipeline {
     pub fn new() -> Self {
         Pipeline {
-            cycles: 0,
+            now: 0,
+            last: 0,
             decode_left: DECODE,
-            units_free: Units::ALL,
             head: 0,
-            in_use: 0,
+            tail: 0,
+            free: Demand::ALL_UNITS,
             decoded: 0,
             waiting: 0,
-            executing: 0,
+            unfinished: 0,
             finished: 0,
-            done: 0,
+            finished_before: 0,
             blocked: 0,
-            left: [0; SLOTS],
-            units: [Units::ALL; SLOTS],
-            needs: [0; SLOTS],
-            writes: [0; SLOTS],
-            writer: [NO_SLOT; 16],
+            blocked_third: 0,
+            unitless: 0,
+            special: 0,
+            far: 0,
+            far_ends: [0; SLOTS as usize],
+            demands: [Demand::NOTHING; SLOTS as usize],
+            consumers: [0; SLOTS as usize + 1],
+            consumers_third: [0; SLOTS as usize + 1],
+            makers: [0; 16],
+            calendar: [0; CALENDAR as usize],
+            events: 0,
         }
+    }
+
+    /// Empties it for the next block.
+    fn restart(&mut self) {
+        while self.events != 0 {
+            let at = (self.now as u32).wrapping_add(1 + self.events.trailing_zeros()) % CALENDAR;
+            self.events &= self.events - 1;
+            self.calendar[at as usize] = 0;
+        }
+        self.far = 0;
+        self.now = 0;
+        self.last = 0;
+        self.decode_left = DECODE;
+        self.head = 0;
+        self.tail = 0;
+        self.free = Demand::ALL_UNITS;
+        self.unfinished = 0;
+        self.finished = 0;
+        self.finished_before = 0;
+        self.makers = [0; 16];
     }
 
     /// Takes the next instruction.
-    pub fn feed(&mut self, demand: &Demand) {
-        self.make_room(demand.decode);
-        let slot = (self.head + self.in_use) as usize % SLOTS;
-        let mut needs = 0;
-        for register in bits(u32::from(demand.reads)) {
-            let writer = self.writer[register];
-            if writer != NO_SLOT {
-                needs |= 1 << writer;
+    #[inline(always)]
+    pub fn feed(&mut self, demand: Demand, fields: Fields) {
+        if self.decode_left < demand.decode(fields) || self.is_full() {
+            self.feed_later(demand, fields);
+        } else {
+            self.decode(demand, fields);
+        }
+    }
+
+    #[inline(never)]
+    fn feed_later(&mut self, demand: Demand, fields: Fields) {
+        self.make_room(demand.decode(fields));
+        self.decode(demand, fields);
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, demand: Demand, fields: Fields) {
+        self.decode_left = self.decode_left.wrapping_sub(demand.decode(fields));
+        let [to, first, second] = demand.registers(fields);
+        if demand.is_move() {
+            self.makers[to] = self.makers[second];
+            return;
+        }
+        let slot = self.tail % SLOTS;
+        self.tail = self.tail.wrapping_add(1);
+        let bit: Slots = 1 << slot;
+        let first = self.makers[first] & self.unfinished;
+        let second = self.makers[second] & self.unfinished;
+        self.consumers[first.trailing_zeros() as usize] |= u64::from(bit);
+        self.consumers[second.trailing_zeros() as usize] |= u64::from(bit) << SLOTS;
+        self.blocked |= (u64::from(first != 0) | u64::from(second != 0) << SLOTS) << slot;
+        if demand.reads_destination() {
+            let third = self.makers[to] & self.unfinished;
+            self.consumers_third[third.trailing_zeros() as usize] |= bit;
+            self.blocked_third |= Slots::from(third != 0) << slot;
+        }
+        self.consumers[slot as usize] = 0;
+        self.consumers_third[slot as usize] = 0;
+        self.makers[to] = bit;
+        self.demands[slot as usize] = demand;
+        if !demand.is_alu() {
+            match demand.units() {
+                0 => self.unitless |= bit,
+                _ => self.special |= bit,
             }
         }
-        self.needs[slot] = needs;
-        if needs != 0 {
-            self.blocked |= 1 << slot;
-        }
-        self.left[slot] = demand.latency;
-        self.units[slot] = demand.units;
-        self.writes[slot] = 0;
-        if let Some(to) = demand.writes {
-            self.set_writer(to, slot as u8);
-        }
-        self.decoded |= 1 << slot;
-        self.in_use += 1;
-        self.decode_left -= demand.decode;
+        self.decoded |= bit;
+        self.unfinished |= bit;
     }
 
-    /// Takes a register move, which only renames: it is decoded, but neither buffered nor executed.
-    pub fn feed_move(&mut self, to: Reg, from: Reg) {
-        self.make_room(1);
-        self.set_writer(to, self.writer[from as usize]);
-        self.decode_left -= 1;
-    }
-
-    /// The cost of the block, once everything in it was fed.
-    pub fn finish(mut self) -> u32 {
-        self.tick(Front::Pending);
-        while self.in_use > 0 {
-            self.tick(Front::Drained);
+    /// The cost of the block, once everything in it was fed; and the start of another.
+    pub fn finish(&mut self) -> u32 {
+        self.decode_tick();
+        let mut end = self.now;
+        loop {
+            let is_cut_short = self.issue();
+            if self.waiting == 0 {
+                break;
+            }
+            self.skip(is_cut_short && self.finished != 0);
         }
-        self.cycles.saturating_sub(SLACK).max(1)
-    }
-
-    fn set_writer(&mut self, register: Reg, slot: u8) {
-        let register = register as usize;
-        let bit = 1 << register;
-        if let Some(writes) = self.writes.get_mut(usize::from(self.writer[register])) {
-            *writes &= !bit;
-        }
-        self.writer[register] = slot;
-        if let Some(writes) = self.writes.get_mut(usize::from(slot)) {
-            *writes |= bit;
-        }
+        end = end.max(self.last + RETIREMENT);
+        self.restart();
+        u32::try_from(end).unwrap_or(u32::MAX).saturating_sub(SLACK).max(1)
     }
 
     /// Waits until `decode` decode slots and a buffer slot are free.
-    fn make_room(&mut self, decode: u8) {
-        if self.decode_left < decode || self.in_use == SLOTS as u32 {
-            self.tick(Front::Pending);
-            while self.in_use == SLOTS as u32 {
-                self.tick(Front::Stalled);
+    #[inline(never)]
+    fn make_room(&mut self, decode: u32) {
+        if self.is_full() {
+            self.retire(self.finished | self.finished_before);
+            if self.decode_left >= decode && !self.is_full() {
+                return;
             }
+            // What of this comes first makes no difference to the other.
+            self.retire(self.finished);
+        }
+        self.decode_tick();
+        while self.is_full() {
+            self.stalled_tick();
         }
     }
 
-    /// Goes on by a cycle, or by several if only time passes in them.
-    fn tick(&mut self, front: Front) {
-        let retired = self.retire();
+    /// Whether all slots are in use, if what has retired was retired.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.tail.wrapping_sub(self.head) == SLOTS
+    }
+
+    /// A cycle in which instructions were decoded.
+    #[inline(always)]
+    fn decode_tick(&mut self) {
         self.issue();
-        let skips = front == Front::Drained || (front == Front::Stalled && retired == 0);
-        let step = self.execute(skips);
-        if front == Front::Pending {
-            self.waiting |= self.decoded;
-            self.decoded = 0;
-            self.decode_left = DECODE;
+        self.step(1);
+        self.waiting |= self.decoded;
+        self.decoded = 0;
+        self.decode_left = DECODE;
+    }
+
+    /// A cycle in which nothing can be decoded as the buffer is full, and those after it in which nothing happens.
+    fn stalled_tick(&mut self) {
+        self.retire(self.finished);
+        let is_cut_short = self.issue();
+        // Where a result has just come, the specification's next tick is in the next cycle.
+        let retires_next = self.finished >> (self.head % SLOTS) & 1 != 0;
+        self.skip(!self.is_full() || retires_next || (is_cut_short && self.finished != 0));
+    }
+
+    /// Frees the oldest slots, as far as their results are there and not `too_new`.
+    #[inline(always)]
+    fn retire(&mut self, too_new: Slots) {
+        let done = !(self.unfinished | too_new);
+        let (head, in_use) = (self.head % SLOTS, self.tail.wrapping_sub(self.head));
+        let count = done.rotate_right(head).trailing_ones().min(in_use);
+        self.head = self.head.wrapping_add(count);
+        let freed = (((1u64 << count) - 1) as Slots).rotate_left(head);
+        for maker in &mut self.makers {
+            *maker &= !freed;
         }
-        self.cycles = self.cycles.saturating_add(u32::from(step));
     }
 
-    /// Frees the oldest slots, as far as they are done; returns how many.
-    fn retire(&mut self) -> u32 {
-        let count = self.done.rotate_right(self.head).trailing_ones();
-        let freed = ((1u64 << count) - 1) as Slots;
-        self.done &= !freed.rotate_left(self.head);
-        self.head = (self.head + count) % SLOTS as u32;
-        self.in_use -= count;
-        count
-    }
-
-    /// Starts what waits for nothing, oldest first, as far as there are units for it.
-    fn issue(&mut self) {
-        let ready = (self.waiting & !self.blocked).rotate_right(self.head);
+    /// Starts what waits for nothing, oldest first, as far as there are units for it. Whether more could have started,
+    /// had not [`ISSUE`] others.
+    #[inline(always)]
+    fn issue(&mut self) -> bool {
+        let blocked = self.blocked as Slots | (self.blocked >> SLOTS) as Slots | self.blocked_third;
+        let mut ready = self.waiting & !blocked;
+        if ready == 0 {
+            return false;
+        }
+        ready &= self.with_units(ready);
         let mut issued = 0;
-        for age in bits(ready) {
-            let slot = (self.head as usize + age) % SLOTS;
-            // What did not fit fits even less later in the same cycle, so one pass is enough.
-            if let Some(left) = self.units_free.take(self.units[slot]) {
-                self.units_free = left;
-                self.waiting &= !(1 << slot);
-                self.executing |= 1 << slot;
-                issued += 1;
-                if issued == ISSUE {
-                    break;
-                }
+        while ready != 0 {
+            if issued == ISSUE {
+                return true;
+            }
+            issued += 1;
+            let oldest = ready.rotate_right(self.head % SLOTS).trailing_zeros();
+            let slot = oldest.wrapping_add(self.head) % SLOTS;
+            let bit: Slots = 1 << slot;
+            let demand = self.demands[slot as usize];
+            self.waiting &= !bit;
+            ready &= !bit;
+            if !demand.is_alu() {
+                self.unitless &= !bit;
+                self.special &= !bit;
+            }
+            self.free = self.free.wrapping_sub(demand.units());
+            self.last = self.last.max(self.now + u64::from(demand.latency()));
+            self.finish_after(slot, demand.latency());
+            // What does not fit now fits even less after another took its units, so one pass is enough.
+            ready &= self.with_units(ready);
+        }
+        false
+    }
+
+    /// Enters into the calendar that `slot` finishes in `cycles`.
+    #[inline(always)]
+    fn finish_after(&mut self, slot: u32, cycles: u32) {
+        let mut ahead = cycles;
+        if cycles > CALENDAR {
+            self.far |= 1 << slot;
+            self.far_ends[slot as usize] = self.now + u64::from(cycles);
+            ahead = CALENDAR;
+        }
+        self.calendar[((self.now as u32).wrapping_add(ahead) % CALENDAR) as usize] |= 1 << slot;
+        self.events |= 1 << (ahead.wrapping_sub(1) % CALENDAR);
+    }
+
+    /// Takes those that do not finish yet out of `finished`, and enters them again.
+    #[cold]
+    #[inline(never)]
+    fn put_off(&mut self, mut finished: Slots) -> Slots {
+        let mut rest = finished & self.far;
+        while rest != 0 {
+            let slot = rest.trailing_zeros();
+            rest &= rest - 1;
+            self.far &= !(1 << slot);
+            let left = self.far_ends[slot as usize % SLOTS as usize].saturating_sub(self.now) as u32;
+            if left != 0 {
+                finished &= !(1 << slot);
+                self.finish_after(slot, left);
+            }
+        }
+        finished
+    }
+
+    /// Of the slots that are `ready` those for which there are free units.
+    #[inline(always)]
+    fn with_units(&self, ready: Slots) -> Slots {
+        if self.free & Demand::ALUS == 0 {
+            return self.unitless;
+        }
+        match ready & self.special {
+            0 => ready,
+            special => self.with_special_units(ready, special),
+        }
+    }
+
+    #[inline(never)]
+    fn with_special_units(&self, mut ready: Slots, special: Slots) -> Slots {
+        let mut rest = special;
+        while rest != 0 {
+            let slot = rest.trailing_zeros();
+            rest &= rest - 1;
+            if !self.demands[slot as usize % SLOTS as usize].fits(self.free) {
+                ready &= !(1 << slot);
+            }
+        }
+        ready
+    }
+
+    /// Goes on to the next result, or by one cycle if that `is_next`.
+    #[inline(always)]
+    fn skip(&mut self, is_next: bool) {
+        loop {
+            let ahead = self.events.trailing_zeros();
+            self.step(if is_next || ahead == CALENDAR { 1 } else { ahead + 1 });
+            // Nothing has come if what should have was put off.
+            if is_next || self.finished != 0 || self.events == 0 {
+                return;
             }
         }
     }
 
-    /// Lets the executing slots go on; returns by how many cycles. If it may skip, it goes to the next result.
-    fn execute(&mut self, skips: bool) -> u8 {
-        let mut step = 1;
-        if skips && self.finished == 0 {
-            step = bits(self.executing).map(|slot| self.left[slot]).min().unwrap_or(1);
-        }
-        self.done |= self.finished;
+    /// Lets `step` cycles pass, at most [`CALENDAR`], before the last of which no result comes.
+    #[inline(always)]
+    fn step(&mut self, step: u32) {
+        self.now += u64::from(step);
+        let events = self.events >> (step.wrapping_sub(1) % CALENDAR);
+        self.events = events >> 1;
+        self.finished_before = if step == 1 { self.finished } else { 0 };
         self.finished = 0;
-        for slot in bits(self.executing) {
-            self.left[slot] -= step;
-            if self.left[slot] == 0 {
-                self.finished |= 1 << slot;
-                self.units_free.give(self.units[slot]);
-                for register in bits(u32::from(self.writes[slot])) {
-                    self.writer[register] = NO_SLOT;
-                }
-                self.writes[slot] = 0;
-            }
+        if events & 1 == 0 {
+            return;
         }
-        self.executing &= !self.finished;
-        if self.finished != 0 {
-            for slot in bits(self.blocked) {
-                self.needs[slot] &= !self.finished;
-                if self.needs[slot] == 0 {
-                    self.blocked &= !(1 << slot);
-                }
-            }
+        let mut finished = core::mem::take(&mut self.calendar[(self.now as u32 % CALENDAR) as usize]);
+        if finished & self.far != 0 {
+            finished = self.put_off(finished);
         }
-        step
+        self.finished = finished;
+        self.unfinished &= !finished;
+        let mut rest = finished;
+        while rest != 0 {
+            let slot = rest.trailing_zeros() as usize % SLOTS as usize;
+            rest &= rest - 1;
+            self.free = self.free.wrapping_add(self.demands[slot].units());
+            self.blocked &= !self.consumers[slot];
+            self.blocked_third &= !self.consumers_third[slot];
+        }
     }
-}
-
-/// The indexes of the bits that are set, from the lowest on.
-fn bits(mut set: u32) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let index = set.trailing_zeros();
-        // Clears the lowest bit; of an empty set it leaves an empty set.
-        set &= set.wrapping_sub(1);
-        (index < 32).then_some(index as usize)
-    })
 }

@@ -78,6 +78,12 @@ impl Encoded {
         self.operation.is_valid
     }
 
+    /// The twelve bits of its register fields, those that it does not have included.
+    #[inline(always)]
+    pub(crate) fn register_fields(&self) -> u32 {
+        (self.bytes.low >> 8) as u32 & 0xfff
+    }
+
     /// All of it in one record.
     #[inline(always)]
     pub fn decode(&self) -> Decoded {
