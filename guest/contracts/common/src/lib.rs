@@ -3,7 +3,7 @@
 //! - [`abi`]: reading arguments and writing results the way Solidity's ABI lays them out;
 //! - [`hash`]: Keccak-256, function selectors, event topics;
 //! - [`storage`]: where Solidity puts a mapping's values;
-//! - [`host`] (RISC-V only): the chain's functions behind safe, typed calls, and the panic handler.
+//! - `host` (RISC-V only): the chain's functions behind safe, typed calls, and the panic handler.
 //!
 //! All but `host` also builds for the development machine, where `cargo test` runs the unit tests. No allocator is
 //! needed: everything has a size known at compile time.
