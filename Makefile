@@ -48,7 +48,7 @@ fuzz:  ## Compare all engines on random programs, gas limits and sequences of op
 corpora: setup  ## Link and run what other compilers and libraries make: gcc's torture tests, picolibc, polkavm-derive; CORPORA="torture gcc" runs some
 	@scripts/corpora $(CORPORA)
 
-night: build  ## What takes hours: all mutants, long searches, long networks, corpora, and the sandbox's tests as an ordinary user
+night: build  ## What takes hours: all mutants, long searches, long networks, corpora
 	@scripts/night
 
 mutants:  ## Put known bugs into vm-core and the compiler one by one, and require that the tests find each
