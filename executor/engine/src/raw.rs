@@ -111,7 +111,7 @@ impl Module {
     /// embedders that begin interpreted and compile what runs for long.
     ///
     /// # Errors
-    /// [`Error::Snapshot`] if `from` is of another program, or not at the beginning of a basic block
+    /// [`Error::Snapshot`] if `from` is of another program, or, with compiled code, not at the beginning of a basic block
     /// ([`Instance::next_block`]); if the program is compiled and no worker could be had. `from` can go on then.
     pub fn instantiate_from(&self, from: &Instance) -> Result<RawInstance, Error> {
         if !Arc::ptr_eq(self.running(), from.program()) && !self.running().same_as(from.program()) {
