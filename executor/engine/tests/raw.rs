@@ -129,10 +129,10 @@ fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
     instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
 }
 
-/// Clears a word of its initial data, and ends a block by that.
+/// Clears its initial data, and ends a block by that.
 const CLEARS: &str = r"
 .isa ReviveV1
-.rw_data 01 02 03 04 05 06 07 08
+.rw_data 01 02 03 04
 .rw_size 8
 start: store_imm_u32 0x20000, 0
        jump next
@@ -154,9 +154,9 @@ fn an_instance_goes_on_where_one_on_the_interpreter_is() {
         let mut second = clearing.instantiate_from(&first).unwrap();
         assert_eq!(second.is_compiled(), is_compiled);
         assert_eq!(second.run().unwrap(), Outcome::Finished);
-        assert_eq!((second.reg(Reg::A0), second.gas()), (0x0807_0605_0000_0000, 1));
+        assert_eq!((second.reg(Reg::A0), second.gas()), (0, 1));
         // The first one is as it was.
-        assert_eq!((first.run(), first.reg(Reg::A0)), (Outcome::Finished, 0x0807_0605_0000_0000));
+        assert_eq!((first.run(), first.reg(Reg::A0)), (Outcome::Finished, 0));
 
         let other = module(&engine, ADDER);
         assert!(matches!(other.instantiate_from(&first), Err(Error::Snapshot(_))), "it is of another program");
