@@ -155,7 +155,7 @@ const DEFAULT: Flags = Flags {
     offchain_calls: 0,
     offchain_time: 10,
     audit: 1,
-    tier_gas: 5_000,
+    tier_gas: 10_000,
 };
 
 impl Default for Flags {
