@@ -1,5 +1,5 @@
 //! Workers that are killed, stopped, or lost with the process that makes them change nothing.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -7,7 +7,7 @@ mod common;
 use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
 use executor::{BackendChoice, Flags, Limits, PolkaVm};
 use pvm_host_interface::{Backend as _, ProgramRules, Stop};
-use pvm_oracle::random::Rng;
+use pvm_test_support::Rng;
 use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::process::{Command, Stdio};

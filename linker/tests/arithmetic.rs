@@ -1,4 +1,4 @@
-//! What the linker computes, and the instructions that it chooses for constant operands, agree with the interpreter.
+//! Tests that constant folding and immediate selection of the linker agree with the interpreter.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

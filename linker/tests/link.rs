@@ -17,7 +17,7 @@ fn plain() -> Options {
     Options::default()
 }
 
-/// What `checksum` returns, which reads variables only.
+/// Result of `checksum`, which reads variables only.
 fn checksum(blob: &[u8]) -> u64 {
     let blob = Blob::parse(blob).unwrap();
     let program = Program::new(&blob, &ProgramConfig::default()).unwrap();

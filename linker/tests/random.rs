@@ -5,10 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod compare;
-
-use compare::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_linker::{Level, Options};
+use pvm_riscv::differential::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random, generate_with};
 
 /// Programs of each width.

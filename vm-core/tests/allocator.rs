@@ -138,7 +138,7 @@ fn blob(shape: &Shape) -> Vec<u8> {
     blob
 }
 
-/// What a frame of a call stack does in the runtime, and the frames above it.
+/// Replays the runtime's allocations for a frame of a call stack and the frames above it.
 fn frame(blobs: &[&[u8]]) {
     let Some((first, others)) = blobs.split_first() else { return };
     // The encoded value from the state, and the decoded one.

@@ -4,9 +4,7 @@
 //! fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};

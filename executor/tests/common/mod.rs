@@ -4,7 +4,7 @@
 
 use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, SandboxChoice};
 use pvm_host_interface::{AccessError, Backend, ProgramRules, Stop, program_config};
-use pvm_oracle::random::Rng;
+use pvm_test_support::Rng;
 use sp_crypto_hashing::{blake2_256, keccak_256};
 use std::fs;
 use std::path::Path;
@@ -90,7 +90,7 @@ pub fn interpreting() -> PolkaVm {
 /// A node that compiles. Where that is impossible the tests compare the interpreter with itself.
 pub fn compiling() -> PolkaVm {
     let polkavm = PolkaVm::new(&flags(BackendChoice::Auto), None).unwrap();
-    assert!(polkavm.is_compiling() || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
+    assert!(polkavm.is_compiling() || cfg!(not(jit_supported)));
     polkavm
 }
 
@@ -208,7 +208,7 @@ pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl Fn
                             let read = instance.read(address, &mut out);
                             Seen::Read(read.map(|()| out))
                         }
-                        1 => Seen::Written(instance.write(address, &rng.bytes(length))),
+                        1 => Seen::Written(instance.write(address, &rng.bytes(length as usize))),
                         _ => Seen::Written(instance.zero(address, length)),
                     });
                 }

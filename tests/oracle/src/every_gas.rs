@@ -7,8 +7,8 @@
 use crate::generate::scenario;
 use crate::machine::Metering;
 use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
-use crate::random::Rng;
 use pvm_engine::{Outcome, Reg};
+use pvm_test_support::Rng;
 
 /// The most gas that a short program takes, and the most stops that are not shortages.
 const SHORT: i64 = 120;

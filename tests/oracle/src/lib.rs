@@ -14,7 +14,6 @@ pub mod generate;
 pub mod hash;
 pub mod machine;
 pub mod pair;
-pub mod random;
 pub mod sequences;
 pub mod vectors;
 

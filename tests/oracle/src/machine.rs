@@ -148,7 +148,7 @@ pub trait Machine {
     fn set_next_pc(&mut self, offset: u32);
     /// Program counter of the stop.
     fn pc(&self) -> Option<u32>;
-    /// Where the next run resumes.
+    /// Code offset at which the next run resumes.
     fn next_pc(&self) -> Option<u32>;
     /// Goes on to the next stop.
     fn run(&mut self) -> Outcome;

@@ -6,8 +6,8 @@
 
 use crate::generate::scenario;
 use crate::pair::{Backends, Failure, Pair, PairModule, PairSnapshot};
-use crate::random::Rng;
 use pvm_engine::{Error, Outcome, Reg, SandboxError};
+use pvm_test_support::Rng;
 use std::process::Command;
 
 /// Limits of objects that live at the same time.
@@ -109,7 +109,7 @@ impl World<'_> {
     fn load(&mut self) -> Result<(), Failure> {
         let seed = match self.slots.last() {
             Some(slot) if self.rng.chance(30) => slot.seed,
-            _ => self.rng.bits(),
+            _ => self.rng.next_u64(),
         };
         let mut scenario = scenario(seed);
         scenario.config.single_step &= self.rng.chance(30);
@@ -279,7 +279,7 @@ fn children(parent: u32) -> Vec<u32> {
     ids.filter(|id| parent_of(*id) == Some(parent)).collect()
 }
 
-/// Who has started a process that has not ended.
+/// Parent of a process that has not ended.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // Behind the name in parentheses: state, parent.

@@ -111,12 +111,12 @@ fn memset_in_low_memory_is_the_same_on_all_engines() {
 
 /// A random blob with some bytes changed or taken out.
 fn damaged(seed: u64) -> Vec<u8> {
-    let rng = &mut pvm_oracle::random::Rng::new(seed);
+    let rng = &mut pvm_test_support::Rng::new(seed);
     let mut bytes = scenario(seed).blob;
     for _ in 0..1 + rng.below(3) {
         let at = 4 + rng.below(bytes.len() as u32 - 4) as usize;
         match rng.below(3) {
-            0 => bytes[at] = rng.bits() as u8,
+            0 => bytes[at] = rng.next_u64() as u8,
             1 => bytes[at] ^= 1 << rng.below(8),
             _ => {
                 bytes.remove(at);

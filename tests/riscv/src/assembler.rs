@@ -10,7 +10,7 @@ use object::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Label(usize);
 
-/// What the symbol table says of a symbol besides its name and place.
+/// Symbol attributes besides name and address.
 #[derive(Clone, Copy)]
 pub(crate) struct Nature {
     /// `STT_*`.
@@ -27,7 +27,7 @@ struct Text {
     bytes: Vec<u8>,
 }
 
-/// How an offset is encoded.
+/// Encoding of an offset.
 #[derive(Clone, Copy)]
 enum Form {
     Branch,

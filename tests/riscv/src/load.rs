@@ -12,14 +12,14 @@ use object::{
 };
 use std::collections::BTreeMap;
 
-/// Where the first section goes, and how far apart sections are at least.
+/// Address of the first section, and least distance between sections.
 const BASE: u64 = 0x0123_0000;
 const GAP: u64 = 0x1000;
 
-/// Where undefined symbols are, 16 bytes each: no memory is there.
+/// Addresses of undefined symbols, 16 bytes each: no memory is there.
 const UNDEFINED: u64 = 0xe000_0000;
 
-/// Where IFUNC symbols are, 16 bytes each: a jump there goes to what the resolver answered.
+/// Addresses of IFUNC symbols, 16 bytes each: a jump there goes to the address that the resolver returned.
 const IFUNCS: u64 = 0xd000_0000;
 
 /// The most memory that a file can ask for, in bytes.
@@ -35,7 +35,7 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
-    /// What stands at an address: its section and the offset in it.
+    /// Finds the section and offset at an address.
     fn find(&self, address: u64) -> Option<(&[u8], usize)> {
         let found = self.loaded.values().filter(|(base, ..)| *base <= address).max_by_key(|(base, ..)| *base)?;
         let offset = usize::try_from(address - found.0).ok().filter(|offset| *offset <= found.1.len())?;
@@ -43,7 +43,7 @@ impl Sections {
     }
 }
 
-/// Whether a name is `prefix`, or begins with it and a dot.
+/// True if a name is `prefix`, or begins with it and a dot.
 fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -11,7 +11,7 @@ use vm_core::interpreter::{Dispatch, Instance};
 use vm_core::isa::Reg;
 use vm_core::program::{Program, ProgramConfig};
 
-/// What is done to a machine between stops.
+/// Disturbance of a machine between stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Disturb {
     Nothing,

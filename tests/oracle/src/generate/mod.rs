@@ -15,7 +15,7 @@ pub use parts::Parts;
 
 use crate::compare::Scenario;
 use crate::machine::{Config, Metering, Model};
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::blob::Blob;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::text::Listing;

@@ -21,7 +21,7 @@ struct Table {
     form: Form,
 }
 
-/// What is in a table of labels.
+/// Content of a table of labels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Pointer,
@@ -38,7 +38,7 @@ pub(super) struct Odd {
     ifunc_pointers: Option<SymbolId>,
     /// Places of known alignment.
     aligned: Vec<(SymbolId, u64)>,
-    /// Where distances and short addresses of data stand, with the type of each.
+    /// Places of distances and short addresses of data, with the type of each.
     relative: Vec<(SymbolId, u64, u32)>,
     relative_functions: Vec<(SymbolId, u64)>,
     tables: Vec<Table>,
@@ -149,7 +149,7 @@ impl Generator {
         self.functions.last().copied().filter(|_| self.own + 1 < self.functions.len())
     }
 
-    /// What has to be there before the functions.
+    /// Emits the data and symbols that must precede the functions.
     pub(super) fn begin_odd(&mut self) {
         if self.has(Feature::WeakUndefined) {
             self.odd.weak = (0..2).map(|index| self.asm.weak_undefined(&format!("absent{index}"))).collect();
@@ -422,7 +422,7 @@ impl Generator {
         }
     }
 
-    /// Where records for the linker stand.
+    /// Adds a section of records for the linker.
     pub(super) fn record_section(&mut self, name: &str, data: &[u8]) -> SectionId {
         if !self.has(Feature::Records) {
             return self.asm.section(name, SectionKind::ReadOnlyData, data, 1);
@@ -508,7 +508,7 @@ impl Generator {
         }
     }
 
-    /// What has to be there behind the functions.
+    /// Emits the data and symbols that must follow the functions.
     pub(super) fn end_odd(&mut self) {
         let last = self.functions[self.functions.len() - 1];
         for symbol in self.odd.ifuncs.clone() {

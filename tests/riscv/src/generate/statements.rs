@@ -1,4 +1,4 @@
-//! What the bodies of functions are made of: operations in every form, memory in every way, and the flow of control.
+//! Statements of function bodies: operations in every form, memory in every way, and the flow of control.
 
 use super::{A, ALL, DATA, Generator, RA, S, SLOT_COUNT, SLOTS, SP, T};
 use crate::assembler::Label;
