@@ -1,6 +1,6 @@
 //! Audits and replays: compiled code is compared with the interpreter wherever one follows the other, and a difference ends
 //! compiled code. The bugs of the compiler are planted: other machine code, with a checksum that is right.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

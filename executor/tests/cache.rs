@@ -60,8 +60,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What the cache is to have in it: programs with their sizes and whether they are on disk for what it knows, the one used
-/// last at the end.
+/// Model of the cache: the programs expected in it, with their sizes and whether they are known to be on disk; most
+/// recently used last.
 struct Model {
     limit: usize,
     entries: Vec<Entry>,
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// What is used for the second time is on disk from then on.
+    /// Records a use: from the second use on, the program is on disk.
     fn store(&mut self, entry: &mut Entry) {
         let Some(disk) = &mut self.disk else { return };
         if entry.is_stored {

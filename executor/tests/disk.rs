@@ -117,7 +117,7 @@ fn a_file_that_is_damaged_anywhere_is_replaced() {
     }
 }
 
-/// What somebody wrote who knows how, but not for this engine or this program.
+/// A file with a correct checksum, but for another engine or another program.
 #[test]
 fn a_file_of_another_program_engine_or_format_is_refused_though_its_checksum_is_right() {
     let Some((folder, file, good)) = folder_with_one(7) else { return };

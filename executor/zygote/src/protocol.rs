@@ -68,7 +68,7 @@ pub const NATIVE_SCRATCH: u8 = 2;
 /// that has control.
 #[repr(C)]
 pub struct Control {
-    /// Which side has control. A futex, shared between processes.
+    /// Side that has control. A futex, shared between processes.
     pub state: AtomicU32,
     /// Iterations of the worker's spin loop before it blocks. Set by the host.
     pub spins: AtomicU32,
@@ -132,7 +132,7 @@ pub const STATE_DEAD: u32 = 1 << 30;
 
 /// Run guest code.
 pub const COMMAND_RUN: u32 = 1;
-/// Nothing but the changes of `ranges`.
+/// Command: apply the protection changes of `ranges` only.
 pub const COMMAND_PROTECT: u32 = 2;
 
 /// The command is done; nothing else happened. What `COMMAND_PROTECT` ends with; any command whose changes the kernel
