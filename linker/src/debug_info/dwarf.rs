@@ -18,7 +18,7 @@ const LIMIT: u64 = 1 << 28;
 /// The address of the first section of a relocatable file; not 0, which in DWARF stands for code that is gone.
 const BASE: u64 = 0x1_0000;
 
-/// What an ELF file has of DWARF.
+/// The DWARF sections of an ELF file.
 pub struct Dwarf<'a> {
     sections: HashMap<&'static str, Cow<'a, [u8]>>,
     /// The address of each section of the file, as DWARF has it.
@@ -100,7 +100,7 @@ impl<'a> Dwarf<'a> {
     }
 }
 
-/// What is read for places in code; the others describe variables and types.
+/// DWARF sections that map code to source lines; the others describe variables and types.
 const SECTIONS: [SectionId; 12] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,

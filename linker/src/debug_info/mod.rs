@@ -21,7 +21,7 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 /// The most frames that a blob can describe.
 const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 
-/// What an ELF file knows about where its code comes from.
+/// Debug information of an ELF file: DWARF, or else its symbols.
 pub struct DebugInfo<'a> {
     image: &'a Image,
 }

@@ -1,4 +1,4 @@
-//! Why an ELF file cannot be read.
+//! Errors of reading an ELF file.
 
 /// See [`super::Image::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,9 +18,9 @@ pub enum ElfError {
     Flags {
         /// Its name.
         section: String,
-        /// What it is.
+        /// The kind of file that was given.
         is: &'static str,
-        /// What kind of section it is.
+        /// The section kind that was expected.
         not: &'static str,
     },
     /// A section is larger than the address space.
@@ -66,9 +66,9 @@ pub enum ElfError {
     /// A relocation that means nothing here.
     #[error("{place}: unsupported relocation: {what}")]
     Relocation {
-        /// Where.
+        /// The symbol or section.
         place: String,
-        /// Which.
+        /// The relocation or instruction.
         what: String,
     },
     /// The stack sizes are no list of 32-bit numbers.
@@ -80,9 +80,9 @@ pub enum ElfError {
     /// A record for the linker is broken.
     #[error("{place}: {what}")]
     Metadata {
-        /// Where.
+        /// The symbol or section.
         place: String,
-        /// What is wrong.
+        /// The fault.
         what: String,
     },
 }

@@ -13,7 +13,7 @@ use object::{
 };
 use std::collections::BTreeMap;
 
-/// What a relocation refers to: a symbol, with the addend.
+/// Target of a relocation: a symbol and an addend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Link {
     /// A place in a section.
@@ -26,7 +26,7 @@ pub enum Link {
     Refused(String),
 }
 
-/// What a code relocation says, without `RELAX` and such.
+/// Meaning of a code relocation; `RELAX` and other annotations are left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CodeRelocation {
     /// The pair `auipc`, `jalr` calls the link's place.
@@ -49,7 +49,7 @@ pub enum CodeRelocation {
     Refused(String),
 }
 
-/// What is to stand at a place in data.
+/// Relocated value in data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DataValue {
     /// The sum of the first addresses and of a number, less the second addresses.
@@ -89,11 +89,11 @@ impl Field {
 /// One relocation of data, or several at the same offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DataRelocation {
-    /// Where in the section.
+    /// Offset in the section.
     pub offset: u64,
-    /// What is written.
+    /// Bits that are written.
     pub field: Field,
-    /// What belongs there.
+    /// The value.
     pub value: DataValue,
 }
 
@@ -110,12 +110,12 @@ impl Relocations {
         self.code.get(&offset)
     }
 
-    /// Whether there are any.
+    /// True if there are no relocations.
     pub fn is_empty(&self) -> bool {
         self.code.is_empty() && self.data.is_empty()
     }
 
-    /// Whether there is a relocation of data at an offset.
+    /// True if there is a relocation of data at an offset.
     pub(super) fn has_data(&self, offset: u64) -> bool {
         self.data.binary_search_by_key(&offset, |relocation| relocation.offset).is_ok()
     }
@@ -188,7 +188,7 @@ impl Image {
         Ok(())
     }
 
-    /// What a symbol and an addend refer to.
+    /// Resolves a symbol and an addend.
     fn link<Header: FileHeader<Endian = Endianness>>(
         &self,
         symbol: &ElfSymbol<'_, '_, Header>,
@@ -301,7 +301,7 @@ impl Image {
         DataRelocation { offset, field, value: DataValue::Sum { plus, minus, constant } }
     }
 
-    /// What a relocation type of data does, and to which bits.
+    /// Action of a data relocation type, and the bits that it changes.
     fn action(&self, r_type: u32) -> Option<(Field, Action)> {
         Some(match r_type {
             elf::R_RISCV_32 | elf::R_RISCV_SET32 => (Field::Bytes(4), Action::Set),
@@ -357,7 +357,7 @@ impl Image {
     }
 }
 
-/// What a relocation does to the value at its place.
+/// Effect of a data relocation on the value at its offset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     /// The value is the link's.

@@ -61,9 +61,9 @@ impl JumpTable {
 
 /// Knows the numbers of all symbols.
 pub struct Resolver<'a> {
-    /// Where data is.
+    /// Addresses of data.
     pub layout: &'a Layout,
-    /// Which addresses code has.
+    /// Addresses of code.
     pub jump_table: &'a JumpTable,
 }
 
@@ -98,7 +98,7 @@ pub struct Listing {
 pub struct Code {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where instructions begin.
+    /// Bitmask of instruction starts.
     pub bitmask: Vec<u8>,
     offsets: Vec<u32>,
     starts: Vec<Option<u32>>,
@@ -214,7 +214,7 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
     names.iter().map(find).collect()
 }
 
-/// Bytes of each jump in a dispatch table but the last (docs/linking.md#what-goes-in).
+/// Bytes of each jump in a dispatch table but the last (docs/linking.md#input-files).
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
@@ -296,7 +296,7 @@ impl Code {
         start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
     }
 
-    /// Where each instruction comes from: the range of its bytes, and the origin.
+    /// Origin of each instruction, with the range of its bytes.
     pub fn origins(&self) -> Vec<(std::ops::Range<u32>, Origin)> {
         let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
         ranges.zip(self.origins.iter().copied()).collect()

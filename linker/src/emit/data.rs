@@ -17,7 +17,7 @@ const LIMIT: u64 = i32::MAX as u64;
 /// The most bytes of initial data in a blob.
 const PAYLOAD: usize = 256 << 20;
 
-/// Whether a section begins as zeros.
+/// True if a section begins as zeros.
 fn is_zeros(data: &Data) -> bool {
     data.fixups.is_empty() && data.bytes.iter().all(|byte| *byte == 0)
 }
@@ -58,7 +58,7 @@ pub struct Layout {
     pub ro_size: u32,
     /// Bytes of variables.
     pub rw_size: u32,
-    /// Where the heap begins.
+    /// Start address of the heap.
     pub heap_base: u32,
     rw_base: u32,
 }

@@ -36,7 +36,7 @@ pub fn run(program: &mut Program) {
     }
 }
 
-/// Where registers are saved: a section of its own, made when it is needed.
+/// Returns the spill slot of a register; creates the section for spill slots on first use.
 fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address {
     let section = *spill.get_or_insert_with(|| {
         let size = 8 * Var::COUNT as u64;

@@ -3,7 +3,7 @@
 //! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
 //! functions and data are never lifted, whatever is in them. Pairs of instructions that make an address are joined by
 //! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
-//! for is expanded (docs/linking.md#what-goes-in).
+//! for is expanded (docs/linking.md#input-files).
 
 mod expand;
 
@@ -35,9 +35,9 @@ const NOWHERE: SectionOffset = SectionOffset { section: 0, offset: 0 };
 /// One instruction, lifted.
 struct Instruction {
     steps: Vec<Op>,
-    /// How it ends its block, if it does.
+    /// Terminator, if the instruction ends its block.
     terminator: Option<Terminator>,
-    /// Where the next instruction is.
+    /// Address of the next instruction.
     next: SectionOffset,
 }
 
@@ -327,7 +327,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Where a relative jump goes.
+    /// Resolves the target of a relative jump.
     fn target(
         &mut self,
         at: SectionOffset,
@@ -584,7 +584,7 @@ impl Lifter<'_> {
         Ok(out)
     }
 
-    /// What a load or store touches; `None` where that can only trap.
+    /// Resolves the address of a load or store; `None` where it can only trap.
     fn memory(
         &mut self,
         at: SectionOffset,
@@ -677,7 +677,7 @@ impl Lifter<'_> {
     }
 }
 
-/// What `lui` holds of an address whose lower part is to be added.
+/// Upper part of an address for `lui`, adjusted for the sign of the lower part.
 pub(crate) const fn high(value: i64) -> i64 {
     (value.wrapping_add(0x800) >> 12 << 12) as i32 as i64
 }

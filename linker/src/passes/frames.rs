@@ -74,7 +74,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
     entries.is_closed(program, &out).then_some(out)
 }
 
-/// Whether an operation changes the stack pointer by a number, and by which.
+/// Returns the constant by which an operation adjusts the stack pointer.
 pub(super) fn adjusts(op: &Op) -> Option<i64> {
     match *op {
         Op::Binary { op: O::Add64 | O::Add32, dst: Var::SP, a: Val::Var(Var::SP), b } => b.number(),
@@ -106,19 +106,19 @@ pub(super) fn restores(op: &Op) -> Option<i64> {
     }
 }
 
-/// Whether an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
+/// True if an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
 /// where the stack is: that a host call reads its pointer is for the sake of caution.
 fn is_apart(op: &Op, program: &Program) -> bool {
     adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
 }
 
-/// Whether the terminator of some block reads the stack pointer.
+/// True if the terminator of some block reads the stack pointer.
 fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
     body.iter().any(|id| program.block(*id).terminator.reads().has(Var::SP))
 }
 
-/// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
-/// way there, or is not known.
+/// Computes the depth of the stack at the start of each block, relative to function entry; `None` if it is unknown or
+/// differs between paths.
 fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
     let mut out = Map::from_iter([(body[0], 0i64)]);
     let mut pending = vec![body[0]];

@@ -1,4 +1,4 @@
-//! Which registers are needed at which point.
+//! Liveness analysis of registers.
 //!
 //! An analysis for other passes. It goes backwards over the whole program: a call needs what the called function reads
 //! at its entry, and what the code behind the call reads and the call does not replace. At a return all registers are
@@ -48,7 +48,7 @@ impl Liveness {
         liveness
     }
 
-    /// What is live after a block's terminator; what the terminator itself reads is not among it.
+    /// Variables live after a block's terminator; those that the terminator itself reads are not among them.
     pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
         let of = |id: BlockId| self.live_in[id.0 as usize];
         match program.block(id).terminator {

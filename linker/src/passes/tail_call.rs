@@ -29,7 +29,7 @@ pub fn run(program: &mut Program) -> bool {
     changed
 }
 
-/// Which steps of the calling block stay, if it and the block behind the call are all that there is of a wrapper.
+/// Returns the steps of the calling block to keep, if it and the block after the call are a mere wrapper.
 fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
     let after = program.block(back);
     if after.terminator != (Terminator::JumpIndirect { base: Var::RA }) {

@@ -20,7 +20,7 @@ use state::{State, Value};
 /// The most blocks of a subroutine with another link register that are followed from its caller.
 const MILLICODE_BLOCKS: usize = 64;
 
-/// Why a block does not keep the calling convention. For tests and for debugging the linker.
+/// Reason for which a block does not keep the calling convention; for tests and for debugging the linker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Violation {
     /// A jump through a register that does not hold what the function was called with.
@@ -35,15 +35,15 @@ enum Violation {
     Subroutine,
 }
 
-/// What a walk over one block finds.
+/// Result of walking over one block.
 #[derive(Default)]
 struct Findings {
     violation: Option<Violation>,
-    /// Where a jump's target was computed from the address of code and something unknown.
+    /// Origin of a jump whose target was computed from a code address and an unknown value.
     computed: Option<Origin>,
-    /// Where code is read or written.
+    /// Origin of a read or write of code.
     accessed: Option<Origin>,
-    /// Whether the difference of two addresses of code is computed.
+    /// True if the difference of two code addresses is computed.
     difference: bool,
 }
 
@@ -264,7 +264,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// Whether a function begins with a block, by the file or by what the code does.
+    /// True if a function begins with a block, by the file or by what the code does.
     fn begins_function(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
         self.entries[index] || self.functions.get(index).copied().flatten().is_some_and(|(_, starts)| starts)
@@ -359,7 +359,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// What is known behind a call that keeps the convention.
+    /// State after a call that keeps the convention.
     fn after_call(&self, state: &mut State, back: BlockId, flow: &mut impl FnMut(BlockId, &State)) {
         // Behind a call of a function that does not return, the next one may stand.
         let is_clean = state.is_clean();

@@ -1,4 +1,4 @@
-//! Which functions are taken for regular, on small programs.
+//! Tests of the calling-convention check: which functions of small programs are regular.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

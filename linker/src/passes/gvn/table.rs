@@ -11,7 +11,7 @@ use vm_core::isa::Opcode as O;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Vn(u32);
 
-/// How a value is made.
+/// Definition of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Def {
     /// A constant.
@@ -26,7 +26,7 @@ pub enum Def {
     Unary(O, Vn),
 }
 
-/// What is known of a value's bits.
+/// Known bits of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// As an unsigned number it is below 2 to the power of this.
@@ -36,7 +36,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Nothing.
+    /// No known bits.
     pub const NONE: Facts = Facts { unsigned: 64, signed: 64 };
 
     /// Below 2 to the power of `bits`.
@@ -55,7 +55,7 @@ impl Facts {
         Facts { unsigned: 64 - value.leading_zeros() as u8, signed }
     }
 
-    /// What holds of each of two.
+    /// Facts that hold of both values.
     pub fn either(self, other: Facts) -> Facts {
         Facts { unsigned: self.unsigned.max(other.unsigned), signed: self.signed.max(other.signed) }
     }
@@ -75,12 +75,12 @@ impl Table {
         Table { wide, numbers: Map::default(), values: Vec::new(), opaque: 0 }
     }
 
-    /// How a value is made.
+    /// Definition of a value.
     pub fn def(&self, vn: Vn) -> Def {
         self.values[vn.0 as usize].0
     }
 
-    /// What is known of it.
+    /// Known bits of a value.
     pub fn facts(&self, vn: Vn) -> Facts {
         self.values[vn.0 as usize].1
     }
