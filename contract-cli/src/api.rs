@@ -47,7 +47,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether the contract reverted.
+    /// True if the contract reverted.
     pub fn reverted(&self) -> bool {
         self.flags & 1 != 0
     }
@@ -209,7 +209,7 @@ pub enum StorageAccessError {
     KeyTooLarge,
 }
 
-/// Whether the chain's version of `PolkavmApi` has a function.
+/// True if the chain's version of `PolkavmApi` has a function.
 fn has(at: &AtBlock, function: &str) -> bool {
     let api = at.metadata_ref().runtime_api_trait_by_name(NAME);
     api.is_some_and(|api| api.method_by_name(function).is_some())

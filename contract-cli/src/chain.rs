@@ -37,9 +37,9 @@ pub struct Chain {
     pub signer: Keypair,
     /// The pallet's name in the metadata.
     pub pallet: String,
-    /// Whether to wait for finality.
+    /// True if commands wait for finality.
     pub finalized: bool,
-    /// Whether the account may be mapped without being asked.
+    /// True if the account may be mapped without being asked.
     pub may_map: bool,
     /// The token in which amounts are shown.
     pub token: Token,
@@ -128,7 +128,7 @@ impl Chain {
         .await
     }
 
-    /// Whether a block is known to be off the best chain.
+    /// True if a block is known to be off the best chain.
     pub async fn is_retracted(&self, hash: H256) -> bool {
         best::is_retracted(&self.rpc, hash).await
     }
@@ -186,7 +186,7 @@ impl Chain {
         Ok((record.nonce, record.data))
     }
 
-    /// Whether an account may use contracts: it is mapped, or derived from an address (`EE` twelve times).
+    /// True if an account may use contracts: it is mapped, or derived from an address (`EE` twelve times).
     ///
     /// # Errors
     ///

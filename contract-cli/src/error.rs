@@ -38,7 +38,7 @@ pub enum Error {
     File {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: std::io::Error,
     },
     /// A source that can't be built.
@@ -46,7 +46,7 @@ pub enum Error {
     Build {
         /// Its path.
         source_path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A file that is too long to be sent.
@@ -62,7 +62,7 @@ pub enum Error {
     Blob {
         /// Its path.
         path: PathBuf,
-        /// Which limit or rule, with the value found.
+        /// The limit or rule, with the value found.
         reason: String,
     },
     /// There is nothing at the address or hash.

@@ -151,7 +151,7 @@ impl Report {
         self.values.iter().find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// Whether the chain refused.
+    /// True if the chain refused.
     pub fn is_failure(&self) -> bool {
         self.failed
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-/// What decides on machine code and on what it means: the compiler, the assembler, the worker's memory, the program model.
+/// Sources that machine code depends on: the compiler, the assembler, the worker's memory, the program model.
 const SOURCES: [&str; 4] = ["src", "../assembler/src", "../zygote/src", "../../vm-core/src"];
 
 fn main() {

@@ -169,12 +169,12 @@ impl Shared {
         self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether programs are compiled, or were until compiled code was found to be wrong.
+    /// True if programs are compiled, or were until compiled code was found to be wrong.
     pub fn was_compiling(&self) -> bool {
         self.is_distrusted() || self.engine().backend() == Backend::Jit
     }
 
-    /// Whether compiled code was found to be wrong: nothing runs compiled any more.
+    /// True if compiled code was found to be wrong: nothing runs compiled any more.
     pub fn is_distrusted(&self) -> bool {
         self.is_distrusted.load(Relaxed)
     }
@@ -306,7 +306,7 @@ impl PolkaVm {
         &self.0.metrics
     }
 
-    /// Whether programs are compiled.
+    /// True if programs are compiled.
     pub fn is_compiling(&self) -> bool {
         self.0.engine().backend() == Backend::Jit
     }

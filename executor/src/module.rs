@@ -18,7 +18,7 @@ pub(crate) struct Loaded {
     pub program: Arc<Program>,
     /// The compiled module; `None` if the program is interpreted.
     pub compiled: Option<Module>,
-    /// Whether the machine code is on disk, or on its way there.
+    /// True if the machine code is on disk, or on its way there.
     is_stored: AtomicBool,
     /// Its share of the node's memory.
     memory: Option<Reservation>,
@@ -47,7 +47,7 @@ impl Loaded {
         self.memory = Some(budget.force(purpose, self.bytes()));
     }
 
-    /// Whether the machine code is on disk, or on its way there.
+    /// True if the machine code is on disk, or on its way there.
     pub fn is_stored(&self) -> bool {
         self.is_stored.load(Relaxed)
     }

@@ -186,7 +186,7 @@ impl PolkaVm {
 pub struct Replayed {
     /// The difference; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
-    /// Whether the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
+    /// True if the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
     pub is_recorded_code: bool,
     /// The difference that was recorded.
     pub recorded: String,
@@ -213,7 +213,7 @@ impl std::fmt::Display for Replayed {
 pub enum RecordError {
     /// The file cannot be read.
     Read {
-        /// Why.
+        /// The reason.
         error: String,
     },
     /// A line is missing.
@@ -240,7 +240,7 @@ pub enum RecordError {
     NotCompiling,
     /// The engine cannot load or run it.
     Engine {
-        /// Why.
+        /// The reason.
         error: String,
     },
 }

@@ -121,7 +121,7 @@ pub(crate) enum Differs {
         /// The interpreter's stop.
         stopped: Stopped,
     },
-    /// In what was read after the last run.
+    /// A read after the last run.
     Access {
         /// The number of runs.
         runs: usize,
@@ -216,7 +216,7 @@ impl Log {
         self.events.push(event);
     }
 
-    /// Whether there is memory for the log. Without it the log is still complete, to be replayed and dropped.
+    /// True if there is memory for the log. Without it the log is still complete, to be replayed and dropped.
     pub fn has_room(&self) -> bool {
         self.memory.is_some()
     }
@@ -226,7 +226,7 @@ impl Log {
         self.memory.as_ref().map_or(0, Reservation::bytes)
     }
 
-    /// Whether the instance ever ran.
+    /// True if the instance ever ran.
     pub fn has_run(&self) -> bool {
         self.events.iter().any(|event| matches!(event, Event::Run { .. }))
     }

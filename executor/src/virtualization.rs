@@ -36,7 +36,7 @@ struct VirtModule {
 struct VirtInstance {
     running: RecoverableInstance,
     module: Arc<VirtModule>,
-    /// Whether it was prepared, or is in a call, so that it can run.
+    /// True if it was prepared, or is in a call, so that it can run.
     is_ready: bool,
 }
 

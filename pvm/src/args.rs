@@ -80,7 +80,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the result is to be JSON.
+    /// True if the result is to be JSON.
     pub fn json(&self) -> bool {
         match self {
             Command::Run(args) => args.json,

@@ -27,7 +27,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// What `path` is called in messages.
+/// Name of `path` in messages.
 pub fn name(path: &Path) -> String {
     match path.as_os_str() == "-" {
         true => "standard input".to_owned(),

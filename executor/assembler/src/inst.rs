@@ -16,9 +16,9 @@ pub struct Inst {
     pub(crate) head_len: u8,
     /// At most 8.
     pub(crate) tail_len: u8,
-    /// Whether there may be a tail: known where the form is, even if `tail_len` isn't.
+    /// True if there may be a tail: known where the form is, even if `tail_len` isn't.
     pub(crate) has_tail: bool,
-    /// Whether the tail begins with a displacement from `rip`, so that a label can fill it in.
+    /// True if the tail begins with a displacement from `rip`, so that a label can fill it in.
     pub(crate) is_rip: bool,
 }
 

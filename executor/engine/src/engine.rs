@@ -14,7 +14,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     /// The workers, if programs are compiled.
     pool: Option<Arc<Pool>>,
-    /// Whether a program that cannot be compiled is interpreted.
+    /// True if a program that cannot be compiled is interpreted.
     may_fall_back: bool,
     /// The first reason for which anything was interpreted.
     fallback_reason: OnceLock<Error>,
@@ -117,8 +117,8 @@ impl Engine {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
-    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is
-    /// needed for [`crate::Sandbox::Required`]; each is another line behind it.
+    /// Optional kernel protections around compiled code: present or missing. [`crate::Sandbox::Required`] needs none of
+    /// them; each is another line of defence behind it.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }

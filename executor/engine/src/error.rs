@@ -27,7 +27,7 @@ pub enum Error {
     Program(ProgramError),
     /// Programs cannot be compiled for this machine.
     NoCompiler {
-        /// What is missing.
+        /// The missing requirement.
         missing: &'static str,
     },
     /// Stored machine code cannot be used.
@@ -156,12 +156,12 @@ pub enum StoredError {
     },
     /// There are too many of them.
     TooLong {
-        /// How many.
+        /// Size in bytes.
         bytes: usize,
     },
     /// A number is too large.
     OutOfRange {
-        /// What it is.
+        /// The resource.
         what: &'static str,
         /// The number.
         found: u32,
@@ -170,7 +170,7 @@ pub enum StoredError {
     },
     /// Numbers that have to ascend do not.
     Order {
-        /// What they are.
+        /// The resources.
         what: &'static str,
         /// The number.
         found: u32,

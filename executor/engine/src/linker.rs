@@ -107,7 +107,7 @@ impl<R: HostResult, E: Into<HostError>> HostResult for Result<R, E> {
 
 /// A closure that can be a host function: of up to twelve integers, and before them, if it wants, a `Caller`.
 pub trait IntoHostFunction<T, Params> {
-    /// As what is called.
+    /// Converts the closure into a host function.
     #[doc(hidden)]
     fn into_host_function(self) -> Arc<HostFunction<T>>;
 }

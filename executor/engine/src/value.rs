@@ -60,10 +60,10 @@ impl From<Val> for Argument {
     }
 }
 
-/// The integers that cross the border: `u32`, `i32`, `u64`, `i64`. In a 64-bit register the narrow ones are zero-extended if
+/// Integer types of arguments and results: `u32`, `i32`, `u64`, `i64`. In a 64-bit register the narrow ones are zero-extended if
 /// unsigned and sign-extended if signed.
 pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
-    /// Whether it has 64 bits.
+    /// True for 64-bit types.
     #[doc(hidden)]
     const WIDE: bool;
     /// On its way to the guest.

@@ -31,7 +31,7 @@ faults: store_u64 a1, 0
 loops:  jump loops
 "#;
 
-/// What this process has.
+/// Resources of this process.
 #[derive(PartialEq, Eq, Debug)]
 struct Belongings {
     files: usize,

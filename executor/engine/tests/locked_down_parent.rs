@@ -100,7 +100,7 @@ endless: jump endless
         }
     }
 
-    /// How many processes there are below this one that have not ended.
+    /// Number of descendant processes that have not ended.
     fn descendants(process: u32) -> usize {
         let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
             .unwrap()
@@ -357,7 +357,7 @@ endless: jump endless
         println!("a job costs beyond its own time: {:?} in the median, {:?} at best", costs[10], costs[0]);
     }
 
-    /// How many processes there are below the one that made the namespaces.
+    /// Number of descendant processes of the one that made the namespaces.
     fn count() -> usize {
         ask("@count").parse().unwrap()
     }

@@ -43,7 +43,7 @@ fn stored(engine: &Engine, config: &ProgramConfig) -> Vec<u8> {
 /// All that can be seen at a stop: the outcome, gas, the first argument, the place.
 type Seen = (Result<Outcome, String>, i64, u64, Option<u32>);
 
-/// What is seen of runs that end in several ways.
+/// Observations of runs that end in several ways.
 fn seen(module: &Module) -> Vec<Seen> {
     let look = |instance: &mut RawInstance| {
         let outcome = instance.run().map_err(|error| error.to_string());

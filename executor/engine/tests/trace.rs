@@ -10,7 +10,7 @@ use pvm_engine::{
 use std::cell::RefCell;
 
 thread_local! {
-    /// What was logged in this thread.
+    /// Log lines of this thread.
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 

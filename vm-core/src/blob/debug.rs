@@ -42,7 +42,7 @@ pub enum DebugError {
     },
     /// No such operation.
     UnknownOperation {
-        /// Where it is.
+        /// Offset of the fault.
         offset: usize,
         /// Its number.
         operation: u8,

@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// If the current section id is `wanted`: its content, and the next id is read.
+    /// Returns the content of section `wanted` and reads the next id, if the current id is `wanted`.
     fn section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<Option<Cursor<'a>>, BlobError> {
         if *id != wanted {
             return Ok(None);

@@ -174,7 +174,7 @@ macro_rules! instructions {
         ];
 
         impl Opcode {
-            /// How many opcodes there are.
+            /// Number of opcodes.
             pub const COUNT: usize = [$($mnemonic),*].len();
         }
     };
@@ -347,7 +347,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// That of a byte that is no opcode, which acts as a trap.
+    /// Operation of a byte that is no opcode, which acts as a trap.
     pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
 }
 

@@ -22,7 +22,7 @@ pub struct TextError {
 pub enum TextErrorKind {
     /// Something else was expected.
     Expected {
-        /// What.
+        /// The expected item.
         what: &'static str,
         /// The text found instead; empty at the end of the line.
         found: String,

@@ -11,7 +11,7 @@ pub struct Missing {
     pub what: &'static str,
     /// Error number.
     pub errno: i32,
-    /// What to change.
+    /// Instruction that fixes it.
     pub fix: &'static str,
 }
 
@@ -19,7 +19,7 @@ pub struct Missing {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Layer {
-    /// What it is.
+    /// Name of the protection.
     pub what: &'static str,
     /// Zero if it is there, else the error number with which the kernel refused it.
     pub errno: i32,
@@ -38,11 +38,11 @@ impl Layer {
 pub enum SandboxError {
     /// There is no sandbox on this machine as it is configured.
     Unsupported {
-        /// What is missing.
+        /// The missing requirement.
         missing: &'static str,
         /// Error number of the step that failed; zero if none was tried.
         errno: i32,
-        /// What to change.
+        /// Instruction that fixes it.
         fix: &'static str,
     },
     /// A system call of the host failed.
@@ -58,12 +58,12 @@ pub enum SandboxError {
         step: &'static str,
         /// Error number.
         errno: i32,
-        /// What to change.
+        /// Instruction that fixes it.
         fix: &'static str,
     },
     /// A resource limit of this process is too low.
     ResourceLimit {
-        /// Which one.
+        /// Name of the protection.
         name: &'static str,
         /// The value that is needed.
         needed: u64,

@@ -22,9 +22,9 @@ const LONG: usize = 2 * PAGE;
 pub(super) struct Mapping {
     start: *mut u8,
     length: u64,
-    /// Whether pages are asked for before they are accessed, as there may be no memory for them.
+    /// True if pages are populated before access (`MADV_POPULATE_WRITE`), because the kernel may refuse them.
     is_careful: bool,
-    /// Whether there was none for one: what was to be written is not there, and what was read was zero.
+    /// True if memory for a page was refused: a write to it was lost, or a read of it returned zeros.
     is_incomplete: AtomicBool,
 }
 

@@ -41,7 +41,7 @@ pub enum Sandbox {
     Required,
     /// The namespaces that can be had, with a warning for each that cannot; limits and system call filters always.
     BestEffort,
-    /// None: no namespaces, limits or filters. Guest code still runs in another process.
+    /// No sandbox: no namespaces, limits or filters. Guest code still runs in another process.
     OffForTests,
 }
 

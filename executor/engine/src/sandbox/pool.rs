@@ -136,7 +136,7 @@ impl Pool {
         lock(&self.shared.zygote).missing().to_vec()
     }
 
-    /// Which protections there are that not every kernel has.
+    /// Optional kernel protections: present or missing.
     pub fn layers(&self) -> Vec<Layer> {
         lock(&self.shared.zygote).layers().to_vec()
     }

@@ -67,7 +67,7 @@ pub(crate) struct Worker {
     loaded: Option<Loaded>,
     /// Changes that the worker has not made yet, in order.
     changes: Vec<Change>,
-    /// How long each side spins before it blocks.
+    /// Adaptive spin of the host.
     host_spin: AdaptiveSpin,
     worker_spin: AdaptiveSpin,
     /// Pages of memory that its program has, with its heap as far as it grew.
@@ -77,7 +77,7 @@ pub(crate) struct Worker {
     granted: Option<Duration>,
     /// While it waits: the CPU time that it had used when it was first looked at.
     waits_since: Option<Duration>,
-    /// Whether it is stopped, as nobody needs it.
+    /// True if it is stopped, as nobody needs it.
     is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.

@@ -86,7 +86,7 @@ impl Zygote {
         &self.missing
     }
 
-    /// Which protections there are that not every kernel has.
+    /// Optional kernel protections: present or missing.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }

@@ -26,7 +26,7 @@ struct Attempt {
     end: Expected,
 }
 
-/// Where the program's read-write data begins: see [`data`].
+/// Start address of the program's read-write data: see [`data`].
 const DATA: u64 = 0x3_0000;
 
 /// Texts and structures that attempts hand to the kernel.
@@ -441,7 +441,7 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     Ok(())
 }
 
-/// What the kernel says to attempts that are refused without a filter too; `None` if the worker ends.
+/// Errno of attempts that the kernel refuses without a filter too; `None` if the worker ends.
 fn unfiltered(attempt: &Attempt, zygote: &Arc<Zygote>) -> Option<i32> {
     let mut program = program(|asm| (attempt.code)(asm));
     program.set_memory(program.map, b"constant", &data());

@@ -1,4 +1,4 @@
-//! Nothing is left over: file descriptors, mappings and processes are counted, in a process that does nothing else.
+//! Leak tests: file descriptors, mappings and processes are counted, in a process that does nothing else.
 
 use super::*;
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(super) fn check_passed(command: &mut Command) {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-/// What this process has: file descriptors, mappings, and processes below it that have not ended.
+/// Resources of this process: file descriptors, mappings, and descendant processes that have not ended.
 #[derive(PartialEq, Eq, Debug)]
 struct Belongings {
     files: usize,
@@ -71,7 +71,7 @@ fn descendants_in_the_end(expected: usize) -> usize {
     last
 }
 
-/// How many processes there are below this one, dead ones that nobody has reaped among them.
+/// Number of descendant processes, dead ones that nobody has reaped among them.
 fn descendants(process: u32) -> usize {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()

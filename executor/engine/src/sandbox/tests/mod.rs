@@ -25,7 +25,7 @@ use vm_core::memory::MemoryMap;
 /// Code that enters and leaves guest code as the contract says, with a guest part behind it.
 pub(super) struct TestProgram {
     pub code: Vec<u8>,
-    /// Where the guest part begins.
+    /// Start of the guest part.
     pub start: u32,
     pub map: MemoryMap,
     pub data: Arc<MemoryImage>,

@@ -54,7 +54,7 @@ fn scan(worker: &mut impl WorkerProcess, program: &TestProgram, from: u32, to: u
     state.regs[10]
 }
 
-/// Where the guest can read what is not initial data: the first word of each kind of data is initial.
+/// Readable ranges without initial data: the first word of each kind of data is initial.
 fn empty_regions(program: &TestProgram, heap: u32) -> [(u32, u32); 4] {
     let map = &program.map;
     [
