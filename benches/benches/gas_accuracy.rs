@@ -1,4 +1,4 @@
-//! How well gas predicts time: nanoseconds per gas of programs that stress one thing each, under every cost model.
+//! Gas accuracy: nanoseconds per gas of programs that stress one thing each, under every cost model.
 //!
 //! A model that knew everything would give every program the same number. The spread says how far off it is: the worst
 //! program's number over the middle one's, and over the best one's. Run by `make bench-gas`. Another backend is one more

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long `work` takes, and what it returns.
+/// Measures `work`; returns its duration and result.
 pub fn time<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     let start = Instant::now();
     let result = work();

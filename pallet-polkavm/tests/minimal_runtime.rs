@@ -290,7 +290,7 @@ fn asked<R>(f: impl FnOnce() -> R) -> R {
     answer.unwrap()
 }
 
-/// That the configuration can work is checked by another test, which FRAME adds by itself: `runtime_integrity_tests`.
+/// A contract's life on a chain with the least configuration. FRAME adds another test, `runtime_integrity_tests`.
 #[test]
 fn a_contract_lives_on_the_minimal_chain() {
     let mut storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();

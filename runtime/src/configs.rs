@@ -116,7 +116,7 @@ impl pallet_balances::Config for Runtime {
     type DoneSlashHandler = ();
 }
 
-/// What the base weight of a transaction costs.
+/// Fee for the base weight of a transaction.
 const BASE_FEE: Balance = 100 * MICRO_UNIT;
 
 /// The price of execution: linear in `ref_time`.

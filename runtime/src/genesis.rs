@@ -9,7 +9,7 @@ use sp_consensus_grandpa::AuthorityId as GrandpaId;
 use sp_genesis_builder::PresetId;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
-/// What each well-known account starts with: a million tokens.
+/// Genesis balance of each well-known account: a million tokens.
 const ENDOWMENT: u128 = 1_000_000 * UNIT;
 
 /// A genesis in which the well-known development accounts are endowed, `root` holds sudo and `authorities`

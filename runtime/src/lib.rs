@@ -70,7 +70,7 @@ pub mod opaque {
 /// Defines the version. Its attribute wants the number to be written out, so there is no expression in its place.
 macro_rules! version {
     ($spec_version:tt) => {
-        /// What this runtime is: raise `spec_version` with every change of behaviour, `transaction_version` when a call's
+        /// Runtime version: raise `spec_version` with every change of behaviour, `transaction_version` when a call's
         /// encoding changes.
         #[sp_version::runtime_version]
         pub const VERSION: RuntimeVersion = RuntimeVersion {
@@ -126,13 +126,13 @@ pub type Signature = MultiSignature;
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
 /// An amount of money, in the smallest unit (see [`constants::UNIT`]).
 pub type Balance = u128;
-/// How many transactions an account has sent.
+/// Number of transactions that an account has sent.
 pub type Nonce = u32;
 /// The hash of blocks and state.
 pub type Hash = sp_core::H256;
 /// The number of a block.
 pub type BlockNumber = u32;
-/// How transactions name an account.
+/// Address of an account in transactions.
 pub type Address = MultiAddress<AccountId, ()>;
 /// A block's header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
@@ -143,7 +143,7 @@ pub type SignedBlock = generic::SignedBlock<Block>;
 /// A block's id.
 pub type BlockId = generic::BlockId<Block>;
 
-/// What a transaction carries besides its call, in signing order.
+/// Transaction extensions, in signing order.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,
@@ -159,7 +159,7 @@ pub type TxExtension = (
 
 /// A transaction as it comes from the wire.
 pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
-/// What a transaction's signature covers.
+/// Payload that a transaction's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 
 /// Changes of the storage's layout since earlier versions of this runtime, in order.

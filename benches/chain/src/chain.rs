@@ -18,10 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a node has.
+/// Host functions of the node.
 type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
 
-/// What runs contracts.
+/// The pallet and backend that run contracts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// Our pallet; the node compiles.
@@ -60,7 +60,7 @@ const LIMIT: Weight = Weight::from_parts(500_000_000_000, 5_000_000);
 /// Deposit that a call may take.
 const DEPOSIT: u128 = u128::MAX / 8;
 
-/// What a transaction is about.
+/// Content of a transaction.
 enum Call<'a> {
     Remark,
     MapAccount,
@@ -132,7 +132,7 @@ macro_rules! transactions {
 transactions!(ours, runtime, pallet_polkavm);
 transactions!(revive, revive_runtime, pallet_revive);
 
-/// What the first block names as its parent, so the hash of the genesis.
+/// Parent hash of the first block, which is the hash of the genesis.
 const GENESIS: H256 = H256::zero();
 /// The salt of all contracts: their addresses then depend on code and data alone.
 const SALT: [u8; 32] = [0; 32];

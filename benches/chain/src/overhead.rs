@@ -1,5 +1,4 @@
-//! What a call costs the node before it does anything: an instance of a program that is in the cache, one host call, the
-//! return.
+//! Overhead of a call on the node: an instance of a cached program, one host call, the return.
 
 use anyhow::{Context as _, Result, ensure};
 use executor::{BackendChoice, Flags, PolkaVm};

@@ -7,7 +7,7 @@ use pvm_benches::programs::{ALL, Program};
 use std::fs;
 use vm_core::gas::Metering;
 
-/// How many instances are made.
+/// Number of instances.
 const INSTANCES: u64 = 100;
 
 /// Prints the table.

@@ -5,7 +5,7 @@ use core::hint::black_box;
 
 const STEPS: u32 = 100_000;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Goes one of sixteen ways, by the bits of a random number, many times.

@@ -3,7 +3,7 @@
 use crate::{ed25519, emulator, evm, hashes, memory, mix};
 use core::hint::black_box;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// A call that does little. The other entries make the program large; the compiler cannot know that they are not asked

@@ -4,7 +4,7 @@ use core::hint::black_box;
 
 const STEPS: u64 = 300_000;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// A chain of 64-bit divisions and remainders, each of the result before.

@@ -24,7 +24,7 @@ const PROGRAM: &[u8] = &[
     0x50, 0x00,
 ];
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Runs the program on a fresh machine; a checksum of its memory.

@@ -2,7 +2,7 @@
 
 use crate::mix;
 
-/// How many calls a run makes.
+/// Number of host calls in a run.
 pub const CALLS: u64 = 1000;
 
 #[cfg(target_arch = "riscv64")]
@@ -22,7 +22,7 @@ unsafe fn nothing(value: u64) -> u64 {
     core::hint::black_box(value)
 }
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Calls the host function, which returns its argument.

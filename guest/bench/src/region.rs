@@ -39,7 +39,7 @@ impl Flag {
         Flag(core::sync::atomic::AtomicBool::new(false))
     }
 
-    /// Whether it was not raised before.
+    /// Raises the flag; true if it was not raised before.
     fn raise(&self) -> bool {
         !self.0.swap(true, core::sync::atomic::Ordering::Acquire)
     }

@@ -6,7 +6,7 @@
 
 #[polkavm_derive::polkavm_import]
 unsafe extern "C" {
-    /// What the host wants added.
+    /// Returns the number that the host wants added.
     fn get_third_number() -> u32;
 }
 

@@ -120,7 +120,7 @@ fn machinery(
     }
 }
 
-/// What puts the arguments from the seventh on, which C has on the stack, there.
+/// Code that moves the arguments from the seventh on to the stack, where C has them.
 fn entry(inputs: usize, wide: bool) -> Option<TokenStream> {
     if inputs <= IN_C {
         return None;

@@ -15,7 +15,7 @@ use std::vec::Vec;
 
 const LONGEST: usize = 200;
 const ALIGNMENTS: usize = 16;
-/// What surrounds the bytes in question.
+/// Guard bytes around the bytes under test.
 const MARGIN: usize = 48;
 const ALL: usize = LONGEST + ALIGNMENTS + 2 * MARGIN;
 

@@ -16,7 +16,7 @@ pub trait Word: Copy + Ord {
     fn difference(self, other: Self) -> Self;
     /// The bits of either.
     fn or(self, other: Self) -> Self;
-    /// Whether all bits are zero.
+    /// True if all bits are zero.
     fn is_zero(self) -> bool;
     /// The bytes in opposite order: the number by which words that were loaded compare like their bytes.
     fn swap_bytes(self) -> Self;

@@ -22,7 +22,7 @@ const TIME: Duration = Duration::from_secs(600);
 /// The instructions of a run on the RISC-V emulator.
 const STEPS: u64 = 400_000_000;
 
-/// How a run ended.
+/// End of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
     /// It returned this number; the low 32 bits count.
@@ -46,7 +46,7 @@ impl fmt::Display for Ending {
     }
 }
 
-/// What came of a file at one level on one backend.
+/// Result for a file at one level on one backend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// It ended as expected.

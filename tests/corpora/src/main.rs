@@ -14,7 +14,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// What is counted.
+/// Counters.
 #[derive(Default)]
 struct Counts {
     files: usize,

@@ -50,7 +50,7 @@ pub enum Outcome {
     Step,
 }
 
-/// Where a run resumes.
+/// Point at which a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     /// Nowhere.

@@ -51,7 +51,7 @@ pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::Account
 pub type Balance = u128;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-/// What a transaction carries: the same as in our runtime.
+/// Transaction extensions: the same as in our runtime.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,

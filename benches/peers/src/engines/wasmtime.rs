@@ -6,7 +6,7 @@ use pvm_benches::engines::{Engine, Machine, Module, PLENTY};
 use pvm_benches::programs::Program;
 use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy};
 
-/// How it compiles.
+/// Compiler of wasmtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compiler {
     /// Optimising.

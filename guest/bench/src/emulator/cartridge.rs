@@ -6,7 +6,7 @@
 /// Bytes of the cartridge, mapped to 0x8000 and again to 0xc000.
 const SIZE: usize = 0x4000;
 
-/// What the processor reads at 0x8000 and above.
+/// Cartridge ROM, mapped at 0x8000 and above.
 pub(super) static ROM: [u8; SIZE] = rom();
 
 /// 0x8000: runs at power-on.

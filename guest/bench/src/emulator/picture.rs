@@ -83,7 +83,7 @@ impl Picture {
         self.frames
     }
 
-    /// Whether the processor is to be interrupted: once per frame, if the program asked for it.
+    /// True if the processor is to be interrupted: once per frame, if the program asked for it.
     pub(super) fn interrupt(&mut self) -> bool {
         core::mem::take(&mut self.interrupt)
     }

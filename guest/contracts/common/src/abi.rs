@@ -14,7 +14,7 @@ pub const SELECTOR_LEN: usize = 4;
 /// Bytes of one argument.
 pub const WORD_LEN: usize = 32;
 
-/// Why call data could not be read. A contract answers it with an empty revert, as Solidity's decoder does.
+/// Error of decoding call data. A contract answers it with an empty revert, as Solidity's decoder does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AbiError {
@@ -27,12 +27,12 @@ pub enum AbiError {
     },
     /// An address whose upper 12 bytes are not zero.
     AddressOutOfRange {
-        /// Which argument, counted from 0.
+        /// Index of the argument, from 0.
         index: usize,
     },
     /// A bool that is neither 0 nor 1.
     BoolOutOfRange {
-        /// Which argument, counted from 0.
+        /// Index of the argument, from 0.
         index: usize,
     },
 }
@@ -165,11 +165,11 @@ impl ShortText {
     }
 }
 
-/// What a function that succeeds returns.
+/// Result of a function that succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// Nothing.
+    /// No data.
     Empty,
     /// One value of fixed size.
     Word(Word),
@@ -177,7 +177,7 @@ pub enum Reply {
     Text(ShortText),
 }
 
-/// What a function that fails returns, next to the flag that undoes its changes.
+/// Result of a function that fails, returned with the revert flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revert {
@@ -220,7 +220,7 @@ impl Default for Encoded {
 }
 
 impl Encoded {
-    /// Nothing yet.
+    /// Creates an empty encoder.
     pub const fn new() -> Self {
         Self { bytes: [0; ENCODED_MAX], len: 0 }
     }

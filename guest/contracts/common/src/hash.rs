@@ -5,7 +5,7 @@
 
 use crate::{Selector, Word};
 
-/// What names a function, such as `transfer(address,uint256)`, in call data: the start of its signature's hash.
+/// Selector of a function signature such as `transfer(address,uint256)`: the start of its hash.
 pub const fn selector(signature: &str) -> Selector {
     Selector::from_be_bytes(pallet_revive_uapi::solidity_selector(signature))
 }

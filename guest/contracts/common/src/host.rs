@@ -79,7 +79,7 @@ pub fn refuse_value() -> Result<(), Revert> {
     if U256::from_le_bytes(value).is_zero() { Ok(()) } else { Err(Revert::Empty) }
 }
 
-/// Who called the contract.
+/// Address of the caller.
 pub fn caller() -> Address {
     let mut address = [0; 20];
     HostFnImpl::caller(&mut address);

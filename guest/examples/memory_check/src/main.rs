@@ -9,7 +9,7 @@ use core::ptr::{read_volatile, write_volatile};
 use pvm_guest::memory::{bcmp, memcmp, memcpy, memmove, memset, strlen};
 
 const ALIGNMENTS: usize = 16;
-/// What surrounds the bytes in question.
+/// Guard bytes around the bytes under test.
 const MARGIN: usize = 48;
 /// Lengths up to 200.
 const ALL: usize = 200 + ALIGNMENTS + 2 * MARGIN;
@@ -37,7 +37,7 @@ impl Memory {
         self.0.as_mut_ptr().wrapping_add(index)
     }
 
-    /// Whether all bytes are those of the first function, but `length` ones from `start` on those of the second.
+    /// True if all bytes are those of the first function, but `length` ones from `start` on those of the second.
     fn is(&self, start: usize, length: usize, outside: impl Fn(usize) -> u8, inside: impl Fn(usize) -> u8) -> bool {
         self.0.iter().enumerate().all(|(index, byte)| {
             let offset = index.wrapping_sub(start);

@@ -13,13 +13,13 @@ mod flipper {
     /// The bit has another value now.
     #[ink(event)]
     pub struct Flipped {
-        /// Who turned it.
+        /// Caller of the message.
         #[ink(topic)]
         by: Address,
         value: bool,
     }
 
-    /// Why a message refuses.
+    /// Errors of the messages.
     #[derive(Debug, PartialEq, Eq)]
     #[ink::scale_derive(Encode, Decode, TypeInfo)]
     pub enum Error {
@@ -64,7 +64,7 @@ mod flipper {
             self.value
         }
 
-        /// How often it was turned.
+        /// Number of flips so far.
         #[ink(message)]
         pub fn flips(&self) -> u32 {
             self.flips
