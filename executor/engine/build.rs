@@ -1,5 +1,5 @@
-//! Gives the engine a fingerprint of all sources that machine code depends on, so that none that another version has stored
-//! is ever taken for its own; and the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
+//! Hashes all sources that machine code depends on into a fingerprint, so that stored code of another version is refused;
+//! and sets the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
 
 use std::collections::BTreeSet;
 use std::fs;

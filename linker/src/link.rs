@@ -12,12 +12,12 @@ pub enum Level {
     None,
     /// Optimizations that keep a program easy to follow in a debugger.
     Some,
-    /// Everything.
+    /// All optimizations.
     #[default]
     Full,
 }
 
-/// The least stack that a program gets unless it is asked for, in bytes (docs/linking.md#input-files).
+/// Default stack size in bytes, and the least that a program gets (docs/linking.md#input-files).
 pub const DEFAULT_STACK_SIZE: u32 = 8192;
 
 /// Options of the linker.
@@ -109,7 +109,7 @@ pub enum LinkError {
         /// The instruction set asked for.
         isa: &'static str,
     },
-    /// One host function has a number and another has none.
+    /// Some host functions have numbers and others have none.
     #[error("the host function `{symbol}` has no number, but others have")]
     ImportWithoutIndex {
         /// The one without.
@@ -143,12 +143,12 @@ pub enum LinkError {
         /// The limit.
         limit: usize,
     },
-    /// There is no such pass.
+    /// Unknown name of a pass.
     #[error("there is no pass `{name}`; there are: {known}")]
     UnknownPass {
         /// The name given.
         name: String,
-        /// Those that there are.
+        /// The known names.
         known: String,
     },
     /// The code cannot be encoded.

@@ -1,6 +1,6 @@
-//! Memory of the deepest stack of calls, as the allocator of a chain's runtime hands it out: sizes rounded up to powers
-//! of two, nothing ever joined or split, and eight bytes in front of each. The programs are those that were found to
-//! take most.
+//! Memory of the deepest call stack in the allocator of a chain's runtime, which rounds sizes up to powers of two, never
+//! joins or splits blocks, and puts eight bytes in front of each. The programs are the ones found to take the most
+//! memory.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

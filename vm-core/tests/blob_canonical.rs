@@ -22,7 +22,7 @@ fn ids(bytes: &[u8]) -> Vec<u8> {
     sections(bytes).map(|section| section.id).collect()
 }
 
-/// A program that has some of everything, with these sections behind the code.
+/// Program with a bit of everything, with these sections after the code.
 fn with_sections(optional: &[(u8, &[u8])]) -> Vec<u8> {
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     builder

@@ -35,7 +35,7 @@ fn inputs(seed: u64, front: usize, of_program: impl Fn(&RandomProgram) -> Vec<u8
     })
 }
 
-/// Code with its bitmask behind it, in the proportion in which the bodies take them apart.
+/// Code followed by its bitmask, in the proportion in which the bodies split them.
 fn code(program: &RandomProgram) -> Vec<u8> {
     let mut bytes = program.assembly.code.clone();
     // Whole groups of eight, so that they are cut where they were put together.

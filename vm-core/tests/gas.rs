@@ -25,7 +25,7 @@ fn engine() -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// Compares the cost at every code offset, and at some behind the end; returns how many blocks there are.
+/// Compares the cost at every code offset, and at some after the end; returns the number of blocks.
 fn compare(engine: &Engine, bytes: &[u8], latency: MemoryLatency, name: &str) -> u64 {
     let mut config = ModuleConfig::new();
     config.set_cost_model(Some(PeerModel::Full(CacheModel { memory_access_cost: latency.cycles() as i8 })));

@@ -1,4 +1,4 @@
-//! Hostile input: whatever the bytes are, the answer is a typed error or an outcome, within the gas given.
+//! Hostile input: any bytes give a typed error or an outcome, within the gas given.
 //!
 //! The seeds are fixed, so that every run tries the same inputs. More than 100,000 of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]

@@ -33,7 +33,7 @@ fn memory(instance: &Instance) -> Vec<(u32, Vec<u8>)> {
 
 type View = (Outcome, Option<u32>, Option<u32>, i64, [u64; 13], u32, Vec<(u32, Vec<u8>)>);
 
-/// Everything that can be observed.
+/// All observable state.
 fn view(outcome: Outcome, instance: &Instance) -> View {
     (
         outcome,

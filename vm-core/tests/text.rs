@@ -1,5 +1,5 @@
-//! The text of blobs: whatever blob it is, its listing assembles to the same bytes; whatever text it is, assembling it
-//! gives a blob or says where and why not.
+//! Tests of the assembler and the listing: the listing of any blob assembles to the same bytes; any text assembles to a
+//! blob or gives an error with its position.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

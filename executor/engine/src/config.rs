@@ -86,16 +86,16 @@ impl Config {
         self
     }
 
-    /// Sets the limit of CPU time that compiled code may take between two host calls; 10 seconds if not set, `None` for
-    /// any. Then its worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does
-    /// not see. A machine that is busy, throttled or suspended takes nothing of it away.
+    /// Sets the limit of CPU time for compiled code between two host calls; 10 seconds by default, `None` for no limit. A
+    /// worker that exceeds it is killed, and the run is an error. Gas bounds a run much sooner; this bounds faults of the
+    /// compiler. Time in which the machine is busy, throttled or suspended does not count.
     pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
         self.settings.time_limit = limit.into();
         self
     }
 
-    /// Sets the limit of real time that compiled code may take between two host calls: a backstop against a worker that
-    /// is stopped, or gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
+    /// Sets the limit of real time for compiled code between two host calls: a backstop against a worker that is stopped or
+    /// never scheduled. By default sixty times the limit of CPU time; none if there is none.
     pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
         self.settings.stall_limit = Some(limit);
         self
@@ -130,9 +130,9 @@ impl Config {
         self
     }
 
-    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of
-    /// this program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others.
-    /// It has to exist, and to be writable.
+    /// Sets the cgroup of the workers: a folder such as `/sys/fs/cgroup/polkavm`, into which they and no other process of
+    /// this program are moved. Its `memory.max` bounds them together, its `cpu.weight` lowers their priority. It has to
+    /// exist, and to be writable.
     pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
         self.settings.cgroup = Some(folder.as_ref().into());
         self

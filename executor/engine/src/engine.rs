@@ -47,16 +47,16 @@ impl ForkedEngine {
     }
 }
 
-/// Workers could not be had.
+/// Backoff after failures to get a worker.
 #[derive(Default)]
 struct Trouble {
-    /// Until then none is asked for.
+    /// Time until which no worker is requested.
     until: Option<Instant>,
     /// Length of the next pause.
     pause: Duration,
 }
 
-/// After the first failure no worker is asked for so long, after the second twice as long, and so on.
+/// Pause after the first failure to get a worker; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 

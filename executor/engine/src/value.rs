@@ -66,10 +66,10 @@ pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
     /// True for 64-bit types.
     #[doc(hidden)]
     const WIDE: bool;
-    /// On its way to the guest.
+    /// Converts to an argument for the guest.
     #[doc(hidden)]
     fn into_argument(self) -> Argument;
-    /// From a register's bits, of which the low half counts where it has 32.
+    /// Converts from a register's bits, of which the low half counts where it has 32.
     #[doc(hidden)]
     fn from_bits(bits: u64) -> Self;
 }

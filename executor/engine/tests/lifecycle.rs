@@ -1,5 +1,5 @@
-//! Instances that are dropped in whatever state they are in, a thousand of them at once, and what is left of them:
-//! nothing. Alone in its process, as processes, descriptors and mappings are counted.
+//! Lifecycle of instances: dropped in every state and a thousand at once, without leaks. Alone in its process, as
+//! processes, descriptors and mappings are counted.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -8,7 +8,7 @@ mod common;
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, RawInstance, Reg, Sandbox, SandboxError};
 use std::process::Command;
 
-/// Counts in memory, calls the host, and goes on as the host says: returns, traps, faults, or loops until there is no gas.
+/// Counts in memory, calls the host, and does as the host says: returns, traps, faults, or loops until it is out of gas.
 const TEXT: &str = r#"
 .isa ReviveV1
 .stack_size 4096
@@ -66,7 +66,7 @@ impl Belongings {
         }
     }
 
-    /// Counts until it is as expected, as processes end in their own time; in the end what there is.
+    /// Polls until the resources are as expected, as processes end asynchronously; returns the last count.
     fn settle(expected: &Belongings) -> Belongings {
         for _ in 0..500 {
             let now = Belongings::count();

@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A program of a family, with so many instructions.
+/// Family of programs: generates one with the given number of instructions.
 type Family = fn(u32) -> (Vec<Instruction>, bool);
 
 /// Families, each with whether all its blocks are in the jump table.

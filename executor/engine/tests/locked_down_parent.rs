@@ -362,7 +362,7 @@ endless: jump endless
         ask("@count").parse().unwrap()
     }
 
-    /// A job that is killed at its deadline: its child and its workers are gone, and nobody else.
+    /// A job that is killed at its deadline: its child and its workers end, and no other process.
     fn job_that_never_ends(engine: &Engine, module: &Module) {
         let before = count();
         let (child, _from) = fork_job(engine, module, |_, module| {
@@ -377,7 +377,7 @@ endless: jump endless
         wait_until(before);
     }
 
-    /// Waits until there are so many processes.
+    /// Waits until there are `expected` processes.
     fn wait_until(expected: usize) {
         let mut last = 0;
         for _ in 0..500 {

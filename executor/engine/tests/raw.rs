@@ -123,7 +123,7 @@ fn a_snapshot_knows_of_initial_data_that_became_zero_and_of_much_memory_that_nob
     }
 }
 
-/// Behind the host call.
+/// Code offset after the host call.
 fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
     instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
 }

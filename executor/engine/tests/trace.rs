@@ -64,7 +64,7 @@ function: add_64 a1, a1, a0
         jump_indirect ra, 0
 "#;
 
-/// Stores where nothing may be stored, behind an instruction that works.
+/// Program that stores outside of memory, after an instruction that works.
 const TRAP: &str = r#"
 .isa ReviveV1
 .stack_size 4096

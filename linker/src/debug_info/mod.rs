@@ -33,7 +33,7 @@ struct Lookup<'a> {
 }
 
 impl<'a> DebugInfo<'a> {
-    /// Of a file.
+    /// Reads the debug information of a file.
     pub fn new(image: &'a Image) -> Self {
         DebugInfo { image }
     }

@@ -7,7 +7,7 @@ pub enum ElfError {
     /// No ELF file of a kind that holds a program.
     #[error("not an ELF object, executable or shared object")]
     NotElf,
-    /// Another machine's program.
+    /// An ELF file for another machine.
     #[error("the ELF file is not for little-endian RISC-V")]
     NotRiscv,
     /// The file's structure is broken.
@@ -48,7 +48,7 @@ pub enum ElfError {
     Record {
         /// Its name.
         section: String,
-        /// Those that are known.
+        /// The names that are known.
         known: String,
     },
     /// A function whose value is a resolver.

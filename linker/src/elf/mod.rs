@@ -1,10 +1,9 @@
 //! ELF reader: sections, symbols, relocations and the records of guests.
 //!
 //! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
-//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Nothing is rejected for
-//! being odd until it turns out to be reachable from an export: an ELF file is full of things that a program does not
-//! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
-//! docs/linking.md#supported-elf-features has the rules.
+//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Unsupported features are
+//! rejected only where an export reaches them: an ELF file is full of parts that a program does not use. Input is
+//! untrusted: any bytes give an image or an [`ElfError`]. docs/linking.md#supported-elf-features has the rules.
 
 mod constructors;
 mod error;
@@ -70,7 +69,7 @@ pub struct Image {
     pub symbols: Vec<Symbol>,
     /// The largest stack that the program asks for, in bytes.
     pub min_stack_size: u32,
-    /// Those of `symbols` that are functions with names for people, by index.
+    /// Indices of the `symbols` that are functions with names from source code.
     functions: Vec<usize>,
     exports: Vec<Export>,
     has_lost_relocations: bool,
@@ -81,7 +80,7 @@ pub struct Image {
     file: Vec<u8>,
 }
 
-/// True if a symbol is named by a person: compilers and assemblers begin theirs with a dot or a dollar sign.
+/// True if a symbol's name comes from source code: compilers and assemblers begin theirs with a dot or a dollar sign.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['$', '.'])
 }

@@ -43,9 +43,9 @@ pub enum CodeRelocation {
     Low(Link),
     /// A jump's or branch's target.
     Target(Link),
-    /// A pointer, as behind host calls.
+    /// A pointer, as after host calls.
     Pointer(Link),
-    /// Something else, for this reason.
+    /// Unsupported, for this reason.
     Refused(String),
 }
 
@@ -68,7 +68,7 @@ pub enum DataValue {
 /// The bits at a place in data that a value is written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
-    /// This many bytes, little-endian: 1, 2, 4 or 8.
+    /// A little-endian number of 1, 2, 4 or 8 bytes.
     Bytes(u8),
     /// The low six bits of a byte.
     SixBits,
@@ -86,7 +86,7 @@ impl Field {
     }
 }
 
-/// One relocation of data, or several at the same offset.
+/// Data relocation: one, or the sum of several at the same offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DataRelocation {
     /// Offset in the section.
@@ -138,7 +138,7 @@ impl Relocations {
     }
 }
 
-/// One entry of a relocation table.
+/// Entry of a relocation table.
 struct Entry {
     r_type: u32,
     link: Link,
@@ -326,13 +326,13 @@ impl Image {
         })
     }
 
-    /// Bytes of the ULEB128 number that stands at a place, up to 10.
+    /// Length of the ULEB128 number at a place, up to 10 bytes.
     fn uleb128_length(&self, section: usize, offset: u64) -> Option<u8> {
         let bytes = self.sections[section].data.get(usize::try_from(offset).ok()?..)?;
         bytes.iter().take(10).position(|byte| byte & 0x80 == 0).map(|last| last as u8 + 1)
     }
 
-    /// The number that stands at a place.
+    /// Reads the number at a place.
     fn number(&self, section: usize, offset: u64, field: Field) -> i64 {
         let bytes = usize::try_from(offset).ok().and_then(|offset| self.sections[section].data.get(offset..));
         let Some(bytes) = bytes else { return 0 };

@@ -1,4 +1,4 @@
-//! Sections, and what they are for.
+//! ELF sections and their kinds.
 
 use super::{ElfError, Relocations};
 use object::{
@@ -29,7 +29,7 @@ pub enum SectionKind {
     Zero,
     /// Records for the linker, such as exports and metadata; not part of the program.
     Linker,
-    /// Not in memory, or of no use here.
+    /// Not loaded, or unused.
     Ignored,
 }
 

@@ -1,6 +1,6 @@
 //! Code emission: the list of instructions, the jump table, and their offsets.
 //!
-//! Blocks stand in the program's order. A block that is jumped to must follow an instruction that ends a block
+//! Blocks are emitted in the program's order. A branch target must follow an instruction that ends a block
 //! (docs/spec/encoding.md#blocks-and-targets); where there is none, a `fallthrough` is inserted.
 
 use super::data::Layout;
@@ -19,8 +19,8 @@ pub struct JumpTable {
 }
 
 impl JumpTable {
-    /// Those of a program. First come those that code names, the most often named ones first: small numbers are
-    /// small instructions.
+    /// Builds the jump table of a program. Entries that code refers to come first, most frequent ones first: small numbers
+    /// make small instructions.
     pub fn new(program: &Program) -> JumpTable {
         let mut uses: Map<BlockId, (u32, u32)> = Map::default();
         let mut order = Vec::new();
@@ -187,7 +187,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
     Ok(out)
 }
 
-/// The blocks that something else goes to than what stands in front of them.
+/// Finds the blocks that are entered other than by falling through from the block before.
 fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
@@ -231,7 +231,7 @@ impl Listing {
         self.since_start = if ends_block { 0 } else { self.since_start + 1 };
     }
 
-    /// Encodes the instructions, behind a jump for each entry of the dispatch table.
+    /// Encodes the instructions, preceded by a jump for each entry of the dispatch table.
     ///
     /// # Errors
     /// If the code is too long.

@@ -115,10 +115,10 @@ impl Layout {
         self.addresses.get(section as usize).copied().unwrap_or(0)
     }
 
-    /// The initial bytes of read-only data and of variables, without zeros at their ends.
+    /// Initial contents of read-only data and of variables, without trailing zeros.
     ///
     /// # Errors
-    /// If a number does not fit where it is to stand.
+    /// If a relocated number does not fit its field.
     pub fn contents(
         &self,
         program: &Program,

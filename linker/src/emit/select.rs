@@ -35,7 +35,7 @@ pub fn fits(op: &Op, wide: bool) -> bool {
     }
 }
 
-/// The same of a terminator.
+/// True if there is an instruction for a terminator as it is.
 pub fn terminator_fits(terminator: &Terminator, wide: bool) -> bool {
     match *terminator {
         Terminator::Branch { a: Val::Imm(a), b: Val::Imm(b), .. } => a.number().is_some() && b.number().is_some(),

@@ -1,7 +1,7 @@
 //! Register allocation for temporaries.
 //!
-//! A temporary lives for a few operations inside a block. Where it does, there nearly always is a register whose value
-//! nobody needs; where there is none, one that the operations do not name is saved to memory and restored behind them.
+//! A temporary lives for a few operations inside a block. Usually a dead register is free there; otherwise a register that
+//! the operations do not name is spilled to memory and restored after them.
 
 use crate::elf::SectionKind;
 use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};

@@ -1,9 +1,8 @@
 //! Lifter: translates RISC-V machine code to the graph.
 //!
-//! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
-//! functions and data are never lifted, whatever is in them. Pairs of instructions that make an address are joined by
-//! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
-//! for is expanded (docs/linking.md#input-files).
+//! Code is discovered from the exports along jumps, calls, and pointers in referenced data; unreachable functions and data
+//! are never lifted. Pairs of instructions that make an address are joined by their relocations: `auipc` becomes the whole
+//! address and its partner adds nothing. Instructions that the VM lacks are expanded (docs/linking.md#input-files).
 
 mod expand;
 
@@ -23,7 +22,7 @@ const CODE_LIMIT: usize = 32 << 20;
 pub struct Lifted {
     /// The graph.
     pub program: Program,
-    /// By block, the function that it is in and whether that begins there; `None` where the file does not say.
+    /// Function of each block, and whether it begins there; `None` where the file does not say.
     pub functions: Vec<Option<(u32, bool)>>,
     /// Blocks that begin functions marked as having a calling convention of their own.
     pub variants: Vec<BlockId>,
@@ -32,7 +31,7 @@ pub struct Lifted {
 /// A place of no section: what jumps there traps.
 const NOWHERE: SectionOffset = SectionOffset { section: 0, offset: 0 };
 
-/// One instruction, lifted.
+/// Lifted instruction.
 struct Instruction {
     steps: Vec<Op>,
     /// Terminator, if the instruction ends its block.
@@ -48,10 +47,10 @@ struct Lifter<'a> {
     blocks: Map<SectionOffset, BlockId>,
     /// The places of blocks, by id.
     places: Vec<SectionOffset>,
-    /// Blocks that have not been looked at.
+    /// Worklist of blocks.
     pending: Vec<BlockId>,
     lifted: Map<SectionOffset, Instruction>,
-    /// Sections of data that have not been looked at.
+    /// Worklist of data sections.
     pending_data: Vec<u32>,
     /// Host functions by the place of their record.
     imports: Map<SectionOffset, u32>,
@@ -112,7 +111,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Follows the static constructors that nobody calls yet. Returns the variable that tells whether they have run.
+    /// Lifts the static constructors that the program does not call itself. Returns the variable that tells whether they have run.
     fn constructors(&mut self) -> Result<Option<Imm>, LinkError> {
         let image = self.image;
         let Some(done) = image.constructors_done() else { return Ok(None) };
@@ -150,7 +149,7 @@ impl Lifter<'_> {
         Ok(id)
     }
 
-    /// The constant that stands for the address of a link.
+    /// Constant for the address of a link.
     fn address(&mut self, at: SectionOffset, link: &Link, part: Part) -> Result<Imm, LinkError> {
         match link {
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
@@ -296,7 +295,7 @@ impl Lifter<'_> {
         Ok(word)
     }
 
-    /// In a linked file that has lost its relocations, addresses cannot be told from numbers.
+    /// Refuses a linked file without relocations, in which addresses cannot be told from numbers.
     fn check_relocated(&self, at: SectionOffset, what: &str) -> Result<(), LinkError> {
         match self.image.has_lost_relocations() {
             true => {

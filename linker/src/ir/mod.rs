@@ -1,9 +1,8 @@
-//! The intermediate representation: a control-flow graph over the machine's registers.
+//! Intermediate representation: a control-flow graph over the machine's registers.
 //!
 //! The compiler has allocated registers already, and well; so the graph works on those 13, with a few temporaries that
-//! some expansions need and `emit::temporaries` maps back. What is symbolic is kept so until the end: addresses of data
-//! ([`Imm::Data`]) get their numbers from `emit::data`, addresses of code ([`Imm::Code`]) from `emit::code`; so passes
-//! are free to drop data and code and to move them.
+//! some expansions need and `emit::temporaries` maps back. Addresses stay symbolic until the end: [`Imm::Data`] is resolved
+//! by `emit::data`, [`Imm::Code`] by `emit::code`; so passes are free to drop and move data and code.
 //!
 //! Registers hold 64-bit numbers; for a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
 //! VM's opcode in its register form, whatever their operands are; `emit::select` finds the form to encode.
@@ -22,7 +21,7 @@ use crate::elf::{Field, Import, SectionKind, SectionOffset};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
-/// A register, or one of the temporaries behind them.
+/// Variable: a register or a temporary.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Var(u8);
 
@@ -103,17 +102,17 @@ impl Vars {
         self.0 >> var.0 & 1 != 0
     }
 
-    /// With `other` in it.
+    /// Union with `other`.
     pub const fn or(self, other: Vars) -> Vars {
         Vars(self.0 | other.0)
     }
 
-    /// Those in both.
+    /// Intersection with `other`.
     pub const fn and(self, other: Vars) -> Vars {
         Vars(self.0 & other.0)
     }
 
-    /// Without those of `other`.
+    /// Difference: without the variables of `other`.
     pub const fn without(self, other: Vars) -> Vars {
         Vars(self.0 & !other.0)
     }
@@ -128,7 +127,7 @@ impl Vars {
         self.0 == 0
     }
 
-    /// Those in it.
+    /// Iterates over the variables.
     pub fn iter(self) -> impl Iterator<Item = Var> {
         Var::all().filter(move |var| self.has(*var))
     }
@@ -371,7 +370,7 @@ impl Terminator {
         a.into_iter().chain(b)
     }
 
-    /// The operands, to be looked at or replaced.
+    /// The operands, mutable.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
         let (a, b) = match self {
             Terminator::Branch { a, b, .. } => (Some(a), Some(b)),
@@ -421,7 +420,7 @@ pub struct Block {
 /// Assumptions that passes may make about a block, see `passes::calling_convention`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Role {
-    /// It belongs to a function that breaks the calling convention, or is reached from one: it stays as it is, and
+    /// The block belongs to a function that breaks the calling convention, or is reached from one: it is not optimized, and
     /// nothing is known of the registers that it reads and leaves behind.
     pub is_irregular: bool,
     /// Its address is taken, but it is inside of a function, as for a computed goto or a jump table: no function
@@ -436,7 +435,7 @@ impl Block {
     }
 }
 
-/// A number that stands in data and depends on where things are.
+/// Fixup: a number in data that depends on addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fixup {
     /// Offset in the section.
@@ -507,7 +506,7 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
-    /// By block, its predecessors: the blocks whose terminators name it.
+    /// Predecessors of each block: the blocks whose terminators name it.
     pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
         let mut out = vec![Vec::new(); self.blocks.len()];
         for id in self.ids() {

@@ -1,4 +1,4 @@
-//! Dead code elimination: removes operations whose results nobody needs.
+//! Dead code elimination: removes operations whose results are never used.
 //!
 //! Trap propagation also removes blocks that can only trap: stores before a trap are lost, as contracts' changes are
 //! undone and the VM's memory is no result of a failed call. So a path to a panic becomes a trap at once, and the data

@@ -73,7 +73,7 @@ fn width(mask: i64) -> u8 {
     (64 - mask.leading_zeros()) as u8
 }
 
-/// Goes back over one operation: from what is needed behind it to what is needed before.
+/// Backward transfer function of one operation: from the bits demanded after it to those demanded before it.
 pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
     let needed = op.dst().map_or(FULL, |dst| bits.of(dst));
     if needed == 0 && op.is_pure() {
@@ -151,8 +151,8 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Analyses a program. At a return, what convention preserves is needed (docs/linking.md#calling-conventions), and of results what some
-    /// caller of the function looks at.
+    /// Analyses a program. At a return, callee-saved registers are demanded (docs/linking.md#calling-conventions), and of
+    /// the result registers the bits that some caller of the function reads.
     pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();
         let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };

@@ -1,16 +1,15 @@
-//! Removes what functions save for nothing.
+//! Eliminates dead callee saves, dead frame stores and empty frames.
 //!
-//! A function that called others and, with those inlined, does not any more need not save its return address. What it
-//! stores in its frame and never reads is for nothing, and a frame that nothing is in goes as well. Only functions are
-//! looked at that nobody enters in the middle. That a slot which a function saves its return address in is used for
-//! nothing else is what compilers do.
+//! A function whose calls were inlined need not save its return address. Stores to its frame that are never read are dead,
+//! and an empty frame is removed. Only functions that are entered at their start alone are changed. The pass relies on
+//! compilers not using the slot of a saved return address for anything else.
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
 use crate::ir::{Address, BlockId, Imm, Op, Program, Terminator, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
-/// The most blocks of a function that are looked at, to keep the time linear.
+/// Limit of a function's blocks, to keep the time linear.
 const LIMIT: usize = 2000;
 
 /// Looks at all functions.
@@ -42,7 +41,7 @@ pub fn run(program: &mut Program) -> bool {
     changed
 }
 
-/// The blocks of a function without calls, if nobody else enters them.
+/// Returns the blocks of a function without calls, if it is entered at its start alone.
 fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<BlockId>> {
     let mut out = vec![entry];
     let mut seen = Set::from_iter([entry]);
@@ -210,8 +209,8 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
     true
 }
 
-/// Removes stores to slots of the frame that nobody reads: there are no calls, and if no address of the frame is ever
-/// made, nobody else can.
+/// Removes dead stores to slots of the frame: there are no calls, and if no address of the frame escapes, only the
+/// function itself can read them.
 fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut read: Vec<(i64, i64)> = Vec::new();
     let mut stored = false;

@@ -100,7 +100,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Of all blocks.
+    /// Counts the entries of all blocks.
     pub fn of(program: &Program) -> Entries {
         let reachable = Reachable::of(program);
         let mut out = Entries {

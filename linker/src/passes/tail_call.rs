@@ -1,8 +1,8 @@
-//! Tail call elimination: turns a call that is the last thing a function does into a jump.
+//! Tail call elimination: turns a call that is followed by a return into a jump.
 //!
-//! A wrapper saves its return address, calls, restores it and returns. If its frame is there for nothing else, the
-//! called function may as well return to the wrapper's caller: two instructions of the frame, the saving, an entry in the
-//! jump table and an indirect jump less.
+//! A wrapper saves its return address, calls, restores it and returns. If its frame serves nothing else, the called function
+//! can return to the wrapper's caller: this saves the frame's two instructions, the save, an entry in the jump table and an
+//! indirect jump.
 
 use super::frames::{adjusts, restores, saves};
 use super::simplify_cfg::Entries;

@@ -18,7 +18,7 @@ pub type Operand = Option<Reg>;
 pub enum Condition {
     /// Equal.
     Equal,
-    /// Not equal.
+    /// Inequality.
     NotEqual,
     /// Less, signed.
     Less,
@@ -71,7 +71,7 @@ pub enum Inst {
     ShiftLeftWord { rd: Operand, rs1: Operand, amount: i32 },
     /// `bset`, `bclr`, `binv`, `bext` with their bit in a register.
     Bit { op: BitOp, rd: Operand, rs1: Operand, rs2: Operand },
-    /// The same with a fixed bit.
+    /// Single-bit operation with an immediate index.
     BitImm { op: BitOp, rd: Operand, rs1: Operand, bit: u8 },
     /// `orc.b`.
     OrCombine { rd: Operand, rs1: Operand },

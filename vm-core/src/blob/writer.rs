@@ -58,7 +58,7 @@ pub enum BuildError {
         /// Number of instructions.
         count: usize,
     },
-    /// More initial data than the declared size of its region.
+    /// Initial data longer than the declared size of its region.
     DataTooLong {
         /// Bytes of initial data.
         actual: usize,

@@ -20,7 +20,7 @@ pub struct TextError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TextErrorKind {
-    /// Something else was expected.
+    /// Syntax error: something else was expected.
     Expected {
         /// The expected item.
         what: &'static str,
@@ -44,7 +44,7 @@ pub enum TextErrorKind {
         /// The word.
         name: String,
     },
-    /// Another instruction set has it.
+    /// The instruction belongs to another instruction set.
     NotInIsa {
         /// The instruction.
         mnemonic: &'static str,
@@ -77,7 +77,7 @@ pub enum TextErrorKind {
     },
     /// The offset of a jump does not fit the width asked for.
     JumpTooFar {
-        /// From the jump to its target, in bytes.
+        /// Distance from the jump to its target, in bytes.
         distance: i32,
         /// The width in bytes.
         width: u8,

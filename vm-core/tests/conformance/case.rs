@@ -21,7 +21,7 @@ pub trait Machine {
     fn write(&mut self, address: u32, data: &[u8]) -> bool;
 }
 
-/// One step of a script.
+/// Step of a script.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Set the gas.

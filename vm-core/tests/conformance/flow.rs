@@ -28,7 +28,7 @@ fn raw(name: &str, isa: Isa, code: &[u8], starts: &[usize], table: &[u32], scrip
     }
 }
 
-/// The same for code given as instructions; jumps and the table name them by index.
+/// Case with code given as instructions; jumps and the table name them by index.
 fn code(name: &str, isa: Isa, instructions: &[I], table: &[u32], script: Vec<Step>) -> Case {
     let mut builder = BlobBuilder::new(isa);
     builder.stack_size(0x1000).rw_data(0x1000, &[]).instructions(instructions.to_vec());

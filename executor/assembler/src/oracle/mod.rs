@@ -26,7 +26,7 @@ static CHECKED: AtomicUsize = AtomicUsize::new(0);
 /// Encodings that are decoded at once: few enough to stay in the cache.
 const BATCH: usize = 1024;
 
-/// Address at which code is decoded: not zero, so that an absolute address isn't taken for a relative one.
+/// Address at which code is decoded: not zero, so that an absolute address isn't mistaken for a relative one.
 const ORIGIN: u64 = 0x1234_5678_9000;
 
 /// An operand as it should be read back.

@@ -36,7 +36,7 @@ impl Layer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// There is no sandbox on this machine as it is configured.
+    /// The sandbox cannot be set up on this machine as it is configured.
     Unsupported {
         /// The missing requirement.
         missing: &'static str,
@@ -99,7 +99,7 @@ pub enum SandboxError {
         /// Number of the signal.
         signal: u32,
     },
-    /// There are as many workers as are allowed.
+    /// The limit of workers is reached.
     TooManyWorkers {
         /// The limit.
         limit: usize,

@@ -1,6 +1,6 @@
-//! Memory that host and worker share. Used by `worker`.
+//! Memory shared by host and worker. Used by `worker`.
 //!
-//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and
+//! The other process may change these bytes at any time, so no references to them are given out: they are copied in and
 //! out.
 
 use super::{SandboxError, sys};
@@ -12,9 +12,9 @@ const PAGE: usize = 0x1000;
 
 /// Up to this many bytes are cleared page by page, where that is cheaper than to give the pages back.
 const SMALL: usize = 64 * PAGE;
-/// And only if there are no more pages than this.
+/// Limit of pages for clearing page by page.
 const FEW: usize = 16;
-/// Of reads longer than this only the pages that exist are read.
+/// Length from which only existing pages are read.
 const LONG: usize = 2 * PAGE;
 
 /// A file in memory, mapped readable and writable, until dropped.
@@ -34,8 +34,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
-    /// `is_final` nobody else can map it writable.
+    /// Creates a sparse file of `length` bytes and maps it. The file cannot be resized or executed; with `is_final` nobody
+    /// else can map it writable.
     pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
         let file = sys::memfd(name, libc::MFD_NOEXEC_SEAL)?;
         sys::set_length(&file, length)?;
@@ -187,7 +187,7 @@ impl Mapping {
         remove(self.start, self.length as usize);
     }
 
-    /// One of them. `can_be_elsewhere`: pages that are not in memory may hold something.
+    /// Clears one of the ranges. `can_be_elsewhere`: pages that are not in memory may have contents.
     pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) -> u64 {
         let length = (end - start) as usize;
         if length == 0 {
@@ -234,7 +234,7 @@ fn remove(address: *mut u8, length: usize) {
 
 #[cfg(test)]
 impl Mapping {
-    /// For tests: a mapping of a file that can become shorter, to which accesses are careful.
+    /// For tests: maps a file that can become shorter, to which accesses are careful.
     pub fn careful(length: u64) -> (Mapping, OwnedFd) {
         let file = sys::memfd(c"pvm-test", libc::MFD_NOEXEC_SEAL).unwrap();
         sys::set_length(&file, length).unwrap();

@@ -13,15 +13,15 @@ pub(crate) struct Counts {
     pub spawned: usize,
 }
 
-/// There is none.
+/// Uninhabited: there are no pools on this target.
 #[derive(Debug)]
 pub(crate) enum Pool {}
 
-/// There is none.
+/// Uninhabited: there are no workers on this target.
 #[derive(Debug)]
 pub(crate) enum Pooled {}
 
-/// There is none.
+/// Uninhabited: there are no forked pools on this target.
 #[derive(Debug)]
 pub(crate) enum ForkedPool {}
 

@@ -91,8 +91,7 @@ impl Zygote {
         &self.layers
     }
 
-    /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
-    /// thread id.
+    /// Forks a worker with this memory and a limit of CPU time in seconds (zero: none). Returns its pidfd and thread id.
     pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), SandboxError> {
         let is_right =
             |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
@@ -221,7 +220,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     Err(SandboxError::Os { call: "execve", errno: libc::ETXTBSY })
 }
 
-/// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
+/// Receives messages until the zygote is ready. Returns missing layers, and optional layers that are present.
 fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), SandboxError> {
     let deadline = Instant::now() + PATIENCE;
     let (mut missing, mut layers) = (Vec::new(), Vec::new());
@@ -352,7 +351,7 @@ pub(super) fn generation() -> u32 {
 
 #[cfg(test)]
 impl Zygote {
-    /// For tests: one whose workers have all protection but their system call filters.
+    /// For tests: starts a zygote whose workers have all protection but their system call filters.
     pub fn start_unfiltered() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
@@ -370,7 +369,7 @@ impl Zygote {
         assert!(sys::is_readable(socket.as_fd(), PATIENCE).unwrap(), "the zygote ends");
     }
 
-    /// For tests: the process that this one has started.
+    /// For tests: process id of the launcher.
     pub fn launcher(&self) -> u32 {
         self.launcher.as_ref().unwrap().id()
     }

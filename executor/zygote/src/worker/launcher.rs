@@ -1,7 +1,7 @@
-//! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as
-//! the first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
+//! The launcher: the process that the host starts. It makes the namespaces, drops all privileges, forks the zygote as
+//! the first process in them, and waits for its end, so that the host has one child to reap and no process remains.
 //!
-//! Every step that fails is told to the host with its number ([`Step`]). In best-effort mode the steps that
+//! Every step that fails is reported to the host by its number ([`Step`]). In best-effort mode the steps that
 //! make namespaces may fail; filters, limits and no-new-privileges may not.
 
 use crate::filter;
@@ -218,7 +218,7 @@ fn have_mapped() -> Result<()> {
     }
 }
 
-/// From now on no process can be traced by others of its user.
+/// Becomes the user `nobody`: from then on no process can be traced by others of its user.
 fn become_nobody() -> Result<()> {
     // The first to fail if there is no such group.
     setresgid(NOBODY, NOBODY, NOBODY)?;

@@ -1,7 +1,7 @@
-//! Faults: what a signal says about guest code goes into the control page. Installed by `worker`.
+//! Signal handlers: write guest faults into the control page. Installed by `worker`.
 //!
-//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else
-//! is told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
+//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all others
+//! are reported as our own faults. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
 //! needed.
 
 use crate::kernel::*;

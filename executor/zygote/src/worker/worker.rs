@@ -17,7 +17,7 @@ const LIMITS: [usize; 3] = [RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_SIGPENDING];
 #[repr(C)]
 struct RobustList {
     first: *const RobustList,
-    /// From an entry to its futex.
+    /// Offset from an entry to its futex.
     offset: isize,
     pending: *const RobustList,
 }

@@ -117,7 +117,7 @@ pub struct WorkerLayers {
 /// Seals this program's own code and data, for workers too.
 fn seal_image() -> Result {
     unsafe extern "C" {
-        /// Behind the program; set by the linker's script.
+        /// End of the program; set by the linker's script.
         static image_end: u8;
     }
     let end = &raw const image_end as usize;
@@ -144,7 +144,7 @@ fn reap_children() -> Result {
     unsafe { syscall(number::RT_SIGACTION, [SIGCHLD, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }
 }
 
-/// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
+/// Forks a worker from control page, guest memory and code, with a limit of CPU time in seconds.
 fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) {
     // The kernel stores an `int`.
     let mut pidfd = 0u32;
@@ -200,7 +200,7 @@ struct FilesMessage {
 /// Level and type of a control message with file descriptors.
 const RIGHTS: (u32, u32) = (SOL_SOCKET, SCM_RIGHTS);
 
-/// Length of a control message with so many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
+/// Length of a control message with this many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
 const fn rights_length(files: usize) -> usize {
     16 + 4 * files
 }
@@ -221,9 +221,9 @@ fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
 
 /// A request of the host.
 enum Request {
-    /// A worker with control page, guest memory and code, and so many seconds of CPU time.
+    /// Fork a worker with control page, guest memory and code, and a limit of CPU time in seconds.
     Spawn { files: [usize; 3], cpu: u32 },
-    /// Another connection.
+    /// Add a connection.
     Connect,
 }
 

@@ -27,9 +27,9 @@ enum Violation {
     Return,
     /// The stack pointer, s0 or s1 is not as it was when the function is left.
     Preserved,
-    /// It looks at its return address, or at one that a call has left, or lets others see it.
+    /// Its return address, or one that a call has left, is read or passed on.
     ReturnAddress,
-    /// It computes with the caller's s0 or s1.
+    /// The caller's s0 or s1 is used in a computation.
     CallersRegister,
     /// A subroutine that does not come back to its caller.
     Subroutine,
@@ -56,7 +56,7 @@ struct Analysis<'a> {
     returns: Vec<bool>,
     /// Labels by function.
     labels: Vec<(u32, BlockId)>,
-    /// By section of data, whether it has differences of addresses of code.
+    /// By data section, true if it has differences of code addresses.
     differences: Vec<bool>,
     states: Vec<Option<State>>,
 }
@@ -72,7 +72,7 @@ pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
     })
 }
 
-/// The same, with the error's place as it is.
+/// Marks the irregular functions; errors keep their origin.
 fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
@@ -270,7 +270,7 @@ impl<'a> Analysis<'a> {
         self.entries[index] || self.functions.get(index).copied().flatten().is_some_and(|(_, starts)| starts)
     }
 
-    /// Goes through a block, and gives `flow` what is known at the start of those behind it.
+    /// Interprets a block, and gives `flow` the state at the start of each successor.
     fn block(&self, id: BlockId, mut state: State, findings: &mut Findings, mut flow: impl FnMut(BlockId, &State)) {
         let block = self.program.block(id);
         for step in &block.steps {
@@ -441,7 +441,7 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// By block, whether a return can be reached from it without leaving the function in another way.
+/// By block, true if a return is reachable from it within the function.
 fn returns(program: &Program) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     let mut predecessors = program.predecessors();

@@ -16,9 +16,9 @@ pub(super) enum Value {
     Stack(i64),
     /// A number, such as the size of a frame that no immediate holds.
     Number(i64),
-    /// The address of code behind a call.
+    /// The return address of a call.
     Return,
-    /// The address of code behind the call of the subroutine that is being followed.
+    /// The return address of the subroutine call that is being followed.
     Subroutine,
     /// The address of code.
     Code,
@@ -30,14 +30,14 @@ pub(super) enum Value {
     From(u32),
     /// The difference of two addresses of code.
     Difference,
-    /// Anything else.
+    /// An unknown value.
     Unknown,
     /// An address of code plus something that is no difference of such addresses.
     Computed,
 }
 
 impl Value {
-    /// Of a constant.
+    /// Abstract value of a constant.
     pub fn of(imm: Imm) -> Value {
         match imm {
             Imm::Code { part: Part::Full, .. } => Value::Code,
@@ -57,8 +57,8 @@ impl Value {
         }
     }
 
-    /// True if the convention hides it from a function that was entered with this link register: it may be saved and
-    /// restored, and else not be looked at.
+    /// True if the convention forbids its use to a function that was entered with this link register, other than to save
+    /// and restore it.
     pub fn is_hidden(self, link: Option<Var>) -> bool {
         match self {
             Value::Return => true,
@@ -145,7 +145,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// At the entry of a function that is called with its return address in `link`.
+    /// State at the entry of a function that is called with its return address in `link`.
     pub fn entry(link: Var) -> State {
         let mut registers = [Value::Unknown; Var::COUNT];
         for var in Vars::ALL.iter() {

@@ -70,7 +70,7 @@ struct Cell {
 pub struct Memory(Vec<Cell>);
 
 impl Memory {
-    /// Forgets everything: somebody else may have written.
+    /// Forgets all contents: memory may have been written elsewhere.
     pub fn forget(&mut self) {
         self.0.clear();
     }

@@ -34,9 +34,9 @@ struct State {
 /// Uses of a step's result in its block.
 #[derive(Clone, Copy, Default)]
 struct Uses {
-    /// As the base of a load or store.
+    /// Uses as the base of a load or store.
     as_base: u32,
-    /// In any other way.
+    /// Other uses.
     other: u32,
     /// True if it is live after the block.
     escapes: bool,
@@ -56,7 +56,7 @@ pub fn run(program: &mut Program) -> bool {
     pass(program, false)
 }
 
-/// The same for the last time: registers that hold constants anyway are read instead of immediates.
+/// The final round: reads registers that hold a constant anyway instead of immediates.
 pub fn compact(program: &mut Program) -> bool {
     pass(program, true)
 }
@@ -253,7 +253,7 @@ impl Pass<'_> {
         out
     }
 
-    /// The value that stands at a place of constants.
+    /// Value of a constant in read-only data.
     fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
         let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
         let data = self.program.data.get(section as usize)?.as_ref()?;

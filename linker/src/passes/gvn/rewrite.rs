@@ -8,7 +8,7 @@ use vm_core::isa::Opcode as O;
 
 /// Definitions in the block of the available values, and their uses.
 pub struct Context<'a> {
-    /// By step.
+    /// Uses by step.
     pub uses: &'a [Uses],
     /// The step that made what each register holds, if it is of this block.
     pub made_at: &'a [Option<usize>; Var::COUNT],
@@ -224,7 +224,7 @@ impl Pass<'_> {
         Some(Op::Binary { op, dst, a: base.into(), b: Imm::Num(by).into() })
     }
 
-    /// The same operation for as many bits as are needed of its result.
+    /// Narrows an operation to the demanded bits of its result.
     fn narrowed(&mut self, state: &State, op: O, a: Val, b: Val, needed: u8) -> (O, Val, Val) {
         if !self.program.wide || needed > 32 {
             return (op, a, b);

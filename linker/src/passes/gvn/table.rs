@@ -16,7 +16,7 @@ pub struct Vn(u32);
 pub enum Def {
     /// A constant.
     Const(Imm),
-    /// Not known; the number tells them apart.
+    /// Unknown; the number tells values apart.
     Opaque(u32),
     /// A full-width sum of a value, which is neither a sum nor a number, and a number.
     Sum(Vn, i64),
@@ -29,9 +29,9 @@ pub enum Def {
 /// Known bits of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
-    /// As an unsigned number it is below 2 to the power of this.
+    /// The value is below 2 to the power of this, as an unsigned number.
     pub unsigned: u8,
-    /// It is the sign extension of as many low bits.
+    /// The value is the sign extension of this many low bits.
     pub signed: u8,
 }
 
@@ -213,7 +213,7 @@ impl Table {
         self.intern(Def::Binary(op, a, b), |table| table.binary_facts(op, a, b, nb))
     }
 
-    /// One way to write what can be written in several: constants come second, subtraction of a constant is addition.
+    /// Canonical form of an operation: constants come second, subtraction of a constant is addition.
     fn canonical(&mut self, op: O, a: Vn, b: Vn) -> (O, Vn, Vn) {
         let commutes = matches!(
             op,

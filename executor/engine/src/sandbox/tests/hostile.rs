@@ -12,11 +12,11 @@ enum Expected {
     Killed,
     /// A signal that no guest can raise.
     UnexpectedSignal,
-    /// It violated the protocol.
+    /// A protocol violation.
     ProtocolViolation,
     /// Did not come back.
     TimedOut,
-    /// With any error: it depends on the kernel.
+    /// Any error: it depends on the kernel.
     Either,
 }
 

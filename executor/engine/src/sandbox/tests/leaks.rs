@@ -42,7 +42,7 @@ impl Belongings {
         Belongings { files, mappings, processes: descendants(std::process::id()) }
     }
 
-    /// Counts until it is as expected, as processes end in their own time; in the end what there is.
+    /// Polls until the resources are as expected, as processes end asynchronously; returns the last count.
     fn settle(expected: &Belongings) -> Belongings {
         for _ in 0..500 {
             let now = Belongings::count();
@@ -55,7 +55,7 @@ impl Belongings {
     }
 }
 
-/// The same for this process, once there are as many as expected.
+/// Polls until this process has as many descendants as expected; returns the last count.
 fn descendants_in_the_end(expected: usize) -> usize {
     let counts = (0..500).map(|_| {
         std::thread::sleep(Duration::from_millis(10));

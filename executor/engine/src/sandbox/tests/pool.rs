@@ -260,7 +260,7 @@ fn workers_that_wait_make_room_for_fresh_ones() {
     assert!(pool.counts().idle > 0 && pool.counts().workers <= 8);
 }
 
-/// Gives the turn back as if all were well, and goes on computing.
+/// A hostile worker that hands control back as if all were well, and continues computing.
 fn spinner() -> TestProgram {
     program(|asm| {
         for (offset, value) in [
