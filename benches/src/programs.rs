@@ -1,10 +1,10 @@
-//! The programs of `guest/bench`: where their compiled forms are, and what they must compute.
+//! Programs of `guest/bench`: paths of their compiled forms, and their expected results.
 
 use anyhow::{Context, Result};
 use bench_programs as host;
 use std::{fs, path::PathBuf};
 
-/// One program, as compiled for the engines and for the host.
+/// A program, as compiled for the engines and for the host.
 pub struct Program {
     /// Its name: that of its binary in `guest/bench`.
     pub name: &'static str,
@@ -21,7 +21,7 @@ pub struct Program {
 pub enum Kind {
     /// A realistic workload of contracts and other users. The geometric means are over these.
     Work,
-    /// A loop that does one thing to a gas model.
+    /// A loop that stresses one part of a gas model.
     Probe,
 }
 

@@ -203,7 +203,7 @@ pub struct ContractInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum StorageAccessError {
-    /// There is no contract at the address.
+    /// No contract at the address.
     ContractNotFound,
     /// The key is longer than a contract's key can be.
     KeyTooLarge,
@@ -391,7 +391,7 @@ impl Chain {
         self.api(at, "address", (account,)).await
     }
 
-    /// The account behind an address.
+    /// Looks up the account of an address.
     ///
     /// # Errors
     ///

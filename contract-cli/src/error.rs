@@ -65,7 +65,7 @@ pub enum Error {
         /// The limit or rule, with the value found.
         reason: String,
     },
-    /// There is nothing at the address or hash.
+    /// Nothing found at the address or hash.
     #[error("{0}")]
     NotFound(String),
     /// The signer has no mapping and may not make one.
@@ -85,7 +85,7 @@ pub enum Error {
     /// The transaction did not get into a block.
     #[error("the transaction was not included: {0}")]
     NotIncluded(String),
-    /// It took too long.
+    /// Timeout.
     #[error(
         "not done after {0} seconds: is the chain making blocks? --timeout allows more. A transaction that was sent may still get into a block"
     )]
@@ -134,7 +134,7 @@ impl Error {
     }
 }
 
-/// Everything subxt returns is about the chain.
+/// Converts an error of subxt, all of which concern the chain.
 pub fn chain(error: impl Into<subxt::Error>) -> Error {
     Error::Chain(tidy(&error.into().to_string()))
 }

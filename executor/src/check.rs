@@ -16,7 +16,7 @@ pub struct Report {
     protections: Vec<Protection>,
 }
 
-/// One way to run programs.
+/// Combination of backend and sandbox.
 #[derive(Clone, Debug)]
 struct Way {
     name: &'static str,
@@ -24,7 +24,7 @@ struct Way {
     result: Result<String, String>,
 }
 
-/// One layer of protection around compiled code.
+/// Protection around compiled code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Protection {
     what: &'static str,
@@ -34,7 +34,7 @@ struct Protection {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
     Present,
-    /// This machine has it, the flags do not ask for it.
+    /// Supported by this machine, but not requested by the flags.
     Available,
     /// The kernel refused it with this error number; and what to change.
     Missing(i32, String),

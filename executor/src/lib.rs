@@ -1,4 +1,4 @@
-//! The node's side of the PolkaVM host functions.
+//! Node side of the PolkaVM host functions.
 //!
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
@@ -59,8 +59,8 @@ pub const LOG_TARGET: &str = "polkavm";
 /// is a second of interpretation, which compiled code does in a fraction of that.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Real time that compiled code may take: the limit for a worker that is stopped or gets no processor. The interpreter
-/// takes over then, so on a throttled machine nothing is lost but speed.
+/// Limit of real time for compiled code, against a worker that is stopped or not scheduled. The interpreter takes over
+/// then, so a throttled machine only becomes slower.
 const STALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Maximum length of an instance's log in bytes. Beyond it, the instance moves to the interpreter.
@@ -89,7 +89,7 @@ impl Folders {
     }
 }
 
-/// The numbers behind the flags, and those that have no flag. For tests of what happens at the limits.
+/// All limits: those that the flags set, and those without a flag. Tests use it to reach them.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -328,7 +328,7 @@ impl PolkaVm {
         log::log!(target: LOG_TARGET, level, "{}", self.describe(flags));
     }
 
-    /// One line for the operator: the backend and the reason for it.
+    /// Line for the operator's log: the backend and the reason for it.
     pub fn describe(&self, flags: &Flags) -> String {
         let missing = self.0.engine().missing_protection();
         if let Some(alarm) = self.alarm() {

@@ -1,4 +1,4 @@
-//! The replay log: every input of an instance since it began, so that the interpreter can take over or check it.
+//! Replay log: all inputs of an instance since it began, so that the interpreter can take over or check it.
 //!
 //! Programs are deterministic, so the log keeps inputs only, neither memory nor registers. A rolling digest covers all that
 //! crossed to the host (outcomes, registers, bytes that were read, accesses that were refused); a replay compares it.
@@ -27,7 +27,7 @@ const SLICE: i64 = 1 << 20;
 pub(crate) enum Event {
     /// A function was called.
     Call { entry: u32 },
-    /// It ran; `seen` is the digest after that.
+    /// A run; `seen` is the digest after it.
     Run { gas: i64, result: Option<u64>, seen: u64 },
     /// Its memory was read.
     Read { address: u32, length: u32 },
@@ -114,7 +114,7 @@ pub(crate) struct Log {
 /// A difference between the interpreter and compiled code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Differs {
-    /// In a run of the instance, or in what was read before it.
+    /// A difference in a run of the instance, or in a read before it.
     Run {
         /// Its number, from 0.
         run: usize,
@@ -312,8 +312,8 @@ impl Log {
 
 /// Runs the interpreter until the next stop.
 ///
-/// With a deadline it is given gas in slices: to go on after running out is to have had more from the start, as metering is
-/// synchronous.
+/// With a deadline, gas is given in slices: as metering is synchronous, continuing after running out is the same as having
+/// had more from the start.
 ///
 /// # Errors
 /// If the deadline passed.

@@ -16,7 +16,7 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// Some tests kill all workers of this process.
+/// Lock for tests that kill all workers of this process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -58,7 +58,7 @@ const BUGS: [Bug; 4] = [
     },
 ];
 
-/// A node that has the bug, and audits so many of a hundred.
+/// A node that has the bug, and audits this percentage of instances.
 fn node_with(bug: &Bug, places: &Folders, audit: u8) -> (PolkaVm, Vec<u8>) {
     let code = assemble(bug.text).unwrap();
     plant(places, &code, &bug.from, &bug.to);

@@ -180,7 +180,7 @@ fn a_file_that_others_may_write_is_not_believed() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A folder that came from somebody else, with a copy of a chain's data, say.
+/// A folder from another node, for instance with a copy of a chain's data.
 #[test]
 fn a_file_with_the_checksum_of_another_node_is_not_believed() {
     let Some((folder, _, good)) = folder_with_one(7) else { return };

@@ -14,7 +14,7 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// Calls the host, then doubles what it says.
+/// Program that calls the host, then doubles the result.
 fn program() -> Vec<u8> {
     let text = ".isa ReviveV1\n.rw_size 64\n.import \"ask\"\necalli 0\nadd_64 a0, a0, a0\njump_indirect ra, 0\n";
     assemble(text).unwrap()

@@ -1,4 +1,4 @@
-//! Calls that anybody can make (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
+//! Off-chain calls (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
 //! blocks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -21,7 +21,7 @@ use vm_core::text::assemble;
 
 const ENDLESS: &str = ".isa ReviveV1\n.export \"run\" start\nstart: jump start\n";
 
-/// Asks the host for ever.
+/// Program that makes host calls without end.
 const ASKING: &str = ".isa ReviveV1\n.rw_size 4096\n.import \"ask\"\nstart: ecalli 0\njump start\n";
 
 fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaVm {
@@ -263,7 +263,7 @@ fn an_off_chain_call_that_takes_too_much_memory_is_ended_and_a_block_is_not() {
     }
 }
 
-/// Runs an endless program for whoever calls it.
+/// Backend that runs an endless program.
 #[derive(Clone)]
 struct Endless(PolkaVm);
 

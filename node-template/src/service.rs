@@ -43,7 +43,7 @@ pub type Service = sc_service::PartialComponents<
     (GrandpaBlockImport, GrandpaLink, Option<Telemetry>, PolkaVm),
 >;
 
-/// The client, its database, the pool and the import queue, without a network.
+/// Creates the client, its database, the pool and the import queue, without a network.
 ///
 /// # Errors
 ///

@@ -126,9 +126,9 @@ pub enum CostModel {
     Naive,
     /// The cycles of an idealised processor, with data in the second-level cache
     Pipeline,
-    /// The same with data in the first-level cache
+    /// The pipeline model with data in the first-level cache
     PipelineL1,
-    /// The same with data in the third-level cache
+    /// The pipeline model with data in the third-level cache
     PipelineL3,
 }
 

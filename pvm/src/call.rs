@@ -162,7 +162,7 @@ impl Ending {
         self.registers[Reg::A0 as usize]
     }
 
-    /// As a JSON object. What does not apply is null.
+    /// Formats the ending as a JSON object. Fields that do not apply are null.
     pub fn json(&self) -> Value {
         let registers = Reg::ALL.into_iter().map(|reg| (reg.name().to_owned(), self.registers[reg as usize].into()));
         let page_fault = match self.outcome {
@@ -189,7 +189,7 @@ impl Ending {
         })
     }
 
-    /// As lines for people.
+    /// Formats the ending as lines for people.
     pub fn text(&self) -> String {
         let mut lines = vec![format!("outcome   {}", name(self.outcome))];
         match self.outcome {

@@ -23,7 +23,7 @@ impl Output {
     /// Writes text.
     ///
     /// # Errors
-    /// If that fails for another reason than that nobody reads.
+    /// If writing fails, except for a closed pipe.
     pub fn print(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Error> {
         done(self.0.write_fmt(text))
     }

@@ -29,7 +29,7 @@ fn testnet(authorities: Vec<(AuraId, GrandpaId)>, endowed: Vec<AccountId>, root:
     })
 }
 
-/// One authority, Alice, who also holds sudo.
+/// Development genesis: one authority, Alice, who also holds sudo.
 fn development() -> Value {
     testnet(
         vec![(Sr25519Keyring::Alice.public().into(), Ed25519Keyring::Alice.public().into())],

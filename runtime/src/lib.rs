@@ -110,7 +110,7 @@ pub mod constants {
     /// Blocks whose hash the chain remembers, and the longest life of a mortal transaction.
     pub const BLOCK_HASH_COUNT: BlockNumber = 2_400;
 
-    /// One token: 10^12 of the smallest unit.
+    /// Unit of the token: 10^12 of the smallest unit.
     pub const UNIT: Balance = 1_000_000_000_000;
     /// A thousandth of a token.
     pub const MILLI_UNIT: Balance = UNIT / 1_000;
@@ -122,7 +122,7 @@ pub mod constants {
 
 /// A signature on a transaction.
 pub type Signature = MultiSignature;
-/// An account: the public key behind a [`Signature`].
+/// Account id: the public key of a [`Signature`].
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
 /// An amount of money, in the smallest unit (see [`constants::UNIT`]).
 pub type Balance = u128;
@@ -165,7 +165,7 @@ pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 /// Changes of the storage's layout since earlier versions of this runtime, in order.
 pub type Migrations = (pallet_polkavm::migrations::V1ToV2<Runtime>,);
 
-/// Takes blocks apart and hands the calls to the pallets.
+/// Executes blocks: dispatches their calls to the pallets.
 pub type Executive = frame_executive::Executive<
     Runtime,
     Block,
@@ -177,7 +177,7 @@ pub type Executive = frame_executive::Executive<
 
 #[frame_support::runtime]
 mod runtime {
-    /// The runtime: all pallets put together.
+    /// The runtime: all pallets.
     #[runtime::runtime]
     #[runtime::derive(
         RuntimeCall,

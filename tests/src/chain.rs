@@ -118,7 +118,7 @@ impl Contract<'_> {
         self.send_as("//Alice", 0, message, arguments)
     }
 
-    /// The same with a value in the chain's unit, signed by another account.
+    /// Sends a call with a value in the chain's unit, signed by another account; it has to succeed.
     pub fn send_as(&self, who: &str, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
         let answer = self.submit(who, value, message, arguments)?;
         ensure!(answer["ok"] == true, "{}.{message} failed: {answer:#}", self.name);
@@ -130,7 +130,7 @@ impl Contract<'_> {
         self.refused_as("//Alice", 0, message, arguments, reason)
     }
 
-    /// The same with a value, signed by another account.
+    /// Sends a call with a value, signed by another account, that has to be refused.
     pub fn refused_as(&self, who: &str, value: u128, message: &str, arguments: &[&str], reason: &str) -> Result<()> {
         let answer = self.submit(who, value, message, arguments)?;
         ensure!(answer["ok"] == false, "{}.{message} went well: {answer:#}", self.name);

@@ -24,7 +24,7 @@ pub fn gas(answer: &Value) -> Option<String> {
     Some(units::weight(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? }))
 }
 
-/// An amount, or what else is there.
+/// Formats an amount; other values are printed as they are.
 pub fn amount(token: &Token, value: &Value) -> String {
     let shown = text(value);
     token.amount_of_text(&shown).unwrap_or(shown)

@@ -17,7 +17,7 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// A host that remembers what it is asked, by contents: where a guest has things in memory differs.
+/// Host that records calls by the contents of their arguments, as addresses in guest memory differ.
 #[derive(Default)]
 struct Host {
     call_data: Vec<u8>,

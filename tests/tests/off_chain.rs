@@ -1,5 +1,5 @@
 //! RPC requests cannot stop a node: dry runs of an endless contract, with the largest limit and from an account without
-//! balance, end without gas, and the node goes on making blocks.
+//! balance, end without gas, and the node continues to make blocks.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{contract::Cli, node::Node};

@@ -11,7 +11,7 @@ pub struct Report {
     pub finalized: u64,
     /// Calls of contracts that are in final blocks, failed ones included.
     pub calls: u64,
-    /// Those of them that failed, as some have to.
+    /// Failed calls among them, as some have to fail.
     pub failed: u64,
     /// Workers that were killed.
     pub kills: u64,

@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// Execution time that a call may take: the most that has room in a block beside what else is in it.
+/// Weight limit of a call: the largest that fits into a block beside its overhead.
 const LIMIT: Weight = Weight::from_parts(500_000_000_000, 5_000_000);
 /// Deposit that a call may take.
 const DEPOSIT: u128 = u128::MAX / 8;
@@ -195,7 +195,7 @@ impl Chain {
         self.state.commit_all().map_err(|error| anyhow!("the state is not kept: {error}"))
     }
 
-    /// Applies so many transactions that all call a contract with this data, or none; says how long that took. Each block has
+    /// Applies `calls` transactions that all call a contract with this data, or none; returns the time that it took. Each block has
     /// `in_block` of them.
     pub fn measure(&mut self, contract: Option<&str>, data: &[u8], calls: usize, in_block: usize) -> Result<Duration> {
         let address = match contract {

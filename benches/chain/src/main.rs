@@ -158,7 +158,7 @@ fn check_refusals(chains: &mut [Chain]) -> Result<()> {
     Ok(())
 }
 
-/// Checks that exactly so many tokens were transferred: the rest can be, and then not one more.
+/// Checks that exactly this number of tokens was transferred: transferring the rest succeeds, and one more fails.
 fn check_transfers(chains: &mut [Chain], transfers: u64) -> Result<()> {
     for chain in chains {
         let rest = data("transfer(address,uint256)", &[word(0x5e5f), word(SUPPLY - transfers)]);

@@ -83,7 +83,7 @@ fn used() -> Result<(u64, u64)> {
     Ok(sum)
 }
 
-/// The number behind a name at the beginning of a line.
+/// Number after a name at the beginning of a line.
 fn number(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)

@@ -30,7 +30,7 @@ fn head(first: &str, names: &[&str]) {
     println!("|:------------------------|{}", "------------:|".repeat(names.len()));
 }
 
-/// Of each column the geometric mean of its ratios to the first one's numbers, where both have one.
+/// Geometric mean of each column's ratios to the first one, over the rows that have both.
 fn means(name: &str, rows: &[Vec<Option<f64>>], of: usize) {
     let columns = rows.first().map_or(0, Vec::len);
     row(std::iter::once(name.to_owned()).chain((0..columns).map(|column| {
@@ -156,7 +156,7 @@ pub fn compiling() -> Result<()> {
     Ok(())
 }
 
-/// Microseconds, and bytes of machine code if that is what it makes.
+/// Microseconds, and bytes of machine code from engines that make it.
 type CompiledIn = (f64, Option<usize>);
 
 /// Compile time and code size of a program on each engine; `None` where it was not built for the engine.
@@ -181,7 +181,7 @@ fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn
     Ok(results)
 }
 
-/// From the bytes of a large contract to the result of a short call, once.
+/// Measures loading a large contract and one short call, from bytes to result.
 pub fn once() -> Result<()> {
     const ROUNDS: u32 = 30;
     let engines: Engines = vec![

@@ -1,4 +1,4 @@
-//! The engines: ours and its peers, behind one trait.
+//! Engines: ours and the peers, behind one trait.
 
 mod compiled;
 mod ours;

@@ -11,7 +11,7 @@ pub fn completions(shell: Shell) -> Report {
     Report::new("completions").with_text(&String::from_utf8_lossy(&script))
 }
 
-/// The manual page: that of the program, and behind it that of each command.
+/// Prints the manual pages: of the program, then of each command.
 pub fn man() -> Result<Report, Error> {
     let mut command = Args::command();
     // Gives commands their whole names, and the options that all of them take.

@@ -62,10 +62,10 @@ pub trait Backend: Send + 'static {
 }
 
 decl_extension! {
-    /// The backend of the runtime calls that are made with these extensions.
+    /// Externalities extension with the backend of runtime calls.
     ///
     /// A client makes one set of extensions for all calls that build a block, and wraps each call in a transaction of the
-    /// host: this is where instances go that a runtime left behind, whatever became of it.
+    /// host. Its start and its end release instances that a runtime left behind, however the call ended.
     pub struct PolkavmExt(Box<dyn Backend>);
 
     impl PolkavmExt {

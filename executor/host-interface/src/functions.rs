@@ -31,7 +31,7 @@ pub trait Polkavm {
         })
     }
 
-    /// The same with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
+    /// Version 2, with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
     /// semantics 0; their blocks can be checked for ever.
     #[version(2)]
     fn instantiate(

@@ -1,4 +1,4 @@
-//! The host functions through which a runtime has the node run PolkaVM programs.
+//! Host functions through which a runtime has the node run PolkaVM programs.
 //!
 //! The only thing that runtime and node share. The runtime uses [`RemoteInstance`], which crosses the border once for
 //! each run and once for each access to memory. The node puts [`HostFunctions`] among those of its executor and a
@@ -98,7 +98,7 @@ pub enum InstantiateError {
         /// The number.
         id: u32,
     },
-    /// There are [`INSTANCES`] already.
+    /// The limit of [`INSTANCES`] is reached.
     TooMany,
 }
 
@@ -125,7 +125,7 @@ pub struct NoInstance;
 pub enum AccessError {
     /// The range isn't all there, or may not be written.
     OutOfBounds,
-    /// There is no such instance.
+    /// Unknown instance.
     NoInstance,
 }
 

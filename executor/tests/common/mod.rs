@@ -103,7 +103,7 @@ pub enum Seen {
     Written(Result<(), AccessError>),
 }
 
-/// An instance, whatever runs it.
+/// An instance on any backend.
 pub trait AnyInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
     fn counter(&mut self) -> Option<u32>;
@@ -112,7 +112,7 @@ pub trait AnyInstance {
     fn zero(&mut self, address: u32, length: u32) -> Result<(), AccessError>;
 }
 
-/// As the runtime does without host functions.
+/// An instance in the runtime, without host functions.
 pub struct InRuntime(Instance);
 
 impl InRuntime {
@@ -150,7 +150,7 @@ impl AnyInstance for InRuntime {
     }
 }
 
-/// As the host functions do it.
+/// An instance in the node, through the host functions.
 pub struct InNode<B: Backend> {
     backend: B,
     instance: u32,

@@ -36,13 +36,13 @@ pub fn run() -> u64 {
     }
 }
 
-/// The program did what it must not.
+/// Fault of the interpreted program.
 struct Fault;
 
 struct Machine {
     stack: [U256; 64],
     depth: usize,
-    /// By words: the program only uses multiples of 32.
+    /// Memory in words: the program only uses multiples of 32.
     memory: [U256; 8],
 }
 

@@ -49,7 +49,7 @@ impl Flag {
     }
 }
 
-/// The same for sBPF, which has one thread and no such instructions.
+/// Flag for sBPF, which has one thread and no atomic instructions.
 #[cfg(target_arch = "bpf")]
 struct Flag(core::cell::Cell<bool>);
 

@@ -13,9 +13,9 @@ pub const IN_C: usize = 6;
 /// Register class of a type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// At most a register of 32 bits, or as wide as pointers are; extended by its sign.
+    /// Sign-extended integer of at most 32 bits, or of pointer width.
     Signed,
-    /// The same, extended by zeros.
+    /// Zero-extended integer of at most 32 bits, or of pointer width.
     Unsigned,
     /// A truth value.
     Bool,
@@ -26,7 +26,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a type by its name.
+    /// Register class of a type by its name.
     pub fn of(ty: &Type) -> Result<Kind> {
         let name = match ty {
             Type::Ptr(_) => return Ok(Kind::Pointer),

@@ -63,7 +63,7 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Bump<BYTES> {
     }
 }
 
-/// Gives the program a heap of so many bytes, for `alloc`.
+/// Defines a heap of this size in bytes, for `alloc`.
 ///
 /// ```ignore
 /// pvm_guest::bump_allocator!(64 * 1024);

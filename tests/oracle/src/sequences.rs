@@ -1,8 +1,8 @@
 //! Random sequences of embedder operations: programs are loaded, instantiated, run a bit, reset, dropped in any state,
-//! their snapshots taken and restored, and processes are killed behind the engine's back. The compiler has to do what
-//! the interpreter does.
+//! their snapshots taken and restored, and processes are killed without the engine's knowledge. The compiler has to do
+//! what the interpreter does.
 //!
-//! After a kill a compiled machine may be lost, with a typed error, but only then; its program goes on in another one.
+//! After a kill a compiled machine may be lost, with a typed error, but only then; its program continues in another one.
 
 use crate::generate::scenario;
 use crate::pair::{Backends, Failure, Pair, PairModule, PairSnapshot};
@@ -64,8 +64,8 @@ struct World<'a> {
     tally: &'a mut Tally,
 }
 
-/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody
-/// else may have any.
+/// Runs a random sequence of operations from this seed. With `kills`, random descendant processes are killed: no other
+/// code of this process may have any.
 ///
 /// # Errors
 /// The first difference.

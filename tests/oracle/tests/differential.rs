@@ -14,7 +14,7 @@ use vm_core::isa::Isa;
 /// Number of programs that are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 60_000;
 
-/// As many more from the seed that is asked for on, unless `PVM_DIFFERENTIAL_SHARE` says how many.
+/// Number of further programs from the seed that is set on, unless `PVM_DIFFERENTIAL_SHARE` sets it.
 const SHARE: u64 = 10_000;
 
 /// So many threads share them.

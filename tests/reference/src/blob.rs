@@ -38,7 +38,7 @@ pub struct Blob {
     pub jump_table: Vec<u32>,
     /// The code.
     pub code: Vec<u8>,
-    /// For each byte of code whether an instruction begins there.
+    /// For each byte of code, true if an instruction begins there.
     pub starts: Vec<bool>,
 }
 

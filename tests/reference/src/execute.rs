@@ -6,9 +6,9 @@ use crate::interpreter::{Interpreter, Outcome};
 
 /// Control flow after an instruction.
 pub enum Next {
-    /// At the following instruction.
+    /// The following instruction.
     Behind,
-    /// At the block there, which is a valid target.
+    /// The block at this offset, which is a valid target.
     Goto(u32),
     /// Not, for now or for good.
     Stop(Outcome),

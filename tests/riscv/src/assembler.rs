@@ -160,7 +160,7 @@ impl Assembler {
         (symbol.section, symbol.value) = (SymbolSection::Section(section), at);
     }
 
-    /// Makes a symbol what it is not by itself.
+    /// Sets the attributes of a symbol.
     pub fn set_nature(&mut self, symbol: SymbolId, nature: Nature) {
         let symbol = self.object.symbol_mut(symbol);
         // The order in the symbol table is by the binding.

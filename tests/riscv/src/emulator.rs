@@ -15,7 +15,7 @@ const START_STEPS: u64 = 10_000_000;
 /// End of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It returned.
+    /// The call returned.
     Finished {
         /// The first result.
         a0: u64,
@@ -24,9 +24,9 @@ pub enum Outcome {
     },
     /// The host ended it.
     Stopped,
-    /// It trapped.
+    /// A trap.
     Trap,
-    /// It took more than the steps it was given.
+    /// More steps than the limit.
     Endless,
 }
 

@@ -30,7 +30,7 @@ const NAME: usize = 4096;
 
 /// The sections of a file that are in memory, and those that only the linker reads.
 pub(crate) struct Sections {
-    /// By index in the file: address, contents, and whether they can be written.
+    /// Loaded sections by index: address, contents, and whether they are writable.
     pub loaded: BTreeMap<usize, (u64, Vec<u8>, bool)>,
 }
 
@@ -237,7 +237,7 @@ impl Emulator {
 type Imports = BTreeMap<u64, Vec<u8>>;
 type Exports = Vec<(Vec<u8>, u64)>;
 
-/// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
+/// Reads the records for the linker: imports by their record, exports with their code. Names follow a header of 9 bytes
 /// (docs/linking.md#records-of-guests).
 fn records(
     file: &object::File<'_>,

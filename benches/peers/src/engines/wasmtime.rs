@@ -13,13 +13,13 @@ pub enum Compiler {
     Cranelift,
     /// Optimising, with fuel.
     CraneliftFuel,
-    /// In one pass.
+    /// Winch, the single-pass compiler.
     Winch,
-    /// In one pass, with fuel.
+    /// Winch, with fuel.
     WinchFuel,
 }
 
-/// One of its configurations.
+/// An engine in one of these configurations.
 pub struct Wasmtime {
     engine: wasmtime::Engine,
     name: &'static str,
@@ -27,7 +27,7 @@ pub struct Wasmtime {
 }
 
 impl Wasmtime {
-    /// With instances made on demand.
+    /// Creates an engine with on-demand allocation of instances.
     ///
     /// # Errors
     /// If the engine cannot be made.
@@ -35,7 +35,7 @@ impl Wasmtime {
         Self::with(compiler, false)
     }
 
-    /// With instances out of a pool.
+    /// Creates an engine with pooling allocation of instances.
     ///
     /// # Errors
     /// If the engine cannot be made.

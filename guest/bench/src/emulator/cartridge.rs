@@ -35,7 +35,7 @@ const RANDOM: &[u8] = &[
     0x85, 0x10, 0x60, // sta $10, rts
 ];
 
-/// 0x8200: fills the page at $0300 and sorts it by exchanging neighbours, for ever.
+/// 0x8200: fills the page at $0300 and sorts it by exchanging neighbours, in an endless loop.
 const SORT: &[u8] = &[
     0xa2, 0x00, // ldx #0
     0x20, 0x00, 0x81, 0x9d, 0x00, 0x03, 0xe8, 0xd0, 0xf7, // jsr random, sta $0300,x, inx, bne

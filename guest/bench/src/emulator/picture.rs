@@ -142,7 +142,7 @@ impl Picture {
         self.address = self.address.wrapping_add(if self.control & 4 != 0 { 32 } else { 1 });
     }
 
-    /// Draws one dot and goes on to the next.
+    /// Draws a dot and advances to the next.
     pub(super) fn dot(&mut self) {
         if self.line < HEIGHT as u16 {
             if self.dot == 0 {

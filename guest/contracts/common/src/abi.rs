@@ -78,7 +78,7 @@ impl<'a> Arguments<'a> {
         self.words.is_empty()
     }
 
-    /// The argument at `index` (counted from 0) as it stands.
+    /// Word of the argument at `index`, from 0, undecoded.
     pub fn word(&self, index: usize) -> Result<&'a Word, AbiError> {
         // Saturates instead of wrapping; contracts pass constants here.
         let start = index.saturating_mul(WORD_LEN);
@@ -171,7 +171,7 @@ impl ShortText {
 pub enum Reply {
     /// No data.
     Empty,
-    /// One value of fixed size.
+    /// A value of fixed size.
     Word(Word),
     /// A `string`.
     Text(ShortText),
@@ -181,7 +181,7 @@ pub enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revert {
-    /// No data: call data nobody can read, an unknown selector, value sent where none is taken.
+    /// No data: invalid call data, an unknown selector, or value sent to a function that takes none.
     Empty,
     /// `Error(string)`, as Solidity's `require` gives it.
     Reason(ShortText),

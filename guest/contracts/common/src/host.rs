@@ -1,4 +1,4 @@
-//! The chain's functions behind safe, typed calls; only for RISC-V.
+//! Host functions of the chain as safe, typed calls; only for RISC-V.
 //!
 //! A contract's two entry points are one line each: [`answer`] reads the call data, hands it to the contract's own
 //! function and ends the call with what that returns. Values in storage are whole words under whole-word keys; a word

@@ -22,7 +22,7 @@ pub mod storage;
 /// Solidity's `uint256`.
 pub use ruint::aliases::U256;
 
-/// One slot of the ABI and of storage: 32 bytes, numbers big-endian.
+/// Word of the ABI and of storage: 32 bytes, numbers big-endian.
 pub type Word = [u8; 32];
 
 /// Function selector: the first four bytes of the hash of a function's signature, read as a big-endian number.

@@ -1,4 +1,4 @@
-//! A contract that does wrong on request, so that tests can see the chain take it well.
+//! A contract that misbehaves on request, so that tests can see how the chain handles it.
 //!
 //! No function refuses value, so that a test can check that a transfer is undone too. Slot 0 holds what the functions
 //! named `storeThen…` write (the number 42); `stored()` reads it.

@@ -100,7 +100,7 @@ extern "C" fn fills(length: usize) -> usize {
     0
 }
 
-/// Compares what is equal, and what differs in one byte, where all bytes behind differ the other way.
+/// Compares equal memory, and memory that differs in one byte, where all later bytes differ in the other direction.
 #[pvm_guest::pvm_export]
 extern "C" fn comparisons(length: usize) -> usize {
     let mut left = Memory::new(1);

@@ -23,7 +23,7 @@ mod flipper {
     #[derive(Debug, PartialEq, Eq)]
     #[ink::scale_derive(Encode, Decode, TypeInfo)]
     pub enum Error {
-        /// It has this value already.
+        /// The value is set already.
         Same,
     }
 

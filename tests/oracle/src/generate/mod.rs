@@ -1,7 +1,7 @@
 //! Random programs, of five kinds: instructions in a row, long blocks, structured programs, real ones with bytes
-//! changed, and noise.
+//! changed, and random bytes.
 //!
-//! The same seed makes the same program for ever, as long as the generators are not changed.
+//! The same seed makes the same program, as long as the generators are not changed.
 
 mod damage;
 mod dense;

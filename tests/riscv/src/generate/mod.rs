@@ -1,8 +1,8 @@
-//! Random programs: functions that compute with everything there is, and end.
+//! Program generator: functions that use all instructions and memory, and terminate.
 //!
 //! Functions call only later ones, loops count down, indexes are masked; and nothing that depends on an address reaches
-//! a result. Conventions are kept, as compilers do: a function saves what it must, and after a call nobody looks at what
-//! it may have changed.
+//! a result. Calling conventions are kept, as compilers do: a function saves callee-saved registers, and nothing reads a
+//! clobbered register after a call.
 
 mod features;
 mod odd;

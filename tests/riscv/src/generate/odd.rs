@@ -1,4 +1,4 @@
-//! The data and functions that a [`Feature`] stands for; the statements are in `statements`.
+//! Data and functions that each [`Feature`] adds; its statements are in `statements`.
 //!
 //! As everywhere, no address reaches a result: one is used as a base, masked by its alignment, or compared with null.
 

@@ -181,7 +181,7 @@ impl Generator {
         }
     }
 
-    /// Two instructions that compilers use for one thing: extensions, truth values.
+    /// Generates an idiom of two instructions: extensions, truth values.
     pub(super) fn idiom(&mut self) {
         let (rd, rs1, rs2) = (self.target(), self.source(), self.source());
         let amount = if self.wide() { self.random.choose(&[32, 48, 56, 40]) } else { self.random.choose(&[16, 24]) };
