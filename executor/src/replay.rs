@@ -378,7 +378,7 @@ mod tests {
             let expected = run_interpreted(&mut once, gas, Some(7), None).unwrap();
             assert_eq!(run_interpreted(&mut sliced, gas, Some(7), far), Ok(expected), "gas {gas}");
             assert_eq!((sliced.pc(), sliced.gas()), (once.pc(), once.gas()));
-            // And they go on in the same way.
+            // And they continue in the same way.
             assert_eq!(run_interpreted(&mut sliced, 11, None, far), run_interpreted(&mut once, 11, None, None));
         }
     }

@@ -149,7 +149,7 @@ fn an_instance_that_runs_when_compiled_code_is_found_wrong_does_not_go_on_with_i
     session.destroy(0).unwrap();
     node.flush();
     assert_eq!(node.metrics().differences_total.get(), 1);
-    // What was right goes on, on the interpreter.
+    // A correct instance continues, on the interpreter.
     let end = honest.run(running, stop.gas, Some(stop.args[0])).unwrap();
     assert_eq!((end.outcome, end.args[0]), (Outcome::Finished, 8));
     // What was wrong does not.

@@ -91,7 +91,7 @@ fn the_next_start_finds_what_the_last_one_compiled() {
     let second = node(&inner).unwrap();
     (1..=4).for_each(|number| call(&second, number));
     assert_eq!(counts(&second), [1, 3, 0]);
-    // The first goes on beside it, and finds what the second has compiled.
+    // The first continues to run, and finds the programs that the second has compiled.
     call(&first, 4);
     assert_eq!(counts(&first), [3, 1, 0]);
     assert_eq!(files(&inner).len(), 4);

@@ -38,7 +38,7 @@ Exit codes:
 pub const fn of(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Finished => DONE,
-        // Steps are asked for by nobody here.
+        // Single-step mode is not used here.
         Outcome::Trap | Outcome::Step => TRAP,
         Outcome::OutOfGas => OUT_OF_GAS,
         Outcome::PageFault { .. } => PAGE_FAULT,

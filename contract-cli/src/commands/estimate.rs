@@ -59,7 +59,7 @@ pub async fn least(
     same: impl AsyncFn(Weight) -> Result<bool, Error>,
 ) -> Result<Option<Weight>, Error> {
     if same(required).await? {
-        // It is the least for most contracts. Not for one that spends what it gets, and goes on.
+        // This is the least for most contracts, but not for one that spends all its gas and continues.
         let below = Part::RefTime.set(required, less(required.ref_time));
         return match same(below).await? {
             false => Ok(Some(required)),

@@ -116,7 +116,7 @@ fn in_state(module: &Module, state: u32) -> RawInstance {
             instance.reset_memory().unwrap();
             instance.restore(&snapshot).unwrap();
         }
-        // Its worker is killed, and nobody knows yet, or it was tried.
+        // Its worker is killed, undetected yet, or it was tried.
         _ => {
             let all = below();
             let newest = all.iter().max().unwrap().to_string();

@@ -135,7 +135,7 @@ fn a_part_of_it_is_refused_and_so_is_more() {
 /// not more than that: the host and other instances go on.
 #[test]
 fn damage_harms_nobody_but_the_program() {
-    // Damaged code may run for ever.
+    // Damaged code may run in an endless loop.
     let engines = engines_with(|config| {
         config.set_time_limit(Duration::from_millis(50));
     });

@@ -23,7 +23,7 @@ pub struct Import {
     index: u32,
 }
 
-// SAFETY: the pointer is to constant bytes, and nobody but the linker reads it.
+// SAFETY: the pointer is to constant bytes, and only the linker reads it.
 unsafe impl Sync for Export {}
 // SAFETY: as above.
 unsafe impl Sync for Import {}

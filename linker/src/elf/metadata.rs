@@ -79,7 +79,7 @@ impl Reader<'_> {
             Some(Link::Refused(why)) => {
                 Err(ElfError::Metadata { place: self.image.describe(place), what: why.clone() })
             }
-            // Linkers drop the relocations of sections that are not loaded; what stands there is final.
+            // Linkers drop the relocations of sections that are not loaded; the bytes there are final.
             None if let Some(target) = self.image.linked_pointer(value) => Ok(target),
             _ => Err(ElfError::Metadata {
                 place: self.image.describe(place),

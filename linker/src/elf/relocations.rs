@@ -289,7 +289,7 @@ impl Image {
                     minus.push(Link::Defined(own));
                 }
                 Action::Add | Action::Subtract => {
-                    // In a linked file what stands there is the result already.
+                    // In a linked file the bytes there are the result already.
                     if first && !self.linked {
                         constant = self.number(section, offset, wanted);
                     }

@@ -150,7 +150,7 @@ fn classify(name: &str, sh_type: u32, flags: u64) -> Result<SectionKind, ElfErro
     let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
     let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
     let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
-    // Before the flags are looked at: assemblers and compilers differ in whether they load records.
+    // Before checking flags: assemblers and compilers differ in whether they load records.
     if named(&RECORDS) {
         return Ok(SectionKind::Linker);
     }

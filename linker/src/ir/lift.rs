@@ -220,7 +220,7 @@ impl Lifter<'_> {
             DataValue::Refused(why) => return Err(self.error(at, format!("unsupported relocation: {why}"))),
         };
         let is_difference = !minus.is_empty();
-        // The place itself is looked at only to be subtracted: nothing is to be reached by that.
+        // The place itself is only subtracted, so it makes nothing reachable.
         let mut addresses = |lifter: &mut Self, links: &[Link], sign: i64| {
             let mut out = Vec::new();
             for link in links {
@@ -363,7 +363,7 @@ impl Lifter<'_> {
             Link::Defined(place) => Ok(*place),
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
             Link::Refused(why) => Err(self.error(at, why)),
-            // Where weak symbols are that nobody defines. Going there is a trap, wherever it is asked for.
+            // The address of undefined weak symbols. A jump there is a trap, wherever the address is formed.
             Link::Absolute(0) => Ok(NOWHERE),
             Link::Absolute(value) => Err(self.error(at, format!("a jump to the absolute address {value:#x}"))),
         }

@@ -175,7 +175,7 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, d
 
 /// Removes the saving of a return address that is never lost.
 fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
-    // The slot is told by its distance from the stack pointer that the function was called with.
+    // The slot is identified by its distance from the stack pointer at function entry.
     let saves = |op: &Op, depth: i64| saves(op).map(|offset| depth + offset);
     let restores = |op: &Op, depth: i64| restores(op).map(|offset| depth + offset);
     let mut home = None;

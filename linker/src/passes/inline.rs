@@ -90,7 +90,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
             Terminator::Jump(target) if link == Var::RA && entries.is_function(program, target) == Some(true) => vec![],
             terminator => terminator.targets().collect(),
         };
-        // Copies of this round have no entry in the list: their function is to be looked at in the next.
+        // Copies of this round have no entry in the list: their function is handled in the next.
         if inside.iter().any(|target| entries.is_function(program, *target).unwrap_or(true)) {
             return None;
         }

@@ -43,7 +43,7 @@ fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
 /// Chooses the block to place after another.
 fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> {
     let free = |target: BlockId| !placed[target.0 as usize];
-    // Whether the block in front of it in the compiler's order wants to go on to it.
+    // True if the block before it in the compiler's order falls through to it.
     let claimed = |target: BlockId| {
         let Some(before) = target.0.checked_sub(1).map(BlockId) else { return false };
         before != id && free(before) && goes_on(program, before, target)

@@ -11,7 +11,7 @@ const COPIED: usize = 2;
 /// Runs until nothing changes. Unreachable blocks are emptied.
 pub fn run(program: &mut Program) -> bool {
     let mut any = false;
-    // Each round removes blocks or jumps, so there are few; the bound is for what nobody has thought of.
+    // Each round removes blocks or jumps, so there are few; the bound is a safety net.
     for _ in 0..8 {
         let changed = thread(program) | merge(program);
         any |= changed;

@@ -123,7 +123,7 @@ fn damaged(seed: u64) -> Vec<u8> {
             }
         }
     }
-    // Most damage is to lengths; keep the outer one right, or nothing else is looked at.
+    // Most damage is to lengths; keep the outer one right, or the parser reads nothing else.
     if rng.chance(90) && bytes.len() > 13 {
         let length = bytes.len() as u64;
         bytes[5..13].copy_from_slice(&length.to_le_bytes());

@@ -164,7 +164,7 @@ impl Deadline {
         meter.check_memory()?;
         let real = Instant::now();
         let start = self.start.map_or(real, |start| start.real);
-        // Real time stands in where the process cannot be told.
+        // Real time replaces CPU time if the process is unknown.
         let cpu = meter.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
         let now = Reading { cpu, real };
         let Some(start) = self.start else {

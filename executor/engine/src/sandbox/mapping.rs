@@ -147,7 +147,7 @@ impl Mapping {
         if !self.populate(offset, data.len(), true) {
             return;
         }
-        // SAFETY: in the mapping, and nobody has a reference to it.
+        // SAFETY: in the mapping, and there are no references to it.
         unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) }
     }
 
@@ -164,7 +164,7 @@ impl Mapping {
         if !self.populate(offset, length, true) {
             return;
         }
-        // SAFETY: in the mapping, and nobody has a reference to it.
+        // SAFETY: in the mapping, and there are no references to it.
         unsafe { to.write_bytes(value, length) }
     }
 
@@ -207,7 +207,7 @@ impl Mapping {
                     // SAFETY: pages of the range.
                     let first = unsafe { address.add(start) };
                     if run.first().is_some_and(|page| page & 1 != 0) {
-                        // SAFETY: as before, and nobody has a reference to them.
+                        // SAFETY: as before, and there are no references to them.
                         unsafe { first.write_bytes(0, bytes) }
                     } else if can_be_elsewhere {
                         // What is not in memory may be swapped out, and not zero.
@@ -225,7 +225,7 @@ impl Mapping {
 
 /// Gives pages of a mapping back, so that they read as zeros.
 fn remove(address: *mut u8, length: usize) {
-    // SAFETY: the caller has checked that they are in the mapping, and nobody has a reference to them.
+    // SAFETY: the caller has checked that they are in the mapping, and there are no references to them.
     if unsafe { sys::remove_pages(address, length) }.is_err() {
         // SAFETY: as before.
         unsafe { address.write_bytes(0, length) }
@@ -245,7 +245,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and nobody uses it any more.
+        // SAFETY: it is ours, and not used any more.
         unsafe { sys::unmap(self.start, self.length) }
     }
 }

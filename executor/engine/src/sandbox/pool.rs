@@ -216,7 +216,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // In a forked child there is no such thread, and the lock may be held for ever by its ghost.
+        // In a forked child there is no such thread, and it may hold the lock forever.
         if !self.shared.is_forked() {
             self.keeper.stop(&self.shared);
         }
@@ -374,7 +374,7 @@ impl Shared {
         if let Some(oldest) = oldest {
             self.discard(oldest);
         }
-        // Not each time: to wake somebody costs more than all the rest.
+        // Not each time: waking a thread costs more than all the rest.
         if keeper_sleeps {
             self.work.notify_one();
         }

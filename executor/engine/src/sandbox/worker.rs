@@ -561,7 +561,7 @@ impl WorkerProcess for Worker {
         let was_broken = std::mem::replace(&mut self.is_broken, true);
         if !self.is_forked() {
             if !was_broken {
-                // For whoever asks later.
+                // For later calls.
                 self.process.cpu_time();
             }
             // It fails only for a worker that has ended.

@@ -337,7 +337,7 @@ pub(super) fn generation() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(1);
     let Some(mark) = MARK.get_or_init(sys::fork_mark) else { return 0 };
     match mark.load(Ordering::Relaxed) {
-        // The kernel clears it in a forked child, in which nobody has asked yet.
+        // The kernel clears it in a forked child, which has not been checked yet.
         0 => {
             let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             match mark.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {

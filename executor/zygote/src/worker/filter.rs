@@ -69,7 +69,7 @@ const ZYGOTE_CALLS: &[Call] = &[
     // A worker's memory.
     any(number::MMAP),
     any(number::MSEAL),
-    // Its handlers, and how its death is told.
+    // Its handlers, and the notification of its death.
     any(number::RT_SIGACTION),
     any(number::SIGALTSTACK),
     any(number::SET_ROBUST_LIST),

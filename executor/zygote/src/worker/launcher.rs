@@ -63,7 +63,7 @@ pub extern "C" fn main() -> ! {
         isolate(mode);
         harden(is_strict);
     }
-    // SAFETY: a fork; both go on with their own copies of everything.
+    // SAFETY: a fork; both processes continue with their own copies of everything.
     let child = must(Step::Fork, unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) });
     if child == 0 {
         zygote::main(mode, is_strict);
@@ -91,7 +91,7 @@ fn isolate(mode: u32) {
     // While this file is still there and ours: it is inherited by zygote and workers.
     may(mode, Step::OomScore, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
     let is_root = is_root();
-    // Inside of the new namespace nobody has a number yet.
+    // In the new namespace no user is mapped yet.
     let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
     let namespace = unshare(CLONE_NEWUSER);
     let has_user = namespace.is_ok();

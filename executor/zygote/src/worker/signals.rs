@@ -27,7 +27,7 @@ pub fn install() -> Result<()> {
     let stack = [STACK.0.get() as usize, 0, STACK_SIZE];
     // SAFETY: the kernel reads three words; the memory is used for nothing else.
     unsafe { syscall(number::SIGALTSTACK, [stack.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
-    // The kernel insists on SA_RESTORER; nobody returns there.
+    // The kernel insists on SA_RESTORER; it is never returned to.
     const FLAGS: usize = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER;
     let action = [handler as *const () as usize, FLAGS, 0, 0];
     for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] {

@@ -91,7 +91,7 @@ fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
-    // SAFETY: a fork; both go on with their own copies of everything.
+    // SAFETY: a fork; both processes continue with their own copies of everything.
     let made = unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) };
     if made == Ok(0) {
         let (Ok(_), Ok(me)) = (die_with_parent(), getpid()) else { exit(1) };
@@ -148,7 +148,7 @@ fn reap_children() -> Result {
 fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) {
     // The kernel stores an `int`.
     let mut pidfd = 0u32;
-    // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
+    // SAFETY: a fork; both processes continue with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [CLONE_PIDFD | SIGCHLD, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
         worker::main(mode, me, files, cpu, layers);

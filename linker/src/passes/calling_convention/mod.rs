@@ -126,7 +126,7 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     if irregular.is_empty() {
         return marked;
     }
-    // Backwards to where the functions begin: not from a function to its callers, which go on behind the call.
+    // Backwards to the function entries: not from a function to its callers, which continue after the call.
     let mut before = vec![Vec::new(); program.blocks.len()];
     for id in program.ids() {
         match program.block(id).terminator {

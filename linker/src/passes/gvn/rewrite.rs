@@ -230,7 +230,7 @@ impl Pass<'_> {
             return (op, a, b);
         }
         let op = match op {
-            // Without the extension that nobody looks at.
+            // Drop an extension whose bits are not demanded.
             O::Add32 => O::Add64,
             O::Sub32 => O::Sub64,
             O::Mul32 => O::Mul64,

@@ -257,7 +257,7 @@ impl Generator {
             self.constants.push(symbol);
             self.odd.aligned.push((symbol, align));
         }
-        // What nobody refers to.
+        // Unreferenced data.
         for _ in 0..3 {
             let (name, sh_type, flags) = self.random.choose(&[
                 (".comment", elf::SHT_PROGBITS, u64::from(elf::SHF_MERGE | elf::SHF_STRINGS)),
@@ -471,7 +471,7 @@ impl Generator {
             self.asm.word(T[1] << 7 | 0x17);
             self.i(0x67, 0, 0, T[1], 0);
         } else {
-            // The address that is left in the register is used by nobody: the target returns for us.
+            // The address that is left in the register is not used: the target returns for us.
             let link = self.random.choose(&[T[0], T[1]]);
             self.asm.relocate(elf::R_RISCV_CALL_PLT, target, 0);
             self.asm.word(T[2] << 7 | 0x17);

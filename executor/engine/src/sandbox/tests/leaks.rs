@@ -190,7 +190,7 @@ fn a_thousand_workers() {
 
 #[test]
 fn workers_end_when_the_host_dies_whatever_they_do() {
-    // A host that is killed, with a worker that runs for ever and one that waits.
+    // A host that is killed, with a worker in an endless run and a waiting one.
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sandbox::tests::leaks::a_host_that_hangs", "--ignored", "--nocapture"])
         .stdout(std::process::Stdio::piped())
@@ -200,7 +200,7 @@ fn workers_end_when_the_host_dies_whatever_they_do() {
     let ready = lines.by_ref().map(Result::unwrap).find(|line| line.contains("launcher "));
     let ready = ready.unwrap();
     let launcher: u32 = ready.rsplit_once("launcher ").unwrap().1.parse().unwrap();
-    // Until the one that runs for ever does: the zygote and two workers, with the launcher.
+    // Until the endless run has begun: the zygote and two workers, with the launcher.
     assert_eq!(descendants(launcher), 3);
     host.kill().unwrap();
     host.wait().unwrap();
