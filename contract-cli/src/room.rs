@@ -1,4 +1,4 @@
-//! The room of a block: the most weight that a transaction can have.
+//! Weight limit of a transaction: the room of a block.
 //!
 //! Called before a transaction is sent, for its largest possible gas limit, and to explain a refusal. All numbers come from
 //! the chain.

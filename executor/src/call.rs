@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 /// The purpose of a runtime call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallPurpose {
-    /// To build or to import a block. The default.
+    /// Builds or imports a block. The default.
     OnChain,
-    /// To answer an RPC or light client request.
+    /// Answers an RPC or light client request.
     OffChain,
 }
 

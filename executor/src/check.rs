@@ -1,4 +1,4 @@
-//! `polkavm-check`: what this machine can run and which protections it has, for the operator who asks.
+//! `polkavm-check`: reports the backends and protections that this machine supports.
 
 use crate::flags::{BackendChoice, Flags, SandboxChoice};
 use crate::{PolkaVm, SetupError};

@@ -231,7 +231,7 @@ impl PolkaVm {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), Some(folders))
     }
 
-    /// As [`PolkaVm::with_folders`] with other limits, for tests of what happens at them.
+    /// As [`PolkaVm::with_folders`] with other limits, for tests that reach them.
     #[doc(hidden)]
     pub fn with_limits(
         flags: &Flags,

@@ -1,4 +1,4 @@
-//! The host functions as a runtime finds them: by the extension, for as long as a runtime call lasts.
+//! Tests of the extension: a runtime has the host functions for as long as a runtime call lasts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

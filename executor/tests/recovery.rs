@@ -1,4 +1,4 @@
-//! Workers that are killed, stopped, or lost with the process that makes them change nothing.
+//! Recovery tests: workers that are killed, stopped, or lost with the zygote do not change results.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 

@@ -1,4 +1,4 @@
-//! The SDK's virtualization interface on our engine: its own suite, and what its cache promises.
+//! Tests of the SDK's virtualization interface on our engine: its own suite, and the properties of its cache.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! The options of the linker, and what is refused.
+//! Tests of the linker's options and errors.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

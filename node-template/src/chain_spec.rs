@@ -1,4 +1,4 @@
-//! The chains the node knows by name. Their genesis states are presets of the runtime.
+//! Chain specifications by name. Their genesis states are presets of the runtime.
 
 use runtime::WASM_BINARY;
 use sc_service::{ChainType, Properties};

@@ -1,4 +1,4 @@
-//! The runtime of the guide `docs/add-the-pallet.md`: as little as it takes to have contracts on a chain.
+//! The runtime of the guide `docs/add-the-pallet.md`: the least configuration for contracts on a chain.
 //!
 //! The guide shows what is between the ANCHOR comments; this test keeps it true. It builds a chain's state from its genesis,
 //! and deploys and calls a contract by the runtime API and by extrinsics.

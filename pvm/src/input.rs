@@ -1,4 +1,4 @@
-//! Reading what a command is given: a file, or standard input by the name `-`.
+//! Input of commands: a file, or standard input by the name `-`.
 
 use crate::Error;
 use std::{

@@ -1,4 +1,4 @@
-//! Writing results: to standard output, or to a file.
+//! Output of commands: to standard output, or to a file.
 //!
 //! Whoever reads our standard output may have seen enough and go away, as `head` does. That is no error, and what is
 //! left to do is not worth doing: the process ends, as it would by the signal.

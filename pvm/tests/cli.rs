@@ -1,4 +1,4 @@
-//! The binary `pvm`, as scripts use it: what it prints, and what it ends with.
+//! Tests of the binary `pvm` as scripts use it: output and exit codes.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

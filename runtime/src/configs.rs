@@ -1,4 +1,4 @@
-//! The parameters of every pallet, and why they have these values.
+//! Parameters of every pallet, with the reasons for their values.
 
 use crate::constants::{BLOCK_HASH_COUNT, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SLOT_DURATION};
 use crate::{

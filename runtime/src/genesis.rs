@@ -1,4 +1,4 @@
-//! The genesis states that the runtime knows by name: `development` and `local_testnet`.
+//! Genesis presets: `development` and `local_testnet`.
 
 use crate::{AccountId, BalancesConfig, RuntimeGenesisConfig, SudoConfig, constants::UNIT};
 use alloc::{vec, vec::Vec};

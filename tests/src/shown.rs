@@ -1,4 +1,4 @@
-//! Numbers of the command line's answers, with their units, for what the demo and the scenarios print.
+//! Formats numbers of the command line's JSON with units, for the output of the demo and the scenarios.
 
 use crate::contract::Cli;
 use anyhow::Result;

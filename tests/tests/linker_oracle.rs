@@ -1,4 +1,4 @@
-//! The example contracts, linked by us at every level and by upstream's linker, tell the host the same.
+//! Differential test of linkers: the example contracts, linked by ours at every level and by upstream's, make the same host calls.
 //!
 //! Upstream's linker is an oracle here, and used nowhere else but in benches.
 

@@ -1,4 +1,4 @@
-//! Snapshots and traced runs: both must leave no mark on what a program does.
+//! Tests of snapshots and traced runs: both must not affect the program.
 //!
 //! Random programs run beside themselves: plainly, traced, in single steps, and again from snapshots. The seed is
 //! fixed.

@@ -1,4 +1,4 @@
-//! The report of a scenario, in a line.
+//! Report of a scenario, in a line.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The table of memory: what an idle instance takes beyond its own data.
+//! Table of memory: the overhead of an idle instance beyond its own data.
 
 use crate::engines::{Compiler, Wasmtime};
 use anyhow::{Context, Result};

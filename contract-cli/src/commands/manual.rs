@@ -1,4 +1,4 @@
-//! `completions` and `man`: what the shell and the manual need, from the definition of the command line.
+//! `completions` and `man`: shell completions and man pages, from the definition of the command line.
 
 use crate::{args::Args, error::Error, output::Report};
 use clap::CommandFactory as _;

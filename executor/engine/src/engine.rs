@@ -1,4 +1,4 @@
-//! The engine: which backend runs programs here, and the sandboxed workers if it is the compiler.
+//! The engine: selects the backend, and owns the sandboxed workers if it is the compiler.
 
 use crate::config::{Backend, Config};
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! Errors of the engine. At the raw level a guest's faults are not among it: they are outcomes.
+//! Errors of the engine. Guest faults are not among them at the raw level: they are outcomes.
 
 use crate::sandbox::SandboxError;
 use std::fmt;

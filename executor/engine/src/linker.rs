@@ -1,4 +1,4 @@
-//! Host functions by name, and modules bound to them.
+//! Linker: host functions by name, and modules bound to them.
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! A program that an engine has loaded.
+//! Module: a program that an engine has loaded.
 
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};

@@ -1,4 +1,4 @@
-//! The raw level on both backends: host calls, gas, memory, snapshots, threads, and programs that must not be believed.
+//! Tests of the raw level on both backends: host calls, gas, memory, snapshots, threads, and hostile programs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Machine code that is stored and loaded again: it does the same, and what was damaged is refused or does no harm.
+//! Tests of stored machine code: it behaves the same, and damaged code is refused or harmless.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Tracing: what is logged, and that nothing else differs, on both backends.
+//! Tests of tracing: the log lines, and that results are the same, on both backends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! The host functions themselves. Called in the runtime by [`crate::RemoteInstance`] alone.
+//! Definition of the host functions. Called in the runtime by [`crate::RemoteInstance`] alone.
 //!
 //! Results go into the caller's buffers or are plain integers ([`crate::wire`]); the node allocates nothing in the
 //! runtime.

@@ -192,19 +192,19 @@ pub const MESSAGE_MISSING: u32 = 1;
 pub const MESSAGE_FAILED: u32 = 2;
 /// The zygote takes requests.
 pub const MESSAGE_READY: u32 = 3;
-/// From the host: fork a worker, with the three file descriptors attached: control page, guest memory, code.
+/// Host to zygote: fork a worker, with the three file descriptors attached: control page, guest memory, code.
 pub const MESSAGE_SPAWN: u32 = 4;
 /// A worker was made; its pidfd comes along.
 pub const MESSAGE_WORKER: u32 = 5;
 
-/// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
+/// Launcher to host, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
 pub const MESSAGE_MAP: u32 = 6;
 
-/// From launcher and zygote: state of an optional protection. The number is a [`Layer`], the error number zero if it is
+/// Launcher and zygote to host: state of an optional protection. The number is a [`Layer`], the error number zero if it is
 /// present.
 pub const MESSAGE_LAYER: u32 = 7;
 
-/// From the host: add a connection, for a process that the host is about to fork.
+/// Host to zygote: add a connection, for a process that the host is about to fork.
 pub const MESSAGE_CONNECT: u32 = 8;
 /// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all
 /// copies of that end are closed.

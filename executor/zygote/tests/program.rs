@@ -1,4 +1,4 @@
-//! The sandboxed process as it was built: the same everywhere, and nothing in it that should not be.
+//! Tests of the sandboxed process's binary: reproducible, and without unwanted parts.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 

@@ -1,4 +1,4 @@
-//! Branches that no predictor can foresee.
+//! Unpredictable branches.
 
 use crate::Random;
 use core::hint::black_box;

@@ -1,4 +1,4 @@
-//! A contract of 100 KB of which a call runs a thousand instructions: what loading costs.
+//! A contract of 100 KB of which a call runs a thousand instructions: measures the cost of loading.
 
 use crate::{ed25519, emulator, evm, hashes, memory, mix};
 use core::hint::black_box;

@@ -1,4 +1,4 @@
-//! Divisions that wait for each other.
+//! Dependent divisions: each needs the result of the one before.
 
 use core::hint::black_box;
 

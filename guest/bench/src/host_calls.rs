@@ -1,4 +1,4 @@
-//! Calls of a host function that does nothing: what the way out of the machine and back costs.
+//! Calls of an empty host function: measures the round trip.
 
 use crate::mix;
 

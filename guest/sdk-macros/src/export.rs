@@ -1,4 +1,4 @@
-//! `#[pvm_export]`.
+//! The attribute `#[pvm_export]`: exports a function to the host.
 
 use crate::slots::{ARGUMENTS, IN_C, Kind, arguments, check_narrow};
 use proc_macro2::TokenStream;

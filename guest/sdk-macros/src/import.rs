@@ -1,4 +1,4 @@
-//! `#[pvm_import]`.
+//! The attribute `#[pvm_import]`: imports host functions.
 
 use crate::slots::{ARGUMENTS, Kind, arguments, check_narrow};
 use proc_macro2::TokenStream;

@@ -1,4 +1,4 @@
-//! A heap that only grows.
+//! Bump allocator: a heap that only grows.
 //!
 //! A guest mostly lives for one call, so what it allocates need not be given back. Memory is an array of the program's;
 //! when it is used up, allocation fails, which `alloc` answers with a panic.

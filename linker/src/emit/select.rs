@@ -1,4 +1,4 @@
-//! Instruction selection: the instruction that an operation becomes.
+//! Instruction selection: chooses the instruction for an operation.
 //!
 //! One operation is one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are constant.
 

@@ -1,4 +1,4 @@
-//! `pvm disassemble`: writes a blob as text.
+//! `pvm disassemble`: disassembles a blob to text.
 
 use crate::args::DisassembleArgs;
 use crate::output::{self, Output};

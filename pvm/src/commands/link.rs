@@ -1,4 +1,4 @@
-//! `pvm link`: makes a blob from an ELF file.
+//! `pvm link`: links an ELF file to a blob.
 
 use crate::args::{LinkArgs, LinkOptions};
 use crate::output::{self, Output};

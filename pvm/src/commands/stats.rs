@@ -1,4 +1,4 @@
-//! `pvm stats`: what is in a blob, and how much of it.
+//! `pvm stats`: statistics of a blob.
 
 use crate::args::StatsArgs;
 use crate::output::{Output, printable};

@@ -1,4 +1,4 @@
-//! Writes code with labels, symbols and relocations, and puts it into an ELF file.
+//! Assembler: emits code with labels, symbols and relocations into an ELF file.
 
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags, SymbolKind,

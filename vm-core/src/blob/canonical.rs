@@ -1,4 +1,4 @@
-//! Canonical form of a program: bytes for a hash that tells programs apart and nothing else.
+//! Canonical form of a program: bytes for a hash that identifies it.
 //!
 //! For caches, registries and verification of builds. Blobs that differ only in encoding have the same canonical form:
 //! debug information and other optional sections, the layout of the names, trailing zeros of data, the size of jump table

@@ -1,4 +1,4 @@
-//! The one instruction table.
+//! The instruction table, from which everything else is derived.
 //!
 //! Decoder, encoder, gas models, documentation and test generators read it; nothing else in the project lists opcode
 //! numbers. `docs/spec/instructions.md#instructions` is printed from it. Supporting one more instruction set is one

@@ -1,4 +1,4 @@
-//! The memory map: where each region of a program's address space begins and ends.
+//! Memory map: start and end of each region of a program's address space.
 //!
 //! Computed once per program from the sizes in its blob; asked by backends, linkers and the embedder. Spec:
 //! `docs/spec/memory.md#layout`.

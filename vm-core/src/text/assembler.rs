@@ -1,4 +1,4 @@
-//! The assembler: text in, a blob out.
+//! The assembler: converts text to a blob.
 //!
 //! Used by tests and tools, with text from anyone. Takes time and memory linear in the text, but for the rounds in
 //! which jump offsets grow (a handful). What it gives, [`Blob::parse`] reads.

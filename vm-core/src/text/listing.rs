@@ -1,4 +1,4 @@
-//! The disassembler: a blob as text that [`super::assemble`] turns into the same blob.
+//! The disassembler: a blob as text that [`super::assemble`] converts back to the same blob.
 //!
 //! Used by tools and tests. Any blob that can be parsed can be listed; the text is written out as it is made, and is
 //! about thirty times as long as the code.

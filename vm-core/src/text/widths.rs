@@ -1,4 +1,4 @@
-//! Jump widths that the listing has to state.
+//! Jump widths that the listing has to state explicitly.
 //!
 //! The assembler gives each jump offset the fewest bytes, beginning from none. Linkers may have decided otherwise, for
 //! one jump or because other jumps made room. The listing asks here which widths to state, so that it assembles to the

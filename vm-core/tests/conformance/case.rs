@@ -1,4 +1,4 @@
-//! A conformance case: a program and a script of what is done with it and must be seen.
+//! Conformance case: a program, and a script of operations and expected states.
 
 use vm_core::Outcome;
 use vm_core::isa::{Isa, Reg};

@@ -1,4 +1,4 @@
-//! Errors of the sandbox. Returned by everything in this folder.
+//! Errors of the sandbox. Returned by all functions of this folder.
 
 use std::fmt;
 use std::time::Duration;

@@ -23,8 +23,8 @@ enum ThreadState {
     #[default]
     Wanted,
     Running(JoinHandle<()>),
-    /// It could not be started, or has ended. Everything works without it, but new workers are made only when they are
-    /// needed.
+    /// The thread could not be started, or has ended. Everything works without it, but new workers are made only on
+    /// demand.
     Gone,
 }
 

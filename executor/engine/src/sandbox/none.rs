@@ -1,4 +1,4 @@
-//! No sandbox: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
+//! Stub of `pool`, with the same interface, for platforms other than Linux on AMD64: there is no sandbox.
 
 use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;

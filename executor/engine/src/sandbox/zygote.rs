@@ -1,4 +1,4 @@
-//! The process that makes workers: starting it, asking it, ending it. Used by `pool`.
+//! Host's side of the zygote: starts it, requests workers, ends it. Used by `pool`.
 //!
 //! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
 //! workers end and are reaped.

@@ -1,4 +1,4 @@
-//! The worker: gets its memory, gives up the rest, and then takes turns with the host. Forked by `zygote`.
+//! The worker: maps its memory, drops everything else, and then takes part in the handoff. Forked by `zygote`.
 
 use crate::filter;
 use crate::kernel::*;

@@ -1,4 +1,4 @@
-//! Keccak-256 and the two names that Solidity makes from it.
+//! Keccak-256, function selectors and event topics.
 //!
 //! [`selector`] and [`topic`] are meant for constants: they cost nothing at run time. [`keccak256`] is for data that
 //! is known only then: on the chain it is a host function, on the development machine the same hash in Rust.

@@ -1,4 +1,4 @@
-//! Takes as many arguments as there are registers, and numbers wider than those of a 32-bit machine.
+//! Exports with arguments in all registers, and numbers wider than those of a 32-bit machine.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Counts, remembers what it counted on a heap, and tells the host.
+//! Counter: keeps its history on a heap, and reports to the host.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Checks the memory functions in the machine that they are made for; the host asks for one length at a time.
+//! Test of the memory functions on the VM; the host passes one length at a time.
 //!
 //! Each export returns 0, or a number of what is wrong. Expected bytes are computed by loops with volatile accesses,
 //! which the compiler does not make calls of the functions that are checked.

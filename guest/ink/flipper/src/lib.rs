@@ -1,4 +1,4 @@
-//! One bit in storage that anybody can flip, as ink! writes it: two constructors, an event, and an error as a value.
+//! Flipper in ink!: one bit in storage that any account can flip; two constructors, an event, and an error as a value.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 
 #[ink::contract]

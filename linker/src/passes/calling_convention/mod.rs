@@ -1,4 +1,4 @@
-//! Checks which functions keep the calling convention, and that no jump goes to an address that the VM does not have.
+//! Calling-convention check: finds the functions that keep it, and refuses jumps to addresses that the VM does not have.
 //!
 //! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
 //! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them

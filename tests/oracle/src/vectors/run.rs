@@ -1,4 +1,4 @@
-//! Runs the statements of a vector file on one engine in one mode, and checks what they say.
+//! Runs the statements of a vector file on one engine in one mode, and checks the results.
 
 use super::parse::{After, Before, Item, Statement};
 use crate::machine::{Config, Engine, HEAP_HASHED, Machine, Metering, Model, Outcome, Situation};

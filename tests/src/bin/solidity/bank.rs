@@ -1,4 +1,4 @@
-//! A bank that pays before it forgets, and a contract that calls it again while it is paid.
+//! Reentrancy: a bank that pays before it updates its books, and a contract that calls it again while it is paid.
 
 use anyhow::{Result, ensure};
 use integration_tests::chain::{BOB, Chain, RATIO};

@@ -1,4 +1,4 @@
-//! Contracts that make contracts, and end them in the same transaction.
+//! Contracts that create contracts, and terminate them in the same transaction.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::chain::{Chain, event, shown};

@@ -1,4 +1,4 @@
-//! A factory that makes a pair of two tokens, and trade in it.
+//! A factory that creates a pair of two tokens, and trades in it.
 
 use anyhow::{Result, ensure};
 use integration_tests::chain::{Chain, event, shown};

@@ -1,5 +1,5 @@
-//! Machine code that tries to get out. Each attempt has to end with the death of that worker alone and a typed error.
-//! What stops each is in `docs/security.md`.
+//! Escape attempts: hostile machine code in a worker. Each attempt has to end with the death of that worker alone and a typed
+//! error. `docs/security.md#attacks-tested` has the line of defence against each.
 
 use super::*;
 use pvm_assembler::RegSize;

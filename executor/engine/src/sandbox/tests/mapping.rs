@@ -1,4 +1,4 @@
-//! Shared memory: what is cleared is zero, and nothing else is.
+//! Tests of shared memory: clearing zeroes the given ranges, and nothing else.
 
 use super::super::mapping::Mapping;
 

@@ -1,4 +1,4 @@
-//! Workers that are used again and again, for the same program and others.
+//! Tests of the pool: workers that are reused, for the same program and others.
 
 use super::*;
 use std::collections::HashSet;

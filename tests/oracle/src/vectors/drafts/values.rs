@@ -1,4 +1,4 @@
-//! Instructions that only compute: every edge of their operands, and the destination being a source.
+//! Drafts for arithmetic instructions: every edge of their operands, and the destination being a source.
 
 use super::case;
 use vm_core::isa::{Format, InstructionSpec, Opcode};
