@@ -3,7 +3,7 @@
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
 //! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers. If a worker is lost, the
-//! session replays the instance's log on the interpreter, and goes on there.
+//! session replays the instance's log on the interpreter, and continues there.
 //!
 //! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a difference
 //! between compiled code and the interpreter ends the runtime call with a panic, as no answer would be right.

@@ -1,7 +1,7 @@
 //! The runtime: a complete solochain with smart contracts.
 //!
-//! Aura authors blocks, GRANDPA finalises them, balances pay for everything, sudo governs, and `pallet-polkavm`
-//! runs contracts. The node only knows this crate by its [`opaque`] types, the [`WASM_BINARY`] and the runtime
+//! Aura authors blocks, GRANDPA finalizes them, the balances pallet pays fees, sudo governs, and `pallet-polkavm` runs
+//! contracts. The node only uses this crate's [`opaque`] types, the [`WASM_BINARY`] and the runtime
 //! APIs in [`apis`]; the pallets' parameters are in [`configs`], the built-in genesis states in [`genesis`].
 
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -1,14 +1,14 @@
 //! Host functions through which a runtime has the node run PolkaVM programs.
 //!
-//! The only thing that runtime and node share. The runtime uses [`RemoteInstance`], which crosses the border once for
-//! each run and once for each access to memory. The node puts [`HostFunctions`] among those of its executor and a
-//! [`Backend`], as a [`PolkavmExt`], among the extensions of every runtime call; without one the functions panic, which
-//! ends the runtime call and decides nothing about a block.
+//! The interface between runtime and node. The runtime uses [`RemoteInstance`], with one host function call for each run
+//! and one for each access to memory. The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
+//! [`PolkavmExt`], to the extensions of every runtime call; without one the functions panic, which ends the runtime call
+//! and decides nothing about a block.
 //!
 //! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments, and
-//! programs behave as vm-core specifies. The code comes with every [`RemoteInstance::new`], though a
-//! node that has compiled it needs it only to compare: were it left out where the node knows it, a hash that belongs to
-//! other code would be noticed by some nodes and not by others.
+//! programs behave as vm-core specifies. The code is an argument of every [`RemoteInstance::new`], though a
+//! node that has compiled it only compares it: if it were left out for nodes that know it, only some nodes would detect
+//! a hash mismatch.
 
 #![cfg_attr(substrate_runtime, no_std)]
 #![allow(unexpected_cfgs, reason = "the builder of the wasm runtime sets substrate_runtime, cargo knows nothing of it")]
