@@ -245,7 +245,7 @@ pub struct CallRequest<'a> {
     pub value: u128,
     /// The limit; `None` for all that an extrinsic can have.
     pub gas: Option<Weight>,
-    /// The most that may be charged as a deposit; `None` for all that the account has.
+    /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
     /// The call data.
     pub data: &'a [u8],
@@ -268,7 +268,7 @@ pub struct InstantiateRequest<'a> {
     pub value: u128,
     /// The limit; `None` for all that an extrinsic can have.
     pub gas: Option<Weight>,
-    /// The most that may be charged as a deposit; `None` for all that the account has.
+    /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
     /// The program.
     pub code: &'a CodeSource,

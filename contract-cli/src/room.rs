@@ -47,7 +47,7 @@ struct Limits {
 }
 
 impl Chain {
-    /// The most weight that a transaction can have, of the normal class.
+    /// Maximum weight that a transaction can have, of the normal class.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Chain {
         Ok(normal.max_extrinsic.or(normal.max_total).unwrap_or(weights.max_block))
     }
 
-    /// The most gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
+    /// Maximum gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
     /// The arguments are those with a limit of zero.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub struct Token {
     pub decimals: u32,
 }
 
-/// The most decimal places that an amount of 128 bits can be shown with.
+/// Maximum number of decimal places that an amount of 128 bits can be shown with.
 const MOST_DECIMALS: u32 = 38;
 /// Decimal places that are shown, if the chain has as many.
 const SHOWN_DECIMALS: u32 = 6;

@@ -14,7 +14,7 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Instruction, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
-/// The most arguments that a call can have.
+/// Maximum number of arguments that a call can have.
 pub const MAX_ARGUMENTS: usize = Reg::ARGS.len();
 
 /// Program configuration of this tool.

@@ -31,7 +31,7 @@ pub enum Error {
     TooLong {
         /// The file as given.
         path: String,
-        /// The most that is read, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// The bytes are no blob.
@@ -99,7 +99,7 @@ pub enum Error {
     TooManyArguments {
         /// Number of arguments given.
         actual: usize,
-        /// The most there can be.
+        /// The limit.
         limit: usize,
     },
     /// The program has no such export.

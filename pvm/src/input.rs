@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-/// The most that is read, in bytes: no blob of the format's limits comes near, and its text may be longer.
+/// Size limit of an input in bytes: far above the format's limits, as a blob's text may be longer than the blob.
 pub const LIMIT: u64 = 1 << 30;
 
 /// All bytes of `path`.

@@ -59,7 +59,7 @@ pub fn given_gas(execution: &Execution) -> Option<Weight> {
 /// Dry-runs a transaction at the best block and finds its limits: those given by hand, otherwise the least gas with which
 /// it does the same as with all that a block has, and what the account has.
 ///
-/// `room` tells the most gas that the transaction can have in a block, `dry_run` runs it with a limit.
+/// `room` returns the maximum gas that the transaction can have in a block, `dry_run` runs it with a limit.
 pub async fn prepare<R: Outcome>(
     chain: &Chain,
     execution: &Execution,

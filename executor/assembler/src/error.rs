@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// More labels than an assembler can number.
     TooManyLabels {
-        /// The most there can be.
+        /// The limit.
         limit: u32,
     },
 }

@@ -165,7 +165,7 @@ pub enum StoredError {
         what: &'static str,
         /// The number.
         found: u32,
-        /// The most it may be.
+        /// The limit.
         limit: u32,
     },
     /// Numbers that have to ascend do not.

@@ -30,7 +30,7 @@ pub const STACK_TOP: u64 = 0x3_0002_0000;
 
 /// Compiled code: shared, written by the host, readable and executable in the worker. The jump table comes first.
 pub const CODE_BASE: u64 = 0x3_1000_0000;
-/// The most bytes of compiled code, jump table included.
+/// Maximum number of bytes of compiled code, jump table included.
 pub const CODE_SIZE: u64 = 0x1000_0000;
 
 /// Registers of the guest.
@@ -180,7 +180,7 @@ pub struct Message {
     /// Kind: one of `MESSAGE_…`.
     pub kind: u32,
     /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: a [`Step`]. `MESSAGE_WORKER`: the worker's thread id in its namespace.
-    /// `MESSAGE_SPAWN`: the most CPU time in seconds, which the host can raise; zero is no limit.
+    /// `MESSAGE_SPAWN`: the limit of CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
     /// Error number of what failed.
     pub errno: u32,

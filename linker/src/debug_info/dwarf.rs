@@ -11,7 +11,7 @@ use object::{
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The most bytes that a section may have when it is inflated.
+/// Maximum number of bytes that a section may have when it is inflated.
 const LIMIT: u64 = 1 << 28;
 
 /// Address of the first section of a relocatable file; not 0, which in DWARF marks discarded code.

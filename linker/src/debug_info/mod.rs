@@ -18,7 +18,7 @@ use writer::{Frame, Writer};
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
-/// The most frames that a blob can describe.
+/// Maximum number of frames that a blob can describe.
 const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 
 /// Debug information of an ELF file: DWARF, or else its symbols.

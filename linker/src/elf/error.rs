@@ -30,7 +30,7 @@ pub enum ElfError {
         section: String,
         /// Its size in bytes.
         size: u64,
-        /// The most there can be.
+        /// The limit.
         limit: u64,
     },
     /// A section's alignment cannot be had.

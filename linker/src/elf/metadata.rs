@@ -29,7 +29,7 @@ pub struct Import {
     pub index: Option<u32>,
 }
 
-/// The most argument and result registers of a host function.
+/// Maximum number of argument and result registers of a host function.
 const INPUTS: u8 = 9;
 const OUTPUTS: u8 = 2;
 

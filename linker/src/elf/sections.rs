@@ -10,7 +10,7 @@ use object::{
     read::elf::{ElfSection, FileHeader, SectionHeader as _},
 };
 
-/// The most bytes a section can have: no address space holds more.
+/// Maximum number of bytes a section can have: no address space holds more.
 const LIMIT: u64 = u32::MAX as u64;
 
 /// The largest alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).

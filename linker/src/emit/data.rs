@@ -11,10 +11,10 @@ use vm_core::memory::MemoryMap;
 /// The granularity of regions in bytes.
 const REGION: u64 = 0x1_0000;
 
-/// The most that data may reach to: above it, an address is no positive number of 32 bits.
+/// Limit of data addresses: above it, an address is no positive number of 32 bits.
 const LIMIT: u64 = i32::MAX as u64;
 
-/// The most bytes of initial data in a blob.
+/// Maximum number of bytes of initial data in a blob.
 const PAYLOAD: usize = 256 << 20;
 
 /// True if a section begins as zeros.

@@ -15,7 +15,7 @@ use crate::hash::Map;
 use crate::riscv::{self, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
+/// Maximum number of instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
 const CODE_LIMIT: usize = 32 << 20;
 
 /// The graph, and what is known of its blocks besides.

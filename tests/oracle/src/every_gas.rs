@@ -10,7 +10,7 @@ use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
 use pvm_engine::{Outcome, Reg};
 use pvm_test_support::Rng;
 
-/// The most gas that a short program takes, and the most stops that are not shortages.
+/// Maximum gas that a short program takes, and the most stops that are not shortages.
 const SHORT: i64 = 120;
 const STOPS: usize = 6;
 

@@ -22,10 +22,10 @@ const UNDEFINED: u64 = 0xe000_0000;
 /// Addresses of IFUNC symbols, 16 bytes each: a jump there goes to the address that the resolver returned.
 const IFUNCS: u64 = 0xd000_0000;
 
-/// The most memory that a file can ask for, in bytes.
+/// Maximum memory that a file can ask for, in bytes.
 const MEMORY: u64 = 256 << 20;
 
-/// The most bytes of a name.
+/// Maximum number of bytes of a name.
 const NAME: usize = 4096;
 
 /// The sections of a file that are in memory, and those that only the linker reads.

@@ -10,7 +10,7 @@ use core::{fmt, ops::Range};
 /// The deepest inlining that can be described, in functions.
 pub const MAX_FRAMES: usize = 16;
 
-/// The most operations that may describe one region.
+/// Maximum number of operations that may describe one region.
 const OPERATIONS_PER_REGION: u32 = 512;
 
 /// Bytes of a record that says which line program describes a range of code.

@@ -81,7 +81,7 @@ pub enum BuildError {
     TooLong {
         /// Its length or number of entries.
         actual: usize,
-        /// The most the format can hold.
+        /// The limit.
         limit: u32,
     },
 }

@@ -54,7 +54,7 @@ impl Limit {
         }
     }
 
-    /// The most that is allowed.
+    /// The limit.
     pub const fn value(self) -> u32 {
         match self {
             Limit::BlobBytes => BLOB_BYTES,

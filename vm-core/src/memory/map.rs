@@ -36,7 +36,7 @@ pub enum MapError {
     TooLarge {
         /// Read-only data, read-write data, stack and auxiliary data, each rounded up to 64 KiB, in bytes.
         total: u64,
-        /// The most that fits.
+        /// The limit.
         limit: u64,
     },
 }

@@ -57,7 +57,7 @@ pub enum TextErrorKind {
         value: i128,
         /// The least allowed.
         min: i128,
-        /// The most allowed.
+        /// The limit.
         max: i128,
     },
     /// A label is used and not there.
@@ -88,7 +88,7 @@ pub enum TextErrorKind {
         what: &'static str,
         /// Its length or number of entries.
         actual: u64,
-        /// The most allowed.
+        /// The limit.
         limit: u64,
     },
     /// The sections given make no blob.

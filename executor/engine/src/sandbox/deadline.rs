@@ -139,7 +139,7 @@ impl Deadline {
         self.used
     }
 
-    /// The most CPU time that a run may take.
+    /// Maximum CPU time that a run may take.
     #[inline]
     pub fn limit(&self) -> Option<Duration> {
         self.limits.cpu

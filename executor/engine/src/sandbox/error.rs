@@ -108,7 +108,7 @@ pub enum SandboxError {
     CodeTooLarge {
         /// Its length in bytes.
         length: usize,
-        /// The most that fits.
+        /// The limit.
         limit: usize,
     },
     /// The workers could not be moved into the cgroup that is set.

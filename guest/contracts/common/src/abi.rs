@@ -203,7 +203,7 @@ impl From<AbiError> for Revert {
 const ERROR: Selector = selector("Error(string)");
 const PANIC: Selector = selector("Panic(uint256)");
 
-/// The most that a reply or a revert takes: a selector and three words.
+/// Maximum length of a reply or a revert: a selector and three words.
 const ENCODED_MAX: usize = SELECTOR_LEN + 3 * WORD_LEN;
 
 /// An encoded [`Reply`] or [`Revert`].

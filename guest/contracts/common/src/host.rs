@@ -24,7 +24,7 @@ pub fn trap() -> ! {
     unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
 }
 
-/// The most arguments that a contract can read.
+/// Maximum number of arguments that a contract can read.
 const MAX_ARGUMENTS: usize = 4;
 const CALL_DATA_MAX: usize = SELECTOR_LEN + MAX_ARGUMENTS * WORD_LEN;
 

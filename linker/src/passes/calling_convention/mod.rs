@@ -17,7 +17,7 @@ use crate::elf::{Image, SectionOffset};
 use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Origin, Program, Terminator, Val, Var};
 use state::{State, Value};
 
-/// The most blocks of a subroutine with another link register that are followed from its caller.
+/// Maximum number of blocks of a subroutine with another link register that are followed from its caller.
 const MILLICODE_BLOCKS: usize = 64;
 
 /// Reason for which a block does not keep the calling convention; for tests and for debugging the linker.

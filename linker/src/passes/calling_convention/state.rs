@@ -3,7 +3,7 @@
 use crate::ir::{Address, Imm, Part, Val, Var, Vars, width};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
+/// Maximum number of slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
 /// its registers there.
 const SLOTS: usize = 256;
 
