@@ -24,11 +24,11 @@ pub mod value;
 
 use std::time::Duration;
 
-/// Carries out a command within its time limit.
+/// Executes a command within its time limit.
 ///
 /// # Errors
 ///
-/// When it cannot be carried out. What the chain refuses is in the report.
+/// When it cannot be executed. A refusal by the chain is part of the report.
 pub async fn run(args: args::Args) -> Result<output::Report, error::Error> {
     let seconds = args.global.timeout;
     match tokio::time::timeout(Duration::from_secs(seconds), commands::run(args)).await {

@@ -80,8 +80,8 @@ impl Chain {
         })
     }
 
-    /// The weight of a signed transaction, with all that is done to it before it is dispatched. Nothing at chains that do
-    /// not tell.
+    /// The weight of a signed transaction, with everything that is charged before it is dispatched; zero if the chain's API
+    /// does not have it.
     ///
     /// # Errors
     ///

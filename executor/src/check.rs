@@ -9,7 +9,7 @@ use std::fmt;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind;
 
-/// The outcome of trying every way to run a program.
+/// Report of all combinations of backend and sandbox.
 #[derive(Clone, Debug)]
 pub struct Report {
     ways: Vec<Way>,
@@ -36,7 +36,7 @@ enum State {
     Present,
     /// Supported by this machine, but not requested by the flags.
     Available,
-    /// The kernel refused it with this error number; and what to change.
+    /// Refused by the kernel with this error number; and the fix.
     Missing(i32, String),
 }
 

@@ -10,7 +10,7 @@ use vm_core::program::Program;
 /// Bytes that a module takes beside its code and machine code.
 const OVERHEAD: usize = 4096;
 
-/// A loaded program: compiled if that is what the engine does and the program allows it.
+/// A loaded program, compiled if the engine compiles and the program allows it.
 pub(crate) struct Loaded {
     /// The blob, to compare and to store.
     pub blob: ProgramBlob,
@@ -36,13 +36,13 @@ impl Loaded {
         Loaded { blob, program, compiled: None, is_stored: AtomicBool::new(false), memory: None }
     }
 
-    /// Reserves its memory; whether there is any.
+    /// Reserves memory for the program; true if there was enough.
     pub fn reserve(&mut self, budget: &Arc<Budget>, purpose: CallPurpose) -> bool {
         self.memory = budget.reserve(purpose, self.bytes());
         self.memory.is_some()
     }
 
-    /// Reserves its memory whether there is any or not.
+    /// Reserves memory for the program, even beyond the limit.
     pub fn force(&mut self, budget: &Arc<Budget>, purpose: CallPurpose) {
         self.memory = Some(budget.force(purpose, self.bytes()));
     }
@@ -52,12 +52,12 @@ impl Loaded {
         self.is_stored.load(Relaxed)
     }
 
-    /// Notes that the machine code is on disk, or on its way there.
+    /// Records that the machine code is on disk, or on its way there.
     pub fn set_stored(&self) {
         self.is_stored.store(true, Relaxed);
     }
 
-    /// Memory that it takes, about: the blob, the program made of it, machine code and its tables.
+    /// Approximate memory of the program: the blob, its parsed form, machine code and tables.
     pub fn bytes(&self) -> usize {
         let machine_code = self.compiled.as_ref().and_then(Module::machine_code_length).unwrap_or(0);
         OVERHEAD + 2 * self.blob.as_bytes().len() + 2 * machine_code

@@ -24,7 +24,7 @@ use vm_core::interpreter::Instance;
 
 /// The first line.
 const MAGIC: &str = "pvm-replay 1";
-/// Maximum number of records in a folder. The first ones tell most.
+/// Maximum number of records in a folder. The first ones are the most useful.
 const RECORDS: usize = 16;
 
 /// All events of an instance, with its program and machine code.
@@ -35,7 +35,7 @@ pub(crate) struct Record {
     pub code: Vec<u8>,
     pub cost_model: u16,
     pub semantics: u16,
-    /// The engine that stored the machine code, and what it stored.
+    /// The engine that stored the machine code, and the stored code.
     pub engine: String,
     pub machine_code: Vec<u8>,
     pub events: Vec<Event>,
@@ -55,7 +55,7 @@ impl Record {
         }
     }
 
-    /// Writes it into a folder, and creates the folder if needed.
+    /// Writes the record into a folder, which is created if needed.
     ///
     /// # Errors
     /// If it cannot be written, or the folder is full of records.
@@ -104,7 +104,7 @@ impl Record {
         text
     }
 
-    /// Reads what [`Self::save`] wrote.
+    /// Parses a record that [`Self::save`] wrote.
     fn from_text(text: &str) -> Result<Record, RecordError> {
         let mut lines = text.lines().enumerate();
         let mut next = |name: &'static str| -> Result<&str, RecordError> {

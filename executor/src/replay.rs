@@ -19,7 +19,7 @@ const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 /// Bytes by which a log's reservation grows.
 const STEP: usize = 4096;
 
-/// Gas that the interpreter is given at a time where there is a deadline: some milliseconds.
+/// Slice of gas for the interpreter under a deadline: some milliseconds.
 const SLICE: i64 = 1 << 20;
 
 /// An input of an instance.
@@ -31,9 +31,9 @@ pub(crate) enum Event {
     Run { gas: i64, result: Option<u64>, seen: u64 },
     /// Its memory was read.
     Read { address: u32, length: u32 },
-    /// Its memory was written, or that was refused.
+    /// A write to memory, done or refused.
     Write { address: u32, data: Box<[u8]> },
-    /// Its memory was set to zero, or that was refused.
+    /// Zeroing of memory, done or refused.
     Zero { address: u32, length: u32 },
     /// Its program counter was asked for.
     Counter,
@@ -54,7 +54,7 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
-    /// The part of it that the runtime gets.
+    /// The part that the runtime gets.
     pub fn stop(&self) -> Stop {
         Stop { outcome: self.outcome, gas: self.gas, args: ARGS.map(|reg| self.regs[reg as usize]) }
     }
@@ -199,7 +199,7 @@ impl Log {
         self.push(Event::Zero { address, length });
     }
 
-    /// Logs that the program counter was asked for, and the answer.
+    /// Logs a query of the program counter, and its result.
     pub fn counter(&mut self, counter: Option<u32>) {
         self.seen.counter(counter);
         self.push(Event::Counter);

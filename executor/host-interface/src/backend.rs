@@ -57,7 +57,7 @@ pub trait Backend: Send + 'static {
     /// If there is no such instance.
     fn destroy(&mut self, instance: u32) -> Result<(), NoInstance>;
 
-    /// Frees all instances and begins to count anew: a runtime call is over, or about to begin.
+    /// Frees all instances and restarts their numbering: a runtime call is over, or about to begin.
     fn release(&mut self);
 }
 
@@ -84,7 +84,7 @@ decl_extension! {
 }
 
 impl PolkavmExt {
-    /// Has `backend` run what the runtime asks for.
+    /// Creates the extension with the backend of a runtime call.
     pub fn new(backend: impl Backend) -> Self {
         PolkavmExt(Box::new(backend))
     }

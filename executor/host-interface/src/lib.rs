@@ -32,8 +32,8 @@ use vm_core::limits;
 use vm_core::program::ProgramConfig;
 use vm_core::{Outcome, Semantics};
 
-/// Most instances at a time in one runtime call. More than frames can be on a call stack, so that only a runtime that
-/// never destroys any meets it.
+/// Maximum number of instances in a runtime call at a time. More than frames can be on a call stack, so that only a
+/// runtime that never destroys any reaches it.
 pub const INSTANCES: u32 = 64;
 
 /// The rules that a program runs under: semantics version and cost model.
@@ -116,14 +116,14 @@ impl fmt::Display for InstantiateError {
 
 impl core::error::Error for InstantiateError {}
 
-/// An instance has no such number: it was never made, or destroyed.
+/// Error: no instance has this number; it was never created, or destroyed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoInstance;
 
 /// The error of an access to guest memory, which changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessError {
-    /// The range isn't all there, or may not be written.
+    /// The range is not all mapped, or not writable.
     OutOfBounds,
     /// Unknown instance.
     NoInstance,
