@@ -94,7 +94,8 @@ pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
     }
 }
 
-/// Decodes the result of an instantiation; `None` if it is none of this version. `cost_model` and `semantics` are the runtime's arguments.
+/// Decodes the result of an instantiation; `None` if it is none of this version. `cost_model` and `semantics` are those
+/// that the runtime passed.
 pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Result<u32, InstantiateError>> {
     Some(match value {
         -1 => Err(InstantiateError::HashMismatch),
