@@ -130,6 +130,14 @@ pub struct Flags {
     #[arg(long = "polkavm-audit", env = "POLKAVM_AUDIT", value_name = "PERCENT")]
     #[arg(default_value_t = DEFAULT.audit, global = true, value_parser = value_parser!(u8).range(0..=100))]
     pub audit: u8,
+
+    /// Gas that a contract uses on the interpreter before it goes on as compiled code.
+    ///
+    /// To wake a worker takes longer than a short call does on the interpreter. Contracts that lately used as much begin
+    /// compiled, those that never do are not compiled. With 0 all are compiled when they are loaded, and begin so.
+    #[arg(long = "polkavm-tier-gas", env = "POLKAVM_TIER_GAS", value_name = "GAS")]
+    #[arg(default_value_t = DEFAULT.tier_gas, global = true)]
+    pub tier_gas: u32,
 }
 
 /// Default flags.
@@ -147,6 +155,7 @@ const DEFAULT: Flags = Flags {
     offchain_calls: 0,
     offchain_time: 10,
     audit: 1,
+    tier_gas: 5_000,
 };
 
 impl Default for Flags {

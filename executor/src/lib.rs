@@ -27,6 +27,7 @@ mod record;
 mod replay;
 mod session;
 mod throttle;
+mod tier;
 mod virtualization;
 
 pub use call::CallPurpose;
@@ -51,6 +52,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tier::Compiler;
 
 /// The log target of this crate.
 pub const LOG_TARGET: &str = "polkavm";
@@ -106,6 +108,10 @@ pub struct Limits {
     pub off_chain_time: Duration,
     /// Share of audited instances, in percent.
     pub audit: u8,
+    /// Gas after which an instance moves to compiled code ([`Flags::tier_gas`]).
+    pub tier_gas: i64,
+    /// True if programs are compiled by threads of their own, if there are processors for them.
+    pub compiles_beside: bool,
 }
 
 impl Limits {
@@ -121,6 +127,8 @@ impl Limits {
             off_chain_calls: calls.max(1),
             off_chain_time: Duration::from_secs(flags.offchain_time.into()),
             audit: flags.audit,
+            tier_gas: flags.tier_gas.into(),
+            compiles_beside: processors > 1,
         }
     }
 }
@@ -142,6 +150,11 @@ pub(crate) struct Shared {
     pub gate: Arc<Gate>,
     pub off_chain_workers: Arc<Gate>,
     pub off_chain_time: Duration,
+    /// True if the backend that was set up compiles.
+    pub is_compiling: bool,
+    pub tier_gas: i64,
+    /// For blocks, and for off-chain calls. `None` if the thread that needs a program compiles it.
+    pub compilers: [Option<Compiler>; 2],
     is_distrusted: AtomicBool,
     /// The first difference that was found.
     alarm: Mutex<Option<String>>,
@@ -254,6 +267,12 @@ impl PolkaVm {
             // The others are reserved for blocks.
             off_chain_workers: Gate::new(flags.workers as usize / OFF_CHAIN_PART),
             off_chain_time: limits.off_chain_time,
+            is_compiling,
+            tier_gas: limits.tier_gas,
+            compilers: match is_compiling && limits.tier_gas > 0 && limits.compiles_beside {
+                true => [CallPurpose::OnChain, CallPurpose::OffChain].map(Compiler::new),
+                false => [None, None],
+            },
             is_distrusted: AtomicBool::new(false),
             alarm: Mutex::new(None),
             records: folders.map(|folders| folders.records.clone()),
@@ -264,9 +283,10 @@ impl PolkaVm {
         })))
     }
 
-    /// Waits until the queues of the disk cache and of audits are empty, for tests.
+    /// Waits until the queues of the compilers, the disk cache and of audits are empty, for tests.
     #[doc(hidden)]
     pub fn flush(&self) {
+        self.0.compilers.iter().flatten().for_each(Compiler::flush);
         if let Some(disk) = &self.0.disk {
             disk.flush();
         }

@@ -4,6 +4,7 @@
 //! each event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran, so that
 //! nothing else is needed to find the bug. Nothing that a node does depends on one.
 
+use crate::cache::Key;
 use crate::call::CallPurpose;
 use crate::instance::BackendInstance;
 use crate::module::Loaded;
@@ -11,6 +12,7 @@ use crate::replay::{Differs, Event, Log, ReplayError};
 use crate::{PolkaVm, Shared};
 use pvm_engine::{Engine, Module, ProgramBlob};
 use pvm_host_interface::{ProgramRules, program_config};
+use sp_crypto_hashing::keccak_256;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -43,7 +45,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub fn new(loaded: &Loaded, events: &[Event], differs: &Differs) -> Record {
-        let machine_code = loaded.compiled.as_ref().and_then(|module| module.machine_code_to_store(&loaded.blob));
+        let machine_code = loaded.compiled().and_then(|module| module.machine_code_to_store(&loaded.blob));
         Record {
             why: differs.to_string(),
             code: loaded.blob.as_bytes().to_vec(),
@@ -143,7 +145,8 @@ impl Record {
         if !module.is_compiled() {
             return Err(RecordError::NotCompiling);
         }
-        let loaded = Loaded::compiled(blob, module);
+        let key = Key::new(&keccak_256(&self.code), ProgramRules { semantics, cost_model });
+        let loaded = Loaded::new_compiled(key, blob, module);
         let mut instance =
             BackendInstance::compiled(shared, &loaded, CallPurpose::OnChain).ok_or(RecordError::NotCompiling)?;
         Log::repeat(&self.events, &mut instance).map_err(RecordError::engine)?;

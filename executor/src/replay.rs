@@ -296,7 +296,7 @@ impl Log {
         for event in events {
             match event {
                 Event::Call { entry } => instance.prepare_call(*entry),
-                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result)?),
+                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result, None)?),
                 Event::Read { address, length } => {
                     let mut buffer = vec![0; *length as usize];
                     let _ = instance.read_memory(*address, &mut buffer);

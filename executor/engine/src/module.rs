@@ -79,6 +79,14 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
+    /// Loads a program that is parsed already, for embedders that interpreted it before. It is not traced.
+    ///
+    /// # Errors
+    /// With [`crate::Backend::Jit`], if it cannot be compiled.
+    pub fn from_program(engine: &Engine, program: Arc<Program>) -> Result<Module, Error> {
+        Module::load(engine, program.clone(), program, false)
+    }
+
     /// Loads a program with stored machine code ([`Module::machine_code_to_store`]) of the same program and configuration.
     /// The program itself is loaded and checked as always.
     ///

@@ -13,7 +13,7 @@ use crate::trace;
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::gas::Metering;
-use vm_core::interpreter::{Instance, Snapshot};
+use vm_core::interpreter::{Instance, Snapshot, SnapshotError};
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 use vm_core::program::Program;
@@ -104,6 +104,26 @@ impl Module {
             return Ok(RawInstance { module: self.clone(), backend, interrupted: None });
         }
         Ok(self.interpreted())
+    }
+
+    /// Makes an instance that goes on where one of the same program on the interpreter is: with its registers, memory and
+    /// gas. Nothing tells afterwards that it began elsewhere, but that [`RawInstance::pc`] is not known until it runs. For
+    /// embedders that begin interpreted and compile what runs for long.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if `from` is of another program, or, with compiled code, not at the beginning of a basic block
+    /// ([`Instance::next_block`]); if the program is compiled and no worker could be had. `from` can go on then.
+    pub fn instantiate_from(&self, from: &Instance) -> Result<RawInstance, Error> {
+        if !Arc::ptr_eq(self.running(), from.program()) && !self.running().same_as(from.program()) {
+            return Err(Error::Snapshot(SnapshotError::OtherProgram));
+        }
+        let mut made = self.instantiate_compiled()?;
+        match &mut made.backend {
+            BackendInstance::Interpreter(instance) => **instance = from.clone(),
+            #[cfg(jit_supported)]
+            BackendInstance::Jit(instance) => instance.take_over(from)?,
+        }
+        Ok(made)
     }
 
     fn interpreted(&self) -> RawInstance {
@@ -267,7 +287,7 @@ impl RawInstance {
     /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker
     /// was lost.
     pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
-        let other = Error::Snapshot(vm_core::interpreter::SnapshotError::OtherProgram);
+        let other = Error::Snapshot(SnapshotError::OtherProgram);
         let program = self.module.running();
         if !Arc::ptr_eq(program, &snapshot.program) && !program.same_as(&snapshot.program) {
             return Err(other);

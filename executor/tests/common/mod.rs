@@ -29,7 +29,8 @@ const STOPS: usize = 60;
 
 /// Flags for a backend, with the sandbox that this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
-    Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
+    // Compiled from the start, so that what is tested is compiled code.
+    Flags { backend, sandbox: SandboxChoice::BestEffort, tier_gas: 0, ..Flags::default() }
 }
 
 /// The limits of a node with those flags.

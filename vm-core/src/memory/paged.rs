@@ -271,6 +271,21 @@ impl PagedMemory {
         self.windows[half(address)].page_mut(address)
     }
 
+    /// Calls `visit` with address and contents of each writable page that exists, whether it was written or not. All
+    /// others hold the program's initial data.
+    pub fn visit_pages(&self, mut visit: impl FnMut(u32, &[u8; PAGE])) {
+        self.windows.iter().flat_map(Window::all_pages).for_each(|(address, page)| visit(address, page));
+        for (upper, index) in self.directory.iter().enumerate() {
+            let table = index.checked_sub(1).and_then(|index| self.tables.get(usize::from(index)));
+            for (lower, slot) in table.into_iter().flatten().enumerate() {
+                let slot = slot.checked_sub(1).and_then(|slot| self.pages.get(slot as usize));
+                if let Some(Some(page)) = slot {
+                    visit(((upper * TABLE + lower) as u32) << PAGE_BITS, page);
+                }
+            }
+        }
+    }
+
     /// Index of page `number` among the pages outside of the windows, if it was touched.
     fn find(&self, number: u32) -> Option<usize> {
         let table = self.directory[number as usize / TABLE % TABLE].checked_sub(1)?;

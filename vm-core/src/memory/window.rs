@@ -41,6 +41,11 @@ impl Window {
         self.get::<PAGE>(address)
     }
 
+    /// All pages with their addresses.
+    pub fn all_pages(&self) -> impl Iterator<Item = (u32, &[u8; PAGE])> {
+        (self.base..).step_by(PAGE).zip(self.bytes.as_chunks().0)
+    }
+
     /// As [`Self::page`], mutable.
     pub fn page_mut(&mut self, address: u32) -> Option<&mut [u8; PAGE]> {
         self.get_mut::<PAGE>(address)
