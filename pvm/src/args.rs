@@ -255,6 +255,11 @@ pub struct BuildArgs {
     /// Compile for RV32E instead of RV64E
     #[arg(long)]
     pub rv32: bool,
+    /// Unroll loops: faster code, and more of it
+    ///
+    /// Has LLVM unroll loops whose number of turns it does not know. docs/pvm.md has a table of what it gains and costs.
+    #[arg(long)]
+    pub unroll: bool,
     /// The blob to write; without it, beside the ELF file in cargo's target folder
     #[arg(short, long, value_name = "OUT.polkavm")]
     pub output: Option<PathBuf>,

@@ -16,6 +16,9 @@ const TARGETS: [(&str, &str); 2] = [
     ("riscv64emac-unknown-none-polkavm", include_str!("../../targets/riscv64emac-unknown-none-polkavm.json")),
 ];
 
+/// LLVM's options that unroll loops whose number of turns it does not know, up to a size at which guests gain speed.
+const UNROLL: [&str; 3] = ["-unroll-runtime", "-unroll-allow-partial", "-unroll-threshold-default=150"];
+
 /// Why a guest could not be compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +77,8 @@ pub struct Guest {
     pub binary: Option<String>,
     /// For RV64E, or else for RV32E.
     pub wide: bool,
+    /// Whether loops are unrolled: faster code, and more of it.
+    pub unroll: bool,
     /// More arguments for cargo, such as features.
     pub arguments: Vec<String>,
 }
@@ -122,6 +127,11 @@ impl Guest {
         })
     }
 
+    /// Flags of rustc that change the code.
+    fn code_flags(&self) -> impl Iterator<Item = String> {
+        UNROLL.iter().filter(|_| self.unroll).map(|option| format!("-Cllvm-args={option}"))
+    }
+
     fn cargo(&self, target: &Path, package: &Package) -> Result<Command, GuestError> {
         let mut command = toolchain()?;
         clean(&mut command);
@@ -133,7 +143,7 @@ impl Guest {
             .into_iter()
             .filter(|(folder, _)| !folder.as_os_str().is_empty())
             .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\x1f"));
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.chain(self.code_flags()).collect::<Vec<_>>().join("\x1f"));
         match package.is_library {
             true => command.args(["rustc", "--lib", "--crate-type", "staticlib"]),
             false => command.arg("build"),
@@ -369,6 +379,27 @@ not json
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn loops_are_unrolled_only_where_that_is_asked_for() {
+        let guest = |unroll| Guest {
+            manifest: "/nowhere/Cargo.toml".into(),
+            binary: None,
+            wide: true,
+            unroll,
+            arguments: Vec::new(),
+        };
+        assert_eq!(guest(false).code_flags().count(), 0);
+        let flags: Vec<String> = guest(true).code_flags().collect();
+        assert_eq!(
+            flags,
+            [
+                "-Cllvm-args=-unroll-runtime",
+                "-Cllvm-args=-unroll-allow-partial",
+                "-Cllvm-args=-unroll-threshold-default=150"
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! counters and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they
 //! are.
 
-use super::Compiled;
+use super::{Compiled, peephole};
 use crate::error::Error;
 use crate::sandbox::{Exit, GuestState, SandboxError, WorkerProcess};
 use std::sync::Arc;
@@ -245,7 +245,14 @@ impl<W: WorkerProcess> JitInstance<W> {
             }
             self.state.gas -= cost;
         }
-        self.compiled.native_at(program, offset).ok_or(Outcome::Trap)
+        let place = self.compiled.native_at(program, offset).ok_or(Outcome::Trap)?;
+        // Within a peephole: what is left of it is done here.
+        let left = program.code().instructions_from(offset).take_while(|decoded| decoded.offset < place.guest);
+        for instruction in left.filter_map(|decoded| decoded.instruction) {
+            let is_done = peephole::execute(&mut self.state.regs, &instruction);
+            debug_assert!(is_done, "{instruction:?} is in no peephole");
+        }
+        Ok(place.native)
     }
 
     /// Sets the program counter to the instruction that has the byte at `native`.
