@@ -11,6 +11,11 @@ use vm_core::program::ProgramConfig;
 
 use crate::paths::Image;
 
+/// Bytes of read-write data that each program has. They begin at [`DATA`].
+pub const DATA_LENGTH: u32 = 0x1000;
+/// Address of each program's read-write data.
+pub const DATA: u32 = 0x2_0000;
+
 /// Bytes of a call, which a stub is.
 pub const CALL: u64 = 5;
 
@@ -164,7 +169,7 @@ impl Emitter {
         let offset = |index: usize| assembly.offsets.get(index).copied().unwrap_or(0);
         let offsets: Vec<u32> = at.iter().map(|at| offset(*at)).collect();
         let mut builder = BlobBuilder::new(mode.isa);
-        builder.import(b"host");
+        builder.import(b"host").rw_data(DATA_LENGTH, &[]);
         builder.jump_table_entry(0);
         for offset in &offsets {
             builder.jump_table_entry(*offset);
@@ -241,6 +246,11 @@ impl Compiled {
     /// Addresses of a case's code, from its first byte to the next block's.
     pub fn extent(&self, case: usize) -> (u64, u64) {
         (self.starts[case], self.starts[case + 1])
+    }
+
+    /// Offset in the image of the first instruction of the program.
+    pub fn first(&self) -> u64 {
+        self.back - CODE_BASE
     }
 
     /// Bytes between two addresses.

@@ -221,6 +221,21 @@ pub fn explore(terms: &Terms, setup: &Setup, ip: u64, state: State) -> Result<Ve
     Ok(paths)
 }
 
+/// The path of no instructions, to a block.
+pub fn none(block: u64, state: State) -> Path {
+    Path {
+        conditions: vec![],
+        faults: vec![],
+        events: vec![],
+        entries: vec![],
+        written: BTreeMap::new(),
+        read: BTreeMap::new(),
+        state,
+        end: End::Block(block),
+        trace: vec![],
+    }
+}
+
 #[derive(Clone)]
 struct Way<'a> {
     ip: u64,

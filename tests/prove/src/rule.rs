@@ -114,7 +114,9 @@ impl Rule<'_> {
             loaded: &loaded,
             forget_at: Some(behind_charge),
         };
-        let paths = paths::explore(t, &setup, ip, state)?;
+        // An instruction without code of its own: its block is where the next one is.
+        let is_empty = self.program.extent(self.case).0 == self.program.extent(self.case).1;
+        let paths = if is_empty { vec![paths::none(block, state)] } else { paths::explore(t, &setup, ip, state)? };
         let side = Side { t, rule: self, registers: &registers, gas, meaning: &meaning };
         let term = t.all(paths.iter().map(|path| side.path(path)));
         Ok(Claim { term, paths, registers, gas, loaded, meaning })

@@ -220,6 +220,30 @@ fn has_second(format: Format) -> bool {
 /// Most blocks of one program.
 const BLOCKS: usize = 60_000;
 
+fn cases(opcode: Opcode, registers: &[[Reg; 3]], samples: &[Values], target: Target) -> Vec<Case> {
+    let all = registers.iter().flat_map(|[r1, r2, r3]| {
+        samples.iter().map(|(imm, imm2)| {
+            let (r1, r2, r3, imm, imm2) = (*r1, *r2, *r3, *imm, *imm2);
+            Case::one(Instruction { opcode, r1, r2, r3, imm, imm2, target: 0 }, target)
+        })
+    });
+    all.collect()
+}
+
+/// A program with every choice of registers and some immediates of a job's opcode: for tests that look at forms.
+///
+/// # Errors
+/// If it cannot be compiled.
+pub fn programs(emitter: &Emitter, job: &Job, found: &mut dyn FnMut(&Compiled)) -> Result<(), EmitError> {
+    let Subject::Opcode(opcode) = job.subject else { return Ok(()) };
+    let format = opcode.spec().format;
+    let samples = samples(format);
+    let few: Vec<Values> =
+        samples.iter().copied().step_by(samples.len().div_ceil(12)).chain([(0, 0), (1, 1)]).collect();
+    found(&emitter.compile(job.mode, &cases(opcode, &registers(format), &few, Target::Forward))?);
+    Ok(())
+}
+
 fn opcode_rule(
     emitter: &Emitter,
     mode: Mode,
@@ -237,15 +261,7 @@ fn opcode_rule(
     };
     for target in targets {
         for part in registers(format).chunks((BLOCKS / samples.len()).max(1)) {
-            let cases: Vec<Case> = part
-                .iter()
-                .flat_map(|[r1, r2, r3]| {
-                    samples.iter().map(|(imm, imm2)| {
-                        let (r1, r2, r3, imm, imm2) = (*r1, *r2, *r3, *imm, *imm2);
-                        Case::one(Instruction { opcode, r1, r2, r3, imm, imm2, target: 0 }, *target)
-                    })
-                })
-                .collect();
+            let cases = cases(opcode, part, &samples, *target);
             let mut program = emitter.compile(mode, &cases)?;
             if let Some(mutation) = mutation {
                 mutation(&mut program);
@@ -318,7 +334,7 @@ fn one_shape(
     let (imm, imm2) = match shape.count {
         // Of one sample alone nothing can be said about others.
         1 => (t.c64(instruction.imm as u64), t.constant(32, instruction.imm2 as u32 as u128)),
-        _ => variables(t, format),
+        _ => shape.domain.narrowed(t, variables(t, format)),
     };
     let fields = match shape.count {
         1 => Fields::default(),

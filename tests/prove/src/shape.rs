@@ -228,23 +228,39 @@ impl Condition {
 pub struct Domain(Vec<(bool, Condition, bool)>);
 
 impl Domain {
+    /// The fewest conditions, as far as a greedy search finds them, that hold for all of `own` and for none of `others`.
     fn find(own: &[Values], others: &[Values]) -> Domain {
-        let mut domain = Vec::new();
+        let pick = |values: &Values, second: bool| if second { i64::from(values.1) } else { values.0 };
+        let Some(first) = own.first() else { return Domain::default() };
+        let mut candidates: Vec<(bool, Condition, bool)> = Vec::new();
         for second in [false, true] {
-            let pick = |values: &Values| if second { i64::from(values.1) } else { values.0 };
-            let first = own.first().map_or(0, pick);
-            if own.iter().all(|values| pick(values) == first) && others.iter().any(|values| pick(values) != first) {
-                domain.push((second, Condition::Is(first), true));
-                continue;
+            let number = pick(first, second);
+            let mut conditions = CONDITIONS.to_vec();
+            if own.iter().all(|values| pick(values, second) == number) {
+                conditions.insert(0, Condition::Is(number));
             }
-            for condition in CONDITIONS {
-                let holds = |values: &Values| condition.holds(pick(values));
-                let is_so = own.first().is_some_and(holds);
-                let alike = own.iter().all(|values| holds(values) == is_so);
-                if alike && others.iter().any(|values| holds(values) != is_so) {
-                    domain.push((second, condition, is_so));
+            for condition in conditions {
+                let is_so = condition.holds(number);
+                if own.iter().all(|values| condition.holds(pick(values, second)) == is_so) {
+                    candidates.push((second, condition, is_so));
                 }
             }
+        }
+        let (mut domain, mut others) = (Vec::new(), others.to_vec());
+        while !others.is_empty() {
+            let excludes = |candidate: &(bool, Condition, bool), values: &Values| {
+                candidate.1.holds(pick(values, candidate.0)) != candidate.2
+            };
+            let count = |candidate: &(bool, Condition, bool)| {
+                others.iter().filter(|values| excludes(candidate, values)).count()
+            };
+            // The first of the best.
+            let Some(best) = candidates.iter().rev().max_by_key(|candidate| count(candidate)).copied() else { break };
+            if count(&best) == 0 {
+                break;
+            }
+            others.retain(|values| !excludes(&best, values));
+            domain.push(best);
         }
         Domain(domain)
     }
@@ -262,6 +278,23 @@ impl Domain {
             let term = condition.term(t, if *second { t.sext(imm2, 64) } else { imm });
             if *is_so { term } else { t.not(term) }
         }))
+    }
+
+    /// Immediates of the domain, from any: where a byte says all, as a term of that byte. The same byte is in the machine
+    /// code then, by its form, which solvers need where it is multiplied.
+    pub fn narrowed(&self, t: &Terms, (imm, imm2): (Term, Term)) -> (Term, Term) {
+        let narrow = |which: bool, value: Term| {
+            let found = self.0.iter().find_map(|(second, condition, is_so)| match condition {
+                Condition::FitsByte(number) if *second == which && *is_so => Some(*number),
+                _ => None,
+            });
+            found.map_or(value, |number| {
+                let byte = t.sext(t.variable(8, "byte"), 32);
+                let value32 = t.sub(byte, t.constant(32, number as u128));
+                t.sext(value32, t.width(value))
+            })
+        };
+        (narrow(false, imm), narrow(true, imm2))
     }
 
     /// As text; empty if it is everything.

@@ -52,6 +52,26 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The environment variable with which a missing solver is a failure, as it is in CI.
+pub const REQUIRED: &str = "PVM_REQUIRE_SOLVERS";
+
+/// Returns whether both are there; says so loudly where a test has to be skipped for lack of one.
+///
+/// # Panics
+/// If one is missing where [`REQUIRED`] is set.
+pub fn are_there() -> bool {
+    let missing: Vec<&str> = Kind::ALL.into_iter().filter(|kind| kind.version().is_none()).map(Kind::name).collect();
+    assert!(
+        missing.is_empty() || std::env::var_os(REQUIRED).is_none(),
+        "{} is missing, and {REQUIRED} is set: scripts/setup installs it",
+        missing.join(" and ")
+    );
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: {} is missing, nothing is proved: scripts/setup installs it", missing.join(" and "));
+    }
+    missing.is_empty()
+}
+
 /// Longest that a solver may think about a query.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
