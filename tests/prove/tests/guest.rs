@@ -8,7 +8,7 @@ use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg, assemble};
 
 /// Random operands of each opcode.
-const ROUNDS: u64 = 300;
+const ROUNDS: u64 = 150;
 /// Read-write data: a page at the start of the second region.
 const DATA: u32 = 0x2_0000;
 
@@ -74,7 +74,9 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     builder.raw_code(assembly.code, assembly.bitmask);
     // Only starts of blocks.
     let entries: Vec<u32> = if opcode.spec().ends_block { vec![offsets[1], offsets[2]] } else { vec![0, offsets[2]] };
-    entries.iter().for_each(|entry| drop(builder.jump_table_entry(*entry)));
+    for entry in &entries {
+        builder.jump_table_entry(*entry);
+    }
     let config =
         Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Off, single_step: false };
     let mut machine = Interpreter::new(&builder.build().unwrap(), config).unwrap();

@@ -11,10 +11,10 @@ use pvm_prove::emit::{Emitter, Mode};
 use pvm_prove::machine::{self, Fields, Flags, Memory, Next, State};
 use pvm_prove::rules::{self, Job};
 use pvm_prove::term::{Term, Terms};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Random operands of each piece of code.
-const ROUNDS: usize = 300;
+const ROUNDS: usize = 60;
 /// Pieces of code of each form: different registers and immediates.
 const PIECES: usize = 24;
 
@@ -164,7 +164,7 @@ struct Data<'a> {
     base: u64,
     bytes: Vec<u8>,
     /// Words above and below a stack pointer that is nobody's.
-    stack: BTreeMap<Term, Term>,
+    stack: HashMap<Term, Term>,
 }
 
 impl Memory for Data<'_> {
@@ -208,7 +208,7 @@ fn model<'a>(
         flags: Flags { cf: flag(0), pf: flag(1), zf: flag(2), sf: flag(3), of: flag(4) },
     };
     state.registers[machine::RSP] = terms.variable(64, "rsp");
-    let mut memory = Data { terms, base: pages.data_address(), bytes: data, stack: BTreeMap::new() };
+    let mut memory = Data { terms, base: pages.data_address(), bytes: data, stack: HashMap::new() };
     let start = pages.0 as u64;
     let (mut ip, mut faults) = (start, Vec::new());
     while ip < start + code.len() as u64 {
