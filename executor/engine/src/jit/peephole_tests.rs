@@ -4,17 +4,13 @@
 use super::*;
 use crate::jit::{JitInstance, compile};
 use crate::sandbox::{Pool, Settings};
+use pvm_test_support::Rng;
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::interpreter::Instance;
 use vm_core::isa::{Isa, Opcode::*};
 use vm_core::program::{Program, ProgramConfig};
-
-#[path = "../../../../vm-core/tests/common/mod.rs"]
-mod common;
-
-use common::Rng;
 
 /// Few registers, so that they coincide often.
 const REGS: [Reg; 5] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4];
