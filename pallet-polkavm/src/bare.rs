@@ -7,7 +7,7 @@ use crate::{
     BalanceOf, Config, ContractInfo, ContractInfoOf, Error, LOG_TARGET, Pallet, PristineCode,
     address::AddressMapper,
     contract::Key,
-    exec::{ExecConfig, Finished, Stack},
+    exec::{ExecConfig, Stack},
     metering::ledger::Ledger,
     types::{Code, Execution, Failure, Instantiated, Output, Uploaded},
 };
@@ -143,9 +143,7 @@ impl<T: Config> Pallet<T> {
             }
         });
         let result = outcome.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure);
-        let Finished { result, gas_consumed, gas_required, storage_deposit, events, trace } =
-            stack.finish(result, did_revert);
-        Execution { result, gas_consumed, gas_required, storage_deposit, events, trace }
+        stack.finish(result, did_revert)
     }
 }
 

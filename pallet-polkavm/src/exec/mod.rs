@@ -30,7 +30,7 @@ use crate::{
         ledger::{Entry, Ledger},
     },
     precompiles::{Precompile, Precompiles},
-    types::{Code, ContractEvent, Deposit, EntryPoint, Failure, Instantiated, Output},
+    types::{Code, ContractEvent, Deposit, EntryPoint, Execution, Failure, Instantiated, Output},
 };
 use alloc::{format, vec::Vec};
 use frame_support::{traits::Time, weights::Weight};
@@ -165,22 +165,6 @@ pub struct Stack<T: Config> {
     tracer: Option<Tracer>,
 }
 
-/// The outcome of a stack.
-pub struct Finished<R, Balance> {
-    /// The result.
-    pub result: Result<R, Failure>,
-    /// Weight used.
-    pub gas_consumed: Weight,
-    /// The least limit with which it would have succeeded.
-    pub gas_required: Weight,
-    /// The storage deposit that the origin pays or gets back.
-    pub storage_deposit: Deposit<Balance>,
-    /// The events, where [`ExecConfig::collect_events`] is on.
-    pub events: Vec<ContractEvent>,
-    /// The tree of calls, where [`ExecConfig::trace`] is on.
-    pub trace: Option<trace::CallTrace>,
-}
-
 impl<T: Config> Stack<T> {
     /// An empty stack. Nothing may be on it that a rollback of the caller's storage transaction doesn't undo with it.
     pub fn new(origin: T::AccountId, limits: Limits<BalanceOf<T>>, config: ExecConfig) -> Self {
@@ -236,12 +220,13 @@ impl<T: Config> Stack<T> {
         mut self,
         result: Result<R, Failure>,
         did_revert: impl Fn(&R) -> bool,
-    ) -> Finished<R, BalanceOf<T>> {
+    ) -> Execution<R, BalanceOf<T>> {
         let kept = result.as_ref().is_ok_and(|result| !did_revert(result));
-        Finished {
+        Execution {
             gas_consumed: self.gas.consumed(),
             gas_required: self.gas.required(),
             storage_deposit: if kept { self.ledger.total() } else { Deposit::default() },
+            storage_deposit_required: self.ledger.required(),
             // Events only count where all the rest does.
             events: if kept { core::mem::take(&mut self.events) } else { Vec::new() },
             trace: self.tracer.take().and_then(Tracer::finish),

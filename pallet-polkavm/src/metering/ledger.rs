@@ -76,6 +76,8 @@ struct Layer<T: Config> {
 pub struct Ledger<T: Config> {
     entries: Layered<H160, Entry<T>>,
     total: Deposit<BalanceOf<T>>,
+    /// The most that was charged at once, where a limit was checked.
+    required: BalanceOf<T>,
     /// The open layers: that of the transaction itself and one for each frame.
     layers: Vec<Layer<T>>,
 }
@@ -106,6 +108,14 @@ impl<T: Config> Ledger<T> {
     /// The net of all that was recorded.
     pub fn total(&self) -> Deposit<BalanceOf<T>> {
         self.total
+    }
+
+    /// The least limit with which all checks so far would have ended as they did.
+    ///
+    /// Above the net where storage is taken in one frame and freed in a later one. What a frame needed that was undone
+    /// counts, too: with less it would have ended otherwise, and its caller might have noticed.
+    pub fn required(&self) -> BalanceOf<T> {
+        self.required
     }
 
     /// Opens a layer, which may use `limit` and no more than is left to the one below.
@@ -141,7 +151,7 @@ impl<T: Config> Ledger<T> {
     /// # Errors
     ///
     /// [`Error::StorageDepositLimitExhausted`].
-    pub fn ensure_within_limit(&self) -> Result<(), Failure> {
+    pub fn ensure_within_limit(&mut self) -> Result<(), Failure> {
         let used = self.used().charge_or_zero();
         let limit = self.layers.last().map_or_else(Zero::zero, |layer| layer.limit);
         if used > limit {
@@ -149,6 +159,10 @@ impl<T: Config> Ledger<T> {
                 Error::StorageDepositLimitExhausted,
                 format!("a storage deposit of {used:?} is needed, the limit is {limit:?}"),
             ));
+        }
+        // A layer that needs nothing passes whatever the limit is.
+        if !used.is_zero() {
+            self.required = self.required.max(self.total.charge_or_zero());
         }
         Ok(())
     }

@@ -1,5 +1,9 @@
 //! The runtime API's functions: they tell what the extrinsic would do, need and cost.
 
+use super::{
+    nested::{default, two},
+    puppet::Script,
+};
 use crate::program::{Contract, at};
 use crate::{
     Call, Error, ExecConfig, Limits,
@@ -225,5 +229,29 @@ fn two_contracts_in_one_transaction_have_different_addresses() {
         };
         frame_system::Account::<Test>::mutate(&ALICE, |account| account.nonce = 1);
         assert_ne!(make().unwrap().address, make().unwrap().address);
+    });
+}
+
+#[test]
+fn a_dry_run_tells_the_most_that_is_charged_at_once_beside_the_net() {
+    run(|| {
+        let (a, b) = two();
+        // One callee takes storage, a later one frees it: nothing is charged in the end.
+        let inner = |value: u8| {
+            let mut script = Script::new();
+            script.store(1, value);
+            script
+        };
+        let mut script = Script::new();
+        script.call(b, &default(), &inner(1)).expect(0).call(b, &default(), &inner(0)).expect(0);
+        let dry = with_rollback(|| Polkavm::dry_run_call(ALICE, a, 0, None, None, script.encode()));
+        assert_eq!(dry.storage_deposit, DepositV1::Charge(0));
+        assert_eq!(dry.storage_deposit_required, (32 + 32) * PER_BYTE + PER_CHILD_ITEM);
+        let wet = |storage_deposit_limit| {
+            let (gas_limit, data) = (dry.gas_required, script.encode());
+            dispatch(ALICE, Call::call { dest: a, value: 0, gas_limit, storage_deposit_limit, data })
+        };
+        assert!(unchanged(|| wet(dry.storage_deposit_required - 1)).is_err());
+        assert_ok!(wet(dry.storage_deposit_required));
     });
 }

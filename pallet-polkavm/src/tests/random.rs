@@ -3,10 +3,11 @@
 
 use super::puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, puppet};
 use crate::{
-    Call, CodeInfoOf, ContractInfoOf,
+    Call, CodeInfoOf, ContractInfoOf, ExecConfig, Limits,
     mock::*,
     precompiles::{abi, address},
     program::Contract,
+    types::{Execution, Output},
 };
 use frame_support::{
     traits::{Hooks, fungible::Inspect},
@@ -230,6 +231,44 @@ fn run_extrinsics(seed: u64, count: u32) -> u32 {
         }
     }
     passed
+}
+
+/// Whatever a call does, a dry run tells limits that suffice for it. Returns how many extrinsics there were to try.
+fn try_estimates(seed: u64, count: u32) -> u32 {
+    let mut random = Random(seed);
+    upload(puppet());
+    let mut tried = 0;
+    for number in 0..count {
+        let world = World::now();
+        let data = script(&mut random, &world, 3).encode();
+        let dest = world.target(&mut random);
+        let value = random.below(2).into();
+        let run = |limits: Limits<Balance>| {
+            Polkavm::bare_call(ALICE, dest, value, limits, data.clone(), ExecConfig::dry_run())
+        };
+        let ended_well = |execution: &Execution<Output, Balance>| {
+            execution.result.as_ref().is_ok_and(|output| !output.did_revert())
+        };
+        let (dry, state) = with_rollback(|| (run(no_limits()), root()));
+        if ended_well(&dry) {
+            tried += 1;
+            let limits = Limits { gas: dry.gas_required, deposit: Some(dry.storage_deposit_required) };
+            let (wet, same) = with_rollback(|| (run(limits), root()));
+            assert_eq!((wet.result, wet.storage_deposit), (dry.result, dry.storage_deposit), "call {number}");
+            assert_eq!(state, same, "call {number} leads to another state");
+        }
+        // On to another state.
+        let _ = dispatch(ALICE, extrinsic(&mut random, &world));
+    }
+    tried
+}
+
+#[test]
+fn limits_that_a_dry_run_tells_suffice_for_any_tree_of_calls() {
+    run_in_runtime(|| {
+        let tried = try_estimates(0x5eed_0003, 1_500);
+        assert!(tried > 300, "{tried} calls went well");
+    });
 }
 
 #[test]
