@@ -298,8 +298,8 @@ sp_api::decl_runtime_apis! {
     ///
     /// A limit left out is the most an extrinsic can use (gas) or the origin can pay (deposit). More gas than that is
     /// never given: a limit above it counts as that.
-    /// A dry run acts as the extrinsic would, on the state of the block it is asked about: from an
-    /// account without balance, or one that isn't mapped, it fails.
+    /// A dry run acts as the extrinsic would, on the state of the block it is asked about, but takes any account as
+    /// origin: one that isn't mapped counts as mapped, and a contract's account may ask as well.
     #[api_version(4)]
     pub trait PolkavmApi<AccountId, Balance>
     where

@@ -8,7 +8,7 @@
 
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{ConstU32, ConstU64, ConstU128, VariantCountOf},
+    traits::{ConstBool, ConstU32, ConstU64, ConstU128, VariantCountOf},
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
@@ -118,6 +118,7 @@ parameter_types! {
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeCall = RuntimeCall;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -125,9 +126,11 @@ impl pallet_polkavm::Config for Runtime {
     // The runtime runs contracts itself, which needs nothing of the node.
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
+    type AutoMap = ConstBool<false>;
     type FindAuthor = ();
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     type RefTimePerGas = ConstU64<10_000>;
+    type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
     type DepositPerChildTrieItem = ConstU128<200>;

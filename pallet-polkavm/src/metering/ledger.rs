@@ -18,7 +18,7 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 use frame_support::{CloneNoBound, DebugNoBound, DefaultNoBound};
-use sp_core::H160;
+use sp_core::{H160, H256};
 use sp_runtime::traits::{Bounded, Saturating, Zero};
 
 /// When a contract that called for its end really ends.
@@ -91,6 +91,8 @@ pub struct Settled<T: Config> {
     pub deposit: Deposit<BalanceOf<T>>,
     /// Its record: as it has to be stored, or as it was where the contract ends.
     pub info: ContractInfo<T>,
+    /// The program that it ran before, where it runs that no longer.
+    pub left_code: Option<H256>,
     /// Whether the record differs from what is stored.
     pub changed: bool,
     /// Set where the contract ends.
@@ -168,7 +170,7 @@ impl<T: Config> Ledger<T> {
     }
 
     /// The deposit that the last layer has used.
-    fn used(&self) -> Deposit<BalanceOf<T>> {
+    pub fn used(&self) -> Deposit<BalanceOf<T>> {
         let start = self.layers.last().map_or_else(Deposit::default, |layer| layer.start);
         self.total.saturating_add(&start.negated())
     }
@@ -247,6 +249,7 @@ impl<T: Config> Ledger<T> {
     pub fn close(&mut self) -> Vec<Settled<T>> {
         let mut total = self.total;
         let settled = self.entries.iter().map(|(address, entry)| {
+            let code_before = entry.before.as_ref().map(|before| before.code_hash);
             if entry.ends() {
                 let held = entry.before.as_ref().map_or_else(Zero::zero, ContractInfo::total_deposit);
                 let deposit = Deposit::Refund(held);
@@ -255,6 +258,7 @@ impl<T: Config> Ledger<T> {
                     address: *address,
                     deposit,
                     info: entry.info.clone(),
+                    left_code: code_before,
                     changed: false,
                     termination: entry.termination,
                 };
@@ -264,6 +268,7 @@ impl<T: Config> Ledger<T> {
             Settled {
                 address: *address,
                 deposit: entry.deposit(),
+                left_code: code_before.filter(|before| *before != info.code_hash),
                 changed: entry.before.as_ref() != Some(&info),
                 info,
                 termination: None,

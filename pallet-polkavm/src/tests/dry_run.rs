@@ -2,7 +2,7 @@
 
 use super::{
     nested::{default, two},
-    puppet::Script,
+    puppet::{Call as Nested, Script},
 };
 use crate::program::{Contract, at};
 use crate::{
@@ -152,13 +152,39 @@ fn a_dry_run_of_an_upload_gives_hash_and_deposit_or_the_particulars_of_a_refusal
 fn a_dry_run_fails_as_its_extrinsic_would() {
     run(|| {
         let contract = deploy(busy());
-        let dry = Polkavm::dry_run_call(CHARLIE, contract, 0, None, None, vec![]);
-        assert_eq!(dry.result.unwrap_err().error, Error::<Test>::AccountUnmapped.into());
         let tiny = Some(Weight::from_parts(1, 1));
         let dry = Polkavm::dry_run_call(ALICE, contract, 0, tiny, None, vec![]);
         assert_eq!(dry.result.unwrap_err().error, Error::<Test>::OutOfGas.into());
         let dry = Polkavm::dry_run_call(ALICE, contract, 0, None, Some(1), vec![]);
         assert_eq!(dry.result.unwrap_err().error, Error::<Test>::StorageDepositLimitExhausted.into());
+    });
+}
+
+#[test]
+fn a_dry_run_takes_an_origin_that_is_not_mapped_as_if_it_were() {
+    run(|| {
+        let (a, _) = two();
+        call_with_value(a, 10, &[]).result.unwrap();
+        let mut script = Script::new();
+        let back = Nested { value: 2 * u128::from(RATIO), ..default() };
+        script.call(Polkavm::view_address(&CHARLIE), &back, &Script::new()).expect(0).store(1, 1);
+        let nobody = sp_runtime::AccountId32::new([0x99; 32]);
+        for (origin, value) in [(CHARLIE, 3), (nobody, 0)] {
+            let data = if value == 0 { vec![] } else { script.encode() };
+            let dry = with_rollback(|| Polkavm::dry_run_call(origin, a, value, None, None, data));
+            assert!(dry.result.is_ok(), "{:?}", dry.result);
+        }
+        let dry = with_rollback(|| Polkavm::dry_run_call(CHARLIE, a, 3, None, None, script.encode()));
+        // And it tells what is needed once it is mapped.
+        assert_ok!(dispatch(CHARLIE, Call::map_account {}));
+        let before = Balances::free_balance(&CHARLIE);
+        let DepositV1::Charge(deposit) = dry.storage_deposit else { panic!("it takes storage") };
+        let (gas_limit, storage_deposit_limit) = (dry.gas_required, dry.storage_deposit_required);
+        assert_ok!(dispatch(
+            CHARLIE,
+            Call::call { dest: a, value: 3, gas_limit, storage_deposit_limit, data: script.encode() }
+        ));
+        assert_eq!(Balances::free_balance(&CHARLIE), before - 3 + 2 - deposit);
     });
 }
 
