@@ -8,12 +8,12 @@
 
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{ConstU32, ConstU64, ConstU128, VariantCountOf},
+    traits::{ConstBool, ConstU32, ConstU64, ConstU128, VariantCountOf},
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, DepositV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1,
-    StorageAccessErrorV1, TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV3,
+    CodeV1, ContractInfoV1, DepositV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1,
+    StorageAccessErrorV1, TracedV2, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV4,
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{
@@ -118,6 +118,7 @@ parameter_types! {
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeCall = RuntimeCall;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -125,9 +126,11 @@ impl pallet_polkavm::Config for Runtime {
     // The runtime runs contracts itself, which needs nothing of the node.
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
+    type AutoMap = ConstBool<false>;
     type FindAuthor = ();
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     type RefTimePerGas = ConstU64<10_000>;
+    type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
     type DepositPerChildTrieItem = ConstU128<200>;
@@ -168,7 +171,6 @@ sp_api::impl_runtime_apis! {
     }
 
     // ANCHOR: api
-    #[api_version(3)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -177,7 +179,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> ExecutionV1<OutputV1, Balance> {
+        ) -> ExecutionV2<OutputV1, Balance> {
             Polkavm::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -189,7 +191,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> ExecutionV1<InstantiatedV1, Balance> {
+        ) -> ExecutionV2<InstantiatedV1, Balance> {
             Polkavm::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -236,7 +238,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> TracedV1<OutputV1, Balance> {
+        ) -> TracedV2<OutputV1, Balance> {
             Polkavm::trace_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -248,7 +250,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> TracedV1<InstantiatedV1, Balance> {
+        ) -> TracedV2<InstantiatedV1, Balance> {
             Polkavm::trace_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -259,7 +261,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> EffectV1<OutputV1, Balance> {
+        ) -> EffectV2<OutputV1, Balance> {
             Polkavm::effect_of_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -271,7 +273,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> EffectV1<InstantiatedV1, Balance> {
+        ) -> EffectV2<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
     }

@@ -189,6 +189,7 @@ impl FindAuthor<AccountId> for AuraAuthor {
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeCall = RuntimeCall;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -201,10 +202,14 @@ impl pallet_polkavm::Config for Runtime {
     #[cfg(feature = "in-runtime-interpreter")]
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
+    // An account is mapped when its owner wants it and pays for it.
+    type AutoMap = ConstBool<false>;
     type FindAuthor = AuraAuthor;
     // A tight loop takes 1.5 ns an instruction inside the runtime; ten leave room for divisions and for memory that is
     // touched for the first time.
     type RefTimePerGas = ConstU64<10_000>;
+    // A block has 33 million of them.
+    type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
     type DepositPerChildTrieItem = ConstU128<{ 2 * MILLI_UNIT }>;
