@@ -1,5 +1,6 @@
 //! Guest memory: `docs/spec/memory.md#memory`. Pages exist once they are written; all others read as zero.
 
+use crate::Isa;
 use crate::blob::{Blob, Refused};
 use std::collections::BTreeMap;
 
@@ -63,6 +64,16 @@ impl Memory {
     /// Bounds of the regions that exist.
     pub fn regions(&self) -> Vec<(u32, u32)> {
         self.regions.iter().filter(|(from, to)| from < to).map(|(from, to)| (*from as u32, *to as u32)).collect()
+    }
+
+    /// Bytes that the program can address: `docs/spec/gas.md#the-calibrated-model`.
+    pub fn addressable(&self, isa: Isa) -> u64 {
+        let whole: u64 = self.regions.iter().map(|(from, to)| to - from).sum();
+        let (rw_base, rw_end) = self.regions[1];
+        match isa {
+            Isa::Latest32 => whole - (rw_end - rw_base) + (self.heap_limit.max(rw_end) - rw_base),
+            Isa::ReviveV1 | Isa::JamV1 => whole,
+        }
     }
 
     /// Size of the heap in bytes.
