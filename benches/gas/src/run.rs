@@ -3,11 +3,17 @@
 use anyhow::{Context, Result, bail};
 use pvm_engine::{Backend, Config, Engine, Module, Outcome, ProgramBlob, RawInstance, Reg};
 use std::fs;
+use std::thread;
+use std::time::Duration;
 use vm_core::gas::{CostModelKind, MemoryLatency};
 use vm_core::program::ProgramConfig;
+use vm_core::text::assemble;
 
 /// Gas that no program uses up.
 const PLENTY: i64 = 1 << 60;
+
+/// A worker sleeps when it has waited for so long.
+const SETTLED: Duration = Duration::from_micros(300);
 
 /// The cost models, by the names that tables use.
 pub const MODELS: [(&str, CostModelKind); 5] = [
@@ -24,11 +30,14 @@ pub const BACKENDS: [(&str, Backend); 2] = [("compiled", Backend::Jit), ("interp
 /// A backend, set up once.
 pub struct Runner {
     engine: Engine,
+    /// What calling a program that does nothing takes.
+    overhead: f64,
 }
 
 /// A program that can be run on it.
 pub struct Loaded {
     instance: RawInstance,
+    overhead: f64,
 }
 
 impl Runner {
@@ -37,7 +46,10 @@ impl Runner {
     /// # Errors
     /// If programs cannot be compiled here.
     pub fn new(backend: Backend) -> Result<Runner> {
-        Ok(Runner { engine: Engine::new(Config::new().set_backend(backend))? })
+        let mut runner = Runner { engine: Engine::new(Config::new().set_backend(backend))?, overhead: 0.0 };
+        let nothing = assemble(".isa ReviveV1\n.export \"run\" run\nrun:\n jump_indirect ra, 0\n")?;
+        runner.overhead = runner.load(&nothing, CostModelKind::Naive)?.measure(0, 40)?.0;
+        Ok(runner)
     }
 
     /// Loads a program under a cost model and runs its export `initialize`, if it has one.
@@ -47,7 +59,7 @@ impl Runner {
     pub fn load(&self, blob: &[u8], cost_model: CostModelKind) -> Result<Loaded> {
         let config = ProgramConfig { cost_model, ..ProgramConfig::default() };
         let module = Module::new(&self.engine, &config, &ProgramBlob::parse(blob)?)?;
-        let mut loaded = Loaded { instance: module.instantiate_raw()? };
+        let mut loaded = Loaded { instance: module.instantiate_raw()?, overhead: self.overhead };
         if loaded.instance.module().program().export(b"initialize").is_some() {
             loaded.call("initialize", 0)?;
         }
@@ -74,10 +86,11 @@ impl Loaded {
         }
     }
 
-    /// The least time in nanoseconds of several calls of `run`, and the gas of one. The first call does not count.
+    /// The lower quartile of the times in nanoseconds of several calls of `run`, and the gas of one. The first call does not count.
     ///
     /// It is the time that the processor spent in the process that runs the program, so that others on this machine
-    /// hardly count. A worker that waits for the next call at first spins, for some microseconds.
+    /// hardly count; the least of them would be one of those that the kernel had not counted whole. What a
+    /// call takes that does nothing is left out: passing control, and that the worker spins for a while afterwards.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -87,13 +100,17 @@ impl Loaded {
             Some(_) => descendants(std::process::id()),
             None => vec!["/proc/thread-self/schedstat".into()],
         };
-        let mut least = u64::MAX;
+        let mut times = Vec::new();
         for _ in 0..rounds {
             let start = processor_time(&clocks);
             self.call("run", argument)?;
-            least = least.min(processor_time(&clocks).saturating_sub(start));
+            // Until the worker has stopped spinning, the kernel does not say for how long it ran.
+            thread::sleep(SETTLED);
+            times.push(processor_time(&clocks).saturating_sub(start));
         }
-        Ok((least as f64, gas))
+        times.sort_unstable();
+        let quartile = times.get(times.len() / 4).copied().unwrap_or(0);
+        Ok(((quartile as f64 - self.overhead).max(1.0), gas))
     }
 }
 

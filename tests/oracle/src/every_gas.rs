@@ -60,7 +60,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
     let Some(module) = backends.load(&scenario)? else { return Ok(()) };
     // What a run needs at some point may be more than what it uses, by what branches give back.
     let (unit, given_back) = match scenario.config.model {
-        Model::CalibratedV1 => (41, i64::from(CostModelKind::CalibratedV1.branch_refund())),
+        Model::CalibratedV1 => (97, i64::from(CostModelKind::CalibratedV1.branch_refund())),
         Model::Naive | Model::Pipeline(_) => (1, 0),
     };
     let short = unit * SHORT;

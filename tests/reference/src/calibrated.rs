@@ -49,17 +49,17 @@ pub fn is_likely_taken(code: &Code, branch: &Instruction) -> bool {
 }
 
 /// From the last store to a load.
-const FORWARDING: u64 = 70;
+const FORWARDING: u64 = 140;
 
 const KIB: u64 = 1024;
 
 /// What entering a block costs.
 fn entry(code: u64) -> u64 {
     match code {
-        _ if code <= 4 * KIB => 40,
-        _ if code <= 16 * KIB => 40,
-        _ if code <= 64 * KIB => 40,
-        _ => 40,
+        _ if code <= 4 * KIB => 50,
+        _ if code <= 16 * KIB => 170,
+        _ if code <= 64 * KIB => 450,
+        _ => 1000,
     }
 }
 
@@ -67,14 +67,14 @@ fn entry(code: u64) -> u64 {
 fn load(memory: u64) -> (u64, u64) {
     match memory {
         _ if memory <= 16 * KIB => (175, 14),
-        _ if memory <= 32 * KIB => (240, 14),
-        _ if memory <= 64 * KIB => (370, 15),
-        _ if memory <= 128 * KIB => (480, 15),
-        _ if memory <= 256 * KIB => (700, 20),
-        _ if memory <= 512 * KIB => (1000, 30),
-        _ if memory <= 1024 * KIB => (1500, 60),
-        _ if memory <= 2048 * KIB => (1800, 80),
-        _ => (12000, 1500),
+        _ if memory <= 32 * KIB => (200, 14),
+        _ if memory <= 64 * KIB => (280, 15),
+        _ if memory <= 128 * KIB => (340, 15),
+        _ if memory <= 256 * KIB => (440, 20),
+        _ if memory <= 512 * KIB => (600, 30),
+        _ if memory <= 1024 * KIB => (950, 60),
+        _ if memory <= 2048 * KIB => (1200, 80),
+        _ => (8000, 1500),
     }
 }
 

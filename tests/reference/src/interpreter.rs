@@ -241,7 +241,7 @@ impl Interpreter {
     }
 
     fn cost(&mut self, start: u32) -> u32 {
-        self.code.cost(self.config.model, self.memory.addressable(self.code.isa), start)
+        self.code.cost(self.config.model, self.memory.addressable(), start)
     }
 
     /// Reads memory: `None` if that is not allowed.

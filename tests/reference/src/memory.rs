@@ -17,6 +17,7 @@ pub struct Memory {
     regions: [(u64, u64); 4],
     heap_limit: u64,
     heap_size: u64,
+    addressable: u64,
     /// Bytes of pages of 4 KiB.
     pages: BTreeMap<u64, Vec<u8>>,
 }
@@ -54,8 +55,14 @@ impl Memory {
             ],
             heap_limit: stack_high - up(stack, G) - G,
             heap_size: 0,
+            addressable: 0,
             pages: BTreeMap::new(),
         };
+        let (_, rw_end) = memory.regions[1];
+        memory.addressable = memory.regions.iter().map(|(from, to)| to - from).sum();
+        if blob.isa == Isa::Latest32 {
+            memory.addressable += memory.heap_limit.max(rw_end) - rw_end;
+        }
         memory.put(G, &blob.ro_data);
         memory.put(rw_base, &blob.rw_data);
         Ok(memory)
@@ -66,14 +73,9 @@ impl Memory {
         self.regions.iter().filter(|(from, to)| from < to).map(|(from, to)| (*from as u32, *to as u32)).collect()
     }
 
-    /// Bytes that the program can address: `docs/spec/gas.md#the-calibrated-model`.
-    pub fn addressable(&self, isa: Isa) -> u64 {
-        let whole: u64 = self.regions.iter().map(|(from, to)| to - from).sum();
-        let (rw_base, rw_end) = self.regions[1];
-        match isa {
-            Isa::Latest32 => whole - (rw_end - rw_base) + (self.heap_limit.max(rw_end) - rw_base),
-            Isa::ReviveV1 | Isa::JamV1 => whole,
-        }
+    /// Bytes that the program can address, whatever its heap is now: `docs/spec/gas.md#the-calibrated-model`.
+    pub fn addressable(&self) -> u64 {
+        self.addressable
     }
 
     /// Size of the heap in bytes.

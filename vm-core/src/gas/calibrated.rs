@@ -36,21 +36,21 @@ struct Row {
 /// throughput. A program whose memory is larger than a cache can miss it with every load.
 const MEMORY: [(u32, u32, u32); 9] = [
     (16 << 10, 175, 14),
-    (32 << 10, 240, 14),
-    (64 << 10, 370, 15),
-    (128 << 10, 480, 15),
-    (256 << 10, 700, 20),
-    (512 << 10, 1000, 30),
-    (1 << 20, 1500, 60),
-    (2 << 20, 1800, 80),
-    (u32::MAX, 12000, 1500),
+    (32 << 10, 200, 14),
+    (64 << 10, 280, 15),
+    (128 << 10, 340, 15),
+    (256 << 10, 440, 20),
+    (512 << 10, 600, 30),
+    (1 << 20, 950, 60),
+    (2 << 20, 1200, 80),
+    (u32::MAX, 8000, 1500),
 ];
 
 /// What depends on the length of the code: up to so many bytes, the part of the throughput that entering a block takes.
-const CODE: [(u32, u32); 4] = [(4 << 10, 40), (16 << 10, 40), (64 << 10, 40), (u32::MAX, 40)];
+const CODE: [(u32, u32); 4] = [(4 << 10, 50), (16 << 10, 170), (64 << 10, 450), (u32::MAX, 1000)];
 
 /// From a store to a load of what it stored.
-const FORWARDING: u32 = 70;
+const FORWARDING: u32 = 140;
 
 /// Throughput, what nothing overlaps with, and latency of an instruction.
 #[rustfmt::skip]
