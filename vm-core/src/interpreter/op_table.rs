@@ -259,6 +259,11 @@ ops! {
             true => Flow::Next,
             false => Flow::Stop(Stop::OutOfGas),
         },
+        // Before or after a branch: gives `imm` gas back, or takes back what was given, a number below zero.
+        Refund => {
+            m.gas += i64::from(op.imm as i32);
+            Flow::Next
+        },
         // The first op of every block in single-step mode, where the stop comes before the payment.
         Nop => Flow::Next,
         // Stops before the instruction that follows.

@@ -10,7 +10,7 @@
 
 use super::offset_index::OffsetIndex;
 use super::op::{Op, OpKind, Slot, UNLINKED};
-use crate::gas::{BlockCost, CostModelKind, Metering};
+use crate::gas::{BlockCost, Metering, branch_is_likely_taken};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
@@ -28,6 +28,8 @@ pub(super) struct Translation {
     budget: usize,
     /// True if there is a stop before each instruction.
     steps: bool,
+    /// See [`Program::branch_refund`].
+    branch_refund: u32,
 }
 
 impl Translation {
@@ -38,6 +40,7 @@ impl Translation {
             blocks: OffsetIndex::new(program.code().len()),
             budget: program.config().translation_cache as usize,
             steps: program.config().single_step,
+            branch_refund: program.branch_refund(),
         }
     }
 
@@ -143,7 +146,7 @@ impl Translation {
             true => {
                 let index = self.ops.len();
                 // The whole block is paid for already.
-                self.translate_chunk(program, target, true, &mut BlockCost::new(CostModelKind::Naive));
+                self.translate_chunk(program, target, true, &mut BlockCost::free());
                 index
             }
             false => self.translate_block(program, target),
@@ -170,7 +173,7 @@ impl Translation {
         let charge = self.ops.len();
         self.push(offset, Op::new(OpKind::Charge));
         let metered = program.config().metering != Metering::Off;
-        let mut cost = BlockCost::new(if metered { program.config().cost_model } else { CostModelKind::Naive });
+        let mut cost = program.start_block_cost();
         if let Some(rest) = self.translate_chunk(program, offset, false, &mut cost)
             && metered
         {
@@ -267,9 +270,27 @@ impl Translation {
                 (op.b, op.imm, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2) as u32, self.target(target), target);
             }
         }
-        self.push_combined(offset, op);
+        match self.branch_refund != 0 && opcode.is_branch() {
+            true => self.push_with_refund(code, offset, next, op),
+            false => self.push_combined(offset, op),
+        }
         if spec.ends_block && spec.can_fall_through {
             self.push_next_block(offset, next);
+        }
+    }
+
+    /// Appends a branch that gives gas back when it goes the likely way. Nothing stops between these ops.
+    fn push_with_refund(&mut self, code: &CodeView<'_>, offset: u32, next: u32, op: Op) {
+        let refund = |gas: u32| Op { imm: gas, ..Op::new(OpKind::Refund) };
+        if branch_is_likely_taken(code, offset, next, op.hi) {
+            self.push(offset, refund(self.branch_refund));
+            // Where the branch is now, if it was to be linked.
+            let op = Op { lo: self.target(op.hi), ..op };
+            self.push(offset, op);
+            self.push(offset, refund(self.branch_refund.wrapping_neg()));
+        } else {
+            self.push_combined(offset, op);
+            self.push(offset, refund(self.branch_refund));
         }
     }
 
