@@ -62,29 +62,71 @@ pub const KINDS: [&str; 27] = [
 ];
 
 const THREE: [&str; 23] = [
-    "add_64", "sub_64", "and", "or", "xor", "add_32", "sub_32", "shift_logical_left_64", "shift_logical_right_64",
-    "shift_arithmetic_right_64", "shift_logical_left_32", "set_less_than_unsigned", "set_less_than_signed",
-    "cmov_if_zero", "cmov_if_not_zero", "and_inverted", "or_inverted", "xnor", "maximum", "minimum_unsigned",
-    "rotate_left_64", "rotate_right_64", "rotate_left_32",
+    "add_64",
+    "sub_64",
+    "and",
+    "or",
+    "xor",
+    "add_32",
+    "sub_32",
+    "shift_logical_left_64",
+    "shift_logical_right_64",
+    "shift_arithmetic_right_64",
+    "shift_logical_left_32",
+    "set_less_than_unsigned",
+    "set_less_than_signed",
+    "cmov_if_zero",
+    "cmov_if_not_zero",
+    "and_inverted",
+    "or_inverted",
+    "xnor",
+    "maximum",
+    "minimum_unsigned",
+    "rotate_left_64",
+    "rotate_right_64",
+    "rotate_left_32",
 ];
 const TWO: [&str; 15] = [
-    "add_imm_64", "and_imm", "or_imm", "xor_imm", "add_imm_32", "shift_logical_left_imm_64",
-    "shift_logical_right_imm_32", "set_less_than_unsigned_imm", "set_greater_than_signed_imm",
-    "negate_and_add_imm_64", "rotate_right_imm_64", "rotate_right_imm_alt_64", "cmov_if_zero_imm", "mul_imm_32",
+    "add_imm_64",
+    "and_imm",
+    "or_imm",
+    "xor_imm",
+    "add_imm_32",
+    "shift_logical_left_imm_64",
+    "shift_logical_right_imm_32",
+    "set_less_than_unsigned_imm",
+    "set_greater_than_signed_imm",
+    "negate_and_add_imm_64",
+    "rotate_right_imm_64",
+    "rotate_right_imm_alt_64",
+    "cmov_if_zero_imm",
+    "mul_imm_32",
     "shift_logical_left_imm_alt_64",
 ];
 const PRODUCTS: [&str; 6] = [
-    "mul_64", "mul_32", "mul_upper_unsigned_unsigned", "mul_upper_signed_signed", "mul_upper_signed_unsigned", "mul_64",
+    "mul_64",
+    "mul_32",
+    "mul_upper_unsigned_unsigned",
+    "mul_upper_signed_signed",
+    "mul_upper_signed_unsigned",
+    "mul_64",
 ];
 const QUOTIENTS: [&str; 8] = [
-    "div_unsigned_64", "div_signed_64", "rem_unsigned_64", "rem_signed_64", "div_unsigned_32", "div_signed_32",
-    "rem_unsigned_32", "rem_signed_32",
+    "div_unsigned_64",
+    "div_signed_64",
+    "rem_unsigned_64",
+    "rem_signed_64",
+    "div_unsigned_32",
+    "div_signed_32",
+    "rem_unsigned_32",
+    "rem_signed_32",
 ];
 const VALUES: [&str; 6] = ["a0", "a1", "a2", "a3", "a4", "a5"];
 const LOADS: [&str; 4] = ["load_indirect_u64", "load_indirect_u32", "load_indirect_u8", "load_indirect_i16"];
 const STORES: [&str; 3] = ["store_indirect_u64", "store_indirect_u32", "store_indirect_u8"];
 const STRIDES: [u32; 8] = [8, 20, 64, 72, 4104, 4160, 16396, 262_152];
-const BRANCHES: [&str; 4] = ["branch_eq_imm", "branch_not_eq_imm", "branch_less_unsigned_imm", "branch_greater_signed_imm"];
+const BRANCHES: [&str; 4] =
+    ["branch_eq_imm", "branch_not_eq_imm", "branch_less_unsigned_imm", "branch_greater_signed_imm"];
 
 impl Gene {
     /// A random one.

@@ -112,8 +112,7 @@ pub fn decoder(data: &[u8]) {
             assert!(view.is_instruction_start(offset) || !view.is_jump_target(offset));
             assert_eq!(view.decode(offset).is_some(), view.is_instruction_start(offset));
         }
-        let models =
-            [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1];
+        let models = [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1];
         for offset in (0..view.len()).take(200) {
             for model in models {
                 let cost = block_cost(model, ProgramFacts::default(), &view, offset);

@@ -13,7 +13,7 @@ use crate::isa::{GasClass, InstructionSpec, Opcode, TABLE};
 
 /// Time that a mispredicted branch takes. Every conditional branch is charged for it, and gives it back when it goes the
 /// likely way.
-pub(super) const MISPREDICTION: u32 = 560;
+pub(super) const MISPREDICTION: u32 = 480;
 
 /// What an instruction asks for.
 #[derive(Clone, Copy)]
@@ -35,22 +35,22 @@ struct Row {
 /// What depends on the memory that a program can address: up to so many bytes, the latency of a load and its part of the
 /// throughput. A program whose memory is larger than a cache can miss it with every load.
 const MEMORY: [(u32, u32, u32); 9] = [
-    (16 << 10, 175, 14),
-    (32 << 10, 200, 14),
-    (64 << 10, 280, 15),
-    (128 << 10, 340, 15),
-    (256 << 10, 440, 20),
-    (512 << 10, 600, 30),
-    (1 << 20, 950, 60),
-    (2 << 20, 1200, 80),
-    (u32::MAX, 8000, 1500),
+    (16 << 10, 150, 12),
+    (32 << 10, 170, 12),
+    (64 << 10, 240, 12),
+    (128 << 10, 290, 12),
+    (256 << 10, 380, 15),
+    (512 << 10, 500, 20),
+    (1 << 20, 800, 40),
+    (2 << 20, 1000, 60),
+    (u32::MAX, 7000, 1000),
 ];
 
 /// What depends on the length of the code: up to so many bytes, the part of the throughput that entering a block takes.
-const CODE: [(u32, u32); 4] = [(4 << 10, 50), (16 << 10, 170), (64 << 10, 450), (u32::MAX, 1000)];
+const CODE: [(u32, u32); 4] = [(4 << 10, 35), (16 << 10, 150), (64 << 10, 400), (u32::MAX, 900)];
 
 /// From a store to a load of what it stored.
-const FORWARDING: u32 = 140;
+const FORWARDING: u32 = 120;
 
 /// Throughput, what nothing overlaps with, and latency of an instruction.
 #[rustfmt::skip]
@@ -59,42 +59,42 @@ const fn row(spec: &InstructionSpec, is_wide: bool, class: usize) -> (u32, u32, 
     use Opcode as O;
     let (_, load_latency, load_throughput) = MEMORY[class];
     // The sign extension that 32-bit operations need where registers have 64 bits.
-    let extension = if is_wide { 35 } else { 0 };
+    let extension = if is_wide { 30 } else { 0 };
     match spec.opcode {
-        O::RotateLeft32 | O::RotateRight32 | O::RotateLeft64 | O::RotateRight64 => return (60, 0, 75),
-        O::RotateRightImmAlt32 | O::RotateRightImmAlt64 => return (60, 0, 75),
-        O::MulUpperUnsignedUnsigned => return (38, 0, 135),
-        O::DivUnsigned32 | O::DivSigned32 | O::RemUnsigned32 | O::RemSigned32 => return (250, 0, 420),
+        O::RotateLeft32 | O::RotateRight32 | O::RotateLeft64 | O::RotateRight64 => return (35, 0, 65),
+        O::RotateRightImmAlt32 | O::RotateRightImmAlt64 => return (35, 0, 65),
+        O::MulUpperUnsignedUnsigned => return (30, 0, 115),
+        O::DivUnsigned32 | O::DivSigned32 | O::RemUnsigned32 | O::RemSigned32 => return (200, 0, 350),
         _ => {}
     }
     match spec.gas_class {
-        G::Alu | G::AluImm | G::BitCount => (14, 0, 35),
-        G::Alu32 | G::AluImm32 => (22, 0, 35 + extension),
-        G::Shift => (20, 0, 35),
-        G::Shift32 => (22, 0, 35 + extension),
-        G::ShiftAlt => (28, 0, 35),
-        G::ShiftAlt32 => (30, 0, 35 + extension),
-        G::TrailingZeros => (20, 0, 70),
-        G::Negate => (25, 0, 70),
-        G::Negate32 => (40, 0, 70 + extension),
-        G::Compare | G::CompareImm => (25, 0, 105),
-        G::Cmov => (18, 0, 35),
-        G::CmovImm => (40, 0, 70),
-        G::MinMax => (28, 0, 70),
-        G::LogicInverted => (25, 0, 35),
-        G::Xnor => (18, 0, 70),
-        G::LoadImm | G::Move => (7, 0, 0),
-        G::LoadImm64 => (15, 0, 0),
-        G::Mul | G::MulImm => (38, 0, 105),
-        G::Mul32 | G::MulImm32 => (40, 0, 105 + extension),
-        G::MulUpper => (55, 0, 140),
-        G::MulUpperMixed => (90, 0, 195),
-        G::Divide => (420, 0, 680),
+        G::Alu | G::AluImm | G::BitCount => (8, 0, 30),
+        G::Alu32 | G::AluImm32 => (13, 0, 30 + extension),
+        G::Shift => (14, 0, 30),
+        G::Shift32 => (16, 0, 30 + extension),
+        G::ShiftAlt => (16, 0, 30),
+        G::ShiftAlt32 => (20, 0, 30 + extension),
+        G::TrailingZeros => (15, 0, 60),
+        G::Negate => (14, 0, 60),
+        G::Negate32 => (20, 0, 60 + extension),
+        G::Compare | G::CompareImm => (15, 0, 90),
+        G::Cmov => (12, 0, 30),
+        G::CmovImm => (20, 0, 60),
+        G::MinMax => (16, 0, 60),
+        G::LogicInverted => (14, 0, 30),
+        G::Xnor => (12, 0, 60),
+        G::LoadImm | G::Move => (5, 0, 0),
+        G::LoadImm64 => (8, 0, 0),
+        G::Mul | G::MulImm => (30, 0, 90),
+        G::Mul32 | G::MulImm32 => (30, 0, 90 + extension),
+        G::MulUpper => (45, 0, 120),
+        G::MulUpperMixed => (70, 0, 165),
+        G::Divide => (320, 0, 560),
         G::Load | G::LoadIndirect => (load_throughput, 0, load_latency),
-        G::Store | G::StoreIndirect | G::StoreImm | G::StoreImmIndirect => (32, 0, 0),
-        G::Branch | G::BranchImm => (20, MISPREDICTION, 35),
-        G::Jump => (35, 0, 0),
-        G::JumpIndirect => (35, 465, 0),
+        G::Store | G::StoreIndirect | G::StoreImm | G::StoreImmIndirect => (30, 0, 0),
+        G::Branch | G::BranchImm => (10, MISPREDICTION, 30),
+        G::Jump => (30, 0, 0),
+        G::JumpIndirect => (30, 420, 0),
         G::Trap | G::Unlikely => (0, 0, 0),
         G::HostCall | G::Sbrk => (0, 60_000, 0),
     }
@@ -132,7 +132,15 @@ impl Row {
             }
             _ => (to, Fields::NO_SOURCE, 0),
         };
-        Row { throughput, serial, latency, forwarding, to: to as u8, from: [first as u8, second as u8, third as u8], memory: memory as u8 }
+        Row {
+            throughput,
+            serial,
+            latency,
+            forwarding,
+            to: to as u8,
+            from: [first as u8, second as u8, third as u8],
+            memory: memory as u8,
+        }
     }
 }
 

@@ -175,7 +175,11 @@ mod tests {
         assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 0), Some(3));
         assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 2), None);
         assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 5), Some(1));
-        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 6), Some(2), "with the trap behind the end");
+        assert_eq!(
+            block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 6),
+            Some(2),
+            "with the trap behind the end"
+        );
         assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 9), Some(1));
         assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, u32::MAX), Some(1));
     }
@@ -183,7 +187,12 @@ mod tests {
     /// The costs of the blocks at the given offsets of `ReviveV1` code.
     fn costs(latency: MemoryLatency, code: &[u8], bitmask: &[u8], offsets: &[u32]) -> Vec<u32> {
         let view = CodeView::new(Isa::ReviveV1, code, bitmask);
-        offsets.iter().map(|offset| block_cost(CostModelKind::Pipeline(latency), ProgramFacts::default(), &view, *offset).unwrap()).collect()
+        offsets
+            .iter()
+            .map(|offset| {
+                block_cost(CostModelKind::Pipeline(latency), ProgramFacts::default(), &view, *offset).unwrap()
+            })
+            .collect()
     }
 
     #[test]

@@ -88,8 +88,10 @@ fn main() -> Result<()> {
             summary("   worst / least", &columns, |column| most(column) / least(column));
         }
         for size in SIZES {
-            let strides: Vec<&Row> =
-                rows.iter().filter(|row| row.group == Group::Stride && row.name.ends_with(&format!(" {size}K"))).collect();
+            let strides: Vec<&Row> = rows
+                .iter()
+                .filter(|row| row.group == Group::Stride && row.name.ends_with(&format!(" {size}K")))
+                .collect();
             let columns: Vec<Vec<f64>> = (0..MODELS.len())
                 .map(|model| strides.iter().map(|row| row.nanoseconds / row.gas[model] as f64).collect())
                 .collect();
@@ -149,22 +151,38 @@ fn programs() -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     let folder = benches_folder().join("../out/bench");
     let names = [
-        "sieve", "sha256", "keccak", "ed25519", "byte_loops", "library_calls", "small_copies", "evm", "emulator", "division",
-        "branches", "calls",
+        "sieve",
+        "sha256",
+        "keccak",
+        "ed25519",
+        "byte_loops",
+        "library_calls",
+        "small_copies",
+        "evm",
+        "emulator",
+        "division",
+        "branches",
+        "calls",
     ];
     let large = ["stride_sequential", "stride_large", "stride_small", "pointer_chase"];
     for (name, group) in
         names.iter().map(|name| (*name, Group::Bench)).chain(large.iter().map(|name| (*name, Group::Large)))
     {
         let path = folder.join(format!("{name}.polkavm"));
-        let blob = fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))?;
+        let blob =
+            fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))?;
         programs.push(Program { name: name.into(), blob, argument: 0, group });
     }
     for size in SIZES {
         for (name, stride) in [("sequential", 1), ("small", 5), ("large", 4099)] {
             let text = stride_text(size << 10, stride);
             let blob = vm_core::text::assemble(&text).with_context(|| text.clone())?;
-            programs.push(Program { name: format!("stride {name} {size}K"), blob, argument: 1 << 18, group: Group::Stride });
+            programs.push(Program {
+                name: format!("stride {name} {size}K"),
+                blob,
+                argument: 1 << 18,
+                group: Group::Stride,
+            });
         }
     }
     for found in corpus::read()? {

@@ -37,7 +37,13 @@ fn main() -> Result<()> {
     for spec in &kinds {
         let [side, chain] = [Shape::Independent, Shape::Chained]
             .map(|shape| time(&runner, &micro::looped(4096, &micro::block(spec, shape))));
-        println!("{:<16} {:<32} {:>8.1} {:>8.1}", format!("{:?}", spec.gas_class), spec.mnemonic, side? / LENGTH as f64, chain? / LENGTH as f64);
+        println!(
+            "{:<16} {:<32} {:>8.1} {:>8.1}",
+            format!("{:?}", spec.gas_class),
+            spec.mnemonic,
+            side? / LENGTH as f64,
+            chain? / LENGTH as f64
+        );
         classes.entry(format!("{:?}", spec.gas_class)).or_default().push(spec);
     }
     let count: usize = std::env::args().nth(1).map_or(Ok(300), |count| count.parse())?;

@@ -44,7 +44,8 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
-    let mut arguments = Arguments { backend: None, model: None, seconds: 60, programs: u64::MAX, seed: 1, check: false };
+    let mut arguments =
+        Arguments { backend: None, model: None, seconds: 60, programs: u64::MAX, seed: 1, check: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut next = || words.next().with_context(|| format!("{word} needs a value"));
@@ -149,7 +150,11 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
         }
     }
     if let Some(best) = alive.first() {
-        println!("{backend} {name}: worst {:.5} of {tried} programs, worst / median of them {:.2}", best.price, best.price / median(&all));
+        println!(
+            "{backend} {name}: worst {:.5} of {tried} programs, worst / median of them {:.2}",
+            best.price,
+            best.price / median(&all)
+        );
         keep(backend, name, model, runner, &alive, arguments, tried)?;
     }
     Ok(())
@@ -184,13 +189,22 @@ fn keep(
             .collect();
         let Genome { unroll, shuffle, .. } = candidate.genome;
         let mut text = String::new();
-        let _ = writeln!(text, "; Found by gas_search --backend {backend} --model {name} --seed {}, {tried} programs.", arguments.seed);
-        let _ = writeln!(text, "; {}; unrolled {unroll} times{}.", genes.join(", "), if shuffle { ", in random order" } else { "" });
+        let _ = writeln!(
+            text,
+            "; Found by gas_search --backend {backend} --model {name} --seed {}, {tried} programs.",
+            arguments.seed
+        );
+        let _ = writeln!(
+            text,
+            "; {}; unrolled {unroll} times{}.",
+            genes.join(", "),
+            if shuffle { ", in random order" } else { "" }
+        );
         let _ = writeln!(text, "; ns_per_gas {backend} {name} {price:.5}");
         let _ = writeln!(text, "; iterations {}", candidate.iterations);
         // The genes of one iteration are enough to read; the file has all of them, as it has to be run.
         text += &candidate.genome.text();
-        if text.len() > 200_000 {
+        if text.len() > 64_000 {
             println!("{file} is {} bytes of text and is not kept", text.len());
             continue;
         }

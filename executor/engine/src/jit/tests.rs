@@ -32,7 +32,11 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
         page_size: rng.pick(&[0x1000, 0x1000, 0x4000, 0x1_0000]),
         aux_size: rng.pick(&[0, 0, 0, 5000]),
         single_step: rng.chance(10),
-        cost_model: rng.pick(&[CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1]),
+        cost_model: rng.pick(&[
+            CostModelKind::Naive,
+            CostModelKind::Pipeline(MemoryLatency::L2),
+            CostModelKind::CalibratedV1,
+        ]),
         metering: rng.pick(&[Metering::Sync, Metering::Sync, Metering::Sync, Metering::Async]),
         ..ProgramConfig::default()
     };
