@@ -133,8 +133,3 @@ fn processor_time(clocks: &[String]) -> u64 {
     let time = |file: &String| fs::read_to_string(file).ok()?.split_whitespace().next()?.parse::<u64>().ok();
     clocks.iter().filter_map(time).sum()
 }
-
-/// Nanoseconds that this thread ran.
-pub fn thread_time() -> u64 {
-    processor_time(&["/proc/thread-self/schedstat".into()])
-}

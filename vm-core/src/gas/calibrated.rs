@@ -16,20 +16,20 @@ use crate::isa::{GasClass, InstructionSpec, Opcode, TABLE};
 pub(super) const MISPREDICTION: u32 = 480;
 
 /// What an instruction asks for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Row {
     /// Its part of the processor's throughput.
     throughput: u32,
     /// Its part of the time that nothing else overlaps with.
     serial: u32,
-    /// From its operands to its result.
-    latency: u32,
-    /// From the last store before it to its result.
-    forwarding: u32,
-    /// Where the register is that it writes, and those that it reads, in [`Fields`].
+    /// From its first two operands to its result.
+    latency: i32,
+    /// From its third operand to its result.
+    third_latency: i32,
+    /// Where the register is that it writes, and those that it reads, in [`Fields`]. Memory is one of them. It is kept as
+    /// the time at which a load would have to read a register to have its result as late as a load of what was stored.
     to: u8,
     from: [u8; 3],
-    memory: u8,
 }
 
 /// What depends on the memory that a program can address: up to so many bytes, the latency of a load and its part of the
@@ -104,7 +104,7 @@ type Rows = [Row; Opcode::COUNT];
 
 /// By memory, by whether registers have 64 bits, and by opcode.
 static ROWS: [[Rows; 2]; MEMORY.len()] = {
-    let nothing = Row { throughput: 0, serial: 0, latency: 0, forwarding: 0, to: 0, from: [0; 3], memory: 0 };
+    let nothing = Row { throughput: 0, serial: 0, latency: 0, third_latency: 0, to: 0, from: [0; 3] };
     let mut rows = [[[nothing; Opcode::COUNT]; 2]; MEMORY.len()];
     let mut class = 0;
     while class < MEMORY.len() {
@@ -123,24 +123,26 @@ impl Row {
     const fn new(spec: &InstructionSpec, is_wide: bool, class: usize) -> Row {
         let (throughput, serial, latency) = row(spec, is_wide, class);
         let (to, first, second, updates) = places_of(spec);
-        let third = if updates { to } else { Fields::NO_SOURCE };
-        let (to, memory, forwarding) = match spec.gas_class {
-            GasClass::Load | GasClass::LoadIndirect => (to, Fields::MEMORY, FORWARDING),
-            // What stores is as late as the latest of them.
-            GasClass::Store | GasClass::StoreIndirect | GasClass::StoreImm | GasClass::StoreImmIndirect => {
-                (Fields::MEMORY, Fields::MEMORY, 0)
-            }
-            _ => (to, Fields::NO_SOURCE, 0),
-        };
-        Row {
+        let mut row = Row {
             throughput,
             serial,
-            latency,
-            forwarding,
+            latency: latency as i32,
+            third_latency: 0,
             to: to as u8,
-            from: [first as u8, second as u8, third as u8],
-            memory: memory as u8,
+            from: [first as u8, second as u8, Fields::NO_SOURCE as u8],
+        };
+        match spec.gas_class {
+            // No load has more than one operand, the second.
+            GasClass::Load | GasClass::LoadIndirect => row.from[0] = Fields::MEMORY as u8,
+            GasClass::Store | GasClass::StoreIndirect | GasClass::StoreImm | GasClass::StoreImmIndirect => {
+                row.latency = FORWARDING as i32 - MEMORY[class].1 as i32;
+                row.from[2] = Fields::MEMORY as u8;
+                row.to = Fields::MEMORY as u8;
+            }
+            _ if updates => (row.from[2], row.third_latency) = (to as u8, latency as i32),
+            _ => {}
         }
+        row
     }
 }
 
@@ -153,15 +155,9 @@ pub(super) struct Calibrated {
     throughput: u64,
     serial: u64,
     /// The time of the latest result.
-    critical: u64,
-    /// The time at which each register is ready, memory as one of them.
-    ready: [u64; 16],
-}
-
-impl core::fmt::Debug for Row {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}/{}", self.throughput, self.latency)
-    }
+    critical: i64,
+    /// The time at which each register is ready, memory as one of them (see [`Row::to`]).
+    ready: [i64; 16],
 }
 
 impl Calibrated {
@@ -184,9 +180,10 @@ impl Calibrated {
         let row = &self.rows[opcode as usize];
         let ready = |place: u8| self.ready[fields.get(u64::from(place))];
         let [first, second, third] = row.from;
-        let operands = ready(first).max(ready(second)).max(ready(third));
-        let result = (operands + u64::from(row.latency)).max(ready(row.memory) + u64::from(row.forwarding));
+        let operands = ready(first).max(ready(second)) + i64::from(row.latency);
+        let result = operands.max(ready(third) + i64::from(row.third_latency));
         self.ready[fields.get(u64::from(row.to))] = result;
+        // A store's is never the latest: what it waited for was later.
         self.critical = self.critical.max(result);
         self.throughput += u64::from(row.throughput);
         self.serial += u64::from(row.serial);
@@ -194,8 +191,17 @@ impl Calibrated {
 
     /// The cost of the block, once everything in it was fed; and the start of another.
     pub fn finish(&mut self) -> u32 {
-        let time = u64::from(self.entry) + self.serial + self.throughput.max(self.critical);
+        let time = u64::from(self.entry) + self.serial + self.throughput.max(self.critical.unsigned_abs());
         (self.throughput, self.serial, self.critical, self.ready) = (0, 0, 0, [0; 16]);
         u32::try_from(time).unwrap_or(u32::MAX).max(1)
     }
 }
+
+/// At the start of a block memory is ready, which no load may notice.
+const _: () = {
+    let mut class = 0;
+    while class < MEMORY.len() {
+        assert!(FORWARDING <= MEMORY[class].1);
+        class += 1;
+    }
+};

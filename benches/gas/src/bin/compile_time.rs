@@ -1,14 +1,15 @@
 //! What cost models add to the time that compiling takes.
 //!
-//! Compiles large programs under each model, in turns; prints the least processor time of each and its ratio to that
+//! Compiles large programs under each model, in turns; prints the least time of each and its ratio to that
 //! of the naive model. `compile_time MODEL ROUNDS` only compiles, to be counted from outside (`perf stat`).
 //! Run: make gas-compile-time
 
 use anyhow::{Context, Result};
 use pvm_bench_gas::benches_folder;
-use pvm_bench_gas::run::{MODELS, thread_time};
+use pvm_bench_gas::run::MODELS;
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob};
 use std::fs;
+use std::time::Instant;
 use vm_core::gas::CostModelKind;
 use vm_core::program::ProgramConfig;
 
@@ -23,9 +24,9 @@ fn main() -> Result<()> {
     let compile = |blob: &[u8], cost_model: CostModelKind| -> Result<u64> {
         let blob = ProgramBlob::parse(blob)?;
         let config = ProgramConfig { cost_model, ..ProgramConfig::default() };
-        let start = thread_time();
+        let start = Instant::now();
         let module = Module::new(&engine, &config, &blob)?;
-        let took = thread_time() - start;
+        let took = start.elapsed().as_nanos() as u64;
         drop(module);
         Ok(took)
     };
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
     for name in PROGRAMS {
         let blob = read(name)?;
         let mut least = [u64::MAX; MODELS.len()];
-        for _ in 0..60 {
+        for _ in 0..200 {
             for ((_, model), least) in MODELS.into_iter().zip(&mut least) {
                 *least = (*least).min(compile(&blob, model)?);
             }
