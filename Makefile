@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit bench-chain bench-programs corpora night fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora night fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -85,6 +85,9 @@ gas-search: setup  ## Search for the programs that gas prices worst; SEARCH="--s
 
 gas-fit: setup  ## Measure what the calibrated cost model's constants are fitted to
 	@$(bench_gas) gas_fit
+
+gas-compile-time: bench-programs  ## Measure what cost models add to the time that compiling takes
+	@$(bench_gas) compile_time
 
 # The runtimes' lock file is the bench's: it has pallet-revive, and else the versions of the main one.
 bench-chain: build  ## Measure contract calls in block building beside pallet-revive (builds for half an hour the first time)
