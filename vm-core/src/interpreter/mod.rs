@@ -26,7 +26,7 @@ mod trace;
 mod translate;
 
 pub use dispatch::Dispatch;
-pub use profile::{DispatchProfile, Dispatches};
+pub use profile::{DispatchProfile, Dispatches, ProfiledBlock, superinstructions};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trace::{MemoryTouch, Trace, TraceEvent};
 
