@@ -170,7 +170,6 @@ impl Machine {
             if here && let Some(hit) = self.arrival(conditions) {
                 return Ok(Scan::Hit(Located { hit, position: self.position }));
             }
-            here = true;
             if self.position >= end {
                 return Ok(match self.outcome() {
                     Some(outcome) => Scan::End(outcome),
@@ -183,6 +182,8 @@ impl Machine {
             let (before, gas) = (self.position, self.gas());
             self.instance.set_stops(stops.clone());
             let part = self.part(if watch.is_some() { 1 } else { end - self.position })?;
+            // A call that begins here stops here once more.
+            here = self.position > before;
             if let Some((access, watched)) = watch
                 && self.position > before
             {
