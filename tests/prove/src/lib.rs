@@ -12,6 +12,7 @@ pub mod eval;
 pub mod explain;
 pub mod guest;
 pub mod machine;
+pub mod pairs;
 pub mod paths;
 pub mod prover;
 pub mod rule;

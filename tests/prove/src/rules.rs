@@ -4,6 +4,7 @@
 use crate::emit::{Case, Compiled, EmitError, Emitter, Mode, Target};
 use crate::guest::Immediates;
 use crate::machine::Fields;
+use crate::pairs;
 use crate::rule::{self, Claim, Rule};
 use crate::shape::{self, Shape, Values};
 use crate::smt::{self, Query};
@@ -20,6 +21,8 @@ pub enum Subject {
     Enter,
     /// The stop before an instruction in single-step mode.
     Stop,
+    /// An opcode followed by any other: where their code is not that of the two, it is a rule of its own.
+    Pairs(Opcode),
 }
 
 impl fmt::Display for Subject {
@@ -28,6 +31,7 @@ impl fmt::Display for Subject {
             Subject::Opcode(opcode) => f.write_str(opcode.spec().mnemonic),
             Subject::Enter => f.write_str("(entering guest code)"),
             Subject::Stop => f.write_str("(stop before an instruction)"),
+            Subject::Pairs(opcode) => write!(f, "{} and another", opcode.spec().mnemonic),
         }
     }
 }
@@ -65,6 +69,9 @@ pub fn jobs() -> Vec<Job> {
         for opcode in Opcode::all().filter(|opcode| isa.number(*opcode).is_some()) {
             let subject = Subject::Opcode(opcode);
             jobs.push(Job { subject, mode: plain });
+            if !opcode.spec().ends_block && isa != Isa::JamV1 {
+                jobs.push(Job { subject: Subject::Pairs(opcode), mode: plain });
+            }
             if isa == Isa::JamV1 {
                 continue;
             }
@@ -124,6 +131,7 @@ pub fn state(
     let stuck = |stuck: crate::machine::Stuck| EmitError(stuck.to_string());
     match job.subject {
         Subject::Opcode(opcode) => opcode_rule(emitter, job.mode, opcode, mutation, found),
+        Subject::Pairs(opcode) => pairs::state(emitter, job.mode, opcode, found),
         Subject::Enter => {
             let program = emitter.compile(job.mode, &[])?;
             special("all registers", rule::enter(t, &program).map_err(stuck)?);

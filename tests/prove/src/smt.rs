@@ -119,7 +119,9 @@ impl Printer<'_> {
         let width = node.width;
         let arg = |at: usize| self.names[&node.args[at]].as_str();
         let body = match node.op {
-            Op::Const(value) if width % 4 == 0 => return format!("#x{value:0digits$x}", digits = width as usize / 4),
+            Op::Const(value) if width.is_multiple_of(4) => {
+                return format!("#x{value:0digits$x}", digits = width as usize / 4);
+            }
             Op::Const(value) => return format!("#b{value:0digits$b}", digits = width as usize),
             Op::Var(variable) => {
                 let name = format!("v{}", self.variables.len());
