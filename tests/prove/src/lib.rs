@@ -14,6 +14,7 @@ pub mod guest;
 pub mod machine;
 pub mod pairs;
 pub mod paths;
+pub mod peepholes;
 pub mod prover;
 pub mod rule;
 pub mod rules;

@@ -41,42 +41,55 @@ pub fn instruction(opcode: Opcode, choice: u64) -> Instruction {
 /// # Errors
 /// As [`crate::rules::state`].
 pub fn state(emitter: &Emitter, mode: Mode, first: Opcode, found: &mut dyn FnMut(Obligation)) -> Result<(), EmitError> {
-    let mut cases: Vec<Case> = Vec::new();
-    let mut alone: HashMap<Instruction, usize> = HashMap::new();
-    let mut pairs: Vec<(usize, [usize; 2])> = Vec::new();
     let mut number = first as u64 * 1000;
+    let mut pairs = Vec::new();
     for second in Opcode::all().filter(|opcode| mode.isa.number(*opcode).is_some()) {
         for _ in 0..CHOICES {
-            let pair = [instruction(first, number), instruction(second, number ^ 0x5555)];
+            let pair = vec![instruction(first, number), instruction(second, number ^ 0x5555)];
             number += 1;
-            let parts = pair.map(|instruction| {
-                *alone.entry(instruction).or_insert_with(|| {
-                    cases.push(Case::one(instruction, Target::Forward));
-                    cases.len() - 1
-                })
-            });
-            pairs.push((cases.len(), parts));
-            cases.push(Case { instructions: pair.to_vec(), target: Target::Forward });
+            pairs.push((second.spec().mnemonic.to_owned(), pair));
         }
     }
+    sequences(emitter, mode, &pairs, found)
+}
+
+/// States what is to be proved of sequences of instructions, each with the name of its class: nothing, where their code
+/// is that of the instructions; else that they do what they mean, as a whole.
+///
+/// # Errors
+/// As [`crate::rules::state`].
+pub fn sequences(
+    emitter: &Emitter,
+    mode: Mode,
+    sequences: &[(String, Vec<Instruction>)],
+    found: &mut dyn FnMut(Obligation),
+) -> Result<(), EmitError> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut alone: HashMap<Instruction, usize> = HashMap::new();
+    let mut wholes: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (_, instructions) in sequences {
+        let parts = instructions.iter().map(|instruction| {
+            *alone.entry(*instruction).or_insert_with(|| {
+                cases.push(Case::one(*instruction, Target::Forward));
+                cases.len() - 1
+            })
+        });
+        let parts = parts.collect();
+        wholes.push((cases.len(), parts));
+        cases.push(Case { instructions: instructions.clone(), target: Target::Forward });
+    }
     let program = emitter.compile(mode, &cases)?;
-    let code = |case: usize| shape::read(&program, case);
+    // A terminator has no trap behind it.
+    let code = |case: usize| -> Result<Vec<Vec<u8>>, EmitError> {
+        let code = shape::read(&program, case)?;
+        let ends = cases[case].instructions.last().is_some_and(|last| last.opcode.spec().ends_block);
+        let charge = if mode.metered { 2 } else { 0 };
+        Ok(if ends { code.anywhere.get(charge..).unwrap_or_default() } else { code.own(mode.metered) }.to_vec())
+    };
     let mut same = 0;
-    for (case, parts) in pairs {
-        let whole = code(case)?;
-        let [a, b] = parts.map(code);
-        let (a, b) = (a?, b?);
-        // A terminator has no trap behind it.
-        let ends = |case: usize| cases[case].instructions.last().is_some_and(|i| i.opcode.spec().ends_block);
-        let rest = |at: &shape::Code, case: usize| -> Vec<Vec<u8>> {
-            let from = if mode.metered { 2 } else { 0 };
-            if ends(case) {
-                at.anywhere.get(from..).unwrap_or_default().to_vec()
-            } else {
-                at.own(mode.metered).to_vec()
-            }
-        };
-        if rest(&whole, case) == [a.own(mode.metered), &rest(&b, parts[1])].concat() {
+    for ((class, _), (case, parts)) in sequences.iter().zip(wholes) {
+        let parts: Result<Vec<_>, EmitError> = parts.into_iter().map(code).collect();
+        if code(case)? == parts?.concat() {
             same += 1;
             continue;
         }
@@ -98,15 +111,14 @@ pub fn state(emitter: &Emitter, mode: Mode, first: Opcode, found: &mut dyn FnMut
         };
         let claim = rule.claim(t).map_err(|stuck| EmitError(format!("{:?}: {stuck}", own.instructions)))?;
         let query = smt::query(t, &[], claim.term, true);
-        let class = own.instructions.last().map_or("", |second| second.opcode.spec().mnemonic);
         let origin = Some(Origin { terms: t, rule: &rule, claim: &claim });
-        found(Obligation { class: format!("{class}, as a superinstruction"), query: &query, origin });
+        found(Obligation { class: format!("{class}, a superinstruction"), query: &query, origin });
     }
     // Counted as one class, which needs no solver.
     let t = &Terms::new();
     let query = smt::query(t, &[], t.bool(true), true);
     for _ in 0..same {
-        found(Obligation { class: "code is that of the two".into(), query: &query, origin: None });
+        found(Obligation { class: "code is that of the instructions".into(), query: &query, origin: None });
     }
     Ok(())
 }

@@ -208,6 +208,13 @@ pub fn lemmas() -> Vec<(String, Query)> {
     let text = "(set-logic QF_BV)\n(declare-fun a () (_ BitVec 128))\n(declare-fun b () (_ BitVec 128))\n\
         (assert (not (= (bvmul a b) (bvmul b a))))\n";
     lemmas.push(("mul 128 bits, lemma 1".into(), Query { text: text.into(), variables: vec![] }));
+    for width in [32, 64] {
+        let text = format!(
+            "(set-logic QF_BV)\n(declare-fun a () (_ BitVec {width}))\n(declare-fun b () (_ BitVec {width}))\n\
+             (assert (not (= (bvult (bvadd a b) a) (bvult (bvadd b a) b))))\n"
+        );
+        lemmas.push((format!("carry {width} bits, lemma 1"), Query { text, variables: vec![] }));
+    }
     lemmas.push(("upper half of signed by unsigned from unsigned".into(), mixed_product()));
     lemmas
 }

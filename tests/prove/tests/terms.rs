@@ -93,6 +93,11 @@ fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignmen
         17 => (t.count_ones(a), u128::from(va.count_ones()) & mask(width)),
         18 => (t.leading_zeros(a), u128::from(va.leading_zeros() - (128 - width)) & mask(width)),
         19 => (t.trailing_zeros(a), u128::from(va.trailing_zeros().min(width)) & mask(width)),
+        22 => {
+            let sum = t.add(a, b);
+            let value = u128::from(va.wrapping_add(vb) & mask(width) < if va & 1 == 0 { va } else { vb });
+            (t.zext(t.ult(sum, if va & 1 == 0 { a } else { b }), width), value)
+        }
         20 => (t.udiv(a, b), va.checked_div(vb).unwrap_or(mask(width))),
         21 => (t.urem(a, b), va.checked_rem(vb).unwrap_or(va)),
         _ => (t.add(a, b), pair(Op::Add)),
