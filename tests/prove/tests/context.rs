@@ -9,8 +9,10 @@ use pvm_prove::{explain, pairs};
 use std::collections::HashSet;
 use vm_core::isa::{Instruction, Isa, Opcode};
 
+const FEW: [Opcode; 4] = [Opcode::Add64, Opcode::SetLessThanUnsigned, Opcode::RotateRightImm32, Opcode::Xor];
+
 /// Blocks of each instruction set.
-const BLOCKS: u64 = 4000;
+const BLOCKS: u64 = 2000;
 
 #[test]
 fn code_of_blocks_is_that_of_their_instructions_or_proved() {
@@ -28,15 +30,10 @@ fn code_of_blocks_is_that_of_their_instructions_or_proved() {
         };
         let mut blocks = Vec::new();
         for number in 0..BLOCKS {
-            // Half of them have few opcodes, so that the same ones meet.
-            let some = &opcodes[..if number % 2 == 0 { opcodes.len() } else { 6.min(opcodes.len()) }];
-            let turn = next() as usize;
-            let block: Vec<Instruction> = (0..2 + next() % 7)
-                .map(|_| {
-                    let at = next() as usize % some.len();
-                    pairs::instruction(opcodes[(at + if number % 2 == 0 { 0 } else { turn }) % opcodes.len()], next())
-                })
-                .collect();
+            // Half of them have few opcodes, those that superinstructions begin with.
+            let some = if number % 2 == 0 || !isa.is_64_bit() { opcodes.as_slice() } else { &FEW };
+            let block: Vec<Instruction> =
+                (0..2 + next() % 7).map(|_| pairs::instruction(some[next() as usize % some.len()], next())).collect();
             blocks.push(("block".to_owned(), block));
         }
         let (mut asked, mut proved, mut same) = (HashSet::new(), 0, 0);
@@ -62,5 +59,7 @@ fn code_of_blocks_is_that_of_their_instructions_or_proved() {
         .unwrap();
         println!("{}: {same} blocks of their instructions' code, {proved} proved", isa.name());
         assert_eq!(same + proved, BLOCKS);
+        // Else this test has lost sight of them.
+        assert!(proved > 0 || !isa.is_64_bit(), "no block has a superinstruction");
     }
 }
