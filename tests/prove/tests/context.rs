@@ -31,7 +31,7 @@ fn code_of_blocks_is_that_of_their_instructions_or_proved() {
         let mut blocks = Vec::new();
         for number in 0..BLOCKS {
             // Half of them have few opcodes, those that superinstructions begin with.
-            let some = if number % 2 == 0 || !isa.is_64_bit() { opcodes.as_slice() } else { &FEW };
+            let some = if number.is_multiple_of(2) || !isa.is_64_bit() { opcodes.as_slice() } else { &FEW };
             let block: Vec<Instruction> =
                 (0..2 + next() % 7).map(|_| pairs::instruction(some[next() as usize % some.len()], next())).collect();
             blocks.push(("block".to_owned(), block));

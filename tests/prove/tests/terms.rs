@@ -137,7 +137,7 @@ fn the_upper_half_of_a_mixed_product_follows_from_the_unsigned_one_at_eight_bits
     for a in 0..=255u8 {
         for b in 0..=255u8 {
             let mixed = ((i32::from(a as i8) * i32::from(b)) >> 8) as u8;
-            let unsigned = (u16::from(a) * u16::from(b) >> 8) as u8;
+            let unsigned = ((u16::from(a) * u16::from(b)) >> 8) as u8;
             assert_eq!(mixed, unsigned.wrapping_sub(if (a as i8) < 0 { b } else { 0 }));
         }
     }
