@@ -29,7 +29,7 @@ pub(crate) enum Lookup {
     Hit(Arc<Loaded>),
     /// A program of another code, so the given code does not have the hash.
     HashMismatch,
-    /// Nothing.
+    /// Not in the cache.
     Miss,
 }
 

@@ -69,7 +69,7 @@ struct Once {
 }
 
 impl Once {
-    /// Whether the program was used before; remembers it if not, forgets it if so.
+    /// True if the program was used before; remembers it if not, forgets it if so.
     fn again(&mut self, key: &Key) -> bool {
         if self.keys.remove(key) {
             self.order.retain(|other| other != key);

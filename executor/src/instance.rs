@@ -1,4 +1,4 @@
-//! An instance that survives the loss of its worker: its log is replayed on the interpreter, which goes on.
+//! Instance that survives the loss of its worker: its log is replayed on the interpreter, which continues.
 
 use crate::call::{self, CallPurpose, OffChain, Permit, Refusal, refuse};
 use crate::module::Loaded;
@@ -31,7 +31,7 @@ pub(crate) struct RecoverableInstance {
 
 /// An instance on one of the two backends.
 pub(crate) enum BackendInstance {
-    /// In a worker, with the log from which the interpreter can take over.
+    /// In a worker, with the log for recovery on the interpreter.
     Compiled {
         instance: RawInstance,
         log: Log,
@@ -42,7 +42,7 @@ pub(crate) enum BackendInstance {
     Interpreted { instance: Box<interpreter::Instance>, tier: Option<LowerTier> },
 }
 
-/// What an instance needs that will go on compiled.
+/// State of an instance on the interpreter that can still move to compiled code.
 pub(crate) struct LowerTier {
     /// The log, which goes on in the worker.
     log: Log,
@@ -265,7 +265,7 @@ impl RecoverableInstance {
         counter
     }
 
-    /// Reads guest memory. That of a dead worker is still what it was at the last stop: the host shares it.
+    /// Reads guest memory. The memory of a dead worker is as it was at the last stop: the host shares it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         let result = self.backend.read_memory(address, out);
         self.bound_log();

@@ -1,9 +1,9 @@
-//! The node's side of the PolkaVM host functions.
+//! Node side of the PolkaVM host functions.
 //!
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
 //! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers. If a worker is lost, the
-//! session replays the instance's log on the interpreter, and goes on there.
+//! session replays the instance's log on the interpreter, and continues there.
 //!
 //! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a difference
 //! between compiled code and the interpreter ends the runtime call with a panic, as no answer would be right.
@@ -61,8 +61,8 @@ pub const LOG_TARGET: &str = "polkavm";
 /// is a second of interpretation, which compiled code does in a fraction of that.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Real time that compiled code may take: the limit for a worker that is stopped or gets no processor. The interpreter
-/// takes over then, so on a throttled machine nothing is lost but speed.
+/// Limit of real time for compiled code, against a worker that is stopped or not scheduled. The interpreter takes over
+/// then, so a throttled machine only becomes slower.
 const STALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Maximum length of an instance's log in bytes. Beyond it, the instance moves to the interpreter.
@@ -91,7 +91,7 @@ impl Folders {
     }
 }
 
-/// The numbers behind the flags, and those that have no flag. For tests of what happens at the limits.
+/// All limits: those that the flags set, and those without a flag. Tests use it to reach them.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -110,7 +110,7 @@ pub struct Limits {
     pub audit: u8,
     /// Gas after which an instance moves to compiled code ([`Flags::tier_gas`]).
     pub tier_gas: i64,
-    /// Whether programs are compiled by threads of their own, where there are processors for them.
+    /// True if programs are compiled by threads of their own, if there are processors for them.
     pub compiles_beside: bool,
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct Shared {
     pub gate: Arc<Gate>,
     pub off_chain_workers: Arc<Gate>,
     pub off_chain_time: Duration,
-    /// Whether the backend that was set up compiles.
+    /// True if the backend that was set up compiles.
     pub is_compiling: bool,
     pub tier_gas: i64,
     /// For blocks, and for off-chain calls. `None` if the thread that needs a program compiles it.
@@ -182,12 +182,12 @@ impl Shared {
         self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether programs are compiled, or were until compiled code was found to be wrong.
+    /// True if programs are compiled, or were until compiled code was found to be wrong.
     pub fn was_compiling(&self) -> bool {
         self.is_distrusted() || self.engine().backend() == Backend::Jit
     }
 
-    /// Whether compiled code was found to be wrong: nothing runs compiled any more.
+    /// True if compiled code was found to be wrong: nothing runs compiled any more.
     pub fn is_distrusted(&self) -> bool {
         self.is_distrusted.load(Relaxed)
     }
@@ -244,7 +244,7 @@ impl PolkaVm {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), Some(folders))
     }
 
-    /// As [`PolkaVm::with_folders`] with other limits, for tests of what happens at them.
+    /// As [`PolkaVm::with_folders`] with other limits, for tests that reach them.
     #[doc(hidden)]
     pub fn with_limits(
         flags: &Flags,
@@ -326,7 +326,7 @@ impl PolkaVm {
         &self.0.metrics
     }
 
-    /// Whether programs are compiled.
+    /// True if programs are compiled.
     pub fn is_compiling(&self) -> bool {
         self.0.engine().backend() == Backend::Jit
     }
@@ -348,7 +348,7 @@ impl PolkaVm {
         log::log!(target: LOG_TARGET, level, "{}", self.describe(flags));
     }
 
-    /// One line for the operator: the backend and the reason for it.
+    /// Line for the operator's log: the backend and the reason for it.
     pub fn describe(&self, flags: &Flags) -> String {
         let missing = self.0.engine().missing_protection();
         if let Some(alarm) = self.alarm() {

@@ -107,8 +107,8 @@ impl Shared {
         }
     }
 
-    /// Reserves the program's memory. If there is none for machine code, the program is interpreted; if there is none for
-    /// that either, an off-chain call ends, and a block goes on beyond the limit.
+    /// Reserves the program's memory. Without memory for machine code the program is interpreted; without memory for that
+    /// either, an off-chain call ends, and a block continues beyond the limit.
     fn with_memory(&self, mut loaded: Loaded, purpose: CallPurpose) -> Loaded {
         if loaded.reserve(&self.budget, purpose) {
             return loaded;

@@ -12,7 +12,7 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// All at zero; registered if there is a registry.
+            /// Creates all metrics at zero; registers them if there is a registry.
             ///
             /// # Errors
             /// If the registry has a metric of the same name.

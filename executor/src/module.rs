@@ -12,7 +12,7 @@ use vm_core::program::Program;
 /// Bytes that a module takes beside its code and machine code.
 const OVERHEAD: usize = 4096;
 
-/// A loaded program: compiled if that is what the engine does, the program allows it, and it is worth it.
+/// A loaded program: compiled if the engine compiles, the program allows it, and it is worth it.
 pub(crate) struct Loaded {
     /// The key in caches and on disk.
     pub key: Key,
@@ -20,13 +20,13 @@ pub(crate) struct Loaded {
     pub blob: ProgramBlob,
     /// The program, for the interpreter.
     pub program: Arc<Program>,
-    /// Unset until the program is compiled; `None` if it is to be interpreted for good.
+    /// The compiled module: unset until the program is compiled; `None` if it is always interpreted.
     compiled: OnceLock<Option<Module>>,
-    /// Whether it is to be compiled, or was.
+    /// True if compilation was requested.
     is_requested: AtomicBool,
     /// Number of instances that begin compiled from now on.
     heat: AtomicU32,
-    /// Whether the machine code is on disk, or on its way there.
+    /// True if the machine code is on disk, or on its way there.
     is_stored: AtomicBool,
     /// Its share of the node's memory.
     memory: Mutex<Option<Reservation>>,
@@ -63,17 +63,17 @@ impl Loaded {
         self.compiled.get()?.as_ref()
     }
 
-    /// Whether it is decided if the program is compiled.
+    /// True if compilation has succeeded or was ruled out.
     pub fn is_settled(&self) -> bool {
         self.compiled.get().is_some()
     }
 
-    /// Whether it is decided that the program is interpreted.
+    /// True if compilation was ruled out: the program is interpreted.
     pub fn is_refused(&self) -> bool {
         matches!(self.compiled.get(), Some(None))
     }
 
-    /// Sets the compiled module, or that there is none, unless somebody did already.
+    /// Sets the compiled module, or rules it out, unless that is done already.
     pub fn settle(&self, module: Option<Module>) {
         let _ = self.compiled.set(module);
     }
@@ -85,12 +85,12 @@ impl Loaded {
         was_compiled
     }
 
-    /// Notes that it is to be compiled; whether this is the first time.
+    /// Requests compilation; true for the first request.
     pub fn request(&self) -> bool {
         !self.is_requested.swap(true, Relaxed)
     }
 
-    /// Whether instances begin compiled.
+    /// True if instances begin compiled.
     pub fn is_hot(&self) -> bool {
         self.heat.load(Relaxed) > 0 && self.is_settled()
     }
@@ -105,7 +105,7 @@ impl Loaded {
         let _ = self.heat.fetch_update(Relaxed, Relaxed, |old| (old != u32::MAX && old > 0).then(|| old - 1));
     }
 
-    /// Reserves its memory; whether there is any.
+    /// Reserves memory for the program; true if there was enough.
     pub fn reserve(&mut self, budget: &Arc<Budget>, purpose: CallPurpose) -> bool {
         let memory = budget.reserve(purpose, self.bytes());
         let is_there = memory.is_some();
@@ -113,7 +113,7 @@ impl Loaded {
         is_there
     }
 
-    /// Reserves its memory whether there is any or not.
+    /// Reserves memory for the program, even beyond the limit.
     pub fn force(&mut self, budget: &Arc<Budget>, purpose: CallPurpose) {
         self.memory = Mutex::new(Some(budget.force(purpose, self.bytes())));
     }
@@ -123,17 +123,17 @@ impl Loaded {
         lock(&self.memory).as_mut().is_some_and(|memory| memory.grow(bytes))
     }
 
-    /// Whether the machine code is on disk, or on its way there.
+    /// True if the machine code is on disk, or on its way there.
     pub fn is_stored(&self) -> bool {
         self.is_stored.load(Relaxed)
     }
 
-    /// Notes that the machine code is on disk, or on its way there.
+    /// Records that the machine code is on disk, or on its way there.
     pub fn set_stored(&self) {
         self.is_stored.store(true, Relaxed);
     }
 
-    /// Memory that it takes, about: the blob, the program made of it, machine code and its tables.
+    /// Approximate memory of the program: the blob, its parsed form, machine code and tables.
     pub fn bytes(&self) -> usize {
         OVERHEAD + 2 * self.blob.as_bytes().len() + self.compiled().map_or(0, Loaded::machine_code_bytes)
     }

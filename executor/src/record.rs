@@ -26,7 +26,7 @@ use vm_core::interpreter::Instance;
 
 /// The first line.
 const MAGIC: &str = "pvm-replay 1";
-/// Maximum number of records in a folder. The first ones tell most.
+/// Maximum number of records in a folder. The first ones are the most useful.
 const RECORDS: usize = 16;
 
 /// All events of an instance, with its program and machine code.
@@ -37,7 +37,7 @@ pub(crate) struct Record {
     pub code: Vec<u8>,
     pub cost_model: u16,
     pub semantics: u16,
-    /// The engine that stored the machine code, and what it stored.
+    /// The engine that stored the machine code, and the stored code.
     pub engine: String,
     pub machine_code: Vec<u8>,
     pub events: Vec<Event>,
@@ -57,7 +57,7 @@ impl Record {
         }
     }
 
-    /// Writes it into a folder, and creates the folder if needed.
+    /// Writes the record into a folder, which is created if needed.
     ///
     /// # Errors
     /// If it cannot be written, or the folder is full of records.
@@ -106,7 +106,7 @@ impl Record {
         text
     }
 
-    /// Reads what [`Self::save`] wrote.
+    /// Parses a record that [`Self::save`] wrote.
     fn from_text(text: &str) -> Result<Record, RecordError> {
         let mut lines = text.lines().enumerate();
         let mut next = |name: &'static str| -> Result<&str, RecordError> {
@@ -189,7 +189,7 @@ impl PolkaVm {
 pub struct Replayed {
     /// The difference; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
-    /// Whether the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
+    /// True if the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
     pub is_recorded_code: bool,
     /// The difference that was recorded.
     pub recorded: String,
@@ -216,7 +216,7 @@ impl std::fmt::Display for Replayed {
 pub enum RecordError {
     /// The file cannot be read.
     Read {
-        /// Why.
+        /// The reason.
         error: String,
     },
     /// A line is missing.
@@ -243,7 +243,7 @@ pub enum RecordError {
     NotCompiling,
     /// The engine cannot load or run it.
     Engine {
-        /// Why.
+        /// The reason.
         error: String,
     },
 }

@@ -1,9 +1,9 @@
 //! Tiers: an instance begins on the node's interpreter, and moves to compiled code once it has used some gas.
 //!
-//! To wake a worker costs more than a short call does on the interpreter. So an instance moves at the first border of a
-//! basic block after [`Flags::tier_gas`](crate::Flags::tier_gas), with its registers, memory and gas; what the runtime
-//! sees is the same either way. A program is compiled when an instance of it first gets so far, by a thread beside those that run
-//! blocks; meanwhile the instance goes on interpreted. A program of which an instance moved lately begins compiled.
+//! Waking a worker costs more than a short call on the interpreter. So an instance moves at the first border of a basic
+//! block after [`Flags::tier_gas`](crate::Flags::tier_gas), with its registers, memory and gas; the runtime observes no
+//! difference. A program is compiled when an instance of it first gets so far, by a thread beside those that run
+//! blocks; meanwhile the instance stays interpreted. New instances of a program with a recent move begin compiled.
 //!
 //! **Invariant**: an off-chain call changes neither when a program of a block is compiled nor on what its instances begin.
 
@@ -24,13 +24,13 @@ const WAITING: usize = 64;
 /// Scheduling priority of the thread that compiles for off-chain calls.
 const OFF_CHAIN_NICE: i32 = 10;
 
-/// Whether a program can go on compiled.
+/// Readiness of a program to move to compiled code.
 pub(crate) enum Readiness {
-    /// It can.
+    /// Compiled.
     Ready(Module),
-    /// It is being compiled.
+    /// Being compiled.
     Pending,
-    /// It can't.
+    /// Never compiled.
     Never,
 }
 
@@ -56,7 +56,7 @@ impl Compiler {
         }
     }
 
-    /// Queues a program; returns whether there was room for it.
+    /// Queues a program; true if there was room for it.
     fn request(&self, shared: &Arc<Shared>, loaded: &Arc<Loaded>, purpose: CallPurpose) -> bool {
         self.0.try_send(Message::Compile(Arc::downgrade(shared), loaded.clone(), purpose)).is_ok()
     }
@@ -89,7 +89,7 @@ fn work(queue: &Receiver<Message>, purpose: CallPurpose) {
 }
 
 impl Shared {
-    /// Whether an instance of the program begins on the interpreter, to move later.
+    /// True if an instance of the program begins on the interpreter, to move later.
     pub(crate) fn begins_interpreted(&self, loaded: &Loaded) -> bool {
         self.tier_gas > 0 && !self.is_distrusted() && self.is_compiling && !loaded.is_refused() && !loaded.is_hot()
     }

@@ -1,6 +1,6 @@
 //! Instances that begin interpreted and go on compiled: the runtime sees the same, and only programs that are worth it are
 //! compiled.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! The runtime of the guide `docs/add-the-pallet.md`: as little as it takes to have contracts on a chain.
+//! The runtime of the guide `docs/add-the-pallet.md`: the least configuration for contracts on a chain.
 //!
 //! The guide shows what is between the ANCHOR comments; this test keeps it true. It builds a chain's state from its genesis,
 //! and deploys and calls a contract by the runtime API and by extrinsics.
@@ -290,7 +290,7 @@ fn asked<R>(f: impl FnOnce() -> R) -> R {
     answer.unwrap()
 }
 
-/// That the configuration can work is checked by another test, which FRAME adds by itself: `runtime_integrity_tests`.
+/// A contract's life on a chain with the least configuration. FRAME adds another test, `runtime_integrity_tests`.
 #[test]
 fn a_contract_lives_on_the_minimal_chain() {
     let mut storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();

@@ -1,4 +1,4 @@
-//! The runtime APIs: what the node and its RPC may ask the runtime.
+//! Runtime APIs, for the node and its RPC.
 
 use crate::{
     AccountId, Aura, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Polkavm, Runtime, RuntimeCall,

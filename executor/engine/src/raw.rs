@@ -1,7 +1,7 @@
-//! The raw level: one instance, run from outcome to outcome. Everything else stands on it.
+//! Raw level: one instance, run from outcome to outcome. All other levels are built on it.
 //!
-//! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does
-//! the same.
+//! This is the interface between the backends: vm-core's interpreter defines each method's meaning, and the compiled
+//! backend does the same.
 
 use crate::error::Error;
 #[cfg(jit_supported)]
@@ -91,7 +91,7 @@ impl Module {
         Ok(self.interpreted())
     }
 
-    /// The same without falling back: for embedders that do so themselves.
+    /// Instantiates the compiled program without falling back to the interpreter: for embedders that fall back themselves.
     ///
     /// # Errors
     /// If the program is compiled and no worker could be had.
@@ -208,7 +208,7 @@ impl RawInstance {
         self.interrupted
     }
 
-    /// Notes that the call of the function at `entry` stopped here for lack of gas, if it can go on.
+    /// Records that the call of the function at `entry` ran out of gas here, if it can be resumed.
     pub(crate) fn set_interrupted(&mut self, entry: u32) {
         let can_go_on = self.module.program().config().metering == Metering::Sync && self.next_pc().is_some();
         self.interrupted = can_go_on.then_some(entry);

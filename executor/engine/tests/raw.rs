@@ -1,4 +1,4 @@
-//! The raw level on both backends: host calls, gas, memory, snapshots, threads, and programs that must not be believed.
+//! Tests of the raw level on both backends: host calls, gas, memory, snapshots, threads, and hostile programs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -124,7 +124,7 @@ fn a_snapshot_knows_of_initial_data_that_became_zero_and_of_much_memory_that_nob
     }
 }
 
-/// Behind the host call.
+/// Code offset after the host call.
 fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
     instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
 }

@@ -1,9 +1,9 @@
-//! The full-state oracle: runs a program on several engines at once and compares all that can be observed.
+//! Full-state oracle: runs a program on several engines at once and compares all observable state.
 //!
 //! Used by the tests of this crate, and by `scripts/fuzz`. To add an engine, implement [`Engine`] and
-//! [`Machine`] and put it in the list of [`engines`]. What is compared is an [`Observation`], at every stop; there is
-//! no switch that leaves a part of it out. Where an engine is known to differ from the specification, the program is
-//! not given to it, and `docs/spec/differences.md#where-polkavms-own-interpreter-differs` says why.
+//! [`Machine`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
+//! part of it out. Programs for which an engine is known to differ from the specification are not run on it:
+//! `docs/spec/differences.md#where-polkavms-own-interpreter-differs` lists the differences.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,6 @@ pub mod generate;
 pub mod hash;
 pub mod machine;
 pub mod pair;
-pub mod random;
 pub mod sequences;
 pub mod tiers;
 pub mod vectors;

@@ -7,11 +7,11 @@ use crate::generate::scenario;
 use crate::hash;
 use crate::machine::Metering;
 use crate::pair::{ArchitecturalState, Failure};
-use crate::random::Rng;
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg, Sandbox};
+use pvm_test_support::Rng;
 use vm_core::interpreter::Instance;
 
-/// Gas of a run, and the most host calls of one.
+/// Gas of a run, and the limit of host calls in one.
 const GAS: i64 = 400;
 const STOPS: usize = 12;
 
@@ -36,7 +36,7 @@ struct Stop {
     memory: u64,
 }
 
-/// Both engines have the same methods.
+/// Observes a stop; both engines have the same methods.
 macro_rules! observe {
     ($machine:expr, $program:expr, $outcome:expr) => {{
         let regions = regions($program, $machine.heap_size());
@@ -54,11 +54,11 @@ macro_rules! observe {
     }};
 }
 
-/// What the host does after a host call: a result, and a write to where the guest may have memory.
+/// Host of the test: a result, and a write to an address at which the guest may have memory.
 fn serve(number: u32, stop: usize, rng_seed: u64) -> (u64, u32, Vec<u8>) {
     let rng = &mut Rng::new(rng_seed ^ stop as u64);
     let length = rng.below(40);
-    (rng.value() ^ u64::from(number), rng.address(), rng.bytes(length))
+    (rng.value() ^ u64::from(number), rng.address(), rng.bytes(length as usize))
 }
 
 /// An engine that compiles.

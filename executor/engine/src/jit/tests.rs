@@ -10,10 +10,7 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::ProgramConfig;
 
-#[path = "../../../../vm-core/tests/common/mod.rs"]
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 
 fn pool() -> Arc<Pool> {
     Pool::new(Settings { sandbox: crate::Sandbox::BestEffort, ..Settings::default() }).unwrap()

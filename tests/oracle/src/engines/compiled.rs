@@ -1,4 +1,4 @@
-//! Compiled programs in the sandbox as an engine, by way of `pvm-engine`.
+//! Compiled programs in the sandbox as an engine, through `pvm-engine`.
 
 use super::core::{outcome, program_config, regions};
 use crate::machine::{Config, Engine, Machine, Outcome};
