@@ -3,10 +3,8 @@
 
 #[path = "../fuzz/src/bodies.rs"]
 mod bodies;
-#[path = "../../vm-core/tests/common/mod.rs"]
-mod common;
 
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use vm_core::isa::Isa;
 
 /// An event that may well be one.

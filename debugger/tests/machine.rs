@@ -4,12 +4,9 @@
 //! backwards, and each state compared with the one of the list; searches are compared with looking through the list.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-#[path = "../../vm-core/tests/common/mod.rs"]
-mod common;
-
-use common::{RandomProgram, Rng};
 use pvm_debugger::machine::{Conditions, Found, Hit, Live, Machine, ReplayError, Watch};
 use pvm_debugger::record::{Event, Limits, Record, Recorder, Rules};
+use pvm_test_support::{RandomProgram, Rng};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use vm_core::Outcome;
