@@ -19,6 +19,7 @@ pub mod limits;
 pub mod metering;
 pub mod migrations;
 pub mod precompiles;
+pub mod pricing;
 pub mod runtime_api;
 pub mod types;
 pub mod weights;
@@ -35,11 +36,12 @@ mod tests;
 
 pub use address::{AccountId32Mapper, AddressMapper, AutoMapper};
 pub use bare::Limits;
-pub use code::CodeInfo;
+pub use code::{CodeInfo, CostModel};
 pub use contract::{ContractInfo, ImmutableData};
 pub use exec::ExecConfig;
 pub use executor::{HostFunctions, InRuntimeInterpreter};
 pub use pallet::*;
+pub use pricing::{GasPrices, Pricing};
 pub use weights::WeightInfo;
 
 use alloc::{boxed::Box, vec::Vec};
@@ -148,11 +150,16 @@ pub mod pallet {
         #[pallet::no_default_bounds]
         type FindAuthor: FindAuthor<Self::AccountId>;
 
-        /// Picoseconds of weight one unit of the VM's gas stands for. Not zero.
+        /// How gas becomes weight, and so which nodes can build blocks: [`Pricing::INTERPRETED`] or [`Pricing::COMPILED`],
+        /// or prices of the chain's own.
         ///
-        /// A change reprices every stored program; the gas model itself is fixed per program.
+        /// A change reprices every stored program; the cost model itself is fixed per program.
         #[pallet::constant]
-        type RefTimePerGas: Get<u64>;
+        type Pricing: Get<Pricing>;
+
+        /// The gas cost model of code that is uploaded from now on. Stored code keeps its own.
+        #[pallet::constant]
+        type CostModel: Get<CostModel>;
 
         /// Picoseconds of weight one unit of Ethereum's gas stands for, where a contract limits a call to a number of it.
         ///
@@ -212,6 +219,10 @@ pub mod pallet {
         parameter_types! {
             /// Three tenths, which pays for the code after four contracts.
             pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+            /// Any node can build blocks.
+            pub const InterpretedPricing: Pricing = Pricing::INTERPRETED;
+            /// An instruction is a unit of gas.
+            pub const NaiveCostModel: CostModel = CostModel::Naive;
         }
 
         /// Defaults for tests.
@@ -234,7 +245,8 @@ pub mod pallet {
             type Executor = InRuntimeInterpreter;
             type Precompiles = precompiles::Builtins;
             type FindAuthor = ();
-            type RefTimePerGas = ConstU64<10_000>;
+            type Pricing = InterpretedPricing;
+            type CostModel = NaiveCostModel;
             type RefTimePerEthGas = ConstU64<30_000>;
             type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
             type ChainId = ConstU64<42>;

@@ -12,7 +12,7 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, DepositV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1,
+    CodeV1, ContractInfoV1, DepositV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
     StorageAccessErrorV1, TracedV2, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV4,
 };
 use sp_core::{H160, H256, U256};
@@ -113,6 +113,8 @@ impl pallet_balances::Config for Runtime {
 // ANCHOR: config
 parameter_types! {
     pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+    pub const Pricing: pallet_polkavm::Pricing = pallet_polkavm::Pricing::INTERPRETED;
+    pub const CostModel: pallet_polkavm::CostModel = pallet_polkavm::CostModel::Naive;
 }
 
 impl pallet_polkavm::Config for Runtime {
@@ -131,7 +133,9 @@ impl pallet_polkavm::Config for Runtime {
     type AutoMap = ConstBool<false>;
     type FindAuthor = ();
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
-    type RefTimePerGas = ConstU64<10_000>;
+    // Any node can build blocks, as the runtime runs contracts itself.
+    type Pricing = Pricing;
+    type CostModel = CostModel;
     type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
@@ -277,6 +281,10 @@ sp_api::impl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> EffectV2<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn pricing() -> PricingV1 {
+            Polkavm::view_pricing()
         }
     }
     // ANCHOR_END: api

@@ -20,7 +20,7 @@
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
-    BalanceOf, CodeInfoOf, Config, Error, dust,
+    BalanceOf, CodeInfoOf, Config, Error, code::CostModel, dust,
     exec::{
         CallError, ensure_input_fits,
         nested::{CallLimits, Reentry, termination_weight},
@@ -227,7 +227,7 @@ fn gas_limit<T: Config>(gas: u64, on_top: Weight) -> CallLimits<T> {
 fn stipend<T: Config>() -> Weight {
     const INSTRUCTIONS: u64 = 5_000;
     const HOST_CALLS: u64 = 16;
-    Weight::from_parts(T::RefTimePerGas::get().saturating_mul(INSTRUCTIONS), 0)
+    Weight::from_parts(T::Pricing::get().ref_time_per_gas(CostModel::Naive).saturating_mul(INSTRUCTIONS), 0)
         .saturating_add(Cost::Basic.weight::<T::WeightInfo>().saturating_mul(HOST_CALLS))
         .saturating_add(Cost::DepositEvent { topics: limits::EVENT_TOPICS, len: 64 }.weight::<T::WeightInfo>())
 }

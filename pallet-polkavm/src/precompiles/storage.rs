@@ -59,8 +59,10 @@ fn clear<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<
     } else {
         env.stack().ensure_may_store()?;
         let charged = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
+        let settled = env.stack().charge_settlement()?;
         let old = env.stack().write_storage(key, None);
         env.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new: 0 });
+        env.stack().adjust_settlement(settled);
         old
     };
     Ok(presence(old))
@@ -93,9 +95,11 @@ fn take<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<O
         let written = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
         let value = env.stack().read_storage(key);
         let len = value.as_ref().map_or(0, Vec::len) as u32;
+        let settled = env.stack().charge_settlement()?;
         env.stack().write_storage(key, None);
         env.adjust(read, Cost::GetStorage(len));
         env.adjust(written, Cost::SetStorage { old: len, new: 0 });
+        env.stack().adjust_settlement(settled);
         value
     };
     Ok(Output::data(abi::bytes(&value.unwrap_or_default())))
