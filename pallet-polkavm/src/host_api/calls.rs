@@ -20,7 +20,9 @@
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
-    BalanceOf, CodeInfoOf, Config, Error, code::CostModel, dust,
+    BalanceOf, CodeInfoOf, Config, Error,
+    code::CostModel,
+    dust,
     exec::{
         CallError, ensure_input_fits,
         nested::{CallLimits, Reentry, termination_weight},
