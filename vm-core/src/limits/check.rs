@@ -4,7 +4,7 @@
 
 use super::{
     BASIC_BLOCK_INSTRUCTIONS, BLOB_BYTES, CODE_BYTES, JUMP_TABLE_ENTRIES, PAGE_SIZE, STATIC_MEMORY_BYTES,
-    TRANSLATED_OPS,
+    TRANSLATED_OPS, machine_code,
 };
 use crate::blob::Blob;
 use crate::memory::{MapError, MemoryMap};
@@ -21,6 +21,10 @@ pub struct CodeInfo {
     pub largest_basic_block: u32,
     /// See [`super::STATIC_MEMORY_BYTES`].
     pub static_memory: u32,
+    /// Pages of guest memory that an instance has before its heap grows.
+    pub memory_pages: u32,
+    /// The most bytes of machine code and its tables that are made of it where it is compiled.
+    pub machine_code: u32,
 }
 
 /// A limit that [`check`] enforces.
@@ -136,15 +140,21 @@ pub fn check(blob: &Blob<'_>) -> Result<CodeInfo, LimitError> {
     let static_memory = blob.length() as u64 + regions.saturating_sub(in_blob);
     enforce(Limit::StaticMemoryBytes, static_memory, None)?;
 
-    let mut info = CodeInfo { static_memory: static_memory as u32, ..CodeInfo::default() };
+    let mut info = CodeInfo {
+        static_memory: static_memory as u32,
+        memory_pages: (regions / u64::from(PAGE_SIZE)) as u32,
+        machine_code: blob.jump_table().len() * machine_code::JUMP_TABLE_ENTRY,
+        ..CodeInfo::default()
+    };
     let mut block_start = 0;
     let mut block_length = 0;
     for decoded in blob.code_view().instructions() {
-        if decoded.instruction.is_none() {
+        let Some(instruction) = decoded.instruction else {
             let opcode = blob.code().get(decoded.offset as usize).copied().unwrap_or_default();
             return Err(LimitError::InvalidInstruction { offset: decoded.offset, opcode });
-        }
+        };
         info.instructions += 1;
+        info.machine_code += machine_code::of(instruction.opcode);
         block_length += 1;
         enforce(Limit::BasicBlockInstructions, u64::from(block_length), Some(block_start))?;
         info.largest_basic_block = info.largest_basic_block.max(block_length);
@@ -157,6 +167,7 @@ pub fn check(blob: &Blob<'_>) -> Result<CodeInfo, LimitError> {
     info.basic_blocks += u32::from(block_length > 0);
     let ops = u64::from(info.instructions) + 2 * u64::from(info.basic_blocks);
     enforce(Limit::TranslatedOps, ops, None)?;
+    info.machine_code += info.basic_blocks * machine_code::BLOCK;
     Ok(info)
 }
 
@@ -230,6 +241,22 @@ mod tests {
         let error = check_built(builder.instructions(blocks(most + 1))).unwrap_err();
         let actual = 3 * (most as u64 + 1);
         assert_eq!(error, LimitError::Exceeded { limit: Limit::TranslatedOps, actual, offset: None });
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_memory_and_by_the_machine_code_that_it_becomes() {
+        let of = |instruction: Instruction, count: usize, stack: u32| {
+            let mut builder = BlobBuilder::new(Isa::ReviveV1);
+            let mut list = vec![instruction; count];
+            list.push(Instruction::none(Opcode::Trap));
+            check_built(builder.instructions(list).stack_size(stack)).unwrap()
+        };
+        let moves = Instruction::rr(Opcode::MoveReg, Reg::A0, Reg::A1);
+        let divides = Instruction::rrr(Opcode::DivSigned64, Reg::A0, Reg::A1, Reg::A2);
+        let [empty, moved, divided] = [of(moves, 0, 1), of(moves, 100, 1), of(divides, 100, 4097)];
+        assert_eq!((empty.memory_pages, divided.memory_pages), (1, 2), "the stack, rounded up to pages");
+        assert_eq!(moved.machine_code - empty.machine_code, 300);
+        assert_eq!(divided.machine_code - empty.machine_code, 6400);
     }
 
     #[test]

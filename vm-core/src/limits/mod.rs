@@ -12,6 +12,7 @@
 //! bytes unless said otherwise.
 
 mod check;
+mod machine_code;
 
 pub use check::{CodeInfo, Limit, LimitError, check};
 
