@@ -39,8 +39,8 @@ ink: build  ## Compile a contract in ink! and drive it on a node (compiles ink! 
 	@scripts/build-ink
 	@$(target)/debug/solidity ink
 
-weights:  ## Measure the pallet's weights on this machine (builds for half an hour the first time)
-	@scripts/weights
+weights:  ## Measure the pallet's weights on this machine, compiled and interpreted (builds for half an hour the first time); WAYS=compiled measures some
+	@WAYS="$(WAYS)" scripts/weights
 
 fuzz:  ## Compare all engines on random programs, gas limits and sequences of operations until stopped
 	@scripts/fuzz

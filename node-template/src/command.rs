@@ -97,6 +97,11 @@ pub fn run() -> sc_cli::Result<()> {
         Some(Subcommand::ChainInfo(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config)),
         #[cfg(feature = "runtime-benchmarks")]
         Some(Subcommand::Benchmark(cmd)) => cli.create_runner(cmd.as_ref())?.sync_run(|config| {
+            // The command makes runtime calls without a client, so nobody else gives them what runs contracts.
+            let polkavm =
+                executor::PolkaVm::new(&flags, None).map_err(|error| sc_cli::Error::Application(error.into()))?;
+            polkavm.announce(&flags);
+            pvm_host_interface::provide_backend(move || pvm_host_interface::PolkavmExt::new(polkavm.session()));
             cmd.run_with_spec::<sp_runtime::traits::HashingFor<Block>, pvm_host_interface::HostFunctions>(Some(
                 config.chain_spec,
             ))

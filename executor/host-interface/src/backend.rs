@@ -2,6 +2,7 @@
 
 use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
+use std::sync::OnceLock;
 
 /// Runs programs for one runtime call after the other.
 ///
@@ -97,11 +98,29 @@ impl PolkavmExt {
     }
 }
 
+/// Makes the backend of runtime calls that come without one.
+type Factory = Box<dyn Fn() -> PolkavmExt + Send + Sync>;
+
+static FACTORY: OnceLock<Factory> = OnceLock::new();
+
+/// Gives this process's runtime calls a backend where they have none, made once for each set of extensions. For commands
+/// that make runtime calls with extensions of their own, as the SDK's benchmarks do; a node's client needs none of it. The first
+/// call counts.
+pub fn provide_backend(make: impl Fn() -> PolkavmExt + Send + Sync + 'static) {
+    let _ = FACTORY.set(Box::new(make));
+}
+
 /// The backend among the extensions.
 ///
 /// # Panics
 /// If the node registered none: running the program in another way would hide that.
 pub(crate) fn backend<'a>(externalities: &'a mut &mut dyn Externalities) -> &'a mut dyn Backend {
+    if let Some(make) = FACTORY.get()
+        && externalities.extension::<PolkavmExt>().is_none()
+    {
+        // It fails where extensions are not supported: then there is none below.
+        let _ = externalities.register_extension(make());
+    }
     match externalities.extension::<PolkavmExt>() {
         Some(PolkavmExt(backend)) => &mut **backend,
         None => panic!("the runtime calls a PolkaVM host function, but the node has registered no PolkavmExt"),

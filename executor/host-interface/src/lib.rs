@@ -20,7 +20,7 @@ mod instance;
 mod wire;
 
 #[cfg(not(substrate_runtime))]
-pub use backend::{Backend, PolkavmExt};
+pub use backend::{Backend, PolkavmExt, provide_backend};
 #[cfg(not(substrate_runtime))]
 pub use functions::polkavm::HostFunctions;
 pub use instance::RemoteInstance;

@@ -1,5 +1,6 @@
 //! The weights, measured. Made by `make weights`: change the benchmarks and run it again, nothing here.
 //!
+//! WAY: contracts interpreted inside the runtime
 //! DATE: 2026-11-25, STEPS: 20, REPEAT: 8, CPU: AMD EPYC, WASM-EXECUTION: Compiled
 
 // Executed command:
