@@ -123,6 +123,14 @@ pub struct Flags {
     #[arg(default_value_t = DEFAULT.offchain_time, global = true, value_parser = value_parser!(u32).range(1..=3600))]
     pub offchain_time: u32,
 
+    /// Author blocks though contracts are interpreted, on a chain whose prices are those of compiled code.
+    ///
+    /// Without it such a node refuses to author. Its blocks take many times as long as their weight says, and may miss their
+    /// slots. For tests, and for chains of which no authority can compile.
+    #[arg(long = "polkavm-author-interpreted", env = "POLKAVM_AUTHOR_INTERPRETED")]
+    #[arg(global = true, value_parser = BoolishValueParser::new())]
+    pub author_interpreted: bool,
+
     /// Share of the compiled contract runs in blocks that are audited, in percent.
     ///
     /// An audit runs the contract again on the interpreter, at the lowest priority and off the critical path, and compares. A
@@ -146,6 +154,7 @@ const DEFAULT: Flags = Flags {
     memory_size: 512,
     offchain_calls: 0,
     offchain_time: 10,
+    author_interpreted: false,
     audit: 1,
 };
 

@@ -1,5 +1,6 @@
 //! Assembles the client: database, executor, pool, network, RPC, authoring and finality.
 
+use crate::authoring::{Authoring, PricedProposer};
 use crate::rpc;
 use executor::{BoundedExecutor, Flags, Folders, PolkaVm};
 use futures::FutureExt;
@@ -159,6 +160,13 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
         other: (block_import, grandpa_link, mut telemetry, polkavm),
     } = new_partial(&config, flags)?;
 
+    // Before the network: an authority that may not author should not look like one.
+    let authoring = Authoring::new(polkavm.clone(), flags, config.chain_spec.chain_type());
+    if config.role.is_authority() {
+        let best = client.chain_info().best_hash;
+        authoring.check(&*client, best).map_err(|error| ServiceError::Application(Box::new(error)))?;
+    }
+
     let mut net_config = sc_network::config::FullNetworkConfiguration::<Block, <Block as BlockT>::Hash, N>::new(
         &config.network,
         config.prometheus_registry().cloned(),
@@ -247,13 +255,14 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     })?;
 
     if role.is_authority() {
-        let proposer_factory = sc_basic_authorship::ProposerFactory::new(
+        let proposers = sc_basic_authorship::ProposerFactory::new(
             task_manager.spawn_handle(),
             client.clone(),
             transaction_pool.clone(),
             prometheus_registry.as_ref(),
             telemetry.as_ref().map(|telemetry| telemetry.handle()),
         );
+        let proposer_factory = PricedProposer::new(proposers, client.clone(), authoring);
         let slot_duration = sc_consensus_aura::slot_duration(&*client)?;
         let aura = sc_consensus_aura::start_aura::<AuraPair, _, _, _, _, _, _, _, _, _, _>(StartAuraParams {
             slot_duration,

@@ -10,12 +10,12 @@ use crate::{
     contract::Key,
     exec::ExecConfig,
     runtime_api::{
-        CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1,
-        TracedV1, UploadedV1,
+        CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+        StorageAccessErrorV1, TracedV1, UploadedV1,
     },
 };
 use alloc::vec::Vec;
-use frame_support::weights::Weight;
+use frame_support::{traits::Get, weights::Weight};
 use sp_core::{H160, H256};
 use sp_io::hashing::blake2_256;
 use sp_runtime::StateVersion;
@@ -147,6 +147,11 @@ impl<T: Config> Pallet<T> {
     /// [`crate::runtime_api::PolkavmApi::account_id`].
     pub fn view_account_id(address: &H160) -> T::AccountId {
         T::AddressMapper::to_account_id(address)
+    }
+
+    /// [`crate::runtime_api::PolkavmApi::pricing`].
+    pub fn view_pricing() -> PricingV1 {
+        T::Pricing::get().into()
     }
 
     /// The limits of a dry run: its client's, and no more gas than an extrinsic can have. Anybody can request

@@ -11,11 +11,18 @@ pub(crate) use state::check as check_state;
 
 /// Panics where the configuration can't work, which is what an integrity test does.
 pub(crate) fn check<T: Config>() {
-    assert!(T::RefTimePerGas::get() > 0, "RefTimePerGas must not be zero: the VM's gas would cost nothing");
+    let pricing = T::Pricing::get();
+    let crate::GasPrices { naive, pipeline } = *pricing.prices();
+    assert!(naive > 0 && pipeline > 0, "Pricing: a unit of gas must not cost nothing, as it does with {pricing:?}");
     assert!(T::NativeToEthRatio::get() > 0, "NativeToEthRatio must not be zero: contracts would see no balances");
 
     let names: BTreeSet<_> = HostFunction::ALL.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), HostFunction::ALL.len(), "two host functions have the same name");
+
+    assert!(
+        !pricing.requires_compiler() || T::Executor::NODE_RUNS_PROGRAMS,
+        "Pricing: nobody compiles contracts with this Executor, so nobody could build blocks at the price of compiled code"
+    );
 
     check_memory::<T>();
 

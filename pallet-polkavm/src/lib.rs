@@ -18,6 +18,7 @@ pub mod limits;
 pub mod metering;
 pub mod migrations;
 pub mod precompiles;
+pub mod pricing;
 pub mod runtime_api;
 pub mod types;
 pub mod weights;
@@ -34,11 +35,12 @@ mod tests;
 
 pub use address::{AccountId32Mapper, AddressMapper};
 pub use bare::Limits;
-pub use code::CodeInfo;
+pub use code::{CodeInfo, CostModel};
 pub use contract::{ContractInfo, ImmutableData};
 pub use exec::ExecConfig;
 pub use executor::{HostFunctions, InRuntimeInterpreter};
 pub use pallet::*;
+pub use pricing::{GasPrices, Pricing};
 pub use weights::WeightInfo;
 
 use alloc::vec::Vec;
@@ -122,11 +124,16 @@ pub mod pallet {
         #[pallet::no_default_bounds]
         type FindAuthor: FindAuthor<Self::AccountId>;
 
-        /// Picoseconds of weight one unit of the VM's gas stands for. Not zero.
+        /// How gas becomes weight, and so which nodes can build blocks: [`Pricing::INTERPRETED`] or [`Pricing::COMPILED`],
+        /// or prices of the chain's own.
         ///
-        /// A change reprices every stored program; the gas model itself is fixed per program.
+        /// A change reprices every stored program; the cost model itself is fixed per program.
         #[pallet::constant]
-        type RefTimePerGas: Get<u64>;
+        type Pricing: Get<Pricing>;
+
+        /// The gas cost model of code that is uploaded from now on. Stored code keeps its own.
+        #[pallet::constant]
+        type CostModel: Get<CostModel>;
 
         /// Deposit for one byte of state.
         ///
@@ -177,6 +184,10 @@ pub mod pallet {
         parameter_types! {
             /// Three tenths, which pays for the code after four contracts.
             pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+            /// Any node can build blocks.
+            pub const InterpretedPricing: Pricing = Pricing::INTERPRETED;
+            /// An instruction is a unit of gas.
+            pub const NaiveCostModel: CostModel = CostModel::Naive;
         }
 
         /// Defaults for tests.
@@ -194,7 +205,8 @@ pub mod pallet {
             type Executor = InRuntimeInterpreter;
             type Precompiles = precompiles::Builtins;
             type FindAuthor = ();
-            type RefTimePerGas = ConstU64<10_000>;
+            type Pricing = InterpretedPricing;
+            type CostModel = NaiveCostModel;
             type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
             type ChainId = ConstU64<42>;
             type NativeToEthRatio = ConstU32<1>;

@@ -1,9 +1,10 @@
 //! The runtime of the tests, and shorthands for what they do over and over.
 
 use crate::{
-    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits,
+    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits, code,
     exec::ExecConfig,
     executor::{Executor, GuestInstance, OutOfBounds, Source, Stop},
+    metering::cost::Cost,
     precompiles::{self, Builtins, Precompile, Precompiles, abi},
     types::{Code, Execution, Instantiated, Output},
     weights::SubstrateWeight,
@@ -62,6 +63,8 @@ pub const RATIO: u32 = 7;
 parameter_types! {
     pub const ExistentialDeposit: Balance = ED;
     pub storage DepositPerByte: Balance = PER_BYTE;
+    pub static ChainPricing: crate::Pricing = crate::Pricing::INTERPRETED;
+    pub static ChainCostModel: crate::CostModel = crate::CostModel::Naive;
     pub const DepositPerItem: Balance = PER_ITEM;
     pub const DepositPerChildTrieItem: Balance = PER_CHILD_ITEM;
     pub const NativeToEthRatio: u32 = RATIO;
@@ -94,6 +97,8 @@ impl Config for Test {
     type Time = Timestamp;
     type WeightInfo = SubstrateWeight<Self>;
     type AddressMapper = AccountId32Mapper<Self>;
+    type Pricing = ChainPricing;
+    type CostModel = ChainCostModel;
     type DepositPerByte = DepositPerByte;
     type DepositPerItem = DepositPerItem;
     type DepositPerChildTrieItem = DepositPerChildTrieItem;
@@ -185,6 +190,7 @@ pub enum EitherInstance {
 impl Executor for EitherExecutor {
     type Instance = EitherInstance;
 
+    const NODE_RUNS_PROGRAMS: bool = true;
     const STACK_BYTES: u64 = InRuntimeInterpreter::STACK_BYTES;
 
     fn instantiate(source: Source<'_>) -> Result<EitherInstance, String> {
@@ -353,6 +359,16 @@ pub fn instantiate(code: Vec<u8>, value: Balance, data: &[u8]) -> Execution<Inst
     salt[..8].copy_from_slice(&u64::from(nonce).to_le_bytes());
     let code = Code::Upload(code);
     Polkavm::bare_instantiate(ALICE, value, no_limits(), code, data.to_vec(), Some(salt), ExecConfig::extrinsic())
+}
+
+/// What loading a program costs: its length, its machine code, its memory.
+pub fn load_cost(code: &[u8]) -> Weight {
+    let code::Footprint { machine_code, memory_pages } = code::check::check::<Test>(code).unwrap().footprint;
+    let code_len = code.len() as u32;
+    [Cost::LoadCode(code_len), Cost::Compile { code_len, machine_code }, Cost::Memory(memory_pages)]
+        .into_iter()
+        .map(|cost| cost.weight::<<Test as Config>::WeightInfo>())
+        .fold(Weight::zero(), |sum, cost| sum + cost)
 }
 
 /// Makes a contract from Alice, which must work, and returns its address.

@@ -8,7 +8,9 @@
 #![allow(clippy::too_many_arguments, reason = "the functions take what their extrinsics take")]
 
 use crate::{
+    code::CostModel,
     exec::trace::{CallKind, CallTrace},
+    pricing::Pricing,
     types::{self, Failure},
 };
 use alloc::{string::String, vec::Vec};
@@ -17,6 +19,7 @@ use frame_support::weights::Weight;
 use scale_info::TypeInfo;
 use sp_core::{H160, H256, U256};
 use sp_runtime::DispatchError;
+use vm_core::gas::CostModelKind;
 
 /// Why a dry run failed.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
@@ -281,6 +284,38 @@ pub struct ContractInfoV1<AccountId, Balance> {
     pub immutable_data_len: u32,
 }
 
+/// The price of a cost model's gas.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct GasPriceV1 {
+    /// The cost model, by the number it has for good.
+    pub cost_model: u16,
+    /// Picoseconds of weight for one unit of its gas.
+    pub ref_time: u64,
+}
+
+/// How gas becomes weight, and which nodes can build blocks at that price.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub enum PricingV1 {
+    /// Any node can.
+    Interpreted(Vec<GasPriceV1>),
+    /// Nodes that compile can.
+    Compiled(Vec<GasPriceV1>),
+}
+
+impl From<Pricing> for PricingV1 {
+    fn from(pricing: Pricing) -> Self {
+        let price = |model: CostModel| GasPriceV1 {
+            cost_model: CostModelKind::from(model).id(),
+            ref_time: pricing.ref_time_per_gas(model),
+        };
+        let prices = CostModel::ALL.map(price).to_vec();
+        match pricing {
+            Pricing::Interpreted(_) => Self::Interpreted(prices),
+            Pricing::Compiled(_) => Self::Compiled(prices),
+        }
+    }
+}
+
 /// Why storage could not be looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum StorageAccessErrorV1 {
@@ -397,5 +432,10 @@ sp_api::decl_runtime_apis! {
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
         ) -> EffectV1<InstantiatedV1, Balance>;
+
+        /// How gas becomes weight. An authority asks whether it has to compile; a runtime without this function asks nothing
+        /// of it.
+        #[api_version(4)]
+        fn pricing() -> PricingV1;
     }
 }

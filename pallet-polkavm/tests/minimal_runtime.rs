@@ -12,8 +12,8 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, DepositV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1,
-    StorageAccessErrorV1, TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV3,
+    CodeV1, ContractInfoV1, DepositV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+    StorageAccessErrorV1, TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV4,
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{
@@ -113,6 +113,8 @@ impl pallet_balances::Config for Runtime {
 // ANCHOR: config
 parameter_types! {
     pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+    pub const Pricing: pallet_polkavm::Pricing = pallet_polkavm::Pricing::INTERPRETED;
+    pub const CostModel: pallet_polkavm::CostModel = pallet_polkavm::CostModel::Naive;
 }
 
 impl pallet_polkavm::Config for Runtime {
@@ -127,7 +129,9 @@ impl pallet_polkavm::Config for Runtime {
     type Precompiles = pallet_polkavm::precompiles::Builtins;
     type FindAuthor = ();
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
-    type RefTimePerGas = ConstU64<10_000>;
+    // Any node can build blocks, as the runtime runs contracts itself.
+    type Pricing = Pricing;
+    type CostModel = CostModel;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
     type DepositPerChildTrieItem = ConstU128<200>;
@@ -168,7 +172,7 @@ sp_api::impl_runtime_apis! {
     }
 
     // ANCHOR: api
-    #[api_version(3)]
+    #[api_version(4)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -273,6 +277,10 @@ sp_api::impl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> EffectV1<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn pricing() -> PricingV1 {
+            Polkavm::view_pricing()
         }
     }
     // ANCHOR_END: api

@@ -11,8 +11,8 @@ use frame_support::{
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, StorageAccessErrorV1, TracedV1,
-    UploadedV1,
+    CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+    StorageAccessErrorV1, TracedV1, UploadedV1,
 };
 use sp_api::impl_runtime_apis;
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
@@ -190,7 +190,7 @@ impl_runtime_apis! {
         }
     }
 
-    #[api_version(3)]
+    #[api_version(4)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -295,6 +295,10 @@ impl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> EffectV1<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
+        }
+
+        fn pricing() -> PricingV1 {
+            Polkavm::view_pricing()
         }
     }
 

@@ -167,6 +167,13 @@ const NATIVE_TO_ETH_RATIO: u32 = 1_000_000;
 parameter_types! {
     /// A third of a program's deposit, held by each contract that runs it.
     pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
+    /// Authorities compile contracts, and the chain sells their speed. Nodes that follow may interpret.
+    pub const Pricing: pallet_polkavm::Pricing = match cfg!(feature = "in-runtime-interpreter") {
+        true => pallet_polkavm::Pricing::INTERPRETED,
+        false => pallet_polkavm::Pricing::COMPILED,
+    };
+    /// The cost model of new code.
+    pub const CostModel: pallet_polkavm::CostModel = pallet_polkavm::CostModel::Naive;
     /// The fee for a picosecond of execution, in the contracts' unit.
     pub const GasPrice: u64 =
         (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();
@@ -202,9 +209,8 @@ impl pallet_polkavm::Config for Runtime {
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
     type FindAuthor = AuraAuthor;
-    // A tight loop takes 1.5 ns an instruction inside the runtime; ten leave room for divisions and for memory that is
-    // touched for the first time.
-    type RefTimePerGas = ConstU64<10_000>;
+    type Pricing = Pricing;
+    type CostModel = CostModel;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
     type DepositPerChildTrieItem = ConstU128<{ 2 * MILLI_UNIT }>;

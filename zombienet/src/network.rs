@@ -64,6 +64,10 @@ impl Settings {
         ]
         .map(String::from)
         .into();
+        if self.validates && self.backend == Backend::Interpreter {
+            // The chain's prices are those of compiled code: such a validator has to be told that it may be slow.
+            arguments.push("--polkavm-author-interpreted".into());
+        }
         match self.validates {
             true => arguments.extend(["--validator".into(), format!("--{}", self.name.to_lowercase())]),
             false => arguments.extend(["--name".into(), self.name.clone()]),

@@ -6,7 +6,7 @@
 //! a little too high rather than too low.
 //!
 //! The benchmarks named `instruction_*` run a hundred instructions of a kind for each unit of their component. They
-//! justify [`Config::RefTimePerGas`]: no kind may take longer than what it is charged.
+//! justify the prices of gas in [`Config::Pricing`]: no kind may take longer than what it is charged.
 
 #![allow(missing_docs, reason = "a benchmark has the documentation of the weight function with its name")]
 

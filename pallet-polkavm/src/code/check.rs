@@ -3,7 +3,7 @@
 //! Called once, at upload, with untrusted bytes. Bad bytes give a named error and a sentence with the
 //! limit and the value found, never a panic, and take time in proportion to their length.
 
-use super::{CodeIsa, MAX_IMPORTS};
+use super::{CodeIsa, Footprint, MAX_IMPORTS};
 use crate::{
     Config, Error,
     host_api::HostFunction,
@@ -28,6 +28,8 @@ pub struct Checked {
     pub call_entry: u32,
     /// The host function behind each import.
     pub imports: BoundedVec<HostFunction, ConstU32<MAX_IMPORTS>>,
+    /// What it takes of a node.
+    pub footprint: Footprint,
 }
 
 /// Checks the length alone, which is cheap and comes before anything that isn't.
@@ -66,11 +68,12 @@ pub fn check<T: Config>(code: &[u8]) -> Result<Checked, Failure> {
             ));
         }
     };
-    limits::check(&blob).map_err(beyond_limits::<T>)?;
+    let found = limits::check(&blob).map_err(beyond_limits::<T>)?;
+    let footprint = Footprint { machine_code: found.machine_code, memory_pages: found.memory_pages };
     let imports = resolve_imports::<T>(&blob)?;
     let deploy_entry = entry::<T>(&blob, EntryPoint::Deploy, Error::NoDeployExport)?;
     let call_entry = entry::<T>(&blob, EntryPoint::Call, Error::NoCallExport)?;
-    Ok(Checked { isa, deploy_entry, call_entry, imports })
+    Ok(Checked { isa, deploy_entry, call_entry, imports, footprint })
 }
 
 /// Bytes that are no program at all, or one of an instruction set vm-core doesn't know.

@@ -11,9 +11,10 @@ use crate::{
     host_api::HostFunction,
     metering::{cost::Cost, gas::GasMeter},
     types::{EntryPoint, Failure, Uploaded},
+    weights::WeightInfo,
 };
 use alloc::{format, vec::Vec};
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, Encode, Input, MaxEncodedLen};
 use frame_support::{
     BoundedVec, CloneNoBound, DebugNoBound, PartialEqNoBound, ensure,
     traits::{ConstU32, Get, fungible::MutateHold, tokens::Precision},
@@ -22,7 +23,10 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_io::hashing::keccak_256;
 use sp_runtime::{DispatchError, DispatchResult, Saturating, traits::BadOrigin};
-use vm_core::{Semantics, gas::CostModelKind};
+use vm_core::{
+    Semantics,
+    gas::{CostModelKind, MemoryLatency},
+};
 
 /// The version of the host's observable behaviour that new code is stored with.
 ///
@@ -50,12 +54,44 @@ pub enum CostModel {
     /// One unit of gas per instruction.
     #[codec(index = 0)]
     Naive,
+    /// The cycles of an idealised processor, with data in the second-level cache.
+    #[codec(index = 1)]
+    Pipeline,
+}
+
+impl CostModel {
+    /// All of them.
+    pub const ALL: [CostModel; 2] = [CostModel::Naive, CostModel::Pipeline];
 }
 
 impl From<CostModel> for CostModelKind {
     fn from(model: CostModel) -> Self {
         match model {
             CostModel::Naive => Self::Naive,
+            CostModel::Pipeline => Self::Pipeline(MemoryLatency::L2),
+        }
+    }
+}
+
+/// What a program takes of a node beside its own length, as the check finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Footprint {
+    /// The most bytes of machine code that it becomes where it is compiled.
+    pub machine_code: u32,
+    /// Pages of memory of an instance.
+    pub memory_pages: u32,
+}
+
+/// The footprint of stored code. Records of before there were any end where it would be: such code is measured when it is
+/// loaded for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, MaxEncodedLen, TypeInfo)]
+pub struct StoredFootprint(pub Option<Footprint>);
+
+impl Decode for StoredFootprint {
+    fn decode<I: Input>(input: &mut I) -> Result<Self, codec::Error> {
+        match input.remaining_len()? {
+            Some(0) => Ok(Self(None)),
+            _ => Option::decode(input).map(Self),
         }
     }
 }
@@ -91,6 +127,8 @@ pub struct CodeInfo<T: Config> {
     pub call_entry: u32,
     /// The host function behind each import, in the order of the program's import table.
     pub imports: BoundedVec<HostFunction, ConstU32<MAX_IMPORTS>>,
+    /// What it takes of a node.
+    pub footprint: StoredFootprint,
 }
 
 impl<T: Config> CodeInfo<T> {
@@ -115,19 +153,39 @@ pub struct Executable<T: Config> {
 }
 
 impl<T: Config> Executable<T> {
-    /// Loads a stored program. Charges for its length before reading it.
+    /// Loads a stored program. Charges for its length before reading it, and for what it takes of a node.
     ///
     /// # Errors
     ///
     /// [`Error::CodeNotFound`], [`Error::OutOfGas`].
     pub fn load(hash: H256, gas: &mut GasMeter<T>) -> Result<Self, Failure> {
         let not_found = || Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"));
-        let info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
+        let mut info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
         // Not given back: preparing the program takes this in any case.
         let _ = gas.charge(Cost::LoadCode(info.code_len))?;
         let code = PristineCode::<T>::get(hash).ok_or_else(not_found)?;
+        let Footprint { machine_code, memory_pages } = match info.footprint.0 {
+            Some(footprint) => footprint,
+            None => measure(hash, &mut info, &code, gas)?,
+        };
+        let _ = gas.charge(Cost::Compile { code_len: info.code_len, machine_code })?;
+        let _ = gas.charge(Cost::Memory(memory_pages))?;
         Ok(Self { hash, info, code })
     }
+}
+
+/// Measures code that was stored before footprints were, and stores what is found. The first to load it pays for that.
+fn measure<T: Config>(
+    hash: H256,
+    info: &mut CodeInfo<T>,
+    code: &[u8],
+    gas: &mut GasMeter<T>,
+) -> Result<Footprint, Failure> {
+    gas.charge_weight(T::WeightInfo::upload_code(info.code_len))?;
+    let footprint = check::check::<T>(code)?.footprint;
+    info.footprint = StoredFootprint(Some(footprint));
+    CodeInfoOf::<T>::insert(hash, &*info);
+    Ok(footprint)
 }
 
 /// The key a program is stored under.
@@ -172,12 +230,13 @@ pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>) -> Result<Uploaded
             use_count: 0,
             code_len,
             isa: checked.isa,
-            cost_model: CostModel::Naive,
+            cost_model: T::CostModel::get(),
             behaviour_version: BEHAVIOUR_VERSION,
             semantics: SEMANTICS,
             deploy_entry: checked.deploy_entry,
             call_entry: checked.call_entry,
             imports: checked.imports,
+            footprint: StoredFootprint(Some(checked.footprint)),
         },
     );
     PristineCode::<T>::insert(code_hash, code);

@@ -19,14 +19,15 @@ mod transfer;
 pub mod transient;
 
 use crate::{
-    BalanceOf, Config, ContractInfo, ContractInfoOf, Error, Event, Pallet,
+    BalanceOf, CodeInfoOf, Config, ContractInfo, ContractInfoOf, Error, Event, Pallet,
     address::{self, AddressMapper},
     bare::Limits,
     code::Executable,
     contract::Key,
     limits,
     metering::{
-        gas::GasMeter,
+        cost::Cost,
+        gas::{Charged, GasMeter},
         ledger::{Entry, Ledger},
     },
     precompiles::{Precompile, Precompiles},
@@ -270,7 +271,14 @@ impl<T: Config> Stack<T> {
     ) -> Result<Instantiated, Failure> {
         ensure_input_fits::<T>(input.len())?;
         let code_hash = match code {
-            Code::Existing(hash) => hash,
+            Code::Existing(hash) => {
+                // The extrinsic that brings its code pays for hashing it.
+                if salt.is_some() {
+                    let code_len = CodeInfoOf::<T>::get(hash).map_or(0, |info| info.code_len);
+                    let _ = self.gas.charge(Cost::Create2(code_len.saturating_add(input.len() as u32)))?;
+                }
+                hash
+            }
             Code::Upload(code) => {
                 let uploaded = crate::code::upload::<T>(&self.origin, code)?;
                 self.ledger.record_paid(uploaded.deposit);
@@ -515,6 +523,34 @@ impl<T: Config> Stack<T> {
         let address = frame.address;
         self.ledger.record(&address, &diff);
         old
+    }
+
+    /// Charges for the end of the transaction, before the current contract's storage is changed: the first change makes its
+    /// deposit move and its record be stored then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`].
+    pub fn charge_settlement(&mut self) -> Result<Option<Charged>, Failure> {
+        if self.is_settled_anyway() {
+            return Ok(None);
+        }
+        Ok(Some(self.top_mut().gas.charge(Cost::Settle)?))
+    }
+
+    /// Gives that back where the change has made no difference to the deposit.
+    pub fn adjust_settlement(&mut self, charged: Option<Charged>) {
+        if let Some(charged) = charged
+            && !self.is_settled_anyway()
+        {
+            self.top_mut().gas.give_back(charged);
+        }
+    }
+
+    /// Whether the current contract's deposit moves at the end of the transaction, as things are. One made in the transaction
+    /// has paid for that with its instantiation.
+    fn is_settled_anyway(&self) -> bool {
+        self.ledger.get(&self.top().address).is_some_and(|entry| entry.before.is_none() || !entry.diff.is_none())
     }
 
     /// The value under a key of the current contract in the transient storage.

@@ -159,11 +159,12 @@ fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Re
     })
     .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
     drop(code);
+    let cost_model = executable.info.cost_model;
     let mut result = None;
     loop {
-        let gas = stack.top_mut().gas.to_vm();
+        let gas = stack.top_mut().gas.to_vm(cost_model);
         let Stop { outcome, gas, args } = instance.run(gas, result.take());
-        stack.top_mut().gas.from_vm(gas)?;
+        stack.top_mut().gas.from_vm(cost_model, gas)?;
         let index = match outcome {
             Outcome::HostCall(index) => index,
             Outcome::Finished => return Ok(Output::default()),

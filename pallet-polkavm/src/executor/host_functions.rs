@@ -14,6 +14,8 @@ pub struct HostFunctions;
 impl Executor for HostFunctions {
     type Instance = RemoteInstance;
 
+    const NODE_RUNS_PROGRAMS: bool = true;
+
     // Programs and guest memory are the node's. The blob is let go once it is handed over.
     const STACK_BYTES: u64 = ((limits::CALL_DEPTH + 1) * 2 * limits::CALLDATA_BYTES
         + 3 * limits::BLOB_BYTES

@@ -18,6 +18,8 @@ pub struct InterpreterInstance(interpreter::Instance);
 impl Executor for InRuntimeInterpreter {
     type Instance = InterpreterInstance;
 
+    const NODE_RUNS_PROGRAMS: bool = false;
+
     const STACK_BYTES: u64 = limits::TRANSACTION_MEMORY_BYTES as u64;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {

@@ -28,6 +28,9 @@ pub trait Executor {
     /// blobs as they are read, and transient storage; what the integrity test counts.
     const STACK_BYTES: u64;
 
+    /// Whether the node runs programs, and so may compile them.
+    const NODE_RUNS_PROGRAMS: bool;
+
     /// Makes a fresh instance, ready to run.
     ///
     /// # Errors

@@ -20,6 +20,7 @@
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
     BalanceOf, CodeInfoOf, Config, Error,
+    code::CostModel,
     exec::{
         CallError, ensure_input_fits,
         nested::{CallLimits, Reentry},
@@ -222,7 +223,7 @@ const ETHEREUM_STIPEND: u64 = 2_300;
 fn stipend<T: Config>() -> Weight {
     const INSTRUCTIONS: u64 = 5_000;
     const HOST_CALLS: u64 = 16;
-    Weight::from_parts(T::RefTimePerGas::get().saturating_mul(INSTRUCTIONS), 0)
+    Weight::from_parts(T::Pricing::get().ref_time_per_gas(CostModel::Naive).saturating_mul(INSTRUCTIONS), 0)
         .saturating_add(Cost::Basic.weight::<T::WeightInfo>().saturating_mul(HOST_CALLS))
         .saturating_add(Cost::DepositEvent { topics: limits::EVENT_TOPICS, len: 64 }.weight::<T::WeightInfo>())
 }

@@ -53,10 +53,12 @@ fn write_value<T: Config>(
     } else {
         let charged = host.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: len })?;
         host.stack.ensure_may_write()?;
+        let settled = host.stack.charge_settlement()?;
         let (key, value) = arguments(host)?;
         let old = host.stack.write_storage(&key, value.as_deref());
         let new = value.map_or(0, |value| value.len() as u32);
         host.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new });
+        host.stack.adjust_settlement(settled);
         old
     };
     Ok(Some(old.unwrap_or(SENTINEL).into()))

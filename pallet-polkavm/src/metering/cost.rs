@@ -12,6 +12,17 @@ use frame_support::weights::Weight;
 pub enum Cost {
     /// Reading a program of this length and making it ready to run.
     LoadCode(u32),
+    /// Compiling a program, as far as [`Self::LoadCode`] does not pay for it.
+    Compile {
+        /// Length of the program.
+        code_len: u32,
+        /// Bytes of the machine code that it becomes.
+        machine_code: u32,
+    },
+    /// Clean pages of memory for an instance, and the first touch of each.
+    Memory(u32),
+    /// Moving the deposit of a contract whose storage changed, and storing its record, when the transaction ends.
+    Settle,
     /// A host function that only moves a word or two.
     Basic,
     /// A host function that derives an address from an account.
@@ -107,6 +118,23 @@ pub enum Cost {
 /// benches/RESULTS.md), the interpreter less.
 pub const CROSSING: u64 = 1_000_000;
 
+/// Extra cost of what takes the host longer than [`WORKER_SPIN`], in picoseconds: the contract's worker has gone to sleep
+/// meanwhile and has to be woken. `docs/gas.md#what-belongs-to-no-instruction` has how this and the following were measured.
+pub const WAKE: u64 = 50_000_000;
+
+/// The time that a worker waits awake for its host, in picoseconds.
+pub const WORKER_SPIN: u64 = 100_000_000;
+
+/// Cost of a page of an instance's memory, in picoseconds.
+pub const PAGE: u64 = 2_500_000;
+
+/// Cost of a byte of machine code, in picoseconds: emitted, and handed to a worker.
+pub const MACHINE_CODE_BYTE: u64 = 2_500;
+
+/// What [`Cost::LoadCode`] pays for a byte of a program beyond reading it, in picoseconds: the interpreter's translation. A
+/// node that compiles does not do that.
+pub const TRANSLATED_BYTE: u64 = 8_000;
+
 /// Extra cost of a byte of an event, in picoseconds: it stays in memory until the block ends, so
 /// a block must not have room for more of them than there may be in memory. At this price a second has 4 MiB.
 pub const EVENT_BYTE: u64 = 250_000;
@@ -118,8 +146,10 @@ pub const STATE_BYTE: u64 = 10_000;
 impl Cost {
     /// The weight of it.
     pub fn weight<W: WeightInfo>(self) -> Weight {
+        let work = self.work::<W>();
         let crossing = if self.is_host_call() { CROSSING } else { 0 };
-        self.work::<W>().saturating_add(Weight::from_parts(crossing, 0))
+        let wake = if self.runs_others() || !self.is_part() && work.ref_time() > WORKER_SPIN { WAKE } else { 0 };
+        work.saturating_add(Weight::from_parts(crossing.saturating_add(wake), 0))
     }
 
     /// Whether the VM stops for it. What comes on top of another cost, and what precompiles do, is paid without that.
@@ -127,6 +157,9 @@ impl Cost {
         !matches!(
             self,
             Self::LoadCode(_)
+                | Self::Compile { .. }
+                | Self::Memory(_)
+                | Self::Settle
                 | Self::CallTransfer
                 | Self::CloneInput(_)
                 | Self::Create2(_)
@@ -142,9 +175,35 @@ impl Cost {
         )
     }
 
+    /// Whether another contract runs meanwhile, which may take any time.
+    const fn runs_others(self) -> bool {
+        matches!(self, Self::Call | Self::DelegateCall | Self::Instantiate(_))
+    }
+
+    /// Whether it is a part of something else, which pays for the worker.
+    const fn is_part(self) -> bool {
+        matches!(
+            self,
+            Self::LoadCode(_)
+                | Self::Compile { .. }
+                | Self::Memory(_)
+                | Self::Settle
+                | Self::CallTransfer
+                | Self::CloneInput(_)
+                | Self::Create2(_)
+        )
+    }
+
     fn work<W: WeightInfo>(self) -> Weight {
         match self {
             Self::LoadCode(len) => W::load_code(len),
+            Self::Compile { code_len, machine_code } => {
+                let emitted = MACHINE_CODE_BYTE.saturating_mul(machine_code.into());
+                Weight::from_parts(emitted.saturating_sub(TRANSLATED_BYTE.saturating_mul(code_len.into())), 0)
+            }
+            Self::Memory(pages) => Weight::from_parts(PAGE.saturating_mul(pages.into()), 0),
+            // A deposit moves as a value does, and a record is written.
+            Self::Settle => W::host_call_transfer().saturating_add(W::host_set_immutable_data(1)),
             Self::Basic => W::host_basic(),
             Self::Address => W::host_address(),
             Self::CopyIn(len) => W::host_copy_in(len),
@@ -173,7 +232,8 @@ impl Cost {
             Self::Instantiate(len) => W::host_instantiate(len),
             Self::Create2(len) => W::host_create2(len),
             Self::Terminate => W::host_terminate(),
-            Self::SetCodeHash => W::host_set_code_hash(),
+            // The deposit is another one with other code.
+            Self::SetCodeHash => W::host_set_code_hash().saturating_add(Self::Settle.work::<W>()),
             Self::BlockHash => W::host_block_hash(),
             Self::BlockAuthor => W::host_block_author(),
             Self::AccountId => W::host_account_id(),

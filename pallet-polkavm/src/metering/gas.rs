@@ -1,16 +1,17 @@
 //! The weight meter: a weight limit, turned into the VM's gas and back.
 //!
 //! The VM counts gas (one unit per instruction in the first cost model), the chain counts weight.
-//! One unit of gas is [`Config::RefTimePerGas`] picoseconds of `ref_time`. Before the VM runs it is
-//! given all the time that is left, as gas, rounded down; when it stops, what it used is charged
-//! here exactly. So the time the VM used is always `gas * RefTimePerGas`, and the remainder of the
-//! rounding stays with the meter. `proof_size` is only used by host functions.
+//! What one unit of a program's cost model is in picoseconds of `ref_time` is what the chain's
+//! [`Config::Pricing`] says. Before the VM runs it is given all the time that is left, as gas, rounded
+//! down; when it stops, what it used is charged here exactly. So the time the VM used is always gas
+//! times price, and the remainder of the rounding stays with the meter. `proof_size` is only used by
+//! host functions.
 //!
 //! A frame lends its callee all but a 64th of what it has left (EIP-150), so that it can go on when
 //! the callee has used up all it was lent.
 
 use super::cost::Cost;
-use crate::{Config, Error};
+use crate::{Config, Error, code::CostModel};
 use core::marker::PhantomData;
 use frame_support::{DebugNoBound, traits::Get, weights::Weight};
 use sp_runtime::DispatchError;
@@ -126,15 +127,20 @@ impl<T: Config> GasMeter<T> {
         Ok(())
     }
 
+    /// Gives a charge back, as what it is for has not happened.
+    pub fn give_back(&mut self, charged: Charged) {
+        self.consumed = self.consumed.saturating_sub(charged.0);
+    }
+
     /// Lowers a charge to what it turned out to be. Never raises one.
     pub fn adjust(&mut self, charged: Charged, actual: Cost) {
         let unused = charged.0.saturating_sub(actual.weight::<T::WeightInfo>());
         self.consumed = self.consumed.saturating_sub(unused);
     }
 
-    /// The gas the VM may use from here on.
-    pub fn to_vm(&mut self) -> i64 {
-        let gas = self.left().ref_time() / ref_time_per_gas::<T>();
+    /// The gas the VM may use from here on, in units of a cost model.
+    pub fn to_vm(&mut self, model: CostModel) -> i64 {
+        let gas = self.left().ref_time() / T::Pricing::get().ref_time_per_gas(model);
         self.given = i64::try_from(gas).unwrap_or(i64::MAX);
         self.given
     }
@@ -144,11 +150,12 @@ impl<T: Config> GasMeter<T> {
     /// # Errors
     ///
     /// [`Error::OutOfGas`] when it used more than it was given.
-    pub fn from_vm(&mut self, left: i64) -> Result<(), DispatchError> {
+    pub fn from_vm(&mut self, model: CostModel, left: i64) -> Result<(), DispatchError> {
         let used = self.given.saturating_sub(left.min(self.given));
         self.given = left;
         let used = u64::try_from(used).unwrap_or_default();
-        self.charge_weight(Weight::from_parts(used.saturating_mul(ref_time_per_gas::<T>()), 0))
+        let price = T::Pricing::get().ref_time_per_gas(model);
+        self.charge_weight(Weight::from_parts(used.saturating_mul(price), 0))
     }
 }
 
@@ -156,9 +163,4 @@ impl<T: Config> GasMeter<T> {
 fn with_reserve(weight: Weight) -> Weight {
     let part = |lent: u64| lent.saturating_add(lent.saturating_sub(1) / (RESERVE - 1));
     Weight::from_parts(part(weight.ref_time()), part(weight.proof_size()))
-}
-
-/// Never zero: the integrity test refuses it, and a division must not depend on that.
-fn ref_time_per_gas<T: Config>() -> u64 {
-    T::RefTimePerGas::get().max(1)
 }

@@ -58,8 +58,10 @@ fn clear<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<
         env.stack().write_transient(key, None)?.map(|old| old.len() as u32)
     } else {
         let charged = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
+        let settled = env.stack().charge_settlement()?;
         let old = env.stack().write_storage(key, None);
         env.adjust(charged, Cost::SetStorage { old: old.unwrap_or(0), new: 0 });
+        env.stack().adjust_settlement(settled);
         old
     };
     Ok(presence(old))
@@ -91,9 +93,11 @@ fn take<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<O
         let written = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
         let value = env.stack().read_storage(key);
         let len = value.as_ref().map_or(0, Vec::len) as u32;
+        let settled = env.stack().charge_settlement()?;
         env.stack().write_storage(key, None);
         env.adjust(read, Cost::GetStorage(len));
         env.adjust(written, Cost::SetStorage { old: len, new: 0 });
+        env.stack().adjust_settlement(settled);
         value
     };
     Ok(Output::data(abi::bytes(&value.unwrap_or_default())))

@@ -134,8 +134,7 @@ fn unused_weight_is_given_back() {
         let post_info = dispatch(ALICE, extrinsic(contract, 0, &[])).unwrap();
         let actual = post_info.actual_weight.unwrap();
         let base = <Test as crate::Config>::WeightInfo::call(0);
-        let code_len = Polkavm::code(Polkavm::contract_info(contract).unwrap().code_hash).unwrap().len() as u32;
-        let load = <Test as crate::Config>::WeightInfo::load_code(code_len);
+        let load = load_cost(&Polkavm::code(Polkavm::contract_info(contract).unwrap().code_hash).unwrap());
         // One instruction was run: the return.
         assert_eq!(actual, base + load + Weight::from_parts(10_000, 0));
     });

@@ -88,8 +88,7 @@ fn without_gas_nothing_starts() {
         assert_eq!(fails(contract, Weight::zero(), Error::<Test>::OutOfGas), Weight::zero());
         fails(contract, Weight::from_parts(1, 1), Error::<Test>::OutOfGas);
         // Enough to load the code but not for its first instruction.
-        let code_len = Polkavm::code(Polkavm::contract_info(contract).unwrap().code_hash).unwrap().len() as u32;
-        let load = <Test as crate::Config>::WeightInfo::load_code(code_len);
+        let load = load_cost(&Polkavm::code(Polkavm::contract_info(contract).unwrap().code_hash).unwrap());
         assert_eq!(fails(contract, load, Error::<Test>::OutOfGas), load);
         // Time in plenty is no proof size.
         fails(contract, Weight::from_parts(GAS.ref_time(), load.proof_size()), Error::<Test>::OutOfGas);

@@ -2,15 +2,12 @@
 
 use crate::program::{Contract, at};
 use crate::{
-    Config, Error, WeightInfo,
+    Config, CostModel, Error, Pricing, WeightInfo,
     metering::{cost::Cost, gas::GasMeter, ledger::Ledger},
     mock::*,
     types::Deposit,
 };
-use frame_support::{
-    traits::{Get, Hooks},
-    weights::Weight,
-};
+use frame_support::{traits::Hooks, weights::Weight};
 
 type Weights = <Test as Config>::WeightInfo;
 
@@ -21,30 +18,30 @@ fn meter(ref_time: u64) -> GasMeter<Test> {
 #[test]
 fn the_vm_gets_all_whole_units_and_the_rest_stays() {
     let mut gas = meter(1_000_000 + 9_999);
-    assert_eq!(gas.to_vm(), 100);
-    gas.from_vm(40).unwrap();
+    assert_eq!(gas.to_vm(CostModel::Naive), 100);
+    gas.from_vm(CostModel::Naive, 40).unwrap();
     assert_eq!(gas.consumed().ref_time(), 600_000);
     assert_eq!(gas.left().ref_time(), 409_999);
-    assert_eq!(gas.to_vm(), 40);
-    gas.from_vm(40).unwrap();
+    assert_eq!(gas.to_vm(CostModel::Naive), 40);
+    gas.from_vm(CostModel::Naive, 40).unwrap();
     assert_eq!(gas.consumed().ref_time(), 600_000);
 }
 
 #[test]
 fn more_gas_than_was_given_is_no_gift_and_less_than_none_is_an_error() {
     let mut gas = meter(1_000_000);
-    gas.to_vm();
-    gas.from_vm(1_000).unwrap();
+    gas.to_vm(CostModel::Naive);
+    gas.from_vm(CostModel::Naive, 1_000).unwrap();
     assert_eq!(gas.consumed(), Weight::zero());
-    gas.to_vm();
-    assert_eq!(gas.from_vm(-1), Err(Error::<Test>::OutOfGas.into()));
+    gas.to_vm(CostModel::Naive);
+    assert_eq!(gas.from_vm(CostModel::Naive, -1), Err(Error::<Test>::OutOfGas.into()));
     assert_eq!(gas.consumed(), Weight::zero(), "what can't be paid isn't taken");
 }
 
 #[test]
 fn a_limit_beyond_what_the_vm_can_count_is_cut() {
     let mut gas = GasMeter::<Test>::new(Weight::MAX);
-    assert_eq!(gas.to_vm(), (u64::MAX / 10_000) as i64);
+    assert_eq!(gas.to_vm(CostModel::Naive), (u64::MAX / 10_000) as i64);
 }
 
 #[test]
@@ -163,7 +160,7 @@ fn a_host_call_costs_its_price_and_its_instructions() {
         let once = Contract::with_call().host("address", &[at(0)]).ret().build();
         let twice = Contract::with_call().host("address", &[at(0)]).host("address", &[at(0)]).ret().build();
         // The longer program also takes longer to load.
-        let load = Weights::load_code(twice.len() as u32) - Weights::load_code(once.len() as u32);
+        let load = load_cost(&twice) - load_cost(&once);
         let difference = call(deploy(twice), &[]).gas_consumed - call(deploy(once), &[]).gas_consumed;
         // Two instructions more: set A0, call.
         assert_eq!(difference, load + Cost::Basic.weight::<Weights>() + Weight::from_parts(2 * 10_000, 0));
@@ -226,7 +223,7 @@ fn no_instruction_takes_longer_than_its_gas_pays_for() {
         ("store", Weights::instruction_store),
         ("branch", Weights::instruction_branch),
     ];
-    let price = <Test as Config>::RefTimePerGas::get();
+    let price = Pricing::INTERPRETED.ref_time_per_gas(CostModel::Naive);
     for (kind, weight) in kinds {
         let taken = weight(1).saturating_sub(weight(0)).ref_time() / 100;
         assert!(taken > 0, "{kind} was not measured");

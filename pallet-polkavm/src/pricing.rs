@@ -1,0 +1,77 @@
+//! The chain's pricing: how the VM's gas becomes weight, and which nodes can build blocks at that price.
+//!
+//! Asked by the gas meter for every frame, and by nodes through [`crate::runtime_api::PolkavmApi::pricing`]. A program keeps
+//! the cost model that it was stored with, so a chain has a price for each model there is. `docs/add-the-pallet.md` explains
+//! the choice, `docs/gas.md` has the measurements.
+
+use crate::code::CostModel;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// The price of a unit of gas, in picoseconds of weight, for each cost model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct GasPrices {
+    /// For [`CostModel::Naive`], where a unit is an instruction.
+    pub naive: u32,
+    /// For [`CostModel::Pipeline`], where a unit is a cycle of an idealised processor.
+    pub pipeline: u32,
+}
+
+impl GasPrices {
+    /// The price for a model.
+    const fn of(&self, model: CostModel) -> u32 {
+        match model {
+            CostModel::Naive => self.naive,
+            CostModel::Pipeline => self.pipeline,
+        }
+    }
+}
+
+/// The most instructions that one unit of the pipeline model's gas pays for; a test counts them.
+pub const INSTRUCTIONS_PER_PIPELINE_GAS: u32 = 12;
+
+/// How gas becomes weight. A change reprices every stored program; the gas that a program uses stays as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Pricing {
+    /// The price of the slowest way to run a program, which is the interpreter inside the runtime: any node can build blocks.
+    #[codec(index = 0)]
+    Interpreted(GasPrices),
+    /// The price of compiled code. Authorities have to compile; nodes that only follow may interpret.
+    #[codec(index = 1)]
+    Compiled(GasPrices),
+}
+
+impl Pricing {
+    /// Interpreted, with the prices measured for this repository.
+    ///
+    /// The slowest kind of instruction takes 8.1 ns inside the runtime (`make weights`), the price of an instruction is a
+    /// quarter more. The pipeline model charges one unit for up to [`INSTRUCTIONS_PER_PIPELINE_GAS`] instructions.
+    pub const INTERPRETED: Pricing =
+        Pricing::Interpreted(GasPrices { naive: 10_000, pipeline: 10_000 * INSTRUCTIONS_PER_PIPELINE_GAS });
+
+    /// Compiled, with the prices measured for this repository.
+    ///
+    /// What takes longest is a chain of loads, each of which misses the second-level cache: 64 ns for one unit of the naive
+    /// model, so compiled code is no reason to pay less under that; and for 25 units of the pipeline model, 2.6 ns for each, of
+    /// which the price is one and a half times as much (`docs/gas.md#the-price-of-compiled-code`).
+    pub const COMPILED: Pricing = Pricing::Compiled(GasPrices { naive: 10_000, pipeline: 4_000 });
+
+    /// The prices of gas.
+    pub const fn prices(&self) -> &GasPrices {
+        match self {
+            Pricing::Interpreted(prices) | Pricing::Compiled(prices) => prices,
+        }
+    }
+
+    /// Picoseconds of weight for one unit of a model's gas. Never zero: the integrity test refuses it, and a division must
+    /// not depend on that.
+    pub const fn ref_time_per_gas(&self, model: CostModel) -> u64 {
+        let price = self.prices().of(model);
+        if price == 0 { 1 } else { price as u64 }
+    }
+
+    /// Whether blocks have to be built by nodes that compile.
+    pub const fn requires_compiler(&self) -> bool {
+        matches!(self, Pricing::Compiled(_))
+    }
+}
