@@ -37,7 +37,7 @@ compare-backends: build  ## Run the demo with both backends and compare gas, fee
 
 ink: build  ## Compile a contract in ink! and drive it on a node (compiles ink! for some minutes the first time)
 	@scripts/build-ink
-	@$(target)/debug/solidity ink
+	@$(target)/debug/ink
 
 weights:  ## Measure the pallet's weights on this machine, compiled and interpreted (builds for half an hour the first time); WAYS=compiled measures some
 	@WAYS="$(WAYS)" scripts/weights

@@ -1,4 +1,4 @@
-//! Builds the wasm runtime, unless the crate itself is being built for wasm; and the one before it, where that is asked for.
+//! Builds the wasm runtime, unless the crate itself is being built for wasm; and the previous one, if requested.
 
 fn main() {
     #[cfg(feature = "substrate-wasm-builder")]

@@ -1,8 +1,8 @@
-//! How well gas predicts time: nanoseconds per gas of programs that stress one thing each, under every cost model.
+//! Gas accuracy: nanoseconds per gas of programs that stress one thing each, under every cost model.
 //!
-//! A model that knew everything would give every program the same number. The spread says how far off it is: the worst
-//! program's number over the middle one's, and over the best one's. Run by `make bench-gas`. Another backend is one more
-//! row in [`BACKENDS`].
+//! A perfect model would give every program the same number. The spread says how far off it is: the worst program's number
+//! over the median one's, and over the best one's. Run by `make bench-gas`. Another backend is one more row in
+//! [`BACKENDS`].
 
 use anyhow::{Context, Result, ensure};
 use pvm_benches::{

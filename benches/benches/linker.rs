@@ -17,7 +17,7 @@ use vm_core::gas::CostModelKind;
 /// The stack that the programs need, in bytes.
 const STACK: u32 = 65536;
 
-/// One program's ELF file.
+/// ELF file of a program.
 struct Input {
     name: String,
     elf: Vec<u8>,

@@ -1,4 +1,4 @@
-//! A contract of 100 KB from its bytes to its result, once: what an engine costs before it is fast.
+//! One-shot latency: a contract of 100 KB from its bytes to its result, once.
 //!
 //! Each round parses or compiles the bytes anew, makes an instance and makes one call, which runs about a thousand
 //! instructions. Run by `make bench-interpreter`.

@@ -1,4 +1,4 @@
-//! What the benches share: the programs, the engines they run on, and how to measure.
+//! Support for the benches: the programs, the engines they run on, and the measurement.
 //!
 //! Figures are the least of several rounds, in which the engines take turns, so that whatever else the machine does
 //! hits all of them. Ratios of one run can be compared; milliseconds of two runs cannot. Every result is compared with

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// How long `work` takes, and what it returns.
+/// Measures `work`; returns its duration and result.
 pub fn time<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     let start = Instant::now();
     let result = work();
     (start.elapsed(), result)
 }
 
-/// In milliseconds.
+/// Converts to milliseconds.
 pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

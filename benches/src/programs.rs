@@ -1,14 +1,14 @@
-//! The programs of `guest/bench`: where their compiled forms are, and what they must compute.
+//! Programs of `guest/bench`: paths of their compiled forms, and their expected results.
 
 use anyhow::{Context, Result};
 use bench_programs as host;
 use std::{fs, path::PathBuf};
 
-/// One program, as compiled for the engines and for the host.
+/// A program, as compiled for the engines and for the host.
 pub struct Program {
     /// Its name: that of its binary in `guest/bench`.
     pub name: &'static str,
-    /// What it stands for.
+    /// Purpose of the program.
     pub kind: Kind,
     /// Prepares the host's copy.
     initialize: fn(),
@@ -16,12 +16,12 @@ pub struct Program {
     run: fn() -> u64,
 }
 
-/// What a program is for.
+/// Purpose of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// What contracts and other users do. The geometric means are over these.
+    /// A realistic workload of contracts and other users. The geometric means are over these.
     Work,
-    /// A loop that does one thing to a gas model.
+    /// A loop that stresses one part of a gas model.
     Probe,
 }
 
@@ -99,7 +99,7 @@ fn read(name: &str) -> Result<Vec<u8>> {
     fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))
 }
 
-/// Where `scripts/build-bench` puts what it builds.
+/// Output folder of `scripts/build-bench`.
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/bench")
 }
@@ -134,7 +134,7 @@ pub const ALL: &[Program] = &[
 
 /// Calls of a host function.
 pub const HOST_CALLS: Program = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
-/// How many [`HOST_CALLS`] makes a run.
+/// Number of [`HOST_CALLS`] in a run.
 pub const HOST_CALL_COUNT: u64 = host::host_calls::CALLS;
 
 /// A large program whose `run` does little.

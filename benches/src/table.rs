@@ -16,7 +16,7 @@ pub fn of_arguments(engines: &[Box<dyn Engine>]) -> Result<()> {
     print(engines, &wanted, rounds)
 }
 
-/// What the command line of a bench says: `[--rounds N] [NAME]…`, with so many rounds without it.
+/// Parses the command line of a bench: `[--rounds N] [NAME]…`; `rounds` is the default.
 ///
 /// # Errors
 /// If it is wrong.

@@ -47,7 +47,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Whether the contract reverted.
+    /// True if the contract reverted.
     pub fn reverted(&self) -> bool {
         self.flags & 1 != 0
     }
@@ -203,13 +203,13 @@ pub struct ContractInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub enum StorageAccessError {
-    /// There is no contract at the address.
+    /// No contract at the address.
     ContractNotFound,
     /// The key is longer than a contract's key can be.
     KeyTooLarge,
 }
 
-/// Whether the chain's version of `PolkavmApi` has a function.
+/// True if the chain's version of `PolkavmApi` has a function.
 fn has(at: &AtBlock, function: &str) -> bool {
     let api = at.metadata_ref().runtime_api_trait_by_name(NAME);
     api.is_some_and(|api| api.method_by_name(function).is_some())
@@ -245,7 +245,7 @@ pub struct CallRequest<'a> {
     pub value: u128,
     /// The limit; `None` for all that an extrinsic can have.
     pub gas: Option<Weight>,
-    /// The most that may be charged as a deposit; `None` for all that the account has.
+    /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
     /// The call data.
     pub data: &'a [u8],
@@ -268,7 +268,7 @@ pub struct InstantiateRequest<'a> {
     pub value: u128,
     /// The limit; `None` for all that an extrinsic can have.
     pub gas: Option<Weight>,
-    /// The most that may be charged as a deposit; `None` for all that the account has.
+    /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
     /// The program.
     pub code: &'a CodeSource,
@@ -391,7 +391,7 @@ impl Chain {
         self.api(at, "address", (account,)).await
     }
 
-    /// The account behind an address.
+    /// Looks up the account of an address.
     ///
     /// # Errors
     ///

@@ -150,8 +150,8 @@ pub struct Global {
     pub json: bool,
     /// Wait until the block is finalized, not only until it is the best.
     ///
-    /// A best block can still be retracted, and the transaction with it. A script whose next command builds on this one
-    /// needs it.
+    /// A best block can still be retracted, and the transaction with it. For scripts whose next command depends on this
+    /// one.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub finalized: bool,
     /// Do not map the signer's account to its address when a transaction needs it.
@@ -172,7 +172,7 @@ pub enum Command {
     Upload {
         /// The blob.
         file: PathBuf,
-        /// Maximum storage deposit to be held; by default what a dry run says is needed.
+        /// Maximum storage deposit to be held; by default the dry run's deposit.
         #[arg(long, value_name = "AMOUNT")]
         deposit_limit: Option<u128>,
         /// Send the blob without checking it here first.
@@ -185,19 +185,19 @@ pub enum Command {
         #[arg(value_parser = hash)]
         code_hash: [u8; 32],
     },
-    /// Make a contract from a blob or from a stored program.
+    /// Instantiate a contract from a blob or from a stored program.
     ///
     /// Runs the program's constructor with the given arguments. A blob is stored too, unless the chain has it.
     #[command(after_long_help = INSTANTIATE_EXAMPLES)]
     Instantiate(Instantiate),
-    /// Build a contract from source and make one of it.
+    /// Build a contract from source, upload it and instantiate it.
     ///
     /// Takes a Solidity file, which `resolc` compiles, or the folder of a Rust crate. Then as `instantiate`.
     #[command(after_long_help = DEPLOY_EXAMPLES)]
     Deploy(Deploy),
     /// Call a contract.
     ///
-    /// The result shown is that of a dry run with the limits that the transaction is sent with: transactions return nothing.
+    /// The result is that of a dry run with the transaction's limits, as transactions return no data.
     #[command(after_long_help = CALL_EXAMPLES)]
     Call(Call),
     /// Show what a command would do, without sending a transaction.
@@ -206,13 +206,13 @@ pub enum Command {
     /// Show the tree of calls that a command would make, without sending a transaction.
     #[command(subcommand, after_long_help = TRACE_EXAMPLES)]
     Trace(Trace),
-    /// Call a function that ends its contract, and check that it did.
+    /// Call a function that terminates its contract, and check that it did.
     ///
-    /// A contract ends by its own program only: by the system builtin, or in the transaction that made it. Its deposits go to
-    /// the signer, what it owned to the account that the function names.
+    /// A contract can only terminate itself: by the system builtin, or in the transaction that created it. Its deposits go to
+    /// the signer, its balance to the beneficiary that the function names.
     #[command(after_long_help = TERMINATE_EXAMPLES)]
     Terminate(Call),
-    /// Show what a contract stores under a key.
+    /// Show a contract's storage value under a key.
     #[command(after_long_help = STORAGE_EXAMPLES)]
     Storage {
         /// The contract.
@@ -286,7 +286,7 @@ pub enum DryRun {
     Upload {
         /// The blob.
         file: PathBuf,
-        /// Maximum storage deposit to be held; by default what the account has.
+        /// Maximum storage deposit to be held; by default the account's balance.
         #[arg(long, value_name = "AMOUNT")]
         deposit_limit: Option<u128>,
     },
@@ -388,19 +388,19 @@ pub struct Execution {
     pub value: u128,
     /// Maximum execution time, in picoseconds (`ref_time`); by default found by dry runs.
     ///
-    /// The default is the least with which dry runs do the same as with all that a block has, and a tenth more.
+    /// The default is the least with which dry runs do the same as with a whole block's weight, plus a tenth.
     #[arg(long, value_name = "PICOSECONDS")]
     pub gas: Option<u64>,
     /// Maximum storage proof, in bytes; by default as for --gas, or with it 3 MB.
     #[arg(long, value_name = "BYTES")]
     pub proof_size: Option<u64>,
-    /// Maximum storage deposit to be charged; by default what the account has.
+    /// Maximum storage deposit to be charged; by default the account's balance.
     #[arg(long, value_name = "AMOUNT")]
     pub deposit_limit: Option<u128>,
 }
 
 impl Input {
-    /// The data of a call, and how to read what comes back.
+    /// Encodes the data of a call; returns it with the type of the result.
     ///
     /// # Errors
     ///
@@ -413,7 +413,7 @@ impl Input {
         })
     }
 
-    /// The data of a constructor, and how to read what comes back.
+    /// Encodes the data of a constructor; returns it with the type of the result.
     ///
     /// # Errors
     ///

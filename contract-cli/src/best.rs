@@ -47,7 +47,7 @@ pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) 
     }
 }
 
-/// Whether a block is known to be off the best chain. A node that does not answer knows nothing.
+/// True if a block is known to be off the best chain. A node that does not answer knows nothing.
 pub async fn is_retracted(rpc: &Rpc, hash: H256) -> bool {
     let number = match rpc.chain_get_header(Some(hash)).await {
         Ok(Some(header)) => header.number(),
@@ -79,7 +79,7 @@ mod tests {
         retracted: u32,
         /// Requests for the best block.
         asked: AtomicU32,
-        /// Whether it forgets the headers of retracted blocks.
+        /// True if it forgets the headers of retracted blocks.
         forgets: bool,
     }
 

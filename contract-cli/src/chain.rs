@@ -37,9 +37,9 @@ pub struct Chain {
     pub signer: Keypair,
     /// The pallet's name in the metadata.
     pub pallet: String,
-    /// Whether to wait for finality.
+    /// True if commands wait for finality.
     pub finalized: bool,
-    /// Whether the account may be mapped without being asked.
+    /// True if the account may be mapped without being asked.
     pub may_map: bool,
     /// The token in which amounts are shown.
     pub token: Token,
@@ -48,7 +48,7 @@ pub struct Chain {
 /// Blocks that a transaction is valid for.
 pub(crate) const LIFETIME: u64 = 64;
 
-/// By how many blocks finality may lag for transactions to be anchored at the last final block.
+/// Limit of the lag of finality, in blocks, up to which transactions are anchored at the last final block.
 const MAX_LAG: u64 = LIFETIME / 2;
 
 /// An account's balances.
@@ -69,11 +69,11 @@ struct AccountRecord {
 }
 
 impl Chain {
-    /// Connects and checks that the pallet is there.
+    /// Connects, and checks that the chain has the pallet.
     ///
     /// # Errors
     ///
-    /// When the secret is malformed, nobody answers, or the pallet or its runtime API is missing.
+    /// When the secret is malformed, the node does not answer, or the pallet or its runtime API is missing.
     pub async fn connect(global: &Global) -> Result<Self, Error> {
         let bad_suri = |reason: String| Error::Usage(format!("--suri: {reason}"));
         let uri: SecretUri = global.suri.parse().map_err(|error| bad_suri(format!("{error}")))?;
@@ -128,15 +128,15 @@ impl Chain {
         .await
     }
 
-    /// Whether a block is known to be off the best chain.
+    /// True if a block is known to be off the best chain.
     pub async fn is_retracted(&self, hash: H256) -> bool {
         best::is_retracted(&self.rpc, hash).await
     }
 
     /// Signs a transaction with a nonce.
     ///
-    /// It names a block and is void without it, so that is the last final one; the best one only where that has another
-    /// runtime, or where finality lags far behind.
+    /// Its mortality is anchored at a block, without which it is invalid: at the last final one; at the best one only if that
+    /// has another runtime, or if finality lags far behind.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl Chain {
         Ok((record.nonce, record.data))
     }
 
-    /// Whether an account may use contracts: it is mapped, or derived from an address (`EE` twelve times).
+    /// True if an account may use contracts: it is mapped, or derived from an address (`EE` twelve times).
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub enum Error {
     File {
         /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: std::io::Error,
     },
     /// A source that can't be built.
@@ -46,7 +46,7 @@ pub enum Error {
     Build {
         /// Its path.
         source_path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A file that is too long to be sent.
@@ -62,10 +62,10 @@ pub enum Error {
     Blob {
         /// Its path.
         path: PathBuf,
-        /// Which limit or rule, with the value found.
+        /// The limit or rule, with the value found.
         reason: String,
     },
-    /// There is nothing at the address or hash.
+    /// Nothing found at the address or hash.
     #[error("{0}")]
     NotFound(String),
     /// The signer has no mapping and may not make one.
@@ -85,7 +85,7 @@ pub enum Error {
     /// The transaction did not get into a block.
     #[error("the transaction was not included: {0}")]
     NotIncluded(String),
-    /// It took too long.
+    /// Timeout.
     #[error(
         "not done after {0} seconds: is the chain making blocks? --timeout allows more. A transaction that was sent may still get into a block"
     )]
@@ -134,7 +134,7 @@ impl Error {
     }
 }
 
-/// Everything subxt returns is about the chain.
+/// Converts an error of subxt, all of which concern the chain.
 pub fn chain(error: impl Into<subxt::Error>) -> Error {
     Error::Chain(tidy(&error.into().to_string()))
 }

@@ -1,8 +1,8 @@
 //! `pvm-contract` as a library: upload, instantiate, call and inspect PolkaVM contracts on a chain.
 //!
-//! The command line is in [`args`], what each subcommand does in [`commands`]. They talk to the chain through [`chain`]
+//! The command line is in [`args`], the subcommands are in [`commands`]. They talk to the chain through [`chain`]
 //! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
-//! so that any chain with the pallet will do. A best block may be retracted at any moment, which [`best`] handles. [`value`]
+//! so that it works with any chain that has the pallet. A best block may be retracted at any moment, which [`best`] handles. [`value`]
 //! and [`names`] decode values and errors; [`output`] is the report, as JSON for programs and as [`plain`] text with
 //! [`units`] for people. [`source`] builds contracts from source.
 
@@ -24,11 +24,11 @@ pub mod value;
 
 use std::time::Duration;
 
-/// Carries out a command within its time limit.
+/// Executes a command within its time limit.
 ///
 /// # Errors
 ///
-/// When it cannot be carried out. What the chain refuses is in the report.
+/// When it cannot be executed. A refusal by the chain is part of the report.
 pub async fn run(args: args::Args) -> Result<output::Report, error::Error> {
     let seconds = args.global.timeout;
     match tokio::time::timeout(Duration::from_secs(seconds), commands::run(args)).await {

@@ -1,4 +1,4 @@
-//! `pvm-contract`: upload, instantiate, call and inspect PolkaVM contracts on a chain. All it does is in the library.
+//! `pvm-contract`: upload, instantiate, call and inspect PolkaVM contracts on a chain. Implemented in the library.
 //!
 //! Exit codes: 0 done, 1 the chain or a check refused, 2 the command line is wrong or the chain cannot be reached.
 

@@ -12,13 +12,13 @@ use subxt::{
 /// An error of the chain: its name and documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedError {
-    /// Such as `Polkavm::OutOfGas`.
+    /// Name, such as `Polkavm::OutOfGas`.
     pub name: String,
     /// Its documentation.
     pub docs: String,
 }
 
-/// `Module({index, error})` is what names the error; the variant around it is of no interest.
+/// Unwraps the `Module({index, error})` that names the error.
 fn inner<T>(error: &Value<T>) -> &Value<T> {
     match error.at(0) {
         Some(module) if module.at("index").is_some() => module,

@@ -1,4 +1,4 @@
-//! The report of a command: named values, in the order in which a person reads them.
+//! Report of a command: named values, in display order.
 //!
 //! Filled by the subcommands, printed by `main`. Promises that a value has the same name and shape wherever it appears;
 //! scripts rely on them (README.md lists them).
@@ -41,7 +41,7 @@ impl Report {
         Self::default().with("command", command)
     }
 
-    /// The same report on a command that did this one's work.
+    /// Renames the report for a command that used this one.
     pub fn renamed(mut self, command: &str) -> Self {
         for (name, value) in &mut self.values {
             if name == "command" {
@@ -63,7 +63,7 @@ impl Report {
         self
     }
 
-    /// Adds a text that is printed as it is, and alone, where no JSON is asked for.
+    /// Adds a text that is printed verbatim, instead of everything else, unless JSON is asked for.
     pub fn with_text(self, text: &str) -> Self {
         self.with(TEXT, text)
     }
@@ -106,7 +106,7 @@ impl Report {
         self.with("events", events)
     }
 
-    /// Adds a receipt. The chain tells no more of an error than its name; `detail` has what else is known.
+    /// Adds a receipt. The chain reports only an error's name; `detail` adds more if it is known.
     pub fn with_receipt(mut self, receipt: &Receipt, detail: &str) -> Self {
         self = self
             .with("block", json!({ "number": receipt.block_number, "hash": hex(&receipt.block_hash) }))
@@ -151,7 +151,7 @@ impl Report {
         self.values.iter().find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// Whether the chain refused.
+    /// True if the chain refused.
     pub fn is_failure(&self) -> bool {
         self.failed
     }

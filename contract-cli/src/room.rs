@@ -1,4 +1,4 @@
-//! The room of a block: the most weight that a transaction can have.
+//! Weight limit of a transaction: the room of a block.
 //!
 //! Called before a transaction is sent, for its largest possible gas limit, and to explain a refusal. All numbers come from
 //! the chain.
@@ -47,7 +47,7 @@ struct Limits {
 }
 
 impl Chain {
-    /// The most weight that a transaction can have, of the normal class.
+    /// Maximum weight that a transaction can have, of the normal class.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Chain {
         Ok(normal.max_extrinsic.or(normal.max_total).unwrap_or(weights.max_block))
     }
 
-    /// The most gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
+    /// Maximum gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
     /// The arguments are those with a limit of zero.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ impl Chain {
         })
     }
 
-    /// The weight of a signed transaction, with all that is done to it before it is dispatched. Nothing at chains that do
-    /// not tell.
+    /// The weight of a signed transaction, with everything that is charged before it is dispatched; zero if the chain's API
+    /// does not have it.
     ///
     /// # Errors
     ///

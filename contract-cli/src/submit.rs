@@ -147,7 +147,7 @@ impl Chain {
         progress!("mapping the account {account} to its address, which it needs to deal with contracts");
         let receipt = self.submit("map_account", ()).await?;
         match receipt.error {
-            // A block that had it was retracted when it was looked at, and then it got into another one.
+            // Its block was retracted when it was read, and then another block included it.
             Some(error) if error.name == format!("{}::AccountAlreadyMapped", self.pallet) => Ok(()),
             Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
             None => Ok(()),

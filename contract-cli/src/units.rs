@@ -14,7 +14,7 @@ pub struct Token {
     pub decimals: u32,
 }
 
-/// The most decimal places that an amount of 128 bits can be shown with.
+/// Maximum number of decimal places that an amount of 128 bits can be shown with.
 const MOST_DECIMALS: u32 = 38;
 /// Decimal places that are shown, if the chain has as many.
 const SHOWN_DECIMALS: u32 = 6;
@@ -22,7 +22,7 @@ const SHOWN_DECIMALS: u32 = 6;
 const SHOWN_DIGITS: u32 = 3;
 
 impl Token {
-    /// From a chain's properties (`system_properties`), the first token where there are several.
+    /// Reads the token of a chain's properties (`system_properties`), the first one if there are several.
     pub fn of(properties: &Map<String, Json>) -> Self {
         let first = |name: &str| {
             properties.get(name).map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value))
@@ -62,7 +62,7 @@ impl Token {
     }
 }
 
-/// A number in the largest of these units that it fills, with so many decimal places; in the first unit without any.
+/// Formats a number in the largest of these units that it reaches, with `places` decimal places; in the first unit without.
 fn scaled(number: u64, units: &[(&str, u64)], places: u32) -> String {
     let one = 10_u128.pow(places);
     let number = u128::from(number);

@@ -1,12 +1,12 @@
-//! Gives the engine a fingerprint of all sources that machine code depends on, so that none that another version has stored
-//! is ever taken for its own; and the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
+//! Hashes all sources that machine code depends on into a fingerprint, so that stored code of another version is refused;
+//! and sets the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-/// What decides on machine code and on what it means: the compiler, the assembler, the worker's memory, the program model.
+/// Sources that machine code depends on: the compiler, the assembler, the worker's memory, the program model.
 const SOURCES: [&str; 4] = ["src", "../assembler/src", "../zygote/src", "../../vm-core/src"];
 
 fn main() {

@@ -29,7 +29,7 @@ pub(crate) enum Lookup {
     Hit(Arc<Loaded>),
     /// A program of another code, so the given code does not have the hash.
     HashMismatch,
-    /// Nothing.
+    /// Not in the cache.
     Miss,
 }
 
@@ -90,19 +90,33 @@ impl Cache {
         if bytes > self.limit || self.entries.contains_key(&key) {
             return 0;
         }
+        let evicted = self.evict(bytes);
+        self.clock += 1;
+        self.bytes += bytes;
+        self.by_use.insert(self.clock, key);
+        self.entries.insert(key, Entry { loaded: loaded.clone(), bytes, used: self.clock });
+        evicted
+    }
+
+    /// Notes that a program takes more memory than when it was inserted. Returns the number of evictions.
+    pub fn measure_again(&mut self, key: &Key) -> usize {
+        let Some(entry) = self.entries.get_mut(key) else { return 0 };
+        let bytes = entry.loaded.bytes();
+        self.bytes = self.bytes - entry.bytes + bytes;
+        entry.bytes = bytes;
+        self.evict(0)
+    }
+
+    /// Evicts the least recently used programs until there is room for the wanted bytes; returns their number.
+    fn evict(&mut self, wanted: usize) -> usize {
         let mut evicted = 0;
-        while self.bytes + bytes > self.limit {
-            // There is one: what is left of the limit is less than the limit.
+        while self.bytes + wanted > self.limit {
             let Some((_, oldest)) = self.by_use.pop_first() else { break };
             if let Some(entry) = self.entries.remove(&oldest) {
                 self.bytes -= entry.bytes;
                 evicted += 1;
             }
         }
-        self.clock += 1;
-        self.bytes += bytes;
-        self.by_use.insert(self.clock, key);
-        self.entries.insert(key, Entry { loaded: loaded.clone(), bytes, used: self.clock });
         evicted
     }
 

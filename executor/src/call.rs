@@ -1,6 +1,6 @@
 //! The purpose of a runtime call, and the limits of off-chain calls.
 //!
-//! Blocks are built and imported by calls of the node itself. Off-chain calls are made by anybody who reaches the RPC
+//! Blocks are built and imported by calls of the node itself. Off-chain calls are made by anyone with access to the RPC
 //! (`state_call`) or the light client protocol (`remote_call`), without a fee and with arguments of their choice. So an
 //! off-chain call has a deadline from its beginning, the number of those that run contracts at once is limited, and they
 //! have a share of workers and memory. A call that exceeds one of these limits ends with an error. Blocks have no such limit.
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 /// The purpose of a runtime call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallPurpose {
-    /// To build or to import a block. The default.
+    /// Builds or imports a block. The default.
     OnChain,
-    /// To answer an RPC or light client request.
+    /// Answers an RPC or light client request.
     OffChain,
 }
 

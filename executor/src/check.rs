@@ -1,4 +1,4 @@
-//! `polkavm-check`: what this machine can run and which protections it has, for the operator who asks.
+//! `polkavm-check`: reports the backends and protections that this machine supports.
 
 use crate::flags::{BackendChoice, Flags, SandboxChoice};
 use crate::{PolkaVm, SetupError};
@@ -9,14 +9,14 @@ use std::fmt;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind;
 
-/// The outcome of trying every way to run a program.
+/// Report of all combinations of backend and sandbox.
 #[derive(Clone, Debug)]
 pub struct Report {
     ways: Vec<Way>,
     protections: Vec<Protection>,
 }
 
-/// One way to run programs.
+/// Combination of backend and sandbox.
 #[derive(Clone, Debug)]
 struct Way {
     name: &'static str,
@@ -24,7 +24,7 @@ struct Way {
     result: Result<String, String>,
 }
 
-/// One layer of protection around compiled code.
+/// Protection around compiled code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Protection {
     what: &'static str,
@@ -34,9 +34,9 @@ struct Protection {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
     Present,
-    /// This machine has it, the flags do not ask for it.
+    /// Supported by this machine, but not requested by the flags.
     Available,
-    /// The kernel refused it with this error number; and what to change.
+    /// Refused by the kernel with this error number; and the fix.
     Missing(i32, String),
 }
 
@@ -67,7 +67,7 @@ impl Report {
         Report { ways: ways.into(), protections }
     }
 
-    /// Whether `--polkavm-backend jit --polkavm-sandbox required` would start.
+    /// True if `--polkavm-backend jit --polkavm-sandbox required` would start.
     pub fn is_jit_possible(&self) -> bool {
         self.ways.iter().any(|way| way.name == REQUIRED && way.result.is_ok())
     }
@@ -223,7 +223,7 @@ Protection around compiled contracts:
     fn the_check_names_every_layer_of_this_machine() {
         let flags = |strict| Flags { sandbox: SandboxChoice::BestEffort, strict, ..Flags::default() };
         let strict = PolkaVm::new(&flags(true), None).unwrap();
-        assert!(strict.is_compiling() || !cfg!(all(target_os = "linux", target_arch = "x86_64")));
+        assert!(strict.is_compiling() || cfg!(not(jit_supported)));
         let layers = strict.0.engine().layers();
         let required = Flags { backend: BackendChoice::Jit, ..Flags::default() };
         for is_strict in [false, true] {

@@ -69,7 +69,7 @@ struct Once {
 }
 
 impl Once {
-    /// Whether the program was used before; remembers it if not, forgets it if so.
+    /// True if the program was used before; remembers it if not, forgets it if so.
     fn again(&mut self, key: &Key) -> bool {
         if self.keys.remove(key) {
             self.order.retain(|other| other != key);
@@ -158,7 +158,7 @@ impl Disk {
 
     /// Counts a use of a program, and queues the program to be stored at the second one.
     pub fn used(&self, key: &Key, loaded: &Arc<Loaded>) {
-        if loaded.compiled.is_none() || loaded.is_stored() || self.folder.is_read_only.load(Relaxed) {
+        if loaded.compiled().is_none() || loaded.is_stored() || self.folder.is_read_only.load(Relaxed) {
             return;
         }
         if !self.once.lock().unwrap_or_else(PoisonError::into_inner).again(key) {
@@ -359,7 +359,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The content of a program's file.
 fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
-    let code = loaded.compiled.as_ref()?.machine_code_to_store(&loaded.blob)?;
+    let code = loaded.compiled()?.machine_code_to_store(&loaded.blob)?;
     let mut file = Vec::with_capacity(HEADER + code.len() + CHECKSUM);
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&key.hash);

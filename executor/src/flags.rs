@@ -12,7 +12,7 @@ pub enum BackendChoice {
     /// The JIT where this machine can compile and sandbox programs, else the interpreter, with a warning.
     #[default]
     Auto,
-    /// The JIT; the node does not start without what it needs.
+    /// The JIT; the node does not start if a requirement is missing.
     Jit,
     /// The interpreter.
     Interpreter,
@@ -28,13 +28,13 @@ pub enum SandboxChoice {
     BestEffort,
 }
 
-/// The flags for contracts. No flag changes what a block means.
+/// Command-line flags for contracts. No flag changes the result of a block.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 #[command(next_help_heading = "Contracts")]
 pub struct Flags {
     /// Backend for contracts: the JIT or the interpreter.
     ///
-    /// Results are the same, the interpreter is slower. A validator takes `jit`, so that it never becomes slow unnoticed.
+    /// Results are the same, the interpreter is slower. Validators should use `jit`, so that they never become slow unnoticed.
     /// `polkavm-check` shows what this machine supports.
     #[arg(long = "polkavm-backend", env = "POLKAVM_BACKEND", value_name = "BACKEND", value_enum)]
     #[arg(default_value_t = DEFAULT.backend, global = true)]
@@ -42,7 +42,7 @@ pub struct Flags {
 
     /// Protection that compiled contracts require.
     ///
-    /// `best-effort` is for machines and containers without user namespaces. The node warns of everything that is missing.
+    /// `best-effort` is for machines and containers without user namespaces. The node warns of each missing layer.
     #[arg(long = "polkavm-sandbox", env = "POLKAVM_SANDBOX", value_name = "SANDBOX", value_enum)]
     #[arg(default_value_t = DEFAULT.sandbox, global = true)]
     pub sandbox: SandboxChoice,
@@ -56,7 +56,7 @@ pub struct Flags {
 
     /// Maximum number of workers that are made in advance, for contracts that have none yet.
     ///
-    /// As many are made as were missed, up to this number and to a quarter of --polkavm-workers. With 0 each new contract
+    /// The reserve grows with demand, up to this number and to a quarter of --polkavm-workers. With 0 each new contract
     /// waits for its worker to start.
     #[arg(long = "polkavm-reserve", env = "POLKAVM_RESERVE", value_name = "WORKERS")]
     #[arg(default_value_t = DEFAULT.reserve, global = true, value_parser = value_parser!(u32).range(0..=4096))]
@@ -81,7 +81,7 @@ pub struct Flags {
 
     /// Folder of a cgroup (version 2) into which the workers are moved.
     ///
-    /// Its `memory.max` bounds the memory of all workers together, its `cpu.weight` puts them behind other processes. It must
+    /// Its `memory.max` bounds the memory of all workers together, its `cpu.weight` lowers their priority. It must
     /// exist, and the node must be able to write its `cgroup.procs` and that of the closest cgroup that contains both it and
     /// the node. Example: /sys/fs/cgroup/node.slice/workers
     #[arg(long = "polkavm-cgroup", env = "POLKAVM_CGROUP", value_name = "PATH", global = true)]
@@ -103,7 +103,7 @@ pub struct Flags {
 
     /// Memory for everything that belongs to contracts in the node itself, in MiB.
     ///
-    /// Counts programs that are kept or running, the replay logs of running ones, and what waits for the disk or an audit,
+    /// Counts programs that are kept or running, the replay logs of running ones, and the queues for the disk and for audits,
     /// but not the contracts' own memory, which is in the workers. Off-chain calls have a quarter of it.
     #[arg(long = "polkavm-memory-size", env = "POLKAVM_MEMORY_SIZE", value_name = "MiB")]
     #[arg(default_value_t = DEFAULT.memory_size, global = true, value_parser = value_parser!(u32).range(64..=1048576))]
@@ -138,9 +138,17 @@ pub struct Flags {
     #[arg(long = "polkavm-audit", env = "POLKAVM_AUDIT", value_name = "PERCENT")]
     #[arg(default_value_t = DEFAULT.audit, global = true, value_parser = value_parser!(u8).range(0..=100))]
     pub audit: u8,
+
+    /// Gas that a contract uses on the interpreter before it goes on as compiled code.
+    ///
+    /// To wake a worker takes longer than a short call does on the interpreter. Contracts that lately used as much begin
+    /// compiled, those that never do are not compiled. With 0 all are compiled when they are loaded, and begin so.
+    #[arg(long = "polkavm-tier-gas", env = "POLKAVM_TIER_GAS", value_name = "GAS")]
+    #[arg(default_value_t = DEFAULT.tier_gas, global = true)]
+    pub tier_gas: u32,
 }
 
-/// The flags of a node that is given none.
+/// Default flags.
 const DEFAULT: Flags = Flags {
     backend: BackendChoice::Auto,
     sandbox: SandboxChoice::Required,
@@ -156,6 +164,7 @@ const DEFAULT: Flags = Flags {
     offchain_time: 10,
     author_interpreted: false,
     audit: 1,
+    tier_gas: 10_000,
 };
 
 impl Default for Flags {

@@ -1,12 +1,13 @@
-//! An instance that survives the loss of its worker: its log is replayed on the interpreter, which goes on.
+//! Instance that survives the loss of its worker: its log is replayed on the interpreter, which continues.
 
 use crate::call::{self, CallPurpose, OffChain, Permit, Refusal, refuse};
 use crate::module::Loaded;
 use crate::record::Record;
 use crate::replay::{Differs, Late, Log, ReplayError, Stopped, run_interpreted};
 use crate::throttle::throttled;
+use crate::tier::{PENDING_GAS, Readiness};
 use crate::{LOG_TARGET, Shared};
-use pvm_engine::{Error, RawInstance};
+use pvm_engine::{Error, Module, RawInstance};
 use pvm_host_interface::{AccessError, Stop};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,18 +25,39 @@ pub(crate) struct RecoverableInstance {
     purpose: CallPurpose,
     /// The time at which it stopped for a host call.
     stopped: Option<Instant>,
+    /// Gas that it has used.
+    used: i64,
 }
 
 /// An instance on one of the two backends.
 pub(crate) enum BackendInstance {
-    /// In a worker, with the log from which the interpreter can take over.
+    /// In a worker, with the log for recovery on the interpreter.
     Compiled {
         instance: RawInstance,
         log: Log,
         /// The worker is one of the share of off-chain calls.
         _permit: Option<Permit>,
     },
-    Interpreted(Box<interpreter::Instance>),
+    /// On the interpreter; with a lower tier, to move to a worker later.
+    Interpreted { instance: Box<interpreter::Instance>, tier: Option<LowerTier> },
+}
+
+/// State of an instance on the interpreter that can still move to compiled code.
+pub(crate) struct LowerTier {
+    /// The log, which goes on in the worker.
+    log: Log,
+    /// Gas until it moves.
+    left: i64,
+}
+
+/// The beginning of a run on the interpreter.
+enum Began {
+    /// It is the whole run.
+    Stopped(Stopped),
+    /// The instance moved to a worker, and has so much gas left.
+    Moved { gas: i64 },
+    /// The instance stays interpreted, and has so much gas left.
+    Stayed { gas: i64 },
 }
 
 impl RecoverableInstance {
@@ -43,16 +65,16 @@ impl RecoverableInstance {
     pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, purpose: CallPurpose) -> RecoverableInstance {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
-        let backend = match BackendInstance::compiled(shared, &loaded, purpose) {
-            Some(backend) => backend,
-            None => {
+        let backend = match shared.begins_interpreted(&loaded) {
+            true => BackendInstance::beginning(shared, &loaded, purpose),
+            false => BackendInstance::compiled(shared, &loaded, purpose).unwrap_or_else(|| {
                 if shared.was_compiling() {
                     metrics.interpreted_total.inc();
                 }
                 BackendInstance::interpreted(&loaded)
-            }
+            }),
         };
-        RecoverableInstance { shared: shared.clone(), loaded, backend, purpose, stopped: None }
+        RecoverableInstance { shared: shared.clone(), loaded, backend, purpose, stopped: None, used: 0 }
     }
 
     /// The program.
@@ -78,6 +100,7 @@ impl RecoverableInstance {
         let metrics = &self.shared.metrics;
         metrics.guest_seconds_total.inc_by(now.duration_since(started).as_secs_f64());
         self.stopped = None;
+        self.used = self.used.saturating_add(gas.saturating_sub(stop.gas).max(0));
         if let Outcome::HostCall(_) = stop.outcome {
             metrics.host_calls_total.inc();
             self.stopped = Some(now);
@@ -90,7 +113,17 @@ impl RecoverableInstance {
             // Compiled code was found to be wrong since this instance began.
             self.replay();
         }
-        match self.backend.run(gas, result) {
+        let off_chain = call::off_chain();
+        let moved = match self.begin_run(gas, result, deadline(&off_chain)) {
+            None => None,
+            Some(Began::Stopped(stopped)) => {
+                self.bound_log();
+                return stopped;
+            }
+            Some(Began::Moved { gas }) => Some(gas),
+            Some(Began::Stayed { gas }) => return self.interpret(gas, None, deadline(&off_chain)),
+        };
+        match self.backend.run(gas, result, moved) {
             Ok(Some(stopped)) => {
                 self.bound_log();
                 return stopped;
@@ -106,25 +139,94 @@ impl RecoverableInstance {
                 self.shared.metrics.recoveries_total.inc();
             }
         }
-        let off_chain = call::off_chain();
-        match run_interpreted(self.replay(), gas, result, deadline(&off_chain)) {
+        self.interpret(gas, result, deadline(&off_chain))
+    }
+
+    /// Runs until the next stop on the interpreter, after a replay if it was compiled.
+    fn interpret(&mut self, gas: i64, result: Option<u64>, deadline: Option<Instant>) -> Stopped {
+        match run_interpreted(self.replay(), gas, result, deadline) {
             Ok(stopped) => stopped,
             Err(Late) => refuse(&self.shared, Refusal::Deadline),
+        }
+    }
+
+    /// Begins a run of an instance on the lower tier, and moves the instance up if it has used enough gas. `None` if it is on
+    /// no lower tier.
+    fn begin_run(&mut self, gas: i64, mut result: Option<u64>, deadline: Option<Instant>) -> Option<Began> {
+        let BackendInstance::Interpreted { instance, tier: Some(tier) } = &mut self.backend else { return None };
+        let (all, given_result) = (gas, result);
+        let mut gas = gas;
+        loop {
+            let given = gas.min(tier.left);
+            let Ok(stopped) = run_interpreted(instance, given, result.take(), deadline) else {
+                refuse(&self.shared, Refusal::Deadline)
+            };
+            let is_all = given == gas;
+            let used = given - stopped.gas;
+            gas -= used;
+            tier.left -= used;
+            instance.set_gas(gas);
+            if stopped.outcome != Outcome::OutOfGas || is_all {
+                let stopped = Stopped { gas, ..stopped };
+                tier.log.run(all, given_result, &stopped);
+                return Some(Began::Stopped(stopped));
+            }
+            if instance.next_block().is_none() {
+                // Inside of a memset; the next border is not far.
+                tier.left = PENDING_GAS;
+                continue;
+            }
+            match self.shared.readiness(&self.loaded, self.purpose) {
+                Readiness::Pending => tier.left = PENDING_GAS,
+                Readiness::Ready(module) => {
+                    return Some(match self.move_up(&module) {
+                        true => Began::Moved { gas },
+                        false => Began::Stayed { gas },
+                    });
+                }
+                Readiness::Never => {
+                    self.leave_tier();
+                    return Some(Began::Stayed { gas });
+                }
+            }
+        }
+    }
+
+    /// Moves from the interpreter to a worker; whether there is one. If not, it stays interpreted for good.
+    fn move_up(&mut self, module: &Module) -> bool {
+        if let BackendInstance::Interpreted { instance, tier } = &mut self.backend
+            && let Some((compiled, permit)) = worker(&self.shared, self.purpose, || module.instantiate_from(instance))
+            && let Some(LowerTier { log, .. }) = tier.take()
+        {
+            self.shared.metrics.tier_moves_total.inc();
+            self.backend = BackendInstance::Compiled { instance: compiled, log, _permit: permit };
+            return true;
+        }
+        self.leave_tier();
+        false
+    }
+
+    /// Has an instance of the lower tier stay interpreted for good.
+    fn leave_tier(&mut self) {
+        if let BackendInstance::Interpreted { tier, .. } = &mut self.backend
+            && tier.take().is_some()
+        {
+            self.shared.metrics.interpreted_total.inc();
         }
     }
 
     /// Moves to the interpreter once there is no memory for the log. The replay takes no longer than interpreting from the
     /// start.
     fn bound_log(&mut self) {
-        if matches!(&self.backend, BackendInstance::Compiled { log, .. } if !log.has_room()) {
+        if self.backend.log().is_some_and(|log| !log.has_room()) {
             self.shared.metrics.long_logs_total.inc();
             log::debug!(target: LOG_TARGET, "A program goes on interpreted: the log of what it was given is full");
             self.replay();
         }
     }
 
-    /// Replays the log on the interpreter, which takes over from the worker's last stop. Does nothing if the instance is
-    /// interpreted already.
+    /// Replays the log on the interpreter, which takes over from the worker's last stop. An instance that is interpreted
+    /// already stays so for good.
     ///
     /// # Panics
     /// If the interpreter does anything else than the worker did: a consensus bug, or a hostile worker. The runtime has acted
@@ -140,10 +242,11 @@ impl RecoverableInstance {
                 Err(ReplayError::Late) => refuse(&self.shared, Refusal::Deadline),
                 Err(ReplayError::Differs(differs)) => self.end_with(&differs),
             }
-            self.backend = BackendInstance::Interpreted(Box::new(instance));
+            self.backend = BackendInstance::Interpreted { instance: Box::new(instance), tier: None };
         }
+        self.leave_tier();
         match &mut self.backend {
-            BackendInstance::Interpreted(instance) => instance,
+            BackendInstance::Interpreted { instance, .. } => instance,
             BackendInstance::Compiled { .. } => unreachable!("it was replayed"),
         }
     }
@@ -162,7 +265,7 @@ impl RecoverableInstance {
         counter
     }
 
-    /// Reads guest memory. That of a dead worker is still what it was at the last stop: the host shares it.
+    /// Reads guest memory. The memory of a dead worker is as it was at the last stop: the host shares it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         let result = self.backend.read_memory(address, out);
         self.bound_log();
@@ -189,6 +292,7 @@ impl Drop for RecoverableInstance {
         if self.purpose == CallPurpose::OffChain {
             return;
         }
+        self.loaded.note_instance(self.used >= self.shared.tier_gas);
         if let Some(audit) = &self.shared.audit
             && let BackendInstance::Compiled { log, .. } = &mut self.backend
             && log.has_room()
@@ -204,98 +308,136 @@ fn deadline(off_chain: &Option<Rc<OffChain>>) -> Option<Instant> {
 
 impl BackendInstance {
     fn interpreted(loaded: &Loaded) -> BackendInstance {
-        BackendInstance::Interpreted(Box::new(interpreter::Instance::new(loaded.program.clone())))
+        let instance = Box::new(interpreter::Instance::new(loaded.program.clone()));
+        BackendInstance::Interpreted { instance, tier: None }
+    }
+
+    /// An instance on the interpreter that will move.
+    fn beginning(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> BackendInstance {
+        let instance = Box::new(interpreter::Instance::new(loaded.program.clone()));
+        let tier = LowerTier { log: Log::new(shared, purpose), left: shared.tier_gas };
+        BackendInstance::Interpreted { instance, tier: Some(tier) }
     }
 
     /// An instance in a worker, if the program is compiled and a worker is free.
     pub fn compiled(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> Option<BackendInstance> {
-        let module = loaded.compiled.as_ref().filter(|_| !shared.is_distrusted())?;
-        let permit = match purpose {
-            CallPurpose::OnChain => None,
-            CallPurpose::OffChain => match shared.off_chain_workers.try_enter() {
-                Some(permit) => Some(permit),
-                None => {
-                    shared.metrics.workers_refused_total.inc();
-                    return None;
-                }
-            },
-        };
-        match module.instantiate_compiled() {
-            Ok(instance) => {
-                Some(BackendInstance::Compiled { instance, log: Log::new(shared, purpose), _permit: permit })
-            }
-            Err(error) => {
-                throttled!(log::Level::Warn, "A program is interpreted, there is no worker for it: {error}");
-                shared.metrics.workers_refused_total.inc();
-                None
-            }
+        let module = loaded.compiled().filter(|_| !shared.is_distrusted())?;
+        let (instance, permit) = worker(shared, purpose, || module.instantiate_compiled())?;
+        Some(BackendInstance::Compiled { instance, log: Log::new(shared, purpose), _permit: permit })
+    }
+
+    /// The log, if it has one.
+    fn log(&self) -> Option<&Log> {
+        match self {
+            BackendInstance::Compiled { log, .. } => Some(log),
+            BackendInstance::Interpreted { tier, .. } => tier.as_ref().map(|tier| &tier.log),
+        }
+    }
+
+    /// The log, if it has one, to be continued.
+    fn log_mut(&mut self) -> Option<&mut Log> {
+        match self {
+            BackendInstance::Compiled { log, .. } => Some(log),
+            BackendInstance::Interpreted { tier, .. } => tier.as_mut().map(|tier| &mut tier.log),
         }
     }
 
     /// See [`RecoverableInstance::prepare_call`], here and below.
     pub fn prepare_call(&mut self, entry: u32) {
         match self {
-            BackendInstance::Compiled { instance, log, .. } => {
-                instance.prepare_call(entry, &[]);
-                log.call(entry);
-            }
-            BackendInstance::Interpreted(instance) => instance.prepare_call(entry, &[]),
+            BackendInstance::Compiled { instance, .. } => instance.prepare_call(entry, &[]),
+            BackendInstance::Interpreted { instance, .. } => instance.prepare_call(entry, &[]),
+        }
+        if let Some(log) = self.log_mut() {
+            log.call(entry);
         }
     }
 
-    /// Runs compiled code until its next stop; `None` if the program is interpreted.
+    /// Runs compiled code until its next stop; `None` if the program is interpreted. A run that began on the interpreter has
+    /// the gas that it `moved` with.
     ///
     /// # Errors
     /// If the worker was lost.
-    pub fn run(&mut self, gas: i64, result: Option<u64>) -> Result<Option<Stopped>, Error> {
+    pub fn run(&mut self, gas: i64, result: Option<u64>, moved: Option<i64>) -> Result<Option<Stopped>, Error> {
         let BackendInstance::Compiled { instance, log, .. } = self else { return Ok(None) };
-        let stopped = run_compiled(instance, gas, result)?;
+        let stopped = match moved {
+            None => run_compiled(instance, gas, result)?,
+            Some(left) => run_compiled(instance, left, None)?,
+        };
         log.run(gas, result, &stopped);
         Ok(Some(stopped))
     }
 
     pub fn program_counter(&mut self) -> Option<u32> {
-        match self {
-            BackendInstance::Compiled { instance, log, .. } => {
-                let counter = instance.pc();
-                log.counter(counter);
-                counter
-            }
-            BackendInstance::Interpreted(instance) => instance.pc(),
+        let counter = match self {
+            BackendInstance::Compiled { instance, .. } => instance.pc(),
+            BackendInstance::Interpreted { instance, .. } => instance.pc(),
+        };
+        if let Some(log) = self.log_mut() {
+            log.counter(counter);
         }
+        counter
     }
 
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
-        match self {
-            BackendInstance::Compiled { instance, log, .. } => {
-                let length = out.len();
-                let result = instance.read_memory(address, out).map_err(out_of_bounds);
-                log.read(address, length, result.map(|()| &*out));
-                result
-            }
-            BackendInstance::Interpreted(instance) => instance.read_memory(address, out).map_err(out_of_bounds),
+        let result = match self {
+            BackendInstance::Compiled { instance, .. } => instance.read_memory(address, out),
+            BackendInstance::Interpreted { instance, .. } => instance.read_memory(address, out),
         }
+        .map_err(out_of_bounds);
+        if let Some(log) = self.log_mut() {
+            log.read(address, out.len(), result.map(|()| &*out));
+        }
+        result
     }
 
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
-        match self {
-            BackendInstance::Compiled { instance, log, .. } => {
-                let result = instance.write_memory(address, data).map_err(out_of_bounds);
-                log.write(address, data, result);
-                result
-            }
-            BackendInstance::Interpreted(instance) => instance.write_memory(address, data).map_err(out_of_bounds),
+        let result = match self {
+            BackendInstance::Compiled { instance, .. } => instance.write_memory(address, data),
+            BackendInstance::Interpreted { instance, .. } => instance.write_memory(address, data),
         }
+        .map_err(out_of_bounds);
+        if let Some(log) = self.log_mut() {
+            log.write(address, data, result);
+        }
+        result
     }
 
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
-        match self {
-            BackendInstance::Compiled { instance, log, .. } => {
-                let result = instance.zero_memory(address, length).map_err(out_of_bounds);
-                log.zero(address, length, result);
-                result
+        let result = match self {
+            BackendInstance::Compiled { instance, .. } => instance.zero_memory(address, length),
+            BackendInstance::Interpreted { instance, .. } => instance.zero_memory(address, length),
+        }
+        .map_err(out_of_bounds);
+        if let Some(log) = self.log_mut() {
+            log.zero(address, length, result);
+        }
+        result
+    }
+}
+
+/// Has a worker made by `make`, if one is free, and for an off-chain call one of their share.
+fn worker(
+    shared: &Shared,
+    purpose: CallPurpose,
+    make: impl FnOnce() -> Result<RawInstance, Error>,
+) -> Option<(RawInstance, Option<Permit>)> {
+    let permit = match purpose {
+        CallPurpose::OnChain => None,
+        CallPurpose::OffChain => match shared.off_chain_workers.try_enter() {
+            Some(permit) => Some(permit),
+            None => {
+                shared.metrics.workers_refused_total.inc();
+                return None;
             }
-            BackendInstance::Interpreted(instance) => instance.zero_memory(address, length).map_err(out_of_bounds),
+        },
+    };
+    match make() {
+        Ok(instance) => Some((instance, permit)),
+        Err(error) => {
+            throttled!(log::Level::Warn, "A program is interpreted, there is no worker for it: {error}");
+            shared.metrics.workers_refused_total.inc();
+            None
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The node's side of the PolkaVM host functions.
+//! Node side of the PolkaVM host functions.
 //!
 //! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
 //! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
 //! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers. If a worker is lost, the
-//! session replays the instance's log on the interpreter, and goes on there.
+//! session replays the instance's log on the interpreter, and continues there.
 //!
 //! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a difference
 //! between compiled code and the interpreter ends the runtime call with a panic, as no answer would be right.
@@ -27,6 +27,7 @@ mod record;
 mod replay;
 mod session;
 mod throttle;
+mod tier;
 mod virtualization;
 
 pub use call::CallPurpose;
@@ -51,6 +52,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tier::Compiler;
 
 /// The log target of this crate.
 pub const LOG_TARGET: &str = "polkavm";
@@ -59,8 +61,8 @@ pub const LOG_TARGET: &str = "polkavm";
 /// is a second of interpretation, which compiled code does in a fraction of that.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Real time that compiled code may take: the limit for a worker that is stopped or gets no processor. The interpreter
-/// takes over then, so on a throttled machine nothing is lost but speed.
+/// Limit of real time for compiled code, against a worker that is stopped or not scheduled. The interpreter takes over
+/// then, so a throttled machine only becomes slower.
 const STALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Maximum length of an instance's log in bytes. Beyond it, the instance moves to the interpreter.
@@ -89,7 +91,7 @@ impl Folders {
     }
 }
 
-/// The numbers behind the flags, and those that have no flag. For tests of what happens at the limits.
+/// All limits: those that the flags set, and those without a flag. Tests use it to reach them.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -106,6 +108,10 @@ pub struct Limits {
     pub off_chain_time: Duration,
     /// Share of audited instances, in percent.
     pub audit: u8,
+    /// Gas after which an instance moves to compiled code ([`Flags::tier_gas`]).
+    pub tier_gas: i64,
+    /// True if programs are compiled by threads of their own, if there are processors for them.
+    pub compiles_beside: bool,
 }
 
 impl Limits {
@@ -121,6 +127,8 @@ impl Limits {
             off_chain_calls: calls.max(1),
             off_chain_time: Duration::from_secs(flags.offchain_time.into()),
             audit: flags.audit,
+            tier_gas: flags.tier_gas.into(),
+            compiles_beside: processors > 1,
         }
     }
 }
@@ -142,6 +150,11 @@ pub(crate) struct Shared {
     pub gate: Arc<Gate>,
     pub off_chain_workers: Arc<Gate>,
     pub off_chain_time: Duration,
+    /// True if the backend that was set up compiles.
+    pub is_compiling: bool,
+    pub tier_gas: i64,
+    /// For blocks, and for off-chain calls. `None` if the thread that needs a program compiles it.
+    pub compilers: [Option<Compiler>; 2],
     is_distrusted: AtomicBool,
     /// The first difference that was found.
     alarm: Mutex<Option<String>>,
@@ -169,12 +182,12 @@ impl Shared {
         self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether programs are compiled, or were until compiled code was found to be wrong.
+    /// True if programs are compiled, or were until compiled code was found to be wrong.
     pub fn was_compiling(&self) -> bool {
         self.is_distrusted() || self.engine().backend() == Backend::Jit
     }
 
-    /// Whether compiled code was found to be wrong: nothing runs compiled any more.
+    /// True if compiled code was found to be wrong: nothing runs compiled any more.
     pub fn is_distrusted(&self) -> bool {
         self.is_distrusted.load(Relaxed)
     }
@@ -231,7 +244,7 @@ impl PolkaVm {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), Some(folders))
     }
 
-    /// As [`PolkaVm::with_folders`] with other limits, for tests of what happens at them.
+    /// As [`PolkaVm::with_folders`] with other limits, for tests that reach them.
     #[doc(hidden)]
     pub fn with_limits(
         flags: &Flags,
@@ -254,6 +267,12 @@ impl PolkaVm {
             // The others are reserved for blocks.
             off_chain_workers: Gate::new(flags.workers as usize / OFF_CHAIN_PART),
             off_chain_time: limits.off_chain_time,
+            is_compiling,
+            tier_gas: limits.tier_gas,
+            compilers: match is_compiling && limits.tier_gas > 0 && limits.compiles_beside {
+                true => [CallPurpose::OnChain, CallPurpose::OffChain].map(Compiler::new),
+                false => [None, None],
+            },
             is_distrusted: AtomicBool::new(false),
             alarm: Mutex::new(None),
             records: folders.map(|folders| folders.records.clone()),
@@ -264,9 +283,10 @@ impl PolkaVm {
         })))
     }
 
-    /// Waits until the queues of the disk cache and of audits are empty, for tests.
+    /// Waits until the queues of the compilers, the disk cache and of audits are empty, for tests.
     #[doc(hidden)]
     pub fn flush(&self) {
+        self.0.compilers.iter().flatten().for_each(Compiler::flush);
         if let Some(disk) = &self.0.disk {
             disk.flush();
         }
@@ -306,7 +326,7 @@ impl PolkaVm {
         &self.0.metrics
     }
 
-    /// Whether programs are compiled.
+    /// True if programs are compiled.
     pub fn is_compiling(&self) -> bool {
         self.0.engine().backend() == Backend::Jit
     }
@@ -328,7 +348,7 @@ impl PolkaVm {
         log::log!(target: LOG_TARGET, level, "{}", self.describe(flags));
     }
 
-    /// One line for the operator: the backend and the reason for it.
+    /// Line for the operator's log: the backend and the reason for it.
     pub fn describe(&self, flags: &Flags) -> String {
         let missing = self.0.engine().missing_protection();
         if let Some(alarm) = self.alarm() {

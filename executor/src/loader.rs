@@ -1,6 +1,6 @@
 //! Loading: from the bytes that a runtime passes to a program that runs.
 //!
-//! In one line: the cache, else the disk, else the compiler, else the interpreter; then memory is reserved, and the result
+//! In one line: the cache, else (without tiers, see `tier`) the disk, else the compiler, else the interpreter; then memory is reserved, and the result
 //! goes into the cache and, at its second use, to the disk. The blob is parsed once on this way, where its module is made.
 
 use crate::cache::{Key, Lookup};
@@ -67,6 +67,8 @@ impl Shared {
         match purpose {
             CallPurpose::OnChain => self.cache(purpose).get(key, code),
             CallPurpose::OffChain => match self.cache(CallPurpose::OnChain).peek(key, code) {
+                // Whether it is compiled is up to blocks.
+                Lookup::Hit(loaded) if !loaded.is_settled() => self.cache(purpose).get(key, code),
                 Lookup::Miss => self.cache(purpose).get(key, code),
                 found => found,
             },
@@ -78,37 +80,41 @@ impl Shared {
         let engine = self.engine();
         if engine.backend() != Backend::Jit {
             self.metrics.compiles_total.inc();
-            return interpreted(blob, config);
+            return interpreted(*key, blob, config);
+        }
+        if self.tier_gas > 0 {
+            let program = program(&blob, config)?;
+            return Ok(Loaded::uncompiled(*key, blob, program));
         }
         if let Some(module) = self.disk.as_ref().and_then(|disk| disk.load(&engine, key, &blob, config)) {
-            let loaded = Loaded::compiled(blob, module);
+            let loaded = Loaded::new_compiled(*key, blob, module);
             loaded.set_stored();
             return Ok(loaded);
         }
         self.metrics.compiles_total.inc();
         match Module::new(&engine, config, &blob) {
-            Ok(module) if module.is_compiled() => Ok(Loaded::compiled(blob, module)),
+            Ok(module) if module.is_compiled() => Ok(Loaded::new_compiled(*key, blob, module)),
             Ok(module) => {
                 self.metrics.compile_failures_total.inc();
-                Ok(Loaded::interpreted(blob, module.program().clone()))
+                Ok(Loaded::interpreted(*key, blob, module.program().clone()))
             }
             Err(error @ (Error::Blob(_) | Error::Program(_))) => Err(no_program(&error)),
             Err(error) => {
                 throttled!(log::Level::Warn, "A program is interpreted: {error}");
                 self.metrics.compile_failures_total.inc();
-                interpreted(blob, config)
+                interpreted(*key, blob, config)
             }
         }
     }
 
-    /// Reserves the program's memory. If there is none for machine code, the program is interpreted; if there is none for
-    /// that either, an off-chain call ends, and a block goes on beyond the limit.
+    /// Reserves the program's memory. Without memory for machine code the program is interpreted; without memory for that
+    /// either, an off-chain call ends, and a block continues beyond the limit.
     fn with_memory(&self, mut loaded: Loaded, purpose: CallPurpose) -> Loaded {
         if loaded.reserve(&self.budget, purpose) {
             return loaded;
         }
         self.metrics.memory_refused_total.inc();
-        if loaded.compiled.take().is_some() && loaded.reserve(&self.budget, purpose) {
+        if loaded.give_up_compiled() && loaded.reserve(&self.budget, purpose) {
             return loaded;
         }
         match purpose {
@@ -129,10 +135,14 @@ impl Shared {
     }
 }
 
-fn interpreted(blob: ProgramBlob, config: &ProgramConfig) -> Result<Loaded, InstantiateError> {
+fn interpreted(key: Key, blob: ProgramBlob, config: &ProgramConfig) -> Result<Loaded, InstantiateError> {
+    let program = program(&blob, config)?;
+    Ok(Loaded::interpreted(key, blob, program))
+}
+
+fn program(blob: &ProgramBlob, config: &ProgramConfig) -> Result<Arc<Program>, InstantiateError> {
     let parsed = Blob::parse(blob.as_bytes()).map_err(|error| no_program(&error))?;
-    let program = Program::new(&parsed, config).map_err(|error| no_program(&error))?;
-    Ok(Loaded::interpreted(blob, Arc::new(program)))
+    Program::new(&parsed, config).map(Arc::new).map_err(|error| no_program(&error))
 }
 
 fn no_program(error: &dyn std::error::Error) -> InstantiateError {

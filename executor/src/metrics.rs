@@ -12,7 +12,7 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// All at zero; registered if there is a registry.
+            /// Creates all metrics at zero; registers them if there is a registry.
             ///
             /// # Errors
             /// If the registry has a metric of the same name.
@@ -41,9 +41,11 @@ metrics! {
     instances_total: Counter<U64>,
     /// Instances that ran interpreted though programs are compiled, from the start or later
     interpreted_total: Counter<U64>,
+    /// Instances that began interpreted and went on compiled
+    tier_moves_total: Counter<U64>,
     /// Host calls of programs
     host_calls_total: Counter<U64>,
-    /// Programs loaded, and compiled if they are
+    /// Programs compiled, or loaded on a node that interprets
     compiles_total: Counter<U64>,
     /// Programs that could not be compiled and are interpreted
     compile_failures_total: Counter<U64>,

@@ -4,6 +4,7 @@
 //! each event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran, so that
 //! nothing else is needed to find the bug. Nothing that a node does depends on one.
 
+use crate::cache::Key;
 use crate::call::CallPurpose;
 use crate::instance::BackendInstance;
 use crate::module::Loaded;
@@ -11,6 +12,7 @@ use crate::replay::{Differs, Event, Log, ReplayError};
 use crate::{PolkaVm, Shared};
 use pvm_engine::{Engine, Module, ProgramBlob};
 use pvm_host_interface::{ProgramRules, program_config};
+use sp_crypto_hashing::keccak_256;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,7 +26,7 @@ use vm_core::interpreter::Instance;
 
 /// The first line.
 const MAGIC: &str = "pvm-replay 1";
-/// Maximum number of records in a folder. The first ones tell most.
+/// Maximum number of records in a folder. The first ones are the most useful.
 const RECORDS: usize = 16;
 
 /// All events of an instance, with its program and machine code.
@@ -35,7 +37,7 @@ pub(crate) struct Record {
     pub code: Vec<u8>,
     pub cost_model: u16,
     pub semantics: u16,
-    /// The engine that stored the machine code, and what it stored.
+    /// The engine that stored the machine code, and the stored code.
     pub engine: String,
     pub machine_code: Vec<u8>,
     pub events: Vec<Event>,
@@ -43,7 +45,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub fn new(loaded: &Loaded, events: &[Event], differs: &Differs) -> Record {
-        let machine_code = loaded.compiled.as_ref().and_then(|module| module.machine_code_to_store(&loaded.blob));
+        let machine_code = loaded.compiled().and_then(|module| module.machine_code_to_store(&loaded.blob));
         Record {
             why: differs.to_string(),
             code: loaded.blob.as_bytes().to_vec(),
@@ -55,7 +57,7 @@ impl Record {
         }
     }
 
-    /// Writes it into a folder, and creates the folder if needed.
+    /// Writes the record into a folder, which is created if needed.
     ///
     /// # Errors
     /// If it cannot be written, or the folder is full of records.
@@ -104,7 +106,7 @@ impl Record {
         text
     }
 
-    /// Reads what [`Self::save`] wrote.
+    /// Parses a record that [`Self::save`] wrote.
     fn from_text(text: &str) -> Result<Record, RecordError> {
         let mut lines = text.lines().enumerate();
         let mut next = |name: &'static str| -> Result<&str, RecordError> {
@@ -143,7 +145,8 @@ impl Record {
         if !module.is_compiled() {
             return Err(RecordError::NotCompiling);
         }
-        let loaded = Loaded::compiled(blob, module);
+        let key = Key::new(&keccak_256(&self.code), ProgramRules { semantics, cost_model });
+        let loaded = Loaded::new_compiled(key, blob, module);
         let mut instance =
             BackendInstance::compiled(shared, &loaded, CallPurpose::OnChain).ok_or(RecordError::NotCompiling)?;
         Log::repeat(&self.events, &mut instance).map_err(RecordError::engine)?;
@@ -186,7 +189,7 @@ impl PolkaVm {
 pub struct Replayed {
     /// The difference; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
-    /// Whether the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
+    /// True if the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
     pub is_recorded_code: bool,
     /// The difference that was recorded.
     pub recorded: String,
@@ -213,7 +216,7 @@ impl std::fmt::Display for Replayed {
 pub enum RecordError {
     /// The file cannot be read.
     Read {
-        /// Why.
+        /// The reason.
         error: String,
     },
     /// A line is missing.
@@ -240,7 +243,7 @@ pub enum RecordError {
     NotCompiling,
     /// The engine cannot load or run it.
     Engine {
-        /// Why.
+        /// The reason.
         error: String,
     },
 }

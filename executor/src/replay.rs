@@ -1,4 +1,4 @@
-//! The replay log: every input of an instance since it began, so that the interpreter can take over or check it.
+//! Replay log: all inputs of an instance since it began, so that the interpreter can take over or check it.
 //!
 //! Programs are deterministic, so the log keeps inputs only, neither memory nor registers. A rolling digest covers all that
 //! crossed to the host (outcomes, registers, bytes that were read, accesses that were refused); a replay compares it.
@@ -19,7 +19,7 @@ const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 /// Bytes by which a log's reservation grows.
 const STEP: usize = 4096;
 
-/// Gas that the interpreter is given at a time where there is a deadline: some milliseconds.
+/// Slice of gas for the interpreter under a deadline: some milliseconds.
 const SLICE: i64 = 1 << 20;
 
 /// An input of an instance.
@@ -27,13 +27,13 @@ const SLICE: i64 = 1 << 20;
 pub(crate) enum Event {
     /// A function was called.
     Call { entry: u32 },
-    /// It ran; `seen` is the digest after that.
+    /// A run; `seen` is the digest after it.
     Run { gas: i64, result: Option<u64>, seen: u64 },
     /// Its memory was read.
     Read { address: u32, length: u32 },
-    /// Its memory was written, or that was refused.
+    /// A write to memory, done or refused.
     Write { address: u32, data: Box<[u8]> },
-    /// Its memory was set to zero, or that was refused.
+    /// Zeroing of memory, done or refused.
     Zero { address: u32, length: u32 },
     /// Its program counter was asked for.
     Counter,
@@ -54,7 +54,7 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
-    /// The part of it that the runtime gets.
+    /// The part that the runtime gets.
     pub fn stop(&self) -> Stop {
         Stop { outcome: self.outcome, gas: self.gas, args: ARGS.map(|reg| self.regs[reg as usize]) }
     }
@@ -114,14 +114,14 @@ pub(crate) struct Log {
 /// A difference between the interpreter and compiled code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Differs {
-    /// In a run of the instance, or in what was read before it.
+    /// A difference in a run of the instance, or in a read before it.
     Run {
         /// Its number, from 0.
         run: usize,
         /// The interpreter's stop.
         stopped: Stopped,
     },
-    /// In what was read after the last run.
+    /// A read after the last run.
     Access {
         /// The number of runs.
         runs: usize,
@@ -199,7 +199,7 @@ impl Log {
         self.push(Event::Zero { address, length });
     }
 
-    /// Logs that the program counter was asked for, and the answer.
+    /// Logs a query of the program counter, and its result.
     pub fn counter(&mut self, counter: Option<u32>) {
         self.seen.counter(counter);
         self.push(Event::Counter);
@@ -216,7 +216,7 @@ impl Log {
         self.events.push(event);
     }
 
-    /// Whether there is memory for the log. Without it the log is still complete, to be replayed and dropped.
+    /// True if there is memory for the log. Without it the log is still complete, to be replayed and dropped.
     pub fn has_room(&self) -> bool {
         self.memory.is_some()
     }
@@ -226,7 +226,7 @@ impl Log {
         self.memory.as_ref().map_or(0, Reservation::bytes)
     }
 
-    /// Whether the instance ever ran.
+    /// True if the instance ever ran.
     pub fn has_run(&self) -> bool {
         self.events.iter().any(|event| matches!(event, Event::Run { .. }))
     }
@@ -296,7 +296,7 @@ impl Log {
         for event in events {
             match event {
                 Event::Call { entry } => instance.prepare_call(*entry),
-                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result)?),
+                Event::Run { gas, result, .. } => drop(instance.run(*gas, *result, None)?),
                 Event::Read { address, length } => {
                     let mut buffer = vec![0; *length as usize];
                     let _ = instance.read_memory(*address, &mut buffer);
@@ -312,8 +312,8 @@ impl Log {
 
 /// Runs the interpreter until the next stop.
 ///
-/// With a deadline it is given gas in slices: to go on after running out is to have had more from the start, as metering is
-/// synchronous.
+/// With a deadline, gas is given in slices: as metering is synchronous, continuing after running out is the same as having
+/// had more from the start.
 ///
 /// # Errors
 /// If the deadline passed.
@@ -378,7 +378,7 @@ mod tests {
             let expected = run_interpreted(&mut once, gas, Some(7), None).unwrap();
             assert_eq!(run_interpreted(&mut sliced, gas, Some(7), far), Ok(expected), "gas {gas}");
             assert_eq!((sliced.pc(), sliced.gas()), (once.pc(), once.gas()));
-            // And they go on in the same way.
+            // And they continue in the same way.
             assert_eq!(run_interpreted(&mut sliced, 11, None, far), run_interpreted(&mut once, 11, None, None));
         }
     }

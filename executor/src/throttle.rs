@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At most one message of a kind in this time.
+/// Interval in which at most one message of a kind is logged.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The time of the last message, and the number suppressed since.

@@ -1,8 +1,8 @@
 //! The SDK's virtualization host functions (`sp-virtualization`) on our engine.
 //!
 //! For runtimes that are written against that interface; the chain's own runtime is not. Programs are metered with one
-//! gas for an instruction. Modules are looked up by identifiers that the runtime chooses, within one set of extensions;
-//! behind that is the cache that all share, by the hash of the code.
+//! gas for each instruction. Modules have identifiers that the runtime chooses, within one set of extensions; compiled
+//! code comes from the cache that all sessions share, by the hash of the code.
 
 use crate::Shared;
 use crate::call;
@@ -36,7 +36,7 @@ struct VirtModule {
 struct VirtInstance {
     running: RecoverableInstance,
     module: Arc<VirtModule>,
-    /// Whether it was prepared, or is in a call, so that it can run.
+    /// True if it was prepared, or is in a call, so that it can run.
     is_ready: bool,
 }
 

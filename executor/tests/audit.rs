@@ -1,6 +1,6 @@
 //! Audits and replays: compiled code is compared with the interpreter wherever one follows the other, and a difference ends
 //! compiled code. The bugs of the compiler are planted: other machine code, with a checksum that is right.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -16,7 +16,7 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// Some tests kill all workers of this process.
+/// Lock for tests that kill all workers of this process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -58,7 +58,7 @@ const BUGS: [Bug; 4] = [
     },
 ];
 
-/// A node that has the bug, and audits so many of a hundred.
+/// A node that has the bug, and audits this percentage of instances.
 fn node_with(bug: &Bug, places: &Folders, audit: u8) -> (PolkaVm, Vec<u8>) {
     let code = assemble(bug.text).unwrap();
     plant(places, &code, &bug.from, &bug.to);
@@ -149,7 +149,7 @@ fn an_instance_that_runs_when_compiled_code_is_found_wrong_does_not_go_on_with_i
     session.destroy(0).unwrap();
     node.flush();
     assert_eq!(node.metrics().differences_total.get(), 1);
-    // What was right goes on, on the interpreter.
+    // A correct instance continues, on the interpreter.
     let end = honest.run(running, stop.gas, Some(stop.args[0])).unwrap();
     assert_eq!((end.outcome, end.args[0]), (Outcome::Finished, 8));
     // What was wrong does not.

@@ -1,4 +1,4 @@
-//! The runtime sees the same whether it interprets programs itself, or the node interprets or compiles them.
+//! Tests that a runtime observes the same whether it interprets programs itself, or the node interprets or compiles them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

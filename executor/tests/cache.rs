@@ -1,5 +1,5 @@
-//! The caches in memory and on disk against a model: whatever is deployed, called, evicted, damaged or killed, in whatever
-//! order, programs do what they do, and none is loaded or compiled more often than the model says.
+//! The caches in memory and on disk against a model: under any sequence of deployments, calls, evictions, damage and kills,
+//! programs give their results, and none is loaded or compiled more often than the model says.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -37,7 +37,7 @@ enum Event {
     Mismatch { hash: usize, code: usize },
     /// The runtime call ends.
     End,
-    /// The client goes on with another fork's block: a session of its own, while the first one lasts.
+    /// The client switches to another fork's block: a session of its own, while the first one lasts.
     Fork { number: usize },
     /// The workers are killed.
     Kill,
@@ -60,8 +60,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What the cache is to have in it: programs with their sizes and whether they are on disk for what it knows, the one used
-/// last at the end.
+/// Model of the cache: the programs expected in it, with their sizes and whether they are known to be on disk; most
+/// recently used last.
 struct Model {
     limit: usize,
     entries: Vec<Entry>,
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// What is used for the second time is on disk from then on.
+    /// Records a use: from the second use on, the program is on disk.
     fn store(&mut self, entry: &mut Entry) {
         let Some(disk) = &mut self.disk else { return };
         if entry.is_stored {
@@ -122,7 +122,7 @@ impl Model {
     }
 }
 
-/// Calls it; it gives its number whatever happened before.
+/// Calls a program, which must return its number.
 fn call(session: &mut Session, number: usize, model: CostModelKind) {
     let code = program(number);
     let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(model)).unwrap();

@@ -91,7 +91,7 @@ fn the_next_start_finds_what_the_last_one_compiled() {
     let second = node(&inner).unwrap();
     (1..=4).for_each(|number| call(&second, number));
     assert_eq!(counts(&second), [1, 3, 0]);
-    // The first goes on beside it, and finds what the second has compiled.
+    // The first continues to run, and finds the programs that the second has compiled.
     call(&first, 4);
     assert_eq!(counts(&first), [3, 1, 0]);
     assert_eq!(files(&inner).len(), 4);
@@ -117,7 +117,7 @@ fn a_file_that_is_damaged_anywhere_is_replaced() {
     }
 }
 
-/// What somebody wrote who knows how, but not for this engine or this program.
+/// A file with a correct checksum, but for another engine or another program.
 #[test]
 fn a_file_of_another_program_engine_or_format_is_refused_though_its_checksum_is_right() {
     let Some((folder, file, good)) = folder_with_one(7) else { return };
@@ -180,7 +180,7 @@ fn a_file_that_others_may_write_is_not_believed() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A folder that came from somebody else, with a copy of a chain's data, say.
+/// A folder from another node, for instance with a copy of a chain's data.
 #[test]
 fn a_file_with_the_checksum_of_another_node_is_not_believed() {
     let Some((folder, _, good)) = folder_with_one(7) else { return };

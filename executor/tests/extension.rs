@@ -1,4 +1,4 @@
-//! The host functions as a runtime finds them: by the extension, for as long as a runtime call lasts.
+//! Tests of the extension: a runtime has the host functions for as long as a runtime call lasts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -14,7 +14,7 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// Calls the host, then doubles what it says.
+/// Program that calls the host, then doubles the result.
 fn program() -> Vec<u8> {
     let text = ".isa ReviveV1\n.rw_size 64\n.import \"ask\"\necalli 0\nadd_64 a0, a0, a0\njump_indirect ra, 0\n";
     assemble(text).unwrap()

@@ -1,4 +1,4 @@
-//! Calls that anybody can make (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
+//! Off-chain calls (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
 //! blocks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -21,7 +21,7 @@ use vm_core::text::assemble;
 
 const ENDLESS: &str = ".isa ReviveV1\n.export \"run\" start\nstart: jump start\n";
 
-/// Asks the host for ever.
+/// Program that makes host calls without end.
 const ASKING: &str = ".isa ReviveV1\n.rw_size 4096\n.import \"ask\"\nstart: ecalli 0\njump start\n";
 
 fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaVm {
@@ -55,12 +55,12 @@ fn an_endless_program_is_ended_at_the_deadline_whatever_runs_it() {
         let mut session = node.session();
         let text = refusal(&node, || {
             let instance = instantiate(&mut session, ENDLESS);
-            // A worker is lost for it, and the interpreter does not go on without a deadline.
+            // A worker is lost, and the interpreter does not continue without a deadline.
             session.run(instance, i64::MAX, None).unwrap();
         });
         assert!(text.contains("took longer than 0.1 s"), "{text}");
         assert_eq!(node.metrics().offchain_refused_total.get(), 1);
-        // The node goes on.
+        // The node runs on.
         let mut session = node.session();
         let instance = instantiate(&mut session, ENDLESS);
         assert_eq!(session.run(instance, 100, None).unwrap().outcome, Outcome::OutOfGas);
@@ -131,7 +131,7 @@ fn so_many_off_chain_calls_run_at_once_and_blocks_wait_for_none() {
             });
         }
         begun.wait();
-        // Blocks go on,
+        // Blocks continue,
         let mut session = node.session();
         let instance = node.on_chain(|| instantiate(&mut session, ASKING));
         assert_eq!(session.run(instance, 10, None).unwrap().outcome, Outcome::HostCall(0));
@@ -263,7 +263,7 @@ fn an_off_chain_call_that_takes_too_much_memory_is_ended_and_a_block_is_not() {
     }
 }
 
-/// Runs an endless program for whoever calls it.
+/// Backend that runs an endless program.
 #[derive(Clone)]
 struct Endless(PolkaVm);
 

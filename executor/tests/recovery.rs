@@ -1,5 +1,5 @@
-//! Workers that are killed, stopped, or lost with the process that makes them change nothing.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+//! Recovery tests: workers that are killed, stopped, or lost with the zygote do not change results.
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -7,7 +7,7 @@ mod common;
 use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
 use executor::{BackendChoice, Flags, Limits, PolkaVm};
 use pvm_host_interface::{Backend as _, ProgramRules, Stop};
-use pvm_oracle::random::Rng;
+use pvm_test_support::Rng;
 use sp_crypto_hashing::keccak_256;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -45,7 +45,7 @@ fn family() -> (Vec<u32>, Vec<u32>) {
     (zygotes, workers)
 }
 
-/// Waits until there are so many workers: a killed one takes a moment to end. Returns how many there are at last.
+/// Polls until there are `expected` workers, as a killed one ends asynchronously; returns the last count.
 fn workers_in_the_end(expected: usize) -> usize {
     for _ in 0..1000 {
         if family().1.len() == expected {
@@ -92,7 +92,7 @@ fn workers_killed_at_any_stop_change_nothing() {
     assert_eq!(metrics.recoveries_total.get(), metrics.worker_deaths_total.get());
 }
 
-/// Sums and writes what it sums, with a host call after every 100000 turns, for ever.
+/// Program that sums and stores in an endless loop, with a host call after every 100000 turns.
 const BUSY: &str = r#"
 .isa ReviveV1
 .rw_size 4096
@@ -111,7 +111,7 @@ turn:    add_imm_64 s0, s0, 1
          jump turn
 "#;
 
-/// Runs it for so many host calls.
+/// Runs [`BUSY`] for this many host calls.
 fn busy(node: &PolkaVm, ticks: u64) -> Vec<Stop> {
     let blob = assemble(BUSY).unwrap();
     let mut session = node.session();
@@ -173,7 +173,7 @@ fn an_instance_with_too_long_a_log_goes_on_interpreted() {
     assert!(metrics.long_logs_total.get() > 5, "{} logs", metrics.long_logs_total.get());
 }
 
-/// The logs of all instances together have a limit, too: at it, programs go on interpreted, and nothing else changes.
+/// The logs of all instances share a memory limit: at it, programs continue on the interpreter, and nothing else changes.
 #[test]
 fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
     let _alone = alone();

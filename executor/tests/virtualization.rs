@@ -1,4 +1,4 @@
-//! The SDK's virtualization interface on our engine: its own suite, and what its cache promises.
+//! Tests of the SDK's virtualization interface on our engine: its own suite, and the properties of its cache.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -77,7 +77,7 @@ fn externalities(node: &PolkaVm) -> sp_io::TestExternalities {
     externalities
 }
 
-/// Whether the program counts to 8 from 0.
+/// Asserts that the program counts to 8 from 0.
 fn counts(module: &Module) {
     let execution = module.instantiate().unwrap().prepare(b"counter").unwrap();
     let (mut gas_left, mut counter) = (GAS_MAX, 0);

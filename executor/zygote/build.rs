@@ -3,7 +3,8 @@
 //!
 //! The program is freestanding: no C library, no start-up files, only `core`. The build calls `rustc` itself, so that no
 //! flag of the user's (`RUSTFLAGS`, a profile) gets into it, and so that everyone with the same compiler and linker gets
-//! the same bytes. On targets other than Linux on AMD64 the file is empty, and the engine says that it has no sandbox.
+//! the same bytes. On targets other than Linux on AMD64 the file is empty, and the engine says that it has no sandbox;
+//! the `cfg` alias `jit_supported` marks the others.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -26,12 +27,14 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=src");
+    println!("cargo::rustc-check-cfg=cfg(jit_supported)");
     let out = PathBuf::from(variable("OUT_DIR")).join("zygote");
     let is_supported = variable("CARGO_CFG_TARGET_OS") == "linux" && variable("CARGO_CFG_TARGET_ARCH") == "x86_64";
     if !is_supported {
         std::fs::write(&out, []).unwrap_or_else(|error| fail(&format!("{}: {error}", out.display())));
         return;
     }
+    println!("cargo::rustc-cfg=jit_supported");
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let (rustc, target, linker) = (variable("RUSTC"), variable("TARGET"), env::var_os("RUSTC_LINKER"));
     compile::compile(&rustc, &target, linker.as_deref(), &root, &out).unwrap_or_else(|why| fail(&why));

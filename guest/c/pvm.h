@@ -1,4 +1,4 @@
-/* For guests in C: what they export, and what they call of the host's.
+/* Exports and imports of guests in C.
  *
  *     PVM_IMPORT(uint64_t, ask, (uint32_t question), 1, 1)
  *     PVM_EXPORT(answer, 1, 1)
@@ -12,7 +12,7 @@
  *     pvm link guest.o -o guest.polkavm
  *
  * (for 32 bits riscv32, rv32emac_zbb and ilp32e). Several objects become one by `ld.lld-19 -r`; a program that is linked
- * wants `--emit-relocs`. Where the compiler calls memcpy and its like, include pvm_memory.h.
+ * needs `--emit-relocs`. If the compiler emits calls of memcpy or similar functions, include pvm_memory.h.
  */
 #ifndef PVM_H
 #define PVM_H
@@ -42,7 +42,7 @@
     ".byte " #inputs ", " #outputs "\n"                                                                                 \
     ".popsection\n"
 
-/* The host can call `function`, which is a global one. */
+/* Exports `function`, a global one, to the host. */
 #define PVM_EXPORT(function, inputs, outputs)                                                                           \
     __asm__(PVM_RECORD("export", #function, inputs, outputs)                                                            \
             ".pushsection .polkavm_exports,\"aR\",@note\n"                                                              \
@@ -51,7 +51,7 @@
             PVM_POINTER #function "\n"                                                                                  \
             ".popsection\n");
 
-/* `name` is a function of the host's. */
+/* Imports the host function `name`. */
 #define PVM_IMPORT(result, name, parameters, inputs, outputs)                                                           \
     result name parameters;                                                                                             \
     __asm__(PVM_RECORD("import", #name, inputs, outputs)                                                                \

@@ -1,8 +1,8 @@
-//! Hash maps for numbers.
+//! Hash maps for integers.
 //!
-//! The standard library's hasher withstands keys that somebody chose to collide; here whoever chose them waits for
-//! nobody's result but his own, and hashing is a large part of the work. Iterating over such a map is never part of
-//! making the output, whose bytes may not depend on it.
+//! The standard library's hasher withstands chosen collisions. Here a user who chooses collisions only slows down his own
+//! linking, and hashing is a large part of the work. No map is iterated to make output, whose bytes must not depend on the
+//! order.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};

@@ -3,8 +3,8 @@
 //! [`link()`] reads the file ([`elf`], [`riscv`]), builds a graph of what its exports reach ([`ir`]), makes that small
 //! and fast ([`passes`]) and writes the blob ([`emit`], [`debug_info`]).
 //!
-//! Called by the command line `pvm`, by `pvm-contract` and by tests. ELF files come from anyone: whatever one contains,
-//! [`link()`] returns a blob or a [`LinkError`].
+//! Called by the command line `pvm`, by `pvm-contract` and by tests. ELF files are untrusted: for any input [`link()`]
+//! returns a blob or a [`LinkError`].
 
 #![forbid(unsafe_code)]
 

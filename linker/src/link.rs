@@ -5,33 +5,33 @@ use crate::{emit, ir, passes};
 use vm_core::blob::{BlobError, BuildError};
 use vm_core::isa::{EncodeError, Isa};
 
-/// How much is done to make the program small and fast.
+/// Optimization level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Level {
-    /// Nothing: one instruction for one, in the order of the file.
+    /// No optimization: one instruction for one, in the order of the file.
     None,
-    /// What cannot make a program harder to follow in a debugger.
+    /// Optimizations that keep a program easy to follow in a debugger.
     Some,
-    /// Everything.
+    /// All optimizations.
     #[default]
     Full,
 }
 
-/// The least stack that a program gets unless it is asked for, in bytes (docs/linking.md#what-goes-in).
+/// Default stack size in bytes, and the least that a program gets (docs/linking.md#input-files).
 pub const DEFAULT_STACK_SIZE: u32 = 8192;
 
-/// What to make.
+/// Options of the linker.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The instruction set; `None` for the one that goes with the file: `ReviveV1` for RV64E, `Latest32` for RV32E.
     pub isa: Option<Isa>,
-    /// How much to optimize.
+    /// Optimization level.
     pub level: Level,
     /// The passes to run instead of those of the level, by name; for finding a faulty one.
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines.
     pub strip: bool,
-    /// The dispatch table: exports for which the code begins with a jump each, in this order (docs/linking.md#what-goes-in).
+    /// The dispatch table: exports for which the code begins with a jump each, in this order (docs/linking.md#input-files).
     pub dispatch_table: Vec<Vec<u8>>,
     /// Functions to export besides those that the guest marks, by name.
     pub exports: Vec<String>,
@@ -53,14 +53,14 @@ impl Default for Options {
     }
 }
 
-/// Why a file could not be linked.
+/// Error of linking a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
     /// The file cannot be read.
     #[error(transparent)]
     Elf(#[from] ElfError),
-    /// Nothing in the program can be called.
+    /// The program has no exports.
     #[error(
         "the program exports nothing: mark functions with #[pvm_export] (or pvm_export in C), or name them by --export"
     )]
@@ -86,19 +86,19 @@ pub enum LinkError {
     /// Code or data that cannot be linked.
     #[error("{place}: {what}")]
     Code {
-        /// Where, by symbol and section.
+        /// Symbol and section.
         place: String,
-        /// Why.
+        /// The reason.
         what: String,
     },
     /// The instruction set lacks something that the program does.
     #[error("{place}: `{instruction}` does not exist in {isa}")]
     Unavailable {
-        /// Where.
+        /// Symbol and section.
         place: String,
-        /// What.
+        /// The instruction.
         instruction: &'static str,
-        /// Which instruction set.
+        /// The instruction set.
         isa: &'static str,
     },
     /// The instruction set is for other registers.
@@ -109,7 +109,7 @@ pub enum LinkError {
         /// The instruction set asked for.
         isa: &'static str,
     },
-    /// One host function has a number and another has none.
+    /// Some host functions have numbers and others have none.
     #[error("the host function `{symbol}` has no number, but others have")]
     ImportWithoutIndex {
         /// The one without.
@@ -143,12 +143,12 @@ pub enum LinkError {
         /// The limit.
         limit: usize,
     },
-    /// There is no such pass.
+    /// Unknown name of a pass.
     #[error("there is no pass `{name}`; there are: {known}")]
     UnknownPass {
         /// The name given.
         name: String,
-        /// Those that there are.
+        /// The known names.
         known: String,
     },
     /// The code cannot be encoded.
@@ -157,13 +157,13 @@ pub enum LinkError {
     /// The blob cannot be written.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// What was written cannot be read.
+    /// The linker's own output is not a valid blob: a bug of the linker.
     #[error("the linker made a blob that cannot be read, which is a fault of its own: {0}")]
     SelfCheck(BlobError),
     /// A fault of the linker's own.
     #[error("a fault of the linker: {what}")]
     Internal {
-        /// What happened.
+        /// The failed check.
         what: String,
     },
 }
@@ -186,7 +186,7 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
     emit::emit(program, &image, isa, options)
 }
 
-/// What is exported: what the guest marks, what the options name, or else where execution starts.
+/// Collects the exports: those that the guest marks, or that the options name, or else the start of execution.
 fn exports(image: &Image, options: &Options) -> Result<Vec<Export>, LinkError> {
     let mut exports = image.exports().to_vec();
     for name in &options.exports {

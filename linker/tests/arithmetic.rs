@@ -1,4 +1,4 @@
-//! What the linker computes, and the instructions that it chooses for constant operands, agree with the interpreter.
+//! Tests that constant folding and immediate selection of the linker agree with the interpreter.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -43,7 +43,7 @@ const VALUES: [i64; 24] = [
     -0x8000_0000,
 ];
 
-/// Runs `instruction`, or a branch to the instruction behind the next one, with a0 = a and a1 = b; returns a2.
+/// Runs `instruction`, or a branch over the next instruction, with a0 = a and a1 = b; returns a2.
 fn run(isa: Isa, instruction: Instruction, a: i64, b: i64) -> i64 {
     let load = |reg, value: i64| match isa.is_64_bit() {
         true => Instruction::rx(Opcode::LoadImm64, reg, value),

@@ -31,7 +31,7 @@ fn tool(name: &str, arguments: &[&str], folder: &PathBuf) {
     assert!(status.success(), "{name} {arguments:?}");
 }
 
-/// What a blob says of its code: stacks of `function file:line`, the outermost first.
+/// Source locations of a blob's code: stacks of `function file:line`, the outermost first.
 fn stacks(blob: &[u8]) -> BTreeSet<Vec<String>> {
     let blob = Blob::parse(blob).unwrap();
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The options of the linker, and what is refused.
+//! Tests of the linker's options and errors.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,7 +17,7 @@ fn plain() -> Options {
     Options::default()
 }
 
-/// What `checksum` returns, which reads variables only.
+/// Result of `checksum`, which reads variables only.
 fn checksum(blob: &[u8]) -> u64 {
     let blob = Blob::parse(blob).unwrap();
     let program = Program::new(&blob, &ProgramConfig::default()).unwrap();

@@ -5,16 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod compare;
-
-use compare::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_linker::{Level, Options};
+use pvm_riscv::differential::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random, generate_with};
 
 /// Programs of each width.
 const PROGRAMS: u64 = 150;
 
-/// The passes that make a difference, as a list that a person can try.
+/// Bisects the passes that make a difference; returns them as a list for `--passes`.
 fn guilty(program: &GeneratedProgram, wide: bool, seed: u64) -> String {
     let all: Vec<String> = pvm_linker::passes::NAMES.iter().map(|name| (*name).to_owned()).collect();
     let mut needed = all.clone();
@@ -70,7 +68,7 @@ fn programs_of_32_bits_do_the_same_at_every_level() {
     run(false, &[], &[], number("PVM_RANDOM_PROGRAMS", PROGRAMS)).unwrap();
 }
 
-/// Each kind of thing by itself, and all that is understood at once.
+/// Tests each feature by itself, and all supported ones at once.
 fn run_kinds(wide: bool) {
     let count = number("PVM_RANDOM_PROGRAMS", PROGRAMS);
     let asked = std::env::var("PVM_RANDOM_KINDS").ok();

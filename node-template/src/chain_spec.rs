@@ -1,9 +1,9 @@
-//! The chains the node knows by name. Their genesis states are presets of the runtime.
+//! Chain specifications by name. Their genesis states are presets of the runtime.
 
 use runtime::WASM_BINARY;
 use sc_service::{ChainType, Properties};
 
-/// This chain's specification: no extensions.
+/// Chain specification without extensions.
 pub type ChainSpec = sc_service::GenericChainSpec;
 
 fn wasm() -> Result<&'static [u8], String> {
@@ -20,7 +20,7 @@ fn properties() -> Properties {
     properties
 }
 
-/// One authority, Alice: for `--dev`.
+/// Development chain (`--dev`): one authority, Alice.
 pub fn development() -> Result<ChainSpec, String> {
     Ok(ChainSpec::builder(wasm()?, None)
         .with_name("Development")

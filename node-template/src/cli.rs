@@ -53,11 +53,11 @@ pub enum Subcommand {
     #[cfg(feature = "runtime-benchmarks")]
     Benchmark(Box<frame_benchmarking_cli::PalletCmd>),
 
-    /// Print how this machine can run contracts, and which protections compiled ones have.
+    /// Print which backends and protections for contracts this machine supports.
     ///
-    /// Every way is set up and runs a program. A line for each says whether it is possible, and what to change if it is not.
+    /// Each backend is tested by running a program. A line for each has the result, with a fix if it failed.
     /// Below is a line for each layer of protection around compiled contracts: `yes`, `off` (a flag turns it on) or `no`,
-    /// with what to change. The flags that change protection (--polkavm-strict, --polkavm-cgroup) apply.
+    /// with a fix. The flags that change protection (--polkavm-strict, --polkavm-cgroup) apply.
     #[command(after_long_help = "Examples:
   node-template polkavm-check
   node-template polkavm-check --polkavm-strict
@@ -66,8 +66,8 @@ pub enum Subcommand {
 
     /// Replay a saved difference between compiled code and the interpreter.
     ///
-    /// The node saves a record when an audit or a recovery finds that the two do not agree. This runs the record's machine
-    /// code again, and the program on the interpreter, and says whether they differ on this machine.
+    /// The node saves a record when an audit or a recovery finds a difference. This runs the record's machine code again, and
+    /// the program on the interpreter, and reports whether they differ on this machine.
     #[command(after_long_help = "Example:
   node-template polkavm-replay ~/.local/share/node-template/chains/dev/polkavm-records/FILE")]
     PolkavmReplay {

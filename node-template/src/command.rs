@@ -43,7 +43,7 @@ impl SubstrateCli for Cli {
     }
 }
 
-/// Parses the command line and runs it to its end.
+/// Parses the command line and runs the command.
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
     let flags = cli.polkavm.clone();

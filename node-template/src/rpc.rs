@@ -33,7 +33,7 @@ pub struct PolkavmStatus {
 }
 
 impl PolkavmStatus {
-    /// As it is now. It changes if compiled code is found to be wrong.
+    /// Current status. It changes if compiled code is found to be wrong.
     pub fn new(polkavm: &executor::PolkaVm, flags: &executor::Flags) -> Self {
         Self {
             backend: if polkavm.is_compiling() { "jit" } else { "interpreter" },

@@ -44,14 +44,14 @@ pub type Service = sc_service::PartialComponents<
     (GrandpaBlockImport, GrandpaLink, Option<Telemetry>, PolkaVm),
 >;
 
-/// The client, its database, the pool and the import queue, without a network.
+/// Creates the client, its database, the pool and the import queue, without a network.
 ///
 /// # Errors
 ///
 /// When the JIT is asked for and this machine has none, the database cannot be opened or the genesis state cannot be
 /// built.
 pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, ServiceError> {
-    // First: where the JIT is asked for and can't be had, nothing else is begun.
+    // First: if the JIT is required and not supported, nothing else is started.
     let chain = config.base_path.config_dir(config.chain_spec.id());
     let folders = Folders::new(config.base_path.path(), &chain);
     let polkavm = PolkaVm::with_folders(flags, config.prometheus_registry(), &folders)
@@ -69,7 +69,7 @@ pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, Ser
         })
         .transpose()?;
 
-    // What anybody may ask for is bounded.
+    // Off-chain calls are bounded.
     let executor = polkavm.executor(sc_service::new_wasm_executor::<HostFunctions>(&config.executor));
     let (client, backend, keystore_container, task_manager) = sc_service::new_full_parts::<Block, RuntimeApi, _>(
         config,
@@ -272,7 +272,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
             proposer_factory,
             create_inherent_data_providers: move |_, ()| async move { Ok(inherents(slot_duration)) },
             force_authoring,
-            // One authority must go on even when finality lags far behind.
+            // A single authority must continue even when finality lags far behind.
             backoff_authoring_blocks: None::<()>,
             keystore: keystore_container.keystore(),
             sync_oracle: sync_service.clone(),

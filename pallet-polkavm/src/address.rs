@@ -9,14 +9,14 @@ use core::marker::PhantomData;
 use frame_support::{
     ensure,
     traits::{
-        Get,
+        Get, OnKilledAccount, OnNewAccount,
         fungible::{InspectHold, MutateHold},
         tokens::Precision,
     },
 };
 use sp_core::H160;
 use sp_io::hashing::keccak_256;
-use sp_runtime::{AccountId32, DispatchResult, Saturating};
+use sp_runtime::{AccountId32, DispatchResult, Saturating, traits::Zero};
 
 /// The byte that fills the last twelve bytes of an account derived from an Ethereum address.
 const ETHEREUM_MARK: u8 = 0xEE;
@@ -43,7 +43,10 @@ pub trait AddressMapper<T: Config> {
     /// [`Error::AccountAlreadyMapped`], or the currency's error when the deposit can't be held.
     fn map(account: &T::AccountId) -> DispatchResult;
 
-    /// Removes a mapping made by [`Self::map`] and releases its deposit.
+    /// Stores the account behind its address without a deposit, unless it is or needs no mapping.
+    fn map_without_deposit(account: &T::AccountId);
+
+    /// Removes a mapping and releases its deposit, if it has one.
     ///
     /// # Errors
     ///
@@ -102,6 +105,15 @@ where
         Ok(())
     }
 
+    fn map_without_deposit(account: &AccountId32) {
+        if !Self::is_mapped(account) {
+            let address = Self::to_address(account);
+            OriginalAccount::<T>::insert(address, account);
+            let deposit = Zero::zero();
+            Pallet::<T>::deposit_event(Event::AccountMapped { account: account.clone(), address, deposit });
+        }
+    }
+
     fn unmap(account: &AccountId32) -> DispatchResult {
         let address = Self::to_address(account);
         ensure!(OriginalAccount::<T>::contains_key(address), Error::<T>::AccountNotMapped);
@@ -115,6 +127,29 @@ where
 
     fn is_mapped(account: &AccountId32) -> bool {
         Self::is_ethereum_derived(account) || OriginalAccount::<T>::contains_key(Self::to_address(account))
+    }
+}
+
+/// Maps accounts when they come into being, and removes their mapping when they are gone.
+///
+/// For runtimes that have [`Config::AutoMap`] on: `OnNewAccount` and `OnKilledAccount` of `frame_system`. It takes no
+/// deposit, as an account can't be had without its existential deposit.
+pub struct AutoMapper<T>(PhantomData<T>);
+
+impl<T: Config> OnNewAccount<T::AccountId> for AutoMapper<T> {
+    fn on_new_account(account: &T::AccountId) {
+        if T::AutoMap::get() {
+            T::AddressMapper::map_without_deposit(account);
+        }
+    }
+}
+
+impl<T: Config> OnKilledAccount<T::AccountId> for AutoMapper<T> {
+    fn on_killed_account(account: &T::AccountId) {
+        // An account with a deposit on hold can't be gone, so there is none to release.
+        if T::AutoMap::get() && T::AddressMapper::unmap(account).is_err() {
+            log::trace!(target: crate::LOG_TARGET, "an account is gone that had no mapping");
+        }
     }
 }
 

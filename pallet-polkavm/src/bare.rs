@@ -4,10 +4,11 @@
 //! nothing: a failure or a revert leaves the state as it was, whatever the caller does with the result.
 
 use crate::{
-    BalanceOf, Config, ContractInfo, ContractInfoOf, Error, LOG_TARGET, Pallet, PristineCode,
+    BalanceOf, Config, ContractInfo, ContractInfoOf, DustOf, Error, LOG_TARGET, Pallet, PristineCode, WeightInfo,
     address::AddressMapper,
+    code::Stay,
     contract::Key,
-    exec::{ExecConfig, Finished, Stack},
+    exec::{ExecConfig, Stack},
     metering::ledger::Ledger,
     types::{Code, Execution, Failure, Instantiated, Output, Uploaded},
 };
@@ -76,7 +77,7 @@ impl<T: Config> Pallet<T> {
         deposit_limit: Option<BalanceOf<T>>,
     ) -> Result<Uploaded<BalanceOf<T>>, Failure> {
         let uploaded = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            let result = crate::code::upload::<T>(&origin, code).and_then(|uploaded| {
+            let result = crate::code::upload::<T>(&origin, code, Stay::Kept).and_then(|uploaded| {
                 let mut ledger = Ledger::<T>::new(deposit_limit);
                 ledger.record_paid(uploaded.deposit);
                 ledger.ensure_within_limit()?;
@@ -110,9 +111,10 @@ impl<T: Config> Pallet<T> {
         Self::spendable(&T::AddressMapper::to_account_id(&address))
     }
 
-    /// The transferable balance of an account, in the contracts' unit.
+    /// The transferable balance of an account with its dust, in the contracts' unit.
     pub(crate) fn spendable(account: &T::AccountId) -> U256 {
-        Self::to_contract_value(T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite))
+        let balance = T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite);
+        Self::to_contract_value(balance).saturating_add(DustOf::<T>::get(account).into())
     }
 
     /// A balance in the contracts' unit, which is [`Config::NativeToEthRatio`] times as small.
@@ -136,17 +138,67 @@ impl<T: Config> Pallet<T> {
         run: impl FnOnce(&mut Stack<T>) -> Result<R, Failure>,
     ) -> Execution<R, BalanceOf<T>> {
         let mut stack = Stack::<T>::new(origin, limits, config);
-        let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            match ensure_mapped::<T>(stack.origin()).and_then(|()| run(&mut stack)) {
-                Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(Ok(result))),
-                undone => TransactionOutcome::Rollback(Ok(undone)),
-            }
+        let outcome = guard::enter(|| {
+            with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
+                match admit(&mut stack, config).and_then(|()| run(&mut stack)) {
+                    Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(Ok(result))),
+                    undone => TransactionOutcome::Rollback(Ok(undone)),
+                }
+            })
         });
+        let outcome = outcome.unwrap_or_else(|| Err(Error::<T>::ReenteredPallet.into()));
         let result = outcome.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure);
-        let Finished { result, gas_consumed, gas_required, storage_deposit, events, trace } =
-            stack.finish(result, did_revert);
-        Execution { result, gas_consumed, gas_required, storage_deposit, events, trace }
+        stack.finish(result, did_revert)
     }
+}
+
+/// The guard against a second stack while one is at work.
+///
+/// A precompile of a runtime may dispatch calls. One that called a contract of this pallet would do so behind the back of
+/// the stack that it was called from, whose ledger holds the records of contracts until its end.
+mod guard {
+    environmental::environmental!(stack: ());
+
+    /// Runs `f`, unless it is called from within.
+    pub(super) fn enter<R>(f: impl FnOnce() -> R) -> Option<R> {
+        match stack::with(|_| ()) {
+            Some(()) => None,
+            None => Some(stack::using(&mut (), f)),
+        }
+    }
+}
+
+/// Refuses an origin that may not act, and maps one that is to be mapped by itself.
+fn admit<T: Config>(stack: &mut Stack<T>, config: ExecConfig) -> Result<(), Failure> {
+    let origin = stack.origin().clone();
+    if config.any_origin {
+        T::AddressMapper::map_without_deposit(&origin);
+        return Ok(());
+    }
+    ensure_no_contract::<T>(&origin)?;
+    if T::AutoMap::get() && !T::AddressMapper::is_mapped(&origin) {
+        stack.charge_origin(T::WeightInfo::map_account())?;
+        T::AddressMapper::map_without_deposit(&origin);
+    }
+    ensure_mapped::<T>(&origin)
+}
+
+/// Refuses an origin at whose address there is a contract (EIP-3607).
+///
+/// Whoever finds a key whose address is that of a contract would act as that contract.
+///
+/// # Errors
+///
+/// [`Error::OriginIsContract`].
+pub(crate) fn ensure_no_contract<T: Config>(origin: &T::AccountId) -> Result<(), Failure> {
+    let address = T::AddressMapper::to_address(origin);
+    if ContractInfoOf::<T>::contains_key(address) {
+        return Err(Failure::new::<T>(
+            Error::OriginIsContract,
+            format!("there is a contract at the origin's address {address:?}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses an origin whose account can't be recovered from its address: what a contract sent to that

@@ -10,8 +10,8 @@ use crate::{
     contract::Key,
     exec::ExecConfig,
     runtime_api::{
-        CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
-        StorageAccessErrorV1, TracedV1, UploadedV1,
+        CodeV1, ContractInfoV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+        StorageAccessErrorV1, TracedV2, UploadedV1,
     },
 };
 use alloc::vec::Vec;
@@ -29,7 +29,7 @@ impl<T: Config> Pallet<T> {
         gas_limit: Option<Weight>,
         storage_deposit_limit: Option<BalanceOf<T>>,
         data: Vec<u8>,
-    ) -> ExecutionV1<OutputV1, BalanceOf<T>> {
+    ) -> ExecutionV2<OutputV1, BalanceOf<T>> {
         let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
         frame_system::Pallet::<T>::inc_account_nonce(&origin);
         Self::bare_call(origin, dest, value, limits, data, ExecConfig::dry_run()).into()
@@ -44,7 +44,7 @@ impl<T: Config> Pallet<T> {
         code: CodeV1,
         data: Vec<u8>,
         salt: Option<[u8; 32]>,
-    ) -> ExecutionV1<InstantiatedV1, BalanceOf<T>> {
+    ) -> ExecutionV2<InstantiatedV1, BalanceOf<T>> {
         let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
         frame_system::Pallet::<T>::inc_account_nonce(&origin);
         Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::dry_run()).into()
@@ -58,7 +58,7 @@ impl<T: Config> Pallet<T> {
         gas_limit: Option<Weight>,
         storage_deposit_limit: Option<BalanceOf<T>>,
         data: Vec<u8>,
-    ) -> TracedV1<OutputV1, BalanceOf<T>> {
+    ) -> TracedV2<OutputV1, BalanceOf<T>> {
         let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
         frame_system::Pallet::<T>::inc_account_nonce(&origin);
         Self::bare_call(origin, dest, value, limits, data, ExecConfig::tracing()).into()
@@ -73,7 +73,7 @@ impl<T: Config> Pallet<T> {
         code: CodeV1,
         data: Vec<u8>,
         salt: Option<[u8; 32]>,
-    ) -> TracedV1<InstantiatedV1, BalanceOf<T>> {
+    ) -> TracedV2<InstantiatedV1, BalanceOf<T>> {
         let limits = Self::dry_run_limits(gas_limit, storage_deposit_limit);
         frame_system::Pallet::<T>::inc_account_nonce(&origin);
         Self::bare_instantiate(origin, value, limits, code.into(), data, salt, ExecConfig::tracing()).into()
@@ -87,9 +87,9 @@ impl<T: Config> Pallet<T> {
         gas_limit: Option<Weight>,
         storage_deposit_limit: Option<BalanceOf<T>>,
         data: Vec<u8>,
-    ) -> EffectV1<OutputV1, BalanceOf<T>> {
+    ) -> EffectV2<OutputV1, BalanceOf<T>> {
         let execution = Self::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data);
-        EffectV1 { execution, state: state() }
+        EffectV2 { execution, state: state() }
     }
 
     /// [`crate::runtime_api::PolkavmApi::effect_of_instantiate`].
@@ -101,9 +101,9 @@ impl<T: Config> Pallet<T> {
         code: CodeV1,
         data: Vec<u8>,
         salt: Option<[u8; 32]>,
-    ) -> EffectV1<InstantiatedV1, BalanceOf<T>> {
+    ) -> EffectV2<InstantiatedV1, BalanceOf<T>> {
         let execution = Self::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt);
-        EffectV1 { execution, state: state() }
+        EffectV2 { execution, state: state() }
     }
 
     /// [`crate::runtime_api::PolkavmApi::upload_code`].

@@ -14,6 +14,7 @@ pub(crate) fn check<T: Config>() {
     let pricing = T::Pricing::get();
     let crate::GasPrices { naive, pipeline } = *pricing.prices();
     assert!(naive > 0 && pipeline > 0, "Pricing: a unit of gas must not cost nothing, as it does with {pricing:?}");
+    assert!(T::RefTimePerEthGas::get() > 0, "RefTimePerEthGas must not be zero: Ethereum's gas would buy nothing");
     assert!(T::NativeToEthRatio::get() > 0, "NativeToEthRatio must not be zero: contracts would see no balances");
 
     let names: BTreeSet<_> = HostFunction::ALL.iter().map(|(name, _)| name).collect();
@@ -86,16 +87,20 @@ fn check_memory<T: Config>() {
 #[cfg(any(test, feature = "try-runtime"))]
 mod state {
     use crate::{
-        AddressMapper, BalanceOf, CodeInfoOf, Config, ContractInfoOf, DeletionQueue, DeletionQueueBounds, HoldReason,
-        ImmutableDataOf, OriginalAccount, PristineCode, TrieCount, code::code_hash, contract::child_trie,
-        precompiles::Precompiles,
+        AddressMapper, BalanceOf, CodeInfoOf, Config, ContractInfoOf, DeletionQueue, DeletionQueueBounds, DustOf,
+        HoldReason, ImmutableDataOf, OriginalAccount, PristineCode, TiedCode, TrieCount, UnitsInDust, code::code_hash,
+        contract::child_trie, precompiles::Precompiles,
     };
     use alloc::{
         collections::{BTreeMap, BTreeSet},
         vec::Vec,
     };
-    use frame_support::{ensure, storage::child, traits::fungible::InspectHold};
-    use sp_core::H256;
+    use frame_support::{
+        ensure,
+        storage::child,
+        traits::{Get, fungible::InspectHold},
+    };
+    use sp_core::{H256, U256};
     use sp_runtime::{Saturating, TryRuntimeError};
 
     /// Code, contracts, mappings and the balance on hold for them agree with each other.
@@ -136,6 +141,10 @@ mod state {
             ensure!(code.len() as u64 == u64::from(info.code_len), "a program's recorded length is wrong");
         }
         ensure!(uses.is_empty(), "a contract runs code that isn't stored");
+        for hash in TiedCode::<T>::iter_keys() {
+            let used = CodeInfoOf::<T>::get(hash).is_some_and(|info| info.use_count > 0);
+            ensure!(used, "a program is tied to contracts that are not there");
+        }
         for hash in PristineCode::<T>::iter_keys() {
             ensure!(CodeInfoOf::<T>::contains_key(hash), "a program has code but no record");
         }
@@ -154,6 +163,15 @@ mod state {
         for (address, account) in OriginalAccount::<T>::iter() {
             ensure!(T::AddressMapper::to_address(&account) == address, "an account is mapped to another's address");
         }
+
+        let unit = T::NativeToEthRatio::get();
+        let mut all = U256::zero();
+        for (_, dust) in DustOf::<T>::iter() {
+            ensure!(0 < dust && dust < unit, "an account has no dust in its entry, or a whole unit");
+            all += dust.into();
+        }
+        let burned = crate::Pallet::<T>::to_contract_value(UnitsInDust::<T>::get());
+        ensure!(all == burned, "there is more or less dust than units were burned for it");
         Ok(())
     }
 

@@ -10,6 +10,7 @@ pub mod code;
 pub mod contract;
 pub mod deletion;
 mod dry_run;
+mod dust;
 pub mod exec;
 pub mod executor;
 pub mod host_api;
@@ -33,7 +34,7 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
-pub use address::{AccountId32Mapper, AddressMapper};
+pub use address::{AccountId32Mapper, AddressMapper, AutoMapper};
 pub use bare::Limits;
 pub use code::{CodeInfo, CostModel};
 pub use contract::{ContractInfo, ImmutableData};
@@ -43,9 +44,11 @@ pub use pallet::*;
 pub use pricing::{GasPrices, Pricing};
 pub use weights::WeightInfo;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use frame_support::{
-    dispatch::{DispatchErrorWithPostInfo, DispatchResultWithPostInfo, PostDispatchInfo},
+    dispatch::{
+        DispatchErrorWithPostInfo, DispatchResultWithPostInfo, GetDispatchInfo, PostDispatchInfo, extract_actual_weight,
+    },
     weights::Weight,
 };
 use sp_core::{H160, H256, U256};
@@ -64,13 +67,13 @@ pub mod pallet {
     use frame_support::{
         pallet_prelude::*,
         traits::{
-            FindAuthor, Time,
+            FindAuthor, OriginTrait, Time,
             fungible::{Inspect, Mutate, MutateHold},
             tokens::Balance,
         },
     };
     use frame_system::pallet_prelude::*;
-    use sp_runtime::Perbill;
+    use sp_runtime::{Perbill, traits::Dispatchable};
 
     /// The version of the storage's layout.
     pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
@@ -89,6 +92,12 @@ pub mod pallet {
         /// The overarching hold reason.
         #[pallet::no_default_bounds]
         type RuntimeHoldReason: From<HoldReason>;
+
+        /// The overarching call, for [`Pallet::dispatch_as_fallback_account`].
+        #[pallet::no_default_bounds]
+        type RuntimeCall: Parameter
+            + Dispatchable<RuntimeOrigin = Self::RuntimeOrigin, PostInfo = PostDispatchInfo>
+            + GetDispatchInfo;
 
         /// The balance of [`Self::Currency`], which has to fit 128 bits.
         #[pallet::no_default]
@@ -112,6 +121,15 @@ pub mod pallet {
         #[pallet::no_default]
         type AddressMapper: AddressMapper<Self>;
 
+        /// Whether accounts are mapped to their addresses by themselves and without a deposit: new ones by [`AutoMapper`],
+        /// which the runtime has to name as `OnNewAccount` and `OnKilledAccount` of `frame_system`, older ones
+        /// when they first call or make a contract.
+        ///
+        /// Then what a contract sends to an account's address reaches that account. Otherwise it does so only once the
+        /// account was mapped; what came before is had by [`Pallet::dispatch_as_fallback_account`].
+        #[pallet::constant]
+        type AutoMap: Get<bool>;
+
         /// The executor of programs: [`InRuntimeInterpreter`], or the node through its [`HostFunctions`].
         #[pallet::no_default_bounds]
         type Executor: executor::Executor;
@@ -134,6 +152,13 @@ pub mod pallet {
         /// The gas cost model of code that is uploaded from now on. Stored code keeps its own.
         #[pallet::constant]
         type CostModel: Get<CostModel>;
+
+        /// Picoseconds of weight one unit of Ethereum's gas stands for, where a contract limits a call to a number of it.
+        ///
+        /// To be chosen so that such numbers do here what they do there: 2,300 pay for an event, 30,000 for a question to
+        /// another contract, 100,000 for a few storage writes. [`metering::ethereum`] has the rest. Not zero.
+        #[pallet::constant]
+        type RefTimePerEthGas: Get<u64>;
 
         /// Deposit for one byte of state.
         ///
@@ -163,8 +188,10 @@ pub mod pallet {
 
         /// How many of the contracts' units (wei) one unit of the chain's balance is. Not zero.
         ///
-        /// Contracts see every balance and value multiplied by this, which is exact. The other way
-        /// only whole multiples convert; a rest is refused, never rounded away.
+        /// Contracts see every balance and value multiplied by this. What they send below one unit of
+        /// the chain's is kept for each account ([`DustOf`]), exactly: nothing is rounded.
+        ///
+        /// Must not change on a chain whose accounts have dust.
         #[pallet::constant]
         type NativeToEthRatio: Get<u32>;
 
@@ -178,7 +205,7 @@ pub mod pallet {
         use super::*;
         use frame_support::{
             derive_impl, parameter_types,
-            traits::{ConstU32, ConstU64},
+            traits::{ConstBool, ConstU32, ConstU64},
         };
 
         parameter_types! {
@@ -202,11 +229,15 @@ pub mod pallet {
             type RuntimeEvent = ();
             #[inject_runtime_type]
             type RuntimeHoldReason = ();
+            #[inject_runtime_type]
+            type RuntimeCall = ();
+            type AutoMap = ConstBool<false>;
             type Executor = InRuntimeInterpreter;
             type Precompiles = precompiles::Builtins;
             type FindAuthor = ();
             type Pricing = InterpretedPricing;
             type CostModel = NaiveCostModel;
+            type RefTimePerEthGas = ConstU64<30_000>;
             type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
             type ChainId = ConstU64<42>;
             type NativeToEthRatio = ConstU32<1>;
@@ -223,6 +254,10 @@ pub mod pallet {
     #[pallet::storage]
     pub type CodeInfoOf<T: Config> = StorageMap<_, Identity, H256, CodeInfo<T>>;
 
+    /// Programs that were stored to make a contract of them: they go with the last contract that runs them.
+    #[pallet::storage]
+    pub type TiedCode<T: Config> = StorageMap<_, Identity, H256, ()>;
+
     /// Contracts, by address.
     #[pallet::storage]
     pub type ContractInfoOf<T: Config> = StorageMap<_, Identity, H160, ContractInfo<T>>;
@@ -231,7 +266,7 @@ pub mod pallet {
     #[pallet::storage]
     pub type ImmutableDataOf<T: Config> = StorageMap<_, Identity, H160, ImmutableData>;
 
-    /// How many contracts were ever made; their tries' ids come from it.
+    /// The number of the contract that was made last; the ids of their tries come from it.
     #[pallet::storage]
     pub type TrieCount<T: Config> = StorageValue<_, u64, ValueQuery>;
 
@@ -246,6 +281,14 @@ pub mod pallet {
     /// The accounts behind addresses that are hashes of them.
     #[pallet::storage]
     pub type OriginalAccount<T: Config> = StorageMap<_, Identity, H160, T::AccountId>;
+
+    /// What accounts have besides their balance, in the contracts' unit: less than one unit of balance each.
+    #[pallet::storage]
+    pub type DustOf<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
+
+    /// The units of balance that were burned for the dust there is ([`DustOf`]).
+    #[pallet::storage]
+    pub type UnitsInDust<T: Config> = StorageValue<_, BalanceOf<T>, ValueQuery>;
 
     /// Why balance of an account is on hold.
     #[pallet::composite_enum]
@@ -462,6 +505,12 @@ pub mod pallet {
         AccountAlreadyMapped,
         /// The account has no mapping that could be removed.
         AccountNotMapped,
+        /// Accounts are mapped by themselves, so no mapping can be removed.
+        AutoMapped,
+        /// There is a contract at the origin's address, so it may not act (EIP-3607).
+        OriginIsContract,
+        /// A precompile of the runtime tried to call or make a contract behind the back of the one that called it.
+        ReenteredPallet,
     }
 
     #[pallet::hooks]
@@ -538,7 +587,8 @@ pub mod pallet {
 
         /// Does [`Pallet::upload_code`] and [`Pallet::instantiate`] in one.
         ///
-        /// The deposit for the program counts towards `storage_deposit_limit`.
+        /// The deposit for the program counts towards `storage_deposit_limit`. A program that is stored by this call
+        /// is removed with the last contract that runs it, unless its owner uploads it as well.
         #[pallet::call_index(2)]
         #[pallet::weight(
             T::WeightInfo::instantiate_with_code(code.len() as u32, data.len() as u32).saturating_add(*gas_limit)
@@ -590,6 +640,7 @@ pub mod pallet {
         #[pallet::weight(T::WeightInfo::map_account())]
         pub fn map_account(origin: OriginFor<T>) -> DispatchResult {
             let origin = ensure_signed(origin)?;
+            bare::ensure_no_contract::<T>(&origin).map_err(|failure| failure.error)?;
             T::AddressMapper::map(&origin)
         }
 
@@ -601,7 +652,38 @@ pub mod pallet {
         #[pallet::weight(T::WeightInfo::unmap_account())]
         pub fn unmap_account(origin: OriginFor<T>) -> DispatchResult {
             let origin = ensure_signed(origin)?;
+            ensure!(!T::AutoMap::get(), Error::<T>::AutoMapped);
             T::AddressMapper::unmap(&origin)
+        }
+
+        /// Dispatches a call as the origin's fallback account.
+        ///
+        /// That is the account to which goes what is sent to the origin's address as long as it isn't mapped. Nobody
+        /// has a key of it; this is how its balance, or anything else that it has got, is had.
+        #[pallet::call_index(7)]
+        #[pallet::weight({
+            let info = call.get_dispatch_info();
+            (T::WeightInfo::map_account().saturating_add(info.call_weight), info.class)
+        })]
+        pub fn dispatch_as_fallback_account(
+            origin: OriginFor<T>,
+            call: Box<<T as Config>::RuntimeCall>,
+        ) -> DispatchResultWithPostInfo {
+            let account = ensure_signed(origin.clone())?;
+            let address = T::AddressMapper::to_address(&account);
+            ensure!(!ContractInfoOf::<T>::contains_key(address), Error::<T>::OriginIsContract);
+            let fallback = T::AddressMapper::to_fallback_account_id(&address);
+            let mut origin = origin;
+            // Filters of the origin stay.
+            origin.set_caller_from(frame_system::RawOrigin::Signed(fallback));
+            let info = call.get_dispatch_info();
+            let result = call.dispatch(origin);
+            let weight = T::WeightInfo::map_account().saturating_add(extract_actual_weight(&result, &info));
+            let post_info = |inner: PostDispatchInfo| PostDispatchInfo { actual_weight: Some(weight), ..inner };
+            match result {
+                Ok(inner) => Ok(post_info(inner)),
+                Err(failed) => Err(DispatchErrorWithPostInfo { post_info: post_info(failed.post_info), ..failed }),
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The runtime of the tests, and shorthands for what they do over and over.
 
 use crate::{
-    self as pallet_polkavm, AccountId32Mapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter, Limits, code,
+    self as pallet_polkavm, AccountId32Mapper, AutoMapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter,
+    Limits, code,
     exec::ExecConfig,
     executor::{Executor, GuestInstance, OutOfBounds, Source, Stop},
     metering::cost::Cost,
@@ -68,6 +69,7 @@ parameter_types! {
     pub const DepositPerItem: Balance = PER_ITEM;
     pub const DepositPerChildTrieItem: Balance = PER_CHILD_ITEM;
     pub const NativeToEthRatio: u32 = RATIO;
+    pub storage AutoMap: bool = false;
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -77,6 +79,8 @@ impl frame_system::Config for Test {
     type Lookup = IdentityLookup<AccountId32>;
     type AccountData = pallet_balances::AccountData<Balance>;
     type DbWeight = RocksDbWeight;
+    type OnNewAccount = AutoMapper<Self>;
+    type OnKilledAccount = AutoMapper<Self>;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -105,7 +109,8 @@ impl Config for Test {
     type NativeToEthRatio = NativeToEthRatio;
     type GasPrice = ConstU64<1234>;
     type FindAuthor = Author;
-    type Precompiles = (Builtins, Doubler);
+    type Precompiles = (Builtins, Doubler, Reenters);
+    type AutoMap = AutoMap;
 }
 
 /// The address of a precompile of the tests' own.
@@ -122,6 +127,29 @@ impl Precompiles<Test> for Doubler {
             env.charge_weight(Weight::from_parts(DOUBLER_TIME, 0))?;
             let Ok(word) = <[u8; 32]>::try_from(input) else { return Ok(abi::revert("no number")) };
             Ok(Output::data(abi::uint(U256::from_big_endian(&word) * 2)))
+        }))
+    }
+}
+
+/// The address of a precompile that calls a contract by the extrinsic.
+pub const REENTERS: u16 = 0xa002;
+
+/// Calls the contract whose address it is given, and tells the error.
+pub struct Reenters;
+
+impl Precompiles<Test> for Reenters {
+    fn find(address: &H160) -> Option<Precompile<Test>> {
+        (*address == precompiles::address(REENTERS)).then_some(Precompile(|input, _| {
+            let Some(address) = input.get(..20) else { return Ok(abi::revert("no address")) };
+            let call = crate::Call::call {
+                dest: H160::from_slice(address),
+                value: 0,
+                gas_limit: GAS,
+                storage_deposit_limit: START,
+                data: input[20..].to_vec(),
+            };
+            let error = dispatch(ALICE, call).err().map(|failed| failed.error);
+            Ok(Output::data(codec::Encode::encode(&error)))
         }))
     }
 }

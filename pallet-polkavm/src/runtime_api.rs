@@ -138,7 +138,7 @@ impl From<types::ContractEvent> for ContractEventV1 {
 
 /// The outcome of a dry run.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
-pub struct ExecutionV1<R, Balance> {
+pub struct ExecutionV2<R, Balance> {
     /// What came back. A contract that reverted is `Ok` with bit 0 of its flags set; the extrinsic
     /// would fail with `ContractReverted`.
     pub result: Result<R, FailureV1>,
@@ -148,11 +148,13 @@ pub struct ExecutionV1<R, Balance> {
     pub gas_required: Weight,
     /// What the storage taken or freed costs the origin.
     pub storage_deposit: DepositV1<Balance>,
+    /// The least `storage_deposit_limit` with which the same execution passes: the most that is charged at once.
+    pub storage_deposit_required: Balance,
     /// The events the contracts emitted, in order.
     pub events: Vec<ContractEventV1>,
 }
 
-impl<R, Balance, P> From<types::Execution<P, Balance>> for ExecutionV1<R, Balance>
+impl<R, Balance, P> From<types::Execution<P, Balance>> for ExecutionV2<R, Balance>
 where
     R: From<P>,
 {
@@ -162,6 +164,7 @@ where
             gas_consumed: execution.gas_consumed,
             gas_required: execution.gas_required,
             storage_deposit: execution.storage_deposit.into(),
+            storage_deposit_required: execution.storage_deposit_required,
             events: execution.events.into_iter().map(Into::into).collect(),
         }
     }
@@ -172,9 +175,9 @@ where
 /// Two dry runs on one state with the same hash have changed the same things in the same way. Whoever looks for the
 /// least limit with which a call does what it does with a larger one compares these.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
-pub struct EffectV1<R, Balance> {
+pub struct EffectV2<R, Balance> {
     /// The outcome.
-    pub execution: ExecutionV1<R, Balance>,
+    pub execution: ExecutionV2<R, Balance>,
     /// A hash of the whole state.
     pub state: H256,
 }
@@ -248,14 +251,14 @@ impl From<CallTrace> for CallTraceV1 {
 
 /// The outcome of a dry run, and the tree of its calls.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
-pub struct TracedV1<R, Balance> {
+pub struct TracedV2<R, Balance> {
     /// The outcome.
-    pub execution: ExecutionV1<R, Balance>,
+    pub execution: ExecutionV2<R, Balance>,
     /// The first call. `None` where it wasn't begun.
     pub trace: Option<CallTraceV1>,
 }
 
-impl<R, Balance, P> From<types::Execution<P, Balance>> for TracedV1<R, Balance>
+impl<R, Balance, P> From<types::Execution<P, Balance>> for TracedV2<R, Balance>
 where
     R: From<P>,
 {
@@ -330,9 +333,9 @@ sp_api::decl_runtime_apis! {
     ///
     /// A limit left out is the most an extrinsic can use (gas) or the origin can pay (deposit). More gas than that is
     /// never given: a limit above it counts as that.
-    /// A dry run acts as the extrinsic would, on the state of the block it is asked about: from an
-    /// account without balance, or one that isn't mapped, it fails.
-    #[api_version(1)]
+    /// A dry run acts as the extrinsic would, on the state of the block it is asked about, but takes any account as
+    /// origin: one that isn't mapped counts as mapped, and a contract's account may ask as well.
+    #[api_version(4)]
     pub trait PolkavmApi<AccountId, Balance>
     where
         AccountId: Codec,
@@ -346,7 +349,7 @@ sp_api::decl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> ExecutionV1<OutputV1, Balance>;
+        ) -> ExecutionV2<OutputV1, Balance>;
 
         /// Dry-runs `instantiate` or `instantiate_with_code`.
         fn instantiate(
@@ -357,7 +360,7 @@ sp_api::decl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> ExecutionV1<InstantiatedV1, Balance>;
+        ) -> ExecutionV2<InstantiatedV1, Balance>;
 
         /// Dry-runs `upload_code`.
         fn upload_code(
@@ -388,7 +391,6 @@ sp_api::decl_runtime_apis! {
         fn balance(address: H160) -> U256;
 
         /// Dry-runs `call` and shows all calls made in it.
-        #[api_version(2)]
         fn trace_call(
             origin: AccountId,
             dest: H160,
@@ -396,10 +398,9 @@ sp_api::decl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> TracedV1<OutputV1, Balance>;
+        ) -> TracedV2<OutputV1, Balance>;
 
         /// Dry-runs `instantiate` or `instantiate_with_code` and shows all calls made in it.
-        #[api_version(2)]
         fn trace_instantiate(
             origin: AccountId,
             value: Balance,
@@ -408,10 +409,9 @@ sp_api::decl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> TracedV1<InstantiatedV1, Balance>;
+        ) -> TracedV2<InstantiatedV1, Balance>;
 
         /// Dry-runs `call` and tells what state it leads to.
-        #[api_version(3)]
         fn effect_of_call(
             origin: AccountId,
             dest: H160,
@@ -419,10 +419,9 @@ sp_api::decl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> EffectV1<OutputV1, Balance>;
+        ) -> EffectV2<OutputV1, Balance>;
 
         /// Dry-runs `instantiate` or `instantiate_with_code` and tells what state it leads to.
-        #[api_version(3)]
         fn effect_of_instantiate(
             origin: AccountId,
             value: Balance,
@@ -431,11 +430,11 @@ sp_api::decl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> EffectV1<InstantiatedV1, Balance>;
+        ) -> EffectV2<InstantiatedV1, Balance>;
 
         /// How gas becomes weight. An authority asks whether it has to compile; a runtime without this function asks nothing
         /// of it.
-        #[api_version(4)]
+        #[api_version(5)]
         fn pricing() -> PricingV1;
     }
 }

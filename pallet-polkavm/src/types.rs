@@ -172,6 +172,9 @@ pub struct Execution<R, Balance> {
     pub gas_required: Weight,
     /// The storage deposit that the origin pays or gets back. Meaningless if nothing was kept.
     pub storage_deposit: Deposit<Balance>,
+    /// The least `storage_deposit_limit` with which the same execution passes. Above the charge in
+    /// [`Self::storage_deposit`] where storage was taken first and freed later.
+    pub storage_deposit_required: Balance,
     /// The events the contracts emitted; only collected by a dry run.
     pub events: Vec<ContractEvent>,
     /// The tree of calls; only kept where it was asked for.

@@ -1,4 +1,4 @@
-//! The runtime of the guide `docs/add-the-pallet.md`: as little as it takes to have contracts on a chain.
+//! The runtime of the guide `docs/add-the-pallet.md`: the least configuration for contracts on a chain.
 //!
 //! The guide shows what is between the ANCHOR comments; this test keeps it true. It builds a chain's state from its genesis,
 //! and deploys and calls a contract by the runtime API and by extrinsics.
@@ -8,12 +8,12 @@
 
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{ConstU32, ConstU64, ConstU128, VariantCountOf},
+    traits::{ConstBool, ConstU32, ConstU64, ConstU128, VariantCountOf},
     weights::Weight,
 };
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, DepositV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
-    StorageAccessErrorV1, TracedV1, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV4,
+    CodeV1, ContractInfoV1, DepositV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+    StorageAccessErrorV1, TracedV2, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV5,
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{
@@ -120,6 +120,7 @@ parameter_types! {
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeCall = RuntimeCall;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -127,11 +128,13 @@ impl pallet_polkavm::Config for Runtime {
     // The runtime runs contracts itself, which needs nothing of the node.
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
+    type AutoMap = ConstBool<false>;
     type FindAuthor = ();
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     // Any node can build blocks, as the runtime runs contracts itself.
     type Pricing = Pricing;
     type CostModel = CostModel;
+    type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
     type DepositPerChildTrieItem = ConstU128<200>;
@@ -172,7 +175,7 @@ sp_api::impl_runtime_apis! {
     }
 
     // ANCHOR: api
-    #[api_version(4)]
+    #[api_version(5)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -181,7 +184,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> ExecutionV1<OutputV1, Balance> {
+        ) -> ExecutionV2<OutputV1, Balance> {
             Polkavm::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -193,7 +196,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> ExecutionV1<InstantiatedV1, Balance> {
+        ) -> ExecutionV2<InstantiatedV1, Balance> {
             Polkavm::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -240,7 +243,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> TracedV1<OutputV1, Balance> {
+        ) -> TracedV2<OutputV1, Balance> {
             Polkavm::trace_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -252,7 +255,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> TracedV1<InstantiatedV1, Balance> {
+        ) -> TracedV2<InstantiatedV1, Balance> {
             Polkavm::trace_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -263,7 +266,7 @@ sp_api::impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> EffectV1<OutputV1, Balance> {
+        ) -> EffectV2<OutputV1, Balance> {
             Polkavm::effect_of_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -275,7 +278,7 @@ sp_api::impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> EffectV1<InstantiatedV1, Balance> {
+        ) -> EffectV2<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -298,7 +301,7 @@ fn asked<R>(f: impl FnOnce() -> R) -> R {
     answer.unwrap()
 }
 
-/// That the configuration can work is checked by another test, which FRAME adds by itself: `runtime_integrity_tests`.
+/// A contract's life on a chain with the least configuration. FRAME adds another test, `runtime_integrity_tests`.
 #[test]
 fn a_contract_lives_on_the_minimal_chain() {
     let mut storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();

@@ -13,10 +13,10 @@ use vm_core::isa::Isa;
 
 /// Build, link, run, disassemble, assemble, validate and trace PolkaVM program blobs
 ///
-/// pvm turns guest crates and RISC-V ELF files into program blobs (.polkavm), and runs, shows and checks blobs without a
-/// chain. Where a blob, an ELF file or a text is read, `-` is standard input.
+/// pvm compiles and links guest crates and RISC-V ELF files to program blobs (.polkavm), and runs, disassembles and
+/// validates blobs without a chain. `-` reads a blob, an ELF file or a text from standard input.
 ///
-/// `pvm COMMAND -h` is a summary of a command, `pvm COMMAND --help` the whole story with examples.
+/// `pvm COMMAND -h` prints a summary of a command, `pvm COMMAND --help` all details with examples.
 #[derive(Debug, Parser)]
 #[command(name = "pvm", version, after_long_help = examples::with_exit_codes(examples::PVM))]
 pub struct Args {
@@ -39,13 +39,13 @@ pub enum Command {
     /// Link a RISC-V ELF file into a blob
     ///
     /// Takes a relocatable object file, or an executable with its relocations kept (--emit-relocs), for RV64E or RV32E.
-    /// What its exports reach is linked and the rest left out. The same file and options give the same bytes on any
-    /// machine. A blob that would not change is not written again.
+    /// Code and data that no export reaches are left out. The same file and options give the same bytes on any machine. An
+    /// output file that would not change is not rewritten.
     Link(LinkArgs),
     /// Call an entry point, and print the outcome
     ///
-    /// Runs until the call returns, traps, runs out of gas or calls a host function: there is no host here. Prints the
-    /// outcome, the program counter where that matters, a0 and gas. The exit code is that of the outcome.
+    /// Runs until the call returns, traps, runs out of gas or calls a host function, as there is no host. Prints the outcome,
+    /// the program counter if it matters, a0 and gas. The exit code tells the outcome.
     Run(RunArgs),
     /// Run, and print each instruction with the registers and memory that it changed
     ///
@@ -54,20 +54,20 @@ pub enum Command {
     Trace(TraceArgs),
     /// Disassemble a blob into text that `pvm assemble` accepts
     ///
-    /// Assembling the text gives the same blob byte for byte, whatever blob it was and whichever options add comments.
+    /// Assembling the text gives the same blob byte for byte, for any blob and with any options.
     Disassemble(DisassembleArgs),
     /// Assemble text into a blob
     ///
-    /// docs/pvm.md describes the language; `pvm disassemble` writes it. Nothing is written if the text is wrong.
+    /// docs/pvm.md describes the language; `pvm disassemble` writes it. No file is written if the text has an error.
     Assemble(AssembleArgs),
-    /// Print sizes, counts and names of what is in a blob
+    /// Print statistics of a blob: sizes, counts and names
     ///
     /// Sections, memory, imports, exports, basic blocks, the most frequent instructions, and the size of each function
-    /// where the blob has debug information.
+    /// if the blob has debug information.
     Stats(StatsArgs),
     /// Check a blob as a chain does before it stores it
     ///
-    /// Checks the format, the limits of a chain, and that the program can be run. Each check that fails is printed.
+    /// Checks the format, the limits of a chain, and that the program can be run. Prints each failed check.
     Validate(ValidateArgs),
     /// Print a completion script for a shell
     ///
@@ -80,7 +80,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the result is to be JSON.
+    /// True if the result is to be JSON.
     pub fn json(&self) -> bool {
         match self {
             Command::Run(args) => args.json,
@@ -126,9 +126,9 @@ pub enum CostModel {
     Naive,
     /// The cycles of an idealised processor, with data in the second-level cache
     Pipeline,
-    /// The same with data in the first-level cache
+    /// The pipeline model with data in the first-level cache
     PipelineL1,
-    /// The same with data in the third-level cache
+    /// The pipeline model with data in the third-level cache
     PipelineL3,
 }
 
@@ -188,20 +188,20 @@ pub struct LinkOptions {
     pub isa: Option<TargetIsa>,
     /// The optimization level: 0 none, 1 what debuggers can follow, 2 everything
     ///
-    /// 0 translates instruction by instruction, in the order of the file. 1 also leaves out what cannot be observed. 2 runs
-    /// all passes, which docs/linking.md describes.
+    /// 0 translates instruction by instruction, in the order of the file. 1 also eliminates dead code. 2 runs all passes;
+    /// docs/linking.md describes them.
     #[arg(short = 'O', long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub optimize: u8,
     /// Run these passes only, in the order of the level
     ///
-    /// For finding the pass that is at fault where a program misbehaves at -O 2 and not at -O 0: leave out one after the
-    /// other. docs/linking.md lists the names; an unknown one is refused with the
-    /// names that exist.
+    /// For bisecting the passes if a program misbehaves at -O 2 and not at -O 0: leave out one after the other.
+    /// docs/linking.md lists the names; an unknown one is refused with the known
+    /// names.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines
     ///
-    /// A blob for a chain needs none, and is paid for by the byte.
+    /// A blob for a chain does not need them, and its deposit grows with its size.
     #[arg(short, long)]
     pub strip: bool,
     /// Exports that begin the code with a jump each, in this order
@@ -255,6 +255,11 @@ pub struct BuildArgs {
     /// Compile for RV32E instead of RV64E
     #[arg(long)]
     pub rv32: bool,
+    /// Unroll loops: faster code, and more of it
+    ///
+    /// Has LLVM unroll loops whose number of turns it does not know. docs/pvm.md has a table of what it gains and costs.
+    #[arg(long)]
+    pub unroll: bool,
     /// The blob to write; without it, beside the ELF file in cargo's target folder
     #[arg(short, long, value_name = "OUT.polkavm")]
     pub output: Option<PathBuf>,
@@ -290,7 +295,7 @@ pub struct RunArgs {
     pub call: CallArgs,
     /// The backend that runs the code; the result is the same
     ///
-    /// auto prints on standard error why it fell back to the interpreter, where it did; jit fails instead, with exit code 4.
+    /// auto prints the reason for falling back to the interpreter on standard error; jit fails instead, with exit code 4.
     #[arg(long, value_enum, default_value = "auto")]
     pub backend: Backend,
     /// Stop compiled code after this much CPU time, such as 500ms or 10s; without it there is no limit
@@ -315,7 +320,7 @@ pub struct TraceArgs {
     pub call: CallArgs,
     /// Show only the last N instructions
     ///
-    /// Where a trap or an endless loop comes from is at the end of a trace.
+    /// The end of a trace shows the cause of a trap or an endless loop.
     #[arg(long, value_name = "N")]
     pub last: Option<usize>,
     /// Print a JSON object a line: one for each instruction, and the result

@@ -14,15 +14,15 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Instruction, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
-/// The most arguments that a call can have.
+/// Maximum number of arguments that a call can have.
 pub const MAX_ARGUMENTS: usize = Reg::ARGS.len();
 
-/// How programs are run here.
+/// Program configuration of this tool.
 pub fn config(args: &CallArgs) -> ProgramConfig {
     ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() }
 }
 
-/// Where the call that `args` asks for begins.
+/// Code offset at which the call that `args` asks for begins.
 ///
 /// # Errors
 /// If there are too many arguments, or the program has no such entry.
@@ -80,7 +80,7 @@ pub fn machine(
     Ok(instance)
 }
 
-/// What is looked at when a machine has stopped.
+/// State of a machine that has stopped.
 pub struct Stopped<'a> {
     program: &'a Program,
     pc: Option<u32>,
@@ -114,12 +114,12 @@ pub const fn name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Where an instruction that names its target goes.
+/// Target of an instruction that names it.
 fn jump_target(instruction: &Instruction) -> Option<u32> {
     instruction.format().has_target().then_some(instruction.target)
 }
 
-/// How a call ended.
+/// End of a call: outcome and result.
 pub struct Ending {
     outcome: Outcome,
     pc: Option<u32>,
@@ -162,7 +162,7 @@ impl Ending {
         self.registers[Reg::A0 as usize]
     }
 
-    /// As a JSON object. What does not apply is null.
+    /// Formats the ending as a JSON object. Fields that do not apply are null.
     pub fn json(&self) -> Value {
         let registers = Reg::ALL.into_iter().map(|reg| (reg.name().to_owned(), self.registers[reg as usize].into()));
         let page_fault = match self.outcome {
@@ -189,7 +189,7 @@ impl Ending {
         })
     }
 
-    /// As lines for people.
+    /// Formats the ending as lines for people.
     pub fn text(&self) -> String {
         let mut lines = vec![format!("outcome   {}", name(self.outcome))];
         match self.outcome {

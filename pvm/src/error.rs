@@ -15,7 +15,7 @@ pub enum Error {
     Read {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// A file could not be written.
@@ -23,7 +23,7 @@ pub enum Error {
     Write {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// A file is larger than any blob.
@@ -31,7 +31,7 @@ pub enum Error {
     TooLong {
         /// The file as given.
         path: String,
-        /// The most that is read, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// The bytes are no blob.
@@ -39,7 +39,7 @@ pub enum Error {
     Blob {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: BlobError,
     },
     /// The blob cannot be run.
@@ -47,7 +47,7 @@ pub enum Error {
     Program {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: ProgramError,
     },
     /// The ELF file cannot be linked.
@@ -55,7 +55,7 @@ pub enum Error {
     Link {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: Box<pvm_linker::LinkError>,
     },
     /// The guest cannot be compiled.
@@ -64,9 +64,9 @@ pub enum Error {
     /// Several programs cannot be written to one file.
     #[error("there are {count} binaries, which cannot all be {output}: choose one with --bin")]
     SeveralBinaries {
-        /// How many.
+        /// Number of inputs.
         count: usize,
-        /// Where the one was to go.
+        /// Output path for a single input.
         output: String,
     },
     /// A man page was asked for of a command that does not exist.
@@ -83,7 +83,7 @@ pub enum Error {
     Text {
         /// The file as given.
         path: String,
-        /// Where and why.
+        /// The error and its position.
         source: TextError,
     },
     /// The text is not even text.
@@ -97,9 +97,9 @@ pub enum Error {
     /// Too many arguments for a call.
     #[error("{actual} arguments, a call can have {limit}")]
     TooManyArguments {
-        /// How many were given.
+        /// Number of arguments given.
         actual: usize,
-        /// The most there can be.
+        /// The limit.
         limit: usize,
     },
     /// The program has no such export.

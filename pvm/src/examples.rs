@@ -27,7 +27,10 @@ Examples:
     pvm build --strip -o contract.polkavm
 
   Build one binary of a crate for RV32E, with a feature of the crate:
-    pvm build --manifest-path guest/Cargo.toml --bin sum --rv32 -- --features fast";
+    pvm build --manifest-path guest/Cargo.toml --bin sum --rv32 -- --features fast
+
+  Build a crate for speed rather than for size:
+    pvm build --unroll --strip -o contract.polkavm";
 
 /// Examples of `pvm link`.
 pub const LINK: &str = "\

@@ -4,7 +4,7 @@ use vm_core::Outcome;
 
 /// Done; of a run: it finished.
 pub const DONE: u8 = 0;
-/// What was given is no blob, no program, or refused by a check.
+/// The input is no blob, no program, or refused by a check.
 pub const REFUSED: u8 = 1;
 /// The command line is wrong, or names an entry that the program does not have.
 pub const USAGE: u8 = 2;
@@ -21,7 +21,7 @@ pub const PAGE_FAULT: u8 = 12;
 /// A run stopped at a call of a host function.
 pub const HOST_CALL: u8 = 13;
 
-/// What the help says about exit codes.
+/// Exit codes, as the help shows them.
 pub const HELP: &str = "\
 Exit codes:
   0   done; of a run: it finished
@@ -38,7 +38,7 @@ Exit codes:
 pub const fn of(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Finished => DONE,
-        // Steps are asked for by nobody here.
+        // Single-step mode is not used here.
         Outcome::Trap | Outcome::Step => TRAP,
         Outcome::OutOfGas => OUT_OF_GAS,
         Outcome::PageFault { .. } => PAGE_FAULT,

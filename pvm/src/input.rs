@@ -1,4 +1,4 @@
-//! Reading what a command is given: a file, or standard input by the name `-`.
+//! Input of commands: a file, or standard input by the name `-`.
 
 use crate::Error;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-/// The most that is read, in bytes: no blob of the format's limits comes near, and its text may be longer.
+/// Size limit of an input in bytes: far above the format's limits, as a blob's text may be longer than the blob.
 pub const LIMIT: u64 = 1 << 30;
 
 /// All bytes of `path`.
@@ -27,7 +27,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// What `path` is called in messages.
+/// Name of `path` in messages.
 pub fn name(path: &Path) -> String {
     match path.as_os_str() == "-" {
         true => "standard input".to_owned(),

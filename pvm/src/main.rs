@@ -1,8 +1,8 @@
 //! The command line `pvm`: builds, links, runs, traces, disassembles, assembles, counts and validates program blobs.
 //!
 //! [`args`] defines the arguments, and with them the help, the completions and the man page. Each command is a file in
-//! [`commands`]; they share reading ([`input`]), writing ([`output`]) and preparing a call ([`call`]). Blobs and texts come
-//! from anyone: whatever they contain, a command ends with a result or an [`Error`], and with an exit code of [`exit`].
+//! [`commands`]; they share reading ([`input`]), writing ([`output`]) and preparing a call ([`call`]). Blobs and texts are
+//! untrusted: for any input a command ends with a result or an [`Error`], and with an exit code of [`exit`].
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Writing results: to standard output, or to a file.
+//! Output of commands: to standard output, or to a file.
 //!
 //! Whoever reads our standard output may have seen enough and go away, as `head` does. That is no error, and what is
 //! left to do is not worth doing: the process ends, as it would by the signal.
@@ -23,7 +23,7 @@ impl Output {
     /// Writes text.
     ///
     /// # Errors
-    /// If that fails for another reason than that nobody reads.
+    /// If writing fails, except for a closed pipe.
     pub fn print(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), Error> {
         done(self.0.write_fmt(text))
     }

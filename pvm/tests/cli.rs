@@ -1,4 +1,4 @@
-//! The binary `pvm`, as scripts use it: what it prints, and what it ends with.
+//! Tests of the binary `pvm` as scripts use it: output and exit codes.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -11,7 +11,7 @@ use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::isa::{Instruction, Isa, Opcode};
 use vm_core::text::assemble;
 
-/// What a run of the binary left behind.
+/// Exit code and output of a run of the binary.
 struct Ran {
     code: i32,
     out: Vec<u8>,

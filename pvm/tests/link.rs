@@ -1,4 +1,4 @@
-//! `pvm link`: the file that it writes, and what it prints.
+//! Tests of `pvm link`: the output file, and the messages.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

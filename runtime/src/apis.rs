@@ -1,4 +1,4 @@
-//! The runtime APIs: what the node and its RPC may ask the runtime.
+//! Runtime APIs, for the node and its RPC.
 
 use crate::{
     AccountId, Aura, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Polkavm, Runtime, RuntimeCall,
@@ -11,8 +11,8 @@ use frame_support::{
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_polkavm::runtime_api::{
-    CodeV1, ContractInfoV1, EffectV1, ExecutionV1, FailureV1, InstantiatedV1, OutputV1, PricingV1,
-    StorageAccessErrorV1, TracedV1, UploadedV1,
+    CodeV1, ContractInfoV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
+    StorageAccessErrorV1, TracedV2, UploadedV1,
 };
 use sp_api::impl_runtime_apis;
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
@@ -190,7 +190,7 @@ impl_runtime_apis! {
         }
     }
 
-    #[api_version(4)]
+    #[api_version(5)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
@@ -199,7 +199,7 @@ impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> ExecutionV1<OutputV1, Balance> {
+        ) -> ExecutionV2<OutputV1, Balance> {
             Polkavm::dry_run_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -211,7 +211,7 @@ impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> ExecutionV1<InstantiatedV1, Balance> {
+        ) -> ExecutionV2<InstantiatedV1, Balance> {
             Polkavm::dry_run_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -258,7 +258,7 @@ impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> TracedV1<OutputV1, Balance> {
+        ) -> TracedV2<OutputV1, Balance> {
             Polkavm::trace_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -270,7 +270,7 @@ impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> TracedV1<InstantiatedV1, Balance> {
+        ) -> TracedV2<InstantiatedV1, Balance> {
             Polkavm::trace_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 
@@ -281,7 +281,7 @@ impl_runtime_apis! {
             gas_limit: Option<Weight>,
             storage_deposit_limit: Option<Balance>,
             data: Vec<u8>,
-        ) -> EffectV1<OutputV1, Balance> {
+        ) -> EffectV2<OutputV1, Balance> {
             Polkavm::effect_of_call(origin, dest, value, gas_limit, storage_deposit_limit, data)
         }
 
@@ -293,7 +293,7 @@ impl_runtime_apis! {
             code: CodeV1,
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
-        ) -> EffectV1<InstantiatedV1, Balance> {
+        ) -> EffectV2<InstantiatedV1, Balance> {
             Polkavm::effect_of_instantiate(origin, value, gas_limit, storage_deposit_limit, code, data, salt)
         }
 

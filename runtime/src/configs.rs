@@ -1,4 +1,4 @@
-//! The parameters of every pallet, and why they have these values.
+//! Parameters of every pallet, with the reasons for their values.
 
 use crate::constants::{BLOCK_HASH_COUNT, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SLOT_DURATION};
 use crate::{
@@ -33,7 +33,7 @@ const AVERAGE_ON_INITIALIZE_RATIO: Perbill = Perbill::from_percent(10);
 parameter_types! {
     /// Blocks whose hash is remembered.
     pub const BlockHashCount: BlockNumber = BLOCK_HASH_COUNT;
-    /// This runtime's version.
+    /// Version of this runtime.
     pub const Version: sp_version::RuntimeVersion = VERSION;
     /// The generic prefix of addresses.
     pub const SS58Prefix: u8 = 42;
@@ -116,7 +116,7 @@ impl pallet_balances::Config for Runtime {
     type DoneSlashHandler = ();
 }
 
-/// What the base weight of a transaction costs.
+/// Fee for the base weight of a transaction.
 const BASE_FEE: Balance = 100 * MICRO_UNIT;
 
 /// The price of execution: linear in `ref_time`.
@@ -179,7 +179,7 @@ parameter_types! {
         (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();
 }
 
-/// The account of the authority whose turn the block is: an authority's key is its account's.
+/// Account of the block's author: an authority's key is its account's.
 pub struct AuraAuthor;
 
 impl FindAuthor<AccountId> for AuraAuthor {
@@ -196,6 +196,7 @@ impl FindAuthor<AccountId> for AuraAuthor {
 impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeCall = RuntimeCall;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;
@@ -208,9 +209,13 @@ impl pallet_polkavm::Config for Runtime {
     #[cfg(feature = "in-runtime-interpreter")]
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
+    // An account is mapped when its owner wants it and pays for it.
+    type AutoMap = ConstBool<false>;
     type FindAuthor = AuraAuthor;
     type Pricing = Pricing;
     type CostModel = CostModel;
+    // A block has 33 million of them.
+    type RefTimePerEthGas = ConstU64<30_000>;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
     type DepositPerChildTrieItem = ConstU128<{ 2 * MILLI_UNIT }>;

@@ -1,4 +1,4 @@
-//! The genesis states that the runtime knows by name: `development` and `local_testnet`.
+//! Genesis presets: `development` and `local_testnet`.
 
 use crate::{AccountId, BalancesConfig, RuntimeGenesisConfig, SudoConfig, constants::UNIT};
 use alloc::{vec, vec::Vec};
@@ -9,7 +9,7 @@ use sp_consensus_grandpa::AuthorityId as GrandpaId;
 use sp_genesis_builder::PresetId;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
-/// What each well-known account starts with: a million tokens.
+/// Genesis balance of each well-known account: a million tokens.
 const ENDOWMENT: u128 = 1_000_000 * UNIT;
 
 /// A genesis in which the well-known development accounts are endowed, `root` holds sudo and `authorities`
@@ -29,7 +29,7 @@ fn testnet(authorities: Vec<(AuraId, GrandpaId)>, endowed: Vec<AccountId>, root:
     })
 }
 
-/// One authority, Alice, who also holds sudo.
+/// Development genesis: one authority, Alice, who also holds sudo.
 fn development() -> Value {
     testnet(
         vec![(Sr25519Keyring::Alice.public().into(), Ed25519Keyring::Alice.public().into())],

@@ -1,7 +1,7 @@
 //! The runtime: a complete solochain with smart contracts.
 //!
-//! Aura authors blocks, GRANDPA finalises them, balances pay for everything, sudo governs, and `pallet-polkavm`
-//! runs contracts. The node only knows this crate by its [`opaque`] types, the [`WASM_BINARY`] and the runtime
+//! Aura authors blocks, GRANDPA finalizes them, the balances pallet pays fees, sudo governs, and `pallet-polkavm` runs
+//! contracts. The node only uses this crate's [`opaque`] types, the [`WASM_BINARY`] and the runtime
 //! APIs in [`apis`]; the pallets' parameters are in [`configs`], the built-in genesis states in [`genesis`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -70,7 +70,7 @@ pub mod opaque {
 /// Defines the version. Its attribute wants the number to be written out, so there is no expression in its place.
 macro_rules! version {
     ($spec_version:tt) => {
-        /// What this runtime is: raise `spec_version` with every change of behaviour, `transaction_version` when a call's
+        /// Runtime version: raise `spec_version` with every change of behaviour, `transaction_version` when a call's
         /// encoding changes.
         #[sp_version::runtime_version]
         pub const VERSION: RuntimeVersion = RuntimeVersion {
@@ -110,7 +110,7 @@ pub mod constants {
     /// Blocks whose hash the chain remembers, and the longest life of a mortal transaction.
     pub const BLOCK_HASH_COUNT: BlockNumber = 2_400;
 
-    /// One token: 10^12 of the smallest unit.
+    /// Unit of the token: 10^12 of the smallest unit.
     pub const UNIT: Balance = 1_000_000_000_000;
     /// A thousandth of a token.
     pub const MILLI_UNIT: Balance = UNIT / 1_000;
@@ -122,17 +122,17 @@ pub mod constants {
 
 /// A signature on a transaction.
 pub type Signature = MultiSignature;
-/// An account: the public key behind a [`Signature`].
+/// Account id: the public key of a [`Signature`].
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
 /// An amount of money, in the smallest unit (see [`constants::UNIT`]).
 pub type Balance = u128;
-/// How many transactions an account has sent.
+/// Number of transactions that an account has sent.
 pub type Nonce = u32;
 /// The hash of blocks and state.
 pub type Hash = sp_core::H256;
 /// The number of a block.
 pub type BlockNumber = u32;
-/// How transactions name an account.
+/// Address of an account in transactions.
 pub type Address = MultiAddress<AccountId, ()>;
 /// A block's header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
@@ -143,7 +143,7 @@ pub type SignedBlock = generic::SignedBlock<Block>;
 /// A block's id.
 pub type BlockId = generic::BlockId<Block>;
 
-/// What a transaction carries besides its call, in signing order.
+/// Transaction extensions, in signing order.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,
@@ -159,13 +159,13 @@ pub type TxExtension = (
 
 /// A transaction as it comes from the wire.
 pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
-/// What a transaction's signature covers.
+/// Payload that a transaction's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 
 /// Changes of the storage's layout since earlier versions of this runtime, in order.
 pub type Migrations = (pallet_polkavm::migrations::V1ToV2<Runtime>,);
 
-/// Takes blocks apart and hands the calls to the pallets.
+/// Executes blocks: dispatches their calls to the pallets.
 pub type Executive = frame_executive::Executive<
     Runtime,
     Block,
@@ -177,7 +177,7 @@ pub type Executive = frame_executive::Executive<
 
 #[frame_support::runtime]
 mod runtime {
-    /// The runtime: all pallets put together.
+    /// The runtime: all pallets.
     #[runtime::runtime]
     #[runtime::derive(
         RuntimeCall,

@@ -29,7 +29,7 @@ impl Cli {
         Self { url: url.into(), suri: "//Alice".into() }
     }
 
-    /// The same, signed by another account.
+    /// The command line, signing as another account.
     pub fn signed_by(&self, suri: &str) -> Self {
         Self { suri: suri.into(), ..self.clone() }
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows how the pallet works; everything goes through the programs that users run.
 
+pub mod chain;
 pub mod contract;
 pub mod node;
 pub mod paths;

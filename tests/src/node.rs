@@ -36,7 +36,7 @@ impl Node {
         Self::start_on(free_port()?)
     }
 
-    /// The same with a given RPC port.
+    /// Starts a dev chain with a given RPC port.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Node {
         self.rpc_with(method, &serde_json::json!([]))
     }
 
-    /// The same with parameters, a JSON array.
+    /// Calls an RPC method with parameters, a JSON array.
     ///
     /// # Errors
     ///
@@ -205,7 +205,7 @@ impl Drop for Node {
     }
 }
 
-/// Starts the program. What it writes goes to `node.log` in its folder, behind what is there.
+/// Starts the program. Its output is appended to `node.log` in its folder.
 fn run(folder: &TempDir, port: u16, arguments: &[String]) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.path().join("node.log"));
     let log = log.context("no log file for the node")?;
@@ -236,7 +236,7 @@ pub fn http(port: u16, head: &str, body: &str) -> Result<String> {
     Ok(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
 }
 
-/// A port on which nobody listens now.
+/// Finds a free port.
 ///
 /// # Errors
 ///

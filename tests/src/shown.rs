@@ -1,4 +1,4 @@
-//! Numbers of the command line's answers, with their units, for what the demo and the scenarios print.
+//! Formats numbers of the command line's JSON with units, for the output of the demo and the scenarios.
 
 use crate::contract::Cli;
 use anyhow::Result;
@@ -24,7 +24,7 @@ pub fn gas(answer: &Value) -> Option<String> {
     Some(units::weight(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? }))
 }
 
-/// An amount, or what else is there.
+/// Formats an amount; other values are printed as they are.
 pub fn amount(token: &Token, value: &Value) -> String {
     let shown = text(value);
     token.amount_of_text(&shown).unwrap_or(shown)

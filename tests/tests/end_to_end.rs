@@ -26,7 +26,7 @@ fn cli(suri: &str) -> Cli {
     Cli::new(&node.url()).signed_by(suri)
 }
 
-/// Statics are not dropped, so the node is told to end when this process does.
+/// Has the node end with this process, as statics are not dropped.
 fn stop_at_exit(node: &Node) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| node.stop_with_this_process().expect("a watcher for the node"));
@@ -117,7 +117,7 @@ fn a_program_is_removed_by_its_uploader_when_no_contract_uses_it() -> Result<()>
     Ok(())
 }
 
-/// Transfers, allowances, events and refusals of an ERC-20, whoever compiled it.
+/// Tests transfers, allowances, events and refusals of an ERC-20 from any compiler.
 fn exercise_token(owner: &Cli, spender: &Cli, blob: &str, supply: u128) -> Result<()> {
     let owner_address = text(&owner.succeed(&["account"])?, "address")?;
     let spender_address = text(&spender.succeed(&["account"])?, "address")?;

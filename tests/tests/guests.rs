@@ -1,4 +1,4 @@
-//! The examples of the SDK and of C guests, built by `scripts/build-examples`, do what they say.
+//! Tests of the SDK's example guests and the C guests, built by `scripts/build-examples`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! The engine's example with its guests, the one in text and the one that is compiled from Rust.
+//! Tests of the engine's example with its guests: the one in text and the one that is compiled from Rust.
 
 use anyhow::{Result, ensure};
 use integration_tests::paths;

@@ -1,4 +1,4 @@
-//! The example contracts, linked by us at every level and by upstream's linker, tell the host the same.
+//! Differential test of linkers: the example contracts, linked by ours at every level and by upstream's, make the same host calls.
 //!
 //! Upstream's linker is an oracle here, and used nowhere else but in benches.
 
@@ -17,7 +17,7 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// A host that remembers what it is asked, by contents: where a guest has things in memory differs.
+/// Host that records calls by the contents of their arguments, as addresses in guest memory differ.
 #[derive(Default)]
 struct Host {
     call_data: Vec<u8>,

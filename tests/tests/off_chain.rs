@@ -1,5 +1,5 @@
 //! RPC requests cannot stop a node: dry runs of an endless contract, with the largest limit and from an account without
-//! balance, end without gas, and the node goes on making blocks.
+//! balance, end without gas, and the node continues to make blocks.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{contract::Cli, node::Node};
@@ -72,7 +72,7 @@ fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
         ensure!(answer.contains(hex(b"costs more than").trim_start_matches("0x")), "{method}: {answer}");
     }
 
-    // A hundred at once: each ends, as out of gas or refused, and blocks go on meanwhile.
+    // A hundred at once: each ends, as out of gas or refused, and blocks are made meanwhile.
     let before = best_block(&node)?;
     let (ended, answered) = (AtomicU32::new(0), AtomicU32::new(0));
     thread::scope(|scope| -> Result<()> {
@@ -92,7 +92,7 @@ fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
     })?;
     ensure!(ended.load(Relaxed) as usize == CALLS);
     ensure!(answered.load(Relaxed) > 0, "not one of a hundred was answered");
-    // And it goes on after that.
+    // And the node still makes blocks after that.
     let answer = node.rpc_with("state_call", &parameters("PolkavmApi_call"))?;
     ensure!(answer.is_string());
     Ok(())

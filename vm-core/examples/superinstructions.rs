@@ -12,7 +12,7 @@ use vm_core::blob::Blob;
 use vm_core::interpreter::{DispatchProfile, Instance};
 use vm_core::program::{Program, ProgramConfig};
 
-/// How many pairs are printed.
+/// Number of pairs that are printed.
 const SHOWN: usize = 40;
 
 /// Host calls after which a program is given up; they all do nothing.

@@ -6,7 +6,7 @@
 pub enum Outcome {
     /// The program returned to its caller: it jumped to the return-to-host address. No program counter is set.
     Finished,
-    /// The program did what it must not do. The program counter is at the instruction; the run cannot go on.
+    /// A guest fault. The program counter is at the instruction; the run cannot go on.
     Trap,
     /// The next basic block costs more gas than is left. With [`crate::gas::Metering::Sync`] nothing of it was executed
     /// or charged, and after gas is added the run can go on; with [`crate::gas::Metering::Async`] the run is over.
@@ -19,9 +19,9 @@ pub enum Outcome {
         /// The page is there, but may only be read.
         write_protected: bool,
     },
-    /// The program calls host function number `.0`, an index into its imports that is not checked to exist. The
-    /// program counter is at the call, the next one after it; running again goes on there.
+    /// Call of host function number `.0`, an index into the program's imports that is not checked to exist. The program
+    /// counter is at the call, the next one after it; running again resumes there.
     HostCall(u32),
-    /// One instruction is about to run. Only in single-step mode.
+    /// Single-step mode: the next instruction is about to run.
     Step,
 }

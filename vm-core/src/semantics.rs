@@ -1,8 +1,8 @@
 //! Semantics versions: numbered sets of rules that programs run under.
 //!
-//! A node's release may change what an instruction does, the memory's layout or what a block of instructions costs
-//! under a cost model. Where chains have run programs already such a change has to come with a new number: code keeps
-//! the one that it was stored with, and every release goes on knowing all of them. So nodes of different releases never
+//! A node's release may change what an instruction does, the memory's layout or the cost of a basic block under a cost
+//! model. Once chains have run programs such a change needs a new number: code keeps the number that it was stored with,
+//! and every release supports all of them. So nodes of different releases never
 //! differ on a block.
 //!
 //! Each version is specified in `docs/spec` and shown by `tests/vectors`, whose files are locked by their

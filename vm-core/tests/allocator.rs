@@ -1,6 +1,6 @@
-//! Memory of the deepest stack of calls, as the allocator of a chain's runtime hands it out: sizes rounded up to powers
-//! of two, nothing ever joined or split, and eight bytes in front of each. The programs are those that were found to
-//! take most.
+//! Memory of the deepest call stack in the allocator of a chain's runtime, which rounds sizes up to powers of two, never
+//! joins or splits blocks, and puts eight bytes in front of each. The programs are the ones found to take the most
+//! memory.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -138,7 +138,7 @@ fn blob(shape: &Shape) -> Vec<u8> {
     blob
 }
 
-/// What a frame of a call stack does in the runtime, and the frames above it.
+/// Replays the runtime's allocations for a frame of a call stack and the frames above it.
 fn frame(blobs: &[&[u8]]) {
     let Some((first, others)) = blobs.split_first() else { return };
     // The encoded value from the state, and the decoded one.

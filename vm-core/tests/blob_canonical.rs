@@ -1,11 +1,9 @@
-//! What may change in a blob without changing the program, and what may not: unknown sections, stripping, and the bytes
+//! Tests of changes to a blob that keep the program and changes that do not: unknown sections, stripping, and the bytes
 //! that the hash of its canonical form is made from.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use std::collections::BTreeMap;
 use vm_core::blob::{Blob, BlobBuilder, BlobError, Strip, sections, strip};
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
@@ -24,7 +22,7 @@ fn ids(bytes: &[u8]) -> Vec<u8> {
     sections(bytes).map(|section| section.id).collect()
 }
 
-/// A program that has some of everything, with these sections behind the code.
+/// Program with a bit of everything, with these sections after the code.
 fn with_sections(optional: &[(u8, &[u8])]) -> Vec<u8> {
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     builder

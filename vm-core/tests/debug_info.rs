@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod common;
-
-use common::Rng;
 use polkavm::{ProgramBlob, ProgramCounter, debug_info::FrameKind as UpstreamKind};
+use pvm_test_support::Rng;
 use vm_core::blob::{Blob, BlobBuilder, DebugError, FrameKind};
 use vm_core::isa::{Instruction, Isa, Opcode};
 
@@ -132,7 +130,7 @@ fn random_line_programs_say_what_upstream_reads_in_them() {
     for _ in 0..4000 {
         let mut program = Vec::new();
         for _ in 0..rng.below(60) {
-            let operation = if rng.chance(1) { rng.next() as u8 } else { rng.below(20) as u8 };
+            let operation = if rng.chance(1) { rng.next_u64() as u8 } else { rng.below(20) as u8 };
             // The end would come too soon.
             let operation = if operation == 0 && rng.chance(80) { 10 } else { operation };
             // Upstream's reader does not survive a line below zero that is incremented.

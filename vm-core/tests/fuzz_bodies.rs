@@ -4,9 +4,7 @@
 
 #[path = "../fuzz/src/bodies.rs"]
 mod bodies;
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use vm_core::isa::Isa;
 use vm_core::text::{Listing, assemble};
 
@@ -27,8 +25,8 @@ fn inputs(seed: u64, front: usize, of_program: impl Fn(&RandomProgram) -> Vec<u8
         for _ in 0..changes {
             let at = front + rng.below((bytes.len() - front) as u32) as usize;
             match rng.below(3) {
-                0 => bytes[at] = rng.next() as u8,
-                1 => bytes.insert(at, rng.next() as u8),
+                0 => bytes[at] = rng.next_u64() as u8,
+                1 => bytes.insert(at, rng.next_u64() as u8),
                 _ if bytes.len() > front + 1 => drop(bytes.remove(at)),
                 _ => {}
             }
@@ -37,7 +35,7 @@ fn inputs(seed: u64, front: usize, of_program: impl Fn(&RandomProgram) -> Vec<u8
     })
 }
 
-/// Code with its bitmask behind it, in the proportion in which the bodies take them apart.
+/// Code followed by its bitmask, in the proportion in which the bodies split them.
 fn code(program: &RandomProgram) -> Vec<u8> {
     let mut bytes = program.assembly.code.clone();
     // Whole groups of eight, so that they are cut where they were put together.

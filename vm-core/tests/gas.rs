@@ -4,13 +4,11 @@
 //! programs of other shapes have their blocks compared in the crate `pvm-oracle`. The seed is fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
 use polkavm::{
     BackendKind, CacheModel, Config, CostModelKind as PeerModel, Engine, Module, ModuleConfig, ProgramBlob,
     ProgramCounter,
 };
+use pvm_test_support::{RandomProgram, Rng};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
@@ -27,7 +25,7 @@ fn engine() -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// Compares the cost at every code offset, and at some behind the end; returns how many blocks there are.
+/// Compares the cost at every code offset, and at some after the end; returns the number of blocks.
 fn compare(engine: &Engine, bytes: &[u8], latency: MemoryLatency, name: &str) -> u64 {
     let mut config = ModuleConfig::new();
     config.set_cost_model(Some(PeerModel::Full(CacheModel { memory_access_cost: latency.cycles() as i8 })));
@@ -47,7 +45,7 @@ fn compare(engine: &Engine, bytes: &[u8], latency: MemoryLatency, name: &str) ->
 
 fn instruction(opcode: Opcode, regs: &[Reg], rng: &mut Rng) -> Instruction {
     let [r1, r2, r3] = [(); 3].map(|()| rng.pick(regs));
-    let imm = rng.next() as i32 >> rng.below(32);
+    let imm = rng.next_u64() as i32 >> rng.below(32);
     match opcode.spec().format {
         Format::None => Instruction::none(opcode),
         Format::Imm => Instruction::i(opcode, imm),

@@ -1,11 +1,9 @@
-//! Hostile input: whatever the bytes are, the answer is a typed error or an outcome, within the gas given.
+//! Hostile input: any bytes give a typed error or an outcome, within the gas given.
 //!
 //! The seeds are fixed, so that every run tries the same inputs. More than 100,000 of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vm_core::Outcome;
@@ -44,7 +42,7 @@ fn handle(bytes: &[u8], rng: &mut Rng) -> Fate {
         return Fate::NoProgram;
     };
     let entries: Vec<u32> =
-        program.exports().map(|export| export.code_offset).take(3).chain([0, rng.next() as u32]).collect();
+        program.exports().map(|export| export.code_offset).take(3).chain([0, rng.next_u64() as u32]).collect();
     let mut instance = Instance::new(Arc::new(program));
     for entry in entries {
         let mut gas = i64::from(rng.below(2000));

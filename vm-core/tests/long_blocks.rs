@@ -1,4 +1,4 @@
-//! Blocks that are translated in several parts: the parts are found again wherever they lie, by both dispatchers.
+//! Tests of blocks that are translated in several parts: both dispatchers find the parts wherever they are.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;

@@ -26,7 +26,7 @@ fn tables() -> String {
     let mut text = String::from(
         "# Instructions\n\n\
         <!-- Printed from vm-core/src/isa/table.rs by vm-core/tests/specification.rs. Do not edit. -->\n\n\
-        How operands are read is in [Encoding](encoding.md); what `r1 r2 r3 imm imm2 target` mean for each form as well.\n\
+        [Encoding](encoding.md#forms) defines how operands are decoded, and `r1 r2 r3 imm imm2 target` for each form.\n\
         Immediates are sign-extended to the register width. `(32)`: the low 32 bits are computed and sign-extended. `_s`, `_u`:\n\
         signed, unsigned. Addresses and arguments of `djump` are taken modulo 2^32. All arithmetic wraps. A dash: the instruction\n\
         set does not have it, and the number acts as a trap.\n\n\

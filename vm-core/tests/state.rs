@@ -1,12 +1,10 @@
-//! Snapshots and traced runs: both must leave no mark on what a program does.
+//! Tests of snapshots and traced runs: both must not affect the program.
 //!
 //! Random programs run beside themselves: plainly, traced, in single steps, and again from snapshots. The seed is
 //! fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
@@ -35,7 +33,7 @@ fn memory(instance: &Instance) -> Vec<(u32, Vec<u8>)> {
 
 type View = (Outcome, Option<u32>, Option<u32>, i64, [u64; 13], u32, Vec<(u32, Vec<u8>)>);
 
-/// Everything that can be observed.
+/// All observable state.
 fn view(outcome: Outcome, instance: &Instance) -> View {
     (
         outcome,

@@ -1,11 +1,9 @@
-//! The text of blobs: whatever blob it is, its listing assembles to the same bytes; whatever text it is, assembling it
-//! gives a blob or says where and why not.
+//! Tests of the assembler and the listing: the listing of any blob assembles to the same bytes; any text assembles to a
+//! blob or gives an error with its position.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 use std::{fs, path::Path};
 use vm_core::blob::{Blob, BlobBuilder};
 use vm_core::gas::CostModelKind;
@@ -13,7 +11,7 @@ use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 use vm_core::text::{Listing, TextErrorKind, assemble};
 
 fn number(rng: &mut Rng) -> i32 {
-    (rng.next() as i32) >> rng.below(32)
+    (rng.next_u64() as i32) >> rng.below(32)
 }
 
 fn reg(rng: &mut Rng) -> Reg {
@@ -224,7 +222,7 @@ fn random_programs_and_what_mutation_makes_of_them_survive_their_text() {
         for _ in 0..20 {
             let at = rng.below(bytes.len() as u32) as usize;
             let before = bytes[at];
-            bytes[at] = if rng.chance(50) { rng.next() as u8 } else { before ^ 1 << rng.below(8) };
+            bytes[at] = if rng.chance(50) { rng.next_u64() as u8 } else { before ^ 1 << rng.below(8) };
             match Blob::parse(&bytes) {
                 Ok(_) => {
                     parsed += 1;

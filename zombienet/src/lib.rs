@@ -1,9 +1,9 @@
-//! Networks of nodes on this machine that run contracts in different ways, and have to agree on every block.
+//! Networks of nodes on this machine that run contracts on different backends, and have to agree on every block.
 //!
 //! A [`network::Network`] is validators and full nodes of one chain ([`spec`]), all on loopback. A [`load::Load`] deploys
 //! contracts and keeps calling them: calls that succeed, revert, trap, run out of gas at odd places. A scenario
-//! ([`scenarios`]) does something to the network meanwhile, and ends with [`agreement`]: every node has the same state root
-//! at every height. What was seen is in its [`report::Report`].
+//! ([`scenarios`]) kills or restarts nodes or workers meanwhile, and ends with [`agreement`]: every node has the same state
+//! root at every height. Its result is a [`report::Report`].
 
 pub mod agreement;
 pub mod load;

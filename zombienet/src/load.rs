@@ -57,7 +57,7 @@ pub struct Load {
     callers: Vec<Caller>,
 }
 
-/// The calls of a round, by what becomes of them.
+/// Calls of a round, by expected result.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     /// A token for the sink. Succeeds.
@@ -123,7 +123,7 @@ impl Load {
         Ok(load)
     }
 
-    /// Has every caller make its calls for so many rounds. Returns once all are sent.
+    /// Has every caller send its calls for this number of rounds. Returns once all are sent.
     ///
     /// # Errors
     ///
@@ -253,7 +253,7 @@ impl Caller {
         Ok(Caller { chain, first, next: first, sent: 0, random: index + 1 })
     }
 
-    /// The same numbers in every run.
+    /// Pseudo-random number, the same sequence in every run.
     fn random(&mut self, below: u64) -> u64 {
         self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.random >> 33) % below
@@ -267,7 +267,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Waits until at most so many of its transactions are not in a block.
+    /// Waits until at most `waiting` of its transactions are not in a block.
     async fn wait_for(&self, waiting: u64) -> Result<()> {
         let started = Instant::now();
         while self.next - self.nonce(false).await? > waiting {
@@ -304,7 +304,7 @@ impl Caller {
         self.send("Polkavm", "call", (contract, 0_u128, gas, u128::MAX, data)).await
     }
 
-    /// Signs and sends a transaction; does not wait for what becomes of it.
+    /// Signs and sends a transaction; does not wait for its result.
     async fn send(&mut self, pallet: &str, call: &str, arguments: impl EncodeAsFields) -> Result<()> {
         let payload = transaction(pallet.to_owned(), call.to_owned(), arguments);
         self.chain.signed(&payload, self.next).await?.submit().await?;

@@ -96,7 +96,7 @@ impl Member {
         &self.settings.name
     }
 
-    /// Whether it authors and votes.
+    /// True if it authors and votes.
     pub fn validates(&self) -> bool {
         self.settings.validates
     }

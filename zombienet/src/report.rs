@@ -1,4 +1,4 @@
-//! The report of a scenario, in a line.
+//! Report of a scenario, in a line.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Report {
     pub finalized: u64,
     /// Calls of contracts that are in final blocks, failed ones included.
     pub calls: u64,
-    /// Those of them that failed, as some have to.
+    /// Failed calls among them, as some have to fail.
     pub failed: u64,
     /// Workers that were killed.
     pub kills: u64,

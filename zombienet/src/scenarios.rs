@@ -85,7 +85,7 @@ pub fn workers_killed(rounds: u32) -> Result<Report> {
     Ok(report)
 }
 
-/// Validators are restarted with the other backend while the others go on.
+/// Restarts validators with the other backend while the others run on.
 ///
 /// # Errors
 ///

@@ -18,10 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a node has.
+/// Host functions of the node.
 type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
 
-/// What runs contracts.
+/// The pallet and backend that run contracts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// Our pallet; the node compiles.
@@ -55,12 +55,12 @@ impl Kind {
     }
 }
 
-/// Execution time that a call may take: the most that has room in a block beside what else is in it.
+/// Weight limit of a call: the largest that fits into a block beside its overhead.
 const LIMIT: Weight = Weight::from_parts(500_000_000_000, 5_000_000);
 /// Deposit that a call may take.
 const DEPOSIT: u128 = u128::MAX / 8;
 
-/// What a transaction is about.
+/// Content of a transaction.
 enum Call<'a> {
     Remark,
     MapAccount,
@@ -132,7 +132,7 @@ macro_rules! transactions {
 transactions!(ours, runtime, pallet_polkavm);
 transactions!(revive, revive_runtime, pallet_revive);
 
-/// What the first block names as its parent, so the hash of the genesis.
+/// Parent hash of the first block, which is the hash of the genesis.
 const GENESIS: H256 = H256::zero();
 /// The salt of all contracts: their addresses then depend on code and data alone.
 const SALT: [u8; 32] = [0; 32];
@@ -195,7 +195,7 @@ impl Chain {
         self.state.commit_all().map_err(|error| anyhow!("the state is not kept: {error}"))
     }
 
-    /// Applies so many transactions that all call a contract with this data, or none; says how long that took. Each block has
+    /// Applies `calls` transactions that all call a contract with this data, or none; returns the time that it took. Each block has
     /// `in_block` of them.
     pub fn measure(&mut self, contract: Option<&str>, data: &[u8], calls: usize, in_block: usize) -> Result<Duration> {
         let address = match contract {

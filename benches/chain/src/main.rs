@@ -14,7 +14,7 @@ use chain::{Chain, Kind};
 use std::{path::Path, time::Duration};
 use table::Table;
 
-/// How often each workload is measured on each chain; the least counts.
+/// Number of times that each workload is measured on each chain; the least counts.
 const ROUNDS: usize = 7;
 
 /// A call that is measured.
@@ -39,7 +39,7 @@ fn word(number: u64) -> [u8; 32] {
     word
 }
 
-/// What the contract has to compute, computed here.
+/// Expected result of the contract's computation.
 fn fibonacci(turns: u64) -> u64 {
     (0..turns).fold((0_u64, 1_u64), |(this, next), _| (next, this.wrapping_add(next))).0
 }
@@ -145,7 +145,7 @@ fn main() -> Result<()> {
 /// The token's supply.
 const SUPPLY: u64 = 1_000_000_000;
 
-/// Whether the contracts notice a wrong result: otherwise a transaction that succeeds would show nothing.
+/// Checks that the contracts notice a wrong result: otherwise a transaction that succeeds would show nothing.
 fn check_refusals(chains: &mut [Chain]) -> Result<()> {
     for chain in chains {
         for wrong in [
@@ -158,7 +158,7 @@ fn check_refusals(chains: &mut [Chain]) -> Result<()> {
     Ok(())
 }
 
-/// Whether exactly so many tokens were transferred: the rest can be, and then not one more.
+/// Checks that exactly this number of tokens was transferred: transferring the rest succeeds, and one more fails.
 fn check_transfers(chains: &mut [Chain], transfers: u64) -> Result<()> {
     for chain in chains {
         let rest = data("transfer(address,uint256)", &[word(0x5e5f), word(SUPPLY - transfers)]);

@@ -1,5 +1,4 @@
-//! What a call costs the node before it does anything: an instance of a program that is in the cache, one host call, the
-//! return.
+//! Overhead of a call on the node: an instance of a cached program, one host call, the return.
 
 use anyhow::{Context as _, Result, ensure};
 use executor::{BackendChoice, Flags, PolkaVm};
@@ -35,7 +34,7 @@ fn least(code: &[u8], backend: BackendChoice) -> Result<Duration> {
         let started = Instant::now();
         for _ in 0..CALLS {
             let instance = session.instantiate(&hash, code, entry, rules)?;
-            // It asks for the length of its call data, is told that there is none, and returns.
+            // It queries the length of its call data, which is 0, and returns.
             let first = session.run(instance, 1_000_000, None).ok().context("no instance")?;
             let last = session.run(instance, first.gas, Some(0)).ok().context("no instance")?;
             let are_host_calls = [first, last].iter().all(|stop| matches!(stop.outcome, Outcome::HostCall(_)));

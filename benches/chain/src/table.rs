@@ -10,7 +10,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Without rows.
+    /// Creates a table without rows.
     pub fn new(title: &'static str, columns: &[&str]) -> Table {
         let columns = columns.iter().map(|column| (*column).into()).collect();
         Table { title, columns, rows: Vec::new() }

@@ -1,4 +1,4 @@
-//! The table of memory: what an idle instance takes beyond its own data.
+//! Table of memory: the overhead of an idle instance beyond its own data.
 
 use crate::engines::{Compiler, Wasmtime};
 use anyhow::{Context, Result};
@@ -7,7 +7,7 @@ use pvm_benches::programs::{ALL, Program};
 use std::fs;
 use vm_core::gas::Metering;
 
-/// How many instances are made.
+/// Number of instances.
 const INSTANCES: u64 = 100;
 
 /// Prints the table.
@@ -83,7 +83,7 @@ fn used() -> Result<(u64, u64)> {
     Ok(sum)
 }
 
-/// The number behind a name at the beginning of a line.
+/// Number after a name at the beginning of a line.
 fn number(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)

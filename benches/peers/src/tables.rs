@@ -10,7 +10,7 @@ use vm_core::gas::Metering;
 
 type Engines = Vec<Box<dyn Engine>>;
 
-/// How many times `run_ten` runs.
+/// Number of runs in `run_ten`.
 const TEN: f64 = 10.0;
 
 fn microseconds(duration: Duration) -> f64 {
@@ -30,7 +30,7 @@ fn head(first: &str, names: &[&str]) {
     println!("|:------------------------|{}", "------------:|".repeat(names.len()));
 }
 
-/// Of each column the geometric mean of its ratios to the first one's numbers, where both have one.
+/// Geometric mean of each column's ratios to the first one, over the rows that have both.
 fn means(name: &str, rows: &[Vec<Option<f64>>], of: usize) {
     let columns = rows.first().map_or(0, Vec::len);
     row(std::iter::once(name.to_owned()).chain((0..columns).map(|column| {
@@ -74,7 +74,7 @@ fn run(program: &Program, engines: &Engines) -> Result<Vec<Option<f64>>> {
     Ok(least.into_iter().map(|time| (time < f64::MAX).then_some(time / 1e3 / TEN)).collect())
 }
 
-/// How long programs run.
+/// Measures the running time of programs.
 pub fn running() -> Result<()> {
     let engines: Engines = vec![
         Box::new(Compiled::metered(Metering::Sync)?),
@@ -110,7 +110,7 @@ pub fn running() -> Result<()> {
     Ok(())
 }
 
-/// How long compiling takes, and how much code comes of it.
+/// Measures compile times and code sizes.
 pub fn compiling() -> Result<()> {
     let engines: Engines = vec![
         Box::new(Compiled::metered(Metering::Sync)?),
@@ -156,10 +156,10 @@ pub fn compiling() -> Result<()> {
     Ok(())
 }
 
-/// Microseconds, and bytes of machine code if that is what it makes.
+/// Microseconds, and bytes of machine code from engines that make it.
 type CompiledIn = (f64, Option<usize>);
 
-/// How long each engine takes to compile a program; nothing where it was not made for the engine.
+/// Compile time and code size of a program on each engine; `None` where it was not built for the engine.
 fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn>>> {
     let mut inputs = Vec::new();
     for engine in engines {
@@ -181,7 +181,7 @@ fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn
     Ok(results)
 }
 
-/// From the bytes of a large contract to the result of a short call, once.
+/// Measures loading a large contract and one short call, from bytes to result.
 pub fn once() -> Result<()> {
     const ROUNDS: u32 = 30;
     let engines: Engines = vec![
@@ -216,7 +216,7 @@ pub fn once() -> Result<()> {
     Ok(())
 }
 
-/// How long it takes to make an instance, call an empty function and drop it.
+/// Measures making an instance, calling an empty function and dropping it.
 pub fn instances() -> Result<()> {
     println!("### Instances: made, an empty function called, dropped; microseconds, the least and the median\n");
     println!(
@@ -267,7 +267,7 @@ pub fn instances() -> Result<()> {
     Ok(())
 }
 
-/// How long a call of a host function takes.
+/// Measures the round trip of a host call.
 pub fn host_calls() -> Result<()> {
     let engines: Engines = vec![
         Box::new(Compiled::metered(Metering::Sync)?),

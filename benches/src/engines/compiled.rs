@@ -16,7 +16,7 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// With synchronous metering and this cost model.
+    /// Creates the engine with synchronous metering and this cost model.
     ///
     /// # Errors
     /// If programs cannot be compiled here.
@@ -24,7 +24,7 @@ impl Compiled {
         Self::with(Config::new().set_backend(Backend::Jit), cost_model, Metering::Sync)
     }
 
-    /// With the naive cost model and this kind of metering.
+    /// Creates the engine with the naive cost model and this metering.
     ///
     /// # Errors
     /// If programs cannot be compiled here.
@@ -32,7 +32,7 @@ impl Compiled {
         Self::with(Config::new().set_backend(Backend::Jit), CostModelKind::Naive, metering)
     }
 
-    /// Without waiting workers: each instance has a process of its own.
+    /// Creates the engine without a pool: each instance has a fresh process.
     ///
     /// # Errors
     /// If programs cannot be compiled here.

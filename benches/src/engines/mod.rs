@@ -1,4 +1,4 @@
-//! The engines: ours and its peers, behind one trait.
+//! Engines: ours and the peers, behind one trait.
 
 mod compiled;
 mod ours;
@@ -21,7 +21,7 @@ pub trait Engine {
     /// Its name, for tables.
     fn name(&self) -> &'static str;
 
-    /// Whether there is a compiled form of this program for it.
+    /// True if there is a compiled form of this program for it.
     fn takes(&self, _: &Program) -> bool {
         true
     }

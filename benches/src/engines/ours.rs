@@ -20,7 +20,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// With this cost model.
+    /// Creates the engine with this cost model.
     pub fn with_cost_model(cost_model: CostModelKind) -> Self {
         Ours { config: ProgramConfig { cost_model, ..ProgramConfig::default() } }
     }

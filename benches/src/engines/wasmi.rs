@@ -19,7 +19,7 @@ impl Default for Wasmi {
 }
 
 impl Wasmi {
-    /// With the mode that starts fastest, in which code that is not called may be invalid.
+    /// Creates the engine with lazy translation, in which code that is not called may be invalid.
     pub fn lazy() -> Self {
         Wasmi::new("wasmi lazy", CompilationMode::Lazy)
     }

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::abi::{Interface, Reader};
 
-    /// As ink! writes it, without the parts that are not used.
+    /// Metadata as ink! generates it, without the parts that are not used.
     const FLIPPER: &str = r#"{
         "source": { "language": "ink! 6.0.0" },
         "version": 6,

@@ -33,7 +33,7 @@ pub enum Returns {
     Unknown,
     /// The result of this function of a Solidity ABI.
     Solidity(Box<alloy_json_abi::Function>),
-    /// This type of the metadata.
+    /// Type of an ink! contract, by its number in the metadata.
     Ink(u32),
 }
 

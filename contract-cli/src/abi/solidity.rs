@@ -15,7 +15,7 @@ pub fn call_data(signature: &str, arguments: &[String]) -> Result<Vec<u8>, Error
     Ok(by_signature(signature, arguments)?.data)
 }
 
-/// The same, with what comes back if the signature says so: `balanceOf(address) returns (uint256)`.
+/// Encodes a call by a signature, which may include result types: `balanceOf(address) returns (uint256)`.
 pub fn by_signature(signature: &str, arguments: &[String]) -> Result<Encoded, Error> {
     let function = parse(signature)?;
     if function.name.is_empty() {

@@ -6,7 +6,7 @@ use crate::error::Error;
 use std::{fs::File, io::Read as _, path::Path};
 use vm_core::{blob::Blob, limits};
 
-/// The most bytes of a file that are read: what is longer does not fit into a request to a node.
+/// Maximum number of bytes of a file that are read: what is longer does not fit into a request to a node.
 const MOST: u64 = 4 * limits::BLOB_BYTES as u64;
 
 /// Reads a program; with `check`, one that is malformed or over a limit is refused.

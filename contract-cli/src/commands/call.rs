@@ -66,8 +66,8 @@ async fn exists(chain: &Chain, address: [u8; 20]) -> Result<bool, Error> {
     chain.at_best(async |at| Ok(chain.contract(at, address).await?.is_some())).await
 }
 
-/// Whether a contract is gone after the transaction of this receipt. The block that it is in may be retracted, upon which
-/// the transaction goes into another one: then that is waited for, as long as the command may take.
+/// True if a contract is gone after the transaction of this receipt. If the transaction's block is retracted, waits for
+/// the block that includes it next, up to the command's time limit.
 async fn is_gone(chain: &Chain, address: [u8; 20], receipt: &Receipt) -> Result<bool, Error> {
     loop {
         if !exists(chain, address).await? {

@@ -1,9 +1,9 @@
-//! Estimates the gas limit of a transaction: the least with which a call does the same as with a whole block's gas, and a
-//! tenth more.
+//! Gas estimation for a transaction: the least limit with which a call does the same as with a whole block's gas, plus a
+//! tenth.
 //!
-//! Called by [`super::execution`]. The gas that a run used is no limit for a contract that looks at the gas left: it may
-//! refuse to begin, or do less, with a smaller one. So limits are tried (`same`), and the least is found by bisection.
-//! Assumes that more gas does no harm; a contract for which it does gets the limit that it was tried with first.
+//! Called by [`super::execution`]. The gas that a run used is no sufficient limit for a contract that reads the gas left: it
+//! may refuse to begin, or do less, with a smaller one. So limits are tried (`same`), and the least is found by bisection.
+//! Assumes that more gas does no harm; otherwise the result is the limit that was tried first.
 
 use crate::{api::Weight, error::Error};
 
@@ -59,7 +59,7 @@ pub async fn least(
     same: impl AsyncFn(Weight) -> Result<bool, Error>,
 ) -> Result<Option<Weight>, Error> {
     if same(required).await? {
-        // It is the least for most contracts. Not for one that spends what it gets, and goes on.
+        // This is the least for most contracts, but not for one that spends all its gas and continues.
         let below = Part::RefTime.set(required, less(required.ref_time));
         return match same(below).await? {
             false => Ok(Some(required)),
@@ -82,7 +82,7 @@ pub async fn least(
     bisect(Part::ProofSize, required.proof_size, found, &same).await.map(Some)
 }
 
-/// Lowers one part of a limit for which `same` holds as far as it goes on to hold, but not to `low`.
+/// Lowers one part of a limit by bisection while `same` holds, but not to `low`.
 async fn bisect(
     part: Part,
     mut low: u64,

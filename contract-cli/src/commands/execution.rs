@@ -59,7 +59,7 @@ pub fn given_gas(execution: &Execution) -> Option<Weight> {
 /// Dry-runs a transaction at the best block and finds its limits: those given by hand, otherwise the least gas with which
 /// it does the same as with all that a block has, and what the account has.
 ///
-/// `room` tells the most gas that the transaction can have in a block, `dry_run` runs it with a limit.
+/// `room` returns the maximum gas that the transaction can have in a block, `dry_run` runs it with a limit.
 pub async fn prepare<R: Outcome>(
     chain: &Chain,
     execution: &Execution,
@@ -140,12 +140,12 @@ async fn estimated<R: Outcome>(
     Ok((run, gas))
 }
 
-/// Whether a dry run ended without an error or a revert.
+/// True if a dry run ended without an error or a revert.
 fn ends_well<R: Outcome>(run: &DryRun<R>) -> bool {
     run.result.as_ref().is_ok_and(|outcome| !outcome.output().reverted())
 }
 
-/// Whether two successful dry runs did the same: output, events and storage.
+/// True if two successful dry runs did the same: output, events and storage.
 fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
     let (one_run, other_run) = (&one.execution, &other.execution);
     let results = (one_run.result.as_ref().ok(), other_run.result.as_ref().ok());

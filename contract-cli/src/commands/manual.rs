@@ -1,4 +1,4 @@
-//! `completions` and `man`: what the shell and the manual need, from the definition of the command line.
+//! `completions` and `man`: shell completions and man pages, from the definition of the command line.
 
 use crate::{args::Args, error::Error, output::Report};
 use clap::CommandFactory as _;
@@ -11,7 +11,7 @@ pub fn completions(shell: Shell) -> Report {
     Report::new("completions").with_text(&String::from_utf8_lossy(&script))
 }
 
-/// The manual page: that of the program, and behind it that of each command.
+/// Prints the manual pages: of the program, then of each command.
 pub fn man() -> Result<Report, Error> {
     let mut command = Args::command();
     // Gives commands their whole names, and the options that all of them take.

@@ -51,7 +51,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| call::call(chain, &args, data, &reader).await).await
         }
         Command::DryRun(DryRun::Upload { file, deposit_limit }) => {
-            // The chain's own word is asked for, so nothing is checked here.
+            // The chain's own result is wanted, so nothing is checked here.
             let code = blob_file::read(&file, false)?;
             with_chain(global, async |chain| upload::dry_run(chain, &code, deposit_limit).await).await
         }

@@ -1,4 +1,4 @@
-//! `storage`: what a contract has stored under a key.
+//! `storage`: a contract's storage value under a key.
 
 use crate::{api::StorageAccessError, chain::Chain, error::Error, output::Report};
 use serde_json::Value as Json;

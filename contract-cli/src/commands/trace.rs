@@ -20,7 +20,7 @@ pub fn shown(report: Report, at: &AtBlock, trace: Option<&CallTrace>, reader: &R
     }
 }
 
-/// One call and those in it. The interface is that of the first call's contract, and so good for its data only.
+/// Prints a call and its inner calls. The interface is that of the first call's contract, so only its data is decoded.
 fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
     let mut fields = Map::new();
     let mut field = |name: &str, value: Json| fields.insert(name.into(), value);

@@ -9,7 +9,13 @@ use std::{fs, path::Path};
 /// Builds the crate of a manifest.
 pub(super) fn build(manifest: &Path, name: Option<&str>) -> Result<Built, Error> {
     progress!("compiling {}", manifest.display());
-    let guest = Guest { manifest: manifest.into(), binary: name.map(str::to_owned), wide: true, arguments: Vec::new() };
+    let guest = Guest {
+        manifest: manifest.into(),
+        binary: name.map(str::to_owned),
+        wide: true,
+        unroll: false,
+        arguments: Vec::new(),
+    };
     let elfs = guest.compile().map_err(|error| failed(manifest, error.to_string()))?;
     let [elf] = &elfs[..] else {
         return Err(failed(manifest, format!("it has {} binaries: choose one with --contract", elfs.len())));

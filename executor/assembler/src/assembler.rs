@@ -36,7 +36,7 @@ impl Mark {
 /// A growing piece of machine code.
 #[derive(Debug)]
 pub struct Assembler {
-    /// Code up to `length`, behind it anything.
+    /// Buffer: code up to `length`, undefined bytes after it.
     buffer: Vec<u8>,
     length: usize,
     limit: usize,
@@ -51,8 +51,8 @@ impl Assembler {
         Assembler { buffer: Vec::new(), length: 0, limit, labels: Labels::default(), error: None }
     }
 
-    /// The same with room for `code` bytes of code, and for labels and forward references. More than the limit isn't
-    /// allocated. With good guesses emission never allocates.
+    /// Creates an assembler with room for `code` bytes of code, and for labels and forward references. More than the limit
+    /// isn't allocated. With good guesses emission never allocates.
     pub fn with_capacity(limit: usize, code: usize, labels: usize, references: usize) -> Assembler {
         let mut asm = Assembler::new(limit);
         asm.buffer = vec![0; code.min(asm.limit).saturating_add(WINDOW).min(asm.buffer_limit())];
@@ -187,7 +187,7 @@ impl Assembler {
         }
     }
 
-    /// This place, to come back to.
+    /// Marks the current position, to return to.
     #[inline(always)]
     pub fn mark(&self) -> Mark {
         Mark { length: self.length as u32, fixups: self.labels.fixups() as u32 }

@@ -6,8 +6,8 @@ use crate::inst::Inst;
 use crate::mem::{Address, Mem};
 use crate::operand::{Cond, Reg, RegSize, StoreImm, Width};
 
-/// An opcode: a mandatory or size prefix (0: none), whether 0F comes before it, its last byte, and the digit that
-/// stands in ModRM.reg where the form has no register there.
+/// Opcode: a mandatory or size prefix (0: none), whether 0F comes before it, its last byte, and the digit in ModRM.reg
+/// where the form has no register there.
 #[derive(Clone, Copy)]
 pub(crate) struct Op {
     prefix: u8,
@@ -16,12 +16,12 @@ pub(crate) struct Op {
     digit: u8,
 }
 
-/// A one-byte opcode.
+/// Opcode of one byte.
 pub(crate) const fn op(code: u8) -> Op {
     Op { prefix: 0, escaped: false, code, digit: 0 }
 }
 
-/// A one-byte opcode with a digit in ModRM.reg, `code /digit` in the manual.
+/// Opcode of one byte with a digit in ModRM.reg, `code /digit` in the manual.
 pub(crate) const fn group(code: u8, digit: u8) -> Op {
     Op { prefix: 0, escaped: false, code, digit }
 }
@@ -51,7 +51,7 @@ struct Bytes {
 }
 
 impl Bytes {
-    /// `self` with `count` bytes of `value` behind it. Everything above `len` must be zero still.
+    /// Appends `count` bytes of `value`. Everything above `len` must be zero still.
     #[inline(always)]
     const fn then(self, value: u64, count: u32) -> Bytes {
         Bytes { bits: self.bits | value << (8 * self.len), len: self.len + count }
@@ -104,7 +104,7 @@ const fn fits_i8(value: i32) -> bool {
     value as i8 as i32 == value
 }
 
-/// Everything of an instruction with a memory operand, then `imm_len` bytes of `imm`.
+/// Encodes an instruction with a memory operand, then `imm_len` bytes of `imm`.
 #[inline(always)]
 const fn memory(op: Op, w: u8, reg: u8, force_rex: bool, mem: Mem, imm: u64, imm_len: u32) -> Inst {
     let reg_field = ((reg & 7) << 3) as u64;

@@ -16,7 +16,7 @@ pub enum Error {
         /// The limit in bytes.
         limit: u32,
     },
-    /// Something refers to a label that was never bound.
+    /// Reference to a label that was never bound.
     UnboundLabel {
         /// The label's number.
         label: u32,
@@ -55,14 +55,14 @@ pub enum Error {
     },
     /// A patch site that isn't in this code.
     UnknownPatchSite {
-        /// Offset at which its field would stand.
+        /// Offset of the field.
         offset: u32,
         /// Length of the code.
         length: u32,
     },
     /// More labels than an assembler can number.
     TooManyLabels {
-        /// The most there can be.
+        /// The limit.
         limit: u32,
     },
 }

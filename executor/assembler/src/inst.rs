@@ -1,4 +1,4 @@
-//! One encoded instruction, as a small value that lives in processor registers. Made by `encode`, consumed by
+//! Encoded instruction, as a small value that lives in processor registers. Made by `encode`, consumed by
 //! `Assembler::push`, which writes it with two 8-byte stores.
 
 /// Most bytes that any form here has: a memory operand with every prefix, displacement and an immediate.
@@ -12,13 +12,13 @@ pub struct Inst {
     pub(crate) head: u64,
     /// Displacement and immediate. Bytes past `tail_len` are anything.
     pub(crate) tail: u64,
-    /// At most 7.
+    /// Length of the head, at most 7.
     pub(crate) head_len: u8,
-    /// At most 8.
+    /// Length of the tail, at most 8.
     pub(crate) tail_len: u8,
-    /// Whether there may be a tail: known where the form is, even if `tail_len` isn't.
+    /// True if there may be a tail: known where the form is, even if `tail_len` isn't.
     pub(crate) has_tail: bool,
-    /// Whether the tail begins with a displacement from `rip`, so that a label can fill it in.
+    /// True if the tail begins with a displacement from `rip`, so that a label can fill it in.
     pub(crate) is_rip: bool,
 }
 

@@ -34,11 +34,11 @@ impl PatchSite {
     }
 }
 
-/// The most labels of one assembler. A bit of a fixup's target says how wide it is, and the largest number left stands
-/// for every label that can't exist.
+/// Limit of labels per assembler. A bit of a fixup's target says how wide it is, and the largest number left is the invalid
+/// label.
 pub(crate) const MAX_LABELS: u32 = SHORT - 1;
 
-/// In `Fixup::target`: the field has 8 bits, not 32.
+/// Flag in `Fixup::target`: the field has 8 bits, not 32.
 const SHORT: u32 = 1 << 31;
 
 const UNBOUND: u32 = u32::MAX;

@@ -1,5 +1,5 @@
-//! AMD64 encoder for a compiler that makes one linear pass and never looks back. Called by the JIT of `pvm-engine`
-//! and by nobody else. It knows machine code only: not guests, not gas, not memory maps.
+//! AMD64 encoder for a single-pass compiler. Called by the JIT of `pvm-engine` only. It encodes machine code and knows
+//! nothing of guests, gas or memory maps.
 //!
 //! Promises: an operand combination that the processor doesn't have can't be written (each operand kind is its own
 //! type); every form is as short as its operation and operand size allow, but where the README says otherwise; the

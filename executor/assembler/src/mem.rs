@@ -1,8 +1,8 @@
-//! Memory operands. Made by the caller of a form, taken apart by `encode`. Every value can be encoded.
+//! Memory operands. Made by the caller of a form, encoded by `encode`. Every value can be encoded.
 
 use crate::operand::{IndexReg, Reg, Scale};
 
-/// A memory operand: an address as the processor computes it. How many bytes are touched is the form's matter.
+/// A memory operand: an address as the processor computes it. The form decides the access size.
 ///
 /// Constructors ending in `32` compute the address modulo 2^32 (prefix 67): registers are read as their low halves and
 /// the sum wraps, so nothing above 4 GiB can be named, whatever the registers hold. The others compute modulo 2^64,

@@ -66,7 +66,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Lets the environment's choice of a weaker sandbox count.
+    /// Accepts a weaker sandbox that the environment chooses.
     pub fn allow_weaker_sandbox(&mut self) -> &mut Config {
         if let Some(weaker) = self.weaker.take() {
             self.settings.sandbox = weaker;
@@ -80,65 +80,65 @@ impl Config {
         self
     }
 
-    /// Chooses how much protection there has to be around compiled code.
+    /// Chooses the protection that compiled code requires.
     pub fn set_sandbox(&mut self, sandbox: Sandbox) -> &mut Config {
         (self.settings.sandbox, self.weaker) = (sandbox, None);
         self
     }
 
-    /// Sets the limit of CPU time that compiled code may take between two host calls; 10 seconds if not set, `None` for
-    /// any. Then its worker is killed, and the run is an error. Gas bounds a run much sooner; this bounds what gas does
-    /// not see. A machine that is busy, throttled or suspended takes nothing of it away.
+    /// Sets the limit of CPU time for compiled code between two host calls; 10 seconds by default, `None` for no limit. A
+    /// worker that exceeds it is killed, and the run is an error. Gas bounds a run much sooner; this bounds faults of the
+    /// compiler. Time in which the machine is busy, throttled or suspended does not count.
     pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
         self.settings.time_limit = limit.into();
         self
     }
 
-    /// Sets the limit of real time that compiled code may take between two host calls: a backstop against a worker that
-    /// is stopped, or gets no processor, for ever. Sixty times the limit of CPU time if not set; any if there is none.
+    /// Sets the limit of real time for compiled code between two host calls: a backstop against a worker that is stopped or
+    /// never scheduled. By default sixty times the limit of CPU time; none if there is none.
     pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
         self.settings.stall_limit = Some(limit);
         self
     }
 
-    /// Sets the most workers that may wait for another instance of their module (64 if not set), and the most in all
+    /// Sets the maximum number of waiting workers, which have a module and no instance (64 by default), and of all workers
     /// (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
         self
     }
 
-    /// Sets the most workers that are made in advance, for programs that have none yet (64 if not set). There are as
-    /// many as were missed; with none each new program waits for its worker.
+    /// Sets the maximum number of workers that are made in advance, for programs that have none yet (64 by default). The
+    /// reserve grows with demand; with 0 each new program waits for its worker.
     pub fn set_reserve(&mut self, workers: usize) -> &mut Config {
         self.settings.reserve = workers;
         self
     }
 
-    /// Sets whether every instance has a process of its own that no other one had before. If not set, instances of one
-    /// module, and of no other, use the same process one after the other.
+    /// Gives every instance a fresh process. Off by default: instances of one module, and of no other, use the same
+    /// process one after the other.
     pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
         self.settings.fresh_workers = fresh;
         self
     }
 
-    /// Sets whether workers have protections against side channels that cost speed, as far as the kernel and the
-    /// processor have them ([`crate::Engine::layers`] says which): no speculative store bypass, no indirect branch
-    /// speculation, and no other process on the other half of a core. Off if not set.
+    /// Strict mode: protects workers against side channels at the cost of speed, as far as the kernel and the processor
+    /// support it ([`crate::Engine::layers`]): no speculative store bypass, no indirect branch speculation, and no other
+    /// process on the other hardware thread of a core. Off by default.
     pub fn set_strict(&mut self, strict: bool) -> &mut Config {
         self.settings.is_strict = strict;
         self
     }
 
-    /// A cgroup's folder, such as `/sys/fs/cgroup/polkavm`, into which the workers are moved, and no other process of
-    /// this program: with its `memory.max` they are bounded together, and with its `cpu.weight` they go behind others.
-    /// It has to exist, and to be writable.
+    /// Sets the cgroup of the workers: a folder such as `/sys/fs/cgroup/polkavm`, into which they and no other process of
+    /// this program are moved. Its `memory.max` bounds them together, its `cpu.weight` lowers their priority. It has to
+    /// exist, and to be writable.
     pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
         self.settings.cgroup = Some(folder.as_ref().into());
         self
     }
 
-    /// Sets whether each instruction is logged: its code offset, its text, the registers that it changed, and the gas
+    /// Logs each instruction: its code offset, its text, the registers that it changed, and the gas
     /// left, to the target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of
     /// times later, and the time limit is for each instruction then.
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {

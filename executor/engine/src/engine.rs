@@ -1,4 +1,4 @@
-//! The engine: which backend runs programs here, and the sandboxed workers if it is the compiler.
+//! The engine: selects the backend, and owns the sandboxed workers if it is the compiler.
 
 use crate::config::{Backend, Config};
 use crate::error::Error;
@@ -14,7 +14,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     /// The workers, if programs are compiled.
     pool: Option<Arc<Pool>>,
-    /// Whether a program that cannot be compiled is interpreted.
+    /// True if a program that cannot be compiled is interpreted.
     may_fall_back: bool,
     /// The first reason for which anything was interpreted.
     fallback_reason: OnceLock<Error>,
@@ -47,16 +47,16 @@ impl ForkedEngine {
     }
 }
 
-/// Workers could not be had.
+/// Backoff after failures to get a worker.
 #[derive(Default)]
 struct Trouble {
-    /// Until then none is asked for.
+    /// Time until which no worker is requested.
     until: Option<Instant>,
     /// Length of the next pause.
     pause: Duration,
 }
 
-/// After the first failure no worker is asked for so long, after the second twice as long, and so on.
+/// Pause after the first failure to get a worker; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -117,8 +117,8 @@ impl Engine {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
-    /// Which protections there are around compiled code that not every kernel has, and which there are not. None is
-    /// needed for [`crate::Sandbox::Required`]; each is another line behind it.
+    /// Optional kernel protections around compiled code: present or missing. [`crate::Sandbox::Required`] needs none of
+    /// them; each is another line of defence behind it.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Errors of the engine. At the raw level a guest's faults are not among it: they are outcomes.
+//! Errors of the engine. Guest faults are not among them at the raw level: they are outcomes.
 
 use crate::sandbox::SandboxError;
 use std::fmt;
@@ -27,7 +27,7 @@ pub enum Error {
     Program(ProgramError),
     /// Programs cannot be compiled for this machine.
     NoCompiler {
-        /// What is missing.
+        /// The missing requirement.
         missing: &'static str,
     },
     /// Stored machine code cannot be used.
@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// The module's imports are not all defined.
     MissingImports {
-        /// Those that are not.
+        /// The missing imports.
         names: Vec<String>,
     },
     /// The module was loaded by another engine.
@@ -69,12 +69,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// The guest did what it must not do.
+    /// Guest fault.
     Trap {
         /// The code offset of the instruction.
         pc: Option<u32>,
     },
-    /// The guest has no gas left. If metering is synchronous the call can go on once it has:
+    /// The guest has run out of gas. With synchronous metering the call can be resumed after adding gas:
     /// [`crate::TypedFunc::resume`].
     OutOfGas,
     /// No call of this function waits for gas: it was never interrupted, the instance was set to something else since,
@@ -139,38 +139,38 @@ impl std::error::Error for Error {
 pub enum StoredError {
     /// This engine does not run machine code.
     NotCompiling,
-    /// They are something else.
+    /// The bytes are no stored machine code.
     NoCode,
-    /// Another version of the engine made them.
+    /// Stored by another version of the engine.
     OtherEngine,
-    /// They were made for another configuration of the program.
+    /// Stored for another configuration of the program.
     OtherConfiguration,
-    /// They were made of another program.
+    /// Stored for another program.
     OtherProgram,
-    /// There are too few of them.
+    /// The bytes end early.
     Truncated {
         /// Offset of the missing part.
         offset: usize,
         /// Its length.
         needed: usize,
     },
-    /// There are too many of them.
+    /// There are bytes left over.
     TooLong {
-        /// How many.
+        /// Size in bytes.
         bytes: usize,
     },
     /// A number is too large.
     OutOfRange {
-        /// What it is.
+        /// The resource.
         what: &'static str,
         /// The number.
         found: u32,
-        /// The most it may be.
+        /// The limit.
         limit: u32,
     },
     /// Numbers that have to ascend do not.
     Order {
-        /// What they are.
+        /// The resources.
         what: &'static str,
         /// The number.
         found: u32,

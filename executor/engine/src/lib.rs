@@ -43,8 +43,8 @@ mod sandbox;
 mod trace;
 mod value;
 
-/// Of all sources that machine code depends on: what one version has stored ([`Module::machine_code_to_store`]) no other
-/// takes. A decimal number of 64 bits.
+/// Fingerprint of all sources that machine code depends on, as a decimal 64-bit number. Code that one version has stored
+/// ([`Module::machine_code_to_store`]) is refused by any other.
 pub const FINGERPRINT: &str = env!("PVM_ENGINE_FINGERPRINT");
 
 pub use config::{Backend, Config};

@@ -1,4 +1,4 @@
-//! Host functions by name, and modules bound to them.
+//! Linker: host functions by name, and modules bound to them.
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -38,7 +38,7 @@ impl<T> Caller<'_, T> {
         self.data
     }
 
-    /// The instance: registers, gas, memory. Running it from here is not what it is for.
+    /// The calling instance: registers, gas, memory. It must not be run from a host function.
     pub fn instance(&mut self) -> &mut RawInstance {
         self.instance
     }
@@ -58,7 +58,7 @@ impl<T> Caller<'_, T> {
         self.instance.gas()
     }
 
-    /// Sets the gas left. If it is negative a metered guest stops behind the host function, out of gas.
+    /// Sets the gas left. If it is negative a metered guest stops after the host function, out of gas.
     pub fn set_gas(&mut self, gas: i64) {
         self.instance.set_gas(gas);
     }
@@ -82,7 +82,7 @@ impl<T> Caller<'_, T> {
 
 /// Result of a host function: nothing, an integer, or a `Result` of these.
 pub trait HostResult {
-    /// As the value for the guest, or the error.
+    /// Converts the result to the value for the guest, or the error.
     #[doc(hidden)]
     fn into_host_result(self) -> Result<Option<Argument>, HostError>;
 }
@@ -107,7 +107,7 @@ impl<R: HostResult, E: Into<HostError>> HostResult for Result<R, E> {
 
 /// A closure that can be a host function: of up to twelve integers, and before them, if it wants, a `Caller`.
 pub trait IntoHostFunction<T, Params> {
-    /// As what is called.
+    /// Converts the closure into a host function.
     #[doc(hidden)]
     fn into_host_function(self) -> Arc<HostFunction<T>>;
 }

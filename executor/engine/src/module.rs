@@ -1,4 +1,4 @@
-//! A program that an engine has loaded.
+//! Module: a program that an engine has loaded.
 
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};
@@ -39,9 +39,9 @@ impl ProgramBlob {
 #[derive(Clone)]
 pub struct Module {
     engine: Engine,
-    /// As the embedder sees it.
+    /// The program, as the embedder sees it.
     program: Arc<Program>,
-    /// As instances run it: the same, or the one that stops before each instruction if that is traced.
+    /// The program that instances run: the same, or its single-step form if it is traced.
     running: Arc<Program>,
     is_traced: bool,
     #[cfg(jit_supported)]
@@ -51,8 +51,8 @@ pub struct Module {
 }
 
 impl Module {
-    /// Loads a program with the default configuration, but without metering: it may run for ever, or, compiled, for as
-    /// long as [`crate::Config::set_time_limit`] says. To meter, use [`Module::new`].
+    /// Loads a program with the default configuration, but without metering: only [`crate::Config::set_time_limit`] bounds
+    /// a compiled run, and nothing an interpreted one. To meter, use [`Module::new`].
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -79,12 +79,20 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
-    /// Loads a program with machine code that [`Module::machine_code_to_store`] gave, of the same program and
-    /// configuration. The program itself is loaded and checked as ever.
+    /// Loads a program that is parsed already, for embedders that interpreted it before. It is not traced.
     ///
-    /// Whoever wrote the bytes decides what the program does, as its machine code is not compared with anything: they
-    /// have to come from where nobody else could write, and have to be protected from accidents by a checksum. To the
-    /// host they are harmless whatever they are: all numbers in them are checked, and machine code runs in the sandbox.
+    /// # Errors
+    /// With [`crate::Backend::Jit`], if it cannot be compiled.
+    pub fn from_program(engine: &Engine, program: Arc<Program>) -> Result<Module, Error> {
+        Module::load(engine, program.clone(), program, false)
+    }
+
+    /// Loads a program with stored machine code ([`Module::machine_code_to_store`]) of the same program and configuration.
+    /// The program itself is loaded and checked as always.
+    ///
+    /// The stored code is trusted to be the program's, and not compared with anything: keep it where nobody else can write,
+    /// and protect it with a checksum. The host is safe whatever the bytes are: all numbers in them are checked, and the
+    /// machine code runs in the sandbox.
     ///
     /// # Errors
     /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the
@@ -122,8 +130,8 @@ impl Module {
         None
     }
 
-    /// The same module for another engine with the same backend, without compiling it again: for the engine that a
-    /// forked child makes ([`Engine::prepare_fork`]).
+    /// Moves a module to another engine with the same backend, without compiling it again: for the engine of a forked child
+    /// ([`Engine::prepare_fork`]).
     ///
     /// # Errors
     /// If one of the two engines compiles or traces and the other one does not.
@@ -171,8 +179,7 @@ impl Module {
         self.machine_code_length().is_some()
     }
 
-    /// Machine code with the jump table in front, as it lies in workers, to look at; `None` if the program is
-    /// interpreted.
+    /// Machine code for inspection, preceded by the jump table, as workers map it; `None` if the program is interpreted.
     pub fn machine_code(&self) -> Option<&[u8]> {
         #[cfg(jit_supported)]
         return self.compiled.as_ref().map(|compiled| compiled.image());

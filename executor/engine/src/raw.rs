@@ -1,7 +1,7 @@
-//! The raw level: one instance, run from outcome to outcome. Everything else stands on it.
+//! Raw level: one instance, run from outcome to outcome. All other levels are built on it.
 //!
-//! The seam between the backends: what a method means is said by vm-core's interpreter, and the compiled backend does
-//! the same.
+//! This is the interface between the backends: vm-core's interpreter defines each method's meaning, and the compiled
+//! backend does the same.
 
 use crate::error::Error;
 #[cfg(jit_supported)]
@@ -13,7 +13,7 @@ use crate::trace;
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::gas::Metering;
-use vm_core::interpreter::{Instance, Snapshot};
+use vm_core::interpreter::{Instance, Snapshot, SnapshotError};
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 use vm_core::program::Program;
@@ -91,7 +91,7 @@ impl Module {
         Ok(self.interpreted())
     }
 
-    /// The same without falling back: for embedders that do so themselves.
+    /// Instantiates the compiled program without falling back to the interpreter: for embedders that fall back themselves.
     ///
     /// # Errors
     /// If the program is compiled and no worker could be had.
@@ -104,6 +104,26 @@ impl Module {
             return Ok(RawInstance { module: self.clone(), backend, interrupted: None });
         }
         Ok(self.interpreted())
+    }
+
+    /// Makes an instance that goes on where one of the same program on the interpreter is: with its registers, memory and
+    /// gas. Nothing tells afterwards that it began elsewhere, but that [`RawInstance::pc`] is not known until it runs. For
+    /// embedders that begin interpreted and compile what runs for long.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if `from` is of another program, or, with compiled code, not at the beginning of a basic block
+    /// ([`Instance::next_block`]); if the program is compiled and no worker could be had. `from` can go on then.
+    pub fn instantiate_from(&self, from: &Instance) -> Result<RawInstance, Error> {
+        if !Arc::ptr_eq(self.running(), from.program()) && !self.running().same_as(from.program()) {
+            return Err(Error::Snapshot(SnapshotError::OtherProgram));
+        }
+        let mut made = self.instantiate_compiled()?;
+        match &mut made.backend {
+            BackendInstance::Interpreter(instance) => **instance = from.clone(),
+            #[cfg(jit_supported)]
+            BackendInstance::Jit(instance) => instance.take_over(from)?,
+        }
+        Ok(made)
     }
 
     fn interpreted(&self) -> RawInstance {
@@ -188,7 +208,7 @@ impl RawInstance {
         self.interrupted
     }
 
-    /// Notes that the call of the function at `entry` stopped here for lack of gas, if it can go on.
+    /// Records that the call of the function at `entry` ran out of gas here, if it can be resumed.
     pub(crate) fn set_interrupted(&mut self, entry: u32) {
         let can_go_on = self.module.program().config().metering == Metering::Sync && self.next_pc().is_some();
         self.interrupted = can_go_on.then_some(entry);
@@ -267,7 +287,7 @@ impl RawInstance {
     /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker
     /// was lost.
     pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
-        let other = Error::Snapshot(vm_core::interpreter::SnapshotError::OtherProgram);
+        let other = Error::Snapshot(SnapshotError::OtherProgram);
         let program = self.module.running();
         if !Arc::ptr_eq(program, &snapshot.program) && !program.same_as(&snapshot.program) {
             return Err(other);

@@ -1,4 +1,4 @@
-//! Logs each instruction of an instance on its way.
+//! Tracing: logs each instruction of an instance.
 //!
 //! Called by the raw level for modules that were loaded to be traced: their instances stop before each instruction.
 //! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are

@@ -60,16 +60,16 @@ impl From<Val> for Argument {
     }
 }
 
-/// The integers that cross the border: `u32`, `i32`, `u64`, `i64`. In a 64-bit register the narrow ones are zero-extended if
+/// Integer types of arguments and results: `u32`, `i32`, `u64`, `i64`. In a 64-bit register the narrow ones are zero-extended if
 /// unsigned and sign-extended if signed.
 pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
-    /// Whether it has 64 bits.
+    /// True for 64-bit types.
     #[doc(hidden)]
     const WIDE: bool;
-    /// On its way to the guest.
+    /// Converts to an argument for the guest.
     #[doc(hidden)]
     fn into_argument(self) -> Argument;
-    /// From a register's bits, of which the low half counts where it has 32.
+    /// Converts from a register's bits, of which the low half counts where it has 32.
     #[doc(hidden)]
     fn from_bits(bits: u64) -> Self;
 }

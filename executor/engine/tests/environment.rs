@@ -1,4 +1,4 @@
-//! The real environment, in processes of their own: what it can choose, and what it is refused for.
+//! Environment variables, tested in processes of their own: accepted and refused values.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_engine::{Config, Engine, Error};

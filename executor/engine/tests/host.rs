@@ -82,7 +82,7 @@ fn a_host_function_that_panics_takes_its_caller_along_and_nothing_else() {
             instance.raw().unwrap().set_gas(100);
             let panic = catch_unwind(AssertUnwindSafe(|| function.call(&mut calls, (13,)))).unwrap_err();
             assert!(panic.downcast_ref::<String>().unwrap().contains("an unlucky number"));
-            // The machine stands behind the host call, paid for, and is as good as before.
+            // The instance is after the host call, which is charged, and still usable.
             assert_eq!(instance.raw().unwrap().gas(), 97);
             assert!(matches!(function.resume(&mut calls), Err(Error::NothingToResume)));
             assert_eq!(function.call(&mut calls, (21,)).unwrap(), 42);

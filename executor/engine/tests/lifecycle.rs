@@ -1,5 +1,5 @@
-//! Instances that are dropped in whatever state they are in, a thousand of them at once, and what is left of them:
-//! nothing. Alone in its process, as processes, descriptors and mappings are counted.
+//! Lifecycle of instances: dropped in every state and a thousand at once, without leaks. Alone in its process, as
+//! processes, descriptors and mappings are counted.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -8,7 +8,7 @@ mod common;
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, RawInstance, Reg, Sandbox, SandboxError};
 use std::process::Command;
 
-/// Counts in memory, calls the host, and goes on as the host says: returns, traps, faults, or loops until there is no gas.
+/// Counts in memory, calls the host, and does as the host says: returns, traps, faults, or loops until it is out of gas.
 const TEXT: &str = r#"
 .isa ReviveV1
 .stack_size 4096
@@ -31,7 +31,7 @@ faults: store_u64 a1, 0
 loops:  jump loops
 "#;
 
-/// What this process has.
+/// Resources of this process.
 #[derive(PartialEq, Eq, Debug)]
 struct Belongings {
     files: usize,
@@ -66,7 +66,7 @@ impl Belongings {
         }
     }
 
-    /// Counts until it is as expected, as processes end in their own time; in the end what there is.
+    /// Polls until the resources are as expected, as processes end asynchronously; returns the last count.
     fn settle(expected: &Belongings) -> Belongings {
         for _ in 0..500 {
             let now = Belongings::count();
@@ -116,7 +116,7 @@ fn in_state(module: &Module, state: u32) -> RawInstance {
             instance.reset_memory().unwrap();
             instance.restore(&snapshot).unwrap();
         }
-        // Its worker is killed, and nobody knows yet, or it was tried.
+        // Its worker is killed, undetected yet, or it was tried.
         _ => {
             let all = below();
             let newest = all.iter().max().unwrap().to_string();

@@ -1,5 +1,5 @@
-//! What compiling yields and takes grows with the program and no faster, whatever the program is made of: bytes of machine
-//! code, bytes of memory that are asked for, and how often. Time is not looked at.
+//! Tests that compiling is linear: machine code, memory and number of allocations grow with the program and no faster,
+//! whatever the program consists of. Time is not measured.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A program of a family, with so many instructions.
+/// Family of programs: generates one with the given number of instructions.
 type Family = fn(u32) -> (Vec<Instruction>, bool);
 
 /// Families, each with whether all its blocks are in the jump table.
@@ -89,7 +89,7 @@ const FAMILIES: [(&str, Family); 10] = [
 /// Bytes of machine code for one of guest code, at most.
 const PER_BYTE: usize = 32;
 
-/// What compiling a program yields and takes: machine code, bytes of memory, requests for memory.
+/// Cost of compiling a program: size of the machine code, allocated bytes, number of allocations.
 fn cost(engine: &Engine, family: Family, count: u32, config: &ProgramConfig) -> (usize, [usize; 3]) {
     let (mut list, in_table) = family(count);
     list.push(Instruction::none(Opcode::Trap));

@@ -100,7 +100,7 @@ endless: jump endless
         }
     }
 
-    /// How many processes there are below this one that have not ended.
+    /// Number of descendant processes that have not ended.
     fn descendants(process: u32) -> usize {
         let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
             .unwrap()
@@ -357,12 +357,12 @@ endless: jump endless
         println!("a job costs beyond its own time: {:?} in the median, {:?} at best", costs[10], costs[0]);
     }
 
-    /// How many processes there are below the one that made the namespaces.
+    /// Number of descendant processes of the one that made the namespaces.
     fn count() -> usize {
         ask("@count").parse().unwrap()
     }
 
-    /// A job that is killed at its deadline: its child and its workers are gone, and nobody else.
+    /// A job that is killed at its deadline: its child and its workers end, and no other process.
     fn job_that_never_ends(engine: &Engine, module: &Module) {
         let before = count();
         let (child, _from) = fork_job(engine, module, |_, module| {
@@ -377,7 +377,7 @@ endless: jump endless
         wait_until(before);
     }
 
-    /// Waits until there are so many processes.
+    /// Waits until there are `expected` processes.
     fn wait_until(expected: usize) {
         let mut last = 0;
         for _ in 0..500 {

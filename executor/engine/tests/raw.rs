@@ -1,10 +1,11 @@
-//! The raw level on both backends: host calls, gas, memory, snapshots, threads, and programs that must not be believed.
+//! Tests of the raw level on both backends: host calls, gas, memory, snapshots, threads, and hostile programs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
 
 use common::engines;
 use pvm_engine::vm_core::blob::BlobBuilder;
+use pvm_engine::vm_core::interpreter::Instance;
 use pvm_engine::vm_core::isa::{Instruction, Isa, Opcode};
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, ProgramConfig, RawInstance, Reg};
 
@@ -123,9 +124,48 @@ fn a_snapshot_knows_of_initial_data_that_became_zero_and_of_much_memory_that_nob
     }
 }
 
-/// Behind the host call.
+/// Code offset after the host call.
 fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
     instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
+}
+
+/// Clears its initial data, and ends a block by that.
+const CLEARS: &str = r"
+.isa ReviveV1
+.rw_data 01 02 03 04
+.rw_size 8
+start: store_imm_u32 0x20000, 0
+       jump next
+next:  load_u64 a0, 0x20000
+       jump_indirect ra, 0
+";
+
+#[test]
+fn an_instance_goes_on_where_one_on_the_interpreter_is() {
+    for engine in engines() {
+        let clearing = module(&engine, CLEARS);
+        let mut first = Instance::new(clearing.program().clone());
+        let is_compiled = engine.backend() == Backend::Jit;
+        assert_eq!(clearing.instantiate_from(&first).is_err(), is_compiled, "it is nowhere yet");
+        first.prepare_call(0, &[]);
+        first.set_gas(2);
+        assert_eq!(first.run(), Outcome::OutOfGas);
+        first.set_gas(3);
+        let mut second = clearing.instantiate_from(&first).unwrap();
+        assert_eq!(second.is_compiled(), is_compiled);
+        assert_eq!(second.run().unwrap(), Outcome::Finished);
+        assert_eq!((second.reg(Reg::A0), second.gas()), (0, 1));
+        // The first one is as it was.
+        assert_eq!((first.run(), first.reg(Reg::A0)), (Outcome::Finished, 0));
+
+        let other = module(&engine, ADDER);
+        assert!(matches!(other.instantiate_from(&first), Err(Error::Snapshot(_))), "it is of another program");
+        let mut waiting = Instance::new(other.program().clone());
+        waiting.set_gas(100);
+        waiting.prepare_call(other.program().export(b"add_numbers").unwrap(), &[1, 10]);
+        assert_eq!(waiting.run(), Outcome::HostCall(0));
+        assert_eq!(other.instantiate_from(&waiting).is_err(), is_compiled, "the block is paid for");
+    }
 }
 
 #[test]

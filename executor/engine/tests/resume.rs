@@ -1,4 +1,4 @@
-//! Calls by name that run out of gas and go on, on both backends.
+//! Tests that calls by name which run out of gas can be resumed, on both backends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

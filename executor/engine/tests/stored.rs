@@ -1,4 +1,4 @@
-//! Machine code that is stored and loaded again: it does the same, and what was damaged is refused or does no harm.
+//! Tests of stored machine code: it behaves the same, and damaged code is refused or harmless.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -43,7 +43,7 @@ fn stored(engine: &Engine, config: &ProgramConfig) -> Vec<u8> {
 /// All that can be seen at a stop: the outcome, gas, the first argument, the place.
 type Seen = (Result<Outcome, String>, i64, u64, Option<u32>);
 
-/// What is seen of runs that end in several ways.
+/// Observations of runs that end in several ways.
 fn seen(module: &Module) -> Vec<Seen> {
     let look = |instance: &mut RawInstance| {
         let outcome = instance.run().map_err(|error| error.to_string());
@@ -135,7 +135,7 @@ fn a_part_of_it_is_refused_and_so_is_more() {
 /// not more than that: the host and other instances go on.
 #[test]
 fn damage_harms_nobody_but_the_program() {
-    // Damaged code may run for ever.
+    // Damaged code may run in an endless loop.
     let engines = engines_with(|config| {
         config.set_time_limit(Duration::from_millis(50));
     });

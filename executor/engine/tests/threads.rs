@@ -1,4 +1,4 @@
-//! Threads: machines that move between them, and engines, modules and bound modules that they share.
+//! Tests of threads: instances that move between them, and engines, modules and bound modules that they share.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

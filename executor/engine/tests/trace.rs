@@ -1,4 +1,4 @@
-//! Tracing: what is logged, and that nothing else differs, on both backends.
+//! Tests of tracing: the log lines, and that results are the same, on both backends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -10,7 +10,7 @@ use pvm_engine::{
 use std::cell::RefCell;
 
 thread_local! {
-    /// What was logged in this thread.
+    /// Log lines of this thread.
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -64,7 +64,7 @@ function: add_64 a1, a1, a0
         jump_indirect ra, 0
 "#;
 
-/// Stores where nothing may be stored, behind an instruction that works.
+/// Program that stores outside of memory, after an instruction that works.
 const TRAP: &str = r#"
 .isa ReviveV1
 .stack_size 4096

@@ -58,15 +58,15 @@ pub trait Backend: Send + 'static {
     /// If there is no such instance.
     fn destroy(&mut self, instance: u32) -> Result<(), NoInstance>;
 
-    /// Frees all instances and begins to count anew: a runtime call is over, or about to begin.
+    /// Frees all instances and restarts their numbering: a runtime call is over, or about to begin.
     fn release(&mut self);
 }
 
 decl_extension! {
-    /// The backend of the runtime calls that are made with these extensions.
+    /// Externalities extension with the backend of runtime calls.
     ///
     /// A client makes one set of extensions for all calls that build a block, and wraps each call in a transaction of the
-    /// host: this is where instances go that a runtime left behind, whatever became of it.
+    /// host. Its start and its end release instances that a runtime left behind, however the call ended.
     pub struct PolkavmExt(Box<dyn Backend>);
 
     impl PolkavmExt {
@@ -85,7 +85,7 @@ decl_extension! {
 }
 
 impl PolkavmExt {
-    /// Has `backend` run what the runtime asks for.
+    /// Creates the extension with the backend of a runtime call.
     pub fn new(backend: impl Backend) -> Self {
         PolkavmExt(Box::new(backend))
     }

@@ -1,4 +1,4 @@
-//! The host functions themselves. Called in the runtime by [`crate::RemoteInstance`] alone.
+//! Definition of the host functions. Called in the runtime by [`crate::RemoteInstance`] alone.
 //!
 //! Results go into the caller's buffers or are plain integers ([`crate::wire`]); the node allocates nothing in the
 //! runtime.
@@ -31,7 +31,7 @@ pub trait Polkavm {
         })
     }
 
-    /// The same with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
+    /// Version 2, with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
     /// semantics 0; their blocks can be checked for ever.
     #[version(2)]
     fn instantiate(

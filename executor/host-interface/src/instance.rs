@@ -4,9 +4,9 @@ use crate::functions::polkavm;
 use crate::wire::{self, StopBuffer};
 use crate::{AccessError, InstantiateError, ProgramRules, Stop};
 
-/// A program that the node runs. Dropping it frees it there.
+/// Handle of a program that the node runs. Dropping it frees the instance there.
 ///
-/// Methods panic, which ends the runtime call, if the node answers what no node of this interface does.
+/// Methods panic, which ends the runtime call, if the node returns an invalid result.
 #[derive(Debug)]
 pub struct RemoteInstance(u32);
 
@@ -68,7 +68,7 @@ impl Drop for RemoteInstance {
     }
 }
 
-/// A range that ends beyond the 32-bit address space is refused before the border.
+/// Refuses a range that ends beyond the 32-bit address space before it reaches the node.
 fn ensure_range(address: u32, length: usize) -> Result<(), AccessError> {
     match length as u64 <= (1 << 32) - u64::from(address) {
         true => Ok(()),

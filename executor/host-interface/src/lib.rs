@@ -1,14 +1,14 @@
-//! The host functions through which a runtime has the node run PolkaVM programs.
+//! Host functions through which a runtime has the node run PolkaVM programs.
 //!
-//! The only thing that runtime and node share. The runtime uses [`RemoteInstance`], which crosses the border once for
-//! each run and once for each access to memory. The node puts [`HostFunctions`] among those of its executor and a
-//! [`Backend`], as a [`PolkavmExt`], among the extensions of every runtime call; without one the functions panic, which
-//! ends the runtime call and decides nothing about a block.
+//! The interface between runtime and node. The runtime uses [`RemoteInstance`], with one host function call for each run
+//! and one for each access to memory. The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
+//! [`PolkavmExt`], to the extensions of every runtime call; without one the functions panic, which ends the runtime call
+//! and decides nothing about a block.
 //!
 //! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments, and
-//! programs behave as vm-core specifies. The code comes with every [`RemoteInstance::new`], though a
-//! node that has compiled it needs it only to compare: were it left out where the node knows it, a hash that belongs to
-//! other code would be noticed by some nodes and not by others.
+//! programs behave as vm-core specifies. The code is an argument of every [`RemoteInstance::new`], though a
+//! node that has compiled it only compares it: if it were left out for nodes that know it, only some nodes would detect
+//! a hash mismatch.
 
 #![cfg_attr(substrate_runtime, no_std)]
 #![allow(unexpected_cfgs, reason = "the builder of the wasm runtime sets substrate_runtime, cargo knows nothing of it")]
@@ -32,8 +32,8 @@ use vm_core::limits;
 use vm_core::program::ProgramConfig;
 use vm_core::{Outcome, Semantics};
 
-/// Most instances at a time in one runtime call. More than frames can be on a call stack, so that only a runtime that
-/// never destroys any meets it.
+/// Maximum number of instances in a runtime call at a time. More than frames can be on a call stack, so that only a
+/// runtime that never destroys any reaches it.
 pub const INSTANCES: u32 = 64;
 
 /// The rules that a program runs under: semantics version and cost model.
@@ -98,7 +98,7 @@ pub enum InstantiateError {
         /// The number.
         id: u32,
     },
-    /// There are [`INSTANCES`] already.
+    /// The limit of [`INSTANCES`] is reached.
     TooMany,
 }
 
@@ -116,16 +116,16 @@ impl fmt::Display for InstantiateError {
 
 impl core::error::Error for InstantiateError {}
 
-/// An instance has no such number: it was never made, or destroyed.
+/// Error: no instance has this number; it was never created, or destroyed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoInstance;
 
 /// The error of an access to guest memory, which changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessError {
-    /// The range isn't all there, or may not be written.
+    /// The range is not all mapped, or not writable.
     OutOfBounds,
-    /// There is no such instance.
+    /// Unknown instance.
     NoInstance,
 }
 

@@ -40,7 +40,7 @@ const PAGE_MISSING: u32 = 5;
 const PAGE_PROTECTED: u32 = 6;
 
 impl StopBuffer {
-    /// The node's side.
+    /// Encodes a stop, on the node's side.
     #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
     pub fn encode(stop: &Stop) -> StopBuffer {
         let (kind, number) = match stop.outcome {
@@ -62,7 +62,7 @@ impl StopBuffer {
         StopBuffer(bytes)
     }
 
-    /// The runtime's side; `None` if no node of this version writes that.
+    /// Decodes a stop, on the runtime's side; `None` if it is none of this version.
     pub fn decode(&self) -> Option<Stop> {
         let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| self.0[at + byte]));
         let number = (word(0) >> 32) as u32;
@@ -80,7 +80,7 @@ impl StopBuffer {
     }
 }
 
-/// The number of an instance, or an error below zero.
+/// Encodes the number of an instance, or an error below zero.
 #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
 pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
     match result {
@@ -94,7 +94,8 @@ pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
     }
 }
 
-/// The other way; `None` if no node of this version says that. `cost_model` and `semantics` are what the runtime gave.
+/// Decodes the result of an instantiation; `None` if it is none of this version. `cost_model` and `semantics` are those
+/// that the runtime passed.
 pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Result<u32, InstantiateError>> {
     Some(match value {
         -1 => Err(InstantiateError::HashMismatch),
@@ -106,7 +107,7 @@ pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Re
     })
 }
 
-/// 0, or an error below zero.
+/// Encodes the result of an access: 0, or an error below zero.
 #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
 pub fn from_access(result: Result<(), AccessError>) -> i32 {
     match result {
@@ -116,7 +117,7 @@ pub fn from_access(result: Result<(), AccessError>) -> i32 {
     }
 }
 
-/// The other way; `None` if no node of this version says that.
+/// Decodes the result of an access; `None` if it is none of this version.
 pub fn to_access(value: i32) -> Option<Result<(), AccessError>> {
     Some(match value {
         0 => Ok(()),
@@ -126,7 +127,7 @@ pub fn to_access(value: i32) -> Option<Result<(), AccessError>> {
     })
 }
 
-/// A code offset; -1 for none, -2 if there is no such instance.
+/// Encodes a code offset; -1 for none, -2 if there is no such instance.
 #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
 pub fn from_counter(result: Result<Option<u32>, NoInstance>) -> i64 {
     match result {

@@ -4,7 +4,7 @@
 
 use executor::{BackendChoice, Flags, Folders, Limits, PolkaVm, SandboxChoice};
 use pvm_host_interface::{AccessError, Backend, ProgramRules, Stop, program_config};
-use pvm_oracle::random::Rng;
+use pvm_test_support::Rng;
 use sp_crypto_hashing::{blake2_256, keccak_256};
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,8 @@ const STOPS: usize = 60;
 
 /// Flags for a backend, with the sandbox that this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
-    Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }
+    // Compiled from the start, so that what is tested is compiled code.
+    Flags { backend, sandbox: SandboxChoice::BestEffort, tier_gas: 0, ..Flags::default() }
 }
 
 /// The limits of a node with those flags.
@@ -90,7 +91,7 @@ pub fn interpreting() -> PolkaVm {
 /// A node that compiles. Where that is impossible the tests compare the interpreter with itself.
 pub fn compiling() -> PolkaVm {
     let polkavm = PolkaVm::new(&flags(BackendChoice::Auto), None).unwrap();
-    assert!(polkavm.is_compiling() || cfg!(not(all(target_os = "linux", target_arch = "x86_64"))));
+    assert!(polkavm.is_compiling() || cfg!(not(jit_supported)));
     polkavm
 }
 
@@ -103,7 +104,7 @@ pub enum Seen {
     Written(Result<(), AccessError>),
 }
 
-/// An instance, whatever runs it.
+/// An instance on any backend.
 pub trait AnyInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
     fn counter(&mut self) -> Option<u32>;
@@ -112,7 +113,7 @@ pub trait AnyInstance {
     fn zero(&mut self, address: u32, length: u32) -> Result<(), AccessError>;
 }
 
-/// As the runtime does without host functions.
+/// An instance in the runtime, without host functions.
 pub struct InRuntime(Instance);
 
 impl InRuntime {
@@ -150,7 +151,7 @@ impl AnyInstance for InRuntime {
     }
 }
 
-/// As the host functions do it.
+/// An instance in the node, through the host functions.
 pub struct InNode<B: Backend> {
     backend: B,
     instance: u32,
@@ -208,7 +209,7 @@ pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl Fn
                             let read = instance.read(address, &mut out);
                             Seen::Read(read.map(|()| out))
                         }
-                        1 => Seen::Written(instance.write(address, &rng.bytes(length))),
+                        1 => Seen::Written(instance.write(address, &rng.bytes(length as usize))),
                         _ => Seen::Written(instance.zero(address, length)),
                     });
                 }

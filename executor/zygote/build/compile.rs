@@ -1,4 +1,4 @@
-//! Compilation of the sandboxed process. Used by the build script, and by the test that does it again and compares.
+//! Compilation of the sandboxed process. Used by the build script, and by the test of reproducible builds.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The sandboxed process in which compiled guest code runs, and what host and process agree on. Used by the sandbox of
-//! `pvm-engine` and nobody else. The contract is `docs/sandbox.md`.
+//! The sandboxed process in which compiled guest code runs, and its protocol with the host. Used by the sandbox of
+//! `pvm-engine` only. The contract is `docs/sandbox.md`.
 //!
 //! This library has no behaviour: [`ELF`] is the program's bytes, built from `src/worker` by the build script, and
 //! [`protocol`] is compiled into both sides.

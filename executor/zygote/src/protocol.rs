@@ -30,7 +30,7 @@ pub const STACK_TOP: u64 = 0x3_0002_0000;
 
 /// Compiled code: shared, written by the host, readable and executable in the worker. The jump table comes first.
 pub const CODE_BASE: u64 = 0x3_1000_0000;
-/// The most bytes of compiled code, jump table included.
+/// Maximum number of bytes of compiled code, jump table included.
 pub const CODE_SIZE: u64 = 0x1000_0000;
 
 /// Registers of the guest.
@@ -68,7 +68,7 @@ pub const NATIVE_SCRATCH: u8 = 2;
 /// that has control.
 #[repr(C)]
 pub struct Control {
-    /// Which side has control. A futex, shared between processes.
+    /// Side that has control. A futex, shared between processes.
     pub state: AtomicU32,
     /// Iterations of the worker's spin loop before it blocks. Set by the host.
     pub spins: AtomicU32,
@@ -78,7 +78,7 @@ pub struct Control {
     pub exit: AtomicU32,
     /// `COMMAND_RUN`: the native address of the entry code.
     pub argument: AtomicU64,
-    /// Native address at which guest code goes on (set by the host), or where it left (set by the worker).
+    /// Native address at which guest code resumes (set by the host), or at which it left (set by the worker).
     pub native_pc: AtomicU64,
     /// Value of the scratch register when guest code left; for `EXIT_FAULT` the address of the fault.
     pub detail: AtomicU64,
@@ -108,7 +108,7 @@ pub struct Range {
     pub protection: AtomicU32,
 }
 
-/// Not accessible.
+/// No access.
 pub const PROTECT_NONE: u32 = 0;
 /// Readable.
 pub const PROTECT_READ: u32 = 1;
@@ -127,30 +127,30 @@ pub const STATE_NEW: u32 = 1 << 29;
 pub const STATE_COMMAND: u32 = STATE_NEW - 1;
 /// FUTEX_WAITERS: beside the thread id, the host sleeps and has to be woken.
 pub const STATE_WAITERS: u32 = 1 << 31;
-/// FUTEX_OWNER_DIED: the worker died in its turn.
+/// FUTEX_OWNER_DIED: the worker died while it had control.
 pub const STATE_DEAD: u32 = 1 << 30;
 
 /// Run guest code.
 pub const COMMAND_RUN: u32 = 1;
-/// Nothing but the changes of `ranges`.
+/// Command: apply the protection changes of `ranges` only.
 pub const COMMAND_PROTECT: u32 = 2;
 
 /// The command is done; nothing else happened. What `COMMAND_PROTECT` ends with; any command whose changes the kernel
 /// refuses ends with it too and does nothing else. `detail` is the error number, or zero.
 pub const EXIT_DONE: u32 = 0;
-/// An explicit trap, or an invalid instruction. `native_pc` is behind the call that left.
+/// Trap or invalid instruction. `native_pc` is after the call that left.
 pub const EXIT_TRAP: u32 = 1;
-/// A host call; `detail` is its number, `native_pc` where to go on.
+/// Host call; `detail` is its number, `native_pc` the address to resume at.
 pub const EXIT_HOST_CALL: u32 = 2;
 /// The gas went below zero; `native_pc` says which block's stub left.
 pub const EXIT_OUT_OF_GAS: u32 = 3;
 /// A dynamic jump to no valid target; `detail` is what the scratch register held.
 pub const EXIT_JUMP: u32 = 4;
-/// Single-step mode: before an instruction; `native_pc` is where to go on.
+/// Single-step mode: before an instruction; `native_pc` is the address to resume at.
 pub const EXIT_STEP: u32 = 5;
-/// `sbrk`: the host grows the heap and goes on at `native_pc`.
+/// `sbrk`: the host grows the heap and resumes at `native_pc`.
 pub const EXIT_SBRK: u32 = 6;
-/// `memset`: the host does it and goes on at `native_pc`.
+/// `memset`: the host does it and resumes at `native_pc`.
 pub const EXIT_MEMSET: u32 = 7;
 /// A memory access that is not allowed, by guest code in the guest's window; `native_pc` is the instruction.
 pub const EXIT_FAULT: u32 = 8;
@@ -162,25 +162,25 @@ pub const EXIT_SETUP: u32 = 10;
 
 /// First message to the launcher, one word: how much protection it has to have.
 pub const MODE_REQUIRED: u32 = 1;
-/// Steps that make namespaces may fail: each is reported, and the launcher goes on.
+/// Best effort: steps that make namespaces may fail; each is reported, and the launcher continues.
 pub const MODE_BEST_EFFORT: u32 = 2;
 /// No namespaces, limits or filters at all.
 pub const MODE_OFF: u32 = 3;
 /// All but the system call filters: for tests of what holds without them.
 pub const MODE_UNFILTERED: u32 = 4;
-/// The same where namespaces may be missing.
+/// As `MODE_UNFILTERED`, but namespaces may be missing.
 pub const MODE_UNFILTERED_BEST_EFFORT: u32 = 5;
-/// Beside the mode: strict, see [`Layer::StoreBypass`] and those behind it.
+/// Flag beside the mode: strict, see [`Layer::StoreBypass`] and the layers after it.
 pub const MODE_STRICT: u32 = 0x100;
 
 /// A message on the socket between host, launcher and zygote.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message {
-    /// One of `MESSAGE_…`.
+    /// Kind: one of `MESSAGE_…`.
     pub kind: u32,
     /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: a [`Step`]. `MESSAGE_WORKER`: the worker's thread id in its namespace.
-    /// `MESSAGE_SPAWN`: the most CPU time in seconds, which the host can raise; zero is no limit.
+    /// `MESSAGE_SPAWN`: the limit of CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
     /// Error number of what failed.
     pub errno: u32,
@@ -192,19 +192,19 @@ pub const MESSAGE_MISSING: u32 = 1;
 pub const MESSAGE_FAILED: u32 = 2;
 /// The zygote takes requests.
 pub const MESSAGE_READY: u32 = 3;
-/// From the host: make a worker, from the three file descriptors that come along: control page, guest memory, code.
+/// Host to zygote: fork a worker, with the three file descriptors attached: control page, guest memory, code.
 pub const MESSAGE_SPAWN: u32 = 4;
 /// A worker was made; its pidfd comes along.
 pub const MESSAGE_WORKER: u32 = 5;
 
-/// From the launcher, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
+/// Launcher to host, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
 pub const MESSAGE_MAP: u32 = 6;
 
-/// From launcher and zygote: whether there is a protection that not every kernel has. The number is a [`Layer`], the
-/// error number zero if it is there.
+/// Launcher and zygote to host: state of an optional protection. The number is a [`Layer`], the error number zero if it is
+/// present.
 pub const MESSAGE_LAYER: u32 = 7;
 
-/// From the host: another connection, for a process that the host is about to fork.
+/// Host to zygote: add a connection, for a process that the host is about to fork.
 pub const MESSAGE_CONNECT: u32 = 8;
 /// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all
 /// copies of that end are closed.

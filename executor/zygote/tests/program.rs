@@ -1,5 +1,5 @@
-//! The sandboxed process as it was built: the same everywhere, and nothing in it that should not be.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+//! Tests of the sandboxed process's binary: reproducible, and without unwanted parts.
+#![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 #[path = "../build/compile.rs"]

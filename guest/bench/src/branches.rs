@@ -1,11 +1,11 @@
-//! Branches that no predictor can foresee.
+//! Unpredictable branches.
 
 use crate::Random;
 use core::hint::black_box;
 
 const STEPS: u32 = 100_000;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Goes one of sixteen ways, by the bits of a random number, many times.

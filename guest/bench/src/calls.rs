@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// The 25th Fibonacci number by double recursion, and a walk through a table of functions.

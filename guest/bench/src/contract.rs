@@ -1,9 +1,9 @@
-//! A contract of 100 KB of which a call runs a thousand instructions: what loading costs.
+//! A contract of 100 KB of which a call runs a thousand instructions: measures the cost of loading.
 
 use crate::{ed25519, emulator, evm, hashes, memory, mix};
 use core::hint::black_box;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// A call that does little. The other entries make the program large; the compiler cannot know that they are not asked

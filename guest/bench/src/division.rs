@@ -1,10 +1,10 @@
-//! Divisions that wait for each other.
+//! Dependent divisions: each needs the result of the one before.
 
 use core::hint::black_box;
 
 const STEPS: u64 = 300_000;
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// A chain of 64-bit divisions and remainders, each of the result before.

@@ -17,7 +17,7 @@ const SIGNATURE: [u8; 64] = [
     0x51, 0x41, 0x43, 0x8e, 0x7a, 0x10, 0x0b,
 ];
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Verifies one good signature and bad ones; returns a bit for each that was accepted: 1.

@@ -24,7 +24,7 @@ const PROGRAM: &[u8] = &[
     0x50, 0x00,
 ];
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Runs the program on a fresh machine; a checksum of its memory.
@@ -36,13 +36,13 @@ pub fn run() -> u64 {
     }
 }
 
-/// The program did what it must not.
+/// Fault of the interpreted program.
 struct Fault;
 
 struct Machine {
     stack: [U256; 64],
     depth: usize,
-    /// By words: the program only uses multiples of 32.
+    /// Memory in words: the program only uses multiples of 32.
     memory: [U256; 8],
 }
 

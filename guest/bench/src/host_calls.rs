@@ -1,8 +1,8 @@
-//! Calls of a host function that does nothing: what the way out of the machine and back costs.
+//! Calls of an empty host function: measures the round trip.
 
 use crate::mix;
 
-/// How many calls a run makes.
+/// Number of host calls in a run.
 pub const CALLS: u64 = 1000;
 
 #[cfg(target_arch = "riscv64")]
@@ -22,7 +22,7 @@ unsafe fn nothing(value: u64) -> u64 {
     core::hint::black_box(value)
 }
 
-/// Nothing to prepare.
+/// Does nothing.
 pub fn initialize() {}
 
 /// Calls the host function, which returns its argument.

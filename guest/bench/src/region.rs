@@ -39,7 +39,7 @@ impl Flag {
         Flag(core::sync::atomic::AtomicBool::new(false))
     }
 
-    /// Whether it was not raised before.
+    /// Raises the flag; true if it was not raised before.
     fn raise(&self) -> bool {
         !self.0.swap(true, core::sync::atomic::Ordering::Acquire)
     }
@@ -49,7 +49,7 @@ impl Flag {
     }
 }
 
-/// The same for sBPF, which has one thread and no such instructions.
+/// Flag for sBPF, which has one thread and no atomic instructions.
 #[cfg(target_arch = "bpf")]
 struct Flag(core::cell::Cell<bool>);
 

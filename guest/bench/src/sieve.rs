@@ -10,7 +10,7 @@ pub fn initialize() {
     COMPOSITE.with(|composite| fill(composite, 0));
 }
 
-/// How many primes there are below 2^20: 82,025.
+/// Counts the primes below 2^20: 82,025.
 pub fn run() -> u64 {
     COMPOSITE.with(|composite| {
         fill(composite, 0);

@@ -1,4 +1,4 @@
-//! Three loops that do the same work and differ only in stride: what no cost per instruction can tell apart.
+//! Three loops that do the same work and differ only in stride, which no cost per instruction can distinguish.
 //!
 //! Each visits every element of a buffer of 32 MiB once. With a stride of one and of a few elements the processor's
 //! caches and prefetchers help; with a stride of a bit more than a page, nothing does.

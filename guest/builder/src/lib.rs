@@ -16,6 +16,9 @@ const TARGETS: [(&str, &str); 2] = [
     ("riscv64emac-unknown-none-polkavm", include_str!("../../targets/riscv64emac-unknown-none-polkavm.json")),
 ];
 
+/// LLVM's options that unroll loops whose number of turns it does not know, up to a size at which guests gain speed.
+const UNROLL: [&str; 3] = ["-unroll-runtime", "-unroll-allow-partial", "-unroll-threshold-default=150"];
+
 /// Why a guest could not be compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +77,8 @@ pub struct Guest {
     pub binary: Option<String>,
     /// For RV64E, or else for RV32E.
     pub wide: bool,
+    /// Whether loops are unrolled: faster code, and more of it.
+    pub unroll: bool,
     /// More arguments for cargo, such as features.
     pub arguments: Vec<String>,
 }
@@ -87,17 +92,12 @@ impl Guest {
     /// # Errors
     /// If there is no compiler, or it fails; what it says goes to standard error.
     pub fn compile(&self) -> Result<Vec<PathBuf>, GuestError> {
-        let is_library = self.is_library()?;
+        let package = self.package()?;
         let (name, description) = TARGETS[usize::from(self.wide)];
-        let folder = env::temp_dir().join(format!("{name}-{}", std::process::id()));
-        let target = folder.join(name).with_extension("json");
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&target, description))
-            .map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
-        let told = self.cargo(&target, is_library).and_then(|mut command| run(&mut command));
-        // It is only read by the compiler.
-        let _ = fs::remove_dir_all(&folder);
-        let told = told?;
+        let target = package.target_folder(&self.arguments).join("pvm-targets").join(name).with_extension("json");
+        write_if_changed(&target, description).map_err(|reason| GuestError::Write { path: target.clone(), reason })?;
+        let is_library = package.is_library;
+        let told = self.cargo(&target, &package).and_then(|mut command| run(&mut command))?;
         let messages = String::from_utf8_lossy(&told);
         let mut found: Vec<PathBuf> = match is_library {
             true => static_libraries(&messages).map(|archive| link_library(&archive)).collect::<Result<_, _>>()?,
@@ -110,30 +110,41 @@ impl Guest {
         }
     }
 
-    /// Whether the crate has no binary, but a library of the type `cdylib`.
-    fn is_library(&self) -> Result<bool, GuestError> {
+    /// Asks cargo for the crate's targets and folders.
+    fn package(&self) -> Result<Package, GuestError> {
         let mut command = toolchain()?;
         clean(&mut command);
         command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(&self.manifest);
         let told = run(&mut command)?;
         let metadata: Json = serde_json::from_slice(&told).unwrap_or_default();
         let manifest = self.manifest.canonicalize().unwrap_or_else(|_| self.manifest.clone());
-        Ok(is_library(&metadata, &manifest))
+        let folder = manifest.parent().unwrap_or(Path::new(""));
+        let named = |key: &str| metadata[key].as_str().map(PathBuf::from);
+        Ok(Package {
+            is_library: is_library(&metadata, &manifest),
+            workspace: named("workspace_root").unwrap_or_else(|| folder.to_path_buf()),
+            target_folder: named("target_directory").unwrap_or_else(|| folder.join("target")),
+        })
     }
 
-    fn cargo(&self, target: &Path, is_library: bool) -> Result<Command, GuestError> {
+    /// Flags of rustc that change the code.
+    fn code_flags(&self) -> impl Iterator<Item = String> {
+        UNROLL.iter().filter(|_| self.unroll).map(|option| format!("-Cllvm-args={option}"))
+    }
+
+    fn cargo(&self, target: &Path, package: &Package) -> Result<Command, GuestError> {
         let mut command = toolchain()?;
         clean(&mut command);
         // A stable compiler then takes the options of a nightly one.
         command.env("RUSTC_BOOTSTRAP", "1");
-        // Where things are on this machine is of no use in a blob.
-        let crates = self.manifest.parent().unwrap_or(Path::new("")).canonicalize().unwrap_or_default();
-        let flags = [(crates, "/guest"), (cargo_home(), "/cargo")]
+        // Paths of this machine are of no use in a blob. The members of a workspace are compiled with the same flags, so
+        // that they share their dependencies' artifacts.
+        let flags = [(package.workspace.clone(), "/guest"), (cargo_home(), "/cargo")]
             .into_iter()
             .filter(|(folder, _)| !folder.as_os_str().is_empty())
             .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\x1f"));
-        match is_library {
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.chain(self.code_flags()).collect::<Vec<_>>().join("\x1f"));
+        match package.is_library {
             true => command.args(["rustc", "--lib", "--crate-type", "staticlib"]),
             false => command.arg("build"),
         };
@@ -146,6 +157,51 @@ impl Guest {
         command.args(&self.arguments);
         Ok(command)
     }
+}
+
+/// A crate as `cargo metadata` describes it.
+struct Package {
+    /// It has no binary, but a library of the type `cdylib`.
+    is_library: bool,
+    /// The root of its workspace: its own folder, if it is in none.
+    workspace: PathBuf,
+    /// The folder of build artifacts, unless cargo is told another.
+    target_folder: PathBuf,
+}
+
+impl Package {
+    /// The folder of build artifacts of a cargo command with these arguments, absolute.
+    ///
+    /// The target's description is kept there: its path is part of what identifies a compiled crate to cargo, which
+    /// compiles `core` anew for each path.
+    fn target_folder(&self, arguments: &[String]) -> PathBuf {
+        let mut arguments = arguments.iter();
+        let folder = loop {
+            match arguments.next().map(String::as_str) {
+                None => break self.target_folder.clone(),
+                Some("--target-dir") => break arguments.next().map(PathBuf::from).unwrap_or_default(),
+                Some(argument) => {
+                    if let Some(folder) = argument.strip_prefix("--target-dir=") {
+                        break PathBuf::from(folder);
+                    }
+                }
+            }
+        };
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+}
+
+/// Writes a file unless it has this content already. Concurrent readers see a whole file.
+fn write_if_changed(path: &Path, content: &str) -> std::io::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == content.as_bytes()) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    fs::write(&draft, content)?;
+    fs::rename(&draft, path)
 }
 
 fn cargo_home() -> PathBuf {
@@ -297,6 +353,53 @@ not json
         assert!(!is_library(&metadata(&format!("{library},{binary}")), manifest));
         assert!(!is_library(&metadata(r#"{"kind":["lib"],"crate_types":["lib"]}"#), manifest));
         assert!(!is_library(&metadata(library), Path::new("/b/Cargo.toml")));
+    }
+
+    #[test]
+    fn the_folder_of_artifacts_is_that_of_the_command() {
+        let package = Package { is_library: false, workspace: "/w".into(), target_folder: "/w/target".into() };
+        let folder = |arguments: &[&str]| {
+            package.target_folder(&arguments.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(folder(&[]), Path::new("/w/target"));
+        assert_eq!(folder(&["--locked", "--target-dir", "/t"]), Path::new("/t"));
+        assert_eq!(folder(&["--target-dir=/t", "--locked"]), Path::new("/t"));
+        assert_eq!(folder(&["--target-dir", "t"]), env::current_dir().unwrap().join("t"));
+    }
+
+    #[test]
+    fn a_description_that_is_there_is_left_alone() {
+        let folder = env::temp_dir().join(format!("pvm-guest-builder-{}", std::process::id()));
+        let path = folder.join("a/target.json");
+        write_if_changed(&path, "one").unwrap();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        write_if_changed(&path, "one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+        write_if_changed(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn loops_are_unrolled_only_where_that_is_asked_for() {
+        let guest = |unroll| Guest {
+            manifest: "/nowhere/Cargo.toml".into(),
+            binary: None,
+            wide: true,
+            unroll,
+            arguments: Vec::new(),
+        };
+        assert_eq!(guest(false).code_flags().count(), 0);
+        let flags: Vec<String> = guest(true).code_flags().collect();
+        assert_eq!(
+            flags,
+            [
+                "-Cllvm-args=-unroll-runtime",
+                "-Cllvm-args=-unroll-allow-partial",
+                "-Cllvm-args=-unroll-threshold-default=150"
+            ]
+        );
     }
 
     #[test]

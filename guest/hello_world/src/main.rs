@@ -1,4 +1,4 @@
-//! The guest of the engine's example: a program that is no contract, called by its host and calling it back.
+//! Guest of the engine's example: called by its host, and calls it back.
 //!
 //! Built by `scripts/build-guest hello_world`; run by `executor/engine/examples/hello_world.rs`.
 #![no_std]
@@ -6,7 +6,7 @@
 
 #[polkavm_derive::polkavm_import]
 unsafe extern "C" {
-    /// What the host wants added.
+    /// Returns the number that the host wants added.
     fn get_third_number() -> u32;
 }
 

@@ -1,4 +1,4 @@
-//! `#[pvm_export]`.
+//! The attribute `#[pvm_export]`: exports a function to the host.
 
 use crate::slots::{ARGUMENTS, IN_C, Kind, arguments, check_narrow};
 use proc_macro2::TokenStream;
@@ -120,7 +120,7 @@ fn machinery(
     }
 }
 
-/// What puts the arguments from the seventh on, which C has on the stack, there.
+/// Code that moves the arguments from the seventh on to the stack, where C has them.
 fn entry(inputs: usize, wide: bool) -> Option<TokenStream> {
     if inputs <= IN_C {
         return None;

@@ -1,4 +1,4 @@
-//! `#[pvm_import]`.
+//! The attribute `#[pvm_import]`: imports host functions.
 
 use crate::slots::{ARGUMENTS, Kind, arguments, check_narrow};
 use proc_macro2::TokenStream;
@@ -22,7 +22,7 @@ pub fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> 
     block.items.iter().map(function).collect()
 }
 
-/// What `#[pvm(…)]` says.
+/// Attributes of `#[pvm(…)]`.
 #[derive(Default)]
 struct Named {
     symbol: Option<LitStr>,
@@ -138,7 +138,7 @@ fn body(
         static METADATA: ::pvm_guest::linker::Import =
             ::pvm_guest::linker::Import::new(#symbol, #inputs, #outputs, #has_index, #index);
 
-        /// What the linker turns into the host call.
+        /// Trampoline that the linker turns into the host call.
         #[unsafe(naked)]
         #[unsafe(link_section = ".text.polkavm_import")]
         unsafe extern "C" fn trampoline() {

@@ -10,14 +10,14 @@ mod slots;
 
 use proc_macro::TokenStream;
 
-/// On an `extern "C"` block: its functions are the host's. On a function, `#[pvm(symbol = "name")]` says the name it has
-/// there, if that is another, and `#[pvm(index = 3)]` its number.
+/// On an `extern "C"` block: imports its functions from the host. On a function, `#[pvm(symbol = "name")]` sets the host's
+/// name for it, if that differs, and `#[pvm(index = 3)]` its number.
 #[proc_macro_attribute]
 pub fn pvm_import(attribute: TokenStream, item: TokenStream) -> TokenStream {
     answer(import::expand(attribute.into(), item.into()))
 }
 
-/// On a function: the host can call it. `#[pvm_export(symbol = "name")]` says the name it has there, if that is another.
+/// On a function: exports it to the host. `#[pvm_export(symbol = "name")]` sets the export's name, if that differs.
 #[proc_macro_attribute]
 pub fn pvm_export(attribute: TokenStream, item: TokenStream) -> TokenStream {
     answer(export::expand(attribute.into(), item.into()))

@@ -1,4 +1,4 @@
-//! Which registers values are in (spec: docs/spec/abi.md#arguments-and-results).
+//! Assignment of values to registers (spec: docs/spec/abi.md#arguments-and-results).
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,15 +7,15 @@ use syn::{Error, Ident, Result, Type, spanned::Spanned as _};
 /// The argument registers, in order.
 pub const ARGUMENTS: [&str; 9] = ["a0", "a1", "a2", "a3", "a4", "a5", "t0", "t1", "t2"];
 
-/// How many argument registers the calling convention of C has.
+/// Number of argument registers in C's calling convention.
 pub const IN_C: usize = 6;
 
-/// What a type is to the machine.
+/// Register class of a type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// At most a register of 32 bits, or as wide as pointers are; extended by its sign.
+    /// Sign-extended integer of at most 32 bits, or of pointer width.
     Signed,
-    /// The same, extended by zeros.
+    /// Zero-extended integer of at most 32 bits, or of pointer width.
     Unsigned,
     /// A truth value.
     Bool,
@@ -26,7 +26,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Of a type by its name.
+    /// Register class of a type by its name.
     pub fn of(ty: &Type) -> Result<Kind> {
         let name = match ty {
             Type::Ptr(_) => return Ok(Kind::Pointer),
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// How many registers it takes.
+    /// Number of registers that it takes.
     pub fn slots(self, wide: bool) -> usize {
         if self == Kind::Long && !wide { 2 } else { 1 }
     }
@@ -81,7 +81,7 @@ pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-/// What makes a 32-bit build fail if its arguments do not fit.
+/// Assertion that fails a 32-bit build whose arguments do not fit.
 pub fn check_narrow(kinds: &[Kind]) -> TokenStream {
     let slots: usize = kinds.iter().map(|kind| kind.slots(false)).sum();
     let limit = ARGUMENTS.len();

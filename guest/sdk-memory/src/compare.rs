@@ -67,7 +67,7 @@ pub(crate) unsafe fn order<W: Word>(mut left: *const u8, mut right: *const u8, c
     c_int::from(a > b) - c_int::from(a < b)
 }
 
-/// Whether two memories differ.
+/// True if two memories differ.
 ///
 /// # Safety
 /// Both must be valid for reads of `count` bytes.
@@ -103,7 +103,7 @@ pub(crate) unsafe fn differ<W: Word>(mut left: *const u8, mut right: *const u8, 
     }
 }
 
-/// Whether four words differ.
+/// True if four words differ.
 ///
 /// # Safety
 /// Both must be valid for reads of them.

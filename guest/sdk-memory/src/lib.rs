@@ -1,9 +1,9 @@
 //! `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp` and `strlen` for guests of the virtual machine.
 //!
-//! The compiler calls these functions by name. The ones of `compiler_builtins` are made for machines that must align:
-//! they copy bytes up to a boundary and put words together by shifts. Here unaligned access is as good as aligned, so
-//! these move whole words from the first byte on: up to four words by a head and a tail that overlap, more by four words
-//! a turn (32 bytes, or 16 on a 32-bit machine) and a last four that overlap what the turns have done.
+//! Compilers call these functions by name. The ones of `compiler_builtins` are made for machines without unaligned access:
+//! they copy bytes up to a boundary and combine words by shifts. Here unaligned access is as fast as aligned, so these
+//! move whole words from the first byte on: up to four words by a head and a tail that overlap, more by four words per
+//! iteration (32 bytes, or 16 on a 32-bit machine) and a last four that overlap the previous ones.
 //!
 //! A crate that depends on this one has to name it, so that it is linked: `use pvm_guest_memory as _;`. The symbols are
 //! strong, those of `compiler_builtins` weak. On the development machine they are plain functions, for unit tests.

@@ -15,7 +15,7 @@ use std::vec::Vec;
 
 const LONGEST: usize = 200;
 const ALIGNMENTS: usize = 16;
-/// What surrounds the bytes in question.
+/// Guard bytes around the bytes under test.
 const MARGIN: usize = 48;
 const ALL: usize = LONGEST + ALIGNMENTS + 2 * MARGIN;
 
@@ -74,8 +74,8 @@ fn fills(fill: impl Fn(*mut u8, u8, usize)) {
     }
 }
 
-/// Compares memory that is equal, and memory that differs in the byte at each place, in either direction and in its
-/// lowest or highest bit, where the bytes behind say the opposite and those outside differ.
+/// Compares equal memory, and memory that differs in the byte at each place, in either direction and in its lowest or
+/// highest bit, where the bytes after it say the opposite and those outside differ.
 fn comparisons(
     compare: impl Fn(*const u8, *const u8, usize) -> c_int,
     check: impl Fn(c_int, core::cmp::Ordering) -> bool,

@@ -16,7 +16,7 @@ pub trait Word: Copy + Ord {
     fn difference(self, other: Self) -> Self;
     /// The bits of either.
     fn or(self, other: Self) -> Self;
-    /// Whether all bits are zero.
+    /// True if all bits are zero.
     fn is_zero(self) -> bool;
     /// The bytes in opposite order: the number by which words that were loaded compare like their bytes.
     fn swap_bytes(self) -> Self;
@@ -72,7 +72,7 @@ pub type Native = u64;
 #[cfg(target_pointer_width = "32")]
 pub type Native = u32;
 
-/// The same address, of which the compiler does not know where it comes from.
+/// Returns the address through an optimization barrier.
 ///
 /// A loop whose counter goes through here is left as it is written: not unrolled, whatever flags the program is compiled
 /// with (the turns are long enough), and not given more counters than there are registers.

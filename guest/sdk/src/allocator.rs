@@ -1,4 +1,4 @@
-//! A heap that only grows.
+//! Bump allocator: a heap that only grows.
 //!
 //! A guest mostly lives for one call, so what it allocates need not be given back. Memory is an array of the program's;
 //! when it is used up, allocation fails, which `alloc` answers with a panic.
@@ -63,7 +63,7 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Bump<BYTES> {
     }
 }
 
-/// Gives the program a heap of so many bytes, for `alloc`.
+/// Defines a heap of this size in bytes, for `alloc`.
 ///
 /// ```ignore
 /// pvm_guest::bump_allocator!(64 * 1024);

@@ -1,4 +1,4 @@
-//! For guests of the virtual machine, 32- or 64-bit.
+//! SDK for guests of the virtual machine, 32- or 64-bit.
 //!
 //! ```ignore
 //! #![no_std]
@@ -50,7 +50,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     trap()
 }
 
-/// Asks the linker for a stack of at least so many bytes. The largest of several counts.
+/// Requests a stack of at least this size in bytes. The largest of several counts.
 ///
 /// ```ignore
 /// pvm_guest::min_stack_size!(65536);

@@ -5,10 +5,7 @@
 //! choices.
 #![no_main]
 
-#[path = "../../tests/compare/mod.rs"]
-mod compare;
-
-use compare::{Compared, STANDING, Standing, check};
+use pvm_riscv::differential::{Compared, STANDING, Standing, check};
 use pvm_linker::{Level, Options};
 use pvm_riscv::{Feature, Random, generate_with};
 

@@ -1,8 +1,7 @@
-//! The DWARF sections of an ELF file as they would be in a linked and uncompressed one.
+//! Loader of DWARF sections: relocated and decompressed.
 //!
-//! In relocatable files all sections are at address 0. Here code gets addresses that tell its sections apart, and the
-//! relocations of the DWARF sections are applied with them. Compressed sections are inflated. A file whose DWARF cannot be
-//! made sense of has none.
+//! In relocatable files all sections are at address 0. Here code sections get distinct addresses, and the relocations of the
+//! DWARF sections are applied with them. Compressed sections are inflated. Invalid DWARF is treated as absent.
 
 use crate::elf::{Image, SectionKind};
 use addr2line::gimli::SectionId;
@@ -12,13 +11,13 @@ use object::{
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The most bytes that a section may have when it is inflated.
+/// Maximum number of bytes that a section may have when it is inflated.
 const LIMIT: u64 = 1 << 28;
 
-/// The address of the first section of a relocatable file; not 0, which in DWARF stands for code that is gone.
+/// Address of the first section of a relocatable file; not 0, which in DWARF marks discarded code.
 const BASE: u64 = 0x1_0000;
 
-/// What an ELF file has of DWARF.
+/// The DWARF sections of an ELF file.
 pub struct Dwarf<'a> {
     sections: HashMap<&'static str, Cow<'a, [u8]>>,
     /// The address of each section of the file, as DWARF has it.
@@ -26,7 +25,7 @@ pub struct Dwarf<'a> {
 }
 
 impl<'a> Dwarf<'a> {
-    /// Of a file; `None` if there is nothing that can be read.
+    /// Reads the DWARF sections of a file; `None` if there are none that can be read.
     pub fn read(image: &'a Image) -> Option<Self> {
         let file = object::File::parse(image.file()).ok()?;
         let mut next = BASE;
@@ -100,7 +99,7 @@ impl<'a> Dwarf<'a> {
     }
 }
 
-/// What is read for places in code; the others describe variables and types.
+/// DWARF sections that map code to source lines; the others describe variables and types.
 const SECTIONS: [SectionId; 12] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,

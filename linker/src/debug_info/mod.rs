@@ -18,10 +18,10 @@ use writer::{Frame, Writer};
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
-/// The most frames that a blob can describe.
+/// Maximum number of frames that a blob can describe.
 const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 
-/// What an ELF file knows about where its code comes from.
+/// Debug information of an ELF file: DWARF, or else its symbols.
 pub struct DebugInfo<'a> {
     image: &'a Image,
 }
@@ -33,7 +33,7 @@ struct Lookup<'a> {
 }
 
 impl<'a> DebugInfo<'a> {
-    /// Of a file.
+    /// Reads the debug information of a file.
     pub fn new(image: &'a Image) -> Self {
         DebugInfo { image }
     }

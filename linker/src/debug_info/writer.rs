@@ -72,7 +72,7 @@ fn split(name: &str) -> (&str, &str) {
     at.map_or(("", name), |at| (&name[..at], &name[at + 2..]))
 }
 
-/// Whose home folder a file is in is nobody's business.
+/// Shortens a path in a home folder, so that a blob does not name the user.
 fn shorten(path: &str) -> String {
     match path.strip_prefix("/home/").and_then(|rest| rest.find('/').map(|at| &rest[at..])) {
         Some(rest) => format!("~{rest}"),

@@ -14,7 +14,7 @@ pub(super) struct Section {
     functions: Vec<Link>,
 }
 
-/// When the constructors of a section are called: those of lower numbers first.
+/// Priority of a section of constructors: lower numbers are called first.
 fn rank(name: &str) -> Option<(u8, u32)> {
     let priority = |rest: &str| rest.strip_prefix('.').and_then(|number| number.parse::<u32>().ok());
     // Without a number it is the last.

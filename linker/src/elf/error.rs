@@ -1,4 +1,4 @@
-//! Why an ELF file cannot be read.
+//! Errors of reading an ELF file.
 
 /// See [`super::Image::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -7,7 +7,7 @@ pub enum ElfError {
     /// No ELF file of a kind that holds a program.
     #[error("not an ELF object, executable or shared object")]
     NotElf,
-    /// Another machine's program.
+    /// An ELF file for another machine.
     #[error("the ELF file is not for little-endian RISC-V")]
     NotRiscv,
     /// The file's structure is broken.
@@ -18,9 +18,9 @@ pub enum ElfError {
     Flags {
         /// Its name.
         section: String,
-        /// What it is.
+        /// The kind of file that was given.
         is: &'static str,
-        /// What kind of section it is.
+        /// The section kind that was expected.
         not: &'static str,
     },
     /// A section is larger than the address space.
@@ -30,7 +30,7 @@ pub enum ElfError {
         section: String,
         /// Its size in bytes.
         size: u64,
-        /// The most there can be.
+        /// The limit.
         limit: u64,
     },
     /// A section's alignment cannot be had.
@@ -48,7 +48,7 @@ pub enum ElfError {
     Record {
         /// Its name.
         section: String,
-        /// Those that are known.
+        /// The names that are known.
         known: String,
     },
     /// A function whose value is a resolver.
@@ -66,9 +66,9 @@ pub enum ElfError {
     /// A relocation that means nothing here.
     #[error("{place}: unsupported relocation: {what}")]
     Relocation {
-        /// Where.
+        /// The symbol or section.
         place: String,
-        /// Which.
+        /// The relocation or instruction.
         what: String,
     },
     /// The stack sizes are no list of 32-bit numbers.
@@ -80,9 +80,9 @@ pub enum ElfError {
     /// A record for the linker is broken.
     #[error("{place}: {what}")]
     Metadata {
-        /// Where.
+        /// The symbol or section.
         place: String,
-        /// What is wrong.
+        /// The fault.
         what: String,
     },
 }

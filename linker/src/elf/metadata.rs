@@ -12,7 +12,7 @@ pub struct Export {
     pub symbol: Vec<u8>,
     /// Its code.
     pub place: SectionOffset,
-    /// How many result registers it writes, up to 2.
+    /// Number of result registers that it writes, up to 2.
     pub outputs: u8,
 }
 
@@ -21,15 +21,15 @@ pub struct Export {
 pub struct Import {
     /// Its name.
     pub symbol: Vec<u8>,
-    /// How many argument registers it reads, up to 9.
+    /// Number of argument registers that it reads, up to 9.
     pub inputs: u8,
-    /// How many result registers it writes, up to 2.
+    /// Number of result registers that it writes, up to 2.
     pub outputs: u8,
     /// The number it is to have, where the guest says one.
     pub index: Option<u32>,
 }
 
-/// The most argument and result registers of a host function.
+/// Maximum number of argument and result registers of a host function.
 const INPUTS: u8 = 9;
 const OUTPUTS: u8 = 2;
 
@@ -79,7 +79,7 @@ impl Reader<'_> {
             Some(Link::Refused(why)) => {
                 Err(ElfError::Metadata { place: self.image.describe(place), what: why.clone() })
             }
-            // Linkers drop the relocations of sections that are not loaded; what stands there is final.
+            // Linkers drop the relocations of sections that are not loaded; the bytes there are final.
             None if let Some(target) = self.image.linked_pointer(value) => Ok(target),
             _ => Err(ElfError::Metadata {
                 place: self.image.describe(place),
@@ -91,8 +91,8 @@ impl Reader<'_> {
 }
 
 impl Image {
-    /// Where a pointer in a record of a linked file points to: an address in memory, or an offset in a section that is
-    /// not loaded, which all begin at 0. There it must be clear which one is meant.
+    /// Resolves a pointer in a record of a linked file: to an address in memory, or to an offset in a section that is
+    /// not loaded. Such sections all begin at 0, so the pointer must match only one.
     fn linked_pointer(&self, value: u64) -> Option<SectionOffset> {
         if !self.linked {
             return None;

@@ -1,10 +1,9 @@
 //! ELF reader: sections, symbols, relocations and the records of guests.
 //!
 //! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
-//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Nothing is rejected for
-//! being odd until it turns out to be reachable from an export: an ELF file is full of things that a program does not
-//! use. Input is untrusted: whatever the file holds, the answer is an image or an [`ElfError`].
-//! docs/linking.md#what-becomes-of-what has the rules.
+//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Unsupported features are
+//! rejected only where an export reaches them: an ELF file is full of parts that a program does not use. Input is
+//! untrusted: any bytes give an image or an [`ElfError`]. docs/linking.md#supported-elf-features has the rules.
 
 mod constructors;
 mod error;
@@ -43,26 +42,26 @@ pub struct SectionOffset {
 pub struct Symbol {
     /// Its name, as in the file.
     pub name: String,
-    /// Where it is.
+    /// Section and offset of the definition.
     pub place: SectionOffset,
     /// Its size in bytes, 0 if unknown.
     pub size: u64,
-    /// Whether it is a function.
+    /// True if it is a function.
     pub is_function: bool,
-    /// Whether other files can see it.
+    /// True if other files can see it.
     pub is_global: bool,
-    /// Whether its value is a resolver, which says where the function is.
+    /// True if its value is a resolver, which says where the function is.
     pub is_ifunc: bool,
-    /// Whether it is marked as a function with a calling convention of its own.
+    /// True if it is marked as a function with a calling convention of its own.
     pub is_variant: bool,
 }
 
-/// What is read from an ELF file.
+/// The contents of an ELF file that the linker uses.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub wide: bool,
-    /// Whether the file is linked: addresses are final there, and only what depends on them has relocations.
+    /// True if the file is linked: addresses are final there, and only what depends on them has relocations.
     pub linked: bool,
     /// All sections, by their index in the file.
     pub sections: Vec<Section>,
@@ -70,7 +69,7 @@ pub struct Image {
     pub symbols: Vec<Symbol>,
     /// The largest stack that the program asks for, in bytes.
     pub min_stack_size: u32,
-    /// Those of `symbols` that are functions with names for people, by index.
+    /// Indices of the `symbols` that are functions with names from source code.
     functions: Vec<usize>,
     exports: Vec<Export>,
     has_lost_relocations: bool,
@@ -81,7 +80,7 @@ pub struct Image {
     file: Vec<u8>,
 }
 
-/// Whether a symbol is named by a person: compilers and assemblers begin theirs with a dot or a dollar sign.
+/// True if a symbol's name comes from source code: compilers and assemblers begin theirs with a dot or a dollar sign.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['$', '.'])
 }
@@ -193,7 +192,7 @@ impl Image {
         Some(SectionOffset { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
     }
 
-    /// Whether the file is linked and no code in it has relocations.
+    /// True if the file is linked and no code in it has relocations.
     pub fn has_lost_relocations(&self) -> bool {
         self.has_lost_relocations
     }
@@ -239,7 +238,7 @@ impl Image {
         })
     }
 
-    /// What a place is called in messages.
+    /// Describes a place for messages: symbol, or section and offset.
     pub fn describe(&self, place: SectionOffset) -> String {
         let section = &self.section(place.section).name;
         match self.symbol_at(place) {

@@ -1,14 +1,14 @@
-//! What becomes of each relocation type, symbol type and special section that the RISC-V psABI defines.
+//! Treatment of each relocation type, symbol type and special section that the RISC-V psABI defines.
 //!
 //! The list of relocation types is that of the RISC-V ELF psABI (riscv-non-isa/riscv-elf-psabi-doc, table "Relocation
 //! types", July 2026). `docs/linking.md` has the same tables; tests compare them, and that no number is missing.
 
-/// What the linker does with something that a file contains.
+/// Treatment of an ELF feature: understood, ignored or refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Treatment {
     /// Its meaning is kept.
     Understood,
-    /// Nothing depends on it.
+    /// Ignored: nothing depends on it.
     Ignored,
     /// An error that names it, if an export reaches it.
     Refused,
@@ -21,9 +21,9 @@ pub struct RelocationType {
     pub number: u32,
     /// Its name, without `R_RISCV_`.
     pub name: &'static str,
-    /// What becomes of it.
+    /// The treatment.
     pub treatment: Treatment,
-    /// Where it is understood, or why it is not.
+    /// The meaning, or the reason for a refusal.
     pub note: &'static str,
 }
 
@@ -113,7 +113,7 @@ pub fn relocation_type(number: u32) -> Option<&'static RelocationType> {
     RELOCATION_TYPES.iter().chain(RETIRED_TYPES).find(|known| known.number == number)
 }
 
-/// What a relocation type is called in messages; vendors' types as the psABI asks.
+/// Name of a relocation type for messages; vendors' types as the psABI asks.
 pub fn relocation_name(number: u32) -> String {
     match relocation_type(number) {
         Some(known) => format!("R_RISCV_{}", known.name),
@@ -122,7 +122,7 @@ pub fn relocation_name(number: u32) -> String {
     }
 }
 
-/// Why a relocation type is refused, with its name.
+/// Message that refuses a relocation type: its name and the reason.
 pub fn refusal(number: u32) -> String {
     let name = relocation_name(number);
     match relocation_type(number) {

@@ -13,7 +13,7 @@ use object::{
 };
 use std::collections::BTreeMap;
 
-/// What a relocation refers to: a symbol, with the addend.
+/// Target of a relocation: a symbol and an addend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Link {
     /// A place in a section.
@@ -26,7 +26,7 @@ pub enum Link {
     Refused(String),
 }
 
-/// What a code relocation says, without `RELAX` and such.
+/// Meaning of a code relocation; `RELAX` and other annotations are left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CodeRelocation {
     /// The pair `auipc`, `jalr` calls the link's place.
@@ -43,13 +43,13 @@ pub enum CodeRelocation {
     Low(Link),
     /// A jump's or branch's target.
     Target(Link),
-    /// A pointer, as behind host calls.
+    /// A pointer, as after host calls.
     Pointer(Link),
-    /// Something else, for this reason.
+    /// Unsupported, for this reason.
     Refused(String),
 }
 
-/// What is to stand at a place in data.
+/// Relocated value in data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DataValue {
     /// The sum of the first addresses and of a number, less the second addresses.
@@ -68,7 +68,7 @@ pub enum DataValue {
 /// The bits at a place in data that a value is written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
-    /// This many bytes, little-endian: 1, 2, 4 or 8.
+    /// A little-endian number of 1, 2, 4 or 8 bytes.
     Bytes(u8),
     /// The low six bits of a byte.
     SixBits,
@@ -86,14 +86,14 @@ impl Field {
     }
 }
 
-/// One relocation of data, or several at the same offset.
+/// Data relocation: one, or the sum of several at the same offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DataRelocation {
-    /// Where in the section.
+    /// Offset in the section.
     pub offset: u64,
-    /// What is written.
+    /// Bits that are written.
     pub field: Field,
-    /// What belongs there.
+    /// The value.
     pub value: DataValue,
 }
 
@@ -110,12 +110,12 @@ impl Relocations {
         self.code.get(&offset)
     }
 
-    /// Whether there are any.
+    /// True if there are no relocations.
     pub fn is_empty(&self) -> bool {
         self.code.is_empty() && self.data.is_empty()
     }
 
-    /// Whether there is a relocation of data at an offset.
+    /// True if there is a relocation of data at an offset.
     pub(super) fn has_data(&self, offset: u64) -> bool {
         self.data.binary_search_by_key(&offset, |relocation| relocation.offset).is_ok()
     }
@@ -138,7 +138,7 @@ impl Relocations {
     }
 }
 
-/// One entry of a relocation table.
+/// Entry of a relocation table.
 struct Entry {
     r_type: u32,
     link: Link,
@@ -188,7 +188,7 @@ impl Image {
         Ok(())
     }
 
-    /// What a symbol and an addend refer to.
+    /// Resolves a symbol and an addend.
     fn link<Header: FileHeader<Endian = Endianness>>(
         &self,
         symbol: &ElfSymbol<'_, '_, Header>,
@@ -289,7 +289,7 @@ impl Image {
                     minus.push(Link::Defined(own));
                 }
                 Action::Add | Action::Subtract => {
-                    // In a linked file what stands there is the result already.
+                    // In a linked file the bytes there are the result already.
                     if first && !self.linked {
                         constant = self.number(section, offset, wanted);
                     }
@@ -301,7 +301,7 @@ impl Image {
         DataRelocation { offset, field, value: DataValue::Sum { plus, minus, constant } }
     }
 
-    /// What a relocation type of data does, and to which bits.
+    /// Action of a data relocation type, and the bits that it changes.
     fn action(&self, r_type: u32) -> Option<(Field, Action)> {
         Some(match r_type {
             elf::R_RISCV_32 | elf::R_RISCV_SET32 => (Field::Bytes(4), Action::Set),
@@ -326,13 +326,13 @@ impl Image {
         })
     }
 
-    /// Bytes of the ULEB128 number that stands at a place, up to 10.
+    /// Length of the ULEB128 number at a place, up to 10 bytes.
     fn uleb128_length(&self, section: usize, offset: u64) -> Option<u8> {
         let bytes = self.sections[section].data.get(usize::try_from(offset).ok()?..)?;
         bytes.iter().take(10).position(|byte| byte & 0x80 == 0).map(|last| last as u8 + 1)
     }
 
-    /// The number that stands at a place.
+    /// Reads the number at a place.
     fn number(&self, section: usize, offset: u64, field: Field) -> i64 {
         let bytes = usize::try_from(offset).ok().and_then(|offset| self.sections[section].data.get(offset..));
         let Some(bytes) = bytes else { return 0 };
@@ -357,7 +357,7 @@ impl Image {
     }
 }
 
-/// What a relocation does to the value at its place.
+/// Effect of a data relocation on the value at its offset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     /// The value is the link's.

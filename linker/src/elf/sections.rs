@@ -1,4 +1,4 @@
-//! Sections, and what they are for.
+//! ELF sections and their kinds.
 
 use super::{ElfError, Relocations};
 use object::{
@@ -10,7 +10,7 @@ use object::{
     read::elf::{ElfSection, FileHeader, SectionHeader as _},
 };
 
-/// The most bytes a section can have: no address space holds more.
+/// Maximum number of bytes a section can have: no address space holds more.
 const LIMIT: u64 = u32::MAX as u64;
 
 /// The largest alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).
@@ -27,14 +27,14 @@ pub enum SectionKind {
     ReadWrite,
     /// Variables that start as zero.
     Zero,
-    /// What the linker reads and the program does not, as exports and metadata.
+    /// Records for the linker, such as exports and metadata; not part of the program.
     Linker,
-    /// Not in memory, or of no use here.
+    /// Not loaded, or unused.
     Ignored,
 }
 
 impl SectionKind {
-    /// Whether the program can have it in its memory.
+    /// True if the program can have it in its memory.
     pub const fn is_data(self) -> bool {
         matches!(self, SectionKind::ReadOnly | SectionKind::ReadWrite | SectionKind::Zero)
     }
@@ -45,9 +45,9 @@ impl SectionKind {
 pub struct Section {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Kind of the section.
     pub kind: SectionKind,
-    /// Whether it has a place in memory.
+    /// True if it has a place in memory.
     pub is_loaded: bool,
     /// Its address, in linked files.
     pub address: u64,
@@ -116,12 +116,12 @@ fn check_align(section: &str, align: u64) -> Result<u64, ElfError> {
     }
 }
 
-/// Whether a section holds debug information.
+/// True if a section holds debug information.
 pub(super) fn is_debug(name: &str) -> bool {
     name.starts_with(".debug_")
 }
 
-/// Whether a name is `prefix` or begins with it and a dot.
+/// True if a name is `prefix` or begins with it and a dot.
 pub(super) fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
@@ -129,10 +129,10 @@ pub(super) fn is(name: &str, prefix: &str) -> bool {
 /// The sections in which guests leave records for the linker. They need no place in memory.
 pub(super) const RECORDS: [&str; 3] = [".polkavm_metadata", ".polkavm_exports", ".polkavm_min_stack_size"];
 
-/// What only unwinders and dynamic loaders read. A program that does so itself is told that it cannot.
+/// Sections that only unwinders and dynamic loaders read. A program that reads them itself is refused.
 const UNUSED: [&str; 4] = [".eh_frame", ".eh_frame_hdr", ".gcc_except_table", ".dynamic"];
 
-/// What is written only before the program starts.
+/// Sections that are written only before the program starts (RELRO).
 const RELOCATED: [&str; 10] = [
     ".data.rel.ro",
     ".got",
@@ -150,7 +150,7 @@ fn classify(name: &str, sh_type: u32, flags: u64) -> Result<SectionKind, ElfErro
     let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
     let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
     let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
-    // Before the flags are looked at: assemblers and compilers differ in whether they load records.
+    // Before checking flags: assemblers and compilers differ in whether they load records.
     if named(&RECORDS) {
         return Ok(SectionKind::Linker);
     }

@@ -1,6 +1,6 @@
 //! Code emission: the list of instructions, the jump table, and their offsets.
 //!
-//! Blocks stand in the program's order. A block that is jumped to must follow an instruction that ends a block
+//! Blocks are emitted in the program's order. A branch target must follow an instruction that ends a block
 //! (docs/spec/encoding.md#blocks-and-targets); where there is none, a `fallthrough` is inserted.
 
 use super::data::Layout;
@@ -19,8 +19,8 @@ pub struct JumpTable {
 }
 
 impl JumpTable {
-    /// Those of a program. First come those that code names, the most often named ones first: small numbers are
-    /// small instructions.
+    /// Builds the jump table of a program. Entries that code refers to come first, most frequent ones first: small numbers
+    /// make small instructions.
     pub fn new(program: &Program) -> JumpTable {
         let mut uses: Map<BlockId, (u32, u32)> = Map::default();
         let mut order = Vec::new();
@@ -61,9 +61,9 @@ impl JumpTable {
 
 /// Knows the numbers of all symbols.
 pub struct Resolver<'a> {
-    /// Where data is.
+    /// Addresses of data.
     pub layout: &'a Layout,
-    /// Which addresses code has.
+    /// Addresses of code.
     pub jump_table: &'a JumpTable,
 }
 
@@ -98,7 +98,7 @@ pub struct Listing {
 pub struct Code {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Where instructions begin.
+    /// Bitmask of instruction starts.
     pub bitmask: Vec<u8>,
     offsets: Vec<u32>,
     starts: Vec<Option<u32>>,
@@ -187,7 +187,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
     Ok(out)
 }
 
-/// The blocks that something else goes to than what stands in front of them.
+/// Finds the blocks that are entered other than by falling through from the block before.
 fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
@@ -214,7 +214,7 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
     names.iter().map(find).collect()
 }
 
-/// Bytes of each jump in a dispatch table but the last (docs/linking.md#what-goes-in).
+/// Bytes of each jump in a dispatch table but the last (docs/linking.md#input-files).
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
@@ -231,7 +231,7 @@ impl Listing {
         self.since_start = if ends_block { 0 } else { self.since_start + 1 };
     }
 
-    /// Encodes the instructions, behind a jump for each entry of the dispatch table.
+    /// Encodes the instructions, preceded by a jump for each entry of the dispatch table.
     ///
     /// # Errors
     /// If the code is too long.
@@ -296,7 +296,7 @@ impl Code {
         start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
     }
 
-    /// Where each instruction comes from: the range of its bytes, and the origin.
+    /// Origin of each instruction, with the range of its bytes.
     pub fn origins(&self) -> Vec<(std::ops::Range<u32>, Origin)> {
         let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
         ranges.zip(self.origins.iter().copied()).collect()

@@ -11,13 +11,13 @@ use vm_core::memory::MemoryMap;
 /// The granularity of regions in bytes.
 const REGION: u64 = 0x1_0000;
 
-/// The most that data may reach to: above it, an address is no positive number of 32 bits.
+/// Limit of data addresses: above it, an address is no positive number of 32 bits.
 const LIMIT: u64 = i32::MAX as u64;
 
-/// The most bytes of initial data in a blob.
+/// Maximum number of bytes of initial data in a blob.
 const PAYLOAD: usize = 256 << 20;
 
-/// Whether a section begins as zeros.
+/// True if a section begins as zeros.
 fn is_zeros(data: &Data) -> bool {
     data.fixups.is_empty() && data.bytes.iter().all(|byte| *byte == 0)
 }
@@ -58,7 +58,7 @@ pub struct Layout {
     pub ro_size: u32,
     /// Bytes of variables.
     pub rw_size: u32,
-    /// Where the heap begins.
+    /// Start address of the heap.
     pub heap_base: u32,
     rw_base: u32,
 }
@@ -115,10 +115,10 @@ impl Layout {
         self.addresses.get(section as usize).copied().unwrap_or(0)
     }
 
-    /// The initial bytes of read-only data and of variables, without zeros at their ends.
+    /// Initial contents of read-only data and of variables, without trailing zeros.
     ///
     /// # Errors
-    /// If a number does not fit where it is to stand.
+    /// If a relocated number does not fit its field.
     pub fn contents(
         &self,
         program: &Program,

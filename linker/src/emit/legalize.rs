@@ -1,4 +1,4 @@
-//! Puts constants that no instruction can hold into temporaries.
+//! Legalization: moves constants that do not fit an immediate into temporaries.
 //!
 //! Immediates have 32 bits and not every operation has a form with one. Expansions use the first two temporaries, so
 //! the other two serve here.

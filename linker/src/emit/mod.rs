@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn no_block_is_longer_than_a_chain_takes() {
-        // Its sections are not looked at but for names in messages.
+        // Its sections are only used for names in messages.
         let image = Image::parse(&pvm_riscv::generate(1, true).elf).unwrap();
         let limit = BASIC_BLOCK_INSTRUCTIONS as usize;
         for length in [limit - 2, limit - 1, limit, 2 * limit - 2, 2 * limit, 5 * limit] {

@@ -1,11 +1,11 @@
-//! Instruction selection: the instruction that an operation becomes.
+//! Instruction selection: chooses the instruction for an operation.
 //!
 //! One operation is one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are constant.
 
 use crate::ir::{Address, Imm, Op, Terminator, Val, Var, narrow};
 use vm_core::isa::{Instruction, Opcode as O, Reg};
 
-/// Whether a constant fits an immediate. Addresses always do, see `data`.
+/// True if a constant fits an immediate. Addresses always do, see `data`.
 pub fn imm_fits(imm: Imm, wide: bool) -> bool {
     match imm {
         Imm::Num(value) => !wide || value == value as i32 as i64,
@@ -13,7 +13,7 @@ pub fn imm_fits(imm: Imm, wide: bool) -> bool {
     }
 }
 
-/// Whether there is an instruction for an operation as it is.
+/// True if there is an instruction for an operation as it is.
 pub fn fits(op: &Op, wide: bool) -> bool {
     match *op {
         Op::Binary { op, a, b, .. } => match (a, b) {
@@ -35,7 +35,7 @@ pub fn fits(op: &Op, wide: bool) -> bool {
     }
 }
 
-/// The same of a terminator.
+/// True if there is an instruction for a terminator as it is.
 pub fn terminator_fits(terminator: &Terminator, wide: bool) -> bool {
     match *terminator {
         Terminator::Branch { a: Val::Imm(a), b: Val::Imm(b), .. } => a.number().is_some() && b.number().is_some(),
@@ -163,7 +163,7 @@ fn store_imm(op: O) -> (O, O) {
 
 /// Chooses instructions. `resolve` tells the numbers of symbols.
 pub struct Selector<R> {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub wide: bool,
     /// The number of a constant.
     pub resolve: R,

@@ -1,7 +1,7 @@
 //! Register allocation for temporaries.
 //!
-//! A temporary lives for a few operations inside a block. Where it does, there nearly always is a register whose value
-//! nobody needs; where there is none, one that the operations do not name is saved to memory and restored behind them.
+//! A temporary lives for a few operations inside a block. Usually a dead register is free there; otherwise a register that
+//! the operations do not name is spilled to memory and restored after them.
 
 use crate::elf::SectionKind;
 use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};
@@ -36,7 +36,7 @@ pub fn run(program: &mut Program) {
     }
 }
 
-/// Where registers are saved: a section of its own, made when it is needed.
+/// Returns the spill slot of a register; creates the section for spill slots on first use.
 fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address {
     let section = *spill.get_or_insert_with(|| {
         let size = 8 * Var::COUNT as u64;

@@ -1,4 +1,4 @@
-//! Calls of static constructors: before an export runs for the first time, it calls them.
+//! Static constructors: makes every export call them before it runs for the first time.
 //!
 //! Each export gets an entry of its own that looks whether they have run. They have if any export was called before in
 //! the same memory: it is a variable that tells, so an instance whose memory begins anew runs them again.

@@ -98,7 +98,7 @@ pub fn unary(op: O, a: i64, wide: bool) -> Option<i64> {
     })
 }
 
-/// Whether a branch is taken; `None` for opcodes that are no branches of two registers.
+/// True if a branch is taken; `None` for opcodes that are no branches of two registers.
 pub fn condition(op: O, a: i64, b: i64, wide: bool) -> Option<bool> {
     let (a, b) = (narrow(a, wide), narrow(b, wide));
     Some(match op {

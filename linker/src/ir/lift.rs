@@ -1,9 +1,8 @@
 //! Lifter: translates RISC-V machine code to the graph.
 //!
-//! Code is followed from the exports along jumps, calls, and pointers in data that code refers to; so unreachable
-//! functions and data are never lifted, whatever is in them. Pairs of instructions that make an address are joined by
-//! their relocations: `auipc` becomes the whole address and its partner adds nothing. What the VM has no instruction
-//! for is expanded (docs/linking.md#what-goes-in).
+//! Code is discovered from the exports along jumps, calls, and pointers in referenced data; unreachable functions and data
+//! are never lifted. Pairs of instructions that make an address are joined by their relocations: `auipc` becomes the whole
+//! address and its partner adds nothing. Instructions that the VM lacks are expanded (docs/linking.md#input-files).
 
 mod expand;
 
@@ -16,14 +15,14 @@ use crate::hash::Map;
 use crate::riscv::{self, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
+/// Maximum number of instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
 const CODE_LIMIT: usize = 32 << 20;
 
 /// The graph, and what is known of its blocks besides.
 pub struct Lifted {
     /// The graph.
     pub program: Program,
-    /// By block, the function that it is in and whether that begins there; `None` where the file does not say.
+    /// Function of each block, and whether it begins there; `None` where the file does not say.
     pub functions: Vec<Option<(u32, bool)>>,
     /// Blocks that begin functions marked as having a calling convention of their own.
     pub variants: Vec<BlockId>,
@@ -32,12 +31,12 @@ pub struct Lifted {
 /// A place of no section: what jumps there traps.
 const NOWHERE: SectionOffset = SectionOffset { section: 0, offset: 0 };
 
-/// One instruction, lifted.
+/// Lifted instruction.
 struct Instruction {
     steps: Vec<Op>,
-    /// How it ends its block, if it does.
+    /// Terminator, if the instruction ends its block.
     terminator: Option<Terminator>,
-    /// Where the next instruction is.
+    /// Address of the next instruction.
     next: SectionOffset,
 }
 
@@ -48,10 +47,10 @@ struct Lifter<'a> {
     blocks: Map<SectionOffset, BlockId>,
     /// The places of blocks, by id.
     places: Vec<SectionOffset>,
-    /// Blocks that have not been looked at.
+    /// Worklist of blocks.
     pending: Vec<BlockId>,
     lifted: Map<SectionOffset, Instruction>,
-    /// Sections of data that have not been looked at.
+    /// Worklist of data sections.
     pending_data: Vec<u32>,
     /// Host functions by the place of their record.
     imports: Map<SectionOffset, u32>,
@@ -112,7 +111,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Follows the static constructors that nobody calls yet. Returns the variable that tells whether they have run.
+    /// Lifts the static constructors that the program does not call itself. Returns the variable that tells whether they have run.
     fn constructors(&mut self) -> Result<Option<Imm>, LinkError> {
         let image = self.image;
         let Some(done) = image.constructors_done() else { return Ok(None) };
@@ -150,7 +149,7 @@ impl Lifter<'_> {
         Ok(id)
     }
 
-    /// The constant that stands for the address of a link.
+    /// Constant for the address of a link.
     fn address(&mut self, at: SectionOffset, link: &Link, part: Part) -> Result<Imm, LinkError> {
         match link {
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
@@ -221,7 +220,7 @@ impl Lifter<'_> {
             DataValue::Refused(why) => return Err(self.error(at, format!("unsupported relocation: {why}"))),
         };
         let is_difference = !minus.is_empty();
-        // The place itself is looked at only to be subtracted: nothing is to be reached by that.
+        // The place itself is only subtracted, so it makes nothing reachable.
         let mut addresses = |lifter: &mut Self, links: &[Link], sign: i64| {
             let mut out = Vec::new();
             for link in links {
@@ -296,7 +295,7 @@ impl Lifter<'_> {
         Ok(word)
     }
 
-    /// In a linked file that has lost its relocations, addresses cannot be told from numbers.
+    /// Refuses a linked file without relocations, in which addresses cannot be told from numbers.
     fn check_relocated(&self, at: SectionOffset, what: &str) -> Result<(), LinkError> {
         match self.image.has_lost_relocations() {
             true => {
@@ -327,7 +326,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Where a relative jump goes.
+    /// Resolves the target of a relative jump.
     fn target(
         &mut self,
         at: SectionOffset,
@@ -364,7 +363,7 @@ impl Lifter<'_> {
             Link::Defined(place) => Ok(*place),
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
             Link::Refused(why) => Err(self.error(at, why)),
-            // Where weak symbols are that nobody defines. Going there is a trap, wherever it is asked for.
+            // The address of undefined weak symbols. A jump there is a trap, wherever the address is formed.
             Link::Absolute(0) => Ok(NOWHERE),
             Link::Absolute(value) => Err(self.error(at, format!("a jump to the absolute address {value:#x}"))),
         }
@@ -584,7 +583,7 @@ impl Lifter<'_> {
         Ok(out)
     }
 
-    /// What a load or store touches; `None` where that can only trap.
+    /// Resolves the address of a load or store; `None` where it can only trap.
     fn memory(
         &mut self,
         at: SectionOffset,
@@ -677,7 +676,7 @@ impl Lifter<'_> {
     }
 }
 
-/// What `lui` holds of an address whose lower part is to be added.
+/// Upper part of an address for `lui`, adjusted for the sign of the lower part.
 pub(crate) const fn high(value: i64) -> i64 {
     (value.wrapping_add(0x800) >> 12 << 12) as i32 as i64
 }

@@ -1,9 +1,8 @@
-//! The intermediate representation: a control-flow graph over the machine's registers.
+//! Intermediate representation: a control-flow graph over the machine's registers.
 //!
 //! The compiler has allocated registers already, and well; so the graph works on those 13, with a few temporaries that
-//! some expansions need and `emit::temporaries` maps back. What is symbolic is kept so until the end: addresses of data
-//! ([`Imm::Data`]) get their numbers from `emit::data`, addresses of code ([`Imm::Code`]) from `emit::code`; so passes
-//! are free to drop data and code and to move them.
+//! some expansions need and `emit::temporaries` maps back. Addresses stay symbolic until the end: [`Imm::Data`] is resolved
+//! by `emit::data`, [`Imm::Code`] by `emit::code`; so passes are free to drop and move data and code.
 //!
 //! Registers hold 64-bit numbers; for a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
 //! VM's opcode in its register form, whatever their operands are; `emit::select` finds the form to encode.
@@ -22,12 +21,12 @@ use crate::elf::{Field, Import, SectionKind, SectionOffset};
 use std::fmt;
 use vm_core::isa::{Opcode, Reg};
 
-/// A register, or one of the temporaries behind them.
+/// Variable: a register or a temporary.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Var(u8);
 
 impl Var {
-    /// How many there are.
+    /// Number of variables.
     pub const COUNT: usize = Reg::COUNT + 4;
     /// Return address.
     pub const RA: Var = Var::of(Reg::RA);
@@ -80,13 +79,13 @@ impl fmt::Debug for Var {
 pub struct Vars(u32);
 
 impl Vars {
-    /// None.
+    /// The empty set.
     pub const NONE: Vars = Vars(0);
     /// All registers; no temporaries, which never live from block to block.
     pub const ALL: Vars = Vars((1 << Reg::COUNT) - 1);
-    /// What a function must leave as it was: the stack pointer, s0 and s1.
+    /// Callee-saved registers: the stack pointer, s0 and s1.
     pub const PRESERVED: Vars = Vars(1 << Reg::SP as u32 | 1 << Reg::S0 as u32 | 1 << Reg::S1 as u32);
-    /// Where results are.
+    /// Result registers.
     pub const RESULTS: Vars = Vars(1 << Reg::A0 as u32 | 1 << Reg::A1 as u32);
     /// The temporaries.
     pub const fn all_temporaries() -> Vars {
@@ -98,22 +97,22 @@ impl Vars {
         Vars(1 << var.0)
     }
 
-    /// Whether it has `var`.
+    /// True if it has `var`.
     pub const fn has(self, var: Var) -> bool {
         self.0 >> var.0 & 1 != 0
     }
 
-    /// With `other` in it.
+    /// Union with `other`.
     pub const fn or(self, other: Vars) -> Vars {
         Vars(self.0 | other.0)
     }
 
-    /// Those in both.
+    /// Intersection with `other`.
     pub const fn and(self, other: Vars) -> Vars {
         Vars(self.0 & other.0)
     }
 
-    /// Without those of `other`.
+    /// Difference: without the variables of `other`.
     pub const fn without(self, other: Vars) -> Vars {
         Vars(self.0 & !other.0)
     }
@@ -123,12 +122,12 @@ impl Vars {
         self.0 |= 1 << var.0;
     }
 
-    /// Whether there is none.
+    /// True if the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those in it.
+    /// Iterates over the variables.
     pub fn iter(self) -> impl Iterator<Item = Var> {
         Var::all().filter(move |var| self.has(*var))
     }
@@ -152,7 +151,7 @@ impl FromIterator<Var> for Vars {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BlockId(pub u32);
 
-/// Which bits of an address.
+/// Part of an address that an instruction holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Part {
     /// All.
@@ -172,7 +171,7 @@ pub enum Imm {
     Data {
         /// Index of the section.
         section: u32,
-        /// Which part of the address.
+        /// The part of the address.
         part: Part,
         /// Bytes from the section's start.
         offset: i64,
@@ -181,10 +180,10 @@ pub enum Imm {
     Code {
         /// The block.
         block: BlockId,
-        /// Which part of the address.
+        /// The part of the address.
         part: Part,
     },
-    /// Where the heap begins.
+    /// Start address of the heap.
     HeapBase,
 }
 
@@ -270,7 +269,7 @@ impl From<Imm> for Val {
     }
 }
 
-/// What a load or store touches: the sum modulo 2^32.
+/// Address of a load or store: the sum modulo 2^32.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Address {
     /// The register part, if there is one.
@@ -371,7 +370,7 @@ impl Terminator {
         a.into_iter().chain(b)
     }
 
-    /// The operands, to be looked at or replaced.
+    /// The operands, mutable.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
         let (a, b) = match self {
             Terminator::Branch { a, b, .. } => (Some(a), Some(b)),
@@ -381,7 +380,7 @@ impl Terminator {
     }
 }
 
-/// Where something comes from: a section of the ELF file and an offset in it.
+/// Origin of an operation: section of the ELF file and offset in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Origin {
     /// Index of the section.
@@ -399,7 +398,7 @@ impl From<Origin> for SectionOffset {
 /// An operation, and where it comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Step {
-    /// What is done.
+    /// The operation.
     pub op: Op,
     /// The instruction it was made from.
     pub at: Origin,
@@ -408,20 +407,20 @@ pub struct Step {
 /// A basic block.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Block {
-    /// What is done, in order.
+    /// Operations, in order.
     pub steps: Vec<Step>,
-    /// Where control goes then.
+    /// The terminator.
     pub terminator: Terminator,
-    /// Where the terminator comes from.
+    /// Origin of the terminator.
     pub at: Origin,
-    /// What passes may take for granted of it.
+    /// Assumptions that passes may make about the block.
     pub role: Role,
 }
 
-/// What passes may take for granted of a block, see `passes::calling_convention`.
+/// Assumptions that passes may make about a block, see `passes::calling_convention`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Role {
-    /// It belongs to a function that breaks the calling convention, or is reached from one: it stays as it is, and
+    /// The block belongs to a function that breaks the calling convention, or is reached from one: it is not optimized, and
     /// nothing is known of the registers that it reads and leaves behind.
     pub is_irregular: bool,
     /// Its address is taken, but it is inside of a function, as for a computed goto or a jump table: no function
@@ -436,14 +435,14 @@ impl Block {
     }
 }
 
-/// A number that stands in data and depends on where things are.
+/// Fixup: a number in data that depends on addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fixup {
-    /// Where in the section.
+    /// Offset in the section.
     pub offset: u64,
-    /// Which bits there.
+    /// Bits that are written.
     pub field: Field,
-    /// What stands there: the first, less the second.
+    /// The value: the first, less the second.
     pub value: (Imm, Option<Imm>),
 }
 
@@ -465,18 +464,18 @@ pub struct Data {
     pub bytes: Vec<u8>,
     /// Its size in bytes.
     pub size: u64,
-    /// What depends on where things are, by offset.
+    /// Fixups: values that depend on addresses, by offset.
     pub fixups: Vec<Fixup>,
 }
 
 /// A program.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Program {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub wide: bool,
     /// The code. Unreachable blocks may be among them; they cost nothing.
     pub blocks: Vec<Block>,
-    /// What the host can call: names, blocks, and the registers that have results.
+    /// Exports: names, entry blocks, and registers that have results.
     pub exports: Vec<(Vec<u8>, BlockId, Vars)>,
     /// The host functions that may be called.
     pub imports: Vec<Import>,
@@ -507,7 +506,7 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
-    /// By block, its predecessors: the blocks whose terminators name it.
+    /// Predecessors of each block: the blocks whose terminators name it.
     pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
         let mut out = vec![Vec::new(); self.blocks.len()];
         for id in self.ids() {
@@ -542,7 +541,7 @@ impl Program {
     }
 }
 
-/// How many bytes a load or store touches.
+/// Access size of a load or store, in bytes.
 pub fn width(op: Opcode) -> i64 {
     match op {
         Opcode::LoadIndirectU8 | Opcode::LoadIndirectI8 | Opcode::StoreIndirectU8 => 1,
@@ -553,7 +552,7 @@ pub fn width(op: Opcode) -> i64 {
 }
 
 impl Op {
-    /// What puts a value into a register.
+    /// Operation that copies a value into a register.
     pub const fn copy(dst: Var, value: Val) -> Op {
         match value {
             Val::Var(src) => Op::Move { dst, src },
@@ -629,18 +628,18 @@ impl Op {
         }
     }
 
-    /// Whether it can be left out if nobody reads what it writes. Loads can be, which takes their faults away
-    /// (docs/linking.md#what-is-done).
+    /// True if it can be eliminated when its results are dead. Loads can be, which removes their faults
+    /// (docs/linking.md#passes).
     pub fn is_pure(&self) -> bool {
         !matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Sbrk { .. } | Op::Memset)
     }
 
-    /// Whether it may change memory.
+    /// True if it may change memory.
     pub fn writes_memory(&self) -> bool {
         matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Memset)
     }
 
-    /// Whether one of its constants may be a symbol.
+    /// True if one of its constants may be a symbol.
     pub fn may_have_symbols(&self) -> bool {
         let symbol = |imm: &Imm| !matches!(imm, Imm::Num(_));
         let value = |value: &Val| matches!(value, Val::Imm(imm) if symbol(imm));

@@ -1,4 +1,4 @@
-//! Reads the graph's text, for tests of passes: the form in which `show` writes it.
+//! Parser of the graph's text, in the form of `show`; for tests of passes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

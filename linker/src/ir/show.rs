@@ -1,4 +1,4 @@
-//! The graph as text, for people and for tests.
+//! Printer of the graph as text, for debugging and tests.
 
 use super::{Address, Block, BlockId, Imm, Op, Part, Program, Terminator, Val};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Dead code elimination: removes operations whose results nobody needs.
+//! Dead code elimination: removes operations whose results are never used.
 //!
 //! Trap propagation also removes blocks that can only trap: stores before a trap are lost, as contracts' changes are
 //! undone and the VM's memory is no result of a failed call. So a path to a panic becomes a trap at once, and the data
@@ -49,7 +49,7 @@ pub fn propagate_traps(program: &mut Program) -> bool {
             continue;
         }
         let block = program.block_mut(id);
-        // What the host is told counts, and so does whether it is asked at all.
+        // The arguments of a host call count, and so does the call itself.
         let lasting = |op: &Op| matches!(op, Op::HostCall { .. });
         let kept = block.steps.iter().rposition(|step| lasting(&step.op)).map_or(0, |last| last + 1);
         if kept < block.steps.len() || block.terminator != Terminator::Trap {

@@ -15,7 +15,7 @@ pub const FULL: u8 = 64;
 pub struct Bits([u8; Var::COUNT]);
 
 impl Bits {
-    /// Nothing is needed.
+    /// No bits.
     pub const NONE: Bits = Bits([0; Var::COUNT]);
 
     /// All of `vars` is needed.
@@ -73,7 +73,7 @@ fn width(mask: i64) -> u8 {
     (64 - mask.leading_zeros()) as u8
 }
 
-/// Goes back over one operation: from what is needed behind it to what is needed before.
+/// Backward transfer function of one operation: from the bits demanded after it to those demanded before it.
 pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
     let needed = op.dst().map_or(FULL, |dst| bits.of(dst));
     if needed == 0 && op.is_pure() {
@@ -143,16 +143,16 @@ fn operands(op: O, a: Val, b: Val, needed: u8) -> (u8, u8) {
     }
 }
 
-/// What is needed at the start of each block.
+/// Demanded bits at the start of each block.
 pub struct Demand {
     entry: Vec<Bits>,
-    /// What callers look at when the function that a block belongs to returns; of result registers.
+    /// Demanded bits of result registers at a function's return, by block.
     results: Vec<Bits>,
 }
 
 impl Demand {
-    /// Analyses a program. At a return, what convention preserves is needed (docs/linking.md#calling-conventions), and of results what some
-    /// caller of the function looks at.
+    /// Analyses a program. At a return, callee-saved registers are demanded (docs/linking.md#calling-conventions), and of
+    /// the result registers the bits that some caller of the function reads.
     pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();
         let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };
@@ -223,7 +223,7 @@ impl Demand {
         returns.filter(|id| self.at_start(program, *id) != self.entry[id.0 as usize]).collect()
     }
 
-    /// What is needed at the start of a block, by what is known of those behind it.
+    /// Demanded bits at the start of a block, from those of its successors.
     fn at_start(&self, program: &Program, id: BlockId) -> Bits {
         if program.block(id).role.is_irregular {
             return Bits::all_of(Vars::ALL);
@@ -233,7 +233,7 @@ impl Demand {
         bits
     }
 
-    /// What is needed behind each step of a block.
+    /// Demanded bits after each step of a block.
     pub fn after_steps(&self, program: &Program, id: BlockId) -> Vec<Bits> {
         let mut bits = self.before_end(program, id);
         let back = |one: &Step| {

@@ -1,16 +1,15 @@
-//! Removes what functions save for nothing.
+//! Eliminates dead callee saves, dead frame stores and empty frames.
 //!
-//! A function that called others and, with those inlined, does not any more need not save its return address. What it
-//! stores in its frame and never reads is for nothing, and a frame that nothing is in goes as well. Only functions are
-//! looked at that nobody enters in the middle. That a slot which a function saves its return address in is used for
-//! nothing else is what compilers do.
+//! A function whose calls were inlined need not save its return address. Stores to its frame that are never read are dead,
+//! and an empty frame is removed. Only functions that are entered at their start alone are changed. The pass relies on
+//! compilers not using the slot of a saved return address for anything else.
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
 use crate::ir::{Address, BlockId, Imm, Op, Program, Terminator, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
-/// The most blocks of a function that are looked at, to keep the time linear.
+/// Limit of a function's blocks, to keep the time linear.
 const LIMIT: usize = 2000;
 
 /// Looks at all functions.
@@ -42,7 +41,7 @@ pub fn run(program: &mut Program) -> bool {
     changed
 }
 
-/// The blocks of a function without calls, if nobody else enters them.
+/// Returns the blocks of a function without calls, if it is entered at its start alone.
 fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<BlockId>> {
     let mut out = vec![entry];
     let mut seen = Set::from_iter([entry]);
@@ -74,7 +73,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
     entries.is_closed(program, &out).then_some(out)
 }
 
-/// Whether an operation changes the stack pointer by a number, and by which.
+/// Returns the constant by which an operation adjusts the stack pointer.
 pub(super) fn adjusts(op: &Op) -> Option<i64> {
     match *op {
         Op::Binary { op: O::Add64 | O::Add32, dst: Var::SP, a: Val::Var(Var::SP), b } => b.number(),
@@ -106,19 +105,19 @@ pub(super) fn restores(op: &Op) -> Option<i64> {
     }
 }
 
-/// Whether an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
+/// True if an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
 /// where the stack is: that a host call reads its pointer is for the sake of caution.
 fn is_apart(op: &Op, program: &Program) -> bool {
     adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
 }
 
-/// Whether the terminator of some block reads the stack pointer.
+/// True if the terminator of some block reads the stack pointer.
 fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
     body.iter().any(|id| program.block(*id).terminator.reads().has(Var::SP))
 }
 
-/// How far below where the function began the stack pointer is at the start of each block; `None` if that differs by the
-/// way there, or is not known.
+/// Computes the depth of the stack at the start of each block, relative to function entry; `None` if it is unknown or
+/// differs between paths.
 fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
     let mut out = Map::from_iter([(body[0], 0i64)]);
     let mut pending = vec![body[0]];
@@ -176,7 +175,7 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, d
 
 /// Removes the saving of a return address that is never lost.
 fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
-    // The slot is told by its distance from the stack pointer that the function was called with.
+    // The slot is identified by its distance from the stack pointer at function entry.
     let saves = |op: &Op, depth: i64| saves(op).map(|offset| depth + offset);
     let restores = |op: &Op, depth: i64| restores(op).map(|offset| depth + offset);
     let mut home = None;
@@ -210,8 +209,8 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
     true
 }
 
-/// Removes stores to slots of the frame that nobody reads: there are no calls, and if no address of the frame is ever
-/// made, nobody else can.
+/// Removes dead stores to slots of the frame: there are no calls, and if no address of the frame escapes, only the
+/// function itself can read them.
 fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut read: Vec<(i64, i64)> = Vec::new();
     let mut stored = false;

@@ -1,8 +1,8 @@
 //! Inlining of small functions, and of those with one caller.
 //!
 //! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest that the VM
-//! has. A copy's returns become jumps to what follows the call. That a jump through the link register returns is what
-//! convention says (docs/linking.md#calling-conventions).
+//! has. A copy's returns become jumps to the block after the call. That a jump through the link register is a return
+//! follows from the calling convention (docs/linking.md#calling-conventions).
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
@@ -11,7 +11,7 @@ use crate::ir::{Block, BlockId, Fixup, Imm, Program, Terminator, Var};
 /// Operations and ends of a function that is put wherever it is called.
 const SMALL: usize = 4;
 
-/// Of one that has a single caller.
+/// Size limit of a function with a single caller.
 const SINGLE: usize = 4000;
 
 /// A program may not get larger by more than this many operations.
@@ -90,7 +90,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
             Terminator::Jump(target) if link == Var::RA && entries.is_function(program, target) == Some(true) => vec![],
             terminator => terminator.targets().collect(),
         };
-        // Copies of this round have no entry in the list: their function is to be looked at in the next.
+        // Copies of this round have no entry in the list: their function is handled in the next.
         if inside.iter().any(|target| entries.is_function(program, *target).unwrap_or(true)) {
             return None;
         }
@@ -141,8 +141,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
     made
 }
 
-/// Drops unreachable blocks and numbers the others in the order in which they are to stand: copies behind the block
-/// that they were made for.
+/// Drops unreachable blocks and numbers the others in layout order: copies follow the block that they were made for.
 pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
     let reachable = super::liveness::Reachable::of(program).blocks;
     let mut placed = vec![false; program.blocks.len()];

@@ -1,8 +1,8 @@
-//! Decides the order of blocks, and drops what is unreachable.
+//! Block layout: orders blocks and drops unreachable ones.
 //!
-//! The order of the compiler, which knows what is likely, is kept as far as possible: block numbers tell it. But where
-//! blocks were joined, copied or dropped, the one that a block goes on to is put behind it, if no other has a better
-//! claim to that place. What can only trap goes to the end of its function's blocks by the compiler's order already.
+//! The compiler's order, which reflects likelihood, is kept as far as possible: block numbers tell it. Where blocks were
+//! joined, copied or dropped, a block's successor is placed after it, unless another block has a better claim to that
+//! place. Blocks that can only trap are at the end of their function in the compiler's order already.
 
 use super::liveness::Reachable;
 use crate::ir::{BlockId, Program, Terminator};
@@ -31,7 +31,7 @@ pub fn keep_order(program: &mut Program) {
     program.order = program.ids().filter(|id| reachable[id.0 as usize]).collect();
 }
 
-/// Drops data that nobody refers to, and tells which blocks are reachable.
+/// Drops unreachable data, and tells which blocks are reachable.
 fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
     let reachable = Reachable::of(program);
     for (data, _) in program.data.iter_mut().zip(reachable.data).filter(|(_, reachable)| !reachable) {
@@ -40,10 +40,10 @@ fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
     reachable.blocks
 }
 
-/// The block to put behind another.
+/// Chooses the block to place after another.
 fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> {
     let free = |target: BlockId| !placed[target.0 as usize];
-    // Whether the block in front of it in the compiler's order wants to go on to it.
+    // True if the block before it in the compiler's order falls through to it.
     let claimed = |target: BlockId| {
         let Some(before) = target.0.checked_sub(1).map(BlockId) else { return false };
         before != id && free(before) && goes_on(program, before, target)

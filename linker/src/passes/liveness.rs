@@ -1,8 +1,8 @@
-//! Which registers are needed at which point.
+//! Liveness analysis of registers.
 //!
-//! An analysis for other passes. It goes backwards over the whole program: a call needs what the called function reads
-//! at its entry, and what the code behind the call reads and the call does not replace. At a return all registers are
-//! needed: this is for who wants to write to one that nobody looks at, whatever convention says.
+//! A backward analysis over the whole program, for other passes: a call needs the registers that the called function
+//! reads at its entry, and those that the code after the call reads and the call does not replace. At a return all
+//! registers count as live, so that a pass which writes to a dead register need not rely on the calling convention.
 
 use crate::ir::{BlockId, Imm, Program, Terminator, Var, Vars};
 
@@ -48,7 +48,7 @@ impl Liveness {
         liveness
     }
 
-    /// What is live after a block's terminator; what the terminator itself reads is not among it.
+    /// Variables live after a block's terminator; those that the terminator itself reads are not among them.
     pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
         let of = |id: BlockId| self.live_in[id.0 as usize];
         match program.block(id).terminator {
@@ -66,11 +66,11 @@ impl Liveness {
 
 /// The blocks that are reachable, by index, and the sections of data that are.
 pub struct Reachable {
-    /// By block.
+    /// Reachable blocks.
     pub blocks: Vec<bool>,
-    /// Blocks whose address is known to somebody: jumps through pointers can go there.
+    /// Blocks whose address is taken: indirect jumps can go there.
     pub addressed: Vec<bool>,
-    /// By section.
+    /// Reachable data sections.
     pub data: Vec<bool>,
 }
 

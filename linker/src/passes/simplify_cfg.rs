@@ -11,7 +11,7 @@ const COPIED: usize = 2;
 /// Runs until nothing changes. Unreachable blocks are emptied.
 pub fn run(program: &mut Program) -> bool {
     let mut any = false;
-    // Each round removes blocks or jumps, so there are few; the bound is for what nobody has thought of.
+    // Each round removes blocks or jumps, so there are few; the bound is a safety net.
     for _ in 0..8 {
         let changed = thread(program) | merge(program);
         any |= changed;
@@ -22,7 +22,7 @@ pub fn run(program: &mut Program) -> bool {
     any
 }
 
-/// Where a jump to a block ends up, through empty blocks that only jump.
+/// Destination of a jump to a block after threading through empty blocks that only jump.
 fn destination(program: &Program, mut id: BlockId) -> BlockId {
     // A ring of jumps has no end.
     for _ in 0..64 {
@@ -83,24 +83,24 @@ fn thread(program: &mut Program) -> bool {
     changed
 }
 
-/// How often each block is entered by code, and whether it is by anything else.
+/// Entry counts of each block, and other ways in.
 pub struct Entries {
     /// Jumps, branches and calls to it.
     pub count: Vec<u32>,
     /// Calls of it alone.
     pub calls: Vec<u32>,
-    /// Whether it is exported, or its address is known.
+    /// True if it is exported, or its address is known.
     pub outside: Vec<bool>,
-    /// Whether it is exported.
+    /// True if it is exported.
     exported: Vec<bool>,
     /// Calls that return to it.
     pub returns: Vec<u32>,
-    /// Whether it is reachable.
+    /// True if it is reachable.
     pub reachable: Vec<bool>,
 }
 
 impl Entries {
-    /// Of all blocks.
+    /// Counts the entries of all blocks.
     pub fn of(program: &Program) -> Entries {
         let reachable = Reachable::of(program);
         let mut out = Entries {
@@ -129,7 +129,7 @@ impl Entries {
         out
     }
 
-    /// Whether a block is the entry of a function: called, exported, or known by address and no label. `None` of one
+    /// True if a block is the entry of a function: called, exported, or known by address and no label. `None` of one
     /// that was added since.
     pub fn is_function(&self, program: &Program, id: BlockId) -> Option<bool> {
         let index = id.0 as usize;
@@ -137,7 +137,7 @@ impl Entries {
         self.outside.get(index).map(|outside| by_address(outside) || self.exported[index] || self.calls[index] > 0)
     }
 
-    /// Whether nobody enters the blocks of a function, whose entry is the first of them, but at the entry.
+    /// True if a function is entered at its entry only; the entry is the first of `body`.
     pub fn is_closed(&self, program: &Program, body: &[BlockId]) -> bool {
         let mut inside: Map<BlockId, (u32, u32)> = Map::default();
         for id in body {
@@ -157,14 +157,14 @@ impl Entries {
         })
     }
 
-    /// Whether a block is entered in no other way than by one jump or branch.
+    /// True if a block's only entry is one jump or branch.
     pub fn is_only(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
         let entered = (self.count[index], self.calls[index], self.returns[index]);
         entered == (1, 0, 0) && !self.outside[index]
     }
 
-    /// Whether a block is entered in no other way than by the return of one call.
+    /// True if a block's only entry is the return of one call.
     pub fn is_only_return(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
         (self.count[index], self.returns[index], self.outside[index]) == (0, 1, false)
@@ -221,7 +221,7 @@ fn count_targets(entries: &mut Entries, terminator: &Terminator) {
     terminator.targets().for_each(|target| entries.count[target.0 as usize] += 1);
 }
 
-/// Whether a copy of a block is as good as a jump to it: it is about as short, or it is what a loop begins with.
+/// True if a copy of a block is as good as a jump to it: it is about as short, or it is what a loop begins with.
 fn is_worth_copying(block: &Block, is_loop: bool) -> bool {
     let small = block.steps.len() <= COPIED && !block.steps.iter().any(|step| matches!(step.op, Op::HostCall { .. }));
     match block.terminator {

@@ -1,8 +1,8 @@
-//! Tail call elimination: turns a call that is the last thing a function does into a jump.
+//! Tail call elimination: turns a call that is followed by a return into a jump.
 //!
-//! A wrapper saves its return address, calls, restores it and returns. If its frame is there for nothing else, the
-//! called function may as well return to the wrapper's caller: two instructions of the frame, the saving, an entry in the
-//! jump table and an indirect jump less.
+//! A wrapper saves its return address, calls, restores it and returns. If its frame serves nothing else, the called function
+//! can return to the wrapper's caller: this saves the frame's two instructions, the save, an entry in the jump table and an
+//! indirect jump.
 
 use super::frames::{adjusts, restores, saves};
 use super::simplify_cfg::Entries;
@@ -29,7 +29,7 @@ pub fn run(program: &mut Program) -> bool {
     changed
 }
 
-/// Which steps of the calling block stay, if it and the block behind the call are all that there is of a wrapper.
+/// Returns the steps of the calling block to keep, if it and the block after the call are a mere wrapper.
 fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
     let after = program.block(back);
     if after.terminator != (Terminator::JumpIndirect { base: Var::RA }) {

@@ -1,4 +1,4 @@
-//! Decoding of compressed instructions: each stands for one of 32 bits.
+//! Decoder of compressed instructions: expands each to its 32-bit form.
 
 use super::{Condition, DecodeError, Inst, Operand, register};
 use vm_core::isa::{Opcode as O, Reg};

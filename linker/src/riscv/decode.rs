@@ -1,4 +1,4 @@
-//! Decoding of instructions of 32 bits.
+//! Decoder of 32-bit instructions.
 
 use super::{Atomic, BitOp, Condition, DecodeError, Inst, Operand, compressed, register};
 use vm_core::isa::Opcode as O;

@@ -1,6 +1,6 @@
 //! RISC-V instructions and their decoder.
 //!
-//! [`decode()`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#what-goes-in lists
+//! [`decode()`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#input-files lists
 //! the extensions that are accepted.
 
 mod compressed;
@@ -18,7 +18,7 @@ pub type Operand = Option<Reg>;
 pub enum Condition {
     /// Equal.
     Equal,
-    /// Not equal.
+    /// Inequality.
     NotEqual,
     /// Less, signed.
     Less,
@@ -30,7 +30,7 @@ pub enum Condition {
     GreaterOrEqualUnsigned,
 }
 
-/// What an atomic read-modify-write instruction computes.
+/// Operation of an atomic read-modify-write instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Atomic {
     /// The operand replaces the value.
@@ -71,7 +71,7 @@ pub enum Inst {
     ShiftLeftWord { rd: Operand, rs1: Operand, amount: i32 },
     /// `bset`, `bclr`, `binv`, `bext` with their bit in a register.
     Bit { op: BitOp, rd: Operand, rs1: Operand, rs2: Operand },
-    /// The same with a fixed bit.
+    /// Single-bit operation with an immediate index.
     BitImm { op: BitOp, rd: Operand, rs1: Operand, bit: u8 },
     /// `orc.b`.
     OrCombine { rd: Operand, rs1: Operand },
@@ -99,7 +99,7 @@ pub enum Inst {
     HeapBase { rd: Operand },
 }
 
-/// What is done to one bit.
+/// Single-bit operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BitOp {
     /// Set it.
@@ -112,7 +112,7 @@ pub enum BitOp {
     Extract,
 }
 
-/// Why a word is not an instruction that can be linked.
+/// Reason for which an instruction word cannot be linked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -134,7 +134,7 @@ pub enum DecodeError {
     },
 }
 
-/// What kind of instruction a word is that the VM does not have, for messages.
+/// Names the extension of an instruction that the VM lacks, for messages.
 const fn group(word: u32) -> &'static str {
     match (word & 0x7f, word >> 12 & 7) {
         _ if word & 3 != 3 => match (word & 3, word >> 13 & 7) {
@@ -157,7 +157,7 @@ const fn group(word: u32) -> &'static str {
     }
 }
 
-/// The VM's register of a RISC-V register number (docs/linking.md#what-goes-in).
+/// The VM's register of a RISC-V register number (docs/linking.md#input-files).
 fn register(number: u32, word: u32) -> Result<Operand, DecodeError> {
     Ok(match number {
         0 => None,

@@ -7,7 +7,7 @@
 pub mod check;
 
 use crate::{
-    BalanceOf, CodeInfoOf, Config, Error, Event, HoldReason, Pallet, PristineCode,
+    BalanceOf, CodeInfoOf, Config, Error, Event, HoldReason, Pallet, PristineCode, TiedCode,
     host_api::HostFunction,
     metering::{cost::Cost, gas::GasMeter},
     types::{EntryPoint, Failure, Uploaded},
@@ -202,15 +202,28 @@ pub fn code_deposit<T: Config>(code_len: u32) -> BalanceOf<T> {
         .saturating_add(T::DepositPerItem::get().saturating_mul(2u32.into()))
 }
 
-/// Checks and stores a program. Where it is stored already, nothing happens and nothing is held.
+/// How long a program stays that no contract runs any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stay {
+    /// Until its owner removes it.
+    Kept,
+    /// Not at all: it goes with its last contract.
+    Tied,
+}
+
+/// Checks and stores a program. Where it is stored already, nothing happens and nothing is held; but what its owner has
+/// uploaded once to be kept is kept.
 ///
 /// # Errors
 ///
 /// Those of [`check::check`], [`Error::StorageDepositNotEnoughFunds`].
-pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>) -> Result<Uploaded<BalanceOf<T>>, Failure> {
+pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>, stay: Stay) -> Result<Uploaded<BalanceOf<T>>, Failure> {
     check::length::<T>(&code)?;
     let code_hash = code_hash(&code);
-    if CodeInfoOf::<T>::contains_key(code_hash) {
+    if let Some(info) = CodeInfoOf::<T>::get(code_hash) {
+        if stay == Stay::Kept && info.owner == *owner {
+            TiedCode::<T>::remove(code_hash);
+        }
         return Ok(Uploaded { code_hash, deposit: Default::default() });
     }
     let checked = check::check::<T>(&code)?;
@@ -240,6 +253,9 @@ pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>) -> Result<Uploaded
         },
     );
     PristineCode::<T>::insert(code_hash, code);
+    if stay == Stay::Tied {
+        TiedCode::<T>::insert(code_hash, ());
+    }
     Pallet::<T>::deposit_event(Event::CodeStored { code_hash, deposit_held: deposit, uploader: owner.clone() });
     Ok(Uploaded { code_hash, deposit })
 }
@@ -253,6 +269,30 @@ pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResu
     let info = CodeInfoOf::<T>::get(code_hash).ok_or(Error::<T>::CodeNotFound)?;
     ensure!(info.owner == *origin, BadOrigin);
     ensure!(info.use_count == 0, Error::<T>::CodeInUse);
+    take_away(code_hash, &info, origin)?;
+    Ok(())
+}
+
+/// Removes a program that is tied to its contracts once none is left. Returns its owner and what that got back.
+///
+/// # Errors
+///
+/// The currency's.
+pub fn remove_if_unused<T: Config>(code_hash: H256) -> Result<Option<(T::AccountId, BalanceOf<T>)>, DispatchError> {
+    let Some(info) = CodeInfoOf::<T>::get(code_hash) else { return Ok(None) };
+    if info.use_count > 0 || !TiedCode::<T>::contains_key(code_hash) {
+        return Ok(None);
+    }
+    let released = take_away(code_hash, &info, &info.owner)?;
+    Ok(Some((info.owner, released)))
+}
+
+/// Removes a program and releases its owner's deposit.
+fn take_away<T: Config>(
+    code_hash: H256,
+    info: &CodeInfo<T>,
+    remover: &T::AccountId,
+) -> Result<BalanceOf<T>, DispatchError> {
     let released = T::Currency::release(
         &HoldReason::CodeUploadDepositReserve.into(),
         &info.owner,
@@ -261,8 +301,9 @@ pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResu
     )?;
     CodeInfoOf::<T>::remove(code_hash);
     PristineCode::<T>::remove(code_hash);
-    Pallet::<T>::deposit_event(Event::CodeRemoved { code_hash, deposit_released: released, remover: origin.clone() });
-    Ok(())
+    TiedCode::<T>::remove(code_hash);
+    Pallet::<T>::deposit_event(Event::CodeRemoved { code_hash, deposit_released: released, remover: remover.clone() });
+    Ok(released)
 }
 
 /// Counts one more contract that runs the code.

@@ -22,7 +22,7 @@ use crate::{
     BalanceOf, CodeInfoOf, Config, ContractInfo, ContractInfoOf, Error, Event, Pallet,
     address::{self, AddressMapper},
     bare::Limits,
-    code::Executable,
+    code::{self, Executable, Stay},
     contract::Key,
     limits,
     metering::{
@@ -31,7 +31,7 @@ use crate::{
         ledger::{Entry, Ledger},
     },
     precompiles::{Precompile, Precompiles},
-    types::{Code, ContractEvent, Deposit, EntryPoint, Failure, Instantiated, Output},
+    types::{Code, ContractEvent, Deposit, EntryPoint, Execution, Failure, Instantiated, Output},
 };
 use alloc::{format, vec::Vec};
 use frame_support::{traits::Time, weights::Weight};
@@ -51,17 +51,19 @@ pub struct ExecConfig {
     pub collect_events: bool,
     /// Keep the tree of calls for the result. Takes memory without limit: not for transactions.
     pub trace: bool,
+    /// Let any account be the origin: one that isn't mapped, or a contract's. Not for transactions.
+    pub any_origin: bool,
 }
 
 impl ExecConfig {
     /// An extrinsic: its nonce was bumped before it was dispatched.
     pub const fn extrinsic() -> Self {
-        Self { bump_nonce: true, collect_events: false, trace: false }
+        Self { bump_nonce: true, collect_events: false, trace: false, any_origin: false }
     }
 
     /// A dry run of an extrinsic.
     pub const fn dry_run() -> Self {
-        Self { bump_nonce: true, collect_events: true, trace: false }
+        Self { bump_nonce: true, collect_events: true, trace: false, any_origin: true }
     }
 
     /// A dry run that keeps the tree of calls.
@@ -86,14 +88,16 @@ pub struct Frame<T: Config> {
     pub trie_id: H256,
     /// Its entry point.
     pub entry: EntryPoint,
-    /// The value that came with the message.
-    pub value: BalanceOf<T>,
+    /// The value that came with the message, in the contracts' unit.
+    pub value: U256,
     /// The message; gone once the program forwarded it.
     pub input: Option<Vec<u8>>,
     /// The weight it may use.
     pub gas: GasMeter<T>,
     /// Read-only call: state changes are refused.
     pub read_only: bool,
+    /// Whether it has no more than Ethereum's stipend, so that storage writes are refused.
+    pub stipend: bool,
     /// Reentry guard: whether its account may be called while it waits for a call of its own.
     pub allows_reentry: bool,
     /// The output of the last call that it made.
@@ -107,7 +111,7 @@ impl<T: Config> Frame<T> {
         address: H160,
         trie_id: H256,
         caller: T::AccountId,
-        value: BalanceOf<T>,
+        value: U256,
         input: Vec<u8>,
         gas: GasMeter<T>,
     ) -> Self {
@@ -123,6 +127,7 @@ impl<T: Config> Frame<T> {
             input: Some(input),
             gas,
             read_only: false,
+            stipend: false,
             allows_reentry: true,
             last_output: Output::default(),
         }
@@ -164,22 +169,6 @@ pub struct Stack<T: Config> {
     block_number: U256,
     events: Vec<ContractEvent>,
     tracer: Option<Tracer>,
-}
-
-/// The outcome of a stack.
-pub struct Finished<R, Balance> {
-    /// The result.
-    pub result: Result<R, Failure>,
-    /// Weight used.
-    pub gas_consumed: Weight,
-    /// The least limit with which it would have succeeded.
-    pub gas_required: Weight,
-    /// The storage deposit that the origin pays or gets back.
-    pub storage_deposit: Deposit<Balance>,
-    /// The events, where [`ExecConfig::collect_events`] is on.
-    pub events: Vec<ContractEvent>,
-    /// The tree of calls, where [`ExecConfig::trace`] is on.
-    pub trace: Option<trace::CallTrace>,
 }
 
 impl<T: Config> Stack<T> {
@@ -232,17 +221,27 @@ impl<T: Config> Stack<T> {
         Ok(made)
     }
 
+    /// Charges the transaction for something that is done before its first frame.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfGas`].
+    pub fn charge_origin(&mut self, weight: Weight) -> Result<(), Failure> {
+        Ok(self.gas.charge_weight(weight)?)
+    }
+
     /// Ends the stack, once its result is known.
     pub fn finish<R>(
         mut self,
         result: Result<R, Failure>,
         did_revert: impl Fn(&R) -> bool,
-    ) -> Finished<R, BalanceOf<T>> {
+    ) -> Execution<R, BalanceOf<T>> {
         let kept = result.as_ref().is_ok_and(|result| !did_revert(result));
-        Finished {
+        Execution {
             gas_consumed: self.gas.consumed(),
             gas_required: self.gas.required(),
             storage_deposit: if kept { self.ledger.total() } else { Deposit::default() },
+            storage_deposit_required: self.ledger.required(),
             // Events only count where all the rest does.
             events: if kept { core::mem::take(&mut self.events) } else { Vec::new() },
             trace: self.tracer.take().and_then(Tracer::finish),
@@ -252,6 +251,7 @@ impl<T: Config> Stack<T> {
 
     fn call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
         let caller = self.origin.clone();
+        let value = Pallet::<T>::to_contract_value(value);
         let output =
             self.call_account(caller, dest, value, input, &CallLimits::none(), false).map_err(|error| error.failure)?;
         // Only a contract has a record; what else may be there is no news.
@@ -280,12 +280,13 @@ impl<T: Config> Stack<T> {
                 hash
             }
             Code::Upload(code) => {
-                let uploaded = crate::code::upload::<T>(&self.origin, code)?;
+                let uploaded = code::upload::<T>(&self.origin, code, Stay::Tied)?;
                 self.ledger.record_paid(uploaded.deposit);
                 uploaded.code_hash
             }
         };
         let deployer = self.origin.clone();
+        let value = Pallet::<T>::to_contract_value(value);
         // With a salt, no nonce is in the address.
         let nonce = if salt.is_none() { self.nonce_of_origin() } else { 0 };
         let (address, output) = self
@@ -318,6 +319,8 @@ impl<T: Config> Stack<T> {
         self.ledger.get(address).is_some()
             || ContractInfoOf::<T>::contains_key(address)
             || T::Precompiles::find(address).is_some()
+            // Somebody's key has the address.
+            || T::AddressMapper::to_account_id(address) != T::AddressMapper::to_fallback_account_id(address)
     }
 
     /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
@@ -325,7 +328,7 @@ impl<T: Config> Stack<T> {
         &mut self,
         caller: T::AccountId,
         dest: H160,
-        value: BalanceOf<T>,
+        value: U256,
         input: Vec<u8>,
         limits: &CallLimits<T>,
         read_only: bool,
@@ -342,8 +345,10 @@ impl<T: Config> Stack<T> {
             return result.map_err(Into::into);
         };
         let gas = self.callee_meter(limits);
-        let frame = Frame { read_only, ..Frame::new(EntryPoint::Call, dest, trie_id, caller, value, input, gas) };
-        self.run(frame, None, callee, kind, limits.deposit)
+        let stipend = limits.stipend || self.frames.last().is_some_and(|caller| caller.stipend);
+        let frame =
+            Frame { read_only, stipend, ..Frame::new(EntryPoint::Call, dest, trie_id, caller, value, input, gas) };
+        self.run(frame, None, callee, kind, limits)
     }
 
     /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
@@ -358,7 +363,7 @@ impl<T: Config> Stack<T> {
         deployer: T::AccountId,
         nonce: u64,
         code_hash: H256,
-        value: BalanceOf<T>,
+        value: U256,
         input: Vec<u8>,
         salt: Option<[u8; 32]>,
         limits: &CallLimits<T>,
@@ -380,7 +385,7 @@ impl<T: Config> Stack<T> {
         let info = ContractInfo::<T>::new(code_hash);
         let gas = self.callee_meter(limits);
         let frame = Frame::new(EntryPoint::Deploy, address, info.trie_id, deployer, value, input, gas);
-        let output = self.run(frame, Some(info), Callee::Contract(executable), kind, limits.deposit)?;
+        let output = self.run(frame, Some(info), Callee::Contract(executable), kind, limits)?;
         if !output.did_revert() {
             Pallet::<T>::deposit_event(Event::Instantiated {
                 deployer: deployer_address,
@@ -430,13 +435,12 @@ impl<T: Config> Stack<T> {
         kind: CallKind,
         from: &T::AccountId,
         to: H160,
-        value: Option<BalanceOf<T>>,
+        value: Option<U256>,
         input: &[u8],
         gas: Weight,
     ) {
         if let Some(tracer) = &mut self.tracer {
             let from = T::AddressMapper::to_address(from);
-            let value = value.map(Pallet::<T>::to_contract_value);
             tracer.enter(kind, from, to, value, input, gas);
         }
     }
@@ -491,6 +495,19 @@ impl<T: Config> Stack<T> {
     pub fn ensure_may_write(&self) -> Result<(), Failure> {
         if self.top().read_only {
             return Err(Failure::new::<T>(Error::StateChangeDenied, "the call is read-only"));
+        }
+        Ok(())
+    }
+
+    /// Fails where the current frame may not write to storage that stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`], and [`Error::OutOfGas`] with no more than Ethereum's stipend (EIP-2200).
+    pub fn ensure_may_store(&self) -> Result<(), Failure> {
+        self.ensure_may_write()?;
+        if self.top().stipend {
+            return Err(Failure::new::<T>(Error::OutOfGas, "Ethereum's stipend doesn't pay for storage"));
         }
         Ok(())
     }

@@ -4,23 +4,21 @@
 //! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
 //! leaves the caller running; one that kept the callee from being run is the caller's.
 
-use super::{CallError, Frame, Stack, account_nonce, ensure_input_fits, trace::CallKind, transfer};
+use super::{
+    CallError, Frame, Stack, account_nonce, ensure_input_fits, settle::spendable_without_deposit, trace::CallKind,
+    transfer,
+};
 use crate::{
-    BalanceOf, Config, Error, Event, Pallet,
+    BalanceOf, Config, Error, Event, Pallet, WeightInfo,
     address::AddressMapper,
-    code,
-    metering::ledger::Termination,
+    code, dust,
+    metering::{cost::Cost, ethereum, ledger::Termination},
     types::{EntryPoint, Failure, Output},
 };
 use alloc::{format, vec::Vec};
-use frame_support::{
-    traits::{
-        fungible::Inspect,
-        tokens::{Fortitude, Preservation},
-    },
-    weights::Weight,
-};
+use frame_support::weights::Weight;
 use sp_core::{H160, H256, U256};
+use sp_runtime::traits::Zero;
 
 /// The limits that a contract sets for its callee.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +27,31 @@ pub struct CallLimits<T: Config> {
     pub weight: Weight,
     /// Storage deposit; `None` for all that is left.
     pub deposit: Option<BalanceOf<T>>,
+    /// Ethereum's gas, against which both count.
+    pub ethereum: Option<u64>,
+    /// Whether it has no more than Ethereum's stipend, which doesn't pay for storage (EIP-2200).
+    pub stipend: bool,
 }
 
 impl<T: Config> CallLimits<T> {
     /// All that may be given.
     pub const fn none() -> Self {
-        Self { weight: Weight::MAX, deposit: None }
+        Self { weight: Weight::MAX, deposit: None, ethereum: None, stipend: false }
+    }
+
+    /// A weight and a deposit.
+    pub const fn new(weight: Weight, deposit: Option<BalanceOf<T>>) -> Self {
+        Self { weight, deposit, ..Self::none() }
+    }
+
+    /// An amount of Ethereum's gas, and weight on top of it.
+    pub fn ethereum(gas: u64, on_top: Weight) -> Self {
+        Self {
+            weight: ethereum::weight::<T>(gas).saturating_add(on_top),
+            deposit: Some(ethereum::deposit::<T>(gas)),
+            ethereum: Some(gas.saturating_add(ethereum::used::<T>(on_top, Zero::zero()))),
+            stipend: gas <= ethereum::STIPEND,
+        }
     }
 }
 
@@ -45,6 +62,13 @@ pub enum Reentry {
     Allowed,
     /// Neither it nor those it calls.
     Denied,
+}
+
+/// The weight of a contract's end on top of [`Cost::Terminate`]: a probe of what it may send, its dust, and its program,
+/// which may have to go with it.
+pub(crate) fn termination_weight<T: Config>() -> Weight {
+    let transfer = Cost::CallTransfer.weight::<T::WeightInfo>();
+    dust::transfer_weight::<T>(transfer).saturating_add(transfer).saturating_add(T::WeightInfo::remove_code())
 }
 
 impl<T: Config> Stack<T> {
@@ -86,7 +110,6 @@ impl<T: Config> Stack<T> {
         }
         self.ensure_entry_allowed(&dest)?;
         self.ensure_depth()?;
-        let value = transfer::from_contract_value::<T>(value)?;
         let caller = self.top().account.clone();
         self.call_account(caller, dest, value, input, limits, read_only)
     }
@@ -108,9 +131,10 @@ impl<T: Config> Stack<T> {
             code_address: code,
             delegated: true,
             read_only: top.read_only,
+            stipend: limits.stipend || top.stipend,
             ..Frame::new(EntryPoint::Call, top.address, top.trie_id, caller, top.value, input, gas)
         };
-        let output = self.run(frame, None, callee, CallKind::DelegateCall, limits.deposit)?;
+        let output = self.run(frame, None, callee, CallKind::DelegateCall, limits)?;
         self.top_mut().last_output = output;
         Ok(())
     }
@@ -132,7 +156,6 @@ impl<T: Config> Stack<T> {
         self.ensure_may_write()?;
         ensure_input_fits::<T>(input.len())?;
         self.ensure_depth()?;
-        let value = transfer::from_contract_value::<T>(value)?;
         let deployer = self.top().account.clone();
         let nonce = account_nonce::<T>(&deployer);
         let (address, output) = self.construct(deployer, nonce, code_hash, value, input, salt, limits)?;
@@ -159,6 +182,23 @@ impl<T: Config> Stack<T> {
     ///
     /// Also [`Error::TerminationDenied`] in a constructor, in a delegate call, or where no contract called.
     pub fn terminate_caller(&mut self, beneficiary: H160) -> Result<(), Failure> {
+        let caller = self.master()?;
+        let denied = |detail| Failure::new::<T>(Error::TerminationDenied, detail);
+        if self.frames.iter().any(|frame| frame.address == caller.address && frame.entry == EntryPoint::Deploy) {
+            return Err(denied("the contract is in its constructor"));
+        }
+        let (account, address) = (caller.account.clone(), caller.address);
+        self.terminate_contract(&account, &address, beneficiary, true)
+    }
+
+    /// The frame of the contract that called the current precompile, which may decide over the contract's life.
+    ///
+    /// Only a contract's own program may: one that it has delegated to could be anybody's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateChangeDenied`], [`Error::TerminationDenied`].
+    fn master(&self) -> Result<&Frame<T>, Failure> {
         self.ensure_may_write()?;
         let denied = |detail| Failure::new::<T>(Error::TerminationDenied, detail);
         if self.top().delegated {
@@ -168,11 +208,7 @@ impl<T: Config> Stack<T> {
         if caller.delegated {
             return Err(denied("the contract is in a delegate call"));
         }
-        if self.frames.iter().any(|frame| frame.address == caller.address && frame.entry == EntryPoint::Deploy) {
-            return Err(denied("the contract is in its constructor"));
-        }
-        let (account, address) = (caller.account.clone(), caller.address);
-        self.terminate_contract(&account, &address, beneficiary, true)
+        Ok(caller)
     }
 
     fn terminate_contract(
@@ -184,7 +220,12 @@ impl<T: Config> Stack<T> {
     ) -> Result<(), Failure> {
         let to = T::AddressMapper::to_account_id(&beneficiary);
         if to != *account {
-            let all = T::Currency::reducible_balance(account, Preservation::Preserve, Fortitude::Polite);
+            // The deposit of a contract that ends is given back at the end of the transaction.
+            let entry = self.ledger.get(address).filter(|_| always);
+            let all = match entry.and_then(|entry| entry.before.as_ref()) {
+                Some(before) => spendable_without_deposit::<T>(account, &self.origin, before.total_deposit()),
+                None => Pallet::<T>::spendable(account),
+            };
             transfer::transfer::<T>(&self.origin, account, &to, all, &mut self.ledger)?;
         }
         self.ledger.terminate(address, Termination { beneficiary, always });
@@ -195,11 +236,10 @@ impl<T: Config> Stack<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::StateChangeDenied`], [`Error::CodeNotFound`], [`Error::TerminationDenied`] where no contract called.
+    /// [`Error::StateChangeDenied`], [`Error::CodeNotFound`], [`Error::TerminationDenied`] in a delegate call or where no
+    /// contract called.
     pub fn set_callers_code(&mut self, code_hash: H256) -> Result<(), Failure> {
-        self.ensure_may_write()?;
-        let caller = self.calling_frame().ok_or(Error::<T>::TerminationDenied)?;
-        let address = caller.address;
+        let address = self.master()?.address;
         let Some(old) = self.ledger.get(&address).map(|entry| entry.info.code_hash) else {
             return Err(Error::<T>::TerminationDenied.into());
         };

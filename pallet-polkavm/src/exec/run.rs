@@ -3,13 +3,14 @@
 //! Called by the rest of [`super`] with a frame to push. Whatever goes wrong in it ends in an `Err`,
 //! upon which the storage transaction, the ledger's layer and the transient storage's are undone.
 
-use super::{CallError, Callee, Frame, Stack, trace::CallKind, transfer};
+use super::{CallError, Callee, Frame, Stack, nested::CallLimits, trace::CallKind, transfer};
 use crate::{
-    BalanceOf, Config, ContractInfo, Error,
+    Config, ContractInfo, Error,
     code::{self, Executable},
     executor::{Executor, GuestInstance, Source, Stop},
     host_api::{Halt, Host},
     limits,
+    metering::ethereum,
     precompiles::{Env, Precompile},
     types::{EntryPoint, Failure, Output},
 };
@@ -27,7 +28,7 @@ impl<T: Config> Stack<T> {
         new: Option<ContractInfo<T>>,
         callee: Callee<T>,
         kind: CallKind,
-        deposit_limit: Option<BalanceOf<T>>,
+        limits: &CallLimits<T>,
     ) -> Result<Output, CallError> {
         self.ensure_depth()?;
         if self.tracer.is_some() {
@@ -39,14 +40,16 @@ impl<T: Config> Stack<T> {
         }
         let kept_events = self.events.len();
         self.frames.push(frame);
-        self.ledger.begin(deposit_limit);
+        self.ledger.begin(limits.deposit);
         self.transient.begin();
         let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
             match run_top(self, new, callee) {
-                Ok(output) if !output.did_revert() => match self.ledger.commit() {
-                    Ok(()) => TransactionOutcome::Commit(Ok(Ok(output))),
-                    Err(failure) => TransactionOutcome::Rollback(Ok(Err(CallError { failure, in_callee: true }))),
-                },
+                Ok(output) if !output.did_revert() => {
+                    match self.ensure_ethereum_gas(limits).and_then(|()| self.ledger.commit()) {
+                        Ok(()) => TransactionOutcome::Commit(Ok(Ok(output))),
+                        Err(failure) => TransactionOutcome::Rollback(Ok(Err(CallError { failure, in_callee: true }))),
+                    }
+                }
                 undone => TransactionOutcome::Rollback(Ok(undone)),
             }
         });
@@ -67,6 +70,18 @@ impl<T: Config> Stack<T> {
             self.gas_mut().absorb(frame.gas);
         }
         result
+    }
+
+    /// Fails where the last frame has used more of weight and deposit together than its gas allows.
+    fn ensure_ethereum_gas(&self, limits: &CallLimits<T>) -> Result<(), Failure> {
+        let Some(limit) = limits.ethereum else { return Ok(()) };
+        let used = ethereum::used::<T>(self.top().gas.consumed(), self.ledger.used().charge_or_zero());
+        if used > limit {
+            let detail =
+                format!("the call needs {used} of Ethereum's gas for weight and deposit, the limit is {limit}");
+            return Err(Failure::new::<T>(Error::OutOfGas, detail));
+        }
+        Ok(())
     }
 
     /// Fails where the stack is as deep as it may get.

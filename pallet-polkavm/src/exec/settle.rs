@@ -9,8 +9,8 @@
 
 use super::{Stack, transfer};
 use crate::{
-    AddressMapper, BalanceOf, Config, ContractInfo, ContractInfoOf, Error, Event, HoldReason, ImmutableDataOf, Pallet,
-    code, deletion,
+    AddressMapper, BalanceOf, Config, ContractInfo, ContractInfoOf, DustOf, Error, Event, HoldReason, ImmutableDataOf,
+    Pallet, code, deletion,
     metering::ledger::Settled,
     types::{Deposit, Failure},
 };
@@ -22,7 +22,7 @@ use frame_support::{
         tokens::{Fortitude, Precision, Preservation, Restriction},
     },
 };
-use sp_core::H160;
+use sp_core::{H160, U256};
 use sp_runtime::{DispatchError, TransactionOutcome, traits::Zero};
 
 impl<T: Config> Stack<T> {
@@ -38,7 +38,10 @@ impl<T: Config> Stack<T> {
         self.ledger.ensure_within_limit()?;
         for contract in &settled {
             if let Deposit::Refund(amount) = contract.deposit {
-                refund::<T>(&account::<T>(&contract.address), &self.origin, amount)?;
+                let account = account::<T>(&contract.address);
+                if !refund::<T>(&account, &self.origin, amount)? {
+                    self.ledger.record_paid(amount);
+                }
             }
         }
         for contract in &settled {
@@ -54,6 +57,16 @@ impl<T: Config> Stack<T> {
         for Settled { address, info, .. } in settled.iter().filter(|contract| contract.changed) {
             ContractInfoOf::<T>::insert(address, info);
         }
+        for contract in &settled {
+            let ended = contract.termination.map(|_| contract.info.code_hash);
+            for code_hash in contract.left_code.into_iter().chain(ended) {
+                if let Some((owner, released)) = code::remove_if_unused::<T>(code_hash)?
+                    && owner == self.origin
+                {
+                    self.ledger.record_returned(released);
+                }
+            }
+        }
         // What is sent to a beneficiary may have taken another existential deposit.
         self.ledger.ensure_within_limit()
     }
@@ -68,9 +81,9 @@ impl<T: Config> Stack<T> {
         let to = T::AddressMapper::to_account_id(beneficiary);
         if to != account {
             // What came in after the contract sent its balance away.
-            let late = T::Currency::reducible_balance(&account, Preservation::Preserve, Fortitude::Polite);
+            let late = Pallet::<T>::spendable(&account);
             if let Err(failure) = transfer::transfer::<T>(&self.origin, &account, &to, late, &mut self.ledger) {
-                log::debug!(target: crate::LOG_TARGET, "{address:?} keeps {late:?}: {}", failure.detail);
+                log::debug!(target: crate::LOG_TARGET, "{address:?} keeps {late}: {}", failure.detail);
             }
         }
         if let Some(amount) = return_existential_deposit::<T>(&account, &self.origin) {
@@ -92,7 +105,7 @@ fn account<T: Config>(address: &H160) -> T::AccountId {
 /// Gives the existential deposit back to the origin, where the account has nothing else and is free to go.
 fn return_existential_deposit<T: Config>(account: &T::AccountId, origin: &T::AccountId) -> Option<BalanceOf<T>> {
     let amount = T::Currency::minimum_balance();
-    if T::Currency::total_balance(account) != amount {
+    if T::Currency::total_balance(account) != amount || DustOf::<T>::contains_key(account) {
         return None;
     }
     let moved = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
@@ -131,29 +144,54 @@ fn charge<T: Config>(origin: &T::AccountId, contract: &T::AccountId, amount: Bal
     Ok(())
 }
 
-fn refund<T: Config>(contract: &T::AccountId, origin: &T::AccountId, amount: BalanceOf<T>) -> Result<(), Failure> {
+/// Gives a deposit back to the origin. Returns whether the origin has got it.
+///
+/// It goes although balance of the contract is locked: the deposit isn't the contract's. An origin without balance can't
+/// receive less than the existential deposit; then the deposit becomes the contract's own balance.
+fn refund<T: Config>(contract: &T::AccountId, origin: &T::AccountId, amount: BalanceOf<T>) -> Result<bool, Failure> {
     if amount.is_zero() {
-        return Ok(());
+        return Ok(true);
     }
-    T::Currency::transfer_on_hold(
-        &HoldReason::StorageDepositReserve.into(),
-        contract,
-        origin,
-        amount,
-        Precision::Exact,
-        Restriction::Free,
-        Fortitude::Polite,
-    )
-    .map_err(|error| {
+    let reason = HoldReason::StorageDepositReserve.into();
+    let minimum = T::Currency::minimum_balance();
+    let received = T::Currency::balance(origin) >= minimum || amount >= minimum;
+    let moved = if received {
+        let (precision, force) = (Precision::Exact, Fortitude::Force);
+        T::Currency::transfer_on_hold(&reason, contract, origin, amount, precision, Restriction::Free, force)
+    } else {
+        T::Currency::release(&reason, contract, amount, Precision::Exact)
+    };
+    moved.map_err(|error| {
         Failure::new::<T>(
             Error::StorageRefundNotEnoughFunds,
             format!("the contract can't refund a storage deposit of {amount:?}: {error:?}"),
         )
     })?;
+    let to = if received { origin } else { contract };
     Pallet::<T>::deposit_event(Event::StorageDepositTransferredAndReleased {
         from: contract.clone(),
-        to: origin.clone(),
+        to: to.clone(),
         amount,
     });
-    Ok(())
+    Ok(received)
+}
+
+/// What a contract could send away if its deposit had been given back, in the contracts' unit.
+///
+/// As long as it is there, a deposit on hold counts towards what is locked on the account, and so lets go balance
+/// that has to stay.
+pub(super) fn spendable_without_deposit<T: Config>(
+    contract: &T::AccountId,
+    origin: &T::AccountId,
+    deposit: BalanceOf<T>,
+) -> U256 {
+    let left = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
+        let refunded = refund::<T>(contract, origin, deposit);
+        TransactionOutcome::Rollback(Ok(refunded.map(|_| Pallet::<T>::spendable(contract))))
+    });
+    match left {
+        Ok(Ok(left)) => left,
+        // What can't be refunded can't be sent, either.
+        _ => U256::zero(),
+    }
 }

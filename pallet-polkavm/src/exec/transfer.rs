@@ -1,22 +1,21 @@
 //! Moving balance between accounts on behalf of a call.
 //!
 //! Called by the call stack, inside the storage transaction of the frame that receives the value.
-//! An account that doesn't exist yet is brought into being with the existential deposit, which the
+//! An account without balance gets the existential deposit first, which the
 //! transaction's origin pays on top of the value and which counts as storage deposit: a contract
 //! never sees it.
 
-use crate::{BalanceOf, Config, Error, metering::ledger::Ledger, types::Failure};
+use crate::{BalanceOf, Config, Error, Pallet, dust, metering::ledger::Ledger, types::Failure};
 use alloc::format;
 use frame_support::storage::with_transaction;
 use frame_support::traits::{
-    Get,
     fungible::{Inspect, Mutate},
-    tokens::{Fortitude, Preservation},
+    tokens::Preservation,
 };
 use sp_core::U256;
-use sp_runtime::{DispatchError, TransactionOutcome, traits::Zero};
+use sp_runtime::{DispatchError, TokenError::FundsUnavailable, TransactionOutcome, traits::Zero};
 
-/// Moves `value` from `from` to `to`. Nothing happens for a value of zero.
+/// Moves `value`, in the contracts' unit, from `from` to `to`. Nothing happens for a value of zero.
 ///
 /// # Errors
 ///
@@ -26,7 +25,7 @@ pub(super) fn transfer<T: Config>(
     origin: &T::AccountId,
     from: &T::AccountId,
     to: &T::AccountId,
-    value: BalanceOf<T>,
+    value: U256,
     ledger: &mut Ledger<T>,
 ) -> Result<(), Failure> {
     if value.is_zero() {
@@ -48,12 +47,12 @@ pub(super) fn transfer<T: Config>(
 /// # Errors
 ///
 /// [`Error::TransferFailed`].
-pub(super) fn ensure_affordable<T: Config>(from: &T::AccountId, value: BalanceOf<T>) -> Result<(), Failure> {
-    let most = T::Currency::reducible_balance(from, Preservation::Preserve, Fortitude::Polite);
+pub(super) fn ensure_affordable<T: Config>(from: &T::AccountId, value: U256) -> Result<(), Failure> {
+    let most = Pallet::<T>::spendable(from);
     if value > most {
         return Err(Failure::new::<T>(
             Error::TransferFailed,
-            format!("a value of {value:?} can't be transferred: no more than {most:?} can"),
+            format!("a value of {value} can't be transferred: no more than {most} can"),
         ));
     }
     Ok(())
@@ -64,35 +63,29 @@ fn send<T: Config>(
     origin: &T::AccountId,
     from: &T::AccountId,
     to: &T::AccountId,
-    value: BalanceOf<T>,
+    value: U256,
 ) -> Result<BalanceOf<T>, Failure> {
     let deposit = existential_deposit::<T>(origin, to)?;
-    T::Currency::transfer(from, to, value, Preservation::Preserve).map_err(|error| {
-        Failure::new::<T>(Error::TransferFailed, format!("a value of {value:?} can't be transferred: {error:?}"))
-    })?;
+    ensure_affordable::<T>(from, value)?;
+    if from == to {
+        return Ok(deposit);
+    }
+    let failed = |error: DispatchError| {
+        Failure::new::<T>(Error::TransferFailed, format!("a value of {value} can't be transferred: {error:?}"))
+    };
+    let (balance, rest) = dust::split::<T>(value).ok_or_else(|| failed(DispatchError::Token(FundsUnavailable)))?;
+    if !balance.is_zero() {
+        T::Currency::transfer(from, to, balance, Preservation::Preserve).map_err(failed)?;
+    }
+    dust::transfer::<T>(from, to, rest).map_err(failed)?;
     Ok(deposit)
 }
 
-/// A value that a contract gives, in the chain's unit.
+/// Gives an account the existential deposit at the origin's cost, unless it has that much. Returns what the origin
+/// has paid.
 ///
-/// # Errors
-///
-/// [`Error::TransferFailed`] where it isn't a whole number of the chain's units, or more than there can be.
-pub(super) fn from_contract_value<T: Config>(value: U256) -> Result<BalanceOf<T>, Failure> {
-    let ratio = U256::from(T::NativeToEthRatio::get().max(1));
-    let (balance, rest) = value.div_mod(ratio);
-    if !rest.is_zero() {
-        return Err(Failure::new::<T>(
-            Error::TransferFailed,
-            format!("a value of {value} is no multiple of {ratio}, the contracts' units in one of the chain's"),
-        ));
-    }
-    balance
-        .try_into()
-        .map_err(|_| Failure::new::<T>(Error::TransferFailed, format!("a value of {value} is more than there can be")))
-}
-
-/// Brings an account into being at the origin's cost, unless it is there. Returns what the origin has paid.
+/// Whether there is an account is another question: one that has nothing but an asset is there and can't receive less
+/// than the existential deposit.
 ///
 /// # Errors
 ///
@@ -101,10 +94,10 @@ pub(super) fn existential_deposit<T: Config>(
     origin: &T::AccountId,
     to: &T::AccountId,
 ) -> Result<BalanceOf<T>, Failure> {
-    if frame_system::Pallet::<T>::account_exists(to) {
+    let amount = T::Currency::minimum_balance();
+    if T::Currency::balance(to) >= amount {
         return Ok(Zero::zero());
     }
-    let amount = T::Currency::minimum_balance();
     T::Currency::transfer(origin, to, amount, Preservation::Preserve).map_err(|error| {
         Failure::new::<T>(
             Error::StorageDepositNotEnoughFunds,

@@ -12,29 +12,31 @@
 //! The callee gets the least of what it is given and all but a 64th of what the caller has left
 //! (EIP-150), so a callee that uses up all it gets leaves its caller enough to go on. The forms
 //! without `_evm` give weight in two numbers and a deposit of 256 bits, of which the largest stands
-//! for no limit. The `_evm` forms give one number of gas, which here is picoseconds as
-//! `ref_time_left` counts them, and limit nothing else; its largest is no limit at all. With a value,
+//! for no limit. The `_evm` forms give one number. Up to [`ethereum::MOST`] it is Ethereum's gas, as it is written into
+//! sources, and stands for weight and deposit together. A larger one can only come from `ref_time_left`: it is
+//! picoseconds as those, and the largest is no limit at all. With a value,
 //! or where the gas is Ethereum's stipend of 2300, [`stipend`] is added to it, out of what the caller
-//! has.
+//! has; a callee that has no more than that can't write to its storage.
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
     BalanceOf, CodeInfoOf, Config, Error,
     code::CostModel,
+    dust,
     exec::{
         CallError, ensure_input_fits,
-        nested::{CallLimits, Reentry},
+        nested::{CallLimits, Reentry, termination_weight},
     },
     executor::GuestInstance,
     limits,
-    metering::cost::Cost,
+    metering::{cost::Cost, ethereum},
     precompiles::Precompiles,
     types::Failure,
 };
 use alloc::{format, vec::Vec};
 use frame_support::{traits::Get, weights::Weight};
 use pallet_revive_uapi::{CallFlags, ReturnErrorCode, ReturnFlags};
-use sp_core::{H160, H256};
+use sp_core::{H160, H256, U256};
 
 /// A range of the contract's memory, by its pointer and its length or a pointer to that.
 #[derive(Clone, Copy)]
@@ -68,15 +70,14 @@ pub(super) fn call_evm<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRes
         u64::MAX => CallLimits::none(),
         gas => {
             let _ = host.charge(Cost::CopyOut(32))?;
-            let with_stipend = gas == ETHEREUM_STIPEND || !host.read_u256(value_ptr)?.is_zero();
-            let weight = if with_stipend {
+            if gas == ethereum::STIPEND || !host.read_u256(value_ptr)?.is_zero() {
                 let stipend = stipend::<T>();
                 host.stack.top_mut().gas.ensure_lendable(stipend)?;
-                stipend.saturating_add(Weight::from_parts(gas, u64::MAX))
+                // The stipend is worth more than its number says.
+                gas_limit(if gas == ethereum::STIPEND { 0 } else { gas }, stipend)
             } else {
-                Weight::from_parts(gas, u64::MAX)
-            };
-            CallLimits { weight, deposit: None }
+                gas_limit(gas, Weight::zero())
+            }
         }
     };
     call_with(host, flags, callee_ptr, value_ptr, limits, args[4], args[5])
@@ -104,7 +105,7 @@ fn call_with<T: Config>(
             )));
         }
         host.stack.ensure_may_write()?;
-        let _ = host.charge(Cost::CallTransfer)?;
+        charge_transfer(host, value)?;
     }
     let reentry = if flags.contains(CallFlags::ALLOW_REENTRY) { Reentry::Allowed } else { Reentry::Denied };
     host.instance.release();
@@ -125,10 +126,7 @@ pub(super) fn delegate_call<T: Config>(host: &mut Host<'_, T>, args: Args) -> Ho
 /// error code`: as [`delegate_call`].
 pub(super) fn delegate_call_evm<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let flags = call_flags::<T>(low(args[0]))?;
-    let limits = match args[2] {
-        u64::MAX => CallLimits::none(),
-        gas => CallLimits { weight: Weight::from_parts(gas, u64::MAX), deposit: None },
-    };
+    let limits = gas_limit(args[2], Weight::zero());
     delegate_with(host, flags, low(args[1]), limits, args[3], args[4])
 }
 
@@ -178,7 +176,7 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     host.stack.ensure_may_write()?;
     let value = host.read_u256(low(args[2]))?;
     if !value.is_zero() {
-        let _ = host.charge(Cost::CallTransfer)?;
+        charge_transfer(host, value)?;
     }
     let limits = limits(host, args[0], args[1], high(args[2]))?;
     let code_hash = H256(host.read_array(input.pointer)?);
@@ -205,6 +203,7 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
 /// removes it at the end of the transaction if it was made in the same one (EIP-6780).
 pub(super) fn terminate<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Terminate)?;
+    host.stack.top_mut().gas.charge_weight(termination_weight::<T>())?;
     let beneficiary = host.read_address(low(args[0]))?;
     host.stack.terminate(beneficiary, false)?;
     Err(Halt::Ended)
@@ -216,10 +215,17 @@ pub(super) fn consume_all_gas<T: Config>(host: &mut Host<'_, T>, _: Args) -> Hos
     Err(Halt::Return { flags: ReturnFlags::REVERT.bits(), data: Vec::new() })
 }
 
-/// The gas that Solidity's `send` and `transfer` give on Ethereum.
-const ETHEREUM_STIPEND: u64 = 2_300;
+/// The limits that one number of gas stands for, with weight on top.
+fn gas_limit<T: Config>(gas: u64, on_top: Weight) -> CallLimits<T> {
+    match gas {
+        0..=ethereum::MOST => CallLimits::ethereum(gas, on_top),
+        u64::MAX => CallLimits::none(),
+        // A share of what `ref_time_left` says.
+        time => CallLimits::new(on_top.saturating_add(Weight::from_parts(time, u64::MAX)), None),
+    }
+}
 
-/// What those are for: a few instructions of the receiver, and an event.
+/// What Ethereum's stipend is for: a few instructions of the receiver, and an event.
 fn stipend<T: Config>() -> Weight {
     const INSTRUCTIONS: u64 = 5_000;
     const HOST_CALLS: u64 = 16;
@@ -243,12 +249,22 @@ fn limits<T: Config>(
     let deposit = host.read_u256(deposit_ptr)?;
     // More than a balance can be is no limit.
     let deposit: Option<BalanceOf<T>> = deposit.try_into().ok();
-    Ok(CallLimits { weight: Weight::from_parts(ref_time, proof_size), deposit })
+    Ok(CallLimits::new(Weight::from_parts(ref_time, proof_size), deposit))
 }
 
 fn charge_call<T: Config>(host: &mut Host<'_, T>, callee: &H160, cost: Cost) -> Result<(), Halt> {
     let cost = if T::Precompiles::find(callee).is_some() { Cost::CallPrecompile } else { cost };
     let _ = host.charge(cost)?;
+    Ok(())
+}
+
+/// Charges for the transfer of a value.
+fn charge_transfer<T: Config>(host: &mut Host<'_, T>, value: U256) -> Result<(), Halt> {
+    let _ = host.charge(Cost::CallTransfer)?;
+    if dust::is_in::<T>(value) {
+        let transfer = Cost::CallTransfer.weight::<T::WeightInfo>();
+        host.stack.top_mut().gas.charge_weight(dust::transfer_weight::<T>(transfer))?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! Numbers of 256 bits are written least significant byte first.
 
 use super::{Args, Host, HostResult, low};
-use crate::{Config, Pallet, address::AddressMapper, metering::cost::Cost};
+use crate::{Config, address::AddressMapper, metering::cost::Cost};
 use frame_support::traits::Get;
 use sp_core::U256;
 
@@ -35,7 +35,7 @@ pub(super) fn address<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResu
 /// (see [`Config::NativeToEthRatio`]).
 pub(super) fn value_transferred<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
-    let value = Pallet::<T>::to_contract_value(host.stack.top().value);
+    let value = host.stack.top().value;
     host.write_u256(low(args[0]), value)?;
     Ok(None)
 }

@@ -52,7 +52,7 @@ fn write_value<T: Config>(
         host.stack.write_transient(&key, value)?.map(|old| old.len() as u32)
     } else {
         let charged = host.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: len })?;
-        host.stack.ensure_may_write()?;
+        host.stack.ensure_may_store()?;
         let settled = host.stack.charge_settlement()?;
         let (key, value) = arguments(host)?;
         let old = host.stack.write_storage(&key, value.as_deref());

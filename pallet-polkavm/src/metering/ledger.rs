@@ -18,7 +18,7 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 use frame_support::{CloneNoBound, DebugNoBound, DefaultNoBound};
-use sp_core::H160;
+use sp_core::{H160, H256};
 use sp_runtime::traits::{Bounded, Saturating, Zero};
 
 /// When a contract that called for its end really ends.
@@ -76,6 +76,8 @@ struct Layer<T: Config> {
 pub struct Ledger<T: Config> {
     entries: Layered<H160, Entry<T>>,
     total: Deposit<BalanceOf<T>>,
+    /// The most that was charged at once, where a limit was checked.
+    required: BalanceOf<T>,
     /// The open layers: that of the transaction itself and one for each frame.
     layers: Vec<Layer<T>>,
 }
@@ -89,6 +91,8 @@ pub struct Settled<T: Config> {
     pub deposit: Deposit<BalanceOf<T>>,
     /// Its record: as it has to be stored, or as it was where the contract ends.
     pub info: ContractInfo<T>,
+    /// The program that it ran before, where it runs that no longer.
+    pub left_code: Option<H256>,
     /// Whether the record differs from what is stored.
     pub changed: bool,
     /// Set where the contract ends.
@@ -106,6 +110,14 @@ impl<T: Config> Ledger<T> {
     /// The net of all that was recorded.
     pub fn total(&self) -> Deposit<BalanceOf<T>> {
         self.total
+    }
+
+    /// The least limit with which all checks so far would have ended as they did.
+    ///
+    /// Above the net where storage is taken in one frame and freed in a later one. What a frame needed that was undone
+    /// counts, too: with less it would have ended otherwise, and its caller might have noticed.
+    pub fn required(&self) -> BalanceOf<T> {
+        self.required
     }
 
     /// Opens a layer, which may use `limit` and no more than is left to the one below.
@@ -141,7 +153,7 @@ impl<T: Config> Ledger<T> {
     /// # Errors
     ///
     /// [`Error::StorageDepositLimitExhausted`].
-    pub fn ensure_within_limit(&self) -> Result<(), Failure> {
+    pub fn ensure_within_limit(&mut self) -> Result<(), Failure> {
         let used = self.used().charge_or_zero();
         let limit = self.layers.last().map_or_else(Zero::zero, |layer| layer.limit);
         if used > limit {
@@ -150,11 +162,15 @@ impl<T: Config> Ledger<T> {
                 format!("a storage deposit of {used:?} is needed, the limit is {limit:?}"),
             ));
         }
+        // A layer that needs nothing passes whatever the limit is.
+        if !used.is_zero() {
+            self.required = self.required.max(self.total.charge_or_zero());
+        }
         Ok(())
     }
 
     /// The deposit that the last layer has used.
-    fn used(&self) -> Deposit<BalanceOf<T>> {
+    pub fn used(&self) -> Deposit<BalanceOf<T>> {
         let start = self.layers.last().map_or_else(Deposit::default, |layer| layer.start);
         self.total.saturating_add(&start.negated())
     }
@@ -233,6 +249,7 @@ impl<T: Config> Ledger<T> {
     pub fn close(&mut self) -> Vec<Settled<T>> {
         let mut total = self.total;
         let settled = self.entries.iter().map(|(address, entry)| {
+            let code_before = entry.before.as_ref().map(|before| before.code_hash);
             if entry.ends() {
                 let held = entry.before.as_ref().map_or_else(Zero::zero, ContractInfo::total_deposit);
                 let deposit = Deposit::Refund(held);
@@ -241,6 +258,7 @@ impl<T: Config> Ledger<T> {
                     address: *address,
                     deposit,
                     info: entry.info.clone(),
+                    left_code: code_before,
                     changed: false,
                     termination: entry.termination,
                 };
@@ -250,6 +268,7 @@ impl<T: Config> Ledger<T> {
             Settled {
                 address: *address,
                 deposit: entry.deposit(),
+                left_code: code_before.filter(|before| *before != info.code_hash),
                 changed: entry.before.as_ref() != Some(&info),
                 info,
                 termination: None,

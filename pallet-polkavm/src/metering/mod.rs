@@ -6,6 +6,7 @@
 
 pub mod cost;
 pub mod deposit;
+pub mod ethereum;
 pub mod gas;
 pub mod layers;
 pub mod ledger;

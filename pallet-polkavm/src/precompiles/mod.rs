@@ -1,7 +1,7 @@
 //! Addresses behind which the chain itself is: what a contract calls there runs natively.
 //!
 //! The call stack asks [`Precompiles::find`] before it looks for a contract. [`Builtins`] has those
-//! that Solidity expects (1 to 9), and two of the chain's own for what Ethereum has no name for:
+//! that Solidity expects (1 to 9; calls of Ethereum's later ones up to 0x11 fail), and two of the chain's own for what Ethereum has no name for:
 //! [`system`] at `0x900` and [`storage`] at `0x901`. A runtime adds its own beside them:
 //!
 //! ```ignore
@@ -109,11 +109,22 @@ impl<T: Config> Precompiles<T> for Builtins {
             7 => bn128::mul,
             8 => bn128::pairing,
             9 => blake2f::blake2f,
+            UNSUPPORTED_FIRST..=UNSUPPORTED_LAST => unsupported,
             0x900 => system::system,
             0x901 => storage::storage,
             _ => return None,
         }))
     }
+}
+
+/// The first of Ethereum's precompiles that are not here: the evaluation of a KZG commitment (EIP-4844).
+const UNSUPPORTED_FIRST: u16 = 0x0a;
+/// The last of them: those of BLS12-381 (EIP-2537).
+const UNSUPPORTED_LAST: u16 = 0x11;
+
+/// Fails: a call that only transferred its value would look like a check that passed.
+fn unsupported<T: Config>(_: &[u8], _: &mut Env<'_, T>) -> Result<Output, Failure> {
+    Err(Failure::new::<T>(Error::PrecompileFailed, "this chain doesn't have this precompile of Ethereum's"))
 }
 
 /// The environment of a precompile: the call and the stack.

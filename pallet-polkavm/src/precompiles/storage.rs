@@ -57,6 +57,7 @@ fn clear<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<
         let _ = env.charge(Cost::SetTransient(0))?;
         env.stack().write_transient(key, None)?.map(|old| old.len() as u32)
     } else {
+        env.stack().ensure_may_store()?;
         let charged = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
         let settled = env.stack().charge_settlement()?;
         let old = env.stack().write_storage(key, None);
@@ -89,6 +90,7 @@ fn take<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<O
         let _ = env.charge(Cost::SetTransient(0))?;
         env.stack().write_transient(key, None)?
     } else {
+        env.stack().ensure_may_store()?;
         let read = env.charge(Cost::GetStorage(limits::STORAGE_VALUE_BYTES))?;
         let written = env.charge(Cost::SetStorage { old: limits::STORAGE_VALUE_BYTES, new: 0 })?;
         let value = env.stack().read_storage(key);

@@ -8,7 +8,7 @@ use super::{
     abi::{self, Arguments},
 };
 use crate::{
-    AddressMapper, Config,
+    AddressMapper, Config, WeightInfo,
     metering::cost::Cost,
     types::{Failure, Output},
 };
@@ -19,6 +19,7 @@ use sp_io::{
     crypto::sr25519_verify,
     hashing::{blake2_128, blake2_256},
 };
+use sp_runtime::DispatchError;
 
 /// Calls the function whose selector the input begins with.
 pub(super) fn system<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
@@ -30,6 +31,12 @@ pub(super) fn system<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Ou
         }
     }
     Ok(abi::revert("the system builtin has no such function"))
+}
+
+/// Charges for the end of a contract: what it does, the dust that it may leave, and its program, which may have to go.
+fn charge_termination<T: Config>(env: &mut Env<'_, T>) -> Result<(), DispatchError> {
+    let _ = env.charge(Cost::Terminate)?;
+    env.charge_weight(crate::exec::nested::termination_weight::<T>())
 }
 
 type Function<T> = fn(Arguments<'_>, &mut Env<'_, T>) -> Result<Output, Failure>;
@@ -84,13 +91,15 @@ fn functions<T: Config>() -> [(&'static str, Function<T>); 13] {
             Ok(Output::data(words))
         }),
         ("terminate(address)", |arguments, env| {
-            let _ = env.charge(Cost::Terminate)?;
+            charge_termination(env)?;
             let beneficiary = arguments.address::<T>(0)?;
             env.stack().terminate_caller(beneficiary)?;
             Ok(Output::default())
         }),
         ("setCodeHash(bytes32)", |arguments, env| {
             let _ = env.charge(Cost::SetCodeHash)?;
+            // The program that it leaves may have to go.
+            env.charge_weight(T::WeightInfo::remove_code())?;
             let code_hash = H256(arguments.word::<T>(0)?);
             env.stack().set_callers_code(code_hash)?;
             Ok(Output::default())

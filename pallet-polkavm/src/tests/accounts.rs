@@ -74,3 +74,145 @@ fn an_unmapped_account_can_upload_but_neither_call_nor_instantiate() {
         assert_ok!(dispatch(CHARLIE, Call::upload_code { code: other, storage_deposit_limit: START }));
     });
 }
+
+/// A contract with balance that sends some of it to an address.
+fn pay(to: H160, units: Balance) {
+    let contract = deploy(super::puppet::puppet());
+    call_with_value(contract, units, &[]).result.unwrap();
+    let value = super::puppet::Call { value: units * Balance::from(RATIO), ..Default::default() };
+    let mut script = super::puppet::Script::new();
+    assert_eq!(super::nested::last(contract, script.call(to, &value, &super::puppet::Script::new())), 0);
+}
+
+#[test]
+fn what_was_paid_to_an_address_before_it_was_mapped_is_had_as_its_fallback_account() {
+    run(|| {
+        let address = Polkavm::view_address(&CHARLIE);
+        pay(address, 500);
+        let stranded = ethereum_account(address);
+        assert_eq!(Balances::free_balance(&stranded), ED + 500);
+        // Mapping alone doesn't bring it back.
+        assert_ok!(dispatch(CHARLIE, Call::map_account {}));
+        let before = Balances::free_balance(&CHARLIE);
+        let fetch = || {
+            let call = pallet_balances::Call::transfer_all { dest: CHARLIE, keep_alive: false };
+            Call::dispatch_as_fallback_account { call: Box::new(RuntimeCall::Balances(call)) }
+        };
+        // Nobody else gets it.
+        assert_ok!(dispatch(BOB, fetch()));
+        assert_eq!(Balances::free_balance(&CHARLIE), before);
+        assert_ok!(dispatch(CHARLIE, fetch()));
+        assert_eq!(Balances::free_balance(&CHARLIE), before + ED + 500);
+        assert_eq!(Balances::free_balance(&stranded), 0);
+    });
+}
+
+#[test]
+fn a_fallback_account_is_charged_what_its_call_takes_and_its_failure_is_told() {
+    run(|| {
+        use frame_support::dispatch::GetDispatchInfo;
+        let call = |inner: RuntimeCall| Call::<Test>::dispatch_as_fallback_account { call: Box::new(inner) };
+        let limit = frame_support::weights::Weight::from_parts(1_234_567, 89);
+        let inner = RuntimeCall::Polkavm(Call::call {
+            dest: H160([7; 20]),
+            value: 0,
+            gas_limit: limit,
+            storage_deposit_limit: 0,
+            data: vec![],
+        });
+        let inner_weight = inner.get_dispatch_info().call_weight;
+        assert!(inner_weight.all_gte(limit));
+        assert!(call(inner.clone()).get_dispatch_info().call_weight.all_gte(inner_weight));
+        let transfer = RuntimeCall::Balances(pallet_balances::Call::transfer_keep_alive { dest: BOB, value: 5 });
+        assert!(unchanged(|| dispatch(CHARLIE, call(transfer))).is_err(), "there is nothing to transfer");
+        // A fallback account is that of an address, so it needs no mapping.
+        assert_ok!(dispatch(CHARLIE, call(inner)));
+    });
+}
+
+#[test]
+fn a_runtime_may_have_accounts_mapped_by_themselves() {
+    run(|| {
+        AutoMap::set(&true);
+        // An account that was there before is mapped when it first acts, without a deposit.
+        let contract = deploy(Contract::with_call().ret().build());
+        let extrinsic =
+            || Call::call { dest: contract, value: 0, gas_limit: GAS, storage_deposit_limit: START, data: vec![] };
+        assert_ok!(dispatch(CHARLIE, extrinsic()));
+        let address = Polkavm::view_address(&CHARLIE);
+        assert_eq!(Polkavm::view_account_id(&address), CHARLIE);
+        assert_eq!(Balances::free_balance(&CHARLIE), START);
+        assert_noop!(dispatch(CHARLIE, Call::unmap_account {}), Error::<Test>::AutoMapped);
+        // A new one at once: what a contract sends to its address is its own.
+        let new = sp_runtime::AccountId32::new([8; 32]);
+        assert_ok!(Balances::transfer_allow_death(RuntimeOrigin::signed(ALICE), new.clone(), ED));
+        pay(Polkavm::view_address(&new), 300);
+        assert_eq!(Balances::free_balance(&new), ED + 300);
+        // One that is gone leaves no mapping.
+        assert_ok!(Balances::transfer_all(RuntimeOrigin::signed(new.clone()), ALICE, false));
+        assert_ne!(Polkavm::view_account_id(&Polkavm::view_address(&new)), new);
+        AutoMap::set(&false);
+    });
+}
+
+#[test]
+fn a_failed_call_maps_nobody() {
+    run(|| {
+        AutoMap::set(&true);
+        let traps = deploy(Contract::with_call().trap().build());
+        let call = Call::call { dest: traps, value: 0, gas_limit: GAS, storage_deposit_limit: START, data: vec![] };
+        assert!(unchanged(|| dispatch(CHARLIE, call)).is_err());
+        AutoMap::set(&false);
+    });
+}
+
+#[test]
+fn an_account_that_has_nothing_but_an_asset_can_be_paid_any_amount() {
+    run(|| {
+        let holder = ethereum_account(H160([0x33; 20]));
+        // As a pallet of assets does for an asset that suffices for an account.
+        System::inc_sufficients(&holder);
+        pay(H160([0x33; 20]), 3);
+        assert_eq!(Balances::free_balance(&holder), ED + 3);
+    });
+}
+
+#[test]
+fn an_origin_at_whose_address_a_contract_is_may_not_act_but_be_asked_about() {
+    run(|| {
+        let contract = deploy(super::puppet::puppet());
+        let account = ethereum_account(contract);
+        assert_ok!(Balances::transfer_allow_death(RuntimeOrigin::signed(ALICE), account.clone(), START / 10));
+        let call = Call::call { dest: contract, value: 1, gas_limit: GAS, storage_deposit_limit: START, data: vec![] };
+        let refused = |call: Call<Test>| unchanged(|| dispatch(account.clone(), call).unwrap_err()).error;
+        assert_eq!(refused(call), Error::<Test>::OriginIsContract.into());
+        assert_eq!(refused(Call::map_account {}), Error::<Test>::OriginIsContract.into());
+        let remark = RuntimeCall::System(frame_system::Call::remark { remark: vec![] });
+        let as_fallback = Call::dispatch_as_fallback_account { call: Box::new(remark) };
+        assert_eq!(refused(as_fallback), Error::<Test>::OriginIsContract.into());
+        let dry = with_rollback(|| Polkavm::dry_run_call(account.clone(), contract, 1, None, None, vec![]));
+        assert!(dry.result.is_ok());
+    });
+}
+
+#[test]
+fn no_contract_is_made_at_an_address_that_somebody_has_a_key_of() {
+    run(|| {
+        let code_hash = upload(super::puppet::puppet());
+        let salt = [5; 32];
+        let address = crate::address::create2(&Polkavm::view_address(&ALICE), &super::puppet::puppet(), &[], &salt);
+        // As if the address were that of a key of Bob's.
+        crate::OriginalAccount::<Test>::insert(address, BOB);
+        let make = Call::instantiate {
+            value: 0,
+            gas_limit: GAS,
+            storage_deposit_limit: START,
+            code_hash,
+            data: vec![],
+            salt: Some(salt),
+        };
+        let error = dispatch(ALICE, make).unwrap_err().error;
+        assert_eq!(error, Error::<Test>::DuplicateContract.into());
+        crate::OriginalAccount::<Test>::remove(address);
+    });
+}

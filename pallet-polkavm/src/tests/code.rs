@@ -1,7 +1,7 @@
 //! Upload and removal of programs: what is refused, by which name, and what is held.
 
 use crate::program::{Contract, at};
-use crate::{Call, CodeInfoOf, Error, Event, HoldReason, code::code_deposit, limits, mock::*};
+use crate::{Call, CodeInfoOf, Error, Event, HoldReason, PristineCode, TiedCode, code::code_deposit, limits, mock::*};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use proptest::prelude::*;
@@ -258,4 +258,79 @@ proptest! {
             survives(builder.raw_code(code, bitmask).build().unwrap());
         });
     }
+}
+
+#[test]
+fn code_that_came_with_a_contract_goes_with_the_last_one() {
+    run(|| {
+        let before = Balances::free_balance(&ALICE);
+        let code = super::puppet::puppet();
+        let hash = crate::code::code_hash(&code);
+        let first = deploy(code.clone());
+        let second = deploy(code);
+        let end = |contract| {
+            let input = [crate::precompiles::abi::selector("terminate(address)").as_slice(), &[0; 32]].concat();
+            let mut script = super::puppet::Script::new();
+            let builtin = crate::precompiles::address(0x900);
+            script.call_into(builtin, &Default::default(), &input, super::puppet::NO_OUTPUT).expect(0);
+            assert!(call(contract, &script.encode()).result.is_ok());
+        };
+        end(first);
+        assert_eq!(CodeInfoOf::<Test>::get(hash).unwrap().use_count, 1);
+        end(second);
+        assert!(CodeInfoOf::<Test>::get(hash).is_none() && PristineCode::<Test>::get(hash).is_none());
+        assert_eq!(Balances::free_balance(&ALICE), before, "all deposits are back");
+        let removed = |event: &Event<Test>| matches!(event, Event::CodeRemoved { code_hash, .. } if *code_hash == hash);
+        assert!(events().iter().any(removed));
+    });
+}
+
+#[test]
+fn code_that_was_uploaded_stays_until_its_owner_removes_it() {
+    run(|| {
+        let code = super::puppet::puppet();
+        let hash = crate::code::code_hash(&code);
+        let a = deploy(code.clone());
+        // Somebody else's upload changes nothing.
+        Polkavm::bare_upload_code(BOB, code.clone(), None).unwrap();
+        assert!(TiedCode::<Test>::contains_key(hash));
+        upload(code.clone());
+        let other = upload(Contract::with_call().ret().build());
+        let mut script = super::puppet::Script::new();
+        let input = [crate::precompiles::abi::selector("setCodeHash(bytes32)").as_slice(), other.as_bytes()].concat();
+        let builtin = crate::precompiles::address(0x900);
+        script.call_into(builtin, &Default::default(), &input, super::puppet::NO_OUTPUT).expect(0);
+        call(a, &script.encode()).result.unwrap();
+        assert_eq!(CodeInfoOf::<Test>::get(hash).unwrap().use_count, 0);
+        // A contract that is made from its bytes afterwards doesn't tie it again.
+        deploy(code);
+        assert!(!TiedCode::<Test>::contains_key(hash));
+    });
+}
+
+#[test]
+fn code_that_a_contract_leaves_for_another_program_goes_as_well() {
+    run(|| {
+        let code = super::puppet::puppet();
+        let hash = crate::code::code_hash(&code);
+        let a = deploy(code);
+        let other = upload(Contract::with_call().ret().build());
+        let change = |script: &mut super::puppet::Script, to: sp_core::H256| {
+            let input = [crate::precompiles::abi::selector("setCodeHash(bytes32)").as_slice(), to.as_bytes()].concat();
+            let builtin = crate::precompiles::address(0x900);
+            script.call_into(builtin, &Default::default(), &input, super::puppet::NO_OUTPUT).expect(0);
+        };
+        // There and back in one call: it is still its program.
+        let mut script = super::puppet::Script::new();
+        change(&mut script, other);
+        change(&mut script, hash);
+        call(a, &script.encode()).result.unwrap();
+        assert!(CodeInfoOf::<Test>::contains_key(hash));
+        let mut script = super::puppet::Script::new();
+        change(&mut script, other);
+        let executed = call(a, &script.encode());
+        assert!(executed.result.is_ok());
+        assert!(!CodeInfoOf::<Test>::contains_key(hash));
+        assert!(matches!(executed.storage_deposit, crate::types::Deposit::Refund(_)));
+    });
 }

@@ -1,5 +1,9 @@
 //! The runtime API's functions: they tell what the extrinsic would do, need and cost.
 
+use super::{
+    nested::{default, two},
+    puppet::{Call as Nested, Script},
+};
 use crate::program::{Contract, at};
 use crate::{
     Call, Error, ExecConfig, Limits,
@@ -148,13 +152,39 @@ fn a_dry_run_of_an_upload_gives_hash_and_deposit_or_the_particulars_of_a_refusal
 fn a_dry_run_fails_as_its_extrinsic_would() {
     run(|| {
         let contract = deploy(busy());
-        let dry = Polkavm::dry_run_call(CHARLIE, contract, 0, None, None, vec![]);
-        assert_eq!(dry.result.unwrap_err().error, Error::<Test>::AccountUnmapped.into());
         let tiny = Some(Weight::from_parts(1, 1));
         let dry = Polkavm::dry_run_call(ALICE, contract, 0, tiny, None, vec![]);
         assert_eq!(dry.result.unwrap_err().error, Error::<Test>::OutOfGas.into());
         let dry = Polkavm::dry_run_call(ALICE, contract, 0, None, Some(1), vec![]);
         assert_eq!(dry.result.unwrap_err().error, Error::<Test>::StorageDepositLimitExhausted.into());
+    });
+}
+
+#[test]
+fn a_dry_run_takes_an_origin_that_is_not_mapped_as_if_it_were() {
+    run(|| {
+        let (a, _) = two();
+        call_with_value(a, 10, &[]).result.unwrap();
+        let mut script = Script::new();
+        let back = Nested { value: 2 * u128::from(RATIO), ..default() };
+        script.call(Polkavm::view_address(&CHARLIE), &back, &Script::new()).expect(0).store(1, 1);
+        let nobody = sp_runtime::AccountId32::new([0x99; 32]);
+        for (origin, value) in [(CHARLIE, 3), (nobody, 0)] {
+            let data = if value == 0 { vec![] } else { script.encode() };
+            let dry = with_rollback(|| Polkavm::dry_run_call(origin, a, value, None, None, data));
+            assert!(dry.result.is_ok(), "{:?}", dry.result);
+        }
+        let dry = with_rollback(|| Polkavm::dry_run_call(CHARLIE, a, 3, None, None, script.encode()));
+        // And it tells what is needed once it is mapped.
+        assert_ok!(dispatch(CHARLIE, Call::map_account {}));
+        let before = Balances::free_balance(&CHARLIE);
+        let DepositV1::Charge(deposit) = dry.storage_deposit else { panic!("it takes storage") };
+        let (gas_limit, storage_deposit_limit) = (dry.gas_required, dry.storage_deposit_required);
+        assert_ok!(dispatch(
+            CHARLIE,
+            Call::call { dest: a, value: 3, gas_limit, storage_deposit_limit, data: script.encode() }
+        ));
+        assert_eq!(Balances::free_balance(&CHARLIE), before - 3 + 2 - deposit);
     });
 }
 
@@ -225,5 +255,29 @@ fn two_contracts_in_one_transaction_have_different_addresses() {
         };
         frame_system::Account::<Test>::mutate(&ALICE, |account| account.nonce = 1);
         assert_ne!(make().unwrap().address, make().unwrap().address);
+    });
+}
+
+#[test]
+fn a_dry_run_tells_the_most_that_is_charged_at_once_beside_the_net() {
+    run(|| {
+        let (a, b) = two();
+        // One callee takes storage, a later one frees it: nothing is charged in the end.
+        let inner = |value: u8| {
+            let mut script = Script::new();
+            script.store(1, value);
+            script
+        };
+        let mut script = Script::new();
+        script.call(b, &default(), &inner(1)).expect(0).call(b, &default(), &inner(0)).expect(0);
+        let dry = with_rollback(|| Polkavm::dry_run_call(ALICE, a, 0, None, None, script.encode()));
+        assert_eq!(dry.storage_deposit, DepositV1::Charge(0));
+        assert_eq!(dry.storage_deposit_required, (32 + 32) * PER_BYTE + PER_CHILD_ITEM);
+        let wet = |storage_deposit_limit| {
+            let (gas_limit, data) = (dry.gas_required, script.encode());
+            dispatch(ALICE, Call::call { dest: a, value: 0, gas_limit, storage_deposit_limit, data })
+        };
+        assert!(unchanged(|| wet(dry.storage_deposit_required - 1)).is_err());
+        assert_ok!(wet(dry.storage_deposit_required));
     });
 }

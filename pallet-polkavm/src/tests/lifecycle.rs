@@ -5,16 +5,21 @@ use super::{
     puppet::{Call, NO_OUTPUT, SCRATCH, Script, pack, puppet},
 };
 use crate::{
-    CodeInfoOf, ContractInfoOf, DeletionQueueBounds, Error, Event,
+    CodeInfoOf, ContractInfoOf, DeletionQueueBounds, Error, Event, ExecConfig,
     address::{create1, create2},
     contract::Key,
     mock::*,
+    precompiles::address,
     types::Deposit,
 };
-use frame_support::{traits::Hooks, weights::Weight};
+use frame_support::{
+    traits::{Hooks, fungible::Inspect},
+    weights::Weight,
+};
 use pallet_revive_uapi::ReturnErrorCode;
 use sp_core::{H160, H256};
 use sp_io::hashing::keccak_256;
+use sp_runtime::AccountId32;
 
 const ALLOW_REENTRY: u32 = 8;
 const READ_ONLY: u32 = 16;
@@ -255,7 +260,8 @@ fn unchanged_events<R>(f: impl FnOnce() -> R) -> R {
 fn a_contract_can_be_given_another_program() {
     run(|| {
         let a = deploy(puppet());
-        let old = crate::code::code_hash(&puppet());
+        // It stays without contracts.
+        let old = upload(puppet());
         let other = crate::program::Contract::with_call().data(0, b"new").give(0, 3).build();
         let new = upload(other);
         let mut script = Script::new();
@@ -272,5 +278,87 @@ fn a_contract_can_be_given_another_program() {
         let mut script = Script::new();
         system(&mut script, "setCodeHash(bytes32)", &[[1; 32]]);
         assert_eq!(last(b, &mut script), ReturnErrorCode::CalleeTrapped as u64, "there is no such program");
+    });
+}
+
+#[test]
+fn another_program_has_no_say_over_a_contracts_life_and_program() {
+    run(|| {
+        let (a, b) = two();
+        let new = upload(crate::program::Contract::with_call().ret().build());
+        let trapped = ReturnErrorCode::CalleeTrapped as u64;
+        for (signature, word) in [("terminate(address)", address_word(b)), ("setCodeHash(bytes32)", new.0)] {
+            // The library calls the builtin.
+            let mut library = Script::new();
+            system(&mut library, signature, &[word]);
+            library.expect(trapped);
+            assert_eq!(last(a, Script::new().delegate(b, 0, &library.encode())), 0, "{signature}");
+            // The contract delegates to the builtin.
+            let input = [crate::precompiles::abi::selector(signature).as_slice(), &word].concat();
+            assert_eq!(last(a, Script::new().delegate(address(0x900), 0, &input)), trapped, "{signature}");
+        }
+        assert_eq!(ContractInfoOf::<Test>::get(a).unwrap().code_hash, crate::code::code_hash(&puppet()));
+    });
+}
+
+/// Locks balance of an account, as vesting or a vote does.
+fn lock(account: &AccountId32, amount: Balance) {
+    use frame_support::traits::{LockableCurrency, WithdrawReasons};
+    <Balances as LockableCurrency<_>>::set_lock(*b"a lock..", account, amount, WithdrawReasons::all());
+}
+
+#[test]
+fn a_locked_balance_neither_keeps_a_contract_from_ending_nor_leaves_with_it() {
+    for (value, locked) in [(1_000, 400), (1_000, 5_000), (0, 1_000_000), (10, 1_000), (1_000, 1_100)] {
+        run(|| {
+            let (a, b) = two();
+            call(b, &Script::new().store(1, 1).encode()).result.unwrap();
+            call_with_value(b, value, &[]).result.unwrap();
+            let account = ethereum_account(b);
+            let (deposit, before) = (held(b), Balances::free_balance(&ALICE));
+            lock(&account, locked);
+            let mut end = Script::new();
+            system(&mut end, "terminate(address)", &[address_word(a)]);
+            let ended = call(b, &end.expect(0).encode());
+            assert!(ended.result.is_ok(), "{value}, {locked}: {:?}", ended.result);
+            assert!(!ContractInfoOf::<Test>::contains_key(b));
+            // The deposit is the origin's in any case. The rest stays as far as it is locked.
+            let free = ED + value;
+            let left = if locked >= free { free } else { locked.max(ED) };
+            let sent = free - left;
+            assert_eq!(Balances::free_balance(ethereum_account(a)), ED + sent, "{value}, {locked}");
+            assert_eq!(<Balances as Inspect<AccountId32>>::total_balance(&account), left, "{value}, {locked}");
+            assert_eq!(Balances::free_balance(&ALICE), before + deposit, "{value}, {locked}");
+        });
+    }
+}
+
+#[test]
+fn an_origin_that_can_receive_no_refund_frees_storage_all_the_same() {
+    run(|| {
+        let (a, _) = two();
+        let store = |len: u64| {
+            let mut script = Script::new();
+            let key = script.bytes(&[1]);
+            script.host("set_storage", &[0, key, 1, SCRATCH, len]);
+            script.encode()
+        };
+        call(a, &store(30)).result.unwrap();
+        let refund = 30 * PER_BYTE;
+        assert!(refund < ED);
+        let (before, had) = (held(a), Balances::free_balance(ethereum_account(a)));
+        // An account that is there by an asset, and owns nothing of the chain's balance.
+        let poor = ethereum_account(H160([0x55; 20]));
+        System::inc_sufficients(&poor);
+        let freed = Polkavm::bare_call(poor.clone(), a, 0, no_limits(), store(0), ExecConfig::extrinsic());
+        assert!(freed.result.is_ok(), "{:?}", freed.result);
+        assert_eq!(held(a), before - refund);
+        assert_eq!(freed.storage_deposit, Deposit::Charge(0));
+        assert_eq!(Balances::free_balance(ethereum_account(a)), had + refund, "it stays with the contract");
+        // One that is paid more than the existential deposit receives it.
+        call(a, &store(40)).result.unwrap();
+        let freed = Polkavm::bare_call(poor.clone(), a, 0, no_limits(), store(0), ExecConfig::extrinsic());
+        assert_eq!(freed.storage_deposit, Deposit::Refund(40 * PER_BYTE));
+        assert_eq!(Balances::free_balance(&poor), 40 * PER_BYTE);
     });
 }

@@ -9,6 +9,8 @@ mod creation;
 mod deposits;
 mod documentation;
 mod dry_run;
+mod dust;
+mod ethereum_gas;
 mod failures;
 mod host;
 mod ledger;

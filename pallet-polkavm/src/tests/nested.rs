@@ -1,6 +1,6 @@
 //! Contracts that call, delegate to, make and end each other.
 
-use super::puppet::{Call, NO_OUTPUT, SCRATCH, Script, pack, puppet};
+use super::puppet::{Call, SCRATCH, Script, pack, puppet};
 use crate::{
     ContractInfoOf, Error, ExecConfig, HoldReason, Limits,
     address::create1,
@@ -126,9 +126,6 @@ fn a_value_is_the_calling_contracts_and_not_the_origins() {
         assert_eq!(Balances::free_balance(&ALICE), before);
         assert_eq!(Balances::free_balance(ethereum_account(a)), ED + 40);
         assert_eq!(Balances::free_balance(ethereum_account(b)), ED + 60);
-        // A rest of a unit can't be sent.
-        let odd = Call { value: 1, ..default() };
-        assert_eq!(last(a, Script::new().call(b, &odd, &Script::new())), ReturnErrorCode::TransferFailed as u64);
     });
 }
 
@@ -398,45 +395,6 @@ fn a_callee_uses_no_more_than_it_is_given() {
         assert!(stored_with(2 * needed));
         assert!(!stored_with(2 * needed - 1));
         assert!(!stored_with(needed));
-    });
-}
-
-#[test]
-fn ethereums_gas_is_picoseconds_with_a_stipend_for_values() {
-    run(|| {
-        let (a, b) = two();
-        call_with_value(a, 100, &[]).result.unwrap();
-        let call_evm = |gas: u64, value: u128, inner: &Script| {
-            let mut script = Script::new();
-            let callee = script.bytes(b.as_bytes());
-            let value = script.word(Some(value * u128::from(RATIO)));
-            let input = inner.encode();
-            let pointer = script.bytes(&input);
-            let args = [0, callee, value, gas, pack(input.len() as u64, pointer), NO_OUTPUT];
-            script.host("call_evm", &args);
-            last(a, &mut script)
-        };
-        let out = ReturnErrorCode::OutOfResources as u64;
-        let mut event = Script::new();
-        event.host("deposit_event", &[0, 0, 0, 0]);
-        assert_eq!(call_evm(u64::MAX, 0, Script::new().store(1, 1)), 0);
-        assert_eq!(call_evm(1_000, 0, &event), out);
-        assert_eq!(call_evm(0, 0, &event), out);
-        assert_eq!(call_evm(2_300, 0, &event), 0, "Ethereum's stipend is scaled");
-        assert_eq!(call_evm(0, 5, &event), 0, "a value brings it");
-        assert_eq!(call_evm(0, 5, Script::new().store(2, 2)), out, "it doesn't pay for storage");
-        assert_eq!(Balances::free_balance(ethereum_account(b)), ED + 5);
-
-        let mut script = Script::new();
-        let code = script.bytes(b.as_bytes());
-        let args = [0, code, 1_000, pack(0, 0), NO_OUTPUT];
-        script.host("delegate_call_evm", &args);
-        assert_eq!(last(a, &mut script), out);
-        let mut script = Script::new();
-        let code = script.bytes(b.as_bytes());
-        let args = [0, code, u64::MAX, pack(0, 0), NO_OUTPUT];
-        script.host("delegate_call_evm", &args);
-        assert_eq!(last(a, &mut script), 0);
     });
 }
 

@@ -10,7 +10,7 @@ use crate::{
     precompiles::{abi, address},
     types::Output,
 };
-use codec::Encode;
+use codec::{Decode, Encode};
 use hex_literal::hex;
 use pallet_revive_uapi::ReturnErrorCode;
 use sp_core::{H160, Pair, U256, ecdsa, sr25519};
@@ -428,6 +428,42 @@ fn a_precompile_is_paid_and_limited_like_a_contract() {
         assert_eq!(last(a, &mut script), ReturnErrorCode::OutOfResources as u64);
         let gas = |len: usize| call(address(2), &vec![0; len]).gas_consumed;
         assert!(gas(10_000).ref_time() > gas(10).ref_time());
+    });
+}
+
+#[test]
+fn calls_of_ethereums_precompiles_that_are_not_here_fail() {
+    run(|| {
+        let a = deploy(puppet());
+        call_with_value(a, 50, &[]).result.unwrap();
+        for number in 0x0a..=0x11 {
+            assert_eq!(error(number, b"points"), Error::<Test>::PrecompileFailed.into());
+            let with_value = Call { value: 7 * u128::from(RATIO), ..default() };
+            let mut script = Script::new();
+            script.call_into(address(number), &with_value, b"points", NO_OUTPUT);
+            assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeTrapped as u64, "{number:#x}");
+            assert_eq!(Balances::free_balance(ethereum_account(address(number))), 0);
+        }
+        // What Ethereum has no precompile at is an account as any other.
+        assert!(call(address(0x12), &[]).result.is_ok());
+    });
+}
+
+#[test]
+fn a_precompile_cannot_call_contracts_behind_the_back_of_its_caller() {
+    run(|| {
+        let (a, b) = two();
+        let mut script = Script::new();
+        let input = [b.as_bytes(), &Script::new().store(1, 1).encode()].concat();
+        let room = script.bytes(&64u32.to_le_bytes());
+        script.store(2, 2).call_into(address(REENTERS), &default(), &input, pack(room, SCRATCH)).expect(0);
+        script.give(0, SCRATCH, 64);
+        let data = output(a, &script).data;
+        let reentered: Option<DispatchError> = Some(Error::<Test>::ReenteredPallet.into());
+        assert_eq!(Option::<DispatchError>::decode(&mut data.as_slice()).unwrap(), reentered);
+        assert_eq!((stored(b, 1), stored(a, 2)), (None, Some(vec![2; 32])));
+        // The guard goes with the call.
+        assert!(call(b, &Script::new().store(1, 1).encode()).result.is_ok());
     });
 }
 

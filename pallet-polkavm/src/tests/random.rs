@@ -3,10 +3,11 @@
 
 use super::puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, puppet};
 use crate::{
-    Call, CodeInfoOf, ContractInfoOf,
+    Call, CodeInfoOf, ContractInfoOf, ExecConfig, Limits, UnitsInDust,
     mock::*,
     precompiles::{abi, address},
     program::Contract,
+    types::{Execution, Output},
 };
 use frame_support::{
     traits::{Hooks, fungible::Inspect},
@@ -61,6 +62,10 @@ impl World {
             address(4),
             address(2),
             address(0x900),
+            address(0x0a),
+            address(REENTERS),
+            // Not mapped.
+            Polkavm::view_address(&CHARLIE),
         ];
         Self { contracts, others, codes }
     }
@@ -95,7 +100,8 @@ fn nested(random: &mut Random) -> Nested {
         ref_time: if random.one_in(6) { random.below(3_000_000_000) } else { u64::MAX },
         proof_size: if random.one_in(10) { random.below(300_000) } else { u64::MAX },
         deposit: random.one_in(6).then(|| random.below(3_000).into()),
-        value: if random.one_in(3) { u128::from(random.below(300)) * u128::from(RATIO) } else { 0 },
+        // Amounts below a unit as well.
+        value: if random.one_in(3) { random.below(300 * u64::from(RATIO)).into() } else { 0 },
     }
 }
 
@@ -189,6 +195,10 @@ fn extrinsic(random: &mut Random, world: &World) -> Call<Test> {
         4 => Call::remove_code { code_hash: random.pick(&world.codes) },
         5 if random.one_in(10) => Call::unmap_account {},
         6 if random.one_in(4) => Call::map_account {},
+        6 if random.one_in(2) => {
+            let call = RuntimeCall::Polkavm(extrinsic(random, world));
+            Call::dispatch_as_fallback_account { call: Box::new(call) }
+        }
         _ => {
             let data = script(random, world, 3).encode();
             Call::call { dest: world.target(random), value, gas_limit, storage_deposit_limit, data }
@@ -196,19 +206,28 @@ fn extrinsic(random: &mut Random, world: &World) -> Call<Test> {
     }
 }
 
+/// Acts, but never signs.
+const MULTISIG: AccountId32 = AccountId32::new([0x4d; 32]);
+
 /// Dispatches `count` extrinsics and checks all there is to check after each. Returns how many went well.
 fn run_extrinsics(seed: u64, count: u32) -> u32 {
     let mut random = Random(seed);
-    let issuance = <Balances as Inspect<AccountId32>>::total_issuance();
+    let issuance = || <Balances as Inspect<AccountId32>>::total_issuance() + UnitsInDust::<Test>::get();
+    Balances::transfer_allow_death(RuntimeOrigin::signed(BOB), MULTISIG, START / 4).unwrap();
+    let begin = issuance();
     upload(puppet());
     let mut passed = 0;
     for number in 0..count {
         let world = World::now();
-        let who = random.pick(&[ALICE, ALICE, BOB, CHARLIE]);
+        let who = random.pick(&[ALICE, ALICE, BOB, CHARLIE, MULTISIG]);
         let call = extrinsic(&mut random, &world);
         System::reset_events();
-        // The account's nonce goes up before the dispatch.
-        System::inc_account_nonce(&who);
+        // The account's nonce goes up before the dispatch, but for a multisig's, which signs nothing itself.
+        if who != MULTISIG {
+            System::inc_account_nonce(&who);
+        }
+        // On a chain that maps accounts by itself, or not.
+        AutoMap::set(&random.one_in(4));
         // The root of a state takes longer than an extrinsic.
         let before = random.one_in(8).then(root);
         let shown = format!("extrinsic {number}: {call:?}");
@@ -222,7 +241,8 @@ fn run_extrinsics(seed: u64, count: u32) -> u32 {
             }
         }
         crate::integrity::check_state::<Test>().unwrap_or_else(|error| panic!("{short}: {error:?}"));
-        assert_eq!(<Balances as Inspect<AccountId32>>::total_issuance(), issuance, "{short}");
+        assert_eq!(issuance(), begin, "{short}");
+        AutoMap::set(&false);
         if random.one_in(5) {
             let limit = Weight::from_parts(random.below(2_000_000_000), 1 << 20);
             assert!(<Polkavm as Hooks<u64>>::on_idle(BLOCK, limit).all_lte(limit));
@@ -230,6 +250,43 @@ fn run_extrinsics(seed: u64, count: u32) -> u32 {
         }
     }
     passed
+}
+
+/// Whatever a call does, a dry run tells limits that suffice for it. Returns how many extrinsics there were to try.
+fn try_estimates(seed: u64, count: u32) -> u32 {
+    let mut random = Random(seed);
+    upload(puppet());
+    let mut tried = 0;
+    for number in 0..count {
+        let world = World::now();
+        let data = script(&mut random, &world, 3).encode();
+        let dest = world.target(&mut random);
+        let value = random.below(2).into();
+        let run = |limits: Limits<Balance>| {
+            Polkavm::bare_call(ALICE, dest, value, limits, data.clone(), ExecConfig::dry_run())
+        };
+        let ended_well =
+            |execution: &Execution<Output, Balance>| execution.result.as_ref().is_ok_and(|output| !output.did_revert());
+        let (dry, state) = with_rollback(|| (run(no_limits()), root()));
+        if ended_well(&dry) {
+            tried += 1;
+            let limits = Limits { gas: dry.gas_required, deposit: Some(dry.storage_deposit_required) };
+            let (wet, same) = with_rollback(|| (run(limits), root()));
+            assert_eq!((wet.result, wet.storage_deposit), (dry.result, dry.storage_deposit), "call {number}");
+            assert_eq!(state, same, "call {number} leads to another state");
+        }
+        // On to another state.
+        let _ = dispatch(ALICE, extrinsic(&mut random, &world));
+    }
+    tried
+}
+
+#[test]
+fn limits_that_a_dry_run_tells_suffice_for_any_tree_of_calls() {
+    run_in_runtime(|| {
+        let tried = try_estimates(0x5eed_0003, 1_500);
+        assert!(tried > 300, "{tried} calls went well");
+    });
 }
 
 #[test]
@@ -244,5 +301,7 @@ fn ten_thousand_random_extrinsics_leave_the_state_in_order() {
     run_in_runtime(|| {
         let passed = run_extrinsics(0x5eed_0002, 10_000);
         assert!((3_000..9_500).contains(&passed), "{passed} of them went well");
+        assert!(UnitsInDust::<Test>::get() > 0, "no dust was left");
+        assert!(System::account_nonce(MULTISIG) > 0, "the multisig made no contract");
     });
 }

@@ -1,4 +1,4 @@
-//! `pvm assemble`: makes a blob from text.
+//! `pvm assemble`: assembles text to a blob.
 
 use crate::args::AssembleArgs;
 use crate::{Error, exit, input, output};

@@ -16,6 +16,7 @@ pub fn execute(args: &BuildArgs) -> Result<u8, Error> {
         manifest: args.manifest_path.clone(),
         binary: args.bin.clone(),
         wide: !args.rv32,
+        unroll: args.unroll,
         arguments: args.cargo.clone(),
     };
     let elfs = guest.compile()?;

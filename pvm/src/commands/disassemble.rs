@@ -1,11 +1,11 @@
-//! `pvm disassemble`: writes a blob as text.
+//! `pvm disassemble`: disassembles a blob to text.
 
 use crate::args::DisassembleArgs;
 use crate::output::{self, Output};
 use crate::{Error, exit, input};
 use vm_core::text::Listing;
 
-/// Writes the listing, which `assemble` turns into the same blob, whatever was asked to be said besides.
+/// Writes the listing; `assemble` turns it into the same blob, whatever options add comments.
 ///
 /// # Errors
 /// If the blob cannot be read, or the text not be written.

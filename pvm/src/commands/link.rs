@@ -1,4 +1,4 @@
-//! `pvm link`: makes a blob from an ELF file.
+//! `pvm link`: links an ELF file to a blob.
 
 use crate::args::{LinkArgs, LinkOptions};
 use crate::output::{self, Output};
@@ -36,7 +36,7 @@ pub(super) fn link_file(path: &Path, options: &LinkOptions) -> Result<(usize, Ve
     Ok((elf.len(), blob))
 }
 
-/// The sizes that matter to whoever pays for a blob.
+/// Summary of the sizes that a chain charges for.
 pub fn describe(bytes: &[u8]) -> String {
     let Ok(blob) = Blob::parse(bytes) else { return format!("{} bytes", bytes.len()) };
     let mut parts = Vec::new();

@@ -5,7 +5,7 @@ use crate::{Error, exit, output};
 use clap::CommandFactory as _;
 use std::path::Path;
 
-/// What the footer of the pages says.
+/// Footer of the pages.
 const VERSION: &str = concat!("pvm ", env!("CARGO_PKG_VERSION"));
 
 /// Writes the page, in roff, to standard output.

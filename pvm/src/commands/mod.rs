@@ -1,4 +1,4 @@
-//! One file for each command.
+//! Commands of `pvm`, one file each.
 
 pub mod assemble;
 pub mod build;

@@ -1,4 +1,4 @@
-//! `pvm stats`: what is in a blob, and how much of it.
+//! `pvm stats`: statistics of a blob.
 
 use crate::args::StatsArgs;
 use crate::output::{Output, printable};
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vm_core::blob::{Blob, Section, sections};
 
-/// How many kinds of instructions are listed for people.
+/// Number of opcodes that the listing for people shows.
 const MOST_FREQUENT: usize = 12;
 
-/// What was counted.
+/// The statistics.
 struct Stats<'a> {
     bytes: &'a [u8],
     blob: Blob<'a>,

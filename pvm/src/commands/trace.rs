@@ -1,4 +1,4 @@
-//! `pvm trace`: runs and shows each instruction.
+//! `pvm trace`: runs a call and prints each instruction.
 
 use crate::args::TraceArgs;
 use crate::call::{Ending, interpreter};

@@ -1,8 +1,8 @@
 //! Links ELF files of foreign compilers at every level and runs them on both backends.
 //!
-//! A program tells its result by what its entry returns or by calling the host's function `exit`; `scripts/corpora` and
-//! `tests/programs.rs` say what that is to be. A program that is refused is no failure of its own: the refusals are
-//! counted by what they say.
+//! A program reports its result by its entry's return value or by calling the host's function `exit`; `scripts/corpora` and
+//! `tests/programs.rs` have the expected results. A program that is refused has not failed: refusals are counted by
+//! message.
 
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob};
 use pvm_linker::{Level, Options, link};
@@ -22,16 +22,16 @@ const TIME: Duration = Duration::from_secs(600);
 /// The instructions of a run on the RISC-V emulator.
 const STEPS: u64 = 400_000_000;
 
-/// How a run ended.
+/// End of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// It returned this number; the low 32 bits count.
+    /// Returned this number; the low 32 bits count.
     Returned(u32),
-    /// It called `exit` with this number.
+    /// Called `exit` with this number.
     Exit(u32),
-    /// It trapped or touched memory that is not there.
+    /// Trapped or accessed unmapped memory.
     Trap,
-    /// Anything else, in words.
+    /// Any other end, as text.
     Other(String),
 }
 
@@ -46,16 +46,16 @@ impl fmt::Display for Ending {
     }
 }
 
-/// What came of a file at one level on one backend.
+/// Result for a file at one level on one backend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// It ended as expected.
+    /// The expected end.
     Right,
-    /// It did not end as expected, but as on a RISC-V emulator: not the linker is to blame but the compiler or the program.
+    /// An unexpected end, but the same as on a RISC-V emulator: the fault is the compiler's or the program's, not the linker's.
     Foreign(Ending),
-    /// It was not linked, for this reason.
+    /// The linker refused the file, with this message.
     Refused(String),
-    /// It ended in another way.
+    /// A wrong end.
     Wrong(Ending),
 }
 

@@ -1,10 +1,10 @@
-//! Tries a list of files: `corpora LIST`.
+//! Links and runs a list of files: `corpora LIST`.
 //!
-//! Each line has, with tabs between, a name, an ELF file, its entry (behind `@` if the program itself marks it as an
-//! export), and what that is to return: a number, `trap`,
-//! or `exit` and a number for a program that calls the host's `exit`.
-//! Printed is each wrong result, then how many were right, refused by which reason, and wrong. The exit code is 1 if one
-//! was wrong.
+//! Each line has, separated by tabs, a name, an ELF file, its entry (after `@` if the program itself marks it as an export),
+//! and the expected result: a number, `trap`, or `exit` and a number for a program that calls the host's `exit`.
+//!
+//! Prints each wrong result, then the numbers of results that were right, refused by reason, and wrong. The exit code is 1
+//! if one was wrong.
 
 use pvm_corpora::{Backends, Ending, Verdict};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// What is counted.
+/// Counters.
 #[derive(Default)]
 struct Counts {
     files: usize,

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-/// What a native program prints of the result.
+/// `main` of the native program, which prints the result.
 const MAIN: &str = "#include <stdio.h>\nint result(void);\nint main(void) { printf(\"%d\", result()); }\n";
 
 /// The entry of the linked one, and what compilers call without being asked.
@@ -28,7 +28,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What the compiler is told of a source, besides the machine.
+/// Compiler flags for a source's language.
 fn language(name: &str) -> &'static [&'static str] {
     if name.ends_with(".cpp") {
         &["-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-std=c++17"]

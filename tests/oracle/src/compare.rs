@@ -4,7 +4,7 @@
 //! are treated the same. The first engine is the one the others are compared with.
 
 use crate::machine::{Config, Engine, Machine, Metering, Observation, Outcome, REGISTERS, Situation};
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use std::fmt::Write as _;
 
 /// A program, how it is run, and where the draws come from.
@@ -206,7 +206,7 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
     }
     for _ in 0..rng.below(3) {
         let (address, length) = (rng.address(), rng.below(300));
-        let bytes = rng.bytes(length);
+        let bytes = rng.bytes(length as usize);
         runners.each(&format!("writing {length} bytes at {address:#x}"), |machine| machine.write(address, &bytes))?;
     }
     let mut heap_room = true;
@@ -261,7 +261,7 @@ fn probe(runners: &mut Runners<'_>, seen: &Observation, rng: &mut Rng) -> Result
                 let mut bytes = vec![0; length as usize];
                 machine.read(address, &mut bytes).then_some(bytes)
             })?;
-            let bytes = rng.bytes(length);
+            let bytes = rng.bytes(length as usize);
             runners
                 .each(&format!("writing {length} bytes at {address:#x}"), |machine| machine.write(address, &bytes))?;
         }
@@ -276,7 +276,7 @@ fn between(runners: &mut Runners<'_>, seen: &Observation, rng: &mut Rng) -> Resu
         Outcome::HostCall(_) => {
             let (number, value) = (rng.below(13) as usize, rng.value());
             let (address, length) = (rng.address(), rng.below(20));
-            let bytes = rng.bytes(length);
+            let bytes = rng.bytes(length as usize);
             let gas = if rng.chance(10) { i64::from(rng.below(300)) - 20 } else { seen.gas };
             runners.each("a host call", |machine| {
                 machine.set_register(number, value);

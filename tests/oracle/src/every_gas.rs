@@ -7,10 +7,10 @@
 use crate::generate::scenario;
 use crate::machine::Metering;
 use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
-use crate::random::Rng;
 use pvm_engine::{Outcome, Reg};
+use pvm_test_support::Rng;
 
-/// The most gas that a short program takes, and the most stops that are not shortages.
+/// Maximum gas that a short program takes, and the most stops that are not shortages.
 const SHORT: i64 = 120;
 const STOPS: usize = 6;
 
@@ -19,7 +19,7 @@ const STOPS: usize = 6;
 pub struct Tally {
     /// Programs that are short and were run at every limit.
     pub programs: u64,
-    /// Those of them that were metered asynchronously.
+    /// Runs with asynchronous metering among them.
     pub asynchronous: u64,
     /// Runs from the beginning.
     pub runs: u64,
@@ -40,9 +40,9 @@ struct RunResult {
 /// Amount of gas added after a shortage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum TopUp {
-    /// As little as can be.
+    /// The minimum.
     One,
-    /// As much as the whole run takes.
+    /// The gas of the whole run.
     All,
     Never,
 }

@@ -1,4 +1,4 @@
-//! A hash of memory: quick, the same everywhere, and no secret. Called at every stop for every page.
+//! Hash of memory: fast, the same everywhere, and not cryptographic. Called at every stop for every page.
 
 /// Adds a page to the hash of a memory; pages of zeros count as none, so that it does not matter which pages exist.
 pub fn add_page(sum: &mut u64, address: u32, page: &[u8]) {
@@ -17,7 +17,7 @@ pub fn add_page(sum: &mut u64, address: u32, page: &[u8]) {
     *sum = sum.wrapping_add(mixed);
 }
 
-/// Of a region longer than this only so many bytes are hashed.
+/// Limit of hashed bytes in a region.
 pub const MOST: u32 = 0x4_0000;
 
 /// The hash of a memory with these regions, which `read` reads; parts that cannot be read count as zeros.

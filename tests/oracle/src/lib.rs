@@ -1,9 +1,9 @@
-//! The full-state oracle: runs a program on several engines at once and compares all that can be observed.
+//! Full-state oracle: runs a program on several engines at once and compares all observable state.
 //!
 //! Used by the tests of this crate, and by `scripts/fuzz`. To add an engine, implement [`Engine`] and
-//! [`Machine`] and put it in the list of [`engines`]. What is compared is an [`Observation`], at every stop; there is
-//! no switch that leaves a part of it out. Where an engine is known to differ from the specification, the program is
-//! not given to it, and `docs/spec/differences.md#where-polkavms-own-interpreter-differs` says why.
+//! [`Machine`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
+//! part of it out. Programs for which an engine is known to differ from the specification are not run on it:
+//! `docs/spec/differences.md#where-polkavms-own-interpreter-differs` lists the differences.
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +14,22 @@ pub mod generate;
 pub mod hash;
 pub mod machine;
 pub mod pair;
-pub mod random;
 pub mod sequences;
+pub mod tiers;
 pub mod vectors;
+
+/// Says that a test compares nothing, as programs cannot be compiled here. Where the tests are complete only with
+/// compiled programs (`PVM_REQUIRE_JIT` is set, as CI does) that is a failure.
+///
+/// # Panics
+/// If `PVM_REQUIRE_JIT` is set.
+pub fn skip_without_jit(error: &pvm_engine::Error) {
+    assert!(std::env::var_os("PVM_REQUIRE_JIT").is_none(), "PVM_REQUIRE_JIT is set: {error}");
+    // Not captured, as the output of tests that pass is.
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("SKIPPED, as programs cannot be compiled here: {error}\n").as_bytes(),
+    );
+}
 
 pub use machine::{Config, Engine, Fault, Machine, Metering, Model, Observation, Outcome};

@@ -8,7 +8,7 @@ pub const REGISTERS: [&str; 13] = ["ra", "sp", "t0", "t1", "t2", "s0", "s1", "a0
 /// A cost model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Model {
-    /// One for each instruction.
+    /// One gas for each instruction.
     Naive,
     /// The pipeline, with the latency of loads in cycles, 1 to 127.
     Pipeline(u8),
@@ -17,7 +17,7 @@ pub enum Model {
 /// Metering mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
-    /// Not at all; a program may run for ever.
+    /// No metering; a program may run forever.
     Off,
     /// A shortage can be resumed.
     Sync,
@@ -60,15 +60,15 @@ pub struct Fault {
 pub enum Outcome {
     /// The program returned.
     Finished,
-    /// It did what it must not do.
+    /// Guest fault.
     Trap,
-    /// Something cannot be paid.
+    /// A block or operation cannot be paid for.
     OutOfGas,
-    /// It calls the host function of this number.
+    /// Call of the host function of this number.
     HostCall(u32),
-    /// It needs a page.
+    /// Page fault.
     PageFault(Fault),
-    /// It is about to do an instruction.
+    /// Single-step mode: before an instruction.
     Step,
 }
 
@@ -108,7 +108,7 @@ pub enum Situation {
     EntryElsewhere,
 }
 
-/// Something that loads programs.
+/// Engine: loads programs.
 pub trait Engine {
     /// Name of the engine in failures.
     fn name(&self) -> String;
@@ -148,7 +148,7 @@ pub trait Machine {
     fn set_next_pc(&mut self, offset: u32);
     /// Program counter of the stop.
     fn pc(&self) -> Option<u32>;
-    /// Where the next run resumes.
+    /// Code offset at which the next run resumes.
     fn next_pc(&self) -> Option<u32>;
     /// Goes on to the next stop.
     fn run(&mut self) -> Outcome;

@@ -46,12 +46,12 @@ impl Backends {
     }
 }
 
-/// Reason why two machines cannot go on side by side.
+/// Failure of a pair of machines.
 #[derive(Debug)]
 pub enum Failure {
     /// The worker was lost.
     Lost(Error),
-    /// They do not agree.
+    /// The machines differ.
     Differ(String),
 }
 

@@ -1,13 +1,13 @@
 //! Random sequences of embedder operations: programs are loaded, instantiated, run a bit, reset, dropped in any state,
-//! their snapshots taken and restored, and processes are killed behind the engine's back. The compiler has to do what
-//! the interpreter does.
+//! their snapshots taken and restored, and processes are killed without the engine's knowledge. The compiler has to do
+//! what the interpreter does.
 //!
-//! After a kill a compiled machine may be lost, with a typed error, but only then; its program goes on in another one.
+//! After a kill a compiled machine may be lost, with a typed error, but only then; its program continues in another one.
 
 use crate::generate::scenario;
 use crate::pair::{Backends, Failure, Pair, PairModule, PairSnapshot};
-use crate::random::Rng;
 use pvm_engine::{Error, Outcome, Reg, SandboxError};
+use pvm_test_support::Rng;
 use std::process::Command;
 
 /// Limits of objects that live at the same time.
@@ -64,8 +64,8 @@ struct World<'a> {
     tally: &'a mut Tally,
 }
 
-/// Does so many operations drawn from this seed. With `kills`, processes below this one are killed now and then: nobody
-/// else may have any.
+/// Runs a random sequence of operations from this seed. With `kills`, random descendant processes are killed: no other
+/// code of this process may have any.
 ///
 /// # Errors
 /// The first difference.
@@ -109,7 +109,7 @@ impl World<'_> {
     fn load(&mut self) -> Result<(), Failure> {
         let seed = match self.slots.last() {
             Some(slot) if self.rng.chance(30) => slot.seed,
-            _ => self.rng.bits(),
+            _ => self.rng.next_u64(),
         };
         let mut scenario = scenario(seed);
         scenario.config.single_step &= self.rng.chance(30);
@@ -279,7 +279,7 @@ fn children(parent: u32) -> Vec<u32> {
     ids.filter(|id| parent_of(*id) == Some(parent)).collect()
 }
 
-/// Who has started a process that has not ended.
+/// Parent of a process that has not ended.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // Behind the name in parentheses: state, parent.

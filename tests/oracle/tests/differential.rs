@@ -14,7 +14,7 @@ use vm_core::isa::Isa;
 /// Number of programs that are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 60_000;
 
-/// As many more from the seed that is asked for on, unless `PVM_DIFFERENTIAL_SHARE` says how many.
+/// Number of further programs from the seed that is set on, unless `PVM_DIFFERENTIAL_SHARE` sets it.
 const SHARE: u64 = 10_000;
 
 /// So many threads share them.
@@ -111,19 +111,19 @@ fn memset_in_low_memory_is_the_same_on_all_engines() {
 
 /// A random blob with some bytes changed or taken out.
 fn damaged(seed: u64) -> Vec<u8> {
-    let rng = &mut pvm_oracle::random::Rng::new(seed);
+    let rng = &mut pvm_test_support::Rng::new(seed);
     let mut bytes = scenario(seed).blob;
     for _ in 0..1 + rng.below(3) {
         let at = 4 + rng.below(bytes.len() as u32 - 4) as usize;
         match rng.below(3) {
-            0 => bytes[at] = rng.bits() as u8,
+            0 => bytes[at] = rng.next_u64() as u8,
             1 => bytes[at] ^= 1 << rng.below(8),
             _ => {
                 bytes.remove(at);
             }
         }
     }
-    // Most damage is to lengths; keep the outer one right, or nothing else is looked at.
+    // Most damage is to lengths; keep the outer one right, or the parser reads nothing else.
     if rng.chance(90) && bytes.len() > 13 {
         let length = bytes.len() as u64;
         bytes[5..13].copy_from_slice(&length.to_le_bytes());

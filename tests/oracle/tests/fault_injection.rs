@@ -10,9 +10,9 @@ use pvm_oracle::{Config, Engine, Machine, Metering, Outcome};
 /// A single defect of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Defect {
-    /// After a run a register is off by one bit.
+    /// A register is off by one bit after a run.
     Register(usize),
-    /// After a run one gas is missing.
+    /// A gas is missing after a run.
     Gas,
     /// The pc is one too high.
     Pc,
@@ -32,7 +32,7 @@ enum Defect {
     Regions,
     /// Runs out of gas with other registers when metered asynchronously; this is allowed to those who say so.
     Late,
-    /// The same, without saying so.
+    /// As the one before, but without recording it.
     LateInSecret,
     /// A program is refused.
     Refuses,

@@ -38,7 +38,7 @@ pub struct Blob {
     pub jump_table: Vec<u32>,
     /// The code.
     pub code: Vec<u8>,
-    /// For each byte of code whether an instruction begins there.
+    /// For each byte of code, true if an instruction begins there.
     pub starts: Vec<bool>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         Ok(value as u32)
     }
 
-    /// If the next section has this id, goes into it and says how many bytes it has.
+    /// Enters the next section if it has this id, and returns its size.
     fn section(&mut self, id: u8) -> Result<Option<usize>, Refused> {
         self.end = self.bytes.len();
         if self.bytes.get(self.at) != Some(&id) {

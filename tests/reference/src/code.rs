@@ -82,7 +82,7 @@ impl Code {
         Ok(code)
     }
 
-    /// In bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u32 {
         self.bytes.len() as u32
     }

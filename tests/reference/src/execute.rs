@@ -6,9 +6,9 @@ use crate::interpreter::{Interpreter, Outcome};
 
 /// Control flow after an instruction.
 pub enum Next {
-    /// At the following instruction.
+    /// The following instruction.
     Behind,
-    /// At the block there, which is a valid target.
+    /// The block at this offset, which is a valid target.
     Goto(u32),
     /// Not, for now or for good.
     Stop(Outcome),
@@ -34,7 +34,7 @@ impl Interpreter {
         let signed = |x: u64| if wide { x as i64 } else { i64::from(x as i32) };
         let bits = if wide { 64 } else { 32 };
         let (sa, sb) = (signed(a), signed(b));
-        // The low halves, and a 32-bit result as it stands in a register.
+        // The low halves, and a 32-bit result sign-extended to the register.
         let (wa, wb) = (a as u32, b as u32);
         let extend = |x: u32| i64::from(x as i32) as u64;
         let if_so = |condition: bool| u64::from(condition);

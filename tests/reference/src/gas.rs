@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// A cost model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Model {
-    /// One for each instruction.
+    /// One gas for each instruction.
     Naive,
     /// The pipeline, with the latency of loads in cycles, 1 to 127.
     Pipeline(u8),

@@ -1,7 +1,7 @@
-//! The interpreter loop: when blocks are paid, where it stops, what a stop leaves behind:
+//! Interpreter loop: charges blocks, and stops with the specified state:
 //! `docs/spec/execution.md#execution` and `docs/spec/gas.md#gas`.
 //!
-//! The embedder sets registers, gas and the next pc, runs to the next stop, inspects the state, and runs on.
+//! The embedder sets registers, gas and the next pc, runs to the next stop, inspects the state, and resumes.
 
 use crate::blob::{Blob, Refused};
 use crate::code::{Code, Instruction};
@@ -12,7 +12,7 @@ use crate::memory::Memory;
 /// Metering mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metering {
-    /// Not at all.
+    /// No metering.
     Off,
     /// Checked on entering each block; a shortage can be resumed.
     Sync,
@@ -40,30 +40,30 @@ pub struct Config {
 pub enum Outcome {
     /// The program returned.
     Finished,
-    /// It did what it must not do.
+    /// Guest fault.
     Trap,
     /// A block, or a byte of a `memset`, cannot be paid.
     OutOfGas,
-    /// It calls the host function of this number.
+    /// Call of the host function of this number.
     HostCall(u32),
-    /// It is about to do an instruction.
+    /// Single-step mode: before an instruction.
     Step,
 }
 
-/// Where a run resumes.
+/// Point at which a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     /// Nowhere.
     None,
-    /// At the offset that the embedder set.
+    /// The offset that the embedder set.
     Entry(u32),
-    /// At the start of a block that is not paid.
+    /// The start of a block that is not charged yet.
     Block(u32),
-    /// The same, and a step was made for its first instruction.
+    /// The start of a block that is not charged yet, after the step for its first instruction.
     SteppedBlock(u32),
-    /// At an instruction that is paid.
+    /// An instruction whose block is charged.
     Paid(u32),
-    /// At an instruction that is paid, and that a step was made for.
+    /// An instruction whose block is charged, after its step.
     Stepped(u32),
 }
 
@@ -73,7 +73,7 @@ pub struct Interpreter {
     pub(crate) code: Code,
     pub(crate) jump_table: Vec<u32>,
     pub(crate) memory: Memory,
-    /// Of a 32-bit program the upper halves are zero.
+    /// Registers; the upper halves are zero in a 32-bit program.
     pub(crate) registers: [u64; 13],
     pub(crate) gas: i64,
     pub(crate) config: Config,

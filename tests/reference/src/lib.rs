@@ -1,9 +1,9 @@
-//! Reference interpreter: the virtual machine as plain as the specification itself, and as slow.
+//! Reference interpreter: a second implementation of the virtual machine, as simple as possible, and slow.
 //!
-//! Asked by the `pvm-oracle` crate when two engines disagree, and for the expected values of the test vectors. It is
+//! Used by the `pvm-oracle` crate to decide between engines, and for the expected values of the test vectors. It is
 //! written from `docs/spec` alone, with JAM's gray paper as its second source, and shares no code with any engine.
-//! Where it was wrong, the text was mended first. It favours the reader over the processor: names are matched as
-//! strings, memory is a map of pages, and code is decoded one instruction at a time. It trusts nothing it is given.
+//! If it is wrong, the text is corrected first. It favours the reader over the processor: names are matched as
+//! strings, memory is a map of pages, and code is decoded one instruction at a time. Its input is untrusted.
 
 #![forbid(unsafe_code)]
 

@@ -85,7 +85,7 @@ pub fn ends_block(name: &str) -> bool {
     ["trap", "fallthrough"].contains(&name) || name.starts_with("branch_") || is_jump(name)
 }
 
-/// True if control can go on after the instruction of this name.
+/// True if control can continue after the instruction of this name.
 pub fn falls_through(name: &str) -> bool {
     name != "trap" && !is_jump(name)
 }

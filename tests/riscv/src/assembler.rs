@@ -1,4 +1,4 @@
-//! Writes code with labels, symbols and relocations, and puts it into an ELF file.
+//! Assembler: emits code with labels, symbols and relocations into an ELF file.
 
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags, SymbolKind,
@@ -10,7 +10,7 @@ use object::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Label(usize);
 
-/// What the symbol table says of a symbol besides its name and place.
+/// Symbol attributes besides name and address.
 #[derive(Clone, Copy)]
 pub(crate) struct Nature {
     /// `STT_*`.
@@ -27,7 +27,7 @@ struct Text {
     bytes: Vec<u8>,
 }
 
-/// How an offset is encoded.
+/// Encoding of an offset.
 #[derive(Clone, Copy)]
 enum Form {
     Branch,
@@ -160,7 +160,7 @@ impl Assembler {
         (symbol.section, symbol.value) = (SymbolSection::Section(section), at);
     }
 
-    /// Makes a symbol what it is not by itself.
+    /// Sets the attributes of a symbol.
     pub fn set_nature(&mut self, symbol: SymbolId, nature: Nature) {
         let symbol = self.object.symbol_mut(symbol);
         // The order in the symbol table is by the binding.

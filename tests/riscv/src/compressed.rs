@@ -1,4 +1,4 @@
-//! Compressed instructions, rewritten as the words that they stand for.
+//! Expands compressed instructions to their 32-bit forms.
 
 fn field(half: u32, high: u32, low: u32) -> u32 {
     half >> low & ((1 << (high - low + 1)) - 1)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Where a call returns to.
+/// Return address of a call from outside.
 pub(crate) const RETURN: u64 = 0xffff_0000;
 
 /// The stack: its end, and its size in bytes.
@@ -12,10 +12,10 @@ const STACK_SIZE: usize = 0x1_0000;
 /// Instructions that resolvers of IFUNC symbols and constructors may take.
 const START_STEPS: u64 = 10_000_000;
 
-/// How a call ended.
+/// End of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It returned.
+    /// The call returned.
     Finished {
         /// The first result.
         a0: u64,
@@ -24,9 +24,9 @@ pub enum Outcome {
     },
     /// The host ended it.
     Stopped,
-    /// It trapped.
+    /// A trap.
     Trap,
-    /// It took more than the steps it was given.
+    /// More steps than the limit.
     Endless,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Region {
 /// A RISC-V machine with a program loaded.
 #[derive(Clone, Debug)]
 pub struct Emulator {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub wide: bool,
     pub(crate) registers: [u64; 32],
     pub(crate) pc: u64,
@@ -50,19 +50,19 @@ pub struct Emulator {
     pub(crate) symbols: BTreeMap<Vec<u8>, u64>,
     /// Symbols of host functions by the address of their record.
     pub(crate) imports: BTreeMap<u64, Vec<u8>>,
-    /// What `pc`'s pointer behind a host call refers to.
+    /// Host functions, by the address of the pointer behind the host call.
     pub(crate) host_calls: BTreeMap<u64, u64>,
-    /// Where IFUNC symbols are, and what stands for them: their resolver until it was asked, then its answer.
+    /// IFUNC symbols by address: the resolver until it was called, then the address that it returned.
     pub(crate) jumps: BTreeMap<u64, u64>,
-    /// What runs before the first call, in this order.
+    /// Constructors, which run before the first call in this order.
     pub(crate) constructors: Vec<u64>,
-    /// What the program asks for, in bytes.
+    /// Stack size that the program asks for, in bytes.
     pub(crate) stack: usize,
-    /// Whether the first call was made.
+    /// True if the first call was made.
     pub(crate) started: bool,
 }
 
-/// What a step can end in.
+/// End of a step.
 pub(crate) enum Stop {
     Trap,
     HostCall(Vec<u8>),

@@ -1,4 +1,4 @@
-//! What each instruction does, by the RISC-V manual.
+//! Executes each instruction, by the RISC-V manual.
 
 use super::compressed::expand;
 use super::emulator::{Emulator, Stop};

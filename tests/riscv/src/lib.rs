@@ -1,11 +1,12 @@
 //! RISC-V emulator and program generator: the oracle for the linker.
 //!
-//! Shares nothing with the linker but the `object` crate that both read ELF files with. [`Emulator`] decodes and executes
-//! word by word; [`generate()`] makes relocatable ELF files of random code that ends and whose results do not depend on
-//! where things are in memory.
+//! [`Emulator`] decodes and executes word by word; [`generate()`] makes relocatable ELF files of random code that ends and
+//! whose results do not depend on where things are in memory. Both share nothing with the linker but the `object` crate
+//! that reads ELF files; only [`differential`], which compares the two, calls the linker.
 
 mod assembler;
 mod compressed;
+pub mod differential;
 mod emulator;
 mod execute;
 mod generate;
@@ -15,35 +16,33 @@ mod relocate;
 pub use emulator::{Emulator, Outcome};
 pub use generate::{Feature, GeneratedProgram, generate, generate_with};
 
-/// A generator of numbers that look random and are the same for the same seed.
+use pvm_test_support::Rng;
+
+/// Random choices for the generator: from a seed, or from a fuzzer's input.
 #[derive(Clone, Debug)]
 pub struct Random {
-    state: u64,
-    /// What comes first, from its end on.
+    rng: Rng,
+    /// Bytes that decide before the generator does, last one first.
     given: Vec<u8>,
 }
 
 impl Random {
-    /// From a seed.
+    /// Creates choices from a seed.
     pub fn new(seed: u64) -> Random {
-        Random { state: seed, given: Vec::new() }
+        Random { rng: Rng::new(seed), given: Vec::new() }
     }
 
-    /// One whose choices are `bytes` while there are some, so that a fuzzer can steer it.
+    /// Creates choices that `bytes` decide until they are used up, so that a fuzzer can steer them.
     pub fn from_bytes(bytes: &[u8]) -> Random {
-        Random { state: 0, given: bytes.iter().rev().copied().collect() }
+        Random { rng: Rng::new(0), given: bytes.iter().rev().copied().collect() }
     }
 
-    /// The next one.
+    /// Draws 64 random bits.
     pub fn number(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        self.rng.next_u64()
     }
 
-    /// One below `limit`, which is not 0.
+    /// Draws a number below `limit`, which must not be 0.
     pub fn below(&mut self, limit: u64) -> u64 {
         match self.given.pop() {
             Some(byte) => u64::from(byte) % limit,
@@ -51,17 +50,17 @@ impl Random {
         }
     }
 
-    /// One of a list that is not empty.
+    /// Picks an item of a list, which must not be empty.
     pub fn choose<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len() as u64) as usize]
     }
 
-    /// Whether something that happens once in `times` does.
+    /// True with probability 1 / `times`.
     pub fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// A number as programs have them: often at an edge.
+    /// Draws a number as programs have them: often at an edge.
     pub fn value(&mut self) -> u64 {
         const EDGES: [u64; 14] = [
             0,

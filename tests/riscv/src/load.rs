@@ -12,30 +12,30 @@ use object::{
 };
 use std::collections::BTreeMap;
 
-/// Where the first section goes, and how far apart sections are at least.
+/// Address of the first section, and least distance between sections.
 const BASE: u64 = 0x0123_0000;
 const GAP: u64 = 0x1000;
 
-/// Where undefined symbols are, 16 bytes each: no memory is there.
+/// Addresses of undefined symbols, 16 bytes each: no memory is there.
 const UNDEFINED: u64 = 0xe000_0000;
 
-/// Where IFUNC symbols are, 16 bytes each: a jump there goes to what the resolver answered.
+/// Addresses of IFUNC symbols, 16 bytes each: a jump there goes to the address that the resolver returned.
 const IFUNCS: u64 = 0xd000_0000;
 
-/// The most memory that a file can ask for, in bytes.
+/// Maximum memory that a file can ask for, in bytes.
 const MEMORY: u64 = 256 << 20;
 
-/// The most bytes of a name.
+/// Maximum number of bytes of a name.
 const NAME: usize = 4096;
 
 /// The sections of a file that are in memory, and those that only the linker reads.
 pub(crate) struct Sections {
-    /// By index in the file: address, contents, and whether they can be written.
+    /// Loaded sections by index: address, contents, and whether they are writable.
     pub loaded: BTreeMap<usize, (u64, Vec<u8>, bool)>,
 }
 
 impl Sections {
-    /// What stands at an address: its section and the offset in it.
+    /// Finds the section and offset at an address.
     fn find(&self, address: u64) -> Option<(&[u8], usize)> {
         let found = self.loaded.values().filter(|(base, ..)| *base <= address).max_by_key(|(base, ..)| *base)?;
         let offset = usize::try_from(address - found.0).ok().filter(|offset| *offset <= found.1.len())?;
@@ -43,7 +43,7 @@ impl Sections {
     }
 }
 
-/// Whether a name is `prefix`, or begins with it and a dot.
+/// True if a name is `prefix`, or begins with it and a dot.
 fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
@@ -237,7 +237,7 @@ impl Emulator {
 type Imports = BTreeMap<u64, Vec<u8>>;
 type Exports = Vec<(Vec<u8>, u64)>;
 
-/// The records for the linker: imports by their record, exports with their code. Names stand behind a header of 9 bytes
+/// Reads the records for the linker: imports by their record, exports with their code. Names follow a header of 9 bytes
 /// (docs/linking.md#records-of-guests).
 fn records(
     file: &object::File<'_>,

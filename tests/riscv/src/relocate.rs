@@ -15,7 +15,7 @@ pub(crate) struct Value {
 /// Applies relocations.
 pub(crate) struct Relocator<'a> {
     pub sections: &'a mut Sections,
-    /// What stands for the global offset table.
+    /// Stand-in for the global offset table.
     pub table: Vec<u8>,
     pub table_at: u64,
     pub wide: bool,

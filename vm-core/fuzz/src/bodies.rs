@@ -185,7 +185,7 @@ struct Plan {
     args: [u64; 4],
 }
 
-/// Everything that a run stopped for until it ended, single steps left out.
+/// All stops of a run until it ends, single steps left out.
 fn stops(bytes: &[u8], plan: &Plan, config: &ProgramConfig, dispatch: Dispatch) -> Option<Vec<View>> {
     let blob = Blob::parse(bytes).ok()?;
     let program = Program::new(&blob, config).ok()?;

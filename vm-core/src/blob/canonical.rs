@@ -1,13 +1,13 @@
-//! Canonical form of a program: bytes for a hash that tells programs apart and nothing else.
+//! Canonical form of a program: bytes for a hash that identifies it.
 //!
-//! For caches, registries and verification of builds. Blobs that differ only in how they are written have the same
-//! bytes: debug information and other optional sections, the layout of the names, trailing zeros of data that are
-//! there anyway, the size of jump table entries, bytes that no reader looks at.
+//! For caches, registries and verification of builds. Blobs that differ only in encoding have the same canonical form:
+//! debug information and other optional sections, the layout of the names, trailing zeros of data, the size of jump table
+//! entries and unused bytes do not count.
 
 use super::Blob;
 use alloc::vec::Vec;
 
-/// Tag at the start of the bytes, so that they are never taken for something else.
+/// Domain separation tag at the start of the bytes.
 const TAG: &[u8] = b"PVM meaning 1\0";
 
 impl Blob<'_> {

@@ -1,8 +1,8 @@
-//! Debug information: which source line a code offset comes from.
+//! Debug information: maps code offsets to source lines.
 //!
-//! For tools; nothing that runs a program uses it. The sections are untrusted and are checked as they are read:
-//! whatever they contain, a question takes time linear in their length and ends with an answer or an error that says
-//! where. Sections 128 to 130 of `docs/spec/blobs.md#sections`.
+//! For tools; nothing that runs a program uses it. The sections are untrusted and are checked as they are read: a lookup
+//! takes time linear in their length, whatever they contain, and returns frames or an error with its offset. Sections 128
+//! to 130 of `docs/spec/blobs.md#sections`.
 
 use super::{Blob, varint};
 use core::{fmt, ops::Range};
@@ -10,7 +10,7 @@ use core::{fmt, ops::Range};
 /// The deepest inlining that can be described, in functions.
 pub const MAX_FRAMES: usize = 16;
 
-/// The most operations that may describe one region.
+/// Maximum number of operations that may describe one region.
 const OPERATIONS_PER_REGION: u32 = 512;
 
 /// Bytes of a record that says which line program describes a range of code.
@@ -42,7 +42,7 @@ pub enum DebugError {
     },
     /// No such operation.
     UnknownOperation {
-        /// Where it is.
+        /// Offset of the fault.
         offset: usize,
         /// Its number.
         operation: u8,
@@ -52,7 +52,7 @@ pub enum DebugError {
         /// Offset of the one too many.
         offset: usize,
     },
-    /// There is no string, or it is not UTF-8.
+    /// Missing string, or invalid UTF-8.
     BadString {
         /// Offset at which it should be.
         offset: u32,
@@ -98,7 +98,7 @@ pub enum FrameKind {
     Line,
 }
 
-/// One function of those that a piece of code belongs to, by offsets of strings.
+/// Function in a stack of inlined ones, by offsets of strings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct RawFrame {
     kind: FrameKind,

@@ -87,7 +87,7 @@ pub enum BlobError {
         /// The part of the blob that was being read.
         section: Section,
     },
-    /// More initial data than the declared size of the region.
+    /// Initial data longer than the declared size of the region.
     DataTooLong {
         /// The data section.
         section: Section,

@@ -1,7 +1,7 @@
-//! Program blobs: reading them without copying, and writing them.
+//! Program blobs: zero-copy reader, and writer.
 //!
-//! The reader is the first thing that hostile bytes meet: every length is checked before it is used, and every refusal
-//! says where and why. Spec: `docs/spec/blobs.md#blobs`.
+//! The reader is exposed to untrusted bytes: every length is checked before it is used, and every error has its offset and
+//! reason. Spec: `docs/spec/blobs.md#blobs`.
 
 mod canonical;
 mod debug;

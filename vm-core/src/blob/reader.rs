@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// If the current section id is `wanted`: its content, and the next id is read.
+    /// Returns the content of section `wanted` and reads the next id, if the current id is `wanted`.
     fn section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<Option<Cursor<'a>>, BlobError> {
         if *id != wanted {
             return Ok(None);
@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
         Ok(Some(Cursor { bytes, position: 0, base, section }))
     }
 
-    /// Like [`Self::section`], for content that is not parsed; absent is empty.
+    /// As [`Self::section`], for content that is not parsed; empty if absent.
     fn raw_section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<&'a [u8], BlobError> {
         Ok(self.section(id, wanted, section)?.map_or(&[], |content| content.bytes))
     }
@@ -108,10 +108,10 @@ impl<'a> Cursor<'a> {
 }
 
 impl<'a> Blob<'a> {
-    /// Reads a blob. `bytes` must be exactly one blob.
+    /// Parses a blob. `bytes` must be exactly one blob.
     ///
     /// # Errors
-    /// The first thing that `docs/spec/blobs.md#envelope` and what follows it refuse, with its offset. Blobs of an
+    /// The first violation of `docs/spec/blobs.md#envelope` and the sections after it, with its offset. Blobs of an
     /// instruction set that this crate does not run are refused with its number and name.
     pub fn parse(bytes: &'a [u8]) -> Result<Blob<'a>, BlobError> {
         if !bytes.starts_with(&MAGIC) {
@@ -205,8 +205,8 @@ impl<'a> Blob<'a> {
         self.rw_data
     }
 
-    /// The names of the host functions, in the order of the numbers that the code calls them by. `None` stands for an
-    /// entry whose range is not inside the section.
+    /// Names of the imported host functions, in the order of their numbers. `None` for an entry whose range is not inside
+    /// the section.
     pub fn imports(&self) -> Imports<'a> {
         self.imports
     }
@@ -230,7 +230,7 @@ impl<'a> Blob<'a> {
         self.code
     }
 
-    /// One bit per code byte: whether an instruction starts there.
+    /// Bitmask of instruction starts: one bit per code byte.
     pub fn bitmask(&self) -> &'a [u8] {
         self.bitmask
     }

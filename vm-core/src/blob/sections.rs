@@ -1,7 +1,7 @@
 //! Raw sections of a blob, in order.
 //!
 //! For tools that work on sections without interpreting them: the listing, stripping, statistics. Assumes a blob
-//! that [`super::Blob::parse`] accepts; of other bytes it shows what it can.
+//! that [`super::Blob::parse`] accepts; of other bytes it yields the sections that it can.
 
 use super::varint;
 

@@ -58,7 +58,7 @@ pub enum BuildError {
         /// Number of instructions.
         count: usize,
     },
-    /// More initial data than the declared size of its region.
+    /// Initial data longer than the declared size of its region.
     DataTooLong {
         /// Bytes of initial data.
         actual: usize,
@@ -81,7 +81,7 @@ pub enum BuildError {
     TooLong {
         /// Its length or number of entries.
         actual: usize,
-        /// The most the format can hold.
+        /// The limit.
         limit: u32,
     },
 }

@@ -288,6 +288,25 @@ impl Instance {
         }
     }
 
+    /// The code offset at which the next run begins, if it begins with the charge for a basic block.
+    ///
+    /// Such an instance is described in full by this offset, registers, gas and memory, so that another one, of another
+    /// engine perhaps, can go on from them ([`Self::set_next_pc`]). So it is before the first run, and after
+    /// [`Outcome::OutOfGas`] with [`Metering::Sync`], but where a `memset` was short.
+    pub fn next_block(&self) -> Option<u32> {
+        match self.lasting_resume() {
+            Resume::Entry => self.next_pc,
+            Resume::Untranslated { offset, kind: OpKind::Charge, behind: false } => Some(offset),
+            _ => None,
+        }
+    }
+
+    /// Calls `visit` with address and contents of each writable page of 4 KiB that the guest or the embedder touched,
+    /// and perhaps of others. All others hold the program's initial data.
+    pub fn visit_pages(&self, visit: impl FnMut(u32, &[u8; 4096])) {
+        self.memory.visit_pages(visit);
+    }
+
     /// Gives back the memory of translated code; it is translated again as needed. Worth doing before a nested call.
     pub fn release_translation(&mut self) {
         self.resume = self.lasting_resume();

@@ -29,18 +29,21 @@ impl Snapshot {
     }
 }
 
-/// Error of [`Instance::restore`]. Nothing was changed.
+/// The state cannot be taken over by an instance. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SnapshotError {
     /// It is of another program, or of the same one under another configuration.
     OtherProgram,
+    /// It is inside of a basic block, or at no code at all ([`Instance::next_block`]), and of an engine of another kind.
+    InsideBlock,
 }
 
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SnapshotError::OtherProgram => f.write_str("the snapshot is of another program or configuration"),
+            SnapshotError::InsideBlock => f.write_str("the instance is not at the beginning of a basic block"),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Code view: walks code as instructions, and finds instruction starts, basic blocks and valid jump targets.
+//! Code view: iterates over instructions, and finds instruction starts, basic blocks and valid jump targets.
 //!
-//! Used by limits, cost models, the interpreter and tools. Works on any bytes: whatever is not an instruction shows as
-//! an invalid one, which acts as a trap. Every question costs constant time, except for walking. Spec:
-//! `docs/spec/encoding.md#length` and the sections below it.
+//! Used by limits, cost models, the interpreter and tools. Works on any bytes: anything else than an instruction is decoded
+//! as an invalid one, which acts as a trap. Every query takes constant time, except for iteration. Spec:
+//! `docs/spec/encoding.md#length` and the sections after it.
 
 use super::encoded::Bytes;
 use super::table::{NO_OPERATION, Operations};
@@ -106,7 +106,7 @@ impl<'a> CodeView<'a> {
         zeros.min(MAX_INSTRUCTION_LENGTH - 1).min(self.len() - offset - 1)
     }
 
-    /// The code byte at `offset`, whatever it belongs to.
+    /// Code byte at `offset`, part of an instruction or not.
     pub fn byte(&self, offset: u32) -> Option<u8> {
         self.code.get(offset as usize).copied()
     }
@@ -220,9 +220,9 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// True if an instruction of this code traps instead of what it does: a branch or fallthrough with nothing after
-    /// it, whatever its condition says, and a branch or jump to where no block starts
-    /// (`docs/spec/encoding.md#blocks-and-targets`). All that is left of it is the link register that it writes.
+    /// True if an instruction traps because of its position: a branch or fallthrough with nothing after it, taken or not,
+    /// and a branch or jump to an offset where no block starts (`docs/spec/encoding.md#blocks-and-targets`). Only its write
+    /// to the link register takes place.
     #[inline]
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };
@@ -232,7 +232,7 @@ impl<'a> CodeView<'a> {
         self.leads_nowhere(falls_to, target)
     }
 
-    /// The same for an instruction that ends a block and may go on at `falls_to` and `target`.
+    /// [`Self::traps_instead`] for an instruction that ends a block and may continue at `falls_to` and `target`.
     #[inline]
     pub fn leads_nowhere(&self, falls_to: Option<u32>, target: Option<u32>) -> bool {
         falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
@@ -262,7 +262,7 @@ impl<'a> CodeView<'a> {
         Instructions(self.encoded_instructions_from(offset))
     }
 
-    /// As [`Self::instructions_from`], operands not decoded yet.
+    /// As [`Self::instructions_from`], without decoding operands.
     pub fn encoded_instructions_from(&self, offset: u32) -> EncodedInstructions<'a> {
         let offset = if self.is_instruction_start(offset) { offset } else { self.len() };
         EncodedInstructions { code: *self, operations: self.isa.operations(), offset }

@@ -13,7 +13,7 @@ use core::fmt;
 pub struct Assembly {
     /// The code bytes.
     pub code: Vec<u8>,
-    /// One bit per code byte, set where an instruction starts; `ceil(code length / 8)` bytes.
+    /// Bitmask: one bit per code byte, set where an instruction starts; `ceil(code length / 8)` bytes.
     pub bitmask: Vec<u8>,
     /// Code offset of each instruction; one more entry at the end holds the code length.
     pub offsets: Vec<u32>,

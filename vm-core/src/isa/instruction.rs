@@ -1,8 +1,8 @@
-//! One decoded instruction, the same for every instruction set.
+//! Decoded instruction, the same for every instruction set.
 //!
 //! Made by the decoder from bytes and by tests, linkers and assemblers by hand; read by cost models, the interpreter's
-//! translation and the encoder. It is a flat record: which fields count is said by the opcode's [`Format`], the others
-//! are zero.
+//! translation and the encoder. It is a flat record: the opcode's [`Format`] tells which fields are used; the others are
+//! zero.
 
 use super::{Format, Opcode, Reg};
 

@@ -64,7 +64,7 @@ impl Isa {
         !matches!(self, Isa::Latest32)
     }
 
-    /// The opcode that `byte` stands for; `None` for an undefined one, which acts as a trap.
+    /// Opcode of a byte; `None` for an undefined one, which acts as a trap.
     pub const fn opcode(self, byte: u8) -> Option<Opcode> {
         table::LOOKUP[self as usize][byte as usize]
     }
@@ -171,7 +171,7 @@ impl Reg {
 pub enum Format {
     /// No operands.
     None,
-    /// One immediate.
+    /// An immediate.
     Imm,
     /// A jump target.
     Offset,

@@ -1,4 +1,4 @@
-//! The one instruction table.
+//! The instruction table, from which everything else is derived.
 //!
 //! Decoder, encoder, gas models, documentation and test generators read it; nothing else in the project lists opcode
 //! numbers. `docs/spec/instructions.md#instructions` is printed from it. Supporting one more instruction set is one
@@ -93,7 +93,7 @@ pub enum GasClass {
     Jump,
     /// Jump through the jump table.
     JumpIndirect,
-    /// Trap, fallthrough and whatever is not an instruction.
+    /// Traps, fallthrough and invalid instructions.
     Trap,
     /// The unlikely hint.
     Unlikely,
@@ -103,7 +103,7 @@ pub enum GasClass {
     Sbrk,
 }
 
-/// One row of the table.
+/// Row of the instruction table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InstructionSpec {
     /// The instruction of this row.
@@ -116,7 +116,7 @@ pub struct InstructionSpec {
     pub format: Format,
     /// True if it is the last of its basic block (`docs/spec/encoding.md#blocks-and-targets`).
     pub ends_block: bool,
-    /// True if control can go on to the following instruction (`docs/spec/encoding.md#blocks-and-targets`).
+    /// True if control can continue at the following instruction (`docs/spec/encoding.md#blocks-and-targets`).
     pub can_fall_through: bool,
     /// Its class in detailed cost models.
     pub gas_class: GasClass,
@@ -128,9 +128,9 @@ pub struct InstructionSpec {
 const __: i16 = -1;
 /// Neither ends a block nor stops control.
 const PLAIN: (bool, bool) = (false, true);
-/// Ends a block, control may go on after it.
+/// Terminator after which control may continue.
 const SPLIT: (bool, bool) = (true, true);
-/// Ends a block, control never goes on after it.
+/// Terminator after which control never continues.
 const END: (bool, bool) = (true, false);
 
 const fn number(value: i16) -> Option<u8> {
@@ -174,7 +174,7 @@ macro_rules! instructions {
         ];
 
         impl Opcode {
-            /// How many opcodes there are.
+            /// Number of opcodes.
             pub const COUNT: usize = [$($mnemonic),*].len();
         }
     };
@@ -347,7 +347,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// That of a byte that is no opcode, which acts as a trap.
+    /// Operation of a byte that is no opcode, which acts as a trap.
     pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
 }
 

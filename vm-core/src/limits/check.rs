@@ -1,4 +1,4 @@
-//! The static checks that code must pass before a chain stores it.
+//! Static checks that code must pass before a chain stores it.
 //!
 //! Called by the pallet on upload and by tools. Assumes a parsed blob; takes time linear in its code.
 
@@ -58,7 +58,7 @@ impl Limit {
         }
     }
 
-    /// The most that is allowed.
+    /// The limit.
     pub const fn value(self) -> u32 {
         match self {
             Limit::BlobBytes => BLOB_BYTES,

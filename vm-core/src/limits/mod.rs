@@ -1,4 +1,4 @@
-//! Every limit of the system, in one place; shared by the virtual machine, the pallet, the linker and the tools.
+//! All limits of the system; shared by the virtual machine, the pallet, the linker and the tools.
 //!
 //! Each constant says which of three kinds it is, and so whether it may change:
 //!

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 /// Number of parts of an image: initial data, read-only and read-write, and what the program keeps beside it.
 const PARTS: usize = 8;
 
-/// Memory map and initial data, and whatever else the program keeps of its blob.
+/// Memory map, initial data, and other parts of the blob that the program keeps.
 ///
-/// All of it is in one piece. A piece for each would take up to twice the memory where an allocator rounds sizes up to
-/// powers of two, as the one of a chain's runtime does.
+/// All of it is one allocation. One for each part would take up to twice the memory where an allocator rounds sizes up
+/// to powers of two, as the one of a chain's runtime does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemoryImage {
     map: MemoryMap,
@@ -24,7 +24,7 @@ impl MemoryImage {
         MemoryImage::with_parts(map, ro_data, rw_data, [&[]; PARTS - 2])
     }
 
-    /// The same, and keeps other bytes as well.
+    /// As `new`, and keeps other parts as well.
     pub(crate) fn with_parts(map: MemoryMap, ro_data: &[u8], rw_data: &[u8], others: [&[u8]; PARTS - 2]) -> Self {
         let parts = || [ro_data, rw_data].into_iter().chain(others);
         let mut bytes = Vec::with_capacity(parts().map(<[u8]>::len).sum());
@@ -52,7 +52,7 @@ impl MemoryImage {
         self.bytes.get(self.ends[0]..self.ends[1]).unwrap_or_default()
     }
 
-    /// Part `N`, from 0, of what else is kept.
+    /// Part `N`, from 0, of the other parts.
     pub(crate) fn part<const N: usize>(&self) -> &[u8] {
         const { assert!(N + 2 < PARTS, "an image has no such part") };
         self.bytes.get(self.ends[N + 1]..self.ends[N + 2]).unwrap_or_default()

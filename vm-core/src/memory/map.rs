@@ -1,4 +1,4 @@
-//! The memory map: where each region of a program's address space begins and ends.
+//! Memory map: start and end of each region of a program's address space.
 //!
 //! Computed once per program from the sizes in its blob; asked by backends, linkers and the embedder. Spec:
 //! `docs/spec/memory.md#layout`.
@@ -36,7 +36,7 @@ pub enum MapError {
     TooLarge {
         /// Read-only data, read-write data, stack and auxiliary data, each rounded up to 64 KiB, in bytes.
         total: u64,
-        /// The most that fits.
+        /// The limit.
         limit: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! Guest memory: where the regions lie, and an interpreter's memory that allocates what is touched.
+//! Guest memory: the memory map, and the interpreter's paged memory.
 //!
 //! Spec: `docs/spec/memory.md#memory`.
 

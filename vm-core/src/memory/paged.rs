@@ -1,12 +1,12 @@
-//! Paged memory of the interpreter: pages of 4 KiB, allocated when they are touched.
+//! Paged memory of the interpreter: 4 KiB pages, allocated on first access.
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
-//! program's initial data or zero. The parts of the read-write data and of the stack where a program does most of its
-//! work lie in one piece each (see `window`), so that an access there costs a comparison; other pages are found through
-//! a small cache and a page table. Promises: an access is done in full or not at all, and only inside one region;
-//! memory use grows with the pages touched (at most twice as many, and two of tables each), and there is never more
-//! than a page for each that is declared. Every piece of it has a power of two of bytes, which an allocator that rounds
-//! to those (a chain's runtime has one) hands out without waste. Spec: `docs/spec/memory.md#access` and
+//! program's initial data or zero. The most used parts of the read-write data and of the stack are contiguous windows
+//! (see `window`), so that an access there costs a comparison; other pages are found through a small cache and a page
+//! table. Promises: an access is done in full or not at all, and only inside one region; memory use grows with the pages
+//! touched (at most twice as many, and two of tables each), and there is never more than a page for each that is
+//! declared. Every allocation has a power of two of bytes, which an allocator that rounds to those (a chain's runtime
+//! has one) serves without waste. Spec: `docs/spec/memory.md#access` and
 //! `docs/spec/memory.md#heap`.
 
 use super::window::Window;
@@ -40,15 +40,15 @@ pub struct PagedMemory {
     heap_size: u32,
     /// End of what is accessible of read-write data and heap.
     rw_end: u32,
-    /// For each half of the address space a part of it in one piece: of the read-write data and heap in the lower, of
-    /// the stack in the upper. So the address says which one to look at.
+    /// A contiguous window in each half of the address space: of the read-write data and heap in the lower, of the stack
+    /// in the upper. So an address selects its window.
     windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
     pages: Vec<Option<Box<Page>>>,
-    /// For the upper half of a page number: one more than the index of its table, or 0.
+    /// Upper level of the page table, by the upper half of a page number: one more than the index of its table, or 0.
     directory: Box<[u16; TABLE]>,
-    /// For the lower half: one more than the index of the page, or 0.
+    /// Lower level of the page table, by the lower half: one more than the index of the page, or 0.
     tables: Vec<[u32; TABLE]>,
     /// Indexes of pages that moved into a window.
     free: Vec<u32>,
@@ -61,7 +61,7 @@ pub struct AccessFault;
 /// Start of the upper half of the address space.
 const UPPER_HALF: u32 = 1 << 31;
 
-/// In which half of the address space an address is.
+/// Half of the address space that contains an address.
 #[inline(always)]
 const fn half(address: u32) -> usize {
     (address / UPPER_HALF) as usize
@@ -261,7 +261,7 @@ impl PagedMemory {
         self.windows[half(address)].page(address).or_else(|| self.pages.get(self.find(number)?)?.as_deref())
     }
 
-    /// Page `number`; makes it if it is not there. Assumes that it lies in a writable region.
+    /// Returns page `number`, allocating it if necessary. Assumes that it is in a writable region.
     fn page_mut(&mut self, number: u32) -> Option<&mut Page> {
         self.touch(number);
         let address = number << PAGE_BITS;
@@ -269,6 +269,21 @@ impl PagedMemory {
             return self.pages.get_mut(slot)?.as_deref_mut();
         }
         self.windows[half(address)].page_mut(address)
+    }
+
+    /// Calls `visit` with address and contents of each writable page that exists, whether it was written or not. All
+    /// others hold the program's initial data.
+    pub fn visit_pages(&self, mut visit: impl FnMut(u32, &[u8; PAGE])) {
+        self.windows.iter().flat_map(Window::all_pages).for_each(|(address, page)| visit(address, page));
+        for (upper, index) in self.directory.iter().enumerate() {
+            let table = index.checked_sub(1).and_then(|index| self.tables.get(usize::from(index)));
+            for (lower, slot) in table.into_iter().flatten().enumerate() {
+                let slot = slot.checked_sub(1).and_then(|slot| self.pages.get(slot as usize));
+                if let Some(Some(page)) = slot {
+                    visit(((upper * TABLE + lower) as u32) << PAGE_BITS, page);
+                }
+            }
+        }
     }
 
     /// Index of page `number` among the pages outside of the windows, if it was touched.
@@ -292,7 +307,7 @@ impl PagedMemory {
         }
     }
 
-    /// Makes page `number` if it is not there. Assumes that it lies in a writable region.
+    /// Allocates page `number` if necessary. Assumes that it is in a writable region.
     fn touch(&mut self, number: u32) {
         if self.page(number).is_some() {
             return;
@@ -327,7 +342,7 @@ impl PagedMemory {
         range.contains(&address).then_some((&mut self.windows[half(address)], range))
     }
 
-    /// Gives a range of addresses to the window beside it, and what that makes worth giving as well.
+    /// Extends the window beside a range of addresses by it, and by the further pages that this makes worthwhile.
     fn grow_window(&mut self, gain: Range<u32>) {
         let start = gain.start;
         let mut next = Some(gain);

@@ -1,4 +1,4 @@
-//! The part of a memory region that lies in one piece: around the first page that was used, and growing with what is.
+//! Window: the contiguous part of a memory region, around the first page that was used and growing with use.
 //!
 //! Owned by the paged memory, which fills it. Promises: an access costs one comparison; the number of its pages is a
 //! power of two, so that an allocator that rounds up to those wastes nothing.
@@ -29,7 +29,7 @@ impl Window {
         self.bytes.get(offset..offset.wrapping_add(N))?.first_chunk()
     }
 
-    /// As [`Self::get`], to be changed.
+    /// As [`Self::get`], mutable.
     #[inline(always)]
     pub fn get_mut<const N: usize>(&mut self, address: u32) -> Option<&mut [u8; N]> {
         let offset = address.wrapping_sub(self.base) as usize;
@@ -41,7 +41,12 @@ impl Window {
         self.get::<PAGE>(address)
     }
 
-    /// As [`Self::page`], to be changed.
+    /// All pages with their addresses.
+    pub fn all_pages(&self) -> impl Iterator<Item = (u32, &[u8; PAGE])> {
+        (self.base..).step_by(PAGE).zip(self.bytes.as_chunks().0)
+    }
+
+    /// As [`Self::page`], mutable.
     pub fn page_mut(&mut self, address: u32) -> Option<&mut [u8; PAGE]> {
         self.get_mut::<PAGE>(address)
     }

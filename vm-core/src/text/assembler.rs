@@ -1,4 +1,4 @@
-//! The assembler: text in, a blob out.
+//! The assembler: converts text to a blob.
 //!
 //! Used by tests and tools, with text from anyone. Takes time and memory linear in the text, but for the rounds in
 //! which jump offsets grow (a handful). What it gives, [`Blob::parse`] reads.
@@ -51,14 +51,14 @@ struct ParsedText<'a> {
     targets: Vec<(usize, Target<'a>)>,
     raw: Vec<(u8, bool)>,
     labels: BTreeMap<&'a str, usize>,
-    /// Of the first item.
+    /// Position of the first item.
     code_position: Given<()>,
 }
 
-/// Makes a blob from text; the language is described at [`super`].
+/// Assembles text to a blob; the language is described at [`super`].
 ///
 /// # Errors
-/// The first thing that is wrong, with its position.
+/// The first error, with its position.
 pub fn assemble(text: &str) -> Result<Vec<u8>, TextError> {
     let mut source = None;
     let mut last = Position { line: 1, column: 1 };

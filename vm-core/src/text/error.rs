@@ -20,9 +20,9 @@ pub struct TextError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TextErrorKind {
-    /// Something else was expected.
+    /// Syntax error: something else was expected.
     Expected {
-        /// What.
+        /// The expected item.
         what: &'static str,
         /// The text found instead; empty at the end of the line.
         found: String,
@@ -44,7 +44,7 @@ pub enum TextErrorKind {
         /// The word.
         name: String,
     },
-    /// Another instruction set has it.
+    /// The instruction belongs to another instruction set.
     NotInIsa {
         /// The instruction.
         mnemonic: &'static str,
@@ -57,7 +57,7 @@ pub enum TextErrorKind {
         value: i128,
         /// The least allowed.
         min: i128,
-        /// The most allowed.
+        /// The limit.
         max: i128,
     },
     /// A label is used and not there.
@@ -77,7 +77,7 @@ pub enum TextErrorKind {
     },
     /// The offset of a jump does not fit the width asked for.
     JumpTooFar {
-        /// From the jump to its target, in bytes.
+        /// Distance from the jump to its target, in bytes.
         distance: i32,
         /// The width in bytes.
         width: u8,
@@ -88,7 +88,7 @@ pub enum TextErrorKind {
         what: &'static str,
         /// Its length or number of entries.
         actual: u64,
-        /// The most allowed.
+        /// The limit.
         limit: u64,
     },
     /// The sections given make no blob.

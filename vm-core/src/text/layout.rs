@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 /// Target of a jump.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum JumpTarget {
-    /// To an item, or after the last one.
+    /// An item, or the end.
     Item(usize),
-    /// To a code offset, wherever the items lie.
+    /// A code offset, wherever the items are.
     Offset(u32),
 }
 

@@ -1,6 +1,6 @@
-//! One line of text, read from left to right.
+//! Lexer for one line of text.
 //!
-//! Used by the assembler. Every error carries its position; nothing is copied but what a refusal quotes.
+//! Used by the assembler. Every error carries its position; nothing is copied but the words that an error quotes.
 
 use super::{TextError, TextErrorKind};
 use alloc::{string::String, vec::Vec};
@@ -59,8 +59,7 @@ impl<'a> Line<'a> {
         self.advance(blank);
     }
 
-    /// The next word, without taking it: up to a blank, comma, colon, quote or comment. A character that stands
-    /// alone is a word.
+    /// Peeks at the next word: up to a blank, comma, colon, quote or comment. A special character is a word by itself.
     pub(super) fn peek(&self) -> &'a str {
         if self.at_end() {
             return "";

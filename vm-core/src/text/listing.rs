@@ -1,4 +1,4 @@
-//! The disassembler: a blob as text that [`super::assemble`] turns into the same blob.
+//! The disassembler: a blob as text that [`super::assemble`] converts back to the same blob.
 //!
 //! Used by tools and tests. Any blob that can be parsed can be listed; the text is written out as it is made, and is
 //! about thirty times as long as the code.
@@ -36,11 +36,11 @@ pub struct Listing<'a> {
 
 /// An instruction's place in the listing.
 enum Form {
-    /// As text.
+    /// As an instruction.
     Plain,
-    /// As a jump whose offset takes so many bytes.
+    /// As a jump with an explicit offset width in bytes.
     Jump(u8),
-    /// As bytes.
+    /// As raw bytes.
     Raw,
 }
 
@@ -53,12 +53,12 @@ impl<'a> Listing<'a> {
         Ok(Listing { bytes, blob: Blob::parse(bytes)?, comments: false, gas: None })
     }
 
-    /// Also says at which offset each instruction is and what it does.
+    /// Adds comments: the offset of each instruction and its meaning.
     pub fn with_comments(self) -> Self {
         Listing { comments: true, ..self }
     }
 
-    /// Also says what entering each basic block costs.
+    /// Adds comments: the cost of each basic block.
     pub fn with_gas(self, model: CostModelKind) -> Self {
         Listing { gas: Some(model), ..self }
     }
@@ -389,7 +389,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// A string of the language, whatever its bytes.
+/// String literal of the language, for any bytes.
 struct Quoted<'a>(&'a [u8]);
 
 impl fmt::Display for Quoted<'_> {

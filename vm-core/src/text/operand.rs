@@ -5,7 +5,7 @@
 use crate::isa::{Format, Instruction, Reg};
 use core::fmt;
 
-/// One operand of an instruction, named by the field that holds it.
+/// Operand of an instruction, named by the field that holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operand {
     R1,
@@ -67,8 +67,8 @@ impl fmt::Display for Instruction {
     }
 }
 
-/// Writes an instruction; with `width` as a jump whose offset takes so many bytes. `label` says whether its target is
-/// written as a label.
+/// Writes an instruction; with `width` as a jump with an explicit offset width. `label`: its target is written as a
+/// label.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, i: &Instruction, width: Option<u8>, label: bool) -> fmt::Result {
     f.write_str(i.opcode.spec().mnemonic)?;
     if let Some(width) = width {

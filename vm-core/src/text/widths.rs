@@ -1,4 +1,4 @@
-//! Jump widths that the listing has to state.
+//! Jump widths that the listing has to state explicitly.
 //!
 //! The assembler gives each jump offset the fewest bytes, beginning from none. Linkers may have decided otherwise, for
 //! one jump or because other jumps made room. The listing asks here which widths to state, so that it assembles to the
@@ -18,7 +18,7 @@ pub(super) struct Jump {
     pub is_label: bool,
 }
 
-/// For each of `jumps`, in the order of their offsets, whether its width must be stated.
+/// For each of `jumps`, in the order of their offsets, true if its width must be stated.
 pub(super) fn stated(jumps: &[Jump]) -> Vec<bool> {
     let mut stated = alloc::vec![false; jumps.len()];
     // Stating those that come out differently moves the rest, as a rule to where they were.

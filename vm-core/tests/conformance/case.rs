@@ -1,4 +1,4 @@
-//! A conformance case: a program and a script of what is done with it and must be seen.
+//! Conformance case: a program, and a script of operations and expected states.
 
 use vm_core::Outcome;
 use vm_core::isa::{Isa, Reg};
@@ -21,7 +21,7 @@ pub trait Machine {
     fn write(&mut self, address: u32, data: &[u8]) -> bool;
 }
 
-/// One step of a script.
+/// Step of a script.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Set the gas.

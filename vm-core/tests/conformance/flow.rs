@@ -28,7 +28,7 @@ fn raw(name: &str, isa: Isa, code: &[u8], starts: &[usize], table: &[u32], scrip
     }
 }
 
-/// The same for code given as instructions; jumps and the table name them by index.
+/// Case with code given as instructions; jumps and the table name them by index.
 fn code(name: &str, isa: Isa, instructions: &[I], table: &[u32], script: Vec<Step>) -> Case {
     let mut builder = BlobBuilder::new(isa);
     builder.stack_size(0x1000).rw_data(0x1000, &[]).instructions(instructions.to_vec());
@@ -174,7 +174,7 @@ fn dynamic_jumps(cases: &mut Vec<Case>, isa: Isa) {
     cases.push(raw("a dynamic call that traps has written the link", isa, &call(0x77), &starts, &table, script));
     let script = with(vec![Set(A0, RETURN - 2)], with(once(Finished, None, None, 1), vec![Only(A1, 6)]));
     cases.push(raw("a dynamic call of the host finishes", isa, &call(0x78), &starts, &table, script));
-    // An instruction that ends a run leaves nothing to go on with until a new entry is set.
+    // An instruction that ends a run leaves no next pc until a new entry is set.
     let script = vec![
         Set(A0, RETURN),
         Gas(5),

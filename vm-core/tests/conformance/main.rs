@@ -1,4 +1,4 @@
-//! Conformance: what every instruction does at its edges, on every backend.
+//! Conformance tests: the edge cases of every instruction, on every backend.
 //!
 //! `case` is the form of a case and its runner, and knows no backend; `registers`, `memory` and `flow` make the cases,
 //! mostly from data. Another backend joins by implementing `case::Machine`.

@@ -25,8 +25,8 @@ const STORES: &[(Opcode, Opcode, Opcode, Opcode, u32)] = &[
     (Opcode::StoreU64, Opcode::StoreIndirectU64, Opcode::StoreImmU64, Opcode::StoreImmIndirectU64, 8),
 ];
 
-/// The regions of the test programs: first address, end, whether they may be written. Pages are 4 KiB; the declared
-/// sizes are a little less than two pages each, so that the last bytes lie behind what is declared.
+/// Regions of the test programs: first address, end, and whether they are writable. Pages are 4 KiB; the declared
+/// sizes are a little less than two pages each, so that the last bytes are after the declared ones.
 const REGIONS: [(u32, u32, bool); 3] =
     [(0x1_0000, 0x1_2000, false), (0x3_0000, 0x3_2000, true), (0xfffd_e000, 0xfffe_0000, true)];
 const DECLARED: u32 = 0x1ff0;

@@ -32,7 +32,7 @@ fn parse(line: &str) -> Vector {
     }
 }
 
-/// What the destination holds before, as the vectors have it.
+/// Previous content of the destination register in the vectors.
 const OLD: u64 = 0xdd;
 
 pub fn cases() -> Vec<Case> {

@@ -1,5 +1,5 @@
-//! The runtime of our peer: what ours has besides consensus (system, time, balances, fees), and `pallet-revive` as it
-//! ships, which runs contracts with the `polkavm` crate's interpreter inside the runtime.
+//! Runtime of the peer: as ours without consensus (system, time, balances, fees), and `pallet-revive` as released, which
+//! runs contracts with the `polkavm` crate's interpreter inside the runtime.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "512"]
@@ -51,7 +51,7 @@ pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::Account
 pub type Balance = u128;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-/// What a transaction carries: the same as in our runtime.
+/// Transaction extensions: the same as in our runtime.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,

@@ -1,4 +1,4 @@
-//! The engines that only these benches have.
+//! Engines that only these benches use.
 
 mod sbpf;
 mod wasmtime;

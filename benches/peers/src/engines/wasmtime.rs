@@ -6,20 +6,20 @@ use pvm_benches::engines::{Engine, Machine, Module, PLENTY};
 use pvm_benches::programs::Program;
 use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy};
 
-/// How it compiles.
+/// Compiler of wasmtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compiler {
     /// Optimising.
     Cranelift,
     /// Optimising, with fuel.
     CraneliftFuel,
-    /// In one pass.
+    /// Winch, the single-pass compiler.
     Winch,
-    /// In one pass, with fuel.
+    /// Winch, with fuel.
     WinchFuel,
 }
 
-/// One of its configurations.
+/// An engine in one of these configurations.
 pub struct Wasmtime {
     engine: wasmtime::Engine,
     name: &'static str,
@@ -27,7 +27,7 @@ pub struct Wasmtime {
 }
 
 impl Wasmtime {
-    /// With instances made on demand.
+    /// Creates an engine with on-demand allocation of instances.
     ///
     /// # Errors
     /// If the engine cannot be made.
@@ -35,7 +35,7 @@ impl Wasmtime {
         Self::with(compiler, false)
     }
 
-    /// With instances out of a pool.
+    /// Creates an engine with pooling allocation of instances.
     ///
     /// # Errors
     /// If the engine cannot be made.

@@ -47,8 +47,8 @@ forms! { RELATIVE32_IF = conditional_relative32(cond: Cond, disp: i32) {
 /// Longest single `nop`.
 pub const MAX_NOP: usize = 9;
 
-/// One instruction of `len` bytes (1 to [`MAX_NOP`]; more counts as that, zero as one) that does nothing. The forms
-/// are those that the Intel SDM recommends (volume 2, NOP, table 4-12).
+/// `nop` of `len` bytes (1 to [`MAX_NOP`]; more counts as that, zero as one), in the forms that the Intel SDM recommends
+/// (volume 2, NOP, table 4-12).
 pub const fn nop(len: usize) -> Inst {
     match len {
         0 | 1 => fixed(&[0x90]),

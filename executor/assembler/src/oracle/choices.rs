@@ -4,7 +4,7 @@ use crate::operand::{Reg, RegSize, Scale, StoreImm};
 use crate::{Assembler, Inst, Mem, forms};
 use alloc::vec::Vec;
 
-/// One of each length and shape.
+/// Instructions of each length and shape.
 fn instructions() -> Vec<Inst> {
     let index = Reg::R9.index().unwrap();
     [

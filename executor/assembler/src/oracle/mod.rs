@@ -20,13 +20,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec::Vec;
 use std::{format, println};
 
-/// How many encodings all tests of this process have checked.
+/// Number of encodings that all tests of this process have checked.
 static CHECKED: AtomicUsize = AtomicUsize::new(0);
 
 /// Encodings that are decoded at once: few enough to stay in the cache.
 const BATCH: usize = 1024;
 
-/// Where the code is said to stand: away from zero, so that an absolute address isn't taken for a relative one.
+/// Address at which code is decoded: not zero, so that an absolute address isn't mistaken for a relative one.
 const ORIGIN: u64 = 0x1234_5678_9000;
 
 /// An operand as it should be read back.
@@ -51,7 +51,7 @@ struct Address {
     is_32: bool,
     /// Bytes of ModRM, SIB, displacement and address-size prefix.
     len: u8,
-    /// Whether a register of it is one of r8 to r15.
+    /// True if a register of it is one of r8 to r15.
     needs_rex: bool,
 }
 
@@ -189,7 +189,7 @@ fn is_immediate(kind: OpKind) -> bool {
     )
 }
 
-/// How many bytes an operand touches; `None` if it is of a kind that no form here has.
+/// Access size of an operand in bytes; `None` if no form here has its kind.
 #[inline]
 fn bytes_touched(size: MemorySize) -> Option<u8> {
     match size {
@@ -202,7 +202,7 @@ fn bytes_touched(size: MemorySize) -> Option<u8> {
     }
 }
 
-/// What was decoded, for the message of a failure.
+/// Describes a decoded instruction for the message of a failure.
 fn describe(inst: &Instruction) -> String {
     let operands: Vec<String> = (0..inst.op_count())
         .map(|i| match inst.op_kind(i) {

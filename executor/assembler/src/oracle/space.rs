@@ -47,7 +47,7 @@ pub(super) fn conditions() -> impl Iterator<Item = (Cond, &'static str)> {
     CONDITIONS.into_iter()
 }
 
-/// The name of a register of so many bits.
+/// The register's name at this width in bits.
 pub(super) fn name(reg: Reg, bits: u8) -> Register {
     let names = match bits {
         8 => &BYTES,
@@ -70,7 +70,7 @@ pub(super) fn is_high(reg: Reg) -> bool {
     reg as u8 >= 8
 }
 
-/// One byte if any of the reasons for a REX prefix holds.
+/// Length of the REX prefix: one byte if any of the reasons for it holds.
 pub(super) fn rex(size: RegSize, high: impl IntoIterator<Item = Reg>) -> usize {
     usize::from(size == RegSize::R64 || high.into_iter().any(is_high))
 }

@@ -141,7 +141,7 @@ impl WorkerProcess for HostileWorker {
 /// Native offsets at which instructions and stubs begin and end.
 fn ends(program: &Program, compiled: &Compiled) -> Vec<u32> {
     let offsets = program.code().instructions().flat_map(|decoded| [decoded.offset, decoded.next]);
-    let mut ends: Vec<u32> = offsets.map(|offset| compiled.native_at(program, offset).unwrap()).collect();
+    let mut ends: Vec<u32> = offsets.map(|offset| compiled.native_at(program, offset).unwrap().native).collect();
     ends.extend((0..4).map(|stub| compiled.block_stubs + stub * CALL_LENGTH));
     ends.extend((0..2).map(|stub| compiled.jump_stubs + stub * CALL_LENGTH));
     ends
@@ -281,7 +281,7 @@ fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation()
             let offset = program.code().instructions().nth(1).unwrap();
             for exit in exits {
                 let at = if matches!(exit, Exit::Fault(_)) { offset.offset } else { offset.next };
-                let native = compiled.native_at(&program, at).unwrap();
+                let native = compiled.native_at(&program, at).unwrap().native;
                 let mut instance = JitInstance::new(program.clone(), compiled.clone(), Claim(exit, native));
                 instance.set_next_pc(0);
                 let result = instance.run();

@@ -5,11 +5,13 @@
 //! counters and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they
 //! are.
 
-use super::Compiled;
+use super::{Compiled, peephole};
+use crate::error::Error;
 use crate::sandbox::{Exit, GuestState, SandboxError, WorkerProcess};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::gas::Metering;
+use vm_core::interpreter::{Instance as Interpreted, SnapshotError};
 use vm_core::isa::{Decoded, GasClass, Instruction, Opcode, Reg};
 use vm_core::memory::{MemoryError, MemoryMap};
 use vm_core::program::Program;
@@ -243,7 +245,14 @@ impl<W: WorkerProcess> JitInstance<W> {
             }
             self.state.gas -= cost;
         }
-        self.compiled.native_at(program, offset).ok_or(Outcome::Trap)
+        let place = self.compiled.native_at(program, offset).ok_or(Outcome::Trap)?;
+        // Within a peephole: what is left of it is done here.
+        let left = program.code().instructions_from(offset).take_while(|decoded| decoded.offset < place.guest);
+        for instruction in left.filter_map(|decoded| decoded.instruction) {
+            let is_done = peephole::execute(&mut self.state.regs, &instruction);
+            debug_assert!(is_done, "{instruction:?} is in no peephole");
+        }
+        Ok(place.native)
     }
 
     /// Sets the program counter to the instruction that has the byte at `native`.
@@ -435,6 +444,33 @@ impl<W: WorkerProcess> JitInstance<W> {
             resume: self.resume,
             pages,
         }
+    }
+
+    /// Takes over from an instance of this program on the interpreter, which is about to enter a basic block. Expects a
+    /// worker whose memory is as at first.
+    ///
+    /// # Errors
+    /// If it is somewhere else. If the worker is lost.
+    pub(crate) fn take_over(&mut self, from: &Interpreted) -> Result<(), Error> {
+        let inside = Error::Snapshot(SnapshotError::InsideBlock);
+        let next = from.next_block().ok_or(inside)?;
+        self.sbrk(from.heap_size())?;
+        let image = self.program.memory_image().clone();
+        let mut initial = [0; PAGE];
+        from.visit_pages(|address, page| {
+            image.copy_initial(address, &mut initial);
+            if *page != initial {
+                self.worker.write(address, page);
+            }
+            initial.fill(0);
+        });
+        self.state = GuestState::default();
+        for reg in Reg::ALL {
+            self.set_reg(reg, from.reg(reg));
+        }
+        self.set_gas(from.gas());
+        self.set_next_pc(next);
+        Ok(())
     }
 
     /// Brings a state of this program back.

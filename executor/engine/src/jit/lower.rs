@@ -5,9 +5,11 @@
 //! programs the upper halves of all registers are always clear. Guest addresses are made in one place, [`at`]: they are
 //! computed modulo 2^32.
 //!
-//! One decision an instruction, by its opcode: each arm reads the operands that its opcode has.
+//! One decision an instruction, by its opcode: each arm reads the operands that its opcode has. Before that, `peephole`
+//! looks at it and those behind it.
 
 use super::arith::{self, Part, Signs};
+use super::peephole;
 use super::regs::{SCRATCH, native};
 use super::routines::Routines;
 use pvm_assembler::{
@@ -15,7 +17,7 @@ use pvm_assembler::{
     RegSize::{self, R32, R64},
     StoreImm, Width, forms,
 };
-use vm_core::isa::{Encoded, Opcode, Reg};
+use vm_core::isa::{Encoded, EncodedInstructions, Opcode, Reg};
 
 /// The size of the program's registers.
 pub(super) const fn size<const WIDE: bool>() -> RegSize {
@@ -116,9 +118,28 @@ fn set_if(asm: &mut Assembler, encoded: &Encoded, size: RegSize, cond: Cond) {
     arith::set_if(asm, cond, d, d == b || d == c, forms::cmp_rr(size, b, c));
 }
 
-/// Emits an instruction that ends no block.
+/// Emits an instruction that ends no block, and with `peepholes` perhaps some of those behind it, `rest`; returns how
+/// many in all.
 #[inline(always)]
-pub(super) fn emit<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, encoded: &Encoded) {
+pub(super) fn emit<const WIDE: bool>(
+    asm: &mut Assembler,
+    routines: &Routines,
+    encoded: &Encoded,
+    rest: &EncodedInstructions<'_>,
+    peepholes: bool,
+) -> u32 {
+    if WIDE
+        && peepholes
+        && let Some(emitted) = peephole::emit(asm, encoded, rest)
+    {
+        return emitted;
+    }
+    emit_one::<WIDE>(asm, routines, encoded);
+    1
+}
+
+#[inline(always)]
+fn emit_one<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, encoded: &Encoded) {
     use Opcode::*;
     let size = size::<WIDE>();
     match encoded.opcode() {

@@ -13,6 +13,7 @@ mod control;
 mod instance;
 mod lower;
 mod pc_map;
+mod peephole;
 mod regs;
 mod routines;
 pub(crate) mod stored;
@@ -232,7 +233,14 @@ impl<'a> Compiler<'a> {
                     instructions = self.code.encoded_instructions_from(start);
                 }
             } else {
-                lower::emit::<WIDE>(self.asm, &self.routines, &encoded);
+                let peepholes = !self.steps;
+                let emitted = lower::emit::<WIDE>(self.asm, &self.routines, &encoded, &instructions, peepholes);
+                for _ in 1..emitted {
+                    if let Some(encoded) = instructions.next() {
+                        cost.feed_encoded(&self.code, &encoded);
+                    }
+                    until_mapped = until_mapped.saturating_sub(1).max(1);
+                }
             }
         }
         self.map_pc(self.code.len());

@@ -3,11 +3,12 @@
 //! Made by the compiler, asked by `instance` at every stop that somebody wants to know the place of. To keep where each
 //! instruction is would take more room and time than all else that compiling leaves behind; so only one in
 //! [`PC_MAP_INTERVAL`] is kept, and the first of each block. From there the way is found by emitting the instructions
-//! between once more: how long one is depends on nothing but itself, unless it ends its block, and nothing is behind it
-//! then.
+//! between once more: how long one is depends on nothing but itself and those behind it in its block, unless it ends its
+//! block, and nothing is behind it then. An instruction that a peephole took, but for its first, is nowhere: machine
+//! code only knows the place behind all of them.
 
 use super::routines::Routines;
-use super::{CALL_LENGTH, CHARGE_LENGTH, lower};
+use super::{CALL_LENGTH, CHARGE_LENGTH, lower, peephole};
 use core::cell::Cell;
 use pvm_assembler::Assembler;
 use pvm_zygote::protocol::NATIVE_SCRATCH;
@@ -17,8 +18,11 @@ use vm_core::program::Program;
 /// Most instructions between two entries of the pc map.
 pub(super) const PC_MAP_INTERVAL: u32 = 32;
 
-/// Room for the machine code between two entries.
-const WALK: usize = 128 * PC_MAP_INTERVAL as usize;
+/// The most instructions from one entry to the next, which is not within a peephole.
+const WALK_INSTRUCTIONS: usize = (PC_MAP_INTERVAL + peephole::LONGEST) as usize;
+
+/// Room for their machine code.
+const WALK: usize = 128 * WALK_INSTRUCTIONS;
 
 /// Bytes of a host call: its number, and the call of the routine.
 const HOST_CALL_LENGTH: usize = 10;
@@ -85,20 +89,21 @@ impl Compiled {
     }
 
     /// Native offset of the instruction at a code offset, which is that of an instruction or the end of the code. Of a
-    /// block's first one, where the block begins.
-    pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<u32> {
+    /// block's first one, where the block begins. Of one that has none, as a peephole took it, that of the next one that
+    /// has, whose code offset is in the result.
+    pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<PcMapEntry> {
         let index = self.pc_map.partition_point(|place| place.guest <= guest).checked_sub(1)?;
         let place = *self.pc_map.get(index)?;
         if place.guest == guest {
-            return Some(place.native);
+            return Some(place);
         }
-        self.walk(program, place, |found, _| found.guest >= guest).map(|found| found.native)
+        self.walk(program, place, |found, _| found.guest >= guest)
     }
 
     /// Native offset of the charge of the block at a code offset.
     pub(super) fn charge_of(&self, program: &Program, guest: u32) -> Option<u32> {
         let steps = program.config().single_step;
-        self.native_at(program, guest).map(|native| native + if steps { CALL_LENGTH } else { 0 })
+        self.native_at(program, guest).map(|place| place.native + if steps { CALL_LENGTH } else { 0 })
     }
 
     /// Returns whether the byte at `native` belongs to the machine code of an instruction.
@@ -149,20 +154,30 @@ impl Compiled {
         let begins_block = self.blocks.binary_search(&from.guest).is_ok();
         let is_charged = begins_block && program.config().metering != Metering::Off;
         let start = from.native + if is_charged { CHARGE_LENGTH } else { 0 };
-        for encoded in program.code().encoded_instructions_from(from.guest).take(PC_MAP_INTERVAL as usize) {
+        let mut instructions = program.code().encoded_instructions_from(from.guest);
+        for _ in 0..WALK_INSTRUCTIONS {
+            let Some(encoded) = instructions.next() else {
+                // The trap behind the code.
+                let place = PcMapEntry { guest: program.code().len(), native: start + asm.len() as u32 };
+                return is_it(place, None).then_some(place);
+            };
             let place = PcMapEntry { guest: encoded.offset(), native: start + asm.len() as u32 };
             if encoded.ends_block() {
                 return is_it(place, None).then_some(place);
             }
-            if program.config().single_step {
+            let steps = program.config().single_step;
+            if steps {
                 asm.call(routines.step);
             }
-            match wide {
-                true => lower::emit::<true>(&mut asm, &routines, &encoded),
-                false => lower::emit::<false>(&mut asm, &routines, &encoded),
-            }
+            let emitted = match wide {
+                true => lower::emit::<true>(&mut asm, &routines, &encoded, &instructions, !steps),
+                false => lower::emit::<false>(&mut asm, &routines, &encoded, &instructions, !steps),
+            };
             if is_it(place, Some(start + asm.len() as u32)) {
                 return Some(place);
+            }
+            for _ in 1..emitted {
+                instructions.next();
             }
         }
         None

@@ -10,10 +10,7 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::ProgramConfig;
 
-#[path = "../../../../vm-core/tests/common/mod.rs"]
-mod common;
-
-use common::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng};
 
 fn pool() -> Arc<Pool> {
     Pool::new(Settings { sandbox: crate::Sandbox::BestEffort, ..Settings::default() }).unwrap()
@@ -175,9 +172,9 @@ fn every_instruction_of_a_long_block_is_found_by_each_byte_of_its_machine_code()
         let mut starts: Vec<(u32, u32)> = program
             .code()
             .instructions()
-            .map(|decoded| (compiled.native_at(&program, decoded.offset).unwrap(), decoded.offset))
+            .map(|decoded| (compiled.native_at(&program, decoded.offset).unwrap().native, decoded.offset))
             .collect();
-        starts.push((compiled.native_at(&program, program.code().len()).unwrap(), program.code().len()));
+        starts.push((compiled.native_at(&program, program.code().len()).unwrap().native, program.code().len()));
         assert!(starts.len() as u32 > 10 * pc_map::PC_MAP_INTERVAL && starts.is_sorted());
         starts.push((compiled.block_stubs, 0));
         for next in starts.windows(2) {
@@ -233,8 +230,8 @@ fn small_loops_lie_in_one_cache_line_wherever_they_begin_and_run_as_they_should(
                 if branch.opcode != Opcode::BranchNotEqImm || branch.r1 != Reg::A0 {
                     continue;
                 }
-                let first = compiled.native_at(&program, branch.target).unwrap();
-                let next = compiled.native_at(&program, decoded.next).unwrap();
+                let first = compiled.native_at(&program, branch.target).unwrap().native;
+                let next = compiled.native_at(&program, decoded.next).unwrap().native;
                 let last = (first..next).rfind(|native| compiled.guest_at(&program, *native) == Some(decoded.offset));
                 assert_eq!(first / LINE, last.unwrap() / LINE, "{filler} {two_blocks} {metering:?}");
                 found += 1;

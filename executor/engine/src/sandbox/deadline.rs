@@ -1,8 +1,8 @@
-//! The deadline of a run. Used by `worker` and `handoff`.
+//! Deadline of a run. Used by `worker` and `handoff`.
 //!
-//! A run is what the embedder asked for, however many handoffs it takes. What counts is the CPU time of the worker, and
-//! that of the host while it works for the guest: a machine that is busy, throttled or suspended takes nothing away
-//! from a program. Real time is bounded too, far more generously, against a worker that is stopped for ever.
+//! A run is one request of the embedder, with any number of handoffs. The CPU time of the worker counts, and that of the
+//! host while it works for the guest: time in which the machine is busy, throttled or suspended does not. Real time is
+//! bounded too, far more generously, against a worker that is stopped.
 
 use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
@@ -30,7 +30,7 @@ impl Limits {
     /// The limit of real time, as a multiple of that of CPU time.
     const PATIENCE: u32 = 60;
 
-    /// For a command that runs no guest code.
+    /// Limits of a command that runs no guest code.
     pub const COMMAND: Limits = Limits::of_cpu_time(Duration::from_secs(2));
 
     pub const fn of_cpu_time(cpu: Duration) -> Limits {
@@ -41,9 +41,9 @@ impl Limits {
 /// Resources that a worker uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter<'a> {
-    /// The worker as this process's pid namespace numbers it. Without it real time stands in for CPU time.
+    /// Process id of the worker in this process's pid namespace. Without it real time is used instead of CPU time.
     pub process: Option<u32>,
-    /// The file behind its memory, and the most pages that its program can have.
+    /// File behind the worker's memory, and the limit of pages that its program can have.
     pub memory: Option<(&'a OwnedFd, u64)>,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Deadline {
     /// First reading of the clocks.
     start: Option<Reading>,
     last: Reading,
-    /// CPU time of the worker in all its life, when it was looked at last.
+    /// Total CPU time of the worker at the last check.
     used: Duration,
     /// Runs that began since.
     unread: u32,
@@ -108,7 +108,7 @@ impl Deadline {
         Deadline { limits, handoffs: 0, host, start: None, last: never, used, unread: 0, asleep: None }
     }
 
-    /// A new run begins. The clocks are read when it first takes long, or goes on after a turn.
+    /// Begins a new run. The clocks are read when it first takes long, or continues after a handoff.
     #[inline]
     pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), SandboxError> {
         if self.start.is_some() || self.unread == UNREAD {
@@ -139,13 +139,13 @@ impl Deadline {
         self.used
     }
 
-    /// The most CPU time that a run may take.
+    /// Maximum CPU time that a run may take.
     #[inline]
     pub fn limit(&self) -> Option<Duration> {
         self.limits.cpu
     }
 
-    /// The run goes on for another turn.
+    /// Continues the run with another handoff.
     pub fn go_on(&mut self, meter: Meter<'_>) -> Result<(), SandboxError> {
         self.handoffs = self.handoffs.wrapping_add(1);
         match self.handoffs % HANDOFFS {
@@ -159,12 +159,12 @@ impl Deadline {
         self.host = self.host.saturating_add(host);
     }
 
-    /// Looks at the clocks; returns for how long nobody needs to look again, at the longest.
+    /// Checks the clocks; returns the longest time until the next check.
     pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, SandboxError> {
         meter.check_memory()?;
         let real = Instant::now();
         let start = self.start.map_or(real, |start| start.real);
-        // Real time stands in where the process cannot be told.
+        // Real time replaces CPU time if the process is unknown.
         let cpu = meter.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
         let now = Reading { cpu, real };
         let Some(start) = self.start else {

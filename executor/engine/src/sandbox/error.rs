@@ -1,4 +1,4 @@
-//! Errors of the sandbox. Returned by everything in this folder.
+//! Errors of the sandbox. Returned by all functions of this folder.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub struct Missing {
     pub what: &'static str,
     /// Error number.
     pub errno: i32,
-    /// What to change.
+    /// Instruction that fixes it.
     pub fix: &'static str,
 }
 
@@ -19,7 +19,7 @@ pub struct Missing {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Layer {
-    /// What it is.
+    /// Name of the protection.
     pub what: &'static str,
     /// Zero if it is there, else the error number with which the kernel refused it.
     pub errno: i32,
@@ -36,13 +36,13 @@ impl Layer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// There is no sandbox on this machine as it is configured.
+    /// The sandbox cannot be set up on this machine as it is configured.
     Unsupported {
-        /// What is missing.
+        /// The missing requirement.
         missing: &'static str,
         /// Error number of the step that failed; zero if none was tried.
         errno: i32,
-        /// What to change.
+        /// Instruction that fixes it.
         fix: &'static str,
     },
     /// A system call of the host failed.
@@ -58,12 +58,12 @@ pub enum SandboxError {
         step: &'static str,
         /// Error number.
         errno: i32,
-        /// What to change.
+        /// Instruction that fixes it.
         fix: &'static str,
     },
     /// A resource limit of this process is too low.
     ResourceLimit {
-        /// Which one.
+        /// Name of the protection.
         name: &'static str,
         /// The value that is needed.
         needed: u64,
@@ -99,7 +99,7 @@ pub enum SandboxError {
         /// Number of the signal.
         signal: u32,
     },
-    /// There are as many workers as are allowed.
+    /// The limit of workers is reached.
     TooManyWorkers {
         /// The limit.
         limit: usize,
@@ -108,7 +108,7 @@ pub enum SandboxError {
     CodeTooLarge {
         /// Its length in bytes.
         length: usize,
-        /// The most that fits.
+        /// The limit.
         limit: usize,
     },
     /// The workers could not be moved into the cgroup that is set.

@@ -189,7 +189,7 @@ fn unexpected(state: u32) -> SandboxError {
 mod tests {
     use super::AdaptiveSpin;
 
-    /// The spin iterations of so many handoffs, all of which block or do not.
+    /// Spin iterations of `count` handoffs that all block, or all do not.
     fn handoffs(spin: &mut AdaptiveSpin, count: usize, slept: bool) -> Vec<u32> {
         (0..count)
             .map(|_| {

@@ -1,7 +1,7 @@
-//! Keeper: the thread that looks after waiting workers. It makes fresh ones, drops dead ones, and stops those that
-//! nobody needs. Started by `pool` when there is something to look after.
+//! Keeper: the thread that maintains waiting workers. It makes fresh ones, drops dead ones, and stops those that are not
+//! needed. Started by `pool` on demand.
 //!
-//! Nobody waits for it. It holds the pool's lock for moments only, never while it makes or drops a worker.
+//! No run waits for it. It holds the pool's lock for moments only, never while it makes or drops a worker.
 
 use super::pool::Shared;
 use super::worker::Worker;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Interval at which waiting workers are checked, until all are stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// After a worker could not be made, none is tried for so long.
+/// Pause after a worker could not be made.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A handle of the thread, started or not.
@@ -23,8 +23,8 @@ enum ThreadState {
     #[default]
     Wanted,
     Running(JoinHandle<()>),
-    /// It could not be started, or has ended. Without it everything works, but new workers are made when they are
-    /// needed.
+    /// The thread could not be started, or has ended. Everything works without it, but new workers are made only on
+    /// demand.
     Gone,
 }
 

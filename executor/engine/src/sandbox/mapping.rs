@@ -1,6 +1,6 @@
-//! Memory that host and worker share. Used by `worker`.
+//! Memory shared by host and worker. Used by `worker`.
 //!
-//! The other process may change these bytes at any time, so nobody gets a reference to them: they are copied in and
+//! The other process may change these bytes at any time, so no references to them are given out: they are copied in and
 //! out.
 
 use super::{SandboxError, sys};
@@ -16,7 +16,7 @@ const SMALL: usize = 64 * PAGE;
 /// having the next instance touch them anew. A contract's memory is less: as it is charged for by the page when it is
 /// instantiated, it must not matter whether an earlier instance has touched all of it.
 const CLEARED: usize = 512 * PAGE;
-/// Of reads longer than this only the pages that exist are read.
+/// Length from which only existing pages are read.
 const LONG: usize = 2 * PAGE;
 
 /// A file in memory, mapped readable and writable, until dropped.
@@ -24,9 +24,9 @@ const LONG: usize = 2 * PAGE;
 pub(super) struct Mapping {
     start: *mut u8,
     length: u64,
-    /// Whether pages are asked for before they are accessed, as there may be no memory for them.
+    /// True if pages are populated before access (`MADV_POPULATE_WRITE`), because the kernel may refuse them.
     is_careful: bool,
-    /// Whether there was none for one: what was to be written is not there, and what was read was zero.
+    /// True if memory for a page was refused: a write to it was lost, or a read of it returned zeros.
     is_incomplete: AtomicBool,
 }
 
@@ -36,8 +36,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// A new sparse file of `length` bytes with its mapping. The file cannot change its length, nor be executed; with
-    /// `is_final` nobody else can map it writable.
+    /// Creates a sparse file of `length` bytes and maps it. The file cannot be resized or executed; with `is_final` nobody
+    /// else can map it writable.
     pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
         let file = sys::memfd(name, libc::MFD_NOEXEC_SEAL)?;
         sys::set_length(&file, length)?;
@@ -149,7 +149,7 @@ impl Mapping {
         if !self.populate(offset, data.len(), true) {
             return;
         }
-        // SAFETY: in the mapping, and nobody has a reference to it.
+        // SAFETY: in the mapping, and there are no references to it.
         unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) }
     }
 
@@ -166,7 +166,7 @@ impl Mapping {
         if !self.populate(offset, length, true) {
             return;
         }
-        // SAFETY: in the mapping, and nobody has a reference to it.
+        // SAFETY: in the mapping, and there are no references to it.
         unsafe { to.write_bytes(value, length) }
     }
 
@@ -189,7 +189,7 @@ impl Mapping {
         remove(self.start, self.length as usize);
     }
 
-    /// One of them. `can_be_elsewhere`: pages that are not in memory may hold something.
+    /// Clears one of the ranges. `can_be_elsewhere`: pages that are not in memory may have contents.
     pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) -> u64 {
         let length = (end - start) as usize;
         if length == 0 {
@@ -209,7 +209,7 @@ impl Mapping {
                     // SAFETY: pages of the range.
                     let first = unsafe { address.add(start) };
                     if run.first().is_some_and(|page| page & 1 != 0) {
-                        // SAFETY: as before, and nobody has a reference to them.
+                        // SAFETY: as before, and there are no references to them.
                         unsafe { first.write_bytes(0, bytes) }
                     } else if can_be_elsewhere {
                         // What is not in memory may be swapped out, and not zero.
@@ -227,7 +227,7 @@ impl Mapping {
 
 /// Gives pages of a mapping back, so that they read as zeros.
 fn remove(address: *mut u8, length: usize) {
-    // SAFETY: the caller has checked that they are in the mapping, and nobody has a reference to them.
+    // SAFETY: the caller has checked that they are in the mapping, and there are no references to them.
     if unsafe { sys::remove_pages(address, length) }.is_err() {
         // SAFETY: as before.
         unsafe { address.write_bytes(0, length) }
@@ -236,7 +236,7 @@ fn remove(address: *mut u8, length: usize) {
 
 #[cfg(test)]
 impl Mapping {
-    /// For tests: a mapping of a file that can become shorter, to which accesses are careful.
+    /// For tests: maps a file that can become shorter, to which accesses are careful.
     pub fn careful(length: u64) -> (Mapping, OwnedFd) {
         let file = sys::memfd(c"pvm-test", libc::MFD_NOEXEC_SEAL).unwrap();
         sys::set_length(&file, length).unwrap();
@@ -247,7 +247,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and nobody uses it any more.
+        // SAFETY: it is ours, and not used any more.
         unsafe { sys::unmap(self.start, self.length) }
     }
 }

@@ -1,7 +1,8 @@
-//! The sandbox: a process that owns nothing, in which guest code runs as machine code.
+//! The sandbox: runs guest machine code in a process without privileges or resources.
 //!
 //! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`.
-//! Promises: a worker that dies, hangs or lies gives an error within a bounded time; nothing read from it is believed.
+//! Promises: a worker that dies, hangs or violates the protocol gives an error within a bounded time; everything read from
+//! it is checked.
 
 #[cfg(jit_supported)]
 mod deadline;
@@ -41,7 +42,7 @@ pub enum Sandbox {
     Required,
     /// The namespaces that can be had, with a warning for each that cannot; limits and system call filters always.
     BestEffort,
-    /// None: no namespaces, limits or filters. Guest code still runs in another process.
+    /// No sandbox: no namespaces, limits or filters. Guest code still runs in another process.
     OffForTests,
 }
 
@@ -59,7 +60,7 @@ pub(crate) struct Settings {
     pub workers: usize,
     /// Most workers that are made in advance. How many of them there are depends on how often one was missed.
     pub reserve: usize,
-    /// Every instance has a process of its own that nobody had before.
+    /// Every instance gets a fresh process.
     pub fresh_workers: bool,
     /// Protections that cost speed, against side channels.
     pub is_strict: bool,
@@ -105,7 +106,7 @@ pub(crate) trait WorkerProcess {
     fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError>;
     /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
     fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
-    /// Goes on with the run that left for something that the host has done since: time goes on as well.
+    /// Continues a run that left for something the host has done since; its deadline continues as well.
     fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
@@ -118,7 +119,7 @@ pub(crate) trait WorkerProcess {
     fn fill(&mut self, address: u32, value: u8, length: u32);
     /// Lets the guest write `old_end .. new_end`, both multiples of 4 KiB.
     fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError>;
-    /// Brings memory back to what it was when the program was loaded.
+    /// Resets memory to its state when the program was loaded.
     fn reset(&mut self) -> Result<(), SandboxError>;
     /// Ends the process. Every later run fails.
     fn kill(&mut self);
@@ -143,7 +144,7 @@ pub(crate) struct GuestState {
     pub regs: [u64; 13],
     /// Gas.
     pub gas: i64,
-    /// Offset into the image's code at which to go on, or where guest code left.
+    /// Offset into the image's code at which guest code resumes, or at which it left.
     pub native_pc: u32,
 }
 
@@ -163,7 +164,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// For messages.
+    /// Name for messages.
     pub fn name(self) -> &'static str {
         match self {
             Exit::Trap => "a trap",

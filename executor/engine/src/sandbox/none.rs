@@ -1,4 +1,4 @@
-//! No sandbox: on platforms other than Linux on AMD64. Takes the place of `pool`, and has the same interface.
+//! Stub of `pool`, with the same interface, for platforms other than Linux on AMD64: there is no sandbox.
 
 use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ pub(crate) struct Counts {
     pub spawned: usize,
 }
 
-/// There is none.
+/// Uninhabited: there are no pools on this target.
 #[derive(Debug)]
 pub(crate) enum Pool {}
 
-/// There is none.
+/// Uninhabited: there are no workers on this target.
 #[derive(Debug)]
 pub(crate) enum Pooled {}
 
-/// There is none.
+/// Uninhabited: there are no forked pools on this target.
 #[derive(Debug)]
 pub(crate) enum ForkedPool {}
 

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 /// Workers to be made in advance once one was missed; each further miss doubles the number.
 const FIRST_RESERVE: usize = 2;
-/// The most workers made in advance are one in so many of all.
+/// Divisor for the limit of workers made in advance: a quarter of all.
 const MOST_RESERVE: usize = 4;
-/// Most workers that wait for somebody to take the time to drop them.
+/// Limit of killed workers that wait to be dropped.
 const DOOMED: usize = 64;
 
 /// Counters of a pool.
@@ -25,9 +25,9 @@ const DOOMED: usize = 64;
 pub(crate) struct Counts {
     /// Workers that there are.
     pub workers: usize,
-    /// Those of them that have a program and wait for use.
+    /// Number of waiting workers that have a program.
     pub idle: usize,
-    /// Those of them that have no program yet.
+    /// Number of waiting workers that have no program yet.
     pub fresh: usize,
     /// Workers made so far.
     pub spawned: usize,
@@ -58,7 +58,7 @@ pub(super) struct Shared {
     settings: Settings,
     zygote: Mutex<Arc<Zygote>>,
     waiting: Mutex<Waiting>,
-    /// Something is to be done for those that wait.
+    /// Wakes the keeper.
     pub work: Condvar,
     /// The worker that was being made in advance is there, or can't be made.
     pub made: Condvar,
@@ -72,7 +72,7 @@ pub(super) struct Shared {
 /// The CPU time of a pool's workers.
 #[derive(Debug, Default)]
 struct Usage {
-    /// Of those that have ended.
+    /// CPU time of workers that have ended.
     ended: Duration,
     /// The others.
     processes: Vec<Arc<Process>>,
@@ -95,22 +95,22 @@ impl ForkedPool {
     }
 }
 
-/// Workers that nobody uses.
+/// Waiting workers.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// They have a program. The one used last is at the end.
+    /// Workers with a program, the most recently used one last.
     pub idle: Vec<Worker>,
-    /// They have none yet.
+    /// Workers without a program.
     pub fresh: Vec<Worker>,
-    /// They were killed, and only take memory.
+    /// Killed workers, which are still to be dropped.
     pub doomed: Vec<Worker>,
     /// Number of fresh ones to keep.
     pub reserve: usize,
-    /// One is being made in advance, and counted already.
+    /// True if a worker is being made in advance; it is counted already.
     pub is_making: bool,
     /// Workers that were taken so far.
     takes: usize,
-    /// The keeper sleeps until it is woken, as nothing has to be looked at.
+    /// True if the keeper sleeps until it is woken.
     pub keeper_sleeps: bool,
     /// The pool goes.
     pub is_over: bool,
@@ -136,7 +136,7 @@ impl Pool {
         lock(&self.shared.zygote).missing().to_vec()
     }
 
-    /// Which protections there are that not every kernel has.
+    /// Optional kernel protections: present or missing.
     pub fn layers(&self) -> Vec<Layer> {
         lock(&self.shared.zygote).layers().to_vec()
     }
@@ -201,8 +201,7 @@ impl Pool {
         Ok(pooled)
     }
 
-    /// Has somebody look after those that wait, once it is clear that more than one worker is needed in this pool's
-    /// life.
+    /// Starts the keeper once more than one worker was needed in this pool's life.
     fn keep_if_busy(&self) {
         let is_busy = {
             let mut waiting = self.shared.waiting();
@@ -217,7 +216,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // In a forked child there is no such thread, and the lock may be held for ever by its ghost.
+        // In a forked child there is no such thread, and it may hold the lock forever.
         if !self.shared.is_forked() {
             self.keeper.stop(&self.shared);
         }
@@ -276,7 +275,7 @@ impl Shared {
         worker
     }
 
-    /// Another fresh worker, if the reserve is short of one and there may be one more. Its maker says by
+    /// Makes another fresh worker, if the reserve is short of one and the limit allows it. The caller reports by
     /// [`Shared::end_making`] that it is in the reserve.
     pub fn refill(&self) -> Option<Result<Worker, SandboxError>> {
         {
@@ -375,7 +374,7 @@ impl Shared {
         if let Some(oldest) = oldest {
             self.discard(oldest);
         }
-        // Not each time: to wake somebody costs more than all the rest.
+        // Not each time: waking a thread costs more than all the rest.
         if keeper_sleeps {
             self.work.notify_one();
         }
@@ -409,7 +408,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A worker of a pool. Goes back to it when dropped, with its memory as at first, if it is still of use.
 #[derive(Debug)]
 pub(crate) struct Pooled {
-    /// There until it is dropped.
+    /// The worker; present until dropped.
     worker: Option<Worker>,
     pool: Arc<Pool>,
 }
@@ -481,17 +480,17 @@ impl WorkerProcess for Pooled {
 
 #[cfg(test)]
 impl Pooled {
-    /// For tests: which process it is.
+    /// For tests: the thread id.
     pub fn tid(&self) -> u32 {
         self.worker.as_ref().map_or(0, Worker::tid)
     }
 
-    /// For tests: whether the process ends soon.
+    /// For tests: true if the process ends soon.
     pub fn has_ended(&self) -> bool {
         self.worker.as_ref().is_some_and(Worker::has_ended)
     }
 
-    /// For tests: kills the process and tells nobody.
+    /// For tests: kills the process without the pool's knowledge.
     pub fn kill_behind_its_back(&self) {
         if let Some(worker) = &self.worker {
             worker.kill_behind_its_back();
@@ -501,7 +500,7 @@ impl Pooled {
 
 #[cfg(test)]
 impl Pool {
-    /// For tests: whether all workers that have a program and wait are stopped.
+    /// For tests: true if all waiting workers that have a program are stopped.
     pub fn all_rest(&self) -> bool {
         self.shared.waiting().idle.iter().all(Worker::is_resting)
     }

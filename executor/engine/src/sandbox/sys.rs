@@ -130,7 +130,7 @@ pub(super) fn fork_mark() -> Option<&'static AtomicU32> {
     if page == libc::MAP_FAILED || unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } != 0 {
         return None;
     }
-    // SAFETY: mapped for ever, aligned, used as an atomic only.
+    // SAFETY: never unmapped, aligned, used as an atomic only.
     let mark = unsafe { &*page.cast::<AtomicU32>() };
     mark.store(1, Relaxed);
     Some(mark)

@@ -1,7 +1,7 @@
-//! One sandboxed worker, seen from the host. Made by `pool`, used through [`WorkerProcess`].
+//! Host's side of one sandboxed worker. Made by `pool`, used through [`WorkerProcess`].
 //!
-//! The worker's memory is mapped here too. What the worker writes is copied once, and the copy checked; after the first
-//! error the worker is killed, and every later run fails.
+//! The worker's memory is mapped here too. Its data is copied once, and the copy checked; after the first error the worker
+//! is killed, and every later run fails.
 
 use super::deadline::{Deadline, Limits, Meter};
 use super::handoff::AdaptiveSpin;
@@ -23,7 +23,7 @@ const SHORT_FILL: u32 = 1 << 12;
 const GRANT: Duration = Duration::from_secs(3);
 /// CPU time after which a worker is not used for another instance.
 const WORN_OUT: Duration = Duration::from_secs(2);
-/// CPU time that a waiting worker may use; more is work that nobody asked for.
+/// Limit of CPU time for a waiting worker; more means that it computes without having control.
 const IDLE_CPU: Duration = Duration::from_millis(5);
 
 /// A change of the protection of guest memory: start, end, protection.
@@ -33,7 +33,7 @@ type Change = (u32, u32, u32);
 #[derive(Debug)]
 pub(super) struct Process {
     fd: OwnedFd,
-    /// As this process's pid namespace numbers it.
+    /// Process id in this process's pid namespace.
     pid: Option<u32>,
     /// The CPU time that it had used when that was last read, in nanoseconds.
     used: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct Worker {
     tid: u32,
     control: Mapping,
     guest: Mapping,
-    /// The file behind guest memory, to ask how many pages it has.
+    /// File behind guest memory, to count its pages.
     guest_file: OwnedFd,
     code: Mapping,
     /// Bytes of the code mapping that are not zero.
@@ -67,7 +67,7 @@ pub(crate) struct Worker {
     loaded: Option<Loaded>,
     /// Changes that the worker has not made yet, in order.
     changes: Vec<Change>,
-    /// How long each side spins before it blocks.
+    /// Adaptive spin of the host.
     host_spin: AdaptiveSpin,
     worker_spin: AdaptiveSpin,
     /// Pages of memory that its program has, with its heap as far as it grew.
@@ -75,9 +75,9 @@ pub(crate) struct Worker {
     deadline: Deadline,
     /// CPU time in all its life after which the kernel ends it; `None`: never.
     granted: Option<Duration>,
-    /// While it waits: the CPU time that it had used when it was first looked at.
+    /// While it waits: its CPU time at the first check.
     waits_since: Option<Duration>,
-    /// Whether it is stopped, as nobody needs it.
+    /// True if it is stopped because it is not needed.
     is_resting: bool,
     is_broken: bool,
     /// Workers live as long as it.
@@ -240,7 +240,7 @@ impl Worker {
         Ok(())
     }
 
-    /// After a command that runs nothing.
+    /// Checks the reply to a command that runs no guest code.
     fn check_done(&mut self) -> Result<(), SandboxError> {
         let page = self.page();
         let (exit, errno) = (page.exit.load(Relaxed), page.detail.load(Relaxed));
@@ -285,8 +285,8 @@ impl Worker {
             && self.deadline.read_if_slow(Meter { process: self.process.pid, memory: None }) > WORN_OUT
     }
 
-    /// Looks after a worker that waits: the first time only notes its CPU time, then stops it until [`Worker::wake`].
-    /// False if it should end, as it has used CPU time that nobody asked it to, or has ended.
+    /// Checks a waiting worker: the first time notes its CPU time, later stops it until [`Worker::wake`]. False if it should
+    /// be dropped, as it has used CPU time without having control, or has ended.
     pub fn rest(&mut self) -> bool {
         if !self.is_usable() {
             return false;
@@ -402,7 +402,7 @@ impl Worker {
         pages + self.guest.clear(&[(start + pages * 0x1000, end)])
     }
 
-    /// Queues the protection of the whole window: whatever the worker has changed meanwhile is changed back.
+    /// Queues the protection of the whole window: whatever the worker has changed is changed back.
     fn protect_all(&mut self, map: &MemoryMap) -> Result<(), SandboxError> {
         self.changes.clear();
         let mut end = MemoryMap::RO_BASE;
@@ -561,7 +561,7 @@ impl WorkerProcess for Worker {
         let was_broken = std::mem::replace(&mut self.is_broken, true);
         if !self.is_forked() {
             if !was_broken {
-                // For whoever asks later.
+                // For later calls.
                 self.process.cpu_time();
             }
             // It fails only for a worker that has ended.
@@ -578,18 +578,18 @@ impl Drop for Worker {
 
 #[cfg(test)]
 impl Worker {
-    /// For tests: which process it is.
+    /// For tests: the thread id.
     pub fn tid(&self) -> u32 {
         self.tid
     }
 
-    /// For tests: kills the process and tells nobody.
+    /// For tests: kills the process without the pool's knowledge.
     pub fn kill_behind_its_back(&self) {
         sys::send_signal(&self.process.fd, libc::SIGKILL).unwrap();
         assert!(self.has_ended(), "it ends");
     }
 
-    /// For tests: stops the process and tells nobody.
+    /// For tests: stops the process without the pool's knowledge.
     pub fn stop_behind_its_back(&self) {
         sys::send_signal(&self.process.fd, libc::SIGSTOP).unwrap();
     }
@@ -611,7 +611,7 @@ impl Worker {
         move || sys::send_signal(&process, libc::SIGKILL).unwrap()
     }
 
-    /// For tests: whether the process ends soon.
+    /// For tests: true if the process ends soon.
     pub fn has_ended(&self) -> bool {
         sys::is_readable(self.process.fd.as_fd(), Duration::from_secs(10)) == Ok(true)
     }

@@ -1,4 +1,4 @@
-//! The process that makes workers: starting it, asking it, ending it. Used by `pool`.
+//! Host's side of the zygote: starts it, requests workers, ends it. Used by `pool`.
 //!
 //! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
 //! workers end and are reaped.
@@ -86,13 +86,12 @@ impl Zygote {
         &self.missing
     }
 
-    /// Which protections there are that not every kernel has.
+    /// Optional kernel protections: present or missing.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// Asks for a worker with this memory, which may use so many seconds of CPU time (zero: any). Returns its pidfd and
-    /// thread id.
+    /// Forks a worker with this memory and a limit of CPU time in seconds (zero: none). Returns its pidfd and thread id.
     pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), SandboxError> {
         let is_right =
             |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
@@ -221,7 +220,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     Err(SandboxError::Os { call: "execve", errno: libc::ETXTBSY })
 }
 
-/// Takes messages until the zygote is ready. Returns what is missing, and what there is beyond what every kernel has.
+/// Receives messages until the zygote is ready. Returns missing layers, and optional layers that are present.
 fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), SandboxError> {
     let deadline = Instant::now() + PATIENCE;
     let (mut missing, mut layers) = (Vec::new(), Vec::new());
@@ -338,7 +337,7 @@ pub(super) fn generation() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(1);
     let Some(mark) = MARK.get_or_init(sys::fork_mark) else { return 0 };
     match mark.load(Ordering::Relaxed) {
-        // The kernel clears it in a forked child, in which nobody has asked yet.
+        // The kernel clears it in a forked child, which has not been checked yet.
         0 => {
             let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             match mark.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
@@ -352,7 +351,7 @@ pub(super) fn generation() -> u32 {
 
 #[cfg(test)]
 impl Zygote {
-    /// For tests: one whose workers have all protection but their system call filters.
+    /// For tests: starts a zygote whose workers have all protection but their system call filters.
     pub fn start_unfiltered() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
@@ -370,7 +369,7 @@ impl Zygote {
         assert!(sys::is_readable(socket.as_fd(), PATIENCE).unwrap(), "the zygote ends");
     }
 
-    /// For tests: the process that this one has started.
+    /// For tests: process id of the launcher.
     pub fn launcher(&self) -> u32 {
         self.launcher.as_ref().unwrap().id()
     }

@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Support for this crate's integration tests.
 #![allow(
     clippy::unwrap_used,
     dead_code,

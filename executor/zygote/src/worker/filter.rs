@@ -19,11 +19,11 @@ struct Call {
 /// A condition on an argument. All 64 bits are compared, but where the condition says otherwise.
 #[derive(Clone, Copy)]
 enum Condition {
-    /// It is this.
+    /// The argument equals this.
     Equals(u64),
-    /// Its lower half, all that the kernel looks at, is this.
+    /// The lower half of the argument, all that the kernel looks at, equals this.
     IntEquals(u32),
-    /// It has none but these bits.
+    /// The argument has no other bits than these.
     OnlyBits(u32),
     /// Its upper half is zero.
     Below4GiB,
@@ -69,7 +69,7 @@ const ZYGOTE_CALLS: &[Call] = &[
     // A worker's memory.
     any(number::MMAP),
     any(number::MSEAL),
-    // Its handlers, and how its death is told.
+    // Its handlers, and the notification of its death.
     any(number::RT_SIGACTION),
     any(number::SIGALTSTACK),
     any(number::SET_ROBUST_LIST),
@@ -230,14 +230,14 @@ const fn assemble<const LENGTH: usize>(calls: &[Call]) -> [SockFilter; LENGTH] {
     program.ops
 }
 
-/// For workers.
+/// Filter of workers.
 pub static WORKER: [SockFilter; length(WORKER_CALLS)] = assemble(WORKER_CALLS);
-/// For the zygote.
+/// Filter of the zygote.
 pub static ZYGOTE: [SockFilter; length(ZYGOTE_CALLS)] = assemble(ZYGOTE_CALLS);
-/// For the launcher.
+/// Filter of the launcher.
 pub static LAUNCHER: [SockFilter; length(LAUNCHER_CALLS)] = assemble(LAUNCHER_CALLS);
 
-/// Puts a filter on this process, for ever.
+/// Installs a filter on this process, irrevocably.
 pub fn install(filter: &'static [SockFilter]) -> Result {
     #[repr(C)]
     struct SockFprog {

@@ -1,7 +1,7 @@
-//! The launcher: the process that the host starts. It makes the namespaces, gives everything up, forks the zygote as
-//! the first process in them, and waits for its end, so that the host has one child to reap and nobody is left over.
+//! The launcher: the process that the host starts. It makes the namespaces, drops all privileges, forks the zygote as
+//! the first process in them, and waits for its end, so that the host has one child to reap and no process remains.
 //!
-//! Every step that fails is told to the host with its number ([`Step`]). In best-effort mode the steps that
+//! Every step that fails is reported to the host by its number ([`Step`]). In best-effort mode the steps that
 //! make namespaces may fail; filters, limits and no-new-privileges may not.
 
 use crate::filter;
@@ -63,7 +63,7 @@ pub extern "C" fn main() -> ! {
         isolate(mode);
         harden(is_strict);
     }
-    // SAFETY: a fork; both go on with their own copies of everything.
+    // SAFETY: a fork; both processes continue with their own copies of everything.
     let child = must(Step::Fork, unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) });
     if child == 0 {
         zygote::main(mode, is_strict);
@@ -91,7 +91,7 @@ fn isolate(mode: u32) {
     // While this file is still there and ours: it is inherited by zygote and workers.
     may(mode, Step::OomScore, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
     let is_root = is_root();
-    // Inside of the new namespace nobody has a number yet.
+    // In the new namespace no user is mapped yet.
     let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
     let namespace = unshare(CLONE_NEWUSER);
     let has_user = namespace.is_ok();
@@ -218,7 +218,7 @@ fn have_mapped() -> Result<()> {
     }
 }
 
-/// From now on no process can be traced by others of its user.
+/// Becomes the user `nobody`: from then on no process can be traced by others of its user.
 fn become_nobody() -> Result<()> {
     // The first to fail if there is no such group.
     setresgid(NOBODY, NOBODY, NOBODY)?;

@@ -1,7 +1,7 @@
-//! Faults: what a signal says about guest code goes into the control page. Installed by `worker`.
+//! Signal handlers: write guest faults into the control page. Installed by `worker`.
 //!
-//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all else
-//! is told as a fault of our own. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
+//! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all others
+//! are reported as our own faults. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
 //! needed.
 
 use crate::kernel::*;
@@ -27,7 +27,7 @@ pub fn install() -> Result<()> {
     let stack = [STACK.0.get() as usize, 0, STACK_SIZE];
     // SAFETY: the kernel reads three words; the memory is used for nothing else.
     unsafe { syscall(number::SIGALTSTACK, [stack.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
-    // The kernel insists on SA_RESTORER; nobody returns there.
+    // The kernel insists on SA_RESTORER; it is never returned to.
     const FLAGS: usize = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER;
     let action = [handler as *const () as usize, FLAGS, 0, 0];
     for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] {

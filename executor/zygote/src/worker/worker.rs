@@ -1,4 +1,4 @@
-//! The worker: gets its memory, gives up the rest, and then takes turns with the host. Forked by `zygote`.
+//! The worker: maps its memory, drops everything else, and then takes part in the handoff. Forked by `zygote`.
 
 use crate::filter;
 use crate::kernel::*;
@@ -17,7 +17,7 @@ const LIMITS: [usize; 3] = [RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_SIGPENDING];
 #[repr(C)]
 struct RobustList {
     first: *const RobustList,
-    /// From an entry to its futex.
+    /// Offset from an entry to its futex.
     offset: isize,
     pending: *const RobustList,
 }
@@ -37,7 +37,7 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: Worke
     let control = unsafe { &*(CONTROL_BASE as *const Control) };
     let mut list = RobustList { first: core::ptr::null(), offset: 0, pending: core::ptr::null() };
     let head = &raw const list;
-    // An empty list ends where it begins. The pending entry is looked at as well, and is all that we need.
+    // An empty list points to itself. The kernel checks the pending entry as well, which is all that we need.
     (list.first, list.pending) = (head, head);
     list.offset = (CONTROL_BASE as isize).wrapping_sub(head as isize);
     if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file, cpu, layers) {

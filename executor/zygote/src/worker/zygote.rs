@@ -91,7 +91,7 @@ fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     }
     // SAFETY: the kernel has written here, behind the compiler's back.
     let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
-    // SAFETY: a fork; both go on with their own copies of everything.
+    // SAFETY: a fork; both processes continue with their own copies of everything.
     let made = unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) };
     if made == Ok(0) {
         let (Ok(_), Ok(me)) = (die_with_parent(), getpid()) else { exit(1) };
@@ -117,7 +117,7 @@ pub struct WorkerLayers {
 /// Seals this program's own code and data, for workers too.
 fn seal_image() -> Result {
     unsafe extern "C" {
-        /// Behind the program; set by the linker's script.
+        /// End of the program; set by the linker's script.
         static image_end: u8;
     }
     let end = &raw const image_end as usize;
@@ -144,11 +144,11 @@ fn reap_children() -> Result {
     unsafe { syscall(number::RT_SIGACTION, [SIGCHLD, action.as_ptr() as usize, 0, SIGSET_SIZE, 0, 0]) }
 }
 
-/// Makes a worker from control page, guest memory and code, which may use so many seconds of CPU time.
+/// Forks a worker from control page, guest memory and code, with a limit of CPU time in seconds.
 fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) {
     // The kernel stores an `int`.
     let mut pidfd = 0u32;
-    // SAFETY: a fork; both go on with their own copies of everything. The kernel stores the pidfd.
+    // SAFETY: a fork; both processes continue with their own copies of everything. The kernel stores the pidfd.
     let made = unsafe { syscall(number::CLONE, [CLONE_PIDFD | SIGCHLD, 0, &raw mut pidfd as usize, 0, 0, 0]) };
     if made == Ok(0) {
         worker::main(mode, me, files, cpu, layers);
@@ -200,7 +200,7 @@ struct FilesMessage {
 /// Level and type of a control message with file descriptors.
 const RIGHTS: (u32, u32) = (SOL_SOCKET, SCM_RIGHTS);
 
-/// Length of a control message with so many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
+/// Length of a control message with this many file descriptors (`CMSG_LEN`): their `cmsghdr` has 16 bytes.
 const fn rights_length(files: usize) -> usize {
     16 + 4 * files
 }
@@ -221,9 +221,9 @@ fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
 
 /// A request of the host.
 enum Request {
-    /// A worker with control page, guest memory and code, and so many seconds of CPU time.
+    /// Fork a worker with control page, guest memory and code, and a limit of CPU time in seconds.
     Spawn { files: [usize; 3], cpu: u32 },
-    /// Another connection.
+    /// Add a connection.
     Connect,
 }
 

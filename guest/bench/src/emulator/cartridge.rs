@@ -6,7 +6,7 @@
 /// Bytes of the cartridge, mapped to 0x8000 and again to 0xc000.
 const SIZE: usize = 0x4000;
 
-/// What the processor reads at 0x8000 and above.
+/// Cartridge ROM, mapped at 0x8000 and above.
 pub(super) static ROM: [u8; SIZE] = rom();
 
 /// 0x8000: runs at power-on.
@@ -35,7 +35,7 @@ const RANDOM: &[u8] = &[
     0x85, 0x10, 0x60, // sta $10, rts
 ];
 
-/// 0x8200: fills the page at $0300 and sorts it by exchanging neighbours, for ever.
+/// 0x8200: fills the page at $0300 and sorts it by exchanging neighbours, in an endless loop.
 const SORT: &[u8] = &[
     0xa2, 0x00, // ldx #0
     0x20, 0x00, 0x81, 0x9d, 0x00, 0x03, 0xe8, 0xd0, 0xf7, // jsr random, sta $0300,x, inx, bne

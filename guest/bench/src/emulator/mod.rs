@@ -16,7 +16,7 @@ pub const FRAMES: u64 = 3;
 
 static BOARD: Region<Board> = Region::new(Board { ram: [0; 0x800], picture: Picture::new() });
 
-/// Nothing to prepare: every run starts the console anew.
+/// Does nothing: every run starts the console anew.
 pub fn initialize() {}
 
 /// Switches the console on and runs [`FRAMES`] frames; a checksum of the last picture.
@@ -38,7 +38,7 @@ pub fn run() -> u64 {
     })
 }
 
-/// What the processor sees.
+/// Address space of the processor.
 struct Board {
     ram: [u8; 0x800],
     picture: Picture,

@@ -83,7 +83,7 @@ impl Picture {
         self.frames
     }
 
-    /// Whether the processor is to be interrupted: once per frame, if the program asked for it.
+    /// True if the processor is to be interrupted: once per frame, if the program asked for it.
     pub(super) fn interrupt(&mut self) -> bool {
         core::mem::take(&mut self.interrupt)
     }
@@ -142,7 +142,7 @@ impl Picture {
         self.address = self.address.wrapping_add(if self.control & 4 != 0 { 32 } else { 1 });
     }
 
-    /// Draws one dot and goes on to the next.
+    /// Draws a dot and advances to the next.
     pub(super) fn dot(&mut self) {
         if self.line < HEIGHT as u16 {
             if self.dot == 0 {

@@ -14,7 +14,7 @@ pub const SELECTOR_LEN: usize = 4;
 /// Bytes of one argument.
 pub const WORD_LEN: usize = 32;
 
-/// Why call data could not be read. A contract answers it with an empty revert, as Solidity's decoder does.
+/// Error of decoding call data. A contract answers it with an empty revert, as Solidity's decoder does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AbiError {
@@ -27,12 +27,12 @@ pub enum AbiError {
     },
     /// An address whose upper 12 bytes are not zero.
     AddressOutOfRange {
-        /// Which argument, counted from 0.
+        /// Index of the argument, from 0.
         index: usize,
     },
     /// A bool that is neither 0 nor 1.
     BoolOutOfRange {
-        /// Which argument, counted from 0.
+        /// Index of the argument, from 0.
         index: usize,
     },
 }
@@ -78,7 +78,7 @@ impl<'a> Arguments<'a> {
         self.words.is_empty()
     }
 
-    /// The argument at `index` (counted from 0) as it stands.
+    /// Word of the argument at `index`, from 0, undecoded.
     pub fn word(&self, index: usize) -> Result<&'a Word, AbiError> {
         // Saturates instead of wrapping; contracts pass constants here.
         let start = index.saturating_mul(WORD_LEN);
@@ -165,23 +165,23 @@ impl ShortText {
     }
 }
 
-/// What a function that succeeds returns.
+/// Result of a function that succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// Nothing.
+    /// No data.
     Empty,
-    /// One value of fixed size.
+    /// A value of fixed size.
     Word(Word),
     /// A `string`.
     Text(ShortText),
 }
 
-/// What a function that fails returns, next to the flag that undoes its changes.
+/// Result of a function that fails, returned with the revert flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revert {
-    /// No data: call data nobody can read, an unknown selector, value sent where none is taken.
+    /// No data: invalid call data, an unknown selector, or value sent to a function that takes none.
     Empty,
     /// `Error(string)`, as Solidity's `require` gives it.
     Reason(ShortText),
@@ -203,7 +203,7 @@ impl From<AbiError> for Revert {
 const ERROR: Selector = selector("Error(string)");
 const PANIC: Selector = selector("Panic(uint256)");
 
-/// The most that a reply or a revert takes: a selector and three words.
+/// Maximum length of a reply or a revert: a selector and three words.
 const ENCODED_MAX: usize = SELECTOR_LEN + 3 * WORD_LEN;
 
 /// An encoded [`Reply`] or [`Revert`].
@@ -220,7 +220,7 @@ impl Default for Encoded {
 }
 
 impl Encoded {
-    /// Nothing yet.
+    /// Creates an empty encoder.
     pub const fn new() -> Self {
         Self { bytes: [0; ENCODED_MAX], len: 0 }
     }

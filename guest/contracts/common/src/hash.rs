@@ -1,11 +1,11 @@
-//! Keccak-256 and the two names that Solidity makes from it.
+//! Keccak-256, function selectors and event topics.
 //!
 //! [`selector`] and [`topic`] are meant for constants: they cost nothing at run time. [`keccak256`] is for data that
 //! is known only then: on the chain it is a host function, on the development machine the same hash in Rust.
 
 use crate::{Selector, Word};
 
-/// What names a function, such as `transfer(address,uint256)`, in call data: the start of its signature's hash.
+/// Selector of a function signature such as `transfer(address,uint256)`: the start of its hash.
 pub const fn selector(signature: &str) -> Selector {
     Selector::from_be_bytes(pallet_revive_uapi::solidity_selector(signature))
 }

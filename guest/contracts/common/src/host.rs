@@ -1,4 +1,4 @@
-//! The chain's functions behind safe, typed calls; only for RISC-V.
+//! Host functions of the chain as safe, typed calls; only for RISC-V.
 //!
 //! A contract's two entry points are one line each: [`answer`] reads the call data, hands it to the contract's own
 //! function and ends the call with what that returns. Values in storage are whole words under whole-word keys; a word
@@ -24,7 +24,7 @@ pub fn trap() -> ! {
     unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
 }
 
-/// The most arguments that a contract can read.
+/// Maximum number of arguments that a contract can read.
 const MAX_ARGUMENTS: usize = 4;
 const CALL_DATA_MAX: usize = SELECTOR_LEN + MAX_ARGUMENTS * WORD_LEN;
 
@@ -79,7 +79,7 @@ pub fn refuse_value() -> Result<(), Revert> {
     if U256::from_le_bytes(value).is_zero() { Ok(()) } else { Err(Revert::Empty) }
 }
 
-/// Who called the contract.
+/// Address of the caller.
 pub fn caller() -> Address {
     let mut address = [0; 20];
     HostFnImpl::caller(&mut address);

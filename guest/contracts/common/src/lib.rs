@@ -1,4 +1,4 @@
-//! What the example contracts share.
+//! Library of the example contracts.
 //!
 //! - [`abi`]: reading arguments and writing results the way Solidity's ABI lays them out;
 //! - [`hash`]: Keccak-256, function selectors, event topics;
@@ -22,10 +22,10 @@ pub mod storage;
 /// Solidity's `uint256`.
 pub use ruint::aliases::U256;
 
-/// One slot of the ABI and of storage: 32 bytes, numbers big-endian.
+/// Word of the ABI and of storage: 32 bytes, numbers big-endian.
 pub type Word = [u8; 32];
 
-/// What a function call starts with: the first four bytes of the hash of its signature, read as a big-endian number.
+/// Function selector: the first four bytes of the hash of a function's signature, read as a big-endian number.
 /// (A number, because comparing two of them is one instruction.)
 pub type Selector = u32;
 

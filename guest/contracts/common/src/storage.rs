@@ -1,4 +1,4 @@
-//! Storage slots as Solidity lays them out, so that its tools can read a Rust contract's state.
+//! Storage layout of Solidity, so that its tools can read a Rust contract's state.
 //!
 //! State variables take the slots 0, 1, 2, … in order of declaration. A mapping leaves its own slot empty; the value
 //! under `key` stands at `keccak256(key ‖ slot)`.
@@ -14,7 +14,7 @@ pub const fn variable(index: u8) -> Word {
     encode_u8(index)
 }
 
-/// The slot of the value under `key` in the mapping that stands at `slot`.
+/// Storage slot of the value under `key` in the mapping at `slot`.
 pub fn mapping(slot: &Word, key: &Address) -> Word {
     let mut preimage = [0; 64];
     preimage[..32].copy_from_slice(&encode_address(key));

@@ -122,7 +122,7 @@ fn transfer_from(arguments: &Arguments<'_>) -> Result<Reply, Revert> {
     Ok(SUCCESS)
 }
 
-/// What the functions that change something return: `true`.
+/// Result of the functions that change state: `true`.
 const SUCCESS: Reply = Reply::Word(encode_bool(true));
 
 /// Moves `amount` and emits `Transfer`. On an error something may have been stored already: the revert undoes it.

@@ -1,4 +1,4 @@
-//! One bit in storage that anybody can flip. The same contract in Solidity:
+//! Flipper: one bit in storage that any account can flip. The same contract in Solidity:
 //!
 //! ```solidity
 //! contract Flipper {

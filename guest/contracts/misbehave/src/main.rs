@@ -1,4 +1,4 @@
-//! A contract that does wrong on request, so that tests can see the chain take it well.
+//! A contract that misbehaves on request, so that tests can see how the chain handles it.
 //!
 //! No function refuses value, so that a test can check that a transfer is undone too. Slot 0 holds what the functions
 //! named `storeThen…` write (the number 42); `stored()` reads it.
@@ -179,7 +179,7 @@ unsafe impl Sync for Room {}
 
 static BYTES: Room = Room(UnsafeCell::new([0; ROOM]));
 
-/// As many bytes as argument 0 says, the first of them 1; traps when that is more than [`ROOM`].
+/// Returns a buffer of the length in argument 0, its first byte 1; traps for more than [`ROOM`].
 fn bytes(arguments: &Arguments<'_>) -> Result<&'static [u8], Revert> {
     let len = arguments.uint256(0)?.saturating_to::<usize>();
     // SAFETY: called once in a call, so that this is the only reference to the array.

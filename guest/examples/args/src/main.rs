@@ -1,4 +1,4 @@
-//! Takes as many arguments as there are registers, and numbers wider than those of a 32-bit machine.
+//! Exports with arguments in all registers, and numbers wider than those of a 32-bit machine.
 #![no_std]
 #![no_main]
 
@@ -25,6 +25,6 @@ extern "C" fn blend(a: u64, b: i64, c: i32, negate: bool) -> i64 {
 /// Hands nine arguments on to the host.
 #[pvm_guest::pvm_export]
 extern "C" fn ask(from: u32) -> u64 {
-    // SAFETY: the host only looks at the numbers.
+    // SAFETY: the host only reads the numbers.
     unsafe { mix9(from, from + 1, from + 2, from + 3, from + 4, from + 5, from + 6, from + 7, from + 8) }
 }

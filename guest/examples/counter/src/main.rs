@@ -1,4 +1,4 @@
-//! Counts, remembers what it counted on a heap, and tells the host.
+//! Counter: keeps its history on a heap, and reports to the host.
 #![no_std]
 #![no_main]
 
@@ -22,7 +22,7 @@ static mut COUNT: u64 = 0;
 /// Adds, and returns the sum of all so far.
 #[pvm_guest::pvm_export]
 extern "C" fn add(by: u64) -> u64 {
-    // SAFETY: a guest has one thread, and nobody keeps a reference.
+    // SAFETY: a guest has one thread, and no reference is kept.
     unsafe {
         COUNT += by;
         COUNT

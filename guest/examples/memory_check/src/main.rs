@@ -1,4 +1,4 @@
-//! Checks the memory functions in the machine that they are made for; the host asks for one length at a time.
+//! Test of the memory functions on the VM; the host passes one length at a time.
 //!
 //! Each export returns 0, or a number of what is wrong. Expected bytes are computed by loops with volatile accesses,
 //! which the compiler does not make calls of the functions that are checked.
@@ -9,7 +9,7 @@ use core::ptr::{read_volatile, write_volatile};
 use pvm_guest::memory::{bcmp, memcmp, memcpy, memmove, memset, strlen};
 
 const ALIGNMENTS: usize = 16;
-/// What surrounds the bytes in question.
+/// Guard bytes around the bytes under test.
 const MARGIN: usize = 48;
 /// Lengths up to 200.
 const ALL: usize = 200 + ALIGNMENTS + 2 * MARGIN;
@@ -37,7 +37,7 @@ impl Memory {
         self.0.as_mut_ptr().wrapping_add(index)
     }
 
-    /// Whether all bytes are those of the first function, but `length` ones from `start` on those of the second.
+    /// True if all bytes are those of the first function, but `length` ones from `start` on those of the second.
     fn is(&self, start: usize, length: usize, outside: impl Fn(usize) -> u8, inside: impl Fn(usize) -> u8) -> bool {
         self.0.iter().enumerate().all(|(index, byte)| {
             let offset = index.wrapping_sub(start);
@@ -100,7 +100,7 @@ extern "C" fn fills(length: usize) -> usize {
     0
 }
 
-/// Compares what is equal, and what differs in one byte, where all bytes behind differ the other way.
+/// Compares equal memory, and memory that differs in one byte, where all later bytes differ in the other direction.
 #[pvm_guest::pvm_export]
 extern "C" fn comparisons(length: usize) -> usize {
     let mut left = Memory::new(1);

@@ -1,4 +1,4 @@
-//! One bit in storage that anybody can flip, as ink! writes it: two constructors, an event, and an error as a value.
+//! Flipper in ink!: one bit in storage that any account can flip; two constructors, an event, and an error as a value.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 
 #[ink::contract]
@@ -13,17 +13,17 @@ mod flipper {
     /// The bit has another value now.
     #[ink(event)]
     pub struct Flipped {
-        /// Who turned it.
+        /// Caller of the message.
         #[ink(topic)]
         by: Address,
         value: bool,
     }
 
-    /// Why a message refuses.
+    /// Errors of the messages.
     #[derive(Debug, PartialEq, Eq)]
     #[ink::scale_derive(Encode, Decode, TypeInfo)]
     pub enum Error {
-        /// It has this value already.
+        /// The value is set already.
         Same,
     }
 
@@ -64,7 +64,7 @@ mod flipper {
             self.value
         }
 
-        /// How often it was turned.
+        /// Number of flips so far.
         #[ink(message)]
         pub fn flips(&self) -> u32 {
             self.flips

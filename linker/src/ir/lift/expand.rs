@@ -1,4 +1,4 @@
-//! Lifting of single instructions: those that the VM has, and the expansions of the others (docs/linking.md#what-goes-in).
+//! Lifting of single instructions: those that the VM has, and the expansions of the others (docs/linking.md#input-files).
 
 use super::{Lifter, val};
 use crate::ir::{Address, Imm, Op, Val, Var, narrow, unary};

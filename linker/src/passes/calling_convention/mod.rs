@@ -1,4 +1,4 @@
-//! Checks which functions keep the calling convention, and that no jump goes to an address that the VM does not have.
+//! Calling-convention check: finds the functions that keep it, and refuses jumps to addresses that the VM does not have.
 //!
 //! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
 //! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them
@@ -17,33 +17,33 @@ use crate::elf::{Image, SectionOffset};
 use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Origin, Program, Terminator, Val, Var};
 use state::{State, Value};
 
-/// The most blocks of a subroutine with another link register that are followed from its caller.
+/// Maximum number of blocks of a subroutine with another link register that are followed from its caller.
 const MILLICODE_BLOCKS: usize = 64;
 
-/// Why a block does not keep the calling convention. For tests and for debugging the linker.
+/// Reason for which a block does not keep the calling convention; for tests and for debugging the linker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Violation {
     /// A jump through a register that does not hold what the function was called with.
     Return,
     /// The stack pointer, s0 or s1 is not as it was when the function is left.
     Preserved,
-    /// It looks at its return address, or at one that a call has left, or lets others see it.
+    /// Its return address, or one that a call has left, is read or passed on.
     ReturnAddress,
-    /// It computes with the caller's s0 or s1.
+    /// The caller's s0 or s1 is used in a computation.
     CallersRegister,
     /// A subroutine that does not come back to its caller.
     Subroutine,
 }
 
-/// What a walk over one block finds.
+/// Result of walking over one block.
 #[derive(Default)]
 struct Findings {
     violation: Option<Violation>,
-    /// Where a jump's target was computed from the address of code and something unknown.
+    /// Origin of a jump whose target was computed from a code address and an unknown value.
     computed: Option<Origin>,
-    /// Where code is read or written.
+    /// Origin of a read or write of code.
     accessed: Option<Origin>,
-    /// Whether the difference of two addresses of code is computed.
+    /// True if the difference of two code addresses is computed.
     difference: bool,
 }
 
@@ -56,7 +56,7 @@ struct Analysis<'a> {
     returns: Vec<bool>,
     /// Labels by function.
     labels: Vec<(u32, BlockId)>,
-    /// By section of data, whether it has differences of addresses of code.
+    /// By data section, true if it has differences of code addresses.
     differences: Vec<bool>,
     states: Vec<Option<State>>,
 }
@@ -72,7 +72,7 @@ pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
     })
 }
 
-/// The same, with the error's place as it is.
+/// Marks the irregular functions; errors keep their origin.
 fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
@@ -126,7 +126,7 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     if irregular.is_empty() {
         return marked;
     }
-    // Backwards to where the functions begin: not from a function to its callers, which go on behind the call.
+    // Backwards to the function entries: not from a function to its callers, which continue after the call.
     let mut before = vec![Vec::new(); program.blocks.len()];
     for id in program.ids() {
         match program.block(id).terminator {
@@ -264,13 +264,13 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// Whether a function begins with a block, by the file or by what the code does.
+    /// True if a function begins with a block, by the file or by what the code does.
     fn begins_function(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
         self.entries[index] || self.functions.get(index).copied().flatten().is_some_and(|(_, starts)| starts)
     }
 
-    /// Goes through a block, and gives `flow` what is known at the start of those behind it.
+    /// Interprets a block, and gives `flow` the state at the start of each successor.
     fn block(&self, id: BlockId, mut state: State, findings: &mut Findings, mut flow: impl FnMut(BlockId, &State)) {
         let block = self.program.block(id);
         for step in &block.steps {
@@ -359,7 +359,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// What is known behind a call that keeps the convention.
+    /// State after a call that keeps the convention.
     fn after_call(&self, state: &mut State, back: BlockId, flow: &mut impl FnMut(BlockId, &State)) {
         // Behind a call of a function that does not return, the next one may stand.
         let is_clean = state.is_clean();
@@ -441,7 +441,7 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// By block, whether a return can be reached from it without leaving the function in another way.
+/// By block, true if a return is reachable from it within the function.
 fn returns(program: &Program) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     let mut predecessors = program.predecessors();

@@ -1,24 +1,24 @@
-//! What is known of registers and of the frame at a point of a function.
+//! Abstract state of registers and of the stack frame at a point of a function.
 
 use crate::ir::{Address, Imm, Part, Val, Var, Vars, width};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// The most slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
+/// Maximum number of slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
 /// its registers there.
 const SLOTS: usize = 256;
 
-/// What a register or slot holds.
+/// Abstract value of a register or slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Value {
-    /// What a register held when the function was entered.
+    /// The value of a register at function entry.
     Entry(Var),
     /// The stack pointer at the entry plus this many bytes.
     Stack(i64),
     /// A number, such as the size of a frame that no immediate holds.
     Number(i64),
-    /// The address of code behind a call.
+    /// The return address of a call.
     Return,
-    /// The address of code behind the call of the subroutine that is being followed.
+    /// The return address of the subroutine call that is being followed.
     Subroutine,
     /// The address of code.
     Code,
@@ -26,18 +26,18 @@ pub(super) enum Value {
     CodeHigh,
     /// An address in a section of data.
     Data(u32),
-    /// What was loaded from a section of data.
+    /// A value loaded from a data section.
     From(u32),
     /// The difference of two addresses of code.
     Difference,
-    /// Anything else.
+    /// An unknown value.
     Unknown,
     /// An address of code plus something that is no difference of such addresses.
     Computed,
 }
 
 impl Value {
-    /// Of a constant.
+    /// Abstract value of a constant.
     pub fn of(imm: Imm) -> Value {
         match imm {
             Imm::Code { part: Part::Full, .. } => Value::Code,
@@ -48,7 +48,7 @@ impl Value {
         }
     }
 
-    /// What holds if either does.
+    /// Least upper bound of two values.
     pub fn join(self, other: Value) -> Value {
         match (self, other) {
             (a, b) if a == b => a,
@@ -57,8 +57,8 @@ impl Value {
         }
     }
 
-    /// Whether the convention hides it from a function that was entered with this link register: it may be saved and
-    /// restored, and else not be looked at.
+    /// True if the convention forbids its use to a function that was entered with this link register, other than to save
+    /// and restore it.
     pub fn is_hidden(self, link: Option<Var>) -> bool {
         match self {
             Value::Return => true,
@@ -71,7 +71,7 @@ impl Value {
 /// An operand.
 #[derive(Clone, Copy)]
 pub(super) enum Operand {
-    /// What a register holds.
+    /// The value of a register.
     Value(Value),
     /// A constant.
     Imm(Imm),
@@ -134,7 +134,7 @@ pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool], wide: 
 /// Registers that arguments are passed in.
 pub(super) const ARGUMENTS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 
-/// What is known at a point of a function.
+/// Abstract state at a point of a function.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct State {
     /// The register in which the function was given its return address; `None` if that depends on the way there.
@@ -145,7 +145,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// At the entry of a function that is called with its return address in `link`.
+    /// State at the entry of a function that is called with its return address in `link`.
     pub fn entry(link: Var) -> State {
         let mut registers = [Value::Unknown; Var::COUNT];
         for var in Vars::ALL.iter() {
@@ -155,17 +155,17 @@ impl State {
         State { link: Some(link), registers, slots: Vec::new() }
     }
 
-    /// Where nothing is known.
+    /// The state in which nothing is known.
     pub fn unknown() -> State {
         State { link: None, registers: [Value::Unknown; Var::COUNT], slots: Vec::new() }
     }
 
-    /// What a register holds.
+    /// Value of a register.
     pub fn value(&self, var: Var) -> Value {
         self.registers[var.index()]
     }
 
-    /// What an operand is.
+    /// Value of an operand.
     pub fn operand(&self, value: Val) -> Operand {
         match value {
             Val::Var(var) => Operand::Value(self.value(var)),
@@ -208,12 +208,12 @@ impl State {
         }
     }
 
-    /// Whether an address is in the function's own frame, below where it was entered.
+    /// True if an address is in the function's own frame, below where it was entered.
     pub fn is_own_slot(&self, address: Address) -> bool {
         self.at(address).is_some_and(|at| at < 0)
     }
 
-    /// What a load gives.
+    /// Value that a load returns.
     pub fn load(&self, op: O, address: Address, wide: bool) -> Value {
         let whole = width(op) == if wide { 8 } else { 4 };
         if let Some(at) = self.at(address) {
@@ -227,7 +227,7 @@ impl State {
         }
     }
 
-    /// What a store leaves in the frame.
+    /// Records a store to the frame.
     pub fn store(&mut self, op: O, value: Val, address: Address, wide: bool) {
         let Some(at) = self.at(address) else { return };
         let register = if wide { 8 } else { 4 };
@@ -240,7 +240,7 @@ impl State {
         }
     }
 
-    /// What is left behind a call that keeps the convention.
+    /// Applies a call that keeps the convention.
     pub fn call(&mut self) {
         for var in Var::all().filter(|var| !Vars::PRESERVED.has(*var)) {
             self.set(var, Value::Unknown);
@@ -252,18 +252,18 @@ impl State {
         }
     }
 
-    /// Whether the registers that a function preserves are as they were.
+    /// True if the registers that a function preserves are as they were.
     pub fn preserves(&self) -> bool {
         let kept = |reg: Reg| self.value(Var::of(reg)) == Value::Entry(Var::of(reg));
         self.value(Var::SP) == Value::Stack(0) && kept(Reg::S0) && kept(Reg::S1)
     }
 
-    /// Whether a function could begin here: nothing but arguments and scratch registers differs from its start.
+    /// True if a function could begin here: nothing but arguments and scratch registers differs from its start.
     pub fn is_clean(&self) -> bool {
         self.preserves() && self.link.is_some_and(|link| self.value(link) == Value::Entry(link))
     }
 
-    /// Whether a register of arguments holds the return address.
+    /// True if a register of arguments holds the return address.
     pub fn shows_return_address(&self) -> bool {
         self.link.is_some_and(|link| {
             let shown = |reg: &Reg| self.value(Var::of(*reg)) == Value::Entry(link);
@@ -271,7 +271,7 @@ impl State {
         })
     }
 
-    /// Whether a register of results holds the return address.
+    /// True if a register of results holds the return address.
     pub fn results_show_return_address(&self) -> bool {
         let shown = |var: Var| {
             let value = self.value(var);

@@ -1,4 +1,4 @@
-//! Which functions are taken for regular, on small programs.
+//! Tests of the calling-convention check: which functions of small programs are regular.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -71,7 +71,7 @@ fn frames_of_any_size_and_dynamic_allocation_are_regular() {
 
 #[test]
 fn functions_that_do_not_return_to_their_caller_are_irregular_and_so_is_what_they_reach() {
-    // b0 calls a context switch, which goes on from its last block in another function.
+    // b0 calls a context switch, which continues from its last block in another function.
     let text = |switch: &str| {
         format!(
             "b0:
@@ -147,7 +147,7 @@ fn labels_are_told_from_functions_by_the_sizes_of_symbols() {
         jump [ra]";
     let inside = [Some((0, true)), Some((0, false)), Some((0, false)), Some((0, false))];
     assert_eq!(irregular(text, &inside), NONE);
-    // Without them the label may be a function, which begins with nobody's frame.
+    // Without them the label may be a function, which begins with an unknown frame.
     assert_eq!(irregular(text, &[]), [0, 1, 2, 3]);
 }
 

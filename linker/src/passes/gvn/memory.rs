@@ -1,4 +1,4 @@
-//! What is known to stand in memory.
+//! Known memory contents, for load and store forwarding.
 //!
 //! A short list of places and values, from stores and loads of the same region of code. A place is a base, of which
 //! only equality is known, and a constant.
@@ -7,7 +7,7 @@ use super::table::{Def, Facts, Table, Vn};
 use crate::ir::{Imm, Part, width};
 use vm_core::isa::Opcode as O;
 
-/// How many places are remembered. More would cost time and find little.
+/// Limit of remembered locations. More would cost time and find little.
 const LIMIT: usize = 24;
 
 /// A place in memory.
@@ -17,11 +17,11 @@ pub struct SectionOffset {
     pub base: Option<Vn>,
     /// The constant part.
     pub offset: Imm,
-    /// Whether the base is the stack pointer.
+    /// True if the base is the stack pointer.
     pub is_stack: bool,
 }
 
-/// What is known of a loaded value's bits.
+/// Known bits of a loaded value.
 pub fn load_facts(op: O) -> Facts {
     match op {
         O::LoadIndirectU8 => Facts::unsigned(8),
@@ -61,7 +61,7 @@ struct Cell {
     place: SectionOffset,
     width: i64,
     value: Vn,
-    /// How the value was extended when it was loaded; `None` if it was stored.
+    /// Load opcode that extended the value; `None` if it was stored.
     loaded: Option<O>,
 }
 
@@ -70,7 +70,7 @@ struct Cell {
 pub struct Memory(Vec<Cell>);
 
 impl Memory {
-    /// Forgets everything: somebody else may have written.
+    /// Forgets all contents: memory may have been written elsewhere.
     pub fn forget(&mut self) {
         self.0.clear();
     }
@@ -89,7 +89,7 @@ impl Memory {
         self.remember(Cell { place, width: width(op), value, loaded: Some(op) });
     }
 
-    /// Whether a store would change nothing: the value stands there.
+    /// True if a store is redundant: the location holds the value already.
     pub fn holds(&self, place: SectionOffset, op: O, value: Vn) -> bool {
         self.0.iter().any(|cell| cell.place == place && cell.width == width(op) && cell.value == value)
     }
@@ -110,7 +110,7 @@ impl Memory {
     }
 }
 
-/// Whether two places may have bytes in common. The stack and data sections never do.
+/// Alias check: true if two locations may overlap. The stack and data sections never do.
 fn may_overlap(table: &Table, a: SectionOffset, a_width: i64, b: SectionOffset, b_width: i64) -> bool {
     let is_static = |place: &SectionOffset| place.base.is_none() && matches!(place.offset, Imm::Data { .. });
     if a.is_stack && is_static(&b) || b.is_stack && is_static(&a) {

@@ -16,29 +16,29 @@ use memory::Memory;
 use table::{Def, Facts, Table, Vn};
 use vm_core::isa::Opcode as O;
 
-/// How many conditions are remembered on the way.
+/// Limit of remembered branch conditions.
 const CONDITIONS: usize = 8;
 
-/// What is known at a point of the code.
+/// Known values at a point of the code.
 #[derive(Clone)]
 struct State {
     /// The value in each register.
     vars: [Vn; Var::COUNT],
-    /// When each register got its value; older ones are better to read from.
+    /// Age of each register's value; older registers are better to read from.
     since: [u32; Var::COUNT],
     memory: Memory,
     /// Branches that were passed, and whether they held.
     conditions: Vec<(O, Vn, Vn, bool)>,
 }
 
-/// How the value that a step makes is used in its block.
+/// Uses of a step's result in its block.
 #[derive(Clone, Copy, Default)]
 struct Uses {
-    /// As the base of a load or store.
+    /// Uses as the base of a load or store.
     as_base: u32,
-    /// In any other way.
+    /// Other uses.
     other: u32,
-    /// Whether it is needed behind the block.
+    /// True if it is live after the block.
     escapes: bool,
 }
 
@@ -56,7 +56,7 @@ pub fn run(program: &mut Program) -> bool {
     pass(program, false)
 }
 
-/// The same for the last time: registers that hold constants anyway are read instead of immediates.
+/// The final round: reads registers that hold a constant anyway instead of immediates.
 pub fn compact(program: &mut Program) -> bool {
     pass(program, true)
 }
@@ -161,7 +161,7 @@ impl Pass<'_> {
         holders.min_by_key(|var| state.since[var.index()])
     }
 
-    /// What a branch that was taken or not says about the values in it.
+    /// Derives facts from a branch that was taken or not taken.
     fn learn(&mut self, state: &mut State, op: O, a: Val, b: Val, holds: bool) {
         let (a, b) = (self.value(state, a), self.value(state, b));
         let equal = matches!((op, holds), (O::BranchEq, true) | (O::BranchNotEq, false));
@@ -218,7 +218,7 @@ impl Pass<'_> {
         }
     }
 
-    /// How what each step makes is used.
+    /// Counts the uses of each step's result.
     fn uses(&self, id: BlockId, at_end: &Bits) -> Vec<Uses> {
         let block = self.program.block(id);
         let mut out = vec![Uses::default(); block.steps.len()];
@@ -253,7 +253,7 @@ impl Pass<'_> {
         out
     }
 
-    /// The value that stands at a place of constants.
+    /// Value of a constant in read-only data.
     fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
         let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
         let data = self.program.data.get(section as usize)?.as_ref()?;

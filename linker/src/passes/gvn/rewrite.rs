@@ -1,4 +1,4 @@
-//! What a single operation becomes.
+//! Rewrites a single operation.
 
 use super::memory::{SectionOffset, load_facts};
 use super::{Def, Pass, State, Uses, Vn};
@@ -6,9 +6,9 @@ use crate::emit::select;
 use crate::ir::{Address, Imm, Op, Part, Terminator, Val, Var, Vars};
 use vm_core::isa::Opcode as O;
 
-/// Where the values at hand were made in the block, and how they are used.
+/// Definitions in the block of the available values, and their uses.
 pub struct Context<'a> {
-    /// By step.
+    /// Uses by step.
     pub uses: &'a [Uses],
     /// The step that made what each register holds, if it is of this block.
     pub made_at: &'a [Option<usize>; Var::COUNT],
@@ -19,12 +19,12 @@ impl Context<'_> {
         self.made_at[var.index()].and_then(|index| self.uses.get(index)).copied()
     }
 
-    /// Whether a register's making can be left out if `count` uses as a base do without it.
+    /// True if a register's definition is dead once `count` uses as a base do without it.
     fn only_bases(&self, var: Var, count: u32) -> bool {
         self.uses(var).is_some_and(|uses| !uses.escapes && uses.other == 0 && uses.as_base <= count)
     }
 
-    /// Whether it can be left out if all of at most `count` uses do without it.
+    /// True if the definition is dead once at most `count` uses do without it.
     fn few_uses(&self, var: Var, count: u32) -> bool {
         self.uses(var).is_some_and(|uses| !uses.escapes && uses.other + uses.as_base <= count)
     }
@@ -43,7 +43,7 @@ fn size(imm: Imm) -> u32 {
 }
 
 impl Pass<'_> {
-    /// Whether reading a constant from the instruction is better than from the register that holds it.
+    /// True if reading a constant from the instruction is better than from the register that holds it.
     fn prefers_imm(&self, imm: Imm, var: Var, context: &Context<'_>) -> bool {
         // A use costs the immediate's bytes, less the one that a third register takes; the load costs two and them.
         match size(imm) {
@@ -224,13 +224,13 @@ impl Pass<'_> {
         Some(Op::Binary { op, dst, a: base.into(), b: Imm::Num(by).into() })
     }
 
-    /// The same operation for as many bits as are needed of its result.
+    /// Narrows an operation to the demanded bits of its result.
     fn narrowed(&mut self, state: &State, op: O, a: Val, b: Val, needed: u8) -> (O, Val, Val) {
         if !self.program.wide || needed > 32 {
             return (op, a, b);
         }
         let op = match op {
-            // Without the extension that nobody looks at.
+            // Drop an extension whose bits are not demanded.
             O::Add32 => O::Add64,
             O::Sub32 => O::Sub64,
             O::Mul32 => O::Mul64,

@@ -11,12 +11,12 @@ use vm_core::isa::Opcode as O;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Vn(u32);
 
-/// How a value is made.
+/// Definition of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Def {
     /// A constant.
     Const(Imm),
-    /// Not known; the number tells them apart.
+    /// Unknown; the number tells values apart.
     Opaque(u32),
     /// A full-width sum of a value, which is neither a sum nor a number, and a number.
     Sum(Vn, i64),
@@ -26,17 +26,17 @@ pub enum Def {
     Unary(O, Vn),
 }
 
-/// What is known of a value's bits.
+/// Known bits of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
-    /// As an unsigned number it is below 2 to the power of this.
+    /// The value is below 2 to the power of this, as an unsigned number.
     pub unsigned: u8,
-    /// It is the sign extension of as many low bits.
+    /// The value is the sign extension of this many low bits.
     pub signed: u8,
 }
 
 impl Facts {
-    /// Nothing.
+    /// No known bits.
     pub const NONE: Facts = Facts { unsigned: 64, signed: 64 };
 
     /// Below 2 to the power of `bits`.
@@ -55,7 +55,7 @@ impl Facts {
         Facts { unsigned: 64 - value.leading_zeros() as u8, signed }
     }
 
-    /// What holds of each of two.
+    /// Facts that hold of both values.
     pub fn either(self, other: Facts) -> Facts {
         Facts { unsigned: self.unsigned.max(other.unsigned), signed: self.signed.max(other.signed) }
     }
@@ -75,12 +75,12 @@ impl Table {
         Table { wide, numbers: Map::default(), values: Vec::new(), opaque: 0 }
     }
 
-    /// How a value is made.
+    /// Definition of a value.
     pub fn def(&self, vn: Vn) -> Def {
         self.values[vn.0 as usize].0
     }
 
-    /// What is known of it.
+    /// Known bits of a value.
     pub fn facts(&self, vn: Vn) -> Facts {
         self.values[vn.0 as usize].1
     }
@@ -213,7 +213,7 @@ impl Table {
         self.intern(Def::Binary(op, a, b), |table| table.binary_facts(op, a, b, nb))
     }
 
-    /// One way to write what can be written in several: constants come second, subtraction of a constant is addition.
+    /// Canonical form of an operation: constants come second, subtraction of a constant is addition.
     fn canonical(&mut self, op: O, a: Vn, b: Vn) -> (O, Vn, Vn) {
         let commutes = matches!(
             op,

@@ -1,4 +1,4 @@
-//! What the pass makes of small programs.
+//! Tests of global value numbering on small programs.
 
 use super::{compact, run};
 use crate::ir::parse::check;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 const KINDS: [&str; 3] = ["programs", "gas", "sequences"];
 const USAGE: &str = "usage: fuzz [programs|gas|sequences] [SEED]";
 
-/// Of a sequence.
+/// Operations of a sequence.
 const OPERATIONS: u32 = 150;
 
 struct Fuzz {
@@ -80,7 +80,7 @@ impl Fuzz {
     }
 }
 
-/// One of how many seeds a kind gets where all take turns.
+/// Share of a kind where all take turns: one in this many seeds.
 fn every(kind: &str) -> u64 {
     match kind {
         "gas" => 4,

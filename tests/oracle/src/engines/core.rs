@@ -1,7 +1,7 @@
-//! `vm-core`'s interpreter as an engine, in each way it can be run.
+//! `vm-core`'s interpreter as an engine, in each of its configurations.
 //!
-//! Some ways throw the translated code away between stops, have no room for it, or take a snapshot and go on in a new
-//! machine: nothing of that may be seen.
+//! Some drop the translated code between stops, have no room for it, or take a snapshot and continue on a new machine:
+//! none of this may be observable.
 
 use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use vm_core::interpreter::{Dispatch, Instance};
 use vm_core::isa::Reg;
 use vm_core::program::{Program, ProgramConfig};
 
-/// What is done to a machine between stops.
+/// Disturbance of a machine between stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Disturb {
     Nothing,
@@ -19,7 +19,7 @@ enum Disturb {
     Snapshot,
 }
 
-/// One way to run `vm-core`'s interpreter.
+/// A configuration of `vm-core`'s interpreter.
 #[derive(Clone, Copy, Debug)]
 pub struct Core {
     dispatch: Dispatch,

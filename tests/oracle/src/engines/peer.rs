@@ -30,7 +30,7 @@ impl Peer {
         Peer { engine: polkavm::Engine::new(&config).expect("the interpreter needs nothing"), low_memset: false }
     }
 
-    /// The same for programs whose `memset` does not go to the upper half of memory.
+    /// Creates the peer for programs whose `memset` does not reach the upper half of memory.
     ///
     /// # Panics
     /// As [`Self::new`].

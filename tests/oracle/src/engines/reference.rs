@@ -1,4 +1,4 @@
-//! The reference interpreter as an engine: the one that breaks ties.
+//! The reference interpreter as an engine, which decides between the others.
 
 use crate::hash;
 use crate::machine::{Config, Engine, Machine, Metering, Model, Outcome};

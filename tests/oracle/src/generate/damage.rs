@@ -1,7 +1,7 @@
 //! Damage: small changes to programs, so that they do what no compiler makes them do.
 
 use super::Parts;
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::Isa;
 
 /// Changes bytes of code, bits of the bitmask, the end of the code, or the jump table.
@@ -10,7 +10,7 @@ pub fn parts(parts: &mut Parts, rng: &mut Rng) {
     for _ in 0..1 + rng.below(4) {
         let length = assembly.code.len() as u32;
         match rng.below(4) {
-            0 if length > 0 => assembly.code[rng.below(length) as usize] = rng.bits() as u8,
+            0 if length > 0 => assembly.code[rng.below(length) as usize] = rng.next_u64() as u8,
             1 if length > 0 => {
                 let bit = rng.below(length);
                 assembly.bitmask[bit as usize / 8] ^= 1 << (bit % 8);
@@ -41,7 +41,7 @@ pub fn bytes(blob: &[u8], rng: &mut Rng) -> Vec<u8> {
     for _ in 0..rng.below(6) {
         let from = if rng.chance(95) { blob.len() as u32 / 8 } else { 0 };
         let at = from + rng.below(blob.len() as u32 - from);
-        blob[at as usize] = rng.bits() as u8;
+        blob[at as usize] = rng.next_u64() as u8;
     }
     blob
 }

@@ -1,7 +1,7 @@
 //! Long blocks of few different instructions on few registers: they fill the processor that the pipeline model simulates.
 
 use super::{Parts, flat};
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 
 /// Such a program.

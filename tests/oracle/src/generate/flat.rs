@@ -2,7 +2,7 @@
 //! are mostly near memory; and noise.
 
 use super::Parts;
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
 
 /// All instructions of an instruction set.
@@ -105,7 +105,7 @@ pub fn parts(isa: Isa, list: &[Instruction], table: &[usize], rng: &mut Rng) -> 
     Parts::new(isa, assembly, table, rng)
 }
 
-/// Nothing but random bytes, with starts of instructions strewn in.
+/// Generates random bytes as code, with a random bitmask.
 pub fn noise(isa: Isa, rng: &mut Rng) -> Parts {
     let length = 1 + rng.below(120);
     let density = rng.pick(&[3, 30, 60, 100]);
@@ -115,7 +115,7 @@ pub fn noise(isa: Isa, rng: &mut Rng) -> Parts {
             bitmask[bit as usize / 8] |= 1 << (bit % 8);
         }
     }
-    let code = rng.bytes(length);
+    let code = rng.bytes(length as usize);
     let jump_table = (0..rng.below(4)).map(|_| rng.below(length + 2)).collect();
     Parts::new(isa, Assembly { code, bitmask, offsets: Vec::new() }, jump_table, rng)
 }

@@ -1,7 +1,7 @@
 //! Random programs, of five kinds: instructions in a row, long blocks, structured programs, real ones with bytes
-//! changed, and noise.
+//! changed, and random bytes.
 //!
-//! The same seed makes the same program for ever, as long as the generators are not changed.
+//! The same seed makes the same program, as long as the generators are not changed.
 
 mod damage;
 mod dense;
@@ -15,7 +15,7 @@ pub use parts::Parts;
 
 use crate::compare::Scenario;
 use crate::machine::{Config, Metering, Model};
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::blob::Blob;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::text::Listing;

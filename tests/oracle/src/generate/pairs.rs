@@ -4,7 +4,7 @@
 use super::flat;
 use crate::compare::Scenario;
 use crate::machine::Config;
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 
 /// The instructions that compute a register, or load one.

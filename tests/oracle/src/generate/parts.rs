@@ -1,6 +1,6 @@
-//! Parts of a program before it is written as a blob, so that it can be damaged in between.
+//! A random program in parts, so that it can be damaged before it is encoded as a blob.
 
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Assembly, Isa};
 

@@ -3,7 +3,7 @@
 //! page.
 
 use super::{Parts, flat};
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 
 /// Registers with a fixed role: loop counters by depth, and the base of accesses. Nothing else writes them.

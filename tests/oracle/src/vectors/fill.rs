@@ -1,4 +1,4 @@
-//! Fills the question marks of a draft in with what the reference model does. Used to write the generated vectors.
+//! Fills in a draft's question marks with the reference model's answers. Used to write the generated vectors.
 
 use super::parse::{Statement, parse};
 use super::run::{Context, Mode, fresh, go, print};

@@ -1,4 +1,4 @@
-//! Reads the text of a vector file. Every refusal names the line.
+//! Parser of vector files. Every error names the line.
 
 use crate::machine::{Model, Outcome, REGISTERS};
 use vm_core::isa::Isa;

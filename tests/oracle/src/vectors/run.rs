@@ -1,4 +1,4 @@
-//! Runs the statements of a vector file on one engine in one mode, and checks what they say.
+//! Runs the statements of a vector file on one engine in one mode, and checks the results.
 
 use super::parse::{After, Before, Item, Statement};
 use crate::machine::{Config, Engine, HEAP_HASHED, Machine, Metering, Model, Outcome, Situation};
@@ -8,16 +8,16 @@ use vm_core::blob::Blob;
 use vm_core::isa::Isa;
 use vm_core::text;
 
-/// In which way a vector is run.
+/// Configuration under which a vector is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
-    /// As the file says.
+    /// Synchronous metering, as the vector says.
     Sync,
-    /// With asynchronous metering: all is the same up to a shortage of gas, which ends the case.
+    /// Asynchronous metering: the same up to a shortage of gas, which ends the case.
     Async,
-    /// With a stop before every instruction: all is the same in the end.
+    /// Single-step mode: the same in the end.
     Stepped,
-    /// Without metering: all is the same but the gas, which stays. Cases that run out of gas are left out.
+    /// No metering: the same but for the gas, which stays. Cases that run out of gas are left out.
     Unmetered,
 }
 

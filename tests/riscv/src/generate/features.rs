@@ -3,7 +3,7 @@
 /// A feature that a generated program can use besides plain code and data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Feature {
-    /// Weak symbols that are nowhere, used behind a check for null.
+    /// Undefined weak symbols, used behind a check for null.
     WeakUndefined,
     /// Variables that only the symbol table has.
     Common,
@@ -19,17 +19,17 @@ pub enum Feature {
     Symbols,
     /// Distances between places of one section, as numbers.
     Differences,
-    /// The same as LEB128.
+    /// Differences as LEB128.
     Uleb128,
     /// Data that holds the distance from itself to other data, or a 32-bit address.
     RelativeData,
-    /// The same for functions.
+    /// Relative pointers to functions.
     RelativeFunctions,
     /// Jumps by tables of labels' addresses.
     LabelPointers,
     /// Jumps by tables of distances between labels.
     LabelDifferences,
-    /// The same where the assembler has computed the distances, so that no relocation is left.
+    /// Differences that the assembler has computed, so that no relocation is left.
     QuietDifferences,
     /// `ebreak` and `c.ebreak`.
     Ebreak,
@@ -39,7 +39,7 @@ pub enum Feature {
     StackSwitch,
     /// Functions that return a second time.
     Setjmp,
-    /// Functions that go on in others, or in labels whose address is taken.
+    /// Functions that continue in others, or in labels whose address is taken.
     FallThrough,
     /// Records for the linker in sections that are not loaded.
     Records,

@@ -1,8 +1,8 @@
-//! Random programs: functions that compute with everything there is, and end.
+//! Program generator: functions that use all instructions and memory, and terminate.
 //!
 //! Functions call only later ones, loops count down, indexes are masked; and nothing that depends on an address reaches
-//! a result. Conventions are kept, as compilers do: a function saves what it must, and after a call nobody looks at what
-//! it may have changed.
+//! a result. Calling conventions are kept, as compilers do: a function saves callee-saved registers, and nothing reads a
+//! clobbered register after a call.
 
 mod features;
 mod odd;
@@ -34,7 +34,7 @@ const ALL: [u32; 11] = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 pub struct GeneratedProgram {
     /// A relocatable ELF file.
     pub elf: Vec<u8>,
-    /// What can be called, with six arguments; besides `checksum`, which has none and hashes what is in memory.
+    /// Exported functions of six arguments; besides `checksum`, which has none and hashes what is in memory.
     pub exports: Vec<Vec<u8>>,
 }
 
@@ -48,7 +48,7 @@ struct Generator {
     constants: Vec<SymbolId>,
     pointers: SymbolId,
     tables: Vec<(SymbolId, Vec<Label>)>,
-    /// What must not be written at this point.
+    /// Variables that must not be written at this point.
     reserved: Vec<u32>,
     depth: u32,
     /// The function that is being made.

@@ -1,4 +1,4 @@
-//! The data and functions that a [`Feature`] stands for; the statements are in `statements`.
+//! Data and functions that each [`Feature`] adds; its statements are in `statements`.
 //!
 //! As everywhere, no address reaches a result: one is used as a base, masked by its alignment, or compared with null.
 
@@ -21,7 +21,7 @@ struct Table {
     form: Form,
 }
 
-/// What is in a table of labels.
+/// Content of a table of labels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Pointer,
@@ -38,7 +38,7 @@ pub(super) struct Odd {
     ifunc_pointers: Option<SymbolId>,
     /// Places of known alignment.
     aligned: Vec<(SymbolId, u64)>,
-    /// Where distances and short addresses of data stand, with the type of each.
+    /// Places of distances and short addresses of data, with the type of each.
     relative: Vec<(SymbolId, u64, u32)>,
     relative_functions: Vec<(SymbolId, u64)>,
     tables: Vec<Table>,
@@ -149,7 +149,7 @@ impl Generator {
         self.functions.last().copied().filter(|_| self.own + 1 < self.functions.len())
     }
 
-    /// What has to be there before the functions.
+    /// Emits the data and symbols that must precede the functions.
     pub(super) fn begin_odd(&mut self) {
         if self.has(Feature::WeakUndefined) {
             self.odd.weak = (0..2).map(|index| self.asm.weak_undefined(&format!("absent{index}"))).collect();
@@ -257,7 +257,7 @@ impl Generator {
             self.constants.push(symbol);
             self.odd.aligned.push((symbol, align));
         }
-        // What nobody refers to.
+        // Unreferenced data.
         for _ in 0..3 {
             let (name, sh_type, flags) = self.random.choose(&[
                 (".comment", elf::SHT_PROGBITS, u64::from(elf::SHF_MERGE | elf::SHF_STRINGS)),
@@ -422,7 +422,7 @@ impl Generator {
         }
     }
 
-    /// Where records for the linker stand.
+    /// Adds a section of records for the linker.
     pub(super) fn record_section(&mut self, name: &str, data: &[u8]) -> SectionId {
         if !self.has(Feature::Records) {
             return self.asm.section(name, SectionKind::ReadOnlyData, data, 1);
@@ -471,7 +471,7 @@ impl Generator {
             self.asm.word(T[1] << 7 | 0x17);
             self.i(0x67, 0, 0, T[1], 0);
         } else {
-            // The address that is left in the register is used by nobody: the target returns for us.
+            // The address that is left in the register is not used: the target returns for us.
             let link = self.random.choose(&[T[0], T[1]]);
             self.asm.relocate(elf::R_RISCV_CALL_PLT, target, 0);
             self.asm.word(T[2] << 7 | 0x17);
@@ -508,7 +508,7 @@ impl Generator {
         }
     }
 
-    /// What has to be there behind the functions.
+    /// Emits the data and symbols that must follow the functions.
     pub(super) fn end_odd(&mut self) {
         let last = self.functions[self.functions.len() - 1];
         for symbol in self.odd.ifuncs.clone() {

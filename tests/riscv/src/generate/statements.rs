@@ -1,4 +1,4 @@
-//! What the bodies of functions are made of: operations in every form, memory in every way, and the flow of control.
+//! Statements of function bodies: operations in every form, memory in every way, and the flow of control.
 
 use super::{A, ALL, DATA, Generator, RA, S, SLOT_COUNT, SLOTS, SP, T};
 use crate::assembler::Label;
@@ -181,7 +181,7 @@ impl Generator {
         }
     }
 
-    /// Two instructions that compilers use for one thing: extensions, truth values.
+    /// Generates an idiom of two instructions: extensions, truth values.
     pub(super) fn idiom(&mut self) {
         let (rd, rs1, rs2) = (self.target(), self.source(), self.source());
         let amount = if self.wide() { self.random.choose(&[32, 48, 56, 40]) } else { self.random.choose(&[16, 24]) };

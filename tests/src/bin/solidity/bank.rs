@@ -1,7 +1,7 @@
-//! A bank that pays before it forgets, and a contract that calls it again while it is paid.
+//! Reentrancy: a bank that pays before it updates its books, and a contract that calls it again while it is paid.
 
-use super::chain::{BOB, Chain, RATIO};
 use anyhow::{Result, ensure};
+use integration_tests::chain::{BOB, Chain, RATIO};
 
 pub fn run(chain: &Chain) -> Result<()> {
     let bob = chain.account(BOB)?;

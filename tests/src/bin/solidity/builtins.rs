@@ -1,7 +1,7 @@
 //! Ethereum's precompiles, called by Solidity.
 
-use super::chain::Chain;
 use anyhow::Result;
+use integration_tests::chain::Chain;
 
 pub fn run(chain: &Chain) -> Result<()> {
     let builtins = chain.deploy("Builtins", &[])?;

@@ -1,7 +1,7 @@
-//! Contracts that make contracts, and end them in the same transaction.
+//! Contracts that create contracts, and terminate them in the same transaction.
 
-use super::chain::{Chain, event, shown};
 use anyhow::{Context as _, Result, ensure};
+use integration_tests::chain::{Chain, event, shown};
 
 const SALT: &str = "0x0101010101010101010101010101010101010101010101010101010101010101";
 

@@ -6,18 +6,15 @@
 
 mod bank;
 mod builtins;
-mod chain;
 mod creator;
-mod ink;
 mod nft;
 mod pair;
 mod proxy;
 mod token;
 
 use anyhow::{Context as _, Result, ensure};
-use chain::Chain;
 use clap::Parser;
-use integration_tests::{node::Node, paths};
+use integration_tests::{chain::Chain, node::Node, paths};
 use std::process::ExitCode;
 
 /// Deploy and exercise Solidity contracts on a dev chain.
@@ -27,12 +24,9 @@ struct Args {
     scenarios: Vec<String>,
 }
 
-/// The scenario that needs a contract which `scripts/build-ink` builds; it takes too long to be built with the others.
-const INK: &str = "ink";
-
 type Scenario = fn(&Chain) -> Result<()>;
 
-const SCENARIOS: [(&str, &str, Scenario); 8] = [
+const SCENARIOS: [(&str, &str, Scenario); 7] = [
     ("token", "OpenZeppelin's ERC-20", token::run),
     ("nft", "OpenZeppelin's ERC-721, with a contract that receives", nft::run),
     ("pair", "a factory of pairs that trade tokens", pair::run),
@@ -40,7 +34,6 @@ const SCENARIOS: [(&str, &str, Scenario); 8] = [
     ("builtins", "Ethereum's precompiles", builtins::run),
     ("bank", "reentry, with and without a guard in transient storage", bank::run),
     ("creator", "contracts that make contracts and end them", creator::run),
-    (INK, "a contract in ink! 6", ink::run),
 ];
 
 fn main() -> ExitCode {
@@ -63,13 +56,7 @@ fn run(args: &Args) -> Result<()> {
     let node = Node::start()?;
     println!("solidity: {}", node.polkavm().context("the node does not say what runs contracts")?);
     let chain = Chain::new(&node.url())?;
-    let chosen = |name: &str| match args.scenarios.as_slice() {
-        [] => name != INK || paths::ink_contract("flipper").is_some(),
-        wanted => wanted.iter().any(|wanted| wanted == name),
-    };
-    if !chosen(INK) && args.scenarios.is_empty() {
-        println!("solidity: {INK} is left out: scripts/build-ink (or make ink) builds its contract");
-    }
+    let chosen = |name: &str| args.scenarios.is_empty() || args.scenarios.iter().any(|wanted| wanted == name);
     let mut count = 0;
     for (name, what, scenario) in SCENARIOS.into_iter().filter(|(name, ..)| chosen(name)) {
         println!("\nsolidity: {name}: {what}");

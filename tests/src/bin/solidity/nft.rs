@@ -1,7 +1,7 @@
 //! OpenZeppelin's ERC-721, sent to a contract that receives and to one that doesn't.
 
-use super::chain::{BOB, Chain, event};
 use anyhow::{Result, ensure};
+use integration_tests::chain::{BOB, Chain, event};
 
 pub fn run(chain: &Chain) -> Result<()> {
     let (alice, bob) = (chain.account("//Alice")?, chain.account(BOB)?);

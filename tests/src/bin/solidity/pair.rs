@@ -1,7 +1,7 @@
-//! A factory that makes a pair of two tokens, and trade in it.
+//! A factory that creates a pair of two tokens, and trades in it.
 
-use super::chain::{Chain, event, shown};
 use anyhow::{Result, ensure};
+use integration_tests::chain::{Chain, event, shown};
 
 pub fn run(chain: &Chain) -> Result<()> {
     let alice = chain.account("//Alice")?;

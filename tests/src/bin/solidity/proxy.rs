@@ -1,7 +1,7 @@
 //! OpenZeppelin's proxy in front of a program that is upgraded: the storage stays, the program changes.
 
-use super::chain::{BOB, Chain, event};
 use anyhow::{Result, ensure};
+use integration_tests::chain::{BOB, Chain, event};
 
 pub fn run(chain: &Chain) -> Result<()> {
     let alice = chain.account("//Alice")?;

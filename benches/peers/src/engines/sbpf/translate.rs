@@ -1,7 +1,7 @@
-//! From LLVM's BPF assembly, as `scripts/build-bench` leaves it, to that of sbpf's assembler.
+//! Translator from LLVM's BPF assembly, as `scripts/build-bench` writes it, to sbpf's assembly.
 //!
-//! The two differ in how they are written and little else. One program is taken out of the file with all that it refers
-//! to; its data is laid out from [`DATA`] on, the parts that are not zero first. What is not known is an error.
+//! The two differ in syntax and little else. One program is extracted from the file with all that it refers to; its data is
+//! laid out from [`DATA`] on, the parts that are not zero first. Anything unknown is an error.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
@@ -23,7 +23,7 @@ const ENTRY: [&str; 8] = [
 
 /// A program.
 pub struct Translated {
-    /// For sbpf's assembler.
+    /// Text for sbpf's assembler.
     pub text: String,
     /// Initial data, up to the last part that is not zero.
     pub data: Vec<u8>,

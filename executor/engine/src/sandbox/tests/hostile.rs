@@ -1,5 +1,5 @@
-//! Machine code that tries to get out. Each attempt has to end with the death of that worker alone and a typed error.
-//! What stops each is in `docs/security.md`.
+//! Escape attempts: hostile machine code in a worker. Each attempt has to end with the death of that worker alone and a typed
+//! error. `docs/security.md#attacks-tested` has the line of defence against each.
 
 use super::*;
 use pvm_assembler::RegSize;
@@ -12,11 +12,11 @@ enum Expected {
     Killed,
     /// A signal that no guest can raise.
     UnexpectedSignal,
-    /// It violated the protocol.
+    /// A protocol violation.
     ProtocolViolation,
     /// Did not come back.
     TimedOut,
-    /// With any error: it depends on the kernel.
+    /// Any error: it depends on the kernel.
     Either,
 }
 
@@ -26,7 +26,7 @@ struct Attempt {
     end: Expected,
 }
 
-/// Where the program's read-write data begins: see [`data`].
+/// Start address of the program's read-write data: see [`data`].
 const DATA: u64 = 0x3_0000;
 
 /// Texts and structures that attempts hand to the kernel.
@@ -441,7 +441,7 @@ fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     Ok(())
 }
 
-/// What the kernel says to attempts that are refused without a filter too; `None` if the worker ends.
+/// Errno of attempts that the kernel refuses without a filter too; `None` if the worker ends.
 fn unfiltered(attempt: &Attempt, zygote: &Arc<Zygote>) -> Option<i32> {
     let mut program = program(|asm| (attempt.code)(asm));
     program.set_memory(program.map, b"constant", &data());
@@ -467,7 +467,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
             _ => {}
         }
     }
-    // What the kernel does for a process that has no filter, and what comes of it: see docs/security.md.
+    // The kernel's reaction to a process without a filter, and the consequences: see docs/security.md.
     let harmless = [
         // The first process of a pid namespace gets no signals from inside.
         "kill the zygote",
@@ -490,7 +490,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
         "a permitted number by the 32-bit interface",
         "a call whose number has high bits",
     ];
-    // Limits on processes don't count for root, if the host is root and cannot be anybody else.
+    // Limits on processes don't apply to root, if the host is root and `nobody` is not mapped.
     let as_root = ["fork", "vfork", "clone a thread", "become root"];
     let status = std::fs::read_to_string(format!("/proc/{}/status", zygote.launcher())).unwrap();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
@@ -502,7 +502,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
 
 #[test]
 fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
-    // EPERM of the seal; EACCES where a file's own seal, or the filter against executable memory, is asked first.
+    // EPERM of the seal; EACCES if a file's own seal, or the filter against executable memory, is checked first.
     const REFUSED: [Option<i32>; 2] = [Some(-1), Some(-13)];
     let zygote = Arc::new(Zygote::start_unfiltered().unwrap());
     let is_there = |layer: protocol::Layer| {

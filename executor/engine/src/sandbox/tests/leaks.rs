@@ -1,4 +1,4 @@
-//! Nothing is left over: file descriptors, mappings and processes are counted, in a process that does nothing else.
+//! Leak tests: file descriptors, mappings and processes are counted, in a process that does nothing else.
 
 use super::*;
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(super) fn check_passed(command: &mut Command) {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-/// What this process has: file descriptors, mappings, and processes below it that have not ended.
+/// Resources of this process: file descriptors, mappings, and descendant processes that have not ended.
 #[derive(PartialEq, Eq, Debug)]
 struct Belongings {
     files: usize,
@@ -42,7 +42,7 @@ impl Belongings {
         Belongings { files, mappings, processes: descendants(std::process::id()) }
     }
 
-    /// Counts until it is as expected, as processes end in their own time; in the end what there is.
+    /// Polls until the resources are as expected, as processes end asynchronously; returns the last count.
     fn settle(expected: &Belongings) -> Belongings {
         for _ in 0..500 {
             let now = Belongings::count();
@@ -55,7 +55,7 @@ impl Belongings {
     }
 }
 
-/// The same for this process, once there are as many as expected.
+/// Polls until this process has as many descendants as expected; returns the last count.
 fn descendants_in_the_end(expected: usize) -> usize {
     let counts = (0..500).map(|_| {
         std::thread::sleep(Duration::from_millis(10));
@@ -71,7 +71,7 @@ fn descendants_in_the_end(expected: usize) -> usize {
     last
 }
 
-/// How many processes there are below this one, dead ones that nobody has reaped among them.
+/// Number of descendant processes, dead ones that nobody has reaped among them.
 fn descendants(process: u32) -> usize {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()
@@ -190,7 +190,7 @@ fn a_thousand_workers() {
 
 #[test]
 fn workers_end_when_the_host_dies_whatever_they_do() {
-    // A host that is killed, with a worker that runs for ever and one that waits.
+    // A host that is killed, with a worker in an endless run and a waiting one.
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sandbox::tests::leaks::a_host_that_hangs", "--ignored", "--nocapture"])
         .stdout(std::process::Stdio::piped())
@@ -200,7 +200,7 @@ fn workers_end_when_the_host_dies_whatever_they_do() {
     let ready = lines.by_ref().map(Result::unwrap).find(|line| line.contains("launcher "));
     let ready = ready.unwrap();
     let launcher: u32 = ready.rsplit_once("launcher ").unwrap().1.parse().unwrap();
-    // Until the one that runs for ever does: the zygote and two workers, with the launcher.
+    // Until the endless run has begun: the zygote and two workers, with the launcher.
     assert_eq!(descendants(launcher), 3);
     host.kill().unwrap();
     host.wait().unwrap();

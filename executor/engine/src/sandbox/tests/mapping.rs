@@ -1,4 +1,4 @@
-//! Shared memory: what is cleared is zero, and nothing else is.
+//! Tests of shared memory: clearing zeroes the given ranges, and nothing else.
 
 use super::super::mapping::Mapping;
 
@@ -47,7 +47,7 @@ fn filling_with_zeros_zeroes_the_range_and_nothing_else() {
     }
 }
 
-/// Which pages exist.
+/// Pages that exist.
 fn existing(mapping: &Mapping) -> Vec<u64> {
     let mut found = Vec::new();
     mapping.pages(0, LENGTH, &mut |offset, _| found.push(offset / PAGE));

@@ -22,10 +22,10 @@ use std::time::Duration;
 use vm_core::blob::MemoryConfig;
 use vm_core::memory::MemoryMap;
 
-/// Code that enters and leaves guest code as the contract says, with a guest part behind it.
+/// Program with entry and exit routines as the contract has them, followed by a guest part.
 pub(super) struct TestProgram {
     pub code: Vec<u8>,
-    /// Where the guest part begins.
+    /// Start of the guest part.
     pub start: u32,
     pub map: MemoryMap,
     pub data: Arc<MemoryImage>,
@@ -39,7 +39,7 @@ fn control(offset: usize) -> Mem {
 /// The compiler's scratch register.
 pub(super) const SCRATCH: Reg = Reg::ALL[protocol::NATIVE_SCRATCH as usize];
 
-/// Appends what leaves guest code with this exit. The scratch register is the detail; `native_pc` is behind it.
+/// Appends an exit from guest code. The scratch register is the detail; `native_pc` is after it.
 pub(super) fn leave(asm: &mut Assembler, exit: u32) {
     let behind = asm.new_label();
     asm.push(forms::mov_mr(Width::W64, control(offset_of!(Control, detail)), SCRATCH));
@@ -88,7 +88,7 @@ impl TestProgram {
         Image { id: *id, code, enter: 0, data }
     }
 
-    /// With other memory.
+    /// Sets other memory.
     pub fn set_memory(&mut self, map: MemoryMap, ro_data: &[u8], rw_data: &[u8]) {
         (self.map, self.data) = (map, Arc::new(MemoryImage::new(map, ro_data, rw_data)));
     }

@@ -1,4 +1,4 @@
-//! Workers that are used again and again, for the same program and others.
+//! Tests of the pool: workers that are reused, for the same program and others.
 
 use super::*;
 use std::collections::HashSet;
@@ -54,7 +54,7 @@ fn scan(worker: &mut impl WorkerProcess, program: &TestProgram, from: u32, to: u
     state.regs[10]
 }
 
-/// Where the guest can read what is not initial data: the first word of each kind of data is initial.
+/// Readable ranges without initial data: the first word of each kind of data is initial.
 fn empty_regions(program: &TestProgram, heap: u32) -> [(u32, u32); 4] {
     let map = &program.map;
     [
@@ -260,7 +260,7 @@ fn workers_that_wait_make_room_for_fresh_ones() {
     assert!(pool.counts().idle > 0 && pool.counts().workers <= 8);
 }
 
-/// Gives the turn back as if all were well, and goes on computing.
+/// A hostile worker that hands control back as if all were well, and continues computing.
 fn spinner() -> TestProgram {
     program(|asm| {
         for (offset, value) in [

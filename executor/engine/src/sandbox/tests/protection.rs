@@ -1,4 +1,4 @@
-//! Tests of the protection, and of the messages where some is missing.
+//! Tests of the protections, and of the messages for missing ones.
 
 use super::*;
 use std::process::Command;

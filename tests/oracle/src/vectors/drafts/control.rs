@@ -1,4 +1,4 @@
-//! Instructions that decide where control goes, and the few that stop or grow the machine.
+//! Drafts for control flow instructions, and the few that stop the machine or grow its memory.
 
 use super::{case, names};
 use vm_core::isa::{Format, InstructionSpec, Isa, Opcode};

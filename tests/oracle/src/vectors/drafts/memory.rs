@@ -1,4 +1,4 @@
-//! Loads and stores: every edge of every region, each class of fault, unaligned addresses and addresses that wrap.
+//! Drafts for loads and stores: every edge of every region, each class of fault, unaligned addresses and addresses that wrap.
 
 use super::case;
 use vm_core::isa::{Format, InstructionSpec, Opcode};

@@ -1,4 +1,4 @@
-//! Instructions that only compute: every edge of their operands, and the destination being a source.
+//! Drafts for arithmetic instructions: every edge of their operands, and the destination being a source.
 
 use super::case;
 use vm_core::isa::{Format, InstructionSpec, Opcode};
@@ -16,7 +16,7 @@ const EDGES: [u64; 10] = [
     33,
     0x1234_5678_9abc_def0,
 ];
-/// Of these, those that are different in 32 bits.
+/// The values among them that are different in 32 bits.
 const NARROW: [u64; 7] = [0, 1, 0xffff_ffff, 0x7fff_ffff, 0x8000_0000, 33, 0x9abc_def0];
 const IMMEDIATES: [i32; 9] = [0, 1, -1, 31, 32, 63, i32::MAX, i32::MIN, 0x1234_5678];
 

@@ -1,4 +1,4 @@
-//! The statements that a [`Feature`](super::Feature) stands for.
+//! Statements that each [`Feature`](super::Feature) adds.
 
 use super::{A, ALLOC, Form, Generator, Label, RA, S, SP, T, Table, WRITE};
 use object::elf;
@@ -97,7 +97,7 @@ impl Generator {
         self.after_call(2);
     }
 
-    /// A jump to one of four labels, which go on to the end or to each other.
+    /// Generates a jump to one of four labels, which jump to the end or to each other.
     pub(super) fn label_statement(&mut self, form: Form) {
         if self.depth > 1 {
             return self.memory();

@@ -1,8 +1,8 @@
-//! The chain as a scenario sees it: contracts by name, calls by function, results decoded.
+//! A dev chain for the scenarios of `make solidity` and `make ink`: contracts by name, calls by function, results decoded.
 
+use crate::{contract::Cli, paths, shown as units};
 use anyhow::{Context as _, Result, bail, ensure};
 use contract_cli::units::Token;
-use integration_tests::{contract::Cli, paths, shown as units};
 use serde_json::Value;
 use std::cell::Cell;
 
@@ -54,7 +54,7 @@ impl Chain {
         text(&self.cli.succeed(&["account", address])?, "free")?.parse().context("no number")
     }
 
-    /// Whether there is a contract at an address.
+    /// True if there is a contract at an address.
     pub fn is_contract(&self, address: &str) -> Result<bool> {
         Ok(self.cli.run(&["info", address])?.code == 0)
     }
@@ -118,7 +118,7 @@ impl Contract<'_> {
         self.send_as("//Alice", 0, message, arguments)
     }
 
-    /// The same with a value in the chain's unit, signed by another account.
+    /// Sends a call with a value in the chain's unit, signed by another account; it has to succeed.
     pub fn send_as(&self, who: &str, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
         let answer = self.submit(who, value, message, arguments)?;
         ensure!(answer["ok"] == true, "{}.{message} failed: {answer:#}", self.name);
@@ -130,7 +130,7 @@ impl Contract<'_> {
         self.refused_as("//Alice", 0, message, arguments, reason)
     }
 
-    /// The same with a value, signed by another account.
+    /// Sends a call with a value, signed by another account, that has to be refused.
     pub fn refused_as(&self, who: &str, value: u128, message: &str, arguments: &[&str], reason: &str) -> Result<()> {
         let answer = self.submit(who, value, message, arguments)?;
         ensure!(answer["ok"] == false, "{}.{message} went well: {answer:#}", self.name);
@@ -204,7 +204,7 @@ pub fn text(answer: &Value, name: &str) -> Result<String> {
     Ok(shown(answer.get(name).with_context(|| format!("the answer has no {name}: {answer:#}"))?))
 }
 
-pub use integration_tests::shown::text as shown;
+pub use crate::shown::text as shown;
 
 fn short(text: &str) -> String {
     const SHOWN: usize = 44;

@@ -1,89 +1,34 @@
-//! Random programs for tests: the same ones for the same seed, on every machine.
-//!
-//! Shared by the test programs `hostile`, `gas` and others.
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! Random programs: valid ones, damaged ones and random bytes.
+#![allow(clippy::unwrap_used, reason = "test support: a test that cannot unwrap has failed")]
 
+use crate::Rng;
 use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
 
-/// SplitMix64: small, good enough, and never changes.
-#[derive(Clone, Debug)]
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Self {
-        Rng(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// A number below `bound`, which must not be 0.
-    pub fn below(&mut self, bound: u32) -> u32 {
-        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
-    }
-
-    pub fn chance(&mut self, percent: u32) -> bool {
-        self.below(100) < percent
-    }
-
-    pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len() as u32) as usize]
-    }
-
-    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-
-    /// A register value, biased towards edges and addresses.
-    pub fn value(&mut self) -> u64 {
-        match self.below(6) {
-            0 => self.next(),
-            1 => self.next() >> self.below(64),
-            2 => self.pick(&[0, 1, u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 31, (1 << 31) - 1, 0xffff_ffff, 0xffff_0000]),
-            3 => u64::from(self.below(40)),
-            4 => (self.address() as u64) | self.next() << 32,
-            _ => u64::from(self.address()),
-        }
-    }
-
-    /// An address in or near a region of [`RandomProgram`].
-    pub fn address(&mut self) -> u32 {
-        let base =
-            self.pick(&[0x1_0000, 0x1_1000, 0x3_0000, 0x3_1000, 0x3_2000, 0xfffd_f000, 0xfffe_0000, 0xffff_0000]);
-        let distance = self.pick(&[16, 256, 5000]);
-        base + self.below(2 * distance) - distance.min(base)
-    }
-
-    fn immediate(&mut self) -> i32 {
-        match self.below(5) {
-            0 => self.next() as i32,
-            1 => self.next() as i32 >> self.below(32),
-            2 => self.pick(&[0, 1, -1, i32::MIN, i32::MAX, 127, -128, 128, 32767, -32768]),
-            3 => self.address() as i32,
-            _ => self.below(16) as i32 - 4,
-        }
-    }
-}
-
-/// Parts of a program before it is written as a blob, so that it can be damaged in between.
+/// A random program in parts, so that it can be damaged before it is encoded as a blob.
 #[derive(Clone, Debug)]
 pub struct RandomProgram {
+    /// Instruction set.
     pub isa: Isa,
+    /// Code, bitmask and instruction offsets.
     pub assembly: Assembly,
+    /// Jump table entries: code offsets.
     pub jump_table: Vec<u32>,
+    /// Size of the read-only data.
     pub ro_size: u32,
+    /// Size of the read-write data.
     pub rw_size: u32,
+    /// Size of the stack.
     pub stack_size: u32,
+    /// Initial bytes of both data regions.
     pub data: Vec<u8>,
 }
 
 impl RandomProgram {
+    /// Encodes the program as a blob.
+    ///
+    /// # Panics
+    /// If the builder refuses it, which no part made here leads to.
     pub fn blob(&self) -> Vec<u8> {
         let mut builder = BlobBuilder::new(self.isa);
         let cut = |size: u32| &self.data[..self.data.len().min(size as usize)];
@@ -100,7 +45,7 @@ impl RandomProgram {
         for _ in 0..1 + rng.below(4) {
             let length = self.assembly.code.len() as u32;
             match rng.below(4) {
-                0 if length > 0 => self.assembly.code[rng.below(length) as usize] = rng.next() as u8,
+                0 if length > 0 => self.assembly.code[rng.below(length) as usize] = rng.next_u64() as u8,
                 1 if length > 0 => {
                     let bit = rng.below(length);
                     self.assembly.bitmask[bit as usize / 8] ^= 1 << (bit % 8);
@@ -122,7 +67,7 @@ impl RandomProgram {
         }
     }
 
-    /// Nothing but random bytes, with starts of instructions strewn in.
+    /// Generates random bytes as code, with a random bitmask.
     pub fn noise(isa: Isa, rng: &mut Rng) -> Self {
         let length = rng.below(120);
         let density = rng.pick(&[3, 30, 60, 100]);
@@ -151,7 +96,10 @@ impl RandomProgram {
         }
     }
 
-    /// A program of valid instructions that mostly jumps to valid places and mostly touches memory that is there.
+    /// Generates valid instructions with mostly valid branch targets and mostly mapped addresses.
+    ///
+    /// # Panics
+    /// If the assembler refuses an instruction, which none made here leads to.
     pub fn valid(isa: Isa, rng: &mut Rng) -> Self {
         let count = 2 + rng.below(60);
         let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
@@ -219,7 +167,7 @@ impl RandomProgram {
         program
     }
 
-    /// One of the three kinds.
+    /// Generates a program that is valid (60 %), damaged (30 %) or of random bytes (10 %).
     pub fn any(isa: Isa, rng: &mut Rng) -> Self {
         match rng.below(10) {
             0 => RandomProgram::noise(isa, rng),

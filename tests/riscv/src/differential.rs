@@ -1,9 +1,10 @@
-//! Runs a program both ways: linked, on the VM's interpreter, and as it is, on the RISC-V emulator.
+//! Differential test of the linker: the linked program on the VM's interpreter against the ELF file on the RISC-V emulator.
 //!
-//! Used by the test `random` and by the fuzz target `programs`.
+//! Used by the linker's test `random` and its fuzz target `programs`.
+#![allow(clippy::expect_used, reason = "test support: a blob that cannot be loaded has failed the test")]
 
+use crate::{Emulator, Feature, GeneratedProgram, Outcome, Random};
 use pvm_linker::{Options, link};
-use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random};
 use std::sync::Arc;
 use vm_core::{
     Outcome as VmOutcome,
@@ -13,16 +14,16 @@ use vm_core::{
     program::{Program as VmProgram, ProgramConfig},
 };
 
-/// What becomes of programs with a kind of thing.
+/// Expected result for programs with a [`Feature`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// They do what a RISC-V emulator does.
+    /// The linked program behaves as on the emulator.
     Right,
-    /// They do, or are refused with a message that has one of these in it.
+    /// It does, or the linker refuses it with a message that contains one of these.
     MayBeRefused(&'static [&'static str]),
 }
 
-/// The one list of what is understood, and of what may be refused.
+/// Every feature with its expected result.
 pub const STANDING: [(Feature, Standing); 20] = [
     (Feature::WeakUndefined, Standing::Right),
     (Feature::Common, Standing::Right),
@@ -49,10 +50,10 @@ pub const STANDING: [(Feature, Standing); 20] = [
 /// Calls of each export.
 const CALLS: u64 = 3;
 
-/// Instructions that a call may take; far more than any takes.
+/// Limit of instructions per call; far more than any takes.
 const STEPS: u64 = 2_000_000;
 
-/// What a host function answers.
+/// Host function of the test: a hash of its name and arguments.
 fn host(name: &[u8], arguments: [u64; 6], wide: bool) -> u64 {
     let mut hash = u64::from(name[name.len() - 1]);
     for argument in arguments {
@@ -63,15 +64,16 @@ fn host(name: &[u8], arguments: [u64; 6], wide: bool) -> u64 {
     hash
 }
 
-/// What is seen of a call: how it ended, and what the host was asked.
+/// Observable behaviour of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seen {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What the host was asked.
+    /// Host calls: name and arguments, in order.
     pub asked: Vec<(Vec<u8>, [u64; 6])>,
 }
 
+/// Calls an export on the emulator.
 pub fn by_riscv(machine: &mut Emulator, export: &[u8], arguments: &[u64]) -> Seen {
     let wide = machine.wide;
     let mut asked = Vec::new();
@@ -86,6 +88,7 @@ pub fn by_riscv(machine: &mut Emulator, export: &[u8], arguments: &[u64]) -> See
     Seen { outcome, asked }
 }
 
+/// Calls an export on the VM's interpreter.
 fn by_vm(instance: &mut Instance, export: &[u8], arguments: &[u64], wide: bool) -> Seen {
     let mut asked = Vec::new();
     let cut = |value: u64| if wide { value } else { value & 0xffff_ffff };
@@ -118,17 +121,20 @@ fn instance(blob: &[u8]) -> Instance {
     Instance::new(Arc::new(VmProgram::new(&blob, &ProgramConfig::default()).expect("a program")))
 }
 
-/// How two runs of a program compare.
+/// Result of a comparison.
 pub enum Compared {
-    /// They do the same.
+    /// Both behave the same.
     Same,
-    /// The program cannot be linked, for this reason.
+    /// The linker refuses the program, with this message.
     Refused(String),
-    /// They do not, in these words.
+    /// They differ, as this text describes.
     Different(String),
 }
 
-/// Runs a program both ways.
+/// Links a program and compares all its exports.
+///
+/// # Panics
+/// If the blob is invalid.
 pub fn check(program: &GeneratedProgram, wide: bool, seed: u64, options: &Options) -> Compared {
     let blob = match link(&program.elf, options) {
         Ok(blob) => blob,
@@ -151,7 +157,7 @@ pub fn check(program: &GeneratedProgram, wide: bool, seed: u64, options: &Option
                 ));
             }
             if expected.outcome == Outcome::Trap {
-                // What stands in memory then is nobody's business.
+                // Memory after a trap is not compared: the optimizer may drop stores before it.
                 return Compared::Same;
             }
             let sums = (by_riscv(&mut machine, b"checksum", &[]), by_vm(&mut vm, b"checksum", &[], wide));

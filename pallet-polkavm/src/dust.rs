@@ -1,0 +1,89 @@
+//! Dust: what accounts have below one unit of the chain's balance.
+//!
+//! Contracts count money in a smaller unit than the chain does ([`Config::NativeToEthRatio`]). The
+//! currency moves whole units of the chain; the rest of an amount is moved here, from entry to entry
+//! of [`DustOf`]. An account that has too little dust has one of its units burned and gets the ratio's
+//! worth of dust for it; one whose dust is worth a unit has that minted. So an account never has a
+//! whole unit of dust, and all dust there is adds up to as many whole units as were burned for it
+//! ([`UnitsInDust`]): no amount is rounded.
+//!
+//! Called by the transfers of the call stack, inside their storage transaction.
+
+use crate::{BalanceOf, Config, DustOf, UnitsInDust};
+use frame_support::{
+    traits::{
+        Get,
+        fungible::Mutate,
+        tokens::{Fortitude, Precision, Preservation},
+    },
+    weights::Weight,
+};
+use sp_core::U256;
+use sp_runtime::{DispatchResult, Saturating, traits::One};
+
+/// Bytes of proof for an entry of [`DustOf`]: an account and a number, and the trie's nodes above.
+const PROOF: u64 = 2_600;
+
+/// The contracts' units in one of the chain's. Never zero: the integrity test refuses it, and a division must not
+/// depend on that.
+fn ratio<T: Config>() -> u64 {
+    T::NativeToEthRatio::get().max(1).into()
+}
+
+/// An amount in the contracts' unit as the chain's balance and dust. `None` where it is more than there can be.
+pub(crate) fn split<T: Config>(amount: U256) -> Option<(BalanceOf<T>, u64)> {
+    let (balance, rest) = amount.div_mod(ratio::<T>().into());
+    Some((balance.try_into().ok()?, rest.low_u64()))
+}
+
+/// Whether an amount has dust in it.
+pub(crate) fn is_in<T: Config>(amount: U256) -> bool {
+    !(amount % ratio::<T>()).is_zero()
+}
+
+/// Moves dust, less than a unit of balance, between accounts that have balance.
+///
+/// # Errors
+///
+/// The currency's, where `from` has neither the dust nor a unit to spare.
+pub(crate) fn transfer<T: Config>(from: &T::AccountId, to: &T::AccountId, amount: u64) -> DispatchResult {
+    if amount == 0 || from == to {
+        return Ok(());
+    }
+    let unit = ratio::<T>();
+    let mut left = u64::from(DustOf::<T>::get(from));
+    if left < amount {
+        let one = BalanceOf::<T>::one();
+        T::Currency::burn_from(from, one, Preservation::Preserve, Precision::Exact, Fortitude::Polite)?;
+        UnitsInDust::<T>::mutate(|units| *units = units.saturating_add(One::one()));
+        left = left.saturating_add(unit);
+    }
+    put::<T>(from, left.saturating_sub(amount));
+    let mut theirs = u64::from(DustOf::<T>::get(to)).saturating_add(amount);
+    if theirs >= unit {
+        T::Currency::mint_into(to, One::one())?;
+        UnitsInDust::<T>::mutate(|units| *units = units.saturating_sub(One::one()));
+        theirs = theirs.saturating_sub(unit);
+    }
+    put::<T>(to, theirs);
+    Ok(())
+}
+
+/// Sets the dust of an account, which is less than a unit and so than 32 bits.
+fn put<T: Config>(account: &T::AccountId, dust: u64) {
+    match u32::try_from(dust).unwrap_or(u32::MAX) {
+        0 => DustOf::<T>::remove(account),
+        dust => DustOf::<T>::insert(account, dust),
+    }
+}
+
+/// The weight of looking at an account's dust, on top of what looking at its balance takes.
+pub(crate) fn read_weight<T: Config>() -> Weight {
+    T::DbWeight::get().reads(1).saturating_add(Weight::from_parts(0, PROOF))
+}
+
+/// The weight of moving dust, on top of a transfer's: three entries, and a unit burned and one minted. No more than a
+/// second transfer, which `transfer` stands for.
+pub(crate) fn transfer_weight<T: Config>(transfer: Weight) -> Weight {
+    T::DbWeight::get().reads_writes(3, 3).saturating_add(Weight::from_parts(0, 3 * PROOF)).saturating_add(transfer)
+}

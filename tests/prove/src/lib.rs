@@ -1,0 +1,22 @@
+//! Proofs of the compiler's rules: for every instruction, the machine code that the compiler really emits does what the
+//! instruction means, for all register contents, by two SMT solvers.
+//!
+//! Called by `make prove` (the binary `prove`) for all rules and by this crate's tests for some. `docs/proof.md` says
+//! what is proved, what is assumed and what is only tested. `guest` and `machine` are the two models, over the terms of
+//! `term`; `emit` asks the compiler for code, `paths` executes it, `rule` states the claim, `smt` and `solver` decide it.
+
+#![forbid(unsafe_code)]
+
+pub mod emit;
+pub mod eval;
+pub mod explain;
+pub mod guest;
+pub mod machine;
+pub mod paths;
+pub mod prover;
+pub mod rule;
+pub mod rules;
+pub mod shape;
+pub mod smt;
+pub mod solver;
+pub mod term;

@@ -1,0 +1,169 @@
+//! Solvers: processes that answer queries in SMT-LIB 2 through a pipe.
+
+use crate::smt::Query;
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Answer to a query.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// There is no counterexample: the claim is proved.
+    Proved,
+    /// A counterexample: the values of the query's variables, in their order.
+    Refuted(Vec<u128>),
+    /// Neither within the time allowed; or what the solver said instead of an answer.
+    Unknown(String),
+}
+
+/// A solver that is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// z3.
+    Z3,
+    /// cvc5.
+    Cvc5,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Kind; 2] = [Kind::Z3, Kind::Cvc5];
+
+    /// The command's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Z3 => "z3",
+            Kind::Cvc5 => "cvc5",
+        }
+    }
+
+    /// Returns whether the command can be run here, and what it says its version is.
+    pub fn version(self) -> Option<String> {
+        let output = Command::new(self.name()).arg("--version").output().ok()?;
+        String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The environment variable with which a missing solver is a failure, as it is in CI.
+pub const REQUIRED: &str = "PVM_REQUIRE_SOLVERS";
+
+/// Returns whether both are there; says so loudly where a test has to be skipped for lack of one.
+///
+/// # Panics
+/// If one is missing where [`REQUIRED`] is set.
+pub fn are_there() -> bool {
+    let missing: Vec<&str> = Kind::ALL.into_iter().filter(|kind| kind.version().is_none()).map(Kind::name).collect();
+    assert!(
+        missing.is_empty() || std::env::var_os(REQUIRED).is_none(),
+        "{} is missing, and {REQUIRED} is set: scripts/setup installs it",
+        missing.join(" and ")
+    );
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: {} is missing, nothing is proved: scripts/setup installs it", missing.join(" and "));
+    }
+    missing.is_empty()
+}
+
+/// Longest that a solver may think about a query.
+pub const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// A running solver.
+pub struct Solver {
+    kind: Kind,
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Solver {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(kind: Kind) -> io::Result<Solver> {
+        let limit = TIME_LIMIT.as_millis();
+        let mut command = Command::new(kind.name());
+        match kind {
+            Kind::Z3 => command.args(["-in", "-smt2", &format!("-t:{limit}")]),
+            Kind::Cvc5 => command.args(["--lang=smt2", "--incremental", &format!("--tlimit-per={limit}"), "-"]),
+        };
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("no pipe"));
+        };
+        Ok(Solver { kind, child, input, output: BufReader::new(output) })
+    }
+
+    /// Asks whether there is a counterexample, and how long the answer took. If there is one, its values are asked for.
+    ///
+    /// # Errors
+    /// If the solver is gone.
+    pub fn ask(&mut self, query: &Query) -> io::Result<(Answer, Duration)> {
+        let start = Instant::now();
+        let script = format!("(reset)\n(set-option :produce-models true)\n{}(check-sat)\n", query.text);
+        self.input.write_all(script.as_bytes())?;
+        self.input.flush()?;
+        let line = self.line()?;
+        let answer = match line.as_str() {
+            "unsat" => Answer::Proved,
+            "sat" => Answer::Refuted(self.values(query)?),
+            other => Answer::Unknown(format!("{}: {other}", self.kind)),
+        };
+        Ok((answer, start.elapsed()))
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} has ended", self.kind)));
+        }
+        Ok(line.trim().to_owned())
+    }
+
+    fn values(&mut self, query: &Query) -> io::Result<Vec<u128>> {
+        let names: Vec<String> = (0..query.variables.len()).map(|number| format!("v{number}")).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        writeln!(self.input, "(get-value ({}))", names.join(" "))?;
+        self.input.flush()?;
+        let mut text = String::new();
+        loop {
+            text += &self.line()?;
+            let count = |which: char| text.chars().filter(|char| *char == which).count();
+            if count('(') == count(')') {
+                break;
+            }
+            text.push(' ');
+        }
+        let words: Vec<&str> = text.split(['(', ')', ' ']).filter(|word| !word.is_empty()).collect();
+        let values: HashMap<&str, u128> =
+            words.chunks_exact(2).filter_map(|pair| Some((pair[0], number(pair[1])?))).collect();
+        Ok(names.iter().map(|name| values.get(name.as_str()).copied().unwrap_or(0)).collect())
+    }
+}
+
+/// A number as solvers print it.
+fn number(text: &str) -> Option<u128> {
+    match text.split_at_checked(2)? {
+        ("#x", digits) => u128::from_str_radix(digits, 16).ok(),
+        ("#b", digits) => u128::from_str_radix(digits, 2).ok(),
+        _ => None,
+    }
+}
+
+impl Drop for Solver {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,32 @@
+//! A share of all rules, another one every day and, in CI, for every commit; `make prove` proves all of them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use pvm_prove::{prover, rules, solver};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One rule in so many.
+const SHARE: u64 = 24;
+
+/// What the share is chosen by: a number of the commit in CI, else the day.
+fn turn() -> u64 {
+    let day = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    std::env::var("PVM_DIFFERENTIAL_SEED").ok().map_or(day, |seed| seed.parse().unwrap()) % SHARE
+}
+
+#[test]
+fn a_share_of_the_rules_is_proved() {
+    if !solver::are_there() {
+        return;
+    }
+    let turn = turn();
+    let jobs: Vec<_> = rules::jobs().into_iter().skip(turn as usize).step_by(SHARE as usize).collect();
+    println!("share {turn} of {SHARE}: {} rules of {}", jobs.len(), rules::jobs().len());
+    let mut lines = Vec::new();
+    let summary = prover::prove_jobs(&jobs, None, &mut |line| lines.push(line)).unwrap();
+    let text = lines.join("\n");
+    assert_eq!(summary.failed, 0, "{text}");
+    // The lemmas count as one rule.
+    assert_eq!(summary.rules, jobs.len() + 1, "{text}");
+    assert!(summary.classes > jobs.len() && summary.claims >= summary.classes && summary.queries > 10, "{text}");
+    println!("{}", lines.last().unwrap());
+}
