@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas bench-chain bench-programs corpora night fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit bench-chain bench-programs corpora night fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -74,8 +74,17 @@ bench-compiled: bench-programs  ## Measure compiled programs beside polkavm's re
 bench-linker: bench-programs contracts  ## Measure our linker beside polkavm's: sizes, link times, speed of what they make
 	@$(bench) linker
 
-bench-gas: bench-programs  ## Measure how well gas predicts time
-	@$(bench) gas_accuracy
+# What measures gas needs none of the peers.
+bench_gas := CARGO_TARGET_DIR=$(target)/benches cargo run --quiet --locked --manifest-path benches/Cargo.toml --profile peers -p pvm-bench-gas --bin
+
+bench-gas: bench-programs  ## Measure how well gas predicts time, and draw it into docs/gas.svg
+	@$(bench_gas) gas_accuracy -- --svg docs/gas.svg
+
+gas-search: setup  ## Search for the programs that gas prices worst; SEARCH="--seconds 600 --backend compiled --model calibrated"
+	@$(bench_gas) gas_search -- $(SEARCH)
+
+gas-fit: setup  ## Measure what the calibrated cost model's constants are fitted to
+	@$(bench_gas) gas_fit
 
 # The runtimes' lock file is the bench's: it has pallet-revive, and else the versions of the main one.
 bench-chain: build  ## Measure contract calls in block building beside pallet-revive (builds for half an hour the first time)

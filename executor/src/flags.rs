@@ -141,8 +141,9 @@ pub struct Flags {
 
     /// Gas that a contract uses on the interpreter before it goes on as compiled code.
     ///
-    /// To wake a worker takes longer than a short call does on the interpreter. Contracts that lately used as much begin
-    /// compiled, those that never do are not compiled. With 0 all are compiled when they are loaded, and begin so.
+    /// Waking a worker takes longer than a short call on the interpreter. Contracts that used as much in a recent call begin
+    /// compiled, and contracts that never do are not compiled. With 0 all are compiled when they are loaded, and begin so. In gas
+    /// of one per instruction; converted for other cost models, without what they charge for host calls.
     #[arg(long = "polkavm-tier-gas", env = "POLKAVM_TIER_GAS", value_name = "GAS")]
     #[arg(default_value_t = DEFAULT.tier_gas, global = true)]
     pub tier_gas: u32,

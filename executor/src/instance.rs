@@ -5,7 +5,7 @@ use crate::module::Loaded;
 use crate::record::Record;
 use crate::replay::{Differs, Late, Log, ReplayError, Stopped, run_interpreted};
 use crate::throttle::throttled;
-use crate::tier::{PENDING_GAS, Readiness};
+use crate::tier::Readiness;
 use crate::{LOG_TARGET, Shared};
 use pvm_engine::{Error, Module, RawInstance};
 use pvm_host_interface::{AccessError, Stop};
@@ -100,7 +100,8 @@ impl RecoverableInstance {
         let metrics = &self.shared.metrics;
         metrics.guest_seconds_total.inc_by(now.duration_since(started).as_secs_f64());
         self.stopped = None;
-        self.used = self.used.saturating_add(gas.saturating_sub(stop.gas).max(0));
+        let used = gas.saturating_sub(stop.gas).saturating_sub(self.loaded.tier_gas().ignored(stop.outcome));
+        self.used = self.used.saturating_add(used);
         if let Outcome::HostCall(_) = stop.outcome {
             metrics.host_calls_total.inc();
             self.stopped = Some(now);
@@ -154,6 +155,7 @@ impl RecoverableInstance {
     /// no lower tier.
     fn begin_run(&mut self, gas: i64, mut result: Option<u64>, deadline: Option<Instant>) -> Option<Began> {
         let BackendInstance::Interpreted { instance, tier: Some(tier) } = &mut self.backend else { return None };
+        let units = self.loaded.tier_gas();
         let (all, given_result) = (gas, result);
         let mut gas = gas;
         loop {
@@ -167,17 +169,18 @@ impl RecoverableInstance {
             tier.left -= used;
             instance.set_gas(gas);
             if stopped.outcome != Outcome::OutOfGas || is_all {
+                tier.left += units.ignored(stopped.outcome);
                 let stopped = Stopped { gas, ..stopped };
                 tier.log.run(all, given_result, &stopped);
                 return Some(Began::Stopped(stopped));
             }
             if instance.next_block().is_none() {
                 // Inside of a memset; the next border is not far.
-                tier.left = PENDING_GAS;
+                tier.left = units.pending();
                 continue;
             }
             match self.shared.readiness(&self.loaded, self.purpose) {
-                Readiness::Pending => tier.left = PENDING_GAS,
+                Readiness::Pending => tier.left = units.pending(),
                 Readiness::Ready(module) => {
                     return Some(match self.move_up(&module) {
                         true => Began::Moved { gas },
@@ -292,7 +295,7 @@ impl Drop for RecoverableInstance {
         if self.purpose == CallPurpose::OffChain {
             return;
         }
-        self.loaded.note_instance(self.used >= self.shared.tier_gas);
+        self.loaded.note_instance(self.used >= self.loaded.tier_gas().of_instructions(self.shared.tier_gas));
         if let Some(audit) = &self.shared.audit
             && let BackendInstance::Compiled { log, .. } = &mut self.backend
             && log.has_room()
@@ -315,7 +318,8 @@ impl BackendInstance {
     /// An instance on the interpreter that will move.
     fn beginning(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> BackendInstance {
         let instance = Box::new(interpreter::Instance::new(loaded.program.clone()));
-        let tier = LowerTier { log: Log::new(shared, purpose), left: shared.tier_gas };
+        let tier =
+            LowerTier { log: Log::new(shared, purpose), left: loaded.tier_gas().of_instructions(shared.tier_gas) };
         BackendInstance::Interpreted { instance, tier: Some(tier) }
     }
 

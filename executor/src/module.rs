@@ -4,6 +4,7 @@ use crate::budget::{Budget, Reservation};
 use crate::cache::Key;
 use crate::call::CallPurpose;
 use crate::lock;
+use crate::tier::TierGas;
 use pvm_engine::{Module, ProgramBlob};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -56,6 +57,11 @@ impl Loaded {
             is_stored: AtomicBool::new(false),
             memory: Mutex::new(None),
         }
+    }
+
+    /// The meaning of its gas to tiers.
+    pub fn tier_gas(&self) -> TierGas {
+        TierGas::new(self.program.config().cost_model)
     }
 
     /// The compiled module, if there is one.

@@ -14,15 +14,52 @@ use crate::{LOG_TARGET, Shared};
 use pvm_engine::{Backend, Module};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
+use vm_core::Outcome;
+use vm_core::gas::CostModelKind;
 
-/// Gas that an instance is given at a time while its program is being compiled: about a tenth of a millisecond.
-pub(crate) const PENDING_GAS: i64 = 20_000;
+/// Instructions that an instance is given at a time while its program is being compiled: about a tenth of a millisecond.
+const PENDING_INSTRUCTIONS: i64 = 20_000;
 /// Number of instances that begin compiled after one that used much gas, if all of them use little.
 const HOT_INSTANCES: u32 = 16;
 /// Maximum number of programs that wait to be compiled. Further ones are compiled by the thread that runs them.
 const WAITING: usize = 64;
 /// Scheduling priority of the thread that compiles for off-chain calls.
 const OFF_CHAIN_NICE: i32 = 10;
+
+/// How the gas of a cost model relates to the time that the interpreter takes.
+#[derive(Clone, Copy)]
+pub(crate) struct TierGas {
+    /// Gas of an instruction: less than most cost.
+    instruction: i64,
+    /// Gas of a host call for a handoff that the interpreter does without.
+    host_call: i64,
+}
+
+impl TierGas {
+    pub fn new(model: CostModelKind) -> TierGas {
+        let instruction = match model {
+            // 0.2 ns of compiled code.
+            CostModelKind::CalibratedV1 => 20,
+            _ => 1,
+        };
+        TierGas { instruction, host_call: model.host_call().into() }
+    }
+
+    /// Gas of this number of instructions.
+    pub fn of_instructions(self, count: i64) -> i64 {
+        count.saturating_mul(self.instruction)
+    }
+
+    /// Gas that an instance is given at a time while its program is being compiled.
+    pub fn pending(self) -> i64 {
+        self.of_instructions(PENDING_INSTRUCTIONS)
+    }
+
+    /// The part of the gas up to a stop that does not count towards a move.
+    pub fn ignored(self, outcome: Outcome) -> i64 {
+        if let Outcome::HostCall(_) = outcome { self.host_call } else { 0 }
+    }
+}
 
 /// Readiness of a program to move to compiled code.
 pub(crate) enum Readiness {

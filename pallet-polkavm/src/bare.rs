@@ -4,9 +4,10 @@
 //! nothing: a failure or a revert leaves the state as it was, whatever the caller does with the result.
 
 use crate::{
-    BalanceOf, Config, ContractInfo, ContractInfoOf, DustOf, Error, LOG_TARGET, Pallet, PristineCode, WeightInfo,
+    BalanceOf, Config, ContractInfo, ContractInfoOf, DustOf, Error, Event, LOG_TARGET, Pallet, PristineCode,
+    WeightInfo,
     address::AddressMapper,
-    code::Stay,
+    code::{self, Stay},
     contract::Key,
     exec::{ExecConfig, Stack},
     metering::ledger::Ledger,
@@ -23,7 +24,7 @@ use frame_support::{
     weights::Weight,
 };
 use sp_core::{H160, H256, U256};
-use sp_runtime::{DispatchError, TransactionOutcome};
+use sp_runtime::{DispatchError, DispatchResult, TransactionOutcome};
 
 /// The limits of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +90,26 @@ impl<T: Config> Pallet<T> {
             }
         });
         uploaded.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure)
+    }
+
+    /// Has a contract run another stored program from its next call on. Its deposit stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ContractNotFound`], [`Error::CodeNotFound`], and [`Error::ReenteredPallet`] while contracts run.
+    pub(crate) fn replace_code(contract: H160, code_hash: H256) -> DispatchResult {
+        let replaced = guard::enter(|| {
+            ContractInfoOf::<T>::try_mutate(contract, |info| -> DispatchResult {
+                let info = info.as_mut().ok_or(Error::<T>::ContractNotFound)?;
+                let old_code_hash = core::mem::replace(&mut info.code_hash, code_hash);
+                code::increment_use_count::<T>(code_hash)?;
+                code::decrement_use_count::<T>(old_code_hash)?;
+                code::remove_if_unused::<T>(old_code_hash)?;
+                Self::deposit_event(Event::ContractCodeUpdated { contract, code_hash, old_code_hash });
+                Ok(())
+            })
+        });
+        replaced.unwrap_or_else(|| Err(Error::<T>::ReenteredPallet.into()))
     }
 
     /// The record of the contract at an address.

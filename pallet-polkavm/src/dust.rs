@@ -9,7 +9,7 @@
 //!
 //! Called by the transfers of the call stack, inside their storage transaction.
 
-use crate::{BalanceOf, Config, DustOf, UnitsInDust};
+use crate::{BalanceOf, Config, DustOf, UnitsInDust, metering::cost::Cost};
 use frame_support::{
     traits::{
         Get,
@@ -37,7 +37,7 @@ pub(crate) fn split<T: Config>(amount: U256) -> Option<(BalanceOf<T>, u64)> {
 }
 
 /// Whether an amount has dust in it.
-pub(crate) fn is_in<T: Config>(amount: U256) -> bool {
+fn is_in<T: Config>(amount: U256) -> bool {
     !(amount % ratio::<T>()).is_zero()
 }
 
@@ -80,6 +80,12 @@ fn put<T: Config>(account: &T::AccountId, dust: u64) {
 /// The weight of looking at an account's dust, on top of what looking at its balance takes.
 pub(crate) fn read_weight<T: Config>() -> Weight {
     T::DbWeight::get().reads(1).saturating_add(Weight::from_parts(0, PROOF))
+}
+
+/// The weight of a value's transfer, on top of a call.
+pub(crate) fn value_weight<T: Config>(value: U256) -> Weight {
+    let transfer = Cost::CallTransfer.weight::<T::WeightInfo>();
+    if is_in::<T>(value) { transfer_weight::<T>(transfer).saturating_add(transfer) } else { transfer }
 }
 
 /// The weight of moving dust, on top of a transfer's: three entries, and a unit burned and one minted. No more than a

@@ -99,6 +99,14 @@ pub mod pallet {
             + Dispatchable<RuntimeOrigin = Self::RuntimeOrigin, PostInfo = PostDispatchInfo>
             + GetDispatchInfo;
 
+        /// Who may upload code, by itself or with a contract: `EnsureSigned`, or fewer.
+        #[pallet::no_default_bounds]
+        type UploadOrigin: EnsureOrigin<OriginFor<Self>, Success = Self::AccountId>;
+
+        /// Who may make contracts by an extrinsic: `EnsureSigned`, or fewer. Contracts may in any case, of code that is stored.
+        #[pallet::no_default_bounds]
+        type InstantiateOrigin: EnsureOrigin<OriginFor<Self>, Success = Self::AccountId>;
+
         /// The balance of [`Self::Currency`], which has to fit 128 bits.
         #[pallet::no_default]
         type Balance: Balance + Into<U256> + TryFrom<U256>;
@@ -232,6 +240,8 @@ pub mod pallet {
             #[inject_runtime_type]
             type RuntimeCall = ();
             type AutoMap = ConstBool<false>;
+            type UploadOrigin = frame_system::EnsureSigned<Self::AccountId>;
+            type InstantiateOrigin = frame_system::EnsureSigned<Self::AccountId>;
             type Executor = InRuntimeInterpreter;
             type Precompiles = precompiles::Builtins;
             type FindAuthor = ();
@@ -511,6 +521,8 @@ pub mod pallet {
         OriginIsContract,
         /// A precompile of the runtime tried to call or make a contract behind the back of the one that called it.
         ReenteredPallet,
+        /// There is no contract at the address.
+        ContractNotFound,
     }
 
     #[pallet::hooks]
@@ -577,7 +589,7 @@ pub mod pallet {
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
         ) -> DispatchResultWithPostInfo {
-            let origin = ensure_signed(origin)?;
+            let origin = T::InstantiateOrigin::ensure_origin(origin)?;
             let base = T::WeightInfo::instantiate(data.len() as u32);
             let limits = Limits { gas: gas_limit, deposit: Some(storage_deposit_limit) };
             let code = Code::Existing(code_hash);
@@ -603,7 +615,8 @@ pub mod pallet {
             data: Vec<u8>,
             salt: Option<[u8; 32]>,
         ) -> DispatchResultWithPostInfo {
-            let origin = ensure_signed(origin)?;
+            T::UploadOrigin::ensure_origin(origin.clone())?;
+            let origin = T::InstantiateOrigin::ensure_origin(origin)?;
             let base = T::WeightInfo::instantiate_with_code(code.len() as u32, data.len() as u32);
             let limits = Limits { gas: gas_limit, deposit: Some(storage_deposit_limit) };
             let code = Code::Upload(code);
@@ -621,7 +634,7 @@ pub mod pallet {
             code: Vec<u8>,
             #[pallet::compact] storage_deposit_limit: BalanceOf<T>,
         ) -> DispatchResult {
-            let origin = ensure_signed(origin)?;
+            let origin = T::UploadOrigin::ensure_origin(origin)?;
             Self::bare_upload_code(origin, code, Some(storage_deposit_limit)).map_err(|failure| failure.error)?;
             Ok(())
         }
@@ -654,6 +667,14 @@ pub mod pallet {
             let origin = ensure_signed(origin)?;
             ensure!(!T::AutoMap::get(), Error::<T>::AutoMapped);
             T::AddressMapper::unmap(&origin)
+        }
+
+        /// Has a contract run another stored program from its next call on. Only for root.
+        #[pallet::call_index(8)]
+        #[pallet::weight(T::WeightInfo::host_set_code_hash().saturating_add(T::WeightInfo::remove_code()))]
+        pub fn set_code(origin: OriginFor<T>, dest: H160, code_hash: H256) -> DispatchResult {
+            ensure_root(origin)?;
+            Self::replace_code(dest, code_hash)
         }
 
         /// Dispatches a call as the origin's fallback account.

@@ -1,9 +1,9 @@
 //! The runtime of the tests, and shorthands for what they do over and over.
 
 use crate::{
-    self as pallet_polkavm, AccountId32Mapper, AutoMapper, BalanceOf, Config, HostFunctions, InRuntimeInterpreter,
-    Limits, code,
-    exec::ExecConfig,
+    self as pallet_polkavm, AccountId32Mapper, AddressMapper as _, AutoMapper, BalanceOf, Config, HostFunctions,
+    InRuntimeInterpreter, Limits, code,
+    exec::{ExecConfig, nested::CallLimits},
     executor::{Executor, GuestInstance, OutOfBounds, Source, Stop},
     metering::cost::Cost,
     precompiles::{self, Builtins, Precompile, Precompiles, abi},
@@ -17,7 +17,7 @@ use frame_support::{
     dispatch::DispatchResultWithPostInfo,
     parameter_types,
     storage::with_storage_layer,
-    traits::{ConstU64, FindAuthor},
+    traits::{ConstU64, FindAuthor, SortedMembers},
     weights::{Weight, constants::RocksDbWeight},
 };
 use sp_core::{H160, H256, U256};
@@ -109,8 +109,41 @@ impl Config for Test {
     type NativeToEthRatio = NativeToEthRatio;
     type GasPrice = ConstU64<1234>;
     type FindAuthor = Author;
-    type Precompiles = (Builtins, Doubler, Reenters);
+    type Precompiles = (Builtins, Doubler, Reenters, CallsBack);
     type AutoMap = AutoMap;
+    type UploadOrigin = frame_system::EnsureSignedBy<Uploaders, AccountId32>;
+    type InstantiateOrigin = frame_system::EnsureSignedBy<Deployers, AccountId32>;
+}
+
+/// Uploads nothing.
+pub const DAVE: AccountId32 = AccountId32::new([4; 32]);
+/// Neither uploads nor makes contracts.
+pub const EVE: AccountId32 = AccountId32::new([5; 32]);
+
+/// All but Dave and Eve.
+pub struct Uploaders;
+
+impl SortedMembers<AccountId32> for Uploaders {
+    fn sorted_members() -> Vec<AccountId32> {
+        unreachable!("all but two")
+    }
+
+    fn contains(account: &AccountId32) -> bool {
+        ![DAVE, EVE].contains(account)
+    }
+}
+
+/// All but Eve.
+pub struct Deployers;
+
+impl SortedMembers<AccountId32> for Deployers {
+    fn sorted_members() -> Vec<AccountId32> {
+        unreachable!("all but one")
+    }
+
+    fn contains(account: &AccountId32) -> bool {
+        *account != EVE
+    }
 }
 
 /// The address of a precompile of the tests' own.
@@ -150,6 +183,21 @@ impl Precompiles<Test> for Reenters {
             };
             let error = dispatch(ALICE, call).err().map(|failed| failed.error);
             Ok(Output::data(codec::Encode::encode(&error)))
+        }))
+    }
+}
+
+/// The address of a precompile that calls back whoever calls it.
+pub const CALLS_BACK: u16 = 0xa003;
+
+/// Calls its caller with all that it was given, the value as well.
+pub struct CallsBack;
+
+impl Precompiles<Test> for CallsBack {
+    fn find(address: &H160) -> Option<Precompile<Test>> {
+        (*address == precompiles::address(CALLS_BACK)).then_some(Precompile(|input, env| {
+            let (value, caller) = (env.value(), AccountId32Mapper::<Test>::to_address(env.caller()));
+            env.call(caller, value, input.to_vec(), &CallLimits::none(), false)
         }))
     }
 }

@@ -121,6 +121,8 @@ impl pallet_polkavm::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeHoldReason = RuntimeHoldReason;
     type RuntimeCall = RuntimeCall;
+    type UploadOrigin = frame_system::EnsureSigned<AccountId>;
+    type InstantiateOrigin = frame_system::EnsureSigned<AccountId>;
     type Balance = Balance;
     type Currency = Balances;
     type Time = Timestamp;

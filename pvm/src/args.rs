@@ -130,6 +130,8 @@ pub enum CostModel {
     PipelineL1,
     /// The pipeline model with data in the third-level cache
     PipelineL3,
+    /// The time that compiled code takes, in units of 10 picoseconds
+    Calibrated,
 }
 
 impl CostModel {
@@ -140,6 +142,7 @@ impl CostModel {
             CostModel::Pipeline => CostModelKind::Pipeline(MemoryLatency::L2),
             CostModel::PipelineL1 => CostModelKind::Pipeline(MemoryLatency::L1),
             CostModel::PipelineL3 => CostModelKind::Pipeline(MemoryLatency::L3),
+            CostModel::Calibrated => CostModelKind::CalibratedV1,
         }
     }
 }

@@ -12,7 +12,7 @@ use pvm_test_support::{RandomProgram, Rng};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
-use vm_core::gas::{CostModelKind, MemoryLatency, Metering, block_cost};
+use vm_core::gas::{CostModelKind, MemoryLatency, Metering, ProgramFacts, block_cost};
 use vm_core::interpreter::Instance;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
@@ -35,7 +35,7 @@ fn compare(engine: &Engine, bytes: &[u8], latency: MemoryLatency, name: &str) ->
     let code = blob.code_view();
     let mut blocks = 0;
     for offset in 0..code.len() + 2 {
-        let ours = block_cost(CostModelKind::Pipeline(latency), &code, offset);
+        let ours = block_cost(CostModelKind::Pipeline(latency), ProgramFacts::default(), &code, offset);
         let theirs = peer.calculate_gas_cost_for(ProgramCounter(offset)).map(|cost| cost as u32);
         assert_eq!(ours, theirs, "{name}: the block at {offset} with loads of {} cycles", latency.cycles());
         blocks += u64::from(ours.is_some());
@@ -208,7 +208,7 @@ fn a_block_as_long_as_the_code_is_priced_in_linear_time() {
     list.push(Instruction::none(Opcode::Trap));
     let assembly = vm_core::isa::assemble(Isa::JamV1, &list).unwrap();
     let code = vm_core::isa::CodeView::new(Isa::JamV1, &assembly.code, &assembly.bitmask);
-    let cost = block_cost(CostModelKind::Pipeline(MemoryLatency::L3), &code, 0);
+    let cost = block_cost(CostModelKind::Pipeline(MemoryLatency::L3), ProgramFacts::default(), &code, 0);
     assert_eq!(cost, Some(60 * count as u32));
 }
 

@@ -54,7 +54,11 @@ fn random_blob(rng: &mut Rng) -> Vec<u8> {
 fn random_config(rng: &mut Rng) -> ProgramConfig {
     ProgramConfig {
         metering: rng.pick(&[Metering::Sync, Metering::Sync, Metering::Async, Metering::Sync]),
-        cost_model: rng.pick(&[CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)]),
+        cost_model: rng.pick(&[
+            CostModelKind::Naive,
+            CostModelKind::Pipeline(MemoryLatency::L2),
+            CostModelKind::CalibratedV1,
+        ]),
         translation_cache: rng.pick(&[1 << 20, 300]),
         ..ProgramConfig::default()
     }

@@ -115,7 +115,7 @@ fn cost(engine: &Engine, family: Family, count: u32, config: &ProgramConfig) -> 
 fn what_compiling_yields_and_takes_is_linear_in_the_program_for_every_family() {
     let mut config = Config::new();
     let engine = Engine::new(config.set_backend(Backend::Jit).set_sandbox(Sandbox::BestEffort)).unwrap();
-    for cost_model in [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)] {
+    for cost_model in [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1] {
         for single_step in [false, true] {
             let config = ProgramConfig { cost_model, single_step, ..ProgramConfig::default() };
             for (name, family) in FAMILIES {

@@ -142,7 +142,9 @@ fn watch(module: &Module, entry: u32, gas: i64) -> Vec<Seen> {
 fn configurations() -> Vec<ProgramConfig> {
     let mut all = Vec::new();
     for metering in [Metering::Sync, Metering::Async, Metering::Off] {
-        for cost_model in [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)] {
+        for cost_model in
+            [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1]
+        {
             for single_step in [false, true] {
                 all.push(ProgramConfig { metering, cost_model, single_step, ..ProgramConfig::default() });
             }

@@ -11,6 +11,7 @@ pub mod gvn;
 pub mod inline;
 pub mod layout;
 pub mod liveness;
+pub mod masks;
 pub mod simplify_cfg;
 pub mod tail_call;
 pub mod tail_merge;
@@ -30,6 +31,7 @@ const PASSES: &[(&str, Pass)] = &[
     ("inline", inline::run),
     ("frames", frames::run),
     ("tail_call", tail_call::run),
+    ("masks", masks::run),
     ("compact", gvn::compact),
     ("tail_merge", tail_merge::run),
     ("layout", layout::run),
@@ -44,6 +46,7 @@ pub const NAMES: &[&str] = &[
     "inline",
     "frames",
     "tail_call",
+    "masks",
     "compact",
     "tail_merge",
     "layout",
@@ -65,7 +68,7 @@ pub const ALIASES: &[(&str, &str)] = &[
 const FULL: &[&str] = &[
     "simplify_cfg", "gvn", "dce", "propagate_traps", "simplify_cfg", "inline", "frames", "tail_call",
     "simplify_cfg", "inline", "frames", "tail_call",
-    "simplify_cfg", "compact", "dce", "propagate_traps", "tail_merge", "simplify_cfg", "layout",
+    "simplify_cfg", "masks", "compact", "dce", "propagate_traps", "tail_merge", "simplify_cfg", "layout",
 ];
 
 /// The passes that leave each instruction where it is: dead code goes, nothing moves.

@@ -36,7 +36,7 @@ use crate::{
 use alloc::{format, vec::Vec};
 use frame_support::{traits::Get, weights::Weight};
 use pallet_revive_uapi::{CallFlags, ReturnErrorCode, ReturnFlags};
-use sp_core::{H160, H256, U256};
+use sp_core::{H160, H256};
 
 /// A range of the contract's memory, by its pointer and its length or a pointer to that.
 #[derive(Clone, Copy)]
@@ -105,7 +105,7 @@ fn call_with<T: Config>(
             )));
         }
         host.stack.ensure_may_write()?;
-        charge_transfer(host, value)?;
+        host.stack.top_mut().gas.charge_weight(dust::value_weight::<T>(value))?;
     }
     let reentry = if flags.contains(CallFlags::ALLOW_REENTRY) { Reentry::Allowed } else { Reentry::Denied };
     host.instance.release();
@@ -176,7 +176,7 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     host.stack.ensure_may_write()?;
     let value = host.read_u256(low(args[2]))?;
     if !value.is_zero() {
-        charge_transfer(host, value)?;
+        host.stack.top_mut().gas.charge_weight(dust::value_weight::<T>(value))?;
     }
     let limits = limits(host, args[0], args[1], high(args[2]))?;
     let code_hash = H256(host.read_array(input.pointer)?);
@@ -255,16 +255,6 @@ fn limits<T: Config>(
 fn charge_call<T: Config>(host: &mut Host<'_, T>, callee: &H160, cost: Cost) -> Result<(), Halt> {
     let cost = if T::Precompiles::find(callee).is_some() { Cost::CallPrecompile } else { cost };
     let _ = host.charge(cost)?;
-    Ok(())
-}
-
-/// Charges for the transfer of a value.
-fn charge_transfer<T: Config>(host: &mut Host<'_, T>, value: U256) -> Result<(), Halt> {
-    let _ = host.charge(Cost::CallTransfer)?;
-    if dust::is_in::<T>(value) {
-        let transfer = Cost::CallTransfer.weight::<T::WeightInfo>();
-        host.stack.top_mut().gas.charge_weight(dust::transfer_weight::<T>(transfer))?;
-    }
     Ok(())
 }
 

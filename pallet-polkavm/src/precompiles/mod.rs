@@ -23,6 +23,8 @@
 //! }
 //! ```
 //!
+//! A precompile sees the value that it was sent and may call contracts ([`Env::value`], [`Env::call`]).
+//!
 //! A precompile charges for its work before it does it, and like a contract it may fail
 //! ([`crate::types::Failure`]: the caller learns no more than that) or revert with a reason.
 
@@ -35,13 +37,17 @@ pub mod storage;
 pub mod system;
 
 use crate::{
-    Config, Error,
-    exec::Stack,
+    Config, Error, dust,
+    exec::{
+        Stack,
+        nested::{CallLimits, Reentry},
+    },
     metering::{cost::Cost, gas::Charged},
     types::{Failure, Output},
 };
+use alloc::vec::Vec;
 use frame_support::weights::Weight;
-use sp_core::H160;
+use sp_core::{H160, U256};
 use sp_runtime::DispatchError;
 
 /// The function of a precompile: from its input to its output.
@@ -172,6 +178,43 @@ impl<'a, T: Config> Env<'a, T> {
     /// [`Error::StateChangeDenied`].
     pub fn ensure_may_write(&self) -> Result<(), Failure> {
         self.stack.ensure_may_write()
+    }
+
+    /// The value that came with the call, in the contracts' unit. The account that the call acts as has it.
+    pub fn value(&self) -> U256 {
+        self.stack.top().value
+    }
+
+    /// The address that the call acts as: the precompile's own, or in a delegate call the calling contract's.
+    pub fn address(&self) -> H160 {
+        self.stack.top().address
+    }
+
+    /// Calls an account as [`Self::address`], with a value in the contracts' unit.
+    ///
+    /// The callee gets no more weight than `limits` say, and no more than all but a 64th of what is left. It may call back
+    /// whatever its callers allow. What it did is undone if it fails or reverts, and the precompile may go on.
+    ///
+    /// # Errors
+    ///
+    /// That of the callee, or the reason for which it never began.
+    pub fn call(
+        &mut self,
+        dest: H160,
+        value: U256,
+        input: Vec<u8>,
+        limits: &CallLimits<T>,
+        read_only: bool,
+    ) -> Result<Output, Failure> {
+        let _ = self.charge(if T::Precompiles::find(&dest).is_some() { Cost::CallPrecompile } else { Cost::Call })?;
+        let _ = self.charge(Cost::CloneInput(input.len() as u32))?;
+        if !value.is_zero() {
+            self.ensure_may_write()?;
+            self.charge_weight(dust::value_weight::<T>(value))?;
+        }
+        let called = self.stack.call_from_contract(limits, dest, value, input, Reentry::Allowed, read_only);
+        let output = core::mem::take(&mut self.stack.top_mut().last_output);
+        called.map(|()| output).map_err(|error| error.failure)
     }
 
     /// Whether the call is a delegate call: then it acts as the contract that called.

@@ -216,3 +216,49 @@ fn no_contract_is_made_at_an_address_that_somebody_has_a_key_of() {
         crate::OriginalAccount::<Test>::remove(address);
     });
 }
+
+#[test]
+fn a_runtime_says_who_may_upload_code_and_who_may_make_contracts() {
+    run(|| {
+        for account in [DAVE, EVE] {
+            assert_ok!(Balances::transfer_allow_death(RuntimeOrigin::signed(ALICE), account.clone(), START / 10));
+            assert_ok!(dispatch(account, Call::map_account {}));
+        }
+        let code = super::puppet::puppet();
+        let code_hash = upload(code.clone());
+        let limits = |salt| (GAS, START / 20, vec![], Some([salt; 32]));
+        let upload = Call::upload_code { code: Contract::with_call().ret().build(), storage_deposit_limit: START / 20 };
+        let with_code = |salt| {
+            let (gas_limit, storage_deposit_limit, data, salt) = limits(salt);
+            let code = code.clone();
+            Call::instantiate_with_code { value: 0, gas_limit, storage_deposit_limit, code, data, salt }
+        };
+        let existing = |salt| {
+            let (gas_limit, storage_deposit_limit, data, salt) = limits(salt);
+            Call::instantiate { value: 0, gas_limit, storage_deposit_limit, code_hash, data, salt }
+        };
+        let bad_origin = sp_runtime::DispatchError::BadOrigin;
+        for (who, calls) in
+            [(DAVE, vec![upload.clone(), with_code(1)]), (EVE, vec![upload.clone(), with_code(2), existing(3)])]
+        {
+            for call in calls {
+                assert_eq!(unchanged(|| dispatch(who.clone(), call).unwrap_err()).error, bad_origin);
+            }
+        }
+        assert_ok!(dispatch(DAVE, existing(4)));
+        assert_ok!(dispatch(ALICE, with_code(5)));
+        // Calls are for all, and contracts make contracts for whoever calls.
+        let contract = deploy(super::puppet::puppet());
+        let mut script = super::puppet::Script::new();
+        let (call, scratch) = (super::puppet::Call::default(), super::puppet::SCRATCH);
+        script.instantiate(code_hash, &call, &[], Some([6; 32]), scratch).expect(0);
+        let call = Call::call {
+            dest: contract,
+            value: 0,
+            gas_limit: GAS,
+            storage_deposit_limit: START / 20,
+            data: script.encode(),
+        };
+        assert_ok!(dispatch(EVE, call));
+    });
+}

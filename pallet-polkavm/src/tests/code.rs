@@ -334,3 +334,25 @@ fn code_that_a_contract_leaves_for_another_program_goes_as_well() {
         assert!(matches!(executed.storage_deposit, crate::types::Deposit::Refund(_)));
     });
 }
+
+#[test]
+fn root_gives_a_contract_another_program() {
+    run(|| {
+        let code = super::puppet::puppet();
+        let (old, a) = (crate::code::code_hash(&code), deploy(code));
+        let new = upload(Contract::with_call().data(0, b"new").give(0, 3).build());
+        let set = |dest, code_hash| Polkavm::set_code(RuntimeOrigin::root(), dest, code_hash);
+        assert_noop!(Polkavm::set_code(RuntimeOrigin::signed(ALICE), a, new), DispatchError::BadOrigin);
+        assert_noop!(set(sp_core::H160([9; 20]), new), Error::<Test>::ContractNotFound);
+        unchanged(|| {
+            let failed = frame_support::storage::with_storage_layer(|| set(a, sp_core::H256([1; 32])));
+            assert_eq!(failed, Err(Error::<Test>::CodeNotFound.into()));
+        });
+        assert_ok!(set(a, new));
+        assert_eq!(call(a, &[]).result.unwrap().data, b"new");
+        assert!(events().contains(&Event::ContractCodeUpdated { contract: a, code_hash: new, old_code_hash: old }));
+        assert!(!CodeInfoOf::<Test>::contains_key(old), "it came with the contract and goes with it");
+        assert_ok!(set(a, new));
+        assert_eq!(CodeInfoOf::<Test>::get(new).unwrap().use_count, 1);
+    });
+}

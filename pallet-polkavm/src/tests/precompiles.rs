@@ -468,6 +468,42 @@ fn a_precompile_cannot_call_contracts_behind_the_back_of_its_caller() {
 }
 
 #[test]
+fn a_precompile_sees_its_value_and_calls_contracts_as_itself() {
+    run(|| {
+        let a = deploy(puppet());
+        call_with_value(a, 50, &[]).result.unwrap();
+        let mut back = Script::new();
+        let room = back.bytes(&[0; 64]);
+        back.store(1, 1).host("value_transferred", &[room]).host("caller", &[room + 32]).give(0, room, 52);
+        // An amount that is no whole unit, there and back.
+        let with_value = Call { value: 23, flags: 8, ..default() };
+        let mut script = Script::new();
+        script.call_into(address(CALLS_BACK), &with_value, &back.encode(), NO_OUTPUT).expect(0);
+        give_last(&mut script, 52);
+        let data = output(a, &script).data;
+        assert_eq!((data[0], &data[32..]), (23, address(CALLS_BACK).as_bytes()));
+        assert_eq!(stored(a, 1), Some(vec![1; 32]));
+        assert_eq!(Polkavm::balance(a), (50 * RATIO).into());
+
+        // The guard against reentry holds for it as well, and what fails is undone.
+        let mut script = Script::new();
+        script.call_into(address(CALLS_BACK), &default(), &Script::new().store(2, 2).encode(), NO_OUTPUT);
+        assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeTrapped as u64);
+        let mut script = Script::new();
+        let reverts = Script::new().store(3, 3).revert(b"no").encode();
+        script.call_into(address(CALLS_BACK), &with_value, &reverts, NO_OUTPUT);
+        assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeReverted as u64);
+        assert_eq!((stored(a, 2), stored(a, 3)), (None, None));
+        assert_eq!(Polkavm::balance(a), (50 * RATIO).into());
+        // In a read-only call it can change nothing, either.
+        let read_only = Call { flags: 8 | READ_ONLY, ..default() };
+        let mut script = Script::new();
+        script.call_into(address(CALLS_BACK), &read_only, &Script::new().store(4, 4).encode(), NO_OUTPUT);
+        assert_ne!(last(a, &mut script), 0);
+    });
+}
+
+#[test]
 fn a_runtime_has_precompiles_of_its_own() {
     run(|| {
         assert_eq!(answer(DOUBLER, &word(21)), word(42));

@@ -64,6 +64,7 @@ impl World {
             address(0x900),
             address(0x0a),
             address(REENTERS),
+            address(CALLS_BACK),
             // Not mapped.
             Polkavm::view_address(&CHARLIE),
         ];

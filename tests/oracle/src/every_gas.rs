@@ -1,13 +1,13 @@
 //! Short programs at every gas limit, compiled and interpreted: from nothing to what the whole run takes, and a unit
-//! more.
+//! more. Where the cost model charges tens of gas for an instruction, at every tens of gas.
 //!
 //! A synchronous shortage is resumed, in steps of one or with all at once, and has to end as if there had been enough
 //! at first. An asynchronous one ends the run.
 
 use crate::generate::scenario;
-use crate::machine::Metering;
+use crate::machine::{Metering, Model};
 use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
-use pvm_engine::{Outcome, Reg};
+use pvm_engine::{CostModelKind, Outcome, Reg};
 use pvm_test_support::Rng;
 
 /// Maximum gas that a short program takes, and the most stops that are not shortages.
@@ -58,6 +58,12 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
     let is_async = seed % 2 == 1;
     scenario.config.metering = if is_async { Metering::Async } else { Metering::Sync };
     let Some(module) = backends.load(&scenario)? else { return Ok(()) };
+    // What a run needs at some point may be more than what it uses, by what branches give back.
+    let (unit, given_back) = match scenario.config.model {
+        Model::CalibratedV1 => (97, i64::from(CostModelKind::CalibratedV1.branch_refund())),
+        Model::Naive | Model::Pipeline(_) => (1, 0),
+    };
+    let short = unit * SHORT;
     let rng = &mut Rng::new(seed ^ 0x9a5);
     let registers = Reg::ALL.map(|_| rng.value());
     let mut pair = module.instantiate()?;
@@ -71,15 +77,16 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
             machine.set_next_pc(scenario.entry);
             Ok(())
         })?;
-        run(&mut pair, more, tally)
+        run(&mut pair, more, unit, tally)
     };
-    let whole = begin(SHORT, TopUp::Never, tally)?;
+    let whole = begin(short, TopUp::Never, tally)?;
     // What has a heap of gigabytes takes long to hash.
     if whole.outcome == Outcome::OutOfGas || whole.state.heap_size > 1 << 20 {
         return Ok(());
     }
-    let used = SHORT - whole.state.gas;
-    for limit in 0..=used + 1 {
+    let used = short - whole.state.gas;
+    let limits = (0..=used + given_back).step_by(unit as usize).chain([used - 1, used, used + given_back + 1]);
+    for limit in limits.filter(|limit| *limit >= 0) {
         let at = |failure| Failure::Differ(format!("seed {seed}, gas {limit} of {used}: {failure}"));
         let more = match (is_async, rng.chance(50)) {
             (true, _) => TopUp::Never,
@@ -88,7 +95,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
         };
         let end = begin(limit, more, tally).map_err(at)?;
         // A `memset` that needs more room than there is wants one more unit before it traps.
-        let may_be_short = limit < used || limit == used && whole.outcome == Outcome::Trap;
+        let may_be_short = limit < used + given_back || limit == used && whole.outcome == Outcome::Trap;
         let is_right = match end.was_short {
             // A shortage at an entry into the middle of a block leaves everything as it was.
             true if is_async => {
@@ -117,7 +124,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
 }
 
 /// Runs on through host calls, and shortages if more gas is given.
-fn run(pair: &mut Pair, more: TopUp, tally: &mut Tally) -> Result<RunResult, Failure> {
+fn run(pair: &mut Pair, more: TopUp, unit: i64, tally: &mut Tally) -> Result<RunResult, Failure> {
     let (mut stops, mut was_short) = (0, false);
     loop {
         let outcome = pair.both("a run", |machine| machine.run())?;
@@ -132,8 +139,8 @@ fn run(pair: &mut Pair, more: TopUp, tally: &mut Tally) -> Result<RunResult, Fai
                 })?;
                 continue;
             }
-            (Outcome::OutOfGas, TopUp::One) => state.gas + 1,
-            (Outcome::OutOfGas, TopUp::All) => state.gas + SHORT,
+            (Outcome::OutOfGas, TopUp::One) => state.gas + unit,
+            (Outcome::OutOfGas, TopUp::All) => state.gas + unit * SHORT,
             _ => {
                 tally.shortages += u64::from(outcome == Outcome::OutOfGas);
                 return Ok(RunResult { outcome, state, memory, was_short });

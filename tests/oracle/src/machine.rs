@@ -12,6 +12,8 @@ pub enum Model {
     Naive,
     /// The pipeline, with the latency of loads in cycles, 1 to 127.
     Pipeline(u8),
+    /// The first calibration.
+    CalibratedV1,
 }
 
 /// Metering mode.

@@ -206,12 +206,12 @@ impl Code {
         block
     }
 
-    /// Cost of the block that starts at `start`.
-    pub fn cost(&mut self, model: gas::Model, start: u32) -> u32 {
+    /// Cost of the block that starts at `start`, of a program that can address so many bytes of memory.
+    pub fn cost(&mut self, model: gas::Model, memory: u64, start: u32) -> u32 {
         if let Some(cost) = self.costs.get(&start) {
             return *cost;
         }
-        let cost = gas::cost(model, self, &self.block(start));
+        let cost = gas::cost(model, self, memory, &self.block(start));
         self.costs.insert(start, cost);
         cost
     }

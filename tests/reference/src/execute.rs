@@ -1,7 +1,9 @@
 //! Execution of single instructions, in one `match`: `docs/spec/instructions.md#instructions`, with
 //! `docs/spec/execution.md#dynamic-jumps` and `docs/spec/execution.md#memset`.
 
+use crate::calibrated;
 use crate::code::Instruction;
+use crate::gas::Model;
 use crate::interpreter::{Interpreter, Outcome};
 
 /// Control flow after an instruction.
@@ -232,9 +234,13 @@ impl Interpreter {
         if self.code.is_target(target) { Next::Goto(target) } else { TRAP }
     }
 
-    fn branch(&self, taken: bool, i: &Instruction) -> Next {
+    fn branch(&mut self, taken: bool, i: &Instruction) -> Next {
         if !self.code.is_target(i.target) || i.next >= self.code.len() {
             return TRAP;
+        }
+        let gives_back = self.config.model == Model::CalibratedV1 && self.metered();
+        if gives_back && taken == calibrated::is_likely_taken(&self.code, i) {
+            self.gas += i64::from(calibrated::MISPREDICTION);
         }
         if taken { Next::Goto(i.target) } else { Next::Behind }
     }

@@ -1,5 +1,6 @@
 //! Cost of a basic block under each cost model: `docs/spec/gas.md#gas`.
 
+use crate::calibrated;
 use crate::code::{Code, Instruction};
 use std::collections::BTreeSet;
 
@@ -10,12 +11,15 @@ pub enum Model {
     Naive,
     /// The pipeline, with the latency of loads in cycles, 1 to 127.
     Pipeline(u8),
+    /// The first calibration.
+    CalibratedV1,
 }
 
-/// Cost of a block of these instructions.
-pub fn cost(model: Model, code: &Code, block: &[Instruction]) -> u32 {
+/// Cost of a block of these instructions, of a program that can address so many bytes of memory.
+pub fn cost(model: Model, code: &Code, memory: u64, block: &[Instruction]) -> u32 {
     match model {
         Model::Naive => block.len() as u32,
+        Model::CalibratedV1 => calibrated::cost(code, memory, block),
         Model::Pipeline(latency) => {
             let mut pipeline = Pipeline::new();
             for instruction in block {

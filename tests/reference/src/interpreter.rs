@@ -124,7 +124,7 @@ impl Interpreter {
                 if start == offset {
                     Place::Block(offset)
                 } else {
-                    let cost = i64::from(self.code.cost(self.config.model, start));
+                    let cost = i64::from(self.cost(start));
                     if self.metered() {
                         if self.gas < cost {
                             return Outcome::OutOfGas;
@@ -142,7 +142,7 @@ impl Interpreter {
                     return self.stop(Outcome::Step, Some(offset), Some(offset), Place::SteppedBlock(offset));
                 }
                 Place::Block(offset) | Place::SteppedBlock(offset) => {
-                    let cost = i64::from(self.code.cost(self.config.model, offset));
+                    let cost = i64::from(self.cost(offset));
                     if self.metered() && self.gas < cost {
                         return self.out_of_gas(offset, place, cost);
                     }
@@ -235,9 +235,13 @@ impl Interpreter {
     pub fn block_cost(&mut self, offset: u32) -> Option<u32> {
         if offset >= self.code.len() {
             let end = self.code.len();
-            return Some(self.code.cost(self.config.model, end));
+            return Some(self.cost(end));
         }
-        self.code.is_target(offset).then(|| self.code.cost(self.config.model, offset))
+        self.code.is_target(offset).then(|| self.cost(offset))
+    }
+
+    fn cost(&mut self, start: u32) -> u32 {
+        self.code.cost(self.config.model, self.memory.addressable(), start)
     }
 
     /// Reads memory: `None` if that is not allowed.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod calibrated;
 mod code;
 mod execute;
 mod gas;

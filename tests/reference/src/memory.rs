@@ -1,5 +1,6 @@
 //! Guest memory: `docs/spec/memory.md#memory`. Pages exist once they are written; all others read as zero.
 
+use crate::Isa;
 use crate::blob::{Blob, Refused};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub struct Memory {
     regions: [(u64, u64); 4],
     heap_limit: u64,
     heap_size: u64,
+    addressable: u64,
     /// Bytes of pages of 4 KiB.
     pages: BTreeMap<u64, Vec<u8>>,
 }
@@ -53,8 +55,14 @@ impl Memory {
             ],
             heap_limit: stack_high - up(stack, G) - G,
             heap_size: 0,
+            addressable: 0,
             pages: BTreeMap::new(),
         };
+        let (_, rw_end) = memory.regions[1];
+        memory.addressable = memory.regions.iter().map(|(from, to)| to - from).sum();
+        if blob.isa == Isa::Latest32 {
+            memory.addressable += memory.heap_limit.max(rw_end) - rw_end;
+        }
         memory.put(G, &blob.ro_data);
         memory.put(rw_base, &blob.rw_data);
         Ok(memory)
@@ -63,6 +71,11 @@ impl Memory {
     /// Bounds of the regions that exist.
     pub fn regions(&self) -> Vec<(u32, u32)> {
         self.regions.iter().filter(|(from, to)| from < to).map(|(from, to)| (*from as u32, *to as u32)).collect()
+    }
+
+    /// Bytes that the program can address, whatever its heap is now: `docs/spec/gas.md#the-calibrated-model`.
+    pub fn addressable(&self) -> u64 {
+        self.addressable
     }
 
     /// Size of the heap in bytes.

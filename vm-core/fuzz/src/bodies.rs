@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder, Strip, strip};
-use vm_core::gas::{CostModelKind, MemoryLatency, Metering, block_cost};
+use vm_core::gas::{CostModelKind, MemoryLatency, Metering, ProgramFacts, block_cost};
 use vm_core::interpreter::{Dispatch, Instance};
 use vm_core::isa::{CodeView, Isa, Reg};
 use vm_core::limits;
@@ -112,10 +112,10 @@ pub fn decoder(data: &[u8]) {
             assert!(view.is_instruction_start(offset) || !view.is_jump_target(offset));
             assert_eq!(view.decode(offset).is_some(), view.is_instruction_start(offset));
         }
-        let models = [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)];
+        let models = [CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2), CostModelKind::CalibratedV1];
         for offset in (0..view.len()).take(200) {
             for model in models {
-                let cost = block_cost(model, &view, offset);
+                let cost = block_cost(model, ProgramFacts::default(), &view, offset);
                 assert_eq!(cost.is_some(), view.is_jump_target(offset));
                 assert_ne!(cost, Some(0));
             }
@@ -239,8 +239,9 @@ pub fn interpreter(data: &[u8]) {
         config: ProgramConfig {
             page_size: if mode & 1 == 0 { 0x1000 } else { 0x4000 },
             aux_size: if mode & 2 == 0 { 0 } else { 100 },
-            cost_model: match mode & 4 {
-                0 => CostModelKind::Naive,
+            cost_model: match (mode & 4, mode & 0x40) {
+                (0, 0) => CostModelKind::Naive,
+                (0, _) => CostModelKind::CalibratedV1,
                 _ => CostModelKind::Pipeline(MemoryLatency::L2),
             },
             metering: if mode & 8 == 0 { Metering::Sync } else { Metering::Async },

@@ -10,7 +10,7 @@ use crate::isa::{CodeView, Format, GasClass, InstructionSpec, Opcode, Reg, TABLE
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Demand(u64);
 
-/// The register fields of an instruction, four bits each, and above them two that stand for no register.
+/// The register fields of an instruction, four bits each, and above them three that stand for no register of the guest.
 #[derive(Clone, Copy)]
 pub(super) struct Fields(u32);
 
@@ -19,10 +19,12 @@ impl Fields {
     const R2: u64 = 4;
     const R3: u64 = 8;
     /// Where a register is that is never written.
-    const NO_SOURCE: u64 = 12;
+    pub const NO_SOURCE: u64 = 12;
     /// Where a register is that is never read.
-    const NO_DESTINATION: u64 = 16;
-    const NONE: u32 = 0xed000;
+    pub const NO_DESTINATION: u64 = 16;
+    /// Where one is that stands for memory.
+    pub const MEMORY: u64 = 20;
+    const NONE: u32 = 0xfed000;
 
     /// Of decoded registers.
     pub fn new(r1: Reg, r2: Reg, r3: Reg) -> Self {
@@ -39,8 +41,9 @@ impl Fields {
         )
     }
 
+    /// The register at one of the places above.
     #[inline(always)]
-    fn get(self, shift: u64) -> usize {
+    pub fn get(self, shift: u64) -> usize {
         (self.0 >> (shift & 31) & 15) as usize
     }
 }
@@ -184,6 +187,29 @@ const fn row(class: GasClass) -> Row {
     }
 }
 
+/// Where among its fields the register is that an instruction writes, and where the first two are that it reads; and
+/// whether it reads the one that it writes besides.
+const fn places(spec: &InstructionSpec, registers: Registers) -> (u64, u64, u64, bool) {
+    const NO_SOURCE: u64 = Fields::NO_SOURCE;
+    const NO_DESTINATION: u64 = Fields::NO_DESTINATION;
+    let (to, first, second) = match registers {
+        Registers::None => (NO_DESTINATION, NO_SOURCE, NO_SOURCE),
+        Registers::To => (Fields::R1, NO_SOURCE, NO_SOURCE),
+        Registers::ToFrom | Registers::UpdateFrom => (Fields::R1, NO_SOURCE, Fields::R2),
+        Registers::ToFromBoth | Registers::UpdateFromBoth => (Fields::R3, Fields::R1, Fields::R2),
+        Registers::From => (NO_DESTINATION, Fields::R1, NO_SOURCE),
+        Registers::FromBoth => (NO_DESTINATION, Fields::R1, Fields::R2),
+        Registers::FromLast if matches!(spec.format, Format::RegImm) => (NO_DESTINATION, Fields::R1, NO_SOURCE),
+        Registers::FromLast => (NO_DESTINATION, NO_SOURCE, Fields::R2),
+    };
+    (to, first, second, matches!(registers, Registers::UpdateFrom | Registers::UpdateFromBoth))
+}
+
+/// The same for an instruction of the table.
+pub(super) const fn places_of(spec: &InstructionSpec) -> (u64, u64, u64, bool) {
+    places(spec, row(spec.gas_class).4)
+}
+
 /// A branch that one side of which is marked as rarely taken, or cannot be taken.
 const BRANCH_FORESEEN: u8 = 1;
 /// Any other branch.
@@ -245,22 +271,8 @@ impl Demand {
             Extra::IfNewPlusOneOn64Bit => Self::IF_NEW | wide << Self::DECODE,
             Extra::IfNotFirstPlusOneOn64Bit => Self::IF_NEW | Self::IF_NOT_FIRST | wide << Self::DECODE,
         };
-        const NO_SOURCE: u64 = Fields::NO_SOURCE;
-        const NO_DESTINATION: u64 = Fields::NO_DESTINATION;
-        let (to, first, second) = match registers {
-            Registers::None => (NO_DESTINATION, NO_SOURCE, NO_SOURCE),
-            Registers::To => (Fields::R1, NO_SOURCE, NO_SOURCE),
-            Registers::ToFrom | Registers::UpdateFrom => (Fields::R1, NO_SOURCE, Fields::R2),
-            Registers::ToFromBoth | Registers::UpdateFromBoth => (Fields::R3, Fields::R1, Fields::R2),
-            Registers::From => (NO_DESTINATION, Fields::R1, NO_SOURCE),
-            Registers::FromBoth => (NO_DESTINATION, Fields::R1, Fields::R2),
-            Registers::FromLast if matches!(spec.format, Format::RegImm) => (NO_DESTINATION, Fields::R1, NO_SOURCE),
-            Registers::FromLast => (NO_DESTINATION, NO_SOURCE, Fields::R2),
-        };
-        let updates = match registers {
-            Registers::UpdateFrom | Registers::UpdateFromBoth => Self::READS_DESTINATION,
-            _ => 0,
-        };
+        let (to, first, second, updates) = places(spec, registers);
+        let updates = if updates { Self::READS_DESTINATION } else { 0 };
         let moves = if matches!(spec.gas_class, GasClass::Move) { Self::MOVE } else { 0 };
         let units = (class.units() as u64) << Self::UNITS | if matches!(class, Class::Alu) { Self::ALU } else { 0 };
         let registers = to << Self::TO | first << Self::FIRST | second << Self::SECOND;
@@ -340,7 +352,7 @@ impl Demand {
 }
 
 /// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
-fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
+pub(super) fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
     let isa = code.isa();
     match code.byte(offset) {
         Some(byte) => Some(byte) == isa.number(Opcode::Unlikely) || Some(byte) == isa.number(Opcode::Trap),

@@ -4,14 +4,16 @@
 //! its cost depends on its instructions alone. This is the only place where costs are defined. Spec:
 //! `docs/spec/gas.md#gas`.
 
+mod calibrated;
 mod costs;
 mod model;
 mod pipeline;
 
-pub use model::{CostModelKind, MemoryLatency};
+pub use model::{CostModelKind, MemoryLatency, ProgramFacts};
 
 use crate::isa::{CodeView, Decoded, Encoded, Instruction, Opcode};
-use costs::{Demand, Fields};
+use calibrated::Calibrated;
+use costs::{Demand, Fields, is_rare};
 use pipeline::Pipeline;
 
 /// Metering mode: whether and how gas is charged.
@@ -39,15 +41,22 @@ pub struct BlockCost(State);
 enum State {
     Naive(u32),
     Pipeline(Pipeline, MemoryLatency),
+    Calibrated(Calibrated),
 }
 
 impl BlockCost {
-    /// Starts a block.
-    pub fn new(model: CostModelKind) -> Self {
+    /// Starts a block of a program with these facts.
+    pub fn new(model: CostModelKind, facts: ProgramFacts) -> Self {
         BlockCost(match model {
             CostModelKind::Naive => State::Naive(0),
             CostModelKind::Pipeline(latency) => State::Pipeline(Pipeline::new(), latency),
+            CostModelKind::CalibratedV1 => State::Calibrated(Calibrated::new(facts)),
         })
+    }
+
+    /// Counts nothing: for code that is not metered, or paid already.
+    pub fn free() -> Self {
+        BlockCost(State::Naive(0))
     }
 
     /// Counts the next instruction, which is one of `code`.
@@ -60,6 +69,10 @@ impl BlockCost {
                 let ends = || [decoded.next, instruction.target];
                 let demand = Demand::of(code, instruction.opcode, *latency, ends);
                 feed(pipeline, demand, Fields::new(instruction.r1, instruction.r2, instruction.r3));
+            }
+            State::Calibrated(calibrated) => {
+                let instruction = decoded.instruction.unwrap_or(Instruction::none(Opcode::Trap));
+                calibrated.feed(instruction.opcode, Fields::new(instruction.r1, instruction.r2, instruction.r3));
             }
         }
     }
@@ -75,6 +88,9 @@ impl BlockCost {
                 let demand = Demand::of(code, encoded.opcode(), *latency, ends);
                 feed(pipeline, demand, Fields::from_code(encoded.register_fields()));
             }
+            State::Calibrated(calibrated) => {
+                calibrated.feed(encoded.opcode(), Fields::from_code(encoded.register_fields()));
+            }
         }
     }
 
@@ -85,6 +101,7 @@ impl BlockCost {
             State::Pipeline(pipeline, _) => {
                 feed(pipeline, Demand::TRAP, Fields::from_code(0));
             }
+            State::Calibrated(calibrated) => calibrated.feed(Opcode::Trap, Fields::from_code(0)),
         }
     }
 
@@ -104,6 +121,7 @@ impl BlockCost {
         match &mut self.0 {
             State::Naive(total) => core::mem::take(total),
             State::Pipeline(pipeline, _) => pipeline.finish(),
+            State::Calibrated(calibrated) => calibrated.finish(),
         }
     }
 
@@ -112,6 +130,7 @@ impl BlockCost {
         match self.0 {
             State::Naive(total) => total,
             State::Pipeline(mut pipeline, _) => pipeline.finish(),
+            State::Calibrated(mut calibrated) => calibrated.finish(),
         }
     }
 }
@@ -121,13 +140,23 @@ fn feed(pipeline: &mut Pipeline, demand: Demand, fields: Fields) {
     pipeline.feed(demand, fields);
 }
 
-/// Cost of entering the block at `offset`: `None` if no block starts there; at or past the end of the code the
-/// cost of a lone trap.
-pub fn block_cost(model: CostModelKind, code: &CodeView<'_>, offset: u32) -> Option<u32> {
+/// Whether the likely way of a conditional branch at `offset`, whose block may go on at `next`, is to its `target`: the
+/// one that is not marked as rare (`docs/spec/gas.md#the-calibrated-model`), and if that does not decide it, backwards.
+pub fn branch_is_likely_taken(code: &CodeView<'_>, offset: u32, next: u32, target: u32) -> bool {
+    match (is_rare(code, next), is_rare(code, target)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => target <= offset,
+    }
+}
+
+/// Cost of entering the block at `offset` of a program with these facts: `None` if no block starts there; at or past the
+/// end of the code the cost of a lone trap.
+pub fn block_cost(model: CostModelKind, facts: ProgramFacts, code: &CodeView<'_>, offset: u32) -> Option<u32> {
     if offset < code.len() && !code.is_jump_target(offset) {
         return None;
     }
-    let mut cost = BlockCost::new(model);
+    let mut cost = BlockCost::new(model, facts);
     cost.feed_rest(code, offset);
     Some(cost.finish())
 }
@@ -143,18 +172,27 @@ mod tests {
         // move_reg, move_reg, fallthrough | undefined | add_32 (runs off the end)
         let code = [100, 0, 100, 0, 1, 255, 190, 0, 0];
         let view = CodeView::new(Isa::ReviveV1, &code, &[0b0111_0101, 0]);
-        assert_eq!(block_cost(CostModelKind::Naive, &view, 0), Some(3));
-        assert_eq!(block_cost(CostModelKind::Naive, &view, 2), None);
-        assert_eq!(block_cost(CostModelKind::Naive, &view, 5), Some(1));
-        assert_eq!(block_cost(CostModelKind::Naive, &view, 6), Some(2), "with the trap behind the end");
-        assert_eq!(block_cost(CostModelKind::Naive, &view, 9), Some(1));
-        assert_eq!(block_cost(CostModelKind::Naive, &view, u32::MAX), Some(1));
+        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 0), Some(3));
+        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 2), None);
+        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 5), Some(1));
+        assert_eq!(
+            block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 6),
+            Some(2),
+            "with the trap behind the end"
+        );
+        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, 9), Some(1));
+        assert_eq!(block_cost(CostModelKind::Naive, ProgramFacts::default(), &view, u32::MAX), Some(1));
     }
 
     /// The costs of the blocks at the given offsets of `ReviveV1` code.
     fn costs(latency: MemoryLatency, code: &[u8], bitmask: &[u8], offsets: &[u32]) -> Vec<u32> {
         let view = CodeView::new(Isa::ReviveV1, code, bitmask);
-        offsets.iter().map(|offset| block_cost(CostModelKind::Pipeline(latency), &view, *offset).unwrap()).collect()
+        offsets
+            .iter()
+            .map(|offset| {
+                block_cost(CostModelKind::Pipeline(latency), ProgramFacts::default(), &view, *offset).unwrap()
+            })
+            .collect()
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Chosen by a program's configuration. Models are versioned data: one that was released never changes, a better one is
 //! a new model with a new number, so that a chain can name what its old blocks were run with.
 
+use crate::isa::{CodeView, Opcode};
+use crate::memory::MemoryMap;
+
 /// A cost model: how the costs of blocks are computed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
@@ -13,15 +16,38 @@ pub enum CostModelKind {
     /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec:
     /// `docs/spec/gas.md#the-pipeline-model`.
     Pipeline(MemoryLatency),
+    /// The time that compiled code takes, in units of 10 picoseconds: throughput, dependency chains, and what the
+    /// memory that the program can address makes a load take. The first calibration. Spec:
+    /// `docs/spec/gas.md#the-calibrated-model`.
+    CalibratedV1,
 }
 
 impl CostModelKind {
     /// The number of this model with its parameter, for good: the model in the upper byte (0 is the naive one, 1 the
-    /// pipeline), the latency in the lower.
+    /// pipeline, 2 the calibrated one), in the lower one the pipeline's latency or the version of the calibration.
     pub const fn id(self) -> u16 {
         match self {
             CostModelKind::Naive => 0,
             CostModelKind::Pipeline(latency) => 1 << 8 | latency.cycles() as u16,
+            CostModelKind::CalibratedV1 => 2 << 8 | 1,
+        }
+    }
+
+    /// What a conditional branch gives back of its block's cost when it goes the likely way (see
+    /// [`super::branch_is_likely_taken`]); 0 if nothing. A block that ends with a branch costs at least that.
+    pub const fn branch_refund(self) -> u32 {
+        match self {
+            CostModelKind::Naive | CostModelKind::Pipeline(_) => 0,
+            CostModelKind::CalibratedV1 => super::calibrated::MISPREDICTION,
+        }
+    }
+
+    /// The part of a host call's cost that stands for the handoff between compiled code and its host; 0 if the model
+    /// has none.
+    pub const fn host_call(self) -> u32 {
+        match self {
+            CostModelKind::Naive | CostModelKind::Pipeline(_) => 0,
+            CostModelKind::CalibratedV1 => super::calibrated::HOST_CALL,
         }
     }
 
@@ -30,8 +56,40 @@ impl CostModelKind {
         match (id >> 8, MemoryLatency::new(id as u8)) {
             (0, None) if id == 0 => Some(CostModelKind::Naive),
             (1, Some(latency)) => Some(CostModelKind::Pipeline(latency)),
+            (2, Some(MemoryLatency(1))) => Some(CostModelKind::CalibratedV1),
             _ => None,
         }
+    }
+}
+
+/// What a cost model may know of a program besides the instructions of a block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ProgramFacts {
+    /// Whether registers have 64 bits.
+    pub is_64_bit: bool,
+    /// Bytes of memory that it can address: all regions in whole pages, with the largest heap if the instruction set has
+    /// an instruction that grows it.
+    pub memory: u32,
+    /// Bytes of code.
+    pub code: u32,
+}
+
+impl ProgramFacts {
+    /// Of a program with this memory map and code.
+    pub fn new(map: &MemoryMap, code: &CodeView<'_>) -> Self {
+        let rw_end = match code.isa().number(Opcode::Sbrk) {
+            Some(_) => map.rw_end_with_heap(map.max_heap_size()),
+            None => map.rw_end(),
+        };
+        let regions = [
+            (MemoryMap::RO_BASE, map.ro_end()),
+            (map.rw_base(), rw_end),
+            (map.stack_low(), map.stack_high()),
+            (map.aux_base(), map.aux_end()),
+        ];
+        // Regions do not overlap, so that all of them are less than the address space.
+        let memory = regions.iter().fold(0_u32, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+        ProgramFacts { is_64_bit: code.isa().is_64_bit(), memory, code: code.len() }
     }
 }
 
@@ -77,6 +135,7 @@ mod tests {
             }
             None => false,
         });
-        assert_eq!(known.count(), 1 + 127);
+        assert_eq!(CostModelKind::CalibratedV1.id(), 0x201);
+        assert_eq!(known.count(), 1 + 127 + 1);
     }
 }

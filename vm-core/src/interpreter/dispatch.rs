@@ -26,7 +26,7 @@ impl Default for Dispatch {
     }
 }
 
-/// Ops after which threaded handlers return to the trampoline, give or take the length of a chunk of a block.
+/// Instructions of entered blocks after which threaded handlers return to the trampoline, give or take the length of a chunk of a block.
 const BUDGET: i32 = 256;
 
 /// Handler of an op: executes it and all ops that follow it, until one stops.
@@ -43,15 +43,16 @@ fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [O
                 m.stop = (Stop::Unlinked, here(m));
                 return None;
             };
+            let left = m.budget - first.lo as i32;
+            if left < 0 {
+                m.enter_over_budget(first, index, left);
+                return None;
+            }
             if !m.pay(first) {
                 m.stop = (Stop::OutOfGas, index);
                 return None;
             }
-            m.budget -= first.lo as i32;
-            if m.budget < 0 {
-                m.stop = (Stop::Yield, index + 1);
-                return None;
-            }
+            m.budget = left;
             Some(&m.ops[index + 1..])
         }
         Flow::Chunk(index) => {
@@ -106,11 +107,12 @@ impl Dispatch {
 
 fn threaded(m: &mut RunState<'_>, mut index: usize) -> (Stop, usize) {
     loop {
-        m.budget = BUDGET;
+        m.take_budget(BUDGET);
         m.stop = (Stop::Trap, index);
         if let Some((op, rest)) = m.ops.get(index..).and_then(|ops| ops.split_first()) {
             HANDLERS[op.kind as usize](op, rest, m);
         }
+        m.return_budget();
         match m.stop {
             (Stop::Yield, at) => index = at,
             stop => return stop,
@@ -119,6 +121,7 @@ fn threaded(m: &mut RunState<'_>, mut index: usize) -> (Stop, usize) {
 }
 
 fn looped(m: &mut RunState<'_>, index: usize) -> (Stop, usize) {
+    m.take_budget(i32::MAX);
     m.stop = (Stop::Trap, index);
     let mut rest = m.ops.get(index..).unwrap_or_default();
     while let Some((op, after)) = rest.split_first() {
@@ -126,14 +129,18 @@ fn looped(m: &mut RunState<'_>, index: usize) -> (Stop, usize) {
         let flow = execute(op.kind, m, op, &mut rest);
         match follow(m, flow, rest) {
             Some(next) => rest = next,
-            None => match m.stop {
-                (Stop::Yield, at) => {
-                    m.budget = i32::MAX;
-                    rest = m.ops.get(at..).unwrap_or_default();
+            None => {
+                m.return_budget();
+                match m.stop {
+                    (Stop::Yield, at) => {
+                        m.take_budget(i32::MAX);
+                        rest = m.ops.get(at..).unwrap_or_default();
+                    }
+                    stop => return stop,
                 }
-                stop => return stop,
-            },
+            }
         }
     }
+    m.return_budget();
     m.stop
 }

@@ -14,6 +14,7 @@
 //! [`ProgramConfig::translation_cache`]: crate::program::ProgramConfig::translation_cache
 
 mod arith;
+mod counted;
 mod dispatch;
 mod execute;
 mod offset_index;
@@ -22,12 +23,15 @@ mod op_table;
 mod profile;
 mod run_state;
 mod snapshot;
+mod stops;
 mod trace;
 mod translate;
 
+pub use counted::Progress;
 pub use dispatch::Dispatch;
 pub use profile::{DispatchProfile, Dispatches};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use stops::Stops;
 pub use trace::{MemoryTouch, Trace, TraceEvent};
 
 use crate::gas::Metering;
@@ -35,9 +39,9 @@ use crate::isa::{Isa, Reg};
 use crate::memory::{MemoryError, MemoryMap, PagedMemory};
 use crate::outcome::Outcome;
 use crate::program::Program;
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use arith::sx32;
-use op::{OpKind, Slot};
+use op::{Op, OpKind, Slot};
 use run_state::{Registers, RunState, Stop};
 use translate::Translation;
 
@@ -53,6 +57,8 @@ enum Resume {
     /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
     /// offset.
     Untranslated { offset: u32, kind: OpKind, behind: bool },
+    /// At the instruction at this offset, in the middle of a block that is paid for.
+    Paid { offset: u32 },
 }
 
 /// An instance: a program with registers, memory and gas.
@@ -62,6 +68,8 @@ enum Resume {
 pub struct Instance {
     program: Arc<Program>,
     code: Translation,
+    /// What stops before each instruction, once that was needed; see `counted`. While it is used, what it waits for.
+    stepping: Option<Box<Translation>>,
     memory: PagedMemory,
     regs: Registers,
     gas: i64,
@@ -76,6 +84,7 @@ impl Instance {
     pub fn new(program: Arc<Program>) -> Self {
         Instance {
             code: Translation::new(&program),
+            stepping: None,
             memory: PagedMemory::new(program.memory_image().clone()),
             regs: [0; Slot::COUNT],
             gas: 0,
@@ -153,13 +162,24 @@ impl Instance {
     /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once
     /// a next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
     pub fn run(&mut self) -> Outcome {
+        let mut enough = i64::MAX;
+        self.run_with(&mut enough, false)
+    }
+
+    /// Runs until something happens, or `fuel` does not suffice for the instructions of the next block. What it falls by
+    /// are the instructions of blocks that were entered; with `exact`, which assumes that those of
+    /// [`Self::counted_ahead`] were subtracted already, without those that were not executed.
+    fn run_with(&mut self, fuel: &mut i64, exact: bool) -> Outcome {
         let metered = self.program.config().metering != Metering::Off;
-        if metered && self.gas < 0 {
-            return Outcome::OutOfGas;
-        }
-        let mut index = match self.begin(metered) {
+        let begun = if metered && self.gas < 0 { Err(Outcome::OutOfGas) } else { self.begin(metered) };
+        let mut index = match begun {
             Ok(index) => index,
-            Err(outcome) => return outcome,
+            Err(outcome) => {
+                if exact {
+                    *fuel += i64::from(self.counted_ahead());
+                }
+                return outcome;
+            }
         };
         let program = &*self.program;
         loop {
@@ -172,10 +192,12 @@ impl Instance {
                     code: &self.code,
                     ops: self.code.ops(),
                     table: program.jump_table(),
-                    budget: i32::MAX,
+                    budget: 0,
+                    fuel: *fuel,
                     stop: (Stop::Trap, index),
                 };
                 let stop = self.dispatch.run(&mut machine, index);
+                *fuel = machine.fuel;
                 self.regs = machine.regs;
                 if metered {
                     self.gas = machine.gas;
@@ -188,7 +210,12 @@ impl Instance {
                     None => return self.stop(Stop::Trap, at),
                 },
                 Stop::Untranslated(target) if program.code().is_jump_target(target) => self.code.enter(program, target),
-                _ => return self.stop(stop, at),
+                _ => {
+                    if exact {
+                        *fuel += self.counted_too_much(stop, at);
+                    }
+                    return self.stop(stop, at);
+                }
             };
         }
     }
@@ -199,11 +226,14 @@ impl Instance {
         let offset = match (self.resume, self.next_pc) {
             (Resume::Op { index, behind }, _) => return Ok(index + usize::from(behind)),
             (Resume::Untranslated { offset, kind, behind }, _) => {
-                let code = program.code();
-                let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
-                let start = start.ok_or(Outcome::Trap)?;
-                let at = self.locate(start, offset, Some(kind)).ok_or(Outcome::Trap)?;
+                let at = self.find(offset, Some(kind)).ok_or(Outcome::Trap)?;
                 return Ok(at + usize::from(behind));
+            }
+            (Resume::Paid { offset }, _) => {
+                let at = self.find(offset, None).ok_or(Outcome::Trap)?;
+                // It stopped there already. An instruction without an op of its own has none there either.
+                let stops = self.code.ops().get(at).is_some_and(|op| matches!(op.kind, OpKind::Step | OpKind::Watch));
+                return Ok(at + usize::from(stops && self.code.offset(at) == offset));
             }
             (Resume::Entry, Some(offset)) => offset,
             _ => return Err(Outcome::Trap),
@@ -224,6 +254,13 @@ impl Instance {
             self.gas -= cost;
         }
         Ok(index)
+    }
+
+    /// [`Self::locate`] in the block that `offset` belongs to.
+    fn find(&mut self, offset: u32, kind: Option<OpKind>) -> Option<usize> {
+        let code = self.program.code();
+        let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
+        self.locate(start?, offset, kind)
     }
 
     /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
@@ -263,7 +300,7 @@ impl Instance {
             }
             Stop::OutOfGas => Outcome::OutOfGas,
             Stop::HostCall => Outcome::HostCall(0),
-            Stop::Step => Outcome::Step,
+            Stop::Step | Stop::Fuel => Outcome::Step,
             Stop::Trap | Stop::Unlinked | Stop::Untranslated(_) | Stop::Yield => Outcome::Trap,
         };
         let offset = self.code.offset(index);
@@ -277,7 +314,7 @@ impl Instance {
             }
             Outcome::OutOfGas | Outcome::Step => {
                 self.next_pc = Some(offset);
-                self.resume = Resume::Op { index, behind: outcome == Outcome::Step };
+                self.resume = Resume::Op { index, behind: stop == Stop::Step };
                 outcome
             }
             _ => {
@@ -311,15 +348,23 @@ impl Instance {
     pub fn release_translation(&mut self) {
         self.resume = self.lasting_resume();
         self.code.release(&self.program);
+        self.stepping = None;
     }
 
     /// Where the next run begins, in a form that does not depend on what is translated.
     fn lasting_resume(&self) -> Resume {
         match self.resume {
-            Resume::Op { index, behind } => match self.code.ops().get(index) {
-                Some(op) => Resume::Untranslated { offset: self.code.offset(index), kind: op.kind, behind },
-                None => Resume::Unset,
-            },
+            Resume::Op { index, behind } => {
+                let offset = self.code.offset(index);
+                match self.code.ops().get(index) {
+                    Some(_) if self.code.stops_before_charge(index) => {
+                        Resume::Untranslated { offset, kind: OpKind::Charge, behind: false }
+                    }
+                    Some(Op { kind: OpKind::Step | OpKind::Watch, .. }) => Resume::Paid { offset },
+                    Some(op) => Resume::Untranslated { offset, kind: op.kind, behind },
+                    None => Resume::Unset,
+                }
+            }
             resume => resume,
         }
     }

@@ -253,16 +253,24 @@ ops! {
 
     // Ops of the interpreter's own.
     internal {
-        // The first op of every block: pays `imm` gas for it. Jumps and branches to it pay themselves and go on after
-        // it.
-        Charge => match m.pay(op) {
-            true => Flow::Next,
-            false => Flow::Stop(Stop::OutOfGas),
+        // The first op of every block: pays `imm` gas for it, and counts its `lo` instructions. Jumps and branches to
+        // it do that themselves and go on after it.
+        Charge => m.charge(op),
+        // Before or after a branch: gives `imm` gas back, or takes back what was given, a number below zero.
+        Refund => {
+            m.gas += i64::from(op.imm as i32);
+            Flow::Next
         },
-        // The first op of every block in single-step mode, where the stop comes before the payment.
+        // The first op of every block where the stop before its first instruction comes before the payment.
         Nop => Flow::Next,
         // Stops before the instruction that follows.
         Step => Flow::Stop(Stop::Step),
+        // Stops before the instruction that follows if its access, of `lo` bytes (0: as many as a memset is to store),
+        // touches watched memory; `hi` is not 0 if it stores.
+        Watch => match m.is_watched(op) {
+            true => Flow::Stop(Stop::Step),
+            false => Flow::Next,
+        },
         // Host call number `imm`; the next instruction is at offset `lo`.
         HostCall => Flow::Stop(Stop::HostCall),
         // Falls through to the next block, which may take this op's place.

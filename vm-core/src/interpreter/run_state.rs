@@ -37,6 +37,8 @@ pub(super) enum Stop {
     OutOfGas,
     HostCall,
     Step,
+    /// The block that the op begins has more instructions than may still be executed. It was neither paid nor entered.
+    Fuel,
     /// The op's target is not translated.
     Unlinked,
     /// The op jumps to this code offset, which may be no valid target or is not translated.
@@ -55,8 +57,11 @@ pub(super) struct RunState<'a> {
     pub code: &'a Translation,
     pub ops: &'a [Op],
     pub table: JumpTable<'a>,
-    /// Ops that may still be run before the dispatcher unwinds its stack, give or take a block.
+    /// Instructions of blocks that may still be entered before the dispatcher unwinds its stack, give or take a block.
     pub budget: i32,
+    /// Instructions of blocks that may be entered besides those of the budget. A block is entered as a whole, so this
+    /// counts exactly those that were entered.
+    pub fuel: i64,
     /// Reason why the run stopped, and index of the op at which it did.
     pub stop: (Stop, usize),
 }
@@ -100,6 +105,54 @@ impl<'a> RunState<'a> {
         }
         self.gas = left;
         true
+    }
+
+    /// The charge of a block that no jump entered: the first op of a run, and behind a stop.
+    #[inline(never)]
+    pub fn charge(&mut self, op: &Op) -> Flow {
+        if self.fuel + i64::from(self.budget) < i64::from(op.lo) {
+            return Flow::Stop(Stop::Fuel);
+        }
+        if !self.pay(op) {
+            return Flow::Stop(Stop::OutOfGas);
+        }
+        self.budget = self.budget.saturating_sub(op.lo as i32);
+        Flow::Next
+    }
+
+    /// Takes up to `most` of the fuel as the dispatcher's budget.
+    pub fn take_budget(&mut self, most: i32) {
+        self.budget = self.fuel.min(i64::from(most)) as i32;
+        self.fuel -= i64::from(self.budget);
+    }
+
+    /// Gives back what is left of the budget.
+    pub fn return_budget(&mut self) {
+        self.fuel += i64::from(core::mem::take(&mut self.budget));
+    }
+
+    /// Enters the block that begins with op `index`, for which the budget does not suffice: what is left of it would be
+    /// `left`. The dispatcher has to stop in any case; the reason is that there is no fuel either, or no gas, or that the
+    /// dispatcher is to unwind its stack.
+    #[cold]
+    #[inline(never)]
+    pub fn enter_over_budget(&mut self, first: &Op, index: usize, left: i32) {
+        self.stop = if self.fuel + i64::from(left) < 0 {
+            (Stop::Fuel, index)
+        } else if !self.pay(first) {
+            (Stop::OutOfGas, index)
+        } else {
+            self.budget = left;
+            (Stop::Yield, index + 1)
+        };
+    }
+
+    /// Whether the memory access that `op` announces touches what is watched.
+    #[inline(never)]
+    pub fn is_watched(&self, op: &Op) -> bool {
+        let length = if op.lo == 0 { self.reg(Slot::of(Reg::A2)) as u32 } else { op.lo };
+        let address = (self.reg(op.b) as u32).wrapping_add(op.imm);
+        self.code.stops().touches(address, length, op.hi != 0)
     }
 
     /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`).

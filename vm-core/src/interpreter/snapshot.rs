@@ -27,6 +27,11 @@ impl Snapshot {
     pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
+
+    /// About as many bytes as it takes.
+    pub fn size(&self) -> usize {
+        size_of::<Snapshot>() + self.memory.size()
+    }
 }
 
 /// The state cannot be taken over by an instance. Nothing was changed.

@@ -4,8 +4,8 @@
 //! the machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
 //! outcomes are those of a run without it.
 
-use super::{Instance, Resume};
-use crate::isa::{Format, GasClass, Instruction, Opcode, Reg};
+use super::{Instance, Resume, Stops};
+use crate::isa::{Instruction, Opcode, Reg};
 use crate::outcome::Outcome;
 
 /// Observer of a traced run.
@@ -45,21 +45,23 @@ impl Instance {
         if self.code.steps() {
             return self.run_steps(trace);
         }
-        self.release_translation();
-        self.code.stop_before_each();
+        let stops = self.code.stops().clone();
+        self.set_stops(Stops { every_instruction: true, ..Stops::default() });
         let outcome = self.run_steps(trace);
-        self.release_translation();
+        self.set_stops(stops);
         outcome
     }
 
     fn run_steps<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
         // A run that stopped at an instruction, and not after it, goes on without another stop there.
-        let stopped_at =
-            matches!(self.resume, Resume::Op { .. } | Resume::Untranslated { .. }) && self.pc == self.next_pc;
+        let stopped_at = !matches!(self.resume, Resume::Unset | Resume::Entry) && self.pc == self.next_pc;
         let mut current = if stopped_at { self.pc } else { None };
         loop {
             let before = current.map(|pc| (pc, self.instruction_at(pc), [self.reg(Reg::A0), self.reg(Reg::A2)]));
-            let touched = before.and_then(|(_, instruction, _)| self.touch(&instruction?));
+            let touched = before.and_then(|(_, instruction, _)| {
+                // What a memset stores is known afterwards.
+                self.access(&instruction.filter(|instruction| instruction.opcode != Opcode::Memset)?)
+            });
             let outcome = self.run();
             if let Some((pc, instruction, memset)) = before {
                 let mut event = TraceEvent { pc, instruction, written: [None; 2], touched };
@@ -92,40 +94,8 @@ impl Instance {
         }
         let is_link = matches!(instruction.opcode, Opcode::LoadImmAndJump | Opcode::LoadImmAndJumpIndirect);
         if outcome != Outcome::Trap || is_link {
-            event.written[0] = destination(&instruction).map(|reg| (reg, self.reg(reg)));
+            event.written[0] = instruction.destination().map(|reg| (reg, self.reg(reg)));
         }
         outcome != Outcome::OutOfGas
-    }
-
-    /// The memory that a load or store is about to access.
-    fn touch(&self, instruction: &Instruction) -> Option<MemoryTouch> {
-        let Instruction { opcode, r1, r2, imm, .. } = *instruction;
-        // These classes are exactly the loads and stores by how their address is made.
-        let (base, write) = match opcode.spec().gas_class {
-            GasClass::Load => (0, false),
-            GasClass::LoadIndirect => (self.reg(r2), false),
-            GasClass::Store | GasClass::StoreImm => (0, true),
-            GasClass::StoreIndirect => (self.reg(r2), true),
-            GasClass::StoreImmIndirect => (self.reg(r1), true),
-            _ => return None,
-        };
-        let digits = opcode.spec().mnemonic.rsplit(['u', 'i']).next()?;
-        let length = digits.parse::<u32>().ok()? / 8;
-        Some(MemoryTouch { address: (base as u32).wrapping_add(imm as u32), length, write })
-    }
-}
-
-/// The register that an instruction other than `memset` writes.
-fn destination(instruction: &Instruction) -> Option<Reg> {
-    let spec = instruction.opcode.spec();
-    match spec.format {
-        Format::RegRegReg => Some(instruction.r3),
-        Format::RegReg | Format::RegImm64 | Format::RegRegImmImm => Some(instruction.r1),
-        Format::RegRegImm | Format::RegImm => match spec.gas_class {
-            GasClass::Store | GasClass::StoreIndirect | GasClass::JumpIndirect => None,
-            _ => Some(instruction.r1),
-        },
-        Format::RegImmOffset => (instruction.opcode == Opcode::LoadImmAndJump).then_some(instruction.r1),
-        Format::None | Format::Imm | Format::Offset | Format::ImmImm | Format::RegImmImm | Format::RegRegOffset => None,
     }
 }

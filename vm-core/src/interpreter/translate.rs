@@ -10,7 +10,8 @@
 
 use super::offset_index::OffsetIndex;
 use super::op::{Op, OpKind, Slot, UNLINKED};
-use crate::gas::{BlockCost, CostModelKind, Metering};
+use super::stops::{Access, Stops};
+use crate::gas::{BlockCost, Metering, branch_is_likely_taken};
 use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
@@ -26,8 +27,9 @@ pub(super) struct Translation {
     offsets: Vec<u32>,
     blocks: OffsetIndex,
     budget: usize,
-    /// True if there is a stop before each instruction.
-    steps: bool,
+    stops: Stops,
+    /// See [`Program::branch_refund`].
+    branch_refund: u32,
 }
 
 impl Translation {
@@ -37,8 +39,15 @@ impl Translation {
             offsets: Vec::new(),
             blocks: OffsetIndex::new(program.code().len()),
             budget: program.config().translation_cache as usize,
-            steps: program.config().single_step,
+            stops: Stops { every_instruction: program.config().single_step, ..Stops::default() },
+            branch_refund: program.branch_refund(),
         }
+    }
+
+    /// With stops at the places given, and those of single-step mode.
+    pub fn with_stops(program: &Program, mut stops: Stops) -> Self {
+        stops.every_instruction |= program.config().single_step;
+        Translation { stops, ..Translation::new(program) }
     }
 
     /// All ops. Indexes stay valid until something is translated.
@@ -50,6 +59,14 @@ impl Translation {
     /// The code offset that op `index` belongs to.
     pub fn offset(&self, index: usize) -> u32 {
         self.offsets.get(index).copied().unwrap_or(0)
+    }
+
+    /// Whether op `index` stops before a block is charged, and not in the middle of one. The op behind may be the charge
+    /// of another block, to which the instruction only falls through.
+    pub fn stops_before_charge(&self, index: usize) -> bool {
+        self.ops.get(index).is_some_and(|op| matches!(op.kind, OpKind::Step | OpKind::Watch))
+            && self.ops.get(index + 1).is_some_and(|op| op.kind == OpKind::Charge)
+            && self.offset(index) == self.offset(index + 1)
     }
 
     /// Index of the first op of the block at `offset`, if it is translated.
@@ -67,17 +84,17 @@ impl Translation {
 
     /// Drops everything and gives the memory back.
     pub fn release(&mut self, program: &Program) {
-        *self = Translation::new(program);
+        *self = Translation::with_stops(program, core::mem::take(&mut self.stops));
+    }
+
+    /// Where it stops.
+    pub fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     /// True if there is a stop before each instruction.
     pub fn steps(&self) -> bool {
-        self.steps
-    }
-
-    /// Makes all code that is translated from now on stop before each instruction. Assumes that nothing is translated.
-    pub fn stop_before_each(&mut self) {
-        self.steps = true;
+        self.stops.every_instruction
     }
 
     fn is_full(&self) -> bool {
@@ -142,8 +159,9 @@ impl Translation {
         let index = match continues {
             true => {
                 let index = self.ops.len();
-                // The whole block is paid for already.
-                self.translate_chunk(program, target, true, &mut BlockCost::new(CostModelKind::Naive));
+                // The whole block is paid for and counted already.
+                let [mut cost, mut count] = [BlockCost::free(), BlockCost::free()];
+                self.translate_chunk(program, target, true, &mut cost, &mut count);
                 index
             }
             false => self.translate_block(program, target),
@@ -163,51 +181,81 @@ impl Translation {
     fn translate_block(&mut self, program: &Program, offset: u32) -> usize {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
-        if self.steps {
+        if !self.stops.is_empty()
+            && let Some(stop) =
+                self.stop_before(offset, program.code().fetch(offset).map(|(instruction, _)| instruction))
+        {
             self.push(offset, Op::new(OpKind::Nop));
-            self.push(offset, Op::new(OpKind::Step));
+            self.push(offset, stop);
         }
         let charge = self.ops.len();
         self.push(offset, Op::new(OpKind::Charge));
         let metered = program.config().metering != Metering::Off;
-        let mut cost = BlockCost::new(if metered { program.config().cost_model } else { CostModelKind::Naive });
-        if let Some(rest) = self.translate_chunk(program, offset, false, &mut cost)
-            && metered
-        {
-            cost.feed_rest(&program.code(), rest);
+        let mut cost = program.start_block_cost();
+        let mut count = BlockCost::free();
+        if let Some(rest) = self.translate_chunk(program, offset, false, &mut cost, &mut count) {
+            count.feed_rest(&program.code(), rest);
+            if metered {
+                cost.feed_rest(&program.code(), rest);
+            }
         }
-        let length = (self.ops.len() - charge) as u32;
         if let Some(op) = self.ops.get_mut(charge) {
-            op.lo = length;
+            // An instruction takes a byte at least, and no block is so long.
+            op.lo = count.finish().min(1 << 29);
             op.imm = if metered { cost.finish() } else { 0 };
         }
         index
     }
 
+    /// The op that stops before an instruction, if one has to.
+    fn stop_before(&self, offset: u32, instruction: Option<Instruction>) -> Option<Op> {
+        if self.stops.every_instruction || self.stops.offsets.contains(&offset) {
+            return Some(Op::new(OpKind::Step));
+        }
+        if !self.stops.watches() {
+            return None;
+        }
+        let access = Access::of(&instruction?).filter(|access| self.stops.watches_kind(access.write))?;
+        Some(Op {
+            b: access.base.map_or(Slot::Zero, Slot::of),
+            imm: access.offset,
+            lo: access.length.unwrap_or(0),
+            hi: access.write.into(),
+            ..Op::new(OpKind::Watch)
+        })
+    }
+
     /// Translates up to [`CHUNK`] instructions from `offset` on; returns where the rest of the block is, if it was not
-    /// translated. `step` says whether the stop before the first of them, in single-step mode, is still to be made.
+    /// translated. `step` says whether the stop before the first of them, if there is to be one, is still to be made.
+    /// Both the cost and the number of instructions are added up.
     fn translate_chunk(
         &mut self,
         program: &Program,
         mut offset: u32,
         mut step: bool,
         cost: &mut BlockCost,
+        count: &mut BlockCost,
     ) -> Option<u32> {
         let code = program.code();
         for _ in 0..CHUNK {
-            if step && self.steps {
-                self.push(offset, Op::new(OpKind::Step));
+            let fetched = if offset < code.len() { code.fetch(offset) } else { None };
+            if step
+                && !self.stops.is_empty()
+                && let Some(stop) = self.stop_before(offset, fetched.map(|(instruction, _)| instruction))
+            {
+                self.push(offset, stop);
             }
             step = true;
             if offset >= code.len() {
                 cost.feed_end_of_code();
+                count.feed_end_of_code();
                 self.push(offset, Op::new(OpKind::Trap));
                 return None;
             }
-            let fetched = code.fetch(offset);
             let next = offset + fetched.map_or(1, |(_, length)| length);
             let decoded = Decoded { offset, next, instruction: fetched.map(|(instruction, _)| instruction) };
             cost.feed(&code, &decoded);
+            count.feed(&code, &decoded);
             let Some(instruction) = decoded.instruction else {
                 self.push(offset, Op::new(OpKind::Trap));
                 return None;
@@ -267,9 +315,27 @@ impl Translation {
                 (op.b, op.imm, op.lo, op.hi) = (Slot::of(r1), Slot::of(r2) as u32, self.target(target), target);
             }
         }
-        self.push_combined(offset, op);
+        match self.branch_refund != 0 && opcode.is_branch() {
+            true => self.push_with_refund(code, offset, next, op),
+            false => self.push_combined(offset, op),
+        }
         if spec.ends_block && spec.can_fall_through {
             self.push_next_block(offset, next);
+        }
+    }
+
+    /// Appends a branch that gives gas back when it goes the likely way. Nothing stops between these ops.
+    fn push_with_refund(&mut self, code: &CodeView<'_>, offset: u32, next: u32, op: Op) {
+        let refund = |gas: u32| Op { imm: gas, ..Op::new(OpKind::Refund) };
+        if branch_is_likely_taken(code, offset, next, op.hi) {
+            self.push(offset, refund(self.branch_refund));
+            // Where the branch is now, if it was to be linked.
+            let op = Op { lo: self.target(op.hi), ..op };
+            self.push(offset, op);
+            self.push(offset, refund(self.branch_refund.wrapping_neg()));
+        } else {
+            self.push_combined(offset, op);
+            self.push(offset, refund(self.branch_refund));
         }
     }
 

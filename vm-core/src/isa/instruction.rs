@@ -4,7 +4,7 @@
 //! translation and the encoder. It is a flat record: the opcode's [`Format`] tells which fields are used; the others are
 //! zero.
 
-use super::{Format, Opcode, Reg};
+use super::{Format, GasClass, Opcode, Reg};
 
 /// An instruction with its operands.
 ///
@@ -102,5 +102,22 @@ impl Instruction {
     /// The form of its operands.
     pub const fn format(&self) -> Format {
         self.opcode.spec().format
+    }
+
+    /// The register that it writes; of a `memset`, which writes two, none.
+    pub fn destination(&self) -> Option<Reg> {
+        let spec = self.opcode.spec();
+        match spec.format {
+            Format::RegRegReg => Some(self.r3),
+            Format::RegReg | Format::RegImm64 | Format::RegRegImmImm => Some(self.r1),
+            Format::RegRegImm | Format::RegImm => match spec.gas_class {
+                GasClass::Store | GasClass::StoreIndirect | GasClass::JumpIndirect => None,
+                _ => Some(self.r1),
+            },
+            Format::RegImmOffset => (self.opcode == Opcode::LoadImmAndJump).then_some(self.r1),
+            Format::None | Format::Imm | Format::Offset | Format::ImmImm | Format::RegImmImm | Format::RegRegOffset => {
+                None
+            }
+        }
     }
 }

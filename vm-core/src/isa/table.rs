@@ -331,6 +331,12 @@ impl Opcode {
         &TABLE[self as usize]
     }
 
+    /// True for conditional branches.
+    #[inline(always)]
+    pub const fn is_branch(self) -> bool {
+        matches!(self.spec().gas_class, GasClass::Branch | GasClass::BranchImm)
+    }
+
     /// Every opcode, in table order.
     pub fn all() -> impl Iterator<Item = Opcode> + Clone {
         TABLE.iter().map(|spec| spec.opcode)

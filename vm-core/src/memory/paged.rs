@@ -93,6 +93,12 @@ impl PagedMemory {
         self.pages.iter().flatten().count() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
 
+    /// About as many bytes as it takes, tables included.
+    pub fn size(&self) -> usize {
+        let tables = self.tables.len() * size_of::<[u32; TABLE]>() + self.pages.len() * size_of::<Option<Box<Page>>>();
+        self.touched_pages() * PAGE + tables + CACHE * size_of::<CacheEntry>() + TABLE * size_of::<u16>()
+    }
+
     /// Current heap size in bytes.
     pub fn heap_size(&self) -> u32 {
         self.heap_size

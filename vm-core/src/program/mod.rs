@@ -4,7 +4,7 @@
 //! memory map; code is not translated here, so that short calls of large programs stay cheap.
 
 use crate::blob::{Blob, Exports, Imports, JumpTable};
-use crate::gas::{self, CostModelKind, Metering};
+use crate::gas::{self, BlockCost, CostModelKind, Metering, ProgramFacts};
 use crate::isa::{CodeView, Isa};
 use crate::limits;
 use crate::memory::{MapError, MemoryImage, MemoryMap};
@@ -189,7 +189,29 @@ impl Program {
     /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or past the end of the
     /// code it is the cost of a lone trap. Takes time linear in the block's length.
     pub fn block_cost(&self, offset: u32) -> Option<u32> {
-        gas::block_cost(self.config.cost_model, &self.code(), offset)
+        gas::block_cost(self.config.cost_model, self.facts(), &self.code(), offset)
+    }
+
+    /// What its cost model may know of it.
+    pub fn facts(&self) -> ProgramFacts {
+        ProgramFacts::new(self.memory_map(), &self.code())
+    }
+
+    /// Starts the cost of a block: nothing is counted if gas is not metered.
+    pub fn start_block_cost(&self) -> BlockCost {
+        match self.config.metering {
+            Metering::Off => BlockCost::free(),
+            Metering::Sync | Metering::Async => BlockCost::new(self.config.cost_model, self.facts()),
+        }
+    }
+
+    /// What a conditional branch gives back when it goes the likely way (see [`CostModelKind::branch_refund`]): nothing
+    /// if gas is not metered.
+    pub fn branch_refund(&self) -> u32 {
+        match self.config.metering {
+            Metering::Off => 0,
+            Metering::Sync | Metering::Async => self.config.cost_model.branch_refund(),
+        }
     }
 }
 

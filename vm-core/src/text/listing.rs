@@ -7,7 +7,7 @@ use super::layout::width_of;
 use super::operand::{has_target, pseudocode, write};
 use super::widths::{Jump, stated};
 use crate::blob::{Blob, BlobError, JumpTable, MemoryConfig, RawSection, sections};
-use crate::gas::{self, CostModelKind};
+use crate::gas::{self, CostModelKind, ProgramFacts};
 use crate::isa::{self, CodeView, Decoded, Instruction};
 use crate::memory::MemoryMap;
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
@@ -235,7 +235,10 @@ impl<'a> Listing<'a> {
         offset: u32,
         labels: &BTreeSet<u32>,
     ) -> fmt::Result {
-        let cost = self.gas.and_then(|model| gas::block_cost(model, view, offset));
+        let cost = self.gas.and_then(|model| {
+            let map = MemoryMap::new(crate::limits::PAGE_SIZE, self.blob.memory_config(), 0).ok()?;
+            gas::block_cost(model, ProgramFacts::new(&map, view), view, offset)
+        });
         let label = if labels.contains(&offset) { format!("@{offset}:") } else { String::new() };
         match cost {
             Some(cost) => comment(f, &label, &format!("block {offset}: gas {cost}")),

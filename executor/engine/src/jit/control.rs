@@ -5,10 +5,11 @@
 //! here.
 
 use super::lower::size;
-use super::regs::{SCRATCH, native};
+use super::regs::{GAS, SCRATCH, native};
 use super::routines::Routines;
 use super::{Compiler, arith};
 use pvm_assembler::{Assembler, Cond, Inst, Label, Mem, Reg as Native, RegSize::*, Scale, forms};
+use vm_core::gas::branch_is_likely_taken;
 use vm_core::isa::{Encoded, Opcode, Reg};
 
 /// The program's jump table, as dynamic jumps need it.
@@ -143,23 +144,43 @@ impl Compiler<'_> {
     #[inline(always)]
     fn branch<const WIDE: bool>(&mut self, encoded: &Encoded, cond: Cond) {
         let (b, c, target) = encoded.reg_reg_target();
-        self.branch_if(cond, forms::cmp_rr(size::<WIDE>(), native(b), native(c)), encoded.next(), target);
+        self.branch_if(cond, forms::cmp_rr(size::<WIDE>(), native(b), native(c)), encoded, target);
     }
 
     #[inline(always)]
     fn branch_imm<const WIDE: bool>(&mut self, encoded: &Encoded, cond: Cond) {
         let (b, imm, target) = encoded.reg_imm_target();
-        self.branch_if(cond, compare_imm::<WIDE>(native(b), imm), encoded.next(), target);
+        self.branch_if(cond, compare_imm::<WIDE>(native(b), imm), encoded, target);
     }
 
-    fn branch_if(&mut self, cond: Cond, compare: Inst, next: u32, target: u32) {
-        if self.code.leads_nowhere(Some(next), Some(target)) {
+    #[inline(always)]
+    fn branch_if(&mut self, cond: Cond, compare: Inst, encoded: &Encoded, target: u32) {
+        if self.code.leads_nowhere(Some(encoded.next()), Some(target)) {
             self.trap();
+            return;
+        }
+        if self.branch_refund != 0 {
+            self.branch_with_refund(cond, compare, encoded, target);
         } else {
             let label = self.label(target);
             self.asm.push(compare);
             self.asm.jcc(cond, label);
-            self.last_target = Some(target);
         }
+        self.last_target = Some(target);
+    }
+
+    /// A branch that gives gas back when it goes the likely way. The flags are left alone.
+    #[inline(never)]
+    fn branch_with_refund(&mut self, cond: Cond, compare: Inst, encoded: &Encoded, target: u32) {
+        let label = self.label(target);
+        let refund = |gas: i32| forms::lea_rm(R64, GAS, Mem::base(GAS, gas));
+        let gas = self.branch_refund as i32;
+        let is_likely = branch_is_likely_taken(&self.code, encoded.offset(), encoded.next(), target);
+        if is_likely {
+            self.asm.push(refund(gas));
+        }
+        self.asm.push(compare);
+        self.asm.jcc(cond, label);
+        self.asm.push(refund(if is_likely { -gas } else { gas }));
     }
 }

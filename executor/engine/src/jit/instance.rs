@@ -144,6 +144,8 @@ impl<W: WorkerProcess> JitInstance<W> {
             Err(outcome) => return Ok(outcome),
         };
         let mut is_first = true;
+        // What was paid before this run may be given back by the first branch.
+        let refund = i64::from(self.program.branch_refund());
         loop {
             let gas = self.state.gas;
             let exit = match is_first {
@@ -152,7 +154,7 @@ impl<W: WorkerProcess> JitInstance<W> {
             };
             is_first = false;
             match metered {
-                true => check_gas(gas, self.state.gas, exit)?,
+                true => check_gas(gas + refund, self.state.gas, exit)?,
                 false => self.state.gas = gas,
             }
             if !self.program.isa().is_64_bit() {
@@ -205,7 +207,7 @@ impl<W: WorkerProcess> JitInstance<W> {
                     let block = block.ok_or_else(|| protocol_violation(exit, behind))?;
                     let outcome = self.out_of_gas(block);
                     // What it had before it was to pay.
-                    check_gas(gas, self.state.gas.max(0), Exit::Trap)?;
+                    check_gas(gas + refund, self.state.gas.max(0), Exit::Trap)?;
                     return Ok(outcome);
                 }
                 Exit::Sbrk => {

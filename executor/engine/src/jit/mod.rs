@@ -32,7 +32,7 @@ use pvm_assembler::{Assembler, Cond, Label, Mark, RegSize, forms};
 use pvm_zygote::protocol::{CODE_BASE, CODE_SIZE, STACK_TOP};
 use regs::GAS;
 use routines::Routines;
-use vm_core::gas::{BlockCost, CostModelKind, Metering};
+use vm_core::gas::Metering;
 use vm_core::isa::CodeView;
 use vm_core::program::Program;
 
@@ -145,6 +145,8 @@ struct Compiler<'a> {
     /// Code offset up to which loops were aligned: no code is emitted three times.
     aligned_up_to: u32,
     metered: bool,
+    /// See [`Program::branch_refund`].
+    branch_refund: u32,
     steps: bool,
 }
 
@@ -179,6 +181,7 @@ impl<'a> Compiler<'a> {
             last_target: None,
             aligned_up_to: 0,
             metered: program.config().metering != Metering::Off,
+            branch_refund: program.branch_refund(),
             steps: program.config().single_step,
         }
     }
@@ -204,8 +207,7 @@ impl<'a> Compiler<'a> {
 
     /// Emits all instructions. `WIDE`: registers have 64 bits.
     fn walk<const WIDE: bool>(&mut self) -> Result<(), CompileError> {
-        let model = if self.metered { self.program.config().cost_model } else { CostModelKind::Naive };
-        let mut cost = BlockCost::new(model);
+        let mut cost = self.program.start_block_cost();
         let mut begins_block = true;
         let mut until_mapped = PC_MAP_INTERVAL;
         let mut instructions = self.code.encoded_instructions_from(0);

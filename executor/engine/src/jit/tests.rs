@@ -5,7 +5,7 @@ use crate::sandbox::{Pool, Settings};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
-use vm_core::gas::MemoryLatency;
+use vm_core::gas::{CostModelKind, MemoryLatency};
 use vm_core::interpreter::Instance;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::program::ProgramConfig;
@@ -29,7 +29,11 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
         page_size: rng.pick(&[0x1000, 0x1000, 0x4000, 0x1_0000]),
         aux_size: rng.pick(&[0, 0, 0, 5000]),
         single_step: rng.chance(10),
-        cost_model: rng.pick(&[CostModelKind::Naive, CostModelKind::Pipeline(MemoryLatency::L2)]),
+        cost_model: rng.pick(&[
+            CostModelKind::Naive,
+            CostModelKind::Pipeline(MemoryLatency::L2),
+            CostModelKind::CalibratedV1,
+        ]),
         metering: rng.pick(&[Metering::Sync, Metering::Sync, Metering::Sync, Metering::Async]),
         ..ProgramConfig::default()
     };

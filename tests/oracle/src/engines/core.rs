@@ -102,6 +102,7 @@ pub(crate) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
         cost_model: match config.model {
             Model::Naive => CostModelKind::Naive,
             Model::Pipeline(latency) => CostModelKind::Pipeline(MemoryLatency::new(latency).ok_or("no such latency")?),
+            Model::CalibratedV1 => CostModelKind::CalibratedV1,
         },
         metering: match config.metering {
             Metering::Off => vm_core::gas::Metering::Off,

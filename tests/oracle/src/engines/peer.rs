@@ -59,7 +59,10 @@ impl Engine for Peer {
         "polkavm 0.37".into()
     }
 
-    fn follows(&self, blob: &[u8], _config: &Config) -> Result<(), &'static str> {
+    fn follows(&self, blob: &[u8], config: &Config) -> Result<(), &'static str> {
+        if config.model == Model::CalibratedV1 {
+            return Err("the calibrated cost model");
+        }
         // The fourth instruction set is refused by name here, and run by the peer.
         if blob.get(4) == Some(&2) {
             return Err("Latest64");
@@ -84,6 +87,7 @@ impl Engine for Peer {
         peer.set_cost_model(Some(match config.model {
             Model::Naive => CostModelKind::from(CostModel::naive_ref()),
             Model::Pipeline(latency) => CostModelKind::Full(CacheModel { memory_access_cost: latency as i8 }),
+            Model::CalibratedV1 => return Err("the peer does not have this cost model".into()),
         }));
         peer.set_page_size(config.page_size);
         peer.set_aux_data_size(config.aux_size);

@@ -20,6 +20,7 @@ impl Engine for Reference {
             model: match config.model {
                 Model::Naive => reference::Model::Naive,
                 Model::Pipeline(latency) => reference::Model::Pipeline(latency),
+                Model::CalibratedV1 => reference::Model::CalibratedV1,
             },
             metering: match config.metering {
                 Metering::Off => reference::Metering::Off,

@@ -51,6 +51,7 @@ pub fn scenario(seed: u64) -> Scenario {
         single_step: rng.chance(7),
         model: match rng.below(3) {
             0 => Model::Pipeline(rng.pick(&[4, 25, 37, 1, 127])),
+            1 if seed.is_multiple_of(2) => Model::CalibratedV1,
             _ => Model::Naive,
         },
         metering: if rng.chance(15) { Metering::Async } else { Metering::Sync },
@@ -59,7 +60,12 @@ pub fn scenario(seed: u64) -> Scenario {
         Ok(blob) => (blob.code().len() as u32, blob.exports().next().map(|export| export.code_offset)),
         Err(_) => (0, None),
     };
-    let gas = rng.pick(&[0, 40, 400, 2000]);
+    // Where instructions cost tens of gas, or tens of thousands, as much more is needed to get as far.
+    let scale = match config.model {
+        Model::CalibratedV1 => rng.pick(&[10, 100, 3000]),
+        Model::Naive | Model::Pipeline(_) => 1,
+    };
+    let gas = rng.pick(&[0, 40, 400, 2000]) * scale;
     Scenario {
         seed,
         blob,

@@ -7,7 +7,7 @@
 //! | statement | meaning |
 //! |---|---|
 //! | `isa NAME …` | the instruction sets that what follows is for; it is the same in all of them |
-//! | `model naive` or `model pipeline M` | the cost model of what follows; naive at first |
+//! | `model naive`, `model pipeline M` or `model calibrated 1` | the cost model of what follows; naive at first |
 //! | `aux N` | the size of the aux region of what follows; 0 at first |
 //! | `program` | the indented lines below it are a program, as the assembler takes them, without the `.isa` |
 //! | `case BEFORE => AFTER` | a new machine, entered at the start of the code, and how it stops |

@@ -120,6 +120,7 @@ fn statement(content: &str) -> Result<Statement, String> {
         "model" => Statement::Model(match rest.split_whitespace().collect::<Vec<_>>()[..] {
             ["naive"] => Model::Naive,
             ["pipeline", latency] => Model::Pipeline(number(latency)?),
+            ["calibrated", "1"] => Model::CalibratedV1,
             _ => return Err("a model that is none".into()),
         }),
         "aux" => Statement::Aux(number(rest)?),
