@@ -12,8 +12,11 @@ pub(crate) use state::check as check_state;
 /// Panics where the configuration can't work, which is what an integrity test does.
 pub(crate) fn check<T: Config>() {
     let pricing = T::Pricing::get();
-    let crate::GasPrices { naive, pipeline } = *pricing.prices();
-    assert!(naive > 0 && pipeline > 0, "Pricing: a unit of gas must not cost nothing, as it does with {pricing:?}");
+    let crate::GasPrices { naive, pipeline, calibrated_v1 } = *pricing.prices();
+    assert!(
+        [naive, pipeline, calibrated_v1].iter().all(|price| *price > 0),
+        "Pricing: a unit of gas must not cost nothing, as it does with {pricing:?}"
+    );
     assert!(T::RefTimePerEthGas::get() > 0, "RefTimePerEthGas must not be zero: Ethereum's gas would buy nothing");
     assert!(T::NativeToEthRatio::get() > 0, "NativeToEthRatio must not be zero: contracts would see no balances");
 

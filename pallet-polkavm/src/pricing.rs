@@ -15,6 +15,8 @@ pub struct GasPrices {
     pub naive: u32,
     /// For [`CostModel::Pipeline`], where a unit is a cycle of an idealised processor.
     pub pipeline: u32,
+    /// For [`CostModel::CalibratedV1`], where a unit is 10 picoseconds of compiled code.
+    pub calibrated_v1: u32,
 }
 
 impl GasPrices {
@@ -23,12 +25,16 @@ impl GasPrices {
         match model {
             CostModel::Naive => self.naive,
             CostModel::Pipeline => self.pipeline,
+            CostModel::CalibratedV1 => self.calibrated_v1,
         }
     }
 }
 
 /// The most instructions that one unit of the pipeline model's gas pays for; a test counts them.
 pub const INSTRUCTIONS_PER_PIPELINE_GAS: u32 = 12;
+
+/// The least that the calibrated model charges for an instruction, taken over a block of them; a test counts it.
+pub const LEAST_CALIBRATED_GAS: u32 = 7;
 
 /// How gas becomes weight. A change reprices every stored program; the gas that a program uses stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -45,16 +51,20 @@ impl Pricing {
     /// Interpreted, with the prices measured for this repository.
     ///
     /// The slowest kind of instruction takes 8.1 ns inside the runtime (`make weights`), the price of an instruction is a
-    /// quarter more. The pipeline model charges one unit for up to [`INSTRUCTIONS_PER_PIPELINE_GAS`] instructions.
-    pub const INTERPRETED: Pricing =
-        Pricing::Interpreted(GasPrices { naive: 10_000, pipeline: 10_000 * INSTRUCTIONS_PER_PIPELINE_GAS });
+    /// quarter more. The pipeline model charges one unit for up to [`INSTRUCTIONS_PER_PIPELINE_GAS`] instructions, the
+    /// calibrated one at least [`LEAST_CALIBRATED_GAS`] units for an instruction.
+    pub const INTERPRETED: Pricing = Pricing::Interpreted(GasPrices {
+        naive: 10_000,
+        pipeline: 10_000 * INSTRUCTIONS_PER_PIPELINE_GAS,
+        calibrated_v1: 10_000_u32.div_ceil(LEAST_CALIBRATED_GAS),
+    });
 
     /// Compiled, with the prices measured for this repository.
     ///
-    /// What takes longest is a chain of loads, each of which misses the second-level cache: 64 ns for one unit of the naive
-    /// model, so compiled code is no reason to pay less under that; and for 25 units of the pipeline model, 2.6 ns for each, of
-    /// which the price is one and a half times as much (`docs/gas.md#the-price-of-compiled-code`).
-    pub const COMPILED: Pricing = Pricing::Compiled(GasPrices { naive: 10_000, pipeline: 4_000 });
+    /// What takes longest is a chain of loads, each of which misses the second-level cache: 93 ns for one unit of the naive
+    /// model, so compiled code is no reason to pay less under that; and for 25 units of the pipeline model, 3.7 ns for each. The
+    /// calibrated model's unit is time already, and paid twice (`docs/gas.md#the-price-of-compiled-code`).
+    pub const COMPILED: Pricing = Pricing::Compiled(GasPrices { naive: 10_000, pipeline: 4_000, calibrated_v1: 20 });
 
     /// The prices of gas.
     pub const fn prices(&self) -> &GasPrices {

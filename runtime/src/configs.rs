@@ -173,7 +173,10 @@ parameter_types! {
         false => pallet_polkavm::Pricing::COMPILED,
     };
     /// The cost model of new code.
-    pub const CostModel: pallet_polkavm::CostModel = pallet_polkavm::CostModel::Naive;
+    pub const CostModel: pallet_polkavm::CostModel = match cfg!(feature = "in-runtime-interpreter") {
+        true => pallet_polkavm::CostModel::Naive,
+        false => pallet_polkavm::CostModel::CalibratedV1,
+    };
     /// The fee for a picosecond of execution, in the contracts' unit.
     pub const GasPrice: u64 =
         (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();

@@ -57,11 +57,14 @@ pub enum CostModel {
     /// The cycles of an idealised processor, with data in the second-level cache.
     #[codec(index = 1)]
     Pipeline,
+    /// The time that compiled code takes, in units of 10 picoseconds: the first calibration.
+    #[codec(index = 2)]
+    CalibratedV1,
 }
 
 impl CostModel {
     /// All of them.
-    pub const ALL: [CostModel; 2] = [CostModel::Naive, CostModel::Pipeline];
+    pub const ALL: [CostModel; 3] = [CostModel::Naive, CostModel::Pipeline, CostModel::CalibratedV1];
 }
 
 impl From<CostModel> for CostModelKind {
@@ -69,6 +72,7 @@ impl From<CostModel> for CostModelKind {
         match model {
             CostModel::Naive => Self::Naive,
             CostModel::Pipeline => Self::Pipeline(MemoryLatency::L2),
+            CostModel::CalibratedV1 => Self::CalibratedV1,
         }
     }
 }

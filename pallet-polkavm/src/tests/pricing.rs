@@ -4,19 +4,19 @@ use crate::{
     CodeInfoOf, CostModel, GasPrices, Pricing, integrity, limits,
     metering::gas::GasMeter,
     mock::*,
-    pricing::INSTRUCTIONS_PER_PIPELINE_GAS,
+    pricing::{INSTRUCTIONS_PER_PIPELINE_GAS, LEAST_CALIBRATED_GAS},
     program::Contract,
     runtime_api::{GasPriceV1, PricingV1},
 };
 use frame_support::weights::Weight;
 use vm_core::{
     blob::{Blob, BlobBuilder},
-    gas::{CostModelKind, MemoryLatency, block_cost},
     isa::{Instruction, Isa, Opcode, Reg},
+    program::{Program, ProgramConfig},
 };
 
 /// A price that is none of the defaults.
-const CHEAP: Pricing = Pricing::Compiled(GasPrices { naive: 700, pipeline: 300 });
+const CHEAP: Pricing = Pricing::Compiled(GasPrices { naive: 700, pipeline: 300, calibrated_v1: 20 });
 
 /// A contract's `call`, with so many additions.
 fn additions(count: usize) -> Contract {
@@ -39,7 +39,7 @@ fn gas_becomes_weight_at_the_price_of_the_chain_and_back() {
 
 #[test]
 fn a_price_of_zero_is_refused_by_name_and_never_divided_by() {
-    let free = Pricing::Compiled(GasPrices { naive: 0, pipeline: 300 });
+    let free = Pricing::Compiled(GasPrices { naive: 0, pipeline: 300, calibrated_v1: 20 });
     assert_eq!(free.ref_time_per_gas(CostModel::Naive), 1);
     ChainPricing::set(free);
     let refused = std::panic::catch_unwind(integrity::check::<Test>).unwrap_err();
@@ -93,8 +93,12 @@ fn what_a_dry_run_tells_and_a_contract_sees_follows_the_price() {
 fn nodes_are_told_the_pricing_with_a_price_for_each_cost_model() {
     for (pricing, ref_time) in [(Pricing::INTERPRETED, 10_000), (CHEAP, 700)] {
         ChainPricing::set(pricing);
-        let pipeline = pricing.ref_time_per_gas(CostModel::Pipeline);
-        let prices = vec![GasPriceV1 { cost_model: 0, ref_time }, GasPriceV1 { cost_model: 0x119, ref_time: pipeline }];
+        let price = |cost_model, model| GasPriceV1 { cost_model, ref_time: pricing.ref_time_per_gas(model) };
+        let prices = vec![
+            GasPriceV1 { cost_model: 0, ref_time },
+            price(0x119, CostModel::Pipeline),
+            price(0x201, CostModel::CalibratedV1),
+        ];
         let expected = match pricing {
             Pricing::Interpreted(_) => PricingV1::Interpreted(prices),
             Pricing::Compiled(_) => PricingV1::Compiled(prices),
@@ -107,8 +111,8 @@ fn nodes_are_told_the_pricing_with_a_price_for_each_cost_model() {
 #[test]
 fn the_layout_of_the_pricing_is_fixed() {
     use codec::Encode;
-    assert_eq!(Pricing::Interpreted(GasPrices { naive: 1, pipeline: 1 }).encode()[0], 0);
-    assert_eq!(Pricing::Compiled(GasPrices { naive: 1, pipeline: 1 }).encode()[0], 1);
+    assert_eq!(Pricing::Interpreted(GasPrices { naive: 1, pipeline: 1, calibrated_v1: 1 }).encode()[0], 0);
+    assert_eq!(Pricing::Compiled(GasPrices { naive: 1, pipeline: 1, calibrated_v1: 1 }).encode()[0], 1);
     let told = PricingV1::Compiled(vec![GasPriceV1 { cost_model: 0x119, ref_time: 2 }]);
     assert_eq!(told.encode(), [1, 4, 0x19, 1, 2, 0, 0, 0, 0, 0, 0, 0]);
 }
@@ -139,12 +143,15 @@ fn stored_code_keeps_its_cost_model_through_an_upgrade_of_the_runtime() {
         assert_eq!(naive.ref_time() % price(CostModel::Naive), 0);
         assert_eq!(naive.ref_time() / price(CostModel::Naive), 51, "fifty additions and a return");
         assert_eq!(ran.ref_time() % price(CostModel::Pipeline), 0);
-        assert_eq!(ran.ref_time() / price(CostModel::Pipeline), u64::from(pipeline_cost(51, Opcode::AddImm64)));
+        assert_eq!(
+            ran.ref_time() / price(CostModel::Pipeline),
+            u64::from(cost_of(CostModel::Pipeline, 51, Opcode::AddImm64))
+        );
     });
 }
 
-/// What the pipeline model charges for a block of so many independent instructions of a kind and a return.
-fn pipeline_cost(count: usize, opcode: Opcode) -> u32 {
+/// What a model charges for a block of so many instructions of a kind and a return.
+fn cost_of(model: CostModel, count: usize, opcode: Opcode) -> u32 {
     let one = match opcode {
         Opcode::MoveReg => Instruction::rr(opcode, Reg::A1, Reg::A1),
         Opcode::LoadImm => Instruction::ri(opcode, Reg::A1, 1),
@@ -153,18 +160,27 @@ fn pipeline_cost(count: usize, opcode: Opcode) -> u32 {
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     let instructions = (0..count).map(|_| one).chain([Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0)]);
     builder.instructions(instructions.collect());
-    let blob = builder.build().unwrap();
-    let view = Blob::parse(&blob).unwrap().code_view();
-    block_cost(CostModelKind::Pipeline(MemoryLatency::L2), &view, 0).unwrap()
+    let program = Program::new(
+        &Blob::parse(&builder.build().unwrap()).unwrap(),
+        &ProgramConfig { cost_model: model.into(), ..ProgramConfig::default() },
+    );
+    program.unwrap().block_cost(0).unwrap()
 }
 
 #[test]
-fn no_block_has_more_instructions_for_a_unit_of_the_pipeline_model_than_its_price_assumes() {
-    // Those that the model lets through fastest: as many as can be decoded in a cycle, and need no unit.
+fn no_block_has_more_instructions_for_a_unit_of_gas_than_the_interpreted_price_assumes() {
+    // Those that a processor gets through fastest.
     for opcode in [Opcode::MoveReg, Opcode::LoadImm, Opcode::AddImm64] {
-        for count in 1..limits::BASIC_BLOCK_INSTRUCTIONS {
-            let (instructions, cost) = (count + 1, pipeline_cost(count as usize, opcode));
-            assert!(instructions <= cost * INSTRUCTIONS_PER_PIPELINE_GAS, "{instructions} of {opcode:?} cost {cost}");
+        // All short ones, and the longest.
+        for count in (1..64).chain([limits::BASIC_BLOCK_INSTRUCTIONS - 1]) {
+            let (instructions, cost) = (count + 1, |model| cost_of(model, count as usize, opcode));
+            let pipeline = cost(CostModel::Pipeline);
+            assert!(
+                instructions <= pipeline * INSTRUCTIONS_PER_PIPELINE_GAS,
+                "{instructions} of {opcode:?}: {pipeline}"
+            );
+            let calibrated = cost(CostModel::CalibratedV1);
+            assert!(instructions * LEAST_CALIBRATED_GAS <= calibrated, "{instructions} of {opcode:?}: {calibrated}");
         }
     }
 }
