@@ -12,8 +12,8 @@ const PAGE: usize = 0x1000;
 
 /// Length of the parts in which long ranges are looked at.
 const SMALL: usize = 64 * PAGE;
-/// Up to this many bytes are cleared by writing zeros to the pages that exist. That takes a tenth of giving them back and
-/// having the next instance touch them anew. A contract's memory is less: as it is charged for by the page when it is
+/// Up to this many bytes are cleared by writing zeros to the pages that exist. That takes a small part of giving them back
+/// and having the next instance touch them anew. A contract's memory is less: as it is charged for by the page when it is
 /// instantiated, it must not matter whether an earlier instance has touched all of it.
 const CLEARED: usize = 512 * PAGE;
 /// Length from which only existing pages are read.
