@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit bench-chain bench-programs corpora night fmt lint clean
+.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -48,7 +48,10 @@ fuzz:  ## Compare all engines on random programs, gas limits and sequences of op
 corpora: setup  ## Link and run what other compilers and libraries make: gcc's torture tests, picolibc, polkavm-derive; CORPORA="torture gcc" runs some
 	@scripts/corpora $(CORPORA)
 
-night: build  ## What takes hours: all mutants, long searches, long networks, corpora
+prove: setup  ## Prove every rule of the compiler with two solvers, and print a line for each class; RULES="add mul" proves some
+	@. scripts/env; cargo run --quiet --locked -p pvm-prove --bin prove -- $(RULES)
+
+night: build  ## What takes hours: all mutants, all proofs, long searches, long networks, corpora
 	@scripts/night
 
 mutants:  ## Put known bugs into vm-core and the compiler one by one, and require that the tests find each
@@ -85,6 +88,9 @@ gas-search: setup  ## Search for the programs that gas prices worst; SEARCH="--s
 
 gas-fit: setup  ## Measure what the calibrated cost model's constants are fitted to
 	@$(bench_gas) gas_fit
+
+gas-compile-time: bench-programs  ## Measure what cost models add to the time that compiling takes
+	@$(bench_gas) compile_time
 
 # The runtimes' lock file is the bench's: it has pallet-revive, and else the versions of the main one.
 bench-chain: build  ## Measure contract calls in block building beside pallet-revive (builds for half an hour the first time)

@@ -6,6 +6,8 @@
 use crate::{
     chain::{AtBlock, Chain},
     error::{Error, chain},
+    names::name_error,
+    output::progress,
 };
 use subxt::{
     dynamic::{self, Value},
@@ -310,6 +312,37 @@ impl Chain {
         self.api(at, R::FUNCTIONS.dry_run, request.arguments(self.account())).await
     }
 
+    /// Dry-runs a call or an instantiation that is not to be sent, for which the account need not be mapped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::dry_run`].
+    pub async fn read<R: Request>(&self, at: &AtBlock, request: &R) -> Result<DryRun<R::Outcome>, Error> {
+        let run = self.dry_run(at, request).await?;
+        if !self.is_unmapped(at, run.result.as_ref().err()) {
+            return Ok(run);
+        }
+        let account = self.fallback_account(at).await?;
+        self.api(at, R::FUNCTIONS.dry_run, request.arguments(account)).await
+    }
+
+    /// True if a dry run failed because the account is not mapped.
+    fn is_unmapped(&self, at: &AtBlock, failure: Option<&Failure>) -> bool {
+        let unmapped = format!("{}::AccountUnmapped", self.pallet);
+        failure.is_some_and(|failure| name_error(at.metadata_ref(), &failure.error).name == unmapped)
+    }
+
+    /// The account that has the signer's address without a mapping. It has no balance, which reads do not need.
+    async fn fallback_account(&self, at: &AtBlock) -> Result<[u8; 32], Error> {
+        progress!("the account is not mapped to its address: run with the address's own account, which has no balance");
+        let mut account = [0xee; 32];
+        let address = self.address_of(at, self.account()).await?;
+        for (byte, of_address) in account.iter_mut().zip(address) {
+            *byte = of_address;
+        }
+        Ok(account)
+    }
+
     /// Dry-runs a call or an instantiation, and identifies the resulting state where the chain's runtime API can (version 3).
     ///
     /// # Errors
@@ -329,7 +362,12 @@ impl Chain {
     ///
     /// As [`Chain::dry_run`].
     pub async fn trace<R: Request>(&self, at: &AtBlock, request: &R) -> Result<Traced<R::Outcome>, Error> {
-        self.api(at, R::FUNCTIONS.trace, request.arguments(self.account())).await
+        let traced: Traced<R::Outcome> = self.api(at, R::FUNCTIONS.trace, request.arguments(self.account())).await?;
+        if !self.is_unmapped(at, traced.execution.result.as_ref().err()) {
+            return Ok(traced);
+        }
+        let account = self.fallback_account(at).await?;
+        self.api(at, R::FUNCTIONS.trace, request.arguments(account)).await
     }
 
     /// Dry-runs an upload.

@@ -3,6 +3,9 @@
 use crate::{
     abi::{self, Encoded, Interface, Reader, Returns},
     error::Error,
+    money::{Amount, Units},
+    target::Target,
+    units,
 };
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -19,6 +22,9 @@ Examples:
   Build a contract from source and make one of it:
     pvm-contract deploy Token.sol 1000000
     pvm-contract deploy guest/contracts/flipper --sig '(bool)' true
+
+  Call it by its name; its interface is known:
+    pvm-contract call Token transfer 0xTO 100
 
   Read from a contract, then change it:
     pvm-contract dry-run call 0xADDRESS --sig 'balanceOf(address) returns (uint256)' 0xWHO
@@ -54,6 +60,7 @@ const DEPLOY_EXAMPLES: &str = "\
 Examples:
   pvm-contract deploy Token.sol 1000000
   pvm-contract deploy Pair.sol --contract Pair
+  pvm-contract deploy Pair.sol --compiler-arg=-Oz
   pvm-contract deploy guest/contracts/flipper --sig '(bool)' true";
 
 const CALL_EXAMPLES: &str = "\
@@ -61,7 +68,9 @@ Examples:
   pvm-contract call 0xADDRESS --sig 'flip()'
   pvm-contract call 0xADDRESS --sig 'transfer(address,uint256)' 0xTO 100
   pvm-contract call 0xADDRESS --abi Token.json --message transfer 0xTO 100
-  pvm-contract call 0xADDRESS --data 0xde5f72fd --value 1000000000000";
+  pvm-contract call Token transfer 0xTO 100
+  pvm-contract call 0xADDRESS --sig 'deposit()' --value 1.5UNIT
+  pvm-contract call 0xADDRESS --data 0xde5f72fd --value 1e9";
 
 const DRY_RUN_EXAMPLES: &str = "\
 Examples:
@@ -71,7 +80,8 @@ Examples:
 
 const TRACE_EXAMPLES: &str = "\
 Examples:
-  pvm-contract trace call 0xADDRESS --abi Pair.json --message swap 0 100 0xTO
+  pvm-contract trace call 0xADDRESS --abi Pair.json --abi Token.json --message swap 0 100 0xTO
+  pvm-contract trace call 0xADDRESS --abi Pair.json --abi out/ --message swap 0 100 0xTO
   pvm-contract trace instantiate factory.polkavm --sig '()'";
 
 const TERMINATE_EXAMPLES: &str = "\
@@ -81,7 +91,8 @@ Example:
 const STORAGE_EXAMPLES: &str = "\
 Examples:
   pvm-contract storage 0xADDRESS 0x0000000000000000000000000000000000000000000000000000000000000000
-  pvm-contract storage 0xADDRESS 0x62616c616e6365";
+  pvm-contract storage 0xADDRESS 3                   Solidity's slot 3
+  pvm-contract storage 0xADDRESS 0x62616c616e6365    a key of another length";
 
 const INFO_EXAMPLES: &str = "\
 Examples:
@@ -131,7 +142,7 @@ pub struct Args {
 /// Options that every command takes.
 #[derive(Debug, ClapArgs)]
 pub struct Global {
-    /// The chain's JSON-RPC address.
+    /// The chain's JSON-RPC address, over WebSocket; http:// is taken as ws:// to the same port.
     #[arg(long, global = true, env = "PVM_URL", default_value = "ws://127.0.0.1:9944", help_heading = GLOBAL)]
     pub url: String,
     /// The secret of the account that signs.
@@ -157,6 +168,9 @@ pub struct Global {
     /// Do not map the signer's account to its address when a transaction needs it.
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_map: bool,
+    /// The folder in which `deploy` keeps blobs, interfaces and the addresses of contracts by name.
+    #[arg(long, global = true, env = "PVM_OUT", value_name = "FOLDER", default_value = "out", help_heading = GLOBAL)]
+    pub out: PathBuf,
     /// Time limit of the whole command, in seconds.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = GLOBAL)]
     pub timeout: u64,
@@ -172,9 +186,9 @@ pub enum Command {
     Upload {
         /// The blob.
         file: PathBuf,
-        /// Maximum storage deposit to be held; by default the dry run's deposit.
+        /// Maximum storage deposit to be held, such as 2UNIT; by default the dry run's deposit.
         #[arg(long, value_name = "AMOUNT")]
-        deposit_limit: Option<u128>,
+        deposit_limit: Option<Amount>,
         /// Send the blob without checking it here first.
         #[arg(long)]
         no_check: bool,
@@ -192,7 +206,9 @@ pub enum Command {
     Instantiate(Instantiate),
     /// Build a contract from source, upload it and instantiate it.
     ///
-    /// Takes a Solidity file, which `resolc` compiles, or the folder of a Rust crate. Then as `instantiate`.
+    /// Takes a Solidity file, which `resolc` compiles, or the folder of a Rust crate. Contracts that a Solidity contract
+    /// creates with `new` are uploaded too. Then as `instantiate`. Blob and interface are kept in the folder of --out, with
+    /// the address by the contract's name, which `call` and others take instead of an address.
     #[command(after_long_help = DEPLOY_EXAMPLES)]
     Deploy(Deploy),
     /// Call a contract.
@@ -215,25 +231,26 @@ pub enum Command {
     /// Show a contract's storage value under a key.
     #[command(after_long_help = STORAGE_EXAMPLES)]
     Storage {
-        /// The contract.
-        #[arg(value_parser = address)]
-        address: [u8; 20],
-        /// The key in hex: fixed with 32 bytes (as Solidity uses), else variable.
+        /// The contract: its address, or its name if `deploy` made it.
+        address: Target,
+        /// The key: 32 bytes in hex (fixed), another number of bytes (variable), or a slot as a decimal number.
+        ///
+        /// Solidity's state variables have slots, which are keys of 32 bytes: 3 is padded to one.
         key: String,
         /// Take a key of 32 bytes as variable too.
         #[arg(long)]
         variable: bool,
     },
-    /// Show a contract (20 bytes), a program (32 bytes) or, without an argument, the chain.
+    /// Show a contract (by address or name), a program (by hash) or, without an argument, the chain.
     #[command(after_long_help = INFO_EXAMPLES)]
     Info {
-        /// An address or a code hash.
+        /// An address, a name that `deploy` gave, or a code hash.
         what: Option<String>,
     },
     /// Show an account: its address, balance, nonce and whether it is mapped.
     #[command(visible_alias = "balance")]
     Account {
-        /// An address of 20 bytes, or an account of 32, in hex or SS58; by default the signer.
+        /// An address of 20 bytes, an account of 32 in hex or SS58, or //Bob; by default the signer.
         who: Option<String>,
     },
     /// Print call data; needs no chain.
@@ -286,9 +303,9 @@ pub enum DryRun {
     Upload {
         /// The blob.
         file: PathBuf,
-        /// Maximum storage deposit to be held; by default the account's balance.
+        /// Maximum storage deposit to be held, such as 2UNIT; by default the account's balance.
         #[arg(long, value_name = "AMOUNT")]
-        deposit_limit: Option<u128>,
+        deposit_limit: Option<Amount>,
     },
     /// Dry-run `instantiate`.
     Instantiate(Instantiate),
@@ -331,6 +348,9 @@ pub struct Deploy {
     /// The contract to deploy, where the source has several.
     #[arg(long, value_name = "NAME")]
     pub contract: Option<String>,
+    /// An argument for the compiler, `resolc` or cargo; may be repeated.
+    #[arg(long = "compiler-arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub compiler_args: Vec<String>,
     /// A salt of 32 bytes in hex: the address then does not depend on the account's nonce.
     #[arg(long, value_name = "HEX", value_parser = hash)]
     pub salt: Option<[u8; 32]>,
@@ -342,9 +362,10 @@ pub struct Deploy {
 /// Arguments of `call`.
 #[derive(Debug, ClapArgs)]
 pub struct Call {
-    /// The contract.
-    #[arg(value_parser = address)]
-    pub address: [u8; 20],
+    /// The contract: its address, or its name if `deploy` made it.
+    ///
+    /// With a name its interface is known: the name of a function and its arguments may follow.
+    pub address: Target,
     /// Data, value and limits.
     #[command(flatten)]
     pub execution: Execution,
@@ -362,18 +383,22 @@ pub struct Input {
     /// 'balanceOf(address) returns (uint256)'; for a constructor '(uint256)'.
     #[arg(long, value_name = "SIGNATURE", conflicts_with = "message")]
     pub sig: Option<String>,
-    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata.
+    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata; or a folder of them.
     ///
-    /// Results, events and errors are then shown decoded.
+    /// Results, events and errors are then shown decoded. May be repeated: the called contract's comes first, those of
+    /// contracts that it calls follow.
     #[arg(long, value_name = "FILE")]
-    pub abi: Option<PathBuf>,
+    pub abi: Vec<PathBuf>,
     /// The function or message of --abi to call; for ink! also a constructor.
-    #[arg(long, value_name = "NAME", requires = "abi")]
+    ///
+    /// Without it the first argument is its name.
+    #[arg(long, value_name = "NAME")]
     pub message: Option<String>,
     /// The arguments for --sig or --abi.
     ///
-    /// Numbers, addresses, true or false, text, bytes in hex, lists as `[1,2]`, tuples as `(1,true)`; for ink! SCALE values,
-    /// records as { name: value }.
+    /// Numbers (also 1e18, 1.5ether, or 1.5UNIT with the token's name, which is 10^18 to a contract), addresses, true or
+    /// false, text, bytes in hex, lists as `[1,2]`, tuples as `(1,true)`; for ink! SCALE values, records as { name: value }.
+    #[arg(allow_negative_numbers = true)]
     pub arguments: Vec<String>,
 }
 
@@ -383,20 +408,22 @@ pub struct Execution {
     /// The call data.
     #[command(flatten)]
     pub input: Input,
-    /// The amount to transfer with it, in the chain's smallest unit.
-    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
-    pub value: u128,
-    /// Maximum execution time, in picoseconds (`ref_time`); by default found by dry runs.
+    /// The amount to transfer with it, such as 1.5UNIT or 1e9; a number alone is in the chain's smallest unit.
+    ///
+    /// Also in wei, gwei and ether, of which contracts count 10^18 to a token.
+    #[arg(long, value_name = "AMOUNT", default_value = "0")]
+    pub value: Amount,
+    /// Maximum execution time (`ref_time`), such as 5ms or a number of picoseconds; by default found by dry runs.
     ///
     /// The default is the least with which dry runs do the same as with a whole block's weight, plus a tenth.
-    #[arg(long, value_name = "PICOSECONDS")]
+    #[arg(long, value_name = "TIME", value_parser = units::read_time)]
     pub gas: Option<u64>,
-    /// Maximum storage proof, in bytes; by default as for --gas, or with it 3 MB.
-    #[arg(long, value_name = "BYTES")]
+    /// Maximum storage proof, such as 64KiB or a number of bytes; by default as for --gas, or with it 3 MB.
+    #[arg(long, value_name = "SIZE", value_parser = units::read_size)]
     pub proof_size: Option<u64>,
-    /// Maximum storage deposit to be charged; by default the account's balance.
+    /// Maximum storage deposit to be charged, such as 2UNIT; by default the account's balance.
     #[arg(long, value_name = "AMOUNT")]
-    pub deposit_limit: Option<u128>,
+    pub deposit_limit: Option<Amount>,
 }
 
 impl Input {
@@ -404,13 +431,17 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// When it is no hex, the interface cannot be read, or the arguments do not fit.
-    pub fn call_data(&self) -> Result<(Vec<u8>, Reader), Error> {
-        self.encode(abi::by_signature, |interface, name, arguments| match name {
-            Some(name) => interface.message(name, arguments),
-            None if arguments.is_empty() => Ok(Encoded { data: Vec::new(), returns: Returns::Unknown }),
-            None => Err(Error::Usage("name the function that the arguments are for with --message".into())),
-        })
+    /// When it is no hex, the interface cannot be read, no message is named, or the arguments do not fit.
+    pub fn call_data(&self, units: Units<'_>) -> Result<(Vec<u8>, Reader), Error> {
+        let by_name = |all: &[Interface], name: Option<&str>, arguments: &[String]| match (name, arguments) {
+            (Some(name), arguments) => message(all, name, arguments, units),
+            (None, [name, arguments @ ..]) => message(all, name, arguments, units),
+            (None, []) => Err(Error::Usage(format!(
+                "name the function to call, or give --data 0x for a call without data. There are: {}",
+                messages(all).join(", ")
+            ))),
+        };
+        self.encode(|signature, arguments| abi::by_signature(signature, arguments, units), by_name)
     }
 
     /// Encodes the data of a constructor; returns it with the type of the result.
@@ -418,34 +449,56 @@ impl Input {
     /// # Errors
     ///
     /// As [`Input::call_data`].
-    pub fn constructor_data(&self) -> Result<(Vec<u8>, Reader), Error> {
+    pub fn constructor_data(&self, units: Units<'_>) -> Result<(Vec<u8>, Reader), Error> {
         let by_signature = |signature: &str, arguments: &[String]| {
-            let data = abi::constructor_data(signature, arguments)?;
+            let data = abi::constructor_data(signature, arguments, units)?;
             Ok(Encoded { data, returns: Returns::Unknown })
         };
-        self.encode(by_signature, Interface::constructor)
+        let by_name = |all: &[Interface], name: Option<&str>, arguments: &[String]| match all.first() {
+            Some(interface) => interface.constructor(name, arguments, units),
+            None => Ok(Encoded { data: Vec::new(), returns: Returns::Unknown }),
+        };
+        self.encode(by_signature, by_name)
     }
 
     fn encode(
         &self,
         by_signature: impl Fn(&str, &[String]) -> Result<Encoded, Error>,
-        by_name: impl Fn(&Interface, Option<&str>, &[String]) -> Result<Encoded, Error>,
+        by_name: impl Fn(&[Interface], Option<&str>, &[String]) -> Result<Encoded, Error>,
     ) -> Result<(Vec<u8>, Reader), Error> {
-        let interface = self.abi.as_deref().map(Interface::read).transpose()?;
-        let Encoded { data, returns } = match (&self.sig, &self.data, &interface) {
+        let interfaces = Interface::read_all(&self.abi)?;
+        if self.message.is_some() && interfaces.is_empty() {
+            return Err(Error::Usage("--message needs --abi, in which it is declared".into()));
+        }
+        let Encoded { data, returns } = match (&self.sig, &self.data, interfaces.as_slice()) {
             (Some(signature), _, _) => by_signature(signature, &self.arguments)?,
             (None, Some(data), _) => {
                 let data = hex_bytes(data).map_err(|error| Error::Usage(format!("--data {data}: {error}")))?;
                 Encoded { data, returns: Returns::Unknown }
             }
-            (None, None, Some(interface)) => by_name(interface, self.message.as_deref(), &self.arguments)?,
-            (None, None, None) if self.arguments.is_empty() => Encoded { data: Vec::new(), returns: Returns::Unknown },
-            (None, None, None) => {
+            (None, None, []) if self.arguments.is_empty() => Encoded { data: Vec::new(), returns: Returns::Unknown },
+            (None, None, []) => {
                 return Err(Error::Usage("arguments need --sig or --abi, which say how to encode them".into()));
             }
+            (None, None, all) => by_name(all, self.message.as_deref(), &self.arguments)?,
         };
-        Ok((data, Reader::new(interface, returns)))
+        Ok((data, Reader::new(interfaces, returns)))
     }
+}
+
+/// Encodes a call by the first interface that has the message; the error is that of the first interface.
+fn message(all: &[Interface], name: &str, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
+    let plain = name.split('(').next().unwrap_or(name);
+    let has =
+        |interface: &&Interface| interface.messages().iter().any(|message| message.split('(').next() == Some(plain));
+    match all.iter().find(has).or(all.first()) {
+        Some(interface) => interface.message(name, arguments, units),
+        None => Err(Error::Usage(format!("{name} is in no interface"))),
+    }
+}
+
+fn messages(all: &[Interface]) -> Vec<String> {
+    all.iter().flat_map(Interface::messages).collect()
 }
 
 /// The type that data is decoded as.
@@ -465,10 +518,6 @@ pub enum DataKind {
 /// Bytes in hex, with or without `0x`.
 pub fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|error| format!("not hex: {error}"))
-}
-
-fn address(text: &str) -> Result<[u8; 20], String> {
-    abi::bytes(text).ok_or_else(|| "an address is 20 bytes in hex".into())
 }
 
 fn hash(text: &str) -> Result<[u8; 32], String> {
@@ -560,7 +609,7 @@ mod tests {
         assert!(args.global.json);
         assert_eq!(args.global.url, "ws://x");
         let Command::Call(call) = args.command else { panic!("not a call") };
-        assert_eq!((call.address, call.execution.gas), ([1; 20], Some(1)));
+        assert_eq!((call.address, call.execution.gas), (Target::Address([1; 20]), Some(1)));
     }
 
     #[test]
@@ -569,21 +618,55 @@ mod tests {
             Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--sig", "f(uint256,bool)", "7", "true"]).unwrap();
         let Command::Call(call) = args.command else { panic!("not a call") };
         assert_eq!(call.execution.input.arguments, ["7", "true"]);
-        assert_eq!(call.execution.input.call_data().unwrap().0.len(), 4 + 64);
+        assert_eq!(call.execution.input.call_data(Units::Offline).unwrap().0.len(), 4 + 64);
     }
 
     #[test]
     fn arguments_need_something_to_encode_them_by_and_only_one_thing() {
         let args = Args::try_parse_from(["pvm-contract", "call", ADDRESS, "7"]).unwrap();
         let Command::Call(call) = args.command else { panic!("not a call") };
-        assert!(call.execution.input.call_data().unwrap_err().to_string().contains("--sig or --abi"));
+        assert!(call.execution.input.call_data(Units::Offline).unwrap_err().to_string().contains("--sig or --abi"));
         for both in
             [["--data", "0x", "--sig", "f()"], ["--sig", "f()", "--message", "f"], ["--data", "0x", "--message", "f"]]
         {
             let args = [&["pvm-contract", "call", ADDRESS, "--abi", "x.json"][..], &both].concat();
             assert!(Args::try_parse_from(args).is_err(), "{both:?}");
         }
-        assert!(Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--message", "f"]).is_err());
+        let args = Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--message", "f"]).unwrap();
+        let Command::Call(call) = args.command else { panic!("not a call") };
+        assert!(
+            call.execution.input.call_data(Units::Offline).unwrap_err().to_string().contains("--message needs --abi")
+        );
+    }
+
+    #[test]
+    fn a_message_is_named_or_comes_first_and_without_one_all_are_listed() {
+        let file = std::env::temp_dir().join(format!("pvm-contract-messages-{}.json", std::process::id()));
+        let abi = r#"[{ "type": "function", "name": "add", "inputs": [{ "name": "by", "type": "int256" }] }]"#;
+        std::fs::write(&file, abi).unwrap();
+        let path = file.display().to_string();
+        let encoded = |more: &[&str]| {
+            let args = [&["pvm-contract", "call", ADDRESS, "--abi", &path][..], more].concat();
+            let Command::Call(call) = Args::try_parse_from(args).unwrap().command else { panic!("not a call") };
+            call.execution.input.call_data(Units::Offline).map(|(data, _)| data).map_err(|error| error.to_string())
+        };
+        // A negative number is no option.
+        let named = encoded(&["--message", "add", "-7"]).unwrap();
+        assert_eq!(named[35], 0xf9);
+        assert_eq!(encoded(&["add", "-7"]), Ok(named));
+        assert!(encoded(&[]).unwrap_err().contains("There are: add(int256)"));
+        assert!(encoded(&["sub", "1"]).unwrap_err().contains("no function sub"));
+        assert_eq!(encoded(&["--data", "0x"]), Ok(Vec::new()));
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn amounts_times_and_sizes_may_have_units() {
+        let args = ["pvm-contract", "call", ADDRESS, "--value", "1.5UNIT", "--gas", "5ms", "--proof-size", "64KiB"];
+        let Command::Call(call) = Args::try_parse_from(args).unwrap().command else { panic!("not a call") };
+        let Execution { value, gas, proof_size, .. } = call.execution;
+        assert_eq!((value.to_string().as_str(), gas, proof_size), ("1.5UNIT", Some(5_000_000_000), Some(65_536)));
+        assert!(Args::try_parse_from(["pvm-contract", "call", ADDRESS, "--value", "much"]).is_err());
     }
 
     #[test]

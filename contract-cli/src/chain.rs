@@ -8,6 +8,7 @@ use crate::{
     args::Global,
     best::{self, Rpc},
     error::{Error, chain, tidy},
+    money::{Money, Units},
     units::Token,
 };
 use subxt::{
@@ -16,7 +17,7 @@ use subxt::{
     config::DefaultExtrinsicParamsBuilder,
     dynamic,
     ext::scale_decode::DecodeAsType,
-    rpcs::RpcClient,
+    rpcs::{RpcClient, methods::legacy::NumberOrHex},
     tx::{Payload, SubmittableTransaction},
     utils::{AccountId32, H256},
 };
@@ -41,8 +42,8 @@ pub struct Chain {
     pub finalized: bool,
     /// True if the account may be mapped without being asked.
     pub may_map: bool,
-    /// The token in which amounts are shown.
-    pub token: Token,
+    /// The token in which amounts are given and shown.
+    pub money: Money,
 }
 
 /// Blocks that a transaction is valid for.
@@ -80,21 +81,23 @@ impl Chain {
         let signer = Keypair::from_uri(&uri).map_err(|error| bad_suri(format!("{error}")))?;
         let unreachable = |reason: String| Error::Connect { url: global.url.clone(), reason: tidy(&reason) };
         // Unencrypted connections are fine: the user named the address, and it is this machine more often than not.
-        let rpc = RpcClient::from_insecure_url(&global.url).await.map_err(|error| unreachable(error.to_string()))?;
+        let rpc = RpcClient::from_insecure_url(&websocket(&global.url))
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
         let client = OnlineClient::<PolkadotConfig>::from_rpc_client(rpc.clone())
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         let rpc = Rpc::new(rpc);
         // A chain need not tell, and a node need not answer: amounts are then shown as they are.
         let token = rpc.system_properties().await.map(|properties| Token::of(&properties)).unwrap_or_default();
-        let chain = Self {
+        let mut chain = Self {
             client,
             rpc,
             signer,
             pallet: global.pallet.clone(),
             finalized: global.finalized,
             may_map: !global.no_map,
-            token,
+            money: Money { token, ..Money::default() },
         };
         let at = chain.at_best(async |at| Ok(at.clone())).await?;
         let (metadata, url) = (at.metadata_ref(), global.url.clone());
@@ -104,7 +107,22 @@ impl Chain {
         if metadata.runtime_api_trait_by_name(api::NAME).is_none() {
             return Err(Error::NoApi { url, api: api::NAME });
         }
+        let ratio = dynamic::constant::<u32>(chain.pallet.clone(), "NativeToEthRatio");
+        // A pallet without it has one unit.
+        if let Ok(ratio) = at.constants().entry(ratio) {
+            chain.money.ratio = ratio;
+        }
         Ok(chain)
+    }
+
+    /// The meaning of units in arguments.
+    pub fn units(&self) -> Units<'_> {
+        Units::Chain(&self.money)
+    }
+
+    /// The hash of the chain's first block.
+    pub fn genesis(&self) -> [u8; 32] {
+        self.client.genesis_hash().0
     }
 
     /// The signer's account.
@@ -172,6 +190,31 @@ impl Chain {
         self.rpc.system_account_next_index(&AccountId32(self.account())).await.map_err(chain)
     }
 
+    /// True if a transaction is in one of the last best blocks, down to a number.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not answer.
+    pub(crate) async fn is_included(&self, transaction: &[u8], since: u64) -> Result<bool, Error> {
+        let mut number = self.at_best(async |at| Ok(at.block_number())).await?;
+        while number >= since {
+            let Some(hash) = self.rpc.chain_get_block_hash(Some(NumberOrHex::Number(number))).await.map_err(chain)?
+            else {
+                break;
+            };
+            let block = self.rpc.chain_get_block(Some(hash)).await.map_err(chain)?;
+            let mut extrinsics = block.iter().flat_map(|details| &details.block.extrinsics);
+            if extrinsics.any(|extrinsic| extrinsic.0 == transaction) {
+                return Ok(true);
+            }
+            number = match number.checked_sub(1) {
+                Some(number) => number,
+                None => break,
+            };
+        }
+        Ok(false)
+    }
+
     /// An account's nonce and balances; zeros where there is none.
     ///
     /// # Errors
@@ -198,5 +241,24 @@ impl Chain {
         let address = self.address_of(at, account).await?;
         let entry = dynamic::storage::<([u8; 20],), [u8; 32]>(self.pallet.clone(), "OriginalAccount");
         Ok(at.storage().try_fetch(entry, (address,)).await.map_err(chain)?.is_some())
+    }
+}
+
+/// The address of a node's WebSocket: it listens for both on one port, so HTTP's is taken for it.
+fn websocket(url: &str) -> String {
+    let schemes = [("http://", "ws://"), ("https://", "wss://")];
+    let changed = schemes.iter().find_map(|(http, ws)| Some(format!("{ws}{}", url.strip_prefix(http)?)));
+    changed.unwrap_or_else(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_http_is_taken_for_that_of_websocket() {
+        assert_eq!(websocket("http://127.0.0.1:9944"), "ws://127.0.0.1:9944");
+        assert_eq!(websocket("https://rpc.example.org/x"), "wss://rpc.example.org/x");
+        assert_eq!(websocket("ws://http://"), "ws://http://");
     }
 }

@@ -41,6 +41,14 @@ pub enum Error {
         /// The reason.
         reason: std::io::Error,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    Write {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        reason: std::io::Error,
+    },
     /// A source that can't be built.
     #[error("cannot build {}: {reason}", source_path.display())]
     Build {
@@ -101,6 +109,7 @@ impl Error {
             | Self::NoApi { .. }
             | Self::Usage(_)
             | Self::File { .. }
+            | Self::Write { .. }
             | Self::Chain(_)
             | Self::Decode { .. }
             | Self::Timeout(_) => 2,
@@ -121,6 +130,7 @@ impl Error {
             Self::NoApi { .. } => "NoApi",
             Self::Usage(_) => "Usage",
             Self::File { .. } => "File",
+            Self::Write { .. } => "Write",
             Self::FileTooLong { .. } => "FileTooLong",
             Self::Blob { .. } => "Blob",
             Self::Build { .. } => "Build",

@@ -4,7 +4,8 @@
 //! (connection, accounts), [`api`] (dry runs, views) and [`submit`] (signed transactions), by the chain's own metadata,
 //! so that it works with any chain that has the pallet. A best block may be retracted at any moment, which [`best`] handles. [`value`]
 //! and [`names`] decode values and errors; [`output`] is the report, as JSON for programs and as [`plain`] text with
-//! [`units`] for people. [`source`] builds contracts from source.
+//! [`units`] for people, [`tree`] is a trace; [`money`] reads and converts amounts. [`source`] builds contracts from source,
+//! [`deployments`] remembers them by name.
 
 pub mod abi;
 pub mod api;
@@ -12,13 +13,17 @@ pub mod args;
 pub mod best;
 pub mod chain;
 pub mod commands;
+pub mod deployments;
 pub mod error;
+pub mod money;
 pub mod names;
 pub mod output;
 pub mod plain;
 pub mod room;
 pub mod source;
 pub mod submit;
+pub mod target;
+pub mod tree;
 pub mod units;
 pub mod value;
 

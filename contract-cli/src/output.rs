@@ -4,14 +4,14 @@
 //! scripts rely on them (README.md lists them).
 
 use crate::{
-    abi::Reader,
+    abi::{Decoded, Reader},
     api::{ContractEvent, Deposit, Weight},
     args::hex_bytes,
     error::Error,
+    money::Money,
     names::NamedError,
     plain,
     submit::{Event, Receipt},
-    units::Token,
     value::hex,
 };
 use serde_json::{Map, Value as Json, json};
@@ -32,7 +32,9 @@ pub struct Report {
     values: Vec<(String, Json)>,
     failed: bool,
     /// The token in which amounts are shown to people.
-    token: Token,
+    money: Money,
+    /// The name of the value that is printed alone, for scripts.
+    bare: Option<&'static str>,
 }
 
 impl Report {
@@ -52,9 +54,26 @@ impl Report {
     }
 
     /// Shows amounts to people in a chain's token.
-    pub fn in_token(mut self, token: &Token) -> Self {
-        self.token.clone_from(token);
+    pub fn in_money(mut self, money: &Money) -> Self {
+        self.money.clone_from(money);
         self
+    }
+
+    /// Prints one value alone, without its name, unless JSON is asked for.
+    pub fn bare(mut self, name: &'static str) -> Self {
+        self.bare = Some(name);
+        self
+    }
+
+    /// Adds a warning, which is also printed at once.
+    pub fn with_warning(self, warning: Option<String>) -> Self {
+        match warning {
+            Some(warning) => {
+                progress!("warning: {warning}");
+                self.with("warning", warning)
+            }
+            None => self,
+        }
     }
 
     /// Adds a value.
@@ -129,7 +148,10 @@ impl Report {
     pub fn decoded_by(mut self, reader: &Reader) -> Self {
         let data = self.get("data").and_then(bytes_of);
         let reverted = self.get("reverted") == Some(&Json::Bool(true));
-        let decoded = data.and_then(|data| if reverted { reader.error(&data) } else { reader.output(&data) });
+        let decoded = data.and_then(|data| match reverted {
+            true => reader.error(&data).map(Decoded::of),
+            false => reader.output(&data),
+        });
         for (name, value) in &mut self.values {
             let events = value.as_array_mut().filter(|_| name == "events");
             for event in events.into_iter().flatten().filter(|event| event["name"] == "ContractEmitted") {
@@ -142,12 +164,17 @@ impl Report {
             }
         }
         match decoded {
-            Some(decoded) => self.with("decoded", decoded),
+            // JSON does not keep the order of several results.
+            Some(Decoded { json: json @ Json::Object(_), text }) if !reverted => {
+                self.with("decoded", json).with("decoded_text", text)
+            }
+            Some(decoded) => self.with("decoded", decoded.json),
             None => self,
         }
     }
 
-    fn get(&self, name: &str) -> Option<&Json> {
+    /// A value that was added.
+    pub fn get(&self, name: &str) -> Option<&Json> {
         self.values.iter().find_map(|(other, value)| (other == name).then_some(value))
     }
 
@@ -165,10 +192,12 @@ impl Report {
 
     /// Prints it to standard output.
     pub fn print(&self, json: bool) {
-        match self.get(TEXT).and_then(Json::as_str) {
+        let text = |name: &str| self.get(name).and_then(Json::as_str);
+        match (text(TEXT), self.bare.and_then(text)) {
             _ if json => print(&format!("{:#}\n", self.to_json())),
-            Some(text) => print(text),
-            None => print(&plain::report(&self.values, &self.token)),
+            (Some(text), _) => print(text),
+            (None, Some(value)) => print(&format!("{}\n", plain::printable(value))),
+            (None, None) => print(&plain::report(&self.values, &self.money)),
         }
     }
 }

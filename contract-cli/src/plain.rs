@@ -5,6 +5,8 @@
 
 use crate::{
     api::Weight,
+    money::Money,
+    tree,
     units::{self, Token},
 };
 use serde_json::{Map, Value as Json};
@@ -38,11 +40,23 @@ const AMOUNTS: [&str; 14] = [
 const SIZES: [&str; 3] = ["length", "storage_bytes", "code_len"];
 
 /// The lines of a report.
-pub fn report(values: &[(String, Json)], token: &Token) -> String {
+pub fn report(values: &[(String, Json)], money: &Money) -> String {
+    let token = &money.token;
+    let has_text = values.iter().any(|(name, _)| name == "decoded_text");
     let mut out = String::new();
     for (name, value) in values {
         match (name.as_str(), value) {
-            ("command", _) | ("sent", Json::Bool(true)) => {}
+            // A warning has been printed when it arose.
+            ("command" | "warning", _) | ("sent", Json::Bool(true)) => {}
+            ("decoded", _) if has_text => {}
+            ("decoded_text", text) => line(&mut out, "decoded", &self::text(text)),
+            ("trace", trace) => {
+                line(&mut out, "trace", "");
+                for call in tree::lines(trace, money) {
+                    // Writing to a string does not fail.
+                    let _ = writeln!(out, "{}", printable(&call).replace('\n', "\\n"));
+                }
+            }
             ("events", Json::Array(events)) => {
                 for event in events.iter().filter(|event| !is_fee(event)) {
                     let fields = match &event["fields"] {
@@ -86,7 +100,8 @@ pub fn printable(text: &str) -> String {
 
 fn line(out: &mut String, name: &str, value: &str) {
     // Writing to a string does not fail.
-    let _ = writeln!(out, "{name:<NAMES$} {}", printable(value).replace('\n', "\\n"));
+    let shown = format!("{name:<NAMES$} {}", printable(value).replace('\n', "\\n"));
+    let _ = writeln!(out, "{}", shown.trim_end());
 }
 
 fn is_fee(event: &Json) -> bool {
@@ -138,7 +153,7 @@ fn weight(fields: &Map<String, Json>) -> Option<Weight> {
 }
 
 /// A value on one line, without quotes around text.
-fn text(value: &Json) -> String {
+pub fn text(value: &Json) -> String {
     match value {
         Json::Null => "nothing".into(),
         Json::String(text) => text.clone(),
@@ -149,15 +164,14 @@ fn text(value: &Json) -> String {
             if let Some(weight) = weight(fields) {
                 return units::weight(weight);
             }
+            // What was decoded by an interface has its arguments in the declared order.
+            if let (Some(Json::String(line)), true) = (fields.get("text"), fields.contains_key("arguments")) {
+                return line.clone();
+            }
             match (fields.get("number"), fields.get("hash")) {
                 (Some(number), Some(hash)) => format!("#{number} {}", text(hash)),
                 _ => {
-                    // The value of a call in a trace is in the contracts' unit.
-                    let is_call = fields.contains_key("kind") && fields.contains_key("from");
-                    let shown = |(name, value): (&String, &Json)| match is_call && name == "value" {
-                        true => format!("{name} {} wei", text(value)),
-                        false => format!("{name} {}", text(value)),
-                    };
+                    let shown = |(name, value): (&String, &Json)| format!("{name} {}", text(value));
                     fields.iter().map(shown).collect::<Vec<_>>().join(", ")
                 }
             }
@@ -175,7 +189,7 @@ mod tests {
         let values: Vec<(String, Json)> =
             values.as_array().unwrap().iter().map(|pair| (pair[0].as_str().unwrap().into(), pair[1].clone())).collect();
         let token = Token { symbol: "UNIT".into(), decimals: 12 };
-        report(&values, &token).lines().map(Into::into).collect()
+        report(&values, &Money { token, ratio: 1_000_000 }).lines().map(Into::into).collect()
     }
 
     #[test]
@@ -259,6 +273,15 @@ mod tests {
             "decoded": { "arguments": { "amount": "7" }, "event": "Paid" },
         });
         assert_eq!(lines(json!([["events", [event]]]))[1], "                    arguments amount 7, event Paid");
+    }
+
+    #[test]
+    fn decoded_arguments_keep_the_declared_order() {
+        let decoded =
+            json!({ "function": "f(uint256,uint256)", "arguments": { "z": "1", "a": "2" }, "text": "f(z: 1, a: 2)" });
+        assert_eq!(lines(json!([["decoded", decoded]])), ["decoded             f(z: 1, a: 2)"]);
+        let several = json!([["decoded", { "z": "1", "a": "2" }], ["decoded_text", "z: 1, a: 2"]]);
+        assert_eq!(lines(several), ["decoded             z: 1, a: 2"]);
     }
 
     #[test]

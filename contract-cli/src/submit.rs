@@ -6,9 +6,11 @@ use crate::{
     error::{Error, chain, tidy},
     names::{NamedError, name_error},
     output::progress,
-    units, value,
+    units,
+    value::{self, hex},
 };
 use serde_json::Value as Json;
+use std::time::Duration;
 use subxt::{
     Metadata, PolkadotConfig,
     client::OnlineClientAtBlockImpl,
@@ -35,6 +37,33 @@ pub struct Receipt {
     pub events: Vec<Event>,
     /// The error, if it failed.
     pub error: Option<NamedError>,
+}
+
+/// Attempts to get a nonce that no other transaction of the account takes.
+const NONCE_ATTEMPTS: u32 = 20;
+
+/// What the client says of a transaction that another one with the same nonce replaced.
+const USURPED: &str = "usurped";
+
+/// A transaction that is not in a block.
+enum Refused {
+    /// Another transaction has its nonce, and it was not sent: it can be signed with another one.
+    NonceTaken(String),
+    /// Another reason.
+    Other(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// True if a node refuses a transaction because another one of the account has its nonce: in a block, in the pool with the
+/// same or a higher priority, or because it is the same transaction.
+fn is_nonce_taken(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["outdated", "priority is too low", "already imported"].iter().any(|reason| message.contains(reason))
 }
 
 /// An event.
@@ -81,7 +110,30 @@ impl Chain {
     /// When it cannot be encoded, is not taken, or does not get into a block. A call that fails in a block is a receipt.
     pub async fn submit(&self, call: &str, args: impl EncodeAsFields) -> Result<Receipt, Error> {
         let payload = transaction(self.pallet.clone(), call.to_owned(), args);
-        let signed = self.signed(&payload, self.next_nonce().await?).await?;
+        let mut attempt = 1;
+        loop {
+            let nonce = self.next_nonce().await?;
+            let signed = self.signed(&payload, nonce).await?;
+            match self.submit_signed(call, &signed).await {
+                Err(Refused::NonceTaken(message)) if attempt == NONCE_ATTEMPTS => {
+                    return Err(Error::NotIncluded(message));
+                }
+                Err(Refused::NonceTaken(_)) => {
+                    progress!("another transaction of this account took the nonce {nonce}; trying the next one");
+                    attempt += 1;
+                    // Processes that started at the same time shall not go on at the same time.
+                    let pause = Duration::from_millis(u64::from(std::process::id() % 97) + 20 * u64::from(attempt));
+                    tokio::time::sleep(pause).await;
+                }
+                Err(Refused::Other(error)) => return Err(error),
+                Ok(receipt) => return Ok(receipt),
+            }
+        }
+    }
+
+    /// Sends a signed transaction and waits until it is in a block.
+    async fn submit_signed(&self, call: &str, signed: &Signed) -> Result<Receipt, Refused> {
+        let since = self.at_best(async |at| Ok(at.block_number())).await?;
         progress!(
             "sending {}.{call}, waiting for a {} block",
             self.pallet,
@@ -89,16 +141,22 @@ impl Chain {
         );
         let mut status = match signed.submit_and_watch().await {
             Ok(status) => status,
-            Err(error) => return Err(self.refused_by_pool(&error.to_string(), &signed).await),
+            Err(error) if is_nonce_taken(&error.to_string()) => {
+                return Err(Refused::NonceTaken(tidy(&error.to_string())));
+            }
+            Err(error) => return Err(self.refused_by_pool(&error.to_string(), signed).await.into()),
         };
         while let Some(step) = status.next().await {
             let in_block = match step.map_err(chain)? {
                 TransactionStatus::InBestBlock(block) if !self.finalized => block,
                 TransactionStatus::InFinalizedBlock(block) => block,
+                TransactionStatus::Invalid { message } if message.contains(USURPED) => {
+                    return Err(self.replaced(signed, since).await?);
+                }
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
                 | TransactionStatus::Dropped { message } => {
-                    return Err(self.refused_by_pool(&message, &signed).await);
+                    return Err(self.refused_by_pool(&message, signed).await.into());
                 }
                 _ => continue,
             };
@@ -109,12 +167,30 @@ impl Chain {
                     progress!("the block that it was in was retracted; waiting for another one");
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             progress!("in block #{} 0x{}", receipt.block_number, hex::encode(receipt.block_hash));
             return Ok(receipt);
         }
-        Err(Error::NotIncluded("the node stopped reporting on it".into()))
+        Err(Error::NotIncluded("the node stopped reporting on it".into()).into())
+    }
+
+    /// What became of a transaction that another one replaced in this node's pool: other nodes may still have included it,
+    /// and then it must not be sent again.
+    async fn replaced(&self, signed: &Signed, since: u64) -> Result<Refused, Error> {
+        progress!("another transaction of this account, with the same nonce, replaced it in the pool");
+        let nonce = || self.at_best(async |at| Ok(self.balances(at, self.account()).await?.0));
+        let before = nonce().await?;
+        // One of the two gets into a block, and the nonce counts.
+        while nonce().await? == before && !self.is_included(signed.encoded(), since).await? {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        if self.is_included(signed.encoded(), since).await? {
+            let hash = hex(&sp_crypto_hashing::blake2_256(signed.encoded()));
+            let message = format!("it was replaced in the node's pool, but another node included it: look for {hash}");
+            return Ok(Refused::Other(Error::NotIncluded(message)));
+        }
+        Ok(Refused::NonceTaken("another transaction of this account replaced it in the pool".into()))
     }
 
     /// The reason for which a node refuses a transaction, with advice where the node gives none.
@@ -249,6 +325,20 @@ mod tests {
         let large = record(vec![("ref_time", number(u128::MAX)), ("proof_size", number(0))]);
         let info = record(vec![("weight", large)]);
         assert_eq!(weight(&event("System", "ExtrinsicSuccess", vec![("dispatch_info", info)])), None);
+    }
+
+    #[test]
+    fn a_nonce_that_another_transaction_has_is_told_from_other_refusals() {
+        for taken in [
+            "RPC error: ErrorObject { code: 1010, message: \"Invalid Transaction\", data: \"Transaction is outdated\" }",
+            "RPC error: Priority is too low: (1 vs 1): The transaction has too low priority to replace another transaction",
+            "RPC error: Transaction Already Imported",
+        ] {
+            assert!(is_nonce_taken(taken), "{taken}");
+        }
+        for other in ["Transaction would exhaust the block limits", "Inability to pay some fees", "bad signature"] {
+            assert!(!is_nonce_taken(other), "{other}");
+        }
     }
 
     #[test]

@@ -55,11 +55,77 @@ impl Token {
         }
     }
 
+    /// The name of the smallest unit, such as `10^-12 UNIT`.
+    pub fn smallest(&self) -> String {
+        match (self.symbol.as_str(), self.decimals) {
+            ("", _) => "1".into(),
+            (symbol, 0) => format!("1 {symbol}"),
+            (symbol, decimals) => format!("10^-{decimals} {symbol}"),
+        }
+    }
+
     /// An amount given as text, which may be negative. `None` for what is no amount.
     pub fn amount_of_text(&self, text: &str) -> Option<String> {
         let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
         Some(format!("{sign}{}", self.amount(digits.parse().ok()?)))
     }
+}
+
+/// Units of time, in picoseconds.
+const TIMES: [(&str, u64); 5] =
+    [("ps", 1), ("ns", 1_000), ("µs", 1_000_000), ("ms", 1_000_000_000), ("s", 1_000_000_000_000)];
+
+/// Units of size, in bytes.
+const SIZES: [(&str, u64); 7] = [
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("PiB", 1 << 50),
+    ("EiB", 1 << 60),
+];
+
+/// Reads a number with an optional unit, in the forms in which they are shown: whole numbers, or decimal ones with a unit.
+fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let end = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let unit = match unit.trim_start() {
+        "" => 1,
+        // The micro sign is hard to type.
+        "us" => return read(&format!("{number}µs"), units),
+        name => units.iter().find(|(other, _)| *other == name)?.1,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() {
+        return None;
+    }
+    let one = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
+    let product = digits.checked_mul(unit.into())?;
+    // A part of the smallest unit is no mistake where there is a unit: 1.2 KiB is not a whole number of bytes.
+    if unit == 1 && product % one != 0 {
+        return None;
+    }
+    u64::try_from(product / one).ok()
+}
+
+/// Reads a time, such as `1.5ms`; a number alone is in picoseconds.
+///
+/// # Errors
+///
+/// What is expected.
+pub fn read_time(text: &str) -> Result<u64, String> {
+    read(text, &TIMES).ok_or_else(|| "a time such as 5ms, 1.5s, or a number of picoseconds".into())
+}
+
+/// Reads a size, such as `64KiB`; a number alone is in bytes.
+///
+/// # Errors
+///
+/// What is expected.
+pub fn read_size(text: &str) -> Result<u64, String> {
+    read(text, &SIZES).ok_or_else(|| "a size such as 64KiB, 1.5MiB, or a number of bytes".into())
 }
 
 /// Formats a number in the largest of these units that it reaches, with `places` decimal places; in the first unit without.
@@ -81,23 +147,12 @@ fn scaled(number: u64, units: &[(&str, u64)], places: u32) -> String {
 
 /// A time, such as `974.26 µs`.
 pub fn time(picoseconds: u64) -> String {
-    const UNITS: [(&str, u64); 5] =
-        [("ps", 1), ("ns", 1_000), ("µs", 1_000_000), ("ms", 1_000_000_000), ("s", 1_000_000_000_000)];
-    scaled(picoseconds, &UNITS, 2)
+    scaled(picoseconds, &TIMES, 2)
 }
 
 /// A size, such as `1.2 KiB`.
 pub fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 7] = [
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("PiB", 1 << 50),
-        ("EiB", 1 << 60),
-    ];
-    scaled(bytes, &UNITS, 1)
+    scaled(bytes, &SIZES, 1)
 }
 
 /// A weight, such as `974.26 µs (ref_time), 1.2 KiB (proof size)`.
@@ -138,6 +193,21 @@ mod tests {
             weight(Weight { ref_time: 974_264_529, proof_size: 1_229 }),
             "974.26 µs (ref_time), 1.2 KiB (proof size)"
         );
+    }
+
+    #[test]
+    fn times_and_sizes_are_read_in_the_forms_in_which_they_are_shown() {
+        assert_eq!(read_time("974.26 µs"), Ok(974_260_000));
+        assert_eq!(read_time("974.26us"), Ok(974_260_000));
+        assert_eq!(read_time("1.5s"), Ok(1_500_000_000_000));
+        assert_eq!(read_time("7"), Ok(7));
+        assert_eq!(read_size("64KiB"), Ok(65_536));
+        assert_eq!(read_size("1.2 KiB"), Ok(1_228));
+        assert_eq!(read_size("3000000"), Ok(3_000_000));
+        for none in ["", "ms", "-1", "1.5", "1.2.3ms", "5kg", ".5s", "99999999999s", "1e3"] {
+            assert!(read_time(none).is_err(), "{none}");
+        }
+        assert!(read_size("5ms").is_err());
     }
 
     #[test]

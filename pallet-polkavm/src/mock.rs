@@ -17,8 +17,8 @@ use frame_support::{
     dispatch::DispatchResultWithPostInfo,
     parameter_types,
     storage::with_storage_layer,
-    traits::{ConstU64, FindAuthor, SortedMembers},
-    weights::{Weight, constants::RocksDbWeight},
+    traits::{ConstU64, FindAuthor, Get, SortedMembers},
+    weights::{RuntimeDbWeight, Weight, constants::RocksDbWeight},
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{AccountId32, BuildStorage, StateVersion, traits::Dispatchable, traits::IdentityLookup};
@@ -78,7 +78,7 @@ impl frame_system::Config for Test {
     type AccountId = AccountId32;
     type Lookup = IdentityLookup<AccountId32>;
     type AccountData = pallet_balances::AccountData<Balance>;
-    type DbWeight = RocksDbWeight;
+    type DbWeight = Database;
     type OnNewAccount = AutoMapper<Self>;
     type OnKilledAccount = AutoMapper<Self>;
 }
@@ -113,6 +113,25 @@ impl Config for Test {
     type AutoMap = AutoMap;
     type UploadOrigin = frame_system::EnsureSignedBy<Uploaders, AccountId32>;
     type InstantiateOrigin = frame_system::EnsureSignedBy<Deployers, AccountId32>;
+}
+
+thread_local! {
+    static FREE_DATABASE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the database takes: as RocksDB, or nothing where a test wants that.
+pub struct Database;
+
+impl Database {
+    pub fn free(free: bool) {
+        FREE_DATABASE.set(free);
+    }
+}
+
+impl Get<RuntimeDbWeight> for Database {
+    fn get() -> RuntimeDbWeight {
+        if FREE_DATABASE.get() { RuntimeDbWeight { read: 0, write: 0 } } else { RocksDbWeight::get() }
+    }
 }
 
 /// Uploads nothing.

@@ -33,8 +33,9 @@ pub enum Command {
     /// Compiles the crate with cargo for RV64E (or RV32E) and links each ELF file as `pvm link` does. A guest is a crate with
     /// a src/main.rs, or a library with crate-type = ["cdylib"].
     ///
-    /// The compiler is the one of PVM_GUEST_TOOLCHAIN, a folder with bin/cargo, bin/rustc and the standard library's source,
-    /// as scripts/setup makes one; without that variable, rustup's nightly with the component rust-src.
+    /// The compiler is the one of PVM_GUEST_TOOLCHAIN, a folder with bin/cargo, bin/rustc and the standard library's source;
+    /// without that variable the one that scripts/setup made in the checkout that this program is from, or rustup's nightly
+    /// with the component rust-src.
     Build(BuildArgs),
     /// Link a RISC-V ELF file into a blob
     ///

@@ -246,6 +246,7 @@ impl Caller {
             json: true,
             finalized: false,
             no_map: true,
+            out: "out".into(),
             timeout: PATIENCE.as_secs(),
         };
         let chain = Chain::connect(&global).await?;

@@ -1,13 +1,13 @@
 //! The metadata of ink! contracts: messages by selector, arguments and results in SCALE by a registry of types.
 
-use super::{Encoded, Returns};
+use super::{Decoded, Encoded, Returns, described};
 use crate::{
     error::Error,
     value::{decode, to_json},
 };
 use scale_info::PortableRegistry;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 use subxt::ext::scale_value::{scale::encode_as_type, stringify};
 
 /// The used parts of a contract's metadata (version 5 and later).
@@ -141,7 +141,7 @@ impl Metadata {
         let (selector, arguments) = data.split_first_chunk::<4>()?;
         let all = self.spec.messages.iter().chain(&self.spec.constructors);
         let message = all.into_iter().find(|message| message.selector().as_ref() == Some(selector))?;
-        Some(json!({ "message": message.label, "arguments": self.arguments(&message.args, arguments)? }))
+        Some(described("message", &message.label, self.arguments(&message.args, arguments)?))
     }
 
     pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
@@ -149,17 +149,30 @@ impl Metadata {
         let has_topic =
             |event: &&Event| event.signature_topic.as_deref().and_then(super::bytes).as_ref() == Some(first);
         let event = self.spec.events.iter().find(has_topic)?;
-        Some(json!({ "event": event.label, "arguments": self.arguments(&event.args, data)? }))
+        Some(described("event", &event.label, self.arguments(&event.args, data)?))
     }
 
-    fn arguments(&self, parameters: &[Argument], data: &[u8]) -> Option<Json> {
+    fn arguments(&self, parameters: &[Argument], data: &[u8]) -> Option<Vec<(String, Decoded)>> {
         let mut rest = data;
-        let mut arguments = Map::new();
+        let mut arguments = Vec::with_capacity(parameters.len());
         for parameter in parameters {
             let value = decode(&self.types, parameter.ty.id, &mut rest).ok()?;
-            arguments.insert(parameter.label.clone(), to_json(&self.types, &value));
+            arguments.push((parameter.label.clone(), Decoded::of(to_json(&self.types, &value))));
         }
-        rest.is_empty().then_some(Json::Object(arguments))
+        rest.is_empty().then_some(arguments)
+    }
+
+    /// The result of the message that call data is for.
+    pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Json> {
+        let selector = input.first_chunk::<4>()?;
+        let all = self.spec.messages.iter().chain(&self.spec.constructors);
+        let message = all.into_iter().find(|message| message.selector().as_ref() == Some(selector))?;
+        self.value(message.return_type.as_ref()?.id, data)
+    }
+
+    /// The names of all messages.
+    pub fn messages(&self) -> Vec<String> {
+        self.spec.messages.iter().map(|message| message.label.clone()).collect()
     }
 }
 
@@ -187,8 +200,11 @@ fn literal(argument: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::abi::{Interface, Reader};
+    use crate::{
+        abi::{Interface, Reader},
+        money::Units,
+    };
+    use serde_json::json;
 
     /// Metadata as ink! generates it, without the parts that are not used.
     const FLIPPER: &str = r#"{
@@ -234,23 +250,27 @@ mod tests {
     #[test]
     fn messages_and_constructors_are_encoded_by_their_types() {
         let interface = flipper();
-        assert_eq!(interface.constructor(None, &owned(&["true"])).unwrap().data, [0x9b, 0xae, 0x9d, 0x5e, 1]);
-        assert_eq!(interface.message("flip", &[]).unwrap().data, [0x63, 0x3a, 0xa5, 0x51]);
-        let set = interface.message("set", &owned(&["0x0a0b0c0d", "7"])).unwrap().data;
+        assert_eq!(
+            interface.constructor(None, &owned(&["true"]), Units::Offline).unwrap().data,
+            [0x9b, 0xae, 0x9d, 0x5e, 1]
+        );
+        assert_eq!(interface.message("flip", &[], Units::Offline).unwrap().data, [0x63, 0x3a, 0xa5, 0x51]);
+        let set = interface.message("set", &owned(&["0x0a0b0c0d", "7"]), Units::Offline).unwrap().data;
         assert_eq!(set, [&[1, 2, 3, 4, 10, 11, 12, 13, 7][..], &[0; 15]].concat());
     }
 
     #[test]
     fn what_does_not_fit_is_refused_with_the_reason() {
         let interface = flipper();
-        let refused =
-            |name: &str, arguments: &[&str]| interface.message(name, &owned(arguments)).unwrap_err().to_string();
+        let refused = |name: &str, arguments: &[&str]| {
+            interface.message(name, &owned(arguments), Units::Offline).unwrap_err().to_string()
+        };
         assert!(refused("flop", &[]).contains("flip, set"));
         assert!(refused("set", &["0x0a0b0c0d"]).contains("takes 2 arguments, 1 were given"));
         assert!(refused("set", &["0x0a0b", "7"]).contains("who"));
         assert!(refused("set", &["0x0a0b0c0d", "true"]).contains("amount"));
         assert!(refused("set", &["0x0a0b0c0d", "7 8"]).contains("too much"));
-        assert!(interface.constructor(Some("old"), &[]).is_err());
+        assert!(interface.constructor(Some("old"), &[], Units::Offline).is_err());
         let broken = FLIPPER.replace("0x633aa551", "0x63");
         assert!(Interface::parse(&broken).is_err_and(|reason| reason.contains("not four bytes")));
     }
@@ -258,17 +278,17 @@ mod tests {
     #[test]
     fn results_calls_and_events_are_read_back() {
         let interface = flipper();
-        let returns = interface.message("flip", &[]).unwrap().returns;
-        let reader = Reader::new(Some(flipper()), returns);
-        assert_eq!(reader.output(&[0, 1]), Some(json!({ "Ok": [true] })));
-        assert_eq!(reader.output(&[1, 1]), Some(json!({ "Err": ["CouldNotReadInput"] })));
-        assert_eq!(reader.output(&[0, 1, 1]), None);
-        assert_eq!(reader.output(&[]), None);
-        let data = interface.message("set", &owned(&["0x0a0b0c0d", "7"])).unwrap().data;
-        let expected = json!({ "message": "set", "arguments": { "who": "0x0a0b0c0d", "amount": "7" } });
+        let returns = interface.message("flip", &[], Units::Offline).unwrap().returns;
+        let reader = Reader::new(vec![flipper()], returns);
+        assert_eq!(reader.output(&[0, 1]).map(|it| it.json), Some(json!({ "Ok": [true] })));
+        assert_eq!(reader.output(&[1, 1]).map(|it| it.json), Some(json!({ "Err": ["CouldNotReadInput"] })));
+        assert!(reader.output(&[0, 1, 1]).is_none());
+        assert!(reader.output(&[]).is_none());
+        let data = interface.message("set", &owned(&["0x0a0b0c0d", "7"]), Units::Offline).unwrap().data;
+        let expected = json!({ "message": "set", "arguments": { "who": "0x0a0b0c0d", "amount": "7" }, "text": "set(who: 0x0a0b0c0d, amount: 7)" });
         assert_eq!(interface.call(&data), Some(expected));
         let amount = 9_u128.to_le_bytes();
-        let expected = json!({ "event": "Set", "arguments": { "amount": "9" } });
+        let expected = json!({ "event": "Set", "arguments": { "amount": "9" }, "text": "Set(amount: 9)" });
         assert_eq!(interface.event(&[[1; 32]], &amount), Some(expected));
         assert_eq!(interface.event(&[[2; 32]], &amount), None);
     }
@@ -278,17 +298,21 @@ mod tests {
     fn metadata_of_ink_itself_is_read() {
         let read = || Interface::parse(include_str!("testdata/ink-flipper.json")).unwrap();
         let interface = read();
-        let constructor = interface.constructor(Some("new"), &owned(&["true"])).unwrap();
+        let constructor = interface.constructor(Some("new"), &owned(&["true"]), Units::Offline).unwrap();
         assert_eq!(constructor.data, [0x9b, 0xae, 0x9d, 0x5e, 1]);
-        let set = interface.message("set", &owned(&["false"])).unwrap();
+        let set = interface.message("set", &owned(&["false"]), Units::Offline).unwrap();
         assert_eq!((set.data.len(), set.data[4]), (5, 0));
-        let reader = Reader::new(Some(read()), set.returns);
-        assert_eq!(reader.output(&[0, 0]), Some(json!({ "Ok": [{ "Ok": [[]] }] })));
+        let reader = Reader::new(vec![read()], set.returns);
+        assert_eq!(reader.output(&[0, 0]).map(|it| it.json), Some(json!({ "Ok": [{ "Ok": [[]] }] })));
         assert_eq!(reader.error(&[0, 1, 0]), Some(json!({ "Ok": [{ "Err": ["Same"] }] })));
         let topics = [hash("994bbbf08f2794d6a02bb9b3613583a00d0791d672087c233834de2ea07aa5f4"), [0; 32]];
         let data = [&[7; 20][..], &[1]].concat();
         let arguments = json!({ "by": format!("0x{}", "07".repeat(20)), "value": true });
-        assert_eq!(interface.event(&topics, &data), Some(json!({ "event": "Flipped", "arguments": arguments })));
+        let text = format!("Flipped(by: 0x{}, value: true)", "07".repeat(20));
+        assert_eq!(
+            interface.event(&topics, &data),
+            Some(json!({ "event": "Flipped", "arguments": arguments, "text": text }))
+        );
     }
 
     fn hash(text: &str) -> [u8; 32] {

@@ -5,14 +5,18 @@
 //! contracts; neither is trusted.
 
 mod ink;
+pub mod revert;
 mod solidity;
 
 pub(crate) use solidity::by_signature;
 pub use solidity::{call_data, constructor_data};
 
-use crate::error::Error;
-use serde_json::Value as Json;
-use std::{fs, io, path::Path};
+use crate::{error::Error, money::Units, output::progress, plain};
+use serde_json::{Map, Value as Json, json};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// Maximum length of an interface file, in bytes.
 const FILE_LIMIT: u64 = 16 << 20;
@@ -84,8 +88,47 @@ impl Interface {
                     .into(),
             );
         }
-        let abi = serde_json::from_value(abi).map_err(|error| format!("no Solidity ABI: {error}"))?;
+        let abi = serde_json::from_value(complete(abi)).map_err(|error| format!("no Solidity ABI: {error}"))?;
         Ok(Self::Solidity(Box::new(abi)))
+    }
+
+    /// Reads all interfaces of some paths: a folder stands for its files that end with `.json` or `.abi`.
+    ///
+    /// # Errors
+    ///
+    /// When a path or an `.abi` file cannot be read or is no interface, or there are none.
+    pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>, Error> {
+        let mut all = Vec::new();
+        for path in paths {
+            if !path.is_dir() {
+                all.push(Self::read(path)?);
+                continue;
+            }
+            let before = all.len();
+            for file in files(path)? {
+                match Self::read(&file) {
+                    Ok(interface) => all.push(interface),
+                    // Compilers write other JSON beside it.
+                    Err(Error::Usage(_)) if file.extension().is_some_and(|it| it == "json") => {
+                        progress!("{} is no interface", file.display());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if all.len() == before {
+                let reason = "no .abi or .json file with a contract's interface is in this folder";
+                return Err(Error::Usage(format!("{}: {reason}", path.display())));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The messages, as they are named on the command line.
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Self::Solidity(abi) => solidity::messages(abi),
+            Self::Ink(metadata) => metadata.messages(),
+        }
     }
 
     /// Encodes a call of a message, named as in the interface; in Solidity also by its whole signature, which tells
@@ -94,9 +137,9 @@ impl Interface {
     /// # Errors
     ///
     /// When there is no such message, with those that there are; or the arguments do not fit.
-    pub fn message(&self, name: &str, arguments: &[String]) -> Result<Encoded, Error> {
+    pub fn message(&self, name: &str, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
         match self {
-            Self::Solidity(abi) => solidity::message(abi, name, arguments),
+            Self::Solidity(abi) => solidity::message(abi, name, arguments, units),
             Self::Ink(metadata) => metadata.message(name, arguments),
         }
     }
@@ -107,9 +150,9 @@ impl Interface {
     /// # Errors
     ///
     /// As [`Interface::message`].
-    pub fn constructor(&self, name: Option<&str>, arguments: &[String]) -> Result<Encoded, Error> {
+    pub fn constructor(&self, name: Option<&str>, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
         match self {
-            Self::Solidity(abi) => solidity::constructor(abi, name, arguments),
+            Self::Solidity(abi) => solidity::constructor(abi, name, arguments, units),
             Self::Ink(metadata) => metadata.constructor(name, arguments),
         }
     }
@@ -129,8 +172,26 @@ impl Interface {
     /// When there is no such message.
     pub fn result(&self, message: &str, data: &[u8]) -> Result<Option<Json>, Error> {
         match self {
-            Self::Solidity(abi) => Ok(solidity::output(solidity::find(abi, message)?, data)),
+            Self::Solidity(abi) => Ok(solidity::output(solidity::find(abi, message)?, data).map(|it| it.json)),
             Self::Ink(metadata) => metadata.result(message, data),
+        }
+    }
+
+    /// Decodes the result of the call with this data; `None` if it is no call of this contract, or returns nothing.
+    pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Decoded> {
+        match self {
+            Self::Solidity(abi) => {
+                solidity::output(solidity::called(abi, input).filter(|function| !function.outputs.is_empty())?, data)
+            }
+            Self::Ink(metadata) => metadata.result_of(input, data).map(Decoded::of),
+        }
+    }
+
+    /// Decodes the data of a constructor; `None` if it does not fit.
+    pub fn construction(&self, data: &[u8]) -> Option<Json> {
+        match self {
+            Self::Solidity(abi) => solidity::construction(abi, data),
+            Self::Ink(metadata) => metadata.call(data),
         }
     }
 
@@ -152,42 +213,201 @@ impl Interface {
     }
 }
 
-/// A decoder of a contract's results, events and errors, as far as their types are known.
+/// A decoded value: for programs, and as a line for people.
+#[derive(Debug)]
+pub struct Decoded {
+    /// For programs.
+    pub json: Json,
+    /// For people.
+    pub text: String,
+}
+
+impl Decoded {
+    /// A value whose text follows from its JSON.
+    pub fn of(json: Json) -> Self {
+        Self { text: plain::text(&json), json }
+    }
+
+    /// Values with names, in the declared order, which a JSON object does not keep.
+    fn named(values: Vec<(String, Self)>) -> Self {
+        let text = line(&values);
+        let json: Map<String, Json> = values.into_iter().map(|(name, value)| (name, value.json)).collect();
+        Self { json: Json::Object(json), text }
+    }
+}
+
+/// Values with their names, in order. A name that is a position is left out.
+fn line(values: &[(String, Decoded)]) -> String {
+    let shown = |(name, value): &(String, Decoded)| match name.starts_with(|first: char| first.is_ascii_digit()) {
+        true => value.text.clone(),
+        false => format!("{name}: {}", value.text),
+    };
+    values.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// A decoded call, event or error: its signature and arguments, and `text` with the arguments in the declared order.
+fn described(kind: &str, signature: &str, arguments: Vec<(String, Decoded)>) -> Json {
+    let name = signature.split('(').next().unwrap_or(signature);
+    let Decoded { json, text } = Decoded::named(arguments);
+    json!({ kind: signature, "arguments": json, "text": format!("{name}({text})") })
+}
+
+/// The name of a parameter, or its position, as Solidity lets names be left out.
+fn name_of(name: &str, position: usize) -> String {
+    if name.is_empty() { position.to_string() } else { name.to_owned() }
+}
+
+/// Adds the fields of a Solidity ABI that some compilers leave out, with the values that their absence means.
+fn complete(mut abi: Json) -> Json {
+    for item in abi.as_array_mut().into_iter().flatten().filter_map(Json::as_object_mut) {
+        let kind = item.get("type").and_then(Json::as_str).unwrap_or("function").to_owned();
+        let defaults: &[(&str, Json)] = match kind.as_str() {
+            "event" => &[("anonymous", json!(false)), ("inputs", json!([]))],
+            "function" => &[
+                ("type", json!("function")),
+                ("inputs", json!([])),
+                ("outputs", json!([])),
+                ("stateMutability", json!("nonpayable")),
+            ],
+            "constructor" => &[("inputs", json!([])), ("stateMutability", json!("nonpayable"))],
+            "error" => &[("inputs", json!([]))],
+            _ => &[],
+        };
+        for (name, value) in defaults {
+            item.entry(*name).or_insert_with(|| value.clone());
+        }
+        let is_event = kind == "event";
+        for input in item.get_mut("inputs").and_then(Json::as_array_mut).into_iter().flatten() {
+            let Some(input) = input.as_object_mut() else { continue };
+            input.entry("name").or_insert_with(|| json!(""));
+            if is_event {
+                input.entry("indexed").or_insert_with(|| json!(false));
+            }
+        }
+    }
+    abi
+}
+
+/// The files of a folder that may be interfaces, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |reason: io::Error| Error::File { path: folder.into(), reason };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "json" || extension == "abi") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A decoder of results, events and errors, as far as their types are known.
 #[derive(Debug)]
 pub struct Reader {
-    interface: Option<Interface>,
+    /// The called contract's interface comes first. Those of others follow.
+    interfaces: Vec<Interface>,
     returns: Returns,
 }
 
 impl Reader {
-    /// A reader with an interface, if there is one, and the type of the message's result.
-    pub fn new(interface: Option<Interface>, returns: Returns) -> Self {
-        Self { interface, returns }
+    /// A reader with the known interfaces, and the type of the message's result.
+    pub fn new(interfaces: Vec<Interface>, returns: Returns) -> Self {
+        Self { interfaces, returns }
+    }
+
+    /// Adds interfaces of other contracts.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or is none.
+    pub fn add(&mut self, files: &[PathBuf]) -> Result<(), Error> {
+        self.interfaces.extend(Interface::read_all(files)?);
+        Ok(())
     }
 
     /// Decodes a result; `None` if the data does not fit.
-    pub fn output(&self, data: &[u8]) -> Option<Json> {
-        match (&self.returns, &self.interface) {
+    pub fn output(&self, data: &[u8]) -> Option<Decoded> {
+        match (&self.returns, self.interfaces.first()) {
             (Returns::Solidity(function), _) => solidity::output(function, data),
-            (Returns::Ink(id), Some(Interface::Ink(metadata))) => metadata.value(*id, data),
+            (Returns::Ink(id), Some(Interface::Ink(metadata))) => metadata.value(*id, data).map(Decoded::of),
             _ => None,
         }
     }
 
-    /// Decodes an event; `None` if it is none of this contract's.
-    pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
-        self.interface.as_ref()?.event(topics, data)
+    /// Decodes the data of a call of any of the contracts.
+    pub fn call(&self, data: &[u8]) -> Option<Json> {
+        self.interfaces.iter().find_map(|interface| interface.call(data))
     }
 
-    /// Decodes an error that the contract reverted with; `None` if it is none of this contract's.
+    /// Decodes the data of a constructor: that of the first interface, as nothing tells constructors apart.
+    pub fn construction(&self, data: &[u8]) -> Option<Json> {
+        self.interfaces.first()?.construction(data)
+    }
+
+    /// Decodes the result of a call of any of the contracts.
+    pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Decoded> {
+        self.interfaces.iter().find_map(|interface| interface.result_of(input, data))
+    }
+
+    /// Decodes an event; `None` if it is none of these contracts'.
+    pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
+        self.interfaces.iter().find_map(|interface| interface.event(topics, data))
+    }
+
+    /// Decodes an error that a contract reverted with: of these contracts, or of those that all Solidity contracts have.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
-        let error = self.interface.as_ref()?.error(data);
+        let error = self.interfaces.iter().find_map(|interface| interface.error(data));
         // A message of ink! that returns an `Err` reverts with just that.
-        error.or_else(|| matches!(self.returns, Returns::Ink(_)).then(|| self.output(data))?)
+        let returned = || matches!(self.returns, Returns::Ink(_)).then(|| Some(self.output(data)?.json))?;
+        error.or_else(returned).or_else(|| revert::decoded(data))
     }
 }
 
 /// Exactly `N` bytes in hex, with or without `0x`.
 pub fn bytes<const N: usize>(argument: &str) -> Option<[u8; N]> {
     hex::decode(argument.strip_prefix("0x").unwrap_or(argument)).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_that_a_compiler_leaves_out_have_the_values_that_this_means() {
+        let text = r#"[
+            { "type": "event", "name": "Moved", "inputs": [{ "name": "by", "type": "uint256" }] },
+            { "name": "move", "inputs": [{ "type": "uint256" }] },
+            { "type": "constructor" },
+            { "type": "error", "name": "Stuck" }
+        ]"#;
+        let interface = Interface::parse(text).unwrap();
+        assert_eq!(interface.messages(), ["move(uint256)"]);
+        let topic = sp_crypto_hashing::keccak_256(b"Moved(uint256)");
+        assert_eq!(interface.event(&[topic], &[0; 32]).unwrap()["text"], "Moved(by: 0)");
+        let stuck = sp_crypto_hashing::keccak_256(b"Stuck()");
+        assert_eq!(interface.error(&stuck[..4]).unwrap()["text"], "Stuck()");
+    }
+
+    #[test]
+    fn a_folder_stands_for_the_interfaces_in_it() {
+        let folder = std::env::temp_dir().join(format!("pvm-contract-abi-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        write("notes.txt", "no interface");
+        let none = Interface::read_all(std::slice::from_ref(&folder)).unwrap_err().to_string();
+        assert!(none.contains("no .abi or .json file"), "{none}");
+        write("A.abi", r#"[{ "type": "function", "name": "a" }]"#);
+        write("B.json", r#"{ "abi": [{ "type": "error", "name": "Bad" }] }"#);
+        write("other.json", "{}");
+        let all = Interface::read_all(std::slice::from_ref(&folder)).unwrap();
+        assert_eq!(all.len(), 2);
+        let reader = Reader::new(all, Returns::Unknown);
+        let bad = sp_crypto_hashing::keccak_256(b"Bad()");
+        assert_eq!(reader.error(&bad[..4]).unwrap()["text"], "Bad()");
+        assert!(reader.call(&sp_crypto_hashing::keccak_256(b"a()")[..4]).is_some());
+        write("broken.abi", "{}");
+        assert!(Interface::read_all(std::slice::from_ref(&folder)).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -1,10 +1,10 @@
 //! Solidity's ABI.
 
-use super::{Encoded, Returns};
-use crate::{error::Error, value::hex};
+use super::{Decoded, Encoded, Returns, described, name_of};
+use crate::{error::Error, money::Units, value::hex};
 use alloy_dyn_abi::{DynSolType, DynSolValue, EventExt as _, FunctionExt as _, JsonAbiExt as _, Specifier as _};
-use alloy_json_abi::{Function, JsonAbi, Param};
-use serde_json::{Map, Value as Json, json};
+use alloy_json_abi::{EventParam, Function, JsonAbi, Param};
+use serde_json::Value as Json;
 
 /// The call data of a function such as `transfer(address,uint256)` with its arguments.
 ///
@@ -12,16 +12,16 @@ use serde_json::{Map, Value as Json, json};
 ///
 /// When the signature is malformed, or the arguments do not fit it.
 pub fn call_data(signature: &str, arguments: &[String]) -> Result<Vec<u8>, Error> {
-    Ok(by_signature(signature, arguments)?.data)
+    Ok(by_signature(signature, arguments, Units::Offline)?.data)
 }
 
 /// Encodes a call by a signature, which may include result types: `balanceOf(address) returns (uint256)`.
-pub fn by_signature(signature: &str, arguments: &[String]) -> Result<Encoded, Error> {
+pub fn by_signature(signature: &str, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
     let function = parse(signature)?;
     if function.name.is_empty() {
         return Err(Error::Usage(format!("`{signature}` has no name: write it as transfer(address,uint256)")));
     }
-    let data = encode_function(&function, arguments)?;
+    let data = encode_function(&function, arguments, units)?;
     let returns = if function.outputs.is_empty() { Returns::Unknown } else { Returns::Solidity(Box::new(function)) };
     Ok(Encoded { data, returns })
 }
@@ -31,11 +31,11 @@ pub fn by_signature(signature: &str, arguments: &[String]) -> Result<Encoded, Er
 /// # Errors
 ///
 /// As [`call_data`].
-pub fn constructor_data(signature: &str, arguments: &[String]) -> Result<Vec<u8>, Error> {
+pub fn constructor_data(signature: &str, arguments: &[String], units: Units<'_>) -> Result<Vec<u8>, Error> {
     // The grammar wants a name; whichever it is has no meaning here.
     let parameters = signature.find('(').and_then(|start| signature.get(start..)).unwrap_or(signature);
     let function = parse(&format!("constructor{parameters}"))?;
-    let values = values("the constructor", &function.inputs, arguments)?;
+    let values = values("the constructor", &function.inputs, arguments, units)?;
     function.abi_encode_input_raw(&values).map_err(|error| Error::Usage(error.to_string()))
 }
 
@@ -45,31 +45,41 @@ fn parse(signature: &str) -> Result<Function, Error> {
     })
 }
 
-fn encode_function(function: &Function, arguments: &[String]) -> Result<Vec<u8>, Error> {
-    let values = values(&function.signature(), &function.inputs, arguments)?;
+fn encode_function(function: &Function, arguments: &[String], units: Units<'_>) -> Result<Vec<u8>, Error> {
+    let values = values(&function.signature(), &function.inputs, arguments, units)?;
     function.abi_encode_input(&values).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// Arguments as values of the parameters' types.
-fn values(of: &str, parameters: &[Param], arguments: &[String]) -> Result<Vec<DynSolValue>, Error> {
+fn values(of: &str, parameters: &[Param], arguments: &[String], units: Units<'_>) -> Result<Vec<DynSolValue>, Error> {
     if parameters.len() != arguments.len() {
         let (wanted, given) = (parameters.len(), arguments.len());
         return Err(Error::Usage(format!("{of} takes {wanted} arguments, {given} were given")));
     }
     let value = |(parameter, argument): (&Param, &String)| {
         let ty = parameter.resolve().map_err(|error| Error::Usage(format!("{of}: {}: {error}", parameter.ty)))?;
-        coerce(&ty, argument).map_err(|error| Error::Usage(format!("`{argument}` is no {ty}: {error}")))
+        coerce(&ty, argument, units).map_err(|error| Error::Usage(format!("`{argument}` is no {ty}: {error}")))
     };
     parameters.iter().zip(arguments).map(value).collect()
 }
 
 /// Text as a value.
-fn coerce(ty: &DynSolType, argument: &str) -> Result<DynSolValue, String> {
+fn coerce(ty: &DynSolType, argument: &str, units: Units<'_>) -> Result<DynSolValue, String> {
     // A whole argument is taken as it is: the shell has dealt with quotes already. In lists and tuples quotes are needed.
     if *ty == DynSolType::String {
         return Ok(DynSolValue::String(argument.to_owned()));
     }
-    ty.coerce_str(argument).map_err(|error| error.to_string())
+    let coerced = ty.coerce_str(argument).map_err(|error| error.to_string());
+    // A number with the name of the chain's token, which only this program knows.
+    let with_unit = || units.argument(argument).filter(|_| coerced.is_err());
+    match ty {
+        DynSolType::Uint(_) | DynSolType::Int(_) => match with_unit() {
+            Some(Ok(number)) => ty.coerce_str(&number.to_string()).map_err(|error| error.to_string()),
+            Some(Err(error)) => Err(error.to_string()),
+            None => coerced,
+        },
+        _ => coerced,
+    }
 }
 
 /// A function by its name or its whole signature.
@@ -92,17 +102,30 @@ pub fn find<'abi>(abi: &'abi JsonAbi, name: &str) -> Result<&'abi Function, Erro
     }
 }
 
-pub fn message(abi: &JsonAbi, name: &str, arguments: &[String]) -> Result<Encoded, Error> {
+pub fn message(abi: &JsonAbi, name: &str, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
     let function = find(abi, name)?;
-    Ok(Encoded { data: encode_function(function, arguments)?, returns: Returns::Solidity(Box::new(function.clone())) })
+    let data = encode_function(function, arguments, units)?;
+    Ok(Encoded { data, returns: Returns::Solidity(Box::new(function.clone())) })
 }
 
-pub fn constructor(abi: &JsonAbi, name: Option<&str>, arguments: &[String]) -> Result<Encoded, Error> {
+/// The signatures of all functions.
+pub fn messages(abi: &JsonAbi) -> Vec<String> {
+    let mut names: Vec<String> = abi.functions().map(Function::signature).collect();
+    names.sort();
+    names
+}
+
+pub fn constructor(
+    abi: &JsonAbi,
+    name: Option<&str>,
+    arguments: &[String],
+    units: Units<'_>,
+) -> Result<Encoded, Error> {
     if let Some(name) = name {
         return Err(Error::Usage(format!("constructors of Solidity have no name, {name} was given")));
     }
     let inputs = abi.constructor.as_ref().map(|constructor| constructor.inputs.as_slice()).unwrap_or_default();
-    let values = values("the constructor", inputs, arguments)?;
+    let values = values("the constructor", inputs, arguments, units)?;
     let data = match &abi.constructor {
         Some(constructor) => {
             constructor.abi_encode_input_raw(&values).map_err(|error| Error::Usage(error.to_string()))?
@@ -112,26 +135,38 @@ pub fn constructor(abi: &JsonAbi, name: Option<&str>, arguments: &[String]) -> R
     Ok(Encoded { data, returns: Returns::Unknown })
 }
 
-pub fn output(function: &Function, data: &[u8]) -> Option<Json> {
+pub fn output(function: &Function, data: &[u8]) -> Option<Decoded> {
     let values = function.abi_decode_output(data).ok()?;
     match values.as_slice() {
-        [one] if function.outputs.len() == 1 => Some(to_json(one)),
-        _ => Some(named(&function.outputs, &values)),
+        [one] if function.outputs.len() == 1 => Some(Decoded { json: to_json(one), text: text_of(one) }),
+        _ => Some(Decoded::named(arguments(&function.outputs, &values))),
     }
 }
 
+/// The function that call data is for.
+pub fn called<'abi>(abi: &'abi JsonAbi, data: &[u8]) -> Option<&'abi Function> {
+    let selector = data.first_chunk::<4>()?;
+    abi.functions().find(|function| function.selector().0 == *selector)
+}
+
 pub fn call(abi: &JsonAbi, data: &[u8]) -> Option<Json> {
-    let (selector, arguments) = data.split_first_chunk::<4>()?;
-    let function = abi.functions().find(|function| function.selector().0 == *selector)?;
-    let values = function.abi_decode_input(arguments).ok()?;
-    Some(json!({ "function": function.signature(), "arguments": named(&function.inputs, &values) }))
+    let function = called(abi, data)?;
+    let values = function.abi_decode_input(data.get(4..)?).ok()?;
+    Some(described("function", &function.signature(), arguments(&function.inputs, &values)))
+}
+
+/// Decodes the data of a constructor.
+pub fn construction(abi: &JsonAbi, data: &[u8]) -> Option<Json> {
+    let constructor = abi.constructor.as_ref()?;
+    let values = constructor.abi_decode_input(data).ok()?;
+    Some(described("function", "constructor", arguments(&constructor.inputs, &values)))
 }
 
 pub fn error(abi: &JsonAbi, data: &[u8]) -> Option<Json> {
-    let (selector, arguments) = data.split_first_chunk::<4>()?;
+    let (selector, body) = data.split_first_chunk::<4>()?;
     let error = abi.errors().find(|error| error.selector().0 == *selector)?;
-    let values = error.abi_decode_input(arguments).ok()?;
-    Some(json!({ "error": error.signature(), "arguments": named(&error.inputs, &values) }))
+    let values = error.abi_decode_input(body).ok()?;
+    Some(described("error", &error.signature(), arguments(&error.inputs, &values)))
 }
 
 pub fn event(abi: &JsonAbi, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
@@ -141,22 +176,31 @@ pub fn event(abi: &JsonAbi, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
     let decoded = fitting.filter_map(|event| event.decode_log_parts(words(), data).ok().map(|parts| (event, parts)));
     let (event, parts) = decoded.into_iter().next()?;
     let (mut indexed, mut body) = (parts.indexed.iter(), parts.body.iter());
-    let mut arguments = Map::new();
-    for (position, parameter) in event.inputs.iter().enumerate() {
+    let value = |(position, parameter): (usize, &EventParam)| {
         let value = if parameter.indexed { indexed.next() } else { body.next() }?;
-        arguments.insert(name_of(&parameter.name, position), to_json(value));
-    }
-    Some(json!({ "event": event.signature(), "arguments": arguments }))
+        Some((name_of(&parameter.name, position), Decoded { json: to_json(value), text: text_of(value) }))
+    };
+    let arguments: Vec<(String, Decoded)> = event.inputs.iter().enumerate().map(value).collect::<Option<_>>()?;
+    Some(described("event", &event.signature(), arguments))
 }
 
-/// The name of a parameter, or its position, as Solidity lets names be left out.
-fn name_of(name: &str, position: usize) -> String {
-    if name.is_empty() { position.to_string() } else { name.to_owned() }
-}
-
-fn named(parameters: &[Param], values: &[DynSolValue]) -> Json {
+/// Values with the names of their parameters.
+fn arguments(parameters: &[Param], values: &[DynSolValue]) -> Vec<(String, Decoded)> {
     let pairs = parameters.iter().zip(values).enumerate();
-    Json::Object(pairs.map(|(at, (parameter, value))| (name_of(&parameter.name, at), to_json(value))).collect())
+    let decoded = |value| Decoded { json: to_json(value), text: text_of(value) };
+    pairs.map(|(at, (parameter, value))| (name_of(&parameter.name, at), decoded(value))).collect()
+}
+
+/// A value as Solidity writes it.
+fn text_of(value: &DynSolValue) -> String {
+    let list = |values: &[DynSolValue]| values.iter().map(text_of).collect::<Vec<_>>().join(", ");
+    match value {
+        DynSolValue::String(text) => format!("{text:?}"),
+        DynSolValue::Array(values) | DynSolValue::FixedArray(values) => format!("[{}]", list(values)),
+        DynSolValue::Tuple(values) => format!("({})", list(values)),
+        DynSolValue::Bool(bool) => bool.to_string(),
+        other => to_json(other).as_str().unwrap_or_default().to_owned(),
+    }
 }
 
 /// A value as JSON: numbers as text, as they may have 256 bits; bytes in hex.
@@ -179,6 +223,8 @@ fn to_json(value: &DynSolValue) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{money::Money, units::Token};
+    use serde_json::json;
 
     const ADDRESS: &str = "0x00112233445566778899aabbccddeeff00112233";
 
@@ -246,20 +292,38 @@ mod tests {
     }
 
     #[test]
+    fn numbers_may_have_a_unit_and_text_keeps_it() {
+        let money = Money { token: Token { symbol: "UNIT".into(), decimals: 12 }, ratio: 1_000_000 };
+        let encoded = |argument: &str, units: Units<'_>| {
+            by_signature("f(uint256)", &owned(&[argument]), units).map(|made| made.data).map_err(|it| it.to_string())
+        };
+        let expected = encoded("1500000000000000000", Units::Offline);
+        for same in ["1.5UNIT", "1.5 unit", "1.5ether", "1500000000gwei", "15e17"] {
+            assert_eq!(encoded(same, Units::Chain(&money)), expected, "{same}");
+        }
+        assert!(encoded("1.5DOT", Units::Chain(&money)).unwrap_err().contains("the chain's token is UNIT"));
+        assert!(encoded("1.5UNIT", Units::Offline).unwrap_err().contains("only known with a chain"));
+        assert!(encoded("1.5UNIT", Units::Unchecked).is_ok());
+        let text = by_signature("f(string)", &owned(&["5UNIT"]), Units::Chain(&money)).unwrap().data;
+        assert_eq!(text, call_data("f(string)", &owned(&["5UNIT"])).unwrap());
+        assert!(by_signature("f(uint8)", &owned(&["1UNIT"]), Units::Chain(&money)).is_err());
+    }
+
+    #[test]
     fn a_constructor_has_no_selector() {
-        assert_eq!(constructor_data("(uint256)", &owned(&["1"])).unwrap().len(), 32);
-        assert_eq!(constructor_data("constructor(bool)", &owned(&["true"])).unwrap().len(), 32);
-        assert!(constructor_data("uint256", &owned(&["1"])).is_err());
+        assert_eq!(constructor_data("(uint256)", &owned(&["1"]), Units::Offline).unwrap().len(), 32);
+        assert_eq!(constructor_data("constructor(bool)", &owned(&["true"]), Units::Offline).unwrap().len(), 32);
+        assert!(constructor_data("uint256", &owned(&["1"]), Units::Offline).is_err());
     }
 
     #[test]
     fn a_signature_may_say_what_comes_back() {
-        let made = by_signature("balanceOf(address) returns (uint256)", &owned(&[ADDRESS])).unwrap();
+        let made = by_signature("balanceOf(address) returns (uint256)", &owned(&[ADDRESS]), Units::Offline).unwrap();
         let Returns::Solidity(function) = made.returns else { panic!("nothing comes back") };
         let mut word = [0; 32];
         word[31] = 7;
-        assert_eq!(output(&function, &word), Some(json!("7")));
-        assert_eq!(output(&function, &word[1..]), None);
+        assert_eq!(output(&function, &word).unwrap().json, json!("7"));
+        assert!(output(&function, &word[1..]).is_none());
         assert_eq!(made.data[..4], hex::decode("70a08231").unwrap());
     }
 
@@ -279,23 +343,25 @@ mod tests {
     #[test]
     fn a_function_is_found_by_its_name_and_one_of_several_by_its_signature() {
         let abi = token();
-        let by_name = message(&abi, "transfer", &owned(&[ADDRESS, "5"])).unwrap();
+        let by_name = message(&abi, "transfer", &owned(&[ADDRESS, "5"]), Units::Offline).unwrap();
         assert_eq!(by_name.data, call_data("transfer(address,uint256)", &owned(&[ADDRESS, "5"])).unwrap());
-        let error = message(&abi, "send", &owned(&[ADDRESS])).unwrap_err().to_string();
+        let error = message(&abi, "send", &owned(&[ADDRESS]), Units::Offline).unwrap_err().to_string();
         assert!(error.contains("send(address), send(address,bytes)"), "{error}");
-        assert_eq!(message(&abi, "send(address)", &owned(&[ADDRESS])).unwrap().data.len(), 36);
-        let error = message(&abi, "mint", &[]).unwrap_err().to_string();
+        assert_eq!(message(&abi, "send(address)", &owned(&[ADDRESS]), Units::Offline).unwrap().data.len(), 36);
+        let error = message(&abi, "mint", &[], Units::Offline).unwrap_err().to_string();
         assert!(error.contains("transfer(address,uint256)"), "{error}");
-        assert_eq!(constructor(&abi, None, &owned(&["T", "1"])).unwrap().data.len(), 128);
-        assert!(constructor(&abi, Some("new"), &owned(&["T", "1"])).is_err());
+        assert_eq!(constructor(&abi, None, &owned(&["T", "1"]), Units::Offline).unwrap().data.len(), 128);
+        assert!(constructor(&abi, Some("new"), &owned(&["T", "1"]), Units::Offline).is_err());
     }
 
     #[test]
     fn calls_results_events_and_errors_are_read_back() {
         let abi = token();
-        let data = message(&abi, "transfer", &owned(&[ADDRESS, "5"])).unwrap().data;
-        let expected =
-            json!({ "function": "transfer(address,uint256)", "arguments": { "to": ADDRESS, "amount": "5" } });
+        let data = message(&abi, "transfer", &owned(&[ADDRESS, "5"]), Units::Offline).unwrap().data;
+        let expected = json!({
+            "function": "transfer(address,uint256)", "arguments": { "to": ADDRESS, "amount": "5" },
+            "text": format!("transfer(to: {ADDRESS}, amount: 5)"),
+        });
         assert_eq!(call(&abi, &data), Some(expected));
 
         let function = find(&abi, "both").unwrap();
@@ -304,7 +370,8 @@ mod tests {
             DynSolValue::String("x".into()),
         ];
         let data = function.abi_encode_output(&values).unwrap();
-        assert_eq!(output(function, &data), Some(json!({ "a": "3", "1": "x" })));
+        let decoded = output(function, &data).unwrap();
+        assert_eq!((decoded.json, decoded.text.as_str()), (json!({ "a": "3", "1": "x" }), "a: 3, \"x\""));
 
         let topic = abi.events().next().unwrap().selector().0;
         let mut party = [0; 32];
@@ -314,12 +381,16 @@ mod tests {
         let expected = json!({
             "event": "Transfer(address,address,uint256)",
             "arguments": { "from": ADDRESS, "to": ADDRESS, "amount": "9" },
+            "text": format!("Transfer(from: {ADDRESS}, to: {ADDRESS}, amount: 9)"),
         });
         assert_eq!(event(&abi, &[topic, party, party], &amount), Some(expected));
 
         let selector = abi.errors().next().unwrap().selector();
         let data = [&selector.0[..], &amount, &amount].concat();
-        let expected = json!({ "error": "TooMuch(uint256,uint256)", "arguments": { "wanted": "9", "there": "9" } });
+        let expected = json!({
+            "error": "TooMuch(uint256,uint256)", "arguments": { "wanted": "9", "there": "9" },
+            "text": "TooMuch(wanted: 9, there: 9)",
+        });
         assert_eq!(error(&abi, &data), Some(expected));
     }
 
@@ -334,6 +405,6 @@ mod tests {
         // A length of text far beyond the data.
         let function = find(&abi, "both").unwrap();
         let lies = [[0; 32], [0xff; 32]].concat();
-        assert_eq!(output(function, &lies), None);
+        assert!(output(function, &lies).is_none());
     }
 }

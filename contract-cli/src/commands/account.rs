@@ -7,8 +7,9 @@ use crate::{
     output::Report,
 };
 use subxt::utils::AccountId32;
+use subxt_signer::{SecretUri, sr25519::Keypair};
 
-/// Reports on an account: the signer's, or one given as an address, in hex or in SS58.
+/// Reports on an account: the signer's, or one given as an address, in hex, in SS58 or as a development account.
 pub async fn account(chain: &Chain, who: Option<String>) -> Result<Report, Error> {
     chain.at_best(async |at| shown(chain, at, who.as_deref()).await).await
 }
@@ -21,7 +22,7 @@ async fn shown(chain: &Chain, at: &AtBlock, who: Option<&str>) -> Result<Report,
             (_, Some(account)) => account,
             _ => {
                 return Err(Error::Usage(format!(
-                    "{who} is neither an address (20 bytes in hex) nor an account (32, or SS58)"
+                    "{who} is neither an address (20 bytes in hex) nor an account (32, SS58, or such as //Bob)"
                 )));
             }
         },
@@ -43,6 +44,11 @@ pub async fn send(chain: &Chain, command: &str, call: &str) -> Result<Report, Er
 }
 
 fn parse(account: &str) -> Option<[u8; 32]> {
+    // A secret phrase is not for a command line, but development accounts have none.
+    if account.starts_with("//") {
+        let uri: SecretUri = account.parse().ok()?;
+        return Keypair::from_uri(&uri).ok().map(|pair| pair.public_key().0);
+    }
     abi::bytes(account).or_else(|| account.parse::<AccountId32>().ok().map(|account| account.0))
 }
 
@@ -55,6 +61,7 @@ mod tests {
         let alice = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
         let expected = abi::bytes::<32>(alice);
         assert_eq!(parse(&format!("0x{alice}")), expected);
+        assert_eq!(parse("//Alice"), expected);
         assert_eq!(parse("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"), expected);
         assert_eq!(parse("15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5"), expected);
     }
@@ -62,6 +69,6 @@ mod tests {
     #[test]
     fn a_mistyped_account_is_none() {
         assert_eq!(parse("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQZ"), None);
-        assert_eq!(parse("//Alice"), None);
+        assert_eq!(parse("Alice"), None);
     }
 }

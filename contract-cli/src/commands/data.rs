@@ -1,17 +1,19 @@
 //! `encode` and `decode`, which need no chain.
 
 use crate::{
-    abi::Interface,
+    abi::{Interface, revert},
     args::{DataKind, Input, hex_bytes},
     error::Error,
+    money::Units,
     output::Report,
 };
 use std::path::Path;
 
 /// Encodes call data for a message or the constructor.
 pub fn encode(input: &Input, constructor: bool) -> Result<Report, Error> {
-    let (data, _) = if constructor { input.constructor_data()? } else { input.call_data()? };
-    Ok(Report::new("encode").with_hex("data", &data))
+    let units = Units::Offline;
+    let (data, _) = if constructor { input.constructor_data(units)? } else { input.call_data(units)? };
+    Ok(Report::new("encode").with_hex("data", &data).bare("data"))
 }
 
 /// Decodes data by an interface.
@@ -27,7 +29,7 @@ pub fn decode(
     let decoded = match kind {
         DataKind::Call => interface.call(&bytes),
         DataKind::Event => interface.event(topics, &bytes),
-        DataKind::Error => interface.error(&bytes),
+        DataKind::Error => interface.error(&bytes).or_else(|| revert::decoded(&bytes)),
         // The command line requires a message.
         DataKind::Result => interface.result(message.unwrap_or_default(), &bytes)?,
     };

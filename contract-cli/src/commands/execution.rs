@@ -1,7 +1,8 @@
 //! The common part of `call` and `instantiate`: dry run, limits, report.
 
-use super::{estimate, revert};
+use super::estimate;
 use crate::{
+    abi::revert,
     api::{DryRun, Effect, Instantiated, Output, Weight},
     args::Execution,
     chain::{AtBlock, Chain},
@@ -50,6 +51,23 @@ impl Outcome for Instantiated {
     }
 }
 
+/// The amounts of an execution, in the chain's smallest unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// The value to transfer.
+    pub value: u128,
+    /// Maximum deposit to be charged.
+    pub deposit_limit: Option<u128>,
+}
+
+impl Sums {
+    /// The amounts from the command line.
+    pub fn new(chain: &Chain, execution: &Execution) -> Result<Self, Error> {
+        let limit = execution.deposit_limit.as_ref().map(|limit| chain.money.in_chain(limit));
+        Ok(Self { value: chain.money.in_chain(&execution.value)?, deposit_limit: limit.transpose()? })
+    }
+}
+
 /// The limit from the command line, if there is one.
 pub fn given_gas(execution: &Execution) -> Option<Weight> {
     let ref_time = execution.gas?;
@@ -63,6 +81,7 @@ pub fn given_gas(execution: &Execution) -> Option<Weight> {
 pub async fn prepare<R: Outcome>(
     chain: &Chain,
     execution: &Execution,
+    deposit_limit: Option<u128>,
     room: impl AsyncFn(&AtBlock) -> Result<Weight, Error>,
     dry_run: impl AsyncFn(&AtBlock, Weight) -> Result<Effect<R>, Error>,
 ) -> Result<Prepared<R>, Error> {
@@ -85,7 +104,7 @@ pub async fn prepare<R: Outcome>(
                 }
                 None => estimated(first, most, execution, async |gas| dry_run(at, gas).await).await?,
             };
-            let deposit = match execution.deposit_limit {
+            let deposit = match deposit_limit {
                 Some(limit) => limit,
                 None => chain.balances(at, chain.account()).await?.1.free,
             };

@@ -1,21 +1,24 @@
 //! `info`: a contract, a program, or the chain.
 
+use super::upload;
 use crate::{
     abi,
     chain::{AtBlock, Chain},
-    error::{Error, chain as chain_error},
+    deployments::Deployments,
+    error::Error,
     output::Report,
+    target::Target,
     value,
 };
 use serde_json::{Map, Value as Json, json};
-use subxt::dynamic::{self, Value};
+use std::path::Path;
 
 /// Reports on an address or a code hash, or without one on the chain.
-pub async fn info(chain: &Chain, what: Option<String>) -> Result<Report, Error> {
-    chain.at_best(async |at| shown(chain, at, what.as_deref()).await).await
+pub async fn info(chain: &Chain, what: Option<String>, out: &Path) -> Result<Report, Error> {
+    chain.at_best(async |at| shown(chain, at, what.as_deref(), out).await).await
 }
 
-async fn shown(chain: &Chain, at: &AtBlock, what: Option<&str>) -> Result<Report, Error> {
+async fn shown(chain: &Chain, at: &AtBlock, what: Option<&str>, out: &Path) -> Result<Report, Error> {
     let report = Report::new("info");
     let Some(what) = what else { return about_chain(report, chain, at).await };
     if let Some(address) = abi::bytes::<20>(what) {
@@ -23,6 +26,10 @@ async fn shown(chain: &Chain, at: &AtBlock, what: Option<&str>) -> Result<Report
     }
     if let Some(code_hash) = abi::bytes::<32>(what) {
         return program(report, chain, at, code_hash).await;
+    }
+    if let Ok(Target::Name(name)) = what.parse() {
+        let (address, _) = Deployments::read(out, chain.genesis())?.find(&name)?;
+        return contract(report, chain, at, address).await;
     }
     Err(Error::Usage(format!("{what} is neither an address (20 bytes in hex) nor a code hash (32 bytes)")))
 }
@@ -36,13 +43,13 @@ async fn about_chain(report: Report, chain: &Chain, at: &AtBlock) -> Result<Repo
         constants.insert(constant.name().into(), value::to_json(metadata.types(), &decoded));
     }
     Ok(report
-        .with_hex("genesis", &chain.client.genesis_hash().0)
+        .with_hex("genesis", &chain.genesis())
         .with("block", at.block_number())
         .with("final_block", chain.final_block().await?)
         .with("spec_version", at.spec_version())
         .with("transaction_version", at.transaction_version())
         .with_weight("extrinsic_limit", chain.extrinsic_limit(at)?)
-        .with("token", json!({ "symbol": chain.token.symbol, "decimals": chain.token.decimals }))
+        .with("token", json!({ "symbol": chain.money.token.symbol, "decimals": chain.money.token.decimals }))
         .with("pallet", chain.pallet.clone())
         .with("constants", constants))
 }
@@ -68,15 +75,9 @@ async fn program(report: Report, chain: &Chain, at: &AtBlock, code_hash: [u8; 32
     };
     let mut report = report.with_hex("code_hash", &code_hash).with("length", code.len());
     // What the pallet notes about a program differs between its versions, so all of it is shown as it is.
-    let entry = dynamic::storage::<([u8; 32],), Value>(chain.pallet.clone(), "CodeInfoOf");
-    if let Some(record) = at.storage().try_fetch(entry, (code_hash,)).await.map_err(chain_error)? {
-        let types = at.metadata_ref().types();
-        let decoded = value::decode(types, record.type_id(), &mut record.bytes())
-            .map_err(|reason| Error::Decode { what: "the program's record".into(), reason })?;
-        if let Json::Object(fields) = value::to_json(types, &decoded) {
-            for (name, value) in fields.into_iter().filter(|(name, _)| name != "code_len") {
-                report = report.with(&name, value);
-            }
+    if let Json::Object(fields) = upload::record(chain, at, code_hash).await? {
+        for (name, value) in fields.into_iter().filter(|(name, _)| name != "code_len") {
+            report = report.with(&name, value);
         }
     }
     Ok(report)

@@ -2,66 +2,71 @@
 
 use super::{
     blob_file,
-    execution::{self, Prepared, given_gas},
-    trace,
+    execution::{self, Prepared, Sums, given_gas},
+    trace::{self, Known, Requested},
 };
 use crate::{
     abi::{self, Reader},
-    api::{CodeSource, DryRun, InstantiateRequest, Instantiated, Weight},
-    args::{Deploy, Execution, Instantiate},
+    api::{CallKind, CodeSource, DryRun, InstantiateRequest, Instantiated, Weight},
+    args::{Execution, Instantiate},
     chain::Chain,
+    deployments::Deployments,
     error::Error,
+    money::Units,
     output::{Report, progress},
-    source, units,
+    units,
 };
+use alloy_primitives::U256;
 use std::path::Path;
 
 /// An instantiation that has been read from the command line.
 pub struct Instantiation {
     code: CodeSource,
-    data: Vec<u8>,
-    reader: Reader,
     salt: Option<[u8; 32]>,
     execution: Execution,
 }
 
 impl Instantiation {
-    /// Reads the program, unless it is a hash, and encodes the data.
+    /// Reads the program, unless it is a hash, and checks the arguments as far as that can be done without a chain.
     pub fn new(args: &Instantiate) -> Result<Self, Error> {
         let code = match abi::bytes(&args.code) {
             Some(hash) => CodeSource::Existing(hash),
             None => CodeSource::Upload(blob_file::read(Path::new(&args.code), !args.no_check)?),
         };
-        let (data, reader) = args.execution.input.constructor_data()?;
-        Ok(Self { code, data, reader, salt: args.salt, execution: args.execution.clone() })
+        args.execution.input.constructor_data(Units::Unchecked)?;
+        Ok(Self { code, salt: args.salt, execution: args.execution.clone() })
     }
 
-    /// Builds the program from its source, and encodes the data.
-    pub fn from_source(args: Deploy) -> Result<Self, Error> {
-        let Deploy { source, contract, salt, mut execution } = args;
-        let built = source::build(&source, contract.as_deref())?;
-        let input = &mut execution.input;
-        if input.abi.is_none() && input.sig.is_none() && input.data.is_none() {
-            input.abi.clone_from(&built.abi);
-        }
-        let code = built.blob.display().to_string();
-        Self::new(&Instantiate { code, salt, no_check: false, execution })
+    /// Encodes the data for a chain.
+    pub fn on(&self, chain: &Chain) -> Result<Plan<'_>, Error> {
+        let (data, reader) = self.execution.input.constructor_data(chain.units())?;
+        Ok(Plan { instantiation: self, data, reader, sums: Sums::new(chain, &self.execution)? })
     }
+}
 
+/// An instantiation for a chain.
+pub struct Plan<'a> {
+    instantiation: &'a Instantiation,
+    data: Vec<u8>,
+    reader: Reader,
+    sums: Sums,
+}
+
+impl Plan<'_> {
     /// The request to the runtime API, with the limits from the command line.
     fn request(&self) -> InstantiateRequest<'_> {
-        let Self { code, data, salt, execution, .. } = self;
-        let Execution { value, deposit_limit, .. } = *execution;
-        InstantiateRequest { value, gas: given_gas(execution), deposit_limit, code, data, salt: *salt }
+        let Instantiation { code, salt, execution } = self.instantiation;
+        let Sums { value, deposit_limit } = self.sums;
+        InstantiateRequest { value, gas: given_gas(execution), deposit_limit, code, data: &self.data, salt: *salt }
     }
 
     /// The transaction: its name, and its arguments with these limits.
     fn transaction(&self, gas: Weight, deposit: u128) -> (&'static str, Arguments) {
-        let (name, code) = match &self.code {
+        let (name, code) = match &self.instantiation.code {
             CodeSource::Upload(code) => ("instantiate_with_code", code.clone()),
             CodeSource::Existing(hash) => ("instantiate", hash.to_vec()),
         };
-        (name, (self.execution.value, gas, deposit, code, self.data.clone(), self.salt))
+        (name, (self.sums.value, gas, deposit, code, self.data.clone(), self.instantiation.salt))
     }
 }
 
@@ -78,48 +83,60 @@ type Arguments = (u128, Weight, u128, Vec<u8>, Vec<u8>, Option<[u8; 32]>);
 
 /// Dry-runs an instantiation.
 pub async fn dry_run(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
-    chain
-        .at_best(async |at| {
-            let run = chain.dry_run(at, &instantiation.request()).await?;
-            let report = with_contract(Report::new("dry-run instantiate"), &run);
-            Ok(execution::tried(report, chain, at, &run).decoded_by(&instantiation.reader))
-        })
-        .await
+    let plan = instantiation.on(chain)?;
+    let request = plan.request();
+    let (at, run) = chain.at_best(async |at| Ok((at.clone(), chain.read(at, &request).await?))).await?;
+    let report = with_contract(Report::new("dry-run instantiate"), &run);
+    Ok(execution::tried(report, chain, &at, &run).decoded_by(&plan.reader))
 }
 
 /// Traces an instantiation.
-pub async fn traced(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
-    chain
+pub async fn traced(chain: &Chain, instantiation: &Instantiation, out: &Path) -> Result<Report, Error> {
+    let mut plan = instantiation.on(chain)?;
+    let names = Deployments::read(out, chain.genesis())?;
+    plan.reader.add(&names.interfaces())?;
+    let request = plan.request();
+    let (at, from, traced) = chain
         .at_best(async |at| {
-            let traced = chain.trace(at, &instantiation.request()).await?;
-            let report = with_contract(Report::new("trace instantiate"), &traced.execution);
-            let report = trace::shown(report, at, traced.trace.as_ref(), &instantiation.reader);
-            Ok(execution::tried(report, chain, at, &traced.execution).decoded_by(&instantiation.reader))
+            Ok((at.clone(), chain.address_of(at, chain.account()).await?, chain.trace(at, &request).await?))
         })
-        .await
+        .await?;
+    let requested = Requested {
+        kind: if instantiation.salt.is_some() { CallKind::Create2 } else { CallKind::Create },
+        from,
+        to: None,
+        value: U256::from(plan.sums.value).saturating_mul(U256::from(chain.money.ratio)),
+        input: &plan.data,
+    };
+    let known = Known { reader: &plan.reader, names: &names };
+    let report = with_contract(Report::new("trace instantiate"), &traced.execution);
+    let report = trace::shown(report, &at, traced.trace.as_ref(), &traced.execution, &requested, &known);
+    Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&plan.reader))
 }
 
 /// Makes a contract, after a dry run that tells the limits.
 pub async fn instantiate(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
+    let plan = instantiation.on(chain)?;
     chain.ensure_mapped().await?;
     let prepared = execution::prepare(
         chain,
         &instantiation.execution,
+        plan.sums.deposit_limit,
         async |at| {
-            let (name, arguments) = instantiation.transaction(Weight::default(), u128::MAX);
+            let (name, arguments) = plan.transaction(Weight::default(), u128::MAX);
             chain.room(at, name, arguments).await
         },
-        async |at, gas| chain.effect(at, &InstantiateRequest { gas: Some(gas), ..instantiation.request() }).await,
+        async |at, gas| chain.effect(at, &InstantiateRequest { gas: Some(gas), ..plan.request() }).await,
     )
     .await?;
     let Prepared { at, run, limits } = &prepared;
     let Some(limits) = limits else {
-        return Ok(execution::not_sent("instantiate", chain, at, run).decoded_by(&instantiation.reader));
+        return Ok(execution::not_sent("instantiate", chain, at, run).decoded_by(&plan.reader));
     };
     if let CodeSource::Upload(code) = &instantiation.code {
         progress!("uploading {} and instantiating", units::size(code.len() as u64));
     }
-    let (name, arguments) = instantiation.transaction(limits.gas, limits.deposit);
+    let (name, arguments) = plan.transaction(limits.gas, limits.deposit);
     let receipt = chain.submit(name, arguments).await?;
     let mut report = Report::new("instantiate");
     // The event, not the dry run, says where the contract really is. Contracts it made come before it.
@@ -128,5 +145,5 @@ pub async fn instantiate(chain: &Chain, instantiation: &Instantiation) -> Result
             report = report.with(name, event.fields[field].clone());
         }
     }
-    Ok(execution::sent(report, chain, at, run, limits, &receipt).decoded_by(&instantiation.reader))
+    Ok(execution::sent(report, chain, at, run, limits, &receipt).decoded_by(&plan.reader))
 }

@@ -6,22 +6,24 @@ mod account;
 mod blob_file;
 mod call;
 mod data;
+mod deploy;
 mod estimate;
 mod execution;
 mod info;
 mod instantiate;
 mod manual;
-mod revert;
 mod storage;
 mod trace;
 mod upload;
 
 use crate::{
-    args::{Args, Command, DryRun, Global, Trace, hex_bytes},
+    args::{Args, Command, DryRun, Global, Trace},
     chain::Chain,
+    deployments::Deployments,
     error::Error,
     output::Report,
 };
+use call::Plan;
 use instantiate::Instantiation;
 
 /// Carries out a command.
@@ -30,7 +32,7 @@ use instantiate::Instantiation;
 ///
 /// When it cannot be carried out. What the chain refuses is in the report.
 pub async fn run(args: Args) -> Result<Report, Error> {
-    let global = &args.global;
+    let (global, out) = (&args.global, args.global.out.as_path());
     match args.command {
         Command::Upload { file, deposit_limit, no_check } => {
             let code = blob_file::read(&file, !no_check)?;
@@ -41,14 +43,12 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| instantiate::instantiate(chain, &request).await).await
         }
         Command::Deploy(args) => {
-            let request = Instantiation::from_source(args)?;
-            with_chain(global, async |chain| instantiate::instantiate(chain, &request).await)
-                .await
-                .map(|report| report.renamed("deploy"))
+            let contract = deploy::Deployable::build(args, out)?;
+            with_chain(global, async |chain| deploy::deploy(chain, contract, out).await).await
         }
         Command::Call(args) => {
-            let (data, reader) = args.execution.input.call_data()?;
-            with_chain(global, async |chain| call::call(chain, &args, data, &reader).await).await
+            call::check(&args)?;
+            with_chain(global, async |chain| call::call(chain, &Plan::new(chain, &args, out)?).await).await
         }
         Command::DryRun(DryRun::Upload { file, deposit_limit }) => {
             // The chain's own result is wanted, so nothing is checked here.
@@ -60,27 +60,31 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| instantiate::dry_run(chain, &request).await).await
         }
         Command::DryRun(DryRun::Call(args)) => {
-            let (data, reader) = args.execution.input.call_data()?;
-            with_chain(global, async |chain| call::dry_run(chain, &args, &data, &reader).await).await
+            call::check(&args)?;
+            with_chain(global, async |chain| call::dry_run(chain, &Plan::new(chain, &args, out)?).await).await
         }
         Command::Trace(Trace::Instantiate(args)) => {
             let request = Instantiation::new(&args)?;
-            with_chain(global, async |chain| instantiate::traced(chain, &request).await).await
+            with_chain(global, async |chain| instantiate::traced(chain, &request, out).await).await
         }
         Command::Trace(Trace::Call(args)) => {
-            let (data, reader) = args.execution.input.call_data()?;
-            with_chain(global, async |chain| call::traced(chain, &args, &data, &reader).await).await
+            call::check(&args)?;
+            with_chain(global, async |chain| call::traced(chain, &Plan::for_trace(chain, &args, out)?).await).await
         }
         Command::Terminate(args) => {
-            let (data, reader) = args.execution.input.call_data()?;
-            with_chain(global, async |chain| call::terminate(chain, &args, data, &reader).await).await
+            call::check(&args)?;
+            with_chain(global, async |chain| call::terminate(chain, &Plan::new(chain, &args, out)?).await).await
         }
         Command::Remove { code_hash } => with_chain(global, async |chain| upload::remove(chain, code_hash).await).await,
         Command::Storage { address, key, variable } => {
-            let key = hex_bytes(&key).map_err(|error| Error::Usage(format!("the key {key}: {error}")))?;
-            with_chain(global, async |chain| storage::storage(chain, address, &key, variable).await).await
+            let key = storage::key(&key)?;
+            with_chain(global, async |chain| {
+                let address = call::resolve(&Deployments::read(out, chain.genesis())?, &address, None)?;
+                storage::storage(chain, address, &key, variable).await
+            })
+            .await
         }
-        Command::Info { what } => with_chain(global, async |chain| info::info(chain, what).await).await,
+        Command::Info { what } => with_chain(global, async |chain| info::info(chain, what, out).await).await,
         Command::Encode { input, constructor } => data::encode(&input, constructor),
         Command::Decode { data, abi, kind, message, topics } => {
             data::decode(&data, &abi, kind, message.as_deref(), &topics)
@@ -103,5 +107,5 @@ async fn with_chain(
     command: impl AsyncFnOnce(&Chain) -> Result<Report, Error>,
 ) -> Result<Report, Error> {
     let chain = Chain::connect(global).await?;
-    Ok(command(&chain).await?.in_token(&chain.token))
+    Ok(command(&chain).await?.in_money(&chain.money))
 }

@@ -1,10 +1,10 @@
 //! The tree of calls of a dry run.
 
-use super::revert;
 use crate::{
-    abi::Reader,
-    api::{CallKind, CallTrace},
+    abi::{Reader, revert},
+    api::{CallKind, CallTrace, DryRun, Failure},
     chain::AtBlock,
+    deployments::Deployments,
     names::name_error,
     output::{Report, error_json, weight},
     value::hex,
@@ -12,17 +12,73 @@ use crate::{
 use alloy_primitives::U256;
 use serde_json::{Map, Value as Json, json};
 
-/// Adds the tree to a report; nothing where the call was never begun.
-pub fn shown(report: Report, at: &AtBlock, trace: Option<&CallTrace>, reader: &Reader) -> Report {
-    match trace {
-        Some(trace) => report.with("trace", call(at, trace, reader, true)),
-        None => report,
+/// A first call, as it was requested.
+pub struct Requested<'a> {
+    pub kind: CallKind,
+    pub from: [u8; 20],
+    /// None for an instantiation.
+    pub to: Option<[u8; 20]>,
+    /// In the contracts' unit.
+    pub value: U256,
+    pub input: &'a [u8],
+}
+
+/// What is known of the contracts in a trace.
+pub struct Known<'a> {
+    pub reader: &'a Reader,
+    pub names: &'a Deployments,
+}
+
+/// Adds the tree to a report. A call that failed before it began has no trace: it is shown as it was requested.
+pub fn shown<R>(
+    report: Report,
+    at: &AtBlock,
+    trace: Option<&CallTrace>,
+    run: &DryRun<R>,
+    requested: &Requested<'_>,
+    known: &Known<'_>,
+) -> Report {
+    match (trace, &run.result) {
+        (Some(trace), _) => report.with("trace", call(at, trace, known)),
+        (None, Err(failure)) => report.with("trace", not_begun(at, requested, failure, known)),
+        (None, Ok(_)) => report,
     }
 }
 
-/// Prints a call and its inner calls. The interface is that of the first call's contract, so only its data is decoded.
-fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
+/// A call that failed before it began.
+fn not_begun(at: &AtBlock, requested: &Requested<'_>, failure: &Failure, known: &Known<'_>) -> Json {
+    let named = name_error(at.metadata_ref(), &failure.error);
     let mut fields = Map::new();
+    fields.insert("kind".into(), json!(kind(requested.kind)));
+    fields.insert("from".into(), json!(hex(&requested.from)));
+    fields.insert("to".into(), json!(requested.to.map(|to| hex(&to))));
+    fields.insert("value".into(), json!(requested.value.to_string()));
+    fields.insert("input".into(), json!(hex(requested.input)));
+    describe(&mut fields, requested.kind, requested.to, requested.input, known);
+    fields.insert("error".into(), error_json(&named, &failure.detail));
+    fields.insert("calls".into(), json!([]));
+    Json::Object(fields)
+}
+
+/// Adds the name of the callee and the decoded input, where they are known.
+fn describe(fields: &mut Map<String, Json>, kind: CallKind, to: Option<[u8; 20]>, input: &[u8], known: &Known<'_>) {
+    if let Some(name) = to.and_then(|to| known.names.name_of(&to)) {
+        fields.insert("contract".into(), json!(name));
+    }
+    let decoded = match kind {
+        CallKind::Create | CallKind::Create2 => known.reader.construction(input),
+        _ => known.reader.call(input),
+    };
+    if let Some(decoded) = decoded {
+        fields.insert("call".into(), decoded);
+    }
+}
+
+/// Reports a call and its inner calls, decoded by all known interfaces.
+fn call(at: &AtBlock, trace: &CallTrace, known: &Known<'_>) -> Json {
+    let reader = known.reader;
+    let mut fields = Map::new();
+    describe(&mut fields, trace.kind, Some(trace.to), &trace.input, known);
     let mut field = |name: &str, value: Json| fields.insert(name.into(), value);
     field("kind", json!(kind(trace.kind)));
     field("from", json!(hex(&trace.from)));
@@ -39,9 +95,14 @@ fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
             if output.reverted() {
                 let reason = revert::reason(&output.data).unwrap_or_default();
                 field("reverted", json!(reason));
-                if let Some(decoded) = reader.error(&output.data).filter(|_| first) {
+                if let Some(decoded) = reader.error(&output.data) {
                     field("decoded", decoded);
                 }
+            } else if let Some(decoded) = reader.result_of(&trace.input, &output.data) {
+                if decoded.json.is_object() {
+                    field("returned_text", json!(decoded.text));
+                }
+                field("returned", decoded.json);
             }
         }
         Err(failure) => {
@@ -49,7 +110,7 @@ fn call(at: &AtBlock, trace: &CallTrace, reader: &Reader, first: bool) -> Json {
             field("error", error_json(&named, &failure.detail));
         }
     }
-    let calls: Vec<Json> = trace.calls.iter().map(|inner| call(at, inner, reader, false)).collect();
+    let calls: Vec<Json> = trace.calls.iter().map(|inner| call(at, inner, known)).collect();
     field("calls", json!(calls));
     Json::Object(fields)
 }

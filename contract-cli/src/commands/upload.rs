@@ -3,11 +3,14 @@
 use crate::{
     api::{Deposit, Failure, Uploaded},
     chain::{AtBlock, Chain},
-    error::Error,
-    names::name_error,
+    error::{Error, chain as chain_error},
+    money::Amount,
+    names::{error_by_name, name_error},
     output::{Report, progress},
-    units,
+    units, value,
 };
+use serde_json::Value as Json;
+use subxt::dynamic::{self, Value};
 
 /// Reports the error of a dry run.
 fn refused(report: Report, at: &AtBlock, failure: &Failure) -> Report {
@@ -15,7 +18,8 @@ fn refused(report: Report, at: &AtBlock, failure: &Failure) -> Report {
 }
 
 /// Reports what an upload would cost, or why it would be refused.
-pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<u128>) -> Result<Report, Error> {
+pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<Amount>) -> Result<Report, Error> {
+    let deposit_limit = deposit_limit.map(|limit| chain.money.in_chain(&limit)).transpose()?;
     let (at, tried) = tried(chain, code, deposit_limit).await?;
     let report = Report::new("dry-run upload");
     Ok(match tried {
@@ -36,7 +40,8 @@ async fn tried(
 }
 
 /// Stores a program, unless a dry run says that it would be refused.
-pub async fn upload(chain: &Chain, code: Vec<u8>, deposit_limit: Option<u128>) -> Result<Report, Error> {
+pub async fn upload(chain: &Chain, code: Vec<u8>, deposit_limit: Option<Amount>) -> Result<Report, Error> {
+    let deposit_limit = deposit_limit.map(|limit| chain.money.in_chain(&limit)).transpose()?;
     chain.ensure_mapped().await?;
     let (at, tried) = tried(chain, &code, deposit_limit).await?;
     let report = Report::new("upload");
@@ -57,8 +62,61 @@ pub async fn upload(chain: &Chain, code: Vec<u8>, deposit_limit: Option<u128>) -
     Ok(report.with_receipt(&receipt, ""))
 }
 
-/// Removes a program.
+/// The record of a stored program, as JSON; null if there is none.
+pub async fn record(chain: &Chain, at: &AtBlock, code_hash: [u8; 32]) -> Result<Json, Error> {
+    let entry = dynamic::storage::<([u8; 32],), Value>(chain.pallet.clone(), "CodeInfoOf");
+    let Some(record) = at.storage().try_fetch(entry, (code_hash,)).await.map_err(chain_error)? else {
+        return Ok(Json::Null);
+    };
+    let types = at.metadata_ref().types();
+    let decoded = value::decode(types, record.type_id(), &mut record.bytes())
+        .map_err(|reason| Error::Decode { what: "the program's record".into(), reason })?;
+    Ok(value::to_json(types, &decoded))
+}
+
+/// The reason for which the chain would refuse to remove a program: the name of its error, and details. What a record
+/// does not have is left to the chain.
+fn irremovable(record: &Json, account: [u8; 32]) -> Option<(&'static str, String)> {
+    if record.is_null() {
+        return Some(("CodeNotFound", "no program has this hash".into()));
+    }
+    let owner = record["owner"].as_str();
+    if let Some(owner) = owner.filter(|owner| *owner != value::hex(&account)) {
+        return Some(("NotCodeOwner", format!("it belongs to the account {owner}")));
+    }
+    let users = record["use_count"].as_str().filter(|count| *count != "0")?;
+    let contracts = if users == "1" { "contract uses" } else { "contracts use" };
+    Some(("CodeInUse", format!("{users} {contracts} it: terminate them, or have them set other code, first")))
+}
+
+/// Removes a program, unless the chain would refuse it.
 pub async fn remove(chain: &Chain, code_hash: [u8; 32]) -> Result<Report, Error> {
+    let (at, record) = chain.at_best(async |at| Ok((at.clone(), record(chain, at, code_hash).await?))).await?;
+    if let Some((name, detail)) = irremovable(&record, chain.account()) {
+        progress!("not sent: the chain would refuse it, for a fee");
+        let error = error_by_name(at.metadata_ref(), &chain.pallet, name);
+        let report = Report::new("remove").with_hex("code_hash", &code_hash).with("sent", false);
+        return Ok(report.with_error(&error, &detail));
+    }
     let receipt = chain.submit("remove_code", (code_hash,)).await?;
     Ok(Report::new("remove").with_hex("code_hash", &code_hash).with_receipt(&receipt, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_program_in_use_or_of_another_is_not_removed_for_a_fee() {
+        let record = |owner: u8, users: &str| json!({ "owner": value::hex(&[owner; 32]), "use_count": users });
+        let refused = |record: Json| irremovable(&record, [1; 32]);
+        assert_eq!(refused(record(1, "0")), None);
+        let in_use = "1 contract uses it: terminate them, or have them set other code, first";
+        assert_eq!(refused(record(1, "1")), Some(("CodeInUse", in_use.into())));
+        assert_eq!(refused(record(2, "0")).map(|(name, _)| name), Some("NotCodeOwner"));
+        assert_eq!(refused(Json::Null).map(|(name, _)| name), Some("CodeNotFound"));
+        // A pallet whose record has other fields.
+        assert_eq!(refused(json!({ "refcount": "3" })), None);
+    }
 }

@@ -11,18 +11,32 @@ use pvm_guest_builder::on_path;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// A program that was built.
 #[derive(Debug)]
 pub struct Built {
+    /// The contract's name.
+    pub name: String,
     /// The blob.
     pub blob: PathBuf,
     /// Its interface, where the compiler makes one.
     pub abi: Option<PathBuf>,
+    /// The contracts that it creates, and those that they create, whose code has to be on the chain.
+    pub children: Vec<Child>,
     /// The temporary folder, to be removed when both have been read.
     scratch: Option<PathBuf>,
+}
+
+/// A contract that another one creates.
+#[derive(Debug)]
+pub struct Child {
+    /// Its name.
+    pub name: String,
+    /// Its blob.
+    pub code: Vec<u8>,
+    /// Its interface.
+    pub abi: Option<PathBuf>,
 }
 
 impl Drop for Built {
@@ -34,17 +48,18 @@ impl Drop for Built {
     }
 }
 
-/// Builds a contract: of a folder with a `Cargo.toml`, or of a `.sol` file. `name` chooses one where the source has several.
+/// Builds a contract: of a folder with a `Cargo.toml`, or of a `.sol` file. `name` chooses one where the source has several,
+/// `options` go to the compiler.
 ///
 /// # Errors
 ///
 /// When it is neither, a compiler is missing, or one fails; what a compiler says goes to standard error.
-pub fn build(source: &Path, name: Option<&str>) -> Result<Built, Error> {
+pub fn build(source: &Path, name: Option<&str>, options: &[String]) -> Result<Built, Error> {
     if source.is_dir() && source.join("Cargo.toml").is_file() {
-        return rust::build(&source.join("Cargo.toml"), name);
+        return rust::build(&source.join("Cargo.toml"), name, options);
     }
     if source.is_file() && source.extension().is_some_and(|extension| extension == "sol") {
-        return solidity::build(source, name);
+        return solidity::build(source, name, options);
     }
     Err(failed(source, "it is neither a folder with a Cargo.toml nor a .sol file".into()))
 }
@@ -53,28 +68,13 @@ fn failed(source: &Path, reason: String) -> Error {
     Error::Build { source_path: source.into(), reason }
 }
 
-/// Runs a compiler; what it prints on standard output is returned, the rest shown.
-fn run(source: &Path, command: &mut Command) -> Result<Vec<u8>, Error> {
-    pvm_guest_builder::run(command).map_err(|error| failed(source, error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_no_source_is_refused_by_name() {
-        let error = build(Path::new("/nowhere/contract"), None).unwrap_err().to_string();
+        let error = build(Path::new("/nowhere/contract"), None, &[]).unwrap_err().to_string();
         assert!(error.contains("/nowhere/contract") && error.contains("Cargo.toml"), "{error}");
-    }
-
-    #[test]
-    fn a_compiler_that_fails_or_is_missing_is_named() {
-        let source = Path::new("x.sol");
-        let missing = run(source, &mut Command::new("/nowhere/compiler")).unwrap_err().to_string();
-        assert!(missing.contains("/nowhere/compiler"), "{missing}");
-        let failing = run(source, &mut Command::new("false")).unwrap_err().to_string();
-        assert!(failing.contains("false ended with"), "{failing}");
-        assert_eq!(run(source, Command::new("echo").arg("done")).unwrap(), b"done\n");
     }
 }

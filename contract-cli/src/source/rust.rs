@@ -7,14 +7,14 @@ use pvm_linker::{Options, link};
 use std::{fs, path::Path};
 
 /// Builds the crate of a manifest.
-pub(super) fn build(manifest: &Path, name: Option<&str>) -> Result<Built, Error> {
+pub(super) fn build(manifest: &Path, name: Option<&str>, options: &[String]) -> Result<Built, Error> {
     progress!("compiling {}", manifest.display());
     let guest = Guest {
         manifest: manifest.into(),
         binary: name.map(str::to_owned),
         wide: true,
         unroll: false,
-        arguments: Vec::new(),
+        arguments: options.to_vec(),
     };
     let elfs = guest.compile().map_err(|error| failed(manifest, error.to_string()))?;
     let [elf] = &elfs[..] else {
@@ -26,5 +26,6 @@ pub(super) fn build(manifest: &Path, name: Option<&str>) -> Result<Built, Error>
     let blob = elf.with_extension("polkavm");
     fs::write(&blob, &linked).map_err(|reason| Error::File { path: blob.clone(), reason })?;
     progress!("{}: {} bytes", blob.display(), linked.len());
-    Ok(Built { blob, abi: None, scratch: None })
+    let name = elf.file_stem().and_then(|stem| stem.to_str()).unwrap_or("contract").to_owned();
+    Ok(Built { name, blob, abi: None, children: Vec::new(), scratch: None })
 }

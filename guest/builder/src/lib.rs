@@ -25,8 +25,8 @@ const UNROLL: [&str; 3] = ["-unroll-runtime", "-unroll-allow-partial", "-unroll-
 pub enum GuestError {
     /// No compiler that can do it.
     #[error(
-        "no compiler for RISC-V guests: set PVM_GUEST_TOOLCHAIN to a folder with bin/cargo, bin/rustc and the standard \
-         library's source, as scripts/setup makes one, or install a nightly with `rustup toolchain install nightly \
+        "no compiler for RISC-V guests: run scripts/setup in the checkout that this program is from, set \
+         PVM_GUEST_TOOLCHAIN to a folder with bin/cargo, bin/rustc and the standard library's source, or install a nightly with `rustup toolchain install nightly \
          --component rust-src`"
     )]
     NoToolchain,
@@ -282,7 +282,12 @@ fn link_library(archive: &Path) -> Result<PathBuf, GuestError> {
 
 /// Cargo of a toolchain that can compile for the target.
 fn toolchain() -> Result<Command, GuestError> {
-    let Some(toolchain) = env::var_os("PVM_GUEST_TOOLCHAIN").map(PathBuf::from) else {
+    let named = env::var_os("PVM_GUEST_TOOLCHAIN").map(PathBuf::from);
+    let private = || {
+        let program = env::current_exe().and_then(|program| program.canonicalize()).unwrap_or_default();
+        private_toolchain(&program, Path::new(CHECKOUT))
+    };
+    let Some(toolchain) = named.or_else(private) else {
         let rustup = on_path("rustup").ok_or(GuestError::NoToolchain)?;
         let mut command = Command::new(rustup);
         command.args(["run", "nightly", "cargo"]);
@@ -298,6 +303,16 @@ fn toolchain() -> Result<Command, GuestError> {
     let folders = [bin].into_iter().chain(linker_folders()).chain(env::split_paths(&path));
     command.env("PATH", env::join_paths(folders)?);
     Ok(command)
+}
+
+/// The checkout that this program was built from.
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The toolchain that scripts/setup makes in a checkout: of the one that contains the running program, or of the one that
+/// it was built from. So guests can be built in any folder.
+fn private_toolchain(program: &Path, checkout: &Path) -> Option<PathBuf> {
+    let folders = program.ancestors().skip(1).chain([checkout]);
+    folders.map(|folder| folder.join(".toolchain")).find(|toolchain| toolchain.join("bin/cargo").is_file())
 }
 
 /// Where rustup's toolchains have their `rust-lld`, for compilers that come without.
@@ -327,6 +342,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn the_private_toolchain_is_that_of_the_programs_checkout_or_of_the_one_it_was_built_from() {
+        let root = env::temp_dir().join(format!("pvm-guest-toolchain-{}", std::process::id()));
+        let make = |checkout: &str| {
+            let bin = root.join(checkout).join(".toolchain/bin");
+            fs::create_dir_all(&bin).unwrap();
+            fs::write(bin.join("cargo"), "").unwrap();
+        };
+        let found = |program: &str, checkout: &str| {
+            let found = private_toolchain(&root.join(program), &root.join(checkout));
+            found.map(|found| found.strip_prefix(&root).unwrap().display().to_string())
+        };
+        assert_eq!(found("one/target/debug/pvm", "two"), None);
+        make("two");
+        assert_eq!(found("one/target/debug/pvm", "two").as_deref(), Some("two/.toolchain"));
+        make("one");
+        assert_eq!(found("one/target/debug/pvm", "two").as_deref(), Some("one/.toolchain"));
+        assert_eq!(found("elsewhere/pvm", "three"), None);
+        fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn executables_and_static_libraries_are_found_in_cargos_messages() {

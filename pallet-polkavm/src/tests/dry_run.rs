@@ -262,17 +262,20 @@ fn two_contracts_in_one_transaction_have_different_addresses() {
 fn a_dry_run_tells_the_most_that_is_charged_at_once_beside_the_net() {
     run(|| {
         let (a, b) = two();
-        // One callee takes storage, a later one frees it: nothing is charged in the end.
-        let inner = |value: u8| {
+        // One callee takes two slots, a later one frees them, and the last one takes another.
+        let inner = |keys: [u8; 2], value: u8| {
             let mut script = Script::new();
-            script.store(1, value);
+            script.store(keys[0], value).store(keys[1], value);
             script
         };
         let mut script = Script::new();
-        script.call(b, &default(), &inner(1)).expect(0).call(b, &default(), &inner(0)).expect(0);
+        for (keys, value) in [([1, 2], 1), ([1, 2], 0), ([3, 3], 1)] {
+            script.call(b, &default(), &inner(keys, value)).expect(0);
+        }
+        let slot = (32 + 32) * PER_BYTE + PER_CHILD_ITEM;
         let dry = with_rollback(|| Polkavm::dry_run_call(ALICE, a, 0, None, None, script.encode()));
-        assert_eq!(dry.storage_deposit, DepositV1::Charge(0));
-        assert_eq!(dry.storage_deposit_required, (32 + 32) * PER_BYTE + PER_CHILD_ITEM);
+        assert_eq!(dry.storage_deposit, DepositV1::Charge(slot));
+        assert_eq!(dry.storage_deposit_required, 2 * slot);
         let wet = |storage_deposit_limit| {
             let (gas_limit, data) = (dry.gas_required, script.encode());
             dispatch(ALICE, Call::call { dest: a, value: 0, gas_limit, storage_deposit_limit, data })

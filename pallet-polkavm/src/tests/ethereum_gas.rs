@@ -51,6 +51,24 @@ fn the_stipend_pays_for_an_event_and_not_for_a_storage_write() {
 }
 
 #[test]
+fn the_stipend_pays_for_no_storage_write_on_the_fastest_database() {
+    run(|| {
+        let (a, b) = two();
+        call_with_value(a, 100, &[]).result.unwrap();
+        // A slot that is there takes no deposit.
+        call(b, &Script::new().store(2, 1).encode()).result.unwrap();
+        Database::free(true);
+        for (gas, value) in [(2_300, 0), (2_300, 5), (0, 5)] {
+            assert_eq!(call_evm(a, b, gas, value, &event()), 0);
+            assert_eq!(call_evm(a, b, gas, value, Script::new().store(2, 2)), OUT, "gas {gas}, value {value}");
+        }
+        assert_eq!(stored(b, 2), Some(vec![1; 32]));
+        assert_eq!(call_evm(a, b, 5_000, 0, Script::new().store(2, 2)), 0, "5,000 are what it takes on Ethereum");
+        Database::free(false);
+    });
+}
+
+#[test]
 fn a_number_of_gas_does_what_it_does_on_ethereum() {
     run(|| {
         let (a, b) = two();

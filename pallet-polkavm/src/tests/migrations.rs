@@ -2,7 +2,7 @@
 
 use super::puppet::puppet;
 use crate::{ContractInfoOf, TrieCount, migrations::V1ToV2, mock::*};
-use frame_support::traits::{GetStorageVersion, OnRuntimeUpgrade, StorageVersion};
+use frame_support::traits::{Get, GetStorageVersion, OnRuntimeUpgrade, StorageVersion};
 
 #[test]
 fn a_chain_of_version_1_numbers_its_tries_anew_once() {

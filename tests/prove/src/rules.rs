@@ -8,6 +8,7 @@ use crate::rule::{self, Claim, Rule};
 use crate::shape::{self, Shape, Values};
 use crate::smt::{self, Query};
 use crate::term::{Term, Terms};
+use crate::{pairs, peepholes};
 use std::fmt;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 
@@ -20,6 +21,10 @@ pub enum Subject {
     Enter,
     /// The stop before an instruction in single-step mode.
     Stop,
+    /// An opcode followed by any other: where their code is not that of the two, it is a rule of its own.
+    Pairs(Opcode),
+    /// Sequences that the compiler may emit as one: the peephole of this number, with what may come behind it.
+    Peephole(usize),
 }
 
 impl fmt::Display for Subject {
@@ -28,6 +33,8 @@ impl fmt::Display for Subject {
             Subject::Opcode(opcode) => f.write_str(opcode.spec().mnemonic),
             Subject::Enter => f.write_str("(entering guest code)"),
             Subject::Stop => f.write_str("(stop before an instruction)"),
+            Subject::Peephole(number) => write!(f, "(peephole: {})", peepholes::NAMES.get(*number).unwrap_or(&"")),
+            Subject::Pairs(opcode) => write!(f, "{} and another", opcode.spec().mnemonic),
         }
     }
 }
@@ -65,6 +72,9 @@ pub fn jobs() -> Vec<Job> {
         for opcode in Opcode::all().filter(|opcode| isa.number(*opcode).is_some()) {
             let subject = Subject::Opcode(opcode);
             jobs.push(Job { subject, mode: plain });
+            if !opcode.spec().ends_block && isa != Isa::JamV1 {
+                jobs.push(Job { subject: Subject::Pairs(opcode), mode: plain });
+            }
             if isa == Isa::JamV1 {
                 continue;
             }
@@ -79,6 +89,11 @@ pub fn jobs() -> Vec<Job> {
                 jobs.push(Job { subject, mode: Mode { bad_entry: true, ..plain } });
             }
         }
+    }
+    // Last, as they take longest.
+    for isa in [Isa::ReviveV1, Isa::JamV1] {
+        let job = |number| Job { subject: Subject::Peephole(number), mode: Mode::plain(isa) };
+        jobs.extend((0..peepholes::NAMES.len()).map(job));
     }
     jobs
 }
@@ -124,6 +139,8 @@ pub fn state(
     let stuck = |stuck: crate::machine::Stuck| EmitError(stuck.to_string());
     match job.subject {
         Subject::Opcode(opcode) => opcode_rule(emitter, job.mode, opcode, mutation, found),
+        Subject::Peephole(number) => peepholes::state(emitter, job.mode, number, found),
+        Subject::Pairs(opcode) => pairs::state(emitter, job.mode, opcode, found),
         Subject::Enter => {
             let program = emitter.compile(job.mode, &[])?;
             special("all registers", rule::enter(t, &program).map_err(stuck)?);

@@ -37,6 +37,17 @@ pub struct Code {
     pub fields: Vec<Field>,
     /// The instructions.
     pub instructions: Vec<Instruction>,
+    /// The bytes of each, as they would be anywhere: with where a jump leads in the place of its displacement.
+    pub anywhere: Vec<Vec<u8>>,
+}
+
+impl Code {
+    /// The code of the case's own instructions, without the charge in front and the trap behind.
+    pub fn own(&self, charged: bool) -> &[Vec<u8>] {
+        let from = if charged { 2 } else { 0 };
+        let to = self.anywhere.len().saturating_sub(1);
+        self.anywhere.get(from..to).unwrap_or_default()
+    }
 }
 
 /// Reads a case's code.
@@ -47,7 +58,12 @@ pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
     let (start, end) = program.extent(case);
     let bytes = program.bytes((start, end));
     let mut decoder = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE);
-    let mut code = Code { shape: Vec::with_capacity(bytes.len() + 16), fields: Vec::new(), instructions: Vec::new() };
+    let mut code = Code {
+        shape: Vec::with_capacity(bytes.len() + 16),
+        fields: Vec::new(),
+        instructions: Vec::new(),
+        anywhere: Vec::new(),
+    };
     while decoder.can_decode() {
         let instruction = decoder.decode();
         if instruction.is_invalid() {
@@ -78,7 +94,7 @@ pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
         if is_branch {
             let target = instruction.near_branch_target();
             let place = if (start..end).contains(&target) {
-                target - start
+                target.wrapping_sub(instruction.ip())
             } else if program.blocks.contains(&target) {
                 u64::MAX
             } else if target >= end {
@@ -89,6 +105,8 @@ pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
             };
             code.shape.extend(place.to_le_bytes());
         }
+        let anywhere = if is_branch { code.shape.get(begin..).unwrap_or_default() } else { own };
+        code.anywhere.push(anywhere.to_vec());
         code.instructions.push(instruction);
     }
     Ok(code)
@@ -334,12 +352,15 @@ impl Shape {
     }
 }
 
+/// A case of a sample: its number, immediates and fields.
+type Member = (usize, Values, Vec<Field>);
+
 /// The shapes of cases that differ in their immediates alone.
 ///
 /// # Errors
 /// If a field has no formula.
 pub fn shapes(program: &Compiled, cases: &[(usize, Values)]) -> Result<Vec<Shape>, EmitError> {
-    let mut groups: Vec<(Vec<u8>, Vec<(usize, Values, Vec<Field>)>)> = Vec::new();
+    let mut groups: Vec<(Vec<u8>, Vec<Member>)> = Vec::new();
     for (case, values) in cases {
         let code = read(program, *case)?;
         let member = (*case, *values, code.fields);

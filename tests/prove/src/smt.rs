@@ -119,7 +119,9 @@ impl Printer<'_> {
         let width = node.width;
         let arg = |at: usize| self.names[&node.args[at]].as_str();
         let body = match node.op {
-            Op::Const(value) if width % 4 == 0 => return format!("#x{value:0digits$x}", digits = width as usize / 4),
+            Op::Const(value) if width.is_multiple_of(4) => {
+                return format!("#x{value:0digits$x}", digits = width as usize / 4);
+            }
             Op::Const(value) => return format!("#b{value:0digits$b}", digits = width as usize),
             Op::Var(variable) => {
                 let name = format!("v{}", self.variables.len());
@@ -206,6 +208,13 @@ pub fn lemmas() -> Vec<(String, Query)> {
     let text = "(set-logic QF_BV)\n(declare-fun a () (_ BitVec 128))\n(declare-fun b () (_ BitVec 128))\n\
         (assert (not (= (bvmul a b) (bvmul b a))))\n";
     lemmas.push(("mul 128 bits, lemma 1".into(), Query { text: text.into(), variables: vec![] }));
+    for width in [32, 64] {
+        let text = format!(
+            "(set-logic QF_BV)\n(declare-fun a () (_ BitVec {width}))\n(declare-fun b () (_ BitVec {width}))\n\
+             (assert (not (= (bvult (bvadd a b) a) (bvult (bvadd b a) b))))\n"
+        );
+        lemmas.push((format!("carry {width} bits, lemma 1"), Query { text, variables: vec![] }));
+    }
     lemmas.push(("upper half of signed by unsigned from unsigned".into(), mixed_product()));
     lemmas
 }

@@ -354,7 +354,17 @@ impl Terms {
     /// Unsigned `a < b`
     pub fn ult(&self, a: Term, b: Term) -> Term {
         assert_eq!(self.width(a), self.width(b), "operands of a comparison");
-        if a == b { self.bool(false) } else { self.op(Op::Ult, 1, &[a, b]) }
+        if a == b {
+            return self.bool(false);
+        }
+        // A carry: a sum is less than either of its operands, or than none. Both models say it in one form.
+        let node = self.node(a);
+        let [x, y, _] = node.args;
+        if node.op == Op::Add && (b == x || b == y) && self.value(y).is_none() {
+            let (first, second) = if x.0 < y.0 { (x, y) } else { (y, x) };
+            return self.op(Op::Ult, 1, &[self.binary(Op::Add, first, second), first]);
+        }
+        self.op(Op::Ult, 1, &[a, b])
     }
 
     /// Signed `a < b`
@@ -403,6 +413,7 @@ impl Terms {
             Op::Sext if low == 0 => return self.sext(x, width),
             Op::Zext if low == 0 => return self.zext(x, width),
             // The low bits of these depend on low bits alone.
+            Op::Mul if low == 0 => return self.mul(self.extract(x, 0, width), self.extract(y, 0, width)),
             Op::Add if low == 0 => return self.add(self.extract(x, 0, width), self.extract(y, 0, width)),
             Op::Sub if low == 0 => return self.sub(self.extract(x, 0, width), self.extract(y, 0, width)),
             Op::And if low == 0 => return self.and(self.extract(x, 0, width), self.extract(y, 0, width)),

@@ -41,11 +41,11 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     let imm2 = rng.value() as i32;
     let mut instruction = Instruction { opcode, r1, r2, r3, imm, imm2, target: 0 };
     let mut registers = [0; Reg::COUNT].map(|_: u64| rng.value());
-    if rng.next() % 4 == 0 {
+    if rng.next().is_multiple_of(4) {
         registers[rng.pick(&[r1, r2]) as usize] = registers[r1 as usize];
     }
     let is_access = guest::load(opcode).is_some() || guest::store(opcode).is_some();
-    if is_access && rng.next() % 8 != 0 {
+    if is_access && !rng.next().is_multiple_of(8) {
         // Into the page, or over its end.
         let address = DATA + (rng.next() % 0x1004) as u32;
         match format {

@@ -284,7 +284,7 @@ fn pieces() -> BTreeMap<String, Vec<Vec<u8>>> {
                 if own.iter().any(|other| other == bytes) {
                 } else if own.len() < PIECES {
                     own.push(bytes.to_vec());
-                } else if turn % 1009 == 0 {
+                } else if turn.is_multiple_of(1009) {
                     own[turn / 1009 % PIECES] = bytes.to_vec();
                 }
             }

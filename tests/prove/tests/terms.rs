@@ -93,6 +93,11 @@ fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignmen
         17 => (t.count_ones(a), u128::from(va.count_ones()) & mask(width)),
         18 => (t.leading_zeros(a), u128::from(va.leading_zeros() - (128 - width)) & mask(width)),
         19 => (t.trailing_zeros(a), u128::from(va.trailing_zeros().min(width)) & mask(width)),
+        22 => {
+            let sum = t.add(a, b);
+            let value = u128::from(va.wrapping_add(vb) & mask(width) < if va & 1 == 0 { va } else { vb });
+            (t.zext(t.ult(sum, if va & 1 == 0 { a } else { b }), width), value)
+        }
         20 => (t.udiv(a, b), va.checked_div(vb).unwrap_or(mask(width))),
         21 => (t.urem(a, b), va.checked_rem(vb).unwrap_or(va)),
         _ => (t.add(a, b), pair(Op::Add)),
@@ -132,7 +137,7 @@ fn the_upper_half_of_a_mixed_product_follows_from_the_unsigned_one_at_eight_bits
     for a in 0..=255u8 {
         for b in 0..=255u8 {
             let mixed = ((i32::from(a as i8) * i32::from(b)) >> 8) as u8;
-            let unsigned = (u16::from(a) * u16::from(b) >> 8) as u8;
+            let unsigned = ((u16::from(a) * u16::from(b)) >> 8) as u8;
             assert_eq!(mixed, unsigned.wrapping_sub(if (a as i8) < 0 { b } else { 0 }));
         }
     }

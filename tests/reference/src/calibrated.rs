@@ -4,7 +4,7 @@ use crate::code::{Code, Instruction};
 use std::collections::BTreeMap;
 
 /// What a conditional branch gives back when it goes the likely way.
-pub const MISPREDICTION: u32 = 560;
+pub const MISPREDICTION: u32 = 480;
 
 /// What a resource is that an instruction waits for, or makes ready.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,32 +49,32 @@ pub fn is_likely_taken(code: &Code, branch: &Instruction) -> bool {
 }
 
 /// From the last store to a load.
-const FORWARDING: u64 = 140;
+const FORWARDING: u64 = 120;
 
 const KIB: u64 = 1024;
 
 /// What entering a block costs.
 fn entry(code: u64) -> u64 {
     match code {
-        _ if code <= 4 * KIB => 50,
-        _ if code <= 16 * KIB => 170,
-        _ if code <= 64 * KIB => 450,
-        _ => 1000,
+        _ if code <= 4 * KIB => 35,
+        _ if code <= 16 * KIB => 150,
+        _ if code <= 64 * KIB => 400,
+        _ => 900,
     }
 }
 
 /// Latency and throughput of a load.
 fn load(memory: u64) -> (u64, u64) {
     match memory {
-        _ if memory <= 16 * KIB => (175, 14),
-        _ if memory <= 32 * KIB => (200, 14),
-        _ if memory <= 64 * KIB => (280, 15),
-        _ if memory <= 128 * KIB => (340, 15),
-        _ if memory <= 256 * KIB => (440, 20),
-        _ if memory <= 512 * KIB => (600, 30),
-        _ if memory <= 1024 * KIB => (950, 60),
-        _ if memory <= 2048 * KIB => (1200, 80),
-        _ => (8000, 1500),
+        _ if memory <= 16 * KIB => (150, 12),
+        _ if memory <= 32 * KIB => (170, 12),
+        _ if memory <= 64 * KIB => (240, 12),
+        _ if memory <= 128 * KIB => (290, 12),
+        _ if memory <= 256 * KIB => (380, 15),
+        _ if memory <= 512 * KIB => (500, 20),
+        _ if memory <= 1024 * KIB => (800, 40),
+        _ if memory <= 2048 * KIB => (1000, 60),
+        _ => (7000, 1000),
     }
 }
 
@@ -97,7 +97,7 @@ struct Row {
 
 impl Row {
     fn of(i: &Instruction, wide: bool, memory: u64) -> Row {
-        let x = if wide { 35 } else { 0 };
+        let x = if wide { 30 } else { 0 };
         let (d, sources) = match i.form {
             "RRR" => (i.r3, vec![i.r1, i.r2]),
             _ => (i.r1, vec![i.r2]),
@@ -123,46 +123,44 @@ impl Row {
         let name = i.name;
         let is = |start: &str| name.starts_with(start);
         match name {
-            "and" | "or" | "xor" | "add_64" | "sub_64" => computed(14, 35),
-            "and_imm" | "or_imm" | "xor_imm" | "add_imm_64" | "rotate_right_imm_64" | "reverse_byte" => {
-                computed(14, 35)
-            }
+            "and" | "or" | "xor" | "add_64" | "sub_64" => computed(8, 30),
+            "and_imm" | "or_imm" | "xor_imm" | "add_imm_64" | "rotate_right_imm_64" | "reverse_byte" => computed(8, 30),
             "shift_logical_left_imm_64" | "shift_logical_right_imm_64" | "shift_arithmetic_right_imm_64" => {
-                computed(14, 35)
+                computed(8, 30)
             }
-            "add_32" | "sub_32" | "add_imm_32" | "rotate_right_imm_32" => computed(22, 35 + x),
+            "add_32" | "sub_32" | "add_imm_32" | "rotate_right_imm_32" => computed(13, 30 + x),
             "shift_logical_left_imm_32" | "shift_logical_right_imm_32" | "shift_arithmetic_right_imm_32" => {
-                computed(22, 35 + x)
+                computed(13, 30 + x)
             }
-            _ if is("count_trailing_zero_bits") => computed(20, 70),
-            _ if is("count_") || is("sign_extend_") || is("zero_extend_") => computed(14, 35),
-            "rotate_left_32" | "rotate_right_32" | "rotate_left_64" | "rotate_right_64" => computed(60, 75),
-            "rotate_right_imm_alt_32" | "rotate_right_imm_alt_64" => computed(60, 75),
-            _ if is("shift_") && name.ends_with("_imm_alt_64") => computed(28, 35),
-            _ if is("shift_") && name.ends_with("_imm_alt_32") => computed(30, 35 + x),
-            _ if is("shift_") && name.ends_with("_64") => computed(20, 35),
-            _ if is("shift_") && name.ends_with("_32") => computed(22, 35 + x),
-            _ if is("set_") => computed(25, 105),
-            "cmov_if_zero" | "cmov_if_not_zero" => Row { reads: vec![d, i.r1, i.r2], ..computed(18, 35) },
-            "cmov_if_zero_imm" | "cmov_if_not_zero_imm" => Row { reads: vec![d, i.r2], ..computed(40, 70) },
-            _ if is("maximum") || is("minimum") => computed(28, 70),
-            "and_inverted" | "or_inverted" => computed(25, 35),
-            "xnor" => computed(18, 70),
-            "negate_and_add_imm_64" => computed(25, 70),
-            "negate_and_add_imm_32" => computed(40, 70 + x),
-            "load_imm" => Row { reads: vec![], ..computed(7, 0) },
-            "load_imm64" => Row { reads: vec![], ..computed(15, 0) },
-            "move_reg" => computed(7, 0),
-            "mul_64" | "mul_imm_64" => computed(38, 105),
-            "mul_32" | "mul_imm_32" => computed(40, 105 + x),
-            "mul_upper_unsigned_unsigned" => computed(38, 135),
-            "mul_upper_signed_signed" => computed(55, 140),
-            "mul_upper_signed_unsigned" => computed(90, 195),
-            _ if (is("div_") || is("rem_")) && name.ends_with("_32") => computed(250, 420),
-            _ if is("div_") || is("rem_") => computed(420, 680),
+            _ if is("count_trailing_zero_bits") => computed(15, 60),
+            _ if is("count_") || is("sign_extend_") || is("zero_extend_") => computed(8, 30),
+            "rotate_left_32" | "rotate_right_32" | "rotate_left_64" | "rotate_right_64" => computed(35, 65),
+            "rotate_right_imm_alt_32" | "rotate_right_imm_alt_64" => computed(35, 65),
+            _ if is("shift_") && name.ends_with("_imm_alt_64") => computed(16, 30),
+            _ if is("shift_") && name.ends_with("_imm_alt_32") => computed(20, 30 + x),
+            _ if is("shift_") && name.ends_with("_64") => computed(14, 30),
+            _ if is("shift_") && name.ends_with("_32") => computed(16, 30 + x),
+            _ if is("set_") => computed(15, 90),
+            "cmov_if_zero" | "cmov_if_not_zero" => Row { reads: vec![d, i.r1, i.r2], ..computed(12, 30) },
+            "cmov_if_zero_imm" | "cmov_if_not_zero_imm" => Row { reads: vec![d, i.r2], ..computed(20, 60) },
+            _ if is("maximum") || is("minimum") => computed(16, 60),
+            "and_inverted" | "or_inverted" => computed(14, 30),
+            "xnor" => computed(12, 60),
+            "negate_and_add_imm_64" => computed(14, 60),
+            "negate_and_add_imm_32" => computed(20, 60 + x),
+            "load_imm" => Row { reads: vec![], ..computed(5, 0) },
+            "load_imm64" => Row { reads: vec![], ..computed(8, 0) },
+            "move_reg" => computed(5, 0),
+            "mul_64" | "mul_imm_64" => computed(30, 90),
+            "mul_32" | "mul_imm_32" => computed(30, 90 + x),
+            "mul_upper_unsigned_unsigned" => computed(30, 115),
+            "mul_upper_signed_signed" => computed(45, 120),
+            "mul_upper_signed_unsigned" => computed(70, 165),
+            _ if (is("div_") || is("rem_")) && name.ends_with("_32") => computed(200, 350),
+            _ if is("div_") || is("rem_") => computed(320, 560),
             _ if is("load_indirect_") => loaded(vec![i.r2]),
-            "load_imm_and_jump" | "jump" => Row { throughput: 35, ..nothing },
-            "jump_indirect" | "load_imm_and_jump_indirect" => Row { throughput: 35, serial: 465, ..nothing },
+            "load_imm_and_jump" | "jump" => Row { throughput: 30, ..nothing },
+            "jump_indirect" | "load_imm_and_jump_indirect" => Row { throughput: 30, serial: 420, ..nothing },
             _ if is("load_") => loaded(vec![]),
             _ if is("store_") => {
                 let reads = match name {
@@ -171,11 +169,11 @@ impl Row {
                     _ if is("store_indirect_") => vec![i.r1, i.r2],
                     _ => vec![i.r1],
                 };
-                Row { throughput: 32, access: Access::Store, reads, ..nothing }
+                Row { throughput: 30, access: Access::Store, reads, ..nothing }
             }
             _ if is("branch_") => {
                 let reads = if i.form == "RRO" { vec![i.r1, i.r2] } else { vec![i.r1] };
-                Row { throughput: 20, serial: u64::from(MISPREDICTION), latency: 35, reads, ..nothing }
+                Row { throughput: 10, serial: u64::from(MISPREDICTION), latency: 30, reads, ..nothing }
             }
             "ecalli" | "memset" => Row { serial: 60_000, ..nothing },
             "sbrk" => Row { serial: 60_000, ..computed(0, 0) },

@@ -200,7 +200,8 @@ fn stops(bytes: &[u8], plan: &Plan, config: &ProgramConfig, dispatch: Dispatch) 
         count += 1;
         // Every block costs something and has at most as many stops as bytes.
         assert!(count <= i64::from(GAS) * (bytes.len() as i64 + 2), "the run has to end");
-        assert!(instance.gas() <= before, "gas may only be used");
+        let given_back = i64::from(config.cost_model.branch_refund());
+        assert!(instance.gas() <= before + given_back, "gas may only be used, but for what a branch gives back");
         assert!(instance.gas() >= 0 || config.metering == Metering::Async, "gas never goes below zero");
         match outcome {
             Outcome::Step => continue,

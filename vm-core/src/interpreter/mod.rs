@@ -29,7 +29,7 @@ mod translate;
 
 pub use counted::Progress;
 pub use dispatch::Dispatch;
-pub use profile::{DispatchProfile, Dispatches};
+pub use profile::{DispatchProfile, Dispatches, ProfiledBlock, superinstructions};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use stops::Stops;
 pub use trace::{MemoryTouch, Trace, TraceEvent};

@@ -62,10 +62,25 @@ macro_rules! kinds {
             /// All kinds, in their order.
             pub const ALL: &[OpKind] = &[$(OpKind::$kind,)*];
 
+            /// Number of ops that each kind executes.
+            const OPS: [usize; OpKind::ALL.len()] = [$($kind::OPS,)*];
+
+            /// The most ops that one kind executes.
+            pub const MAX_OPS: usize = {
+                let (mut most, mut index) = (0, 0);
+                while index < OpKind::OPS.len() {
+                    if OpKind::OPS[index] > most {
+                        most = OpKind::OPS[index];
+                    }
+                    index += 1;
+                }
+                most
+            };
+
             /// Number of ops that a kind executes: more than one if it is a superinstruction.
+            #[inline(always)]
             pub fn ops(self) -> usize {
-                const OPS: [usize; OpKind::ALL.len()] = [$($kind::OPS,)*];
-                OPS[self as usize]
+                OpKind::OPS[self as usize]
             }
         }
     };
@@ -104,9 +119,13 @@ macro_rules! ops {
                 }
             }
 
-            /// True for ops that execute the one or two after them as well.
-            pub const fn is_superinstruction(self) -> bool {
-                matches!(self, $(OpKind::$sequence)|* | $(OpKind::$chain)|*)
+            /// The op that a superinstruction begins with, and the kind itself of all others.
+            pub const fn first(self) -> OpKind {
+                match self {
+                    $(OpKind::$sequence => OpKind::$first.first(),)*
+                    $(OpKind::$chain => OpKind::$producer.first(),)*
+                    kind => kind,
+                }
             }
         }
     };
@@ -284,8 +303,8 @@ ops! {
         ReverseByte32 => sx32((b as u32).swap_bytes()),
     }
 
-    // Two ops in a row, or three by way of the superinstruction of the first two, executed by one handler. Each keeps
-    // its place, and can be executed on its own, as a jump or a resumed run may begin with it.
+    // Two ops in a row, or more by way of the superinstruction of all but the last, executed by one handler. Each op
+    // keeps its place, and can be executed on its own, as a jump or a resumed run may begin with it.
     superinstructions {
         Add64Add64 = Add64 + Add64,
         Add64LoadU64 = Add64 + LoadU64,
@@ -427,6 +446,74 @@ ops! {
         LoadU8Sub64 = LoadU8 + Sub64,
         AddImm64BranchEqImm = AddImm64 + BranchEqImm,
         RotateRightImm64ToXorRotateRightImm64 = RotateRightImm64ToXor + RotateRightImm64,
+        BranchEqCharge = BranchEq + Charge,
+        XorBranchNotEq = Xor + BranchNotEq,
+        BranchGreaterUnsignedImmCharge = BranchGreaterUnsignedImm + Charge,
+        BranchLessUnsignedCharge = BranchLessUnsigned + Charge,
+        BranchGreaterOrEqualUnsignedImmCharge = BranchGreaterOrEqualUnsignedImm + Charge,
+        LoadU64LoadU64LoadU64LoadU64 = LoadU64LoadU64LoadU64 + LoadU64,
+        ShiftLogicalRightImm64StoreU64 = ShiftLogicalRightImm64 + StoreU64,
+        BranchEqImmCharge = BranchEqImm + Charge,
+        Mul64StoreU64MulUpperUnsignedUnsignedStoreU64 = Mul64StoreU64MulUpperUnsignedUnsigned + StoreU64,
+        RotateRightImm32RotateRightImm32ToXorStoreU64 = RotateRightImm32RotateRightImm32ToXor + StoreU64,
+        AndImmShiftLogicalRightImm64 = AndImm + ShiftLogicalRightImm64,
+        AddImm64Add64StoreU64 = AddImm64Add64 + StoreU64,
+        LoadImm64ToMul64BranchLessOrEqualUnsignedImm = LoadImm64ToMul64 + BranchLessOrEqualUnsignedImm,
+        LoadU64LoadImmAndJump = LoadU64 + LoadImmAndJump,
+        AddImm64Add64BranchLessUnsignedImm = AddImm64Add64 + BranchLessUnsignedImm,
+        BranchLessOrEqualUnsignedImmCharge = BranchLessOrEqualUnsignedImm + Charge,
+        AndInvertedToXorStoreU64AndInverted = AndInvertedToXorStoreU64 + AndInverted,
+        SetLessThanUnsignedLoadU64ToAdd64CmovIfZero = SetLessThanUnsignedLoadU64ToAdd64 + CmovIfZero,
+        AddImm64StoreU64StoreU64StoreU64 = AddImm64StoreU64StoreU64 + StoreU64,
+        StoreU16BranchLessUnsignedImm = StoreU16 + BranchLessUnsignedImm,
+        LoadImmCharge = LoadImm + Charge,
+        AddImm64StoreU64StoreU64BranchNotEqImm = AddImm64StoreU64StoreU64 + BranchNotEqImm,
+        ReverseByteStoreU64 = ReverseByte + StoreU64,
+        StoreU64StoreU64StoreU64StoreU64 = StoreU64StoreU64StoreU64 + StoreU64,
+        LoadU64Charge = LoadU64 + Charge,
+        StoreU64StoreU64StoreU64StoreU64Jump = StoreU64StoreU64StoreU64StoreU64 + Jump,
+        MoveRegCharge = MoveReg + Charge,
+        Add64StoreU64StoreU64 = Add64StoreU64 + StoreU64,
+        Add64StoreU64StoreU64JumpIndirect = Add64StoreU64StoreU64 + JumpIndirect,
+        ShiftLogicalLeft64AddImm64 = ShiftLogicalLeft64 + AddImm64,
+        AddImm64Add64BranchLessUnsignedImmCharge = AddImm64Add64BranchLessUnsignedImm + Charge,
+        AndImmAndImmOr = AndImmAndImm + Or,
+        LoadU64ToBranchEqImmCharge = LoadU64ToBranchEqImm + Charge,
+        ShiftLogicalRight64ShiftLogicalRight64AndImm = ShiftLogicalRight64ShiftLogicalRight64 + AndImm,
+        LoadU16LoadU16LoadU8 = LoadU16LoadU16 + LoadU8,
+        OrToOrCmovIfZeroImm = OrToOr + CmovIfZeroImm,
+        BranchNotEqImmCharge = BranchNotEqImm + Charge,
+        StoreU64LoadU64LoadU64 = StoreU64LoadU64 + LoadU64,
+        LoadU8AddImm64BranchLessUnsigned = LoadU8AddImm64 + BranchLessUnsigned,
+        LoadU8AddImm64BranchLessUnsignedCharge = LoadU8AddImm64BranchLessUnsigned + Charge,
+        Add64Charge = Add64 + Charge,
+        MoveRegLoadImm = MoveReg + LoadImm,
+        StoreU64MulUpperUnsignedUnsignedStoreU64Mul64 = StoreU64MulUpperUnsignedUnsignedStoreU64 + Mul64,
+        MulUpperUnsignedUnsignedMulUpperUnsignedUnsigned = MulUpperUnsignedUnsigned + MulUpperUnsignedUnsigned,
+        OrToOrCmovIfZeroImmBranchEqImm = OrToOrCmovIfZeroImm + BranchEqImm,
+        AddImm64BranchNotEqCharge = AddImm64BranchNotEq + Charge,
+        StoreImmU64StoreImmU64Add64 = StoreImmU64StoreImmU64 + Add64,
+        AndImmToAdd64LoadImm = AndImmToAdd64 + LoadImm,
+        SignExtend8ToBranchLessOrEqualSignedImmCharge = SignExtend8ToBranchLessOrEqualSignedImm + Charge,
+        ShiftLogicalRightImm32ToXorStoreU64 = ShiftLogicalRightImm32ToXor + StoreU64,
+        DivUnsigned32AddImm64 = DivUnsigned32 + AddImm64,
+        Add64ToLoadU8ToBranchNotEqImmCharge = Add64ToLoadU8ToBranchNotEqImm + Charge,
+        DivUnsigned32AddImm64BranchLessUnsigned = DivUnsigned32AddImm64 + BranchLessUnsigned,
+        StoreU64MulImm64 = StoreU64 + MulImm64,
+        StoreU64Mul64MulUpperUnsignedUnsigned = StoreU64Mul64 + MulUpperUnsignedUnsigned,
+        StoreU64StoreU64StoreU64StoreU64Charge = StoreU64StoreU64StoreU64StoreU64 + Charge,
+        LoadU64ToXorStoreU64LoadU64 = LoadU64ToXorStoreU64 + LoadU64,
+        StoreU64StoreU64StoreU64LoadU64 = StoreU64StoreU64StoreU64 + LoadU64,
+        RotateRightImm64RotateRightImm64RotateRightImm64 = RotateRightImm64RotateRightImm64 + RotateRightImm64,
+        XorStoreU64AndInvertedStoreU64 = XorStoreU64AndInverted + StoreU64,
+        LoadU64ToXorLoadU64BranchNotEq = LoadU64ToXorLoadU64 + BranchNotEq,
+        ReverseByteStoreU64ShiftLogicalRightImm64 = ReverseByteStoreU64 + ShiftLogicalRightImm64,
+        ReverseByteStoreU64ShiftLogicalRightImm64StoreU64 = ReverseByteStoreU64ShiftLogicalRightImm64 + StoreU64,
+        Add64ToSetLessThanUnsignedLoadU64 = Add64ToSetLessThanUnsigned + LoadU64,
+        MulUpperUnsignedUnsignedMul64ShiftLogicalLeftImm64 = MulUpperUnsignedUnsignedMul64 + ShiftLogicalLeftImm64,
+        Add64ToSetLessThanUnsignedToAdd64ShiftLogicalRightImm64 =
+            Add64ToSetLessThanUnsignedToAdd64 + ShiftLogicalRightImm64,
+        Add64ToSetLessThanUnsignedLoadU64ToAdd64LoadU64 = Add64ToSetLessThanUnsignedLoadU64ToAdd64 + LoadU64,
     }
 
     // The same, where the last takes the result of the one before it as its source `b`.
@@ -514,6 +601,37 @@ ops! {
         AndInvertedAndInvertedToXor = AndInvertedAndInverted + Xor,
         Add64RotateRightImm32ToXor = Add64RotateRightImm32 + Xor,
         Sub64ToZeroExtend16 = Sub64 + ZeroExtend16,
+        Add64ToLoadU8ToBranchNotEqImm = Add64ToLoadU8 + BranchNotEqImm,
+        ShiftLogicalLeftImm64ToXorToShiftLogicalRightImm64ToXor =
+            ShiftLogicalLeftImm64ToXorToShiftLogicalRightImm64 + Xor,
+        ShiftLogicalLeftImm64ToXorToShiftLogicalRightImm64ToXorToShiftLogicalLeftImm64 =
+            ShiftLogicalLeftImm64ToXorToShiftLogicalRightImm64ToXor + ShiftLogicalLeftImm64,
+        LoadU64ToAdd64ToSetLessThanUnsignedToAdd64 = LoadU64ToAdd64ToSetLessThanUnsigned + Add64,
+        ShiftLogicalLeftImm64ToShiftLogicalRightImm64 = ShiftLogicalLeftImm64 + ShiftLogicalRightImm64,
+        ShiftLogicalLeftImm64ShiftLogicalLeftImm64ToSub64 = ShiftLogicalLeftImm64ShiftLogicalLeftImm64 + Sub64,
+        LoadU64ToMulUpperUnsignedUnsigned = LoadU64 + MulUpperUnsignedUnsigned,
+        StoreU64ShiftLogicalLeftImm64ToXor = StoreU64ShiftLogicalLeftImm64 + Xor,
+        LoadImm64ToMul64 = LoadImm64 + Mul64,
+        ShiftLogicalRightImm64LoadU64ToMulUpperUnsignedUnsigned =
+            ShiftLogicalRightImm64LoadU64 + MulUpperUnsignedUnsigned,
+        ShiftLogicalLeftImm64Add64ToSub64 = ShiftLogicalLeftImm64Add64 + Sub64,
+        RotateRightImm32ToXorLoadU64ToAdd64 = RotateRightImm32ToXorLoadU64 + Add64,
+        LoadU64LoadU64ToXorToXor = LoadU64LoadU64ToXor + Xor,
+        OrToOr = Or + Or,
+        AddImm64ToZeroExtend16 = AddImm64 + ZeroExtend16,
+        LoadU64LoadU64ToAdd64ToLoadU16 = LoadU64LoadU64ToAdd64 + LoadU16,
+        LoadU64ToLoadI32 = LoadU64 + LoadI32,
+        ShiftLogicalLeftImm64AddImm64ToAdd64 = ShiftLogicalLeftImm64AddImm64 + Add64,
+        LoadI32ToAdd64ToJumpIndirect = LoadI32ToAdd64 + JumpIndirect,
+        AndImmToXorImm = AndImm + XorImm,
+        ShiftLogicalLeftImm64ToAdd64ToAdd64 = ShiftLogicalLeftImm64ToAdd64 + Add64,
+        StoreU64LoadU64ToShiftLogicalLeftImm64 = StoreU64LoadU64 + ShiftLogicalLeftImm64,
+        SignExtend8ToBranchLessOrEqualSignedImm = SignExtend8 + BranchLessOrEqualSignedImm,
+        LoadU64ToXorStoreU64LoadU64ToShiftLogicalRightImm64 = LoadU64ToXorStoreU64LoadU64 + ShiftLogicalRightImm64,
+        LoadU64ToRotateRightImm64LoadU64ToRotateRightImm64 = LoadU64ToRotateRightImm64LoadU64 + RotateRightImm64,
+        StoreU64LoadU64ToXorToXor = StoreU64LoadU64ToXor + Xor,
+        Add64ToSetLessThanUnsignedToAdd64 = Add64ToSetLessThanUnsigned + Add64,
+        Add64ToSetLessThanUnsignedLoadU64ToAdd64 = Add64ToSetLessThanUnsignedLoadU64 + Add64,
     }
 }
 
@@ -534,12 +652,12 @@ mod tests {
                         first.joined_with(*second, chained).filter(|kind| !chained || unchained != Some(*kind))
                     {
                         assert_eq!(format!("{kind:?}"), format!("{first:?}{joint}{second:?}"));
-                        assert!(kind.is_superinstruction());
+                        assert_eq!((kind.ops(), kind.first()), (first.ops() + 1, first.first()));
                         count += 1;
                     }
                 }
             }
         }
-        assert_eq!(OpKind::ALL.iter().filter(|kind| kind.is_superinstruction()).count(), count);
+        assert_eq!(OpKind::ALL.iter().filter(|kind| kind.ops() > 1).count(), count);
     }
 }

@@ -7,7 +7,7 @@ use super::op::{OpKind, Slot};
 use super::trace::{Trace, TraceEvent};
 use super::translate::Translation;
 use crate::program::Program;
-use alloc::{collections::BTreeMap, format, string::String};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 /// Counts how often each instruction of a program is executed; see [`super::Instance::run_traced`].
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,23 @@ pub struct Dispatches {
     /// By the names of two ops that are dispatched one after the other in a block. `To` stands between them if the
     /// second takes the first one's result as its source `b`.
     pub pairs: BTreeMap<String, u64>,
+    /// The blocks that were entered.
+    pub blocks: Vec<ProfiledBlock>,
+}
+
+/// A block that was entered, and how often.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProfiledBlock {
+    /// How often it was entered.
+    pub count: u64,
+    /// Names of its ops without superinstructions, and whether each takes the result of the one before as its source
+    /// `b`.
+    pub ops: Vec<(String, bool)>,
+}
+
+/// Names of all superinstructions.
+pub fn superinstructions() -> impl Iterator<Item = String> {
+    OpKind::ALL.iter().filter(|kind| kind.ops() > 1).map(|kind| format!("{kind:?}"))
 }
 
 impl Trace for DispatchProfile {
@@ -53,6 +70,10 @@ impl Dispatches {
         // Alone, so that its ops are all there are.
         let mut code = Translation::new(program);
         let mut index = code.enter(program, offset);
+        // The charge is executed by whoever enters the block.
+        let ops = code.ops().iter().skip(index + 1).zip(code.ops().iter().skip(index));
+        let ops = ops.map(|(op, before)| (format!("{:?}", op.kind.first()), op.b == before.a));
+        self.blocks.push(ProfiledBlock { count, ops: ops.collect() });
         let mut before: Option<(OpKind, Slot)> = None;
         while let Some(op) = code.ops().get(index) {
             let length = op.kind.ops();
@@ -98,6 +119,10 @@ mod tests {
         let all = profile.dispatches(&program);
         assert_eq!(all.pairs.get("DivSigned64ToOrImm"), Some(&7));
         assert_eq!(all.pairs.get("AddImm64DivSigned64"), Some(&7));
+        let block = all.blocks.iter().find(|block| block.count == 7).unwrap();
+        let ops: Vec<(&str, bool)> = block.ops.iter().map(|(name, chained)| (name.as_str(), *chained)).collect();
+        let expected = [("AddImm64", false), ("DivSigned64", false), ("OrImm", true), ("BranchNotEqImm", false)];
+        assert_eq!(ops[..4], expected);
         assert!(all.dispatches <= all.ops && all.ops > 7 * 4);
     }
 }

@@ -101,24 +101,31 @@ impl Translation {
         self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
     }
 
-    /// Appends an op, and makes superinstructions of it and the one or two before it, which belong to the same block.
+    /// Appends an op, and makes superinstructions of it and those before it, which belong to the same block.
     fn push_combined(&mut self, offset: u32, mut op: Op) {
-        if let [.., before, last] = self.ops.as_mut_slice() {
+        if let [.., _, last] = self.ops.as_slice() {
+            let result = last.a;
             let c = Slot::from_number(op.imm);
-            if op.kind.is_commutative() && op.b != last.a && c == last.a {
+            if op.kind.is_commutative() && op.b != result && c == result {
                 (op.b, op.imm) = (c, op.b as u32);
             }
-            let chained = op.b == last.a;
-            if before.kind.is_superinstruction()
-                && let Some(kind) = before.kind.joined_with(op.kind, chained)
-            {
-                before.kind = kind;
-            }
-            if let Some(kind) = last.kind.joined_with(op.kind, chained) {
-                last.kind = kind;
-            }
+            let chained = op.b == result;
+            self.combine(op.kind, chained);
         }
         self.push(offset, op);
+    }
+
+    /// Makes superinstructions of an op that comes next and up to [`OpKind::MAX_OPS`] less one before it. `chained` says
+    /// whether it takes the result of the last one as its source `b`.
+    fn combine(&mut self, next: OpKind, chained: bool) {
+        for (index, first) in self.ops.iter_mut().rev().take(OpKind::MAX_OPS - 1).enumerate() {
+            // Otherwise it ends before the next op.
+            if first.kind.ops() == index + 1
+                && let Some(kind) = first.kind.joined_with(next, chained)
+            {
+                first.kind = kind;
+            }
+        }
     }
 
     fn push(&mut self, offset: u32, op: Op) {
@@ -135,7 +142,7 @@ impl Translation {
         if self.is_full() {
             self.clear();
         }
-        self.translate_block(program, offset)
+        self.translate_block(program, offset, false)
     }
 
     /// Follows the jump of op `from`, whose target was not translated when it was made; returns where it leads. May
@@ -149,10 +156,11 @@ impl Translation {
             return Some(index);
         }
         let full = self.is_full();
+        // The last op: what it leads to can stand here instead.
+        let replaced = !full && matches!(op.kind, OpKind::NextBlock | OpKind::SameBlock) && from + 1 == self.ops.len();
         if full {
             self.clear();
-        } else if matches!(op.kind, OpKind::NextBlock | OpKind::SameBlock) && from + 1 == self.ops.len() {
-            // The last op: what it leads to can stand here instead.
+        } else if replaced {
             self.ops.pop();
             self.offsets.pop();
         }
@@ -164,7 +172,7 @@ impl Translation {
                 self.translate_chunk(program, target, true, &mut cost, &mut count);
                 index
             }
-            false => self.translate_block(program, target),
+            false => self.translate_block(program, target, replaced),
         };
         if !full && index != from {
             self.patch(from, index);
@@ -178,7 +186,8 @@ impl Translation {
         }
     }
 
-    fn translate_block(&mut self, program: &Program, offset: u32) -> usize {
+    /// Translates the block at `offset`. `falls_in` says whether control comes to it from the last op there is.
+    fn translate_block(&mut self, program: &Program, offset: u32, falls_in: bool) -> usize {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
         if !self.stops.is_empty()
@@ -189,6 +198,9 @@ impl Translation {
             self.push(offset, stop);
         }
         let charge = self.ops.len();
+        if falls_in && !self.steps {
+            self.combine(OpKind::Charge, false);
+        }
         self.push(offset, Op::new(OpKind::Charge));
         let metered = program.config().metering != Metering::Off;
         let mut cost = program.start_block_cost();

@@ -4,7 +4,8 @@
 //! made at random. Every record is measured again before it counts, and written to the corpus. All programs are within
 //! the limits of a chain's contract: at most 1 MiB of memory, blocks of at most 1000 instructions.
 //!
-//!   gas_search [--backend compiled|interpreted] [--model NAME] [--seconds N] [--programs N] [--seed N] [--check]
+//!   gas_search [--backend compiled|interpreted] [--model NAME] [--seconds N] [--programs N] [--seed N]
+//!              [--memory KIB] [--check]
 //!
 //! Without a backend or model it searches for each. The seed decides what is tried; what is found depends on
 //! the times measured as well. `--check` measures the corpus instead and says if a program does worse than its table
@@ -40,12 +41,14 @@ struct Arguments {
     seconds: u64,
     programs: u64,
     seed: u64,
+    /// The most memory, in KiB: where others use the caches as well, little shows better what code takes.
+    memory: u32,
     check: bool,
 }
 
 fn main() -> Result<()> {
     let mut arguments =
-        Arguments { backend: None, model: None, seconds: 60, programs: u64::MAX, seed: 1, check: false };
+        Arguments { backend: None, model: None, seconds: 60, programs: u64::MAX, seed: 1, memory: 1024, check: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut next = || words.next().with_context(|| format!("{word} needs a value"));
@@ -55,6 +58,7 @@ fn main() -> Result<()> {
             "--seconds" => arguments.seconds = next()?.parse()?,
             "--programs" => arguments.programs = next()?.parse()?,
             "--seed" => arguments.seed = next()?.parse()?,
+            "--memory" => arguments.memory = next()?.parse()?,
             "--check" => arguments.check = true,
             _ => bail!("unknown argument: {word}"),
         }
@@ -108,7 +112,7 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
     // First each pattern alone, at the ends of the range of memory.
     let mut first: Vec<(u8, u8)> = (0..KINDS.len() as u8).flat_map(|kind| [(kind, 0), (kind, 8), (kind, 4)]).collect();
     while Instant::now() < end && tried < arguments.programs {
-        let genome = match (first.pop(), alive.len()) {
+        let mut genome = match (first.pop(), alive.len()) {
             (Some((kind, memory)), _) => Genome::of_kind(kind, memory, &mut rng),
             (None, 0..2) => Genome::random(&mut rng),
             (None, count) => {
@@ -126,6 +130,9 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
             }
         };
         tried += 1;
+        while genome.memory > 0 && genome.bytes() > arguments.memory << 10 {
+            genome.memory -= 1;
+        }
         if genome.genes.is_empty() {
             continue;
         }
@@ -182,7 +189,7 @@ fn keep(
         let Some((price, _)) = measure(runner, &candidate.genome, model, 40)? else { continue };
         seen.push(main);
         number += 1;
-        let file = format!("{backend}-{name}-{}-{number}", arguments.seed);
+        let file = format!("{backend}-{name}-{}K-{}-{number}", arguments.memory, arguments.seed);
         let genes: Vec<String> = (0..KINDS.len())
             .filter(|kind| counts[*kind] > 0)
             .map(|kind| format!("{} x {}", counts[kind], KINDS[kind]))
@@ -191,8 +198,8 @@ fn keep(
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "; Found by gas_search --backend {backend} --model {name} --seed {}, {tried} programs.",
-            arguments.seed
+            "; Found by gas_search --backend {backend} --model {name} --memory {} --seed {}, {tried} programs.",
+            arguments.memory, arguments.seed
         );
         let _ = writeln!(
             text,
@@ -204,7 +211,7 @@ fn keep(
         let _ = writeln!(text, "; iterations {}", candidate.iterations);
         // The genes of one iteration are enough to read; the file has all of them, as it has to be run.
         text += &candidate.genome.text();
-        if text.len() > 200_000 {
+        if text.len() > 64_000 {
             println!("{file} is {} bytes of text and is not kept", text.len());
             continue;
         }

@@ -489,7 +489,8 @@ impl<W: WorkerProcess> JitInstance<W> {
     }
 }
 
-/// Gas only becomes less, and only what ends for want of it leaves less than none: by less than a block can cost.
+/// Gas is at most `before`, which it had and what a branch may give back, and only what ends for want of it leaves less
+/// than none: by less than a block can cost.
 fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), SandboxError> {
     let possible = match exit {
         Exit::OutOfGas => -i64::from(i32::MAX)..=-1,

@@ -2,6 +2,8 @@
 //!
 //! Called on the data of a revert, which the contract chose and which may be anything.
 
+use serde_json::{Value as Json, json};
+
 /// `Error(string)`.
 const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 /// `Panic(uint256)`.
@@ -24,6 +26,19 @@ pub fn reason(data: &[u8]) -> Option<String> {
     None
 }
 
+/// Decodes the two errors that every Solidity contract has, which are in no interface.
+pub fn decoded(data: &[u8]) -> Option<Json> {
+    let reason = reason(data)?;
+    let (selector, body) = data.split_at_checked(4)?;
+    if selector == ERROR {
+        let text = format!("Error({reason:?})");
+        return Some(json!({ "error": "Error(string)", "arguments": { "message": reason }, "text": text }));
+    }
+    let code = number(body.get(..32)?)?;
+    let text = format!("Panic({code:#04x}): {}", panic(code));
+    Some(json!({ "error": "Panic(uint256)", "arguments": { "code": code.to_string() }, "text": text }))
+}
+
 /// A word that fits 64 bits.
 fn number(word: &[u8]) -> Option<u64> {
     let (high, low) = word.split_at_checked(24)?;
@@ -33,6 +48,7 @@ fn number(word: &[u8]) -> Option<u64> {
 /// The meaning of Solidity's panic codes.
 fn panic(code: u64) -> &'static str {
     match code {
+        0x00 => "a check that the compiler added failed",
         0x01 => "an assertion failed",
         0x11 => "arithmetic overflow",
         0x12 => "division by zero",
@@ -65,6 +81,17 @@ mod tests {
             reason(&[PANIC.as_slice(), &word(0x11)].concat()).as_deref(),
             Some("panic 0x11: arithmetic overflow")
         );
+    }
+
+    #[test]
+    fn the_errors_of_every_contract_are_decoded_without_an_interface() {
+        let expected =
+            json!({ "error": "Error(string)", "arguments": { "message": "oops" }, "text": "Error(\"oops\")" });
+        assert_eq!(decoded(&error(32, 4, b"oops\0\0\0\0")), Some(expected));
+        let overflow = decoded(&[PANIC.as_slice(), &word(0x11)].concat()).unwrap();
+        assert_eq!(overflow["text"], "Panic(0x11): arithmetic overflow");
+        assert_eq!(overflow["arguments"]["code"], "17");
+        assert_eq!(decoded(&[1; 36]), None);
     }
 
     #[test]
