@@ -11,7 +11,7 @@ use std::time::Duration;
 use vm_core::gas::{CostModelKind, MemoryLatency};
 use vm_core::isa::Isa;
 
-/// Build, link, run, disassemble, assemble, validate and trace PolkaVM program blobs
+/// Build, link, run, debug, profile, disassemble, assemble, validate and trace PolkaVM program blobs
 ///
 /// pvm compiles and links guest crates and RISC-V ELF files to program blobs (.polkavm), and runs, disassembles and
 /// validates blobs without a chain. `-` reads a blob, an ELF file or a text from standard input.
@@ -53,6 +53,17 @@ pub enum Command {
     /// Runs as `pvm run` does, on the interpreter. Each line has the program counter, the instruction, the registers that it
     /// wrote, the memory that it accessed, and the function and source line where the blob has debug information.
     Trace(TraceArgs),
+    /// Debug a call or a record with gdb, forwards and backwards
+    ///
+    /// Waits for a debugger on a loopback port or a Unix socket, and prints the command that starts one: any gdb that knows
+    /// RISC-V, such as Debian's gdb-multiarch. It reads an ELF file that is made of the blob, with its functions and lines.
+    /// All of gdb's commands for going back work. docs/debugging.md is a tour.
+    Debug(DebugArgs),
+    /// Profile a call or a record: gas by function, line and host call
+    ///
+    /// Runs on the interpreter and counts the blocks that are entered, by call stack. Prints a table, or writes collapsed
+    /// stacks, a flame graph, or coverage in the form of lcov. A profile can be of another cost model than the run was.
+    Profile(ProfileArgs),
     /// Disassemble a blob into text that `pvm assemble` accepts
     ///
     /// Assembling the text gives the same blob byte for byte, for any blob and with any options.
@@ -88,7 +99,9 @@ impl Command {
             Command::Trace(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Validate(args) => args.json,
-            Command::Build(_)
+            Command::Profile(args) => args.json,
+            Command::Debug(_)
+            | Command::Build(_)
             | Command::Link(_)
             | Command::Disassemble(_)
             | Command::Assemble(_)
@@ -171,6 +184,55 @@ pub struct CallArgs {
     /// A chain chooses one for all contracts; docs/spec/gas.md describes them.
     #[arg(long, value_enum, default_value = "naive")]
     pub cost_model: CostModel,
+    /// Answer calls of the host function NAME with a number in a0, instead of stopping there; may be given several times
+    ///
+    /// The number is written as that of --arg.
+    #[arg(long = "answer", value_name = "NAME=N", value_parser = answer, allow_negative_numbers = true)]
+    pub answers: Vec<(String, u64)>,
+}
+
+/// What is debugged or profiled: a call, as that of `run`, or a record.
+#[derive(Debug, clap::Args)]
+pub struct SubjectArgs {
+    /// The blob; `-` is standard input
+    #[arg(required_unless_present = "record")]
+    pub blob: Option<PathBuf>,
+    /// The record to replay, which `pvm run --record` wrote
+    ///
+    /// It has the program, the call and all that its host answered.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["blob", "entry", "args", "gas", "cost_model", "answers"])]
+    pub record: Option<PathBuf>,
+    /// The export to call
+    #[arg(long, value_name = "NAME", required_unless_present = "record")]
+    pub entry: Option<String>,
+    /// An argument of the call; may be given up to nine times
+    ///
+    /// As that of `pvm run`.
+    #[arg(long = "arg", value_name = "N", value_parser = argument, allow_negative_numbers = true)]
+    pub args: Vec<u64>,
+    /// The gas limit
+    #[arg(long, value_name = "N", default_value_t = i64::MAX, value_parser = clap::value_parser!(i64).range(0..))]
+    pub gas: i64,
+    /// The cost model by which gas is charged
+    #[arg(long, value_enum, default_value = "naive")]
+    pub cost_model: CostModel,
+    /// Answer calls of the host function NAME with a number in a0, instead of stopping there; may be given several times
+    #[arg(long = "answer", value_name = "NAME=N", value_parser = answer, allow_negative_numbers = true)]
+    pub answers: Vec<(String, u64)>,
+}
+
+impl SubjectArgs {
+    /// The call, if it is none of a record.
+    pub fn call(&self) -> Option<CallArgs> {
+        Some(CallArgs {
+            blob: self.blob.clone()?,
+            entry: self.entry.clone()?,
+            args: self.args.clone(),
+            gas: self.gas,
+            cost_model: self.cost_model,
+            answers: self.answers.clone(),
+        })
+    }
 }
 
 /// An instruction set to link for.
@@ -308,6 +370,11 @@ pub struct RunArgs {
     /// --gas.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub time_limit: Option<Duration>,
+    /// Write a record of the run, for `pvm debug` and `pvm profile`
+    ///
+    /// It has the program, the call and all that the host answered: docs/spec/record.md.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Print the result as JSON
     ///
     /// One object on standard output; an error is an object too. docs/pvm.md lists the fields.
@@ -330,6 +397,69 @@ pub struct TraceArgs {
     /// Print a JSON object a line: one for each instruction, and the result
     ///
     /// An error is an object too. docs/pvm.md lists the fields.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `debug`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = examples::with_exit_codes(examples::DEBUG))]
+pub struct DebugArgs {
+    /// What is debugged.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// Where to wait for a debugger: a port of this machine, or a path for a Unix socket
+    ///
+    /// Port 0 is any that is free. Other machines cannot connect.
+    #[arg(long, value_name = "PORT|PATH", default_value = "0")]
+    pub listen: String,
+    /// The ELF file to write for the debugger; without it, a temporary one
+    #[arg(long, value_name = "FILE")]
+    pub elf_out: Option<PathBuf>,
+    /// Where to begin; without it, at the end of a record that ends in a trap or out of gas, else at the start
+    #[arg(long, value_enum)]
+    pub from: Option<Begin>,
+    /// Memory for snapshots, in MiB
+    ///
+    /// The more, the faster is going back.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub snapshot_memory: u32,
+}
+
+/// Where to begin to debug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Begin {
+    /// Before the first instruction
+    Start,
+    /// At the trap, the return to the host, or where it is out of gas
+    End,
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = examples::with_exit_codes(examples::PROFILE))]
+pub struct ProfileArgs {
+    /// What is profiled.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// The cost model of the profile; without it, that of the run
+    #[arg(long, value_enum)]
+    pub profile_model: Option<CostModel>,
+    /// Show so many functions, and as many lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub top: usize,
+    /// Write collapsed stacks, a line each: functions joined by semicolons, and gas
+    #[arg(long, value_name = "FILE")]
+    pub collapsed: Option<PathBuf>,
+    /// Write a flame graph, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub flame_graph: Option<PathBuf>,
+    /// Write which lines were covered, in the form of lcov
+    #[arg(long, value_name = "FILE")]
+    pub lcov: Option<PathBuf>,
+    /// Print the table as JSON
+    ///
+    /// One object on standard output; an error is an object too. docs/pvm.md lists the fields.
     #[arg(long)]
     pub json: bool,
 }
@@ -424,6 +554,12 @@ fn argument(text: &str) -> Result<u64, String> {
         true if value <= 1 << 63 => Ok(value.wrapping_neg()),
         true => Err(refused()),
     }
+}
+
+/// What a host function answers.
+fn answer(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a name, `=` and a number"))?;
+    Ok((name.to_owned(), argument(value)?))
 }
 
 /// A time with its unit.

@@ -6,6 +6,7 @@ use crate::args::{Backend, CallArgs};
 use crate::{Error, input, output::printable};
 use pvm_engine::{Config, Engine, Module, ProgramBlob, RawInstance};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::Outcome;
@@ -78,6 +79,27 @@ pub fn machine(
     instance.set_gas(args.gas);
     instance.prepare_call(entry, &args.args);
     Ok(instance)
+}
+
+/// Results of host calls, by the numbers of their imports.
+///
+/// # Errors
+/// If the program calls no function of a name that was given.
+pub fn answers(args: &CallArgs, program: &Program) -> Result<BTreeMap<u32, u64>, Error> {
+    let mut answers = BTreeMap::new();
+    for (name, value) in &args.answers {
+        let number = program.imports().position(|import| import == Some(name.as_bytes()));
+        match number.and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => answers.insert(number, *value),
+            None => {
+                let known = program.imports().flatten().map(|import| format!("`{}`", printable(import)));
+                let known: Vec<String> = known.collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Error::NoImport { name: name.clone(), known });
+            }
+        };
+    }
+    Ok(answers)
 }
 
 /// State of a machine that has stopped.

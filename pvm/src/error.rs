@@ -1,6 +1,9 @@
 //! Errors of commands, with the names and exit codes by which programs tell them apart.
 
 use crate::exit;
+use pvm_debugger::gdb::GdbError;
+use pvm_debugger::machine::ReplayError;
+use pvm_debugger::record::RecordError;
 use std::io;
 use vm_core::blob::BlobError;
 use vm_core::program::ProgramError;
@@ -110,6 +113,48 @@ pub enum Error {
         /// The names that there are.
         known: String,
     },
+    /// The program has no such import.
+    #[error("the program calls no host function `{name}`; it calls: {known}")]
+    NoImport {
+        /// The name given.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A record cannot be read or written.
+    #[error("record {path}: {source}")]
+    Record {
+        /// The file as given.
+        path: String,
+        /// Why.
+        source: RecordError,
+    },
+    /// A run cannot be gone through.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The debugger cannot be waited for, or was lost.
+    #[error("cannot serve a debugger at {place}: {source}")]
+    Listen {
+        /// The port or path.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection to the debugger failed.
+    #[error(transparent)]
+    Debugger(#[from] GdbError),
+    /// The ELF file for the debugger cannot be made.
+    #[error("cannot make an ELF file of the program: {reason}")]
+    Elf {
+        /// Why.
+        reason: String,
+    },
+    /// The flame graph cannot be drawn.
+    #[error("cannot draw a flame graph: {reason}")]
+    FlameGraph {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -130,15 +175,24 @@ impl Error {
             Error::NotUtf8 { .. } => "not-utf8",
             Error::TooManyArguments { .. } => "too-many-arguments",
             Error::NoEntry { .. } => "no-entry",
+            Error::NoImport { .. } => "no-import",
+            Error::Record { .. } => "record",
+            Error::Replay(_) => "replay",
+            Error::Listen { .. } => "listen",
+            Error::Debugger(_) => "debugger",
+            Error::Elf { .. } => "elf",
+            Error::FlameGraph { .. } => "flame-graph",
         }
     }
 
     /// The exit code of the process.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Error::Read { .. } | Error::Write { .. } => exit::FILE,
+            Error::Read { .. } | Error::Write { .. } | Error::Listen { .. } | Error::Debugger(_) => exit::FILE,
+            Error::Record { source, .. } if matches!(source, RecordError::Io(_)) => exit::FILE,
             Error::TooManyArguments { .. }
             | Error::NoEntry { .. }
+            | Error::NoImport { .. }
             | Error::SeveralBinaries { .. }
             | Error::NoCommand { .. } => exit::USAGE,
             Error::TooLong { .. }
@@ -147,6 +201,10 @@ impl Error {
             | Error::Link { .. }
             | Error::Guest(_)
             | Error::Text { .. }
+            | Error::Record { .. }
+            | Error::Replay(_)
+            | Error::Elf { .. }
+            | Error::FlameGraph { .. }
             | Error::NotUtf8 { .. } => exit::REFUSED,
             Error::Engine(_) => exit::BACKEND,
         }

@@ -63,6 +63,25 @@ Examples:
   Count the instructions that access memory:
     pvm trace sum.polkavm --entry sum --json | jq -s 'map(select(.memory)) | length'";
 
+/// Examples of `pvm debug`.
+pub const DEBUG: &str = "\
+Examples:
+  Debug a call; the line that is printed starts the debugger in another terminal:
+    pvm debug sum.polkavm --entry sum --arg 10
+
+  Record a run, and look back from where it trapped:
+    pvm run sum.polkavm --entry sum --record sum.record
+    pvm debug --record sum.record";
+
+/// Examples of `pvm profile`.
+pub const PROFILE: &str = "\
+Examples:
+  See which functions and lines spend the gas:
+    pvm profile sum.polkavm --entry sum --arg 10
+
+  Draw a flame graph of a recorded run under the cost model of chains:
+    pvm profile --record sum.record --profile-model pipeline --flame-graph sum.svg";
+
 /// Examples of `pvm disassemble`.
 pub const DISASSEMBLE: &str = "\
 Examples:

@@ -1,4 +1,5 @@
-//! The command line `pvm`: builds, links, runs, traces, disassembles, assembles, counts and validates program blobs.
+//! The command line `pvm`: builds, links, runs, debugs, profiles, traces, disassembles, assembles, counts and validates
+//! program blobs.
 //!
 //! [`args`] defines the arguments, and with them the help, the completions and the man page. Each command is a file in
 //! [`commands`]; they share reading ([`input`]), writing ([`output`]) and preparing a call ([`call`]). Blobs and texts are
@@ -14,6 +15,7 @@ mod examples;
 mod exit;
 mod input;
 mod output;
+mod subject;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -47,6 +49,8 @@ fn execute(args: &Args) -> Result<u8, Error> {
         Command::Link(args) => commands::link::execute(args),
         Command::Run(args) => commands::run::execute(args),
         Command::Trace(args) => commands::trace::execute(args),
+        Command::Debug(args) => commands::debug::execute(args),
+        Command::Profile(args) => commands::profile::execute(args),
         Command::Disassemble(args) => commands::disassemble::execute(args),
         Command::Assemble(args) => commands::assemble::execute(args),
         Command::Stats(args) => commands::stats::execute(args),

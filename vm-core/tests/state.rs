@@ -64,6 +64,11 @@ fn random_config(rng: &mut Rng) -> ProgramConfig {
     }
 }
 
+/// About what an instruction costs.
+fn unit(instance: &Instance) -> i64 {
+    if instance.program().config().cost_model == CostModelKind::CalibratedV1 { 60 } else { 1 }
+}
+
 /// A new machine, or `None` if the program is refused.
 fn load(bytes: &[u8], config: &ProgramConfig) -> Option<Instance> {
     Program::new(&Blob::parse(bytes).unwrap(), config).ok().map(|program| Instance::new(Arc::new(program)))
@@ -74,7 +79,7 @@ fn start(instance: &mut Instance, seed: u64) {
     for reg in Reg::ALL {
         instance.set_reg(reg, rng.value());
     }
-    instance.set_gas(i64::from(rng.below(400)));
+    instance.set_gas(i64::from(rng.below(400)) * unit(instance));
     instance.set_next_pc(0);
 }
 
@@ -85,10 +90,10 @@ fn react(instance: &mut Instance, outcome: Outcome, seed: u64, stop: u64) {
         Outcome::HostCall(_) => instance.set_reg(rng.pick(&Reg::ALL), rng.value()),
         Outcome::Step => {}
         Outcome::OutOfGas if rng.chance(70) && instance.next_pc().is_some() => {
-            instance.set_gas(i64::from(rng.below(300)));
+            instance.set_gas(i64::from(rng.below(300)) * unit(instance));
         }
         _ => {
-            instance.set_gas(i64::from(rng.below(300)));
+            instance.set_gas(i64::from(rng.below(300)) * unit(instance));
             instance.set_next_pc(rng.below(instance.program().code().len() + 2));
         }
     }

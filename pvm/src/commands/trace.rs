@@ -1,14 +1,16 @@
 //! `pvm trace`: runs a call and prints each instruction.
 
 use crate::args::TraceArgs;
-use crate::call::{Ending, interpreter};
+use crate::call::{Ending, answers, interpreter};
 use crate::output::{Output, printable};
 use crate::{Error, exit, input};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use vm_core::Outcome;
 use vm_core::blob::{Blob, DebugError, Frame};
 use vm_core::interpreter::{Trace, TraceEvent};
+use vm_core::isa::Reg;
 
 /// Runs as `run` does, and tells of every instruction on its way.
 ///
@@ -20,7 +22,15 @@ pub fn execute(args: &TraceArgs) -> Result<u8, Error> {
     let blob = Blob::parse(&bytes).map_err(|source| Error::Blob { path: input::name(&args.call.blob), source })?;
     let mut printer =
         Printer { blob, json: args.json, last: args.last, kept: VecDeque::new(), output: Output::open(), failed: None };
-    let outcome = instance.run_traced(&mut printer);
+    let answers = answers(&args.call, instance.program())?;
+    let outcome = loop {
+        let outcome = instance.run_traced(&mut printer);
+        let answer = if let Outcome::HostCall(import) = outcome { answers.get(&import) } else { None };
+        match answer {
+            Some(answer) => instance.set_reg(Reg::A0, *answer),
+            None => break outcome,
+        }
+    };
     let ending = Ending::new(&instance, outcome, args.call.gas);
     let Printer { kept, mut output, failed, .. } = printer;
     failed.map_or(Ok(()), Err)?;

@@ -57,12 +57,19 @@ pub struct Mode {
     pub steps: bool,
     /// Whether the jump table has an entry that is no valid target.
     pub bad_entry: bool,
+    /// Whether blocks cost what the calibrated model says, with which branches give gas back; else the naive one.
+    pub calibrated: bool,
 }
 
 impl Mode {
     /// Charged, without stops, with valid entries alone.
     pub const fn plain(isa: Isa) -> Mode {
-        Mode { isa, metered: true, steps: false, bad_entry: false }
+        Mode { isa, metered: true, steps: false, bad_entry: false, calibrated: false }
+    }
+
+    /// Gas that a conditional branch gives back when it goes the likely way.
+    pub fn refund(&self) -> u32 {
+        if self.metered { self.config().cost_model.branch_refund() } else { 0 }
     }
 
     /// The configuration of a program.
@@ -70,7 +77,7 @@ impl Mode {
         ProgramConfig {
             metering: if self.metered { Metering::Sync } else { Metering::Off },
             single_step: self.steps,
-            cost_model: CostModelKind::Naive,
+            cost_model: if self.calibrated { CostModelKind::CalibratedV1 } else { CostModelKind::Naive },
             ..ProgramConfig::default()
         }
     }
@@ -143,7 +150,8 @@ impl Emitter {
         let trap = Instruction::none(Opcode::Trap);
         let count: usize = cases.iter().map(|case| case.instructions.len() + 1).sum();
         let mut code = Vec::with_capacity(count + 4);
-        code.push(trap);
+        // No way is marked as rare: so the likely way of a branch is backwards.
+        code.extend([Instruction::ri(Opcode::LoadImm, Reg::A0, 2), trap]);
         let mut at = Vec::with_capacity(cases.len() + 1);
         for case in cases {
             at.push(code.len());
@@ -216,7 +224,10 @@ fn costs(mode: Mode, blob: &[u8], offsets: &[u32]) -> Result<Vec<u32>, EmitError
     let config = pvm_reference::Config {
         page_size: mode.config().page_size,
         aux_size: 0,
-        model: pvm_reference::Model::Naive,
+        model: match mode.calibrated {
+            true => pvm_reference::Model::CalibratedV1,
+            false => pvm_reference::Model::Naive,
+        },
         metering: pvm_reference::Metering::Sync,
         single_step: mode.steps,
     };

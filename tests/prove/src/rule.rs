@@ -329,13 +329,29 @@ impl Side<'_> {
             }
             _ => no,
         };
-        self.inside(path, taken)
+        self.inside(path, taken, self.refund())
+    }
+
+    /// What a conditional branch gives back: it does when it goes the likely way, which is backwards here, as no block is
+    /// marked as rare.
+    fn refund(&self) -> Term {
+        let t = self.t;
+        let none = t.c64(0);
+        let last = self.rule.instructions.last();
+        match self.meaning.flow {
+            Flow::Branch(condition) if last.is_some_and(|last| last.opcode.spec().can_fall_through) => {
+                let is_likely = t.eq(condition, t.bool(self.rule.target == Target::Back));
+                t.ite(is_likely, t.c64(self.rule.program.mode.refund().into()), none)
+            }
+            _ => none,
+        }
     }
 
     /// A path that stays in guest code, to somewhere that is right if `right` is 1.
-    fn inside(&self, path: &Path, right: Term) -> Term {
+    fn inside(&self, path: &Path, right: Term, refund: Term) -> Term {
         let t = self.t;
         let (rest, enough) = self.charge();
+        let rest = t.add(rest, refund);
         let gas = t.eq(path.state.registers[NATIVE_GAS as usize], rest);
         let stack = t.eq(path.state.registers[RSP], t.c64(STACK_TOP));
         let untouched = t.bool(path.written.is_empty() && path.read.is_empty());
@@ -367,7 +383,7 @@ impl Side<'_> {
             true => t.not(t.eq_value(*entry, 0)),
             false => t.bool(true),
         };
-        self.inside(path, t.and(right, some))
+        self.inside(path, t.and(right, some), t.c64(0))
     }
 
     /// A dynamic jump that left guest code: there is no entry, or it is zero. The host tells by what the scratch register

@@ -51,11 +51,14 @@ pub struct Job {
 impl Job {
     /// How it is compiled, as text.
     pub fn way(&self) -> String {
-        let Mode { isa, metered, steps, bad_entry } = self.mode;
+        let Mode { isa, metered, steps, bad_entry, calibrated } = self.mode;
         let mut text = isa.name().to_owned();
-        for (is_so, what) in
-            [(!metered, " without gas"), (steps, " with stops"), (bad_entry, " with an entry that is no target")]
-        {
+        for (is_so, what) in [
+            (!metered, " without gas"),
+            (steps, " with stops"),
+            (bad_entry, " with an entry that is no target"),
+            (calibrated, " with refunds"),
+        ] {
             text += if is_so { what } else { "" };
         }
         text
@@ -72,6 +75,9 @@ pub fn jobs() -> Vec<Job> {
         for opcode in Opcode::all().filter(|opcode| isa.number(*opcode).is_some()) {
             let subject = Subject::Opcode(opcode);
             jobs.push(Job { subject, mode: plain });
+            if opcode.spec().format.has_target() && opcode.spec().can_fall_through {
+                jobs.push(Job { subject, mode: Mode { calibrated: true, ..plain } });
+            }
             if !opcode.spec().ends_block && isa != Isa::JamV1 {
                 jobs.push(Job { subject: Subject::Pairs(opcode), mode: plain });
             }

@@ -54,7 +54,9 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
         let data = rng.bytes(length);
         assert_eq!(ours.write_memory(address, &data), jit.write_memory(address, &data), "seed {seed}");
     }
-    let (mut gas, mut used) = (i64::from(rng.below(400)), 0);
+    // About what an instruction costs.
+    let unit = if config.cost_model == CostModelKind::CalibratedV1 { 60 } else { 1 };
+    let (mut gas, mut used) = (i64::from(rng.below(400)) * unit, 0);
     ours.set_gas(gas);
     jit.set_gas(gas);
     let mut entry = Some(0);
@@ -88,7 +90,7 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
                 jit.set_reg(reg, value);
             }
             Outcome::OutOfGas if is_over || rng.chance(60) => {
-                let gas = i64::from(rng.below(300));
+                let gas = i64::from(rng.below(300)) * unit;
                 ours.set_gas(gas);
                 jit.set_gas(gas);
                 entry = is_over.then_some(0);
