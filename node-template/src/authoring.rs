@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The version of `PolkavmApi` that has the function `pricing`. Runtimes before it ask nothing of their authorities.
-const PRICING_SINCE: u32 = 4;
+const PRICING_SINCE: u32 = 5;
 
 /// This node's part in the decision: what it runs contracts with, and what its flags say.
 #[derive(Clone)]

@@ -434,6 +434,7 @@ sp_api::decl_runtime_apis! {
 
         /// How gas becomes weight. An authority asks whether it has to compile; a runtime without this function asks nothing
         /// of it.
+        #[api_version(5)]
         fn pricing() -> PricingV1;
     }
 }

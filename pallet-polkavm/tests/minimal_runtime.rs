@@ -13,7 +13,7 @@ use frame_support::{
 };
 use pallet_polkavm::runtime_api::{
     CodeV1, ContractInfoV1, DepositV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
-    StorageAccessErrorV1, TracedV2, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV4,
+    StorageAccessErrorV1, TracedV2, UploadedV1, runtime_decl_for_polkavm_api::PolkavmApiV5,
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{
@@ -177,6 +177,7 @@ sp_api::impl_runtime_apis! {
     }
 
     // ANCHOR: api
+    #[api_version(5)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,

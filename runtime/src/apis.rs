@@ -190,6 +190,7 @@ impl_runtime_apis! {
         }
     }
 
+    #[api_version(5)]
     impl pallet_polkavm::runtime_api::PolkavmApi<Block, AccountId, Balance> for Runtime {
         fn call(
             origin: AccountId,
