@@ -60,7 +60,7 @@ const DEPLOY_EXAMPLES: &str = "\
 Examples:
   pvm-contract deploy Token.sol 1000000
   pvm-contract deploy Pair.sol --contract Pair
-  pvm-contract deploy Pair.sol --compiler-arg=-Oz
+  pvm-contract deploy Pair.sol --compiler-arg=--include-path=lib
   pvm-contract deploy guest/contracts/flipper --sig '(bool)' true";
 
 const CALL_EXAMPLES: &str = "\
@@ -233,7 +233,7 @@ pub enum Command {
     Storage {
         /// The contract: its address, or its name if `deploy` made it.
         address: Target,
-        /// The key: 32 bytes in hex (fixed), another number of bytes (variable), or a slot as a decimal number.
+        /// The key in hex: fixed with 32 bytes, else variable; or a slot as a decimal number.
         ///
         /// Solidity's state variables have slots, which are keys of 32 bytes: 3 is padded to one.
         key: String,
@@ -383,7 +383,7 @@ pub struct Input {
     /// 'balanceOf(address) returns (uint256)'; for a constructor '(uint256)'.
     #[arg(long, value_name = "SIGNATURE", conflicts_with = "message")]
     pub sig: Option<String>,
-    /// The contract's interface: a Solidity ABI in JSON, or an ink! contract's metadata; or a folder of them.
+    /// The contract's interface: a Solidity ABI in JSON, ink! metadata, or a folder of them.
     ///
     /// Results, events and errors are then shown decoded. May be repeated: the called contract's comes first, those of
     /// contracts that it calls follow.
@@ -408,17 +408,20 @@ pub struct Execution {
     /// The call data.
     #[command(flatten)]
     pub input: Input,
-    /// The amount to transfer with it, such as 1.5UNIT or 1e9; a number alone is in the chain's smallest unit.
+    /// The amount to transfer with it, such as 1.5UNIT.
     ///
-    /// Also in wei, gwei and ether, of which contracts count 10^18 to a token.
+    /// A number alone, such as 1e9, is in the chain's smallest unit. Also in wei, gwei and ether: contracts count 10^18 wei to a
+    /// token.
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub value: Amount,
-    /// Maximum execution time (`ref_time`), such as 5ms or a number of picoseconds; by default found by dry runs.
+    /// Maximum execution time (`ref_time`), such as 5ms; by default found by dry runs.
     ///
-    /// The default is the least with which dry runs do the same as with a whole block's weight, plus a tenth.
+    /// A number alone is in picoseconds. The default is the least with which dry runs do the same as with a whole block's weight, plus a tenth.
     #[arg(long, value_name = "TIME", value_parser = units::read_time)]
     pub gas: Option<u64>,
-    /// Maximum storage proof, such as 64KiB or a number of bytes; by default as for --gas, or with it 3 MB.
+    /// Maximum storage proof, such as 64KiB; by default as for --gas, or with it 3 MB.
+    ///
+    /// A number alone is in bytes.
     #[arg(long, value_name = "SIZE", value_parser = units::read_size)]
     pub proof_size: Option<u64>,
     /// Maximum storage deposit to be charged, such as 2UNIT; by default the account's balance.
