@@ -198,7 +198,7 @@ impl Translation {
             self.push(offset, stop);
         }
         let charge = self.ops.len();
-        if falls_in && !self.steps {
+        if falls_in && self.stops.is_empty() {
             self.combine(OpKind::Charge, false);
         }
         self.push(offset, Op::new(OpKind::Charge));
