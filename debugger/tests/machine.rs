@@ -258,7 +258,10 @@ impl Model {
             let mut accesses: Vec<MemoryTouch> = access.into_iter().collect();
             if machine.inputs_used() > used {
                 stops += 1;
-                accesses.extend_from_slice(&host[stops]);
+                // What the host did after the last stop is no part of the run.
+                if outcome.is_none() {
+                    accesses.extend_from_slice(&host[stops]);
+                }
             }
             model.accesses.push(accesses);
             if outcome.is_some() {
@@ -346,6 +349,8 @@ fn random_conditions(rng: &mut Rng, model: &Model) -> Conditions {
             Some(access) => access.address.saturating_add(rng.below(access.length.max(1))),
             None => rng.address(),
         };
+        // The end of the address space is nobody's.
+        let address = address.min(0xffff_0000);
         let (loads, stores) = rng.pick(&[(true, false), (false, true), (true, true)]);
         conditions.watches.insert(Watch { address, length: rng.pick(&[1, 4, 100]), loads, stores });
     }
