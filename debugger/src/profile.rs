@@ -216,12 +216,13 @@ impl Profile {
     }
 
     /// The gas of each instruction that was executed under a cost model, by the number of the stack and the code offset.
+    /// Branches count with their misprediction, of which the calibrated model gives back what the likely way does not take.
     fn gas(&self, program: &Program, model: CostModelKind) -> Vec<(u32, u32, u64)> {
         let code = program.code();
         let mut list = Vec::new();
         for ((stack, pc), count) in &self.blocks {
             let Some(start) = code.block_start(*pc) else { continue };
-            let cost = u64::from(block_cost(model, &code, start).unwrap_or(0));
+            let cost = u64::from(block_cost(model, program.facts(), &code, start).unwrap_or(0));
             let offsets = rest_of_block(&code, *pc);
             let number = offsets.len() as u64;
             for (index, offset) in offsets.into_iter().enumerate() {

@@ -22,7 +22,7 @@ fn event(rng: &mut Rng) -> Vec<u8> {
     };
     if rng.chance(5) {
         let at = rng.below(event.len() as u32) as usize;
-        event[at] = rng.next() as u8;
+        event[at] = rng.next_u64() as u8;
     }
     event
 }

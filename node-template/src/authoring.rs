@@ -12,7 +12,7 @@ use runtime::{AccountId, Balance, Hash, opaque::Block};
 use sc_service::ChainType;
 use sp_api::{ApiError, ApiExt, ProvideRuntimeApi};
 use sp_consensus::Environment;
-use sp_runtime::traits::{Block as BlockT, Header as HeaderT};
+use sp_runtime::traits::Block as BlockT;
 use std::fmt;
 use std::sync::Arc;
 

@@ -189,7 +189,7 @@ impl Error {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Error::Read { .. } | Error::Write { .. } | Error::Listen { .. } | Error::Debugger(_) => exit::FILE,
-            Error::Record { source, .. } if matches!(source, RecordError::Io(_)) => exit::FILE,
+            Error::Record { source: RecordError::Io(_), .. } => exit::FILE,
             Error::TooManyArguments { .. }
             | Error::NoEntry { .. }
             | Error::NoImport { .. }

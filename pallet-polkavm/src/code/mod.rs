@@ -277,12 +277,15 @@ pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResu
     Ok(())
 }
 
+/// An account and the deposit that it got back.
+pub type Refund<T> = (<T as frame_system::Config>::AccountId, BalanceOf<T>);
+
 /// Removes a program that is tied to its contracts once none is left. Returns its owner and what that got back.
 ///
 /// # Errors
 ///
 /// The currency's.
-pub fn remove_if_unused<T: Config>(code_hash: H256) -> Result<Option<(T::AccountId, BalanceOf<T>)>, DispatchError> {
+pub fn remove_if_unused<T: Config>(code_hash: H256) -> Result<Option<Refund<T>>, DispatchError> {
     let Some(info) = CodeInfoOf::<T>::get(code_hash) else { return Ok(None) };
     if info.use_count > 0 || !TiedCode::<T>::contains_key(code_hash) {
         return Ok(None);
