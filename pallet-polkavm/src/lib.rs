@@ -247,7 +247,7 @@ pub mod pallet {
             type FindAuthor = ();
             type Pricing = InterpretedPricing;
             type CostModel = NaiveCostModel;
-            type RefTimePerEthGas = ConstU64<30_000>;
+            type RefTimePerEthGas = ConstU64<100_000>;
             type CodeHashLockupDepositPercent = CodeHashLockupDepositPercent;
             type ChainId = ConstU64<42>;
             type NativeToEthRatio = ConstU32<1>;

@@ -34,7 +34,7 @@ impl GasPrices {
 pub const INSTRUCTIONS_PER_PIPELINE_GAS: u32 = 12;
 
 /// The least that the calibrated model charges for an instruction, taken over a block of them; a test counts it.
-pub const LEAST_CALIBRATED_GAS: u32 = 7;
+pub const LEAST_CALIBRATED_GAS: u32 = 5;
 
 /// How gas becomes weight. A change reprices every stored program; the gas that a program uses stays as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]

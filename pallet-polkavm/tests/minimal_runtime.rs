@@ -136,7 +136,7 @@ impl pallet_polkavm::Config for Runtime {
     // Any node can build blocks, as the runtime runs contracts itself.
     type Pricing = Pricing;
     type CostModel = CostModel;
-    type RefTimePerEthGas = ConstU64<30_000>;
+    type RefTimePerEthGas = ConstU64<100_000>;
     type DepositPerByte = ConstU128<10>;
     type DepositPerItem = ConstU128<1_000>;
     type DepositPerChildTrieItem = ConstU128<200>;

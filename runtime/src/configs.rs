@@ -219,8 +219,8 @@ impl pallet_polkavm::Config for Runtime {
     type FindAuthor = AuraAuthor;
     type Pricing = Pricing;
     type CostModel = CostModel;
-    // A block has 33 million of them.
-    type RefTimePerEthGas = ConstU64<30_000>;
+    // A block has ten million of them.
+    type RefTimePerEthGas = ConstU64<100_000>;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;
     type DepositPerChildTrieItem = ConstU128<{ 2 * MILLI_UNIT }>;
