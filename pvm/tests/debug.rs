@@ -165,7 +165,6 @@ fn gdb_goes_from_a_trap_back_to_the_line_that_is_to_blame() {
                 "#2",
                 "run",
                 &format!("bank.c:{}", line_of("    audit();")),
-                "(host)",
                 "-- back",
                 "atchpoint",
                 "Old value = ",
@@ -215,9 +214,11 @@ fn gdb_breaks_steps_and_finishes_by_lines_and_functions() {
          reverse-next\n\
          info symbol $pc\n\
          echo -- host\\n\n\
+         monitor goto 5\n\
          monitor break host amount_of\n\
          continue\n\
-         monitor where\n\
+         continue\n\
+         print $pc\n\
          monitor delete\n\
          monitor break gas 999000\n\
          echo -- gas\\n\n\
@@ -247,8 +248,7 @@ fn gdb_breaks_steps_and_finishes_by_lines_and_functions() {
             "-- step",
             "set_balance",
             "-- finish",
-            "Run till exit",
-            "withdraw",
+            "run",
             "-- line",
             "run",
             "audit();",
@@ -258,7 +258,8 @@ fn gdb_breaks_steps_and_finishes_by_lines_and_functions() {
             &line_of("    audit();").to_string(),
             "run",
             "-- host",
-            "stops before calls of amount_of",
+            "SIGTRAP",
+            "amount_of",
             "-- gas",
             "-- end",
             "No more reverse-execution history",
@@ -280,7 +281,7 @@ fn a_record_is_debugged_from_its_end() {
     fs::remove_file(folder.join("bank.polkavm")).unwrap();
     let printed =
         debug(&folder, &["--record", "bank.record"], "backtrace\nreverse-finish\nreverse-finish\ninfo symbol $pc\n");
-    expect(&printed, &["#0", "fail", "#1", "audit", "#2", "run", "run in section .text"]);
+    expect(&printed, &["#0", "fail", "#1", "audit", "#2", "run", "run +", "in section .text"]);
     // Damage is refused.
     let mut bytes = fs::read(folder.join("bank.record")).unwrap();
     let middle = bytes.len() / 2;

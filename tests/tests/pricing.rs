@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn start_and_wait(args: &[&str]) -> Result<(bool, String)> {
     let mut node = Command::new(paths::program("node-template")?)
         .args(["--chain", "local", "--tmp", "--no-mdns", "--listen-addr", "/ip4/127.0.0.1/tcp/0", "--rpc-port", "0"])
+        // An authority asks for a key of its own otherwise, before anything else.
+        .arg("--unsafe-force-node-key-generation")
         .args(args)
         .env_remove("POLKAVM_BACKEND")
         .env_remove("POLKAVM_AUTHOR_INTERPRETED")

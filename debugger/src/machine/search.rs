@@ -66,8 +66,11 @@ pub enum Found {
 }
 
 impl Conditions {
-    /// Whether an access is to watched memory; returns the watch's address.
+    /// Whether an access is to watched memory; returns the watch's address. One of no bytes is to none.
     fn watched(&self, access: &MemoryTouch) -> Option<u32> {
+        if access.length == 0 {
+            return None;
+        }
         let end = u64::from(access.address) + u64::from(access.length);
         let watch = self.watches.iter().find(|watch| {
             (if access.write { watch.stores } else { watch.loads })

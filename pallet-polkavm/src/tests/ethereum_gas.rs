@@ -114,7 +114,7 @@ fn a_larger_number_is_a_share_of_the_time_that_is_left() {
             script.host("delegate_call_evm", &[0, code, gas, pack(input.len() as u64, pointer), NO_OUTPUT]);
             last(a, &mut script)
         };
-        assert_eq!(delegate(300, &event()), OUT);
+        assert_eq!(delegate(90, &event()), OUT);
         assert_eq!(delegate(30_000, &event()), 0);
         assert_eq!(delegate(2_300, Script::new().store(3, 1)), OUT);
         assert_eq!(delegate(u64::MAX, Script::new().store(3, 1)), 0);

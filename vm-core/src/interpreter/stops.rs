@@ -45,7 +45,9 @@ impl Stops {
     /// Whether an access touches watched memory.
     pub(super) fn touches(&self, address: u32, length: u32, write: bool) -> bool {
         let end = u64::from(address) + u64::from(length);
-        self.watched(write).iter().any(|range| !range.is_empty() && u64::from(range.start) < end && address < range.end)
+        let touches = |range: &Range<u32>| !range.is_empty() && u64::from(range.start) < end && address < range.end;
+        // A memset of no bytes touches nothing, wherever it is.
+        length > 0 && self.watched(write).iter().any(touches)
     }
 
     /// Whether there is a stop before the instruction at `offset`, which makes this access.
