@@ -15,6 +15,7 @@ use crate::{Config, Error, code::CostModel};
 use core::marker::PhantomData;
 use frame_support::{DebugNoBound, traits::Get, weights::Weight};
 use sp_runtime::DispatchError;
+use vm_core::gas::CostModelKind;
 
 /// A cost that was charged and may be lowered once the true one is known.
 #[must_use]
@@ -96,7 +97,8 @@ impl<T: Config> GasMeter<T> {
         self.consumed
     }
 
-    /// The least limit with which all that happened so far could have happened.
+    /// A limit with which all that happened so far could have happened: the least one, but for cost models that give back
+    /// a part of a block's cost, under which it may be up to one such part above the least.
     pub fn required(&self) -> Weight {
         self.required
     }
@@ -155,7 +157,12 @@ impl<T: Config> GasMeter<T> {
         self.given = left;
         let used = u64::try_from(used).unwrap_or_default();
         let price = T::Pricing::get().ref_time_per_gas(model);
-        self.charge_weight(Weight::from_parts(used.saturating_mul(price), 0))
+        self.charge_weight(Weight::from_parts(used.saturating_mul(price), 0))?;
+        // Before a branch gives some of its block's cost back, that much more has to be there than the run uses.
+        let refund = u64::from(CostModelKind::from(model).branch_refund());
+        let peak = self.consumed.saturating_add(Weight::from_parts(refund.saturating_mul(price), 0));
+        self.required = self.required.max(peak.min(self.limit));
+        Ok(())
     }
 }
 
