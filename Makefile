@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
+.PHONY: help demo dev test build setup contracts runtime-riscv solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -22,6 +22,9 @@ setup:  ## Find or install what the build needs
 
 build: setup  ## Build the node, the command line tools and the example contracts
 	@scripts/build
+
+runtime-riscv: build  ## Build the runtime as a RISC-V blob into out/runtime (some minutes the first time)
+	@scripts/build-runtime
 
 contracts: build  ## Build the example contracts into out/contracts
 

@@ -25,6 +25,7 @@ mod metrics;
 mod module;
 mod record;
 mod replay;
+mod runtime;
 mod session;
 mod throttle;
 mod tier;
@@ -37,6 +38,7 @@ pub use extension::SessionFactory;
 pub use flags::{BackendChoice, Flags, SandboxChoice};
 pub use metrics::Metrics;
 pub use record::{RecordError, Replayed};
+pub use runtime::RuntimeExecutor;
 pub use session::Session;
 pub use virtualization::Virtualization;
 

@@ -4,12 +4,11 @@
 
 mod common;
 
-use common::{InNode, InRuntime, compiling, drive, flags, interpreting, limits, programs};
+use common::{InNode, InRuntime, compiling, drive, family, flags, interpreting, limits, programs};
 use executor::{BackendChoice, Flags, Limits, PolkaVm};
 use pvm_host_interface::{Backend as _, ProgramRules, Stop};
 use pvm_test_support::Rng;
 use sp_crypto_hashing::keccak_256;
-use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,26 +22,6 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Processes by their parents, without those that have ended and were not reaped yet.
-fn children(of: &[u32]) -> Vec<u32> {
-    let parent = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat.rsplit(')').next()?.split_whitespace();
-        let state = fields.next()?;
-        fields.next().filter(|_| state != "Z")?.parse().ok()
-    };
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
-}
-
-/// The processes that make workers, and the workers.
-fn family() -> (Vec<u32>, Vec<u32>) {
-    let launchers = children(&[std::process::id()]);
-    let zygotes = children(&launchers);
-    let workers = children(&zygotes);
-    (zygotes, workers)
 }
 
 /// Polls until there are `expected` workers, as a killed one ends asynchronously; returns the last count.

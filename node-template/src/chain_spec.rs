@@ -41,3 +41,13 @@ pub fn local() -> Result<ChainSpec, String> {
         .with_properties(properties())
         .build())
 }
+
+/// The same chain with another genesis runtime. What the genesis state is was computed by the built-in runtime.
+pub fn with_code(spec: &ChainSpec, code: &[u8]) -> Result<ChainSpec, String> {
+    let mut json: serde_json::Value = serde_json::from_str(&spec.as_json(true)?).map_err(|error| error.to_string())?;
+    let top = json.pointer_mut("/genesis/raw/top").and_then(serde_json::Value::as_object_mut);
+    let top = top.ok_or("a raw chain specification has no storage")?;
+    let hex = |bytes: &[u8]| sp_core::bytes::to_hex(bytes, false);
+    top.insert(hex(sp_core::storage::well_known_keys::CODE), hex(code).into());
+    ChainSpec::from_json_bytes(json.to_string().into_bytes())
+}

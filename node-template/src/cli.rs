@@ -16,6 +16,13 @@ pub struct Cli {
     /// Options for contracts.
     #[clap(flatten)]
     pub polkavm: executor::Flags,
+
+    /// Genesis runtime of a built-in chain, instead of the node's own: wasm, or a RISC-V runtime (`.polkavm`).
+    ///
+    /// It must be of the same source as the node's own. The genesis state is otherwise the same. Has no effect on chains from
+    /// a file, whose genesis is in the file.
+    #[arg(long, env = "POLKAVM_GENESIS_CODE", value_name = "FILE", global = true, help_heading = "Runtime")]
+    pub genesis_code: Option<std::path::PathBuf>,
 }
 
 /// The node's commands.

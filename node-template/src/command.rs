@@ -36,10 +36,23 @@ impl SubstrateCli for Cli {
 
     fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
         Ok(match id {
-            "dev" => Box::new(chain_spec::development()?),
-            "" | "local" => Box::new(chain_spec::local()?),
+            "dev" => Box::new(self.with_genesis_code(chain_spec::development()?)?),
+            "" | "local" => Box::new(self.with_genesis_code(chain_spec::local()?)?),
             path => Box::new(chain_spec::ChainSpec::from_json_file(path.into())?),
         })
+    }
+}
+
+impl Cli {
+    /// A built-in chain with the genesis runtime that the command line names.
+    fn with_genesis_code(&self, spec: chain_spec::ChainSpec) -> Result<chain_spec::ChainSpec, String> {
+        match &self.genesis_code {
+            None => Ok(spec),
+            Some(path) => {
+                let code = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                chain_spec::with_code(&spec, &code)
+            }
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::authoring::{Authoring, PricedProposer};
 use crate::rpc;
-use executor::{BoundedExecutor, Flags, Folders, PolkaVm};
+use executor::{BoundedExecutor, Flags, Folders, PolkaVm, RuntimeExecutor};
 use futures::FutureExt;
 use runtime::{apis::RuntimeApi, opaque::Block};
 use sc_client_api::{Backend, BlockBackend, ExecutorProvider};
 use sc_consensus_aura::{ImportQueueParams, SlotProportion, StartAuraParams};
 use sc_consensus_grandpa::SharedVoterState;
+use sc_executor::{DEFAULT_HEAP_ALLOC_STRATEGY, HeapAllocStrategy, WasmExecutor};
 use sc_service::{Configuration, TaskManager, WarpSyncConfig, error::Error as ServiceError};
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
@@ -24,8 +25,11 @@ pub type HostFunctions =
     (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions, frame_benchmarking::benchmarking::HostFunctions);
 
 /// The client.
-pub type FullClient =
-    sc_service::TFullClient<Block, RuntimeApi, BoundedExecutor<sc_executor::WasmExecutor<HostFunctions>>>;
+pub type FullClient = sc_service::TFullClient<
+    Block,
+    RuntimeApi,
+    BoundedExecutor<RuntimeExecutor<WasmExecutor<HostFunctions>, HostFunctions>>,
+>;
 type FullBackend = sc_service::TFullBackend<Block>;
 type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 type GrandpaBlockImport = sc_consensus_grandpa::GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
@@ -69,8 +73,12 @@ pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, Ser
         })
         .transpose()?;
 
-    // Off-chain calls are bounded.
-    let executor = polkavm.executor(sc_service::new_wasm_executor::<HostFunctions>(&config.executor));
+    // The runtime is wasm or RISC-V. Off-chain calls are bounded.
+    let heap = config.executor.default_heap_pages;
+    let heap =
+        heap.map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| HeapAllocStrategy::Static { extra_pages: pages as u32 });
+    let executor = sc_service::new_wasm_executor::<HostFunctions>(&config.executor);
+    let executor = polkavm.executor(RuntimeExecutor::new(executor, flags, heap));
     let (client, backend, keystore_container, task_manager) = sc_service::new_full_parts::<Block, RuntimeApi, _>(
         config,
         telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),

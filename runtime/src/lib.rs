@@ -30,6 +30,8 @@ pub mod predecessor {
 pub mod apis;
 pub mod configs;
 pub mod genesis;
+#[cfg(all(target_arch = "riscv64", substrate_runtime))]
+mod heap;
 
 use alloc::vec::Vec;
 use sp_runtime::{

@@ -24,6 +24,26 @@ pub const REAL: [&[u8]; 4] = [
     include_bytes!("../../../tests/oracle/blobs/sieve.blob"),
 ];
 
+/// Processes by their parents, without those that have ended and were not reaped yet.
+fn children(of: &[u32]) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit(')').next()?.split_whitespace();
+        let state = fields.next()?;
+        fields.next().filter(|_| state != "Z")?.parse().ok()
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
+}
+
+/// The processes that make workers, and the workers.
+pub fn family() -> (Vec<u32>, Vec<u32>) {
+    let launchers = children(&[std::process::id()]);
+    let zygotes = children(&launchers);
+    let workers = children(&zygotes);
+    (zygotes, workers)
+}
+
 /// Most stops of one program.
 const STOPS: usize = 60;
 

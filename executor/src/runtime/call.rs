@@ -1,0 +1,448 @@
+//! A prepared runtime, and a call of it.
+
+use super::find_function;
+use super::heap::{Heap, HeapError};
+use crate::LOG_TARGET;
+use codec::Decode;
+use pvm_engine::{Backend, Config, Engine, Module, Outcome, ProgramBlob, RawInstance, Reg};
+use sc_executor::error::{Backtrace, Error, MessageWithBacktrace, WasmError};
+use sc_executor::sp_wasm_interface::{self as wasm, Function, FunctionContext, Pointer, Value, ValueType, WordSize};
+use sc_executor::{HeapAllocStrategy, RuntimeVersion, with_externalities_safe};
+use sp_core::traits::Externalities;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use vm_core::blob::Blob;
+use vm_core::memory::MemoryError;
+
+/// Bytes of one of the chain's heap pages.
+const HEAP_PAGE: u64 = 64 << 10;
+
+/// Number of instances that wait for calls.
+const POOLED: usize = 8;
+
+/// The registers that the arguments of a host function are in.
+const ARGUMENTS: [Reg; 9] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
+
+/// A runtime that can be called.
+pub struct Runtime {
+    module: Module,
+    blob: ProgramBlob,
+    /// For calls whose worker was lost.
+    interpreted: OnceLock<Module>,
+    heap: Heap,
+    imports: Vec<Import>,
+    /// Instances whose memory is that of the blob.
+    pool: Mutex<Vec<RawInstance>>,
+    encoded_version: Vec<u8>,
+    version: RuntimeVersion,
+}
+
+/// A host function that the runtime imports.
+struct Import {
+    name: String,
+    /// As this node has it, if it does.
+    function: Option<(&'static dyn Function, Vec<ValueType>)>,
+    transaction: Transaction,
+}
+
+/// What a host function does to the number of open storage transactions.
+#[derive(Clone, Copy)]
+enum Transaction {
+    Keeps,
+    Opens,
+    Closes,
+}
+
+/// Why a call has no result.
+enum Failure {
+    /// The worker was lost: the call can be made again.
+    Lost(pvm_engine::Error),
+    /// Final.
+    Runtime(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Runtime(error)
+    }
+}
+
+impl From<HeapError> for Failure {
+    fn from(error: HeapError) -> Self {
+        Failure::Runtime(Error::Other(error.to_string()))
+    }
+}
+
+impl Runtime {
+    /// Prepares a blob. `allow_missing` says that functions which this node lacks are an error only once they are called.
+    ///
+    /// # Errors
+    /// If it is no blob of a runtime, cannot be compiled, or imports what this node lacks.
+    pub fn new(
+        engine: &Engine,
+        code: &[u8],
+        functions: &[&'static dyn Function],
+        allow_missing: bool,
+    ) -> Result<Runtime, Error> {
+        let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
+        let blob = ProgramBlob::parse(code).map_err(other)?;
+        let module = Module::from_blob(engine, &blob).map_err(other)?;
+        let imports: Vec<Import> =
+            module.program().imports().map(|name| Import::new(name.unwrap_or_default(), functions)).collect();
+        let missing: Vec<&str> =
+            imports.iter().filter(|import| import.function.is_none()).map(|import| import.name.as_str()).collect();
+        if !missing.is_empty() && !allow_missing {
+            let text = format!("the runtime requires host functions that this node lacks: {}", missing.join(", "));
+            return Err(WasmError::Other(text).into());
+        }
+        let mut runtime = Runtime {
+            heap: Heap::new(0)?,
+            module,
+            blob,
+            interpreted: OnceLock::new(),
+            imports,
+            pool: Mutex::default(),
+            encoded_version: Vec::new(),
+            version: RuntimeVersion::default(),
+        };
+        runtime.heap = runtime.find_heap()?;
+        Ok(runtime)
+    }
+
+    /// Asks the runtime where the state of its heap is. Nothing of the host is called.
+    fn find_heap(&self) -> Result<Heap, Error> {
+        let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
+        let (outcome, address) = match self.ask_for_heap(&self.module) {
+            Ok(answer) => answer,
+            // The worker was lost.
+            Err(_) => self.ask_for_heap(&self.make_interpreted().map_err(other)?).map_err(other)?,
+        };
+        match outcome {
+            Some(Outcome::Finished) => Ok(Heap::new(address)?),
+            Some(outcome) => {
+                Err(WasmError::Other(format!("the runtime's export pvm_heap ended with {outcome:?}")).into())
+            }
+            None => {
+                Err(WasmError::Other("the runtime has no export pvm_heap: it is not one for this node".into()).into())
+            }
+        }
+    }
+
+    /// The outcome of the export `pvm_heap`, if there is one, and what it returned.
+    fn ask_for_heap(&self, module: &Module) -> Result<(Option<Outcome>, u64), pvm_engine::Error> {
+        let Some(entry) = module.program().export(b"pvm_heap") else { return Ok((None, 0)) };
+        let mut instance = module.instantiate_raw()?;
+        instance.prepare_call(entry, &[]);
+        let outcome = instance.run()?;
+        Ok((Some(outcome), instance.reg(Reg::A0)))
+    }
+
+    /// The version, SCALE-encoded, as the runtime returned it.
+    pub fn encoded_version(&self) -> &[u8] {
+        &self.encoded_version
+    }
+
+    /// The version.
+    pub fn version(&self) -> &RuntimeVersion {
+        &self.version
+    }
+
+    /// Sets what `Core_version` returned.
+    ///
+    /// # Errors
+    /// If that is not a version.
+    pub fn set_version(&mut self, encoded: Vec<u8>) -> Result<(), Error> {
+        self.version = RuntimeVersion::decode(&mut encoded.as_slice()).map_err(|error| {
+            WasmError::Instantiation(format!("failed to decode the result of Core_version: {error}"))
+        })?;
+        self.encoded_version = encoded;
+        Ok(())
+    }
+
+    /// Calls an export. If the worker is lost, all that the call did to the storage is undone, and the interpreter makes
+    /// the call from its beginning.
+    ///
+    /// # Errors
+    /// If the runtime has no such export, traps, or panics; if a host function fails.
+    pub fn call(
+        &self,
+        ext: &mut dyn Externalities,
+        method: &str,
+        data: &[u8],
+        heap: HeapAllocStrategy,
+    ) -> Result<Vec<u8>, Error> {
+        let instance = match self.take() {
+            Ok(instance) => instance,
+            Err(error) => return self.call_interpreted(ext, method, data, heap, &error),
+        };
+        // Interpreted runs cannot be lost, and need no transaction around them.
+        let can_be_lost = instance.is_compiled();
+        if can_be_lost {
+            ext.storage_start_transaction();
+        }
+        let (result, open) = self.attempt(ext, instance, method, data, heap);
+        if can_be_lost {
+            // What the runtime left open is rolled back, as it is when a wasm runtime does so.
+            let closed = (0..open).try_for_each(|_| ext.storage_rollback_transaction());
+            let ended = match &result {
+                Err(Failure::Lost(_)) => ext.storage_rollback_transaction(),
+                _ => ext.storage_commit_transaction(),
+            };
+            if closed.and(ended).is_err() {
+                return Err(Error::Other(format!("{method} closed a storage transaction that it had not opened")));
+            }
+        }
+        match result {
+            Ok(output) => Ok(output),
+            Err(Failure::Runtime(error)) => Err(error),
+            Err(Failure::Lost(error)) => self.call_interpreted(ext, method, data, heap, &error),
+        }
+    }
+
+    /// Makes a call on the interpreter, as it cannot be made compiled.
+    fn call_interpreted(
+        &self,
+        ext: &mut dyn Externalities,
+        method: &str,
+        data: &[u8],
+        heap: HeapAllocStrategy,
+        reason: &pvm_engine::Error,
+    ) -> Result<Vec<u8>, Error> {
+        log::warn!(target: LOG_TARGET, "{method} is executed again by the interpreter: {reason}");
+        let module = match self.interpreted.get() {
+            Some(module) => module,
+            None => {
+                let made = self.make_interpreted().map_err(|error| WasmError::Other(error.to_string()))?;
+                self.interpreted.get_or_init(|| made)
+            }
+        };
+        let instance = module.instantiate_raw().map_err(|error| WasmError::Instantiation(error.to_string()))?;
+        match self.attempt(ext, instance, method, data, heap).0 {
+            Ok(output) => Ok(output),
+            Err(Failure::Runtime(error)) => Err(error),
+            Err(Failure::Lost(error)) => Err(Error::Other(error.to_string())),
+        }
+    }
+
+    fn make_interpreted(&self) -> Result<Module, pvm_engine::Error> {
+        Module::from_blob(&Engine::new(Config::new().set_backend(Backend::Interpreter))?, &self.blob)
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Vec<RawInstance>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Result<RawInstance, pvm_engine::Error> {
+        let pooled = self.pool().pop();
+        pooled.map_or_else(|| self.module.instantiate_raw(), Ok)
+    }
+
+    /// Keeps an instance for a later call. An interpreted one would have to clear all of its memory.
+    fn give_back(&self, mut instance: RawInstance) {
+        if instance.is_compiled() && self.pool().len() < POOLED && instance.reset_memory().is_ok() {
+            self.pool().push(instance);
+        }
+    }
+
+    /// Makes a call once; also returns how many storage transactions it left open.
+    fn attempt(
+        &self,
+        ext: &mut dyn Externalities,
+        mut instance: RawInstance,
+        method: &str,
+        data: &[u8],
+        heap: HeapAllocStrategy,
+    ) -> (Result<Vec<u8>, Failure>, u32) {
+        let mut open = 0;
+        // After a panic the instance is dropped, and nothing else of the runtime has changed.
+        let mut run = AssertUnwindSafe(|| self.run(&mut instance, &mut open, method, data, heap));
+        let result = with_externalities_safe(ext, move || {
+            let AssertUnwindSafe(run) = &mut run;
+            AssertUnwindSafe(run())
+        });
+        let result = result.map(|AssertUnwindSafe(result)| result);
+        match result {
+            Ok(Ok(output)) => {
+                self.give_back(instance);
+                (Ok(output), open)
+            }
+            Ok(Err(failure)) => (Err(failure), open),
+            // A host function panicked.
+            Err(error) => (Err(Failure::Runtime(error)), open),
+        }
+    }
+
+    fn run(
+        &self,
+        instance: &mut RawInstance,
+        open: &mut u32,
+        method: &str,
+        data: &[u8],
+        heap: HeapAllocStrategy,
+    ) -> Result<Vec<u8>, Failure> {
+        let entry = self.module.program().export(method.as_bytes());
+        let entry = entry.ok_or_else(|| Error::MethodNotFound(method.to_owned()))?;
+        let bytes = match heap {
+            HeapAllocStrategy::Static { extra_pages } => u64::from(extra_pages) * HEAP_PAGE,
+            HeapAllocStrategy::Dynamic { maximum_pages } => {
+                maximum_pages.map_or(u64::MAX, |pages| u64::from(pages) * HEAP_PAGE)
+            }
+        };
+        self.heap.limit(instance, bytes)?;
+        let length = u32::try_from(data.len())
+            .map_err(|_| Error::Other(format!("the argument of {method} has {} bytes: too many", data.len())))?;
+        let input = self.heap.allocate(instance, length)?;
+        instance.write_memory(input, data).map_err(|_| Error::InvalidMemoryReference)?;
+        instance.prepare_call(entry, &[input.into(), length.into()]);
+        let mut panic = None;
+        loop {
+            match instance.run().map_err(Failure::Lost)? {
+                Outcome::Finished => break,
+                Outcome::HostCall(index) => self.host_call(instance, index, open, &mut panic)?,
+                Outcome::Trap => return Err(self.trapped(instance.pc(), panic).into()),
+                outcome @ (Outcome::OutOfGas | Outcome::PageFault { .. } | Outcome::Step) => {
+                    return Err(Error::Other(format!("{method} ended with {outcome:?}")).into());
+                }
+            }
+        }
+        let result = instance.reg(Reg::A0);
+        let (address, length) = (result as u32, (result >> 32) as u32);
+        read(instance, address, length).map_err(|_| Error::OutputExceedsBounds.into())
+    }
+
+    fn host_call(
+        &self,
+        instance: &mut RawInstance,
+        index: u32,
+        open: &mut u32,
+        panic: &mut Option<String>,
+    ) -> Result<(), Failure> {
+        let import = self.imports.get(index as usize);
+        let import = import.ok_or_else(|| {
+            Error::Other(format!("the runtime calls host function {index}, which it does not import"))
+        })?;
+        let Some((function, types)) = &import.function else {
+            return Err(Error::Other(format!("this node has no host function {}", import.name)).into());
+        };
+        let mut arguments = [Value::I64(0); ARGUMENTS.len()];
+        for ((argument, kind), register) in arguments.iter_mut().zip(types).zip(ARGUMENTS) {
+            let value = instance.reg(register);
+            *argument = match kind {
+                ValueType::I32 => Value::I32(value as i32),
+                ValueType::I64 => Value::I64(value as i64),
+                ValueType::F32 => Value::F32(value as u32),
+                ValueType::F64 => Value::F64(value),
+            };
+        }
+        let mut context = Context { instance, heap: self.heap, panic };
+        let result = function
+            .execute(&mut context, &mut arguments.into_iter().take(types.len()))
+            .map_err(|error| Error::FunctionExecution(import.name.clone(), error))?;
+        if let Some(value) = result {
+            let value = match value {
+                Value::I32(value) => u64::from(value as u32),
+                Value::I64(value) => value as u64,
+                Value::F32(value) => value.into(),
+                Value::F64(value) => value,
+            };
+            instance.set_reg(Reg::A0, value);
+        }
+        match import.transaction {
+            Transaction::Keeps => {}
+            Transaction::Opens => *open += 1,
+            Transaction::Closes => *open = open.saturating_sub(1),
+        }
+        Ok(())
+    }
+
+    /// The error of a trap: with the message if it is the end of a panic, and where the program was.
+    fn trapped(&self, pc: Option<u32>, panic: Option<String>) -> Error {
+        let place = pc.map(|pc| Backtrace { backtrace_string: self.describe(pc) });
+        match panic {
+            Some(message) => Error::AbortedDueToPanic(MessageWithBacktrace { message, backtrace: place }),
+            None => {
+                let message = "trap: an `unimp` instruction, or an access outside of memory".to_owned();
+                Error::AbortedDueToTrap(MessageWithBacktrace { message, backtrace: place })
+            }
+        }
+    }
+
+    /// The functions that an offset of the code is in, innermost first, as far as the blob has names.
+    fn describe(&self, pc: u32) -> String {
+        let source = Blob::parse(self.blob.as_bytes()).ok().and_then(|blob| {
+            let source = blob.source_at(pc).ok()??;
+            let names = source.frames().rev().filter_map(|frame| {
+                let function = frame.function().ok()??;
+                let line = frame.line().map(|line| format!(":{line}")).unwrap_or_default();
+                let path = frame.path().ok().flatten().unwrap_or_default();
+                Some(format!("  {function} ({path}{line})"))
+            });
+            Some(names.collect::<Vec<_>>().join("\n"))
+        });
+        match source {
+            Some(names) if !names.is_empty() => names,
+            _ => format!("  code offset {pc}"),
+        }
+    }
+}
+
+impl Import {
+    fn new(name: &[u8], functions: &[&'static dyn Function]) -> Import {
+        let function = find_function(functions, name).map(|function| (function, function.signature().args.to_vec()));
+        // A function with more arguments than there are registers for them can't be called.
+        let function = function.filter(|(_, arguments)| arguments.len() <= ARGUMENTS.len());
+        let name = String::from_utf8_lossy(name).into_owned();
+        let is = |start: &str| name.starts_with(start);
+        let transaction = match () {
+            () if is("ext_storage_start_transaction_") => Transaction::Opens,
+            () if is("ext_storage_rollback_transaction_") || is("ext_storage_commit_transaction_") => {
+                Transaction::Closes
+            }
+            () => Transaction::Keeps,
+        };
+        Import { name, function, transaction }
+    }
+}
+
+/// Reads memory of which the guest says how much it is: its last byte is looked at before there is room for the others.
+fn read(instance: &RawInstance, address: u32, length: u32) -> Result<Vec<u8>, MemoryError> {
+    if let Some(last) = length.checked_sub(1) {
+        instance.read_memory(address.saturating_add(last), &mut [0])?;
+    }
+    let mut bytes = vec![0; length as usize];
+    instance.read_memory(address, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// A runtime's memory, as host functions see it.
+struct Context<'a> {
+    instance: &'a mut RawInstance,
+    heap: Heap,
+    panic: &'a mut Option<String>,
+}
+
+impl FunctionContext for Context<'_> {
+    fn read_memory(&mut self, address: Pointer<u8>, size: WordSize) -> wasm::Result<Vec<u8>> {
+        read(self.instance, address.into(), size).map_err(|error| error.to_string())
+    }
+
+    fn read_memory_into(&mut self, address: Pointer<u8>, out: &mut [u8]) -> wasm::Result<()> {
+        self.instance.read_memory(address.into(), out).map_err(|error| error.to_string())
+    }
+
+    fn write_memory(&mut self, address: Pointer<u8>, data: &[u8]) -> wasm::Result<()> {
+        self.instance.write_memory(address.into(), data).map_err(|error| error.to_string())
+    }
+
+    fn allocate_memory(&mut self, size: WordSize) -> wasm::Result<Pointer<u8>> {
+        self.heap.allocate(self.instance, size).map(Pointer::new).map_err(|error| error.to_string())
+    }
+
+    fn deallocate_memory(&mut self, _: Pointer<u8>) -> wasm::Result<()> {
+        Err("this runtime's heap is its own: it frees memory itself".into())
+    }
+
+    fn register_panic_error_message(&mut self, message: &str) {
+        *self.panic = Some(message.to_owned());
+    }
+}

@@ -1,0 +1,128 @@
+//! The heap of this runtime where it is RISC-V: allocation inside the guest, without a host call.
+//!
+//! Wasm runtimes leave their heap to the node, which is a function call away. Here the node is another process, so the
+//! heap is kept in the guest's memory, and the node, which has to allocate what host functions return, works on the same
+//! state: its address is what the export [`pvm_heap`] returns. Layout and rules are those of
+//! `docs/runtime.md#the-heap`; the node's side is `executor/src/runtime/heap.rs`.
+//!
+//! Blocks come in [`CLASSES`] sizes. A freed block goes to the list of its class, and is never split or merged. Memory
+//! starts anew with each call, so that fragmentation ends with it.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::UnsafeCell;
+
+/// Number of block sizes.
+const CLASSES: usize = 104;
+
+/// Bytes that a heap can have at most; how many the node allows is up to the chain's heap pages.
+const CAPACITY: usize = 256 << 20;
+
+/// Every block's size and address is a multiple of this.
+const ALIGNMENT: usize = 16;
+
+/// The state, which the node works on as well.
+#[repr(C)]
+struct State {
+    /// The first byte that was never allocated.
+    next: *mut u8,
+    /// The end of the heap.
+    end: *mut u8,
+    /// For each class the last block that was freed, or null. A free block begins with the address of the next one.
+    free: [*mut u8; CLASSES],
+}
+
+#[repr(C, align(4096))]
+struct Memory(UnsafeCell<[u8; CAPACITY]>);
+
+// SAFETY: there is one thread, and the node only works on the memory while the guest waits for it.
+unsafe impl Sync for Memory {}
+
+struct Heap(UnsafeCell<State>);
+
+// SAFETY: as for `Memory`.
+unsafe impl Sync for Heap {}
+
+static MEMORY: Memory = Memory(UnsafeCell::new([0; CAPACITY]));
+
+#[global_allocator]
+static HEAP: Heap = Heap(UnsafeCell::new(State {
+    next: MEMORY.0.get().cast(),
+    // SAFETY: one past the end of the same object.
+    end: unsafe { MEMORY.0.get().cast::<u8>().add(CAPACITY) },
+    free: [core::ptr::null_mut(); CLASSES],
+}));
+
+/// Returns the address of the heap's state, for the node.
+#[polkavm_derive::polkavm_export]
+extern "C" fn pvm_heap() -> u64 {
+    HEAP.0.get() as u64
+}
+
+polkavm_derive::min_stack_size!(1 << 20);
+
+/// Returns the class of a size, and the size of the class's blocks: a multiple of 16 up to 64 bytes, and above that one
+/// of four steps from each power of two to the next.
+const fn class_of(size: usize) -> (usize, usize) {
+    if size <= 64 {
+        let class = size.saturating_sub(1) / ALIGNMENT;
+        return (class, (class + 1) * ALIGNMENT);
+    }
+    let last = size - 1;
+    let power = last.ilog2() as usize;
+    let quarter = last >> (power - 2) & 3;
+    ((power - 6) * 4 + quarter + 4, (5 + quarter) << (power - 2))
+}
+
+// SAFETY: blocks do not overlap, as each is taken from the memory never allocated or from a list of freed blocks of its
+// size, and are as large and as aligned as was asked for.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: no other reference to the state is alive: there is one thread, and nothing below calls out.
+        let state = unsafe { &mut *self.0.get() };
+        if layout.size() > CAPACITY {
+            return core::ptr::null_mut();
+        }
+        let (class, size) = class_of(layout.size());
+        if layout.align() <= ALIGNMENT {
+            let head = state.free[class];
+            if !head.is_null() {
+                // SAFETY: a free block begins with the next one's address.
+                state.free[class] = unsafe { head.cast::<*mut u8>().read() };
+                return head;
+            }
+        }
+        let padding = state.next.align_offset(layout.align().max(ALIGNMENT));
+        if (state.end as usize).saturating_sub(state.next as usize) < size + padding {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: within the heap, as just checked.
+        let block = unsafe { state.next.add(padding) };
+        // SAFETY: as above.
+        state.next = unsafe { block.add(size) };
+        block
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as in `alloc`.
+        let state = unsafe { &mut *self.0.get() };
+        let (class, _) = class_of(layout.size());
+        // SAFETY: the block is no longer used, and of at least 16 bytes.
+        unsafe { block.cast::<*mut u8>().write(state.free[class]) };
+        state.free[class] = block;
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size <= CAPACITY && class_of(layout.size()).0 == class_of(size).0 {
+            return block;
+        }
+        // SAFETY: the caller's promises: a layout that fits, and a size that is not zero.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !new.is_null() {
+                core::ptr::copy_nonoverlapping(block, new, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+            new
+        }
+    }
+}
