@@ -61,7 +61,7 @@ impl Heap {
     pub fn new(address: u64) -> Result<Heap, HeapError> {
         let size = (Heap::FREE as usize + CLASSES) as u64 * u64::from(FIELD);
         match u32::try_from(address) {
-            Ok(state) if address + size <= 1 << 32 && address % u64::from(FIELD) == 0 => Ok(Heap { state }),
+            Ok(state) if address + size <= 1 << 32 && address.is_multiple_of(u64::from(FIELD)) => Ok(Heap { state }),
             _ => Err(HeapError::Corrupt { address }),
         }
     }
@@ -113,7 +113,7 @@ impl Heap {
 /// An address of the guest, if it is one.
 fn address(value: u64) -> Result<u32, HeapError> {
     match u32::try_from(value) {
-        Ok(address) if value % ALIGNMENT == 0 => Ok(address),
+        Ok(address) if value.is_multiple_of(ALIGNMENT) => Ok(address),
         _ => Err(HeapError::Corrupt { address: value }),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!((class, size), (0, 16));
         loop {
             assert_eq!(class_of(size), (class, size));
-            assert!(size % ALIGNMENT == 0 && class < CLASSES as u32);
+            assert!(size.is_multiple_of(ALIGNMENT) && class < CLASSES as u32);
             if size >= 1 << 31 {
                 break;
             }
