@@ -1,10 +1,11 @@
-//! Prints the profile by which superinstructions are chosen: `scripts/profile-superinstructions [--choose N] [BLOB…]`.
+//! Prints the profile from which superinstructions are selected: `scripts/profile-superinstructions [--choose N]
+//! [BLOB…]`.
 //!
-//! Runs each program's `initialize`, if it exports one, and `run`, and adds up which ops were dispatched one after the
-//! other. The pairs at the top are those that a new superinstruction would save the most dispatches for, at most: what
-//! follows is grouped anew then. With `--choose`, finds the `N` superinstructions that save the most time together, one
-//! after the other, by grouping the ops of all blocks again for each candidate. Each program counts the same, however
-//! long it runs.
+//! Runs each program's `initialize`, if it exports one, and `run`, and counts pairs of ops that were dispatched in
+//! sequence. The pairs at the top are those for which a new superinstruction would save the most dispatches. This is an
+//! upper bound: a new superinstruction also changes how the ops after it are grouped. With `--choose`, selects the `N`
+//! superinstructions that together save the most time, greedily, by grouping the ops of all blocks again for each
+//! candidate. All programs have the same weight, however long they run.
 #![allow(clippy::unwrap_used, reason = "an example that cannot unwrap has failed")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,19 +18,19 @@ use vm_core::program::{Program, ProgramConfig};
 /// Number of pairs that are printed.
 const SHOWN: usize = 40;
 
-/// Host calls after which a program is given up; they all do nothing.
+/// Maximum number of host calls of a program; none of them does anything.
 const HOST_CALLS: u32 = 1_000_000;
 
-/// Time of a dispatch, in that of the work of an op.
+/// Time of a dispatch, relative to the time of executing an op.
 const DISPATCH: f64 = 2.0;
 
-/// The most ops of a chosen superinstruction.
+/// Maximum number of ops of a selected superinstruction.
 const MOST_OPS: usize = 5;
 
-/// Candidates that are tried before one is chosen: those that save the most, at most.
+/// Number of candidates that are tried in each round: those with the highest upper bound of savings.
 const TRIED: usize = 120;
 
-/// Programs' time that a chosen superinstruction saves at least.
+/// Minimum share of the programs' time that a selected superinstruction saves.
 const LEAST: f64 = 0.0005;
 
 fn main() {
@@ -58,11 +59,11 @@ fn main() {
     }
 }
 
-/// A profile, and how often control fell through the end of each block.
+/// A profile, with the number of times that control fell through the end of each block.
 struct Profile {
     program: Arc<Program>,
     dispatches: DispatchProfile,
-    /// By code offset of the block.
+    /// Fall-throughs by code offset of the block.
     fallen: BTreeMap<u32, u64>,
     block: u32,
     next: u32,
@@ -83,7 +84,7 @@ impl Trace for Profile {
     }
 }
 
-/// Runs a program and counts its dispatches, and how often control fell through the end of each block that was entered.
+/// Runs a program; counts its dispatches, and the fall-throughs at the end of each block that was entered.
 fn profile(file: &str) -> (Dispatches, Vec<u64>) {
     let blob = std::fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let blob = Blob::parse(&blob).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -105,14 +106,14 @@ fn profile(file: &str) -> (Dispatches, Vec<u64>) {
     (all, profile.fallen.into_values().collect())
 }
 
-/// A block of a program: its count, its ops by number, with whether each takes the result of the one before, and how
-/// often control fell through its end.
+/// A block of a program: its count; its ops by number, and true for those that take the result of the op before; and
+/// the number of times that control fell through its end.
 type Block = (f64, Vec<(u32, bool)>, f64);
 
-/// A superinstruction or op, then the op that follows it, and whether that takes the first one's result.
+/// An op or superinstruction, the op that follows it, and true if that takes the first one's result.
 type Join = (u32, u32, bool);
 
-/// The blocks of all programs, and how their ops are grouped.
+/// The blocks of all programs, and the grouping of their ops.
 struct Groups {
     /// Names of ops and superinstructions, by number.
     names: Vec<String>,
@@ -121,7 +122,7 @@ struct Groups {
     lengths: Vec<usize>,
     joins: HashMap<Join, u32>,
     programs: Vec<Vec<Block>>,
-    /// Number of the op that a block begins with, and that is executed when control falls through to it.
+    /// Number of the op that a block begins with, which is executed when control falls through to it.
     charge: u32,
 }
 
@@ -139,7 +140,7 @@ impl Groups {
         for (all, fallen) in programs {
             let blocks = all.blocks.iter().zip(fallen).map(|(block, fallen)| {
                 let ops = block.ops.iter().filter(|(name, _)| name != "NextBlock");
-                // What a store stores is not its result.
+                // The stored value is not a result.
                 let mut stored = false;
                 let ops = ops.map(|(name, chained)| {
                     let after_store = core::mem::replace(&mut stored, name.starts_with("Store"));
@@ -194,7 +195,8 @@ impl Groups {
         number
     }
 
-    /// The logarithm of all programs' times, and how many dispatches each join would save at most, as shares.
+    /// Returns the logarithm of all programs' times; collects an upper bound, as shares, of the dispatches that each
+    /// join would save.
     fn cost(&self, candidates: &mut HashMap<Join, f64>, with: Option<Join>) -> f64 {
         const NEW: u32 = u32::MAX;
         let joined = |join: Join| match with == Some(join) {
@@ -243,7 +245,7 @@ impl Groups {
         total / self.programs.len() as f64
     }
 
-    /// Chooses so many superinstructions, and prints each in the form of the table, with what it saves.
+    /// Selects this many superinstructions, and prints each in the form of the table, with its savings.
     fn choose(&mut self, number: usize) {
         for _ in 0..number {
             let mut candidates = HashMap::new();

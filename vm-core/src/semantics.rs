@@ -1,12 +1,11 @@
 //! Semantics versions: numbered sets of rules that programs run under.
 //!
-//! A node's release may change what an instruction does, the memory's layout or the cost of a basic block under a cost
-//! model. Once chains have run programs such a change needs a new number: code keeps the number that it was stored with,
-//! and every release supports all of them. So nodes of different releases never
-//! differ on a block.
+//! A node's release may change the effect of an instruction, the memory layout, or the cost of a basic block under a
+//! cost model. Once chains have run programs, such a change needs a new number: code keeps the number that it was
+//! stored with, and every release supports all numbers. So nodes of different releases never differ on a block.
 //!
-//! Each version is specified in `docs/spec` and shown by `tests/vectors`, whose files are locked by their
-//! hashes to the number (`tests/vectors/semantics-0.lock`).
+//! Each version is specified in `docs/spec` and tested by `tests/vectors`, whose files are locked to the number by
+//! their hashes (`tests/vectors/semantics-0.lock`).
 
 /// A semantics version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -18,10 +17,10 @@ pub enum Semantics {
 }
 
 impl Semantics {
-    /// The one that new code is stored with.
+    /// The version that new code is stored with.
     pub const LATEST: Semantics = Semantics::V0;
 
-    /// All that are known.
+    /// All known versions.
     pub const ALL: [Semantics; 1] = [Semantics::V0];
 
     /// Its number, which never changes.
@@ -31,7 +30,7 @@ impl Semantics {
         }
     }
 
-    /// The one with this number; `None` for one that a later release may know.
+    /// Returns the version with this number; `None` if it is unknown to this release.
     pub fn from_id(id: u16) -> Option<Semantics> {
         Semantics::ALL.into_iter().find(|semantics| semantics.id() == id)
     }

@@ -14,7 +14,7 @@ use vm_core::limits::{self, CALL_DEPTH, CALLDATA_BYTES, TRANSACTION_MEMORY_BYTES
 use vm_core::outcome::Outcome;
 use vm_core::program::{Program, ProgramConfig};
 
-/// Counts what the runtime's allocator would do.
+/// A model of the runtime's allocator, which counts what it would allocate.
 struct Model;
 
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
@@ -42,7 +42,7 @@ fn give(size: usize) {
     }
 }
 
-// SAFETY: it hands everything on to the system's allocator, and counts beside it.
+// SAFETY: all calls are forwarded to the system's allocator; counting does not affect them.
 unsafe impl GlobalAlloc for Model {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         take(layout.size());
@@ -57,7 +57,7 @@ unsafe impl GlobalAlloc for Model {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // The runtime's has none: the new block is there before the old one is given back.
+        // The runtime's allocator has no `realloc`: the new block exists before the old one is freed.
         take(size);
         give(layout.size());
         // SAFETY: as the caller promises.
@@ -171,7 +171,7 @@ fn the_deepest_stack_of_the_largest_programs_takes_no_more_than_the_limit_in_any
     let blobs: Vec<Vec<u8>> = SHAPES.iter().map(blob).collect();
     let depth = CALL_DEPTH as usize + 1;
     let mut most = 0;
-    // Those of which many take most, with any of the others among them.
+    // The programs of which many take most memory, with any other among them.
     for one in &blobs[..3] {
         for other in &blobs {
             // All the same but the first, the last, or every third.

@@ -85,7 +85,7 @@ fn random_stops(rng: &mut Rng, code_length: u32) -> Stops {
     stops
 }
 
-/// Whether the run is to stop before the next instruction; written anew, as a model.
+/// True if the run should stop before the next instruction; a separate implementation, as the model.
 fn is_stop(instance: &Instance, stops: &Stops) -> bool {
     let at_offset = instance.next_pc().is_some_and(|pc| stops.offsets.contains(&pc));
     at_offset
@@ -156,7 +156,7 @@ fn a_run_in_slices_is_the_same_run_and_stops_where_it_has_to() {
                 stopped_early = done < limit;
                 assert!(!stopped_early || is_stop(&model, &stops), "seed {seed}: a stop for nothing");
             } else if done == 0 && seen != Outcome::Step {
-                // What the model met when it arrived.
+                // The model has this outcome already.
             } else if !matches!(outcome, Outcome::HostCall(_) | Outcome::Finished) {
                 assert!(done == 0 || !is_stop(&model, &stops), "seed {seed}: no stop at {:?}", model.pc());
                 seen = model.run();

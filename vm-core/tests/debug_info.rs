@@ -1,4 +1,4 @@
-//! Source lines: what the debug sections of a blob say, compared with upstream's reader over random line programs.
+//! Source lines: compares our reader of debug sections with upstream's over random line programs.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

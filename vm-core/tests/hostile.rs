@@ -21,7 +21,7 @@ enum Fate {
     Ran,
 }
 
-/// Does all that can be done with bytes from a stranger.
+/// Uses untrusted bytes in all possible ways.
 fn handle(bytes: &[u8], rng: &mut Rng) -> Fate {
     let blob = match Blob::parse(bytes) {
         Ok(blob) => blob,
@@ -58,7 +58,7 @@ fn handle(bytes: &[u8], rng: &mut Rng) -> Fate {
                 break;
             }
         }
-        // What the guest says about its memory may not hurt the host.
+        // The guest's claims about its memory must not harm the host.
         let (address, length) = (instance.reg(Reg::A0) as u32, instance.reg(Reg::A1) as u32 % 10_000);
         let mut buffer = vec![0; length as usize];
         let readable = instance.read_memory(address, &mut buffer).is_ok();

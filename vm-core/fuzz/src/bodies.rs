@@ -1,4 +1,4 @@
-//! Bodies of the fuzz targets: one function a target, which panics if a promise is broken.
+//! Bodies of the fuzz targets: one function per target, which panics if a property does not hold.
 //!
 //! Called by the targets of `vm-core/fuzz` under libFuzzer, and by `vm-core/tests/fuzz_bodies.rs` with inputs of its
 //! own, so that a compiler without fuzzing runs them too. They assume nothing of the bytes, and take bounded time and
@@ -14,11 +14,10 @@ use vm_core::limits;
 use vm_core::program::{Program, ProgramConfig};
 use vm_core::text::{Listing, assemble};
 
-/// Most gas that a run gets: with the memory that a gas unit can touch, it keeps a run short.
+/// Maximum gas of a run. Since a unit of gas can touch only so much memory, this keeps runs short.
 const GAS: u16 = 4095;
 
-/// The bytes with the blob's outermost fields made right, so that a fuzzer need not find them: the magic, and the
-/// length.
+/// Sets the blob's magic and length fields to the right values, so that a fuzzer need not find them.
 fn mend(data: &[u8]) -> Vec<u8> {
     let mut bytes = data.to_vec();
     bytes.resize(bytes.len().max(14), 0);
@@ -28,8 +27,8 @@ fn mend(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Any bytes as a blob: an error that says something, or a blob whose every part can be read and that is inside of the
-/// bytes; stripping it keeps its canonical form.
+/// Any bytes as a blob: an error with a message, or a blob whose parts can all be read and lie within the bytes;
+/// stripping it keeps its canonical form.
 pub fn blob(data: &[u8]) {
     for bytes in [data.to_vec(), mend(data)] {
         let blob = match Blob::parse(&bytes) {
@@ -84,8 +83,8 @@ fn code_and_bitmask(data: &[u8]) -> (&[u8], Vec<u8>) {
     (code, bitmask)
 }
 
-/// Any bytes as code: walking covers every byte once, every question about an offset has one consistent answer, and
-/// every block has a cost in every model.
+/// Any bytes as code: iteration covers every byte once, all queries about an offset are consistent, and every block has
+/// a cost in every model.
 pub fn decoder(data: &[u8]) {
     let (code, bitmask) = code_and_bitmask(data);
     for isa in Isa::ALL {
@@ -123,7 +122,7 @@ pub fn decoder(data: &[u8]) {
     }
 }
 
-/// Any bytes as a blob to be uploaded: what the check finds out fits the limits and the blob.
+/// Any bytes as a blob to be uploaded: the statistics of the check are within the limits and match the blob.
 pub fn limits(data: &[u8]) {
     let (code, bitmask) = code_and_bitmask(data);
     let isa = Isa::ALL[data.first().map_or(0, |byte| usize::from(*byte)) % Isa::ALL.len()];
@@ -138,7 +137,7 @@ pub fn limits(data: &[u8]) {
                 assert_eq!(info.instructions as usize, blob.code_view().instructions().count());
                 assert!(blob.code_view().instructions().all(|decoded| decoded.instruction.is_some()));
                 Program::new(&blob, &ProgramConfig::default()).map(drop).unwrap_or_else(|error| {
-                    // The check does not know the demands of an instruction set on the end of its code.
+                    // The check does not know an instruction set's requirements on the end of the code.
                     assert_eq!(blob.isa(), Isa::JamV1, "{error}");
                 });
             }
@@ -214,8 +213,8 @@ fn stops(bytes: &[u8], plan: &Plan, config: &ProgramConfig, dispatch: Dispatch) 
     }
 }
 
-/// Any bytes as a program and how to run it: no panic, an end within the gas, and the same again on a second run, by
-/// the other dispatcher with a cache for translations that is always full, and step by step.
+/// Any bytes as a program and the parameters of its run: no panic, an end within the gas, and the same results on a
+/// second run, with the other dispatcher and a translation cache that is always full, and in single steps.
 pub fn interpreter(data: &[u8]) {
     let Some((&[shape, mode, entry, gas_low, gas_high, seed], rest)) = data.split_first_chunk::<6>() else { return };
     let isa = Isa::ALL[usize::from(shape) % Isa::ALL.len()];
@@ -263,7 +262,7 @@ pub fn interpreter(data: &[u8]) {
     if plan.config.metering == Metering::Sync {
         assert_eq!(first, stepped, "step by step");
     } else {
-        // What registers and memory are when an asynchronous run is out of gas is not specified.
+        // Registers and memory are unspecified when an asynchronous run is out of gas.
         let outcomes = |views: &Option<Vec<View>>| -> Option<Vec<Outcome>> {
             views.as_ref().map(|views| views.iter().map(|view| view.outcome).collect())
         };
@@ -271,8 +270,8 @@ pub fn interpreter(data: &[u8]) {
     }
 }
 
-/// Any bytes as assembly, which is refused with a place or makes a blob; and as a blob, whose listing makes the same
-/// blob.
+/// Any bytes as assembly, which gives an error with its position or a blob; and as a blob, whose listing assembles to
+/// the same blob.
 pub fn text(data: &[u8]) {
     let source = String::from_utf8_lossy(data);
     let made = match assemble(&source) {

@@ -11,17 +11,17 @@ use alloc::vec::Vec;
 const TAG: &[u8] = b"PVM meaning 1\0";
 
 impl Blob<'_> {
-    /// Writes the canonical form of the program to `sink`, piece by piece; where the pieces are cut does not matter.
+    /// Feeds the canonical form of the program to `sink`, in pieces of unspecified size.
     ///
-    /// Two blobs with the same bytes behave the same in all that a guest or its embedder can observe, in whatever
-    /// configuration; two with different bytes may. The form is settled: it never changes for a given tag.
+    /// Two blobs with equal bytes behave the same in all that a guest or its embedder can observe, under any
+    /// configuration; blobs with different bytes may differ. The form is stable: it never changes for a given tag.
     ///
-    /// It is the tag, the version byte, then little-endian: three sizes of memory (32 bits); read-only and read-write
-    /// data without their trailing zeros, each after its length (32 bits); the number of imports and each import's name
-    /// after its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes 0xFFFFFFFE, the section's
-    /// offsets, and its symbols after their length); the number of exports (32 bits) and for each its code offset and
-    /// its name after its length; the jump table (number, entries, 32 bits each); the code after its length, and its
-    /// bitmask.
+    /// The bytes are the tag, the version byte, and then, little-endian: three memory sizes (32 bits each); read-only
+    /// and read-write data without trailing zeros, each preceded by its length (32 bits); the number of imports, and
+    /// each import's name preceded by its length (32 bits; 0xFFFFFFFF for an invalid one; if names share bytes,
+    /// 0xFFFFFFFE, the section's offsets, and its symbols preceded by their length); the number of exports (32 bits),
+    /// and for each its code offset and its name preceded by its length; the jump table (number of entries, then the
+    /// entries, 32 bits each); the code preceded by its length, and its bitmask.
     pub fn feed_canonical(&self, sink: &mut impl FnMut(&[u8])) {
         sink(TAG);
         sink(&[self.isa().version()]);
@@ -52,7 +52,7 @@ impl Blob<'_> {
         let (offsets, symbols) = self.imports().raw();
         let total: u64 = self.imports().flatten().map(|name| name.len() as u64).sum();
         if total > symbols.len() as u64 {
-            // Names that share bytes could be far longer than the blob.
+            // The names of imports that share bytes could be far longer than the blob.
             number(sink, u32::MAX - 1);
             sink(offsets);
             counted(sink, symbols);
@@ -66,7 +66,7 @@ impl Blob<'_> {
         }
     }
 
-    /// The bytes of [`Self::feed_canonical`] in one piece.
+    /// Returns the bytes of [`Self::feed_canonical`] in one vector.
     pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.feed_canonical(&mut |bytes| out.extend(bytes));
@@ -74,7 +74,7 @@ impl Blob<'_> {
     }
 }
 
-/// All lengths here are below 2^32: they come from sections, whose length is 32 bits.
+/// Feeds a 32-bit number. All lengths here are below 2^32: they come from sections, whose lengths have 32 bits.
 fn number(sink: &mut impl FnMut(&[u8]), value: u32) {
     sink(&value.to_le_bytes());
 }

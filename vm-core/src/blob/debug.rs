@@ -7,25 +7,25 @@
 use super::{Blob, varint};
 use core::{fmt, ops::Range};
 
-/// The deepest inlining that can be described, in functions.
+/// Maximum depth of inlining that can be described, in functions.
 pub const MAX_FRAMES: usize = 16;
 
 /// Maximum number of operations that may describe one region.
 const OPERATIONS_PER_REGION: u32 = 512;
 
-/// Bytes of a record that says which line program describes a range of code.
+/// Size in bytes of a record that maps a range of code to its line program.
 const RECORD: usize = 12;
 
 /// Error of the debug information reader. Offsets count from the start of the section.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DebugError {
-    /// The line programs are of a version that we do not know; 1 is the one we do.
+    /// Unknown version of the line programs; only version 1 is supported.
     UnsupportedVersion {
         /// The version found.
         version: u8,
     },
-    /// The section of ranges is not a whole number of records.
+    /// The section of ranges is not a whole number of records long.
     RangesLength {
         /// Its length in bytes.
         actual: usize,
@@ -35,12 +35,12 @@ pub enum DebugError {
         /// Offset at which reading failed.
         offset: usize,
     },
-    /// A variable-length number is not in its only valid form.
+    /// A variable-length number is not in its shortest form.
     BadVarint {
         /// Offset of its first byte.
         offset: usize,
     },
-    /// No such operation.
+    /// Unknown operation.
     UnknownOperation {
         /// Offset of the fault.
         offset: usize,
@@ -49,12 +49,12 @@ pub enum DebugError {
     },
     /// A region of code is described by more than 512 operations.
     TooManyOperations {
-        /// Offset of the one too many.
+        /// Offset of the first operation over the limit.
         offset: usize,
     },
     /// Missing string, or invalid UTF-8.
     BadString {
-        /// Offset at which it should be.
+        /// Offset at which the string should be.
         offset: u32,
     },
 }
@@ -109,7 +109,7 @@ struct RawFrame {
     column: u32,
 }
 
-/// Source location of a code offset: the functions and lines that it comes from.
+/// Source location of a code offset: its functions and source lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     strings: &'a [u8],
@@ -120,18 +120,18 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The code that the same holds for.
+    /// The range of code offsets that share this location.
     pub fn range(&self) -> Range<u32> {
         self.start..self.end
     }
 
-    /// The functions it belongs to, the outermost first; more than one where calls were inlined.
+    /// The functions that the code belongs to, outermost first; more than one where calls were inlined.
     pub fn frames(&self) -> impl DoubleEndedIterator<Item = Frame<'a>> + '_ {
         self.frames.iter().take(self.count).map(|raw| Frame { strings: self.strings, raw: *raw })
     }
 }
 
-/// A function and a place in it.
+/// A function and a source position in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     strings: &'a [u8],
@@ -147,7 +147,7 @@ impl<'a> Frame<'a> {
     /// Namespace of the function's name, such as `core::fmt`.
     ///
     /// # Errors
-    /// If there is no such string. The other names here are read in the same way.
+    /// If there is no such string. The other getters that return names fail in the same way.
     pub fn namespace(&self) -> Result<Option<&'a str>, DebugError> {
         string(self.strings, self.raw.namespace)
     }
@@ -185,10 +185,10 @@ fn string(strings: &[u8], offset: u32) -> Result<Option<&str>, DebugError> {
 }
 
 impl<'a> Blob<'a> {
-    /// Source location of the code at `offset`; `None` if the debug information has none.
+    /// Returns the source location of the code at `offset`; `None` if the debug information has none.
     ///
     /// # Errors
-    /// If the debug information that it takes is malformed.
+    /// If the debug information that the lookup reads is malformed.
     pub fn source_at(&self, offset: u32) -> Result<Option<Source<'a>>, DebugError> {
         let (programs, ranges) = (self.debug_line_programs(), self.debug_line_program_ranges());
         let Some(version) = programs.first().filter(|_| !ranges.is_empty()) else { return Ok(None) };
@@ -227,7 +227,7 @@ impl<'a> Blob<'a> {
     }
 }
 
-/// The machine that line programs run on.
+/// State of the line program machine.
 struct LineProgram<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -250,21 +250,21 @@ impl LineProgram<'_> {
         }
     }
 
-    /// Changes the frame that is being changed; there may be none, which is no error.
+    /// Applies `change` to the current frame, if there is one.
     fn set(&mut self, change: impl FnOnce(&mut RawFrame)) {
         if let Some(frame) = self.frames.get_mut(self.mutated as usize) {
             change(frame);
         }
     }
 
-    /// The next region of code and how many frames describe it; `None` at the end.
+    /// Returns the next region of code and the number of frames that describe it; `None` at the end.
     fn next_region(&mut self) -> Result<Option<(Range<u32>, u32)>, DebugError> {
         for _ in 0..OPERATIONS_PER_REGION {
             let offset = self.position;
             let operation = *self.bytes.get(offset).ok_or(DebugError::UnexpectedEnd { offset })?;
             self.position += 1;
             let depth = self.depth;
-            // Operations from 14 on end a region: of one byte or of a number given, and then the depth changes or not.
+            // Operations from 14 on end a region of one byte or of a given length, and then may change the depth.
             match operation {
                 0 => return Ok(None),
                 1 => self.mutated = self.varint()?,

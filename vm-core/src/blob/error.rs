@@ -47,12 +47,12 @@ impl Section {
 pub enum BlobError {
     /// The first bytes are not [`super::MAGIC`].
     BadMagic,
-    /// The version byte names no instruction set that we know.
+    /// The version byte names no known instruction set.
     UnsupportedVersion {
         /// The byte found.
         version: u8,
     },
-    /// The version byte names an instruction set that we know and do not run.
+    /// The version byte names a known but unsupported instruction set.
     UnsupportedIsa {
         /// The byte found.
         version: u8,
@@ -73,7 +73,7 @@ pub enum BlobError {
         /// The part of the blob that was being read.
         section: Section,
     },
-    /// A variable-length number is not in its only valid form.
+    /// A variable-length number is not in its shortest form.
     BadVarint {
         /// Offset of its first byte.
         offset: usize,
@@ -82,7 +82,7 @@ pub enum BlobError {
     },
     /// A section has bytes that its content does not account for.
     TrailingBytes {
-        /// Offset of the first of them.
+        /// Offset of the first of these bytes.
         offset: usize,
         /// The part of the blob that was being read.
         section: Section,
@@ -118,9 +118,9 @@ pub enum BlobError {
     },
     /// The bitmask does not have one bit for each code byte.
     BitmaskLength {
-        /// Bytes there are.
+        /// Number of bytes found.
         actual: u32,
-        /// Bytes there should be.
+        /// Number of bytes expected.
         expected: u32,
     },
     /// A bitmask bit after the last code byte is set.

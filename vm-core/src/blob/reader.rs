@@ -2,7 +2,7 @@
 //!
 //! Called with untrusted bytes by everything that loads programs. Promises: no panic, no allocation, time linear in the
 //! number of sections. Checks follow the order of `docs/spec/blobs.md#sections`; what that page leaves to run time
-//! (import ranges, exports, jump targets) is not checked here, but read lazily and safely.
+//! (ranges of imports, exports, jump targets) is not checked here, but read lazily and safely.
 
 use super::{BlobError, MAGIC, Section, varint};
 use crate::isa::{CodeView, Isa};
@@ -13,7 +13,7 @@ use crate::limits;
 pub struct MemoryConfig {
     /// Read-only data.
     pub ro_data_size: u32,
-    /// Read-write data, where the heap begins.
+    /// Read-write data, followed by the heap.
     pub rw_data_size: u32,
     /// Stack.
     pub stack_size: u32,
@@ -38,7 +38,7 @@ pub struct Blob<'a> {
     metadata_hash: &'a [u8],
 }
 
-/// Reads forward through `bytes`; `base` is where they lie in the blob.
+/// Reads forward through `bytes`, which begin at offset `base` of the blob.
 struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Returns the content of section `wanted` and reads the next id, if the current id is `wanted`.
+    /// If the current section is `wanted`, returns its content and reads the id of the next one.
     fn section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<Option<Cursor<'a>>, BlobError> {
         if *id != wanted {
             return Ok(None);
@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
         Ok(Some(Cursor { bytes, position: 0, base, section }))
     }
 
-    /// As [`Self::section`], for content that is not parsed; empty if absent.
+    /// As [`Self::section`], for content that is not parsed here; empty if the section is absent.
     fn raw_section(&mut self, id: &mut u8, wanted: u8, section: Section) -> Result<&'a [u8], BlobError> {
         Ok(self.section(id, wanted, section)?.map_or(&[], |content| content.bytes))
     }
@@ -322,7 +322,7 @@ impl<'a> JumpTable<'a> {
         JumpTable { bytes, entry_size: if entry_size > 4 { 0 } else { entry_size } }
     }
 
-    /// Number of entries that can be read; none if their size is zero.
+    /// Number of entries that can be read; 0 if their size is zero.
     pub fn len(&self) -> u32 {
         let count = self.bytes.len().checked_div(usize::from(self.entry_size)).unwrap_or(0);
         u32::try_from(count).unwrap_or(u32::MAX)
@@ -333,13 +333,13 @@ impl<'a> JumpTable<'a> {
         self.len() == 0
     }
 
-    /// The code offset that entry `index` names. It may be any number.
+    /// Returns entry `index`: a code offset, which may be any number.
     #[inline]
     pub fn get(&self, index: u32) -> Option<u32> {
         let size = usize::from(self.entry_size);
         let rest = self.bytes.get((index as usize).checked_mul(size)?..)?;
         match rest.first_chunk() {
-            // A table whose entries have no bytes is empty.
+            // A table whose entries have zero bytes reads as empty.
             Some(bytes) if size > 0 => Some(u32::from_le_bytes(*bytes) & (u32::MAX >> (32 - 8 * size as u32))),
             _ => Self::get_at_end(rest, size),
         }
@@ -362,7 +362,7 @@ impl<'a> JumpTable<'a> {
     }
 }
 
-/// The names of imports; an iterator that can also be asked by number.
+/// The names of imports: an iterator with access by number.
 #[derive(Clone, Copy, Debug)]
 pub struct Imports<'a> {
     offsets: &'a [u8],
@@ -371,7 +371,7 @@ pub struct Imports<'a> {
 }
 
 impl<'a> Imports<'a> {
-    /// Rebuilds what [`Self::raw`] gave.
+    /// Rebuilds the names from the result of [`Self::raw`].
     pub(crate) fn from_raw(offsets: &'a [u8], symbols: &'a [u8]) -> Self {
         Imports { offsets, symbols, next: 0 }
     }
@@ -390,7 +390,7 @@ impl<'a> Imports<'a> {
         Some(u32::from_le_bytes(*bytes) as usize)
     }
 
-    /// The name of import `index`; `None` if there is no such import or its range is invalid.
+    /// Returns the name of import `index`; `None` if there is no such import or its range is invalid.
     pub fn get(&self, index: u32) -> Option<&'a [u8]> {
         let start = self.offset(index as usize)?;
         let end = self.offset((index as usize).checked_add(1)?).unwrap_or(self.symbols.len());
@@ -414,7 +414,7 @@ impl<'a> Iterator for Imports<'a> {
 /// An entry point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Export<'a> {
-    /// Code offset of its first instruction. May be any number; running from a bad one traps.
+    /// Code offset of its first instruction. May be any number; a run that starts at a bad one traps.
     pub code_offset: u32,
     /// Its name.
     pub symbol: &'a [u8],
@@ -468,7 +468,7 @@ mod tests {
     use crate::isa::{Instruction, Opcode};
     use alloc::{vec, vec::Vec};
 
-    /// A blob of these sections, each an id and its content.
+    /// Builds a blob from sections, each an id and its content.
     fn blob(sections: &[(u8, &[u8])]) -> Vec<u8> {
         let mut bytes = [&MAGIC[..], &[0; 9]].concat();
         for (id, content) in sections {
@@ -482,7 +482,7 @@ mod tests {
         bytes
     }
 
-    /// A code section with one trap.
+    /// A code section that contains one trap.
     const CODE: (u8, &[u8]) = (6, &[0, 0, 1, 0, 1]);
 
     fn error(sections: &[(u8, &[u8])]) -> BlobError {

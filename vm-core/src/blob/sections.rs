@@ -1,7 +1,7 @@
 //! Raw sections of a blob, in order.
 //!
-//! For tools that work on sections without interpreting them: the listing, stripping, statistics. Assumes a blob
-//! that [`super::Blob::parse`] accepts; of other bytes it yields the sections that it can.
+//! For tools that process sections without interpreting them: listing, stripping, statistics. Assumes a blob that
+//! [`super::Blob::parse`] accepts; from other bytes it yields as many sections as it can.
 
 use super::varint;
 
@@ -22,14 +22,14 @@ pub fn sections(bytes: &[u8]) -> RawSections<'_> {
     RawSections { rest: bytes.get(HEADER..).unwrap_or_default() }
 }
 
-/// See [`sections`].
+/// Iterator over raw sections; see [`sections`].
 #[derive(Clone, Copy, Debug)]
 pub struct RawSections<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> RawSections<'a> {
-    /// The bytes after the end marker, once all sections were seen. They mean nothing; writers write none.
+    /// The bytes after the end marker, once all sections were read. They have no meaning; writers write none.
     pub fn trailing(&self) -> &'a [u8] {
         match self.rest {
             [0, trailing @ ..] => trailing,

@@ -12,11 +12,10 @@ pub enum Strip {
     Optional,
 }
 
-/// Strips a blob: the same program without debug information or anything optional. Its [`Blob::canonical_bytes`] stay
-/// the same.
+/// Strips a blob: removes debug information, or all optional sections. [`Blob::canonical_bytes`] stay the same.
 ///
 /// # Errors
-/// If `bytes` are no blob.
+/// If `bytes` are not a blob.
 pub fn strip(bytes: &[u8], what: Strip) -> Result<Vec<u8>, BlobError> {
     let blob = Blob::parse(bytes)?;
     let mut out = MAGIC.to_vec();
@@ -25,7 +24,7 @@ pub fn strip(bytes: &[u8], what: Strip) -> Result<Vec<u8>, BlobError> {
     out.extend([0; 8]);
     let mut section = |id: u8, content: &[u8]| {
         out.push(id);
-        // It was the content of a section, whose length is 32 bits.
+        // No overflow: the content of a section, whose length has 32 bits.
         varint::write(&mut out, content.len() as u32);
         out.extend(content);
     };
@@ -33,7 +32,7 @@ pub fn strip(bytes: &[u8], what: Strip) -> Result<Vec<u8>, BlobError> {
         section(raw.id, raw.content);
     }
     if what == Strip::Debug {
-        // Where a section is decides whether it counts: one that was skipped before must not be found now.
+        // A section counts only at its place in the order: one that readers skipped before must not become valid now.
         if !blob.metadata_hash().is_empty() {
             section(131, blob.metadata_hash());
         }

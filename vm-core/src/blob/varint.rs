@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 /// Error of the varint reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VarintError {
-    /// The bytes end inside of it.
+    /// The bytes end within the varint.
     Truncated,
     /// The first byte announces more than four further bytes, the value needs more than 32 bits, or a shorter form
     /// exists.
     Malformed,
 }
 
-/// Reads a varint from the front of `bytes`; returns it and how many bytes it took.
+/// Reads a varint from the front of `bytes`; returns its value and its length in bytes.
 pub fn read(bytes: &[u8]) -> Result<(u32, usize), VarintError> {
     let &first = bytes.first().ok_or(VarintError::Truncated)?;
     let extra = first.leading_ones() as usize;
@@ -35,7 +35,7 @@ pub fn read(bytes: &[u8]) -> Result<(u32, usize), VarintError> {
     }
 }
 
-/// Appends `value`.
+/// Appends `value` as a varint.
 pub fn write(out: &mut Vec<u8>, value: u32) {
     // Each further byte adds seven bits; the fifth byte leaves room for all 32.
     let extra = (1..=4).rev().find(|extra| value >> (7 * extra) != 0).unwrap_or(0u32);

@@ -1,7 +1,7 @@
 //! The blob writer.
 //!
-//! Used by tests, tools and the linker. What it writes, [`super::Blob::parse`] reads back. Sections are written in the
-//! order of `docs/spec/blobs.md#sections`, empty ones left out.
+//! Used by tests, tools and the linker. [`super::Blob::parse`] reads the result back. Sections are written in the order
+//! of `docs/spec/blobs.md#sections`; empty ones are left out.
 
 use super::{MAGIC, MemoryConfig, varint};
 use crate::isa::{Assembly, EncodeError, Instruction, Isa, assemble};
@@ -18,7 +18,7 @@ enum CodeSource {
     Raw { code: Vec<u8>, bitmask: Vec<u8> },
 }
 
-/// Collects the parts of a blob.
+/// Builder of blobs.
 ///
 /// ```
 /// use vm_core::blob::{Blob, BlobBuilder};
@@ -51,9 +51,9 @@ pub struct BlobBuilder {
 pub enum BuildError {
     /// An instruction could not be encoded.
     Encode(EncodeError),
-    /// An export or jump table entry names an instruction that does not exist.
+    /// An export or a jump table entry refers to an instruction that does not exist.
     NoSuchInstruction {
-        /// The index named.
+        /// The instruction index given.
         index: u32,
         /// Number of instructions.
         count: usize,
@@ -70,7 +70,7 @@ pub enum BuildError {
         /// Number found.
         actual: usize,
     },
-    /// The bitmask given with raw code does not fit it: one bit per byte, nothing past the end.
+    /// The bitmask given with raw code does not match the code: one bit per byte, no bits past the end.
     BadBitmask,
     /// An optional section's id is below 128.
     NotOptional {
@@ -111,7 +111,7 @@ impl From<EncodeError> for BuildError {
 }
 
 impl BlobBuilder {
-    /// An empty program.
+    /// Starts an empty program.
     pub fn new(isa: Isa) -> Self {
         BlobBuilder {
             isa,
@@ -177,7 +177,7 @@ impl BlobBuilder {
         self
     }
 
-    /// Adds a section that readers may skip; ids from 128.
+    /// Adds a section that readers may skip; its id must be at least 128.
     pub fn optional_section(&mut self, id: u8, content: &[u8]) -> &mut Self {
         self.optional.push((id, content.to_vec()));
         self
@@ -299,7 +299,7 @@ fn number(actual: usize, limit: u32) -> Result<u32, BuildError> {
     }
 }
 
-/// Appends a section, or nothing if it is empty.
+/// Appends a section, unless it is empty.
 fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) -> Result<(), BuildError> {
     if !content.is_empty() {
         out.push(id);

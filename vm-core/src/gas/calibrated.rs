@@ -1,42 +1,43 @@
-//! The calibrated model: the time that a block takes once it is compiled, in units of 10 picoseconds.
+//! The calibrated model: the execution time of a compiled block, in units of 10 picoseconds.
 //!
-//! Fed by [`super::BlockCost`] with the instructions of a block, in order. Two sums are kept: what the block takes of
-//! the processor's throughput, and its longest dependency chain through registers and memory, from its entry to its
-//! end. A block takes as long as the longer of both, however the blocks before and after it overlap with it: each
-//! register that it reads may have been written last by the block before. Constants are fitted to what the compiler
-//! emits, by `make gas-fit`; a released version never changes. Consensus rests on every number here. Spec:
+//! Fed by [`super::BlockCost`] with the instructions of a block, in order. It computes two times: the block's share of
+//! the processor's throughput, and the length of its critical path through registers and memory, from its entry to its
+//! end. A block costs the larger of the two, however it overlaps with the blocks before and after it, because each
+//! register that it reads may have been written last by the block before. The constants are fitted to the compiler's
+//! code by `make gas-fit`; a released version never changes. Consensus rests on every number here. Spec:
 //! `docs/spec/gas.md#the-calibrated-model`.
 
 use super::ProgramFacts;
 use super::costs::{Fields, places_of};
 use crate::isa::{GasClass, InstructionSpec, Opcode, TABLE};
 
-/// Time that a mispredicted branch takes. Every conditional branch is charged for it, and gives it back when it goes the
-/// likely way.
+/// Penalty of a mispredicted branch. Every conditional branch is charged for it, and refunds it when it goes the likely
+/// way.
 pub(super) const MISPREDICTION: u32 = 480;
 
 /// Cost of a host call: a handoff to the host and back while both spin.
 pub(super) const HOST_CALL: u32 = 60_000;
 
-/// What an instruction asks for.
+/// Cost parameters of an instruction.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// Its part of the processor's throughput.
+    /// Its share of the processor's throughput.
     throughput: u32,
-    /// Its part of the time that nothing else overlaps with.
+    /// The part of its time that overlaps with nothing else.
     serial: u32,
-    /// From its first two operands to its result.
+    /// Latency from its first two operands to its result.
     latency: i32,
-    /// From its third operand to its result.
+    /// Latency from its third operand to its result.
     third_latency: i32,
-    /// Where the register is that it writes, and those that it reads, in [`Fields`]. Memory is one of them. It is kept as
-    /// the time at which a load would have to read a register to have its result as late as a load of what was stored.
+    /// Positions in [`Fields`] of the register that it writes, and of those that it reads. Memory counts as a register:
+    /// it is ready at the time at which a load would have to read an address register for its result to be as late as
+    /// that of a load of the stored value.
     to: u8,
     from: [u8; 3],
 }
 
-/// What depends on the memory that a program can address: up to so many bytes, the latency of a load and its part of the
-/// throughput. A program whose memory is larger than a cache can miss it with every load.
+/// Costs that depend on the memory that a program can address: up to this many bytes, the latency of a load and its
+/// share of the throughput. If a program's memory is larger than a cache, every load may miss the cache.
 const MEMORY: [(u32, u32, u32); 9] = [
     (16 << 10, 150, 12),
     (32 << 10, 170, 12),
@@ -49,13 +50,13 @@ const MEMORY: [(u32, u32, u32); 9] = [
     (u32::MAX, 7000, 1000),
 ];
 
-/// What depends on the length of the code: up to so many bytes, the part of the throughput that entering a block takes.
+/// Costs that depend on the length of the code: up to this many bytes, the throughput that entering a block takes.
 const CODE: [(u32, u32); 4] = [(4 << 10, 35), (16 << 10, 150), (64 << 10, 400), (u32::MAX, 900)];
 
-/// From a store to a load of what it stored.
+/// Store-to-load forwarding: latency from a store to a load of the stored value.
 const FORWARDING: u32 = 120;
 
-/// Throughput, what nothing overlaps with, and latency of an instruction.
+/// Throughput, serial time and latency of an instruction.
 #[rustfmt::skip]
 const fn row(spec: &InstructionSpec, is_wide: bool, class: usize) -> (u32, u32, u32) {
     use GasClass as G;
@@ -105,7 +106,7 @@ const fn row(spec: &InstructionSpec, is_wide: bool, class: usize) -> (u32, u32, 
 
 type Rows = [Row; Opcode::COUNT];
 
-/// By memory, by whether registers have 64 bits, and by opcode.
+/// Cost parameters by class of memory, register width (32 or 64 bits), and opcode.
 static ROWS: [[Rows; 2]; MEMORY.len()] = {
     let nothing = Row { throughput: 0, serial: 0, latency: 0, third_latency: 0, to: 0, from: [0; 3] };
     let mut rows = [[[nothing; Opcode::COUNT]; 2]; MEMORY.len()];
@@ -135,7 +136,7 @@ impl Row {
             from: [first as u8, second as u8, Fields::NO_SOURCE as u8],
         };
         match spec.gas_class {
-            // No load has more than one operand, the second.
+            // A load has at most one operand, which is its second.
             GasClass::Load | GasClass::LoadIndirect => row.from[0] = Fields::MEMORY as u8,
             GasClass::Store | GasClass::StoreIndirect | GasClass::StoreImm | GasClass::StoreImmIndirect => {
                 row.latency = FORWARDING as i32 - MEMORY[class].1 as i32;
@@ -149,11 +150,11 @@ impl Row {
     }
 }
 
-/// The state of a block.
+/// Running totals of a block.
 #[derive(Clone, Debug)]
 pub(super) struct Calibrated {
     rows: &'static Rows,
-    /// What entering a block takes.
+    /// Throughput of entering a block.
     entry: u32,
     throughput: u64,
     serial: u64,
@@ -177,7 +178,7 @@ impl Calibrated {
         }
     }
 
-    /// Counts the next instruction, [`Opcode::Trap`] for an invalid one.
+    /// Adds the next instruction; `opcode` is [`Opcode::Trap`] for an invalid one.
     #[inline(always)]
     pub fn feed(&mut self, opcode: Opcode, fields: Fields) {
         let row = &self.rows[opcode as usize];
@@ -186,13 +187,13 @@ impl Calibrated {
         let operands = ready(first).max(ready(second)) + i64::from(row.latency);
         let result = operands.max(ready(third) + i64::from(row.third_latency));
         self.ready[fields.get(u64::from(row.to))] = result;
-        // A store's is never the latest: what it waited for was later.
+        // The result of a store is never the latest: its operands were ready later.
         self.critical = self.critical.max(result);
         self.throughput += u64::from(row.throughput);
         self.serial += u64::from(row.serial);
     }
 
-    /// The cost of the block, once everything in it was fed; and the start of another.
+    /// Returns the cost of the block, once all of its instructions were fed, and starts the next block.
     pub fn finish(&mut self) -> u32 {
         let time = u64::from(self.entry) + self.serial + self.throughput.max(self.critical.unsigned_abs());
         (self.throughput, self.serial, self.critical, self.ready) = (0, 0, 0, [0; 16]);
@@ -200,7 +201,7 @@ impl Calibrated {
     }
 }
 
-/// At the start of a block memory is ready, which no load may notice.
+/// Memory is ready at the start of a block, at a time that must not delay a load.
 const _: () = {
     let mut class = 0;
     while class < MEMORY.len() {

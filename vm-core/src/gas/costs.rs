@@ -1,4 +1,4 @@
-//! What each instruction asks of the pipeline: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
+//! Resource demands of instructions: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
 //! instruction table; a released version never changes, a new one is a new table beside it. Spec: `docs/spec/gas.md#what-instructions-ask-for`.
@@ -6,11 +6,11 @@
 use super::MemoryLatency;
 use crate::isa::{CodeView, Format, GasClass, InstructionSpec, Opcode, Reg, TABLE};
 
-/// What one instruction asks for, packed into a word as the simulator needs it most quickly.
+/// Resource demand of one instruction, packed into a word for the simulator's speed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Demand(u64);
 
-/// The register fields of an instruction, four bits each, and above them three that stand for no register of the guest.
+/// The register fields of an instruction, four bits each, followed by three pseudo-registers that no guest has.
 #[derive(Clone, Copy)]
 pub(super) struct Fields(u32);
 
@@ -18,20 +18,20 @@ impl Fields {
     const R1: u64 = 0;
     const R2: u64 = 4;
     const R3: u64 = 8;
-    /// Where a register is that is never written.
+    /// Position of a pseudo-register that is never written.
     pub const NO_SOURCE: u64 = 12;
-    /// Where a register is that is never read.
+    /// Position of a pseudo-register that is never read.
     pub const NO_DESTINATION: u64 = 16;
-    /// Where one is that stands for memory.
+    /// Position of a pseudo-register that stands for memory.
     pub const MEMORY: u64 = 20;
     const NONE: u32 = 0xfed000;
 
-    /// Of decoded registers.
+    /// Converts decoded registers.
     pub fn new(r1: Reg, r2: Reg, r3: Reg) -> Self {
         Fields(r1 as u32 | (r2 as u32) << Self::R2 | (r3 as u32) << Self::R3 | Self::NONE)
     }
 
-    /// Of the twelve bits in the code.
+    /// Converts the twelve bits of the encoded fields.
     #[inline(always)]
     pub fn from_code(bits: u32) -> Self {
         Fields(
@@ -41,14 +41,14 @@ impl Fields {
         )
     }
 
-    /// The register at one of the places above.
+    /// Returns the register at one of the positions above.
     #[inline(always)]
     pub fn get(self, shift: u64) -> usize {
         (self.0 >> (shift & 31) & 15) as usize
     }
 }
 
-/// Two register fields of four bits as the registers' numbers.
+/// Decodes two register fields of four bits at once.
 static PAIRS: [u8; 256] = {
     let mut pairs = [0; 256];
     let mut index = 0;
@@ -59,19 +59,20 @@ static PAIRS: [u8; 256] = {
     pairs
 };
 
-/// Which units an instruction needs. Each needs arithmetic units at most and one other. There are as many units for
-/// loads, and for stores, as for arithmetic, which each load or store needs too; so they are never what is missing.
+/// Execution units that an instruction needs: arithmetic units (ALUs), and at most one unit of another kind. Load and
+/// store units are not modelled: there are as many of them as ALUs, and each load or store needs an ALU too, so they
+/// are never the bottleneck.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
-    /// None.
+    /// No unit.
     Free,
-    /// One for arithmetic.
+    /// One ALU.
     Alu,
-    /// Two for arithmetic.
+    /// Two ALUs.
     AluTwice,
-    /// One for arithmetic, that for products.
+    /// One ALU, and the multiplier.
     Mul,
-    /// One for arithmetic, that for quotients.
+    /// One ALU, and the divider.
     Div,
 }
 
@@ -87,7 +88,7 @@ impl Class {
     }
 }
 
-/// How the latency is found.
+/// Rule for the latency.
 #[derive(Clone, Copy)]
 enum Latency {
     Fixed(u8),
@@ -97,7 +98,7 @@ enum Latency {
     Branch,
 }
 
-/// How many decode slots are added to the least number.
+/// Rule for decode slots beyond the least number.
 #[derive(Clone, Copy)]
 enum Extra {
     No,
@@ -111,7 +112,7 @@ enum Extra {
     IfNotFirstPlusOneOn64Bit,
 }
 
-/// Which register fields count, destination first.
+/// The register fields that count, destination first.
 #[derive(Clone, Copy)]
 enum Registers {
     None,
@@ -133,7 +134,7 @@ enum Registers {
     FromLast,
 }
 
-/// A row: latency, least decode slots, further ones, units, registers.
+/// A row: latency, least number of decode slots, further ones, units, registers.
 type Row = (Latency, u8, Extra, Class, Registers);
 
 #[rustfmt::skip]
@@ -187,8 +188,8 @@ const fn row(class: GasClass) -> Row {
     }
 }
 
-/// Where among its fields the register is that an instruction writes, and where the first two are that it reads; and
-/// whether it reads the one that it writes besides.
+/// Positions in [`Fields`] of the register that an instruction writes and of the first two that it reads, and whether
+/// it also reads the register that it writes.
 const fn places(spec: &InstructionSpec, registers: Registers) -> (u64, u64, u64, bool) {
     const NO_SOURCE: u64 = Fields::NO_SOURCE;
     const NO_DESTINATION: u64 = Fields::NO_DESTINATION;
@@ -205,17 +206,17 @@ const fn places(spec: &InstructionSpec, registers: Registers) -> (u64, u64, u64,
     (to, first, second, matches!(registers, Registers::UpdateFrom | Registers::UpdateFromBoth))
 }
 
-/// The same for an instruction of the table.
+/// As [`places`], for a row of the instruction table.
 pub(super) const fn places_of(spec: &InstructionSpec) -> (u64, u64, u64, bool) {
     places(spec, row(spec.gas_class).4)
 }
 
-/// A branch that one side of which is marked as rarely taken, or cannot be taken.
+/// Latency of a predictable branch: its target or fall-through is `trap`, `unlikely`, or past the end of the code.
 const BRANCH_FORESEEN: u8 = 1;
-/// Any other branch.
+/// Latency of any other branch.
 const BRANCH: u8 = 20;
 
-/// By whether registers have 64 bits, and opcode.
+/// Demands by register width (32 or 64 bits) and opcode.
 static DEMANDS: [[Demand; Opcode::COUNT]; 2] = {
     let mut result = [[Demand::NOTHING; Opcode::COUNT]; 2];
     let mut index = 0;
@@ -228,20 +229,20 @@ static DEMANDS: [[Demand; Opcode::COUNT]; 2] = {
 };
 
 impl Demand {
-    /// What a trap, or whatever acts as one, asks for.
+    /// Demand of a trap, or of an instruction that acts as one.
     pub const TRAP: Demand = Demand::new(Opcode::Trap.spec(), false);
-    /// Asks for nothing.
+    /// No demand.
     pub const NOTHING: Demand = Demand(0);
-    /// The units there are: 4 for arithmetic, one for products, one for quotients.
+    /// All units: 4 ALUs, one multiplier, one divider.
     pub const ALL_UNITS: u32 = 4 | Self::MUL | Self::DIV;
-    /// The count of units for arithmetic.
+    /// Mask of the number of ALUs.
     pub const ALUS: u32 = 7;
-    /// The unit for products.
+    /// The multiplier.
     pub const MUL: u32 = 8;
-    /// The unit for quotients.
+    /// The divider.
     pub const DIV: u32 = 16;
 
-    // Where the parts are. The latency is the lowest byte.
+    // Positions of the parts in the word. The latency is the lowest byte.
     const UNITS: u32 = 8;
     const ALU: u64 = 1 << 16;
     const DECODE: u32 = 24;
@@ -279,8 +280,8 @@ impl Demand {
         Demand((latency + ((decode as u64) << Self::DECODE) + extra) | units | registers | updates | moves)
     }
 
-    /// What an instruction of `code` with this opcode, [`Opcode::Trap`] for an invalid one, asks for. It goes on at `ends`,
-    /// if it is a branch: behind it or at its target.
+    /// Returns the demand of an instruction of `code` with this opcode ([`Opcode::Trap`] for an invalid one). `ends`
+    /// gives the offsets at which a branch can continue: its fall-through and its target.
     #[inline(always)]
     pub fn of(code: &CodeView<'_>, opcode: Opcode, memory: MemoryLatency, ends: impl FnOnce() -> [u32; 2]) -> Demand {
         let demand = DEMANDS[usize::from(code.isa().is_64_bit())][opcode as usize];
@@ -295,25 +296,25 @@ impl Demand {
         Demand(demand.0 | u64::from(latency))
     }
 
-    /// Cycles from its start to its result: 1 to 127.
+    /// Latency: 1 to 127 cycles from its start to its result.
     #[inline(always)]
     pub fn latency(self) -> u32 {
         self.0 as u32 & 0xff
     }
 
-    /// Its units, of [`Self::ALL_UNITS`].
+    /// Its units, as bits and counts of [`Self::ALL_UNITS`].
     #[inline(always)]
     pub fn units(self) -> u32 {
         (self.0 >> Self::UNITS) as u32 & 0xff
     }
 
-    /// Whether it needs one unit for arithmetic and no other.
+    /// True if it needs one ALU and no other unit.
     #[inline(always)]
     pub fn is_alu(self) -> bool {
         self.0 & Self::ALU != 0
     }
 
-    /// Whether its units are among the `free` ones.
+    /// True if its units are among the `free` ones.
     #[inline(always)]
     pub fn fits(self, free: u32) -> bool {
         let (units, others) = (self.units(), Self::MUL | Self::DIV);
@@ -338,20 +339,21 @@ impl Demand {
         least + u32::from(to != first && (to != second || !may_be_second))
     }
 
-    /// Whether it reads the register that it writes besides.
+    /// True if it also reads the register that it writes.
     #[inline(always)]
     pub fn reads_destination(self) -> bool {
         self.0 & Self::READS_DESTINATION != 0
     }
 
-    /// Whether it only renames: the register it writes becomes the second that it reads.
+    /// True if it is a register rename: the register it writes becomes the second that it reads.
     #[inline(always)]
     pub fn is_move(self) -> bool {
         self.0 & Self::MOVE != 0
     }
 }
 
-/// Whether a branch will hardly ever go to `offset`. Bytes are compared, whether or not an instruction starts there.
+/// True if `offset` is a rare branch destination: a `trap`, an `unlikely`, or past the end of the code. Compares bytes,
+/// whether or not an instruction starts there.
 pub(super) fn is_rare(code: &CodeView<'_>, offset: u32) -> bool {
     let isa = code.isa();
     match code.byte(offset) {

@@ -1,8 +1,7 @@
 //! Gas: the cost of basic blocks.
 //!
-//! Asked by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
-//! its cost depends on its instructions alone. This is the only place where costs are defined. Spec:
-//! `docs/spec/gas.md#gas`.
+//! Used by every backend when it translates a block, and by tools. A block is charged in full when it is entered, so
+//! its cost depends on its instructions alone. Costs are defined here and nowhere else. Spec: `docs/spec/gas.md#gas`.
 
 mod calibrated;
 mod costs;
@@ -22,13 +21,13 @@ use pipeline::Pipeline;
 pub enum Metering {
     /// No metering; a program may run for ever.
     Off,
-    /// Checked on entering each block: a block that cannot be paid has no effect, and costs nothing. After gas is added
-    /// the run can go on.
+    /// Gas is checked on entering each block: a block that cannot be paid is not charged and has no effect. After gas
+    /// is added the run can continue.
     #[default]
     Sync,
-    /// A run that cannot pay is over: gas is negative then (zero if it was a `memset` that ran out), no program counter
-    /// is set, and memory and registers are unspecified, as a backend may notice late. Whether a run can pay is the
-    /// same as with [`Metering::Sync`].
+    /// Gas is checked late: a run that cannot pay is over, its gas is negative (zero if a `memset` ran out), it has no
+    /// program counter, and memory and registers are unspecified. Whether a run can pay is decided as with
+    /// [`Metering::Sync`].
     Async,
 }
 
@@ -54,12 +53,12 @@ impl BlockCost {
         })
     }
 
-    /// Counts nothing: for code that is not metered, or paid already.
+    /// Makes a meter that counts nothing, for code that is not metered or already paid.
     pub fn free() -> Self {
         BlockCost(State::Naive(0))
     }
 
-    /// Counts the next instruction, which is one of `code`.
+    /// Adds the next instruction, which is one of `code`.
     #[inline]
     pub fn feed(&mut self, code: &CodeView<'_>, decoded: &Decoded) {
         match &mut self.0 {
@@ -77,7 +76,7 @@ impl BlockCost {
         }
     }
 
-    /// The same for an instruction that is decoded only if its operands matter.
+    /// As [`Self::feed`], for an instruction that is decoded only if its operands matter.
     #[inline(always)]
     pub fn feed_encoded(&mut self, code: &CodeView<'_>, encoded: &Encoded) {
         match &mut self.0 {
@@ -94,7 +93,7 @@ impl BlockCost {
         }
     }
 
-    /// Counts the trap that follows code that can run off its end.
+    /// Adds the trap that follows code that can run off its end.
     pub fn feed_end_of_code(&mut self) {
         match &mut self.0 {
             State::Naive(total) => *total = total.saturating_add(1),
@@ -105,7 +104,7 @@ impl BlockCost {
         }
     }
 
-    /// Counts the instructions from `offset` to the end of the block. Takes time linear in their number.
+    /// Adds the instructions from `offset` to the end of the block. Takes time linear in their number.
     pub fn feed_rest(&mut self, code: &CodeView<'_>, offset: u32) {
         for decoded in code.instructions_from(offset) {
             self.feed(code, &decoded);
@@ -116,7 +115,7 @@ impl BlockCost {
         self.feed_end_of_code();
     }
 
-    /// The cost of the block as [`Self::finish`] gives it, and the start of another under the same model.
+    /// Returns the cost of the block as [`Self::finish`] does, and starts another under the same model.
     pub fn finish_and_restart(&mut self) -> u32 {
         match &mut self.0 {
             State::Naive(total) => core::mem::take(total),
@@ -125,7 +124,7 @@ impl BlockCost {
         }
     }
 
-    /// The cost of the block, at least 1 once something was counted.
+    /// Returns the cost of the block: at least 1 if it has an instruction.
     pub fn finish(self) -> u32 {
         match self.0 {
             State::Naive(total) => total,
@@ -140,8 +139,8 @@ fn feed(pipeline: &mut Pipeline, demand: Demand, fields: Fields) {
     pipeline.feed(demand, fields);
 }
 
-/// Whether the likely way of a conditional branch at `offset`, whose block may go on at `next`, is to its `target`: the
-/// one that is not marked as rare (`docs/spec/gas.md#the-calibrated-model`), and if that does not decide it, backwards.
+/// True if a conditional branch at `offset` is likely to be taken to `target` rather than to fall through to `next`:
+/// the side that is not marked as rare is likely (`docs/spec/gas.md#the-calibrated-model`), else the backward one.
 pub fn branch_is_likely_taken(code: &CodeView<'_>, offset: u32, next: u32, target: u32) -> bool {
     match (is_rare(code, next), is_rare(code, target)) {
         (true, false) => true,
@@ -150,8 +149,8 @@ pub fn branch_is_likely_taken(code: &CodeView<'_>, offset: u32, next: u32, targe
     }
 }
 
-/// Cost of entering the block at `offset` of a program with these facts: `None` if no block starts there; at or past the
-/// end of the code the cost of a lone trap.
+/// Returns the cost of entering the block at `offset` of a program with these facts; `None` if no block starts there;
+/// at or past the end of the code, the cost of a lone trap.
 pub fn block_cost(model: CostModelKind, facts: ProgramFacts, code: &CodeView<'_>, offset: u32) -> Option<u32> {
     if offset < code.len() && !code.is_jump_target(offset) {
         return None;

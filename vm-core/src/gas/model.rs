@@ -1,30 +1,30 @@
 //! Cost models and their numbers.
 //!
-//! Chosen by a program's configuration. Models are versioned data: one that was released never changes, a better one is
-//! a new model with a new number, so that a chain can name what its old blocks were run with.
+//! Selected by a program's configuration. Models are versioned data: a released one never changes, and a better one is
+//! a new model with a new number, so that a chain can name the model that its old blocks ran with.
 
 use crate::isa::{CodeView, Opcode};
 use crate::memory::MemoryMap;
 
-/// A cost model: how the costs of blocks are computed.
+/// A cost model: the rules for the costs of blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum CostModelKind {
-    /// One gas for every instruction, invalid ones included. Spec: `docs/spec/gas.md#the-naive-model`.
+    /// One gas per instruction, invalid ones included. Spec: `docs/spec/gas.md#the-naive-model`.
     #[default]
     Naive,
-    /// The cycles that an idealised out-of-order processor takes, with the given latency of loads. Spec:
+    /// Cycles on an idealised out-of-order processor with the given latency of loads. Spec:
     /// `docs/spec/gas.md#the-pipeline-model`.
     Pipeline(MemoryLatency),
-    /// The time that compiled code takes, in units of 10 picoseconds: throughput, dependency chains, and what the
-    /// memory that the program can address makes a load take. The first calibration. Spec:
+    /// Execution time of compiled code, in units of 10 picoseconds: throughput, dependency chains, and a latency of
+    /// loads that depends on the memory that the program can address. The first calibration. Spec:
     /// `docs/spec/gas.md#the-calibrated-model`.
     CalibratedV1,
 }
 
 impl CostModelKind {
-    /// The number of this model with its parameter, for good: the model in the upper byte (0 is the naive one, 1 the
-    /// pipeline, 2 the calibrated one), in the lower one the pipeline's latency or the version of the calibration.
+    /// The permanent number of this model with its parameter: the upper byte is the model (0 naive, 1 pipeline, 2
+    /// calibrated), the lower one the pipeline's latency or the version of the calibration.
     pub const fn id(self) -> u16 {
         match self {
             CostModelKind::Naive => 0,
@@ -33,8 +33,8 @@ impl CostModelKind {
         }
     }
 
-    /// What a conditional branch gives back of its block's cost when it goes the likely way (see
-    /// [`super::branch_is_likely_taken`]); 0 if nothing. A block that ends with a branch costs at least that.
+    /// Gas that a conditional branch refunds when it goes the likely way (see [`super::branch_is_likely_taken`]); 0 if
+    /// the model has no refunds. A block that ends with a branch costs at least as much.
     pub const fn branch_refund(self) -> u32 {
         match self {
             CostModelKind::Naive | CostModelKind::Pipeline(_) => 0,
@@ -42,8 +42,8 @@ impl CostModelKind {
         }
     }
 
-    /// The part of a host call's cost that stands for the handoff between compiled code and its host; 0 if the model
-    /// has none.
+    /// The part of a host call's cost that pays for the handoff between compiled code and its host; 0 if the model has
+    /// none.
     pub const fn host_call(self) -> u32 {
         match self {
             CostModelKind::Naive | CostModelKind::Pipeline(_) => 0,
@@ -62,20 +62,20 @@ impl CostModelKind {
     }
 }
 
-/// What a cost model may know of a program besides the instructions of a block.
+/// Facts about a program, beside the instructions of a block, that a cost model may use.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ProgramFacts {
-    /// Whether registers have 64 bits.
+    /// True if registers have 64 bits.
     pub is_64_bit: bool,
-    /// Bytes of memory that it can address: all regions in whole pages, with the largest heap if the instruction set has
-    /// an instruction that grows it.
+    /// Bytes of memory that it can address: all regions in whole pages, with the largest possible heap if the
+    /// instruction set has an instruction that grows it.
     pub memory: u32,
-    /// Bytes of code.
+    /// Length of the code in bytes.
     pub code: u32,
 }
 
 impl ProgramFacts {
-    /// Of a program with this memory map and code.
+    /// Collects the facts about a program with this memory map and code.
     pub fn new(map: &MemoryMap, code: &CodeView<'_>) -> Self {
         let rw_end = match code.isa().number(Opcode::Sbrk) {
             Some(_) => map.rw_end_with_heap(map.max_heap_size()),
@@ -87,7 +87,7 @@ impl ProgramFacts {
             (map.stack_low(), map.stack_high()),
             (map.aux_base(), map.aux_end()),
         ];
-        // Regions do not overlap, so that all of them are less than the address space.
+        // Cannot overflow: regions are disjoint, so their sum is less than the address space.
         let memory = regions.iter().fold(0_u32, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
         ProgramFacts { is_64_bit: code.isa().is_64_bit(), memory, code: code.len() }
     }
@@ -98,14 +98,14 @@ impl ProgramFacts {
 pub struct MemoryLatency(u8);
 
 impl MemoryLatency {
-    /// Every load finds its data in the first-level cache: 4 cycles.
+    /// First-level cache: 4 cycles.
     pub const L1: MemoryLatency = MemoryLatency(4);
-    /// In the second-level cache: 25 cycles.
+    /// Second-level cache: 25 cycles.
     pub const L2: MemoryLatency = MemoryLatency(25);
-    /// In the third-level cache: 37 cycles.
+    /// Third-level cache: 37 cycles.
     pub const L3: MemoryLatency = MemoryLatency(37);
 
-    /// Some other latency; `None` unless it is 1 to 127 cycles.
+    /// Another latency; `None` unless it is 1 to 127 cycles.
     pub const fn new(cycles: u8) -> Option<MemoryLatency> {
         match cycles {
             1..=127 => Some(MemoryLatency(cycles)),
@@ -113,7 +113,7 @@ impl MemoryLatency {
         }
     }
 
-    /// In cycles.
+    /// The latency in cycles.
     pub const fn cycles(self) -> u8 {
         self.0
     }

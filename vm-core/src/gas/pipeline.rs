@@ -1,55 +1,57 @@
-//! The pipeline: an idealised out-of-order processor that a basic block is run through to find its cost.
+//! The pipeline model: simulates an idealised out-of-order processor to find the cost of a basic block.
 //!
-//! Fed by [`super::BlockCost`] with what each instruction of a block demands, in order; says at the end how many cycles
-//! the block took. No values are computed: only the flow of instructions through decoding, a buffer of 32, the
-//! execution units and retirement is. Takes bounded time for each instruction and no memory of its own but this state.
-//! Consensus rests on every detail here. Spec: `docs/spec/gas.md#the-pipeline-model`.
+//! Fed by [`super::BlockCost`] with the demand of each instruction, in order; returns at the end the number of cycles
+//! that the block took. No values are computed: the simulation covers decoding, a reorder buffer of 32 slots, the
+//! execution units and retirement. Takes bounded time per instruction and no memory beyond this state. Consensus rests
+//! on every detail here. Spec: `docs/spec/gas.md#the-pipeline-model`.
 //!
-//! The specification describes cycles; this is an event-driven simulation of them. When an instruction is issued, the cycle
-//! of its result is known, so nothing is counted down: a calendar of [`CALENDAR`] cycles has the set of slots that finish
-//! in each. Only ticks in which something can be issued, finish or be decoded are simulated. Sets of slots are bits of a
-//! word. Slots retire when the buffer is full, not before, as only then anybody can tell.
+//! The specification counts cycles; this is an event-driven simulation with the same results. When an instruction is
+//! issued, the cycle of its result is known, so nothing is counted down: a calendar of [`CALENDAR`] cycles holds the
+//! set of slots that finish in each. Only ticks in which something can be issued, finish or be decoded are simulated.
+//! Sets of slots are bits of a word. Slots retire only when the buffer is full, as before that their retirement cannot
+//! be observed.
 
 use super::costs::{Demand, Fields};
 
 /// Slots of the reorder buffer.
 const SLOTS: u32 = 32;
-/// Decode slots in a cycle.
+/// Decode slots per cycle.
 const DECODE: u32 = 4;
-/// Instructions that can start in a cycle.
+/// Issue width: instructions that can start per cycle.
 const ISSUE: u32 = 5;
-/// Cycles at the end of a block that count for the next one.
+/// Cycles at the end of a block that overlap with the next one and are not charged.
 const SLACK: u32 = 3;
-/// Cycles from the result of the last instruction until the buffer is empty: it is done, it retires.
+/// Cycles from the result of the last instruction until the buffer is empty: one until it is done, one until it
+/// retires.
 const RETIREMENT: u64 = 2;
-/// Cycles that the calendar covers. A later result is put off when that time has gone by.
+/// Cycles that the calendar covers. A later result is entered again when that time has passed.
 const CALENDAR: u32 = 64;
 
-/// A set of buffer slots, a bit each.
+/// A set of buffer slots, one bit each.
 type Slots = u32;
 
-/// State of the processor. It starts empty for each block.
+/// State of the simulated processor. It is empty at the start of each block.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
-    /// Cycles gone by.
+    /// Current cycle.
     now: u64,
-    /// The cycle of the last result that is known.
+    /// Cycle of the latest result that is known.
     last: u64,
     /// Decode slots left in this cycle.
     decode_left: u32,
-    /// The number of the oldest instruction that is not known to have retired; its slot is the number modulo [`SLOTS`].
+    /// Number of the oldest instruction that is not known to have retired; its slot is the number modulo [`SLOTS`].
     head: u32,
-    /// The number that the next instruction gets.
+    /// Number of the next instruction.
     tail: u32,
-    /// Units that are free.
+    /// Free units.
     free: u32,
-    /// Slots decoded in this cycle: they wait for execution from the next one on.
+    /// Slots decoded in this cycle: they wait for execution from the next cycle on.
     decoded: Slots,
     /// Slots that wait for execution.
     waiting: Slots,
-    /// Slots whose results are not there.
+    /// Slots whose results are pending.
     unfinished: Slots,
-    /// Slots whose results came at `now`, and in the cycle before.
+    /// Slots that finished at `now`, and in the cycle before.
     finished: Slots,
     finished_before: Slots,
     /// Slots that wait for their first operand (low half) and their second one (high half).
@@ -58,21 +60,23 @@ pub(super) struct Pipeline {
     blocked_third: Slots,
     /// Waiting slots that need no unit.
     unitless: Slots,
-    /// Waiting slots that need other units than one for arithmetic.
+    /// Waiting slots that need other units than one ALU.
     special: Slots,
-    /// Executing slots whose results come later than the calendar says, and when.
+    /// Executing slots that finish later than the calendar says, and the cycles in which they do.
     far: Slots,
     far_ends: [u64; SLOTS as usize],
     /// Latency and units of each slot.
     demands: [Demand; SLOTS as usize],
-    /// The slots that wait for a slot's result: as in `blocked`. What waits for nothing is behind the last slot.
+    /// The slots that wait for each slot's result, encoded as in `blocked`. The entry behind the last slot is for
+    /// operands that are ready.
     consumers: [u64; SLOTS as usize + 1],
     consumers_third: [Slots; SLOTS as usize + 1],
-    /// The slot that makes the newest value of a register, or none. It may have finished, but is used for nothing else.
+    /// The slot that produces the newest value of each register, or none. It may have finished, but has not been
+    /// reused.
     makers: [Slots; 16],
     /// The slots that finish in each cycle, modulo [`CALENDAR`].
     calendar: [Slots; CALENDAR as usize],
-    /// Which cycles have any, a bit each from the one after `now` on.
+    /// The cycles in which slots finish, one bit each, from the cycle after `now` on.
     events: u64,
 }
 
@@ -105,7 +109,7 @@ impl Pipeline {
         }
     }
 
-    /// Empties it for the next block.
+    /// Resets the state for the next block.
     fn restart(&mut self) {
         while self.events != 0 {
             let at = (self.now as u32).wrapping_add(1 + self.events.trailing_zeros()) % CALENDAR;
@@ -125,7 +129,7 @@ impl Pipeline {
         self.makers = [0; 16];
     }
 
-    /// Takes the next instruction.
+    /// Decodes the next instruction.
     #[inline(always)]
     pub fn feed(&mut self, demand: Demand, fields: Fields) {
         if self.decode_left < demand.decode(fields) || self.is_full() {
@@ -176,7 +180,7 @@ impl Pipeline {
         self.unfinished |= bit;
     }
 
-    /// The cost of the block, once everything in it was fed; and the start of another.
+    /// Returns the cost of the block, once all of its instructions were fed, and starts the next block.
     pub fn finish(&mut self) -> u32 {
         self.decode_tick();
         let mut end = self.now;
@@ -192,7 +196,7 @@ impl Pipeline {
         u32::try_from(end).unwrap_or(u32::MAX).saturating_sub(SLACK).max(1)
     }
 
-    /// Waits until `decode` decode slots and a buffer slot are free.
+    /// Advances until `decode` decode slots and a buffer slot are free.
     #[inline(never)]
     fn make_room(&mut self, decode: u32) {
         if self.is_full() {
@@ -200,7 +204,7 @@ impl Pipeline {
             if self.decode_left >= decode && !self.is_full() {
                 return;
             }
-            // What of this comes first makes no difference to the other.
+            // The order of this step and those below makes no difference.
             self.retire(self.finished);
         }
         self.decode_tick();
@@ -209,13 +213,13 @@ impl Pipeline {
         }
     }
 
-    /// Whether all slots are in use, if what has retired was retired.
+    /// True if all slots are in use, once finished ones were retired.
     #[inline(always)]
     fn is_full(&self) -> bool {
         self.tail.wrapping_sub(self.head) == SLOTS
     }
 
-    /// A cycle in which instructions were decoded.
+    /// Simulates a cycle in which instructions were decoded.
     #[inline(always)]
     fn decode_tick(&mut self) {
         self.issue();
@@ -225,16 +229,17 @@ impl Pipeline {
         self.decode_left = DECODE;
     }
 
-    /// A cycle in which nothing can be decoded as the buffer is full, and those after it in which nothing happens.
+    /// Simulates a cycle in which nothing can be decoded because the buffer is full, and skips those in which nothing
+    /// happens.
     fn stalled_tick(&mut self) {
         self.retire(self.finished);
         let is_cut_short = self.issue();
-        // Where a result has just come, the specification's next tick is in the next cycle.
+        // After a result in this cycle, the specification's next tick is in the next cycle.
         let retires_next = self.finished >> (self.head % SLOTS) & 1 != 0;
         self.skip(!self.is_full() || retires_next || (is_cut_short && self.finished != 0));
     }
 
-    /// Frees the oldest slots, as far as their results are there and not `too_new`.
+    /// Frees the oldest slots, as long as they have finished and are not `too_new`.
     #[inline(always)]
     fn retire(&mut self, too_new: Slots) {
         let done = !(self.unfinished | too_new);
@@ -247,8 +252,8 @@ impl Pipeline {
         }
     }
 
-    /// Starts what waits for nothing, oldest first, as far as there are units for it. Whether more could have started,
-    /// had not [`ISSUE`] others.
+    /// Starts slots that wait for nothing, oldest first, as far as there are free units. Returns true if the limit of
+    /// [`ISSUE`] kept others from starting.
     #[inline(always)]
     fn issue(&mut self) -> bool {
         let blocked = self.blocked as Slots | (self.blocked >> SLOTS) as Slots | self.blocked_third;
@@ -276,13 +281,13 @@ impl Pipeline {
             self.free = self.free.wrapping_sub(demand.units());
             self.last = self.last.max(self.now + u64::from(demand.latency()));
             self.finish_after(slot, demand.latency());
-            // What does not fit now fits even less after another took its units, so one pass is enough.
+            // A slot whose units are taken now cannot start later in this cycle, so one pass is enough.
             ready &= self.with_units(ready);
         }
         false
     }
 
-    /// Enters into the calendar that `slot` finishes in `cycles`.
+    /// Enters into the calendar that `slot` finishes after `cycles`.
     #[inline(always)]
     fn finish_after(&mut self, slot: u32, cycles: u32) {
         let mut ahead = cycles;
@@ -295,7 +300,7 @@ impl Pipeline {
         self.events |= 1 << (ahead.wrapping_sub(1) % CALENDAR);
     }
 
-    /// Takes those that do not finish yet out of `finished`, and enters them again.
+    /// Removes those slots from `finished` that finish later than the calendar said, and enters them again.
     #[cold]
     #[inline(never)]
     fn put_off(&mut self, mut finished: Slots) -> Slots {
@@ -313,7 +318,7 @@ impl Pipeline {
         finished
     }
 
-    /// Of the slots that are `ready` those for which there are free units.
+    /// Returns those of the `ready` slots for which there are free units.
     #[inline(always)]
     fn with_units(&self, ready: Slots) -> Slots {
         if self.free & Demand::ALUS == 0 {
@@ -338,20 +343,20 @@ impl Pipeline {
         ready
     }
 
-    /// Goes on to the next result, or by one cycle if that `is_next`.
+    /// Advances to the next result, or by one cycle if `is_next`.
     #[inline(always)]
     fn skip(&mut self, is_next: bool) {
         loop {
             let ahead = self.events.trailing_zeros();
             self.step(if is_next || ahead == CALENDAR { 1 } else { ahead + 1 });
-            // Nothing has come if what should have was put off.
+            // Nothing finished if all slots of that cycle were entered again.
             if is_next || self.finished != 0 || self.events == 0 {
                 return;
             }
         }
     }
 
-    /// Lets `step` cycles pass, at most [`CALENDAR`], before the last of which no result comes.
+    /// Advances by `step` cycles, at most [`CALENDAR`]; no result comes before the last of them.
     #[inline(always)]
     fn step(&mut self, step: u32) {
         self.now += u64::from(step);

@@ -3,7 +3,7 @@
 //! Used by the main loop. Total: nothing here overflows or traps. Spec:
 //! `docs/spec/instructions.md#instructions`.
 
-/// Sign-extends the low 32 bits.
+/// Sign-extends the low 32 bits to 64.
 #[inline(always)]
 pub(super) const fn sx32(value: u32) -> u64 {
     value as i32 as i64 as u64
@@ -65,7 +65,7 @@ pub(super) const fn mul_upper_signed_unsigned(a: u64, b: u64) -> u64 {
     ((a as i64 as i128 * b as i128) >> 64) as u64
 }
 
-/// The 32-bit twins work on sign-extended registers.
+/// For 32-bit programs, whose registers hold sign-extended values.
 pub(super) const fn mul_upper_signed_32(a: u64, b: u64) -> u64 {
     sx32(((a as i32 as i64 * b as i32 as i64) >> 32) as u32)
 }

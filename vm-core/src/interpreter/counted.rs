@@ -1,8 +1,8 @@
 //! Runs of a given number of instructions, at the interpreter's full speed.
 //!
-//! For debuggers that go to a place in time. Each block counts all of its instructions when it is entered, at the same
-//! place and time as it is charged, and the block that has more instructions than are left is not entered: that much
-//! costs nothing. The instructions of that last block are executed in single steps, by a translation of their own.
+//! For debuggers that seek to a position in time. Each block counts all of its instructions when it is entered, at the
+//! same place and time as it is charged; a block with more instructions than are left is not entered, which makes
+//! counting free. The instructions of that last block are executed in single steps, with a translation of their own.
 
 use super::stops::Stops;
 use super::translate::Translation;
@@ -11,23 +11,22 @@ use crate::gas::BlockCost;
 use crate::outcome::Outcome;
 use alloc::boxed::Box;
 
-/// The most instructions of one run: far more than any machine executes.
+/// Maximum number of instructions in one run: far more than any machine executes.
 const MOST: u64 = i64::MAX as u64 / 2;
 
 /// The result of [`Instance::run_for`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// Why the run stopped.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// Instructions executed. A host call and the jump that returns to the host count, an instruction that trapped or
-    /// ran out of gas does not.
+    /// Instructions executed. Includes host calls and the jump that returns to the host; excludes an instruction that
+    /// trapped or ran out of gas.
     pub executed: u64,
 }
 
 impl Instance {
-    /// Runs as [`Instance::run`] does, but executes at most `limit` instructions: after those the outcome is
-    /// [`Outcome::Step`], as it is at a stop that was set ([`Instance::set_stops`]). How a run is divided does not change
-    /// what it does.
+    /// As [`Instance::run`], but executes at most `limit` instructions: after those the outcome is [`Outcome::Step`],
+    /// as at a stop of [`Instance::set_stops`]. Dividing a run into parts does not change its results.
     pub fn run_for(&mut self, limit: u64) -> Progress {
         let limit = limit.min(MOST) as i64;
         if self.code.steps() {
@@ -48,7 +47,7 @@ impl Instance {
         progress((outcome, executed + more))
     }
 
-    /// Executes up to `limit` instructions one by one.
+    /// Executes up to `limit` instructions in single steps.
     fn steps_in_block(&mut self, limit: i64) -> (Outcome, i64) {
         if limit == 0 {
             return (Outcome::Step, 0);
@@ -59,7 +58,7 @@ impl Instance {
         result
     }
 
-    /// Changes between the translation that runs and the one that stops before each instruction.
+    /// Swaps the current translation with the one that stops before each instruction.
     fn swap_translation(&mut self) {
         self.resume = self.lasting_resume();
         let other = self.stepping.take().unwrap_or_else(|| {
@@ -69,10 +68,10 @@ impl Instance {
         self.stepping = Some(Box::new(core::mem::replace(&mut self.code, *other)));
     }
 
-    /// Runs up to `limit` instructions. Assumes that the translation stops before each one.
+    /// Executes up to `limit` instructions. Assumes that the translation stops before each one.
     fn single_steps(&mut self, limit: i64) -> (Outcome, i64) {
         let mut executed = 0;
-        // A run from a place that was set, or after a host call, stops there first.
+        // A run that starts at a given offset, or after a host call, stops before its first instruction.
         let mut arriving = self.pc != self.next_pc;
         loop {
             if executed == limit && !arriving {
@@ -91,27 +90,27 @@ impl Instance {
         }
     }
 
-    /// Whether a stop that was set is where the run stands.
+    /// True if one of the embedder's stops is at the current position.
     fn stops_here(&self) -> bool {
         match &self.stepping {
-            // The translation that waits is the one with the stops that were set.
+            // The translation that is swapped out has the embedder's stops.
             Some(waiting) if !waiting.steps() => {
                 self.next_pc.is_some_and(|pc| waiting.stops().stops_before(pc, self.next_access()))
             }
-            // Those that were set are before every instruction.
+            // The embedder's stops are before every instruction.
             _ => true,
         }
     }
 
-    /// The number of instructions from `offset` to the end of its block.
+    /// Returns the number of instructions from `offset` to the end of its block.
     fn rest_of_block(&self, offset: u32) -> u32 {
         let mut count = BlockCost::free();
         count.feed_rest(&self.program.code(), offset);
         count.finish()
     }
 
-    /// Instructions that the next run executes without entering a block: those that are left of a block that was
-    /// entered, or will be in its middle.
+    /// Number of instructions that the next run executes without entering a block: the rest of a block that was entered
+    /// before, or into the middle of which the run begins.
     pub(super) fn counted_ahead(&self) -> u32 {
         match (self.lasting_resume(), self.next_pc) {
             (Resume::Entry, Some(offset)) => match self.program.code().block_start(offset) {
@@ -124,7 +123,7 @@ impl Instance {
         }
     }
 
-    /// Instructions of entered blocks that were not executed when the run stopped at op `index`.
+    /// Number of instructions of entered blocks that were not executed when the run stopped at op `index`.
     pub(super) fn counted_too_much(&self, stop: Stop, index: usize) -> i64 {
         let kind = |index: usize| self.code.ops().get(index).map(|op| op.kind);
         let rest = || i64::from(self.rest_of_block(self.code.offset(index)));

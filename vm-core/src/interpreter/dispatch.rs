@@ -1,20 +1,20 @@
 //! Op dispatch: threaded code and a loop around a match, with the same results.
 //!
 //! *Threaded*: every kind of op has a handler that ends with a tail call of the next op's handler. An optimising
-//! compiler makes jumps of such calls, and a processor predicts many jumps better than the one jump of a loop. As the
-//! language does not promise this, the depth is bounded: after some ops the handlers return to a trampoline, which goes
-//! on. *Looped*: a loop around one match, for targets without such jumps (WebAssembly).
+//! compiler turns such calls into jumps, and a processor predicts many jumps better than the one jump of a loop. The
+//! language does not guarantee this, so the depth is bounded: after some ops the handlers return to a trampoline, which
+//! continues. *Looped*: a loop around one match, for targets without such jumps (WebAssembly).
 
 use super::execute::Execute;
 use super::op::Op;
 use super::op_table::{HANDLERS, execute};
 use super::run_state::{Flow, RunState, Stop};
 
-/// Dispatch technique of the interpreter. A matter of speed alone; every result is the same.
+/// Dispatch technique of the interpreter. Affects speed only; all results are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dispatch {
-    /// Threaded code: each op's handler ends by jumping to the next one's. Needs up to some hundred stack frames in
-    /// builds that are not optimised. The default except in WebAssembly.
+    /// Threaded code: each op's handler ends by jumping to the next one's. Needs up to a few hundred stack frames in
+    /// unoptimised builds. The default except in WebAssembly.
     Threaded,
     /// A loop around a match. The default in WebAssembly.
     Looped,
@@ -26,13 +26,14 @@ impl Default for Dispatch {
     }
 }
 
-/// Instructions of entered blocks after which threaded handlers return to the trampoline, give or take the length of a chunk of a block.
+/// Instructions of entered blocks after which threaded handlers return to the trampoline; exceeded by up to one chunk
+/// of a block.
 const BUDGET: i32 = 256;
 
-/// Handler of an op: executes it and all ops that follow it, until one stops.
+/// Handler of an op: executes it and all ops that follow it, until one stops the run.
 pub(super) type Handler = for<'a> fn(&'a Op, &'a [Op], &mut RunState<'a>);
 
-/// Follows the flow after an op: the ops to go on with, or `None` with the reason in the run state.
+/// Resolves the flow after an op: returns the ops to continue with, or `None` with the reason in the run state.
 #[inline(always)]
 fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [Op]> {
     let here = |m: &RunState<'a>| m.ops.len() - rest.len() - 1;
@@ -59,7 +60,7 @@ fn follow<'a>(m: &mut RunState<'a>, flow: Flow, rest: &'a [Op]) -> Option<&'a [O
             m.stop = if index < m.ops.len() { (Stop::Yield, index) } else { (Stop::Unlinked, here(m)) };
             None
         }
-        // Asked for by fast handlers only, and done by them.
+        // Only fast handlers request the slow path, and they call it themselves.
         Flow::SlowPath(_) => None,
         Flow::Stop(stop) => {
             m.stop = (stop, here(m));
@@ -96,7 +97,7 @@ pub(super) fn handle_slow_path<'a, T: Execute>(_: &'a Op, mut rest: &'a [Op], m:
 }
 
 impl Dispatch {
-    /// Runs from op `index` on; returns why and at which op it stopped.
+    /// Runs from op `index` on; returns the reason for the stop and the op at which it happened.
     pub(super) fn run(self, m: &mut RunState<'_>, index: usize) -> (Stop, usize) {
         match self {
             Dispatch::Threaded => threaded(m, index),

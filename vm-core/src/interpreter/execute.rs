@@ -1,6 +1,6 @@
-//! Executing ops: the traits that the ops of [`super::op_table`] implement, and superinstructions.
+//! Execution of ops: the traits that the ops of [`super::op_table`] implement, and superinstructions.
 //!
-//! Each op is a type, so that every dispatcher makes its own code from it; see [`super::dispatch`].
+//! Each op is a type, so that every dispatcher is monomorphised for it; see [`super::dispatch`].
 
 use super::dispatch::handle_slow_path;
 use super::op::Op;
@@ -9,14 +9,14 @@ use core::marker::PhantomData;
 
 /// An op that dispatchers can execute.
 pub(super) trait Execute {
-    /// Number of ops executed: more than one by a superinstruction.
+    /// Number of ops executed: more than one for a superinstruction.
     const OPS: usize = 1;
 
-    /// Executes the op. `rest` is what comes after it; a superinstruction takes the ops that it executes besides from
-    /// there. `last` is the value that the op before wrote, and becomes the one that this op writes.
+    /// Executes the op. `rest` are the ops after it, from which a superinstruction takes its further ops. `last` is the
+    /// value that the previous op wrote, and is set to the value that this op writes.
     ///
-    /// With `FAST`, memory accesses that miss the fast path ask to be tried again without. With `CHAINED`, the op's
-    /// source `b` is what the op before wrote, and is taken from `last`.
+    /// With `FAST`, memory accesses that miss the fast path request a retry without it. With `CHAINED`, the op's source
+    /// `b` is the result of the previous op, and is taken from `last`.
     fn execute<'a, const FAST: bool, const CHAINED: bool>(
         m: &mut RunState<'a>,
         op: &Op,
@@ -25,13 +25,14 @@ pub(super) trait Execute {
     ) -> Flow;
 }
 
-/// Effect of an op, by the type that its body evaluates to.
+/// Effect of an op, selected by the type that its body evaluates to.
 pub(super) trait Effect {
-    /// Does it for op `op` of type `T`, whose source `b` has the value `base`. Parameters as in [`Execute::execute`].
+    /// Applies the effect for op `op` of type `T`, whose source `b` has the value `base`. Parameters as in
+    /// [`Execute::execute`].
     fn apply<T: Execute, const FAST: bool>(self, m: &mut RunState<'_>, op: &Op, base: u64, last: &mut u64) -> Flow;
 }
 
-/// A value, which is written to register `a`.
+/// A value: it is written to register `a`.
 impl Effect for u64 {
     #[inline(always)]
     fn apply<T: Execute, const FAST: bool>(self, m: &mut RunState<'_>, op: &Op, _: u64, last: &mut u64) -> Flow {
@@ -48,7 +49,7 @@ impl Effect for bool {
     }
 }
 
-/// Where control goes, everything else being done.
+/// A control flow decision of an op that has done everything else.
 impl Effect for Flow {
     #[inline(always)]
     fn apply<T: Execute, const FAST: bool>(self, _: &mut RunState<'_>, _: &Op, _: u64, _: &mut u64) -> Flow {
@@ -56,7 +57,7 @@ impl Effect for Flow {
     }
 }
 
-/// A load of `N` bytes from address `base + imm`, and their conversion to the value of register `a`.
+/// A load of `N` bytes from address `base + imm`, with their conversion to the value of register `a`.
 pub(super) struct Load<const N: usize>(pub fn([u8; N]) -> u64);
 
 impl<const N: usize> Effect for Load<N> {
@@ -84,8 +85,8 @@ impl<const N: usize> Effect for Store<N> {
     }
 }
 
-/// Two ops executed one after the other, of which the first may be a superinstruction itself. With `CHAIN`, the second
-/// takes the first one's result as its source `b`.
+/// Two ops executed in sequence, of which the first may be a superinstruction itself. With `CHAIN`, the second takes
+/// the result of the first as its source `b`.
 pub(super) struct Superinstruction<A, B, const CHAIN: bool>(PhantomData<(A, B)>);
 
 impl<A: Execute, B: Execute, const CHAIN: bool> Execute for Superinstruction<A, B, CHAIN> {

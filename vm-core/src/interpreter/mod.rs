@@ -1,15 +1,15 @@
 //! The portable interpreter.
 //!
-//! It defines what programs do; other backends must agree with it in everything that can be observed. Basic blocks are
-//! translated into ops of a fixed size when control first reaches them, so a short call of a large program stays cheap;
-//! a dispatcher executes the ops.
+//! It defines the behaviour of programs; other backends must agree with it in everything that can be observed. Basic
+//! blocks are translated into ops of a fixed size when control first reaches them, so a short call of a large program
+//! stays cheap; a dispatcher executes the ops.
 //!
-//! Cost of an instance, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
+//! Memory of an instance, for a program of `n` bytes of code: loading copies the code once into the [`Program`], which
 //! all instances share. A new instance takes about 5 KiB for the page directory and cache, and `n / 16` bytes for the
 //! index of blocks. Each instruction that is reached takes 20 bytes, each block 20 to 40 more, and each stretch of 64
-//! bytes of code where a block begins 256; once that comes to [`ProgramConfig::translation_cache`], all of it is
-//! dropped and begun anew. Guest memory takes at most four times the pages that are touched, and two of tables each.
-//! Translation is linear in the code that is reached, so a short call of a large program costs what it runs.
+//! bytes of code in which a block begins 256; once the total reaches [`ProgramConfig::translation_cache`], all of it is
+//! dropped and translation starts again. Guest memory takes at most four times the pages that are touched, and two
+//! pages of tables for each. Translation time is linear in the code that is reached.
 //!
 //! [`ProgramConfig::translation_cache`]: crate::program::ProgramConfig::translation_cache
 
@@ -45,19 +45,19 @@ use op::{Op, OpKind, Slot};
 use run_state::{Registers, RunState, Stop};
 use translate::Translation;
 
-/// Where the next run resumes.
+/// Position from which the next run resumes.
 #[derive(Clone, Copy, Debug)]
 enum Resume {
-    /// Nowhere, until the embedder says so.
+    /// None until the embedder sets a program counter.
     Unset,
-    /// At the next program counter, which the embedder set: the block there is charged.
+    /// The next program counter, as set by the embedder: the block there is charged.
     Entry,
-    /// At the op that stopped the run or after it, in the middle of a block that is paid for.
+    /// The op that stopped the run, or (`behind`) the one after it, in the middle of a block that is paid for.
     Op { index: usize, behind: bool },
-    /// Like `Op`, without its translation: the op is the first of this kind that belongs to the instruction at this
+    /// As `Op`, after its translation was dropped: the first op of this kind that belongs to the instruction at this
     /// offset.
     Untranslated { offset: u32, kind: OpKind, behind: bool },
-    /// At the instruction at this offset, in the middle of a block that is paid for.
+    /// The instruction at this offset, in the middle of a block that is paid for.
     Paid { offset: u32 },
 }
 
@@ -68,7 +68,8 @@ enum Resume {
 pub struct Instance {
     program: Arc<Program>,
     code: Translation,
-    /// What stops before each instruction, once that was needed; see `counted`. While it is used, what it waits for.
+    /// Translation with a stop before each instruction, made on demand; see `counted`. While it is in use, the
+    /// translation that it replaces.
     stepping: Option<Box<Translation>>,
     memory: PagedMemory,
     regs: Registers,
@@ -96,23 +97,23 @@ impl Instance {
         }
     }
 
-    /// Sets the dispatch technique, where the default is not wanted. Tests run both.
+    /// Overrides the default dispatch technique. Tests run both.
     pub fn set_dispatch(&mut self, dispatch: Dispatch) {
         self.dispatch = dispatch;
     }
 
-    /// The program it runs.
+    /// The program that the instance runs.
     pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
 
-    /// The value of a register; of a 32-bit program zero-extended.
+    /// The value of a register, zero-extended for a 32-bit program.
     pub fn reg(&self, reg: Reg) -> u64 {
         let value = self.regs[reg as usize];
         if self.program.isa().is_64_bit() { value } else { value & 0xffff_ffff }
     }
 
-    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    /// Sets a register. A 32-bit program uses only the low 32 bits.
     pub fn set_reg(&mut self, reg: Reg, value: u64) {
         self.regs[reg as usize] = if self.program.isa().is_64_bit() { value } else { sx32(value as u32) };
     }
@@ -137,16 +138,16 @@ impl Instance {
         self.next_pc
     }
 
-    /// Makes the next run begin at `offset`, which may be any number. The whole basic block that contains it is charged
-    /// then, even if the offset is what it was (`docs/spec/execution.md#outcomes`).
+    /// Sets the code offset at which the next run begins, which may be any number. The whole basic block that contains
+    /// it is then charged, even if the offset is the current one (`docs/spec/execution.md#outcomes`).
     pub fn set_next_pc(&mut self, offset: u32) {
         self.pc = None;
         self.next_pc = Some(offset);
         self.resume = Resume::Entry;
     }
 
-    /// Prepares to call the function at code offset `entry` (`docs/spec/execution.md#a-call`): all registers are zero,
-    /// but the stack pointer, the return address and the arguments. At most nine arguments can be passed; more are
+    /// Prepares a call of the function at code offset `entry` (`docs/spec/execution.md#a-call`): all registers are zero
+    /// except the stack pointer, the return address and the arguments. At most nine arguments can be passed; more are
     /// ignored.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
         self.regs = [0; Slot::COUNT];
@@ -158,17 +159,17 @@ impl Instance {
         self.set_next_pc(entry);
     }
 
-    /// Runs until something happens that the embedder has to know. Running again goes on from there; after
-    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], only once
-    /// a next program counter is set, and without one the outcome is [`Outcome::Trap`] and nothing changes.
+    /// Runs until the next event that the embedder has to handle. Another call resumes the run. After
+    /// [`Outcome::Finished`] and [`Outcome::Trap`], and with [`Metering::Async`] after [`Outcome::OutOfGas`], a next
+    /// program counter has to be set first; otherwise the outcome is [`Outcome::Trap`] and nothing changes.
     pub fn run(&mut self) -> Outcome {
         let mut enough = i64::MAX;
         self.run_with(&mut enough, false)
     }
 
-    /// Runs until something happens, or `fuel` does not suffice for the instructions of the next block. What it falls by
-    /// are the instructions of blocks that were entered; with `exact`, which assumes that those of
-    /// [`Self::counted_ahead`] were subtracted already, without those that were not executed.
+    /// As [`Self::run`], but also stops when `fuel` does not suffice for the instructions of the next block. `fuel`
+    /// decreases by the instructions of the blocks that were entered. With `exact`, instructions that were not executed
+    /// are given back; this assumes that [`Self::counted_ahead`] was subtracted already.
     fn run_with(&mut self, fuel: &mut i64, exact: bool) -> Outcome {
         let metered = self.program.config().metering != Metering::Off;
         let begun = if metered && self.gas < 0 { Err(Outcome::OutOfGas) } else { self.begin(metered) };
@@ -220,7 +221,7 @@ impl Instance {
         }
     }
 
-    /// The op at which to begin, paying for an entry in the middle of a block.
+    /// Returns the op at which to begin, and pays for an entry into the middle of a block.
     fn begin(&mut self, metered: bool) -> Result<usize, Outcome> {
         let program = &*self.program;
         let offset = match (self.resume, self.next_pc) {
@@ -231,7 +232,7 @@ impl Instance {
             }
             (Resume::Paid { offset }, _) => {
                 let at = self.find(offset, None).ok_or(Outcome::Trap)?;
-                // It stopped there already. An instruction without an op of its own has none there either.
+                // The run stopped there already. An instruction without an op of its own has no stop there either.
                 let stops = self.code.ops().get(at).is_some_and(|op| matches!(op.kind, OpKind::Step | OpKind::Watch));
                 return Ok(at + usize::from(stops && self.code.offset(at) == offset));
             }
@@ -256,15 +257,15 @@ impl Instance {
         Ok(index)
     }
 
-    /// [`Self::locate`] in the block that `offset` belongs to.
+    /// As [`Self::locate`], in the block that `offset` belongs to.
     fn find(&mut self, offset: u32, kind: Option<OpKind>) -> Option<usize> {
         let code = self.program.code();
         let start = if offset < code.len() { code.block_start(offset) } else { code.last_block_start() };
         self.locate(start?, offset, kind)
     }
 
-    /// The first op that belongs to the instruction at `offset` (of kind `kind`, if given) in the block that starts at
-    /// `start`; the first one after it if it has none.
+    /// Returns the first op (of kind `kind`, if given) that belongs to the instruction at `offset` in the block that
+    /// starts at `start`; if the instruction has none, the first one after it.
     fn locate(&mut self, start: u32, offset: u32, kind: Option<OpKind>) -> Option<usize> {
         let program = &*self.program;
         let mut index = self.code.enter(program, start);
@@ -283,7 +284,7 @@ impl Instance {
         }
     }
 
-    /// Records that and where execution stopped.
+    /// Records the reason and position of a stop.
     fn stop(&mut self, stop: Stop, index: usize) -> Outcome {
         let outcome = match stop {
             Stop::Finished => {
@@ -291,7 +292,7 @@ impl Instance {
                 return Outcome::Finished;
             }
             Stop::OutOfGas if self.program.config().metering == Metering::Async => {
-                // The block stays unpaid; a memset, the other thing that pays, has used up what there was.
+                // The block stays unpaid. A `memset`, which pays too, has used up the gas that was left.
                 if let Some(op) = self.code.ops().get(index).filter(|op| op.kind == OpKind::Charge) {
                     self.gas -= i64::from(op.imm);
                 }
@@ -325,11 +326,11 @@ impl Instance {
         }
     }
 
-    /// The code offset at which the next run begins, if it begins with the charge for a basic block.
+    /// The code offset at which the next run begins, if it begins with the charge of a basic block.
     ///
-    /// Such an instance is described in full by this offset, registers, gas and memory, so that another one, of another
-    /// engine perhaps, can go on from them ([`Self::set_next_pc`]). So it is before the first run, and after
-    /// [`Outcome::OutOfGas`] with [`Metering::Sync`], but where a `memset` was short.
+    /// At such an offset the instance is described in full by the offset, registers, gas and memory, so that another
+    /// instance, perhaps of another engine, can continue from there ([`Self::set_next_pc`]). This holds before the
+    /// first run, and after [`Outcome::OutOfGas`] with [`Metering::Sync`], except when a `memset` ran out.
     pub fn next_block(&self) -> Option<u32> {
         match self.lasting_resume() {
             Resume::Entry => self.next_pc,
@@ -338,20 +339,21 @@ impl Instance {
         }
     }
 
-    /// Calls `visit` with address and contents of each writable page of 4 KiB that the guest or the embedder touched,
-    /// and perhaps of others. All others hold the program's initial data.
+    /// Calls `visit` with the address and contents of each writable page of 4 KiB that the guest or the embedder
+    /// touched; it may be called for other pages as well. All pages that are not visited hold the program's initial
+    /// data.
     pub fn visit_pages(&self, visit: impl FnMut(u32, &[u8; 4096])) {
         self.memory.visit_pages(visit);
     }
 
-    /// Gives back the memory of translated code; it is translated again as needed. Worth doing before a nested call.
+    /// Frees the memory of translated code; code is translated again as needed. Worth calling before a nested call.
     pub fn release_translation(&mut self) {
         self.resume = self.lasting_resume();
         self.code.release(&self.program);
         self.stepping = None;
     }
 
-    /// Where the next run begins, in a form that does not depend on what is translated.
+    /// Position from which the next run resumes, in a form that does not depend on the translation.
     fn lasting_resume(&self) -> Resume {
         match self.resume {
             Resume::Op { index, behind } => {
@@ -372,7 +374,7 @@ impl Instance {
     /// Reads guest memory.
     ///
     /// # Errors
-    /// If not all of the range is in one region that can be read. Nothing is read then. An empty range is always fine.
+    /// If the range is not inside one readable region. Nothing is read then. An empty range is always valid.
     pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
         self.memory.read(address, out)
     }
@@ -380,18 +382,20 @@ impl Instance {
     /// Writes guest memory.
     ///
     /// # Errors
-    /// If not all of the range is in one region that can be written. Nothing is written then. An empty range is always
-    /// fine.
+    /// If the range is not inside one writable region. Nothing is written then. An empty range is always valid.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
         self.memory.write(address, data)
     }
 
-    /// Writes zeros to guest memory; errors as [`Self::write_memory`].
+    /// Writes zeros to guest memory.
+    ///
+    /// # Errors
+    /// As [`Self::write_memory`].
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), MemoryError> {
         self.memory.zero(address, length)
     }
 
-    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far
+    /// Grows the heap; returns its new end, or `None` without any change if it cannot grow that far
     /// (`docs/spec/memory.md#heap`).
     pub fn sbrk(&mut self, bytes: u32) -> Option<u32> {
         self.memory.sbrk(bytes)
@@ -402,12 +406,12 @@ impl Instance {
         self.memory.heap_size()
     }
 
-    /// Sets memory back to what the program starts with.
+    /// Resets memory to the program's initial contents.
     pub fn reset_memory(&mut self) {
         self.memory.reset();
     }
 
-    /// Memory that there is for guest data, in pages of 4 KiB: at most four times what was touched.
+    /// Number of pages of 4 KiB allocated for guest data: at most four times the pages touched.
     pub fn touched_pages(&self) -> usize {
         self.memory.touched_pages()
     }
@@ -473,7 +477,7 @@ mod tests {
 
     #[test]
     fn the_translation_cache_stays_near_its_budget() {
-        // A row of blocks that all run once, many times the budget.
+        // Straight-line blocks that all run once, many times the budget.
         let mut code = vec![Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, 1); 20_000];
         for (index, instruction) in code.iter_mut().enumerate() {
             if index % 2 == 1 {

@@ -1,7 +1,7 @@
 //! Block index: a map from the code offset of a block to its first op.
 //!
-//! Used on every dynamic jump, so it is an array and not a hash table; in two levels, so that a short run of a large
-//! program clears and fills little.
+//! Used on every dynamic jump, so it is an array and not a hash table. It has two levels, so that a short run of a
+//! large program clears and fills little.
 
 use alloc::vec::Vec;
 
@@ -11,9 +11,9 @@ const CHUNK: usize = 64;
 /// A map from code offsets to op indexes.
 #[derive(Clone, Debug)]
 pub(super) struct OffsetIndex {
-    /// For each chunk of the code: one more than its index among the chunks, or 0.
+    /// For each chunk of the code: its index in `chunks` plus one, or 0.
     directory: Vec<u32>,
-    /// One more than the op index, or 0.
+    /// Op index plus one, or 0.
     chunks: Vec<[u32; CHUNK]>,
 }
 
@@ -28,7 +28,7 @@ impl OffsetIndex {
         self.chunks.get(chunk as usize)?[offset as usize % CHUNK].checked_sub(1)
     }
 
-    /// Assumes an offset inside the code; others are ignored.
+    /// Inserts an entry. Assumes an offset inside the code; others are ignored.
     pub fn insert(&mut self, offset: u32, index: u32) {
         let Some(entry) = self.directory.get_mut(offset as usize / CHUNK) else { return };
         if *entry == 0 {
@@ -45,7 +45,7 @@ impl OffsetIndex {
         self.chunks.clear();
     }
 
-    /// Bytes in use that grow with what is inserted.
+    /// Bytes of memory that grow with the number of entries.
     pub fn bytes(&self) -> usize {
         self.chunks.len() * size_of::<[u32; CHUNK]>()
     }

@@ -1,15 +1,15 @@
 //! Ops: the interpreter's own instructions, decoded and of a fixed size.
 //!
-//! Made by `translate`, run by `dispatch`; what each kind does is in `op_table`. One kind serves several instructions
-//! where only the operands differ: absolute loads and stores are indirect ones with the register that always reads as
-//! zero. A 32-bit program runs on the same kinds, as its registers hold sign-extended values; the four operations for
-//! which that is not enough have a kind of their own.
+//! Made by `translate`, run by `dispatch`; `op_table` defines the effect of each kind. One kind serves several
+//! instructions that differ only in their operands: absolute loads and stores are indirect ones with the register that
+//! always reads as zero. 32-bit programs use the same kinds, as their registers hold sign-extended values; the four
+//! operations for which that does not suffice have kinds of their own.
 
 pub(super) use super::op_table::OpKind;
 use crate::isa::{Opcode, Reg};
 
-/// A register of the interpreter: one of the guest's, or the one that always reads as zero and that no op writes. With
-/// a type of its own, indexing by it needs no check.
+/// A register of the interpreter: one of the guest's, or the one that always reads as zero and that no op writes. It is
+/// an enum so that indexing by it needs no bounds check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Slot {
@@ -30,10 +30,10 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    /// Room for all slots: a power of two, so that a masked number needs no check either.
+    /// Number of slots, rounded up to a power of two, so that a masked index needs no bounds check either.
     pub const COUNT: usize = 16;
 
-    /// Those of the guest's registers, in their order.
+    /// Slots of the guest's registers, in their order.
     const OF: [Slot; Reg::COUNT] = [
         Slot::R0,
         Slot::R1,
@@ -54,13 +54,13 @@ impl Slot {
         Slot::OF[reg as usize]
     }
 
-    /// The slot of this number; the one that reads as zero for numbers that no slot has.
+    /// Returns the slot with this number; the one that reads as zero if no slot has it.
     pub fn from_number(number: u32) -> Slot {
         Slot::OF.get(number as usize).copied().unwrap_or(Slot::Zero)
     }
 }
 
-/// A jump target that is not translated yet: this bit, and the index of the jumping op. As an index of an op it is out
+/// Marks a jump target that is not translated yet: this bit, and the index of the jumping op. As an op index it is out
 /// of range, so the main loop needs no check for it.
 pub(super) const UNLINKED: u32 = 1 << 31;
 
@@ -86,8 +86,8 @@ impl Op {
 }
 
 impl OpKind {
-    /// The op that an instruction becomes; `None` for the few that become none, or one that depends on more than the
-    /// opcode.
+    /// The op for an instruction; `None` for instructions without an op, and for those whose op depends on more than
+    /// the opcode.
     pub fn of(opcode: Opcode, is_64_bit: bool) -> Option<OpKind> {
         let opcode = match opcode {
             Opcode::MulUpperSignedSigned if !is_64_bit => return Some(OpKind::MulUpperSignedSigned32),
@@ -114,7 +114,7 @@ impl OpKind {
         OpKind::BY_OPCODE[opcode as usize]
     }
 
-    /// True if the sources `b` and `c` can be exchanged.
+    /// True if the sources `b` and `c` are interchangeable.
     pub const fn is_commutative(self) -> bool {
         use OpKind::*;
         matches!(self, Add32 | Add64 | And | Xor | Or | Xnor | Mul32 | Mul64 | MulUpperUnsignedUnsigned)

@@ -1,9 +1,9 @@
-//! The list of all ops: what each one does, and which of them are joined to superinstructions.
+//! The op table: the effect of each op, and the pairs that are combined into superinstructions.
 //!
-//! Nothing else in the interpreter lists ops: their kinds, the handlers of the threaded dispatcher and the match of the
-//! looped one are made from this list, and so are the ways from instructions to ops and from two ops to one.
-//! Instructions do what `docs/spec/instructions.md#instructions` says. Superinstructions are chosen by a profile, which
-//! `scripts/profile-superinstructions` makes.
+//! The only list of ops in the interpreter: the enum of kinds, the handlers of the threaded dispatcher, the match of
+//! the looped one, and the maps from instructions to ops and from pairs of ops to superinstructions are generated from
+//! it. Instructions follow `docs/spec/instructions.md#instructions`. Superinstructions are selected from a profile,
+//! which `scripts/profile-superinstructions` makes.
 
 use super::arith::*;
 use super::dispatch::{Handler, handle};
@@ -12,8 +12,8 @@ use super::op::Op;
 use super::run_state::{Flow, RunState, Stop};
 use crate::isa::Opcode;
 
-/// Makes the type of an op, from what its body evaluates to (see [`Effect`]). In a body `b` is the value of the op's
-/// first source and `c` that of its second.
+/// Defines the type of an op, with the effect of the type that its body evaluates to (see [`Effect`]). In a body `b` is
+/// the value of the op's first source and `c` that of its second.
 macro_rules! op {
     ($kind:ident, |$m:ident, $op:ident, $b:ident, $c:ident| $body:expr) => {
         struct $kind;
@@ -36,7 +36,7 @@ macro_rules! op {
     };
 }
 
-/// Generates the enum of kinds, and what has an entry for each kind.
+/// Generates the enum of kinds, and the tables with an entry for each kind.
 macro_rules! kinds {
     ($($kind:ident)*) => {
         /// Kind of an op.
@@ -59,13 +59,13 @@ macro_rules! kinds {
         pub(super) static HANDLERS: [Handler; OpKind::ALL.len()] = [$(handle::<$kind>,)*];
 
         impl OpKind {
-            /// All kinds, in their order.
+            /// All kinds, in order.
             pub const ALL: &[OpKind] = &[$(OpKind::$kind,)*];
 
             /// Number of ops that each kind executes.
             const OPS: [usize; OpKind::ALL.len()] = [$($kind::OPS,)*];
 
-            /// The most ops that one kind executes.
+            /// Maximum number of ops that one kind executes.
             pub const MAX_OPS: usize = {
                 let (mut most, mut index) = (0, 0);
                 while index < OpKind::OPS.len() {
@@ -77,7 +77,7 @@ macro_rules! kinds {
                 most
             };
 
-            /// Number of ops that a kind executes: more than one if it is a superinstruction.
+            /// Number of ops that this kind executes: more than one for a superinstruction.
             #[inline(always)]
             pub fn ops(self) -> usize {
                 OpKind::OPS[self as usize]
@@ -86,7 +86,7 @@ macro_rules! kinds {
     };
 }
 
-/// Reads the list.
+/// Parses the list.
 macro_rules! ops {
     (
         |$m:ident, $op:ident, $b:ident, $c:ident|
@@ -102,15 +102,15 @@ macro_rules! ops {
         kinds!($($internal)* $($instruction)* $($sequence)* $($chain)*);
 
         impl OpKind {
-            /// By opcode the op of the same name, if there is one.
+            /// For each opcode, the op of the same name, if there is one.
             pub const BY_OPCODE: [Option<OpKind>; Opcode::COUNT] = {
                 let mut kinds = [None; Opcode::COUNT];
                 $(kinds[Opcode::$instruction as usize] = Some(OpKind::$instruction);)*
                 kinds
             };
 
-            /// The superinstruction that does what this op and `second` do one after the other, if there is one.
-            /// `chained` says whether the second takes the first one's result as its source `b`.
+            /// Returns the superinstruction for this op followed by `second`, if there is one. `chained`: the second
+            /// takes the result of the first as its source `b`.
             pub const fn joined_with(self, second: OpKind, chained: bool) -> Option<OpKind> {
                 match (self, second) {
                     $((OpKind::$producer, OpKind::$consumer) if chained => Some(OpKind::$chain),)*
@@ -119,7 +119,7 @@ macro_rules! ops {
                 }
             }
 
-            /// The op that a superinstruction begins with, and the kind itself of all others.
+            /// Returns the first op of a superinstruction, or the kind itself if it is none.
             pub const fn first(self) -> OpKind {
                 match self {
                     $(OpKind::$sequence => OpKind::$first.first(),)*
@@ -134,7 +134,7 @@ macro_rules! ops {
 ops! {
     |m, op, b, c|
 
-    // Ops that are named after the opcode that they implement.
+    // Ops named after the opcode that they implement.
     instructions {
         LoadImm => sx32(op.imm),
         LoadImm64 => u64::from(op.lo) | u64::from(op.hi) << 32,
@@ -262,7 +262,7 @@ ops! {
         JumpIndirect => m.jump((b as u32).wrapping_add(op.imm)),
         // `imm` is the address offset, `lo` the link value.
         LoadImmAndJumpIndirect => {
-            // The link register may be the base as well.
+            // The link register may also be the base.
             m.set(op.a, sx32(op.lo));
             m.jump((b as u32).wrapping_add(op.imm))
         },
@@ -270,41 +270,41 @@ ops! {
         Trap => Flow::Stop(Stop::Trap),
     }
 
-    // Ops of the interpreter's own.
+    // Internal ops of the interpreter.
     internal {
         // The first op of every block: pays `imm` gas for it, and counts its `lo` instructions. Jumps and branches to
-        // it do that themselves and go on after it.
+        // the block do both themselves and continue after this op.
         Charge => m.charge(op),
-        // Before or after a branch: gives `imm` gas back, or takes back what was given, a number below zero.
+        // Before or after a branch: refunds `imm` gas, or takes a refund back (a negative number).
         Refund => {
             m.gas += i64::from(op.imm as i32);
             Flow::Next
         },
-        // The first op of every block where the stop before its first instruction comes before the payment.
+        // The first op of a block in which the stop before the first instruction comes before the charge.
         Nop => Flow::Next,
         // Stops before the instruction that follows.
         Step => Flow::Stop(Stop::Step),
         // Stops before the instruction that follows if its access, of `lo` bytes (0: as many as a memset is to store),
-        // touches watched memory; `hi` is not 0 if it stores.
+        // touches watched memory; `hi` is not 0 for a store.
         Watch => match m.is_watched(op) {
             true => Flow::Stop(Stop::Step),
             false => Flow::Next,
         },
         // Host call number `imm`; the next instruction is at offset `lo`.
         HostCall => Flow::Stop(Stop::HostCall),
-        // Falls through to the next block, which may take this op's place.
+        // Falls through to the next block, whose translation may replace this op.
         NextBlock => true,
-        // Goes on inside a block that was translated in chunks; `lo` is no block's first op.
+        // Continues inside a block that was translated in chunks; `lo` is not the first op of a block.
         SameBlock => Flow::Chunk(op.lo as usize),
-        // What 32-bit programs do where computing with sign-extended registers of 64 bits is not the same.
+        // Operations of 32-bit programs for which computing with sign-extended 64-bit registers does not suffice.
         MulUpperSignedSigned32 => mul_upper_signed_32(b, c),
         MulUpperUnsignedUnsigned32 => mul_upper_unsigned_32(b, c),
         MulUpperSignedUnsigned32 => mul_upper_signed_unsigned_32(b, c),
         ReverseByte32 => sx32((b as u32).swap_bytes()),
     }
 
-    // Two ops in a row, or more by way of the superinstruction of all but the last, executed by one handler. Each op
-    // keeps its place, and can be executed on its own, as a jump or a resumed run may begin with it.
+    // Two ops in sequence, or more if the first is a superinstruction itself, executed by one handler. Each op stays in
+    // place and can be executed alone, as a jump or a resumed run may begin with it.
     superinstructions {
         Add64Add64 = Add64 + Add64,
         Add64LoadU64 = Add64 + LoadU64,
@@ -516,7 +516,7 @@ ops! {
         Add64ToSetLessThanUnsignedLoadU64ToAdd64LoadU64 = Add64ToSetLessThanUnsignedLoadU64ToAdd64 + LoadU64,
     }
 
-    // The same, where the last takes the result of the one before it as its source `b`.
+    // Superinstructions whose last op takes the result of the one before it as its source `b`.
     chained_superinstructions {
         LoadU64ToAdd64 = LoadU64 + Add64,
         LoadU64ToXor = LoadU64 + Xor,
@@ -646,7 +646,7 @@ mod tests {
         for first in OpKind::ALL {
             for second in OpKind::ALL {
                 for (chained, joint) in [(false, ""), (true, "To")] {
-                    // Where there is none for a chain, the one that takes its source from the register serves.
+                    // Without a chained superinstruction, the one that reads the register serves as well.
                     let unchained = first.joined_with(*second, false);
                     if let Some(kind) =
                         first.joined_with(*second, chained).filter(|kind| !chained || unchained != Some(*kind))

@@ -1,7 +1,7 @@
-//! Profile of dispatched ops: which ones are dispatched one after the other, and how often.
+//! Profile of dispatched ops: counts pairs of ops that are dispatched in sequence.
 //!
-//! Superinstructions are chosen by it: the pairs at the top that are not joined yet are the candidates. For tools; see
-//! `scripts/profile-superinstructions`.
+//! Used to select superinstructions: the most frequent pairs that are not combined yet are the candidates. For tools;
+//! see `scripts/profile-superinstructions`.
 
 use super::op::{OpKind, Slot};
 use super::trace::{Trace, TraceEvent};
@@ -12,31 +12,31 @@ use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 /// Counts how often each instruction of a program is executed; see [`super::Instance::run_traced`].
 #[derive(Clone, Debug, Default)]
 pub struct DispatchProfile {
-    /// By code offset.
+    /// Counts by code offset.
     executed: BTreeMap<u32, u64>,
 }
 
-/// Numbers of dispatches, the result of a [`DispatchProfile`].
+/// Dispatch counts, the result of a [`DispatchProfile`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Dispatches {
-    /// Ops executed, each part of a superinstruction counted as one.
+    /// Ops executed; each part of a superinstruction counts as one.
     pub ops: u64,
-    /// Handlers called for them.
+    /// Handlers called to execute them.
     pub dispatches: u64,
-    /// By the names of two ops that are dispatched one after the other in a block. `To` stands between them if the
-    /// second takes the first one's result as its source `b`.
+    /// Counts of pairs of ops that are dispatched in sequence in a block, by their names, which `To` joins if the
+    /// second takes the result of the first as its source `b`.
     pub pairs: BTreeMap<String, u64>,
     /// The blocks that were entered.
     pub blocks: Vec<ProfiledBlock>,
 }
 
-/// A block that was entered, and how often.
+/// A block that was entered, and its count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProfiledBlock {
-    /// How often it was entered.
+    /// Number of times that it was entered.
     pub count: u64,
-    /// Names of its ops without superinstructions, and whether each takes the result of the one before as its source
-    /// `b`.
+    /// Names of its ops without superinstructions, and true for those that take the result of the op before as their
+    /// source `b`.
     pub ops: Vec<(String, bool)>,
 }
 
@@ -52,8 +52,8 @@ impl Trace for DispatchProfile {
 }
 
 impl DispatchProfile {
-    /// Adds up the dispatches of `program`, which all traced runs were of. Of blocks of more than 256 instructions the
-    /// rest is left out.
+    /// Sums up the dispatches of `program`, to which all traced runs must belong. Blocks of more than 256 instructions
+    /// are cut off there.
     pub fn dispatches(&self, program: &Program) -> Dispatches {
         let mut all = Dispatches::default();
         for (offset, count) in &self.executed {
@@ -67,10 +67,10 @@ impl DispatchProfile {
 
 impl Dispatches {
     fn add_block(&mut self, program: &Program, offset: u32, count: u64) {
-        // Alone, so that its ops are all there are.
+        // Only this block is translated, so that all ops are its own.
         let mut code = Translation::new(program);
         let mut index = code.enter(program, offset);
-        // The charge is executed by whoever enters the block.
+        // The charge is executed by the jump that enters the block.
         let ops = code.ops().iter().skip(index + 1).zip(code.ops().iter().skip(index));
         let ops = ops.map(|(op, before)| (format!("{:?}", op.kind.first()), op.b == before.a));
         self.blocks.push(ProfiledBlock { count, ops: ops.collect() });

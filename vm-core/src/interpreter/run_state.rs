@@ -1,4 +1,4 @@
-//! State of a run: registers, memory, gas and code that ops work on.
+//! State of a run: the registers, memory, gas and code that ops work on.
 //!
 //! Made by the instance for each run. Ops are written in terms of it; the dispatchers follow the flow that ops return.
 //! Invariant: registers of a 32-bit program hold sign-extended values.
@@ -19,17 +19,17 @@ pub(super) type Registers = [u64; Slot::COUNT];
 pub(super) enum Flow {
     /// The next op.
     Next,
-    /// The block whose first op is at this index: the block is charged as that op says, and goes on after it.
+    /// The block whose first op is at this index: it is charged as that op says, and execution continues after it.
     Enter(usize),
     /// The op at this index, in a later chunk of the same block.
     Chunk(usize),
-    /// The same op again, by this handler.
+    /// The same op again, with this handler.
     SlowPath(Handler),
     /// The run stops.
     Stop(Stop),
 }
 
-/// Reason why the dispatcher stops.
+/// Reason for which the dispatcher stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stop {
     Finished,
@@ -37,13 +37,13 @@ pub(super) enum Stop {
     OutOfGas,
     HostCall,
     Step,
-    /// The block that the op begins has more instructions than may still be executed. It was neither paid nor entered.
+    /// The block that the op begins has more instructions than the fuel allows. It was neither paid for nor entered.
     Fuel,
     /// The op's target is not translated.
     Unlinked,
-    /// The op jumps to this code offset, which may be no valid target or is not translated.
+    /// The op jumps to this code offset, which may be an invalid target or is not translated.
     Untranslated(u32),
-    /// To be resumed at once at the op that is named: the threaded dispatcher unwinds its stack.
+    /// To be resumed at once at the given op: the threaded dispatcher unwinds its stack.
     Yield,
 }
 
@@ -51,18 +51,19 @@ pub(super) enum Stop {
 pub(super) struct RunState<'a> {
     pub regs: Registers,
     pub memory: &'a mut PagedMemory,
-    /// Never below zero where gas is metered; otherwise unused and unchanged.
+    /// Never below zero if gas is metered; otherwise unused and unchanged.
     pub gas: i64,
     pub metered: bool,
     pub code: &'a Translation,
     pub ops: &'a [Op],
     pub table: JumpTable<'a>,
-    /// Instructions of blocks that may still be entered before the dispatcher unwinds its stack, give or take a block.
+    /// Instructions of blocks that may still be entered before the dispatcher unwinds its stack; exceeded by up to one
+    /// block.
     pub budget: i32,
-    /// Instructions of blocks that may be entered besides those of the budget. A block is entered as a whole, so this
-    /// counts exactly those that were entered.
+    /// Instructions of blocks that may be entered beyond the budget. A block is entered as a whole, so this counts
+    /// exactly those that were entered.
     pub fuel: i64,
-    /// Reason why the run stopped, and index of the op at which it did.
+    /// Reason for the stop, and index of the op that caused it.
     pub stop: (Stop, usize),
 }
 
@@ -72,7 +73,7 @@ impl<'a> RunState<'a> {
         self.regs[slot as usize]
     }
 
-    /// The register of the slot with this number, of which only the low bits count.
+    /// Returns the register of the slot with this number, of which only the low bits are used.
     #[inline(always)]
     pub fn reg_number(&self, number: u32) -> u64 {
         self.regs[number as usize % Slot::COUNT]
@@ -84,19 +85,19 @@ impl<'a> RunState<'a> {
         Flow::Next
     }
 
-    /// Guest load; `None` if it is not possible, or with `FAST` not quickly.
+    /// Guest load; `None` if it faults, or with `FAST` if it misses the fast path.
     #[inline(always)]
     pub fn load<const FAST: bool, const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
         if FAST { self.memory.load_fast(address) } else { self.memory.load(address).ok() }
     }
 
-    /// Guest store; returns whether it was done, which it is not if it is not possible, or with `FAST` not quickly.
+    /// Guest store; false if it faults, or with `FAST` if it misses the fast path. Nothing is stored then.
     #[inline(always)]
     pub fn store<const FAST: bool, const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> bool {
         if FAST { self.memory.store_fast(address, bytes) } else { self.memory.store(address, bytes).is_ok() }
     }
 
-    /// Pays for the block that `op` begins; returns whether that is possible.
+    /// Pays for the block that `op` begins; returns false if there is not enough gas.
     #[inline(always)]
     pub fn pay(&mut self, op: &Op) -> bool {
         let left = self.gas - i64::from(op.imm);
@@ -107,7 +108,7 @@ impl<'a> RunState<'a> {
         true
     }
 
-    /// The charge of a block that no jump entered: the first op of a run, and behind a stop.
+    /// Charges for a block that was not entered by a jump: for the first op of a run, and after a stop.
     #[inline(never)]
     pub fn charge(&mut self, op: &Op) -> Flow {
         if self.fuel + i64::from(self.budget) < i64::from(op.lo) {
@@ -120,20 +121,20 @@ impl<'a> RunState<'a> {
         Flow::Next
     }
 
-    /// Takes up to `most` of the fuel as the dispatcher's budget.
+    /// Moves up to `most` of the fuel to the dispatcher's budget.
     pub fn take_budget(&mut self, most: i32) {
         self.budget = self.fuel.min(i64::from(most)) as i32;
         self.fuel -= i64::from(self.budget);
     }
 
-    /// Gives back what is left of the budget.
+    /// Moves the rest of the budget back to the fuel.
     pub fn return_budget(&mut self) {
         self.fuel += i64::from(core::mem::take(&mut self.budget));
     }
 
-    /// Enters the block that begins with op `index`, for which the budget does not suffice: what is left of it would be
-    /// `left`. The dispatcher has to stop in any case; the reason is that there is no fuel either, or no gas, or that the
-    /// dispatcher is to unwind its stack.
+    /// Enters the block that begins with op `index` and exceeds the budget, of which `left` (a negative number) would
+    /// remain. The dispatcher has to stop in any case: because the fuel is used up too, because gas is, or to unwind
+    /// its stack.
     #[cold]
     #[inline(never)]
     pub fn enter_over_budget(&mut self, first: &Op, index: usize, left: i32) {
@@ -147,7 +148,7 @@ impl<'a> RunState<'a> {
         };
     }
 
-    /// Whether the memory access that `op` announces touches what is watched.
+    /// True if the memory access that `op` announces touches watched memory.
     #[inline(never)]
     pub fn is_watched(&self, op: &Op) -> bool {
         let length = if op.lo == 0 { self.reg(Slot::of(Reg::A2)) as u32 } else { op.lo };
@@ -158,7 +159,7 @@ impl<'a> RunState<'a> {
     /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`).
     #[inline(always)]
     pub fn jump(&mut self, address: u32) -> Flow {
-        // Even numbers from 2 on are valid, so that rotated they are the numbers from 1 on.
+        // Valid addresses are the even numbers from 2 on: rotated, the numbers from 1 on.
         if let Some(index) = address.rotate_right(1).checked_sub(1)
             && let Some(offset) = self.table.get(index)
         {

@@ -1,8 +1,8 @@
-//! Snapshots of an instance, and restoring them.
+//! Snapshots of an instance: taking and restoring them.
 //!
-//! For debuggers that go back in time, and for recovery. A snapshot holds all that decides how a run goes on:
-//! registers, gas, program counters, memory with its heap, and where exactly the run stopped. It takes memory for the
-//! pages that were touched; translated code is not part of it.
+//! For debuggers that go back in time, and for recovery. A snapshot holds everything that determines how a run
+//! continues: registers, gas, program counters, memory with its heap, and the exact position of the stop. Its size
+//! grows with the pages that were touched; translated code is not part of it.
 
 use super::{Instance, Registers, Resume};
 use crate::memory::PagedMemory;
@@ -10,7 +10,7 @@ use crate::program::Program;
 use alloc::sync::Arc;
 use core::fmt;
 
-/// See [`Instance::snapshot`].
+/// State of an instance; see [`Instance::snapshot`].
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     program: Arc<Program>,
@@ -23,24 +23,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The program that it is a state of.
+    /// The program that the state belongs to.
     pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
 
-    /// About as many bytes as it takes.
+    /// Approximate size in bytes.
     pub fn size(&self) -> usize {
         size_of::<Snapshot>() + self.memory.size()
     }
 }
 
-/// The state cannot be taken over by an instance. Nothing was changed.
+/// Error of restoring a snapshot. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// It is of another program, or of the same one under another configuration.
+    /// The snapshot is of another program, or of the same one under another configuration.
     OtherProgram,
-    /// It is inside of a basic block, or at no code at all ([`Instance::next_block`]), and of an engine of another kind.
+    /// The snapshot comes from an engine of another kind, and is inside a basic block or has no program counter
+    /// ([`Instance::next_block`]).
     InsideBlock,
 }
 
@@ -69,8 +70,7 @@ impl Instance {
         }
     }
 
-    /// Restores a state. The snapshot may come from another instance, and the program of that one may have been
-    /// loaded on its own.
+    /// Restores a state. The snapshot may come from another instance, whose program may have been loaded separately.
     ///
     /// # Errors
     /// If the snapshot is not of this program under this configuration. Nothing changes then.

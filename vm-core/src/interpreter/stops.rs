@@ -1,7 +1,7 @@
 //! Stops for debuggers: before chosen instructions, and before accesses to watched memory.
 //!
-//! They are ops that translation puts before the instructions concerned, so a run without stops knows nothing of them,
-//! and one with a few runs at nearly full speed. A stop shows as [`crate::Outcome::Step`].
+//! Translation inserts them as ops before the instructions concerned, so they cost nothing in a run without stops, and
+//! little in one with a few. A stop is reported as [`crate::Outcome::Step`].
 
 use super::translate::Translation;
 use super::{Instance, MemoryTouch};
@@ -9,7 +9,7 @@ use crate::isa::{GasClass, Instruction, Opcode, Reg};
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
-/// Where a run stops with [`crate::Outcome::Step`], the instruction still to be executed.
+/// Set of stops: a run ends with [`crate::Outcome::Step`] before the instructions concerned.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stops {
     /// Before every instruction.
@@ -23,17 +23,17 @@ pub struct Stops {
 }
 
 impl Stops {
-    /// True if there is none.
+    /// True if there are no stops.
     pub fn is_empty(&self) -> bool {
         !self.every_instruction && self.offsets.is_empty() && !self.watches()
     }
 
-    /// True if some memory is watched.
+    /// True if any memory is watched.
     pub(super) fn watches(&self) -> bool {
         !self.loads.is_empty() || !self.stores.is_empty()
     }
 
-    /// True if some memory is watched for loads, or for stores.
+    /// True if any memory is watched for stores (`write`), or for loads.
     pub(super) fn watches_kind(&self, write: bool) -> bool {
         !self.watched(write).is_empty()
     }
@@ -42,15 +42,15 @@ impl Stops {
         if write { &self.stores } else { &self.loads }
     }
 
-    /// Whether an access touches watched memory.
+    /// True if an access touches watched memory.
     pub(super) fn touches(&self, address: u32, length: u32, write: bool) -> bool {
         let end = u64::from(address) + u64::from(length);
         let touches = |range: &Range<u32>| !range.is_empty() && u64::from(range.start) < end && address < range.end;
-        // A memset of no bytes touches nothing, wherever it is.
+        // A `memset` of no bytes touches nothing, at any address.
         length > 0 && self.watched(write).iter().any(touches)
     }
 
-    /// Whether there is a stop before the instruction at `offset`, which makes this access.
+    /// True if there is a stop before the instruction at `offset`, which makes this access.
     pub(super) fn stops_before(&self, offset: u32, access: Option<MemoryTouch>) -> bool {
         self.every_instruction
             || self.offsets.contains(&offset)
@@ -64,19 +64,19 @@ pub(super) struct Access {
     /// The register that holds the base address; `None` for zero.
     pub base: Option<Reg>,
     pub offset: u32,
-    /// In bytes; `None` for a `memset`, which stores as many as register A2 says.
+    /// Length in bytes; `None` for a `memset`, which stores as many as register A2 says.
     pub length: Option<u32>,
     pub write: bool,
 }
 
 impl Access {
-    /// The access that an instruction makes, if it makes one.
+    /// Returns the access that an instruction makes, if any.
     pub fn of(instruction: &Instruction) -> Option<Access> {
         let Instruction { opcode, r1, r2, imm, .. } = *instruction;
         if opcode == Opcode::Memset {
             return Some(Access { base: Some(Reg::A0), offset: 0, length: None, write: true });
         }
-        // These classes are exactly the loads and stores by how their address is made.
+        // These gas classes are exactly the loads and stores, by addressing mode.
         let (base, write) = match opcode.spec().gas_class {
             GasClass::Load => (None, false),
             GasClass::LoadIndirect => (Some(r2), false),
@@ -92,7 +92,7 @@ impl Access {
 }
 
 impl Instance {
-    /// Sets where runs stop, in place of what was set before. A run that goes on from a stop does not stop there again.
+    /// Replaces the set of stops. A run that resumes from a stop does not stop there again.
     pub fn set_stops(&mut self, stops: Stops) {
         if *self.code.stops() != stops {
             self.resume = self.lasting_resume();
@@ -100,8 +100,8 @@ impl Instance {
         }
     }
 
-    /// The memory access that the instruction at the next program counter is about to make, if it makes one: of a
-    /// `memset`, all that it is to store.
+    /// Returns the memory access that the instruction at the next program counter is about to make, if any; for a
+    /// `memset`, the whole range that it is to store.
     pub fn next_access(&self) -> Option<MemoryTouch> {
         let instruction = self.program.code().decode(self.next_pc?)?.instruction?;
         self.access(&instruction)

@@ -1,8 +1,8 @@
-//! Execution trace: the registers and memory that each instruction wrote and accessed.
+//! Execution trace: the registers that each instruction wrote, and the memory that it accessed.
 //!
 //! For debuggers, and for finding where two engines diverge. A traced run stops before every instruction and inspects
-//! the machine; the main loop knows nothing of it, so it costs nothing where it is not used. Gas, program counters and
-//! outcomes are those of a run without it.
+//! the machine; the main loop does not know of it, so it costs nothing when it is not used. Gas, program counters and
+//! outcomes are the same as without a trace.
 
 use super::{Instance, Resume, Stops};
 use crate::isa::{Instruction, Opcode, Reg};
@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 
 /// Observer of a traced run.
 pub trait Trace {
-    /// An instruction was executed, or failed. Called for each in order, after its effects. A `memset` that runs out
-    /// of gas on its way shows once for each part that was paid.
+    /// Called after each instruction, in order, whether it succeeded or failed. A `memset` that runs out of gas is
+    /// reported once for each part that was paid.
     fn executed(&mut self, event: &TraceEvent);
 }
 
@@ -20,11 +20,11 @@ pub trait Trace {
 pub struct TraceEvent {
     /// Its code offset; the code length for the trap past the end of the code.
     pub pc: u32,
-    /// The instruction; `None` for an invalid one, which is a trap.
+    /// The instruction; `None` for an invalid one, which traps.
     pub instruction: Option<Instruction>,
-    /// The registers that it wrote, with their new values. A conditional move always counts as writing.
+    /// The registers that it wrote, with their new values. A conditional move always counts as a write.
     pub written: [Option<(Reg, u64)>; 2],
-    /// The memory that it read or wrote, or failed to.
+    /// The memory range that it accessed, or failed to access.
     pub touched: Option<MemoryTouch>,
 }
 
@@ -35,12 +35,12 @@ pub struct MemoryTouch {
     pub address: u32,
     /// Its length in bytes.
     pub length: u32,
-    /// True if it was written.
+    /// True for a write.
     pub write: bool,
 }
 
 impl Instance {
-    /// Runs as [`Instance::run`] does, and tells `trace` of every instruction. Stops of single-step mode do not show.
+    /// As [`Instance::run`], and reports every instruction to `trace`. Stops of single-step mode are not reported.
     pub fn run_traced<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
         if self.code.steps() {
             return self.run_steps(trace);
@@ -53,13 +53,13 @@ impl Instance {
     }
 
     fn run_steps<T: Trace + ?Sized>(&mut self, trace: &mut T) -> Outcome {
-        // A run that stopped at an instruction, and not after it, goes on without another stop there.
+        // A run that stopped before an instruction resumes without another stop there.
         let stopped_at = !matches!(self.resume, Resume::Unset | Resume::Entry) && self.pc == self.next_pc;
         let mut current = if stopped_at { self.pc } else { None };
         loop {
             let before = current.map(|pc| (pc, self.instruction_at(pc), [self.reg(Reg::A0), self.reg(Reg::A2)]));
             let touched = before.and_then(|(_, instruction, _)| {
-                // What a memset stores is known afterwards.
+                // The range of a `memset` is known only afterwards.
                 self.access(&instruction.filter(|instruction| instruction.opcode != Opcode::Memset)?)
             });
             let outcome = self.run();
@@ -80,8 +80,8 @@ impl Instance {
         self.program.code().decode(pc)?.instruction
     }
 
-    /// Completes `event` with the state after it; returns whether anything was executed. `memset` is what the
-    /// destination and count of a `memset` were before.
+    /// Completes `event` with the state after it; returns true if anything was executed. `memset` is the destination
+    /// and count that a `memset` had before.
     fn observe(&self, event: &mut TraceEvent, [to, count]: [u64; 2], outcome: Outcome) -> bool {
         let Some(instruction) = event.instruction else { return outcome != Outcome::OutOfGas };
         if instruction.opcode == Opcode::Memset {

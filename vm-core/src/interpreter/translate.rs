@@ -1,8 +1,8 @@
 //! Lazy translation of basic blocks into ops.
 //!
-//! Called by the instance when control reaches a block for the first time. Promises: each block is translated once
-//! (until the cache is full and is dropped as a whole), its cost is computed then, and a long block is translated in
-//! chunks of bounded size, so that memory stays near its budget and time is linear whatever the code is.
+//! Called by the instance when control reaches a block for the first time. Each block is translated once (until the
+//! cache is full and dropped as a whole), and its cost is computed then. A long block is translated in chunks of
+//! bounded size, so that memory stays near its budget and time is linear for any code.
 //!
 //! Layout: the ops of a block are contiguous and begin with its charge, also where gas is not metered. A block that can
 //! fall through ends with a jump to its successor; if that jump is still the last op when it is first executed, the
@@ -16,7 +16,7 @@ use crate::isa::{CodeView, Decoded, Format, Instruction, Opcode};
 use crate::program::Program;
 use alloc::vec::Vec;
 
-/// The most instructions that are translated at a time; a longer block is translated in chunks.
+/// Maximum number of instructions translated at a time; longer blocks are translated in chunks.
 const CHUNK: usize = 256;
 
 /// Translated code of one instance.
@@ -44,13 +44,13 @@ impl Translation {
         }
     }
 
-    /// With stops at the places given, and those of single-step mode.
+    /// As `new`, with additional stops; those of single-step mode are kept.
     pub fn with_stops(program: &Program, mut stops: Stops) -> Self {
         stops.every_instruction |= program.config().single_step;
         Translation { stops, ..Translation::new(program) }
     }
 
-    /// All ops. Indexes stay valid until something is translated.
+    /// All ops. Indexes stay valid until the next translation.
     #[inline(always)]
     pub fn ops(&self) -> &[Op] {
         &self.ops
@@ -61,8 +61,8 @@ impl Translation {
         self.offsets.get(index).copied().unwrap_or(0)
     }
 
-    /// Whether op `index` stops before a block is charged, and not in the middle of one. The op behind may be the charge
-    /// of another block, to which the instruction only falls through.
+    /// True if op `index` is a stop before the charge of its own block. A stop in the middle of a block may be followed
+    /// by the charge of the next one, to which its instruction only falls through.
     pub fn stops_before_charge(&self, index: usize) -> bool {
         self.ops.get(index).is_some_and(|op| matches!(op.kind, OpKind::Step | OpKind::Watch))
             && self.ops.get(index + 1).is_some_and(|op| op.kind == OpKind::Charge)
@@ -75,19 +75,19 @@ impl Translation {
         self.blocks.get(offset).map(|index| index as usize)
     }
 
-    /// Drops everything.
+    /// Drops all ops and keeps their memory.
     pub fn clear(&mut self) {
         self.ops.clear();
         self.offsets.clear();
         self.blocks.clear();
     }
 
-    /// Drops everything and gives the memory back.
+    /// Drops all ops and frees their memory.
     pub fn release(&mut self, program: &Program) {
         *self = Translation::with_stops(program, core::mem::take(&mut self.stops));
     }
 
-    /// Where it stops.
+    /// The stops that are translated.
     pub fn stops(&self) -> &Stops {
         &self.stops
     }
@@ -101,7 +101,7 @@ impl Translation {
         self.ops.len() * (size_of::<Op>() + size_of::<u32>()) + self.blocks.bytes() > self.budget
     }
 
-    /// Appends an op, and makes superinstructions of it and those before it, which belong to the same block.
+    /// Appends an op, and combines it with the ops before it in its block into superinstructions.
     fn push_combined(&mut self, offset: u32, mut op: Op) {
         if let [.., _, last] = self.ops.as_slice() {
             let result = last.a;
@@ -115,11 +115,11 @@ impl Translation {
         self.push(offset, op);
     }
 
-    /// Makes superinstructions of an op that comes next and up to [`OpKind::MAX_OPS`] less one before it. `chained` says
-    /// whether it takes the result of the last one as its source `b`.
+    /// Combines the next op with up to [`OpKind::MAX_OPS`] - 1 ops before it into superinstructions. `chained`: it
+    /// takes the result of the previous op as its source `b`.
     fn combine(&mut self, next: OpKind, chained: bool) {
         for (index, first) in self.ops.iter_mut().rev().take(OpKind::MAX_OPS - 1).enumerate() {
-            // Otherwise it ends before the next op.
+            // Otherwise this superinstruction ends before the next op.
             if first.kind.ops() == index + 1
                 && let Some(kind) = first.kind.joined_with(next, chained)
             {
@@ -133,8 +133,8 @@ impl Translation {
         self.offsets.push(offset);
     }
 
-    /// Index of the first op of the block at `offset`; translates it if need be, which may drop everything else.
-    /// Assumes that `offset` is a valid jump target.
+    /// Returns the index of the first op of the block at `offset`, and translates the block if necessary, which may
+    /// drop everything else. Assumes that `offset` is a valid jump target.
     pub fn enter(&mut self, program: &Program, offset: u32) -> usize {
         if let Some(index) = self.block(offset) {
             return index;
@@ -145,8 +145,8 @@ impl Translation {
         self.translate_block(program, offset, false)
     }
 
-    /// Follows the jump of op `from`, whose target was not translated when it was made; returns where it leads. May
-    /// drop everything else.
+    /// Resolves the jump of op `from`, whose target was not translated yet; returns the op to continue with. May drop
+    /// everything else.
     pub fn link(&mut self, program: &Program, from: usize) -> Option<usize> {
         let op = *self.ops.get(from)?;
         let target = op.hi;
@@ -156,7 +156,7 @@ impl Translation {
             return Some(index);
         }
         let full = self.is_full();
-        // The last op: what it leads to can stand here instead.
+        // The last op: the translation of its target can replace it.
         let replaced = !full && matches!(op.kind, OpKind::NextBlock | OpKind::SameBlock) && from + 1 == self.ops.len();
         if full {
             self.clear();
@@ -167,7 +167,7 @@ impl Translation {
         let index = match continues {
             true => {
                 let index = self.ops.len();
-                // The whole block is paid for and counted already.
+                // The whole block is already paid for and counted.
                 let [mut cost, mut count] = [BlockCost::free(), BlockCost::free()];
                 self.translate_chunk(program, target, true, &mut cost, &mut count);
                 index
@@ -186,7 +186,7 @@ impl Translation {
         }
     }
 
-    /// Translates the block at `offset`. `falls_in` says whether control comes to it from the last op there is.
+    /// Translates the block at `offset`. `falls_in`: control reaches it from the last op so far.
     fn translate_block(&mut self, program: &Program, offset: u32, falls_in: bool) -> usize {
         let index = self.ops.len();
         self.blocks.insert(offset, index as u32);
@@ -212,14 +212,14 @@ impl Translation {
             }
         }
         if let Some(op) = self.ops.get_mut(charge) {
-            // An instruction takes a byte at least, and no block is so long.
+            // Each instruction takes at least one byte, so no block has this many.
             op.lo = count.finish().min(1 << 29);
             op.imm = if metered { cost.finish() } else { 0 };
         }
         index
     }
 
-    /// The op that stops before an instruction, if one has to.
+    /// Returns the op that stops before an instruction, if a stop is set there.
     fn stop_before(&self, offset: u32, instruction: Option<Instruction>) -> Option<Op> {
         if self.stops.every_instruction || self.stops.offsets.contains(&offset) {
             return Some(Op::new(OpKind::Step));
@@ -237,9 +237,9 @@ impl Translation {
         })
     }
 
-    /// Translates up to [`CHUNK`] instructions from `offset` on; returns where the rest of the block is, if it was not
-    /// translated. `step` says whether the stop before the first of them, if there is to be one, is still to be made.
-    /// Both the cost and the number of instructions are added up.
+    /// Translates up to [`CHUNK`] instructions from `offset` on; returns the offset of the rest of the block, if there
+    /// is one. `step`: the stop before the first instruction, if there is one, is still to be emitted. Adds to both the
+    /// cost and the number of instructions.
     fn translate_chunk(
         &mut self,
         program: &Program,
@@ -283,19 +283,19 @@ impl Translation {
         Some(offset)
     }
 
-    /// Fills in the target of a jump that will be the next op.
+    /// Returns the target operand of the jump that will be the next op.
     fn target(&self, offset: u32) -> u32 {
         self.blocks.get(offset).unwrap_or(UNLINKED | self.ops.len() as u32)
     }
 
-    /// Appends the ops of one instruction, the way to the next block included where it can fall through.
+    /// Appends the ops of one instruction, including the continuation to the next block if it can fall through.
     fn lower(&mut self, code: &CodeView<'_>, decoded: &Decoded, instruction: &Instruction) {
         let Decoded { offset, next, .. } = *decoded;
         let Instruction { opcode, r1, r2, r3, imm, imm2, target } = *instruction;
         let spec = opcode.spec();
         if code.traps_instead(decoded) {
             if opcode == Opcode::LoadImmAndJump {
-                // The link register is written all the same.
+                // The link register is written even then.
                 self.push(offset, Op { a: Slot::of(r1), imm: imm as u32, ..Op::new(OpKind::LoadImm) });
             }
             self.push(offset, Op::new(OpKind::Trap));
@@ -310,7 +310,7 @@ impl Translation {
                     self.push_next_block(offset, next);
                     return;
                 }
-                // A hint: no op at all.
+                // A hint, which needs no op.
                 _ => return,
             },
         };
@@ -336,12 +336,12 @@ impl Translation {
         }
     }
 
-    /// Appends a branch that gives gas back when it goes the likely way. Nothing stops between these ops.
+    /// Appends a branch that refunds gas when it goes the likely way. There are no stops between these ops.
     fn push_with_refund(&mut self, code: &CodeView<'_>, offset: u32, next: u32, op: Op) {
         let refund = |gas: u32| Op { imm: gas, ..Op::new(OpKind::Refund) };
         if branch_is_likely_taken(code, offset, next, op.hi) {
             self.push(offset, refund(self.branch_refund));
-            // Where the branch is now, if it was to be linked.
+            // The refund moved the branch, and an unlinked target has the index of the branch.
             let op = Op { lo: self.target(op.hi), ..op };
             self.push(offset, op);
             self.push(offset, refund(self.branch_refund.wrapping_neg()));

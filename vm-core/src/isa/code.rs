@@ -1,14 +1,14 @@
 //! Code view: iterates over instructions, and finds instruction starts, basic blocks and valid jump targets.
 //!
-//! Used by limits, cost models, the interpreter and tools. Works on any bytes: anything else than an instruction is decoded
-//! as an invalid one, which acts as a trap. Every query takes constant time, except for iteration. Spec:
+//! Used by limits, cost models, the interpreter and tools. Works on any bytes: whatever is no instruction is decoded as
+//! an invalid one, which acts as a trap. Every query takes constant time, except for iteration. Spec:
 //! `docs/spec/encoding.md#length` and the sections after it.
 
 use super::encoded::Bytes;
 use super::table::{NO_OPERATION, Operations};
 use super::{Encoded, Instruction, Isa};
 
-/// The longest instruction in bytes.
+/// Maximum length of an instruction in bytes.
 pub const MAX_INSTRUCTION_LENGTH: u32 = 25;
 
 /// Borrowed code with its bitmask of instruction starts.
@@ -45,7 +45,7 @@ impl Decoded {
 }
 
 impl<'a> CodeView<'a> {
-    /// `bitmask` bit `i` (least significant first) says that an instruction starts at `code[i]`. Missing mask bytes
+    /// Bit `i` of `bitmask` (least significant first) is set if an instruction starts at `code[i]`. Missing mask bytes
     /// count as zero; code beyond 4 GiB is ignored.
     pub fn new(isa: Isa, code: &'a [u8], bitmask: &'a [u8]) -> Self {
         CodeView { isa, length: u32::try_from(code.len()).unwrap_or(u32::MAX), code, bitmask }
@@ -62,7 +62,7 @@ impl<'a> CodeView<'a> {
         self.length
     }
 
-    /// True if there is no code at all.
+    /// True if there is no code.
     pub fn is_empty(&self) -> bool {
         self.code.is_empty()
     }
@@ -73,7 +73,7 @@ impl<'a> CodeView<'a> {
         offset < self.len() && self.bitmask.get(offset as usize / 8).is_some_and(|byte| byte >> (offset % 8) & 1 == 1)
     }
 
-    /// Mask bits `offset ..` as the low bits of a word, at least 32 of them (zero beyond the mask).
+    /// Returns the mask bits from `offset` on as the low bits of a word, at least 32 of them (zero beyond the mask).
     #[inline]
     fn bits_from(&self, offset: u32) -> u64 {
         let byte = offset as usize / 8;
@@ -90,7 +90,7 @@ impl<'a> CodeView<'a> {
         word >> (offset % 8)
     }
 
-    /// The nearest mask bit before `offset` that is at most 25 away.
+    /// Returns the nearest mask bit before `offset` that is at most 25 away.
     #[inline]
     fn bit_before(&self, offset: u32) -> Option<u32> {
         let first = offset.saturating_sub(MAX_INSTRUCTION_LENGTH);
@@ -99,19 +99,20 @@ impl<'a> CodeView<'a> {
         (bits != 0).then(|| first + 63 - bits.leading_zeros())
     }
 
-    /// Number of bytes that follow the opcode of the instruction at `offset` (0..=24). Assumes `offset < len`.
+    /// Returns the number of bytes that follow the opcode of the instruction at `offset` (0..=24). Assumes `offset <
+    /// len`.
     #[inline]
     fn skip(&self, offset: u32) -> u32 {
         let zeros = self.bits_from(offset + 1).trailing_zeros();
         zeros.min(MAX_INSTRUCTION_LENGTH - 1).min(self.len() - offset - 1)
     }
 
-    /// Code byte at `offset`, part of an instruction or not.
+    /// Returns the code byte at `offset`, whether or not it is part of an instruction.
     pub fn byte(&self, offset: u32) -> Option<u8> {
         self.code.get(offset as usize).copied()
     }
 
-    /// The sixteen code bytes from `offset`, zero beyond the end.
+    /// Returns the sixteen code bytes from `offset`, zero beyond the end.
     #[inline]
     fn window(&self, offset: u32) -> Bytes {
         let rest = self.code.get(offset as usize..).unwrap_or_default();
@@ -147,27 +148,28 @@ impl<'a> CodeView<'a> {
             }
     }
 
-    /// Start of the basic block that contains the instruction at `offset`; `None` if none starts at `offset`.
-    /// Takes time linear in the distance.
+    /// Returns the start of the basic block that contains the instruction at `offset`; `None` if no instruction starts
+    /// there. Takes time linear in the distance.
     pub fn block_start(&self, offset: u32) -> Option<u32> {
         if !self.is_instruction_start(offset) {
             return None;
         }
         let mut start = offset;
         while !self.is_jump_target(start) {
-            // There is one: an instruction that no jump may enter has a plain instruction right before it.
+            // There is one: an instruction that is no jump target follows directly on an instruction that does not end
+            // a block.
             start = self.bit_before(start)?;
         }
         Some(start)
     }
 
-    /// Start of the basic block that the trap past the end of the code belongs to, if there is such a trap.
+    /// Returns the start of the basic block that contains the trap past the end of the code, if there is such a trap.
     pub(crate) fn last_block_start(&self) -> Option<u32> {
         self.block_start(self.bit_before(self.len())?)
     }
 
-    /// Decodes what starts at `offset`: the instruction and its length in bytes, or `None` for an invalid one, whose
-    /// extent is not computed. Assumes that [`Self::is_instruction_start`] holds.
+    /// Decodes the instruction at `offset`, and its length in bytes; `None` for an invalid one, whose extent is not
+    /// computed. Assumes that [`Self::is_instruction_start`] holds.
     #[inline(always)]
     pub(crate) fn fetch(&self, offset: u32) -> Option<(Instruction, u32)> {
         if !self.bit(offset) {
@@ -179,12 +181,12 @@ impl<'a> CodeView<'a> {
     }
 
     /// Decodes the instruction at `offset`; `None` if none starts there. Takes time linear in the length of an invalid
-    /// one.
+    /// instruction.
     pub fn decode(&self, offset: u32) -> Option<Decoded> {
         self.is_instruction_start(offset).then(|| self.encoded_at(self.isa.operations(), offset).decode())
     }
 
-    /// The instruction at `offset`, where it is known that one starts.
+    /// Reads the instruction at `offset`. Assumes that one starts there.
     #[inline(always)]
     fn encoded_at(&self, operations: &Operations, offset: u32) -> Encoded {
         let (next, bytes, operation) = match self.read_fast(offset) {
@@ -194,8 +196,8 @@ impl<'a> CodeView<'a> {
         Encoded::new(operations, operation, offset, next, bytes)
     }
 
-    /// End of the instruction at `offset`, and its bytes: with one read each of code and mask, which works but
-    /// near their ends and where no instruction is.
+    /// Returns the end of the instruction at `offset`, and its bytes, with one read each of code and mask; `None` near
+    /// their ends and where no instruction is.
     #[inline(always)]
     fn read_fast(&self, offset: u32) -> Option<(u32, Bytes)> {
         let (at, mask_at) = (offset as usize, offset as usize / 8);
@@ -220,9 +222,9 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// True if an instruction traps because of its position: a branch or fallthrough with nothing after it, taken or not,
-    /// and a branch or jump to an offset where no block starts (`docs/spec/encoding.md#blocks-and-targets`). Only its write
-    /// to the link register takes place.
+    /// True if an instruction traps because of its position: a branch or fallthrough with nothing after it, taken or
+    /// not, and a branch or jump to an offset where no block starts (`docs/spec/encoding.md#blocks-and-targets`). Only
+    /// its write to the link register is performed.
     #[inline]
     pub fn traps_instead(&self, decoded: &Decoded) -> bool {
         let Some(instruction) = decoded.instruction else { return false };
@@ -232,13 +234,13 @@ impl<'a> CodeView<'a> {
         self.leads_nowhere(falls_to, target)
     }
 
-    /// [`Self::traps_instead`] for an instruction that ends a block and may continue at `falls_to` and `target`.
+    /// As [`Self::traps_instead`], for an instruction that ends a block and may continue at `falls_to` and `target`.
     #[inline]
     pub fn leads_nowhere(&self, falls_to: Option<u32>, target: Option<u32>) -> bool {
         falls_to.is_some_and(|next| next >= self.len()) || target.is_some_and(|target| !self.is_jump_target(target))
     }
 
-    /// The first set mask bit after `offset`, or the code length.
+    /// Returns the first set mask bit after `offset`, or the code length.
     fn next_bit(&self, offset: u32) -> u32 {
         let mut position = offset + 1;
         while position < self.len() {
@@ -251,13 +253,13 @@ impl<'a> CodeView<'a> {
         self.len()
     }
 
-    /// Walks all instructions from offset 0, invalid ones included. The virtual trap after code that can run off its
-    /// end is not shown.
+    /// Iterates over all instructions from offset 0, invalid ones included. Leaves out the virtual trap after code that
+    /// can run off its end.
     pub fn instructions(&self) -> Instructions<'a> {
         self.instructions_from(0)
     }
 
-    /// Walks from `offset`, which should be the start of an instruction (else nothing comes).
+    /// Iterates from `offset`, which should be the start of an instruction; the iterator is empty otherwise.
     pub fn instructions_from(&self, offset: u32) -> Instructions<'a> {
         Instructions(self.encoded_instructions_from(offset))
     }
@@ -269,7 +271,7 @@ impl<'a> CodeView<'a> {
     }
 }
 
-/// See [`CodeView::instructions`].
+/// Iterator over instructions; see [`CodeView::instructions`].
 #[derive(Clone, Debug)]
 pub struct Instructions<'a>(EncodedInstructions<'a>);
 
@@ -282,7 +284,7 @@ impl Iterator for Instructions<'_> {
     }
 }
 
-/// See [`CodeView::encoded_instructions_from`].
+/// Iterator over encoded instructions; see [`CodeView::encoded_instructions_from`].
 #[derive(Clone, Debug)]
 pub struct EncodedInstructions<'a> {
     code: CodeView<'a>,

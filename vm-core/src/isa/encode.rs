@@ -1,8 +1,8 @@
-//! Encoding: instructions in, code bytes and bitmask out.
+//! The encoder: turns instructions into code bytes and a bitmask.
 //!
-//! Called by the blob writer, by tests and later by the linker. Jump targets are given as instruction indexes and
-//! become offsets; every immediate takes its smallest size (`docs/spec/encoding.md#forms`), and jump offsets
-//! grow from nothing until all of them fit, which ends because they never shrink.
+//! Called by the blob writer, by tests and by the linker. Jump targets are given as instruction indexes and become
+//! offsets; every immediate takes its smallest size (`docs/spec/encoding.md#forms`). Jump offsets start empty and grow
+//! until all of them fit; they never shrink, so this terminates.
 
 use super::{Format, Instruction, Isa, Opcode};
 use alloc::vec::Vec;
@@ -23,7 +23,7 @@ pub struct Assembly {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The instruction set has no such instruction.
+    /// The instruction is not in the instruction set.
     NotInIsa {
         /// Position in the list of instructions.
         index: usize,
@@ -32,20 +32,20 @@ pub enum EncodeError {
         /// The instruction set.
         isa: Isa,
     },
-    /// A jump names an instruction that does not exist.
+    /// A jump refers to an instruction that does not exist.
     TargetOutOfRange {
         /// Position of the jump in the list of instructions.
         index: usize,
-        /// The instruction index it names.
+        /// The instruction index given.
         target: u32,
         /// Number of instructions.
         count: usize,
     },
-    /// The code would not fit into the address range of offsets.
+    /// The code is longer than offsets can address.
     TooLong {
         /// Code bytes needed.
         length: u64,
-        /// The most that offsets can name.
+        /// Maximum length that offsets can address.
         limit: u64,
     },
 }
@@ -66,7 +66,7 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
-/// The fewest bytes from which sign extension restores `value`.
+/// Minimum number of bytes from which sign extension restores `value`.
 const fn immediate_size(value: i32) -> u32 {
     if value == 0 {
         0
@@ -81,7 +81,7 @@ const fn immediate_size(value: i32) -> u32 {
     }
 }
 
-/// Length in bytes, without the jump offset where there is one.
+/// Length of the instruction in bytes, without its jump offset.
 const fn base_length(instruction: &Instruction) -> u32 {
     let first = immediate_size(instruction.imm as i32);
     let second = immediate_size(instruction.imm2);
@@ -101,7 +101,7 @@ fn push(code: &mut Vec<u8>, value: i32, size: u32) {
     code.extend(value.to_le_bytes().iter().take(size as usize));
 }
 
-/// Appends one instruction; `jump` is the distance to its target and how many bytes that takes.
+/// Appends one instruction; `jump` is the distance to its target and the width of its offset in bytes.
 fn emit(code: &mut Vec<u8>, number: u8, instruction: &Instruction, jump: (i32, u32)) {
     let pair = instruction.r1 as u8 | (instruction.r2 as u8) << 4;
     let imm = instruction.imm as i32;
@@ -150,9 +150,9 @@ fn emit(code: &mut Vec<u8>, number: u8, instruction: &Instruction, jump: (i32, u
 }
 
 /// Encodes `instructions` for `isa`. Jump targets (the field `target` of formats that have one) are indexes into the
-/// list; jumping past its end is refused.
+/// list; a jump past its end is refused.
 ///
-/// Takes time linear in the code, times the number of rounds that offsets keep growing (a handful for real code).
+/// Takes time linear in the code per round of growing offsets (a handful for real code).
 pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, EncodeError> {
     const LIMIT: u64 = i32::MAX as u64;
     let mut lengths = Vec::with_capacity(instructions.len());
@@ -172,7 +172,7 @@ pub fn assemble(isa: Isa, instructions: &[Instruction]) -> Result<Assembly, Enco
         let mut end = 0u64;
         for (index, (length, jump_size)) in lengths.iter().zip(&jump_sizes).enumerate() {
             end += u64::from(length + jump_size);
-            // Truncation is caught below, before the value is used.
+            // A value that is truncated here is refused below, before it is used.
             offsets[index + 1] = end as u32;
         }
         if end > LIMIT {

@@ -1,9 +1,8 @@
 //! An encoded instruction, whose operands are decoded on demand.
 //!
-//! Made by [`super::CodeView`] when code is walked. A compiler asks for the opcode, decides once what to do, and then
-//! reads just the operands that this opcode has; [`Encoded::decode`] gives them all in one record. The operand forms
-//! are defined here and nowhere else. Total: any bytes and any length of 1 to 25 give an answer. Spec:
-//! `docs/spec/encoding.md#forms`.
+//! Returned by [`super::CodeView`] iterators. A compiler matches on the opcode once, and then reads only the operands
+//! that this opcode has; [`Encoded::decode`] gives all of them in one record. The operand forms are defined here and
+//! nowhere else. Total: any bytes and any length from 1 to 25 decode to something. Spec: `docs/spec/encoding.md#forms`.
 
 use super::table::{Operation, Operations};
 use super::{Decoded, Format, Instruction, Opcode, Reg};
@@ -25,14 +24,14 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    /// `bytes`, the first of them lowest.
+    /// Packs `bytes`; the first one is the lowest.
     #[inline(always)]
     pub fn new(bytes: &[u8; 16]) -> Self {
         let bytes = u128::from_le_bytes(*bytes);
         Bytes { low: bytes as u64, high: (bytes >> 64) as u64 }
     }
 
-    /// Index of the first of them, an opcode, in [`Operations`].
+    /// Index in [`Operations`] of the first byte, an opcode.
     #[inline(always)]
     pub fn operation(&self) -> usize {
         self.low as u8 as usize
@@ -40,8 +39,8 @@ impl Bytes {
 }
 
 impl Encoded {
-    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is where the next instruction starts,
-    /// and `operation` where it is in `operations`: that of the first byte, or the invalid one.
+    /// `bytes` are the 16 code bytes from `offset`, zero beyond the end; `next` is the start of the next instruction,
+    /// and `operation` the index into `operations` for the first byte, or that of the invalid operation.
     #[inline(always)]
     pub(super) fn new(operations: &Operations, operation: usize, offset: u32, next: u32, bytes: Bytes) -> Self {
         let operation = operations.get(operation).copied().unwrap_or(Operation::INVALID);
@@ -72,25 +71,25 @@ impl Encoded {
         self.operation.ends_block
     }
 
-    /// True if its bytes are an instruction: an opcode of the instruction set.
+    /// True if its bytes are a valid instruction: they begin with an opcode of the instruction set.
     #[inline(always)]
     pub fn is_valid(&self) -> bool {
         self.operation.is_valid
     }
 
-    /// The twelve bits of its register fields, those that it does not have included.
+    /// The twelve bits of its register fields, including fields that its format lacks.
     #[inline(always)]
     pub(crate) fn register_fields(&self) -> u32 {
         (self.bytes.low >> 8) as u32 & 0xfff
     }
 
-    /// All of it in one record.
+    /// Decodes all operands into one record.
     #[inline(always)]
     pub fn decode(&self) -> Decoded {
         Decoded { offset: self.offset, next: self.next, instruction: self.is_valid().then(|| self.instruction()) }
     }
 
-    /// The operands of any form.
+    /// Decodes the operands of any format.
     #[inline(always)]
     pub(super) fn instruction(&self) -> Instruction {
         let opcode = self.opcode();
@@ -239,7 +238,7 @@ impl Encoded {
         self.bytes.low >> 16 | self.bytes.high << 48
     }
 
-    /// The last immediate, which takes what is left of the length after the opcode and `used` bytes, at most four.
+    /// The last immediate: the rest of the instruction after the opcode and `used` bytes, at most four.
     #[inline(always)]
     fn last(&self, bytes: u64, used: u32) -> i32 {
         let length = self.next.wrapping_sub(self.offset);
@@ -252,8 +251,8 @@ impl Encoded {
     }
 }
 
-/// Bits of 32 that an immediate leaves unused which takes what is left of an instruction's length, at most four
-/// bytes, by what is left and the opcode. Up to six bytes may be missing, which counts as none left.
+/// Number of the 32 bits that the last immediate leaves unused. The immediate takes the rest of the instruction, at most
+/// four bytes. The index is the number of these bytes plus one for the opcode, modulo 32; as low as -6 counts as 0.
 const UNUSED_BITS: [u32; 32] = {
     let mut bits = [0; 32];
     let mut left = 0;
@@ -268,20 +267,20 @@ const UNUSED_BITS: [u32; 32] = {
     bits
 };
 
-/// The sign-extended value of the low `32 - unused` (0, 8, …, 32) bits of `bytes`.
+/// Sign-extends the low `32 - unused` bits of `bytes`; `unused` is 0, 8, …, 32.
 #[inline(always)]
 const fn immediate(bytes: u64, unused: u32) -> i32 {
-    // Two shifts each way, as none is a shift by 64.
+    // Two shifts each way, because a single shift by 64 overflows.
     (((bytes << 32 << unused) as i64) >> 32 >> unused) as i32
 }
 
-/// An immediate of as many bytes as a size field says.
+/// Returns an immediate whose length in bytes is given by a size field.
 #[inline(always)]
 const fn sized(bytes: u64, size: u32) -> i32 {
     immediate(bytes, 32 - 8 * size)
 }
 
-/// A size field: values over 4 act as 4.
+/// Decodes a size field: values over 4 act as 4.
 #[inline(always)]
 const fn size_field(bits: u8) -> u32 {
     let size = (bits & 7) as u32;

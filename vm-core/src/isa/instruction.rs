@@ -1,8 +1,8 @@
 //! Decoded instruction, the same for every instruction set.
 //!
-//! Made by the decoder from bytes and by tests, linkers and assemblers by hand; read by cost models, the interpreter's
-//! translation and the encoder. It is a flat record: the opcode's [`Format`] tells which fields are used; the others are
-//! zero.
+//! Made by the decoder from bytes, and directly by tests, linkers and assemblers; read by cost models, the
+//! interpreter's translation and the encoder. It is a flat record: the opcode's [`Format`] tells which fields are used;
+//! the others are zero.
 
 use super::{Format, GasClass, Opcode, Reg};
 
@@ -21,7 +21,7 @@ pub struct Instruction {
     pub r2: Reg,
     /// Third register field.
     pub r3: Reg,
-    /// First immediate, sign-extended to 64 bits; all 64 bits of it in [`Format::RegImm64`].
+    /// First immediate, sign-extended to 64 bits; in [`Format::RegImm64`] a full 64-bit value.
     pub imm: i64,
     /// Second immediate.
     pub imm2: i32,
@@ -84,7 +84,7 @@ impl Instruction {
         Instruction { r1, r2, target, ..Self::blank(opcode) }
     }
 
-    /// [`Format::RegRegReg`]: destination first, as one writes assembly; it becomes `r3`.
+    /// [`Format::RegRegReg`]: destination first, as in assembly; it becomes `r3`.
     pub const fn rrr(opcode: Opcode, destination: Reg, r1: Reg, r2: Reg) -> Self {
         Instruction { r1, r2, r3: destination, ..Self::blank(opcode) }
     }
@@ -104,7 +104,7 @@ impl Instruction {
         self.opcode.spec().format
     }
 
-    /// The register that it writes; of a `memset`, which writes two, none.
+    /// The register that it writes; `None` for `memset`, which writes two.
     pub fn destination(&self) -> Option<Reg> {
         let spec = self.opcode.spec();
         match spec.format {

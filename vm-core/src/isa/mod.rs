@@ -28,7 +28,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// All of them, in the order of the table's columns.
+    /// All instruction sets, in the order of the table's columns.
     pub const ALL: [Isa; 3] = [Isa::ReviveV1, Isa::Latest32, Isa::JamV1];
 
     /// The blob version byte of this instruction set (`docs/spec/blobs.md#envelope`).
@@ -40,7 +40,7 @@ impl Isa {
         }
     }
 
-    /// The instruction set of a blob version byte, if it is one that we run.
+    /// Returns the supported instruction set with this blob version byte, if there is one.
     pub const fn from_version(version: u8) -> Option<Isa> {
         match version {
             0 => Some(Isa::ReviveV1),
@@ -79,7 +79,7 @@ impl Isa {
         opcode.spec().numbers[self as usize]
     }
 
-    /// True if an instruction with this opcode byte is the last of its block. Undefined opcodes are (they act as trap).
+    /// True if an instruction with this opcode byte ends its block. Undefined opcodes do (they act as a trap).
     pub const fn byte_ends_block(self, byte: u8) -> bool {
         match self.opcode(byte) {
             Some(opcode) => opcode.spec().ends_block,

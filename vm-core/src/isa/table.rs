@@ -10,8 +10,7 @@
 
 use super::Format;
 
-/// Class of an instruction in cost models that tell instructions apart
-/// (`docs/spec/gas.md#what-instructions-ask-for`).
+/// Class of an instruction in cost models that distinguish instructions (`docs/spec/gas.md#what-instructions-ask-for`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum GasClass {
@@ -124,9 +123,9 @@ pub struct InstructionSpec {
     pub semantics: &'static str,
 }
 
-/// Stands in the number columns for "not in this instruction set".
+/// Number column of an instruction set that lacks the instruction.
 const __: i16 = -1;
-/// Neither ends a block nor stops control.
+/// Ends no block, and control continues.
 const PLAIN: (bool, bool) = (false, true);
 /// Terminator after which control may continue.
 const SPLIT: (bool, bool) = (true, true);
@@ -158,7 +157,7 @@ const fn row(
     }
 }
 
-/// Makes [`Opcode`] and [`TABLE`] from the rows below.
+/// Generates [`Opcode`] and [`TABLE`] from the rows below.
 macro_rules! instructions {
     ($($opcode:ident $numbers:tt $mnemonic:literal $format:ident $flow:ident $gas_class:ident $semantics:literal,)*) => {
         /// An instruction's operation, independent of its number in any instruction set.
@@ -343,7 +342,7 @@ impl Opcode {
     }
 }
 
-/// Facts about an opcode byte that walking code needs, in one lookup.
+/// Properties of an opcode byte that iteration over code needs, in one lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Operation {
     /// `Trap` if the byte is no opcode.
@@ -353,16 +352,16 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// Operation of a byte that is no opcode, which acts as a trap.
+    /// Operation for a byte that is no opcode, which acts as a trap.
     pub const INVALID: Operation = Operation { opcode: Opcode::Trap, is_valid: false, ends_block: true };
 }
 
-/// Byte to operation, and after them the invalid one, for bytes that belong to no instruction.
+/// Operations by opcode byte, followed by the invalid one, for bytes that belong to no instruction.
 pub(super) type Operations = [Operation; 257];
 /// Index of the invalid operation.
 pub(super) const NO_OPERATION: usize = 256;
 
-/// Per instruction set.
+/// Operations by instruction set.
 pub(super) static OPERATIONS: [Operations; 3] = operations();
 
 const fn operations() -> [Operations; 3] {
@@ -382,7 +381,7 @@ const fn operations() -> [Operations; 3] {
     result
 }
 
-/// Per instruction set: byte to opcode.
+/// Opcodes by instruction set and byte.
 pub(super) const LOOKUP: [[Option<Opcode>; 256]; 3] = lookup();
 
 const fn lookup() -> [[Option<Opcode>; 256]; 3] {

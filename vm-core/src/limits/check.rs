@@ -23,7 +23,7 @@ pub struct CodeInfo {
     pub static_memory: u32,
     /// Pages of guest memory that an instance has before its heap grows.
     pub memory_pages: u32,
-    /// The most bytes of machine code and its tables that are made of it where it is compiled.
+    /// Upper bound on the size of compiled code and its tables, in bytes.
     pub machine_code: u32,
 }
 
@@ -58,7 +58,7 @@ impl Limit {
         }
     }
 
-    /// The limit.
+    /// The value of the limit.
     pub const fn value(self) -> u32 {
         match self {
             Limit::BlobBytes => BLOB_BYTES,
@@ -71,7 +71,7 @@ impl Limit {
     }
 }
 
-/// Error of [`check`]: why code is refused on upload.
+/// Error of [`check`]: the reason why code is refused on upload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -81,13 +81,13 @@ pub enum LimitError {
         limit: Limit,
         /// The value found.
         actual: u64,
-        /// Code offset, if the limit is about a place in the code.
+        /// Code offset, if the limit concerns a place in the code.
         offset: Option<u32>,
     },
-    /// The memory regions have no layout.
+    /// The memory regions do not fit into the address space.
     MemoryMap(MapError),
-    /// Bytes that are no instruction. Refusing them keeps opcodes free for later: what an undefined opcode does to a
-    /// stored contract can then never change.
+    /// Bytes that are no instruction. They are refused to keep opcodes free for later: a stored contract cannot depend
+    /// on what an undefined opcode does.
     InvalidInstruction {
         /// Code offset.
         offset: u32,
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn code_that_would_not_fit_the_translation_cache_is_refused() {
-        // Each makes three ops.
+        // Each of them takes three ops.
         let most = TRANSLATED_OPS as usize / 3;
         let blocks = |count| vec![Instruction::none(Opcode::Trap); count];
         let mut builder = BlobBuilder::new(Isa::ReviveV1);

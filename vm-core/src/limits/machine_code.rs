@@ -1,20 +1,20 @@
-//! How much machine code a compiler makes of a program, known when the code is uploaded.
+//! Upper bounds on the machine code that a compiler emits for a program, known when the code is uploaded.
 //!
-//! Asked by [`super::check()`]. Compiling takes time in proportion to what is emitted, and the most is emitted for the fewest
-//! bytes of code: a division is three bytes and becomes sixty. A chain that charges for loading a program by the length of
-//! its code alone is paid for a fraction of that. These are upper bounds for the compiler in `executor/engine`, which a test
-//! there holds against what it emits; they are part of what a chain charges, so they only change with a new runtime.
+//! Used by [`super::check()`]. Compilation time is proportional to the length of the emitted code, and some
+//! instructions expand a lot: a division is three bytes of code and becomes sixty. A chain that charged for loading a
+//! program by the length of its code alone would be paid a fraction of the cost. A test in `executor/engine` holds
+//! these bounds against what the compiler emits; they are part of what a chain charges, so they only change with a new
+//! runtime.
 
 use crate::isa::{GasClass, Opcode};
 
-/// Bytes for a basic block beside its instructions: its charge, the stub that leaves it when that can't be paid, and an entry
-/// of the pc map.
+/// Bytes per basic block beside its instructions: its charge, the out-of-gas stub, and an entry of the pc map.
 pub(super) const BLOCK: u32 = 28;
 
-/// Bytes for an entry of the jump table, of which a table has up to twice as many as it needs.
+/// Bytes per entry of the jump table; a table has up to twice as many as it needs.
 pub(super) const JUMP_TABLE_ENTRY: u32 = 16;
 
-/// The most bytes of machine code for one instruction.
+/// Maximum number of bytes of machine code for one instruction.
 pub(super) const fn of(opcode: Opcode) -> u32 {
     use GasClass as G;
     match opcode.spec().gas_class {

@@ -1,6 +1,6 @@
 //! All limits of the system; shared by the virtual machine, the pallet, the linker and the tools.
 //!
-//! Each constant says which of three kinds it is, and so whether it may change:
+//! Each constant belongs to one of three kinds, which decides whether it may change:
 //!
 //! * **Format**: part of the blob format or the instruction sets. Never changes.
 //! * **Observable**: a contract can notice it while it runs. It may neither grow nor shrink for contracts that are
@@ -16,13 +16,13 @@ mod machine_code;
 
 pub use check::{CodeInfo, Limit, LimitError, check};
 
-/// Format: most imports of a program.
+/// Format: imports of a program.
 pub const IMPORTS: u32 = 1024;
 
-/// Format: most code bytes of a program.
+/// Format: code bytes of a program.
 pub const FORMAT_CODE_BYTES: u32 = 32 * 1024 * 1024;
 
-/// Format: most jump table entries of a program.
+/// Format: jump table entries of a program.
 pub const FORMAT_JUMP_TABLE_ENTRIES: u32 = 16 * 1024 * 1024;
 
 /// Upload: length of a blob. Bounds what is stored on chain, and what is read and parsed for every call.
@@ -42,20 +42,20 @@ pub const BASIC_BLOCK_INSTRUCTIONS: u32 = 1000;
 /// to pages, as far as they are not in the blob. Together with [`CALL_DEPTH`] it bounds the memory of a transaction.
 pub const STATIC_MEMORY_BYTES: u32 = BLOB_BYTES + 512 * 1024;
 
-/// Observable: page size of contract memory. Decides how far beyond its declared size a region can be accessed.
+/// Observable: page size of contract memory. Regions are accessible up to the end of their last page.
 pub const PAGE_SIZE: u32 = 4 * 1024;
 
-/// Upload: ops that the interpreter can make of the code, counted as instructions and twice the basic blocks (a block's
-/// charge, and the way to the next one). Bounds the memory for translated code such that no translation of stored code
-/// is ever thrown away and made again: a program that made the interpreter do that would take many times the time it
-/// pays for. Compiled programs have an op for every two or three bytes of code.
+/// Upload: ops that the interpreter can make of the code, counted as instructions plus twice the basic blocks (a
+/// block's charge, and its continuation to the next one). Bounds the memory for translated code such that the
+/// translation of stored code always fits: a program whose translation is dropped and made again would take many times
+/// the time that it pays for. Compiled programs have an op for every two or three bytes of code.
 pub const TRANSLATED_OPS: u32 = 400_000;
 
-/// Memory for translated code that one instance of the interpreter keeps: 20 bytes for an op, and four for a byte of
-/// code at most to find them. Not observable: what would not fit is thrown away and made again.
+/// Memory for translated code per instance of the interpreter: 20 bytes per op, and at most four per byte of code for
+/// the index. Not observable: translation that does not fit is dropped and made again.
 pub const TRANSLATION_CACHE_BYTES: u32 = 20 * TRANSLATED_OPS + 4 * CODE_BYTES;
 
-/// Observable: contracts that can call each other in a row, not counting the first.
+/// Observable: depth of nested contract calls, not counting the first call.
 pub const CALL_DEPTH: u32 = 25;
 
 /// Observable: data passed to a call, and data that a call returns.
@@ -73,37 +73,37 @@ pub const TRANSIENT_STORAGE_BYTES: u32 = 64 * 1024;
 /// Observable: the data of an event.
 pub const EVENT_BYTES: u32 = 64 * 1024;
 
-/// Observable: the topics of an event. Ethereum has the same limit; it will hardly change.
+/// Observable: the topics of an event. Ethereum has the same limit, so it is unlikely to change.
 pub const EVENT_TOPICS: u32 = 4;
 
-/// Observable: immutable data that a contract keeps from its deployment.
+/// Observable: immutable data that a contract stores when it is deployed.
 pub const IMMUTABLE_BYTES: u32 = 4 * 1024;
 
 /// Format (of the host functions and of address derivation): the salt of an instantiation has exactly this length.
 pub const SALT_BYTES: u32 = 32;
 
-/// The extrinsic payload that has to be possible: a blob and its constructor data.
+/// Size of the largest extrinsic payload that must be possible: a blob and its constructor data.
 pub const TRANSACTION_PAYLOAD_BYTES: u32 = BLOB_BYTES + CALLDATA_BYTES;
 
-/// Memory of an instance of the interpreter beside guest memory and translated code: a lookup table for its code, and
-/// page tables.
+/// Memory of an interpreter instance beside guest memory and translated code: an index of its code, and page tables.
 pub const INSTANCE_OVERHEAD_BYTES: u32 = CODE_BYTES / 16 + 16 * 1024;
 
-/// Memory that a waiting instance of the interpreter holds at most: its blob, kept in one piece; its pages, of which
-/// initial data is both there and in the blob; and its tables. Pages, and pieces of a power of two of them, have sizes
-/// that an allocator does not round up.
+/// Maximum memory of a waiting interpreter instance: its blob, kept in one piece; its pages (initial data is both in
+/// them and in the blob); and its tables. The sizes of pages, and of runs of a power of two of them, are not rounded up
+/// by an allocator.
 pub const INSTANCE_BYTES: u32 = BLOB_BYTES + STATIC_MEMORY_BYTES + INSTANCE_OVERHEAD_BYTES;
 
-/// Memory for the deepest possible stack of calls in an allocator that rounds sizes up to powers of two and joins
-/// nothing, as that of a chain's runtime: instances and call data of every call; twice the translated code of the
-/// innermost (the others release theirs before they call), as what it grows in is not used again; the blob as it is
-/// read from the state. A chain's runtime that interprets must be given at least this much beyond its own needs.
+/// Memory for the deepest possible call stack in an allocator that rounds sizes up to powers of two and never merges
+/// free blocks, as the one of a chain's runtime: instances and call data of every call; twice the translated code of
+/// the innermost one (the others release theirs before they call), as a growing allocation does not reuse the blocks
+/// that it outgrew; the blob as it is read from the state. A chain's runtime that interprets must be given at least
+/// this much beyond its own needs.
 ///
-/// `tests/allocator.rs` runs stacks of the programs that take most in such an allocator.
+/// `tests/allocator.rs` runs call stacks of the programs that take most in such an allocator.
 pub const TRANSACTION_MEMORY_BYTES: u32 = (CALL_DEPTH + 1) * (INSTANCE_BYTES + 2 * CALLDATA_BYTES)
     + 2 * TRANSLATION_CACHE_BYTES
     + 3 * BLOB_BYTES
     + 2 * TRANSIENT_STORAGE_BYTES;
 
-// The runtime's wasm memory is limited to 128 MiB; a fifth of that is for all else.
+// The runtime's wasm memory is limited to 128 MiB; a fifth of it is for everything else.
 const _: () = assert!(TRANSACTION_MEMORY_BYTES <= 103 * 1024 * 1024);

@@ -3,28 +3,28 @@
 use super::MemoryMap;
 use alloc::vec::Vec;
 
-/// Number of parts of an image: initial data, read-only and read-write, and what the program keeps beside it.
+/// Number of parts of an image: read-only data, read-write data, and other parts of the blob.
 const PARTS: usize = 8;
 
 /// Memory map, initial data, and other parts of the blob that the program keeps.
 ///
-/// All of it is one allocation. One for each part would take up to twice the memory where an allocator rounds sizes up
-/// to powers of two, as the one of a chain's runtime does.
+/// A single allocation. One per part would take up to twice the memory in an allocator that rounds sizes up to powers
+/// of two, as the one of a chain's runtime does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemoryImage {
     map: MemoryMap,
     bytes: Vec<u8>,
-    /// End of each part.
+    /// End offset of each part.
     ends: [usize; PARTS],
 }
 
 impl MemoryImage {
-    /// Assumes that the data is not longer than what the map was made with.
+    /// Assumes that the data is not longer than the sizes that the map was made with.
     pub fn new(map: MemoryMap, ro_data: &[u8], rw_data: &[u8]) -> Self {
         MemoryImage::with_parts(map, ro_data, rw_data, [&[]; PARTS - 2])
     }
 
-    /// As `new`, and keeps other parts as well.
+    /// As [`Self::new`], and keeps other parts as well.
     pub(crate) fn with_parts(map: MemoryMap, ro_data: &[u8], rw_data: &[u8], others: [&[u8]; PARTS - 2]) -> Self {
         let parts = || [ro_data, rw_data].into_iter().chain(others);
         let mut bytes = Vec::with_capacity(parts().map(<[u8]>::len).sum());
@@ -52,13 +52,13 @@ impl MemoryImage {
         self.bytes.get(self.ends[0]..self.ends[1]).unwrap_or_default()
     }
 
-    /// Part `N`, from 0, of the other parts.
+    /// Part `N` of the other parts, from 0.
     pub(crate) fn part<const N: usize>(&self) -> &[u8] {
         const { assert!(N + 2 < PARTS, "an image has no such part") };
         self.bytes.get(self.ends[N + 1]..self.ends[N + 2]).unwrap_or_default()
     }
 
-    /// Copies what memory from `address` on contains at first, as far as that is not zero. `out` must be zero.
+    /// Copies the initial contents of memory from `address` on into `out`, which must be zero; zeros are not copied.
     pub fn copy_initial(&self, address: u32, out: &mut [u8]) {
         for (base, data) in [(MemoryMap::RO_BASE, self.ro_data()), (self.map.rw_base(), self.rw_data())] {
             if let Some(offset) = address.checked_sub(base)

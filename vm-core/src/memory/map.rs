@@ -1,12 +1,12 @@
 //! Memory map: start and end of each region of a program's address space.
 //!
-//! Computed once per program from the sizes in its blob; asked by backends, linkers and the embedder. Spec:
+//! Computed once per program from the sizes in its blob; used by backends, linkers and the embedder. Spec:
 //! `docs/spec/memory.md#layout`.
 
 use crate::blob::MemoryConfig;
 use core::fmt;
 
-/// The layout's granularity, and the least size of the gaps between regions.
+/// Granularity of the layout, and minimum size of the gaps between regions.
 const GRANULE: u64 = 0x1_0000;
 
 /// Layout of a program's memory. All addresses are guest addresses.
@@ -61,9 +61,9 @@ const fn round_up(value: u32, granule: u64) -> u64 {
 }
 
 impl MemoryMap {
-    /// Start of the read-only data, and the lowest address that can be accessed at all.
+    /// Start of the read-only data, and the lowest accessible address.
     pub const RO_BASE: u32 = 0x1_0000;
-    /// Jumping to this address returns to the host; also where the address space of a program ends.
+    /// Return-to-host address: a jump there returns to the host. It is also the end of a program's address space.
     pub const RETURN_TO_HOST: u32 = 0xffff_0000;
 
     /// Lays out the regions. `aux_size` is the size of the embedder's auxiliary region.
@@ -99,7 +99,7 @@ impl MemoryMap {
         })
     }
 
-    /// Page size in bytes: how far regions reach beyond their declared size.
+    /// Page size in bytes: regions are accessible up to the end of their last page.
     pub const fn page_size(&self) -> u32 {
         self.page_size
     }
@@ -156,8 +156,8 @@ impl MemoryMap {
         if top > self.rw_end { top } else { self.rw_end }
     }
 
-    /// Number of bytes from `address` upwards that the guest may write when the heap has `heap_size` bytes: up to the
-    /// end of the region that the address is in. Each region ends before the next begins.
+    /// Returns the number of bytes from `address` upwards that the guest may write when the heap has `heap_size` bytes:
+    /// up to the end of the region that contains the address. Each region ends before the next begins.
     pub const fn guest_writable(&self, address: u32, heap_size: u32) -> u32 {
         let rw_end = self.rw_end_with_heap(heap_size);
         if address >= self.rw_base && address < rw_end {

@@ -13,15 +13,14 @@ pub use paged::{AccessFault, PagedMemory};
 
 use core::fmt;
 
-/// Error of accesses by the embedder: a range of guest memory that it cannot have (`docs/spec/memory.md#access`).
-/// Nothing was changed.
+/// Error of an access by the embedder: the range is not accessible (`docs/spec/memory.md#access`). Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemoryError {
     /// Start of the range.
     pub address: u32,
     /// Its length in bytes.
     pub length: u64,
-    /// True if it was to be written.
+    /// True for a write.
     pub write: bool,
 }
 

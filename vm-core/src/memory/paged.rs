@@ -2,12 +2,11 @@
 //!
 //! Owned by an instance. Read-only data is shared with the program and never copied; everything else starts as the
 //! program's initial data or zero. The most used parts of the read-write data and of the stack are contiguous windows
-//! (see `window`), so that an access there costs a comparison; other pages are found through a small cache and a page
-//! table. Promises: an access is done in full or not at all, and only inside one region; memory use grows with the pages
-//! touched (at most twice as many, and two of tables each), and there is never more than a page for each that is
-//! declared. Every allocation has a power of two of bytes, which an allocator that rounds to those (a chain's runtime
-//! has one) serves without waste. Spec: `docs/spec/memory.md#access` and
-//! `docs/spec/memory.md#heap`.
+//! (see `window`), where an access costs one comparison; other pages are found through a small cache and a page table.
+//! An access is performed in full or not at all, and only inside one region. Memory use grows with the pages touched
+//! (at most twice as many, and two of tables each), and never exceeds one page for each that is declared. The size of
+//! every allocation is a power of two, which wastes nothing in an allocator that rounds up to those, as the one of a
+//! chain's runtime. Spec: `docs/spec/memory.md#access` and `docs/spec/memory.md#heap`.
 
 use super::window::Window;
 use super::{MemoryError, MemoryImage, MemoryMap};
@@ -16,9 +15,9 @@ use core::ops::Range;
 
 pub(super) const PAGE_BITS: u32 = 12;
 pub(super) const PAGE: usize = 1 << PAGE_BITS;
-/// Entries in the cache of pages; covers 1 MiB.
+/// Number of entries in the page cache, which covers 1 MiB.
 const CACHE: usize = 256;
-/// Page numbers have 20 bits: ten for the directory, ten for a table.
+/// Entries of a page table level. Page numbers have 20 bits: ten for the directory, ten for a table.
 const TABLE: usize = 1024;
 
 type Page = [u8; PAGE];
@@ -27,7 +26,7 @@ type Page = [u8; PAGE];
 struct CacheEntry {
     /// Address of the page.
     base: u32,
-    /// Index into the pages; out of range where there is no page.
+    /// Index into the pages; out of range if there is no page.
     slot: u32,
 }
 
@@ -38,37 +37,38 @@ const NO_ENTRY: CacheEntry = CacheEntry { base: 0, slot: u32::MAX };
 pub struct PagedMemory {
     image: Arc<MemoryImage>,
     heap_size: u32,
-    /// End of what is accessible of read-write data and heap.
+    /// End of the accessible part of read-write data and heap.
     rw_end: u32,
-    /// A contiguous window in each half of the address space: of the read-write data and heap in the lower, of the stack
-    /// in the upper. So an address selects its window.
+    /// One contiguous window per half of the address space: the read-write data and heap in the lower, the stack in the
+    /// upper. An address thereby selects its window.
     windows: [Window; 2],
     /// Pages outside of the windows that the guest may read and write.
     cache: Box<[CacheEntry; CACHE]>,
     pages: Vec<Option<Box<Page>>>,
-    /// Upper level of the page table, by the upper half of a page number: one more than the index of its table, or 0.
+    /// Upper level of the page table, indexed by the upper half of a page number: the index of its table plus one, or
+    /// 0.
     directory: Box<[u16; TABLE]>,
-    /// Lower level of the page table, by the lower half: one more than the index of the page, or 0.
+    /// Lower level of the page table, indexed by the lower half: the index of the page plus one, or 0.
     tables: Vec<[u32; TABLE]>,
-    /// Indexes of pages that moved into a window.
+    /// Free page indexes: their pages moved into a window.
     free: Vec<u32>,
 }
 
-/// Fault of a guest access: a range that it may not access. Nothing was changed.
+/// Guest access fault: the range is not accessible. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AccessFault;
 
 /// Start of the upper half of the address space.
 const UPPER_HALF: u32 = 1 << 31;
 
-/// Half of the address space that contains an address.
+/// Returns the half of the address space that contains an address.
 #[inline(always)]
 const fn half(address: u32) -> usize {
     (address / UPPER_HALF) as usize
 }
 
 impl PagedMemory {
-    /// Memory as the program starts with.
+    /// Makes the initial memory of a program.
     pub fn new(image: Arc<MemoryImage>) -> Self {
         PagedMemory {
             heap_size: 0,
@@ -83,7 +83,7 @@ impl PagedMemory {
         }
     }
 
-    /// Back to what the program starts with.
+    /// Resets memory to the program's initial contents.
     pub fn reset(&mut self) {
         *self = PagedMemory::new(self.image.clone());
     }
@@ -93,7 +93,7 @@ impl PagedMemory {
         self.pages.iter().flatten().count() + self.windows.iter().map(Window::pages).sum::<usize>()
     }
 
-    /// About as many bytes as it takes, tables included.
+    /// Approximate size in bytes, tables included.
     pub fn size(&self) -> usize {
         let tables = self.tables.len() * size_of::<[u32; TABLE]>() + self.pages.len() * size_of::<Option<Box<Page>>>();
         self.touched_pages() * PAGE + tables + CACHE * size_of::<CacheEntry>() + TABLE * size_of::<u16>()
@@ -104,7 +104,7 @@ impl PagedMemory {
         self.heap_size
     }
 
-    /// Grows the heap by `bytes`; returns its new end, or `None` (and no change) if it cannot grow so far.
+    /// Grows the heap by `bytes`; returns its new end, or `None` without any change if it cannot grow that far.
     pub fn sbrk(&mut self, bytes: u32) -> Option<u32> {
         let map = self.image.map();
         let size = self.heap_size.checked_add(bytes).filter(|size| *size <= map.max_heap_size())?;
@@ -113,14 +113,14 @@ impl PagedMemory {
         Some(map.heap_base() + size)
     }
 
-    /// Guest load of `N` <= 8 bytes, if that needs no more than a look.
+    /// Guest load of `N` <= 8 bytes, fast path: `None` outside of the windows and of initial read-only data.
     #[inline(always)]
     pub fn load_fast<const N: usize>(&self, address: u32) -> Option<[u8; N]> {
         let ro = || self.image.ro_data().get(address.wrapping_sub(MemoryMap::RO_BASE) as usize..)?.first_chunk();
         self.windows[half(address)].get(address).or_else(ro).copied()
     }
 
-    /// Guest store of `N` <= 8 bytes, if that needs no more than a look; returns whether it was done.
+    /// Guest store of `N` <= 8 bytes, fast path: false, and no change, outside of the windows.
     #[inline(always)]
     pub fn store_fast<const N: usize>(&mut self, address: u32, value: [u8; N]) -> bool {
         match self.windows[half(address)].get_mut(address) {
@@ -145,7 +145,7 @@ impl PagedMemory {
         }
     }
 
-    /// A load that is neither inside one window nor of initial read-only data.
+    /// Slow path of loads: outside of the windows and of initial read-only data.
     fn load_outside<const N: usize>(&mut self, address: u32) -> Result<[u8; N], AccessFault> {
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
         if let Some(Some(page)) = self.pages.get(entry.slot as usize)
@@ -158,7 +158,7 @@ impl PagedMemory {
         Ok(bytes)
     }
 
-    /// A store that is not inside one window.
+    /// Slow path of stores: outside of the windows.
     fn store_outside<const N: usize>(&mut self, address: u32, value: [u8; N]) -> Result<(), AccessFault> {
         let entry = self.cache[(address >> PAGE_BITS) as usize % CACHE];
         if let Some(Some(page)) = self.pages.get_mut(entry.slot as usize)
@@ -177,8 +177,8 @@ impl PagedMemory {
         if !self.is_readable(address, out.len() as u64) {
             return Err(AccessFault);
         }
-        // Bring the page in, so that the next access is fast. Read-only data needs none, and auxiliary data must not
-        // get into the cache, as the guest may not write it.
+        // Bring the page in, so that the next access is fast. Read-only data needs no page, and auxiliary data must
+        // stay out of the cache, as the guest may not write it.
         if self.is_guest_writable(address, out.len() as u64) {
             self.bring_in(address);
         }
@@ -197,7 +197,7 @@ impl PagedMemory {
         Ok(())
     }
 
-    /// Makes the page of a guest-writable address, and puts it into the cache if it is in no window.
+    /// Allocates the page of a guest-writable address, and caches it if it is in no window.
     fn bring_in(&mut self, address: u32) {
         let number = address >> PAGE_BITS;
         self.touch(number);
@@ -206,8 +206,8 @@ impl PagedMemory {
         }
     }
 
-    /// Guest memset: stores up to `count` bytes upwards from `address`, stops before the first that must not be
-    /// written; returns how many were stored.
+    /// Guest memset: stores up to `count` bytes upwards from `address` and stops before the first that is not writable;
+    /// returns the number of bytes stored.
     pub fn fill(&mut self, address: u32, value: u8, count: u32) -> u32 {
         let count = count.min(self.image.map().guest_writable(address, self.heap_size));
         self.for_each_page(address, count, |page, _| page.fill(value));
@@ -277,7 +277,7 @@ impl PagedMemory {
         self.windows[half(address)].page_mut(address)
     }
 
-    /// Calls `visit` with address and contents of each writable page that exists, whether it was written or not. All
+    /// Calls `visit` with address and contents of each writable page that exists, whether or not it was written. All
     /// others hold the program's initial data.
     pub fn visit_pages(&self, mut visit: impl FnMut(u32, &[u8; PAGE])) {
         self.windows.iter().flat_map(Window::all_pages).for_each(|(address, page)| visit(address, page));
@@ -299,7 +299,7 @@ impl PagedMemory {
         Some(slot as usize)
     }
 
-    /// Says that page `number` is the one at `slot`, or in a window.
+    /// Records that page `number` is at index `slot`, or in a window.
     fn set_slot(&mut self, number: u32, slot: Option<usize>) {
         let entry = &mut self.directory[number as usize / TABLE % TABLE];
         if *entry == 0 {
@@ -338,7 +338,7 @@ impl PagedMemory {
         self.set_slot(number, Some(slot));
     }
 
-    /// The window that an address may be in, and the range it may cover.
+    /// Returns the window of the half that an address is in, and the range that it may cover.
     fn window(&mut self, address: u32) -> Option<(&mut Window, Range<u32>)> {
         let map = self.image.map();
         let range = match half(address) {
@@ -348,7 +348,7 @@ impl PagedMemory {
         range.contains(&address).then_some((&mut self.windows[half(address)], range))
     }
 
-    /// Extends the window beside a range of addresses by it, and by the further pages that this makes worthwhile.
+    /// Extends a window by an adjacent range, and then by further ranges as long as enough of their pages are in use.
     fn grow_window(&mut self, gain: Range<u32>) {
         let start = gain.start;
         let mut next = Some(gain);
@@ -358,7 +358,7 @@ impl PagedMemory {
         }
     }
 
-    /// Gives a range of addresses to the window beside it, and moves the pages that are there into it.
+    /// Extends a window by an adjacent range, and moves the existing pages of that range into it.
     fn give_to_window(&mut self, gain: Range<u32>) {
         let mut bytes = vec![0; gain.len()];
         self.image.copy_initial(gain.start, &mut bytes);
@@ -383,7 +383,7 @@ impl PagedMemory {
         }
     }
 
-    /// Reads without touching. Assumes a readable range.
+    /// Reads without allocating pages. Assumes a readable range.
     fn copy_out(&self, address: u32, out: &mut [u8]) {
         let mut position = 0;
         while position < out.len() {
@@ -402,15 +402,15 @@ impl PagedMemory {
         }
     }
 
-    /// Assumes a writable range.
+    /// Writes to pages. Assumes a writable range.
     fn copy_in(&mut self, address: u32, data: &[u8]) {
         self.for_each_page(address, data.len() as u32, |page, position| {
             page.copy_from_slice(&data[position..position + page.len()]);
         });
     }
 
-    /// Calls `change` with the part of each page that the range covers, and how far into the range it is. Assumes a
-    /// writable range.
+    /// Calls `change` for each page that the range covers, with the covered part of the page and its offset in the
+    /// range. Assumes a writable range.
     fn for_each_page(&mut self, address: u32, length: u32, mut change: impl FnMut(&mut [u8], usize)) {
         let mut position = 0;
         while position < length as usize {

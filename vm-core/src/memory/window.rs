@@ -1,19 +1,19 @@
 //! Window: the contiguous part of a memory region, around the first page that was used and growing with use.
 //!
-//! Owned by the paged memory, which fills it. Promises: an access costs one comparison; the number of its pages is a
-//! power of two, so that an allocator that rounds up to those wastes nothing.
+//! Owned by the paged memory, which fills it. An access costs one comparison. The number of pages is a power of two, so
+//! that an allocator that rounds up to those wastes nothing.
 
 use super::paged::PAGE;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Bytes of guest memory in a row. All lengths and addresses are multiples of the page size.
+/// Contiguous guest memory. All lengths and addresses are multiples of the page size.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Window {
     bytes: Vec<u8>,
     /// Address of the first byte.
     base: u32,
-    /// Pages in use in the ranges that the window would gain next, below and above.
+    /// Number of pages in use in the ranges that the window would gain next, below and above.
     used: [u32; 2],
 }
 
@@ -22,7 +22,7 @@ impl Window {
         self.bytes.len() / PAGE
     }
 
-    /// The `N` bytes at `address`, if the window has all of them.
+    /// Returns the `N` bytes at `address`, if the window contains all of them.
     #[inline(always)]
     pub fn get<const N: usize>(&self, address: u32) -> Option<&[u8; N]> {
         let offset = address.wrapping_sub(self.base) as usize;
@@ -36,7 +36,7 @@ impl Window {
         self.bytes.get_mut(offset..offset.wrapping_add(N))?.first_chunk_mut()
     }
 
-    /// The page at `address`, if the window has it.
+    /// Returns the page at `address`, if the window contains it.
     pub fn page(&self, address: u32) -> Option<&[u8; PAGE]> {
         self.get::<PAGE>(address)
     }
@@ -51,16 +51,16 @@ impl Window {
         self.get_mut::<PAGE>(address)
     }
 
-    /// Ranges that the window would gain next below and above itself in a region: as much as it has, or nothing if
-    /// there is no room for that.
+    /// Returns the ranges in a region that the window would gain next, below and above: each as long as the window, or
+    /// empty if there is no room for that.
     fn growth(&self, region: &Range<u32>) -> [Range<u32>; 2] {
         let (end, gain) = (self.base + self.bytes.len() as u32, self.bytes.len() as u32);
         let if_room = |room: u32| if room >= gain { gain } else { 0 };
         [self.base - if_room(self.base - region.start)..self.base, end..end + if_room(region.end - end)]
     }
 
-    /// Counts another used page, which the window does not have. Returns what the window should gain now, because the
-    /// page is the first of all or half of what it would gain is in use.
+    /// Counts another used page outside of the window. Returns the range that the window should gain now: because this
+    /// page is the first one, or because half of the range is in use.
     pub fn use_page(&mut self, address: u32, region: &Range<u32>) -> Option<Range<u32>> {
         if self.bytes.is_empty() {
             self.base = address;
@@ -75,7 +75,7 @@ impl Window {
         self.is_worth(side, &gain).then_some(gain)
     }
 
-    /// The range that the window should gain now, after it gained something else.
+    /// Returns the range that the window should gain next, after it has just grown.
     pub fn wanted(&self, region: &Range<u32>) -> Option<Range<u32>> {
         let [below, above] = self.growth(region);
         match (self.is_worth(0, &below), self.is_worth(1, &above)) {
@@ -85,16 +85,16 @@ impl Window {
         }
     }
 
-    /// True if half of what would be gained on a side is in use.
+    /// True if half of the range to gain on this side is in use.
     fn is_worth(&self, side: usize, gain: &Range<u32>) -> bool {
         !gain.is_empty() && self.used[side] as usize * 2 * PAGE >= gain.len()
     }
 
-    /// Gains a range beside the window, with its contents. `in_use` tells how many pages of a range are in use; it is
-    /// not asked for more pages than were gained, or twice that on the whole.
+    /// Extends the window by an adjacent range with its contents. `in_use` counts the used pages of a range; it is
+    /// called for at most twice as many pages in total as the window gained.
     pub fn gain(&mut self, address: u32, contents: &[u8], region: &Range<u32>, in_use: impl Fn(&Range<u32>) -> u32) {
         let before = self.growth(region);
-        // Gains double what there is, as a vector would by itself, but to a size that is known.
+        // Doubles the size, as a vector would by itself, but to an exact capacity.
         self.bytes.reserve_exact(contents.len());
         if address < self.base {
             self.base = address;

@@ -1,7 +1,7 @@
 //! A program: a parsed and validated blob that owns its data, ready for an engine.
 //!
-//! Made once per blob (or per call), then shared by instances. Making one copies the code and data and computes the
-//! memory map; code is not translated here, so that short calls of large programs stay cheap.
+//! Made once per blob (or per call), then shared by instances. Construction copies the code and data and computes the
+//! memory map; it does not translate code, so that short calls of large programs stay cheap.
 
 use crate::blob::{Blob, Exports, Imports, JumpTable};
 use crate::gas::{self, BlockCost, CostModelKind, Metering, ProgramFacts};
@@ -27,8 +27,8 @@ pub struct ProgramConfig {
     pub metering: Metering,
     /// Stop before every instruction with [`crate::Outcome::Step`].
     pub single_step: bool,
-    /// Memory that an interpreter instance may use for translated code, in bytes; what does not fit is translated
-    /// again when it is needed. Has no effect on results.
+    /// Memory that an interpreter instance may use for translated code, in bytes; code that does not fit is translated
+    /// again as needed. Does not affect results.
     pub translation_cache: u32,
 }
 
@@ -50,9 +50,9 @@ impl Default for ProgramConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ProgramError {
-    /// The memory regions have no layout.
+    /// The memory regions do not fit into the address space.
     MemoryMap(MapError),
-    /// The instruction set demands valid code, and there is something else
+    /// The instruction set requires valid code, and the code has an invalid instruction or can run off its end
     /// (`docs/spec/encoding.md#blocks-and-targets`).
     InvalidCode {
         /// Code offset.
@@ -77,7 +77,7 @@ impl From<MapError> for ProgramError {
     }
 }
 
-/// A program that can be run. It owns all it needs.
+/// A program that can be run. It owns its data.
 #[derive(Clone, Debug)]
 pub struct Program {
     isa: Isa,
@@ -96,11 +96,11 @@ const IMPORT_SYMBOLS: usize = 4;
 const EXPORTS: usize = 5;
 
 impl Program {
-    /// Takes over what `blob` contains.
+    /// Copies the contents of `blob`.
     ///
     /// # Errors
-    /// If the memory regions have no layout, or the instruction set demands code without invalid instructions and the
-    /// code has some.
+    /// If the memory regions do not fit into the address space, or if the instruction set requires valid code and the
+    /// code is not.
     pub fn new(blob: &Blob<'_>, config: &ProgramConfig) -> Result<Program, ProgramError> {
         let map = MemoryMap::new(config.page_size, blob.memory_config(), config.aux_size)?;
         if blob.isa() == Isa::JamV1 {
@@ -154,7 +154,7 @@ impl Program {
         Exports::new(self.image.part::<EXPORTS>())
     }
 
-    /// The name of the host function with this number; `None` if there is none or its name is malformed.
+    /// Returns the name of import `index`; `None` if there is none or its name is malformed.
     pub fn import(&self, index: u32) -> Option<&[u8]> {
         self.imports().get(index)
     }
@@ -164,10 +164,10 @@ impl Program {
         Imports::from_raw(self.image.part::<IMPORT_OFFSETS>(), self.image.part::<IMPORT_SYMBOLS>())
     }
 
-    /// True if `other` does the same in everything that can be observed: the same blob and configuration, however they
-    /// were loaded.
+    /// True if `other` behaves the same in everything that can be observed: it has the same blob and configuration,
+    /// however they were loaded.
     pub fn same_as(&self, other: &Program) -> bool {
-        // All fields are named, so that a new one is not forgotten here.
+        // All fields are named, so that a new one cannot be forgotten here.
         let ProgramConfig { page_size, aux_size, semantics, cost_model, metering, single_step, translation_cache: _ } =
             self.config;
         let Program { isa, config: _, image, jump_table_entry_size } = self;
@@ -186,18 +186,18 @@ impl Program {
             && *jump_table_entry_size == other.jump_table_entry_size
     }
 
-    /// The gas that entering the block at `offset` costs; `None` if no block starts there. At or past the end of the
-    /// code it is the cost of a lone trap. Takes time linear in the block's length.
+    /// Returns the gas cost of entering the block at `offset`; `None` if no block starts there; at or past the end of
+    /// the code, the cost of a lone trap. Takes time linear in the block's length.
     pub fn block_cost(&self, offset: u32) -> Option<u32> {
         gas::block_cost(self.config.cost_model, self.facts(), &self.code(), offset)
     }
 
-    /// What its cost model may know of it.
+    /// Facts that its cost model may use.
     pub fn facts(&self) -> ProgramFacts {
         ProgramFacts::new(self.memory_map(), &self.code())
     }
 
-    /// Starts the cost of a block: nothing is counted if gas is not metered.
+    /// Starts the cost of a block, which stays 0 if gas is not metered.
     pub fn start_block_cost(&self) -> BlockCost {
         match self.config.metering {
             Metering::Off => BlockCost::free(),
@@ -205,8 +205,8 @@ impl Program {
         }
     }
 
-    /// What a conditional branch gives back when it goes the likely way (see [`CostModelKind::branch_refund`]): nothing
-    /// if gas is not metered.
+    /// Gas that a conditional branch refunds when it goes the likely way (see [`CostModelKind::branch_refund`]); 0 if
+    /// gas is not metered.
     pub fn branch_refund(&self) -> u32 {
         match self.config.metering {
             Metering::Off => 0,

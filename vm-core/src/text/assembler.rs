@@ -1,7 +1,7 @@
 //! The assembler: converts text to a blob.
 //!
-//! Used by tests and tools, with text from anyone. Takes time and memory linear in the text, but for the rounds in
-//! which jump offsets grow (a handful). What it gives, [`Blob::parse`] reads.
+//! Used by tests and tools; the text is untrusted. Takes time and memory linear in the text, per round of growing jump
+//! offsets (a handful). [`Blob::parse`] reads the result.
 
 use super::layout::{Item, JumpTarget, LaidOutCode, lay_out};
 use super::lexer::{Line, Position, quote};
@@ -27,10 +27,10 @@ enum DataTarget {
     Section,
 }
 
-/// A directive's value and where it was given.
+/// A directive's value and position, once given.
 type Given<T> = Option<(T, Position)>;
 
-/// All that the text says.
+/// The parsed text.
 struct ParsedText<'a> {
     isa: Isa,
     ro_size: Given<u32>,
@@ -42,7 +42,7 @@ struct ParsedText<'a> {
     exports: Vec<(Vec<u8>, Target<'a>)>,
     jump_table: Vec<Target<'a>>,
     jump_table_form: Given<(u32, u8)>,
-    /// Sections as they are, by id; optional ones may repeat.
+    /// Raw sections, by id; optional ones may repeat.
     sections: Vec<(u8, Vec<u8>, Position)>,
     open: Option<DataTarget>,
     trailing: Vec<u8>,
@@ -106,7 +106,7 @@ fn begin<'a>(line: &mut Line<'a>) -> Result<ParsedText<'a>, TextError> {
     })
 }
 
-/// Sets what may be given once.
+/// Sets a value that may be given only once.
 fn once<T>(to: &mut Given<T>, value: T, name: &str, position: Position) -> Result<(), TextError> {
     match to {
         Some(_) => Err(position.error(TextErrorKind::Repeated { name: name.to_owned() })),
@@ -285,7 +285,7 @@ impl<'a> ParsedText<'a> {
             Operand::R3 => to.r3 = register(line)?,
             Operand::Imm => to.imm = line.number(min, max)? as i64,
             Operand::Imm2 => to.imm2 = line.number(min, max)? as i32,
-            // As signed or as unsigned number: they are the same bits.
+            // Signed or unsigned: both give the same bits.
             Operand::Wide => to.imm = line.number(i64::MIN.into(), u64::MAX.into())? as i64,
             Operand::Target => self.targets.push((self.items.len(), target(line)?)),
         }
@@ -368,7 +368,7 @@ impl<'a> ParsedText<'a> {
             position = position.or(at);
             varint::write(&mut content, size.map_or(length as u32, |(size, _)| size));
         }
-        // Writers leave the section out when there is nothing to say.
+        // Writers leave the section out if all sizes are 0.
         let sizes_given = content != [0; 3];
         Ok(position.filter(|_| sizes_given).map(|position| (content, position)))
     }
@@ -382,7 +382,7 @@ impl<'a> ParsedText<'a> {
         let mut offset = 0u32;
         for symbol in &self.imports {
             content.extend(offset.to_le_bytes());
-            // A section as long as that is refused when it is written.
+            // A section of this length is refused when it is written.
             offset = offset.wrapping_add(symbol.len() as u32);
         }
         content.extend(self.imports.iter().flatten());

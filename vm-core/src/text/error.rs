@@ -20,26 +20,26 @@ pub struct TextError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TextErrorKind {
-    /// Syntax error: something else was expected.
+    /// Syntax error: another item was expected.
     Expected {
         /// The expected item.
         what: &'static str,
         /// The text found instead; empty at the end of the line.
         found: String,
     },
-    /// The first statement must be `.isa`.
+    /// The first statement is not `.isa`.
     NoIsa,
-    /// No such instruction set.
+    /// Unknown instruction set.
     UnknownIsa {
         /// The name given.
         name: String,
     },
-    /// No such directive.
+    /// Unknown directive.
     UnknownDirective {
         /// The word.
         name: String,
     },
-    /// No such instruction in any instruction set.
+    /// Unknown mnemonic: no instruction set has it.
     UnknownMnemonic {
         /// The word.
         name: String,
@@ -55,27 +55,27 @@ pub enum TextErrorKind {
     OutOfRange {
         /// The number found; one beyond 64 bits shows as the nearest that fits 65.
         value: i128,
-        /// The least allowed.
+        /// The minimum allowed.
         min: i128,
-        /// The limit.
+        /// The maximum allowed.
         max: i128,
     },
-    /// A label is used and not there.
+    /// A label is used but not defined.
     UnknownLabel {
         /// Its name.
         name: String,
     },
-    /// A label, directive or section that may be there once is there again.
+    /// A label, directive or section appears again, though it may appear only once.
     Repeated {
         /// Its name.
         name: String,
     },
-    /// A width was asked for an instruction that does not jump.
+    /// An offset width was given for an instruction that does not jump.
     NoOffset {
         /// The instruction.
         mnemonic: &'static str,
     },
-    /// The offset of a jump does not fit the width asked for.
+    /// The offset of a jump does not fit the width given.
     JumpTooFar {
         /// Distance from the jump to its target, in bytes.
         distance: i32,
@@ -91,12 +91,12 @@ pub enum TextErrorKind {
         /// The limit.
         limit: u64,
     },
-    /// The sections given make no blob.
+    /// The given sections do not form a valid blob.
     Blob(BlobError),
 }
 
 impl TextErrorKind {
-    /// The longest word that is quoted whole, in characters.
+    /// Length in characters at which quoted words are cut.
     pub const QUOTED: usize = 40;
 }
 

@@ -1,7 +1,7 @@
 //! Code layout: assigns offsets to items and emits their bytes.
 //!
-//! The last step of the assembler. Jump offsets begin with no bytes and grow until all fit, as in
-//! [`crate::isa::assemble`], but an item may be raw bytes, and a jump may be of a given width.
+//! The last step of the assembler. Jump offsets start empty and grow until all fit, as in [`crate::isa::assemble`], but
+//! an item may also be raw bytes, and a jump may have a fixed width.
 
 use super::lexer::Position;
 use super::operand::has_target;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 pub(super) enum JumpTarget {
     /// An item, or the end.
     Item(usize),
-    /// A code offset, wherever the items are.
+    /// A code offset, independent of the items.
     Offset(u32),
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Item {
         width: Option<u8>,
         position: Position,
     },
-    /// So many of the raw bytes.
+    /// This many of the raw bytes.
     Raw {
         count: usize,
     },
@@ -39,7 +39,7 @@ pub(super) enum Item {
 pub(super) struct LaidOutCode {
     pub bytes: Vec<u8>,
     pub bitmask: Vec<u8>,
-    /// The offset of each item, and at last the code's length.
+    /// The offset of each item, followed by the code's length.
     pub offsets: Vec<u32>,
 }
 
@@ -63,20 +63,20 @@ impl LaidOutCode {
     }
 }
 
-/// The fewest bytes from which sign extension restores `value`.
+/// Minimum number of bytes from which sign extension restores `value`.
 pub(super) const fn width_of(value: i32) -> u8 {
     let bits = 33 - (if value < 0 { !value } else { value }).leading_zeros();
     if value == 0 { 0 } else { bits.div_ceil(8) as u8 }
 }
 
-/// Lays out `items`. `raw` holds the raw bytes of all of them with their bits.
+/// Lays out `items`. `raw` holds the raw bytes of all of them with their mask bits.
 pub(super) fn lay_out(
     isa: Isa,
     items: &[Item],
     raw: &[(u8, bool)],
     position: Position,
 ) -> Result<LaidOutCode, TextError> {
-    // All instructions without their jump offsets, which come last in each: as jumps to themselves they have none.
+    // All instructions without their jump offsets, which come last in each: a jump to itself has an empty one.
     let mut alone = Vec::new();
     for item in items {
         if let Item::Instruction { instruction, position, .. } = item {
@@ -91,7 +91,7 @@ pub(super) fn lay_out(
         let limit = u64::from(limits::FORMAT_CODE_BYTES);
         position.error(TextErrorKind::TooLong { what: "code in bytes", actual, limit })
     };
-    // Everything else that can be refused was checked above.
+    // All other errors were checked for above.
     let base = isa::assemble(isa, &alone).map_err(|_| too_long(u64::MAX))?;
     let mut base_ends = base.offsets.windows(2).map(|pair| pair.first().copied().zip(pair.last().copied()));
     let mut lengths = Vec::with_capacity(items.len());
@@ -111,7 +111,7 @@ pub(super) fn lay_out(
         let mut end = 0u64;
         for ((length, width), offset) in lengths.iter().zip(&widths).zip(code.offsets.iter_mut().skip(1)) {
             end += u64::from(*length) + u64::from(*width);
-            // Too large a value is refused before it is used.
+            // A value that does not fit is refused before it is used.
             *offset = end as u32;
         }
         if end > u64::from(limits::FORMAT_CODE_BYTES) {

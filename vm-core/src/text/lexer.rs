@@ -1,6 +1,6 @@
 //! Lexer for one line of text.
 //!
-//! Used by the assembler. Every error carries its position; nothing is copied but the words that an error quotes.
+//! Used by the assembler. Every error carries its position; only words quoted in errors are copied.
 
 use super::{TextError, TextErrorKind};
 use alloc::{string::String, vec::Vec};
@@ -31,7 +31,7 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Line number `line`, from 1, without its line feed.
+    /// Makes the lexer for line `line`, from 1; `text` is without its line feed.
     pub(super) fn new(text: &'a str, line: u32) -> Self {
         let mut line = Line { rest: text, position: Position { line, column: 1 } };
         line.skip_space();
@@ -42,7 +42,7 @@ impl<'a> Line<'a> {
         self.position
     }
 
-    /// True if nothing but a comment is left of the line.
+    /// True if only a comment is left of the line.
     pub(super) fn at_end(&self) -> bool {
         self.rest.is_empty() || self.rest.starts_with(';')
     }
@@ -59,7 +59,8 @@ impl<'a> Line<'a> {
         self.advance(blank);
     }
 
-    /// Peeks at the next word: up to a blank, comma, colon, quote or comment. A special character is a word by itself.
+    /// Peeks at the next word, which ends at a blank, comma, colon, quote or comment. A special character is a word by
+    /// itself.
     pub(super) fn peek(&self) -> &'a str {
         if self.at_end() {
             return "";
@@ -70,7 +71,7 @@ impl<'a> Line<'a> {
         self.rest.get(..length.max(first)).unwrap_or_default()
     }
 
-    /// The next word; empty at the end.
+    /// Takes the next word; empty at the end.
     pub(super) fn word(&mut self) -> &'a str {
         let word = self.peek();
         self.advance(word.len());
@@ -78,12 +79,12 @@ impl<'a> Line<'a> {
         word
     }
 
-    /// The refusal of what comes next.
+    /// Makes the error for unexpected input at the current position.
     pub(super) fn expected(&self, what: &'static str) -> TextError {
         self.position.error(TextErrorKind::Expected { what, found: quote(self.peek()) })
     }
 
-    /// Takes `mark` if it is next.
+    /// Takes `mark` if it is next; returns true then.
     pub(super) fn take(&mut self, mark: char) -> bool {
         let is_next = self.rest.starts_with(mark);
         if is_next {
@@ -93,17 +94,17 @@ impl<'a> Line<'a> {
         is_next
     }
 
-    /// Demands `mark`.
+    /// Takes `mark`, or fails.
     pub(super) fn demand(&mut self, mark: char, what: &'static str) -> Result<(), TextError> {
         if self.take(mark) { Ok(()) } else { Err(self.expected(what)) }
     }
 
-    /// Demands that nothing but a comment is left.
+    /// Fails unless only a comment is left.
     pub(super) fn finish(&self) -> Result<(), TextError> {
         if self.at_end() { Ok(()) } else { Err(self.expected("the end of the line")) }
     }
 
-    /// A number of `min` to `max`.
+    /// Takes a number from `min` to `max`.
     pub(super) fn number(&mut self, min: i128, max: i128) -> Result<i128, TextError> {
         let refused = self.expected("a number");
         let position = self.position;
@@ -116,12 +117,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// A number of 0 to `max`.
+    /// Takes a number from 0 to `max`.
     pub(super) fn unsigned(&mut self, max: u32) -> Result<u32, TextError> {
         self.number(0, i128::from(max)).map(|value| value as u32)
     }
 
-    /// A string, if one is next.
+    /// Takes a string, or fails if none is next.
     pub(super) fn string(&mut self) -> Result<Vec<u8>, TextError> {
         if !self.rest.starts_with('"') {
             return Err(self.expected("a string"));
@@ -176,7 +177,7 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    /// A pair of hex digits.
+    /// Takes a pair of hex digits.
     pub(super) fn hex(&mut self) -> Result<u8, TextError> {
         let byte = hex_pair(self.peek()).ok_or_else(|| self.expected("two hex digits"))?;
         self.word();
@@ -184,13 +185,13 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The value of exactly two hex digits.
+/// Parses exactly two hex digits.
 fn hex_pair(word: &str) -> Option<u8> {
     let is_pair = word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_pair.then(|| u8::from_str_radix(word, 16).ok()).flatten()
 }
 
-/// The value of a number; one that is beyond 64 bits comes out as one beyond them, however long it is.
+/// Parses a number; one beyond 64 bits gives some value beyond 64 bits, however long it is.
 fn parse_number(word: &str) -> Option<i128> {
     let (negative, digits) = match word.strip_prefix('-') {
         Some(digits) => (true, digits),

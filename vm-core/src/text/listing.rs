@@ -1,7 +1,7 @@
-//! The disassembler: a blob as text that [`super::assemble`] converts back to the same blob.
+//! The disassembler: lists a blob as text that [`super::assemble`] converts back to the same blob.
 //!
-//! Used by tools and tests. Any blob that can be parsed can be listed; the text is written out as it is made, and is
-//! about thirty times as long as the code.
+//! Used by tests and tools. Any blob that can be parsed can be listed. The text is written incrementally, and is about
+//! thirty times as long as the code.
 
 use super::layout::width_of;
 use super::operand::{has_target, pseudocode, write};
@@ -13,16 +13,16 @@ use crate::memory::MemoryMap;
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::fmt;
 
-/// Bytes of data in a line.
+/// Bytes of data per line.
 const BYTES_IN_LINE: usize = 16;
 
-/// The id of the section with the code.
+/// Id of the code section.
 const CODE: u8 = 6;
 
-/// Bytes of an import's name that are shown beside a call.
+/// Maximum length in bytes of an import's name in the comment beside a call.
 const NAME_IN_COMMENT: usize = 60;
 
-/// Column at which comments begin.
+/// Column at which comments start.
 const COMMENT_COLUMN: usize = 57;
 
 /// A blob that can be displayed as text.
@@ -34,7 +34,7 @@ pub struct Listing<'a> {
     gas: Option<CostModelKind>,
 }
 
-/// An instruction's place in the listing.
+/// Form in which an instruction is listed.
 enum Form {
     /// As an instruction.
     Plain,
@@ -45,10 +45,10 @@ enum Form {
 }
 
 impl<'a> Listing<'a> {
-    /// A listing of the blob in `bytes`.
+    /// Makes a listing of the blob in `bytes`.
     ///
     /// # Errors
-    /// If that is no blob.
+    /// If `bytes` are not a blob.
     pub fn new(bytes: &'a [u8]) -> Result<Self, BlobError> {
         Ok(Listing { bytes, blob: Blob::parse(bytes)?, comments: false, gas: None })
     }
@@ -109,7 +109,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// True if writing the imports by their names gives the same section.
+    /// True if listing the imports by name reproduces the section.
     fn imports_are_plain(&self, content: &[u8]) -> bool {
         let mut written = Vec::new();
         let imports = self.blob.imports();
@@ -119,7 +119,7 @@ impl<'a> Listing<'a> {
             let Some(symbol) = symbol else { return false };
             written.extend((offset as u32).to_le_bytes());
             offset = offset.saturating_add(symbol.len());
-            // Ranges may overlap, and their sum be far longer than the section.
+            // Ranges may overlap, so that their sum is far longer than the section.
             if offset > content.len() {
                 return false;
             }
@@ -128,7 +128,7 @@ impl<'a> Listing<'a> {
         imports.count_all() > 0 && written == content
     }
 
-    /// True if writing the exports by their names gives the same section.
+    /// True if listing the exports by name reproduces the section.
     fn exports_are_plain(&self, content: &[u8]) -> bool {
         let mut written = Vec::new();
         let count = self.blob.exports().count();
@@ -141,8 +141,7 @@ impl<'a> Listing<'a> {
         count > 0 && written == content
     }
 
-    /// Labels: code offsets that are jumped to, exported, or in the jump table, and where an
-    /// instruction begins.
+    /// Returns the labels: code offsets of instructions that are jump targets, exports, or in the jump table.
     fn labels(&self) -> BTreeSet<u32> {
         let view = self.blob.code_view();
         let exports = self.blob.exports().map(|export| export.code_offset);
@@ -211,11 +210,11 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// Comment beside an instruction. A host call always has one, with the name of the import.
+    /// Returns the comment beside an instruction. A host call always has one, with the name of the import.
     fn comment_on(&self, decoded: &Decoded, instruction: &Instruction) -> Option<String> {
         let is_call = instruction.opcode.spec().gas_class == isa::GasClass::HostCall;
         let symbol = self.blob.imports().get(instruction.imm as u32).filter(|_| is_call);
-        // Names can be long, and calls many.
+        // Names can be long, and calls many: bound the output.
         let name = symbol.map(|symbol| format!("{}", Quoted(symbol.get(..NAME_IN_COMMENT).unwrap_or(symbol))));
         if !self.comments {
             return name;
@@ -247,9 +246,10 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Says which function and line code comes from, where the blob knows. Returns where that ends.
+    /// Writes the function and line that code comes from, if the blob has them. Returns the end of the range that they
+    /// hold for.
     fn fmt_source(&self, f: &mut fmt::Formatter<'_>, offset: u32) -> Result<u32, fmt::Error> {
-        // Malformed information is not worth losing the listing for.
+        // Malformed debug information must not make the listing fail.
         let Ok(Some(source)) = self.blob.source_at(offset) else { return Ok(offset.saturating_add(1)) };
         for (depth, frame) in source.frames().rev().enumerate() {
             let name = match (frame.namespace(), frame.function()) {
@@ -308,7 +308,7 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// Form in which an instruction is listed, so that it assembles to the same bytes.
+/// Selects the form of an instruction that assembles to the same bytes.
 fn form(view: &CodeView<'_>, decoded: &Decoded) -> Form {
     let Some(instruction) = decoded.instruction else { return Form::Raw };
     let Ok(canonical) = isa::assemble(view.isa(), &[Instruction { target: 0, ..instruction }]) else {
@@ -325,7 +325,7 @@ fn form(view: &CodeView<'_>, decoded: &Decoded) -> Form {
     if !has_target(instruction.format()) {
         return if rest == 0 { Form::Plain } else { Form::Raw };
     }
-    // What was decoded is the sign-extension of these bytes, if they are no more than four.
+    // The target was decoded by sign-extending these bytes, if they are no more than four.
     let distance = instruction.target.wrapping_sub(decoded.offset) as i32;
     match u8::try_from(rest) {
         Ok(width @ 0..=4) if width_of(distance) <= width => Form::Jump(width),
@@ -344,7 +344,7 @@ fn comment(f: &mut fmt::Formatter<'_>, text: &str, comment: &str) -> fmt::Result
     writeln!(f, "{text:<COMMENT_COLUMN$} ; {comment}")
 }
 
-/// Lines of data, with their address and what they say.
+/// Writes lines of data, with their addresses and contents.
 fn data(f: &mut fmt::Formatter<'_>, bytes: &[u8], base: Option<u32>) -> fmt::Result {
     for (index, line) in bytes.chunks(BYTES_IN_LINE).enumerate() {
         let visible = line.iter().map(|byte| match byte {
@@ -358,7 +358,7 @@ fn data(f: &mut fmt::Formatter<'_>, bytes: &[u8], base: Option<u32>) -> fmt::Res
     Ok(())
 }
 
-/// An instruction in one of its forms.
+/// An instruction in one of its forms, for display.
 struct Shown {
     instruction: Instruction,
     width: Option<u8>,
@@ -371,7 +371,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Pairs of hex digits, a blank before each.
+/// Pairs of hex digits, each preceded by a blank.
 struct Hex<'a>(&'a [u8]);
 
 impl fmt::Display for Hex<'_> {
@@ -380,7 +380,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// Text from a blob in a comment, which must not end early.
+/// Text from a blob within a comment, escaped so that it stays on one line.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -392,7 +392,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// String literal of the language, for any bytes.
+/// String literal for any bytes.
 struct Quoted<'a>(&'a [u8]);
 
 impl fmt::Display for Quoted<'_> {

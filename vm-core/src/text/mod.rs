@@ -1,8 +1,8 @@
 //! Program blobs as text: a disassembler ([`Listing`]) and an assembler ([`assemble`]).
 //!
 //! Used by tests and tools, never on the way of running a program. Both derive from the instruction table; neither has
-//! a list of opcodes. Assembling a listing gives the blob back byte for byte, whatever blob it was: what the plain
-//! forms would not write the same way is listed in raw forms.
+//! a list of opcodes. Assembling a listing reproduces the blob byte for byte, for any blob: whatever the plain forms
+//! would encode differently is listed in raw forms.
 //!
 //! # The language
 //!
@@ -26,8 +26,8 @@
 //! | `MNEMONIC.wN OPERANDS` | a jump whose offset takes `N` bytes, where that is not the fewest |
 //! | `.bytes *NN NN …` | bytes of code as they are; a star says that an instruction starts there |
 //!
-//! A `TARGET` is a label or a number, which is a code offset. Jumps only reach the beginnings of blocks: in front of a
-//! label that is jumped to stands an instruction that ends a block, `fallthrough` if nothing else.
+//! A `TARGET` is a label or a number, which is a code offset. Jumps only reach the beginnings of blocks: a label that
+//! is jumped to must follow an instruction that ends a block, `fallthrough` if there is no other.
 //!
 //! ```
 //! use vm_core::text;

@@ -1,4 +1,4 @@
-//! Operand syntax: the one list that the printer and the parser both follow.
+//! Operand syntax: the list that both the printer and the parser follow.
 //!
 //! The order is that of assembly, destination first. Fields that a format lacks are ignored.
 
@@ -20,7 +20,7 @@ pub(super) enum Operand {
     Target,
 }
 
-/// The operands of a format in the order they are written.
+/// Returns the operands of a format in the order in which they are written.
 pub(super) const fn operands(format: Format) -> &'static [Operand] {
     use Operand::{Imm, Imm2, R1, R2, R3, Target, Wide};
     match format {
@@ -45,7 +45,7 @@ pub(super) fn has_target(format: Format) -> bool {
     operands(format).contains(&Operand::Target)
 }
 
-/// A number as it is written: small ones in decimal, others in hex.
+/// A number for display: small ones in decimal, others in hex.
 #[derive(Clone, Copy)]
 pub(super) struct Number(pub i64);
 
@@ -59,16 +59,15 @@ impl fmt::Display for Number {
     }
 }
 
-/// The text of an instruction, as in listings; a jump target is written as the label of its offset, `@12`, whether or
-/// not there is something.
+/// The text of an instruction, as in listings. A jump target is written as the label of its offset, `@12`, whether or
+/// not there is such a label.
 impl fmt::Display for Instruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write(f, self, None, true)
     }
 }
 
-/// Writes an instruction; with `width` as a jump with an explicit offset width. `label`: its target is written as a
-/// label.
+/// Writes an instruction; with `width`, as a jump with an explicit offset width; with `label`, its target as a label.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, i: &Instruction, width: Option<u8>, label: bool) -> fmt::Result {
     f.write_str(i.opcode.spec().mnemonic)?;
     if let Some(width) = width {

@@ -1,8 +1,8 @@
 //! Jump widths that the listing has to state explicitly.
 //!
-//! The assembler gives each jump offset the fewest bytes, beginning from none. Linkers may have decided otherwise, for
-//! one jump or because other jumps made room. The listing asks here which widths to state, so that it assembles to the
-//! same bytes.
+//! The assembler gives each jump offset the fewest bytes, starting from none. A linker may have chosen another width,
+//! for one jump or because other jumps made room. The listing states those widths explicitly, so that it assembles to
+//! the same bytes.
 
 use super::layout::width_of;
 use alloc::vec::Vec;
@@ -12,16 +12,16 @@ use alloc::vec::Vec;
 pub(super) struct Jump {
     pub offset: u32,
     pub target: u32,
-    /// Bytes that its offset takes.
+    /// Width of its offset in bytes.
     pub width: u8,
-    /// True if its target moves with the code: it is written as a label.
+    /// True if its target is written as a label, and so moves with the code.
     pub is_label: bool,
 }
 
-/// For each of `jumps`, in the order of their offsets, true if its width must be stated.
+/// Returns, for each of `jumps` in the order of their offsets, whether its width must be stated.
 pub(super) fn stated(jumps: &[Jump]) -> Vec<bool> {
     let mut stated = alloc::vec![false; jumps.len()];
-    // Stating those that come out differently moves the rest, as a rule to where they were.
+    // Stating the widths that come out differently moves the other jumps, usually to their original places.
     for _ in 0..2 {
         let mut same = true;
         for ((jump, width), is_stated) in jumps.iter().zip(assembled(jumps, &stated)).zip(&mut stated) {
@@ -36,11 +36,11 @@ pub(super) fn stated(jumps: &[Jump]) -> Vec<bool> {
     alloc::vec![true; jumps.len()]
 }
 
-/// The widths that the assembler would choose; follows [`super::layout::lay_out`].
+/// Returns the widths that the assembler would choose; follows [`super::layout::lay_out`].
 fn assembled(jumps: &[Jump], stated: &[bool]) -> Vec<u8> {
     let mut widths: Vec<u8> =
         jumps.iter().zip(stated).map(|(jump, stated)| if *stated { jump.width } else { 0 }).collect();
-    // How many jumps lie before each target.
+    // Number of jumps before each target.
     let before: Vec<usize> =
         jumps.iter().map(|jump| jumps.partition_point(|other| other.offset < jump.target)).collect();
     let mut shifts = alloc::vec![0u32; jumps.len() + 1];
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_jump_to_a_fixed_place_is_stated_if_it_looked_farther_on_the_way() {
-        // Before the first one has grown, the second one lies at 1, and 130 is more than 127 away.
+        // Before the first one has grown, the second one is at 1, and 130 is more than 127 away.
         let first = Jump { offset: 0, target: 300, width: 2, is_label: true };
         let second = Jump { offset: 3, target: 130, width: 1, is_label: false };
         assert_eq!(stated(&[first, second]), [false, true]);

@@ -34,9 +34,9 @@ pub enum Step {
     Write(u32, Vec<u8>),
     /// Run: the outcome, program counter, next program counter and gas left that must be seen.
     Run(Outcome, Option<u32>, Option<u32>, i64),
-    /// All registers must contain what was set, but for this one, which must contain this.
+    /// All registers must be unchanged except this one, which must contain this.
     Only(Reg, u64),
-    /// All registers must contain what was set.
+    /// All registers must be unchanged.
     Unchanged,
     /// A register must contain this.
     Reg(Reg, u64),
@@ -44,7 +44,7 @@ pub enum Step {
     Memory(u32, Vec<u8>),
 }
 
-/// A program and what happens to it.
+/// A program and its script.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub name: String,
@@ -57,7 +57,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Runs the script; panics with the case's name where something else is seen than must be.
+    /// Runs the script; panics with the case's name at a mismatch.
     pub fn check<M: Machine>(&self, backend: &str) {
         let mut machine = M::load(&self.blob, &self.config);
         let mut regs = [0; Reg::COUNT];
