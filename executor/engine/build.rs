@@ -1,5 +1,5 @@
-//! Hashes all sources that machine code depends on into a fingerprint, so that stored code of another version is refused;
-//! and sets the `cfg` alias `jit_supported` for the targets that have the compiler and the sandbox.
+//! Hashes all sources that machine code depends on into a fingerprint, so that code stored by another version is
+//! refused; sets the `cfg` alias `jit_supported` for targets with the compiler and the sandbox.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ fn main() {
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     for file in files {
         file.hash(&mut hasher);
-        // A file that cannot be read fails the compiler right after.
+        // If a file cannot be read, compilation fails right after.
         fs::read(&file).unwrap_or_default().hash(&mut hasher);
     }
     println!("cargo::rustc-env=PVM_ENGINE_FINGERPRINT={}", hasher.finish());

@@ -1,8 +1,8 @@
-//! Prints a hash of the machine code that the compiler emits for each program it is given, and one of all of them.
+//! Prints a hash of the machine code that the compiler emits for each program given, and one of all of them.
 //!
-//! A change of the compiler that must not change its output prints the same before and after. Programs are blobs
-//! (`.polkavm`), test vectors (`.txt`, see `tests/vectors/README.md`) or assembly text (`.pvm`). Each is compiled with and
-//! without metering, with every cost model, and in single-step mode. `scripts/hash-machine-code` names all of them.
+//! For checking that a change of the compiler does not change its output. Programs are blobs (`.polkavm`), test vectors
+//! (`.txt`, see `tests/vectors/README.md`) or assembly text (`.pvm`). Each is compiled with and without metering, with
+//! every cost model, and in single-step mode. `scripts/hash-machine-code` runs it on all of them.
 
 use pvm_engine::vm_core::text::assemble;
 use pvm_engine::{
@@ -11,7 +11,7 @@ use pvm_engine::{
 use std::error::Error;
 use std::path::Path;
 
-/// FNV-1a with 64 bits. It finds accidents, not attacks.
+/// 64-bit FNV-1a. It detects accidental changes, not attacks.
 struct Fnv(u64);
 
 impl Fnv {
@@ -26,7 +26,7 @@ impl Fnv {
     }
 }
 
-/// The blobs in a file.
+/// Reads the blobs in a file.
 fn blobs(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let bytes = std::fs::read(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -36,7 +36,7 @@ fn blobs(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     }
 }
 
-/// The programs of a file of test vectors, each in all of its instruction sets.
+/// Assembles the programs of a file of test vectors, each in all of its instruction sets.
 fn vectors(text: &str) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let (mut isas, mut blobs) = (Vec::new(), Vec::new());
     let mut lines = text.lines().peekable();
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        // Not the folder, so that two checkouts can be compared.
+        // Prints the file name only, so that two checkouts can be compared.
         println!("{:016x} {length:>9} {}", hash.0, path.file_name().unwrap_or_default().display());
         all.feed(&hash.0.to_le_bytes());
         total += length;

@@ -1,7 +1,7 @@
 //! A guest that calls its host. Run with `POLKAVM_BACKEND=jit` or `=interpreter` to choose.
 //!
-//! The guest is the text beside this file, or the blob that an argument names: `scripts/build-guest hello_world` makes
-//! `out/examples/hello_world.polkavm` of the same in Rust.
+//! The guest is the text beside this file, or the blob given as an argument: `scripts/build-guest hello_world` builds
+//! `out/examples/hello_world.polkavm` from the same guest in Rust.
 
 use pvm_engine::vm_core::text::assemble;
 use pvm_engine::{Config, Engine, Linker, Module, ProgramBlob, Val};
@@ -17,16 +17,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::new(&config)?;
     let module = Module::from_blob(&engine, &blob)?;
 
-    // Host functions. The state that they share with the caller is of a type of our choice; here there is none.
+    // Host functions. They can share state of any type with the caller; here there is none.
     let mut linker = Linker::<()>::new(&engine);
     linker.func_wrap("get_third_number", || -> u32 { 100 })?;
     let instance = linker.instantiate_pre(&module)?.instantiate()?;
 
-    // With types.
+    // Call with typed parameters.
     let function = instance.get_typed_func::<(u32, u32), u32>("add_numbers")?;
     println!("1 + 10 + 100 = {}", function.call(&mut (), (1, 10))?);
 
-    // Without.
+    // Call with dynamic parameters.
     let function = instance.get_func("add_numbers")?;
     match function.call(&mut (), &[Val::I32(1), Val::I32(10)])? {
         Val::I32(sum) => println!("1 + 10 + 100 = {sum}"),

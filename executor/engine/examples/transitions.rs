@@ -1,5 +1,5 @@
-//! Times of what belongs to no instruction, on this machine: first touches of memory, workers that are used again or are new,
-//! a worker that is asleep, compiling. `docs/gas.md` has the prices that a chain takes from them.
+//! Measures costs that belong to no instruction, on this machine: first touches of memory, reused and new workers,
+//! waking a blocked worker, compiling. `docs/gas.md` has the prices that a chain derives from them.
 //!
 //!     cargo run -p pvm-engine --example transitions
 
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Pages of the largest memory that a contract has.
+/// Pages of the largest memory that a contract can have.
 const PAGES: u32 = 366;
-/// Where it begins.
+/// Start of that memory.
 const START: i32 = 0x2_0000;
 
 fn main() -> Result<(), Failure> {
@@ -66,7 +66,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the least and the median of some times.
+/// Prints the minimum and the median of repeated times.
 fn report(what: &str, repeats: usize, mut run: impl FnMut() -> Result<Duration, Failure>) -> Result<(), Failure> {
     let mut times = (0..repeats).map(|_| run()).collect::<Result<Vec<_>, _>>()?;
     times.sort();
@@ -75,7 +75,7 @@ fn report(what: &str, repeats: usize, mut run: impl FnMut() -> Result<Duration, 
     Ok(())
 }
 
-/// The time of making an instance, running it to its end, and letting it go.
+/// Measures making an instance, running it to its end, and dropping it.
 fn call(module: &Module) -> Result<Duration, Failure> {
     let start = Instant::now();
     let mut instance = module.instantiate_compiled()?;
@@ -124,7 +124,7 @@ fn host_calls() -> Result<Vec<u8>, Failure> {
 }
 
 fn large(opcode: Opcode) -> Result<Vec<u8>, Failure> {
-    // A return first, so that a call is short; then blocks as long as a chain takes.
+    // Begins with a return, so that a call is short; then blocks as long as a chain accepts.
     let one = Instruction::rrr(opcode, Reg::A0, Reg::A1, Reg::A2);
     let block = || (0..999).map(|_| one).chain([Instruction::none(Opcode::Trap)]);
     build([finish()].into_iter().chain((0..300).flat_map(|_| block())).collect())

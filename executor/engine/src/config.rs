@@ -5,14 +5,14 @@ use crate::sandbox::{Sandbox, Settings};
 use std::path::Path;
 use std::time::Duration;
 
-/// Backend: how programs are run. It decides on speed alone; results are the same.
+/// Backend: the way programs are run. Affects speed only; results are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Backend {
-    /// Compiled if that is possible here, else interpreted; why not is logged, and said by
+    /// Compiled if possible on this machine, else interpreted. The reason for falling back is logged, and returned by
     /// [`crate::Engine::fallback_reason`].
     #[default]
     Auto,
-    /// Compiled, or an error.
+    /// Compiled; an error if that is not possible.
     Jit,
     /// Interpreted.
     Interpreter,
@@ -28,23 +28,24 @@ impl Backend {
 pub struct Config {
     pub(crate) backend: Backend,
     pub(crate) settings: Settings,
-    /// A weaker sandbox that the environment asked for, and that was not allowed yet.
+    /// A weaker sandbox requested by the environment, but not allowed yet.
     weaker: Option<Sandbox>,
     pub(crate) trace_execution: bool,
 }
 
 impl Config {
-    /// The default: [`Backend::Auto`], [`Sandbox::Required`].
+    /// Makes the default configuration: [`Backend::Auto`], [`Sandbox::Required`].
     pub fn new() -> Config {
         Config::default()
     }
 
-    /// The default, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`), `POLKAVM_SANDBOX` (`required`,
-    /// `best-effort`) and `POLKAVM_TRACE_EXECUTION` (`0`, `1`, `false`, `true`). The environment can choose speed and what is
-    /// logged, never what a program means; a weaker sandbox only has an effect after [`Config::allow_weaker_sandbox`].
+    /// Makes the default configuration, changed by `POLKAVM_BACKEND` (`auto`, `jit`, `interpreter`), `POLKAVM_SANDBOX`
+    /// (`required`, `best-effort`) and `POLKAVM_TRACE_EXECUTION` (`0`, `1`, `false`, `true`). The environment can
+    /// choose speed and logging, never the results of a program; a weaker sandbox only takes effect after
+    /// [`Config::allow_weaker_sandbox`].
     ///
     /// # Errors
-    /// If a variable has a value that is not one of these.
+    /// If a variable has another value than these.
     pub fn from_env() -> Result<Config, Error> {
         Config::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
@@ -66,7 +67,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Accepts a weaker sandbox that the environment chooses.
+    /// Accepts a weaker sandbox that the environment requests.
     pub fn allow_weaker_sandbox(&mut self) -> &mut Config {
         if let Some(weaker) = self.weaker.take() {
             self.settings.sandbox = weaker;
@@ -74,73 +75,73 @@ impl Config {
         self
     }
 
-    /// Chooses the backend.
+    /// Sets the backend.
     pub fn set_backend(&mut self, backend: Backend) -> &mut Config {
         self.backend = backend;
         self
     }
 
-    /// Chooses the protection that compiled code requires.
+    /// Sets the protection that compiled code requires.
     pub fn set_sandbox(&mut self, sandbox: Sandbox) -> &mut Config {
         (self.settings.sandbox, self.weaker) = (sandbox, None);
         self
     }
 
-    /// Sets the limit of CPU time for compiled code between two host calls; 10 seconds by default, `None` for no limit. A
-    /// worker that exceeds it is killed, and the run is an error. Gas bounds a run much sooner; this bounds faults of the
-    /// compiler. Time in which the machine is busy, throttled or suspended does not count.
+    /// Sets the limit of CPU time for compiled code between two host calls; 10 seconds by default, `None` for no limit.
+    /// A worker that exceeds it is killed, and the run is an error. Gas bounds a run much sooner; this limit contains
+    /// bugs of the compiler. Time in which the machine is busy, throttled or suspended does not count.
     pub fn set_time_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Config {
         self.settings.time_limit = limit.into();
         self
     }
 
-    /// Sets the limit of real time for compiled code between two host calls: a backstop against a worker that is stopped or
-    /// never scheduled. By default sixty times the limit of CPU time; none if there is none.
+    /// Sets the limit of real time for compiled code between two host calls: a backstop against a worker that is
+    /// stopped or never scheduled. By default sixty times the limit of CPU time, or none if that is unlimited.
     pub fn set_stall_limit(&mut self, limit: Duration) -> &mut Config {
         self.settings.stall_limit = Some(limit);
         self
     }
 
-    /// Sets the maximum number of waiting workers, which have a module and no instance (64 by default), and of all workers
+    /// Sets the maximum number of idle workers, which have a module and no instance (64 by default), and of all workers
     /// (4096).
     pub fn set_workers(&mut self, idle: usize, all: usize) -> &mut Config {
         (self.settings.idle, self.settings.workers) = (idle, all);
         self
     }
 
-    /// Sets the maximum number of workers that are made in advance, for programs that have none yet (64 by default). The
-    /// reserve grows with demand; with 0 each new program waits for its worker.
+    /// Sets the maximum number of workers made in advance, for programs that have none yet (64 by default). The reserve
+    /// grows with demand; with 0 each new program waits for its worker to be made.
     pub fn set_reserve(&mut self, workers: usize) -> &mut Config {
         self.settings.reserve = workers;
         self
     }
 
-    /// Gives every instance a fresh process. Off by default: instances of one module, and of no other, use the same
-    /// process one after the other.
+    /// Gives every instance a fresh process. Off by default: a process is reused for instances of the same module, and
+    /// of no other.
     pub fn set_fresh_workers(&mut self, fresh: bool) -> &mut Config {
         self.settings.fresh_workers = fresh;
         self
     }
 
-    /// Strict mode: protects workers against side channels at the cost of speed, as far as the kernel and the processor
-    /// support it ([`crate::Engine::layers`]): no speculative store bypass, no indirect branch speculation, and no other
+    /// Strict mode: protects workers against side channels at the cost of speed, as far as kernel and processor support
+    /// it ([`crate::Engine::layers`]): no speculative store bypass, no indirect branch speculation, and no other
     /// process on the other hardware thread of a core. Off by default.
     pub fn set_strict(&mut self, strict: bool) -> &mut Config {
         self.settings.is_strict = strict;
         self
     }
 
-    /// Sets the cgroup of the workers: a folder such as `/sys/fs/cgroup/polkavm`, into which they and no other process of
-    /// this program are moved. Its `memory.max` bounds them together, its `cpu.weight` lowers their priority. It has to
-    /// exist, and to be writable.
+    /// Sets the cgroup of the workers: a folder such as `/sys/fs/cgroup/polkavm`, into which the workers and no other
+    /// process of this program are moved. Its `memory.max` bounds their total memory, its `cpu.weight` lowers their
+    /// priority. It has to exist, and to be writable.
     pub fn set_cgroup(&mut self, folder: impl AsRef<Path>) -> &mut Config {
         self.settings.cgroup = Some(folder.as_ref().into());
         self
     }
 
-    /// Logs each instruction: its code offset, its text, the registers that it changed, and the gas
-    /// left, to the target `pvm::trace` at level trace. Off if not set. Results are the same; they come hundreds of
-    /// times later, and the time limit is for each instruction then.
+    /// Logs each instruction: its code offset, its text, the registers that it changed, and the gas left, to the target
+    /// `pvm::trace` at level trace. Off by default. Results are the same, but a run takes hundreds of times longer, and
+    /// the time limit then applies to each instruction.
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
         self.trace_execution = trace;
         self

@@ -7,23 +7,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Runs programs. Cheap to clone; many threads may use one.
+/// Runs programs. Cheap to clone; can be shared between threads.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    /// The workers, if programs are compiled.
+    /// The worker pool, if programs are compiled.
     pool: Option<Arc<Pool>>,
-    /// True if a program that cannot be compiled is interpreted.
+    /// True if programs that cannot be compiled are interpreted.
     may_fall_back: bool,
-    /// The first reason for which anything was interpreted.
+    /// The first reason for which the interpreter was used instead of the compiler.
     fallback_reason: OnceLock<Error>,
     trouble: Mutex<Trouble>,
     trace_execution: bool,
     next_module: AtomicU64,
 }
 
-/// An engine for a forked child: made before the fork by [`Engine::prepare_fork`], used in the child.
+/// An engine for a forked child: made by [`Engine::prepare_fork`] before the fork, used in the child.
 #[must_use]
 pub struct ForkedEngine {
     pool: Option<ForkedPool>,
@@ -33,7 +33,7 @@ pub struct ForkedEngine {
 }
 
 impl ForkedEngine {
-    /// The engine of this process, the forked child. Modules of the parent's engine come along by
+    /// Converts it into the engine of this process, the forked child. Modules of the parent's engine are moved to it by
     /// [`crate::Module::for_engine`].
     pub fn into_engine(self) -> Engine {
         Engine(Arc::new(Inner {
@@ -61,7 +61,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Sets an engine up. With the compiler this starts the process that makes workers.
+    /// Sets up an engine. For the compiler this starts the zygote.
     ///
     /// # Errors
     /// With [`Backend::Jit`], if programs cannot be compiled or sandboxed on this machine: the error says what is
@@ -106,39 +106,40 @@ impl Engine {
         if self.0.pool.is_some() { Backend::Jit } else { Backend::Interpreter }
     }
 
-    /// The reason for which [`Backend::Auto`] fell back to the interpreter, from the start or later for some instances.
+    /// The first reason for which [`Backend::Auto`] fell back to the interpreter, at start or later for some instances.
     /// Later reasons are only logged.
     pub fn fallback_reason(&self) -> Option<&Error> {
         self.0.fallback_reason.get()
     }
 
-    /// Protection that compiled code runs without: with [`crate::Sandbox::BestEffort`] on a machine that lacks it.
+    /// Protections that compiled code runs without, with [`crate::Sandbox::BestEffort`] on a machine that lacks them.
     pub fn missing_protection(&self) -> Vec<crate::Missing> {
         self.0.pool.as_ref().map(|pool| pool.missing()).unwrap_or_default()
     }
 
-    /// Optional kernel protections around compiled code: present or missing. [`crate::Sandbox::Required`] needs none of
-    /// them; each is another line of defence behind it.
+    /// Optional kernel protections around compiled code, present or missing. [`crate::Sandbox::Required`] requires none
+    /// of them; each is an additional line of defence.
     pub fn layers(&self) -> Vec<crate::Layer> {
         self.0.pool.as_ref().map(|pool| pool.layers()).unwrap_or_default()
     }
 
-    /// The CPU time that all of this engine's workers have used so far, those that have ended among them: to be added
-    /// to this process's own. Workers are no children of this process, so the kernel does not count their time as its
-    /// (RUSAGE_CHILDREN). Zero if programs are interpreted.
+    /// The total CPU time of this engine's workers, ended ones included: to be added to this process's own. Workers are
+    /// no children of this process, so the kernel does not include their time in RUSAGE_CHILDREN. Zero if programs are
+    /// interpreted.
     pub fn cpu_time(&self) -> Duration {
         self.0.pool.as_ref().map_or(Duration::ZERO, |pool| pool.cpu_time())
     }
 
-    /// Prepares an engine for a child that this process is about to fork. What belongs to this engine cannot be used in
-    /// the child; [`ForkedEngine::into_engine`] makes an engine of the child's own there, without any system call that
-    /// opens files or sockets, so that this process may have forbidden those to itself after [`Engine::new`].
+    /// Prepares an engine for a child that this process is about to fork. The child cannot use anything that belongs to
+    /// this engine; there [`ForkedEngine::into_engine`] makes an engine of its own, without system calls that open
+    /// files or sockets, so that this process may have forbidden itself those after [`Engine::new`].
     ///
-    /// The parent drops what this returns after the fork. Then the child's workers end with the child, however it ends,
-    /// and at the latest with the parent's engine. The child has to stay in the pid and user namespaces of its parent.
+    /// The parent must drop the returned value after the fork. Then the child's workers end with the child, however it
+    /// ends, and at the latest with the parent's engine. The child has to stay in the pid and user namespaces of its
+    /// parent.
     ///
     /// # Errors
-    /// If the process that makes workers does not answer, or this is a forked child of the engine's process.
+    /// If the zygote does not answer, or this is a forked child of the engine's process.
     pub fn prepare_fork(&self) -> Result<ForkedEngine, Error> {
         let pool = self.0.pool.as_ref().map(|pool| pool.prepare_fork()).transpose()?;
         Ok(ForkedEngine {
@@ -149,7 +150,7 @@ impl Engine {
         })
     }
 
-    /// Returns whether `other` is a handle of the same engine.
+    /// Returns true if `other` is a handle of the same engine.
     pub(crate) fn is(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -162,13 +163,13 @@ impl Engine {
         self.0.may_fall_back
     }
 
-    /// Returns whether workers were out of reach a moment ago, so that it is no use to ask for one.
+    /// Returns true if the engine backs off after failures to get a worker.
     pub(crate) fn is_in_trouble(&self) -> bool {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.may_fall_back && trouble.until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// An instance is interpreted, as it could not have a worker.
+    /// Records that an instance is interpreted because it could not get a worker.
     pub(crate) fn fall_back(&self, error: &Error) {
         let is_news = {
             let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,7 +177,7 @@ impl Engine {
             let is_news = trouble.until.is_none_or(|until| until <= now);
             if is_news {
                 trouble.pause = (2 * trouble.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                // Workers in use come back at any time.
+                // Workers in use can be returned at any time.
                 let may_pass = matches!(error, Error::Sandbox(SandboxError::TooManyWorkers { .. }));
                 trouble.until = Some(if may_pass { now } else { now + trouble.pause });
             }
@@ -189,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// A worker could be had.
+    /// Ends the backoff: a worker was available.
     pub(crate) fn end_trouble(&self) {
         let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if trouble.until.is_some() {
@@ -197,12 +198,12 @@ impl Engine {
         }
     }
 
-    /// Returns whether each instruction is logged.
+    /// Returns true if each instruction is logged.
     pub(crate) fn trace_execution(&self) -> bool {
         self.0.trace_execution
     }
 
-    /// A number that no other module of this engine has.
+    /// Returns a number that is unique among this engine's modules.
     pub(crate) fn next_module(&self) -> u64 {
         self.0.next_module.fetch_add(1, Ordering::Relaxed)
     }
@@ -211,7 +212,7 @@ impl Engine {
 #[cfg(jit_supported)]
 fn pool(config: &Config) -> Result<Arc<Pool>, Error> {
     use pvm_assembler::Feature;
-    // What the assembler's forms need.
+    // Processor features required by the assembler's forms.
     let mut features = pvm_assembler::forms::required_features().map(|feature| match feature {
         Feature::Bmi1 => (std::is_x86_feature_detected!("bmi1"), "the processor has no BMI1 instructions"),
         Feature::Bmi2 => (std::is_x86_feature_detected!("bmi2"), "the processor has no BMI2 instructions"),

@@ -1,4 +1,4 @@
-//! Errors of the engine. Guest faults are not among them at the raw level: they are outcomes.
+//! Errors of the engine. At the raw level guest faults are outcomes, not errors.
 
 use crate::sandbox::SandboxError;
 use std::fmt;
@@ -12,7 +12,7 @@ use vm_core::program::ProgramError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// A variable of the environment has a value that means nothing.
+    /// An environment variable has an invalid value.
     Environment {
         /// Its name.
         variable: &'static str,
@@ -21,24 +21,24 @@ pub enum Error {
         /// Its possible values.
         allowed: Vec<&'static str>,
     },
-    /// The bytes are no program blob that can be run.
+    /// The bytes are not a program blob that can be run.
     Blob(BlobError),
     /// The program cannot be loaded.
     Program(ProgramError),
-    /// Programs cannot be compiled for this machine.
+    /// Programs cannot be compiled on this machine.
     NoCompiler {
         /// The missing requirement.
         missing: &'static str,
     },
     /// Stored machine code cannot be used.
     Stored(StoredError),
-    /// The program cannot be compiled; the interpreter would run it. Says why.
+    /// The program cannot be compiled, for this reason; the interpreter could run it.
     Compile(String),
-    /// The sandboxed process could not be had, or was lost. An instance it ran is of no use any more.
+    /// A sandboxed process could not be made, or was lost. An instance that it ran is unusable.
     Sandbox(SandboxError),
     /// The snapshot cannot be restored.
     Snapshot(SnapshotError),
-    /// A host function of this name is defined already.
+    /// A host function of this name is already defined.
     Duplicate {
         /// The name.
         name: String,
@@ -55,16 +55,16 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The instance is in a call already.
+    /// The instance is already in a call.
     Busy,
     /// Arguments on the stack could not be read or written.
     Arguments(MemoryError),
-    /// The guest called an import that it does not have.
+    /// The guest called an import whose number does not exist.
     NoSuchImport {
         /// Its number.
         number: u32,
     },
-    /// The guest called an import that [`crate::Linker::define_unknown_imports_as_traps`] stood in for.
+    /// The guest called an undefined import, for which [`crate::Linker::define_unknown_imports_as_traps`] stood in.
     UndefinedImport {
         /// Its name.
         name: String,
@@ -74,11 +74,11 @@ pub enum Error {
         /// The code offset of the instruction.
         pc: Option<u32>,
     },
-    /// The guest has run out of gas. With synchronous metering the call can be resumed after adding gas:
+    /// The guest ran out of gas. With synchronous metering the call can be resumed after gas is added:
     /// [`crate::TypedFunc::resume`].
     OutOfGas,
-    /// No call of this function waits for gas: it was never interrupted, the instance was set to something else since,
-    /// or metering is asynchronous.
+    /// There is no call of this function to resume: none ran out of gas, the instance's state was changed since, or
+    /// metering is asynchronous.
     NothingToResume,
     /// A host function failed.
     Host(Arc<dyn std::error::Error + Send + Sync>),
@@ -137,9 +137,9 @@ impl std::error::Error for Error {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StoredError {
-    /// This engine does not run machine code.
+    /// This engine does not compile programs.
     NotCompiling,
-    /// The bytes are no stored machine code.
+    /// The bytes are not stored machine code.
     NoCode,
     /// Stored by another version of the engine.
     OtherEngine,
@@ -154,7 +154,7 @@ pub enum StoredError {
         /// Its length.
         needed: usize,
     },
-    /// There are bytes left over.
+    /// There are bytes after the end.
     TooLong {
         /// Size in bytes.
         bytes: usize,
@@ -168,13 +168,13 @@ pub enum StoredError {
         /// The limit.
         limit: u32,
     },
-    /// Numbers that have to ascend do not.
+    /// Numbers that must ascend do not.
     Order {
         /// The resources.
         what: &'static str,
         /// The number.
         found: u32,
-        /// The one before it, which is larger.
+        /// The preceding number, which is larger.
         before: u32,
     },
 }

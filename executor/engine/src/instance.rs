@@ -1,4 +1,4 @@
-//! Instances whose functions are called by name, typed or not.
+//! Instances whose functions are called by name, with or without types.
 
 use crate::error::Error;
 use crate::linker::{Caller, HostFunction};
@@ -11,7 +11,7 @@ use vm_core::Outcome;
 
 type Functions<T> = Arc<[Option<Arc<HostFunction<T>>>]>;
 
-/// A module bound to its host functions. Instances of it are cheap.
+/// A module bound to its host functions. Making instances of it is cheap.
 pub struct InstancePre<T> {
     module: Module,
     functions: Functions<T>,
@@ -25,17 +25,17 @@ impl<T> InstancePre<T> {
     /// Makes an instance.
     ///
     /// # Errors
-    /// If no worker could be had.
+    /// If no worker was available.
     pub fn instantiate(&self) -> Result<Instance<T>, Error> {
         let raw = Arc::new(Mutex::new(self.module.instantiate_raw()?));
         Ok(Instance { raw, module: self.module.clone(), functions: self.functions.clone() })
     }
 }
 
-/// A program with its memory, and its functions by name. Cloning it gives another handle of the same instance.
+/// A program with its memory, and its functions by name. A clone is another handle of the same instance.
 ///
-/// Memory stays from call to call. An instance does one call at a time: a host function cannot call the guest that
-/// called it.
+/// Memory is kept from call to call. An instance executes one call at a time: a host function cannot call the guest
+/// that called it.
 pub struct Instance<T> {
     raw: Arc<Mutex<RawInstance>>,
     module: Module,
@@ -49,7 +49,8 @@ impl<T> Clone for Instance<T> {
 }
 
 impl<T> Instance<T> {
-    /// The exported function of this name, with types. A blob does not say what the types are; the caller has to know.
+    /// Returns the exported function of this name, with types. A blob does not contain the types; the caller has to
+    /// know them.
     ///
     /// # Errors
     /// If there is no such export.
@@ -61,7 +62,7 @@ impl<T> Instance<T> {
         Ok(TypedFunc { func: self.get_func(name)?, types: PhantomData })
     }
 
-    /// The exported function of this name.
+    /// Returns the exported function of this name.
     ///
     /// # Errors
     /// If there is no such export.
@@ -72,14 +73,14 @@ impl<T> Instance<T> {
         Ok(Func { instance: self.clone(), entry })
     }
 
-    /// The instance, between calls: memory, gas, registers.
+    /// Returns the raw instance, between calls: memory, gas, registers.
     ///
     /// # Errors
     /// If it is in a call.
     pub fn raw(&self) -> Result<MutexGuard<'_, RawInstance>, Error> {
         match self.raw.try_lock() {
             Ok(raw) => Ok(raw),
-            // A host function panicked in it; the instance itself is between two instructions.
+            // A host function panicked; the instance itself is consistent, between two instructions.
             Err(TryLockError::Poisoned(error)) => Ok(error.into_inner()),
             Err(TryLockError::WouldBlock) => Err(Error::Busy),
         }
@@ -92,7 +93,7 @@ impl<T> Instance<T> {
         self.go_on(raw, state, entry)
     }
 
-    /// Goes on with a call of `entry` that had no gas left.
+    /// Resumes a call of `entry` that ran out of gas.
     fn resume(&self, state: &mut T, entry: u32) -> Result<MutexGuard<'_, RawInstance>, Error> {
         let raw = self.raw()?;
         match raw.interrupted() == Some(entry) {
@@ -101,7 +102,7 @@ impl<T> Instance<T> {
         }
     }
 
-    /// Runs a call of `entry` from where the instance is until the guest returns.
+    /// Runs a call of `entry` from the instance's current position until the guest returns.
     fn go_on<'a>(
         &self,
         mut raw: MutexGuard<'a, RawInstance>,
@@ -122,7 +123,7 @@ impl<T> Instance<T> {
                     return Err(Error::OutOfGas);
                 }
                 Outcome::Trap | Outcome::PageFault { .. } => return Err(Error::Trap { pc: raw.pc() }),
-                // Of no interest here.
+                // Single-step mode: nothing to do.
                 Outcome::Step => {}
             }
         }
@@ -136,24 +137,25 @@ pub struct Func<T> {
 }
 
 impl<T> Func<T> {
-    /// Calls it; returns what is in the first result register, as wide as that is.
+    /// Calls the function; returns the first result register in its full width.
     ///
     /// # Errors
-    /// If the guest traps or has no gas left, a host function fails, or the instance is in a call or lost; if the
-    /// arguments do not fit on the guest's stack, and nothing changes.
+    /// If the guest traps or runs out of gas, a host function fails, or the instance is in a call or lost; and, without
+    /// any change, if the arguments do not fit on the guest's stack.
     pub fn call(&self, state: &mut T, args: &[Val]) -> Result<Val, Error> {
         let args: Vec<Argument> = args.iter().map(|value| Argument::from(*value)).collect();
         Ok(untyped(&*self.instance.call(state, self.entry, &args)?))
     }
 
-    /// Goes on with a call of this function that ended with [`Error::OutOfGas`], once the instance has gas again:
-    /// `instance.raw()?.set_gas(…)`. It can end so any number of times. Nothing is executed or paid twice.
+    /// Resumes a call of this function that ended with [`Error::OutOfGas`], once the instance has gas again:
+    /// `instance.raw()?.set_gas(…)`. It may run out of gas any number of times. Nothing is executed or paid twice.
     ///
-    /// What happened to the instance since is as it is; if it was called, run or sent elsewhere, there is nothing to
-    /// resume.
+    /// The call continues with the instance's current state; if the instance was called, run, or given another program
+    /// counter since, there is nothing to resume.
     ///
     /// # Errors
-    /// As [`Func::call`]; [`Error::NothingToResume`] if no call of this function waits, and nothing changes.
+    /// As [`Func::call`]; [`Error::NothingToResume`], without any change, if there is no call of this function to
+    /// resume.
     pub fn resume(&self, state: &mut T) -> Result<Val, Error> {
         Ok(untyped(&*self.instance.resume(state, self.entry)?))
     }
@@ -174,7 +176,7 @@ pub struct TypedFunc<T, Params, R> {
 }
 
 impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
-    /// Calls it.
+    /// Calls the function.
     ///
     /// # Errors
     /// As [`Func::call`].
@@ -183,7 +185,7 @@ impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
         Ok(R::of(&*args.with(|args| instance.call(state, *entry, args))?))
     }
 
-    /// Goes on with a call of this function that had no gas left, as [`Func::resume`] does.
+    /// Resumes a call of this function that ran out of gas, as [`Func::resume`] does.
     ///
     /// # Errors
     /// As [`Func::resume`].
@@ -194,7 +196,7 @@ impl<T, Params: CallParams, R: CallResult> TypedFunc<T, Params, R> {
 
 /// Parameters of a typed function: a tuple of up to twelve integers.
 pub trait CallParams {
-    /// Hands the values on.
+    /// Passes the values to `user`.
     #[doc(hidden)]
     fn with<O>(self, user: impl FnOnce(&[Argument]) -> O) -> O;
 }
@@ -227,7 +229,7 @@ call_params!(A B C D E F G H I J K L);
 
 /// Result of a typed function: nothing, or an integer.
 pub trait CallResult {
-    /// Takes it from where it is.
+    /// Reads the result from its registers.
     #[doc(hidden)]
     fn of(instance: &RawInstance) -> Self;
 }

@@ -1,10 +1,11 @@
 //! Runs PolkaVM programs: as machine code in a sandboxed process, or on vm-core's interpreter, with the same results.
 //!
-//! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s. A [`Linker`] has the host
-//! functions, and makes [`Instance`]s whose functions are called by name. Below that, [`Module::instantiate_raw`] makes
-//! machines that run until the next [`Outcome`]. `docs/embedding.md` is the guide.
+//! An [`Engine`] is set up once, from a [`Config`]. It loads [`Module`]s from [`ProgramBlob`]s. A [`Linker`] holds the
+//! host functions, and makes [`Instance`]s whose functions are called by name. One level below,
+//! [`Module::instantiate_raw`] makes instances that run until the next [`Outcome`]. `docs/embedding.md` is the guide.
 //!
-//! What an embedder needs of [`vm_core`] is here too, and the rest of it under its name, so that versions agree.
+//! Items of [`vm_core`] that an embedder needs are re-exported, and the whole crate under its name, so that versions
+//! agree.
 //!
 //! ```
 //! use pvm_engine::vm_core::text::assemble;
@@ -43,7 +44,7 @@ mod sandbox;
 mod trace;
 mod value;
 
-/// Fingerprint of all sources that machine code depends on, as a decimal 64-bit number. Code that one version has stored
+/// Fingerprint of all sources that machine code depends on, as a decimal 64-bit number. Code stored by one version
 /// ([`Module::machine_code_to_store`]) is refused by any other.
 pub const FINGERPRINT: &str = env!("PVM_ENGINE_FINGERPRINT");
 
@@ -66,7 +67,7 @@ pub use vm_core::limits;
 pub use vm_core::memory::{MemoryError, MemoryMap};
 pub use vm_core::program::{Program, ProgramConfig, ProgramError};
 
-/// The guide's examples, compiled and run.
+/// The examples of the guide, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/embedding.md")]
 mod guide {}

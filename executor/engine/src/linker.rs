@@ -11,7 +11,7 @@ use std::sync::Arc;
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
-/// Error of a host function: the guest's call ends with it.
+/// Error of a host function. It ends the guest's call.
 pub type HostError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A host function. An error ends the guest's call.
@@ -28,12 +28,12 @@ pub struct Caller<'a, T> {
 }
 
 impl<T> Caller<'_, T> {
-    /// The state that was given to the call.
+    /// The state passed to the call.
     pub fn data(&self) -> &T {
         self.data
     }
 
-    /// The state that was given to the call.
+    /// The state passed to the call, mutable.
     pub fn data_mut(&mut self) -> &mut T {
         self.data
     }
@@ -48,7 +48,7 @@ impl<T> Caller<'_, T> {
         self.instance.reg(reg)
     }
 
-    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    /// Sets a register. A 32-bit program uses only the low 32 bits.
     pub fn set_reg(&mut self, reg: Reg, value: u64) {
         self.instance.set_reg(reg, value);
     }
@@ -58,7 +58,7 @@ impl<T> Caller<'_, T> {
         self.instance.gas()
     }
 
-    /// Sets the gas left. If it is negative a metered guest stops after the host function, out of gas.
+    /// Sets the gas left. If it is negative, a metered guest stops after the host function, out of gas.
     pub fn set_gas(&mut self, gas: i64) {
         self.instance.set_gas(gas);
     }
@@ -66,7 +66,7 @@ impl<T> Caller<'_, T> {
     /// Reads guest memory.
     ///
     /// # Errors
-    /// If not all of the range can be read.
+    /// If the range is not readable.
     pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
         self.instance.read_memory(address, out)
     }
@@ -74,7 +74,7 @@ impl<T> Caller<'_, T> {
     /// Writes guest memory.
     ///
     /// # Errors
-    /// If not all of the range can be written; nothing is written then.
+    /// If the range is not writable; nothing is written then.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
         self.instance.write_memory(address, data)
     }
@@ -105,7 +105,7 @@ impl<R: HostResult, E: Into<HostError>> HostResult for Result<R, E> {
     }
 }
 
-/// A closure that can be a host function: of up to twelve integers, and before them, if it wants, a `Caller`.
+/// A closure that can serve as a host function: it takes up to twelve integers, preceded by an optional `Caller`.
 pub trait IntoHostFunction<T, Params> {
     /// Converts the closure into a host function.
     #[doc(hidden)]
@@ -166,20 +166,20 @@ host_functions!(A B C D E F G H I J);
 host_functions!(A B C D E F G H I J K);
 host_functions!(A B C D E F G H I J K L);
 
-/// Host functions by name. `T` is the embedder's state, which every call is given.
+/// Host functions by name. `T` is the embedder's state, which is passed to every call.
 pub struct Linker<T> {
     engine: Engine,
     functions: HashMap<Vec<u8>, Arc<HostFunction<T>>>,
 }
 
 impl<T> Linker<T> {
-    /// A linker without functions, for modules of this engine.
+    /// Makes a linker without functions, for modules of this engine.
     pub fn new(engine: &Engine) -> Linker<T> {
         Linker { engine: engine.clone(), functions: HashMap::new() }
     }
 
-    /// Defines a host function. A closure takes up to twelve integers of 32 or 64 bits, in front of them `&mut
-    /// Caller<'_, T>` if it wants, and returns nothing, an integer, or a `Result`, whose error ends the guest's call.
+    /// Defines a host function. A closure takes up to twelve integers of 32 or 64 bits, optionally preceded by `&mut
+    /// Caller<'_, T>`, and returns nothing, an integer, or a `Result`, whose error ends the guest's call.
     ///
     /// # Errors
     /// If the name is taken.
@@ -192,7 +192,7 @@ impl<T> Linker<T> {
     }
 
     /// Defines a host function that reads its arguments from registers and memory itself, and writes its result there.
-    /// For functions whose parameters are known at run time only, and for results of two registers.
+    /// For functions whose parameters are known only at run time, and for results in two registers.
     ///
     /// # Errors
     /// If the name is taken.
@@ -213,7 +213,7 @@ impl<T> Linker<T> {
     }
 
     /// Defines each import of `module` that is not defined yet as a function that ends the guest's call with
-    /// [`Error::UndefinedImport`]. To be called last: the names are taken then.
+    /// [`Error::UndefinedImport`]. Call this last: those names are taken afterwards.
     pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> &mut Self {
         for name in module.program().imports().flatten() {
             if !self.functions.contains_key(name) {
@@ -228,7 +228,7 @@ impl<T> Linker<T> {
     /// Binds a module's imports.
     ///
     /// # Errors
-    /// If functions are missing: the error names all of them. If the module is another engine's.
+    /// If functions are missing: the error names all of them. If the module belongs to another engine.
     pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>, Error> {
         if !module.engine().is(&self.engine) {
             return Err(Error::OtherEngine);
@@ -236,7 +236,7 @@ impl<T> Linker<T> {
         let mut missing = Vec::new();
         let mut functions = Vec::new();
         for name in module.program().imports() {
-            // An import without a readable name can be called by no one.
+            // A malformed name matches no function: calling such an import is an error.
             let function = name.and_then(|name| self.functions.get(name));
             if let (Some(name), None) = (name, function) {
                 missing.push(lossy(name));
@@ -258,7 +258,7 @@ impl<T> Linker<T> {
     }
 }
 
-/// A name as text, for errors.
+/// Converts a name to text, for errors.
 fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }

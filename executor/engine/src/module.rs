@@ -1,4 +1,4 @@
-//! Module: a program that an engine has loaded.
+//! Module: a program loaded by an engine.
 
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};
@@ -9,7 +9,7 @@ use vm_core::blob::Blob;
 use vm_core::gas::Metering;
 use vm_core::program::{Program, ProgramConfig};
 
-/// The bytes of a program. A module is only made of valid ones.
+/// The bytes of a program. Modules are made of valid ones only.
 #[derive(Clone, Debug)]
 pub struct ProgramBlob(Arc<[u8]>);
 
@@ -17,14 +17,14 @@ impl ProgramBlob {
     /// Checks the bytes and keeps a copy.
     ///
     /// # Errors
-    /// If they are no program blob of an instruction set that is run here.
+    /// If they are not a program blob of a supported instruction set.
     pub fn parse(bytes: &[u8]) -> Result<ProgramBlob, Error> {
         Blob::parse(bytes)?;
         Ok(ProgramBlob(bytes.into()))
     }
 
-    /// Keeps a copy of the bytes unchecked. [`Module::new`] and [`Module::from_stored`] parse them and refuse bad ones: for
-    /// an embedder that makes a module at once, and need not parse the same bytes twice.
+    /// Keeps a copy of the bytes unchecked. [`Module::new`] and [`Module::from_stored`] parse them and refuse invalid
+    /// ones: for an embedder that makes a module at once, so that the bytes are not parsed twice.
     pub fn from_bytes(bytes: &[u8]) -> ProgramBlob {
         ProgramBlob(bytes.into())
     }
@@ -35,11 +35,11 @@ impl ProgramBlob {
     }
 }
 
-/// A program made ready to run. Cheap to clone.
+/// A program prepared for an engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Module {
     engine: Engine,
-    /// The program, as the embedder sees it.
+    /// The program without changes for tracing.
     program: Arc<Program>,
     /// The program that instances run: the same, or its single-step form if it is traced.
     running: Arc<Program>,
@@ -51,8 +51,8 @@ pub struct Module {
 }
 
 impl Module {
-    /// Loads a program with the default configuration, but without metering: only [`crate::Config::set_time_limit`] bounds
-    /// a compiled run, and nothing an interpreted one. To meter, use [`Module::new`].
+    /// Loads a program with the default configuration, but without metering: only [`crate::Config::set_time_limit`]
+    /// bounds a compiled run, and nothing bounds an interpreted one. For metering, use [`Module::new`].
     ///
     /// # Errors
     /// As [`Module::new`].
@@ -61,7 +61,7 @@ impl Module {
         Module::new(engine, &config, blob)
     }
 
-    /// Loads a program; compiles it if that is what the engine does.
+    /// Loads a program, and compiles it if the engine's backend is the compiler.
     ///
     /// # Errors
     /// If the program cannot be loaded, or, with [`crate::Backend::Jit`], not compiled.
@@ -71,7 +71,7 @@ impl Module {
         if engine.trace_execution() {
             let steps = ProgramConfig { single_step: true, ..config.clone() };
             match Module::load(engine, program.clone(), Arc::new(Program::new(&blob, &steps)?), true) {
-                // Stops make the code longer. What runs without them must not fail for the sake of a log.
+                // Stops lengthen the code. A program that can run without them must not fail because of a log.
                 Err(Error::Compile(why)) => log::warn!(target: "pvm::engine", "a program runs untraced: {why}"),
                 result => return result,
             }
@@ -79,7 +79,7 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
-    /// Loads a program that is parsed already, for embedders that interpreted it before. It is not traced.
+    /// Loads a program that is already parsed, for embedders that have interpreted it before. It is not traced.
     ///
     /// # Errors
     /// With [`crate::Backend::Jit`], if it cannot be compiled.
@@ -87,16 +87,16 @@ impl Module {
         Module::load(engine, program.clone(), program, false)
     }
 
-    /// Loads a program with stored machine code ([`Module::machine_code_to_store`]) of the same program and configuration.
-    /// The program itself is loaded and checked as always.
+    /// Loads a program with stored machine code ([`Module::machine_code_to_store`]) of the same program and
+    /// configuration. The program itself is loaded and checked as usual.
     ///
-    /// The stored code is trusted to be the program's, and not compared with anything: keep it where nobody else can write,
-    /// and protect it with a checksum. The host is safe whatever the bytes are: all numbers in them are checked, and the
-    /// machine code runs in the sandbox.
+    /// The stored code is trusted to belong to the program, and not verified: keep it where nobody else can write, and
+    /// protect it with a checksum. The host is safe for any bytes: all numbers in them are checked, and the machine
+    /// code runs in the sandbox.
     ///
     /// # Errors
-    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or the
-    /// engine interprets or traces: compile it then.
+    /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or if the
+    /// engine interprets or traces. In that case compile the program.
     pub fn from_stored(
         engine: &Engine,
         config: &ProgramConfig,
@@ -119,7 +119,7 @@ impl Module {
         Err(StoredError::NotCompiling.into())
     }
 
-    /// The machine code as bytes that the same version of the engine can load again, beside the same blob:
+    /// Serializes the machine code, so that the same version of the engine can load it with the same blob:
     /// [`Module::from_stored`]. `None` if the program is interpreted or traced.
     pub fn machine_code_to_store(&self, blob: &ProgramBlob) -> Option<Vec<u8>> {
         #[cfg(jit_supported)]
@@ -130,8 +130,8 @@ impl Module {
         None
     }
 
-    /// Moves a module to another engine with the same backend, without compiling it again: for the engine of a forked child
-    /// ([`Engine::prepare_fork`]).
+    /// Moves a module to another engine with the same backend, without compiling it again: for the engine of a forked
+    /// child ([`Engine::prepare_fork`]).
     ///
     /// # Errors
     /// If one of the two engines compiles or traces and the other one does not.
@@ -154,7 +154,7 @@ impl Module {
         })
     }
 
-    /// The engine that loaded it.
+    /// The engine that the module belongs to.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -169,17 +169,17 @@ impl Module {
         &self.running
     }
 
-    /// Returns whether each instruction is logged.
+    /// Returns true if each instruction is logged.
     pub(crate) fn is_traced(&self) -> bool {
         self.is_traced
     }
 
-    /// Returns whether it runs as machine code.
+    /// Returns true if it runs as machine code.
     pub fn is_compiled(&self) -> bool {
         self.machine_code_length().is_some()
     }
 
-    /// Machine code for inspection, preceded by the jump table, as workers map it; `None` if the program is interpreted.
+    /// The machine code, preceded by the jump table, as workers map it; `None` if the program is interpreted.
     pub fn machine_code(&self) -> Option<&[u8]> {
         #[cfg(jit_supported)]
         return self.compiled.as_ref().map(|compiled| compiled.image());
@@ -187,7 +187,7 @@ impl Module {
         None
     }
 
-    /// Bytes of machine code and jump table; `None` if the program is interpreted.
+    /// Length of machine code and jump table in bytes; `None` if the program is interpreted.
     pub fn machine_code_length(&self) -> Option<usize> {
         self.machine_code().map(<[u8]>::len)
     }

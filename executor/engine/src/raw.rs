@@ -1,7 +1,7 @@
-//! Raw level: one instance, run from outcome to outcome. All other levels are built on it.
+//! Raw level: one instance, run from outcome to outcome. All other levels build on it.
 //!
-//! This is the interface between the backends: vm-core's interpreter defines each method's meaning, and the compiled
-//! backend does the same.
+//! This is the common interface of the backends: vm-core's interpreter defines the behaviour of each method, and the
+//! compiled backend agrees with it.
 
 use crate::error::Error;
 #[cfg(jit_supported)]
@@ -21,15 +21,15 @@ use vm_core::program::Program;
 /// A program with registers, memory and gas.
 ///
 /// A new instance has all registers, the gas and the memory beyond the initial data at zero, and no program counter.
-/// Methods that are not described further do what those of [`vm_core::interpreter::Instance`] with the same names do.
+/// Methods without further description behave as those of [`vm_core::interpreter::Instance`] with the same names.
 pub struct RawInstance {
     module: Module,
     backend: BackendInstance,
-    /// The entry of a call by name that waits for gas, as long as the instance is where that call stopped.
+    /// The entry of a call by name that ran out of gas, as long as the instance is where that call stopped.
     interrupted: Option<u32>,
 }
 
-/// The whole state of a [`RawInstance`].
+/// The complete state of a [`RawInstance`].
 #[derive(Clone)]
 pub struct RawSnapshot {
     program: Arc<Program>,
@@ -50,7 +50,7 @@ enum BackendInstance {
     Jit(Box<JitInstance<Pooled>>),
 }
 
-/// Calls the same method on either backend.
+/// Calls the same method of either backend.
 macro_rules! on_backend {
     ($self:ident, $instance:ident => $call:expr) => {
         match &$self.backend {
@@ -70,10 +70,10 @@ macro_rules! on_backend {
 
 impl Module {
     /// Makes an instance that runs the program; if it is compiled, in a worker of the engine's pool. With
-    /// [`crate::Backend::Auto`] it is interpreted if no worker can be had, which is logged.
+    /// [`crate::Backend::Auto`] it is interpreted if no worker is available, which is logged.
     ///
     /// # Errors
-    /// With [`crate::Backend::Jit`], if no worker could be had.
+    /// With [`crate::Backend::Jit`], if no worker is available.
     pub fn instantiate_raw(&self) -> Result<RawInstance, Error> {
         let engine = self.engine();
         if !engine.may_fall_back() {
@@ -94,7 +94,7 @@ impl Module {
     /// Instantiates the compiled program without falling back to the interpreter: for embedders that fall back themselves.
     ///
     /// # Errors
-    /// If the program is compiled and no worker could be had.
+    /// If the program is compiled and no worker is available.
     pub fn instantiate_compiled(&self) -> Result<RawInstance, Error> {
         #[cfg(jit_supported)]
         if let (Some(compiled), Some(pool)) = (self.compiled(), self.engine().pool()) {
@@ -106,13 +106,14 @@ impl Module {
         Ok(self.interpreted())
     }
 
-    /// Makes an instance that goes on where one of the same program on the interpreter is: with its registers, memory and
-    /// gas. Nothing tells afterwards that it began elsewhere, but that [`RawInstance::pc`] is not known until it runs. For
-    /// embedders that begin interpreted and compile what runs for long.
+    /// Makes an instance that continues from the state of an interpreter instance of the same program: with its
+    /// registers, memory and gas. The only observable difference is that [`RawInstance::pc`] is unknown until it runs.
+    /// For embedders that start on the interpreter and compile programs that run for long.
     ///
     /// # Errors
-    /// [`Error::Snapshot`] if `from` is of another program, or, with compiled code, not at the beginning of a basic block
-    /// ([`Instance::next_block`]); if the program is compiled and no worker could be had. `from` can go on then.
+    /// [`Error::Snapshot`] if `from` is of another program, or, with compiled code, not at the beginning of a basic
+    /// block ([`Instance::next_block`]); another error if the program is compiled and no worker is available. `from`
+    /// can still be run then.
     pub fn instantiate_from(&self, from: &Instance) -> Result<RawInstance, Error> {
         if !Arc::ptr_eq(self.running(), from.program()) && !self.running().same_as(from.program()) {
             return Err(Error::Snapshot(SnapshotError::OtherProgram));
@@ -133,22 +134,22 @@ impl Module {
 }
 
 impl RawInstance {
-    /// Returns whether it runs as machine code; if not, it is interpreted.
+    /// Returns true if it runs as machine code; otherwise it is interpreted.
     pub fn is_compiled(&self) -> bool {
         !matches!(self.backend, BackendInstance::Interpreter(_))
     }
 
-    /// The module that it is an instance of.
+    /// The module of this instance.
     pub fn module(&self) -> &Module {
         &self.module
     }
 
-    /// The value of a register; of a 32-bit program zero-extended.
+    /// The value of a register, zero-extended for a 32-bit program.
     pub fn reg(&self, reg: Reg) -> u64 {
         on_backend!(self, backend => backend.reg(reg))
     }
 
-    /// Sets a register. For a 32-bit program only the low 32 bits count.
+    /// Sets a register. A 32-bit program uses only the low 32 bits.
     pub fn set_reg(&mut self, reg: Reg, value: u64) {
         on_backend!(mut self, backend => backend.set_reg(reg, value));
     }
@@ -173,28 +174,28 @@ impl RawInstance {
         on_backend!(self, backend => backend.next_pc())
     }
 
-    /// Makes the next run begin at `offset`.
+    /// Sets the code offset at which the next run begins.
     pub fn set_next_pc(&mut self, offset: u32) {
         self.interrupted = None;
         on_backend!(mut self, backend => backend.set_next_pc(offset));
     }
 
-    /// Prepares to call the function at code offset `entry`.
+    /// Prepares a call of the function at code offset `entry`.
     pub fn prepare_call(&mut self, entry: u32, args: &[u64]) {
         self.interrupted = None;
         on_backend!(mut self, backend => backend.prepare_call(entry, args));
     }
 
-    /// Runs until something happens that the embedder has to know.
+    /// Runs until the next event that the embedder has to handle.
     ///
     /// # Errors
-    /// If the worker was lost. The instance is of no use then; its program is, in another instance.
+    /// If the worker was lost. The instance is then unusable; the program can run in another instance.
     pub fn run(&mut self) -> Result<Outcome, Error> {
         self.interrupted = None;
         if self.module.is_traced() { trace::run(self) } else { self.run_backend() }
     }
 
-    /// Runs until the instance stops, if only because it is traced.
+    /// Runs until the backend stops, which a traced one does at every instruction.
     pub(crate) fn run_backend(&mut self) -> Result<Outcome, Error> {
         match &mut self.backend {
             BackendInstance::Interpreter(instance) => Ok(instance.run()),
@@ -203,7 +204,7 @@ impl RawInstance {
         }
     }
 
-    /// The entry of the call by name that stopped here for lack of gas.
+    /// The entry of the call by name that ran out of gas at the current position.
     pub(crate) fn interrupted(&self) -> Option<u32> {
         self.interrupted
     }
@@ -217,7 +218,7 @@ impl RawInstance {
     /// Reads guest memory.
     ///
     /// # Errors
-    /// If not all of the range is in one region that can be read. Nothing is read then.
+    /// If the range is not inside one readable region. Nothing is read then.
     pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), MemoryError> {
         on_backend!(self, backend => backend.read_memory(address, out))
     }
@@ -225,12 +226,12 @@ impl RawInstance {
     /// Writes guest memory.
     ///
     /// # Errors
-    /// If not all of the range is in one region that can be written. Nothing is written then.
+    /// If the range is not inside one writable region. Nothing is written then.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), MemoryError> {
         on_backend!(mut self, backend => backend.write_memory(address, data))
     }
 
-    /// Writes zeros to guest memory; errors as [`Self::write_memory`].
+    /// Writes zeros to guest memory.
     ///
     /// # Errors
     /// As [`Self::write_memory`].
@@ -238,7 +239,7 @@ impl RawInstance {
         on_backend!(mut self, backend => backend.zero_memory(address, length))
     }
 
-    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
+    /// Grows the heap; returns its new end, or `None` without any change if it cannot grow that far.
     ///
     /// # Errors
     /// If the worker was lost.
@@ -255,7 +256,7 @@ impl RawInstance {
         on_backend!(self, backend => backend.heap_size())
     }
 
-    /// Sets memory back to what the program starts with.
+    /// Resets memory to the program's initial contents.
     ///
     /// # Errors
     /// If the worker was lost.
@@ -268,7 +269,7 @@ impl RawInstance {
         Ok(())
     }
 
-    /// Sets the whole state aside. Can be done whenever the instance does not run.
+    /// Takes a snapshot of the complete state. Possible whenever the instance is not running.
     pub fn snapshot(&self) -> RawSnapshot {
         RawSnapshot {
             program: self.module.running().clone(),
@@ -281,11 +282,11 @@ impl RawInstance {
         }
     }
 
-    /// Brings back a state of the same program in the same backend.
+    /// Restores a state of the same program on the same backend.
     ///
     /// # Errors
-    /// If it is of another program or backend, or only one of the two is traced: nothing changes then. If the worker
-    /// was lost.
+    /// If the snapshot is of another program or backend, or if only one of the two is traced: nothing changes then. If
+    /// the worker was lost.
     pub fn restore(&mut self, snapshot: &RawSnapshot) -> Result<(), Error> {
         let other = Error::Snapshot(SnapshotError::OtherProgram);
         let program = self.module.running();
@@ -321,7 +322,7 @@ mod tests {
         is_shared::<Engine>();
         is_shared::<Module>();
         is_shared::<Config>();
-        // Whatever the state is that host functions are given.
+        // Whatever the type of the state that host functions are given.
         is_shared::<Linker<*const ()>>();
         is_shared::<InstancePre<*const ()>>();
         is_shared::<Instance<*const ()>>();

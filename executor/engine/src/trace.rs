@@ -1,8 +1,8 @@
 //! Tracing: logs each instruction of an instance.
 //!
-//! Called by the raw level for modules that were loaded to be traced: their instances stop before each instruction.
-//! Promises: the embedder sees what it would see without a trace, outcome by outcome. Stops that it did not ask for are
-//! not shown to it, and nothing is changed at them.
+//! Called by the raw level for modules that are loaded for tracing: their instances stop before each instruction. The
+//! embedder observes the same outcomes as without a trace: stops that it did not request are hidden from it, and
+//! nothing is changed at them.
 
 use crate::error::Error;
 use crate::raw::RawInstance;
@@ -14,7 +14,7 @@ use vm_core::isa::Reg;
 /// Log target of the trace.
 const TARGET: &str = "pvm::trace";
 
-/// Runs as the instance would without a trace.
+/// Runs an instance with logging; the outcome is the same as without a trace.
 pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
     let wants_steps = instance.module().program().config().single_step;
     loop {
@@ -28,16 +28,16 @@ pub(crate) fn run(instance: &mut RawInstance) -> Result<Outcome, Error> {
     }
 }
 
-/// Runs to the next stop and logs what happened.
+/// Runs to the next stop and logs the instruction.
 fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
-    // The instance is in front of this instruction, by a step or for lack of gas. Behind a host call the two differ,
-    // and at the beginning of a call there is no program counter: then it stops before it runs anything.
+    // The instance is before this instruction, because of a step or for lack of gas. After a host call the two differ,
+    // and at the beginning of a call there is no program counter: then it stops before it executes anything.
     let current = instance.pc().filter(|pc| instance.next_pc() == Some(*pc));
     let before = Reg::ALL.map(|reg| instance.reg(reg));
     let result = instance.run_backend();
     let changed = Reg::ALL.into_iter().zip(before).filter(|(reg, old)| instance.reg(*reg) != *old);
     let changed: Vec<Reg> = changed.map(|(reg, _)| reg).collect();
-    // Without gas nothing was executed, but for a part of a memset.
+    // Without gas nothing was executed, except for a part of a memset.
     let is_executed = !matches!(result, Ok(Outcome::OutOfGas)) || !changed.is_empty();
     if let Some(pc) = current.filter(|_| is_executed) {
         log::trace!(target: TARGET, "{}", line(instance, pc, &changed));
@@ -54,7 +54,7 @@ fn run_logged(instance: &mut RawInstance) -> Result<Outcome, Error> {
     result
 }
 
-/// An instruction, and what came of it.
+/// Formats an instruction and its effects.
 fn line(instance: &RawInstance, pc: u32, changed: &[Reg]) -> String {
     let program = instance.module().program();
     let instruction = program.code().decode(pc).and_then(|decoded| decoded.instruction);

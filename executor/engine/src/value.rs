@@ -1,16 +1,16 @@
-//! Integers between host and guest: which registers and stack slots they take (`docs/embedding.md#calls`,
+//! Integers passed between host and guest: the registers and stack slots that they take (`docs/embedding.md#calls`,
 //! `docs/spec/execution.md#a-call`).
 //!
-//! Used by the typed and untyped calls. A value takes a slot of the guest's register width; in 32-bit programs a 64-bit
-//! value takes two, low half first. The first nine slots are registers, the others lie on the stack, from the stack pointer
-//! upwards.
+//! Used by typed and untyped calls. A value takes a slot of the guest's register width; in 32-bit programs a 64-bit
+//! value takes two, low half first. The first nine slots are registers; the others are on the stack, from the stack
+//! pointer upwards.
 
 use crate::error::Error;
 use crate::raw::RawInstance;
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
-/// A value whose type is known at run time only. One of 32 bits goes into a 64-bit register sign-extended.
+/// A value whose type is known only at run time. A 32-bit one is sign-extended in a 64-bit register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Val {
     /// 32 bits.
@@ -43,7 +43,7 @@ impl From<i64> for Val {
     }
 }
 
-/// A value on its way: its bits, extended to 64 as its type says, and whether it has 64 of its own.
+/// An argument value: its bits, extended to 64 according to its type, and true if its type has 64 bits.
 #[doc(hidden)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Argument {
@@ -69,7 +69,7 @@ pub trait Integer: Copy + Into<Val> + sealed::Sealed + 'static {
     /// Converts to an argument for the guest.
     #[doc(hidden)]
     fn into_argument(self) -> Argument;
-    /// Converts from a register's bits, of which the low half counts where it has 32.
+    /// Converts from a register's bits; a 32-bit type uses the low half.
     #[doc(hidden)]
     fn from_bits(bits: u64) -> Self;
 }
@@ -100,7 +100,7 @@ integers! {
     i64 true i64;
 }
 
-/// Bytes of a slot.
+/// Returns the size of a slot in bytes.
 fn width(instance: &RawInstance) -> u32 {
     if instance.module().program().isa().is_64_bit() { 8 } else { 4 }
 }
@@ -113,10 +113,10 @@ fn push(slots: &mut Vec<u64>, value: Argument, width: u32) {
     }
 }
 
-/// Makes `instance` about to call the function at `entry`.
+/// Prepares `instance` to call the function at `entry`.
 ///
 /// # Errors
-/// If the arguments that do not fit into registers do not fit on the stack either; nothing changes then.
+/// If the arguments beyond the registers do not fit on the stack; nothing changes then.
 pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Argument]) -> Result<(), Error> {
     let width = width(instance);
     let mut slots = Vec::with_capacity(args.len());
@@ -127,7 +127,7 @@ pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Argum
         return Ok(());
     }
     let high = instance.module().program().memory_map().stack_high();
-    // The stack pointer stays a multiple of 16.
+    // Keeps the stack pointer a multiple of 16.
     let length = (rest.len() as u64).saturating_mul(u64::from(width)).saturating_add(15) & !15;
     let too_many = Error::Arguments(MemoryError { address: high, length, write: true });
     let low = u32::try_from(length).ok().and_then(|length| high.checked_sub(length)).ok_or(too_many)?;
@@ -138,7 +138,7 @@ pub(crate) fn prepare_call(instance: &mut RawInstance, entry: u32, args: &[Argum
     Ok(())
 }
 
-/// The result of a call that returned.
+/// Reads the result of a call that returned.
 pub(crate) fn result<R: Integer>(instance: &RawInstance) -> R {
     let low = instance.reg(Reg::A0);
     match R::WIDE && width(instance) == 4 {
@@ -147,7 +147,7 @@ pub(crate) fn result<R: Integer>(instance: &RawInstance) -> R {
     }
 }
 
-/// Gives a host call its result.
+/// Sets the result of a host call.
 pub(crate) fn set_result(instance: &mut RawInstance, value: Argument) {
     let mut slots = Vec::with_capacity(2);
     push(&mut slots, value, width(instance));
@@ -181,7 +181,7 @@ impl<'a> Arguments<'a> {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// The next argument.
+    /// Reads the next argument.
     pub(crate) fn next<A: Integer>(&mut self) -> Result<A, Error> {
         let low = self.slot()?;
         match A::WIDE && width(self.instance) == 4 {

@@ -8,7 +8,7 @@ mod common;
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, RawInstance, Reg, Sandbox, SandboxError};
 use std::process::Command;
 
-/// Counts in memory, calls the host, and does as the host says: returns, traps, faults, or loops until it is out of gas.
+/// Counts in memory, calls the host, and acts on its answer: returns, traps, faults, or loops until it is out of gas.
 const TEXT: &str = r#"
 .isa ReviveV1
 .stack_size 4096
@@ -39,7 +39,7 @@ struct Belongings {
     processes: usize,
 }
 
-/// Processes below this one that have not ended, or were not reaped.
+/// Descendants of this process that have not ended, or were not reaped.
 fn below() -> Vec<u32> {
     let ids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let with_parent = |id: u32| {
@@ -88,7 +88,7 @@ fn counter(instance: &RawInstance) -> u64 {
 /// Runs a new instance up to the host call.
 fn to_the_host(module: &Module) -> RawInstance {
     let mut instance = module.instantiate_raw().unwrap();
-    // Whoever had the worker before, nothing of it is there.
+    // Nothing of the worker's previous instance may be left.
     assert_eq!(counter(&instance), 0);
     assert!(Reg::ALL.iter().all(|reg| instance.reg(*reg) == 0) && instance.gas() == 0);
     instance.set_gas(100);
@@ -116,7 +116,7 @@ fn in_state(module: &Module, state: u32) -> RawInstance {
             instance.reset_memory().unwrap();
             instance.restore(&snapshot).unwrap();
         }
-        // Its worker is killed, undetected yet, or it was tried.
+        // Its worker is killed: undetected yet, or detected by a failed run.
         _ => {
             let all = below();
             let newest = all.iter().max().unwrap().to_string();

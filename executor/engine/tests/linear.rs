@@ -10,7 +10,7 @@ use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob, ProgramConfig, Sa
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts what a thread asks for.
+/// Counts the allocations of each thread.
 struct Counting;
 
 thread_local! {
@@ -19,16 +19,16 @@ thread_local! {
 }
 
 fn count(bytes: usize) {
-    // A thread that ends counts no more.
+    // Fails if the thread is ending; then nothing is counted.
     let _ = BYTES.try_with(|all| all.set(all.get() + bytes));
     let _ = CALLS.try_with(|all| all.set(all.get() + 1));
 }
 
-// SAFETY: everything is the system's allocator's; counting allocates nothing.
+// SAFETY: all calls are forwarded to the system's allocator; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        // SAFETY: the caller's guarantees are those that the system's allocator requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -64,7 +64,7 @@ const FAMILIES: [(&str, Family); 10] = [
     ("all branches to themselves", |count| {
         ((0..count).map(|at| Instruction::rio(Opcode::BranchNotEqImm, Reg::A0, i32::MIN, at)).collect(), false)
     }),
-    // Small loops within loops, whose beginnings may be moved.
+    // Nested small loops, whose beginnings may be moved.
     ("all branches a few blocks back", |count| {
         (
             (0..count)
@@ -86,7 +86,7 @@ const FAMILIES: [(&str, Family); 10] = [
     ("all traps", |count| (vec![Instruction::none(Opcode::Trap); count as usize], false)),
 ];
 
-/// Bytes of machine code for one of guest code, at most.
+/// Maximum number of bytes of machine code per byte of guest code.
 const PER_BYTE: usize = 32;
 
 /// Cost of compiling a program: size of the machine code, allocated bytes, number of allocations.
@@ -99,7 +99,7 @@ fn cost(engine: &Engine, family: Family, count: u32, config: &ProgramConfig) -> 
         (0..count).for_each(|at| _ = builder.jump_table_entry(at));
     }
     let blob = ProgramBlob::parse(&builder.build().unwrap()).unwrap();
-    // Without what the thread has kept of the last one.
+    // In a new thread, without buffers kept from the last program.
     let (engine, config) = (engine.clone(), config.clone());
     let thread = std::thread::spawn(move || {
         let (bytes, calls) = (BYTES.get(), CALLS.get());

@@ -123,7 +123,7 @@ endless: jump endless
 
     // ---- The process that makes the namespaces.
 
-    /// Says something to the test, and returns its answer.
+    /// Sends a question to the test, and returns its answer.
     fn ask(question: &str) -> String {
         println!("{question}");
         let mut answer = String::new();
@@ -154,7 +154,7 @@ endless: jump endless
         assert_eq!(wait_for(parent as i32), 0, "the locked-down parent failed");
     }
 
-    /// Waits for a child; returns its status as the kernel has it.
+    /// Waits for a child; returns its raw status.
     fn wait_for(child: i32) -> i32 {
         let mut status = 0;
         // SAFETY: the kernel writes the status.
@@ -186,7 +186,7 @@ endless: jump endless
         must("chdir", unsafe { libc::chdir(c"/".as_ptr()) }.into());
     }
 
-    /// Forbids all access to files that Landlock knows to forbid. False if the kernel has none.
+    /// Denies all file accesses that Landlock can restrict. Returns false if the kernel lacks Landlock.
     fn landlock() -> bool {
         const CREATE_RULESET_VERSION: libc::c_long = 1;
         // SAFETY: numbers only.
@@ -205,7 +205,8 @@ endless: jump endless
         true
     }
 
-    /// Kills this process, and those that it makes from now on, on the system calls that a worker of a node may not use.
+    /// Installs a filter that kills this process and its descendants on system calls that a worker of a node may not
+    /// use.
     fn filter() {
         const FORBIDDEN: [libc::c_long; 6] = [
             libc::SYS_socket,
@@ -270,7 +271,7 @@ endless: jump endless
         mount(None, c"/", libc::MS_REC | libc::MS_PRIVATE);
         mount(Some(c"proc"), c"/proc", libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC);
 
-        // Early: what needs files and sockets.
+        // Early: everything that needs files and sockets.
         let mut config = Config::new();
         config.set_backend(Backend::Jit).set_sandbox(Sandbox::Required).set_time_limit(None);
         let engine = Engine::new(&config).unwrap();
@@ -301,11 +302,11 @@ endless: jump endless
         assert!(engine.cpu_time() > Duration::ZERO, "the CPU time of workers can be read");
         jobs(&engine, &module);
         job_that_never_ends(&engine, &module);
-        // The parent's engine is as it was.
+        // The parent's engine is unaffected.
         work(&module);
     }
 
-    /// Forks a child that runs `job` with an engine of its own and says by a pipe what it returns.
+    /// Forks a child that runs `job` with an engine of its own and sends the result through a pipe.
     fn fork_job(
         engine: &Engine,
         module: &Module,
@@ -333,7 +334,7 @@ endless: jump endless
         (child as i32, from)
     }
 
-    /// Honest jobs, one after the other: what each costs beyond its own time.
+    /// Well-behaved jobs in sequence; reports the overhead of each beyond its own time.
     fn jobs(engine: &Engine, module: &Module) {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap();
         let mut costs: Vec<Duration> = (0..20)

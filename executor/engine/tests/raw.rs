@@ -9,7 +9,7 @@ use pvm_engine::vm_core::interpreter::Instance;
 use pvm_engine::vm_core::isa::{Instruction, Isa, Opcode};
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, ProgramConfig, RawInstance, Reg};
 
-/// Adds what the host says to its arguments, counts its calls in memory.
+/// Adds the host's answer to its arguments, and counts its calls in memory.
 const ADDER: &str = r#"
 .isa ReviveV1
 .stack_size 4096
@@ -94,7 +94,7 @@ fn a_snapshot_brings_registers_memory_and_place_back() {
 
 #[test]
 fn a_snapshot_knows_of_initial_data_that_became_zero_and_of_much_memory_that_nobody_wrote() {
-    // So much that its pages are given back when it becomes zero.
+    // Enough for its pages to be released when it becomes zero.
     let data = vec![0x5a; 0x10_0000];
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     builder.rw_data(0x12_0000, &data).instructions(vec![Instruction::none(Opcode::Trap)]);
@@ -129,7 +129,7 @@ fn snapshot_pc(instance: &RawInstance) -> Option<u32> {
     instance.module().program().code().decode(instance.pc()?).map(|call| call.next)
 }
 
-/// Clears its initial data, and ends a block by that.
+/// Clears its initial data, which ends the block.
 const CLEARS: &str = r"
 .isa ReviveV1
 .rw_data 01 02 03 04
@@ -155,7 +155,7 @@ fn an_instance_goes_on_where_one_on_the_interpreter_is() {
         assert_eq!(second.is_compiled(), is_compiled);
         assert_eq!(second.run().unwrap(), Outcome::Finished);
         assert_eq!((second.reg(Reg::A0), second.gas()), (0, 1));
-        // The first one is as it was.
+        // The first one is unaffected.
         assert_eq!((first.run(), first.reg(Reg::A0)), (Outcome::Finished, 0));
 
         let other = module(&engine, ADDER);

@@ -6,7 +6,7 @@ mod common;
 use common::{blob, engines, metered};
 use pvm_engine::{Caller, Engine, Error, Instance, Linker, Metering, Module, ProgramConfig, Reg, Val};
 
-/// Adds what the host says, as often as the argument says. Four gas a round, and five around them.
+/// Sums up the host's answers, in as many rounds as the argument says. Four gas per round, and five around them.
 const SUM: &str = r#"
 .isa ReviveV1
 .stack_size 4096

@@ -9,7 +9,7 @@ use pvm_engine::{
 };
 use std::time::Duration;
 
-/// Branches, a dynamic jump, a host call, memory, a division that traps: a place of each kind.
+/// Branches, a dynamic jump, a host call, memory, a division that traps: one position of each kind.
 const PROGRAM: &str = r#"
 .isa ReviveV1
 .stack_size 4096
@@ -40,10 +40,10 @@ fn stored(engine: &Engine, config: &ProgramConfig) -> Vec<u8> {
     Module::new(engine, config, &blob()).unwrap().machine_code_to_store(&blob()).unwrap()
 }
 
-/// All that can be seen at a stop: the outcome, gas, the first argument, the place.
+/// Everything observable at a stop: the outcome, gas, the first argument, the program counter.
 type Seen = (Result<Outcome, String>, i64, u64, Option<u32>);
 
-/// Observations of runs that end in several ways.
+/// Observes runs that end in several ways.
 fn seen(module: &Module) -> Vec<Seen> {
     let look = |instance: &mut RawInstance| {
         let outcome = instance.run().map_err(|error| error.to_string());
@@ -131,8 +131,8 @@ fn a_part_of_it_is_refused_and_so_is_more() {
     }
 }
 
-/// The checksum that protects stored code is not the engine's. Without one, damage may change what the program does, but
-/// not more than that: the host and other instances go on.
+/// The engine has no checksum over stored code; protecting it is up to the embedder. Damage may change the results of
+/// the program, but nothing else: the host and other instances continue.
 #[test]
 fn damage_harms_nobody_but_the_program() {
     // Damaged code may run in an endless loop.

@@ -92,7 +92,7 @@ main:   load_imm a0, 0x20010
 
 const LOST: &str = ".isa JamV1\n.export \"main\" main\nmain: load_imm a0, 1\n jump_indirect a0, 0\n";
 
-/// All that an embedder can see when a machine has stopped.
+/// Everything that an embedder can observe at a stop.
 #[derive(Debug, PartialEq)]
 struct Seen {
     outcome: Outcome,
@@ -115,7 +115,7 @@ fn see(instance: &RawInstance, outcome: Outcome) -> Seen {
     }
 }
 
-/// Runs to the end, feeding gas in small portions; in between the machine is set aside and brought back.
+/// Runs to the end, adding gas in small portions; in between takes a snapshot and restores it.
 fn watch(module: &Module, entry: u32, gas: i64) -> Vec<Seen> {
     let mut instance = module.instantiate_raw().unwrap();
     instance.set_gas(gas);
@@ -133,7 +133,7 @@ fn watch(module: &Module, entry: u32, gas: i64) -> Vec<Seen> {
             _ => break,
         }
     }
-    // What is over stays over.
+    // A finished run stays finished.
     let outcome = instance.run().unwrap();
     all.push(see(&instance, outcome));
     all
@@ -206,7 +206,7 @@ fn each_instruction_is_logged_once_with_what_it_changed() {
             "stopped: OutOfGas",
             "6 ecalli 0 gas=1",
             "host call 0: next",
-            // What the host changed is not the next instruction's.
+            // Changes by the host are not shown as effects of the next instruction.
             "7 store_u64 a0, 0x20000 gas=1",
             "12 load_imm_and_jump ra, 2, @24 ra=0x2 gas=1",
             "stopped: OutOfGas",

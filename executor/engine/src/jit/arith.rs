@@ -1,7 +1,7 @@
 //! Sequences for operations that AMD64 has in another form: two operands instead of three, fixed registers, faults.
 //!
-//! Called by `lower`. `d`, `b`, `c` are native registers of the guest and may be the same; the scratch register is
-//! free. Each function leaves every register but `d` as it was.
+//! Called by `lower`. `d`, `b`, `c` are native registers of the guest and may coincide; the scratch register is free.
+//! Each function preserves every register but `d` and scratch.
 
 use super::regs::SCRATCH;
 use pvm_assembler::{
@@ -16,20 +16,20 @@ type FormImm = fn(RegSize, Reg, i32) -> Inst;
 type FormCount = fn(RegSize, Reg, u8) -> Inst;
 type FormCl = fn(RegSize, Reg) -> Inst;
 
-/// `d = b`, unless it is already. At 32 bits this also clears the upper half, which is clear already in 32-bit programs
-/// and of no account before a 32-bit operation.
+/// `d = b`; emits nothing if they are the same register. At 32 bits this also clears the upper half, which in 32-bit
+/// programs is clear already, and does not matter before a 32-bit operation.
 #[inline(always)]
 pub(super) fn mov(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg) {
     asm.push_if(d != b, forms::mov_rr(size, d, b));
 }
 
-/// The source that a commutative operation takes once the other is in `d`: `c`, unless `d` is `c`.
+/// Returns the other source of a commutative operation once one of them is in `d`: `c`, unless `d` is `c`.
 #[inline(always)]
 fn other(d: Reg, b: Reg, c: Reg) -> Reg {
     if d == c { b } else { c }
 }
 
-/// `d = b op c` for an `op` that commutes.
+/// `d = b op c` for a commutative `op`.
 #[inline(always)]
 pub(super) fn commutative(asm: &mut Assembler, size: RegSize, form: Form, d: Reg, b: Reg, c: Reg) {
     asm.push_if(d != b && d != c, forms::mov_rr(size, d, b));
@@ -39,7 +39,7 @@ pub(super) fn commutative(asm: &mut Assembler, size: RegSize, form: Form, d: Reg
 /// `d = b + c`.
 #[inline(always)]
 pub(super) fn add(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, c: Reg) {
-    // Not rsp, which no guest register lives in.
+    // Always present: only rsp is no index, and no guest register is mapped to it.
     let Some(index) = c.index() else { return };
     let apart = forms::lea_rm(size, d, Mem::base_index(b, index, pvm_assembler::Scale::X1, 0));
     asm.push(apart.when(d != b && d != c, forms::add_rr(size, d, other(d, b, c))));
@@ -99,7 +99,7 @@ pub(super) fn rotate_imm_by(asm: &mut Assembler, size: RegSize, d: Reg, b: Reg, 
     rotate_scratch(asm, size, forms::ror_rcl, d, b);
 }
 
-/// `d` = scratch rotated by `c`, which has to be in rcx for that.
+/// `d` = scratch rotated by `c`, which the processor needs in rcx.
 fn rotate_scratch(asm: &mut Assembler, size: RegSize, form: FormCl, d: Reg, c: Reg) {
     asm.push_if(c != Rcx, forms::xchg_rr(R64, Rcx, c));
     asm.push(form(size, SCRATCH));
@@ -119,7 +119,7 @@ pub(super) fn load(asm: &mut Assembler, size: RegSize, d: Reg, imm: i32) {
     }
 }
 
-/// `d = 1` if the comparison that `compare` emits comes out as `cond`, else 0. `uses` says whether it reads `d`.
+/// `d = 1` if the comparison that `compare` emits satisfies `cond`, else 0. `uses`: the comparison reads `d`.
 #[inline(always)]
 pub(super) fn set_if(asm: &mut Assembler, cond: Cond, d: Reg, uses: bool, compare: Inst) {
     if uses {
@@ -133,7 +133,7 @@ pub(super) fn set_if(asm: &mut Assembler, cond: Cond, d: Reg, uses: bool, compar
     }
 }
 
-/// `d = b` if `b` compares to `c` as `cond` says, else `c`. `cond` is strict, so that equal values need no care.
+/// `d = b` if `b` compares to `c` as `cond` says, else `c`. `cond` is strict; if they are equal either one is right.
 pub(super) fn select(asm: &mut Assembler, size: RegSize, cond: Cond, d: Reg, b: Reg, c: Reg) {
     asm.push(forms::cmp_rr(size, b, c));
     if d == b {
@@ -147,18 +147,17 @@ pub(super) fn select(asm: &mut Assembler, size: RegSize, cond: Cond, d: Reg, b: 
 /// `d` = upper half of `b * c`, unsigned, 64 bits.
 #[inline(always)]
 pub(super) fn mul_upper_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
-    // One factor is in rdx.
+    // `mulx` takes one factor in rdx.
     const { assert!(SCRATCH as u8 == Reg::Rdx as u8) };
     asm.push(forms::mov_rr(R64, SCRATCH, b));
     asm.push(forms::mulx_rrr(R64, d, d, c));
 }
 
-/// Runs `body` with `rax = b`, the scratch register (rdx) free, and the register that has `c`, and then sets `d` to
-/// what
-/// `body` leaves in scratch.
+/// Sets `d` to the scratch register as `body` leaves it. `body` runs with `rax = b`, scratch (rdx) free, and is given
+/// the register that holds `c`.
 fn with_rax_rdx(asm: &mut Assembler, d: Reg, b: Reg, c: Reg, body: impl FnOnce(&mut Assembler, Reg)) {
     asm.push(forms::push_r(Rax));
-    // Where c is in rax it has to move out of the way, but not to where b is.
+    // If c is in rax it has to move out of the way, but not to the register of b.
     let moved = (c == Rax && b != Rax).then_some(if b == Rbx { Rsi } else { Rbx });
     if let Some(free) = moved {
         asm.push(forms::push_r(free));
@@ -181,7 +180,7 @@ pub(super) fn mul_upper_signed(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
 /// `d` = upper half of `b * c`, `b` signed, `c` unsigned, 64 bits.
 pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: Reg) {
     with_rax_rdx(asm, d, b, c, |asm, c| {
-        // As if both were unsigned, that is too much by c * 2^64 if b is negative.
+        // The unsigned product is too large by c * 2^64 if b is negative.
         asm.push(forms::mov_rr(R64, SCRATCH, Rax));
         asm.push(forms::sar_ri(R64, SCRATCH, 63));
         asm.push(forms::and_rr(R64, SCRATCH, c));
@@ -192,7 +191,7 @@ pub(super) fn mul_upper_signed_unsigned(asm: &mut Assembler, d: Reg, b: Reg, c: 
     });
 }
 
-/// Extension of the two factors of a 32-bit program's product.
+/// Signedness of the two factors of a 32-bit program's product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signs {
     Signed,
@@ -227,7 +226,7 @@ pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: 
     with_rax_rdx(asm, d, b, c, |asm, c| {
         let (special, zero, done) = (asm.new_label(), asm.new_label(), asm.new_label());
         if is_signed {
-            // Zero and -1 are special: as an unsigned number plus one they are at most one.
+            // Divisors 0 and -1 are special cases: plus one they are at most one as unsigned numbers.
             asm.push(forms::lea_rm(size, SCRATCH, Mem::base(c, 1)));
             asm.push(forms::cmp_ri(size, SCRATCH, 1));
             asm.jcc_short(Cond::BelowOrEqual, special);
@@ -247,7 +246,7 @@ pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: 
             asm.bind(special);
             asm.push(forms::test_rr(size, c, c));
             asm.jcc_short(Cond::Equal, zero);
-            // By -1: the smallest number's negative is itself.
+            // Divisor -1: the smallest number is its own negative.
             match part {
                 Part::Quotient => {
                     asm.push(forms::neg_r(size, Rax));
@@ -257,7 +256,7 @@ pub(super) fn divide(asm: &mut Assembler, size: RegSize, is_signed: bool, part: 
             }
             asm.jmp_short(done);
         } else {
-            // Not jumped to; every label is bound.
+            // Never jumped to; every label has to be bound.
             asm.bind(special);
         }
         asm.bind(zero);

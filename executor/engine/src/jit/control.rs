@@ -1,8 +1,8 @@
-//! Instructions that end a block: traps, jumps, branches.
+//! Terminators: traps, jumps and branches.
 //!
-//! Called by the compiler. vm-core says which of them have no valid target and trap instead
-//! (`docs/spec/encoding.md#blocks-and-targets`). The list of dynamic jumps, whose stubs come last in the image, is kept
-//! here.
+//! Called by the compiler. vm-core decides which of them have no valid target and trap instead
+//! (`docs/spec/encoding.md#blocks-and-targets`). Also keeps the list of dynamic jumps, whose stubs come last in the
+//! image.
 
 use super::lower::size;
 use super::regs::{GAS, SCRATCH, native};
@@ -12,37 +12,37 @@ use pvm_assembler::{Assembler, Cond, Inst, Label, Mem, Reg as Native, RegSize::*
 use vm_core::gas::branch_is_likely_taken;
 use vm_core::isa::{Encoded, Opcode, Reg};
 
-/// The program's jump table, as dynamic jumps need it.
+/// The program's jump table, as dynamic jumps see it.
 pub(super) struct JumpTable {
     /// Entries of the jump table.
     pub length: u32,
-    /// Entries that it has room for, a power of two: those behind its end are zero.
+    /// Capacity in entries, a power of two: entries behind the end are zero.
     pub room: u32,
     /// Displacement of the jump table from the stack pointer.
     pub at: i32,
-    /// Whether some entries of the jump table are no valid targets; they are zero then.
+    /// Whether some entries of the jump table are invalid targets; those are zero.
     pub has_bad_entries: bool,
 }
 
-/// A jump table with this many entries or more is not compiled: the address of an entry has 32 bits.
+/// A jump table with at least this many entries is not compiled: the address of an entry has 32 bits.
 pub(super) const MAX_TABLE: u32 = 1 << 24;
 
-/// Entries that a jump table of `length`, at most [`MAX_TABLE`], has room for. An empty one has room for one that is
-/// zero.
+/// Returns the capacity of a jump table of `length` entries, at most [`MAX_TABLE`]. An empty table has room for one
+/// entry, which is zero.
 pub(super) const fn room(length: u32) -> u32 {
     length.next_power_of_two()
 }
 
 impl JumpTable {
-    /// A dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to the guest address in the scratch register less two.
+    /// Emits a dynamic jump (`docs/spec/execution.md#dynamic-jumps`) to guest address scratch + 2.
     /// `slow` is the stub that leaves guest code if the address is not in the jump table.
     fn jump_to_scratch(&self, asm: &mut Assembler, slow: Label) {
         // Valid addresses are even, from 2 on. Odd ones become very large.
         asm.push(forms::ror_ri(R32, SCRATCH, 1));
         asm.push(forms::cmp_ri(R32, SCRATCH, self.length as i32));
         asm.jcc(Cond::AboveOrEqual, slow);
-        // The processor may go on here before it knows better (Spectre, variant 1). What it loads has to be an entry
-        // even then: no byte that the guest chose may become the address of code.
+        // The processor may continue here speculatively (Spectre, variant 1). Even then it must load an entry of the
+        // table: no bytes that the guest chose may become a code address.
         asm.push(forms::and_ri(R32, SCRATCH, self.room as i32 - 1));
         let Some(index) = SCRATCH.index() else { return };
         let entry = Mem::base_index(Native::Rsp, index, Scale::X8, self.at);
@@ -79,7 +79,7 @@ impl Compiler<'_> {
             Jump => self.jump(encoded.target()),
             LoadImmAndJump => {
                 let (d, imm, target) = encoded.reg_imm_target();
-                // The link register is written even if there is nowhere to go.
+                // The link register is written even if the target is invalid.
                 arith::load(self.asm, size::<WIDE>(), native(d), imm);
                 self.jump(target);
             }
@@ -107,7 +107,7 @@ impl Compiler<'_> {
             BranchLessOrEqualUnsignedImm => self.branch_imm::<WIDE>(encoded, Cond::BelowOrEqual),
             BranchGreaterSignedImm => self.branch_imm::<WIDE>(encoded, Cond::Greater),
             BranchGreaterUnsignedImm => self.branch_imm::<WIDE>(encoded, Cond::Above),
-            // A trap, or what acts as one; a test emits every opcode.
+            // A trap, or an instruction that acts as one; a test emits every opcode.
             opcode => {
                 debug_assert!(opcode == Trap, "{opcode:?} is not lowered");
                 self.trap();
@@ -130,7 +130,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Jumps to where `base + offset` leads, after setting a link register, which may be the base.
+    /// Jumps to the dynamic target `base + offset`, after setting a link register, which may be the base.
     fn jump_indirect<const WIDE: bool>(&mut self, at: u32, base: Reg, offset: i32, link: Option<(Reg, i32)>) {
         self.asm.push(forms::lea_rm(R32, SCRATCH, Mem::base(native(base), offset.wrapping_sub(2))));
         if let Some((d, imm)) = link {
@@ -169,7 +169,7 @@ impl Compiler<'_> {
         self.last_target = Some(target);
     }
 
-    /// A branch that gives gas back when it goes the likely way. The flags are left alone.
+    /// Emits a branch that refunds gas when it goes the likely way. The refund does not change the flags.
     #[inline(never)]
     fn branch_with_refund(&mut self, cond: Cond, compare: Inst, encoded: &Encoded, target: u32) {
         let label = self.label(target);

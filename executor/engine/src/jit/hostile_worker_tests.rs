@@ -1,4 +1,4 @@
-//! Hostile worker tests: whatever a worker sends, the host neither panics nor touches memory outside of the map, and
+//! Hostile worker tests: whatever a worker sends, the host neither panics nor accesses memory outside of the map, and
 //! returns an outcome that a guest could have caused, or a protocol violation.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
@@ -16,7 +16,7 @@ use vm_core::memory::MemoryMap;
 use vm_core::program::{Program, ProgramConfig};
 use vm_core::text::assemble;
 
-/// All ways to leave: host calls, jumps, sbrk, memset, traps, faults, blocks that are charged.
+/// A program with all kinds of exits: host calls, jumps, sbrk, memset, traps, faults, blocks that are charged.
 const TEXT: &str = "
 .isa Latest32
 .rw_size 4096
@@ -49,7 +49,7 @@ impl HostileWorker {
         self.random
     }
 
-    /// A number that is often at an edge.
+    /// Returns a number that is often an edge case.
     fn number(&mut self) -> u64 {
         let number = self.next();
         match self.next() % 8 {
@@ -80,13 +80,13 @@ impl WorkerProcess for HostileWorker {
         for index in 0..state.regs.len() {
             state.regs[index] = self.number();
         }
-        // Mostly gas that can be, as nothing else is looked at if it cannot.
+        // Mostly possible amounts of gas, as nothing else is checked if the gas is impossible.
         state.gas = match self.next() % 4 {
             0 => self.number() as i64,
             1 => -((self.next() % 9) as i64),
             _ => state.gas - state.gas.clamp(0, (self.next() % 9) as i64),
         };
-        // What `Worker` lets through.
+        // The range that `Worker` accepts.
         state.native_pc = (self.next() % u64::from(self.code_length + 1)) as u32;
         let detail = self.number();
         if !self.next().is_multiple_of(8) {
@@ -169,7 +169,7 @@ fn whatever_a_worker_says_is_an_outcome_or_a_protocol_violation_and_touches_only
                 match instance.run() {
                     Ok(outcome) => {
                         assert!(metering == Metering::Off || instance.gas() <= 1000, "{}", instance.gas());
-                        // A 32-bit program's registers have 32 bits whatever the worker says.
+                        // The registers of a 32-bit program have 32 bits, whatever the worker sends.
                         assert!(Reg::ALL.iter().all(|reg| instance.reg(*reg) <= u32::MAX.into()));
                         let index = match outcome {
                             Outcome::Finished => 0,
@@ -201,7 +201,7 @@ fn whatever_a_worker_says_is_an_outcome_or_a_protocol_violation_and_touches_only
     assert!(outcomes[1..5].iter().all(|count| *count > 100) && violations > 1000, "{outcomes:?} {violations}");
 }
 
-/// A worker that says one thing, once.
+/// A worker that sends one exit, once.
 struct Claim(Exit, u32);
 
 impl WorkerProcess for Claim {
@@ -244,7 +244,7 @@ fn program(text: &str, metering: Metering) -> Arc<Program> {
 
 #[test]
 fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation() {
-    // For each instruction the exits that it can cause, and whether they are seen at its end.
+    // For each instruction the exits that it can cause, and whether they are reported at its end.
     let revive = [
         ("ecalli 7", &[Exit::HostCall(7)][..]),
         ("load_indirect_u64 a0, a1, 8", &[Exit::Fault(0)]),
@@ -286,7 +286,7 @@ fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation()
                 instance.set_next_pc(0);
                 let result = instance.run();
                 match possible.contains(&exit) {
-                    // What goes on after the host has done its part dies then.
+                    // Resuming after the host has done its part fails then.
                     true => {
                         assert!(
                             matches!(result, Ok(_) | Err(SandboxError::Died)),
@@ -305,7 +305,7 @@ fn an_exit_that_the_instruction_at_the_pc_cannot_cause_is_a_protocol_violation()
     }
 }
 
-/// Runs a program without end in a worker whose time is short; `corrupt` changes its machine code.
+/// Runs an endless program in a worker with a short time limit; `corrupt` changes its machine code.
 fn endless(
     text: &str,
     metering: Metering,
@@ -318,7 +318,7 @@ fn endless(
     let settings = Settings {
         sandbox: crate::Sandbox::BestEffort,
         time_limit: Some(limit),
-        // A busy machine may take long to give it so much CPU time.
+        // A busy machine may take long to give the worker this much CPU time.
         stall_limit: Some(Duration::from_secs(60)),
         ..Settings::default()
     };
@@ -341,7 +341,7 @@ fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
     for text in [sbrk, memset] {
         assert_eq!(endless(text, Metering::Off, |_, _| {}), timed_out, "{text}");
     }
-    // A worker that answers without end and pays for nothing.
+    // A worker that exits endlessly and pays for nothing.
     let result = endless(sbrk, Metering::Sync, |program, compiled| {
         for charge in [0].map(|block| compiled.charge_of(program, block).unwrap() as usize + CHARGE_COST) {
             compiled.image[charge..charge + 4].fill(0);

@@ -1,9 +1,9 @@
 //! Instance of a compiled module, run in a sandboxed worker.
 //!
-//! It has the interface of vm-core's interpreter, method for method, and is used through `raw`. It turns a worker's
-//! exits into outcomes, does `sbrk` and `memset` for the guest, and keeps what does not lie in the worker: program
-//! counters and where to go on. What comes from the worker is not believed: addresses are looked up, never used as they
-//! are.
+//! It has the interface of vm-core's interpreter, method for method, and is used through `raw`. It converts a worker's
+//! exits into outcomes, does `sbrk` and `memset` for the guest, and keeps the state that is not in the worker: program
+//! counters and the resume position. Values from the worker are untrusted: addresses are looked up, never used
+//! directly.
 
 use super::{Compiled, peephole};
 use crate::error::Error;
@@ -16,14 +16,14 @@ use vm_core::isa::{Decoded, GasClass, Instruction, Opcode, Reg};
 use vm_core::memory::{MemoryError, MemoryMap};
 use vm_core::program::Program;
 
-/// Where the next run begins.
+/// Position from which the next run resumes.
 #[derive(Clone, Copy, Debug)]
 enum Resume {
-    /// Nowhere, until the embedder says so.
+    /// None until the embedder sets a program counter.
     Unset,
-    /// At the next program counter, which the embedder set: the block there is charged.
+    /// The next program counter, as set by the embedder: the block there is charged.
     Entry,
-    /// At this place in the image.
+    /// This offset in the image.
     Native(u32),
 }
 
@@ -36,13 +36,13 @@ pub(crate) struct JitInstance<W> {
     heap_size: u32,
     pc: Option<u32>,
     next_pc: Option<u32>,
-    /// Native offset at which guest code left for the host, which was checked. The program counters that belong to it
-    /// have not been looked up yet, as few hosts ask.
+    /// Native offset, already checked, at which guest code left for the host. The program counters that belong to it
+    /// are looked up on demand, as few hosts need them.
     left_at: Option<u32>,
     resume: Resume,
 }
 
-/// The whole state of a [`JitInstance`].
+/// The complete state of a [`JitInstance`].
 #[derive(Clone)]
 pub(crate) struct JitSnapshot {
     state: GuestState,
@@ -50,14 +50,14 @@ pub(crate) struct JitSnapshot {
     pc: Option<u32>,
     next_pc: Option<u32>,
     resume: Resume,
-    /// Writable memory by pages that are not as at first: address and contents.
+    /// Pages of writable memory that differ from their initial contents: address and contents.
     pages: Vec<(u32, Box<[u8; PAGE]>)>,
 }
 
 const PAGE: usize = 0x1000;
 
 impl<W: WorkerProcess> JitInstance<W> {
-    /// An instance in `worker`, which has loaded the image and whose memory is as at first.
+    /// Makes an instance in `worker`, which has loaded the image and whose memory has its initial contents.
     pub(crate) fn new(program: Arc<Program>, compiled: Arc<Compiled>, worker: W) -> Self {
         JitInstance {
             program,
@@ -72,7 +72,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         }
     }
 
-    /// See vm-core's interpreter, here and below.
+    /// For this and the following methods see vm-core's interpreter.
     pub(crate) fn reg(&self, reg: Reg) -> u64 {
         self.state.regs[reg as usize]
     }
@@ -120,10 +120,10 @@ impl<W: WorkerProcess> JitInstance<W> {
         self.set_next_pc(entry);
     }
 
-    /// Runs until something happens that the embedder has to know.
+    /// Runs until the next event that the embedder has to handle.
     ///
     /// # Errors
-    /// If the worker dies, hangs or violates the protocol. The instance is of no use then.
+    /// If the worker dies, hangs or violates the protocol. The instance is then unusable.
     pub(crate) fn run(&mut self) -> Result<Outcome, SandboxError> {
         let result = self.run_on();
         if result.is_err() {
@@ -144,7 +144,7 @@ impl<W: WorkerProcess> JitInstance<W> {
             Err(outcome) => return Ok(outcome),
         };
         let mut is_first = true;
-        // What was paid before this run may be given back by the first branch.
+        // The first branch may refund gas that was paid before this run.
         let refund = i64::from(self.program.branch_refund());
         loop {
             let gas = self.state.gas;
@@ -206,7 +206,7 @@ impl<W: WorkerProcess> JitInstance<W> {
                     let block = self.compiled.block_of_stub(behind).filter(|_| metered);
                     let block = block.ok_or_else(|| protocol_violation(exit, behind))?;
                     let outcome = self.out_of_gas(block);
-                    // What it had before it was to pay.
+                    // The gas before it was charged.
                     check_gas(gas + refund, self.state.gas.max(0), Exit::Trap)?;
                     return Ok(outcome);
                 }
@@ -228,7 +228,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         self.program.config().metering != Metering::Off
     }
 
-    /// Returns the native offset of the entry, and charges for an entry in the middle of a block.
+    /// Returns the native offset at which to enter, and charges for an entry into the middle of a block.
     fn begin(&mut self, metered: bool) -> Result<u32, Outcome> {
         let offset = match (self.resume, self.next_pc) {
             (Resume::Native(native), _) => return Ok(native),
@@ -248,7 +248,7 @@ impl<W: WorkerProcess> JitInstance<W> {
             self.state.gas -= cost;
         }
         let place = self.compiled.native_at(program, offset).ok_or(Outcome::Trap)?;
-        // Within a peephole: what is left of it is done here.
+        // Inside a peephole: the rest of its instructions is executed here.
         let left = program.code().instructions_from(offset).take_while(|decoded| decoded.offset < place.guest);
         for instruction in left.filter_map(|decoded| decoded.instruction) {
             let is_done = peephole::execute(&mut self.state.regs, &instruction);
@@ -257,13 +257,13 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(place.native)
     }
 
-    /// Sets the program counter to the instruction that has the byte at `native`.
+    /// Sets the program counter to the instruction whose machine code contains the byte at `native`.
     fn stop_at(&mut self, native: u32, exit: Exit) -> Result<(), SandboxError> {
         self.pc = Some(self.compiled.guest_at(&self.program, native).ok_or_else(|| protocol_violation(exit, native))?);
         Ok(())
     }
 
-    /// Sets the program counter to the instruction that has just left, which has to be this one.
+    /// Sets the program counter to the instruction that has just left, which must have this opcode.
     fn at_instruction(&mut self, opcode: Opcode, exit: Exit) -> Result<Instruction, SandboxError> {
         let native = self.state.native_pc.wrapping_sub(1);
         self.stop_at(native, exit)?;
@@ -279,7 +279,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         self.decoded()?.instruction
     }
 
-    /// Returns whether an instruction can trap other than by an access to memory; behind the code everything does.
+    /// Returns true if an instruction can trap other than by a memory access; past the end of the code everything can.
     fn can_trap(&self, decoded: &Decoded) -> bool {
         let is_trap = decoded.instruction.is_none_or(|instruction| instruction.opcode == Opcode::Trap);
         is_trap || self.program.code().traps_instead(decoded)
@@ -290,7 +290,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Outcome::Trap
     }
 
-    /// The block at a code offset could not be paid; its cost was taken.
+    /// Handles a block that could not be paid, though its cost was subtracted.
     fn out_of_gas(&mut self, block: u32) -> Outcome {
         if self.program.config().metering == Metering::Async {
             (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
@@ -313,7 +313,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(())
     }
 
-    /// Carries out a `memset` (`docs/spec/execution.md#memset`); returns the outcome if guest code does not go on.
+    /// Executes a `memset` (`docs/spec/execution.md#memset`); returns the outcome unless guest code continues.
     fn guest_memset(&mut self, metered: bool) -> Result<Option<Outcome>, SandboxError> {
         let wanted = self.reg(Reg::A2) as u32;
         let payable = match metered {
@@ -336,7 +336,7 @@ impl<W: WorkerProcess> JitInstance<W> {
                 (self.pc, self.next_pc, self.resume) = (None, None, Resume::Unset);
             } else {
                 self.next_pc = self.pc;
-                // At the call again. It can lie anywhere if a stored program says so.
+                // Resumes at the call. Stored machine code may have put it anywhere.
                 let call = self.state.native_pc.checked_sub(super::CALL_LENGTH);
                 self.resume =
                     Resume::Native(call.ok_or_else(|| protocol_violation(Exit::Memset, self.state.native_pc))?);
@@ -381,7 +381,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(())
     }
 
-    /// Grows the heap; returns its new end, or `None`, and no change, if it cannot grow so far.
+    /// Grows the heap; returns its new end, or `None` without any change if it cannot grow that far.
     pub(crate) fn sbrk(&mut self, bytes: u32) -> Result<Option<u32>, SandboxError> {
         let map = *self.program.memory_map();
         let Some(size) = self.heap_size.checked_add(bytes).filter(|size| *size <= map.max_heap_size()) else {
@@ -405,7 +405,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(())
     }
 
-    /// The regions that guest or embedder can write.
+    /// Returns the regions that the guest or the embedder can write.
     fn writable(&self) -> [(u32, u32); 3] {
         let map = self.program.memory_map();
         [
@@ -415,7 +415,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         ]
     }
 
-    /// The whole state. Reads all writable memory that exists.
+    /// Takes a snapshot of the complete state. Reads all writable memory that exists.
     pub(crate) fn snapshot(&self) -> JitSnapshot {
         let image = self.program.memory_image();
         let mut pages = Vec::new();
@@ -427,7 +427,7 @@ impl<W: WorkerProcess> JitInstance<W> {
             }
         };
         let map = self.program.memory_map();
-        // Of what was not zero at first every page is looked at: it may have become zero, and be gone.
+        // All pages with initial data are compared: one may have become zero, and so not exist any more.
         let data_end = (map.rw_base() + image.rw_data().len() as u32).next_multiple_of(PAGE as u32).min(map.rw_end());
         let mut page = [0; PAGE];
         for address in (map.rw_base()..data_end).step_by(PAGE) {
@@ -448,11 +448,11 @@ impl<W: WorkerProcess> JitInstance<W> {
         }
     }
 
-    /// Takes over from an instance of this program on the interpreter, which is about to enter a basic block. Expects a
-    /// worker whose memory is as at first.
+    /// Takes over the state of an instance of this program on the interpreter that is about to enter a basic block.
+    /// Assumes a worker whose memory has its initial contents.
     ///
     /// # Errors
-    /// If it is somewhere else. If the worker is lost.
+    /// If the interpreter is not at the start of a basic block, or the worker is lost.
     pub(crate) fn take_over(&mut self, from: &Interpreted) -> Result<(), Error> {
         let inside = Error::Snapshot(SnapshotError::InsideBlock);
         let next = from.next_block().ok_or(inside)?;
@@ -475,7 +475,7 @@ impl<W: WorkerProcess> JitInstance<W> {
         Ok(())
     }
 
-    /// Brings a state of this program back.
+    /// Restores a state of this program.
     pub(crate) fn restore(&mut self, snapshot: &JitSnapshot) -> Result<(), SandboxError> {
         self.reset_memory()?;
         self.sbrk(snapshot.heap_size)?;
@@ -489,8 +489,8 @@ impl<W: WorkerProcess> JitInstance<W> {
     }
 }
 
-/// Gas is at most `before`, which it had and what a branch may give back, and only what ends for want of it leaves less
-/// than none: by less than a block can cost.
+/// Checks the gas after a run: at most `before`, which includes a possible refund; negative only when the run is out of
+/// gas, by less than the maximum cost of a block.
 fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), SandboxError> {
     let possible = match exit {
         Exit::OutOfGas => -i64::from(i32::MAX)..=-1,
@@ -502,7 +502,7 @@ fn check_gas(before: i64, after: i64, exit: Exit) -> Result<(), SandboxError> {
     }
 }
 
-/// Returns whether an instruction reads or writes memory.
+/// Returns true if an instruction reads or writes memory.
 fn accesses_memory(instruction: &Instruction) -> bool {
     use GasClass::{Load, LoadIndirect, Store, StoreImm, StoreImmIndirect, StoreIndirect};
     let class = instruction.opcode.spec().gas_class;

@@ -1,12 +1,12 @@
-//! Lowering: machine code for each guest instruction that ends no block. Terminators are in `control`.
+//! Lowering: machine code for each guest instruction that is no terminator. Terminators are in `control`.
 //!
-//! Called by the compiler for every instruction, in order. Meanings are those of vm-core's interpreter
+//! Called by the compiler for every instruction, in order. Semantics are those of vm-core's interpreter
 //! (`docs/spec/instructions.md`). In 64-bit programs (`WIDE`), 32-bit operations sign-extend their result; in 32-bit
-//! programs the upper halves of all registers are always clear. Guest addresses are made in one place, [`at`]: they are
-//! computed modulo 2^32.
+//! programs the upper halves of all registers are always clear. Guest addresses are formed in one place, [`at`]: they
+//! are computed modulo 2^32.
 //!
-//! One decision an instruction, by its opcode: each arm reads the operands that its opcode has. Before that, `peephole`
-//! looks at it and those behind it.
+//! There is one match per instruction, on its opcode: each arm reads the operands that its opcode has. Before that,
+//! `peephole` tries the instruction and those behind it.
 
 use super::arith::{self, Part, Signs};
 use super::peephole;
@@ -19,18 +19,18 @@ use pvm_assembler::{
 };
 use vm_core::isa::{Encoded, EncodedInstructions, Opcode, Reg};
 
-/// The size of the program's registers.
+/// Returns the register size of the program.
 pub(super) const fn size<const WIDE: bool>() -> RegSize {
     if WIDE { R64 } else { R32 }
 }
 
-/// Memory operand for the guest's address `base + imm`.
+/// Memory operand for the guest address `base + imm`.
 #[inline(always)]
 fn at(base: Reg, imm: i32) -> Mem {
     Mem::base32(native(base), imm)
 }
 
-/// Makes the result of a 32-bit operation fit the program's registers.
+/// Extends the result of a 32-bit operation to the program's register width.
 #[inline(always)]
 fn extend<const WIDE: bool>(asm: &mut Assembler, d: Native) {
     if WIDE {
@@ -59,8 +59,8 @@ fn three(encoded: &Encoded) -> (Native, Native, Native) {
     (native(d), native(b), native(c))
 }
 
-/// A load into a register from an absolute address. A macro, as the compiler would share a function between forms, and
-/// decide within it what is known here.
+/// Emits a load from an absolute address. A macro, because the compiler would share one function between all forms,
+/// which would have to decide at run time what is known here.
 macro_rules! load_absolute {
     ($asm:ident, $encoded:ident, $form:ident, $size:expr) => {{
         let (d, address) = $encoded.reg_imm();
@@ -68,7 +68,7 @@ macro_rules! load_absolute {
     }};
 }
 
-/// A load into a register relative to another.
+/// Emits a load relative to a register.
 macro_rules! load_indirect {
     ($asm:ident, $encoded:ident, $form:ident, $size:expr) => {{
         let (d, base, offset) = $encoded.reg_reg_imm();
@@ -76,50 +76,50 @@ macro_rules! load_indirect {
     }};
 }
 
-/// A store of a register to an absolute address.
+/// Emits a store of a register to an absolute address.
 #[inline(always)]
 fn store_absolute(asm: &mut Assembler, encoded: &Encoded, width: Width) {
     let (value, address) = encoded.reg_imm();
     asm.push(forms::mov_mr(width, Mem::absolute32(address as u32), native(value)));
 }
 
-/// A store of a register relative to another.
+/// Emits a store of a register relative to another.
 #[inline(always)]
 fn store_indirect(asm: &mut Assembler, encoded: &Encoded, width: Width) {
     let (value, base, offset) = encoded.reg_reg_imm();
     asm.push(forms::mov_mr(width, at(base, offset), native(value)));
 }
 
-/// A store of a constant to an absolute address.
+/// Emits a store of a constant to an absolute address.
 #[inline(always)]
 fn store_imm_absolute(asm: &mut Assembler, encoded: &Encoded, value: impl Fn(i32) -> StoreImm) {
     let (address, imm) = encoded.imm_imm();
     asm.push(forms::mov_mi(Mem::absolute32(address as u32), value(imm)));
 }
 
-/// A store of a constant relative to a register.
+/// Emits a store of a constant relative to a register.
 #[inline(always)]
 fn store_imm_indirect(asm: &mut Assembler, encoded: &Encoded, value: impl Fn(i32) -> StoreImm) {
     let (base, offset, imm) = encoded.reg_imm_imm();
     asm.push(forms::mov_mi(at(base, offset), value(imm)));
 }
 
-/// A comparison with a constant.
+/// Emits a set-if comparison with a constant.
 #[inline(always)]
 fn set_if_imm(asm: &mut Assembler, encoded: &Encoded, size: RegSize, cond: Cond) {
     let (d, b, imm) = two_imm(encoded);
     arith::set_if(asm, cond, d, d == b, forms::cmp_ri(size, b, imm));
 }
 
-/// A comparison of two registers.
+/// Emits a set-if comparison of two registers.
 #[inline(always)]
 fn set_if(asm: &mut Assembler, encoded: &Encoded, size: RegSize, cond: Cond) {
     let (d, b, c) = three(encoded);
     arith::set_if(asm, cond, d, d == b || d == c, forms::cmp_rr(size, b, c));
 }
 
-/// Emits an instruction that ends no block, and with `peepholes` perhaps some of those behind it, `rest`; returns how
-/// many in all.
+/// Emits an instruction that is no terminator, and with `peepholes` possibly some of those behind it (`rest`); returns
+/// the number of instructions emitted.
 #[inline(always)]
 pub(super) fn emit<const WIDE: bool>(
     asm: &mut Assembler,
@@ -173,7 +173,7 @@ fn emit_one<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, encoded:
         LoadU16 => load_absolute!(asm, encoded, movzx16_rm, R32),
         LoadI16 => load_absolute!(asm, encoded, movsx16_rm, size),
         LoadI32 if WIDE => load_absolute!(asm, encoded, movsxd_rm, R64),
-        // Without a wider register there is nothing to extend.
+        // The program's registers are no wider, so there is nothing to extend.
         LoadU32 | LoadI32 => load_absolute!(asm, encoded, mov_rm, R32),
         LoadU64 => load_absolute!(asm, encoded, mov_rm, R64),
         LoadIndirectU8 => load_indirect!(asm, encoded, movzx8_rm, R32),
@@ -381,7 +381,7 @@ fn emit_one<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, encoded:
             asm.push(forms::sarx_rrr(R64, d, b, c));
         }
 
-        // The rest is rare. Two decisions by opcode would cost each time, as neither can be foreseen.
+        // The other opcodes are rare. For all opcodes a second match would cost too much, as neither can be predicted.
         opcode @ (CountLeadingZeroBits32
         | CountLeadingZeroBits64
         | CountTrailingZeroBits32
@@ -396,7 +396,7 @@ fn emit_one<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, encoded:
     }
 }
 
-/// The operations of two registers: `d = op b`.
+/// Emits operations of two registers: `d = op b`.
 fn emit_two<const WIDE: bool>(asm: &mut Assembler, opcode: Opcode, encoded: &Encoded) {
     use Opcode::*;
     let size = size::<WIDE>();
@@ -418,7 +418,7 @@ fn emit_two<const WIDE: bool>(asm: &mut Assembler, opcode: Opcode, encoded: &Enc
     });
 }
 
-/// The rarer operations of three registers: `d = b op c`.
+/// Emits the rarer operations of three registers: `d = b op c`.
 fn emit_three<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, opcode: Opcode, encoded: &Encoded) {
     use Opcode::*;
     let size = size::<WIDE>();
@@ -479,7 +479,7 @@ fn emit_three<const WIDE: bool>(asm: &mut Assembler, routines: &Routines, opcode
             extend::<WIDE>(asm, d);
         }
         RotateRight64 => arith::rotate(asm, R64, forms::ror_rcl, d, b, c),
-        // All others were handled before; a test emits every opcode.
+        // All others were handled above; a test emits every opcode.
         _ => {
             debug_assert!(false, "{opcode:?} is not lowered");
             asm.call(routines.trap);

@@ -1,12 +1,12 @@
 //! The compiler: guest code to AMD64 machine code, in one pass.
 //!
-//! Called by the engine once for each module; `instance` runs what it makes. Assumes a loaded program, whatever its
-//! code is. Promises: time and memory linear in the code's length, the output bounded by [`CODE_SIZE`]; what
-//! a block costs comes from `vm_core::gas`; no address above 4 GiB can be named by a guest load or store.
+//! Called by the engine once for each module; `instance` runs the result. Assumes a loaded program, with any code. Time
+//! and memory are linear in the code's length, and the output is bounded by [`CODE_SIZE`]; block costs come from
+//! `vm_core::gas`; guest loads and stores cannot address anything above 4 GiB.
 //!
-//! The image is the jump table (eight bytes an entry, native addresses, zeros up to a power of two), then the routines,
-//! then the program, then the stubs that leave it when gas runs out (one a block, in order) and at dynamic jumps to
-//! nowhere (one a jump, in order). A block begins with its charge, whose immediate is filled in at the end.
+//! The image is the jump table (native addresses, eight bytes per entry, zeros up to a power of two), then the
+//! routines, then the program, then the stubs that leave it: one per block for running out of gas, and one per dynamic
+//! jump for invalid targets, both in order. A block begins with its charge, whose immediate is filled in at the end.
 
 mod arith;
 mod control;
@@ -42,27 +42,27 @@ const CHARGE_WAY: usize = 9;
 const CHARGE_LENGTH: u32 = 13;
 /// Bytes of a cache line.
 const LINE: u32 = 64;
-/// Bytes of a call: how long a stub is, and what a stop in single-step mode adds.
+/// Length of a call in bytes, which is the length of a stub, and of a stop in single-step mode.
 const CALL_LENGTH: u32 = 5;
 
-/// Error of the compiler. The interpreter runs the program all the same.
+/// Error of the compiler. The interpreter can run the program nevertheless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CompileError {
     /// The jump table is too long.
     JumpTable {
-        /// Its entries.
+        /// Number of entries.
         entries: u32,
-        /// The most there may be.
+        /// The limit.
         limit: u32,
     },
     /// A block costs more gas than an instruction can subtract.
     BlockCost {
-        /// Where the block begins.
+        /// Code offset of the block.
         offset: u32,
         /// Its cost.
         cost: u32,
-        /// The most it may cost.
+        /// The limit.
         limit: u32,
     },
     /// The machine code does not fit.
@@ -91,16 +91,16 @@ impl From<pvm_assembler::Error> for CompileError {
     }
 }
 
-/// The image of a compiled program, for a worker to load. `id` is the module's, which no other has.
+/// The image of a compiled program, for a worker to load. `id` is the unique number of the module.
 pub(crate) fn image<'a>(program: &'a Program, compiled: &'a Compiled, id: u64) -> Image<'a> {
     Image { id, code: compiled.image(), enter: compiled.enter(), data: program.memory_image() }
 }
 
-/// The most bytes of machine code; the rest of [`CODE_SIZE`] is for the jump table.
+/// Maximum length of machine code; the rest of [`CODE_SIZE`] is for the jump table.
 const CODE_LIMIT: usize = CODE_SIZE as usize - 8 * MAX_TABLE as usize;
 
-/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Fresh memory can cost a
-/// quarter of the time to compile.
+/// A thread keeps the buffers of programs up to this many bytes of code for the next one. Populating fresh memory can
+/// take a quarter of the compilation time.
 const KEPT: u32 = 1 << 20;
 
 thread_local! {
@@ -117,7 +117,7 @@ pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
         let length = program.code().len() as usize;
         Assembler::with_capacity(CODE_LIMIT, 1024 + 4 * length, length + length / 4, length / 8)
     });
-    // Whole cache lines, so that code does not share one with the table.
+    // Aligned to cache lines, so that code and table share none.
     let code_start = (control::room(entries) * 8).next_multiple_of(64);
     let compiled = Compiler::new(program, &mut asm, code_start).run();
     if program.code().len() <= KEPT {
@@ -135,14 +135,14 @@ struct Compiler<'a> {
     table: JumpTable,
     /// Offset of the code in the image.
     code_start: u32,
-    /// Number of the label of code offset 0. That of every other offset follows.
+    /// Number of the label of code offset 0. Those of the other offsets follow.
     labels: u32,
     pc_map: Vec<PcMapEntry>,
     blocks: Vec<Block>,
     jumps: Vec<(u32, Label)>,
     /// Target of the last branch or jump.
     last_target: Option<u32>,
-    /// Code offset up to which loops were aligned: no code is emitted three times.
+    /// Code offset up to which loops were aligned: no code is emitted more than twice.
     aligned_up_to: u32,
     metered: bool,
     /// See [`Program::branch_refund`].
@@ -186,7 +186,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The label of a code offset. Only those of blocks are bound.
+    /// Returns the label of a code offset. Only those of blocks are bound.
     #[inline(always)]
     fn label(&self, offset: u32) -> Label {
         Label::from_number(self.labels.wrapping_add(offset))
@@ -272,17 +272,16 @@ impl<'a> Compiler<'a> {
         }
         if self.metered {
             let charge = self.asm.len() as u32;
-            // Cost and way are filled in at the end; small ones now would make the instructions shorter.
+            // Cost and displacement are filled in at the end; small placeholders would shorten the instructions.
             self.asm.push(forms::sub_ri(RegSize::R64, GAS, i32::MAX));
             self.asm.push(forms::jcc_rel32(Cond::Less, 0));
             debug_assert!(self.asm.error().is_some() || self.asm.len() as u32 == charge + CHARGE_LENGTH);
         }
     }
 
-    /// Loop alignment: if a loop has just ended that would fit into one cache line but lies in two, which can halve its
-    /// speed, removes it from the code, skips to the next line, and returns the loop's code offset, where emitting goes
-    /// on.
-    /// `next` is the offset behind the loop. No code is removed twice.
+    /// Loop alignment: if the loop that has just ended would fit into one cache line but straddles two, which can halve
+    /// its speed, removes it from the code, skips to the next line, and returns the loop's code offset, from which it
+    /// is emitted again. `next` is the offset behind the loop. No code is removed twice.
     #[inline(always)]
     fn align_loop(&mut self, next: u32) -> Option<u32> {
         let target = self.last_target.take()?;
@@ -293,7 +292,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn move_loop(&mut self, target: u32, next: u32) -> Option<u32> {
-        // A block is a byte at least.
+        // A block has at least one byte.
         let blocks = self.blocks.iter().rev().take(LINE as usize);
         let index = self.blocks.len().checked_sub(blocks.take_while(|block| block.offset >= target).count())?;
         let start = self.blocks.get(index).filter(|block| block.offset == target)?.start;

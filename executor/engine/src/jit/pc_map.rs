@@ -1,11 +1,11 @@
 //! Pc map: guest pc to native offset and back, and the compiled program that it belongs to.
 //!
-//! Made by the compiler, asked by `instance` at every stop that somebody wants to know the place of. To keep where each
-//! instruction is would take more room and time than all else that compiling leaves behind; so only one in
-//! [`PC_MAP_INTERVAL`] is kept, and the first of each block. From there the way is found by emitting the instructions
-//! between once more: how long one is depends on nothing but itself and those behind it in its block, unless it ends its
-//! block, and nothing is behind it then. An instruction that a peephole took, but for its first, is nowhere: machine
-//! code only knows the place behind all of them.
+//! Made by the compiler, used by `instance` at stops whose program counter is needed. An entry for every instruction
+//! would take more memory and time than everything else that compilation produces, so there is one for the first
+//! instruction of each block and at least one in every [`PC_MAP_INTERVAL`]. Other positions are found by emitting the
+//! instructions after an entry again: the length of an instruction depends only on itself and those behind it in its
+//! block. A terminator's length may depend on more, but nothing follows it. Instructions of a peephole, except for the
+//! first, have no position of their own: machine code only has the position behind the peephole.
 
 use super::routines::Routines;
 use super::{CALL_LENGTH, CHARGE_LENGTH, lower, peephole};
@@ -15,16 +15,16 @@ use pvm_zygote::protocol::NATIVE_SCRATCH;
 use vm_core::gas::Metering;
 use vm_core::program::Program;
 
-/// Most instructions between two entries of the pc map.
+/// Maximum number of instructions between two entries of the pc map.
 pub(super) const PC_MAP_INTERVAL: u32 = 32;
 
-/// The most instructions from one entry to the next, which is not within a peephole.
+/// Maximum number of instructions from one entry to the next; no entry is inside a peephole.
 const WALK_INSTRUCTIONS: usize = (PC_MAP_INTERVAL + peephole::LONGEST) as usize;
 
-/// Room for their machine code.
+/// Buffer size for their machine code.
 const WALK: usize = 128 * WALK_INSTRUCTIONS;
 
-/// Bytes of a host call: its number, and the call of the routine.
+/// Length of a host call in bytes: loading its number, and calling the routine.
 const HOST_CALL_LENGTH: usize = 10;
 
 /// A program as machine code.
@@ -32,7 +32,7 @@ pub(crate) struct Compiled {
     pub(super) image: Vec<u8>,
     /// Offset in the image of the routine that enters guest code.
     pub(super) enter: u32,
-    /// Ascending. The last entry is the trap behind the code.
+    /// Entries in ascending order. The last one is the trap past the end of the code.
     pub(super) pc_map: Vec<PcMapEntry>,
     /// Code offsets of all blocks, ascending.
     pub(super) blocks: Vec<u32>,
@@ -44,15 +44,15 @@ pub(crate) struct Compiled {
     pub(super) jump_stubs: u32,
 }
 
-/// Up to so many bytes of memory are kept for the next image.
+/// Images of up to this many bytes of memory are kept for the next one.
 const KEPT: usize = 4 << 20;
 
 thread_local! {
     static KEPT_IMAGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// An empty image, if possible in memory that a program had that this thread has dropped: fresh memory costs the kernel
-/// longer than compiling takes to fill it.
+/// Returns an empty image, if possible in memory that a dropped program of this thread had: the kernel takes longer to
+/// populate fresh memory than the compiler to fill it.
 pub(super) fn kept_image() -> Vec<u8> {
     KEPT_IMAGE.take()
 }
@@ -62,18 +62,18 @@ impl Drop for Compiled {
         if self.image.capacity() <= KEPT {
             let mut image = core::mem::take(&mut self.image);
             image.clear();
-            // A thread that ends keeps nothing.
+            // Fails if the thread is ending; then nothing is kept.
             let _ = KEPT_IMAGE.try_with(|kept| kept.set(image));
         }
     }
 }
 
-/// An instruction's code offset and its native offset.
+/// A pair of an instruction's code offset and native offset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PcMapEntry {
     /// Its code offset.
     pub guest: u32,
-    /// Its native offset: of a block's first instruction, that of the block.
+    /// Native offset; for the first instruction of a block, the start of the block.
     pub native: u32,
 }
 
@@ -88,9 +88,9 @@ impl Compiled {
         self.enter
     }
 
-    /// Native offset of the instruction at a code offset, which is that of an instruction or the end of the code. Of a
-    /// block's first one, where the block begins. Of one that has none, as a peephole took it, that of the next one that
-    /// has, whose code offset is in the result.
+    /// Returns the native offset for a code offset, which must be the start of an instruction or the end of the code.
+    /// For the first instruction of a block this is the start of the block. An instruction inside a peephole has none:
+    /// then the entry of the next instruction that has one is returned.
     pub(super) fn native_at(&self, program: &Program, guest: u32) -> Option<PcMapEntry> {
         let index = self.pc_map.partition_point(|place| place.guest <= guest).checked_sub(1)?;
         let place = *self.pc_map.get(index)?;
@@ -100,18 +100,18 @@ impl Compiled {
         self.walk(program, place, |found, _| found.guest >= guest)
     }
 
-    /// Native offset of the charge of the block at a code offset.
+    /// Returns the native offset of the charge of the block at a code offset.
     pub(super) fn charge_of(&self, program: &Program, guest: u32) -> Option<u32> {
         let steps = program.config().single_step;
         self.native_at(program, guest).map(|place| place.native + if steps { CALL_LENGTH } else { 0 })
     }
 
-    /// Returns whether the byte at `native` belongs to the machine code of an instruction.
+    /// Returns true if the byte at `native` belongs to the machine code of an instruction.
     pub(super) fn is_guest(&self, native: u32) -> bool {
         native < self.block_stubs && self.pc_map.first().is_some_and(|first| native >= first.native)
     }
 
-    /// Returns whether a host call with this number ends at `behind`: its number is loaded into the scratch register,
+    /// Returns true if a host call with this number ends at `behind`: its number is loaded into the scratch register,
     /// and the routine called.
     pub(super) fn is_host_call(&self, behind: u32, number: u32) -> bool {
         const MOV: u8 = 0xb8 + NATIVE_SCRATCH;
@@ -126,7 +126,7 @@ impl Compiled {
         })
     }
 
-    /// The code offset of the instruction whose machine code has the byte at `native`.
+    /// Returns the code offset of the instruction whose machine code contains the byte at `native`.
     pub(super) fn guest_at(&self, program: &Program, native: u32) -> Option<u32> {
         if !self.is_guest(native) {
             return None;
@@ -139,9 +139,9 @@ impl Compiled {
         self.walk(program, place, |_, end| end.is_none_or(|end| native < end)).map(|found| found.guest)
     }
 
-    /// Goes from instruction to instruction, the first at `from`, to the one that `is_it` says yes to, when it is told
-    /// where that is and where it ends: `None` for the last of a block, which is longer than anybody asks. The first
-    /// one begins where its charge ends.
+    /// Walks over the instructions from `from` on, and returns the first for which `is_it` returns true. `is_it` is
+    /// given its position and its end, which is `None` for the last instruction of a block: its length is not computed.
+    /// If `from` is the start of a block, its first instruction begins after the charge.
     fn walk(
         &self,
         program: &Program,
@@ -157,7 +157,7 @@ impl Compiled {
         let mut instructions = program.code().encoded_instructions_from(from.guest);
         for _ in 0..WALK_INSTRUCTIONS {
             let Some(encoded) = instructions.next() else {
-                // The trap behind the code.
+                // The trap past the end of the code.
                 let place = PcMapEntry { guest: program.code().len(), native: start + asm.len() as u32 };
                 return is_it(place, None).then_some(place);
             };
@@ -183,18 +183,18 @@ impl Compiled {
         None
     }
 
-    /// The code offset of the block whose stub a return address belongs to.
+    /// Returns the code offset of the block to whose stub a return address belongs.
     pub(super) fn block_of_stub(&self, behind: u32) -> Option<u32> {
         stub(&self.blocks, self.block_stubs, behind)
     }
 
-    /// The code offset of the dynamic jump whose stub a return address belongs to.
+    /// Returns the code offset of the dynamic jump to whose stub a return address belongs.
     pub(super) fn jump_of_stub(&self, behind: u32) -> Option<u32> {
         stub(&self.jumps, self.jump_stubs, behind)
     }
 }
 
-/// The entry whose stub, in a row of stubs from `first` on, ends at `behind`.
+/// Returns the entry whose stub ends at `behind`; stubs are contiguous from `first` on.
 fn stub(entries: &[u32], first: u32, behind: u32) -> Option<u32> {
     let end = behind.checked_sub(first)?;
     if end % CALL_LENGTH != 0 {

@@ -1,14 +1,14 @@
-//! Peepholes: instructions of one block that are shorter as machine code together than each on its own.
+//! Peepholes: sequences of instructions in a block whose machine code is shorter together than one by one.
 //!
-//! Called by the compiler before it lowers an instruction, and by the pc map when it walks the same code again. What a
-//! peephole takes depends on the code from its first instruction on and on nothing else, so that both find the same.
+//! Called by the compiler before it lowers an instruction, and by the pc map when it walks the same code again. Whether
+//! a peephole applies depends only on the code from its first instruction on, so that both find the same ones.
 //!
-//! All registers are as the program says wherever it can stop. A peephole therefore takes only instructions that cannot
-//! stop: no access to memory, no host call, no terminator. What it leaves out of a register is overwritten by another of
-//! these before anything reads it ([`is_dead`]). A run can be told to begin between the instructions of a peephole: the
-//! host executes the rest of it then ([`execute`]).
+//! Registers must have their architectural values wherever a program can stop. A peephole therefore contains only
+//! instructions that cannot stop: no access to memory, no host call, no terminator. If it leaves a result out of a
+//! register, another of these overwrites that register before it is read ([`is_dead`]). A run can be told to begin
+//! between the instructions of a peephole: the host then executes the rest of it ([`execute`]).
 //!
-//! In 64-bit programs only, and not in single-step mode, where each instruction is a stop.
+//! Used in 64-bit programs only, and not in single-step mode, where each instruction is a stop.
 
 use super::arith;
 use super::regs::{SCRATCH, native};
@@ -21,19 +21,19 @@ use vm_core::isa::{Encoded, EncodedInstructions, Format, GasClass, Instruction, 
 
 /// A peephole.
 struct Peephole {
-    /// The opcodes of which it begins with one. Peepholes of one opcode are in a row.
+    /// Possible opcodes of its first instruction. Peepholes with the same one are adjacent.
     first: &'static [Opcode],
-    /// The opcodes of which its second instruction has one.
+    /// Possible opcodes of its second instruction.
     second: &'static [Opcode],
-    /// Emits it and returns the number of its instructions, or emits nothing if it does not apply to these two
-    /// instructions and those behind them.
+    /// Emits it and returns its number of instructions; emits nothing and returns `None` if it does not apply to these
+    /// two instructions and those behind them.
     emit: fn(&mut Assembler, &Encoded, &Encoded, EncodedInstructions<'_>) -> Option<u32>,
 }
 
-/// The most instructions of a peephole.
+/// Maximum number of instructions in a peephole.
 pub(super) const LONGEST: u32 = 4;
 
-/// All peepholes. The first that applies is taken. `peephole_tests.rs` has a test of each.
+/// All peepholes. The first one that applies is used. `peephole_tests.rs` has a test of each.
 const PEEPHOLES: [Peephole; 6] = {
     use Opcode::{Add64, Mul64, MulUpperUnsignedUnsigned, SetLessThanUnsigned};
     [
@@ -46,7 +46,7 @@ const PEEPHOLES: [Peephole; 6] = {
     ]
 };
 
-/// By opcode the peepholes that begin with it: index of the first and of the one after the last.
+/// Range of the peepholes that begin with each opcode: index of the first, and index after the last.
 const BY_OPCODE: [(u8, u8); Opcode::COUNT] = {
     let mut ranges = [(0, 0); Opcode::COUNT];
     let mut index = 0;
@@ -66,8 +66,8 @@ const BY_OPCODE: [(u8, u8); Opcode::COUNT] = {
     ranges
 };
 
-/// Emits the peephole that begins with this instruction, if there is one, and returns the number of its instructions;
-/// `rest` are those behind the first.
+/// Emits the peephole that begins with this instruction, if there is one, and returns its number of instructions.
+/// `rest` are the instructions behind the first.
 #[inline(always)]
 pub(super) fn emit(asm: &mut Assembler, encoded: &Encoded, rest: &EncodedInstructions<'_>) -> Option<u32> {
     match BY_OPCODE[encoded.opcode() as usize] {
@@ -90,7 +90,7 @@ fn emit_one_of(
     fitting.find_map(|peephole| (peephole.emit)(asm, encoded, &second, rest.clone()))
 }
 
-/// Executes an instruction that is in a peephole, but not its first; returns whether it is one that can be.
+/// Executes an instruction inside a peephole, other than its first; returns false if no peephole has it there.
 pub(super) fn execute(regs: &mut [u64; Reg::COUNT], instruction: &Instruction) -> bool {
     let Instruction { opcode, r1, r2, r3, imm, .. } = *instruction;
     let (b, c) = (regs[r1 as usize], regs[r2 as usize]);
@@ -129,13 +129,14 @@ fn product_high_half_first(
     product(asm, low, high, high)
 }
 
-/// `low = b * c` and `high` = its upper half, of which `first` is the first.
+/// `low = b * c` and `high` = the upper half of the same product; `first` is the one of them that comes first.
 fn product(asm: &mut Assembler, low: &Encoded, high: &Encoded, first: &Encoded) -> Option<u32> {
     let (b, c, low_half) = low.reg_reg_reg();
     let (high_b, high_c, high_half) = high.reg_reg_reg();
     let (_, _, written) = first.reg_reg_reg();
     let same_factors = (b, c) == (high_b, high_c) || (b, c) == (high_c, high_b);
-    // The second one has to find the factors; and of one register for both `mulx` makes the upper half.
+    // The second instruction must still find the factors; if both results go to one register, `mulx` leaves the upper
+    // half.
     if !same_factors || written == b || written == c || low_half == high_half {
         return None;
     }
@@ -154,7 +155,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// `sum = b + c; carry = sum < b`, or `< c`: a sum is less than either if it has wrapped.
+    /// Matches `sum = b + c; carry = sum < b`, or `< c`: a sum that has wrapped is less than either operand.
     fn of(add: &Encoded, compare: &Encoded) -> Option<Sum> {
         let (b, c, sum) = add.reg_reg_reg();
         let (left, right, carry) = compare.reg_reg_reg();
@@ -162,14 +163,14 @@ impl Sum {
         (is_carry && carry != sum).then_some(Sum { b, c, sum, carry })
     }
 
-    /// Emits the sum. Its carry is in the flag then.
+    /// Emits the sum. The carry flag is then its carry.
     fn emit_sum(&self, asm: &mut Assembler) {
         let (b, c, sum) = (native(self.b), native(self.c), native(self.sum));
         asm.push_if(sum != b && sum != c, forms::mov_rr(R64, sum, b));
         asm.push(forms::add_rr(R64, sum, if sum == c { b } else { c }));
     }
 
-    /// Emits sum and carry. The carry is in the flag as well then.
+    /// Emits sum and carry. The carry flag is then its carry too.
     fn emit(&self, asm: &mut Assembler) {
         let carry = native(self.carry);
         let is_source = self.carry == self.b || self.carry == self.c;
@@ -180,12 +181,12 @@ impl Sum {
     }
 }
 
-/// The next instruction as a sum: its sources and its result.
+/// Takes the next instruction as a sum: its sources and its result.
 fn next_sum(rest: &mut EncodedInstructions<'_>) -> Option<(Reg, Reg, Reg)> {
     rest.next().filter(|next| next.opcode() == Opcode::Add64).map(|next| next.reg_reg_reg())
 }
 
-/// What a sum adds to `one`, which is not `one` again.
+/// Returns the other operand of a sum with `one`, unless that is `one` again.
 fn added_to(one: Reg, (b, c, _): (Reg, Reg, Reg)) -> Option<Reg> {
     match (b == one, c == one) {
         (true, false) => Some(c),
@@ -237,7 +238,7 @@ fn sum_then_carry_added(
 /// `sum = b + c; carry = sum < b`.
 fn sum_and_carry(asm: &mut Assembler, add: &Encoded, compare: &Encoded, _: EncodedInstructions<'_>) -> Option<u32> {
     let sum = Sum::of(add, compare)?;
-    // With a third register for the sum it is no shorter.
+    // With a third register for the sum the sequence is not shorter.
     if sum.sum != sum.b && sum.sum != sum.c {
         return None;
     }
@@ -248,8 +249,8 @@ fn sum_and_carry(asm: &mut Assembler, add: &Encoded, compare: &Encoded, _: Encod
 /// 32-bit operations whose results are combined by [`combined_words`].
 const EXTENDED: [Opcode; 3] = [Opcode::RotateRightImm32, Opcode::ShiftLogicalRightImm32, Opcode::ShiftLogicalLeftImm32];
 
-/// `p = rotated b; q = rotated c; d = p ^ q`, also of shifts and with `|`: the sign of `d` is extended, and those of `p`
-/// and `q` only if they are still needed.
+/// `p = b rotated; q = c rotated; d = p ^ q`, also with shifts and `|`: sign-extends `d`, but `p` and `q` only if they
+/// are still live.
 fn combined_words(
     asm: &mut Assembler,
     first: &Encoded,
@@ -270,7 +271,7 @@ fn combined_words(
     }
     let is_needed = |reg: Reg| reg != d && !is_dead(reg, rest.clone());
     let (extends_p, extends_q) = (is_needed(p), is_needed(q));
-    // Else as many as without.
+    // Otherwise the sequence is not shorter.
     if extends_p && extends_q {
         return None;
     }
@@ -295,10 +296,11 @@ fn emit_word(asm: &mut Assembler, encoded: &Encoded) {
     }
 }
 
-/// Instructions that are searched for one that overwrites a register.
+/// Maximum number of instructions that are searched for one that overwrites a register.
 const LOOKAHEAD: usize = 8;
 
-/// Returns whether one of the next instructions overwrites a register, and until then none reads it and none can stop.
+/// Returns true if one of the next instructions overwrites a register, and none before it reads the register or can
+/// stop.
 fn is_dead(reg: Reg, rest: EncodedInstructions<'_>) -> bool {
     for encoded in rest.take(LOOKAHEAD) {
         let Some(instruction) = encoded.decode().instruction.filter(|_| !encoded.ends_block()) else { return false };
@@ -312,7 +314,7 @@ fn is_dead(reg: Reg, rest: EncodedInstructions<'_>) -> bool {
     false
 }
 
-/// Returns whether a program can stop at this instruction, which does not end a block.
+/// Returns true if a program can stop at this instruction, which is no terminator.
 fn can_stop(instruction: &Instruction) -> bool {
     use GasClass::{Load, LoadIndirect, Store, StoreImm, StoreImmIndirect, StoreIndirect};
     let class = instruction.opcode.spec().gas_class;
@@ -320,7 +322,7 @@ fn can_stop(instruction: &Instruction) -> bool {
         || matches!(instruction.opcode, Opcode::Ecalli | Opcode::Memset | Opcode::Sbrk)
 }
 
-/// The register that an instruction writes, of those that cannot stop.
+/// Returns the register that an instruction writes; only for instructions that cannot stop.
 fn written(instruction: &Instruction) -> Option<Reg> {
     match instruction.opcode.spec().format {
         Format::RegRegReg => Some(instruction.r3),
@@ -329,12 +331,12 @@ fn written(instruction: &Instruction) -> Option<Reg> {
     }
 }
 
-/// Returns whether an instruction, of those that cannot stop, reads a register.
+/// Returns true if an instruction reads a register; only for instructions that cannot stop.
 fn reads(instruction: &Instruction, reg: Reg) -> bool {
     use Opcode::{CmovIfNotZero, CmovIfNotZeroImm, CmovIfZero, CmovIfZeroImm};
     let Instruction { opcode, r1, r2, r3, .. } = *instruction;
     match opcode.spec().format {
-        // What a conditional move does not write, it keeps.
+        // A conditional move reads its destination, which it may keep.
         Format::RegRegReg => [r1, r2].contains(&reg) || (matches!(opcode, CmovIfZero | CmovIfNotZero) && r3 == reg),
         Format::RegRegImm => r2 == reg || (matches!(opcode, CmovIfZeroImm | CmovIfNotZeroImm) && r1 == reg),
         Format::RegReg => r2 == reg,

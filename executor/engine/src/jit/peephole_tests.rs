@@ -1,5 +1,5 @@
-//! Peepholes in the sandbox beside vm-core's interpreter: with all ways in which registers can coincide, from each
-//! instruction on, and to stops right behind them.
+//! Compares peepholes in the sandbox with vm-core's interpreter: with all ways in which registers can coincide, with
+//! entries at each instruction, and with stops right behind them.
 
 use super::*;
 use crate::jit::{JitInstance, compile};
@@ -12,7 +12,7 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Isa, Opcode::*};
 use vm_core::program::{Program, ProgramConfig};
 
-/// Few registers, so that they coincide often.
+/// Few registers, so that they often coincide.
 const REGS: [Reg; 5] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4];
 
 /// Blocks of a program.
@@ -24,7 +24,7 @@ fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     Instruction { opcode, r1, r2, r3, imm, imm2: 0, target: 0 }
 }
 
-/// What may come behind a peephole: instructions that read, overwrite or keep what it wrote, around one that stops.
+/// Random instructions behind a peephole: they read, overwrite or keep its results, around one that stops.
 fn suffix(rng: &mut Rng) -> Vec<Instruction> {
     const PLAIN: [Opcode; 7] = [Add64, MoveReg, LoadImm, CmovIfZero, CmovIfNotZeroImm, RotateRightImm32, Xor];
     let plain =
@@ -32,7 +32,7 @@ fn suffix(rng: &mut Rng) -> Vec<Instruction> {
     let mut suffix = plain(rng);
     suffix.push(match rng.below(3) {
         0 => Instruction::i(Ecalli, 7),
-        // There is nothing at such addresses.
+        // There is no memory at such addresses.
         1 => Instruction::ri(LoadU64, rng.pick(&REGS), 0x100),
         _ => Instruction::ri(StoreU64, rng.pick(&REGS), 0x100),
     });
@@ -41,8 +41,8 @@ fn suffix(rng: &mut Rng) -> Vec<Instruction> {
     suffix
 }
 
-/// Compares a program of blocks that begin with what `shape` makes of a few registers, with random registers, from each
-/// of its instructions on, and returns how often the peephole of this number was the one that applied.
+/// Compares a program of blocks that begin with `shape` of a few registers, with random register contents, from each of
+/// its instructions on; returns how often peephole `number` was the one that applied.
 fn compare(number: usize, shape: impl Fn([Reg; 5], &mut Rng) -> Vec<Instruction>) -> usize {
     let rng = &mut Rng::new(number as u64);
     let mut instructions = Vec::new();
@@ -50,7 +50,7 @@ fn compare(number: usize, shape: impl Fn([Reg; 5], &mut Rng) -> Vec<Instruction>
         let regs = [(); 5].map(|()| rng.pick(&REGS));
         let mut block = shape(regs, rng);
         if rng.chance(30) {
-            // Another register in one place.
+            // Replaces one register.
             let index = rng.below(block.len() as u32) as usize;
             let reg = rng.pick(&REGS);
             let changed = block.get_mut(index).unwrap();

@@ -7,7 +7,7 @@ use vm_core::isa::Reg;
 /// The scratch register. Dead between guest instructions.
 pub(super) const SCRATCH: Native = Native::ALL[NATIVE_SCRATCH as usize];
 
-/// Gas left. Never below zero while guest code runs, where gas is metered.
+/// Gas left. Never below zero while guest code runs, if gas is metered.
 pub(super) const GAS: Native = Native::ALL[NATIVE_GAS as usize];
 
 const MAP: [Native; Reg::COUNT] = {

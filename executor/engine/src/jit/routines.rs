@@ -1,7 +1,7 @@
-//! The routines that every program's code begins with: one that enters guest code, and one for each way to leave it.
+//! Routines at the start of every program's code: one that enters guest code, and one for each kind of exit.
 //!
 //! Emitted by the compiler in front of the program. The worker calls `enter`; guest code calls the others, whose return
-//! address says from where it left. Contract: `docs/sandbox.md`, control page in the protocol.
+//! address identifies the position of the exit. Contract: `docs/sandbox.md`, control page in the protocol.
 
 use super::regs::{GAS, SCRATCH, native};
 use core::mem::offset_of;
@@ -23,7 +23,7 @@ pub(super) struct Routines {
 }
 
 impl Routines {
-    /// Nowhere, to find out how long calls are.
+    /// Makes labels that are never bound, to measure the length of calls.
     pub(super) fn unbound(asm: &mut Assembler) -> Routines {
         let label = asm.new_label();
         Routines {
@@ -39,7 +39,7 @@ impl Routines {
     }
 }
 
-/// A word of the control page, by its offset, seen from the top of guest code's stack.
+/// Memory operand for a word of the control page, relative to the top of guest code's stack.
 fn control(offset: usize, pushed: i32) -> Mem {
     // Both are constants, a few pages apart.
     let from_top = CONTROL_BASE.wrapping_sub(STACK_TOP) as i32;
@@ -50,7 +50,7 @@ const fn reg_offset(reg: Reg) -> usize {
     offset_of!(Control, regs) + 8 * reg as usize
 }
 
-/// Emits all of them.
+/// Emits all routines.
 pub(super) fn emit(asm: &mut Assembler) -> Routines {
     let enter = asm.new_label();
     asm.bind(enter);

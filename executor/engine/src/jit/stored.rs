@@ -1,12 +1,12 @@
-//! A compiled program as bytes, to be kept and loaded again by the same version of the engine.
+//! Serialization of compiled programs, to be stored and loaded again by the same version of the engine.
 //!
-//! Layout, all numbers little-endian: [`MAGIC`], the fingerprint of the engine's sources (u64), what of the program's
-//! configuration code depends on, the length of the program's blob (u32) and its [`mix`] (u64); then `enter`,
-//! `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
+//! Layout, all numbers little-endian: [`MAGIC`]; the fingerprint of the engine's sources (u64); the part of the
+//! program's configuration that the code depends on; the length of the program's blob (u32) and its [`mix`] (u64);
+//! `enter`, `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
 //!
-//! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of
-//! them harms nobody outside of the sandbox, which machine code could not leave if an attacker had written it. But what
-//! it computes is not checked, and can't be.
+//! Every number is checked against the range of what it refers to. So no bytes can harm anything outside of the
+//! sandbox, which machine code could not leave even if an attacker had written it. The results of stored code are not
+//! checked, and cannot be.
 
 use super::pc_map::{Compiled, PcMapEntry, kept_image};
 use crate::error::StoredError;
@@ -26,21 +26,21 @@ fn fingerprint() -> u64 {
         .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
 }
 
-/// The part of the configuration that machine code depends on.
+/// Returns the part of the configuration that machine code depends on.
 fn configuration(program: &Program) -> [u32; 4] {
     let config = program.config();
     let metering = match config.metering {
         Metering::Off => 0,
         Metering::Sync => 1,
         Metering::Async => 2,
-        // There is no other; one to come would change the fingerprint.
+        // There is no other mode; a new one would change the fingerprint.
         _ => 3,
     };
     let switches = metering | u32::from(config.single_step) << 8 | u32::from(config.semantics.id()) << 16;
     [config.page_size, config.aux_size, u32::from(config.cost_model.id()), switches]
 }
 
-/// Tells programs apart, fast: a mistake is noticed, an attack is not.
+/// Fast hash that distinguishes programs: it detects mistakes, not attacks.
 fn mix(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
@@ -53,7 +53,7 @@ fn mix(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The compiled program as bytes.
+/// Serializes a compiled program.
 pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<u8> {
     let tables = compiled.pc_map.len() * 8 + (compiled.blocks.len() + compiled.jumps.len()) * 4;
     let mut bytes = Vec::with_capacity(HEADER + compiled.image.len() + tables);
@@ -65,7 +65,7 @@ pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<
     }
     word(&mut bytes, blob.len() as u32);
     bytes.extend_from_slice(&mix(blob).to_le_bytes());
-    // None has more than the image has bytes, which is less than 2^32.
+    // Each is at most the length of the image, which is less than 2^32.
     let lengths = [compiled.image.len(), compiled.pc_map.len(), compiled.blocks.len(), compiled.jumps.len()];
     for part in [compiled.enter, compiled.block_stubs, compiled.jump_stubs] {
         word(&mut bytes, part);
@@ -84,7 +84,7 @@ pub(crate) fn store(program: &Program, blob: &[u8], compiled: &Compiled) -> Vec<
     bytes
 }
 
-/// Bytes that are read from the front.
+/// Reads bytes from the front.
 struct Reader<'a> {
     all: usize,
     rest: &'a [u8],
@@ -106,9 +106,9 @@ impl<'a> Reader<'a> {
         Ok(self.bytes(8)?.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
     }
 
-    /// Numbers, none less than the one before, and none above `limit`.
+    /// Reads numbers in ascending order, none above `limit`.
     fn ascending(&mut self, what: &'static str, count: u32, limit: u32) -> Result<Vec<u32>, StoredError> {
-        // No allocation before the bytes are there.
+        // Nothing is allocated before the bytes are known to be there.
         let (words, _) = self.bytes(count as usize * 4)?.as_chunks::<4>();
         let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
         check_ascending(what, words.iter().copied(), limit)?;
@@ -132,7 +132,7 @@ fn in_range(what: &'static str, found: u32, limit: u32) -> Result<u32, StoredErr
     if found > limit { Err(StoredError::OutOfRange { what, found, limit }) } else { Ok(found) }
 }
 
-/// A compiled program from such bytes.
+/// Deserializes a compiled program.
 pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
     let mut reader = Reader { all: bytes.len(), rest: bytes };
     if reader.bytes(MAGIC.len())? != MAGIC {

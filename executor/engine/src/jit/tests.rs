@@ -1,4 +1,5 @@
-//! Compiled programs in the sandbox beside vm-core's interpreter: everything that can be observed, at every stop.
+//! Compares compiled programs in the sandbox with vm-core's interpreter: everything that can be observed, at every
+//! stop.
 
 use super::*;
 use crate::sandbox::{Pool, Settings};
@@ -54,7 +55,7 @@ fn compare(pool: &Arc<Pool>, seed: u64) -> Option<i64> {
         let data = rng.bytes(length);
         assert_eq!(ours.write_memory(address, &data), jit.write_memory(address, &data), "seed {seed}");
     }
-    // About what an instruction costs.
+    // Approximate cost of an instruction.
     let unit = if config.cost_model == CostModelKind::CalibratedV1 { 60 } else { 1 };
     let (mut gas, mut used) = (i64::from(rng.below(400)) * unit, 0);
     ours.set_gas(gas);
@@ -145,7 +146,7 @@ fn every_opcode_is_lowered() {
     }
 }
 
-/// An instruction with random operands, none of which leads anywhere.
+/// Returns an instruction with random operands, whose targets are all invalid.
 fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
     let [imm, imm2] = [(); 2].map(|()| rng.value() as i32 >> rng.below(32));
@@ -192,8 +193,8 @@ fn every_instruction_of_a_long_block_is_found_by_each_byte_of_its_machine_code()
     }
 }
 
-/// A program that counts in a loop of a block, or of two, behind so many bytes of machine code and more; `inner` loops so
-/// often.
+/// Returns a program that counts in a loop of one block, or of two, behind at least this many bytes of machine code; an
+/// inner loop runs `inner` times.
 fn loops(filler: u32, two_blocks: bool, inner: i32) -> Vec<u8> {
     let mut list = vec![Instruction::ri(Opcode::LoadImm, Reg::A1, 3)];
     list.extend((0..filler).map(|_| Instruction::rr(Opcode::SignExtend8, Reg::A3, Reg::A3)));
@@ -209,7 +210,7 @@ fn loops(filler: u32, two_blocks: bool, inner: i32) -> Vec<u8> {
     }
     list.push(Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, -1));
     list.push(Instruction::rio(Opcode::BranchNotEqImm, Reg::A0, 0, start));
-    // Around it a loop that is too long for a cache line.
+    // An outer loop that is too long for a cache line.
     list.push(Instruction::rri(Opcode::AddImm64, Reg::A1, Reg::A1, -1));
     list.push(Instruction::rio(Opcode::BranchNotEqImm, Reg::A1, 0, outer));
     list.push(Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0));
@@ -288,7 +289,7 @@ fn no_index_leads_out_of_the_jump_table_even_if_its_check_is_mispredicted() {
             builder.instructions(vec![
                 Instruction::none(Opcode::Fallthrough),
                 Instruction::ri(Opcode::LoadImm, Reg::A2, 0),
-                // In the middle of a block, where no jump leads.
+                // In the middle of a block, which is no jump target.
                 Instruction::ri(Opcode::JumpIndirect, Reg::A0, 0),
                 Instruction::ri(Opcode::JumpIndirect, Reg::A1, 4),
             ]);

@@ -1,36 +1,36 @@
 //! Deadline of a run. Used by `worker` and `handoff`.
 //!
-//! A run is one request of the embedder, with any number of handoffs. The CPU time of the worker counts, and that of the
-//! host while it works for the guest: time in which the machine is busy, throttled or suspended does not. Real time is
-//! bounded too, far more generously, against a worker that is stopped.
+//! A run is one request of the embedder, with any number of handoffs. The CPU time of the worker counts, and that of
+//! the host while it works for the guest; time in which the machine is busy, throttled or suspended does not. Real time
+//! has a far more generous limit, against a worker that is stopped.
 
 use super::{SandboxError, sys};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// Handoffs of one run between two readings of the clocks. They are also read while a handoff takes long.
+/// Handoffs of one run between two readings of the clocks. They are also read when a handoff takes long.
 const HANDOFFS: u32 = 16;
-/// Short runs between two readings of the CPU time that the worker has used.
+/// Short runs between two readings of the worker's CPU time.
 const UNREAD: u32 = 100;
-/// Less CPU time than this between two readings counts as none.
+/// Minimum CPU time between two readings that counts as progress.
 const PROGRESS: Duration = Duration::from_millis(1);
-/// A worker that sleeps for so long while it has control is killed: it has nothing to wait for.
+/// A worker that sleeps for this long while it has control is killed: it has nothing to wait for.
 const SLEEP: Duration = Duration::from_secs(1);
 
 /// Limits of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Limits {
-    /// CPU time; `None`: any.
+    /// CPU time; `None`: unlimited.
     pub cpu: Option<Duration>,
-    /// Real time; `None`: any.
+    /// Real time; `None`: unlimited.
     pub real: Option<Duration>,
 }
 
 impl Limits {
-    /// The limit of real time, as a multiple of that of CPU time.
+    /// Default limit of real time, as a multiple of that of CPU time.
     const PATIENCE: u32 = 60;
 
-    /// Limits of a command that runs no guest code.
+    /// Limits of a command, which runs no guest code.
     pub const COMMAND: Limits = Limits::of_cpu_time(Duration::from_secs(2));
 
     pub const fn of_cpu_time(cpu: Duration) -> Limits {
@@ -41,19 +41,20 @@ impl Limits {
 /// Resources that a worker uses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter<'a> {
-    /// Process id of the worker in this process's pid namespace. Without it real time is used instead of CPU time.
+    /// Process id of the worker in this process's pid namespace. If unknown, real time is used instead of CPU time.
     pub process: Option<u32>,
-    /// File behind the worker's memory, and the limit of pages that its program can have.
+    /// File behind the worker's memory, and its limit of pages.
     pub memory: Option<(&'a OwnedFd, u64)>,
 }
 
 impl Meter<'_> {
-    /// CPU time of the worker so far. Meaningless once it has ended, as another process may have its number then.
+    /// Returns the CPU time of the worker so far. Only valid before the worker has ended: later another process may
+    /// have its pid.
     pub fn cpu_time(self) -> Option<Duration> {
         sys::cpu_time(self.process?)
     }
 
-    /// Returns whether it has no more memory than its program can have.
+    /// Fails if the worker has more memory than its program can have.
     pub fn check_memory(self) -> Result<(), SandboxError> {
         let Some((file, limit)) = self.memory else { return Ok(()) };
         let pages = sys::pages(file)?;
@@ -66,32 +67,32 @@ impl Meter<'_> {
         }
     }
 
-    /// Returns whether the worker sleeps, by choice: it neither runs, nor waits for a processor or a page, nor is it
+    /// Returns true if the worker sleeps voluntarily: it neither runs, nor waits for a processor or a page, nor is it
     /// stopped.
     fn is_asleep(self) -> bool {
         let Some(process) = self.process else { return false };
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // Behind the name in parentheses.
+        // The state comes after the name, which is in parentheses.
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
     }
 }
 
-/// Deadline of a run: what is left of its limits.
+/// Deadline of a run: the rest of its limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     limits: Limits,
-    /// Turns of the run before this one.
+    /// Number of handoffs of the run so far.
     handoffs: u32,
-    /// CPU time that the host spent for the guest.
+    /// CPU time that the host has spent for the guest.
     host: Duration,
     /// First reading of the clocks.
     start: Option<Reading>,
     last: Reading,
-    /// Total CPU time of the worker at the last check.
+    /// Total CPU time of the worker at the last reading.
     used: Duration,
-    /// Runs that began since.
+    /// Runs begun since that reading.
     unread: u32,
-    /// Since when the worker sleeps.
+    /// Time since which the worker has been asleep.
     asleep: Option<Instant>,
 }
 
@@ -108,7 +109,7 @@ impl Deadline {
         Deadline { limits, handoffs: 0, host, start: None, last: never, used, unread: 0, asleep: None }
     }
 
-    /// Begins a new run. The clocks are read when it first takes long, or continues after a handoff.
+    /// Begins a new run. Its clocks are first read when a handoff takes long, or when it continues after one.
     #[inline]
     pub fn begin(&mut self, meter: Meter<'_>) -> Result<(), SandboxError> {
         if self.start.is_some() || self.unread == UNREAD {
@@ -120,7 +121,7 @@ impl Deadline {
         Ok(())
     }
 
-    /// CPU time of the worker in all its life; that of the last runs is in it if one of them took long.
+    /// Returns the worker's total CPU time, including the recent runs if one of them took long.
     pub fn read_if_slow(&mut self, meter: Meter<'_>) -> Duration {
         if self.start.is_some() {
             self.read(meter);
@@ -133,7 +134,7 @@ impl Deadline {
         self.used = meter.cpu_time().unwrap_or(self.used);
     }
 
-    /// CPU time of the worker in all its life when the last run began; that of short runs is not seen at once.
+    /// Returns the worker's total CPU time at the last reading before this run; short runs since then are missing.
     #[inline]
     pub fn used(&self) -> Duration {
         self.used
@@ -154,17 +155,17 @@ impl Deadline {
         }
     }
 
-    /// The host spent so much CPU time for the guest.
+    /// Adds CPU time that the host spent for the guest.
     pub fn spend(&mut self, host: Duration) {
         self.host = self.host.saturating_add(host);
     }
 
-    /// Checks the clocks; returns the longest time until the next check.
+    /// Checks the clocks; returns the maximum time until the next check.
     pub fn look(&mut self, meter: Meter<'_>) -> Result<Duration, SandboxError> {
         meter.check_memory()?;
         let real = Instant::now();
         let start = self.start.map_or(real, |start| start.real);
-        // Real time replaces CPU time if the process is unknown.
+        // Real time replaces CPU time if the process id is unknown.
         let cpu = meter.cpu_time().unwrap_or_else(|| real.saturating_duration_since(start));
         let now = Reading { cpu, real };
         let Some(start) = self.start else {
@@ -188,7 +189,7 @@ impl Deadline {
         of(self.limits.cpu, used).min(of(self.limits.real, waited)).max(PROGRESS)
     }
 
-    /// An error if the worker sleeps while it has control.
+    /// Fails if the worker has been asleep for too long while it has control.
     fn check_awake(&mut self, meter: Meter<'_>, now: Reading) -> Result<(), SandboxError> {
         if now.real.saturating_duration_since(self.last.real) < 10 * PROGRESS {
             return Ok(());

@@ -1,9 +1,9 @@
-//! Errors of the sandbox. Returned by all functions of this folder.
+//! Errors of the sandbox, returned by all functions of this folder.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A step of the launcher that failed, in best-effort mode.
+/// A protection that could not be set up, in best-effort mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Missing {
@@ -11,22 +11,22 @@ pub struct Missing {
     pub what: &'static str,
     /// Error number.
     pub errno: i32,
-    /// Instruction that fixes it.
+    /// Instruction to the user that fixes it.
     pub fix: &'static str,
 }
 
-/// A protection that not every kernel has.
+/// An optional protection, which not every kernel has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Layer {
     /// Name of the protection.
     pub what: &'static str,
-    /// Zero if it is there, else the error number with which the kernel refused it.
+    /// Zero if it is present, else the error number with which the kernel refused it.
     pub errno: i32,
 }
 
 impl Layer {
-    /// Returns whether it is there.
+    /// Returns true if it is present.
     pub fn is_there(&self) -> bool {
         self.errno == 0
     }
@@ -40,9 +40,9 @@ pub enum SandboxError {
     Unsupported {
         /// The missing requirement.
         missing: &'static str,
-        /// Error number of the step that failed; zero if none was tried.
+        /// Error number of the step that failed; zero if no step was tried.
         errno: i32,
-        /// Instruction that fixes it.
+        /// Instruction to the user that fixes it.
         fix: &'static str,
     },
     /// A system call of the host failed.
@@ -52,49 +52,49 @@ pub enum SandboxError {
         /// Its error number.
         errno: i32,
     },
-    /// A new worker could not make itself ready.
+    /// A new worker could not be initialized.
     Setup {
         /// The step that failed.
         step: &'static str,
         /// Error number.
         errno: i32,
-        /// Instruction that fixes it.
+        /// Instruction to the user that fixes it.
         fix: &'static str,
     },
     /// A resource limit of this process is too low.
     ResourceLimit {
-        /// Name of the protection.
+        /// Name of the limit.
         name: &'static str,
-        /// The value that is needed.
+        /// The value required.
         needed: u64,
         /// The limit.
         limit: u64,
     },
-    /// The worker, or the process that makes workers, has ended: killed by its system call filter or from outside.
+    /// The worker or the zygote has ended: killed by its system call filter or from outside.
     Died,
-    /// A run took more CPU time than it may, and its worker was killed.
+    /// A run exceeded its limit of CPU time, and its worker was killed.
     TimedOut {
         /// The limit.
         limit: Duration,
     },
-    /// A run took more real time than it may, though not more CPU time, and its worker was killed.
+    /// A run exceeded its limit of real time, though not of CPU time, and its worker was killed.
     Stalled {
         /// The limit.
         limit: Duration,
     },
-    /// Protocol violation: the worker sent what no correct worker can send, and was killed.
+    /// Protocol violation: the worker sent something that no correct worker can send, and was killed.
     ProtocolViolation {
         /// The part of the protocol.
         what: &'static str,
         /// The value that was sent.
         value: u64,
     },
-    /// Unexpected signal: the worker raised one that no guest can, which is a bug of the compiler or the sandbox. It
-    /// was killed.
+    /// Unexpected signal: the worker raised a signal that no guest can cause, which is a bug of the compiler or the
+    /// sandbox. It was killed.
     UnexpectedSignal {
         /// Address of the instruction.
         native_pc: u64,
-        /// Address that it accessed; all ones if there is none.
+        /// Address that it accessed; all ones if it accessed none.
         address: u64,
         /// Number of the signal.
         signal: u32,
@@ -111,25 +111,25 @@ pub enum SandboxError {
         /// The limit.
         limit: usize,
     },
-    /// The workers could not be moved into the cgroup that is set.
+    /// The workers could not be moved into the configured cgroup.
     Cgroup {
         /// Its folder.
         path: std::path::PathBuf,
         /// Error number.
         errno: i32,
     },
-    /// The host has forked, and this is the child: the worker is the parent's.
+    /// This process is a forked child; the worker belongs to its parent.
     Forked,
-    /// No program is loaded.
+    /// The worker has no program.
     NotLoaded,
-    /// A worker runs one program in its life, and has one.
+    /// The worker already has a program. It runs only one in its life.
     AlreadyLoaded,
 }
 
-/// The fix for a system call that failed with this error number. Numbers that have one cause come first, then what is
-/// known of the step.
+/// Returns the fix for a system call that failed with this error number. Error numbers with a single cause come first,
+/// then causes known for the step.
 pub(super) fn fix(errno: i32, step: Option<&'static str>) -> Option<&'static str> {
-    // Linux's numbers, as errors can be printed on any platform.
+    // Linux error numbers, as errors can be printed on any platform.
     const EPERM: i32 = 1;
     const EAGAIN: i32 = 11;
     const ENOMEM: i32 = 12;

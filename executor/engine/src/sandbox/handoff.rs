@@ -1,8 +1,8 @@
-//! Handoff: control passes between host and worker by the word `state` of the control page. Called by `worker`; the
-//! protocol is `docs/sandbox.md#handoff`.
+//! Handoff: control passes between host and worker through the word `state` of the control page. Called by `worker`;
+//! the protocol is `docs/sandbox.md#handoff`.
 //!
-//! Promises: the host spins a bounded number of times and then blocks on the futex; it returns an error if the worker
-//! dies, violates the protocol or takes too long, whatever the worker does to the word.
+//! The host spins a bounded number of times and then blocks on the futex. It returns an error if the worker dies,
+//! violates the protocol or takes too long, whatever the worker does to the word.
 
 use super::deadline::{Deadline, Meter};
 use super::{SandboxError, sys};
@@ -15,16 +15,17 @@ use std::time::{Duration, Instant};
 
 /// Spin time before the host blocks on the futex.
 const SPIN_TIME: Duration = Duration::from_micros(20);
-/// A worker's spin time, as a multiple of the host's. The host is busy with a host call then, which in a blockchain's
-/// runtime takes tens of microseconds; waking an idle processor can take longer than that. A much longer spin costs more
-/// than it saves on busy machines, as it keeps others from running (`benches/RESULTS.md`).
+/// A worker's spin time, as a multiple of the host's. While the worker spins, the host executes a host call, which in a
+/// blockchain's runtime takes tens of microseconds; waking an idle processor can take longer than that. A much longer
+/// spin costs more than it saves on busy machines, because it keeps others from running (`benches/RESULTS.md`).
 const WORKER_SPIN_FACTOR: u32 = 5;
 /// The host's spin time after it had to wake the worker, as a multiple of its usual one.
 const WAKE_SPIN_FACTOR: u32 = 5;
-/// Longest time that the host blocks before it checks the worker and its deadline.
+/// Maximum time that the host blocks before it checks the worker and its deadline.
 const BLOCK_TIME: Duration = Duration::from_millis(50);
 
-/// Iterations of the host's spin loop: none on one processor, where spinning only keeps the other side from running.
+/// Iterations of the host's spin loop; zero on a single processor, where spinning only keeps the other side from
+/// running.
 pub(super) fn spins() -> u32 {
     if sys::processors() > 1 { measured_spins() } else { 0 }
 }
@@ -39,7 +40,7 @@ fn measured_spins() -> u32 {
     *SPINS.get_or_init(|| {
         const SAMPLE: u32 = 200;
         let word = AtomicU32::new(0);
-        // The best of a few, as others use the processor too.
+        // The best of a few samples, as other processes use the processor too.
         let sample = || {
             let start = Instant::now();
             for _ in 0..SAMPLE {
@@ -53,15 +54,15 @@ fn measured_spins() -> u32 {
     })
 }
 
-/// Adaptive spin: decides for each handoff whether to spin before blocking. Spinning is in vain where the other side
-/// computes for long or waits for the same processor; after three failures in a row a side blocks at once for a number of
+/// Adaptive spin: decides for each handoff whether to spin before blocking. Spinning fails if the other side computes
+/// for long or waits for the same processor; after three failures in a row a side blocks at once for a number of
 /// handoffs, which doubles each time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdaptiveSpin {
-    /// Iterations of the spin loop, if it spins.
+    /// Iterations of the spin loop.
     spins: u32,
     failures: u32,
-    /// Handoffs left without spinning, and how many the next time.
+    /// Remaining handoffs without spinning, and their number next time.
     pause: u32,
     next_pause: u32,
 }
@@ -74,12 +75,12 @@ impl AdaptiveSpin {
         AdaptiveSpin { spins, failures: 0, pause: 0, next_pause: *Self::PAUSES.start() }
     }
 
-    /// Iterations for this handoff.
+    /// Returns the number of iterations for this handoff.
     fn spins(&self) -> u32 {
         if self.pause > 0 { 0 } else { self.spins }
     }
 
-    /// Records the result of a handoff: whether this side had to block.
+    /// Records the result of a handoff; `slept`: this side had to block.
     fn learn(&mut self, slept: bool) {
         if self.pause > 0 {
             self.pause -= 1;
@@ -112,7 +113,7 @@ pub(super) fn hand_over(
         STATE_ASLEEP => {
             worker.learn(true);
             sys::futex_wake(state);
-            // Waking takes longer than waiting for a worker that is awake.
+            // Waking a worker takes longer than a handoff to one that spins.
             spins = spins.saturating_mul(WAKE_SPIN_FACTOR);
         }
         other => return Err(unexpected(other)),
@@ -128,7 +129,7 @@ pub(super) fn hand_over(
     wait(state, tid, process, time)
 }
 
-/// Waits for the first handoff of a new worker, which says that it is ready.
+/// Waits for the first handoff of a new worker, which reports that it is ready.
 pub(super) fn wait_until_ready(
     state: &AtomicU32,
     process: &OwnedFd,
@@ -157,14 +158,14 @@ fn wait(
             STATE_IDLE | STATE_ASLEEP => return Ok(()),
             value if value == sleeping => {}
             value if value == busy => {
-                // So that the worker, or the kernel if the worker dies, wakes the host.
+                // Makes the worker, or the kernel if the worker dies, wake the host.
                 let _ = state.compare_exchange(busy, sleeping, AcqRel, Acquire);
             }
             other => return Err(unexpected(other)),
         }
-        // At every round, as a hostile worker can change the word as often as it likes.
+        // Checked in every round, as a hostile worker can change the word as often as it likes.
         let left = deadline.look(meter)?;
-        // A worker that dies while it has control wakes the host, unless it has removed its robust list.
+        // The kernel wakes the host if the worker dies with control, unless the worker has removed its robust list.
         if has_slept && sys::is_readable(process.as_fd(), Duration::ZERO)? {
             // It may have handed control back before it ended.
             return match state.load(Acquire) {
@@ -189,7 +190,7 @@ fn unexpected(state: u32) -> SandboxError {
 mod tests {
     use super::AdaptiveSpin;
 
-    /// Spin iterations of `count` handoffs that all block, or all do not.
+    /// Returns the spin iterations of `count` handoffs, which all block or all do not.
     fn handoffs(spin: &mut AdaptiveSpin, count: usize, slept: bool) -> Vec<u32> {
         (0..count)
             .map(|_| {

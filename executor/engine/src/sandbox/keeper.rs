@@ -1,7 +1,7 @@
-//! Keeper: the thread that maintains waiting workers. It makes fresh ones, drops dead ones, and stops those that are not
-//! needed. Started by `pool` on demand.
+//! Keeper: the thread that maintains waiting workers. It makes fresh ones, drops dead ones, and stops those that are
+//! not needed. Started by `pool` on demand.
 //!
-//! No run waits for it. It holds the pool's lock for moments only, never while it makes or drops a worker.
+//! No run waits for it. It never holds the pool's lock while it makes or drops a worker.
 
 use super::pool::Shared;
 use super::worker::Worker;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Interval at which waiting workers are checked, until all are stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// Pause after a worker could not be made.
+/// Pause after failing to make a worker.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A handle of the thread, started or not.
@@ -29,7 +29,7 @@ enum ThreadState {
 }
 
 impl Keeper {
-    /// Starts the thread if there is none. If there can be none, that is no error.
+    /// Starts the thread if it does not run. Failure to start it is no error.
     pub fn start(&self, shared: &Arc<Shared>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, ThreadState::Wanted) {
@@ -45,7 +45,7 @@ impl Keeper {
         shared.work.notify_all();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let ThreadState::Running(thread) = std::mem::replace(&mut *state, ThreadState::Gone) {
-            // A panic there was reported by the panic handler.
+            // The panic handler has already reported a panic there.
             let _ = thread.join();
         }
     }
@@ -99,7 +99,7 @@ fn keep(shared: &Shared) {
             (false, None) => Duration::from_secs(3600),
         };
         waiting.keeper_sleeps = !is_awake;
-        // Woken for nothing, it looks and waits again.
+        // After a spurious wakeup it checks and waits again.
         drop(shared.work.wait_timeout(waiting, wait));
     }
 }

@@ -1,6 +1,6 @@
 //! Memory shared by host and worker. Used by `worker`.
 //!
-//! The other process may change these bytes at any time, so no references to them are given out: they are copied in and
+//! The other process may change these bytes at any time, so there are no references to them: they are copied in and
 //! out.
 
 use super::{SandboxError, sys};
@@ -10,34 +10,36 @@ use std::sync::atomic::Ordering::Relaxed;
 
 const PAGE: usize = 0x1000;
 
-/// Length of the parts in which long ranges are looked at.
+/// Length of the parts into which long ranges are divided.
 const SMALL: usize = 64 * PAGE;
-/// Up to this many bytes are cleared by writing zeros to the pages that exist. That takes a small part of giving them back
-/// and having the next instance touch them anew. A contract's memory is less: as it is charged for by the page when it is
-/// instantiated, it must not matter whether an earlier instance has touched all of it.
+/// Up to this many bytes are cleared by writing zeros to the pages that exist, which takes a fraction of the time of
+/// releasing them and having the next instance touch them again. A contract's memory is less than this: as it is
+/// charged for by the page when it is instantiated, the cost must not depend on whether an earlier instance touched all
+/// of it.
 const CLEARED: usize = 512 * PAGE;
-/// Length from which only existing pages are read.
+/// Minimum length of reads that skip pages which do not exist.
 const LONG: usize = 2 * PAGE;
 
-/// A file in memory, mapped readable and writable, until dropped.
+/// A memory file, mapped readable and writable until dropped.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: *mut u8,
     length: u64,
-    /// True if pages are populated before access (`MADV_POPULATE_WRITE`), because the kernel may refuse them.
+    /// True if pages are populated before access (`MADV_POPULATE_WRITE`), because the kernel may refuse to allocate
+    /// them.
     is_careful: bool,
-    /// True if memory for a page was refused: a write to it was lost, or a read of it returned zeros.
+    /// True if the kernel refused memory for a page: a write to it was lost, or a read of it returned zeros.
     is_incomplete: AtomicBool,
 }
 
-// SAFETY: plain memory; who owns the mapping owns it.
+// SAFETY: plain memory, owned by the owner of the mapping.
 unsafe impl Send for Mapping {}
 // SAFETY: shared references only read.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Creates a sparse file of `length` bytes and maps it. The file cannot be resized or executed; with `is_final` nobody
-    /// else can map it writable.
+    /// Creates a sparse file of `length` bytes and maps it. The file cannot be resized or executed; with `is_final`
+    /// nobody else can map it writable.
     pub fn new(name: &'static std::ffi::CStr, length: u64, is_final: bool) -> Result<(Mapping, OwnedFd), SandboxError> {
         let file = sys::memfd(name, libc::MFD_NOEXEC_SEAL)?;
         sys::set_length(&file, length)?;
@@ -45,7 +47,7 @@ impl Mapping {
         let mapping =
             Mapping { start, length, is_careful: sys::is_memory_counted(), is_incomplete: AtomicBool::new(false) };
         if length == PAGE as u64 {
-            // It is used as it is.
+            // The control page is accessed directly.
             mapping.populate(0, PAGE, true);
             mapping.check()?;
         }
@@ -59,14 +61,14 @@ impl Mapping {
         self.start
     }
 
-    /// The address of a range. Panics if it is not in the mapping: callers have checked that.
+    /// Returns the address of a range. Panics if it is not in the mapping: callers have checked that.
     fn at(&self, offset: u64, length: usize) -> *mut u8 {
         let end = offset.checked_add(length as u64);
         assert!(end.is_some_and(|end| end <= self.length), "{length} bytes at {offset:#x} are in the mapping");
         self.start.wrapping_add(offset as usize)
     }
 
-    /// An error if there was no memory for something that was accessed.
+    /// Fails if there was no memory for a page that was accessed.
     pub fn check(&self) -> Result<(), SandboxError> {
         match self.is_incomplete.load(Relaxed) {
             true => Err(SandboxError::Os { call: "madvise(MADV_POPULATE)", errno: libc::ENOMEM }),
@@ -74,7 +76,7 @@ impl Mapping {
         }
     }
 
-    /// Has the kernel make the pages of a range. False if it can't.
+    /// Has the kernel allocate the pages of a range; returns false if it refuses.
     fn populate(&self, offset: u64, length: usize, write: bool) -> bool {
         if !self.is_careful || length == 0 {
             return true;
@@ -89,7 +91,7 @@ impl Mapping {
         is_there
     }
 
-    /// Copies out. A long read gives no memory to pages that do not exist.
+    /// Copies out of the mapping. A long read allocates no memory for pages that do not exist.
     pub fn read(&self, offset: u64, out: &mut [u8]) {
         if out.len() <= LONG {
             return self.copy_out(offset, out);
@@ -104,7 +106,8 @@ impl Mapping {
         });
     }
 
-    /// Calls `visit` with the offset and the bytes of each page of a page aligned range that may be anything but zeros.
+    /// Calls `visit` with the offset and contents of each page of a page aligned range, except for pages known to be
+    /// zero.
     pub fn pages(&self, start: u64, end: u64, visit: &mut dyn FnMut(u64, &[u8; PAGE])) {
         let mut page = [0; PAGE];
         self.present(start, end, sys::has_swap(), |start, stop| {
@@ -115,7 +118,7 @@ impl Mapping {
         });
     }
 
-    /// Calls `visit` with start and end of each run of pages that may be anything but zeros, in a page aligned range.
+    /// Calls `visit` with start and end of each run of pages that may not be zero, in a page aligned range.
     fn present(&self, start: u64, end: u64, can_be_elsewhere: bool, mut visit: impl FnMut(u64, u64)) {
         for first in (start..end).step_by(SMALL) {
             let length = (end - first).min(SMALL as u64) as usize;
@@ -139,11 +142,11 @@ impl Mapping {
         if !self.populate(offset, out.len(), false) {
             return out.fill(0);
         }
-        // SAFETY: in the mapping. The other process may write meanwhile; any bytes will do.
+        // SAFETY: in the mapping. The other process may write at the same time; any bytes are acceptable.
         unsafe { from.copy_to_nonoverlapping(out.as_mut_ptr(), out.len()) }
     }
 
-    /// Copies in.
+    /// Copies into the mapping.
     pub fn write(&mut self, offset: u64, data: &[u8]) {
         let to = self.at(offset, data.len());
         if !self.populate(offset, data.len(), true) {
@@ -153,7 +156,7 @@ impl Mapping {
         unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) }
     }
 
-    /// Sets all bytes of a range.
+    /// Sets all bytes of a range to `value`.
     pub fn fill(&mut self, offset: u64, value: u8, length: usize) {
         let pages = offset.next_multiple_of(PAGE as u64)..(offset + length as u64) & !(PAGE as u64 - 1);
         if value == 0 && pages.start < pages.end && (pages.end - pages.start) as usize > SMALL {
@@ -170,26 +173,26 @@ impl Mapping {
         unsafe { to.write_bytes(value, length) }
     }
 
-    /// Makes all bytes of page aligned ranges zero, and gives memory back if there is much of it. Returns how many
-    /// pages they have then.
+    /// Zeroes page aligned ranges, and releases their memory if there is much of it. Returns the number of pages that
+    /// they have afterwards.
     pub fn clear(&mut self, ranges: &[(u64, u64)]) -> u64 {
         let can_be_elsewhere = sys::has_swap();
         ranges.iter().map(|(start, end)| self.clear_range(*start, *end, can_be_elsewhere)).sum()
     }
 
-    /// Gives the pages of a page aligned range back, so that they read as zeros.
+    /// Releases the pages of a page aligned range, so that they read as zeros.
     pub fn remove(&mut self, start: u64, end: u64) {
         if start < end {
             remove(self.at(start, (end - start) as usize), (end - start) as usize);
         }
     }
 
-    /// Gives all pages back, so that everything reads as zeros.
+    /// Releases all pages, so that everything reads as zeros.
     pub fn remove_all(&mut self) {
         remove(self.start, self.length as usize);
     }
 
-    /// Clears one of the ranges. `can_be_elsewhere`: pages that are not in memory may have contents.
+    /// Zeroes one of the ranges. `can_be_elsewhere`: pages that are not in memory may have contents.
     pub fn clear_range(&mut self, start: u64, end: u64, can_be_elsewhere: bool) -> u64 {
         let length = (end - start) as usize;
         if length == 0 {
@@ -212,7 +215,7 @@ impl Mapping {
                         // SAFETY: as before, and there are no references to them.
                         unsafe { first.write_bytes(0, bytes) }
                     } else if can_be_elsewhere {
-                        // What is not in memory may be swapped out, and not zero.
+                        // A page that is not in memory may be swapped out with other contents than zeros.
                         remove(first, bytes);
                     }
                     start += bytes;
@@ -225,7 +228,7 @@ impl Mapping {
     }
 }
 
-/// Gives pages of a mapping back, so that they read as zeros.
+/// Releases pages of a mapping, so that they read as zeros.
 fn remove(address: *mut u8, length: usize) {
     // SAFETY: the caller has checked that they are in the mapping, and there are no references to them.
     if unsafe { sys::remove_pages(address, length) }.is_err() {
@@ -236,7 +239,7 @@ fn remove(address: *mut u8, length: usize) {
 
 #[cfg(test)]
 impl Mapping {
-    /// For tests: maps a file that can become shorter, to which accesses are careful.
+    /// For tests: maps a file that can be shortened, with careful accesses.
     pub fn careful(length: u64) -> (Mapping, OwnedFd) {
         let file = sys::memfd(c"pvm-test", libc::MFD_NOEXEC_SEAL).unwrap();
         sys::set_length(&file, length).unwrap();
@@ -247,7 +250,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and not used any more.
+        // SAFETY: our own mapping, which is not used any more.
         unsafe { sys::unmap(self.start, self.length) }
     }
 }

@@ -1,8 +1,8 @@
 //! The sandbox: runs guest machine code in a process without privileges or resources.
 //!
-//! Called by the compiled backend, through [`WorkerProcess`] alone. The protocol with the process is `docs/sandbox.md`.
-//! Promises: a worker that dies, hangs or violates the protocol gives an error within a bounded time; everything read from
-//! it is checked.
+//! Called by the compiled backend, only through [`WorkerProcess`]. The protocol with the process is `docs/sandbox.md`.
+//! A worker that dies, hangs or violates the protocol gives an error within a bounded time; everything read from it is
+//! checked.
 
 #[cfg(jit_supported)]
 mod deadline;
@@ -33,14 +33,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use vm_core::memory::MemoryImage;
 
-/// Protection that guest code has to run under.
+/// Protection that guest code must run under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Sandbox {
-    /// All of it, or an error.
+    /// Full protection, or an error.
     #[default]
     Required,
-    /// The namespaces that can be had, with a warning for each that cannot; limits and system call filters always.
+    /// The namespaces that are available, with a warning for each that is not; limits and system call filters always.
     BestEffort,
     /// No sandbox: no namespaces, limits or filters. Guest code still runs in another process.
     OffForTests,
@@ -50,21 +50,21 @@ pub enum Sandbox {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub sandbox: Sandbox,
-    /// Limit of a run's CPU time; `None`: any.
+    /// Limit of a run's CPU time; `None`: unlimited.
     pub time_limit: Option<Duration>,
-    /// Limit of its real time; `None`: sixty times the CPU time, or any.
+    /// Limit of its real time; `None`: sixty times the CPU time, or unlimited.
     pub stall_limit: Option<Duration>,
-    /// Most workers that have a program and wait for another instance of it.
+    /// Maximum number of idle workers: they have a program and wait for another instance of it.
     pub idle: usize,
-    /// Most workers, with those in use.
+    /// Maximum number of all workers.
     pub workers: usize,
-    /// Most workers that are made in advance. How many of them there are depends on how often one was missed.
+    /// Maximum number of workers made in advance. The actual number depends on how often one was missing.
     pub reserve: usize,
     /// Every instance gets a fresh process.
     pub fresh_workers: bool,
-    /// Protections that cost speed, against side channels.
+    /// Protections against side channels, at the cost of speed.
     pub is_strict: bool,
-    /// The cgroup that the workers and what makes them are moved into.
+    /// The cgroup into which workers, zygote and launcher are moved.
     pub cgroup: Option<Arc<Path>>,
 }
 
@@ -100,24 +100,24 @@ impl Settings {
     }
 }
 
-/// A process that runs guest code. Ranges of memory were checked against the memory map by the caller.
+/// A process that runs guest code. The caller has checked ranges of memory against the memory map.
 pub(crate) trait WorkerProcess {
-    /// Loads a program. A worker does so once: another program gets another worker.
+    /// Loads a program. Possible once: another program needs another worker.
     fn load(&mut self, image: &Image<'_>) -> Result<(), SandboxError>;
-    /// Runs guest code from `state` until it leaves. The time that it may take begins anew.
+    /// Runs guest code from `state` until it exits. Starts a new deadline.
     fn run(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
-    /// Continues a run that left for something the host has done since; its deadline continues as well.
+    /// Continues a run after an exit that the host has handled; its deadline continues as well.
     fn go_on(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError>;
     /// Copies guest memory out.
     fn read(&self, address: u32, out: &mut [u8]);
-    /// Calls `visit` with the address and the bytes of each page of a range that may be anything but zeros. The range
-    /// is of whole pages of 4 KiB.
+    /// Calls `visit` with the address and contents of each page of a range, except for pages known to be zero. The
+    /// range consists of whole pages of 4 KiB.
     fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000]));
     /// Copies into guest memory.
     fn write(&mut self, address: u32, data: &[u8]);
-    /// Sets guest memory.
+    /// Fills guest memory with a value.
     fn fill(&mut self, address: u32, value: u8, length: u32);
-    /// Lets the guest write `old_end .. new_end`, both multiples of 4 KiB.
+    /// Makes `old_end .. new_end` writable for the guest; both are multiples of 4 KiB.
     fn grow_heap(&mut self, old_end: u32, new_end: u32) -> Result<(), SandboxError>;
     /// Resets memory to its state when the program was loaded.
     fn reset(&mut self) -> Result<(), SandboxError>;
@@ -127,7 +127,7 @@ pub(crate) trait WorkerProcess {
 
 /// A program as a worker loads it. Borrowed: the module owns it.
 pub(crate) struct Image<'a> {
-    /// Identity of the module: only instances of it use its workers.
+    /// Unique number of the module: its workers are used for its instances only.
     pub id: u64,
     /// Jump table and machine code, for `protocol::CODE_BASE`.
     pub code: &'a [u8],
@@ -137,18 +137,19 @@ pub(crate) struct Image<'a> {
     pub data: &'a Arc<MemoryImage>,
 }
 
-/// The state with which guest code is entered, and which it leaves.
+/// The state with which guest code is entered, and that it has when it exits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GuestState {
     /// Guest registers, in the order of `vm_core::isa::Reg`.
     pub regs: [u64; 13],
     /// Gas.
     pub gas: i64,
-    /// Offset into the image's code at which guest code resumes, or at which it left.
+    /// Offset into the image's code at which guest code resumes, or at which it exited.
     pub native_pc: u32,
 }
 
-/// Exit: the reason for which guest code left. The numbers were checked to be in range, and nothing else was.
+/// Exit: the reason for which guest code returned to the host. Numbers were checked to be in range, nothing else was
+/// checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     Trap,

@@ -32,7 +32,7 @@ impl ForkedPool {
 }
 
 impl Pool {
-    /// Says that there is no sandbox here.
+    /// Fails: there is no sandbox on this platform.
     pub fn new(_: Settings) -> Result<Arc<Pool>, SandboxError> {
         Err(SandboxError::Unsupported {
             missing: "a sandboxed process for this platform",

@@ -1,8 +1,8 @@
-//! Pool of workers. Made once for an engine, used from all its threads.
+//! Pool of workers. One per engine, shared by its threads.
 //!
-//! Promises: a worker that is taken has the program loaded and its memory as at first; it never had another program;
-//! one that was killed, or had an error, is never taken again; there are never more workers than allowed; if the zygote
-//! is lost a new one is started.
+//! A worker that is taken has the program loaded and its memory in the initial state, and never had another program. A
+//! worker that was killed, or had an error, is never taken again. The number of workers never exceeds the limit. If the
+//! zygote is lost a new one is started.
 
 use super::keeper::Keeper;
 use super::worker::{Process, Worker};
@@ -13,23 +13,23 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Workers to be made in advance once one was missed; each further miss doubles the number.
+/// Size of the reserve after the first miss; each further miss doubles it.
 const FIRST_RESERVE: usize = 2;
-/// Divisor for the limit of workers made in advance: a quarter of all.
+/// Divisor of the limit of workers: the reserve is at most a quarter of them.
 const MOST_RESERVE: usize = 4;
-/// Limit of killed workers that wait to be dropped.
+/// Maximum number of killed workers that wait to be dropped.
 const DOOMED: usize = 64;
 
 /// Counters of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
-    /// Workers that there are.
+    /// Number of workers.
     pub workers: usize,
     /// Number of waiting workers that have a program.
     pub idle: usize,
     /// Number of waiting workers that have no program yet.
     pub fresh: usize,
-    /// Workers made so far.
+    /// Number of workers made so far.
     pub spawned: usize,
 }
 
@@ -40,32 +40,32 @@ pub(crate) struct Pool {
     keeper: Keeper,
 }
 
-/// Longest wait for a worker that is being made in advance and takes the last room.
+/// Maximum wait for a worker that is being made in advance and takes the last place.
 const MAKING: Duration = Duration::from_secs(1);
 
 /// Purpose of a new worker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Maker {
-    /// An instance needs it now.
+    /// An instance that needs it now.
     Taker,
     /// The keeper, for the reserve.
     Keeper,
 }
 
-/// State that the pool's users share with the keeper, the thread that looks after waiting workers.
+/// State that the pool's users share with the keeper.
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: Settings,
     zygote: Mutex<Arc<Zygote>>,
     waiting: Mutex<Waiting>,
-    /// Wakes the keeper.
+    /// Notified when the keeper has work.
     pub work: Condvar,
-    /// The worker that was being made in advance is there, or can't be made.
+    /// Notified when the worker that was being made in advance is ready, or could not be made.
     pub made: Condvar,
     workers: AtomicUsize,
     spawned: AtomicUsize,
     usage: Mutex<Usage>,
-    /// The process that may use them.
+    /// Generation of the process that may use the workers.
     generation: u32,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Shared {
 struct Usage {
     /// CPU time of workers that have ended.
     ended: Duration,
-    /// The others.
+    /// Workers that have not ended.
     processes: Vec<Arc<Process>>,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct ForkedPool {
 }
 
 impl ForkedPool {
-    /// The pool of this process. Its first worker is made when it is needed.
+    /// Converts it into the pool of this process. Its first worker is made on demand.
     pub fn into_pool(self) -> Arc<Pool> {
         Arc::new(Pool {
             shared: Arc::new(Shared::new(self.settings, self.zygote.into_zygote())),
@@ -102,22 +102,23 @@ pub(super) struct Waiting {
     pub idle: Vec<Worker>,
     /// Workers without a program.
     pub fresh: Vec<Worker>,
-    /// Killed workers, which are still to be dropped.
+    /// Killed workers that wait to be dropped.
     pub doomed: Vec<Worker>,
-    /// Number of fresh ones to keep.
+    /// Target number of fresh workers.
     pub reserve: usize,
-    /// True if a worker is being made in advance; it is counted already.
+    /// True while a worker is being made in advance; the limit already counts it.
     pub is_making: bool,
-    /// Workers that were taken so far.
+    /// Number of workers taken so far.
     takes: usize,
     /// True if the keeper sleeps until it is woken.
     pub keeper_sleeps: bool,
-    /// The pool goes.
+    /// True when the pool is being dropped.
     pub is_over: bool,
 }
 
 impl Pool {
-    /// A pool with one fresh worker that was tried, so that an error says why there is no sandbox here.
+    /// Makes a pool with one fresh worker, which was probed, so that an error tells why there is no sandbox on this
+    /// machine.
     pub fn new(settings: Settings) -> Result<Arc<Pool>, SandboxError> {
         let zygote = settings.zygote()?;
         let shared = Arc::new(Shared::new(settings, zygote));
@@ -150,7 +151,7 @@ impl Pool {
         Ok(ForkedPool { settings: self.shared.settings.clone(), zygote: zygote.prepare_fork()? })
     }
 
-    /// The CPU time that all workers have used so far, those that have ended among them.
+    /// Returns the total CPU time of all workers, ended ones included.
     pub fn cpu_time(&self) -> Duration {
         if self.shared.is_forked() {
             return Duration::ZERO;
@@ -159,7 +160,7 @@ impl Pool {
         usage.processes.iter().fold(usage.ended, |sum, process| sum.saturating_add(process.cpu_time()))
     }
 
-    /// The pool's counters.
+    /// Returns the pool's counters.
     pub fn counts(&self) -> Counts {
         let (idle, fresh) = {
             let waiting = self.shared.waiting();
@@ -169,10 +170,10 @@ impl Pool {
         Counts { workers, idle, fresh, spawned }
     }
 
-    /// A worker that has loaded `image`.
+    /// Takes a worker that has loaded `image`.
     pub fn take(self: &Arc<Pool>, image: &Image<'_>) -> Result<Pooled, SandboxError> {
         if self.shared.is_forked() {
-            // The workers that wait are the parent's.
+            // The waiting workers belong to the parent.
             return Err(SandboxError::Forked);
         }
         while let Some(worker) = self.shared.waiting_for(image) {
@@ -201,7 +202,7 @@ impl Pool {
         Ok(pooled)
     }
 
-    /// Starts the keeper once more than one worker was needed in this pool's life.
+    /// Starts the keeper once this pool has needed more than one worker.
     fn keep_if_busy(&self) {
         let is_busy = {
             let mut waiting = self.shared.waiting();
@@ -216,7 +217,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // In a forked child there is no such thread, and it may hold the lock forever.
+        // A forked child has no keeper thread, and may have inherited a lock that is never released.
         if !self.shared.is_forked() {
             self.keeper.stop(&self.shared);
         }
@@ -238,7 +239,7 @@ impl Shared {
         }
     }
 
-    /// Returns whether this process was forked from the one that may use the workers.
+    /// Returns true if this process was forked from the one that may use the workers.
     fn is_forked(&self) -> bool {
         self.generation != generation()
     }
@@ -247,19 +248,19 @@ impl Shared {
         lock(&self.waiting)
     }
 
-    /// Returns whether workers that have a program are kept for another instance of it.
+    /// Returns true if idle workers are kept for another instance of their program.
     fn keeps_idle(&self) -> bool {
         self.settings.idle > 0 && !self.settings.fresh_workers
     }
 
-    /// A waiting worker that has the image.
+    /// Takes an idle worker that has loaded the image.
     fn waiting_for(&self, image: &Image<'_>) -> Option<Worker> {
         let mut waiting = self.waiting();
         let index = waiting.idle.iter().rposition(|worker| worker.image_id() == Some(image.id))?;
         Some(waiting.idle.remove(index))
     }
 
-    /// A worker of the reserve. If there is none the reserve is too small.
+    /// Takes a worker of the reserve; if it is empty, increases its size.
     fn fresh(&self) -> Option<Worker> {
         let mut waiting = self.waiting();
         let worker = waiting.fresh.pop();
@@ -275,12 +276,12 @@ impl Shared {
         worker
     }
 
-    /// Makes another fresh worker, if the reserve is short of one and the limit allows it. The caller reports by
-    /// [`Shared::end_making`] that it is in the reserve.
+    /// Makes another fresh worker, if the reserve needs one and the limit allows it. The caller puts it into the
+    /// reserve by [`Shared::end_making`].
     pub fn refill(&self) -> Option<Result<Worker, SandboxError>> {
         {
             let mut waiting = self.waiting();
-            // One that waits makes room.
+            // An idle worker can be discarded to make room.
             let has_room = self.workers.load(Relaxed) < self.settings.workers || !waiting.idle.is_empty();
             if waiting.fresh.len() >= waiting.reserve || !has_room {
                 return None;
@@ -294,7 +295,7 @@ impl Shared {
         Some(made)
     }
 
-    /// Puts a worker into the reserve that was made for it, and wakes those who found no room because of it.
+    /// Puts a new worker into the reserve, and wakes threads that found no room because it was being made.
     pub fn end_making(&self, worker: Option<Worker>) {
         let mut waiting = self.waiting();
         waiting.fresh.extend(worker);
@@ -303,7 +304,8 @@ impl Shared {
         self.made.notify_all();
     }
 
-    /// A new worker; one that waits makes room for it if it has to, also one that is just being made in advance.
+    /// Makes a new worker. If the limit is reached, discards an idle one, or waits for one that is being made in
+    /// advance.
     fn spawn(&self, maker: Maker) -> Result<Worker, SandboxError> {
         let limit = self.settings.workers;
         while self.workers.fetch_add(1, AcqRel) >= limit {
@@ -348,7 +350,7 @@ impl Shared {
         log::warn!("the process that makes workers was lost, starting another one: {lost}");
         let renewed = {
             let mut current = lock(&self.zygote);
-            // Another thread may have done it already.
+            // Another thread may have replaced it already.
             if Arc::ptr_eq(&current, &zygote) {
                 *current = Arc::new(self.settings.zygote()?);
             }
@@ -374,13 +376,13 @@ impl Shared {
         if let Some(oldest) = oldest {
             self.discard(oldest);
         }
-        // Not each time: waking a thread costs more than all the rest.
+        // Only if necessary: waking a thread costs more than everything else here.
         if keeper_sleeps {
             self.work.notify_one();
         }
     }
 
-    /// Ends a worker. To give its memory back takes longer than to make one, so that is left to the keeper if it keeps
+    /// Ends a worker. Releasing its memory takes longer than making a worker, so it is left to the keeper if that keeps
     /// up.
     pub fn discard(&self, mut worker: Worker) {
         worker.kill();
@@ -405,7 +407,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A worker of a pool. Goes back to it when dropped, with its memory as at first, if it is still of use.
+/// A worker that belongs to a pool. When dropped it returns to the pool with its memory reset, if it is still usable.
 #[derive(Debug)]
 pub(crate) struct Pooled {
     /// The worker; present until dropped.
@@ -500,7 +502,7 @@ impl Pooled {
 
 #[cfg(test)]
 impl Pool {
-    /// For tests: true if all waiting workers that have a program are stopped.
+    /// For tests: true if all idle workers are stopped.
     pub fn all_rest(&self) -> bool {
         self.shared.waiting().idle.iter().all(Worker::is_resting)
     }

@@ -1,4 +1,4 @@
-//! System calls of the host side of the sandbox that `std` does not have, by way of `libc`. Used by this folder only.
+//! System calls of the host side of the sandbox that `std` lacks, through `libc`. Used by this folder only.
 //!
 //! Each function is one call. Errors name the call and its error number.
 
@@ -13,18 +13,18 @@ use std::time::Duration;
 
 const PAGE: usize = 0x1000;
 
-/// The error number of the call that has just failed.
+/// Returns the error number of the call that has just failed.
 fn errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// The result of a call that returns -1 if it fails.
+/// Converts the result of a call that returns -1 on failure.
 fn check<T: Copy + Default + PartialOrd>(call: &'static str, result: T) -> Result<T, SandboxError> {
     if result < T::default() { Err(SandboxError::Os { call, errno: errno() }) } else { Ok(result) }
 }
 
-/// A memory file without a name. `purpose` is `MFD_NOEXEC_SEAL` (nobody may ever execute it) or `MFD_EXEC`, which
-/// kernels before 6.3 do not know.
+/// Creates a memory file. `purpose` is `MFD_NOEXEC_SEAL` (never executable) or `MFD_EXEC`, which kernels before 6.3 do
+/// not know.
 pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: c_uint) -> Result<OwnedFd, SandboxError> {
     const FLAGS: c_uint = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the kernel reads a text that ends with zero.
@@ -33,12 +33,12 @@ pub(super) fn memfd(name: &'static std::ffi::CStr, purpose: c_uint) -> Result<Ow
         Err(SandboxError::Os { errno: libc::EINVAL, .. }) => create(0)?,
         other => other?,
     };
-    // SAFETY: the kernel made it for us.
+    // SAFETY: the kernel has just created it for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Checks that a file may have this length. Exceeding RLIMIT_FSIZE, which counts for memory files too, would end the
-/// process by SIGXFSZ, and the disposition of signals is the embedder's affair.
+/// Checks that a file may have this length. Exceeding RLIMIT_FSIZE, which applies to memory files too, would kill the
+/// process by SIGXFSZ, and the disposition of signals belongs to the embedder.
 pub(super) fn check_file_size(length: u64) -> Result<(), SandboxError> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes the limit.
@@ -60,7 +60,7 @@ pub(super) fn set_length(file: &OwnedFd, length: u64) -> Result<(), SandboxError
     check("ftruncate", unsafe { libc::ftruncate(file.as_raw_fd(), length as libc::off_t) }).map(|_| ())
 }
 
-/// Seals that keep the length of a file, and its other seals, as they are.
+/// Seals that fix the length of a file, and its set of seals.
 pub(super) const SEAL_LENGTH: c_int = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 
 /// Adds seals (`F_SEAL_…`) to a memory file.
@@ -70,21 +70,22 @@ pub(super) fn seal(file: &OwnedFd, seals: c_int) -> Result<(), SandboxError> {
     check("fcntl(F_ADD_SEALS)", result).map(|_| ())
 }
 
-/// The process that owns a file (F_SETOWN), as this process's pid namespace numbers it; `None` if there is none.
+/// Returns the process that owns a file (F_SETOWN), as numbered in this process's pid namespace; `None` if there is
+/// none.
 pub(super) fn owner(file: &OwnedFd) -> Option<u32> {
     // SAFETY: numbers only.
     let pid = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETOWN) };
     u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
 
-/// The CPU time that all threads of a process have used; `None` if there is no such process.
+/// Returns the CPU time of all threads of a process; `None` if there is no such process.
 pub(super) fn cpu_time(process: u32) -> Option<Duration> {
-    // The kernel's `MAKE_PROCESS_CPUCLOCK`, of the kind CPUCLOCK_SCHED.
+    // As the kernel's `MAKE_PROCESS_CPUCLOCK`, of the kind CPUCLOCK_SCHED.
     const CPUCLOCK_SCHED: libc::clockid_t = 2;
     clock((!(process as libc::clockid_t) << 3) | CPUCLOCK_SCHED)
 }
 
-/// The CPU time that this thread has used.
+/// Returns the CPU time of this thread.
 pub(super) fn thread_cpu_time() -> Option<Duration> {
     clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
@@ -98,7 +99,7 @@ fn clock(id: libc::clockid_t) -> Option<Duration> {
     Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
 }
 
-/// The number of pages of 4 KiB that a file takes, those that were swapped out included.
+/// Returns the number of pages of 4 KiB that a file occupies, including those swapped out.
 pub(super) fn pages(file: &OwnedFd) -> Result<u64, SandboxError> {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the kernel writes a `stat`.
@@ -112,7 +113,7 @@ pub(super) fn pages(file: &OwnedFd) -> Result<u64, SandboxError> {
 pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, SandboxError> {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
     const FLAGS: c_int = libc::MAP_SHARED | libc::MAP_NORESERVE;
-    // SAFETY: the kernel chooses a place where nothing is.
+    // SAFETY: the kernel chooses an unused range of addresses.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), length as usize, PROTECTION, FLAGS, file.as_raw_fd(), 0) };
     match address == libc::MAP_FAILED {
         true => Err(SandboxError::Os { call: "mmap", errno: errno() }),
@@ -120,11 +121,11 @@ pub(super) fn map(file: &OwnedFd, length: u64) -> Result<*mut u8, SandboxError> 
     }
 }
 
-/// A page that a forked child sees as zeros, with a one in its first word.
+/// Maps a page for detecting forks: its first word is one here, and zero in a forked child.
 pub(super) fn fork_mark() -> Option<&'static AtomicU32> {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
     const FLAGS: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: the kernel chooses a place where nothing is.
+    // SAFETY: the kernel chooses an unused range of addresses.
     let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, PROTECTION, FLAGS, -1, 0) };
     // SAFETY: our own fresh page; it is zeroed in children only.
     if page == libc::MAP_FAILED || unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } != 0 {
@@ -167,8 +168,8 @@ pub(super) fn limit_cpu_time(process: u32, seconds: u64) -> Result<(), SandboxEr
     check("prlimit", result).map(|_| ())
 }
 
-/// Has the kernel make the pages of a mapping, as an access to them would; a page that cannot be had is an error
-/// instead of SIGBUS.
+/// Has the kernel allocate the pages of a mapping, as an access to them would; where there is no memory for a page, the
+/// result is an error instead of SIGBUS.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
@@ -178,9 +179,9 @@ pub(super) unsafe fn populate(address: *mut u8, length: usize, write: bool) -> R
     check("madvise(MADV_POPULATE)", unsafe { libc::madvise(address.cast(), length, advice) }).map(|_| ())
 }
 
-/// Returns whether the kernel counts memory strictly, so that there can be none for a page of a memory file.
+/// Returns true if the kernel's overcommit accounting is strict, so that a page of a memory file can be refused.
 pub(super) fn is_memory_counted() -> bool {
-    // For processes that can read the file at first and not later, as they have locked themselves up.
+    // For processes that can read the file at first but not later, after they have sandboxed themselves.
     static LAST: AtomicBool = AtomicBool::new(false);
     match std::fs::read_to_string("/proc/sys/vm/overcommit_memory") {
         Ok(mode) => {
@@ -192,7 +193,7 @@ pub(super) fn is_memory_counted() -> bool {
     }
 }
 
-/// Tells which pages of a shared mapping exist: the lowest bit of a byte for each.
+/// Reports which pages of a shared mapping exist: the lowest bit of one byte per page.
 ///
 /// # Safety
 /// The range is in a mapping of [`map`] and page aligned.
@@ -202,7 +203,7 @@ pub(super) unsafe fn resident(address: *mut u8, length: usize, to: &mut [u8]) ->
     check("mincore", unsafe { libc::mincore(address.cast(), length, to.as_mut_ptr()) }).map(|_| ())
 }
 
-/// Returns whether memory can be swapped out. If not, none is: taking swap space away brings everything back.
+/// Returns true if memory can be swapped out. If not, nothing is swapped out: `swapoff` brings all pages back.
 pub(super) fn has_swap() -> bool {
     let mut info = MaybeUninit::<libc::sysinfo>::zeroed();
     // SAFETY: the kernel writes a `sysinfo`.
@@ -211,13 +212,13 @@ pub(super) fn has_swap() -> bool {
     result != 0 || unsafe { info.assume_init() }.totalswap != 0
 }
 
-/// A connected pair of sockets that keep messages apart.
+/// Makes a connected pair of sockets that preserve message boundaries.
 pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     const KIND: c_int = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
     let mut ends: [RawFd; 2] = [-1; 2];
     // SAFETY: the kernel writes two descriptors.
     check("socketpair", unsafe { libc::socketpair(libc::AF_UNIX, KIND, 0, ends.as_mut_ptr()) })?;
-    // SAFETY: the kernel made them for us.
+    // SAFETY: the kernel has just created them for us.
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
@@ -227,7 +228,7 @@ pub(super) fn shut_down(socket: &OwnedFd) {
     let _ = unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
-/// Returns whether there is something to read, or the end, within the time.
+/// Returns true if there is something to read, or the end of the stream, within this time.
 pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, SandboxError> {
     let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let milliseconds = c_int::try_from(within.as_millis()).unwrap_or(c_int::MAX);
@@ -239,13 +240,13 @@ pub(super) fn is_readable(fd: BorrowedFd<'_>, within: Duration) -> Result<bool, 
     }
 }
 
-/// Most file descriptors of a message.
+/// Maximum number of file descriptors in a message.
 const MOST_FILES: usize = 4;
 
-/// Room for a control message with file descriptors, aligned as `cmsghdr` has to be.
+/// Buffer for a control message with file descriptors, aligned as `cmsghdr` requires.
 type ControlBuffer = [u64; 8];
 
-/// A message header for one part, whose control buffer holds or has room for so many descriptors.
+/// Makes a message header with one part, and a control buffer for this many descriptors.
 fn header(part: &mut libc::iovec, control: &mut ControlBuffer, files: usize) -> libc::msghdr {
     // SAFETY: computes a length.
     let space = unsafe { libc::CMSG_SPACE((files * size_of::<RawFd>()) as c_uint) } as usize;
@@ -268,8 +269,8 @@ pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -
     let mut control: ControlBuffer = Default::default();
     let header = header(&mut part, &mut control, files.len());
     if !files.is_empty() {
-        // SAFETY: the header's control buffer has room for one control message with so many descriptors, whose data may
-        // not be aligned.
+        // SAFETY: the header's control buffer has room for one control message with this many descriptors, whose data
+        // may be unaligned.
         unsafe {
             let first = libc::CMSG_FIRSTHDR(&raw const header);
             (*first).cmsg_level = libc::SOL_SOCKET;
@@ -286,15 +287,15 @@ pub(super) fn send(socket: &OwnedFd, message: &[u8], files: &[BorrowedFd<'_>]) -
     check("sendmsg", result).map(|_| ())
 }
 
-/// Receives a message without waiting, with at most one file descriptor. The length is zero at the end.
+/// Receives a message without waiting, with at most one file descriptor. The length is zero at the end of the stream.
 pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<OwnedFd>), SandboxError> {
     let mut part = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
     let mut control: ControlBuffer = Default::default();
     let mut header = header(&mut part, &mut control, 1);
-    // SAFETY: computes a length. Without the padding there is room for one descriptor, so the kernel makes no more.
+    // SAFETY: computes a length. Without padding there is room for one descriptor only, so the kernel installs no more.
     let exact = unsafe { libc::CMSG_LEN(size_of::<RawFd>() as c_uint) } as usize;
     header.msg_controllen = exact;
-    // SAFETY: the kernel writes into message and control, as long as they are.
+    // SAFETY: the kernel writes into message and control, up to their lengths.
     let result =
         unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC) };
     let length = check("recvmsg", result)?;
@@ -309,7 +310,7 @@ pub(super) fn receive(socket: &OwnedFd, to: &mut [u8]) -> Result<(usize, Option<
     Ok((length as usize, file))
 }
 
-/// Sends a signal to the process behind a pidfd; zero only asks whether that would be allowed.
+/// Sends a signal to the process behind a pidfd; signal zero only checks whether that is permitted.
 pub(super) fn send_signal(process: &OwnedFd, signal: c_int) -> Result<(), SandboxError> {
     const NO_INFO: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: numbers only.
@@ -317,13 +318,13 @@ pub(super) fn send_signal(process: &OwnedFd, signal: c_int) -> Result<(), Sandbo
     check("pidfd_send_signal", result).map(|_| ())
 }
 
-/// Blocks while the word has this value, at most so long. The word is shared between processes.
+/// Blocks while the word has this value, for at most this long. The word is shared between processes.
 pub(super) fn futex_wait(word: &AtomicU32, value: u32, at_most: Duration) -> Result<(), SandboxError> {
     let time = libc::timespec {
         tv_sec: libc::time_t::try_from(at_most.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: at_most.subsec_nanos().into(),
     };
-    // SAFETY: the kernel reads word and time.
+    // SAFETY: the kernel reads the word and the time.
     let result = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, value, &raw const time) };
     match check("futex", result) {
         Err(SandboxError::Os { errno: libc::EAGAIN | libc::EINTR | libc::ETIMEDOUT, .. }) => Ok(()),
@@ -333,15 +334,15 @@ pub(super) fn futex_wait(word: &AtomicU32, value: u32, at_most: Duration) -> Res
 
 /// Wakes one process that blocks on the word.
 pub(super) fn futex_wake(word: &AtomicU32) {
-    // SAFETY: the kernel uses the address only. It fails for bad addresses only.
+    // SAFETY: the kernel only uses the address. It fails for invalid addresses only.
     let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
-/// The number of processors that this thread may use.
+/// Returns the number of processors that this thread may use.
 pub(super) fn processors() -> u32 {
-    // Larger than `cpu_set_t`, which is refused on machines with more than 1024 processors.
+    // Larger than `cpu_set_t`, which the kernel refuses on machines with more than 1024 processors.
     let mut mask = [0u64; 128];
-    // SAFETY: the kernel writes at most as much as there is.
+    // SAFETY: the kernel writes at most the length of the mask.
     match unsafe { libc::sched_getaffinity(0, size_of_val(&mask), mask.as_mut_ptr().cast()) } {
         0 => mask.iter().map(|word| word.count_ones()).sum(),
         _ => 1,

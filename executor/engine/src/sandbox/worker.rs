@@ -1,7 +1,7 @@
 //! Host's side of one sandboxed worker. Made by `pool`, used through [`WorkerProcess`].
 //!
-//! The worker's memory is mapped here too. Its data is copied once, and the copy checked; after the first error the worker
-//! is killed, and every later run fails.
+//! The worker's memory is also mapped here. Its data is copied once, and the copy is checked. After the first error the
+//! worker is killed, and every later run fails.
 
 use super::deadline::{Deadline, Limits, Meter};
 use super::handoff::AdaptiveSpin;
@@ -16,35 +16,35 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use vm_core::memory::{MemoryImage, MemoryMap};
 
-/// The host's CPU time for setting less memory than this for the guest does not count.
+/// Filling less guest memory than this does not count as CPU time of the host.
 const SHORT_FILL: u32 = 1 << 12;
 
-/// CPU time that a worker may use beyond one run's limit, before the host raises its limit (RLIMIT_CPU).
+/// CPU time beyond one run's limit that a worker may use before the host raises its limit (RLIMIT_CPU).
 const GRANT: Duration = Duration::from_secs(3);
 /// CPU time after which a worker is not used for another instance.
 const WORN_OUT: Duration = Duration::from_secs(2);
-/// Limit of CPU time for a waiting worker; more means that it computes without having control.
+/// CPU time that a waiting worker may use; more means that it computes without having control.
 const IDLE_CPU: Duration = Duration::from_millis(5);
 
 /// A change of the protection of guest memory: start, end, protection.
 type Change = (u32, u32, u32);
 
-/// A worker's process.
+/// The process of a worker.
 #[derive(Debug)]
 pub(super) struct Process {
     fd: OwnedFd,
     /// Process id in this process's pid namespace.
     pid: Option<u32>,
-    /// The CPU time that it had used when that was last read, in nanoseconds.
+    /// Its CPU time at the last reading, in nanoseconds.
     used: AtomicU64,
 }
 
 impl Process {
-    /// The CPU time that it has used; once it has ended, as far as that was read before.
+    /// Returns its CPU time so far; after its end, the last reading.
     pub fn cpu_time(&self) -> Duration {
         let read = || self.pid.and_then(sys::cpu_time);
         let used = match sys::is_readable(self.fd.as_fd(), Duration::ZERO) {
-            // Only now is the number its own for sure.
+            // The process has not ended, so the pid that was read is still its own.
             Ok(false) => read().map_or(0, |used| u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)),
             _ => 0,
         };
@@ -65,22 +65,22 @@ pub(crate) struct Worker {
     /// Bytes of the code mapping that are not zero.
     code_used: usize,
     loaded: Option<Loaded>,
-    /// Changes that the worker has not made yet, in order.
+    /// Changes of protection that the worker has not made yet, in order.
     changes: Vec<Change>,
     /// Adaptive spin of the host.
     host_spin: AdaptiveSpin,
     worker_spin: AdaptiveSpin,
-    /// Pages of memory that its program has, with its heap as far as it grew.
+    /// Maximum number of pages that its program can have with the current heap.
     most_pages: u64,
     deadline: Deadline,
-    /// CPU time in all its life after which the kernel ends it; `None`: never.
+    /// Total CPU time after which the kernel kills it; `None`: unlimited.
     granted: Option<Duration>,
     /// While it waits: its CPU time at the first check.
     waits_since: Option<Duration>,
     /// True if it is stopped because it is not needed.
     is_resting: bool,
     is_broken: bool,
-    /// Workers live as long as it.
+    /// Workers live no longer than their zygote.
     zygote: Arc<Zygote>,
 }
 
@@ -95,7 +95,7 @@ struct Loaded {
 }
 
 impl Worker {
-    /// A new worker that has loaded nothing.
+    /// Makes a worker without a program.
     pub fn spawn(zygote: &Arc<Zygote>, limits: Limits) -> Result<Worker, SandboxError> {
         let (control, control_file) = Mapping::new(c"pvm-control", protocol::CONTROL_SIZE, false)?;
         let (guest, guest_file) = Mapping::new(c"pvm-guest", GUEST_END, false)?;
@@ -149,7 +149,7 @@ impl Worker {
         page(&self.control)
     }
 
-    /// The meter of its resources.
+    /// Returns the meter of its resources.
     fn meter(&self) -> Meter<'_> {
         Meter { process: self.process.pid, memory: Some((&self.guest_file, self.most_pages)) }
     }
@@ -159,28 +159,28 @@ impl Worker {
         &self.process
     }
 
-    /// Returns whether this process was forked from the one that may use it.
+    /// Returns true if this process was forked from the one that may use the worker.
     fn is_forked(&self) -> bool {
         self.zygote.is_forked()
     }
 
-    /// Identity of the image that is loaded.
+    /// The number of the module whose image is loaded.
     pub fn image_id(&self) -> Option<u64> {
         self.loaded.as_ref().map(|loaded| loaded.id)
     }
 
-    /// Returns whether it can be used on: no error so far, and the process is there.
+    /// Returns true if it can be used further: it had no error, and the process exists.
     pub fn is_usable(&self) -> bool {
         !self.is_broken && !self.is_forked() && sys::is_readable(self.process.fd.as_fd(), Duration::ZERO) == Ok(false)
     }
 
-    /// Adapts to the number of processors that there are now.
+    /// Adapts the spin to the current number of processors.
     pub fn tune(&mut self) {
         (self.host_spin, self.worker_spin) =
             (AdaptiveSpin::new(handoff::spins()), AdaptiveSpin::new(handoff::worker_spins()));
     }
 
-    /// Returns whether it may be changed: what a forked child writes its parent's worker would see.
+    /// Fails in a forked child, whose writes the parent's worker would see.
     fn check_is_ours(&self) -> Result<(), SandboxError> {
         if self.is_forked() {
             return Err(SandboxError::Forked);
@@ -192,7 +192,7 @@ impl Worker {
         self.code.check()
     }
 
-    /// Hands a command to the worker, with all queued changes.
+    /// Sends a command to the worker, with all queued changes.
     fn command(&mut self, command: u32) -> Result<(), SandboxError> {
         self.check_is_ours()?;
         let page = page(&self.control);
@@ -203,7 +203,7 @@ impl Worker {
         }
         page.changes.store(self.changes.len() as u32, Relaxed);
         page.command.store(command, Relaxed);
-        // So that nothing of an earlier handoff can be taken for this one's.
+        // Prevents the exit of an earlier handoff from being taken for this one's.
         page.exit.store(protocol::EXIT_DONE, Relaxed);
         page.detail.store(0, Relaxed);
         let spins = (&mut self.host_spin, &mut self.worker_spin);
@@ -223,7 +223,7 @@ impl Worker {
         result
     }
 
-    /// Queues a change of protection, which is made before guest code runs.
+    /// Queues a change of protection, to be made before guest code runs.
     fn change(&mut self, start: u32, end: u32, protection: u32) -> Result<(), SandboxError> {
         if start >= end {
             return Ok(());
@@ -240,7 +240,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Checks the reply to a command that runs no guest code.
+    /// Checks the reply to a command, which runs no guest code.
     fn check_done(&mut self) -> Result<(), SandboxError> {
         let page = self.page();
         let (exit, errno) = (page.exit.load(Relaxed), page.detail.load(Relaxed));
@@ -259,7 +259,7 @@ impl Worker {
         Err(error)
     }
 
-    /// Lets the worker use the CPU time of another run.
+    /// Raises the worker's limit of CPU time (RLIMIT_CPU) by that of another run.
     fn grant(&mut self) -> Result<(), SandboxError> {
         let (Some(granted), Some(limit), Some(process)) = (self.granted, self.deadline.limit(), self.process.pid)
         else {
@@ -279,14 +279,14 @@ impl Worker {
         }
     }
 
-    /// Returns whether it should not be used for another instance, as it would have to be granted more CPU time.
+    /// Returns true if it should not be reused, because its limit of CPU time would have to be raised.
     pub fn is_worn_out(&mut self) -> bool {
         self.granted.is_some()
             && self.deadline.read_if_slow(Meter { process: self.process.pid, memory: None }) > WORN_OUT
     }
 
-    /// Checks a waiting worker: the first time notes its CPU time, later stops it until [`Worker::wake`]. False if it should
-    /// be dropped, as it has used CPU time without having control, or has ended.
+    /// Checks a waiting worker: the first check records its CPU time, a later one stops it until [`Worker::wake`].
+    /// Returns false if it should be dropped, because it used CPU time without having control, or has ended.
     pub fn rest(&mut self) -> bool {
         if !self.is_usable() {
             return false;
@@ -305,12 +305,12 @@ impl Worker {
         self.is_resting
     }
 
-    /// Returns whether it was stopped by [`Worker::rest`].
+    /// Returns true if it was stopped by [`Worker::rest`].
     pub fn is_resting(&self) -> bool {
         self.is_resting
     }
 
-    /// Ends its rest.
+    /// Continues a stopped worker.
     pub fn wake(&mut self) -> Result<(), SandboxError> {
         self.waits_since = None;
         if std::mem::take(&mut self.is_resting) {
@@ -319,7 +319,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Enters guest code, and returns when it has left.
+    /// Enters guest code, and returns when it has exited.
     fn enter_guest(&mut self, state: &mut GuestState) -> Result<Exit, SandboxError> {
         let Some(enter) = self.loaded.as_ref().map(|loaded| loaded.enter) else { return Err(SandboxError::NotLoaded) };
         self.check_is_ours()?;
@@ -351,7 +351,7 @@ impl Worker {
         if reason == protocol::EXIT_DONE {
             return self.fail(refused(detail));
         }
-        // A call that leaves may be the last instruction, and the address behind it the end of the code.
+        // A call that exits may be the last instruction; the address behind it is then the end of the code.
         let offset = native_pc.wrapping_sub(CODE_BASE);
         if offset > code_length as u64 {
             return self
@@ -383,7 +383,7 @@ impl Worker {
         Ok(exit)
     }
 
-    /// Checks, before the worker has a program, that all it needs later works.
+    /// Checks, before the worker has a program, that everything it needs later works.
     pub fn probe(&mut self) -> Result<(), SandboxError> {
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_WRITE)?;
         self.change(MemoryMap::RO_BASE, MemoryMap::RO_BASE + 0x1000, protocol::PROTECT_NONE)?;
@@ -391,7 +391,7 @@ impl Worker {
         self.check_done()
     }
 
-    /// Writes read-only data as it was at first. Returns how many pages there are of it.
+    /// Restores the initial read-only data. Returns its number of pages.
     fn restore_read_only(&mut self, data: &MemoryImage) -> u64 {
         let start = u64::from(MemoryMap::RO_BASE);
         let (data, end) = (data.ro_data(), u64::from(data.map().ro_end()));
@@ -402,7 +402,7 @@ impl Worker {
         pages + self.guest.clear(&[(start + pages * 0x1000, end)])
     }
 
-    /// Queues the protection of the whole window: whatever the worker has changed is changed back.
+    /// Queues the protection of the whole window, which reverts any change by the worker.
     fn protect_all(&mut self, map: &MemoryMap) -> Result<(), SandboxError> {
         self.changes.clear();
         let mut end = MemoryMap::RO_BASE;
@@ -421,11 +421,11 @@ impl Worker {
     }
 }
 
-/// Pages beyond those that a program has which are no surprise: where the kernel makes files of huge pages of 2 MiB,
-/// four regions may reach so much further at both ends.
+/// Number of pages beyond those of the program that are tolerated: where the kernel makes files of huge pages of 2 MiB,
+/// four regions may each extend this much further at both ends.
 const HUGE_PAGES: u64 = 4 * 2 * 512;
 
-/// Pages that a program with this memory map has before its heap grows.
+/// Number of pages that a program with this memory map has before its heap grows.
 fn first_pages(map: &MemoryMap) -> u64 {
     let regions = [
         (MemoryMap::RO_BASE, map.ro_end()),
@@ -436,7 +436,7 @@ fn first_pages(map: &MemoryMap) -> u64 {
     HUGE_PAGES + regions.iter().map(|(start, end)| u64::from(end - start).div_ceil(0x1000)).sum::<u64>()
 }
 
-/// The limit of CPU time is in whole seconds.
+/// Rounds up to the whole seconds of a limit of CPU time.
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
@@ -499,7 +499,7 @@ impl WorkerProcess for Worker {
     }
 
     fn pages(&self, start: u32, end: u32, visit: &mut dyn FnMut(u32, &[u8; 0x1000])) {
-        // Guest memory ends where addresses do.
+        // No truncation: guest memory ends at the end of the guest's address space.
         self.guest.pages(start.into(), end.into(), &mut |offset, page| visit(offset as u32, page));
     }
 
@@ -540,11 +540,11 @@ impl WorkerProcess for Worker {
             [(map.rw_base(), map.rw_end()), (map.stack_low(), map.stack_high()), (map.aux_base(), map.aux_end())];
         let heap = (map.rw_end(), std::mem::replace(&mut loaded.rw_end, map.rw_end()));
         self.most_pages = first_pages(map);
-        // What the next instance does not have yet may not have pages either.
+        // The next instance does not have this memory at first, so it must have no pages.
         self.guest.remove(heap.0.into(), heap.1.into());
         let written = self.guest.clear(&regions.map(|(start, end)| (start.into(), end.into())));
         let read_only = self.restore_read_only(&data);
-        // A compromised worker can have made anything else writable: then there are pages elsewhere.
+        // A compromised worker may have made other memory writable: then there are pages elsewhere.
         if sys::pages(&self.guest_file)? != written + read_only {
             self.guest.remove_all();
             self.restore_read_only(&data);
@@ -561,10 +561,10 @@ impl WorkerProcess for Worker {
         let was_broken = std::mem::replace(&mut self.is_broken, true);
         if !self.is_forked() {
             if !was_broken {
-                // For later calls.
+                // Keeps the last reading for later calls.
                 self.process.cpu_time();
             }
-            // It fails only for a worker that has ended.
+            // Fails only if the worker has already ended.
             let _ = sys::send_signal(&self.process.fd, libc::SIGKILL);
         }
     }
@@ -594,18 +594,18 @@ impl Worker {
         sys::send_signal(&self.process.fd, libc::SIGSTOP).unwrap();
     }
 
-    /// For tests: the CPU time that it has used.
+    /// For tests: its CPU time.
     pub fn cpu_time(&self) -> Duration {
         self.meter().cpu_time().unwrap()
     }
 
-    /// For tests: continues a stopped process from another thread.
+    /// For tests: returns a closure that continues the stopped process, for another thread.
     pub fn continuer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.fd.try_clone().unwrap();
         move || sys::send_signal(&process, libc::SIGCONT).unwrap()
     }
 
-    /// For tests: kills the process from another thread.
+    /// For tests: returns a closure that kills the process, for another thread.
     pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let process = self.process.fd.try_clone().unwrap();
         move || sys::send_signal(&process, libc::SIGKILL).unwrap()

@@ -1,7 +1,6 @@
 //! Host's side of the zygote: starts it, requests workers, ends it. Used by `pool`.
 //!
-//! Promises: no answer is waited for longer than a few seconds; when the value is dropped, the process and all its
-//! workers end and are reaped.
+//! Every wait for an answer is bounded. When the value is dropped, the process and all its workers end and are reaped.
 
 use super::error::fix;
 use super::{Layer, Missing, Sandbox, SandboxError, sys};
@@ -16,23 +15,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest that launcher or zygote may take for an answer.
+/// Maximum time for an answer of the launcher or the zygote.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running zygote.
 #[derive(Debug)]
 pub(crate) struct Zygote {
-    /// Taken by who asks, so that answers meet their requests.
+    /// Locked for each request, so that answers match requests.
     socket: Mutex<OwnedFd>,
-    /// The process to reap; none if the parent of this process has it, see [`Zygote::prepare_fork`].
+    /// The process to reap; `None` if this process's parent reaps it, see [`Zygote::prepare_fork`].
     launcher: Option<Child>,
     missing: Vec<Missing>,
     layers: Vec<Layer>,
-    /// The process that may use it.
+    /// Generation of the process that may use it.
     generation: u32,
 }
 
-/// A connection to a zygote that is to be used by a forked child.
+/// A connection to a zygote, for a forked child.
 #[derive(Debug)]
 pub(super) struct ForkedZygote {
     socket: OwnedFd,
@@ -41,7 +40,7 @@ pub(super) struct ForkedZygote {
 }
 
 impl ForkedZygote {
-    /// The zygote of this process.
+    /// Converts it into the zygote of this process.
     pub fn into_zygote(self) -> Zygote {
         let ForkedZygote { socket, missing, layers } = self;
         Zygote { socket: Mutex::new(socket), launcher: None, missing, layers, generation: generation() }
@@ -49,7 +48,7 @@ impl ForkedZygote {
 }
 
 impl Zygote {
-    /// Starts one with that much protection, in a cgroup if one is given.
+    /// Starts a zygote with this protection, in a cgroup if one is given.
     pub fn start(sandbox: Sandbox, is_strict: bool, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let mode = match sandbox {
             Sandbox::Required => protocol::MODE_REQUIRED,
@@ -60,7 +59,7 @@ impl Zygote {
         Zygote::start_in_mode(mode | strict, cgroup)
     }
 
-    /// Starts one in a mode of the protocol.
+    /// Starts a zygote in a mode of the protocol.
     fn start_in_mode(mode: u32, cgroup: Option<&Path>) -> Result<Zygote, SandboxError> {
         let (ours, theirs) = sys::socket_pair()?;
         let program = program()?;
@@ -81,7 +80,7 @@ impl Zygote {
         }
     }
 
-    /// Protection that is missing.
+    /// Missing protections.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
     }
@@ -91,22 +90,23 @@ impl Zygote {
         &self.layers
     }
 
-    /// Forks a worker with this memory and a limit of CPU time in seconds (zero: none). Returns its pidfd and thread id.
+    /// Forks a worker with this memory and a limit of CPU time in seconds (zero: unlimited). Returns its pidfd and
+    /// thread id.
     pub fn spawn(&self, files: [BorrowedFd<'_>; 3], cpu: u32) -> Result<(OwnedFd, u32), SandboxError> {
         let is_right =
             |kind, number| kind == protocol::MESSAGE_WORKER && (1..protocol::STATE_COMMAND).contains(&number);
         self.request(Message { kind: protocol::MESSAGE_SPAWN, number: cpu, errno: 0 }, &files, is_right)
     }
 
-    /// Asks for a connection for a process that this one is about to fork. What serves it ends with its workers once
-    /// all copies of it are closed, or this zygote ends.
+    /// Requests a connection for a process that this one is about to fork. The zygote that serves it ends, with its
+    /// workers, once all copies of the connection are closed, or this zygote ends.
     pub fn prepare_fork(&self) -> Result<ForkedZygote, SandboxError> {
         let request = Message { kind: protocol::MESSAGE_CONNECT, ..Message::default() };
         let (socket, _) = self.request(request, &[], |kind, _| kind == protocol::MESSAGE_CONNECTION)?;
         Ok(ForkedZygote { socket, missing: self.missing.clone(), layers: self.layers.clone() })
     }
 
-    /// Makes a request; returns file and number of the answer, if `is_right` says yes to its kind and number.
+    /// Sends a request; returns file and number of the answer, if `is_right` accepts its kind and number.
     fn request(
         &self,
         request: Message,
@@ -122,20 +122,20 @@ impl Zygote {
             Ok((Message { kind, number, .. }, Some(file))) if is_right(kind, number) => Ok((file, number)),
             Ok((Message { kind: protocol::MESSAGE_FAILED, number, errno }, None)) => Err(failed_setup(number, errno)),
             other => {
-                // Later answers would be taken for those of other requests.
+                // A late answer would be taken for that of another request.
                 sys::shut_down(&socket);
                 Err(other.err().unwrap_or(SandboxError::Died))
             }
         }
     }
 
-    /// Returns whether this process was forked from the one that may use it.
+    /// Returns true if this process was forked from the one that may use it.
     pub fn is_forked(&self) -> bool {
         self.generation != generation()
     }
 
-    /// Returns whether a new one can take its place when it is lost. Not in a forked child, whose parent may have
-    /// forbidden it the system calls that are needed.
+    /// Returns true if a new zygote may be started when this one is lost. False in a forked child, whose parent may
+    /// have forbidden it the necessary system calls.
     pub fn is_replaceable(&self) -> bool {
         self.launcher.is_some()
     }
@@ -153,8 +153,7 @@ impl Drop for Zygote {
     }
 }
 
-/// Reaps the launcher, which ends when the zygote does. If it does not within a second it is killed, and the zygote
-/// with it.
+/// Reaps the launcher, which ends when the zygote does. After a second it is killed, and the zygote with it.
 fn end(launcher: &mut Child) {
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut pause = Duration::from_micros(100);
@@ -169,11 +168,11 @@ fn end(launcher: &mut Child) {
     }
 }
 
-/// The fix where there can be no executable memory file.
+/// The fix if executable memory files are not permitted.
 const MEMFD_FIX: &str =
     "set the sysctl vm.memfd_noexec to 0 or 1, and let a container's seccomp profile allow memfd_create";
 
-/// The program, in a sealed file that can be executed and no longer be written.
+/// Returns the zygote program in a sealed file that can be executed and no longer be written.
 fn program() -> Result<File, SandboxError> {
     if pvm_zygote::ELF.is_empty() {
         return Err(SandboxError::Unsupported {
@@ -196,14 +195,15 @@ fn program() -> Result<File, SandboxError> {
     file.write_all(pvm_zygote::ELF).map_err(io("write"))?;
     let file = OwnedFd::from(file);
     sys::seal(&file, sys::SEAL_LENGTH | libc::F_SEAL_WRITE)?;
-    // What is open for writing cannot be executed, though it is sealed.
+    // A file that is open for writing cannot be executed, even if it is sealed.
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(io("open /proc/self/fd"))
 }
 
 fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
     command.arg0("pvm-zygote").env_clear().stdin(socket).stdout(Stdio::null()).stderr(Stdio::null());
-    // Another thread that forks at the same time has the writable descriptor open until it executes something.
+    // A thread that forks at the same time keeps the writable descriptor open in the child until that executes
+    // something.
     for _ in 0..50 {
         match command.spawn() {
             Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => std::thread::sleep(Duration::from_millis(2)),
@@ -220,7 +220,7 @@ fn launch(program: &File, socket: OwnedFd) -> Result<Child, SandboxError> {
     Err(SandboxError::Os { call: "execve", errno: libc::ETXTBSY })
 }
 
-/// Receives messages until the zygote is ready. Returns missing layers, and optional layers that are present.
+/// Receives messages until the zygote is ready. Returns missing protections, and the state of optional layers.
 fn until_ready(socket: &OwnedFd, launcher: u32) -> Result<(Vec<Missing>, Vec<Layer>), SandboxError> {
     let deadline = Instant::now() + PATIENCE;
     let (mut missing, mut layers) = (Vec::new(), Vec::new());
@@ -257,8 +257,8 @@ fn enter(cgroup: Option<&Path>, launcher: u32) -> Result<(), SandboxError> {
         .map_err(|error| SandboxError::Cgroup { path: path.into(), errno: error.raw_os_error().unwrap_or(0) })
 }
 
-/// Maps the ordinary user and group, and nobody else, into the launcher's user namespace. Returns an error number, or
-/// zero.
+/// Maps the unprivileged user and group, and nobody else, into the launcher's user namespace. Returns an error number,
+/// or zero.
 fn map_nobody(launcher: u32) -> u32 {
     let map = format!("{0} {0} 1", protocol::NOBODY);
     let write = |file: &str| std::fs::write(format!("/proc/{launcher}/{file}"), &map);
@@ -275,7 +275,7 @@ fn warn(mode: u32, missing: &[Missing]) {
     }
 }
 
-/// The next message with its file descriptor.
+/// Receives the next message with its file descriptor.
 fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedFd>), SandboxError> {
     loop {
         let mut buffer = [0; size_of::<Message>()];
@@ -286,7 +286,7 @@ fn answer(socket: &OwnedFd, deadline: Instant) -> Result<(Message, Option<OwnedF
                 return Err(SandboxError::ProtocolViolation { what: "a message's length", value: length as u64 });
             }
             Err(SandboxError::Os { errno: libc::EAGAIN | libc::EINTR, .. }) => {}
-            // The other end closed with messages of ours unread.
+            // The other end was closed with messages of ours unread.
             Err(_) => return Err(SandboxError::Died),
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -324,20 +324,20 @@ pub(super) fn step_fix(step: u32, errno: i32) -> &'static str {
     fix(errno, Some(usual)).unwrap_or(usual)
 }
 
-/// The error of a worker that could not make itself ready.
+/// Makes the error of a worker that failed to initialize.
 pub(super) fn failed_setup(step: u32, errno: u32) -> SandboxError {
     let errno = errno as i32;
     SandboxError::Setup { step: step_name(step), errno, fix: step_fix(step, errno) }
 }
 
-/// Tells this process from those that it was forked from: a number that none of them has. Zygotes and workers belong to
-/// the process that made them.
+/// Generation number of this process, which differs from that of every process that it was forked from. Zygotes and
+/// workers belong to the process that made them.
 pub(super) fn generation() -> u32 {
     static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
     static LAST: AtomicU32 = AtomicU32::new(1);
     let Some(mark) = MARK.get_or_init(sys::fork_mark) else { return 0 };
     match mark.load(Ordering::Relaxed) {
-        // The kernel clears it in a forked child, which has not been checked yet.
+        // The kernel has cleared it: this is a forked child that has no number yet.
         0 => {
             let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             match mark.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
@@ -356,7 +356,7 @@ impl Zygote {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED, None)
     }
 
-    /// For tests: the same where namespaces may be missing.
+    /// For tests: as [`Self::start_unfiltered`], on machines where namespaces may be missing.
     pub fn start_unfiltered_best_effort() -> Result<Zygote, SandboxError> {
         Zygote::start_in_mode(protocol::MODE_UNFILTERED_BEST_EFFORT, None)
     }

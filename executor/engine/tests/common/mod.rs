@@ -8,14 +8,14 @@
 use pvm_engine::vm_core::text::assemble;
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob, ProgramConfig, Sandbox};
 
-/// An engine of each backend, whose other settings `change` makes.
+/// Makes an engine of each backend; `change` makes further settings.
 pub fn engines_with(change: impl Fn(&mut Config)) -> Vec<Engine> {
     let mut config = Config::new();
     config.set_sandbox(Sandbox::BestEffort);
     change(&mut config);
     let engines =
         [Backend::Interpreter, Backend::Auto].map(|backend| Engine::new(config.set_backend(backend)).unwrap());
-    // Where programs cannot be compiled there is nothing to compare.
+    // If programs cannot be compiled here, there is nothing to compare.
     let is_jit = engines[1].backend() == Backend::Jit;
     assert!(is_jit || cfg!(not(jit_supported)));
     engines.into()
@@ -26,7 +26,7 @@ pub fn engines() -> Vec<Engine> {
     engines_with(|_| {})
 }
 
-/// A program from its text.
+/// Assembles a program.
 pub fn blob(text: &str) -> ProgramBlob {
     ProgramBlob::parse(&assemble(text).unwrap()).unwrap()
 }
@@ -41,7 +41,7 @@ pub fn metered(engine: &Engine, text: &str) -> Module {
     Module::new(engine, &ProgramConfig::default(), &blob(text)).unwrap()
 }
 
-/// Calls its one import with the arguments that it was called with, on the stack the same.
+/// Calls its one import with the arguments that it was called with, including those on the stack.
 pub fn forwarder(isa: &str) -> String {
     format!(
         ".isa {isa}\n.stack_size 4096\n.import \"host\"\n.export \"call\" call\n\

@@ -5,7 +5,7 @@ use super::*;
 use pvm_assembler::RegSize;
 use std::io::Write;
 
-/// Expected end of an attempt.
+/// Expected result of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Expected {
     /// Killed by the kernel.
@@ -14,7 +14,7 @@ enum Expected {
     UnexpectedSignal,
     /// A protocol violation.
     ProtocolViolation,
-    /// Did not come back.
+    /// It did not return.
     TimedOut,
     /// Any error: it depends on the kernel.
     Either,
@@ -29,7 +29,7 @@ struct Attempt {
 /// Start address of the program's read-write data: see [`data`].
 const DATA: u64 = 0x3_0000;
 
-/// Texts and structures that attempts hand to the kernel.
+/// Strings and structures that attempts pass to the kernel.
 fn data() -> Vec<u8> {
     let mut data = vec![0; 256];
     data[..12].copy_from_slice(b"/etc/passwd\0");
@@ -48,7 +48,7 @@ fn data() -> Vec<u8> {
 const SYSCALL: &[u8] = &[0x0f, 0x05];
 const INT_80: &[u8] = &[0xcd, 0x80];
 
-/// Arguments of system calls in registers.
+/// Loads the arguments of a system call into registers.
 fn arguments(asm: &mut Assembler, number: u64, args: &[u64]) {
     let registers = [Reg::Rdi, Reg::Rsi, Reg::Rdx, Reg::R10, Reg::R8, Reg::R9];
     for (register, value) in registers.into_iter().zip(args.iter().copied().chain(std::iter::repeat(0))) {
@@ -57,20 +57,20 @@ fn arguments(asm: &mut Assembler, number: u64, args: &[u64]) {
     asm.push(forms::mov_ri(Reg::Rax, number));
 }
 
-/// A system call, and a host call if it comes back.
+/// A system call, followed by a host call if it returns.
 fn call(name: &str, number: u64, args: &[u64]) -> Attempt {
     let args = args.to_vec();
     let code = move |asm: &mut Assembler| {
         arguments(asm, number, &args);
         asm.bytes(SYSCALL);
-        // What the kernel said, as the number of the host call.
+        // The kernel's result, as the number of the host call.
         asm.push(forms::mov_rr(RegSize::R32, SCRATCH, Reg::Rax));
         leave(asm, protocol::EXIT_HOST_CALL);
     };
     Attempt { name: name.into(), code: Box::new(code), end: Expected::Killed }
 }
 
-/// Other code, and a host call if it comes back.
+/// Other code, followed by a host call if it returns.
 fn other(name: &str, end: Expected, code: impl Fn(&mut Assembler) + 'static) -> Attempt {
     let code = move |asm: &mut Assembler| {
         code(asm);
@@ -105,10 +105,10 @@ fn jump(name: &str, address: u64) -> Attempt {
     })
 }
 
-/// Writes words of the control page, then comes back as usual.
+/// Writes words of the control page, then exits as usual.
 fn lie(name: &str, end: Expected, words: &'static [(usize, u64)]) -> Attempt {
     let code = move |asm: &mut Assembler| {
-        // The usual way back, up to its end, which is replaced.
+        // The usual exit, except for its end, which is replaced.
         asm.push(forms::mov_ri(SCRATCH, 0));
         let native_pc = protocol::CODE_BASE + 16;
         for (offset, value) in
@@ -308,7 +308,7 @@ fn memory() -> Vec<Attempt> {
     ]
 }
 
-/// Lies, and never coming back.
+/// False messages, and runs that never return.
 fn protocol_attempts() -> Vec<Attempt> {
     const EXIT: usize = offset_of!(Control, exit);
     const STATE: usize = offset_of!(Control, state);
@@ -368,7 +368,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.jmp(again);
         }),
         other("destroy the worker's own data, then fault", Expected::Either, |asm| {
-            // Signal stack and return addresses with it; the last page of data lies before the first page of nothing.
+            // Includes the signal stack and return addresses; the last page of data is before the first unmapped page.
             asm.push(forms::mov_ri(Reg::Rdi, protocol::ZYGOTE_BASE + 0x4000));
             asm.push(forms::mov_ri(Reg::Rax, 0x1_0000_0000));
             asm.push(forms::mov_ri(Reg::Rcx, 1 << 20));
@@ -395,7 +395,7 @@ fn protocol_attempts() -> Vec<Attempt> {
             asm.jmp(again);
         }),
         other("change the word without end", Expected::TimedOut, |asm| {
-            // Takes the bit away that says that the host sleeps, as fast as it can.
+            // Clears the bit that says that the host blocks, as fast as it can.
             let again = asm.new_label();
             asm.push(forms::mov_rm(RegSize::R32, Reg::Rcx, control(STATE)));
             asm.push(forms::and_ri(RegSize::R32, Reg::Rcx, 0x7fff_ffff));
@@ -413,7 +413,7 @@ fn protocol_attempts() -> Vec<Attempt> {
     ]
 }
 
-/// Runs an attempt in a worker of its own. Says what went wrong, if something did.
+/// Runs an attempt in a worker of its own; `Err` describes a failed check.
 fn contained(attempt: &Attempt, zygote: &Arc<Zygote>) -> Result<(), String> {
     let mut program = program(|asm| (attempt.code)(asm));
     program.set_memory(program.map, b"constant", &data());
@@ -458,7 +458,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
     let zygote = Arc::new(Zygote::start_unfiltered().unwrap());
     let mut successes = Vec::new();
     for attempt in outside().into_iter().chain(kernel()) {
-        // The one that reaches the other workers of this engine, and is left out as they are not the host's.
+        // This one reaches the other workers of this engine; left out as they are not the host's.
         if attempt.name == "kill everyone" {
             continue;
         }
@@ -467,7 +467,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
             _ => {}
         }
     }
-    // The kernel's reaction to a process without a filter, and the consequences: see docs/security.md.
+    // The kernel's results for a process without a filter, and their consequences: see docs/security.md.
     let harmless = [
         // The first process of a pid namespace gets no signals from inside.
         "kill the zygote",
@@ -495,7 +495,7 @@ fn without_filters_files_network_and_processes_are_still_out_of_reach() {
     let status = std::fs::read_to_string(format!("/proc/{}/status", zygote.launcher())).unwrap();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     successes.retain(|name| !(is_root && as_root.contains(&name.as_str())));
-    // Which of these a kernel does differs with its version and configuration.
+    // The kernel's version and configuration decide which of these succeed.
     successes.retain(|name| !harmless.contains(&name.as_str()));
     assert!(successes.is_empty(), "{successes:?}");
 }
@@ -538,7 +538,7 @@ fn without_filters_sealed_memory_stays_and_none_becomes_executable() {
             assert_eq!(said(name), Some(-13), "{name}");
         }
     }
-    // What they are set to: PR_GET_SECUREBITS, PR_GET_MDWE.
+    // Expected values: PR_GET_SECUREBITS, PR_GET_MDWE.
     for (layer, option, value) in [(protocol::Layer::Securebits, 27, 0xef), (protocol::Layer::Mdwe, 66, 1)] {
         if is_there(layer) {
             assert_eq!(unfiltered(&call("ask", 157, &[option]), &zygote), Some(value));
@@ -558,7 +558,7 @@ pub(super) fn make_folder(zygote: &Arc<Zygote>, path: &str) -> Option<i32> {
     }
 }
 
-/// A program that behaves, in a worker that lives through all attempts.
+/// A well-behaved program, in a worker that must survive all attempts.
 fn bystander() -> TestProgram {
     program(|asm| {
         asm.push(forms::mov_ri(SCRATCH, 5));
@@ -580,7 +580,7 @@ fn machine_code_that_tries_to_get_out_ends_its_worker_and_nothing_else() {
         }
         assert_eq!(witness.run(&mut program.state()), Ok(Exit::HostCall(5)), "after: {}", attempt.name);
     }
-    // Past the test harness, which shows what tests print only if they fail.
+    // Written past the test harness, which shows the output of failed tests only.
     let (attempted, contained) = (attempts.len(), attempts.len() - failures.len());
     let _ = writeln!(std::io::stderr(), "hostile machine code: {attempted} attempted, {contained} contained");
     assert!(failures.is_empty(), "{failures:#?}");
@@ -597,7 +597,7 @@ fn every_system_call_but_two_ends_the_worker() {
             202 => call("futex", number, &[CONTROL_BASE, 1, 1]),
             _ => call("any", number, &[0, 0, 0, 0, 0, 0]),
         };
-        // The kernel asks no filter about its own entries for probes; without a probe they signal or do nothing.
+        // The kernel does not filter its own entry points for probes; without a probe they signal or do nothing.
         if matches!(number, 335 | 336) {
             continue;
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 /// Runs an ignored test of this module alone in a process of its own.
 fn alone(name: &str) {
     let name = format!("sandbox::tests::leaks::{name}");
-    // With as many file descriptors as it may have.
+    // With the largest permitted number of file descriptors.
     let script = "ulimit -n \"$(ulimit -H -n)\"; exec \"$0\" \"$@\"";
     check_passed(Command::new("sh").args(["-c", script]).arg(std::env::current_exe().unwrap()).args([
         "--exact",
@@ -36,7 +36,7 @@ struct Belongings {
 impl Belongings {
     fn count() -> Belongings {
         let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
-        // The allocator's arenas grow and shrink as they like; ours are files in memory.
+        // The allocator's arenas grow and shrink; our mappings are memory files.
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let mappings = maps.lines().filter(|line| line.contains("memfd:pvm-")).count();
         Belongings { files, mappings, processes: descendants(std::process::id()) }
@@ -71,7 +71,7 @@ fn descendants_in_the_end(expected: usize) -> usize {
     last
 }
 
-/// Number of descendant processes, dead ones that nobody has reaped among them.
+/// Number of descendant processes, including dead ones that nobody has reaped.
 fn descendants(process: u32) -> usize {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()

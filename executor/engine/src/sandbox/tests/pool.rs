@@ -4,7 +4,7 @@ use super::*;
 use std::collections::HashSet;
 
 fn pool(idle: usize, workers: usize) -> Arc<Pool> {
-    // Nothing is made in advance, so that workers can be counted. One was made to see whether there can be any.
+    // Nothing is made in advance, so that workers can be counted. One was made to probe the sandbox.
     let pool = Pool::new(Settings { idle, workers, reserve: 0, ..Settings::default() }).unwrap();
     assert_eq!(pool.counts(), counts(0, 0, 1));
     pool
@@ -14,7 +14,7 @@ fn counts(workers: usize, idle: usize, spawned: usize) -> Counts {
     Counts { workers, idle, fresh: 0, spawned }
 }
 
-/// Fills the words from A0 up to A1 with A2; then says in A3 all bits that were set in those from A4 up to A5.
+/// Fills the words from A0 up to A1 with A2; then returns in A3 the union of all bits in the words from A4 up to A5.
 fn filler_and_scanner() -> TestProgram {
     program(|asm| {
         let (fill, filled, scan, scanned) = (asm.new_label(), asm.new_label(), asm.new_label(), asm.new_label());
@@ -135,7 +135,7 @@ fn a_reset_in_use_brings_the_first_contents_back() {
     }
 }
 
-/// Has the kernel make A1 bytes at A0 writable, if A3 says so, and stores A2 there.
+/// Has the kernel make A1 bytes at A0 writable, if A3 is not 0, and stores A2 there.
 fn compromised() -> TestProgram {
     program(|asm| {
         let store = asm.new_label();
@@ -216,7 +216,7 @@ fn fresh_workers_are_never_used_again() {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !is_so() {
@@ -234,7 +234,7 @@ fn fresh_workers_are_made_in_advance_once_they_are_missed_and_never_more_than_al
     assert_eq!(pool.counts().spawned, 1, "one program needs one worker");
     workers.push(pool.take(&programs[1].image()).unwrap());
     until("there are fresh workers", || pool.counts().fresh == 2);
-    // A third in advance only if two are too few. Whether they are is a matter of time.
+    // A third is made in advance only if two are too few, which depends on timing.
     for program in &programs[2..] {
         workers.push(pool.take(&program.image()).unwrap());
     }
@@ -260,7 +260,7 @@ fn workers_that_wait_make_room_for_fresh_ones() {
     assert!(pool.counts().idle > 0 && pool.counts().workers <= 8);
 }
 
-/// A hostile worker that hands control back as if all were well, and continues computing.
+/// A hostile worker that hands control back as usual, and continues computing.
 fn spinner() -> TestProgram {
     program(|asm| {
         for (offset, value) in [
@@ -314,7 +314,7 @@ fn a_worker_may_use_any_cpu_time_over_many_runs() {
     let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(1))).unwrap();
     worker.load(&slow.image()).unwrap();
     assert!(!worker.is_worn_out());
-    // More than it was granted at first.
+    // More than its first limit.
     while worker.cpu_time() < Duration::from_secs(5) {
         assert_eq!(worker.run(&mut slow.state()), Ok(Exit::Trap));
     }
@@ -411,7 +411,7 @@ fn many_threads_use_one_pool() {
     assert_eq!((counts.workers, counts.idle), (3, 3));
 }
 
-/// Makes the whole window writable, if A3 says so, and writes to A1 bytes at A0, a byte to a page.
+/// Makes the whole window writable, if A3 is not 0, and writes one byte per page to A1 bytes at A0.
 fn glutton() -> TestProgram {
     program(|asm| {
         let (write, next) = (asm.new_label(), asm.new_label());
@@ -442,7 +442,7 @@ fn a_worker_that_takes_more_memory_than_its_program_can_have_is_killed() {
         (state.regs[7], state.regs[8], state.regs[10]) = (start.into(), length, compromised.into());
         worker.run(&mut state)
     };
-    // What the memory map allows is fine, a heap of 64 MiB with it.
+    // The memory map allows all of this, including a heap of 64 MiB.
     let mut worker = pool.take(&program.image()).unwrap();
     let heap = program.map.rw_end();
     worker.grow_heap(heap, heap + 0x400_0000).unwrap();

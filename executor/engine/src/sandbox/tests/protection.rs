@@ -75,15 +75,15 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
         "Gid:\t65534\t65534\t65534\t65534",
     ]
     .into_iter()
-    // An ordinary user stays who it is.
+    // An ordinary user keeps its ids.
     .take(if is_root { 12 } else { 8 })
     {
         assert!(status.lines().any(|got| got == line), "{line} in {status}");
     }
-    // Only who may trace it may look at these: an ordinary user may not.
+    // Only a process that may trace it may read these: an ordinary user may not.
     let maps = read(id, "maps");
     if maps.is_err() {
-        // Another way to look is from inside: `hostile` reads and calls what should not be there.
+        // Inspection from inside the sandbox: `hostile` makes the accesses that should fail.
         let skipped = "SKIPPED, as only root may look at them: maps, descriptors and namespaces of a worker\n";
         let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
     }
@@ -101,14 +101,14 @@ fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
 
 #[test]
 fn an_ordinary_user_gets_all_of_it() {
-    // Who is one already needs not become one.
+    // A process that is already an ordinary user need not become one.
     let exe = std::env::current_exe().unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     let mut command = Command::new(if is_root { "setpriv".as_ref() } else { exe.as_os_str() });
     let mut copy = None;
     if is_root {
-        // Where everyone can read it.
+        // A path that everyone can read.
         let path = std::env::temp_dir().join(format!("pvm-engine-tests-{}", std::process::id()));
         std::fs::copy(&exe, &path).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -136,7 +136,7 @@ fn as_an_ordinary_user() {
 
 #[test]
 fn what_restricts_user_namespaces_is_named_at_each_step_that_it_makes_fail() {
-    // AppArmor lets the namespace be made and then allows nothing in it.
+    // AppArmor allows the namespace to be made, and then nothing in it.
     use protocol::Step::{IdMaps, MountNamespace, Root, UserNamespace};
     for step in [UserNamespace, IdMaps, MountNamespace, Root] {
         let fix = super::super::zygote::step_fix(step as u32, 1);
@@ -192,7 +192,7 @@ fn check_missing(name: &str, knob: &str) {
 
 #[test]
 fn workers_are_moved_into_the_cgroup_that_is_set_before_they_begin() {
-    // A folder that looks like one; what is written shows who would have been moved.
+    // A folder that looks like a cgroup; its files show which processes would have been moved.
     let folder = std::env::temp_dir().join(format!("pvm-cgroup-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let start = || Zygote::start(Sandbox::BestEffort, false, Some(&folder));

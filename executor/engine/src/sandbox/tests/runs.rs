@@ -22,7 +22,7 @@ fn a_host_call_comes_back_with_registers_gas_and_where_to_go_on() {
     assert_eq!(state.native_pc as usize, program.code.len());
 }
 
-/// Reads the guest byte at A0 into A1, writes A2 to where A3 says.
+/// Reads the guest byte at A0 into A1, and writes A2 to the address in A3.
 fn reader_and_writer() -> TestProgram {
     program(|asm| {
         asm.push(forms::movzx8_rm(R64, Reg::Rsi, Mem::base32(Reg::Rdi, 0)));
@@ -64,7 +64,7 @@ fn what_the_memory_map_does_not_allow_is_a_fault_at_that_address() {
     let map = program.map;
     let fine = map.rw_base();
     let cases = [
-        // Reads of nothing, then writes of nothing and of what is for reading.
+        // Reads of nothing, then writes of nothing and to read-only data.
         (0, fine, 0),
         (0xffff, fine, 0xffff),
         (map.ro_end(), fine, map.ro_end()),
