@@ -1,10 +1,10 @@
-//! Builds the sandboxed process, `src/worker/main.rs`, and leaves it in `OUT_DIR/zygote`. Run by cargo before the library,
-//! which carries the bytes.
+//! Builds the sandboxed process, `src/worker/main.rs`, and writes it to `OUT_DIR/zygote`. Run by cargo before the
+//! library, which includes the bytes.
 //!
-//! The program is freestanding: no C library, no start-up files, only `core`. The build calls `rustc` itself, so that no
-//! flag of the user's (`RUSTFLAGS`, a profile) gets into it, and so that everyone with the same compiler and linker gets
-//! the same bytes. On targets other than Linux on AMD64 the file is empty, and the engine says that it has no sandbox;
-//! the `cfg` alias `jit_supported` marks the others.
+//! The program is freestanding: no C library, no start-up files, only `core`. The build calls `rustc` itself, so that
+//! no flags of the user (`RUSTFLAGS`, a profile) affect it, and so that the same compiler and linker always give the
+//! same bytes. On targets other than Linux on AMD64 the file is empty, and the engine reports that there is no sandbox;
+//! the `cfg` alias `jit_supported` marks supported targets.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -38,7 +38,7 @@ fn main() {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let (rustc, target, linker) = (variable("RUSTC"), variable("TARGET"), env::var_os("RUSTC_LINKER"));
     compile::compile(&rustc, &target, linker.as_deref(), &root, &out).unwrap_or_else(|why| fail(&why));
-    // For the test that builds it again.
+    // Used by the test that builds it again.
     println!("cargo::rustc-env=ZYGOTE_RUSTC={}", rustc.display());
     println!("cargo::rustc-env=ZYGOTE_TARGET={}", target.display());
     println!("cargo::rustc-env=ZYGOTE_LINKER={}", linker.unwrap_or_default().display());

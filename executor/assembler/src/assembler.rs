@@ -1,8 +1,8 @@
-//! The code buffer: takes instructions one after another, keeps labels, and gives the code at the end. Called by the
-//! JIT, once for every instruction it emits, so `push` is the hot path of compilation.
+//! The code buffer: appends instructions, keeps labels, and returns the code at the end. Called by the JIT for every
+//! instruction that it emits, so `push` is the hot path of compilation.
 //!
-//! Assumes nothing. Promises: never more than `limit` bytes; the first error is kept and returned by `finish`, and
-//! after it nothing is written any more, so that emission needs no checks between.
+//! The code never exceeds `limit` bytes. The first error is kept and returned by `finish`, and nothing is written after
+//! it, so that emission needs no checks in between.
 
 use crate::error::Error;
 use crate::forms;
@@ -12,13 +12,13 @@ use crate::operand::Cond;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Bytes that `push` writes at once, of which an instruction may be less.
+/// Bytes that `push` always writes; the instruction may be shorter.
 const WINDOW: usize = 16;
 
-/// The largest limit: every place can be reached from every other by a 32-bit displacement.
+/// Maximum of the limit: 32-bit displacements then reach every position from every other.
 const MAX_LIMIT: usize = i32::MAX as usize;
 
-/// See [`Assembler::mark`].
+/// A position in the code to return to; see [`Assembler::mark`].
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     length: u32,
@@ -26,14 +26,14 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Bytes of code before it.
+    /// Number of bytes of code before it.
     #[inline(always)]
     pub const fn offset(self) -> u32 {
         self.length
     }
 }
 
-/// A growing piece of machine code.
+/// Assembler: a growing buffer of machine code.
 #[derive(Debug)]
 pub struct Assembler {
     /// Buffer: code up to `length`, undefined bytes after it.
@@ -45,14 +45,14 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// An empty one whose code may have up to `limit` bytes (at most 2 GiB less one). Allocates nothing yet.
+    /// Makes an empty assembler for up to `limit` bytes of code (at most 2 GiB less one). Allocates nothing yet.
     pub fn new(limit: usize) -> Assembler {
         let limit = limit.min(MAX_LIMIT);
         Assembler { buffer: Vec::new(), length: 0, limit, labels: Labels::default(), error: None }
     }
 
-    /// Creates an assembler with room for `code` bytes of code, and for labels and forward references. More than the limit
-    /// isn't allocated. With good guesses emission never allocates.
+    /// Makes an assembler with room for `code` bytes of code, and for labels and forward references. Allocates no more
+    /// than the limit. If these estimates suffice, emission never allocates.
     pub fn with_capacity(limit: usize, code: usize, labels: usize, references: usize) -> Assembler {
         let mut asm = Assembler::new(limit);
         asm.buffer = vec![0; code.min(asm.limit).saturating_add(WINDOW).min(asm.buffer_limit())];
@@ -66,7 +66,8 @@ impl Assembler {
         self.push_if(true, inst);
     }
 
-    /// Appends an instruction if `condition` holds, without a branch: it is written either way, and counted or not.
+    /// Appends an instruction if `condition` holds, without a branch: its bytes are always written, but only then
+    /// counted.
     #[inline(always)]
     pub fn push_if(&mut self, condition: bool, inst: Inst) {
         // Lengths are below 2^32, so this does not wrap.
@@ -81,7 +82,7 @@ impl Assembler {
         }
     }
 
-    /// `push` where the buffer ends: grows it or, at the limit, writes no more than fits.
+    /// Slow path of `push` at the end of the buffer: grows it or, at the limit, writes no more than fits.
     #[cold]
     #[inline(never)]
     fn push_slow(&mut self, inst: Inst) {
@@ -91,7 +92,7 @@ impl Assembler {
         self.bytes(bytes);
     }
 
-    /// Appends bytes that aren't an instruction: a table, a fill.
+    /// Appends bytes that aren't an instruction, such as a table or padding.
     pub fn bytes(&mut self, bytes: &[u8]) {
         if self.error.is_some() {
             return;
@@ -112,8 +113,8 @@ impl Assembler {
         }
     }
 
-    /// Makes the buffer long enough for code up to `end` (which is within the limit); if it is not, doubles it at
-    /// least.
+    /// Makes the buffer long enough for code up to `end` (which is within the limit), at least doubling it if it is
+    /// not.
     fn grow(&mut self, end: usize) {
         if end + WINDOW <= self.buffer.len() {
             return;
@@ -124,8 +125,8 @@ impl Assembler {
         }
     }
 
-    /// The longest buffer: one in which a whole window fits only where the longest instruction is within the limit.
-    /// So the fast path needs no second check.
+    /// Maximum length of the buffer: chosen so that a whole window fits only if the longest instruction is within the
+    /// limit. The fast path therefore needs no second check.
     const fn buffer_limit(&self) -> usize {
         self.limit + WINDOW - MAX_LEN
     }
@@ -147,14 +148,13 @@ impl Assembler {
         self.length
     }
 
-    /// The first error, if there was one: a compiler may look from time to time and stop early.
+    /// The first error, if there was one, so that a compiler can check from time to time and stop early.
     #[inline(always)]
     pub fn error(&self) -> Option<Error> {
         self.error
     }
 
-    /// Appends as many nops as it takes to make the length a multiple of `alignment`, as few as possible. Zero counts
-    /// as one.
+    /// Pads with the fewest possible nops until the length is a multiple of `alignment`. Zero counts as one.
     pub fn align(&mut self, alignment: usize) {
         let mut missing = self.length.next_multiple_of(alignment.max(1)) - self.length;
         while missing > 0 && self.error.is_none() {
@@ -170,7 +170,7 @@ impl Assembler {
         self.new_labels(1)
     }
 
-    /// Makes `count` labels with successive numbers and returns the first. They cost four bytes each: the caller
+    /// Makes `count` labels with consecutive numbers and returns the first. They cost four bytes each: the caller
     /// bounds their count.
     pub fn new_labels(&mut self, count: u32) -> Label {
         self.labels.make(count).unwrap_or_else(|error| {
@@ -179,7 +179,7 @@ impl Assembler {
         })
     }
 
-    /// Says that the label is here. Once only.
+    /// Binds a label to the current position. Each label can be bound once.
     #[inline(always)]
     pub fn bind(&mut self, label: Label) {
         if let Err(error) = self.labels.bind(label, self.length as u32) {
@@ -187,14 +187,14 @@ impl Assembler {
         }
     }
 
-    /// Marks the current position, to return to.
+    /// Returns the current position, for [`Self::rewind`].
     #[inline(always)]
     pub fn mark(&self) -> Mark {
         Mark { length: self.length as u32, fixups: self.labels.fixups() as u32 }
     }
 
-    /// Takes back what was emitted since the mark was made, and that `bound` are bound: all labels that were bound
-    /// since, but those that aren't used any more. Not after `finish`.
+    /// Removes the code emitted since the mark was made, and unbinds the labels in `bound`: these must be all labels
+    /// bound since, except for those that are no longer used. Not allowed after `finish`.
     pub fn rewind(&mut self, mark: Mark, bound: impl IntoIterator<Item = Label>) {
         self.length = self.length.min(mark.length as usize);
         self.labels.truncate_fixups(mark.fixups as usize);
@@ -207,14 +207,15 @@ impl Assembler {
         self.labels.offset(label)
     }
 
-    /// The displacement to `label`, if it is bound, from the end of an instruction of `length` bytes that begins here.
+    /// Returns the displacement to `label`, if it is bound, from the end of an instruction of `length` bytes that
+    /// begins here.
     #[inline(always)]
     fn way_back(&self, label: Label, length: usize) -> Option<i32> {
-        // Both are at most `MAX_LIMIT`, but for an instruction that won't fit anyway.
+        // Both are at most `MAX_LIMIT`, unless the instruction does not fit anyway.
         self.labels.offset(label).map(|target| (target as i32).wrapping_sub((self.length + length) as i32))
     }
 
-    /// Jumps to `label`: two bytes if it is bound and near, else five.
+    /// Emits a jump to `label`: two bytes if it is bound and near, else five.
     #[inline]
     pub fn jmp(&mut self, label: Label) {
         match self.way_back(label, 2).map(i8::try_from) {
@@ -225,7 +226,7 @@ impl Assembler {
         }
     }
 
-    /// Jumps to `label` if `cond` holds: two bytes if it is bound and near, else six.
+    /// Emits a jump to `label` if `cond` holds: two bytes if it is bound and near, else six.
     #[inline]
     pub fn jcc(&mut self, cond: Cond, label: Label) {
         match self.way_back(label, 2).map(i8::try_from) {
@@ -236,37 +237,38 @@ impl Assembler {
         }
     }
 
-    /// Jumps to `label` in two bytes, always. An error if it turns out to be out of reach.
+    /// Emits a jump to `label` of always two bytes. An error if the label turns out to be out of reach.
     #[inline]
     pub fn jmp_short(&mut self, label: Label) {
         self.push_short(label, forms::jmp_rel8(-1));
     }
 
-    /// Jumps to `label` if `cond` holds, in two bytes, always. An error if it turns out to be out of reach.
+    /// Emits a jump to `label` if `cond` holds, of always two bytes. An error if the label turns out to be out of
+    /// reach.
     #[inline]
     pub fn jcc_short(&mut self, cond: Cond, label: Label) {
         self.push_short(label, forms::jcc_rel8(cond, -1));
     }
 
-    /// Jumps to `label` in five bytes, always; the displacement can be changed later.
+    /// Emits a jump to `label` of always five bytes, whose displacement can be patched later.
     #[inline]
     pub fn jmp_patchable(&mut self, label: Label) -> PatchSite {
         self.push_relative(label, 5, forms::jmp_rel32)
     }
 
-    /// Jumps to `label` if `cond` holds, in six bytes, always; the displacement can be changed later.
+    /// Emits a jump to `label` if `cond` holds, of always six bytes, whose displacement can be patched later.
     #[inline]
     pub fn jcc_patchable(&mut self, cond: Cond, label: Label) -> PatchSite {
         self.push_relative(label, 6, |disp| forms::jcc_rel32(cond, disp))
     }
 
-    /// Calls `label`, in five bytes; the displacement can be changed later.
+    /// Emits a call of `label`, of five bytes, whose displacement can be patched later.
     #[inline]
     pub fn call(&mut self, label: Label) -> PatchSite {
         self.push_relative(label, 5, forms::call_rel32)
     }
 
-    /// An instruction of `length` bytes that ends in a 32-bit displacement to `label`.
+    /// Emits an instruction of `length` bytes that ends with a 32-bit displacement to `label`.
     #[inline(always)]
     fn push_relative(&mut self, label: Label, length: usize, form: impl Fn(i32) -> Inst) -> PatchSite {
         let start = self.length;
@@ -279,7 +281,7 @@ impl Assembler {
         site
     }
 
-    /// An instruction that ends in an 8-bit displacement of -1, to which the way to `label` will be added.
+    /// Emits an instruction that ends with an 8-bit displacement of -1, to which the distance to `label` will be added.
     #[inline(always)]
     fn push_short(&mut self, label: Label, inst: Inst) {
         let start = self.length;
@@ -290,14 +292,14 @@ impl Assembler {
     }
 
     /// Appends an instruction whose memory operand is [`Mem::rip`](crate::Mem::rip), and makes that operand `label`
-    /// plus the displacement it was given.
+    /// plus the displacement given.
     #[inline]
     pub fn push_rip(&mut self, label: Label, inst: Inst) {
         if !inst.is_rip {
             return self.fail(Error::NoRipOperand { offset: self.length as u32 });
         }
-        // The field holds the displacement's low 32 bits. The label's way is added at the end, so the field's own
-        // distance from the end of the instruction is taken off here.
+        // The field holds the displacement's low 32 bits. The distance of the label is added at the end, so the field's
+        // own distance from the end of the instruction is subtracted here.
         let disp = i64::from(inst.tail as u32 as i32) - i64::from(inst.tail_len);
         let Ok(addend) = i32::try_from(disp) else {
             let offset = self.length as u32 + u32::from(inst.head_len);
@@ -311,8 +313,8 @@ impl Assembler {
         }
     }
 
-    /// Points a patchable jump or call at another place in the code. Works on what was written, so for a site whose
-    /// label isn't bound yet it must come after `finish`.
+    /// Changes the target of a patchable jump or call. Modifies written code, so for a site whose label isn't bound yet
+    /// it must come after `finish`.
     pub fn patch(&mut self, site: PatchSite, target: u32) -> Result<(), Error> {
         let unknown = Error::UnknownPatchSite { offset: site.0, length: self.length as u32 };
         let code = self.buffer.get_mut(..self.length).ok_or(unknown)?;
@@ -327,7 +329,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// Writes the displacements of forward references in and returns the code, or the first error. More may be
+    /// Fills in the displacements of forward references and returns the code, or the first error. More code may be
     /// appended afterwards, and finished again.
     pub fn finish(&mut self) -> Result<&[u8], Error> {
         if let Some(error) = self.error {
@@ -341,12 +343,12 @@ impl Assembler {
         Ok(self.code())
     }
 
-    /// The code so far. Before `finish`, forward references aren't filled in.
+    /// The code so far. Forward references are filled in by `finish`.
     pub fn code(&self) -> &[u8] {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
-    /// Forgets code, labels and any error, but keeps the memory for the next program.
+    /// Drops code, labels and any error, but keeps the memory for the next program.
     pub fn clear(&mut self) {
         self.length = 0;
         self.error = None;

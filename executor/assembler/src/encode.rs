@@ -1,13 +1,14 @@
-//! Layouts of instructions: one function per layout, called by the tables in `forms` with an
-//! opcode and operands. Nearly free of branches, because what an operand needs (a REX prefix, a SIB byte, a width of
+//! Layouts of instructions: one function per layout, called by the tables in `forms` with an opcode and operands.
+//! Nearly free of branches, because an operand's requirements (a REX prefix, a SIB byte, the width of a displacement)
+//! are unpredictable. Source of all rules: Intel SDM, volume 2, chapter 2.
 //! displacement) is as good as random to a branch predictor. Source of all rules: Intel SDM, volume 2, chapter 2.
 
 use crate::inst::Inst;
 use crate::mem::{Address, Mem};
 use crate::operand::{Cond, Reg, RegSize, StoreImm, Width};
 
-/// Opcode: a mandatory or size prefix (0: none), whether 0F comes before it, its last byte, and the digit in ModRM.reg
-/// where the form has no register there.
+/// Opcode: a mandatory or size prefix (0: none), whether 0F precedes it, its last byte, and the digit in ModRM.reg if
+/// the form has no register there.
 #[derive(Clone, Copy)]
 pub(crate) struct Op {
     prefix: u8,
@@ -43,7 +44,7 @@ impl Op {
     }
 }
 
-/// Up to eight bytes, first byte lowest; bytes past `len` are anything.
+/// Up to eight bytes, the first one lowest; bytes past `len` are unspecified.
 #[derive(Clone, Copy)]
 struct Bytes {
     bits: u64,
@@ -51,7 +52,7 @@ struct Bytes {
 }
 
 impl Bytes {
-    /// Appends `count` bytes of `value`. Everything above `len` must be zero still.
+    /// Appends `count` bytes of `value`. Everything above `len` must still be zero.
     #[inline(always)]
     const fn then(self, value: u64, count: u32) -> Bytes {
         Bytes { bits: self.bits | value << (8 * self.len), len: self.len + count }
@@ -63,12 +64,12 @@ impl Bytes {
     }
 }
 
-/// Prefix, REX and opcode, then `rest` (of `rest_len` bytes). REX is left out where it would say nothing, unless
-/// `force_rex` (for spl, bpl, sil and dil) keeps it.
+/// Prefix, REX and opcode, then `rest` (of `rest_len` bytes). An empty REX is omitted unless `force_rex` (for spl, bpl,
+/// sil and dil).
 #[inline(always)]
 const fn opcode(op: Op, rex_bits: u8, force_rex: bool, rest: u64, rest_len: u32) -> Bytes {
     let (code, code_len) = if op.escaped { (0x0f | (op.code as u64) << 8, 2) } else { (op.code as u64, 1) };
-    // REX first, then everything moved down over it if it isn't needed: no branch.
+    // Emits REX first, then shifts everything down over it if it isn't needed: no branch.
     let has_rex = (rex_bits != 0 || force_rex) as u32;
     let whole = (0x40 | rex_bits as u64) | code << 8 | rest << (8 + 8 * code_len);
     let bits = whole >> (8 * (1 - has_rex));
@@ -93,7 +94,7 @@ const fn registers(op: Op, w: u8, reg: u8, rm: u8, force_rex: bool) -> Bytes {
     opcode(op, rex(w, reg, 0, rm), force_rex, modrm(reg, rm), 1)
 }
 
-/// Returns whether a register needs a REX prefix to be named as a byte (spl to dil; r8 and up have one anyway).
+/// Returns true if a register needs a REX prefix to be used as a byte (spl to dil; r8 and up have one anyway).
 #[inline(always)]
 const fn byte_needs_rex(reg: Reg) -> bool {
     reg.number() >= 4
@@ -113,8 +114,8 @@ const fn memory(op: Op, w: u8, reg: u8, force_rex: bool, mem: Mem, imm: u64, imm
         Address::Base(base) => {
             let base = base.number();
             let (mode, disp_len) = displacement(base, mem.disp);
-            // rsp and r12 as a base are written in a SIB byte without an index. 0x24 does no harm where it isn't
-            // counted: the displacement is written over it.
+            // A base of rsp or r12 requires a SIB byte without an index. If it isn't counted, 0x24 is harmless: the
+            // displacement overwrites it.
             let sib_len = (base & 7 == 4) as u32;
             let rest = mode | reg_field | (base & 7) as u64 | 0x24 << 8;
             (opcode(op, rex(w, reg, 0, base), force_rex, rest, 1 + sib_len), disp_len)
@@ -146,8 +147,8 @@ const fn memory(op: Op, w: u8, reg: u8, force_rex: bool, mem: Mem, imm: u64, imm
     }
 }
 
-/// ModRM.mod in its place, and how many bytes of displacement it asks for: none, one or four. A base of rbp or r13
-/// always has one, since mod 0 means something else there.
+/// Returns ModRM.mod, shifted into place, and the length of the displacement that it implies: none, one or four bytes.
+/// A base of rbp or r13 always has one, since mod 0 has another meaning there.
 #[inline(always)]
 const fn displacement(base: u8, disp: i32) -> (u64, u32) {
     let none = (disp == 0 && base & 7 != 5) as u32;
@@ -211,8 +212,8 @@ pub(crate) const fn conditional_byte_register(op: Op, cond: Cond, dst: Reg) -> I
     registers(op.plus(cond.number()), 0, 0, dst.number(), byte_needs_rex(dst)).inst()
 }
 
-/// `xchg`: one byte of opcode where rax takes part. Not where it is exchanged with itself: `90` is a nop, which
-/// would leave the upper half that a 32-bit exchange clears.
+/// `xchg`: a single-byte opcode if rax is involved. Not if rax is exchanged with itself: `90` is a nop, which would not
+/// clear the upper half as a 32-bit exchange does.
 #[inline(always)]
 pub(crate) const fn exchange(op: Op, size: RegSize, a: Reg, b: Reg) -> Inst {
     let (x, y) = (a.number(), b.number());
@@ -225,8 +226,8 @@ pub(crate) const fn exchange(op: Op, size: RegSize, a: Reg, b: Reg) -> Inst {
 
 // ---- Immediates ----
 
-/// `op r, imm` of the arithmetic group (`op.digit` says which): 8 bits sign-extended if it fits, else 32. There is a form
-/// for rax that is a byte shorter, which isn't worth deciding about.
+/// `op r, imm` of the arithmetic group (selected by `op.digit`): 8 bits sign-extended if it fits, else 32. The form for
+/// rax is a byte shorter, but not worth the decision.
 #[inline(always)]
 pub(crate) const fn arithmetic_immediate(op: Op, size: RegSize, dst: Reg, imm: i32) -> Inst {
     let short = fits_i8(imm);
@@ -402,7 +403,7 @@ pub(crate) const fn vex_rm_immediate(op: Vex, size: RegSize, dst: Reg, src: Reg,
 
 // ---- No operands, and relative ones ----
 
-/// Bytes as they are, at most seven.
+/// Fixed bytes, at most seven.
 #[inline(always)]
 pub(crate) const fn fixed(bytes: &[u8]) -> Inst {
     let mut head = 0;

@@ -1,5 +1,5 @@
-//! Errors of the assembler. Kept by the assembler at the first failure and given back by
-//! `finish`, so that emission itself has nothing to return.
+//! Errors of the assembler. The assembler keeps the first one, and `finish` returns it, so that emission itself returns
+//! nothing.
 
 use core::fmt;
 
@@ -36,7 +36,7 @@ pub enum Error {
     UnknownLabel {
         /// The label's number.
         label: u32,
-        /// Number of labels that there are.
+        /// Number of labels made so far.
         count: u32,
     },
     /// A displacement doesn't fit in its field.

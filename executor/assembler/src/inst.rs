@@ -1,22 +1,22 @@
-//! Encoded instruction, as a small value that lives in processor registers. Made by `encode`, consumed by
+//! Encoded instruction, a small value that stays in processor registers. Made by `encode`, consumed by
 //! `Assembler::push`, which writes it with two 8-byte stores.
 
-/// Most bytes that any form here has: a memory operand with every prefix, displacement and an immediate.
+/// Maximum length of any form here: a memory operand with every prefix, displacement and an immediate.
 pub(crate) const MAX_LEN: usize = 15;
 
 /// An encoded instruction. Cheap to make and to copy; made by the functions in [`forms`](crate::forms).
 #[derive(Clone, Copy, Debug)]
 pub struct Inst {
-    /// Prefixes, opcode, ModRM and SIB (and, where no displacement follows, the immediate too), first byte lowest.
-    /// Bytes past `head_len` are anything.
+    /// Prefixes, opcode, ModRM and SIB (and, if there is no displacement, also the immediate), the first byte lowest.
+    /// Bytes past `head_len` are unspecified.
     pub(crate) head: u64,
-    /// Displacement and immediate. Bytes past `tail_len` are anything.
+    /// Displacement and immediate. Bytes past `tail_len` are unspecified.
     pub(crate) tail: u64,
     /// Length of the head, at most 7.
     pub(crate) head_len: u8,
     /// Length of the tail, at most 8.
     pub(crate) tail_len: u8,
-    /// True if there may be a tail: known where the form is, even if `tail_len` isn't.
+    /// True if there may be a tail: a compile-time constant for each form, even if `tail_len` isn't.
     pub(crate) has_tail: bool,
     /// True if the tail begins with a displacement from `rip`, so that a label can fill it in.
     pub(crate) is_rip: bool,
@@ -36,7 +36,7 @@ impl Inst {
         self.head_len as usize + self.tail_len as usize
     }
 
-    /// `self` if `condition` holds, else `other`, without a branch: for choices that are as good as random.
+    /// Returns `self` if `condition` holds, else `other`, without a branch: for unpredictable choices.
     #[inline(always)]
     pub const fn when(self, condition: bool, other: Inst) -> Inst {
         let mask = (condition as u64).wrapping_neg();
@@ -51,13 +51,14 @@ impl Inst {
         }
     }
 
-    /// The bytes; only the first [`len`](Inst::len) count, the rest is anything.
+    /// Writes the bytes; those after the first [`len`](Inst::len) are unspecified.
     #[inline(always)]
     pub(crate) fn write(&self, window: &mut [u8; 16]) {
-        // The mask tells the compiler that the slice below is in bounds; it changes nothing (`head_len` <= 7).
+        // The mask tells the compiler that the slice below is in bounds; it has no effect (`head_len` <= 7).
         let at = (self.head_len & 7) as usize;
         window[..8].copy_from_slice(&self.head.to_le_bytes());
-        // Constant once inlined: there is no test, and a second store only where the form has a tail, be it empty.
+        // Constant once inlined: no test remains, and the second store only for forms that have a tail, even an empty
+        // one.
         if self.has_tail {
             window[at..at + 8].copy_from_slice(&self.tail.to_le_bytes());
         }

@@ -1,15 +1,15 @@
-//! Labels: places in the code that jumps name before or after they are known. Kept by the assembler, which writes the
-//! displacements in at the end. A label is a number, so a compiler can keep labels in arrays of its own.
+//! Labels: positions in the code that jumps refer to before or after they are known. Kept by the assembler, which fills
+//! in the displacements at the end. A label is a number, so a compiler can index its own arrays by it.
 
 use crate::error::Error;
 use alloc::vec::Vec;
 
-/// A place in the code of one assembler, bound once. It is a number: the n-th label made is n - 1.
+/// A position in the code of one assembler, bound once. It is a number: the n-th label made is n - 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Label(u32);
 
 impl Label {
-    /// The label of this number, for a compiler that makes many with
+    /// Returns the label with this number, for a compiler that makes many with
     /// [`new_labels`](crate::Assembler::new_labels) and counts itself.
     #[inline(always)]
     pub const fn from_number(number: u32) -> Label {
@@ -23,19 +23,19 @@ impl Label {
     }
 }
 
-/// A 32-bit displacement in the code that may be changed after it was written.
+/// Position of a 32-bit displacement in the code that can be patched later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PatchSite(pub(crate) u32);
 
 impl PatchSite {
-    /// Offset of the displacement. It counts from its own end, four bytes further.
+    /// Offset of the displacement field. The displacement counts from the field's end, four bytes later.
     pub const fn offset(self) -> u32 {
         self.0
     }
 }
 
-/// Limit of labels per assembler. A bit of a fixup's target says how wide it is, and the largest number left is the invalid
-/// label.
+/// Maximum number of labels per assembler. One bit of a fixup's target encodes the width of the field, and the largest
+/// remaining number is the invalid label.
 pub(crate) const MAX_LABELS: u32 = SHORT - 1;
 
 /// Flag in `Fixup::target`: the field has 8 bits, not 32.
@@ -43,7 +43,7 @@ const SHORT: u32 = 1 << 31;
 
 const UNBOUND: u32 = u32::MAX;
 
-/// A field to be filled in. It holds an addend already: minus the bytes between its start and the end of its
+/// A field to be filled in. It already holds an addend: minus the distance from its start to the end of its
 /// instruction.
 #[derive(Clone, Copy, Debug)]
 struct Fixup {
@@ -82,36 +82,37 @@ impl Labels {
         }
     }
 
-    /// Takes back that the label is bound.
+    /// Makes a label unbound again.
     pub(crate) fn unbind(&mut self, label: Label) {
         if let Some(offset) = self.offsets.get_mut(label.0 as usize) {
             *offset = UNBOUND;
         }
     }
 
-    /// Forgets all references but the first `count`.
+    /// Drops all references but the first `count`.
     pub(crate) fn truncate_fixups(&mut self, count: usize) {
         self.fixups.truncate(count);
     }
 
-    /// Number of references that are remembered.
+    /// Number of pending references.
     pub(crate) fn fixups(&self) -> usize {
         self.fixups.len()
     }
 
-    /// Returns the label's offset, if it is bound. `None` for a label that doesn't exist, too: its fixup will say so.
+    /// Returns the label's offset, if it is bound. Also `None` for a label that doesn't exist: its fixup will report
+    /// that.
     #[inline(always)]
     pub(crate) fn offset(&self, label: Label) -> Option<u32> {
         self.offsets.get(label.0 as usize).copied().filter(|&offset| offset != UNBOUND)
     }
 
-    /// Remembers to add the way to `label` to the 32-bit field at `at`.
+    /// Records that the distance to `label` is to be added to the 32-bit field at `at`.
     #[inline(always)]
     pub(crate) fn fix32(&mut self, label: Label, at: u32) {
         self.fixups.push(Fixup { at, target: label.0.min(MAX_LABELS) });
     }
 
-    /// Remembers to add the way to `label` to the 8-bit field at `at`.
+    /// Records that the distance to `label` is to be added to the 8-bit field at `at`.
     #[inline(always)]
     pub(crate) fn fix8(&mut self, label: Label, at: u32) {
         self.fixups.push(Fixup { at, target: label.0.min(MAX_LABELS) | SHORT });
@@ -127,7 +128,7 @@ impl Labels {
         self.fixups.clear();
     }
 
-    /// Fills in every field and forgets it. On an error the code is half-filled and of no use.
+    /// Fills in all pending fields. After an error the code is only partly filled in, and unusable.
     pub(crate) fn resolve(&mut self, code: &mut [u8]) -> Result<(), Error> {
         let length = code.len() as u32;
         for Fixup { at, target } in self.fixups.drain(..) {

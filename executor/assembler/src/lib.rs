@@ -1,9 +1,9 @@
 //! AMD64 encoder for a single-pass compiler. Called by the JIT of `pvm-engine` only. It encodes machine code and knows
 //! nothing of guests, gas or memory maps.
 //!
-//! Promises: an operand combination that the processor doesn't have can't be written (each operand kind is its own
-//! type); every form is as short as its operation and operand size allow, but where the README says otherwise; the
-//! code never grows past the limit it was made with; no input makes it panic.
+//! An operand combination that the processor doesn't have can't be expressed (each operand kind is its own type); every
+//! form is as short as its operation and operand size allow, with the exceptions listed in the README; the code never
+//! grows past its limit; no input causes a panic.
 //!
 //! ```
 //! use pvm_assembler::{Assembler, Cond, Mem, Reg, RegSize, forms};

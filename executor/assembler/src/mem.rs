@@ -5,7 +5,7 @@ use crate::operand::{IndexReg, Reg, Scale};
 /// A memory operand: an address as the processor computes it. The form decides the access size.
 ///
 /// Constructors ending in `32` compute the address modulo 2^32 (prefix 67): registers are read as their low halves and
-/// the sum wraps, so nothing above 4 GiB can be named, whatever the registers hold. The others compute modulo 2^64,
+/// the sum wraps, so nothing above 4 GiB can be addressed, whatever the registers hold. The others compute modulo 2^64,
 /// with the displacement sign-extended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mem {
@@ -73,7 +73,7 @@ impl Mem {
         Mem { address: Address::Absolute, disp: address.cast_signed(), is_32: true }
     }
 
-    /// `[rip + disp]`, counted from the end of the instruction. For a place in the same code use
+    /// `[rip + disp]`, relative to the end of the instruction. For a position in the same code use
     /// [`Assembler::push_rip`](crate::Assembler::push_rip), which computes `disp` from a label.
     #[inline(always)]
     pub const fn rip(disp: i32) -> Mem {

@@ -1,5 +1,5 @@
-//! Operands other than memory: registers, sizes, conditions, immediates. Used by every form. Each is a type whose
-//! values are all valid, so an encoder has nothing to check.
+//! Operands other than memory: registers, sizes, conditions, immediates. Used by every form. All values of these types
+//! are valid, so an encoder has nothing to check.
 
 /// A general-purpose register. Its number is the hardware's (Intel SDM, volume 2, table 3-1).
 ///
@@ -178,7 +178,7 @@ impl Cond {
         ]
     };
 
-    /// The condition that holds exactly when this one doesn't.
+    /// Returns the negated condition.
     #[inline]
     pub const fn inverted(self) -> Cond {
         Cond::ALL[(self as usize ^ 1) & 15]

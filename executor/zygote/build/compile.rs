@@ -1,17 +1,17 @@
-//! Compilation of the sandboxed process. Used by the build script, and by the test of reproducible builds.
+//! Compiles the sandboxed process. Used by the build script, and by the test of reproducible builds.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-/// Compiles `root/src/worker/main.rs` to `out`, for `target`, with this compiler and, if given, this linker. The same
-/// bytes come out wherever `root` is.
+/// Compiles `root/src/worker/main.rs` to `out`, for `target`, with this compiler and, if given, this linker. The output
+/// does not depend on the path of `root`.
 pub fn compile(rustc: &OsStr, target: &OsStr, linker: Option<&OsStr>, root: &Path, out: &Path) -> Result<(), String> {
     let source = root.join("src/worker");
     let mut command = Command::new(rustc);
     command.current_dir(root).args(["--crate-name", "zygote", "--crate-type", "bin", "--edition", "2024"]);
     command.arg("--target").arg(target);
-    // Position-independent code, since the program lies above 2 GiB; nevertheless linked for one address.
+    // Position-independent code, since the program lies above 2 GiB; nevertheless linked to a fixed address.
     for option in [
         "opt-level=3",
         "panic=abort",
@@ -43,7 +43,7 @@ pub fn compile(rustc: &OsStr, target: &OsStr, linker: Option<&OsStr>, root: &Pat
     remap.push("=zygote");
     command.arg("--remap-path-prefix").arg(remap);
     command.arg("-o").arg(out).arg(source.join("main.rs"));
-    // No flag of the user's, and no wrapper, has a say.
+    // The user's flags and wrappers must not affect the build.
     for leaking in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         command.env_remove(leaking);
     }

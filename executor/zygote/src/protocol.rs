@@ -1,31 +1,31 @@
 //! Protocol between host and worker: the worker's address space, the control page, and the states of the handoff.
-//! Compiled into both sides. The document is `docs/sandbox.md`.
+//! Compiled into both sides. Specified in `docs/sandbox.md`.
 //!
-//! Nothing here has behaviour. The host believes nothing that it reads from the control page: it copies a field once
-//! and checks the copy.
+//! There is no code here. The host trusts nothing that it reads from the control page: it copies a field once and
+//! checks the copy.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-/// End of the guest's addresses. Guest memory of a worker lies at the guest's own addresses, below this.
+/// End of the guest's address space. A worker maps guest memory at the guest's own addresses, below this.
 pub const GUEST_END: u64 = 1 << 32;
 
 /// Start of guest memory: below it nothing can be mapped.
 pub const GUEST_START: u64 = 0x1_0000;
-/// Bytes of guest memory: up to the address at which a program's address space ends.
+/// Length of guest memory in bytes: up to the end of a program's address space.
 pub const GUEST_SIZE: u64 = 0xffff_0000 - GUEST_START;
 
-/// Address at which the worker's own image is linked. The 4 GiB between the guest and it are never mapped.
+/// Address at which the worker's own image is linked. The 4 GiB above the guest's address space are never mapped.
 pub const ZYGOTE_BASE: u64 = 0x2_0000_0000;
 
 /// The control page: shared, readable and writable on both sides.
 pub const CONTROL_BASE: u64 = 0x3_0000_0000;
-/// Bytes of the control page.
+/// Length of the control page in bytes.
 pub const CONTROL_SIZE: u64 = 0x1000;
 
-/// The stack of guest code, which only the compiler's own pushes and calls use. Private to the worker.
+/// The stack of guest code, used only by pushes and calls of the compiler's own. Private to the worker.
 pub const STACK_BASE: u64 = 0x3_0001_0000;
-/// Top of the stack, which grows down: the value of `rsp` whenever guest code runs. Compiled code reaches its jump
-/// table from here.
+/// Top of the stack, which grows down: the value of `rsp` whenever guest code runs. Compiled code addresses its jump
+/// table relative to it.
 pub const STACK_TOP: u64 = 0x3_0002_0000;
 
 /// Compiled code: shared, written by the host, readable and executable in the worker. The jump table comes first.
@@ -33,11 +33,11 @@ pub const CODE_BASE: u64 = 0x3_1000_0000;
 /// Maximum number of bytes of compiled code, jump table included.
 pub const CODE_SIZE: u64 = 0x1000_0000;
 
-/// Registers of the guest.
+/// Number of guest registers.
 pub const REGS: usize = 13;
 
-/// Register map: the AMD64 register, by its number, that holds each guest register while guest code runs. In the order
-/// of the guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
+/// Register map: for each guest register, the number of the AMD64 register that holds it while guest code runs. In the
+/// order of the guest's registers: RA, SP, T0, T1, T2, S0, S1, A0 to A5. The compiler and the fault handler follow it.
 ///
 /// `rdx` (2) is the compiler's scratch register, as wide products take a factor there, `rsp` (4) the stack above, `r15`
 /// (15) the gas.
@@ -64,11 +64,11 @@ pub const NATIVE_SCRATCH: u8 = 2;
 
 /// The control page.
 ///
-/// `state` is the only word on which both wait; see the constants `STATE_…`. All other words are written by the side
-/// that has control.
+/// `state` is the only word that both sides wait on; see the constants `STATE_…`. All other words are written by the
+/// side that has control.
 #[repr(C)]
 pub struct Control {
-    /// Side that has control. A futex, shared between processes.
+    /// The side that has control. A futex, shared between processes.
     pub state: AtomicU32,
     /// Iterations of the worker's spin loop before it blocks. Set by the host.
     pub spins: AtomicU32,
@@ -78,23 +78,23 @@ pub struct Control {
     pub exit: AtomicU32,
     /// `COMMAND_RUN`: the native address of the entry code.
     pub argument: AtomicU64,
-    /// Native address at which guest code resumes (set by the host), or at which it left (set by the worker).
+    /// Native address at which guest code resumes (set by the host), or at which it exited (set by the worker).
     pub native_pc: AtomicU64,
-    /// Value of the scratch register when guest code left; for `EXIT_FAULT` the address of the fault.
+    /// Value of the scratch register when guest code exited; for `EXIT_FAULT` the address of the fault.
     pub detail: AtomicU64,
     /// Gas.
     pub gas: AtomicU64,
     /// The guest's registers.
     pub regs: [AtomicU64; REGS],
-    /// Used by compiled code: where the worker's own stack was when it entered guest code.
+    /// Used by compiled code: the worker's own stack pointer when it entered guest code.
     pub worker_stack: AtomicU64,
     /// Number of valid entries of `ranges`.
     pub changes: AtomicU32,
-    /// Ranges of guest memory whose protection is to change before the command is carried out, in this order.
+    /// Ranges of guest memory whose protection changes before the command is executed, in this order.
     pub ranges: [Range; RANGES],
 }
 
-/// Most ranges of one command.
+/// Maximum number of ranges per command.
 pub const RANGES: usize = 12;
 
 /// Part of the guest's memory.
@@ -102,7 +102,7 @@ pub const RANGES: usize = 12;
 pub struct Range {
     /// First address, a multiple of 4 KiB.
     pub start: AtomicU32,
-    /// Length in bytes, a multiple of 4 KiB. Zero: nothing is done.
+    /// Length in bytes, a multiple of 4 KiB. Zero: no change.
     pub length: AtomicU32,
     /// `PROTECT_…`.
     pub protection: AtomicU32,
@@ -115,58 +115,58 @@ pub const PROTECT_READ: u32 = 1;
 /// Readable and writable.
 pub const PROTECT_WRITE: u32 = 3;
 
-/// The worker has nothing to do, and what the host reads is what it left. Also the first state that the host sees of a
-/// worker that is ready.
+/// The worker is idle, and the control page holds its results. Also the first state that the host sees of a worker that
+/// is ready.
 pub const STATE_IDLE: u32 = 0;
-/// As `STATE_IDLE`, and the worker sleeps: the host has to wake it.
+/// As `STATE_IDLE`, and the worker is blocked: the host has to wake it.
 pub const STATE_ASLEEP: u32 = 1 << 29 | 1;
-/// The worker has not begun yet.
+/// The worker has not started yet.
 pub const STATE_NEW: u32 = 1 << 29;
-/// Mask of the worker's thread id. The word holds it while the worker has a command to carry out, so that the kernel
-/// marks it with `STATE_DEAD` and wakes the host if the worker dies (a robust futex). A thread id is below 2^22.
+/// Mask of the worker's thread id. The word holds the id while the worker executes a command, so that the kernel marks
+/// it with `STATE_DEAD` and wakes the host if the worker dies (a robust futex). Thread ids are below 2^22.
 pub const STATE_COMMAND: u32 = STATE_NEW - 1;
-/// FUTEX_WAITERS: beside the thread id, the host sleeps and has to be woken.
+/// FUTEX_WAITERS: beside the thread id; the host is blocked and has to be woken.
 pub const STATE_WAITERS: u32 = 1 << 31;
 /// FUTEX_OWNER_DIED: the worker died while it had control.
 pub const STATE_DEAD: u32 = 1 << 30;
 
-/// Run guest code.
+/// Command: run guest code.
 pub const COMMAND_RUN: u32 = 1;
-/// Command: apply the protection changes of `ranges` only.
+/// Command: only apply the protection changes of `ranges`.
 pub const COMMAND_PROTECT: u32 = 2;
 
-/// The command is done; nothing else happened. What `COMMAND_PROTECT` ends with; any command whose changes the kernel
-/// refuses ends with it too and does nothing else. `detail` is the error number, or zero.
+/// The command is done, and no guest code ran. The result of `COMMAND_PROTECT`, and of any command whose protection
+/// changes the kernel refuses. `detail` is the error number, or zero.
 pub const EXIT_DONE: u32 = 0;
-/// Trap or invalid instruction. `native_pc` is after the call that left.
+/// Trap or invalid instruction. `native_pc` is after the call of the exit routine.
 pub const EXIT_TRAP: u32 = 1;
 /// Host call; `detail` is its number, `native_pc` the address to resume at.
 pub const EXIT_HOST_CALL: u32 = 2;
-/// The gas went below zero; `native_pc` says which block's stub left.
+/// The gas went below zero; `native_pc` identifies the block by its stub.
 pub const EXIT_OUT_OF_GAS: u32 = 3;
-/// A dynamic jump to no valid target; `detail` is what the scratch register held.
+/// A dynamic jump to an invalid target; `detail` is the value of the scratch register.
 pub const EXIT_JUMP: u32 = 4;
 /// Single-step mode: before an instruction; `native_pc` is the address to resume at.
 pub const EXIT_STEP: u32 = 5;
 /// `sbrk`: the host grows the heap and resumes at `native_pc`.
 pub const EXIT_SBRK: u32 = 6;
-/// `memset`: the host does it and resumes at `native_pc`.
+/// `memset`: the host executes it and resumes at `native_pc`.
 pub const EXIT_MEMSET: u32 = 7;
-/// A memory access that is not allowed, by guest code in the guest's window; `native_pc` is the instruction.
+/// A forbidden memory access by guest code in the guest's window; `native_pc` is the instruction.
 pub const EXIT_FAULT: u32 = 8;
-/// A signal that is not the guest's: `native_pc` and `detail` as for a fault, `argument` the signal's number. The host
-/// reports a bug of its own and kills the worker.
+/// A signal that guest code cannot cause: `native_pc` and `detail` as for a fault, `argument` the signal's number. The
+/// host reports a bug of its own and kills the worker.
 pub const EXIT_UNEXPECTED_SIGNAL: u32 = 9;
-/// The worker could not make itself ready and has ended: `argument` is the [`Step`], `detail` the error number.
+/// The worker failed to initialize and has ended: `argument` is the [`Step`], `detail` the error number.
 pub const EXIT_SETUP: u32 = 10;
 
-/// First message to the launcher, one word: how much protection it has to have.
+/// Modes, the first message to the launcher, one word. Required: full protection.
 pub const MODE_REQUIRED: u32 = 1;
-/// Best effort: steps that make namespaces may fail; each is reported, and the launcher continues.
+/// Best effort: steps that make namespaces may fail; each failure is reported, and the launcher continues.
 pub const MODE_BEST_EFFORT: u32 = 2;
-/// No namespaces, limits or filters at all.
+/// No namespaces, limits or filters.
 pub const MODE_OFF: u32 = 3;
-/// All but the system call filters: for tests of what holds without them.
+/// Everything except system call filters: for tests of the other protections.
 pub const MODE_UNFILTERED: u32 = 4;
 /// As `MODE_UNFILTERED`, but namespaces may be missing.
 pub const MODE_UNFILTERED_BEST_EFFORT: u32 = 5;
@@ -182,19 +182,19 @@ pub struct Message {
     /// `MESSAGE_MISSING`, `MESSAGE_FAILED`: a [`Step`]. `MESSAGE_WORKER`: the worker's thread id in its namespace.
     /// `MESSAGE_SPAWN`: the limit of CPU time in seconds, which the host can raise; zero is no limit.
     pub number: u32,
-    /// Error number of what failed.
+    /// Error number of the failure.
     pub errno: u32,
 }
 
-/// A step failed, and without it there is less protection.
+/// A step failed; the launcher continues with less protection.
 pub const MESSAGE_MISSING: u32 = 1;
-/// A step failed, and that was the end.
+/// A step failed, and the process ends.
 pub const MESSAGE_FAILED: u32 = 2;
-/// The zygote takes requests.
+/// The zygote is ready for requests.
 pub const MESSAGE_READY: u32 = 3;
 /// Host to zygote: fork a worker, with the three file descriptors attached: control page, guest memory, code.
 pub const MESSAGE_SPAWN: u32 = 4;
-/// A worker was made; its pidfd comes along.
+/// A worker was made; its pidfd is attached.
 pub const MESSAGE_WORKER: u32 = 5;
 
 /// Launcher to host, in a new user namespace: map [`NOBODY`]. The answer is one word, an error number or zero.
@@ -206,14 +206,14 @@ pub const MESSAGE_LAYER: u32 = 7;
 
 /// Host to zygote: add a connection, for a process that the host is about to fork.
 pub const MESSAGE_CONNECT: u32 = 8;
-/// The other end of that connection comes along. A zygote of its own serves it, and ends with its workers once all
-/// copies of that end are closed.
+/// The other end of that connection is attached. Another zygote serves it, and ends with its workers once all copies of
+/// that end are closed.
 pub const MESSAGE_CONNECTION: u32 = 9;
 
-/// The user and group that launcher, zygote and workers are if the host is root.
+/// User and group of launcher, zygote and workers if the host is root.
 pub const NOBODY: usize = 65534;
 
-/// Makes an enum that crosses the border as its number, and the texts that the host has for each value.
+/// Defines an enum that is transmitted as a number, and the host's texts for each value.
 macro_rules! numbered {
     (
         $(#[$doc:meta])*
@@ -228,10 +228,10 @@ macro_rules! numbered {
         }
 
         impl $kind {
-            /// All of them, in the order of their numbers.
+            /// All values, in the order of their numbers.
             pub const ALL: &[$kind] = &[$($kind::$variant),*];
 
-            /// The one with this number.
+            /// Returns the value with this number.
             pub fn from_number(number: u32) -> Option<$kind> {
                 $kind::ALL.get(number as usize).copied()
             }
@@ -250,7 +250,7 @@ macro_rules! numbered {
     (@texts $kind:ident [name fix] $($variant:ident [$name:expr, $fix:expr])*) => {
         numbered!(@texts $kind [name] $($variant [$name])*);
         impl $kind {
-            /// The fix where it fails.
+            /// The instruction to the user that fixes its failure.
             pub const fn fix(self) -> &'static str {
                 match self { $($kind::$variant => $fix),* }
             }
@@ -259,11 +259,11 @@ macro_rules! numbered {
 }
 
 numbered! {
-    /// A protection that not every kernel has.
+    /// An optional protection, which not every kernel has.
     Layer, name;
-    /// No memory becomes executable that was not.
+    /// Memory that was not executable cannot become executable.
     Mdwe: "no memory becomes executable (PR_SET_MDWE)";
-    /// Capabilities never come back with a user or a program.
+    /// Neither a change of user nor a new program brings capabilities back.
     Securebits: "locked securebits";
     /// No path can be opened or changed, no address bound or connected to, no process outside signalled.
     Landlock: "Landlock";
@@ -271,13 +271,13 @@ numbered! {
     Seal: "sealed memory (mseal)";
     /// Strict: no speculative bypass of stores.
     StoreBypass: "no speculative store bypass (PR_SET_SPECULATION_CTRL)";
-    /// Strict: no indirect branch speculation that others trained.
+    /// Strict: no indirect branch speculation trained by other processes.
     IndirectBranch: "no indirect branch speculation (PR_SET_SPECULATION_CTRL)";
-    /// Strict: no other process on the other half of a core while a worker runs (core scheduling).
+    /// Strict: no other process on the other hardware thread of a core while a worker runs (core scheduling).
     CoreScheduling: "a core for itself (PR_SCHED_CORE)";
 }
 
-/// The fix for namespaces other than those of users.
+/// The fix for namespaces other than the user namespace.
 const NAMESPACE_FIX: &str = "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, the sysctls \
     user.max_*_namespaces above 0, and let a container's seccomp profile allow unshare";
 
@@ -287,7 +287,7 @@ numbered! {
     /// Closing inherited file descriptors.
     Close: "closing file descriptors",
         "use Linux 5.9 or newer, and let a container's seccomp profile allow close_range";
-    /// Becoming an ordinary user, if the host is root.
+    /// Becoming an unprivileged user, if the host is root.
     User: "becoming an ordinary user",
         "run as an ordinary user, or in a user namespace that has the user 65534 (nobody), and let a container's seccomp \
          profile allow setgroups, setresgid, setresuid and prctl";
@@ -312,7 +312,7 @@ numbered! {
     UtsNamespace: "a uts namespace", NAMESPACE_FIX;
     /// The cgroup namespace.
     CgroupNamespace: "a cgroup namespace", NAMESPACE_FIX;
-    /// Giving up the file system for an empty one.
+    /// Replacing the file system by an empty one.
     Root: "an empty file system",
         "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0 (or give the program an AppArmor profile \
          that allows userns), and in a container unmask /proc and allow mount and pivot_root";
@@ -334,10 +334,10 @@ numbered! {
     Signals: "handlers of signals", "let a container's seccomp profile allow rt_sigaction and sigaltstack";
     /// The list of robust futexes.
     RobustFutex: "a robust futex", "let a container's seccomp profile allow set_robust_list";
-    /// A message of the host that is not as it should be.
+    /// An invalid message of the host.
     Message: "a message", "let a container's seccomp profile allow read, recvmsg and sendmsg";
-    /// Having no further user namespaces inside.
+    /// Disallowing further user namespaces inside.
     NestedNamespaces: "forbidding further user namespaces", "let /proc/sys/user/max_user_namespaces be written";
-    /// Being the first to go when memory is short.
+    /// Being killed first when memory is short.
     OomScore: "being the first to end when memory is short", "let /proc/self/oom_score_adj be written";
 }

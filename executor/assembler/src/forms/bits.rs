@@ -1,4 +1,4 @@
-//! Tables: shifts, rotations, counting of bits, bytes in reverse.
+//! Tables: shifts, rotations, bit counts, byte swaps.
 
 use crate::encode::{MAP_0F3A, MAP_0F38, VEX_66, VEX_F2, VEX_F3, VEX_NONE, group, op_0f, op_f3_0f, vex};
 use crate::mem::Mem;

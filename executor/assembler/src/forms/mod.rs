@@ -1,14 +1,15 @@
-//! The instruction forms: tables, one line a form, from which the functions are made. Called by the JIT, which gives
-//! the result to [`Assembler::push`](crate::Assembler::push).
+//! The instruction forms: tables with one line per form, from which functions are generated. Called by the JIT, which
+//! passes the result to [`Assembler::push`](crate::Assembler::push).
 //!
 //! A name is the mnemonic and the kinds of its operands, destination first: `r` register, `m` memory, `i` immediate,
 //! `cl` the register. `add_mr(size, mem, reg)` is `add [mem], reg`.
 //!
-//! A line is: name, mnemonic, opcode, meaning, and the extension of the instruction set that the form needs, if any; a
-//! table with such lines also names the list of their extensions. The mnemonic is what the disassembler must read out of the bytes; the
-//! tests take every line of every table and can't leave one out, since the compiler would call its table unused.
+//! A line is: name, mnemonic, opcode, meaning, and the instruction set extension that the form needs, if any; a table
+//! with such lines also names the list of their extensions. The mnemonic is the one that the disassembler must decode
+//! from the bytes. The tests use every line of every table: if they left one out, the compiler would report its table
+//! as unused.
 
-/// Turns a table into functions, and for tests into a list of them.
+/// Generates functions from a table, and a list of them for tests.
 macro_rules! forms {
     ($list:ident = $layout:ident $args:tt { $($name:ident $mnemonic:literal $op:expr, $doc:literal;)* }) => {
         forms! { @functions $list = $layout $args { $($name $mnemonic $op, $doc;)* } }
@@ -53,9 +54,9 @@ pub use moves::*;
 
 use crate::feature::Feature;
 
-/// The extensions of the instruction set that the forms need, each once: who emits any form needs all of them.
+/// Returns the instruction set extensions that the forms need, each once: whoever emits any form needs all of them.
 pub fn required_features() -> impl Iterator<Item = Feature> {
-    // A list that is left out is reported by the compiler, as nothing uses it.
+    // If a list is left out, the compiler reports it as unused.
     const LISTS: [&[Feature]; 6] = [
         arithmetic::MULTIPLY_WIDE_FEATURES,
         bits::SHIFT_REG_FEATURES,

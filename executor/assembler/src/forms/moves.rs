@@ -58,7 +58,7 @@ forms! { LOAD_U64 = load_u64(dst: Reg, imm: u64) {
     mov_ri64 "mov" op(0xb8), "dst = imm";
 }}
 
-/// The shortest of the three that makes `dst` equal `imm` and leaves the flags: `mov_ri32` (5 or 6 bytes),
+/// Returns the shortest instruction that sets `dst` to `imm` and preserves the flags: `mov_ri32` (5 or 6 bytes),
 /// `mov_ri32_signed` (7) or `mov_ri64` (10).
 #[inline(always)]
 pub const fn mov_ri(dst: Reg, imm: u64) -> Inst {

@@ -1,4 +1,4 @@
-//! Tests of instructions that are emitted or not, or one instead of another, without a branch.
+//! Tests of branch-free choices: instructions that are emitted or not, or one instead of another.
 
 use crate::operand::{Reg, RegSize, Scale, StoreImm};
 use crate::{Assembler, Inst, Mem, forms};

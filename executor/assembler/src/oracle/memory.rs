@@ -1,4 +1,4 @@
-//! Tests of the forms with a memory operand: each with every address there is.
+//! Tests of the forms with a memory operand, each with every addressing form.
 
 use super::Operand::{Imm, Mem as M, Reg as R};
 use super::registers::{opcode_len, source_bits};

@@ -1,6 +1,6 @@
-//! Checks every form over its whole operand space: what we encode, an independent disassembler (iced-x86) must read
-//! back as the mnemonic and operands that we meant, and as long as we say. Lengths are compared with a plain count of
-//! the parts that an instruction needs, so that a longer encoding than necessary fails as well.
+//! Checks every form over its whole operand space: an independent disassembler (iced-x86) must decode our encoding to
+//! the intended mnemonic, operands and length. Lengths are also compared with a simple count of the parts that an
+//! instruction needs, so that an encoding that is longer than necessary fails too.
 //!
 //! Called by the tests in the files below, which walk the tables of `forms`.
 
@@ -23,25 +23,25 @@ use std::{format, println};
 /// Number of encodings that all tests of this process have checked.
 static CHECKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Encodings that are decoded at once: few enough to stay in the cache.
+/// Number of encodings that are decoded at once: few enough to stay in the cache.
 const BATCH: usize = 1024;
 
 /// Address at which code is decoded: not zero, so that an absolute address isn't mistaken for a relative one.
 const ORIGIN: u64 = 0x1234_5678_9000;
 
-/// An operand as it should be read back.
+/// An operand as it should be decoded.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Operand {
     Reg(Register),
-    /// An address, and how many bytes are touched (0: none).
+    /// An address, and the access size in bytes (0: no access).
     Mem(Address, u8),
-    /// A number, compared in its lowest `bits`.
+    /// An immediate, compared in its lowest `bits`.
     Imm(u64, u8),
     /// A displacement from the end of the instruction.
     Relative(i64),
 }
 
-/// An address as it should be read back. No register: `Register::None`.
+/// An address as it should be decoded. No register: `Register::None`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Address {
     base: Register,
@@ -51,7 +51,7 @@ struct Address {
     is_32: bool,
     /// Bytes of ModRM, SIB, displacement and address-size prefix.
     len: u8,
-    /// True if a register of it is one of r8 to r15.
+    /// True if it uses a register from r8 to r15.
     needs_rex: bool,
 }
 
@@ -81,7 +81,7 @@ impl Checker {
         *self.mnemonics.get(name).unwrap_or_else(|| panic!("the disassembler knows no `{name}`"))
     }
 
-    /// Notes that `inst` should be read back as this.
+    /// Records the expected decoding of `inst`.
     #[inline]
     fn check<const N: usize>(&mut self, inst: Inst, mnemonic: Mnemonic, operands: [Operand; N], len: usize) {
         let mut all = [None; 4];
@@ -114,7 +114,7 @@ impl Checker {
         self.asm.clear();
     }
 
-    /// Checks what is left and prints the count.
+    /// Checks the remaining encodings and prints the count.
     fn done(mut self) {
         self.decode();
         assert!(self.checked > 0, "nothing was checked");
@@ -169,7 +169,7 @@ fn address_matches(inst: &Instruction, address: &Address) -> bool {
         && inst.memory_index_scale() == u32::from(address.scale)
         && inst.memory_displacement64() == disp
         && inst.segment_prefix() == Register::None
-        // Without a register, only the size of the displacement tells the two kinds of address apart.
+        // Without a register, only the size of the displacement distinguishes the two kinds of address.
         && (address.base != Register::None
             || address.index != Register::None
             || (inst.memory_displ_size() == 4) == address.is_32)

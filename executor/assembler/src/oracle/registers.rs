@@ -8,7 +8,7 @@ use crate::inst::Inst;
 use crate::operand::{Reg, RegSize};
 use std::format;
 
-/// Bytes of the opcode, mandatory prefix included, of a form on two registers or a register and memory.
+/// Length of the opcode in bytes, mandatory prefix included, of a form on two registers or a register and memory.
 pub(super) fn opcode_len(mnemonic: &str) -> usize {
     match mnemonic {
         "popcnt" | "tzcnt" | "lzcnt" => 3,
@@ -17,7 +17,7 @@ pub(super) fn opcode_len(mnemonic: &str) -> usize {
     }
 }
 
-/// Bits of the source of a form that extends, else of the operation.
+/// Width in bits of the source of an extending form, else of the operation.
 pub(super) fn source_bits(mnemonic: &str, is_byte: bool, size: RegSize) -> u8 {
     match mnemonic {
         "movzx" | "movsx" if is_byte => 8,
@@ -74,7 +74,7 @@ fn exchanges_of_registers_decode_to_what_they_say() {
     for &(mnemonic, form) in moves::EXCHANGE {
         let expected = checker.mnemonic(mnemonic);
         for (size, a, b) in pairs() {
-            // The short form names rax last, whichever it was.
+            // The short form always has rax as its last operand.
             let is_short = (a == Reg::Rax) != (b == Reg::Rax);
             let (first, second) = if is_short && a == Reg::Rax { (b, a) } else { (a, b) };
             let operands = [R(name(first, bits(size))), R(name(second, bits(size)))];

@@ -1,11 +1,11 @@
-//! The operand space: every register under the disassembler's names, every address, the edges of numbers.
+//! The operand space: every register by the disassembler's names, every address, boundary values of numbers.
 
 use super::Address;
 use crate::mem::Mem;
 use crate::operand::{Cond, Reg, RegSize, Scale};
 use iced_x86::Register;
 use iced_x86::Register::*;
-// Not the register of that name.
+// `None` is also the name of a register.
 use core::option::Option::None;
 use std::vec::Vec;
 
@@ -40,7 +40,7 @@ const CONDITIONS: [(Cond, &str); 16] = [
     (Cond::Greater, "g"),
 ];
 
-/// Displacements and 32-bit immediates: around every width's border, and one whose bytes all differ.
+/// Displacements and 32-bit immediates: around the limits of every width, and one whose bytes all differ.
 pub(super) const EDGES: [i32; 11] = [0, 1, -1, 127, 128, -128, -129, 0x1234_5678, i32::MAX, i32::MIN, 255];
 
 pub(super) fn conditions() -> impl Iterator<Item = (Cond, &'static str)> {
@@ -65,29 +65,29 @@ pub(super) fn bits(size: RegSize) -> u8 {
     }
 }
 
-/// Returns whether it is one of r8 to r15.
+/// Returns true for r8 to r15.
 pub(super) fn is_high(reg: Reg) -> bool {
     reg as u8 >= 8
 }
 
-/// Length of the REX prefix: one byte if any of the reasons for it holds.
+/// Length of the REX prefix: one byte if any reason for it holds.
 pub(super) fn rex(size: RegSize, high: impl IntoIterator<Item = Reg>) -> usize {
     usize::from(size == RegSize::R64 || high.into_iter().any(is_high))
 }
 
-/// Bytes that an immediate or displacement takes: one if it can.
+/// Length of an immediate or displacement: one byte if it fits.
 pub(super) fn width(value: i32) -> usize {
     if i8::try_from(value).is_ok() { 1 } else { 4 }
 }
 
-/// Every address there is: each kind, base, index and scale, with each edge as displacement, of both sizes.
+/// Every address: each kind, base, index and scale, with each boundary value as displacement, of both sizes.
 pub(super) fn addresses() -> Vec<(Mem, Address)> {
     let mut all = Vec::new();
     let scales = [(Scale::X1, 1), (Scale::X2, 2), (Scale::X4, 4), (Scale::X8, 8)];
     for is_32 in [false, true] {
         let bits = if is_32 { 32 } else { 64 };
         let expect = |base: Option<Reg>, index: Option<(Reg, u8)>, disp: i32| {
-            // What a base asks for: rsp and r12 a SIB byte, rbp and r13 a displacement.
+            // Requirements of a base: a SIB byte for rsp and r12, a displacement for rbp and r13.
             let needs_sib = index.is_some() || base.is_none_or(|base| matches!(base, Reg::Rsp | Reg::R12));
             let needs_disp = base.is_some_and(|base| matches!(base, Reg::Rbp | Reg::R13));
             let disp_len = match base {

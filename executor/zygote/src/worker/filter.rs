@@ -1,9 +1,9 @@
-//! System call filters: what launcher, zygote and worker may ask of the kernel, as data. Each is installed as the last
-//! step of a set-up.
+//! System call filters of launcher, zygote and worker, as data. Each is installed as the last step of an
+//! initialization.
 //!
 //! A filter checks the architecture first, then the x32 bit, then an allow-list of calls with conditions on their
-//! arguments; all else kills the process. It is a program in classic BPF (Linux `uapi/linux/filter.h`, `seccomp.h`),
-//! which [`assemble`] makes of the list.
+//! arguments; everything else kills the process. It is a program in classic BPF (Linux `uapi/linux/filter.h`,
+//! `seccomp.h`), which [`assemble`] makes from the list.
 
 use crate::kernel::*;
 use crate::protocol::CONTROL_BASE;
@@ -12,16 +12,16 @@ use crate::syscall::{Result, number, syscall};
 /// A call that is allowed if its arguments meet all conditions.
 struct Call {
     number: usize,
-    /// Number of the argument, from zero, and the condition that it has to meet.
+    /// Argument numbers, from zero, and the conditions that these arguments have to meet.
     conditions: &'static [(u32, Condition)],
 }
 
-/// A condition on an argument. All 64 bits are compared, but where the condition says otherwise.
+/// A condition on an argument. All 64 bits are compared unless the condition says otherwise.
 #[derive(Clone, Copy)]
 enum Condition {
     /// The argument equals this.
     Equals(u64),
-    /// The lower half of the argument, all that the kernel looks at, equals this.
+    /// The lower half of the argument, which is all that the kernel uses, equals this.
     IntEquals(u32),
     /// The argument has no other bits than these.
     OnlyBits(u32),
@@ -37,24 +37,24 @@ const fn any(number: usize) -> Call {
 
 /// Calls of a worker: two, with the arguments that it needs.
 const WORKER_CALLS: &[Call] = &[
-    // To sleep while the host has control, and to wake it: only on the word `state`, which lies first in the page. Both
-    // operations are shared between processes.
+    // To block while the host has control, and to wake it: only on the word `state`, which comes first in the page.
+    // Both operations are shared between processes.
     Call {
         number: number::FUTEX,
         conditions: &[(0, Equals(CONTROL_BASE)), (1, OnlyBits((FUTEX_WAIT | FUTEX_WAKE) as u32))],
     },
-    // The guest's memory changes its extent. What begins below 4 GiB and ends above meets the hole of 4 GiB there, and
-    // fails. Never PROT_EXEC, nor the flags that extend the range.
+    // For changing the protection of guest memory. A range that begins below 4 GiB and ends above overlaps the unmapped
+    // 4 GiB there, and fails. Never PROT_EXEC, nor the flags that extend the range.
     Call {
         number: number::MPROTECT,
         conditions: &[(0, Below4GiB), (1, Below4GiB), (2, OnlyBits((PROT_READ | PROT_WRITE) as u32))],
     },
 ];
 
-/// Calls of the zygote: its own loop, and the set-up of a worker before it has its own filter. A worker's calls pass
-/// both.
+/// Calls of the zygote: its own loop, and the initialization of a worker before its own filter. A worker's calls have
+/// to pass both filters.
 const ZYGOTE_CALLS: &[Call] = &[
-    // Of a worker that runs.
+    // A running worker.
     any(number::FUTEX),
     any(number::MPROTECT),
     // The zygote's loop: a request, a new process, the answer.
@@ -75,15 +75,15 @@ const ZYGOTE_CALLS: &[Call] = &[
     any(number::SET_ROBUST_LIST),
     any(number::PRCTL),
     any(number::GETPPID),
-    // What it gives up.
+    // Dropping resources.
     any(number::CLOSE_RANGE),
     any(number::PRLIMIT64),
     any(number::SECCOMP),
-    // The end of either, if the host goes or a step fails.
+    // Ending, if the host is gone or a step fails.
     any(number::EXIT_GROUP),
 ];
 
-/// Calls of the launcher once it has the zygote: close its socket, and wait for its end.
+/// Calls of the launcher once the zygote exists: close its socket, and wait for the zygote's end.
 const LAUNCHER_CALLS: &[Call] = &[any(number::CLOSE), any(number::WAIT4), any(number::EXIT_GROUP)];
 
 /// An instruction, `struct sock_filter`: code, distances to jump if true and if false, operand.
@@ -109,10 +109,10 @@ const fn high(argument: u32) -> u32 {
     low(argument) + 4
 }
 
-/// Instructions in front of the first call: of the architecture and the x32 bit.
+/// Number of instructions before the first call: checks of the architecture and the x32 bit.
 const PREAMBLE: usize = 4;
 
-/// Instructions of a condition.
+/// Number of instructions of a condition.
 const fn condition_length(condition: Condition) -> usize {
     match condition {
         Equals(_) | OnlyBits(_) => 4,
@@ -120,7 +120,7 @@ const fn condition_length(condition: Condition) -> usize {
     }
 }
 
-/// Instructions of a call: its number, its conditions and, if it has any, a verdict of its own.
+/// Number of instructions of a call: its number, its conditions and, if it has any, a verdict of its own.
 const fn call_length(call: &Call) -> usize {
     let (mut length, mut index) = (1, 0);
     while index < call.conditions.len() {
@@ -130,7 +130,7 @@ const fn call_length(call: &Call) -> usize {
     if call.conditions.is_empty() { length } else { length + 1 }
 }
 
-/// Instructions of a filter, with the two verdicts at its end.
+/// Number of instructions of a filter, with the two verdicts at its end.
 const fn length(calls: &[Call]) -> usize {
     let (mut length, mut index) = (PREAMBLE, 0);
     while index < calls.len() {
@@ -150,7 +150,7 @@ impl<const LENGTH: usize> FilterBuilder<LENGTH> {
     const KILL: usize = LENGTH - 2;
     const ALLOW: usize = LENGTH - 1;
 
-    /// The distance of a jump from the next instruction.
+    /// Returns the distance of a jump, counted from the next instruction.
     const fn distance(&self, to: usize) -> u8 {
         let distance = to - self.next - 1;
         assert!(distance <= u8::MAX as usize, "a jump's distance is a byte");
@@ -162,7 +162,7 @@ impl<const LENGTH: usize> FilterBuilder<LENGTH> {
         self.next += 1;
     }
 
-    /// Kills unless the loaded word is this.
+    /// Emits a check that kills unless the loaded word equals `value`.
     const fn kill_unless_equal(&mut self, value: u32) {
         self.push(SockFilter(BPF_JMP | BPF_JEQ | BPF_K, 0, self.distance(Self::KILL), value));
     }
@@ -192,7 +192,7 @@ impl<const LENGTH: usize> FilterBuilder<LENGTH> {
         }
     }
 
-    /// Allows a call. The loaded word is the number, and is lost if it is this call's.
+    /// Emits the check of a call. The loaded word is the number; it is overwritten if it is this call's.
     const fn call(&mut self, call: &Call) {
         const JEQ: u16 = BPF_JMP | BPF_JEQ | BPF_K;
         let number = call.number as u32;
@@ -211,10 +211,10 @@ impl<const LENGTH: usize> FilterBuilder<LENGTH> {
     }
 }
 
-/// Makes a filter of a list of calls.
+/// Assembles a filter from a list of calls.
 const fn assemble<const LENGTH: usize>(calls: &[Call]) -> [SockFilter; LENGTH] {
     let mut program = FilterBuilder { ops: [KILL; LENGTH], next: 0 };
-    // Another architecture's numbers mean other calls (int 0x80). So do those of the x32 interface.
+    // Numbers have other meanings for other architectures (int 0x80), and for the x32 interface.
     program.push(load(ARCH));
     program.kill_unless_equal(AUDIT_ARCH_X86_64);
     program.push(load(NUMBER));

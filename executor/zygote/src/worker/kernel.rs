@@ -1,4 +1,4 @@
-//! Names of the kernel's numbers, for AMD64 (Linux `uapi` headers). Used by everything in this program.
+//! Constants of the kernel's interface, for AMD64 (Linux `uapi` headers). Used by everything in this program.
 
 #![allow(missing_docs, reason = "the names are the kernel's")]
 
@@ -88,7 +88,7 @@ pub const SA_RESTORER: usize = 0x400_0000;
 pub const SA_ONSTACK: usize = 0x800_0000;
 pub const SA_NODEFER: usize = 0x4000_0000;
 pub const SI_KERNEL: i32 = 0x80;
-/// Bytes of the kernel's `sigset_t`.
+/// Size of the kernel's `sigset_t` in bytes.
 pub const SIGSET_SIZE: usize = 8;
 
 // Resource limits (`asm-generic/resource.h`).

@@ -1,8 +1,9 @@
 //! The launcher: the process that the host starts. It makes the namespaces, drops all privileges, forks the zygote as
-//! the first process in them, and waits for its end, so that the host has one child to reap and no process remains.
+//! the first process in them, and waits for its end, so that the host has one child to reap and no process is left
+//! behind.
 //!
-//! Every step that fails is reported to the host by its number ([`Step`]). In best-effort mode the steps that
-//! make namespaces may fail; filters, limits and no-new-privileges may not.
+//! Every failing step is reported to the host by its number ([`Step`]). In best-effort mode the steps that make
+//! namespaces may fail; filters, limits and no-new-privileges may not.
 
 use crate::filter;
 use crate::kernel::*;
@@ -13,21 +14,21 @@ use crate::zygote;
 /// The socket to the host.
 pub const SOCKET: usize = 0;
 
-/// Tells the host something.
+/// Sends a message to the host.
 pub fn tell(kind: u32, number: u32, errno: u32) {
     let message = Message { kind, number, errno };
     let length = size_of::<Message>();
-    // SAFETY: the kernel reads the message. A host that does not listen is one that is gone.
+    // SAFETY: the kernel reads the message. An error means that the host is gone, and is ignored.
     let _ = unsafe { syscall(number::WRITE, [SOCKET, &raw const message as usize, length, 0, 0, 0]) };
 }
 
-/// Tells the host that a step failed, and ends.
+/// Reports to the host that a step failed, and ends.
 pub fn fail(step: Step, errno: u32) -> ! {
     tell(MESSAGE_FAILED, step as u32, errno);
     exit(1)
 }
 
-/// A step that has to succeed.
+/// Unwraps the result of a step that has to succeed.
 pub fn must<T>(step: Step, result: Result<T>) -> T {
     match result {
         Ok(value) => value,
@@ -35,7 +36,7 @@ pub fn must<T>(step: Step, result: Result<T>) -> T {
     }
 }
 
-/// A step that may fail in best-effort mode.
+/// Reports the failure of a step that may fail in best-effort mode, and ends in other modes.
 fn may<T>(mode: u32, step: Step, result: Result<T>) {
     match result {
         Err(errno) if matches!(mode, MODE_BEST_EFFORT | MODE_UNFILTERED_BEST_EFFORT) => {
@@ -47,12 +48,12 @@ fn may<T>(mode: u32, step: Step, result: Result<T>) {
     }
 }
 
-/// The program begins here.
+/// Entry point of the program.
 pub extern "C" fn main() -> ! {
     let mut mode = 0u32;
     // SAFETY: the kernel writes at most four bytes.
     let got = unsafe { syscall(number::READ, [SOCKET, &raw mut mode as usize, 4, 0, 0, 0]) };
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     let word = unsafe { (&raw const mode).read_volatile() };
     let (mode, is_strict) = (word & !MODE_STRICT, word & MODE_STRICT != 0);
     if got != Ok(4) || !(MODE_REQUIRED..=MODE_UNFILTERED_BEST_EFFORT).contains(&mode) {
@@ -71,7 +72,7 @@ pub extern "C" fn main() -> ! {
     if is_filtered(mode) {
         must(Step::Filter, filter::install(&filter::LAUNCHER));
     }
-    // Without the socket, so that its other end sees when the zygote is gone.
+    // Closes the socket, so that its other end sees when the zygote is gone.
     let _ = close(SOCKET);
     loop {
         // SAFETY: the kernel writes nothing.
@@ -82,29 +83,29 @@ pub extern "C" fn main() -> ! {
     }
 }
 
-/// Returns whether there are to be system call filters.
+/// Returns true if the mode has system call filters.
 pub fn is_filtered(mode: u32) -> bool {
     !matches!(mode, MODE_OFF | MODE_UNFILTERED | MODE_UNFILTERED_BEST_EFFORT)
 }
 
 fn isolate(mode: u32) {
-    // While this file is still there and ours: it is inherited by zygote and workers.
+    // While this file still exists and is ours: zygote and workers inherit the setting.
     may(mode, Step::OomScore, write_file(b"/proc/self/oom_score_adj\0", b"1000"));
     let is_root = is_root();
-    // In the new namespace no user is mapped yet.
+    // In the new user namespace no user is mapped yet.
     let (user, group) = (effective_id(number::GETRESUID), effective_id(number::GETRESGID));
     let namespace = unshare(CLONE_NEWUSER);
     let has_user = namespace.is_ok();
     may(mode, Step::UserNamespace, namespace);
     let mut is_nobody = false;
     if has_user && is_root {
-        // The namespace is root's, so that no other process of the ordinary user has any power in it.
+        // Root owns the namespace, so that no other process of the unprivileged user has any power in it.
         is_nobody = match have_mapped() {
             Ok(()) => {
                 must(Step::User, become_nobody());
                 true
             }
-            // Where root cannot map it, as there is no such user in a container's own namespace.
+            // If root cannot map it, as there is no such user in a container's own namespace.
             Err(errno) => {
                 tell(MESSAGE_MISSING, Step::User as u32, errno);
                 false
@@ -115,8 +116,8 @@ fn isolate(mode: u32) {
         may(mode, Step::IdMaps, map_ids(user, group));
     }
     if has_user {
-        // No more user namespaces in this one, as each would come with capabilities. Containers may have made this
-        // read-only.
+        // No further user namespaces in this one, as each would come with capabilities. Containers may have made this
+        // file read-only.
         if let Err(errno) = write_file(b"/proc/sys/user/max_user_namespaces\0", b"0") {
             tell(MESSAGE_MISSING, Step::NestedNamespaces as u32, errno);
         }
@@ -136,7 +137,7 @@ fn isolate(mode: u32) {
     layer(Layer::Securebits, prctl(PR_SET_SECUREBITS, SECUREBITS));
     if is_root && !has_user {
         match become_nobody() {
-            // No such user in the namespace that the host is in.
+            // The host's namespace has no such user.
             Err(EINVAL) => tell(MESSAGE_MISSING, Step::User as u32, EINVAL),
             other => must(Step::User, other),
         }
@@ -145,12 +146,12 @@ fn isolate(mode: u32) {
     must(Step::Capabilities, drop_capabilities());
 }
 
-/// Says whether there is a protection that not every kernel has.
+/// Reports whether an optional protection is present.
 pub fn layer<T>(layer: Layer, result: Result<T>) {
     tell(MESSAGE_LAYER, layer as u32, result.err().unwrap_or(0));
 }
 
-/// Protections that not every kernel has, once there are no new privileges to be had.
+/// Sets up the optional protections, after no-new-privileges.
 fn harden(is_strict: bool) {
     layer(Layer::Mdwe, prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN));
     layer(Layer::Landlock, landlock());
@@ -161,12 +162,12 @@ fn harden(is_strict: bool) {
     }
 }
 
-/// Forbids all that Landlock of this kernel knows to forbid.
+/// Denies everything that this kernel's Landlock can restrict.
 fn landlock() -> Result<()> {
     let args = [0, 0, LANDLOCK_CREATE_RULESET_VERSION, 0, 0, 0];
     // SAFETY: numbers only.
     let version = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, args) }?;
-    // `struct landlock_ruleset_attr`: accesses to files, to the network, and what is scoped. Later versions know more of each.
+    // `struct landlock_ruleset_attr`: accesses to files, to the network, and scopes. Later versions have more of each.
     let files = match version {
         1 => 13,
         2 => 14,
@@ -179,7 +180,7 @@ fn landlock() -> Result<()> {
         4 | 5 => 16,
         _ => 24,
     };
-    // SAFETY: the kernel reads so many bytes of three words.
+    // SAFETY: the kernel reads at most three words.
     let fd = unsafe { syscall(number::LANDLOCK_CREATE_RULESET, [&raw const rules as usize, length, 0, 0, 0, 0]) }?;
     // SAFETY: numbers only.
     let restricted = unsafe { syscall(number::LANDLOCK_RESTRICT_SELF, [fd, 0, 0, 0, 0, 0]) };
@@ -190,27 +191,27 @@ fn landlock() -> Result<()> {
 /// `struct __user_cap_header_struct`, version 3.
 static CAPABILITIES: [u32; 2] = [LINUX_CAPABILITY_VERSION_3, 0];
 
-/// Returns whether the host is root and can make this process an ordinary user, so that not even an escape from
-/// everything else would be root. Not if the host lacks a capability for that: then it could not kill workers of
+/// Returns true if the host is root and can make this process an unprivileged user, so that not even an escape from
+/// everything else would be root. False if the host lacks a capability for that: then it could not kill workers of
 /// another user either.
 fn is_root() -> bool {
     let mut sets = [0u32; 6];
     let caps = &raw mut sets as usize;
     // SAFETY: the kernel reads the header and writes six words.
     let _ = unsafe { syscall(number::CAPGET, [&raw const CAPABILITIES as usize, caps, 0, 0, 0, 0]) };
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     let effective = unsafe { (&raw const sets[0]).read_volatile() };
     const NEEDED: u32 = 1 << CAP_KILL | 1 << CAP_SETGID | 1 << CAP_SETUID;
     effective_id(number::GETRESUID) == 0 && effective & NEEDED == NEEDED
 }
 
-/// Has the host map the ordinary user into this process's new user namespace, which only it may do.
+/// Has the host map the unprivileged user into this process's new user namespace, which only the host may do.
 fn have_mapped() -> Result<()> {
     tell(MESSAGE_MAP, 0, 0);
     let mut errno = 0u32;
     // SAFETY: the kernel writes at most four bytes.
     let got = unsafe { syscall(number::READ, [SOCKET, &raw mut errno as usize, 4, 0, 0, 0]) }?;
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     match (got, unsafe { (&raw const errno).read_volatile() }) {
         (4, 0) => Ok(()),
         (4, errno) => Err(errno),
@@ -218,19 +219,19 @@ fn have_mapped() -> Result<()> {
     }
 }
 
-/// Becomes the user `nobody`: from then on no process can be traced by others of its user.
+/// Becomes the user `nobody`, in such a way that other processes of that user cannot trace this one.
 fn become_nobody() -> Result<()> {
-    // The first to fail if there is no such group.
+    // This fails first if there is no such group.
     setresgid(NOBODY, NOBODY, NOBODY)?;
     // SAFETY: the kernel reads an empty list.
     unsafe { syscall(number::SETGROUPS, [0; 6]) }?;
     setresuid(NOBODY, NOBODY, NOBODY)?;
-    // So it is already unless a sysctl says otherwise (fs.suid_dumpable).
+    // The default, unless a sysctl says otherwise (fs.suid_dumpable).
     prctl(PR_SET_DUMPABLE, 0)?;
     Ok(())
 }
 
-/// Effective user or group.
+/// Returns the effective user or group id.
 fn effective_id(number: usize) -> usize {
     let mut ids = [0u32; 3];
     let start = &raw mut ids as usize;
@@ -239,7 +240,7 @@ fn effective_id(number: usize) -> usize {
     ids[1] as usize
 }
 
-/// Writes a file that exists. `path` ends with a zero byte.
+/// Writes to an existing file. `path` ends with a zero byte.
 fn write_file(path: &'static [u8], text: &[u8]) -> Result<()> {
     // SAFETY: the kernel reads a path that ends with zero.
     let fd = unsafe { syscall(number::OPENAT, [AT_FDCWD, path.as_ptr() as usize, O_WRONLY | O_CLOEXEC, 0, 0, 0]) }?;
@@ -249,9 +250,9 @@ fn write_file(path: &'static [u8], text: &[u8]) -> Result<()> {
     written.map(|_| ())
 }
 
-/// Maps one user and one group to themselves, both of this process.
+/// Maps one user and one group of this process to themselves.
 fn map_ids(user: usize, group: usize) -> Result<()> {
-    // Kernels before 3.19 have no such file; there is none for us to support.
+    // Kernels before 3.19 lack this file; they are not supported.
     write_file(b"/proc/self/setgroups\0", b"deny")?;
     for (path, id) in [(&b"/proc/self/uid_map\0"[..], user), (&b"/proc/self/gid_map\0"[..], group)] {
         let mut text = [b' '; 32];
@@ -276,19 +277,19 @@ fn map_ids(user: usize, group: usize) -> Result<()> {
     Ok(())
 }
 
-/// Gives up all files for an empty file system that cannot be written.
+/// Replaces the file system by an empty read-only one.
 fn leave_file_system() -> Result<()> {
-    // Nothing that follows is seen outside.
+    // Mount changes that follow must not propagate to the outside.
     mount(None, b"/\0", None, MS_REC | MS_PRIVATE)?;
     const HARMLESS: usize = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     mount(Some(b"none\0"), b"/\0", Some(b"tmpfs\0"), HARMLESS)?;
-    // "/" is still the root below; its parent is itself, with what is mounted on it.
+    // "/" is still the root below; its parent is itself, with the new mount on it.
     chdir(b"/..\0")?;
     let here = c".".as_ptr() as usize;
     // SAFETY: the kernel reads paths that end with zero.
     unsafe {
         syscall(number::PIVOT_ROOT, [here, here, 0, 0, 0, 0])?;
-        // The old root lies on the new one now.
+        // The old root is now mounted on the new one.
         syscall(number::UMOUNT2, [here, MNT_DETACH, 0, 0, 0, 0])?;
     }
     // It stays empty.
@@ -296,10 +297,10 @@ fn leave_file_system() -> Result<()> {
     chdir(b"/\0")
 }
 
-/// Mounts; all texts end with zero bytes.
+/// Mounts; all strings end with zero bytes.
 fn mount(what: Option<&'static [u8]>, at: &'static [u8], kind: Option<&'static [u8]>, flags: usize) -> Result<()> {
     let text = |text: Option<&'static [u8]>| text.map_or(0, |text| text.as_ptr() as usize);
-    // SAFETY: the kernel reads texts that end with zero.
+    // SAFETY: the kernel reads strings that end with zero.
     unsafe { syscall(number::MOUNT, [text(what), at.as_ptr() as usize, text(kind), flags, 0, 0]) }?;
     Ok(())
 }
@@ -310,7 +311,7 @@ fn chdir(path: &'static [u8]) -> Result<()> {
     Ok(())
 }
 
-/// All four bits are locked, KEEP_CAPS as cleared.
+/// Locks all four bits, with KEEP_CAPS cleared.
 const SECUREBITS: usize = SECBIT_NOROOT
     | SECBIT_NOROOT_LOCKED
     | SECBIT_NO_SETUID_FIXUP
@@ -325,11 +326,11 @@ fn give_up_privileges() -> Result<()> {
     Ok(())
 }
 
-/// Empties the sets of capabilities that a program could get by executing another one.
+/// Empties the bounding set, from which executing a program could gain capabilities.
 fn drop_bounding_set() -> Result<()> {
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)?;
     for capability in 0..64 {
-        // Who has no capability cannot drop one, and needs not.
+        // A process without capabilities cannot drop any, and need not.
         if prctl(PR_CAPBSET_DROP, capability).is_err() {
             break;
         }
@@ -337,7 +338,7 @@ fn drop_bounding_set() -> Result<()> {
     Ok(())
 }
 
-/// Empties the other sets of capabilities, as far as there are any.
+/// Empties the other capability sets.
 fn drop_capabilities() -> Result<()> {
     let none = [0u32; 6];
     let sets = &raw const none as usize;

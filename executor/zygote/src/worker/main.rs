@@ -1,8 +1,8 @@
 //! The sandboxed process: launcher, zygote and worker in one freestanding program. Started by the sandbox of `pvm-engine`
 //! through a sealed memfd, with one end of a socket pair as its standard input. The contract is `docs/sandbox.md`.
 //!
-//! There is no C library, no allocator, no thread, and nothing that can panic. Everything is written for a process that
-//! forks twice: launcher, then zygote, then workers.
+//! There is no C library, no allocator, no thread, and nothing that can panic. One program serves a process that forks
+//! twice: launcher, then zygote, then workers.
 #![no_std]
 #![no_main]
 
@@ -20,10 +20,10 @@ mod zygote;
 
 use core::arch::global_asm;
 
-/// Bytes of the program's own stack: nothing here recurses.
+/// Size of the program's own stack in bytes: nothing here recurses.
 const STACK_SIZE: usize = 0x8000;
 
-/// A stack in the program's own zeroed data, so that the one that the kernel made can be unmapped.
+/// A stack in the program's own zeroed data, so that the one made by the kernel can be unmapped.
 #[repr(C, align(4096))]
 struct Stack(core::cell::UnsafeCell<[u8; STACK_SIZE]>);
 
@@ -51,7 +51,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     syscall::exit(101)
 }
 
-// What the compiler may call for copies and fills. In assembly, because a loop in Rust might become a call of itself.
+// Routines that the compiler may call for copies and fills. In assembly, because a loop in Rust might be compiled to a
+// call of itself.
 global_asm!(
     ".pushsection .text.mem,\"ax\",@progbits",
     ".globl memcpy",

@@ -1,21 +1,20 @@
-//! Entering compiled code and coming back. Called by `worker`, and by the signal handler to leave guest code that
+//! Entry into compiled code and return from it. Called by `worker`, and by the signal handler to leave guest code that
 //! faulted.
 //!
 //! Compiled code begins with its own routine that enters the guest; it is called with the address of the control page
-//! and may change every register. The worker's own stack pointer is kept here, not where guest code could have changed
-//! it.
+//! and may change every register. The worker's own stack pointer is kept here, where guest code cannot have changed it.
 
 use crate::protocol::CONTROL_BASE;
 use core::arch::naked_asm;
 use core::sync::atomic::AtomicU64;
 
-/// The worker's stack pointer when it entered compiled code; zero before it ever did.
+/// The worker's stack pointer when it entered compiled code; zero before the first time.
 pub static RESUME: AtomicU64 = AtomicU64::new(0);
 
-/// Calls compiled code at `address` and returns when it has left.
+/// Calls compiled code at `address` and returns when it has exited.
 ///
 /// # Safety
-/// `address` is in the mapping of compiled code. What the code does is its own affair: the process is made for that.
+/// `address` is in the mapping of compiled code. The code may do anything: containing it is the purpose of the process.
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(address: u64) {
     naked_asm!(
@@ -36,7 +35,7 @@ pub unsafe extern "C" fn enter(address: u64) {
     )
 }
 
-/// Returns from the [`enter`] that was called last.
+/// Returns from the latest call of [`enter`].
 ///
 /// # Safety
 /// `enter` has been called and has not returned.
@@ -56,8 +55,8 @@ pub unsafe extern "C" fn leave() -> ! {
     )
 }
 
-/// Makes the processor forget what it fetched before another one wrote new code (Intel SDM, volume 3, 10.1.3): `iret`
-/// serialises, and may be used without privileges.
+/// Discards instructions that the processor prefetched before another one wrote new code (Intel SDM, volume 3, 10.1.3):
+/// `iret` serialises, and needs no privileges.
 pub fn serialise() {
     // SAFETY: `iretq` to the next instruction with the same stack and flags changes nothing else. The stack is ours and
     // has no red zone in use here, as the block may push.

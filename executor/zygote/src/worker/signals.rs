@@ -1,8 +1,7 @@
 //! Signal handlers: write guest faults into the control page. Installed by `worker`.
 //!
 //! A fault is the guest's only if the instruction is in compiled code and the address in the guest's window; all others
-//! are reported as our own faults. Handlers never return to where the signal was raised, so `rt_sigreturn` is not
-//! needed.
+//! are reported as bugs of our own. Handlers never return to the interrupted code, so `rt_sigreturn` is not needed.
 
 use crate::kernel::*;
 use crate::protocol::*;
@@ -10,7 +9,8 @@ use crate::run;
 use crate::syscall::*;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// Room for the processor's state as the kernel stores it: up to 11 KiB with AMX, and the handler's own frames.
+/// Size of the signal stack: the processor's state as stored by the kernel (up to 11 KiB with AMX), and the handler's
+/// own frames.
 const STACK_SIZE: usize = 0x8000;
 
 #[repr(C, align(4096))]
@@ -21,13 +21,13 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(core::cell::UnsafeCell::new([0; STACK_SIZE]));
 
-/// Handles faults from now on.
+/// Installs the handlers.
 pub fn install() -> Result<()> {
     // `stack_t`: address, flags, size.
     let stack = [STACK.0.get() as usize, 0, STACK_SIZE];
     // SAFETY: the kernel reads three words; the memory is used for nothing else.
     unsafe { syscall(number::SIGALTSTACK, [stack.as_ptr() as usize, 0, 0, 0, 0, 0]) }?;
-    // The kernel insists on SA_RESTORER; it is never returned to.
+    // The kernel requires SA_RESTORER; it is never returned to.
     const FLAGS: usize = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER;
     let action = [handler as *const () as usize, FLAGS, 0, 0];
     for signal in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV] {
@@ -47,15 +47,15 @@ struct SigInfo {
     address: u64,
 }
 
-/// Start of `ucontext_t`: what precedes the registers, and registers.
+/// Start of `ucontext_t`: the fields before the registers, and the registers.
 #[repr(C)]
 struct UContext {
     header: [u64; 5],
     registers: [u64; 17],
 }
 
-/// Index of a register in [`UContext`], by its hardware number: the kernel has them in the order r8 to r15, rdi, rsi,
-/// rbp, rbx, rdx, rax, rcx, rsp, rip.
+/// Index of a register in [`UContext`], by its hardware number: the kernel's order is r8 to r15, rdi, rsi, rbp, rbx,
+/// rdx, rax, rcx, rsp, rip.
 const PLACE: [u8; 16] = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
 const RIP: usize = 16;
 
@@ -74,8 +74,8 @@ unsafe extern "C" fn handler(signal: u32, info: *const SigInfo, context: *const 
     control.gas.store(get(NATIVE_GAS), Relaxed);
     let rip = context.registers[RIP];
     control.native_pc.store(rip, Relaxed);
-    // Of a signal that the processor raised for an address, the kernel says which, and a positive code other than
-    // SI_KERNEL, which it uses for what has no address, such as one that is not canonical.
+    // For a signal that the processor raised for an address, the kernel reports the address, with a positive code.
+    // SI_KERNEL is for signals without an address, for instance for one that is not canonical.
     let has_address = matches!(signal, SIGSEGV | SIGBUS) && info.code > 0 && info.code < SI_KERNEL;
     let address = if has_address { info.address } else { u64::MAX };
     control.detail.store(address, Relaxed);

@@ -1,7 +1,7 @@
 //! System calls, with their numbers for AMD64 (Linux `arch/x86/entry/syscalls/syscall_64.tbl`). Called by everything else
 //! in this program; other constants are in `kernel`.
 //!
-//! Each function is one call; it returns what the kernel returned, as a [`Result`] with the error number.
+//! Each function is one call; it returns the kernel's result as a [`Result`] with the error number.
 
 use crate::kernel::*;
 use core::arch::asm;
@@ -16,7 +16,7 @@ pub type Result<T = usize> = core::result::Result<T, u32>;
 #[inline(always)]
 pub unsafe fn syscall(number: usize, args: [usize; 6]) -> Result {
     let result: isize;
-    // SAFETY: the instruction changes rax, rcx, r11 and what the caller answers for.
+    // SAFETY: the instruction changes rax, rcx, r11 and whatever the caller guarantees to be sound.
     unsafe {
         asm!(
             "syscall",
@@ -35,7 +35,7 @@ pub unsafe fn syscall(number: usize, args: [usize; 6]) -> Result {
     if result < 0 { Err(result.unsigned_abs() as u32) } else { Ok(result as usize) }
 }
 
-/// Numbers of the calls that are used.
+/// Numbers of the system calls in use.
 #[allow(missing_docs, reason = "the names are the kernel's")]
 pub mod number {
     pub const READ: usize = 0;
@@ -79,7 +79,7 @@ pub mod number {
     pub const GETRESGID: usize = 120;
 }
 
-/// A call whose arguments are numbers that the kernel does not take for addresses of ours.
+/// Defines calls whose arguments are numbers that the kernel does not interpret as addresses.
 macro_rules! numeric {
     ($(#[$doc:meta])* $name:ident, $number:ident $(, $arg:ident)*) => {
         $(#[$doc])*
@@ -104,11 +104,11 @@ numeric!(
     close_range, CLOSE_RANGE, first, last
 );
 numeric!(
-    /// An operation on a file descriptor whose argument is a number.
+    /// An operation on a file descriptor with a numeric argument.
     fcntl, FCNTL, fd, operation, value
 );
 numeric!(
-    /// Seals mappings: they stay as they are, where they are.
+    /// Seals mappings: they cannot be changed, moved or unmapped.
     mseal, MSEAL, start, length, flags
 );
 numeric!(
@@ -116,7 +116,7 @@ numeric!(
     getpid, GETPID
 );
 numeric!(
-    /// Id of the process that made this one, or that adopted it.
+    /// Id of the parent process, or of the process that adopted this one.
     getppid, GETPPID
 );
 numeric!(
@@ -132,13 +132,13 @@ numeric!(
     setresgid, SETRESGID, real, effective, saved
 );
 
-/// `prctl` with an option whose arguments are no addresses.
+/// `prctl` for options whose arguments are not addresses.
 pub fn prctl(option: usize, value: usize) -> Result {
     // SAFETY: the options used here take numbers only.
     unsafe { syscall(number::PRCTL, [option, value, 0, 0, 0, 0]) }
 }
 
-/// `prctl` with two arguments that are no addresses.
+/// `prctl` with two arguments that are not addresses.
 pub fn prctl2(option: usize, first: usize, second: usize) -> Result {
     // SAFETY: as above.
     unsafe { syscall(number::PRCTL, [option, first, second, 0, 0, 0]) }
@@ -152,12 +152,12 @@ pub fn exit(status: usize) -> ! {
     }
 }
 
-/// Sets a resource limit, both soft and hard; where the hard one is lower already it stays, as it cannot be raised.
+/// Sets the soft and hard limit of a resource; a hard limit that is lower already stays, as it cannot be raised.
 pub fn limit(resource: usize, value: u64) -> Result {
     let mut old = [0u64; 2];
     // SAFETY: the kernel writes two words.
     unsafe { syscall(number::PRLIMIT64, [0, resource, 0, old.as_mut_ptr() as usize, 0, 0]) }?;
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     let hard = unsafe { (&raw const old[1]).read_volatile() };
     let value = if value < hard { value } else { hard };
     let limit = [value, value];
@@ -165,24 +165,24 @@ pub fn limit(resource: usize, value: u64) -> Result {
     unsafe { syscall(number::PRLIMIT64, [0, resource, limit.as_ptr() as usize, 0, 0, 0]) }
 }
 
-/// Sets the soft limit of a resource, which is no more than the hard one and can be raised again up to that.
+/// Sets the soft limit of a resource, at most to the hard one, up to which it can be raised again.
 pub fn soft_limit(resource: usize, value: u64) -> Result {
     let mut limit = [0u64; 2];
     let place = &raw mut limit as usize;
     // SAFETY: the kernel writes two words.
     unsafe { syscall(number::PRLIMIT64, [0, resource, 0, place, 0, 0]) }?;
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     let hard = unsafe { (&raw const limit[1]).read_volatile() };
     limit = [if value < hard { value } else { hard }, hard];
     // SAFETY: the kernel reads two words.
     unsafe { syscall(number::PRLIMIT64, [0, resource, &raw const limit as usize, 0, 0, 0]) }
 }
 
-/// Maps memory at a place where there is none.
+/// Maps memory at an unused address.
 pub fn map(start: u64, length: u64, protection: usize, kind: usize, fd: usize, offset: u64) -> Result<()> {
     let flags = kind | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
     let args = [start as usize, length as usize, protection, flags, fd, offset as usize];
-    // SAFETY: the kernel maps nothing over what is there.
+    // SAFETY: the kernel does not replace existing mappings.
     let got = unsafe { syscall(number::MMAP, args) }?;
     // Kernels that don't know MAP_FIXED_NOREPLACE take the address as a hint.
     if got as u64 == start { Ok(()) } else { Err(EEXIST) }

@@ -10,7 +10,7 @@ use crate::syscall::*;
 use crate::zygote::{WorkerLayers, core_cookie, die_with_parent};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-/// Resources that a worker has none of, beyond those that the zygote has none of.
+/// Resources whose limit is zero for a worker, beyond those of the zygote.
 const LIMITS: [usize; 3] = [RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_SIGPENDING];
 
 /// `struct robust_list_head`.
@@ -22,10 +22,10 @@ struct RobustList {
     pending: *const RobustList,
 }
 
-/// The worker's life. `zygote` is its process, `files` are control page, guest memory and code, `cpu` the seconds of CPU
-/// time that it may use, or zero.
+/// Main function of a worker. `zygote` is the process id of its zygote, `files` are control page, guest memory and
+/// code, and `cpu` is its limit of CPU time in seconds, or zero.
 pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: WorkerLayers) -> ! {
-    // Where there is no pid namespace, only this ends a worker with its zygote, unless that is gone already.
+    // Without a pid namespace, only this ends a worker with its zygote, unless that is already gone.
     if die_with_parent().is_err() || getppid() != Ok(zygote) {
         exit(1);
     }
@@ -37,7 +37,7 @@ pub fn main(mode: u32, zygote: usize, files: [usize; 3], cpu: u32, layers: Worke
     let control = unsafe { &*(CONTROL_BASE as *const Control) };
     let mut list = RobustList { first: core::ptr::null(), offset: 0, pending: core::ptr::null() };
     let head = &raw const list;
-    // An empty list points to itself. The kernel checks the pending entry as well, which is all that we need.
+    // An empty list points to itself. The kernel also checks the pending entry, which suffices here.
     (list.first, list.pending) = (head, head);
     list.offset = (CONTROL_BASE as isize).wrapping_sub(head as isize);
     if let Err((step, errno)) = prepare(mode, &list, guest_file, code_file, cpu, layers) {
@@ -75,7 +75,7 @@ fn prepare(
     let stack_size = STACK_TOP - STACK_BASE;
     map(STACK_BASE, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, usize::MAX, 0).map_err(memory)?;
     if layers.is_sealed {
-        // All but guest memory, whose protections change.
+        // Everything but guest memory, whose protections change.
         for (start, length) in
             [(CONTROL_BASE, CONTROL_SIZE), (CODE_BASE, CODE_SIZE), (STACK_BASE, STACK_TOP - STACK_BASE)]
         {
@@ -86,7 +86,7 @@ fn prepare(
         core_cookie().map_err(at(Step::Privileges))?;
     }
     signals::install().map_err(at(Step::Signals))?;
-    // SAFETY: the list lives as long as the process; the kernel reads it at the end.
+    // SAFETY: the list lives as long as the process; the kernel reads it when the process ends.
     unsafe { syscall(number::SET_ROBUST_LIST, [&raw const *list as usize, size_of::<RobustList>(), 0, 0, 0, 0]) }
         .map_err(at(Step::RobustFutex))?;
     close_range(0, u32::MAX as usize).map_err(at(Step::Close))?;
@@ -95,7 +95,7 @@ fn prepare(
             limit(resource, 0).map_err(at(Step::Limits))?;
         }
         if cpu > 0 {
-            // What ends it is SIGXCPU, which it cannot handle: its filter allows no such call.
+            // Exceeding it raises SIGXCPU, which the worker cannot handle: its filter allows no such call.
             soft_limit(RLIMIT_CPU, u64::from(cpu)).map_err(at(Step::Limits))?;
         }
     }
@@ -130,7 +130,7 @@ fn wait(control: &Control) {
 /// Wakes the host.
 fn wake(control: &Control) {
     const WAITERS: usize = 1;
-    // SAFETY: the kernel uses the address only.
+    // SAFETY: the kernel only uses the address.
     let _ = unsafe { syscall(number::FUTEX, [(&raw const control.state) as usize, FUTEX_WAKE, WAITERS, 0, 0, 0]) };
 }
 

@@ -1,5 +1,5 @@
-//! The zygote: waits for requests, and makes a worker for each. First process of its pid namespace, so the kernel kills
-//! all workers when it ends; it ends when the host closes the socket.
+//! The zygote: waits for requests, and forks a worker for each. It is the first process of its pid namespace, so the
+//! kernel kills all workers when it ends; it ends when the host closes the socket.
 
 use crate::filter;
 use crate::kernel::*;
@@ -8,12 +8,12 @@ use crate::protocol::*;
 use crate::syscall::*;
 use crate::worker;
 
-/// Ends with the process that made this one.
+/// Makes this process end with its parent.
 pub fn die_with_parent() -> Result {
     prctl(PR_SET_PDEATHSIG, SIGKILL)
 }
 
-/// Limits that hold for the zygote and all workers: number of the resource, value.
+/// Limits of the zygote and all workers: number of the resource, value.
 const LIMITS: [(usize, u64); 12] = [
     (RLIMIT_FSIZE, 0),
     (RLIMIT_CORE, 0),
@@ -23,9 +23,9 @@ const LIMITS: [(usize, u64); 12] = [
     (RLIMIT_NICE, 0),
     (RLIMIT_RTPRIO, 0),
     (RLIMIT_RTTIME, 0),
-    // Private memory that can be written: stacks and data of this program.
+    // Private writable memory: stacks and data of this program.
     (RLIMIT_DATA, 1 << 20),
-    // The stack that the kernel grows, which is unmapped.
+    // The stack made by the kernel, which is unmapped.
     (RLIMIT_STACK, 0),
     // The guest's window, compiled code, and little else.
     (RLIMIT_AS, GUEST_END + CODE_SIZE + (4 << 20)),
@@ -33,11 +33,11 @@ const LIMITS: [(usize, u64); 12] = [
     (RLIMIT_NOFILE, 6),
 ];
 
-/// The zygote's life.
+/// Main function of the zygote.
 pub fn main(mode: u32, is_strict: bool) -> ! {
     must(Step::Fork, die_with_parent());
     let me = must(Step::Fork, getpid());
-    // Everything above compiled code: the stack that the kernel made, vdso and vvar. And whatever lies below us.
+    // Everything above compiled code: the stack made by the kernel, vdso and vvar. And everything below this program.
     must(Step::Memory, unmap(CODE_BASE + CODE_SIZE, 0x7fff_ffff_f000));
     must(Step::Memory, unmap(0x1_0000, ZYGOTE_BASE));
     must(Step::Signals, reap_children());
@@ -64,7 +64,7 @@ pub fn main(mode: u32, is_strict: bool) -> ! {
     serve(SOCKET, mode, me, layers)
 }
 
-/// Carries out the requests of a connection until its other end is closed.
+/// Serves the requests of a connection until its other end is closed.
 fn serve(socket: usize, mode: u32, me: usize, layers: WorkerLayers) -> ! {
     loop {
         match receive(socket) {
@@ -80,8 +80,7 @@ fn serve(socket: usize, mode: u32, me: usize, layers: WorkerLayers) -> ! {
     }
 }
 
-/// Forks a zygote that serves a connection of its own, and gives the host the other end. The new one ends with this
-/// one.
+/// Forks a zygote that serves a new connection, and sends the other end to the host. The new zygote ends with this one.
 fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     let mut ends = [0u32; 2];
     // SAFETY: the kernel writes two descriptors.
@@ -89,7 +88,7 @@ fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     if let Err(errno) = pair {
         return say(socket, MESSAGE_FAILED, Step::Fork as u32, errno, None);
     }
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variable, which the kernel has written without the compiler's knowledge.
     let [ours, theirs] = unsafe { (&raw const ends).read_volatile() };
     // SAFETY: a fork; both processes continue with their own copies of everything.
     let made = unsafe { syscall(number::CLONE, [SIGCHLD, 0, 0, 0, 0, 0]) };
@@ -107,7 +106,7 @@ fn connect(socket: usize, mode: u32, layers: WorkerLayers) {
     let _ = close(theirs as usize);
 }
 
-/// Protections that the kernel has and each worker has to have of its own.
+/// Optional protections that the kernel has and that each worker has to set up for itself.
 #[derive(Clone, Copy, Default)]
 pub struct WorkerLayers {
     pub is_sealed: bool,
@@ -117,15 +116,15 @@ pub struct WorkerLayers {
 /// Seals this program's own code and data, for workers too.
 fn seal_image() -> Result {
     unsafe extern "C" {
-        /// End of the program; set by the linker's script.
+        /// End of the program; defined by the linker script.
         static image_end: u8;
     }
     let end = &raw const image_end as usize;
     mseal(ZYGOTE_BASE as usize, end - ZYGOTE_BASE as usize, 0)
 }
 
-/// Lets nothing else run on the other half of the core, but what has the same new cookie: children until they have
-/// their own.
+/// Reserves the core: only processes with the same new cookie run on its other hardware thread. Children inherit the
+/// cookie until they have their own.
 pub fn core_cookie() -> Result {
     const THIS_PROCESS: usize = 0;
     prctl2(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, THIS_PROCESS)
@@ -154,7 +153,7 @@ fn spawn(socket: usize, mode: u32, me: usize, files: [usize; 3], cpu: u32, layer
         worker::main(mode, me, files, cpu, layers);
     }
     if let Ok(tid) = made {
-        // The host reads the owner back as its own pid namespace numbers it, for the worker's clock.
+        // The host reads the owner as numbered in its own pid namespace, for the worker's CPU clock.
         let _ = fcntl(files[0], F_SETOWN, tid);
     }
     for fd in files {
@@ -205,7 +204,8 @@ const fn rights_length(files: usize) -> usize {
     16 + 4 * files
 }
 
-/// Says something to the host, with or without a file descriptor. A host that does not listen is gone.
+/// Sends a message to the host, with or without a file descriptor. An error means that the host is gone, and is
+/// ignored.
 fn say(socket: usize, kind: u32, number: u32, errno: u32, fd: Option<u32>) {
     let mut message = Message { kind, number, errno };
     let mut part = Iovec { base: &raw mut message as usize, length: size_of::<Message>() };
@@ -241,12 +241,12 @@ fn receive(socket: usize) -> Result<Option<Request>> {
         control_length: size_of::<FilesMessage>(),
         flags: 0,
     };
-    // SAFETY: the kernel writes into message and control, as long as they are.
+    // SAFETY: the kernel writes into message and control, up to their lengths.
     let got = unsafe { syscall(number::RECVMSG, [socket, &raw mut header as usize, MSG_CMSG_CLOEXEC, 0, 0, 0]) }?;
     if got == 0 {
         return Ok(None);
     }
-    // SAFETY: the kernel has written here, behind the compiler's back.
+    // SAFETY: our own variables, which the kernel has written without the compiler's knowledge.
     let (message, files) = unsafe { ((&raw const message).read_volatile(), (&raw const files).read_volatile()) };
     if got != size_of::<Message>() {
         return Err(EBADMSG);
