@@ -1,10 +1,10 @@
-//! Measures what a contract call of some length costs the node on each tier, in microseconds: the reason for the default of
-//! `--polkavm-tier-gas`.
+//! Measures the node's cost of contract calls of different lengths on each tier, in microseconds: the reason for the
+//! default of `--polkavm-tier-gas`.
 //!
 //!     cargo run --release -p executor --example tiers
 //!
-//! Each figure is the median of many calls of a cached program: instance, run, end of the instance. In the second table
-//! the node does nothing between the calls, so that its workers sleep.
+//! Each figure is the median of many calls of a cached program: making an instance, running it, dropping it. In the
+//! second table the node is idle between the calls, so that its workers block.
 
 use executor::{BackendChoice, Flags, PolkaVm, SandboxChoice};
 use pvm_host_interface::{Backend as _, ProgramRules};

@@ -1,8 +1,8 @@
-//! Audits: a random share of the instances that ran compiled in blocks is replayed on the interpreter and compared.
+//! Audits: replays on the interpreter of a random share of the instances that ran compiled in blocks.
 //!
-//! Audits find compiler bugs, and hostile workers that lie about their own guest, where no worker was lost. They need
-//! nothing but the replay log of a finished instance. One thread of the lowest priority runs them: nothing waits for it,
-//! and an audit for which there is no time or memory is skipped.
+//! Audits find compiler bugs, and hostile workers that return wrong results of their own guest, even if no worker was
+//! lost. They only need the replay log of a finished instance. One thread of the lowest priority runs them: nothing
+//! waits for it, and an audit for which there is no time or memory is skipped.
 
 use crate::module::Loaded;
 use crate::record::Record;
@@ -15,11 +15,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use vm_core::interpreter::Instance;
 
-/// Maximum number of instances that wait for their audit.
+/// Maximum number of instances that wait for an audit.
 const WAITING: usize = 64;
 /// Divisor of the node's memory: the part that logs waiting for an audit may hold.
 const MEMORY_PART: usize = 16;
-/// Time limit of one audit. A block's whole weight is a second of interpretation at the usual priority.
+/// Time limit of an audit. A full block is a second of interpretation at normal priority.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 struct Job {
@@ -30,11 +30,11 @@ struct Job {
 
 enum Message {
     Audit(Box<Job>),
-    /// Answers once all jobs before it are done.
+    /// Replied to once all earlier jobs are done.
     Flush(SyncSender<()>),
 }
 
-/// Samples finished instances and queues them for the auditing thread.
+/// Samples finished instances and queues them for the audit thread.
 pub(crate) struct Audit {
     /// Sampling rate, in percent.
     percent: u8,
@@ -46,7 +46,7 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Audits this percentage of instances; `None` if it is zero or the thread cannot be started.
+    /// Starts audits of this percentage of instances; `None` if it is zero or the thread cannot be started.
     pub fn new(percent: u8, memory: usize) -> Option<Audit> {
         if percent == 0 {
             return None;
@@ -65,7 +65,7 @@ impl Audit {
         Some(Audit { percent, random, offered: AtomicU64::new(0), memory, waiting, jobs })
     }
 
-    /// Takes the log of a finished instance, if the instance is sampled.
+    /// Queues the log of a finished instance if the instance is sampled.
     pub fn offer(&self, shared: &Arc<Shared>, loaded: &Arc<Loaded>, log: impl FnOnce() -> Log) {
         let number = self.offered.fetch_add(1, Relaxed);
         if self.random.hash_one(number) % 100 >= u64::from(self.percent) {
@@ -93,9 +93,9 @@ impl Audit {
     }
 }
 
-/// The auditing thread: ends once the other end of the queue is dropped.
+/// Main function of the audit thread, which ends once the other end of the queue is dropped.
 fn work(queue: &Receiver<Message>, waiting: &AtomicUsize) {
-    // Affects this thread only. If it fails, audits run at the usual priority.
+    // Affects this thread only. If it fails, audits run at normal priority.
     let _ = rustix::process::nice(19);
     while let Ok(message) = queue.recv() {
         match message {

@@ -1,9 +1,10 @@
-//! The memory budget: bytes that contracts may take in the whole node.
+//! The memory budget: bytes that contracts may take in the whole node process.
 //!
-//! Loaded programs (in a cache, in use or waiting for the disk), the logs of running instances and those that wait for an
-//! audit all reserve here before they grow, and give back when they are dropped. Guest memory is not counted here: it is
-//! bounded by the number of workers and the programs' memory maps. Invariants: off-chain calls never hold more than their
-//! share, so that blocks find the rest; only [`Budget::force`] exceeds the limit, for what a block cannot do without.
+//! Loaded programs (cached, in use or waiting for the disk), the logs of running instances, and those waiting for an
+//! audit reserve memory here before they grow, and release it when they are dropped. Guest memory is not counted: it is
+//! bounded by the number of workers and the programs' memory maps. **Invariant**: off-chain calls never hold more than
+//! their share, so that the rest is available to blocks; only [`Budget::force`] exceeds the limit, for memory that a
+//! block requires.
 
 use crate::call::CallPurpose;
 use crate::metrics::Metrics;
@@ -34,13 +35,13 @@ impl Budget {
         })
     }
 
-    /// Reserves bytes, if they are available.
+    /// Reserves bytes if they are available.
     pub fn reserve(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Option<Reservation> {
         let mut reservation = Reservation { budget: self.clone(), purpose, bytes: 0 };
         reservation.grow(bytes).then_some(reservation)
     }
 
-    /// Reserves bytes even beyond the limit: for what a block needs in any case.
+    /// Reserves bytes even beyond the limit: for memory that a block requires.
     pub fn force(self: &Arc<Budget>, purpose: CallPurpose, bytes: usize) -> Reservation {
         self.used.fetch_add(bytes, Relaxed);
         if purpose == CallPurpose::OffChain {
@@ -60,12 +61,12 @@ impl Budget {
     }
 }
 
-/// Adds to a counter unless it would exceed a limit.
+/// Adds to a counter unless the sum would exceed a limit.
 fn add_within(counter: &AtomicUsize, bytes: usize, limit: usize) -> bool {
     counter.fetch_update(Relaxed, Relaxed, |used| used.checked_add(bytes).filter(|sum| *sum <= limit)).is_ok()
 }
 
-/// Bytes that are held until this is dropped.
+/// Bytes that are reserved until this is dropped.
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
     purpose: CallPurpose,
@@ -73,7 +74,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Reserves more, if available; otherwise nothing changes.
+    /// Reserves more bytes if they are available; otherwise changes nothing.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let budget = &*self.budget;
         if self.purpose == CallPurpose::OffChain && !add_within(&budget.off_chain_used, bytes, budget.off_chain_limit) {
@@ -121,7 +122,7 @@ mod tests {
         assert!(!most.grow(6), "a quarter is 25");
         assert!(most.grow(5));
         assert!(budget.reserve(CallPurpose::OffChain, 1).is_none());
-        // Blocks find all the rest, and not more than that.
+        // All the rest is available to blocks, and no more.
         let block = budget.reserve(CallPurpose::OnChain, 75).unwrap();
         assert!(budget.reserve(CallPurpose::OnChain, 1).is_none());
         drop((most, block));

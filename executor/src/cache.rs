@@ -1,8 +1,8 @@
-//! The module cache: loaded programs that are kept for later calls, least recently used evicted first.
+//! The module cache: keeps loaded programs for later calls, and evicts the least recently used.
 //!
-//! A cache of compiled code is consensus code: if it returned the wrong program once, the chain would fork. So an entry is
-//! looked up by hash, and returned only if its code is, byte for byte, the code that was given. It never loads anything
-//! itself; an eviction costs time, nothing else.
+//! A cache of compiled code is consensus code: a single wrong program would fork the chain. So an entry is looked up by
+//! hash, and returned only if its code equals the given code byte for byte. The cache never loads anything itself; an
+//! eviction costs time and nothing else.
 
 use crate::module::Loaded;
 use pvm_host_interface::ProgramRules;
@@ -27,7 +27,7 @@ impl Key {
 pub(crate) enum Lookup {
     /// The program.
     Hit(Arc<Loaded>),
-    /// A program of another code, so the given code does not have the hash.
+    /// The cached program has other code, so the given code does not have the hash.
     HashMismatch,
     /// Not in the cache.
     Miss,
@@ -51,12 +51,12 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Empty.
+    /// Makes an empty cache.
     pub fn new(limit: usize) -> Cache {
         Cache { limit, bytes: 0, clock: 0, entries: HashMap::new(), by_use: BTreeMap::new() }
     }
 
-    /// Looks a program up.
+    /// Looks up a program.
     pub fn get(&mut self, key: &Key, code: &[u8]) -> Lookup {
         let Some(entry) = self.entries.get_mut(key) else { return Lookup::Miss };
         if entry.loaded.blob.as_bytes() != code {
@@ -69,7 +69,7 @@ impl Cache {
         Lookup::Hit(entry.loaded.clone())
     }
 
-    /// Looks a program up without counting as a use, for callers that must not influence evictions.
+    /// Looks up a program without counting it as a use, for callers that must not influence evictions.
     pub fn peek(&self, key: &Key, code: &[u8]) -> Lookup {
         match self.entries.get(key) {
             None => Lookup::Miss,
@@ -83,8 +83,8 @@ impl Cache {
         *self = Cache::new(self.limit);
     }
 
-    /// Inserts a program whose code has the key's hash, unless there is one already or it exceeds the limit. Returns the
-    /// number of evictions.
+    /// Inserts a program, whose code must have the key's hash, unless one exists already or it exceeds the limit.
+    /// Returns the number of evictions.
     pub fn insert(&mut self, key: Key, loaded: &Arc<Loaded>) -> usize {
         let bytes = loaded.bytes();
         if bytes > self.limit || self.entries.contains_key(&key) {
@@ -98,7 +98,7 @@ impl Cache {
         evicted
     }
 
-    /// Notes that a program takes more memory than when it was inserted. Returns the number of evictions.
+    /// Updates the size of a program that has grown since it was inserted. Returns the number of evictions.
     pub fn measure_again(&mut self, key: &Key) -> usize {
         let Some(entry) = self.entries.get_mut(key) else { return 0 };
         let bytes = entry.loaded.bytes();
@@ -107,7 +107,7 @@ impl Cache {
         self.evict(0)
     }
 
-    /// Evicts the least recently used programs until there is room for the wanted bytes; returns their number.
+    /// Evicts the least recently used programs until `wanted` bytes fit; returns their number.
     fn evict(&mut self, wanted: usize) -> usize {
         let mut evicted = 0;
         while self.bytes + wanted > self.limit {
@@ -120,7 +120,7 @@ impl Cache {
         evicted
     }
 
-    /// Bytes of all entries.
+    /// Total size of all entries in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,12 +1,13 @@
 //! The purpose of a runtime call, and the limits of off-chain calls.
 //!
-//! Blocks are built and imported by calls of the node itself. Off-chain calls are made by anyone with access to the RPC
-//! (`state_call`) or the light client protocol (`remote_call`), without a fee and with arguments of their choice. So an
-//! off-chain call has a deadline from its beginning, the number of those that run contracts at once is limited, and they
-//! have a share of workers and memory. A call that exceeds one of these limits ends with an error. Blocks have no such limit.
+//! The node itself makes the calls that build and import blocks. Off-chain calls come from anyone with access to the
+//! RPC (`state_call`) or the light client protocol (`remote_call`), without a fee and with arbitrary arguments. So an
+//! off-chain call has a deadline from its beginning, the number of those that run contracts at once is limited, and
+//! they have a share of workers and memory. A call that exceeds one of these limits ends with an error. Blocks have no
+//! such limits.
 //!
-//! The purpose is that of the thread for as long as the call lasts: a runtime call runs on the thread that makes it, whatever
-//! extension the runtime uses.
+//! The purpose belongs to the thread for the duration of the call: a runtime call runs on the thread that makes it,
+//! whatever extension the runtime uses.
 
 use crate::{LOG_TARGET, Shared, throttle::throttled};
 use std::cell::{OnceCell, RefCell};
@@ -26,7 +27,7 @@ pub enum CallPurpose {
 /// The off-chain call that a thread is in.
 pub(crate) struct OffChain {
     deadline: Instant,
-    /// Set once the call has run a contract.
+    /// The permit, set once the call has run a contract.
     permit: OnceCell<Permit>,
 }
 
@@ -34,12 +35,12 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<OffChain>>> = const { RefCell::new(None) };
 }
 
-/// The off-chain call that this thread is in, if it is in one.
+/// The off-chain call that this thread is in, if any.
 pub(crate) fn off_chain() -> Option<Rc<OffChain>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// A guard that sets the thread's call while it lives.
+/// A guard that sets the thread's call for its lifetime.
 struct Entered {
     before: Option<Rc<OffChain>>,
 }
@@ -70,19 +71,19 @@ pub(crate) fn make_off_chain<R>(limit: Duration, call: impl FnOnce() -> R) -> R 
 }
 
 impl OffChain {
-    /// The time at which it must be over.
+    /// The time at which the call must be over.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Ends the call if its time is over.
+    /// Ends the call if its deadline has passed.
     pub fn check(&self, shared: &Shared) {
         if Instant::now() >= self.deadline {
             refuse(shared, Refusal::Deadline);
         }
     }
 
-    /// Waits until the call may run contracts, and ends it at its deadline.
+    /// Waits until the call may run contracts; ends it at its deadline.
     pub fn admit(&self, shared: &Shared) {
         if self.permit.get().is_none() {
             match shared.gate.enter(self.deadline) {
@@ -94,7 +95,7 @@ impl OffChain {
     }
 }
 
-/// The reason for which an off-chain call is ended.
+/// The reason for ending an off-chain call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
     Deadline,
@@ -102,9 +103,9 @@ pub(crate) enum Refusal {
     Memory,
 }
 
-/// Ends the off-chain call that the thread is in, with an error for its caller.
+/// Ends the off-chain call that the thread is in, with an error for the caller.
 ///
-/// Unwinds without the panic hook: this is no bug, and a backtrace for each request would flood the log.
+/// Unwinds without the panic hook: this is not a bug, and a backtrace for each request would flood the log.
 pub(crate) fn refuse(shared: &Shared, why: Refusal) -> ! {
     shared.metrics.offchain_refused_total.inc();
     let seconds = shared.off_chain_time.as_secs_f64();
@@ -138,14 +139,14 @@ impl Gate {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A permit, if one is free.
+    /// Takes a permit, if one is free.
     pub fn try_enter(self: &Arc<Gate>) -> Option<Permit> {
         let mut free = self.free();
         *free = free.checked_sub(1)?;
         Some(Permit(self.clone()))
     }
 
-    /// A permit, as soon as one is free; `None` if none is by then.
+    /// Waits for a permit; `None` if none is free by `until`.
     fn enter(self: &Arc<Gate>, until: Instant) -> Option<Permit> {
         let mut free = self.free();
         while *free == 0 {

@@ -9,7 +9,7 @@ use std::fmt;
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind;
 
-/// Report of all combinations of backend and sandbox.
+/// Report on all combinations of backend and sandbox.
 #[derive(Clone, Debug)]
 pub struct Report {
     ways: Vec<Way>,
@@ -44,7 +44,7 @@ enum State {
 const REQUIRED: &str = "jit, sandbox required";
 
 impl Report {
-    /// Tries every way: sets it up with these flags, and runs a program in it.
+    /// Tries every combination: sets it up with these flags, and runs a program in it.
     pub fn new(flags: &Flags) -> Report {
         let mut protections = Vec::new();
         let ways = [
@@ -56,7 +56,7 @@ impl Report {
             let flags =
                 Flags { backend, sandbox, workers: 1, cache_size: 1, disk_cache_size: 0, audit: 0, ..flags.clone() };
             let result = attempt(&flags).map(|(description, found)| {
-                // Those of the strongest sandbox that works here.
+                // Those of the strongest sandbox that works on this machine.
                 if protections.is_empty() {
                     protections = found;
                 }
@@ -97,7 +97,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Sets one way up and runs a program that returns at once. Returns what runs programs, and the protections around them.
+/// Sets up one combination and runs a program that returns at once. Returns a description of the backend, and the
+/// protections.
 fn attempt(flags: &Flags) -> Result<(String, Vec<Protection>), String> {
     let polkavm = set_up(flags)?;
     let blob = vm_core::text::assemble(".isa ReviveV1\njump_indirect ra, 0\n").map_err(|error| error.to_string())?;
@@ -115,7 +116,7 @@ fn attempt(flags: &Flags) -> Result<(String, Vec<Protection>), String> {
     let engine = polkavm.0.engine();
     let mut found = protections(&engine.missing_protection(), &engine.layers());
     if polkavm.is_compiling() && !flags.strict {
-        // Those of strict mode come beside the others.
+        // Adds the protections of strict mode.
         let strict = set_up(&Flags { strict: true, ..flags.clone() })?.0.engine().layers();
         let known: Vec<_> = found.iter().map(|protection| protection.what).collect();
         found.extend(protections(&[], &strict).into_iter().filter(|other| !known.contains(&other.what)).map(|other| {
@@ -135,7 +136,7 @@ fn set_up(flags: &Flags) -> Result<PolkaVm, String> {
     })
 }
 
-/// The engine's layers, those that are missing with what to change.
+/// Lists the engine's layers; missing ones with their fix.
 fn protections(missing: &[Missing], layers: &[Layer]) -> Vec<Protection> {
     let missing = missing
         .iter()
@@ -154,7 +155,7 @@ const NEWER_KERNEL: &str = "use a newer kernel";
 const EPERM: i32 = 1;
 const ENODEV: i32 = 19;
 
-/// The advice for a layer that the kernel refused with this error number.
+/// The fix for a layer that the kernel refused with this error number.
 fn layer_fix(layer: &str, errno: i32) -> String {
     let is = |part: &str| layer.contains(part);
     let kernel = if is("PR_SET_MDWE") {

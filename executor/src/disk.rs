@@ -1,14 +1,15 @@
-//! The disk cache: compiled programs for the next start of the node, a few times as fast to load as to compile.
+//! The disk cache: compiled programs for the next start of the node. Loading one is several times faster than
+//! compiling.
 //!
-//! One file per program, named by what its content depends on: code hash, cost model, semantics version and engine version.
-//! Compiled code uses no more of the processor than every machine that compiles must have, so a folder may move to another
-//! machine, with its node's key. A program is written at its second use.
+//! One file per program, named after everything that its content depends on: code hash, cost model, semantics version
+//! and engine version. Compiled code only uses processor features that every compiling machine must have, so a folder
+//! may be moved to another machine together with its node's key. A program is written at its second use.
 //!
-//! A file decides what a contract does. So the folder must belong to the node's user, and nobody else may write it; and
-//! every file has a checksum with the node's own key, which lies elsewhere: a folder copied from another node, with its
-//! database perhaps, holds nothing that this node trusts. An invalid file is removed and the program compiled; no disk
-//! failure does more harm than that. Several nodes may share a folder and a
-//! key: files appear whole, by renaming, and one that another node removed is a miss.
+//! A file determines what a contract does. So the folder must belong to the node's user and be writable by nobody else,
+//! and every file has a checksum with the node's own key, which is stored elsewhere: a folder copied from another node,
+//! perhaps with its database, contains nothing that this node trusts. An invalid file is removed and the program
+//! compiled; other disk failures have no worse effect. Several nodes may share a folder and a key: files appear
+//! complete, by renaming, and a file that another node removed is a miss.
 
 use crate::LOG_TARGET;
 use crate::cache::Key;
@@ -27,19 +28,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use vm_core::program::ProgramConfig;
 
-/// The magic number at the beginning of each file, with the version of the format.
+/// Magic number at the beginning of each file, including the version of the format.
 const MAGIC: [u8; 16] = *b"pvm-disk-cache 2";
 /// Length of the header: magic number, code hash, cost model, semantics version.
 const HEADER: usize = MAGIC.len() + 32 + 2 + 2;
-/// Length of the checksum at the end: the hash of the key and of the hash of all before it.
+/// Length of the checksum at the end: a hash over the key and the hash of everything before it.
 const CHECKSUM: usize = 32;
 /// Length of the node's key.
 const KEY: usize = 32;
-/// Maximum length of a file: more than the largest program takes.
+/// Maximum length of a file: larger than any program.
 const LARGEST: u64 = 256 << 20;
 /// Maximum number of programs that wait to be written. Further ones are not stored.
 const WAITING: usize = 64;
-/// Maximum number of remembered programs that were used once.
+/// Maximum number of remembered programs that have been used once.
 const REMEMBERED: usize = 4096;
 /// Prefix of the names of files that are being written, and the age at which one counts as abandoned.
 const TEMPORARY: &str = "writing-";
@@ -47,7 +48,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 
 enum Job {
     Store(Key, Arc<Loaded>),
-    /// Answers once all jobs before it are done.
+    /// Replied to once all earlier jobs are done.
     Flush(SyncSender<()>),
 }
 
@@ -55,13 +56,13 @@ enum Job {
 pub(crate) struct Disk {
     folder: Arc<Folder>,
     jobs: SyncSender<Job>,
-    /// Programs that were used once.
+    /// Programs that have been used once.
     once: Mutex<Once>,
-    /// Most bytes of programs that wait to be written, which keep them in memory.
+    /// Maximum number of bytes of programs that wait to be written, which keep them in memory.
     waiting_limit: usize,
 }
 
-/// The most recent programs that were used once.
+/// The most recent programs that have been used once.
 #[derive(Default)]
 struct Once {
     keys: HashSet<Key>,
@@ -69,7 +70,7 @@ struct Once {
 }
 
 impl Once {
-    /// True if the program was used before; remembers it if not, forgets it if so.
+    /// Returns true, and forgets the program, at its second use; remembers it at the first.
     fn again(&mut self, key: &Key) -> bool {
         if self.keys.remove(key) {
             self.order.retain(|other| other != key);
@@ -88,27 +89,27 @@ impl Once {
 
 struct Folder {
     path: PathBuf,
-    /// Most bytes of all files.
+    /// Maximum number of bytes of all files.
     limit: u64,
     /// The node's key.
     key: [u8; KEY],
     /// Bytes of programs that wait to be written.
     waiting: AtomicUsize,
     metrics: Metrics,
-    /// Set after a write failed: none is tried again.
+    /// Set after a failed write: no write is tried again.
     is_read_only: AtomicBool,
-    /// Makes the names of temporary files differ.
+    /// Makes the names of temporary files unique.
     counter: AtomicU64,
 }
 
 impl Disk {
-    /// Opens a folder and starts the thread that writes to it. Creates the folder and the file of the node's key if needed.
+    /// Opens a folder and starts the thread that writes to it. Creates the folder and the key file if necessary.
     ///
     /// # Errors
-    /// If one of them cannot be created or read, or others could write it.
+    /// If one of them cannot be created or read, or is writable by others.
     pub fn open(path: &Path, key: &Path, limit: u64, waiting_limit: usize, metrics: &Metrics) -> io::Result<Disk> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        // The folder itself and not what a link points to, which can change.
+        // Checks the folder itself, not the target of a link, which can change.
         check_private(path, &fs::symlink_metadata(path)?, FileKind::Folder)?;
         let folder = Arc::new(Folder {
             path: path.into(),
@@ -126,7 +127,7 @@ impl Disk {
         Ok(Disk { folder, jobs, once: Mutex::default(), waiting_limit })
     }
 
-    /// The program with its machine code, if that is there and fits.
+    /// Loads the program with its machine code, if there is a valid file.
     pub fn load(&self, engine: &Engine, key: &Key, blob: &ProgramBlob, config: &ProgramConfig) -> Option<Module> {
         let metrics = &self.folder.metrics;
         let path = self.folder.path.join(name(key));
@@ -143,7 +144,7 @@ impl Disk {
         match found {
             Ok(module) => {
                 metrics.disk_hits_total.inc();
-                // Used last, so removed last. If it fails, it is removed sooner.
+                // Marks it as used last, so that it is removed last. If this fails, it is removed earlier.
                 let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
                 Some(module)
             }
@@ -169,13 +170,13 @@ impl Disk {
         if is_room && self.jobs.try_send(Job::Store(*key, loaded.clone())).is_ok() {
             loaded.set_stored();
         } else {
-            // The disk is slow; it is tried again after two more uses.
+            // The disk is slow; writing is tried again after two more uses.
             self.folder.waiting.fetch_sub(bytes, Relaxed);
             log::debug!(target: LOG_TARGET, "The disk is too slow to keep a program");
         }
     }
 
-    /// Waits until all that was given is written.
+    /// Waits until everything queued is written.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
         if self.jobs.send(Job::Flush(done)).is_ok() {
@@ -185,7 +186,7 @@ impl Disk {
 }
 
 impl Folder {
-    /// The writing thread: ends once the other end of the queue is dropped.
+    /// Main function of the writing thread, which ends once the other end of the queue is dropped.
     fn work(&self, queue: &Receiver<Job>, mut bytes: u64) {
         while let Ok(job) = queue.recv() {
             match job {
@@ -229,7 +230,7 @@ impl Folder {
             .mode(0o600)
             .open(&temporary)
             .and_then(|mut to| to.write_all(&file))
-            // Over what a folder of this name might be this fails, over a file or a link it does not.
+            // Replaces a file or a link of this name, and fails for a folder.
             .and_then(|()| fs::rename(&temporary, self.path.join(name(key))));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
@@ -240,8 +241,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the least recently used files until there is room for the wanted bytes, and abandoned temporary files.
-    /// Returns the bytes of the files that remain.
+    /// Removes the least recently used files until `wanted` bytes fit, and abandoned temporary files. Returns the total
+    /// size of the remaining files.
     fn make_room(&self, wanted: u64) -> io::Result<u64> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -282,7 +283,7 @@ impl Folder {
     }
 }
 
-/// The name of a program's file.
+/// The file name of a program.
 fn name(key: &Key) -> String {
     let hash: String = key.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{hash}-{}-{}-{}", key.cost_model, key.semantics, pvm_engine::FINGERPRINT)
@@ -294,7 +295,7 @@ enum FileKind {
     File,
 }
 
-/// Refuses a path of another kind, or one that another user could have written.
+/// Refuses a path of another kind, or one that is writable by another user.
 fn check_private(path: &Path, about: &Metadata, kind: FileKind) -> io::Result<()> {
     let is_kind = if kind == FileKind::Folder { about.is_dir() } else { about.is_file() };
     let what = if kind == FileKind::Folder { "folder" } else { "file" };
@@ -320,7 +321,7 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
     }
     let mut fresh = [0; KEY];
     File::open("/dev/urandom")?.read_exact(&mut fresh)?;
-    // Created atomically and never over an existing one: several nodes may start at the same time.
+    // Created atomically and never over an existing file: several nodes may start at the same time.
     let temporary = path.with_extension(format!("{TEMPORARY}{}-{:02x}{:02x}", std::process::id(), fresh[0], fresh[1]));
     let created = OpenOptions::new()
         .write(true)
@@ -352,7 +353,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("{} bytes, the limit is {LARGEST}", about.len())));
     }
     let mut bytes = Vec::with_capacity(about.len() as usize);
-    // It does not grow meanwhile: files are renamed into place.
+    // Its length does not change: files are renamed into place.
     File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -371,7 +372,7 @@ fn wrap(key: &Key, node: &[u8; KEY], loaded: &Loaded) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// Checks the content of a program's file and returns what the engine stored in it.
+/// Checks the content of a program's file and returns the engine's part of it.
 fn unwrap<'a>(key: &Key, node: &[u8; KEY], file: &'a [u8]) -> Result<&'a [u8], String> {
     let (content, checksum) = file
         .split_last_chunk::<CHECKSUM>()
@@ -388,7 +389,7 @@ fn unwrap<'a>(key: &Key, node: &[u8; KEY], file: &'a [u8]) -> Result<&'a [u8], S
     Ok(stored)
 }
 
-/// A keyed hash: it cannot be forged without the key.
+/// A keyed hash, which cannot be forged without the key.
 fn checksum(node: &[u8; KEY], content: &[u8]) -> [u8; CHECKSUM] {
     blake2_256(&[&node[..], &blake2_256(content)].concat())
 }

@@ -1,4 +1,4 @@
-//! A wrapper of the client's code executor that tells contract runs the purpose of their runtime call.
+//! A wrapper of the client's code executor that records the purpose of each runtime call for contract runs.
 
 use crate::PolkaVm;
 use sc_executor::{RuntimeVersion, RuntimeVersionOf};
@@ -12,8 +12,8 @@ pub struct BoundedExecutor<E> {
 }
 
 impl PolkaVm {
-    /// Wraps the executor that a client calls its runtime with. Without it all calls count as on-chain, and gas is their only
-    /// limit.
+    /// Wraps the executor that a client calls its runtime with. Without this wrapper all calls count as on-chain, and
+    /// are limited by gas only.
     pub fn executor<E>(&self, inner: E) -> BoundedExecutor<E> {
         BoundedExecutor { inner, polkavm: self.clone() }
     }

@@ -6,7 +6,7 @@ use sc_client_api::execution_extensions::ExtensionsFactory;
 use sp_externalities::Extensions;
 use sp_runtime::traits::{Block, NumberFor};
 
-/// Makes the extensions for runtime calls; for `ExecutionExtensions::set_extensions_factory`.
+/// Makes the extensions of runtime calls; for `ExecutionExtensions::set_extensions_factory`.
 pub struct SessionFactory(PolkaVm);
 
 impl SessionFactory {

@@ -175,7 +175,7 @@ impl Default for Flags {
 }
 
 impl Flags {
-    /// The engine's settings.
+    /// The engine's configuration.
     pub(crate) fn engine_config(&self) -> Config {
         let mut config = Config::new();
         config
@@ -246,7 +246,7 @@ mod tests {
         let expected = |change: Change| {
             let mut config = Config::new();
             config.set_time_limit(TIME_LIMIT).set_stall_limit(STALL_LIMIT).set_workers(64, 64).set_reserve(64);
-            // Its fields are the engine's own, but it can be shown.
+            // Its fields are private to the engine, but it has `Debug`.
             format!("{:?}", change(&mut config))
         };
         let config = |args: &[&str]| format!("{:?}", parse(args).unwrap().engine_config());

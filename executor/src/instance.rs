@@ -1,4 +1,4 @@
-//! Instance that survives the loss of its worker: its log is replayed on the interpreter, which continues.
+//! Instance that survives the loss of its worker: the interpreter replays its log and continues.
 
 use crate::call::{self, CallPurpose, OffChain, Permit, Refusal, refuse};
 use crate::module::Loaded;
@@ -35,7 +35,7 @@ pub(crate) enum BackendInstance {
     Compiled {
         instance: RawInstance,
         log: Log,
-        /// The worker is one of the share of off-chain calls.
+        /// Permit for one of the off-chain calls' share of workers.
         _permit: Option<Permit>,
     },
     /// On the interpreter; with a lower tier, to move to a worker later.
@@ -44,24 +44,24 @@ pub(crate) enum BackendInstance {
 
 /// State of an instance on the interpreter that can still move to compiled code.
 pub(crate) struct LowerTier {
-    /// The log, which goes on in the worker.
+    /// The log, which continues in the worker.
     log: Log,
     /// Gas until it moves.
     left: i64,
 }
 
-/// The beginning of a run on the interpreter.
+/// The first part of a run, on the interpreter.
 enum Began {
-    /// It is the whole run.
+    /// The run is complete.
     Stopped(Stopped),
-    /// The instance moved to a worker, and has so much gas left.
+    /// The instance moved to a worker, with this much gas left.
     Moved { gas: i64 },
-    /// The instance stays interpreted, and has so much gas left.
+    /// The instance stays interpreted, with this much gas left.
     Stayed { gas: i64 },
 }
 
 impl RecoverableInstance {
-    /// A fresh instance, interpreted if no worker is available.
+    /// Makes a fresh instance, interpreted if no worker is available.
     pub fn new(shared: &Arc<Shared>, loaded: Arc<Loaded>, purpose: CallPurpose) -> RecoverableInstance {
         let metrics = &shared.metrics;
         metrics.instances_total.inc();
@@ -77,12 +77,12 @@ impl RecoverableInstance {
         RecoverableInstance { shared: shared.clone(), loaded, backend, purpose, stopped: None, used: 0 }
     }
 
-    /// The program.
+    /// The program that it runs.
     pub fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
     }
 
-    /// Prepares to call the function at a code offset.
+    /// Prepares a call of the function at a code offset.
     pub fn prepare_call(&mut self, entry: u32) {
         self.backend.prepare_call(entry);
         self.stopped = None;
@@ -111,7 +111,7 @@ impl RecoverableInstance {
 
     fn run_backend(&mut self, gas: i64, result: Option<u64>) -> Stopped {
         if self.shared.is_distrusted() {
-            // Compiled code was found to be wrong since this instance began.
+            // Compiled code has been found to be wrong since this instance began.
             self.replay();
         }
         let off_chain = call::off_chain();
@@ -151,8 +151,8 @@ impl RecoverableInstance {
         }
     }
 
-    /// Begins a run of an instance on the lower tier, and moves the instance up if it has used enough gas. `None` if it is on
-    /// no lower tier.
+    /// Begins a run of an instance on the lower tier, and moves the instance up if it has used enough gas. `None` if
+    /// the instance is not on the lower tier.
     fn begin_run(&mut self, gas: i64, mut result: Option<u64>, deadline: Option<Instant>) -> Option<Began> {
         let BackendInstance::Interpreted { instance, tier: Some(tier) } = &mut self.backend else { return None };
         let units = self.loaded.tier_gas();
@@ -175,7 +175,7 @@ impl RecoverableInstance {
                 return Some(Began::Stopped(stopped));
             }
             if instance.next_block().is_none() {
-                // Inside of a memset; the next border is not far.
+                // Inside a memset; the next block boundary is near.
                 tier.left = units.pending();
                 continue;
             }
@@ -195,7 +195,8 @@ impl RecoverableInstance {
         }
     }
 
-    /// Moves from the interpreter to a worker; whether there is one. If not, it stays interpreted for good.
+    /// Moves from the interpreter to a worker; returns false if none is available, and then it stays interpreted for
+    /// good.
     fn move_up(&mut self, module: &Module) -> bool {
         if let BackendInstance::Interpreted { instance, tier } = &mut self.backend
             && let Some((compiled, permit)) = worker(&self.shared, self.purpose, || module.instantiate_from(instance))
@@ -209,7 +210,7 @@ impl RecoverableInstance {
         false
     }
 
-    /// Has an instance of the lower tier stay interpreted for good.
+    /// Leaves the lower tier: the instance stays interpreted for good.
     fn leave_tier(&mut self) {
         if let BackendInstance::Interpreted { tier, .. } = &mut self.backend
             && tier.take().is_some()
@@ -218,8 +219,8 @@ impl RecoverableInstance {
         }
     }
 
-    /// Moves to the interpreter once there is no memory for the log. The replay takes no longer than interpreting from the
-    /// start.
+    /// Moves to the interpreter if there is no more memory for the log. The replay takes no longer than interpretation
+    /// from the start.
     fn bound_log(&mut self) {
         if self.backend.log().is_some_and(|log| !log.has_room()) {
             self.shared.metrics.long_logs_total.inc();
@@ -228,12 +229,12 @@ impl RecoverableInstance {
         }
     }
 
-    /// Replays the log on the interpreter, which takes over from the worker's last stop. An instance that is interpreted
-    /// already stays so for good.
+    /// Replays the log on the interpreter, which continues from the worker's last stop. An instance that is already
+    /// interpreted stays so for good.
     ///
     /// # Panics
-    /// If the interpreter does anything else than the worker did: a consensus bug, or a hostile worker. The runtime has acted
-    /// on what the worker did, so no answer is right any more; the panic ends the runtime call. Nothing runs compiled after
+    /// If the interpreter differs from the worker: a consensus bug, or a hostile worker. The runtime has acted on the
+    /// worker's results, so no answer is right any more; the panic ends the runtime call. Nothing runs compiled after
     /// that.
     fn replay(&mut self) -> &mut interpreter::Instance {
         if let BackendInstance::Compiled { log, .. } = &self.backend {
@@ -268,7 +269,7 @@ impl RecoverableInstance {
         counter
     }
 
-    /// Reads guest memory. The memory of a dead worker is as it was at the last stop: the host shares it.
+    /// Reads guest memory. A dead worker's memory is still as it was at the last stop, because the host shares it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         let result = self.backend.read_memory(address, out);
         self.bound_log();
@@ -315,7 +316,7 @@ impl BackendInstance {
         BackendInstance::Interpreted { instance, tier: None }
     }
 
-    /// An instance on the interpreter that will move.
+    /// Makes an instance on the interpreter that can move later.
     fn beginning(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> BackendInstance {
         let instance = Box::new(interpreter::Instance::new(loaded.program.clone()));
         let tier =
@@ -323,7 +324,7 @@ impl BackendInstance {
         BackendInstance::Interpreted { instance, tier: Some(tier) }
     }
 
-    /// An instance in a worker, if the program is compiled and a worker is free.
+    /// Makes an instance in a worker, if the program is compiled and a worker is free.
     pub fn compiled(shared: &Shared, loaded: &Loaded, purpose: CallPurpose) -> Option<BackendInstance> {
         let module = loaded.compiled().filter(|_| !shared.is_distrusted())?;
         let (instance, permit) = worker(shared, purpose, || module.instantiate_compiled())?;
@@ -338,7 +339,7 @@ impl BackendInstance {
         }
     }
 
-    /// The log, if it has one, to be continued.
+    /// The log, if it has one, for appending.
     fn log_mut(&mut self) -> Option<&mut Log> {
         match self {
             BackendInstance::Compiled { log, .. } => Some(log),
@@ -346,7 +347,7 @@ impl BackendInstance {
         }
     }
 
-    /// See [`RecoverableInstance::prepare_call`], here and below.
+    /// For this and the following methods see [`RecoverableInstance::prepare_call`] and its siblings.
     pub fn prepare_call(&mut self, entry: u32) {
         match self {
             BackendInstance::Compiled { instance, .. } => instance.prepare_call(entry, &[]),
@@ -357,8 +358,8 @@ impl BackendInstance {
         }
     }
 
-    /// Runs compiled code until its next stop; `None` if the program is interpreted. A run that began on the interpreter has
-    /// the gas that it `moved` with.
+    /// Runs compiled code until its next stop; `None` if the program is interpreted. `moved` is the gas at the move,
+    /// for a run that began on the interpreter.
     ///
     /// # Errors
     /// If the worker was lost.
@@ -420,7 +421,7 @@ impl BackendInstance {
     }
 }
 
-/// Has a worker made by `make`, if one is free, and for an off-chain call one of their share.
+/// Has `make` make a worker, if one is free; an off-chain call takes one of their share.
 fn worker(
     shared: &Shared,
     purpose: CallPurpose,

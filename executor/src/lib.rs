@@ -1,12 +1,13 @@
 //! Node side of the PolkaVM host functions.
 //!
-//! A node makes one [`PolkaVm`] from its [`Flags`] and gives it to its client ([`PolkaVm::extensions`]), which puts a
-//! [`Session`] among the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
+//! A node makes one [`PolkaVm`] from its [`Flags`] and passes it to its client ([`PolkaVm::extensions`]), which adds a
+//! [`Session`] to the extensions of every runtime call. A session holds the instances of one call. Modules are loaded
 //! once, kept in a cache that all sessions share, and run in the engine's sandboxed workers. If a worker is lost, the
 //! session replays the instance's log on the interpreter, and continues there.
 //!
-//! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a difference
-//! between compiled code and the interpreter ends the runtime call with a panic, as no answer would be right.
+//! **Invariant**: results never depend on the flags, the cache or the fate of a worker. A replay that finds a
+//! difference between compiled code and the interpreter ends the runtime call with a panic, as no answer would be
+//! right.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
@@ -59,8 +60,8 @@ use tier::Compiler;
 /// The log target of this crate.
 pub const LOG_TARGET: &str = "polkavm";
 
-/// CPU time that compiled code may take between two host calls before its worker counts as lost. A block's whole weight
-/// is a second of interpretation, which compiled code does in a fraction of that.
+/// CPU time that compiled code may take between two host calls before its worker counts as lost. A full block is a
+/// second of interpretation, which compiled code executes in a fraction of that.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Limit of real time for compiled code, against a worker that is stopped or not scheduled. The interpreter takes over
@@ -70,20 +71,20 @@ const STALL_LIMIT: Duration = Duration::from_secs(20);
 /// Maximum length of an instance's log in bytes. Beyond it, the instance moves to the interpreter.
 const LOG_BYTES: usize = 16 << 20;
 
-/// Paths of the files about contracts that outlive a node's process.
+/// Paths of files that outlive the node's process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Folders {
     /// A folder of compiled programs.
     pub cache: PathBuf,
-    /// The file with the node's own key, without which nothing in the cache is trusted. It must not be in a folder that is
-    /// copied from node to node, such as that of the chain's database.
+    /// The file with the node's own key; nothing in the cache is trusted without it. It must not be in a folder that is
+    /// copied from node to node, such as the one of the chain's database.
     pub key: PathBuf,
     /// A folder of records of runs in which compiled code and the interpreter differed.
     pub records: PathBuf,
 }
 
 impl Folders {
-    /// The default paths: the key in the node's folder, the others in that of the chain.
+    /// The default paths: the key in the node's folder, the others in the chain's folder.
     pub fn new(node: &Path, chain: &Path) -> Folders {
         Folders {
             cache: chain.join("polkavm-cache"),
@@ -93,17 +94,17 @@ impl Folders {
     }
 }
 
-/// All limits: those that the flags set, and those without a flag. Tests use it to reach them.
+/// All limits: those set by flags, and those without a flag. Tests lower them to reach them.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of the module cache.
+    /// Maximum size of the module cache in bytes.
     pub cache_bytes: usize,
-    /// Bytes of an instance's log.
+    /// Maximum size of an instance's log in bytes.
     pub log_bytes: usize,
-    /// Bytes of the memory budget ([`Flags::memory_size`]).
+    /// Size of the memory budget in bytes ([`Flags::memory_size`]).
     pub memory_bytes: usize,
-    /// Bytes of the disk cache.
+    /// Maximum size of the disk cache in bytes.
     pub disk_bytes: u64,
     /// Maximum number of off-chain calls that run contracts at once, and the time limit of each.
     pub off_chain_calls: usize,
@@ -112,12 +113,12 @@ pub struct Limits {
     pub audit: u8,
     /// Gas after which an instance moves to compiled code ([`Flags::tier_gas`]).
     pub tier_gas: i64,
-    /// True if programs are compiled by threads of their own, if there are processors for them.
+    /// True if programs are compiled by separate threads, given enough processors.
     pub compiles_beside: bool,
 }
 
 impl Limits {
-    /// The limits that the flags set.
+    /// The limits set by the flags.
     pub fn new(flags: &Flags) -> Limits {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let calls = if flags.offchain_calls == 0 { processors / 2 } else { flags.offchain_calls as usize };
@@ -135,30 +136,30 @@ impl Limits {
     }
 }
 
-/// The node's PolkaVM executor. Cheap to clone; many threads may use one.
+/// The node's PolkaVM executor. Cheap to clone; can be shared between threads.
 #[derive(Clone)]
 pub struct PolkaVm(Arc<Shared>);
 
 /// The state that all sessions share.
 pub(crate) struct Shared {
-    /// Replaced by an interpreting one once compiled code was found to be wrong.
+    /// The engine; replaced by an interpreting one once compiled code was found to be wrong.
     engine: RwLock<Engine>,
     pub metrics: Metrics,
     pub log_bytes: usize,
     pub budget: Arc<Budget>,
     pub disk: Option<Disk>,
     pub audit: Option<Audit>,
-    /// Permits of off-chain calls to run contracts, and for the workers that these may have.
+    /// Permits for off-chain calls to run contracts, and for their share of workers.
     pub gate: Arc<Gate>,
     pub off_chain_workers: Arc<Gate>,
     pub off_chain_time: Duration,
-    /// True if the backend that was set up compiles.
+    /// True if the configured backend compiles.
     pub is_compiling: bool,
     pub tier_gas: i64,
-    /// For blocks, and for off-chain calls. `None` if the thread that needs a program compiles it.
+    /// For blocks, and for off-chain calls. `None` if programs are compiled by the thread that needs them.
     pub compilers: [Option<Compiler>; 2],
     is_distrusted: AtomicBool,
-    /// The first difference that was found.
+    /// The first difference that was found between compiled code and the interpreter.
     alarm: Mutex<Option<String>>,
     records: Option<PathBuf>,
     cache: Mutex<Cache>,
@@ -171,7 +172,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// The programs that calls of a purpose have loaded.
+    /// The cache for calls of this purpose.
     pub fn cache(&self, purpose: CallPurpose) -> MutexGuard<'_, Cache> {
         lock(match purpose {
             CallPurpose::OnChain => &self.cache,
@@ -194,8 +195,8 @@ impl Shared {
         self.is_distrusted.load(Relaxed)
     }
 
-    /// Handles a difference between compiled code and the interpreter: raises the alarm, saves the record, drops the workers
-    /// and everything compiled, and interprets from now on.
+    /// Handles a difference between compiled code and the interpreter: raises the alarm, saves the record, drops the
+    /// workers and everything compiled, and from now on interprets.
     pub fn distrust(&self, record: &Record) {
         self.metrics.differences_total.inc();
         let saved = match &self.records {
@@ -228,17 +229,18 @@ impl Shared {
 }
 
 impl PolkaVm {
-    /// Sets up the backend that the flags ask for. Registers its metrics, if there is a registry. Nothing is kept on disk.
-    ///
+    /// Sets up the backend selected by the flags. Registers its metrics, if there is a registry. Nothing is kept on
+    /// disk.
     /// # Errors
-    /// With [`BackendChoice::Jit`], if this machine cannot compile or sandbox programs: the error names what is missing and
-    /// what to change. If the registry has other metrics of the same names.
+    /// With [`BackendChoice::Jit`], if this machine cannot compile or sandbox programs: the error names what is missing
+    /// and how to fix it. If the registry already has metrics of the same names.
     pub fn new(flags: &Flags, registry: Option<&Registry>) -> Result<PolkaVm, SetupError> {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), None)
     }
 
-    /// As [`PolkaVm::new`], with a disk cache (unless the flags give it no space) and a folder for records of differences.
-    /// Creates the folders if needed. An unusable folder, or one that others could write, is logged and otherwise ignored.
+    /// As [`PolkaVm::new`], with a disk cache (unless the flags give it no space) and a folder for records of
+    /// differences. Creates the folders if necessary. A folder that is unusable, or writable by others, is logged and
+    /// otherwise ignored.
     ///
     /// # Errors
     /// As [`PolkaVm::new`].
@@ -246,7 +248,7 @@ impl PolkaVm {
         PolkaVm::with_limits(flags, registry, &Limits::new(flags), Some(folders))
     }
 
-    /// As [`PolkaVm::with_folders`] with other limits, for tests that reach them.
+    /// As [`PolkaVm::with_folders`], with other limits: for tests that reach them.
     #[doc(hidden)]
     pub fn with_limits(
         flags: &Flags,
@@ -266,7 +268,7 @@ impl PolkaVm {
             disk: folders.filter(|_| is_compiling).and_then(|folders| open_disk(folders, limits, &metrics)),
             audit: if is_compiling { Audit::new(limits.audit, memory) } else { None },
             gate: Gate::new(limits.off_chain_calls),
-            // The others are reserved for blocks.
+            // The other workers are reserved for blocks.
             off_chain_workers: Gate::new(flags.workers as usize / OFF_CHAIN_PART),
             off_chain_time: limits.off_chain_time,
             is_compiling,
@@ -285,7 +287,7 @@ impl PolkaVm {
         })))
     }
 
-    /// Waits until the queues of the compilers, the disk cache and of audits are empty, for tests.
+    /// Waits until the queues of the compilers, the disk cache and audits are empty, for tests.
     #[doc(hidden)]
     pub fn flush(&self) {
         self.0.compilers.iter().flatten().for_each(Compiler::flush);
@@ -297,28 +299,28 @@ impl PolkaVm {
         }
     }
 
-    /// Makes an off-chain runtime call, with its limits: time, the number of calls that run contracts at once, a share of
-    /// workers and memory. A call that exceeds one unwinds, as a host function that panics does.
+    /// Makes an off-chain runtime call with its limits: on time, on the number of calls that run contracts at once, and
+    /// on workers and memory. A call that exceeds a limit unwinds, as a host function that panics does.
     pub fn off_chain<R>(&self, call: impl FnOnce() -> R) -> R {
         call::make_off_chain(self.0.off_chain_time, call)
     }
 
-    /// Makes a runtime call for a block, which only gas limits. The default for calls of unknown purpose.
+    /// Makes a runtime call for a block, limited by gas only. The default for calls of unknown purpose.
     pub fn on_chain<R>(&self, call: impl FnOnce() -> R) -> R {
         call::make_on_chain(call)
     }
 
-    /// A backend for the host functions, for one runtime call after the other.
+    /// Makes a backend for the host functions, for a sequence of runtime calls.
     pub fn session(&self) -> Session {
         Session::new(self.0.clone())
     }
 
-    /// A backend for the SDK's virtualization host functions.
+    /// Makes a backend for the SDK's virtualization host functions.
     pub fn virtualization(&self) -> Virtualization {
         Virtualization::new(self.0.clone())
     }
 
-    /// The extensions factory by which a client uses this for its runtime calls.
+    /// The extensions factory for a client's runtime calls.
     pub fn extensions(&self) -> SessionFactory {
         SessionFactory::new(self.clone())
     }
@@ -333,7 +335,7 @@ impl PolkaVm {
         self.0.engine().backend() == Backend::Jit
     }
 
-    /// The difference between compiled code and the interpreter, if one was found: programs are interpreted since then.
+    /// The difference found between compiled code and the interpreter, if any: since then programs are interpreted.
     pub fn alarm(&self) -> Option<String> {
         lock(&self.0.alarm).clone()
     }
@@ -343,14 +345,14 @@ impl PolkaVm {
         self.0.engine().fallback_reason().map(ToString::to_string)
     }
 
-    /// Logs the backend, as a warning if it is a weaker one than the flags allow.
+    /// Logs the backend, as a warning if it is weaker than the flags allow.
     pub fn announce(&self, flags: &Flags) {
         let is_less = self.fallback_reason().is_some() || !self.0.engine().missing_protection().is_empty();
         let level = if is_less { log::Level::Warn } else { log::Level::Info };
         log::log!(target: LOG_TARGET, level, "{}", self.describe(flags));
     }
 
-    /// Line for the operator's log: the backend and the reason for it.
+    /// Describes the backend and the reason for it, for the operator's log.
     pub fn describe(&self, flags: &Flags) -> String {
         let missing = self.0.engine().missing_protection();
         if let Some(alarm) = self.alarm() {
@@ -391,7 +393,7 @@ fn open_disk(folders: &Folders, limits: &Limits, metrics: &Metrics) -> Option<Di
     }
 }
 
-/// The error of a backend that cannot be set up as the flags ask for.
+/// Error of setting up the backend that the flags select.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetupError {

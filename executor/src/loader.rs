@@ -1,7 +1,8 @@
-//! Loading: from the bytes that a runtime passes to a program that runs.
+//! Loading: turns the bytes passed by a runtime into a program that can run.
 //!
-//! In one line: the cache, else (without tiers, see `tier`) the disk, else the compiler, else the interpreter; then memory is reserved, and the result
-//! goes into the cache and, at its second use, to the disk. The blob is parsed once on this way, where its module is made.
+//! In order: the cache, else (without tiers, see `tier`) the disk, else the compiler, else the interpreter; then memory
+//! is reserved, and the result is put into the cache and, at its second use, on the disk. The blob is parsed once on
+//! this way, where its module is made.
 
 use crate::cache::{Key, Lookup};
 use crate::call::{self, CallPurpose, Refusal, refuse};
@@ -16,7 +17,8 @@ use vm_core::blob::Blob;
 use vm_core::program::{Program, ProgramConfig};
 
 impl Shared {
-    /// The purpose of the runtime call that this thread is in, which is about to run a contract.
+    /// Returns the purpose of this thread's runtime call, which is about to run a contract; off-chain calls may have to
+    /// wait.
     pub(crate) fn admit(&self) -> CallPurpose {
         match call::off_chain() {
             None => CallPurpose::OnChain,
@@ -27,7 +29,7 @@ impl Shared {
         }
     }
 
-    /// The program of this code, from the cache or loaded.
+    /// Returns the program of this code, from the cache or newly loaded.
     ///
     /// # Errors
     /// [`InstantiateError::HashMismatch`] and [`InstantiateError::NoProgram`].
@@ -49,7 +51,7 @@ impl Shared {
             Lookup::Miss if keccak_256(code) != *code_hash => return Err(InstantiateError::HashMismatch),
             Lookup::Miss => {}
         }
-        // Not under the cache's lock: another thread may load the same, and then one of the two is dropped.
+        // Not under the cache's lock: if another thread loads the same program, one of the two is dropped.
         let loaded = self.prepare(&key, ProgramBlob::from_bytes(code), &program_config(rules))?;
         let loaded = Arc::new(self.with_memory(loaded, purpose));
         self.note_use(&key, &loaded, purpose);
@@ -62,12 +64,13 @@ impl Shared {
         Ok(loaded)
     }
 
-    /// Looks a program up: in the cache of blocks, in which off-chain calls change nothing, and for those in their own.
+    /// Looks up a program: in the cache of blocks, which off-chain calls do not change, and for off-chain calls also in
+    /// their own.
     fn find(&self, key: &Key, code: &[u8], purpose: CallPurpose) -> Lookup {
         match purpose {
             CallPurpose::OnChain => self.cache(purpose).get(key, code),
             CallPurpose::OffChain => match self.cache(CallPurpose::OnChain).peek(key, code) {
-                // Whether it is compiled is up to blocks.
+                // Blocks decide whether it is compiled.
                 Lookup::Hit(loaded) if !loaded.is_settled() => self.cache(purpose).get(key, code),
                 Lookup::Miss => self.cache(purpose).get(key, code),
                 found => found,
@@ -75,7 +78,7 @@ impl Shared {
         }
     }
 
-    /// Makes a program ready to run: with machine code from the disk, or compiled, or for the interpreter.
+    /// Prepares a program for running: with machine code from the disk, or compiled, or for the interpreter.
     fn prepare(&self, key: &Key, blob: ProgramBlob, config: &ProgramConfig) -> Result<Loaded, InstantiateError> {
         let engine = self.engine();
         if engine.backend() != Backend::Jit {
@@ -107,8 +110,8 @@ impl Shared {
         }
     }
 
-    /// Reserves the program's memory. Without memory for machine code the program is interpreted; without memory for that
-    /// either, an off-chain call ends, and a block continues beyond the limit.
+    /// Reserves the program's memory. Without memory for machine code the program is interpreted; if there is none for
+    /// that either, an off-chain call ends, and a block exceeds the limit.
     fn with_memory(&self, mut loaded: Loaded, purpose: CallPurpose) -> Loaded {
         if loaded.reserve(&self.budget, purpose) {
             return loaded;
@@ -124,7 +127,7 @@ impl Shared {
         loaded
     }
 
-    /// Stores a program of a block on disk when it is used for the second time: one that runs once is not worth a write.
+    /// Stores a block's program on disk at its second use: a program that runs once is not worth a write.
     fn note_use(&self, key: &Key, loaded: &Arc<Loaded>, purpose: CallPurpose) {
         if let Some(disk) = &self.disk
             && purpose == CallPurpose::OnChain

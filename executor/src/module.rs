@@ -1,4 +1,5 @@
-//! A loaded program: what the caches hold and instances are made of. Made by `loader`, compiled by it or by `tier`.
+//! A loaded program: the entry of the caches, from which instances are made. Made by `loader`, compiled by it or by
+//! `tier`.
 
 use crate::budget::{Budget, Reservation};
 use crate::cache::Key;
@@ -10,14 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use vm_core::program::Program;
 
-/// Bytes that a module takes beside its code and machine code.
+/// Approximate size in bytes of a module beside its code and machine code.
 const OVERHEAD: usize = 4096;
 
-/// A loaded program: compiled if the engine compiles, the program allows it, and it is worth it.
+/// A loaded program: compiled if the engine compiles, the program can be compiled, and it is worth it.
 pub(crate) struct Loaded {
     /// The key in caches and on disk.
     pub key: Key,
-    /// The blob, to compare and to store.
+    /// The blob, for comparing and storing.
     pub blob: ProgramBlob,
     /// The program, for the interpreter.
     pub program: Arc<Program>,
@@ -34,18 +35,18 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// A program with its machine code, on which all instances begin. It holds no reservation of memory yet.
+    /// Makes a program with its machine code, on which all instances begin. It has no memory reservation yet.
     pub fn new_compiled(key: Key, blob: ProgramBlob, module: Module) -> Loaded {
         let program = module.program().clone();
         Loaded { compiled: Some(module).into(), heat: u32::MAX.into(), ..Loaded::uncompiled(key, blob, program) }
     }
 
-    /// A program for the interpreter. It holds no reservation of memory yet.
+    /// Makes a program for the interpreter. It has no memory reservation yet.
     pub fn interpreted(key: Key, blob: ProgramBlob, program: Arc<Program>) -> Loaded {
         Loaded { compiled: None.into(), ..Loaded::uncompiled(key, blob, program) }
     }
 
-    /// A program that is not compiled yet. It holds no reservation of memory yet.
+    /// Makes a program that is not compiled yet. It has no memory reservation yet.
     pub fn uncompiled(key: Key, blob: ProgramBlob, program: Arc<Program>) -> Loaded {
         Loaded {
             key,
@@ -59,7 +60,7 @@ impl Loaded {
         }
     }
 
-    /// The meaning of its gas to tiers.
+    /// The relation of its gas to time, for tiers.
     pub fn tier_gas(&self) -> TierGas {
         TierGas::new(self.program.config().cost_model)
     }
@@ -79,7 +80,7 @@ impl Loaded {
         matches!(self.compiled.get(), Some(None))
     }
 
-    /// Sets the compiled module, or rules it out, unless that is done already.
+    /// Sets the compiled module, or rules it out, unless that was done before.
     pub fn settle(&self, module: Option<Module>) {
         let _ = self.compiled.set(module);
     }
@@ -91,7 +92,7 @@ impl Loaded {
         was_compiled
     }
 
-    /// Requests compilation; true for the first request.
+    /// Requests compilation; returns true for the first request.
     pub fn request(&self) -> bool {
         !self.is_requested.swap(true, Relaxed)
     }
@@ -111,7 +112,7 @@ impl Loaded {
         let _ = self.heat.fetch_update(Relaxed, Relaxed, |old| (old != u32::MAX && old > 0).then(|| old - 1));
     }
 
-    /// Reserves memory for the program; true if there was enough.
+    /// Reserves memory for the program; returns false if there is not enough.
     pub fn reserve(&mut self, budget: &Arc<Budget>, purpose: CallPurpose) -> bool {
         let memory = budget.reserve(purpose, self.bytes());
         let is_there = memory.is_some();
@@ -124,7 +125,7 @@ impl Loaded {
         self.memory = Mutex::new(Some(budget.force(purpose, self.bytes())));
     }
 
-    /// Reserves more memory; whether there is any.
+    /// Reserves more memory; returns false if there is not enough.
     pub fn reserve_more(&self, bytes: usize) -> bool {
         lock(&self.memory).as_mut().is_some_and(|memory| memory.grow(bytes))
     }
@@ -144,7 +145,7 @@ impl Loaded {
         OVERHEAD + 2 * self.blob.as_bytes().len() + self.compiled().map_or(0, Loaded::machine_code_bytes)
     }
 
-    /// Memory that machine code and its tables take, about.
+    /// Approximate size in bytes of machine code and its tables.
     pub fn machine_code_bytes(module: &Module) -> usize {
         2 * module.machine_code_length().unwrap_or(0)
     }

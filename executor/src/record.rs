@@ -1,8 +1,8 @@
 //! Records: files that reproduce a run in which compiled code and the interpreter differed.
 //!
-//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, with a line for
-//! each event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran, so that
-//! nothing else is needed to find the bug. Nothing that a node does depends on one.
+//! Written when a replay or an audit finds a difference; read by the node's command `polkavm-replay`. Text, with one
+//! line per event of the instance (`docs/node.md#audits`). A record contains the program and the machine code that ran,
+//! so that nothing else is needed to find the bug. The node's operation does not depend on records.
 
 use crate::cache::Key;
 use crate::call::CallPurpose;
@@ -24,9 +24,9 @@ use vm_core::Semantics;
 use vm_core::gas::CostModelKind;
 use vm_core::interpreter::Instance;
 
-/// The first line.
+/// First line of a file.
 const MAGIC: &str = "pvm-replay 1";
-/// Maximum number of records in a folder. The first ones are the most useful.
+/// Maximum number of records per folder. The first ones are the most useful.
 const RECORDS: usize = 16;
 
 /// All events of an instance, with its program and machine code.
@@ -37,7 +37,7 @@ pub(crate) struct Record {
     pub code: Vec<u8>,
     pub cost_model: u16,
     pub semantics: u16,
-    /// The engine that stored the machine code, and the stored code.
+    /// Version of the engine that stored the machine code, and the stored code.
     pub engine: String,
     pub machine_code: Vec<u8>,
     pub events: Vec<Event>,
@@ -57,10 +57,10 @@ impl Record {
         }
     }
 
-    /// Writes the record into a folder, which is created if needed.
+    /// Writes the record into a folder, which is created if necessary.
     ///
     /// # Errors
-    /// If it cannot be written, or the folder is full of records.
+    /// If it cannot be written, or the folder has [`RECORDS`] already.
     pub fn save(&self, folder: &Path) -> io::Result<PathBuf> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         if fs::read_dir(folder)?.count() >= RECORDS {
@@ -106,7 +106,7 @@ impl Record {
         text
     }
 
-    /// Parses a record that [`Self::save`] wrote.
+    /// Parses a record written by [`Self::save`].
     fn from_text(text: &str) -> Result<Record, RecordError> {
         let mut lines = text.lines().enumerate();
         let mut next = |name: &'static str| -> Result<&str, RecordError> {
@@ -127,8 +127,8 @@ impl Record {
         Ok(Record { why, code, cost_model, semantics, engine, machine_code, events })
     }
 
-    /// Runs the events on compiled code, with the record's machine code if this engine made it, and then on the interpreter.
-    /// Returns the difference, and whether the machine code was the record's.
+    /// Runs the events on compiled code, with the record's machine code if this version of the engine made it, and then
+    /// on the interpreter. Returns the difference, and true if the machine code was the record's.
     fn reproduce(&self, shared: &Arc<Shared>) -> Result<(Option<Differs>, bool), RecordError> {
         let engine = shared.engine();
         let cost_model =
@@ -175,7 +175,7 @@ impl PolkaVm {
     /// Replays a record ([`crate::Folders::records`]) on compiled code and on the interpreter.
     ///
     /// # Errors
-    /// If the file is no record, or programs are not compiled here.
+    /// If the file is not a record, or programs are not compiled here.
     pub fn replay_record(&self, path: &Path) -> Result<Replayed, RecordError> {
         let text = fs::read_to_string(path).map_err(|error| RecordError::Read { error: error.to_string() })?;
         let record = Record::from_text(&text)?;
@@ -187,9 +187,10 @@ impl PolkaVm {
 /// The result of replaying a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replayed {
-    /// The difference; `None` if compiled code and the interpreter agree.
+    /// The difference found; `None` if compiled code and the interpreter agree.
     pub difference: Option<String>,
-    /// True if the machine code was the recorded one; else it was compiled anew, as another version of the engine ran it.
+    /// True if the machine code was the recorded one; otherwise the program was compiled again, as another version of
+    /// the engine made the record.
     pub is_recorded_code: bool,
     /// The difference that was recorded.
     pub recorded: String,
@@ -210,7 +211,7 @@ impl std::fmt::Display for Replayed {
     }
 }
 
-/// The error of a record that cannot be replayed.
+/// Error of replaying a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -234,14 +235,14 @@ pub enum RecordError {
         /// The number.
         id: u16,
     },
-    /// No semantics has this number.
+    /// No semantics version has this number.
     Semantics {
         /// The number.
         id: u16,
     },
     /// Programs are not compiled here.
     NotCompiling,
-    /// The engine cannot load or run it.
+    /// The engine cannot load or run the program.
     Engine {
         /// The reason.
         error: String,

@@ -1,7 +1,7 @@
-//! Replay log: all inputs of an instance since it began, so that the interpreter can take over or check it.
+//! Replay log: all inputs of an instance since its start, so that the interpreter can take over or check it.
 //!
-//! Programs are deterministic, so the log keeps inputs only, neither memory nor registers. A rolling digest covers all that
-//! crossed to the host (outcomes, registers, bytes that were read, accesses that were refused); a replay compares it.
+//! Programs are deterministic, so the log holds inputs only, neither memory nor registers. A rolling digest covers
+//! everything that the host observed (outcomes, registers, bytes read, accesses refused); a replay compares it.
 
 use crate::budget::Reservation;
 use crate::call::CallPurpose;
@@ -19,7 +19,7 @@ const ARGS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 /// Bytes by which a log's reservation grows.
 const STEP: usize = 4096;
 
-/// Slice of gas for the interpreter under a deadline: some milliseconds.
+/// Gas slice of the interpreter under a deadline: some milliseconds.
 const SLICE: i64 = 1 << 20;
 
 /// An input of an instance.
@@ -35,7 +35,7 @@ pub(crate) enum Event {
     Write { address: u32, data: Box<[u8]> },
     /// Zeroing of memory, done or refused.
     Zero { address: u32, length: u32 },
-    /// Its program counter was asked for.
+    /// Its program counter was read.
     Counter,
 }
 
@@ -54,14 +54,14 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
-    /// The part that the runtime gets.
+    /// The part that is returned to the runtime.
     pub fn stop(&self) -> Stop {
         Stop { outcome: self.outcome, gas: self.gas, args: ARGS.map(|reg| self.regs[reg as usize]) }
     }
 }
 
-/// A rolling digest of all that the host saw of an instance. Its key is random and stays in this process, so that a
-/// hostile worker cannot search for a collision.
+/// A rolling digest of everything that the host observed of an instance. Its key is random and stays in this process,
+/// so that a hostile worker cannot search for collisions.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     key: RandomState,
@@ -74,7 +74,7 @@ impl Seen {
     }
 
     fn stopped(&mut self, stopped: &Stopped) {
-        // A match, so that an outcome of another kind is not forgotten.
+        // A match, so that new kinds of outcomes are not overlooked.
         let (kind, detail) = match stopped.outcome {
             Outcome::Finished => (0, 0),
             Outcome::Trap => (1, 0),
@@ -116,14 +116,14 @@ pub(crate) struct Log {
 pub(crate) enum Differs {
     /// A difference in a run of the instance, or in a read before it.
     Run {
-        /// Its number, from 0.
+        /// Number of the run, from 0.
         run: usize,
         /// The interpreter's stop.
         stopped: Stopped,
     },
     /// A read after the last run.
     Access {
-        /// The number of runs.
+        /// Number of runs before it.
         runs: usize,
     },
 }
@@ -147,18 +147,18 @@ impl std::fmt::Display for Differs {
 /// The reason for which a replay ended early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ReplayError {
-    /// The interpreter did something else.
+    /// The interpreter's behaviour differs.
     Differs(Differs),
     /// The deadline passed.
     Late,
 }
 
-/// The deadline passed while a program ran. The instance cannot be used any more.
+/// Error: the deadline passed while a program ran. The instance cannot be used any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Late;
 
 impl Log {
-    /// The log of a fresh instance, limited by the limit of each log and by the node's budget.
+    /// Makes the log of a fresh instance, bounded by the limit of each log and by the node's budget.
     pub fn new(shared: &Shared, purpose: CallPurpose) -> Log {
         Log {
             events: Vec::new(),
@@ -183,7 +183,7 @@ impl Log {
     /// Logs a read.
     pub fn read(&mut self, address: u32, length: usize, result: Result<&[u8], AccessError>) {
         self.seen.read(result);
-        // The address space has 32 bits; the border refuses longer ranges.
+        // The address space has 32 bits; longer ranges were refused before.
         self.push(Event::Read { address, length: length as u32 });
     }
 
@@ -216,12 +216,12 @@ impl Log {
         self.events.push(event);
     }
 
-    /// True if there is memory for the log. Without it the log is still complete, to be replayed and dropped.
+    /// True if there is memory for the log. Otherwise the log is still complete, but has to be replayed and dropped.
     pub fn has_room(&self) -> bool {
         self.memory.is_some()
     }
 
-    /// Bytes that it has reserved.
+    /// Number of bytes reserved.
     pub fn bytes(&self) -> usize {
         self.memory.as_ref().map_or(0, Reservation::bytes)
     }
@@ -231,7 +231,7 @@ impl Log {
         self.events.iter().any(|event| matches!(event, Event::Run { .. }))
     }
 
-    /// Moves everything out.
+    /// Moves the contents out.
     pub fn take(&mut self) -> Log {
         Log {
             events: std::mem::take(&mut self.events),
@@ -288,7 +288,7 @@ impl Log {
         }
     }
 
-    /// Applies the events of another instance to this one, which logs them.
+    /// Repeats the events of another instance on this one, which logs them.
     ///
     /// # Errors
     /// If its worker was lost.
@@ -312,8 +312,8 @@ impl Log {
 
 /// Runs the interpreter until the next stop.
 ///
-/// With a deadline, gas is given in slices: as metering is synchronous, continuing after running out is the same as having
-/// had more from the start.
+/// With a deadline, gas is supplied in slices: as metering is synchronous, resuming after out of gas is equivalent to
+/// having had more gas from the start.
 ///
 /// # Errors
 /// If the deadline passed.

@@ -48,7 +48,7 @@ impl Backend for Session {
         let mut made = RecoverableInstance::new(&self.shared, loaded, purpose);
         made.prepare_call(entry);
         let number = self.next;
-        // A runtime call that made 2^32 instances would take days: the number is free again by then.
+        // A runtime call that makes 2^32 instances would take days: the number is free again by then.
         self.next = self.next.wrapping_add(1);
         self.instances.insert(number, made);
         Ok(number)

@@ -1,4 +1,4 @@
-//! Rate limits for warnings that contracts or clients can cause; each says how many were suppressed.
+//! Rate limits for warnings that contracts or clients can cause; each message has the number suppressed since the last.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ impl Throttle {
         Throttle(Mutex::new((None, 0)))
     }
 
-    /// The number of suppressed messages if one is to be logged now, else `None`.
+    /// Returns the number of suppressed messages if one may be logged now, else `None`.
     pub fn pass(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, suppressed) = &mut *state;
@@ -27,7 +27,7 @@ impl Throttle {
     }
 }
 
-/// `log::log!` with this crate's target, at most once in ten seconds for each place in the code.
+/// `log::log!` with this crate's target, at most once in ten seconds for each call site.
 macro_rules! throttled {
     ($level:expr, $($argument:tt)+) => {{
         static THROTTLE: $crate::throttle::Throttle = $crate::throttle::Throttle::new();

@@ -1,11 +1,13 @@
 //! Tiers: an instance begins on the node's interpreter, and moves to compiled code once it has used some gas.
 //!
-//! Waking a worker costs more than a short call on the interpreter. So an instance moves at the first border of a basic
-//! block after [`Flags::tier_gas`](crate::Flags::tier_gas), with its registers, memory and gas; the runtime observes no
-//! difference. A program is compiled when an instance of it first gets so far, by a thread beside those that run
-//! blocks; meanwhile the instance stays interpreted. New instances of a program with a recent move begin compiled.
+//! Waking a worker costs more than a short call on the interpreter. So an instance moves at the first block boundary
+//! after [`Flags::tier_gas`](crate::Flags::tier_gas), with its registers, memory and gas; the runtime observes no
+//! difference. A program is compiled the first time that an instance of it reaches that point, by a thread beside those
+//! that run blocks; meanwhile the instance stays interpreted. New instances of a program with a recent move begin
+//! compiled.
 //!
-//! **Invariant**: an off-chain call changes neither when a program of a block is compiled nor on what its instances begin.
+//! **Invariant**: off-chain calls affect neither when a block's program is compiled nor on which tier its instances
+//! begin.
 
 use crate::call::CallPurpose;
 use crate::module::Loaded;
@@ -17,21 +19,22 @@ use std::sync::{Arc, Weak};
 use vm_core::Outcome;
 use vm_core::gas::CostModelKind;
 
-/// Instructions that an instance is given at a time while its program is being compiled: about a tenth of a millisecond.
+/// Instructions that an instance executes at a time while its program is being compiled: about a tenth of a
+/// millisecond.
 const PENDING_INSTRUCTIONS: i64 = 20_000;
-/// Number of instances that begin compiled after one that used much gas, if all of them use little.
+/// Number of instances that begin compiled after one that used much gas, even if all of them use little.
 const HOT_INSTANCES: u32 = 16;
 /// Maximum number of programs that wait to be compiled. Further ones are compiled by the thread that runs them.
 const WAITING: usize = 64;
 /// Scheduling priority of the thread that compiles for off-chain calls.
 const OFF_CHAIN_NICE: i32 = 10;
 
-/// How the gas of a cost model relates to the time that the interpreter takes.
+/// Relation of a cost model's gas to the interpreter's time.
 #[derive(Clone, Copy)]
 pub(crate) struct TierGas {
-    /// Gas of an instruction: less than most cost.
+    /// Gas of an instruction: less than most instructions cost.
     instruction: i64,
-    /// Gas of a host call for a handoff that the interpreter does without.
+    /// Gas in a host call's cost that pays for a handoff, which the interpreter does not need.
     host_call: i64,
 }
 
@@ -50,7 +53,7 @@ impl TierGas {
         count.saturating_mul(self.instruction)
     }
 
-    /// Gas that an instance is given at a time while its program is being compiled.
+    /// Gas that an instance gets at a time while its program is being compiled.
     pub fn pending(self) -> i64 {
         self.of_instructions(PENDING_INSTRUCTIONS)
     }
@@ -73,7 +76,7 @@ pub(crate) enum Readiness {
 
 enum Message {
     Compile(Weak<Shared>, Arc<Loaded>, CallPurpose),
-    /// Answers once all jobs before it are done.
+    /// Replied to once all earlier jobs are done.
     Flush(SyncSender<()>),
 }
 
@@ -93,12 +96,12 @@ impl Compiler {
         }
     }
 
-    /// Queues a program; true if there was room for it.
+    /// Queues a program; returns false if there is no room for it.
     fn request(&self, shared: &Arc<Shared>, loaded: &Arc<Loaded>, purpose: CallPurpose) -> bool {
         self.0.try_send(Message::Compile(Arc::downgrade(shared), loaded.clone(), purpose)).is_ok()
     }
 
-    /// Waits until all that was queued is compiled.
+    /// Waits until everything queued is compiled.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
         if self.0.send(Message::Flush(done)).is_ok() {
@@ -107,10 +110,10 @@ impl Compiler {
     }
 }
 
-/// The compiling thread: ends once the other end of the queue is dropped.
+/// Main function of the compiling thread, which ends once the other end of the queue is dropped.
 fn work(queue: &Receiver<Message>, purpose: CallPurpose) {
     if purpose == CallPurpose::OffChain {
-        // Affects this thread only. If it fails, it competes with blocks for processors.
+        // Affects this thread only. If it fails, the thread competes with blocks for processors.
         let _ = rustix::process::nice(OFF_CHAIN_NICE);
     }
     while let Ok(message) = queue.recv() {
@@ -126,12 +129,12 @@ fn work(queue: &Receiver<Message>, purpose: CallPurpose) {
 }
 
 impl Shared {
-    /// True if an instance of the program begins on the interpreter, to move later.
+    /// True if instances of the program begin on the interpreter, to move later.
     pub(crate) fn begins_interpreted(&self, loaded: &Loaded) -> bool {
         self.tier_gas > 0 && !self.is_distrusted() && self.is_compiling && !loaded.is_refused() && !loaded.is_hot()
     }
 
-    /// Has the program compiled, unless it is, and says whether it can go on so now.
+    /// Requests compilation if necessary, and returns whether an instance can move to compiled code now.
     pub(crate) fn readiness(self: &Arc<Shared>, loaded: &Arc<Loaded>, purpose: CallPurpose) -> Readiness {
         if self.is_distrusted() {
             return Readiness::Never;
@@ -154,7 +157,7 @@ impl Shared {
         }
     }
 
-    /// Compiles a loaded program, or loads its machine code from the disk, unless somebody did already.
+    /// Compiles a loaded program, or loads its machine code from disk, unless that was done before.
     fn compile(&self, loaded: &Arc<Loaded>, purpose: CallPurpose) {
         let engine = self.engine();
         if loaded.is_settled() || engine.backend() != Backend::Jit {
@@ -182,7 +185,7 @@ impl Shared {
         if module.is_none() {
             self.metrics.compile_failures_total.inc();
         }
-        // Only a program that has room keeps its machine code.
+        // Without a memory reservation the machine code is dropped.
         let module = module.filter(|module| {
             let has_room = loaded.reserve_more(Loaded::machine_code_bytes(module));
             if !has_room {
@@ -201,7 +204,7 @@ impl Shared {
 }
 
 impl Loaded {
-    /// Counts an instance that ended, by whether it used as much gas as compiled code is worth from the beginning on.
+    /// Counts a finished instance; `used_much`: it used enough gas to have been worth compiled code from the start.
     pub(crate) fn note_instance(&self, used_much: bool) {
         if used_much {
             self.set_heat(HOT_INSTANCES);

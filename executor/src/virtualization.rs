@@ -1,8 +1,8 @@
 //! The SDK's virtualization host functions (`sp-virtualization`) on our engine.
 //!
-//! For runtimes that are written against that interface; the chain's own runtime is not. Programs are metered with one
-//! gas for each instruction. Modules have identifiers that the runtime chooses, within one set of extensions; compiled
-//! code comes from the cache that all sessions share, by the hash of the code.
+//! For runtimes written against that interface; the chain's own runtime is not. Programs are metered with one gas per
+//! instruction. Modules have identifiers chosen by the runtime, within one set of extensions; compiled code comes from
+//! the cache that all sessions share, by the hash of the code.
 
 use crate::Shared;
 use crate::call;
@@ -36,7 +36,7 @@ struct VirtModule {
 struct VirtInstance {
     running: RecoverableInstance,
     module: Arc<VirtModule>,
-    /// True if it was prepared, or is in a call, so that it can run.
+    /// True if it can run: it was prepared, or is in a call.
     is_ready: bool,
 }
 
@@ -57,7 +57,7 @@ impl Virtualization {
         Ok(ModuleId::from(id))
     }
 
-    /// The instance, if it is in a call.
+    /// Returns the instance, if it is in a call.
     fn ready(&mut self, id: InstanceId) -> Option<&mut VirtInstance> {
         if let Some(call) = call::off_chain() {
             call.check(&self.shared);

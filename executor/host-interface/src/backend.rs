@@ -1,19 +1,20 @@
-//! The node's side of the host functions: the backend, and the extension by which they find it.
+//! The node's side of the host functions: the backend, and the extension through which the host functions find it.
 
 use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
 use std::sync::OnceLock;
 
-/// Runs programs for one runtime call after the other.
+/// Runs programs for a sequence of runtime calls.
 ///
-/// Every method returns what vm-core's interpreter would, with [`crate::program_config`]. The runtime never learns of a
-/// failure of the node: the implementation recovers, or panics, which ends the runtime call.
+/// Every method returns the result that vm-core's interpreter has with [`crate::program_config`]. The runtime never
+/// learns of a failure of the node: the implementation recovers, or panics, which ends the runtime call.
 pub trait Backend: Send + 'static {
     /// Makes an instance that will run from code offset `entry`. Instances are numbered from 0, in order.
     ///
     /// # Errors
-    /// In this order: [`InstantiateError::TooMany`] with [`crate::INSTANCES`] of them; [`InstantiateError::HashMismatch`]
-    /// unless `code_hash` is the Keccak-256 hash of `code`; [`InstantiateError::NoProgram`].
+    /// In this order: [`InstantiateError::TooMany`] if there are [`crate::INSTANCES`] of them;
+    /// [`InstantiateError::HashMismatch`] unless `code_hash` is the Keccak-256 hash of `code`;
+    /// [`InstantiateError::NoProgram`].
     fn instantiate(
         &mut self,
         code_hash: &[u8; 32],
@@ -22,13 +23,13 @@ pub trait Backend: Send + 'static {
         rules: ProgramRules,
     ) -> Result<u32, InstantiateError>;
 
-    /// Runs until the next stop with this much gas, with `result` in A0 first.
+    /// Sets A0 to `result`, if given, and runs until the next stop with this much gas.
     ///
     /// # Errors
     /// If there is no such instance.
     fn run(&mut self, instance: u32, gas: i64, result: Option<u64>) -> Result<Stop, NoInstance>;
 
-    /// The code offset at which the instance stopped, where it is known.
+    /// The code offset at which the instance stopped, if known.
     ///
     /// # Errors
     /// If there is no such instance.
@@ -37,13 +38,13 @@ pub trait Backend: Send + 'static {
     /// Reads guest memory.
     ///
     /// # Errors
-    /// If not all of it can be read, or there is no such instance.
+    /// If part of the range is not readable, or there is no such instance.
     fn read_memory(&mut self, instance: u32, address: u32, out: &mut [u8]) -> Result<(), AccessError>;
 
-    /// Writes guest memory: all of it or, on an error, nothing.
+    /// Writes guest memory: all of it or, on an error, none of it.
     ///
     /// # Errors
-    /// If not all of it can be written, or there is no such instance.
+    /// If part of the range is not writable, or there is no such instance.
     fn write_memory(&mut self, instance: u32, address: u32, data: &[u8]) -> Result<(), AccessError>;
 
     /// Writes zeros to guest memory.
@@ -58,15 +59,16 @@ pub trait Backend: Send + 'static {
     /// If there is no such instance.
     fn destroy(&mut self, instance: u32) -> Result<(), NoInstance>;
 
-    /// Frees all instances and restarts their numbering: a runtime call is over, or about to begin.
+    /// Frees all instances and restarts their numbering: called at the end and before the beginning of a runtime call.
     fn release(&mut self);
 }
 
 decl_extension! {
     /// Externalities extension with the backend of runtime calls.
     ///
-    /// A client makes one set of extensions for all calls that build a block, and wraps each call in a transaction of the
-    /// host. Its start and its end release instances that a runtime left behind, however the call ended.
+    /// A client makes one set of extensions for all calls that build a block, and wraps each call in a transaction of
+    /// the host. The start and end of that transaction release instances that a runtime left behind, however the call
+    /// ended.
     pub struct PolkavmExt(Box<dyn Backend>);
 
     impl PolkavmExt {
@@ -91,34 +93,34 @@ impl PolkavmExt {
     }
 
     fn release_after_host(&mut self, ty: TransactionType) {
-        // The runtime's own transactions begin and end in the middle of a call.
+        // The runtime's own transactions begin and end within a call.
         if ty.is_host() {
             self.0.release();
         }
     }
 }
 
-/// Makes the backend of runtime calls that come without one.
+/// Makes the backend for runtime calls whose extensions have none.
 type Factory = Box<dyn Fn() -> PolkavmExt + Send + Sync>;
 
 static FACTORY: OnceLock<Factory> = OnceLock::new();
 
-/// Gives this process's runtime calls a backend where they have none, made once for each set of extensions. For commands
-/// that make runtime calls with extensions of their own, as the SDK's benchmarks do; a node's client needs none of it. The first
-/// call counts.
+/// Sets the backend of this process's runtime calls whose extensions have none; it is made once for each set of
+/// extensions. For commands that make runtime calls with extensions of their own, such as the SDK's benchmarks; a
+/// node's client does not need it. Only the first call has an effect.
 pub fn provide_backend(make: impl Fn() -> PolkavmExt + Send + Sync + 'static) {
     let _ = FACTORY.set(Box::new(make));
 }
 
-/// The backend among the extensions.
+/// Returns the backend among the extensions.
 ///
 /// # Panics
-/// If the node registered none: running the program in another way would hide that.
+/// If the node registered none: running the program in another way would hide that mistake.
 pub(crate) fn backend<'a>(externalities: &'a mut &mut dyn Externalities) -> &'a mut dyn Backend {
     if let Some(make) = FACTORY.get()
         && externalities.extension::<PolkavmExt>().is_none()
     {
-        // It fails where extensions are not supported: then there is none below.
+        // Fails if extensions are not supported: then none is found below.
         let _ = externalities.register_extension(make());
     }
     match externalities.extension::<PolkavmExt>() {

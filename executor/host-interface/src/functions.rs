@@ -1,4 +1,4 @@
-//! Definition of the host functions. Called in the runtime by [`crate::RemoteInstance`] alone.
+//! Definition of the host functions. In the runtime, only [`crate::RemoteInstance`] calls them.
 //!
 //! Results go into the caller's buffers or are plain integers ([`crate::wire`]); the node allocates nothing in the
 //! runtime.
@@ -32,7 +32,7 @@ pub trait Polkavm {
     }
 
     /// Version 2, with the id of the semantics version that is stored with the code. Runtimes that call version 1 have
-    /// semantics 0; their blocks can be checked for ever.
+    /// semantics version 0; their blocks remain valid on all releases.
     #[version(2)]
     fn instantiate(
         &mut self,
@@ -53,7 +53,7 @@ pub trait Polkavm {
         })
     }
 
-    /// Runs until the next stop, with `result` in A0 if `set_result`. Gives 0, or -1 if there is no such instance.
+    /// Runs until the next stop, with `result` in A0 if `set_result`. Returns 0, or -1 if there is no such instance.
     fn run(
         &mut self,
         instance: u32,
@@ -91,7 +91,7 @@ pub trait Polkavm {
         wire::from_access(backend(self).zero_memory(instance, address, length))
     }
 
-    /// Frees an instance. Gives 0, or -1 if there is no such instance.
+    /// Frees an instance. Returns 0, or -1 if there is no such instance.
     fn destroy(&mut self, instance: u32) -> i32 {
         match backend(self).destroy(instance) {
             Ok(()) => 0,

@@ -14,14 +14,14 @@ impl RemoteInstance {
     /// Makes an instance that will run from code offset `entry`. `code_hash` is the Keccak-256 hash of `code`.
     ///
     /// # Errors
-    /// If the hash is another one, the code is no program, or there are [`crate::INSTANCES`] already.
+    /// If the hash does not match, the code is not a program, or there are already [`crate::INSTANCES`] instances.
     pub fn new(code_hash: &[u8; 32], code: &[u8], entry: u32, rules: ProgramRules) -> Result<Self, InstantiateError> {
         let (cost_model, semantics) = (u32::from(rules.cost_model.id()), u32::from(rules.semantics.id()));
         let answer = polkavm::instantiate(code_hash, code, entry, cost_model, semantics);
         understood(wire::to_instantiated(answer, cost_model, semantics)).map(RemoteInstance)
     }
 
-    /// Runs until the next stop with this much gas, with `result` in A0 first.
+    /// Sets A0 to `result`, if given, and runs until the next stop with this much gas.
     pub fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
         let mut stop = StopBuffer::default();
         let answer = polkavm::run(self.0, gas, result.is_some(), result.unwrap_or(0), &mut stop);
@@ -29,7 +29,7 @@ impl RemoteInstance {
         understood(stop.decode())
     }
 
-    /// The code offset at which the instance stopped, where it is known.
+    /// The code offset at which the instance stopped, if known.
     pub fn program_counter(&self) -> Option<u32> {
         wire::to_counter(polkavm::program_counter(self.0))
     }
@@ -37,16 +37,16 @@ impl RemoteInstance {
     /// Reads guest memory.
     ///
     /// # Errors
-    /// If not all of it can be read. `out` may hold anything then.
+    /// If part of the range is not readable. The contents of `out` are then unspecified.
     pub fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         ensure_range(address, out.len())?;
         understood(wire::to_access(polkavm::read_memory(self.0, address, out)))
     }
 
-    /// Writes guest memory: all of it or, on an error, nothing.
+    /// Writes guest memory: all of it or, on an error, none of it.
     ///
     /// # Errors
-    /// If not all of it can be written.
+    /// If part of the range is not writable.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
         ensure_range(address, data.len())?;
         understood(wire::to_access(polkavm::write_memory(self.0, address, data)))
@@ -68,7 +68,7 @@ impl Drop for RemoteInstance {
     }
 }
 
-/// Refuses a range that ends beyond the 32-bit address space before it reaches the node.
+/// Refuses a range that exceeds the 32-bit address space before it reaches the node.
 fn ensure_range(address: u32, length: usize) -> Result<(), AccessError> {
     match length as u64 <= (1 << 32) - u64::from(address) {
         true => Ok(()),

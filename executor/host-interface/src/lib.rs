@@ -1,13 +1,13 @@
 //! Host functions through which a runtime has the node run PolkaVM programs.
 //!
-//! The interface between runtime and node. The runtime uses [`RemoteInstance`], with one host function call for each run
-//! and one for each access to memory. The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
-//! [`PolkavmExt`], to the extensions of every runtime call; without one the functions panic, which ends the runtime call
-//! and decides nothing about a block.
+//! The interface between runtime and node. The runtime uses [`RemoteInstance`], with one host function call for each
+//! run and one for each memory access. The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
+//! [`PolkavmExt`], to the extensions of every runtime call. Without a backend the functions panic, which ends the
+//! runtime call without deciding whether a block is valid.
 //!
-//! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments, and
-//! programs behave as vm-core specifies. The code is an argument of every [`RemoteInstance::new`], though a
-//! node that has compiled it only compares it: if it were left out for nodes that know it, only some nodes would detect
+//! **Invariant**: results do not depend on the node. Instances are numbered in order, errors follow from the arguments,
+//! and programs behave as vm-core specifies. The code is an argument of every [`RemoteInstance::new`], even though a
+//! node that has compiled it only compares it: if it were omitted for nodes that have it, only some nodes would detect
 //! a hash mismatch.
 
 #![cfg_attr(substrate_runtime, no_std)]
@@ -32,8 +32,8 @@ use vm_core::limits;
 use vm_core::program::ProgramConfig;
 use vm_core::{Outcome, Semantics};
 
-/// Maximum number of instances in a runtime call at a time. More than frames can be on a call stack, so that only a
-/// runtime that never destroys any reaches it.
+/// Maximum number of instances of a runtime call at a time. Larger than the maximum depth of the call stack, so that
+/// only a runtime that never destroys instances reaches it.
 pub const INSTANCES: u32 = 64;
 
 /// The rules that a program runs under: semantics version and cost model.
@@ -54,7 +54,7 @@ impl ProgramRules {
     }
 }
 
-/// The configuration of a contract's program. Everything that a contract could observe is written out here, so that it
+/// The configuration of a contract's program. Everything that a contract could observe is set explicitly, so that it
 /// does not depend on vm-core's defaults.
 pub fn program_config(rules: ProgramRules) -> ProgramConfig {
     let ProgramRules { semantics, cost_model } = rules;
@@ -76,7 +76,7 @@ pub struct Stop {
     pub outcome: Outcome,
     /// The gas that is left.
     pub gas: i64,
-    /// Registers A0 to A5: the arguments where the outcome is a host call.
+    /// Registers A0 to A5: the arguments if the outcome is a host call.
     pub args: [u64; 6],
 }
 
@@ -86,14 +86,14 @@ pub struct Stop {
 pub enum InstantiateError {
     /// The code's Keccak-256 hash is not the one that was given.
     HashMismatch,
-    /// The bytes are no program that can be loaded.
+    /// The bytes are not a program that can be loaded.
     NoProgram,
     /// No cost model has this number.
     NoCostModel {
         /// The number.
         id: u32,
     },
-    /// No semantics has this number.
+    /// No semantics version has this number.
     NoSemantics {
         /// The number.
         id: u32,
@@ -116,14 +116,14 @@ impl fmt::Display for InstantiateError {
 
 impl core::error::Error for InstantiateError {}
 
-/// Error: no instance has this number; it was never created, or destroyed.
+/// Error: no instance has this number; it was never made, or is destroyed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoInstance;
 
 /// The error of an access to guest memory, which changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessError {
-    /// The range is not all mapped, or not writable.
+    /// Part of the range is not mapped, or not writable.
     OutOfBounds,
     /// Unknown instance.
     NoInstance,

@@ -1,7 +1,7 @@
 //! The encoding of results between node and runtime: plain integers, and a buffer of the caller for a [`Stop`].
 //!
-//! Part of the versioned host functions: an encoding never changes; a new one gets a new version. The answer -5 belongs to
-//! version 2 alone.
+//! Part of the versioned host functions: an encoding never changes; a new one gets a new version. The result -5 exists
+//! in version 2 only.
 
 use crate::{AccessError, InstantiateError, NoInstance, Stop};
 use vm_core::Outcome;
@@ -62,7 +62,7 @@ impl StopBuffer {
         StopBuffer(bytes)
     }
 
-    /// Decodes a stop, on the runtime's side; `None` if it is none of this version.
+    /// Decodes a stop, on the runtime's side; `None` if it is invalid in this version.
     pub fn decode(&self) -> Option<Stop> {
         let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|byte| self.0[at + byte]));
         let number = (word(0) >> 32) as u32;
@@ -80,7 +80,7 @@ impl StopBuffer {
     }
 }
 
-/// Encodes the number of an instance, or an error below zero.
+/// Encodes the number of an instance, or an error as a negative number.
 #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
 pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
     match result {
@@ -89,13 +89,13 @@ pub fn from_instantiated(result: Result<u32, InstantiateError>) -> i64 {
         Err(InstantiateError::NoProgram) => -2,
         Err(InstantiateError::NoCostModel { .. }) => -3,
         Err(InstantiateError::TooMany) => -4,
-        // Never of version 1, which gives no number.
+        // Not possible in version 1, which passes no number.
         Err(InstantiateError::NoSemantics { .. }) => -5,
     }
 }
 
-/// Decodes the result of an instantiation; `None` if it is none of this version. `cost_model` and `semantics` are those
-/// that the runtime passed.
+/// Decodes the result of an instantiation; `None` if it is invalid in this version. `cost_model` and `semantics` are
+/// those that the runtime passed.
 pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Result<u32, InstantiateError>> {
     Some(match value {
         -1 => Err(InstantiateError::HashMismatch),
@@ -107,7 +107,7 @@ pub fn to_instantiated(value: i64, cost_model: u32, semantics: u32) -> Option<Re
     })
 }
 
-/// Encodes the result of an access: 0, or an error below zero.
+/// Encodes the result of an access: 0, or an error as a negative number.
 #[cfg_attr(substrate_runtime, allow(dead_code, reason = "the node's side"))]
 pub fn from_access(result: Result<(), AccessError>) -> i32 {
     match result {
@@ -117,7 +117,7 @@ pub fn from_access(result: Result<(), AccessError>) -> i32 {
     }
 }
 
-/// Decodes the result of an access; `None` if it is none of this version.
+/// Decodes the result of an access; `None` if it is invalid in this version.
 pub fn to_access(value: i32) -> Option<Result<(), AccessError>> {
     Some(match value {
         0 => Ok(()),
@@ -137,7 +137,7 @@ pub fn from_counter(result: Result<Option<u32>, NoInstance>) -> i64 {
     }
 }
 
-/// The other way.
+/// Decodes a code offset; `None` if it is unknown.
 pub fn to_counter(value: i64) -> Option<u32> {
     u32::try_from(value).ok()
 }
