@@ -1,7 +1,7 @@
-//! 20-byte addresses: how they map to the chain's accounts and how those of new contracts are derived.
+//! 20-byte addresses: their mapping to the chain's accounts, and the derivation of the addresses of new contracts.
 //!
-//! Called by the extrinsics, the call stack and the host functions that show an address. The rules
-//! are those of pallet-revive, so that a key or a contract has the same address on both.
+//! Used by the extrinsics, the call stack and the host functions that return an address. The rules are those of
+//! pallet-revive, so that a key or a contract has the same address on both.
 
 use crate::{BalanceOf, Config, Error, Event, HoldReason, OriginalAccount, Pallet};
 use alloc::vec::Vec;
@@ -21,39 +21,39 @@ use sp_runtime::{AccountId32, DispatchResult, Saturating, traits::Zero};
 /// The byte that fills the last twelve bytes of an account derived from an Ethereum address.
 const ETHEREUM_MARK: u8 = 0xEE;
 
-/// Bytes of state one mapping takes: the address and the account.
+/// Bytes of state that a mapping takes: the address and the account.
 const MAPPING_BYTES: u32 = 20 + 32;
 
-/// Translates between the chain's accounts and the addresses contracts see.
+/// Translates between the chain's accounts and the addresses that contracts see.
 pub trait AddressMapper<T: Config> {
     /// The address of an account. Total: every account has one.
     fn to_address(account: &T::AccountId) -> H160;
 
-    /// The account behind an address: the mapped one if there is one, else the stateless fallback.
+    /// The account behind an address: the mapped one if there is one, else the fallback account.
     fn to_account_id(address: &H160) -> T::AccountId;
 
-    /// The stateless account of an address. Right for addresses that no key was hashed into,
-    /// such as those of contracts.
+    /// The fallback account of an address, which needs no state. It is the right one for addresses that are not hashes
+    /// of a key's account, such as those of contracts.
     fn to_fallback_account_id(address: &H160) -> T::AccountId;
 
     /// Stores the account behind its address, against a deposit held on the account.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountAlreadyMapped`], or the currency's error when the deposit can't be held.
+    /// [`Error::AccountAlreadyMapped`], or the currency's error if the deposit can't be held.
     fn map(account: &T::AccountId) -> DispatchResult;
 
-    /// Stores the account behind its address without a deposit, unless it is or needs no mapping.
+    /// Stores the account behind its address without a deposit, unless it is mapped or needs no mapping.
     fn map_without_deposit(account: &T::AccountId);
 
     /// Removes a mapping and releases its deposit, if it has one.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotMapped`] when there is no mapping.
+    /// [`Error::AccountNotMapped`] if there is no mapping.
     fn unmap(account: &T::AccountId) -> DispatchResult;
 
-    /// Whether the account can be recovered from its address, and so may act as an origin.
+    /// True if the account can be recovered from its address, and so may act as an origin.
     fn is_mapped(account: &T::AccountId) -> bool;
 }
 
@@ -130,10 +130,10 @@ where
     }
 }
 
-/// Maps accounts when they come into being, and removes their mapping when they are gone.
+/// Maps accounts when they are created, and removes their mapping when they are reaped.
 ///
-/// For runtimes that have [`Config::AutoMap`] on: `OnNewAccount` and `OnKilledAccount` of `frame_system`. It takes no
-/// deposit, as an account can't be had without its existential deposit.
+/// For runtimes with [`Config::AutoMap`]: `OnNewAccount` and `OnKilledAccount` of `frame_system`. Takes no deposit, as
+/// an account already costs its existential deposit.
 pub struct AutoMapper<T>(PhantomData<T>);
 
 impl<T: Config> OnNewAccount<T::AccountId> for AutoMapper<T> {
@@ -146,20 +146,20 @@ impl<T: Config> OnNewAccount<T::AccountId> for AutoMapper<T> {
 
 impl<T: Config> OnKilledAccount<T::AccountId> for AutoMapper<T> {
     fn on_killed_account(account: &T::AccountId) {
-        // An account with a deposit on hold can't be gone, so there is none to release.
+        // An account with a deposit on hold can't be reaped, so there is no deposit to release.
         if T::AutoMap::get() && T::AddressMapper::unmap(account).is_err() {
             log::trace!(target: crate::LOG_TARGET, "an account is gone that had no mapping");
         }
     }
 }
 
-/// The deposit a mapping holds: one item of [`MAPPING_BYTES`] bytes.
+/// The deposit for a mapping: one item of [`MAPPING_BYTES`] bytes.
 pub fn mapping_deposit<T: Config>() -> BalanceOf<T> {
     T::DepositPerByte::get().saturating_mul(MAPPING_BYTES.into()).saturating_add(T::DepositPerItem::get())
 }
 
-/// The address of a contract made without a salt (Ethereum's `CREATE`):
-/// the last twenty bytes of `keccak256(rlp([deployer, nonce]))`.
+/// The address of a contract that is instantiated without a salt (Ethereum's `CREATE`): the last twenty bytes of
+/// `keccak256(rlp([deployer, nonce]))`.
 pub fn create1(deployer: &H160, nonce: u64) -> H160 {
     // A list of a 20-byte string and an integer never exceeds 55 bytes, so every RLP header is one byte.
     let mut payload = Vec::with_capacity(30);
@@ -181,7 +181,7 @@ pub fn create1(deployer: &H160, nonce: u64) -> H160 {
     H160::from_slice(&keccak_256(&list)[12..])
 }
 
-/// The address of a contract made with a salt (Ethereum's `CREATE2`): the last twenty bytes of
+/// The address of a contract that is instantiated with a salt (Ethereum's `CREATE2`): the last twenty bytes of
 /// `keccak256(0xff ++ deployer ++ salt ++ keccak256(code ++ input))`.
 pub fn create2(deployer: &H160, code: &[u8], input: &[u8], salt: &[u8; 32]) -> H160 {
     let code_and_input = keccak_256(&[code, input].concat());

@@ -1,7 +1,7 @@
-//! The pallet's operations, without extrinsics around them.
+//! The pallet's operations, without the extrinsics around them.
 //!
-//! Called by the extrinsics, the runtime API's dry runs, and other pallets. Each function is all or
-//! nothing: a failure or a revert leaves the state as it was, whatever the caller does with the result.
+//! Called by the extrinsics, the runtime API's dry runs, and other pallets. Each function is atomic: after a failure or
+//! a revert the state is unchanged, whatever the caller does with the result.
 
 use crate::{
     BalanceOf, Config, ContractInfo, ContractInfoOf, DustOf, Error, Event, LOG_TARGET, Pallet, PristineCode,
@@ -48,7 +48,7 @@ impl<T: Config> Pallet<T> {
         Self::transaction(origin, limits, config, Output::did_revert, |stack| stack.run_call(dest, value, data))
     }
 
-    /// Makes a contract, after uploading its code where it is given as bytes.
+    /// Instantiates a contract, after uploading its code if that is given as bytes.
     pub fn bare_instantiate(
         origin: T::AccountId,
         value: BalanceOf<T>,
@@ -92,7 +92,7 @@ impl<T: Config> Pallet<T> {
         uploaded.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure)
     }
 
-    /// Has a contract run another stored program from its next call on. Its deposit stays as it is.
+    /// Makes a contract run another stored program from its next call on. The contract's deposit does not change.
     ///
     /// # Errors
     ///
@@ -117,12 +117,12 @@ impl<T: Config> Pallet<T> {
         ContractInfoOf::<T>::get(address)
     }
 
-    /// The value under a key of a contract; the outer `None` where there is no contract.
+    /// The value under a key of a contract; the outer `None` if there is no contract.
     pub fn contract_storage(address: H160, key: &Key) -> Option<Option<Vec<u8>>> {
         ContractInfoOf::<T>::get(address).map(|contract| contract.read(key))
     }
 
-    /// A stored program.
+    /// The bytes of a stored program.
     pub fn code(code_hash: H256) -> Option<Vec<u8>> {
         PristineCode::<T>::get(code_hash)
     }
@@ -138,19 +138,19 @@ impl<T: Config> Pallet<T> {
         Self::to_contract_value(balance).saturating_add(DustOf::<T>::get(account).into())
     }
 
-    /// A balance in the contracts' unit, which is [`Config::NativeToEthRatio`] times as small.
-    /// Exact: a balance has at most 128 bits and the ratio 32.
+    /// Converts a balance to the contracts' unit, by multiplying by [`Config::NativeToEthRatio`]. Exact: a balance has
+    /// at most 128 bits and the ratio 32.
     pub fn to_contract_value(balance: BalanceOf<T>) -> U256 {
         balance.into().saturating_mul(T::NativeToEthRatio::get().into())
     }
 
-    /// The most weight an extrinsic of the normal class can have: the limit of a dry run without one.
+    /// Maximum weight of an extrinsic of the normal class: the limit of a dry run without one.
     pub fn max_gas_limit() -> Weight {
         let weights = T::BlockWeights::get();
         weights.get(frame_support::dispatch::DispatchClass::Normal).max_extrinsic.unwrap_or(weights.max_block)
     }
 
-    /// Runs a stack inside one storage transaction, which stays only if it ended well and without a revert.
+    /// Runs a stack inside one storage transaction, which is committed only on success without a revert.
     fn transaction<R>(
         origin: T::AccountId,
         limits: Limits<BalanceOf<T>>,
@@ -173,14 +173,14 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// The guard against a second stack while one is at work.
+/// Reentrancy guard: refuses to start a stack while another one runs.
 ///
-/// A precompile of a runtime may dispatch calls. One that called a contract of this pallet would do so behind the back of
-/// the stack that it was called from, whose ledger holds the records of contracts until its end.
+/// A precompile of a runtime may dispatch calls. If it called a contract of this pallet in that way, it would bypass
+/// the running stack, whose ledger holds the records of contracts until its end.
 mod guard {
     environmental::environmental!(stack: ());
 
-    /// Runs `f`, unless it is called from within.
+    /// Runs `f`, unless `f` is already running.
     pub(super) fn enter<R>(f: impl FnOnce() -> R) -> Option<R> {
         match stack::with(|_| ()) {
             Some(()) => None,
@@ -189,7 +189,7 @@ mod guard {
     }
 }
 
-/// Refuses an origin that may not act, and maps one that is to be mapped by itself.
+/// Refuses an origin that may not act, and maps one that is mapped automatically.
 fn admit<T: Config>(stack: &mut Stack<T>, config: ExecConfig) -> Result<(), Failure> {
     let origin = stack.origin().clone();
     if config.any_origin {
@@ -204,9 +204,9 @@ fn admit<T: Config>(stack: &mut Stack<T>, config: ExecConfig) -> Result<(), Fail
     ensure_mapped::<T>(&origin)
 }
 
-/// Refuses an origin at whose address there is a contract (EIP-3607).
+/// Refuses an origin whose address is that of a contract (EIP-3607).
 ///
-/// Whoever finds a key whose address is that of a contract would act as that contract.
+/// Whoever finds a key whose address is that of a contract could otherwise act as that contract.
 ///
 /// # Errors
 ///
@@ -222,8 +222,8 @@ pub(crate) fn ensure_no_contract<T: Config>(origin: &T::AccountId) -> Result<(),
     Ok(())
 }
 
-/// Refuses an origin whose account can't be recovered from its address: what a contract sent to that
-/// address would go elsewhere.
+/// Refuses an origin whose account can't be recovered from its address: whatever a contract sent to that address would
+/// go to another account.
 fn ensure_mapped<T: Config>(origin: &T::AccountId) -> Result<(), Failure> {
     if T::AddressMapper::is_mapped(origin) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! A contract's own state: its record, its trie and the keys in it.
 //!
-//! Called by the call stack. The record ([`ContractInfo`]) is kept by the transaction's ledger and
-//! written back at its end; the trie is written at once, inside the frame's storage transaction.
+//! Called by the call stack. The record ([`ContractInfo`]) is kept in the transaction's ledger and written back at its
+//! end; the trie is written immediately, inside the frame's storage transaction.
 
 use crate::{BalanceOf, Config, TrieCount, limits, metering::deposit::Diff};
 use alloc::vec::Vec;
@@ -16,10 +16,10 @@ use sp_core::H256;
 use sp_io::hashing::blake2_256;
 use sp_runtime::{Saturating, traits::Zero};
 
-/// Data a constructor leaves for every later call.
+/// Data that a constructor stores for later calls.
 pub type ImmutableData = BoundedVec<u8, ConstU32<{ limits::IMMUTABLE_BYTES }>>;
 
-/// Separates the ids of contracts' tries from other hashes.
+/// Domain separator of the ids of contracts' tries.
 const TRIE_ID_DOMAIN: &[u8] = b"pallet-polkavm trie v2";
 
 /// The record of a contract.
@@ -27,7 +27,7 @@ const TRIE_ID_DOMAIN: &[u8] = b"pallet-polkavm trie v2";
 #[codec(mel_bound())]
 #[scale_info(skip_type_params(T))]
 pub struct ContractInfo<T: Config> {
-    /// Identifies the contract's child trie. Never used again, not even for the same address.
+    /// Identifies the contract's child trie. Never reused, not even for the same address.
     pub trie_id: H256,
     /// The code the contract runs.
     pub code_hash: H256,
@@ -41,13 +41,13 @@ pub struct ContractInfo<T: Config> {
     pub storage_item_deposit: BalanceOf<T>,
     /// Deposit held for the contract itself: this record, its immutable data, and a share of its code's deposit.
     pub base_deposit: BalanceOf<T>,
-    /// Length of the contract's immutable data, zero where it has none.
+    /// Length of the contract's immutable data; zero if it has none.
     pub immutable_data_len: u32,
 }
 
 impl<T: Config> ContractInfo<T> {
-    /// The record of a contract that is about to be made. Writes nothing but the count of tries, from which the
-    /// trie's id is made: it is that of no other contract, not even of an earlier one at the same address.
+    /// Makes the record of a new contract. Writes only the count of tries, from which the trie's id is derived: it
+    /// differs from that of every other contract, even of an earlier one at the same address.
     pub fn new(code_hash: H256) -> Self {
         let number = TrieCount::<T>::mutate(|count| {
             *count = count.saturating_add(1);
@@ -70,9 +70,9 @@ impl<T: Config> ContractInfo<T> {
         read(&self.trie_id, key)
     }
 
-    /// Computes and books the deposit for the contract itself, which runs a program with this deposit.
+    /// Computes and records the deposit for the contract itself; `code_deposit` is that of its program.
     ///
-    /// It pays for the record and the immutable data, and locks a share of the code's deposit
+    /// It pays for the record and the immutable data, and locks up a share of the code's deposit
     /// ([`Config::CodeHashLockupDepositPercent`]), as the contract keeps the code from being removed.
     pub fn set_base_deposit(&mut self, code_deposit: BalanceOf<T>) {
         let bytes = (Self::max_encoded_len() as u32).saturating_add(self.immutable_data_len);
@@ -84,7 +84,7 @@ impl<T: Config> ContractInfo<T> {
         self.base_deposit = own.saturating_add(lockup);
     }
 
-    /// All that is held on the contract's account as storage deposit.
+    /// Total storage deposit held on the contract's account.
     pub fn total_deposit(&self) -> BalanceOf<T> {
         self.base_deposit.saturating_add(self.storage_byte_deposit).saturating_add(self.storage_item_deposit)
     }
@@ -105,9 +105,9 @@ pub fn value_len(trie_id: &H256, key: &Key) -> Option<u32> {
     child::len(&child_trie(trie_id), &key.hash())
 }
 
-/// Puts a value under a key of a trie, or removes it.
+/// Writes a value under a key of a trie, or removes it.
 ///
-/// Returns the length of the value that was there, and the change in what is stored.
+/// Returns the length of the previous value, and the change in the amount stored.
 pub fn write(trie_id: &H256, key: &Key, value: Option<&[u8]>) -> (Option<u32>, Diff) {
     let trie = child_trie(trie_id);
     let hashed = key.hash();
@@ -120,7 +120,7 @@ pub fn write(trie_id: &H256, key: &Key, value: Option<&[u8]>) -> (Option<u32>, D
     (old, diff)
 }
 
-/// A key in a contract's trie, as the contract gives it.
+/// A key in a contract's trie, as given by the contract.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Key {
     /// The 32-byte keys of Solidity.
@@ -130,14 +130,13 @@ pub enum Key {
 }
 
 impl Key {
-    /// A key of variable length; `None` when it is too long.
+    /// Makes a key of variable length; `None` if it is too long.
     pub fn variable(bytes: Vec<u8>) -> Option<Self> {
         BoundedVec::try_from(bytes).ok().map(Self::Variable)
     }
 
-    /// The key in the trie: hashed, so that no contract can unbalance its trie. The plain bytes
-    /// stay readable behind the hash of a variable key. A key of one kind that meets one of the
-    /// other would take a collision of 128 bits.
+    /// The key in the trie: hashed, so that no contract can unbalance its trie. For a variable key the plain bytes
+    /// follow the hash. Keys of the two kinds are equal only if 128 bits of hash collide.
     pub fn hash(&self) -> Vec<u8> {
         match self {
             Self::Fixed(key) => blake2_256(key).to_vec(),

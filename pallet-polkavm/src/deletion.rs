@@ -1,8 +1,8 @@
-//! The tries of contracts that have ended, removed bit by bit in what blocks have left.
+//! Lazy deletion: removes the tries of terminated contracts bit by bit, with the weight that blocks have left.
 //!
-//! A contract's end only queues its trie ([`queue`]): a trie may have more entries than a block
-//! could remove. [`process`] runs in `on_idle` and takes the oldest first. As the id of a trie is
-//! never used again, a new contract at the old address doesn't meet what is left of it.
+//! Terminating a contract only queues its trie ([`queue`]): a trie may have more entries than a block could remove.
+//! [`process`] runs in `on_idle` and removes the oldest first. As the id of a trie is never reused, a new contract at
+//! the old address doesn't see the remains.
 
 use crate::{Config, DeletionQueue, DeletionQueueBounds, WeightInfo, contract};
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -10,12 +10,12 @@ use frame_support::{storage::child, weights::Weight};
 use scale_info::TypeInfo;
 use sp_core::H256;
 
-/// Where the queue begins and ends.
+/// First and next number in the queue.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct QueueBounds {
-    /// The number of the oldest trie that is queued.
+    /// The number of the oldest queued trie.
     pub first: u64,
-    /// The number the next one gets.
+    /// The number of the next trie to be queued.
     pub end: u64,
 }
 
@@ -27,13 +27,13 @@ pub(crate) fn queue<T: Config>(trie_id: H256) {
     });
 }
 
-/// Removes entries of queued tries within `limit`. Returns the weight that was used.
+/// Removes entries of queued tries within `limit`. Returns the weight used.
 pub(crate) fn process<T: Config>(limit: Weight) -> Weight {
     let base = T::WeightInfo::deletion_base();
     let per_trie = T::WeightInfo::deletion(0);
     let per_key = T::WeightInfo::deletion(1).saturating_sub(per_trie);
     let mut used = Weight::zero();
-    // Looking at the bounds is the least there is to do.
+    // Reading the bounds is the minimum.
     if base.any_gt(limit) {
         return used;
     }

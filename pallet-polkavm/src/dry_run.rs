@@ -1,7 +1,7 @@
-//! The implementation of the runtime API's functions, so that a runtime has a line for each.
+//! Implementation of the runtime API's functions, so that a runtime needs only one line for each.
 //!
-//! Only for states that are thrown away: a dry run bumps the origin's nonce, as dispatching its
-//! extrinsic would, and undoes nothing.
+//! Only for states that are discarded: a dry run increments the origin's nonce, as dispatching its extrinsic would, and
+//! does not undo its changes.
 
 use crate::{
     BalanceOf, Config, Pallet,
@@ -154,8 +154,8 @@ impl<T: Config> Pallet<T> {
         T::Pricing::get().into()
     }
 
-    /// The limits of a dry run: its client's, and no more gas than an extrinsic can have. Anybody can request
-    /// dry runs, so a block's weight bounds each.
+    /// The limits of a dry run: those given by the client, with at most the gas that an extrinsic can have. Anybody can
+    /// request dry runs, so a block's weight bounds each.
     fn dry_run_limits(gas: Option<Weight>, deposit: Option<BalanceOf<T>>) -> Limits<BalanceOf<T>> {
         let most = Self::max_gas_limit();
         Limits { gas: gas.map_or(most, |gas| gas.min(most)), deposit }

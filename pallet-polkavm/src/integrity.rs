@@ -1,6 +1,5 @@
-//! What must hold of a runtime's configuration ([`check`], run by the runtime's own tests) and of
-//! the pallet's state between blocks (`check_state`, run by try-runtime and after each of the
-//! pallet's tests).
+//! Checks of a runtime's configuration ([`check`], run by the runtime's own tests) and of the pallet's state between
+//! blocks (`check_state`, run by try-runtime and after each of the pallet's tests).
 
 use crate::{Config, Pallet, executor::Executor, host_api::HostFunction, limits, metering::cost::Cost};
 use alloc::collections::BTreeSet;
@@ -9,7 +8,7 @@ use frame_support::{dispatch::DispatchClass, traits::Get};
 #[cfg(any(test, feature = "try-runtime"))]
 pub(crate) use state::check as check_state;
 
-/// Panics where the configuration can't work, which is what an integrity test does.
+/// Panics if the configuration can't work, as integrity tests do.
 pub(crate) fn check<T: Config>() {
     let pricing = T::Pricing::get();
     let crate::GasPrices { naive, pipeline, calibrated_v1 } = *pricing.prices();
@@ -30,44 +29,44 @@ pub(crate) fn check<T: Config>() {
 
     check_memory::<T>();
 
-    // The longest program must be loadable within the gas an extrinsic can have, or it could be
-    // stored but never run.
+    // The longest program must be loadable within the gas of an extrinsic, or it could be stored but never run.
     let load = Cost::LoadCode(limits::BLOB_BYTES).weight::<T::WeightInfo>();
     let max = Pallet::<T>::max_gas_limit();
     assert!(load.all_lte(max), "loading the longest program takes {load:?}, an extrinsic has at most {max:?}");
 
-    // It must fit an extrinsic, too, with its call data.
+    // It must also fit an extrinsic, with its call data.
     let longest = limits::BLOB_BYTES.saturating_add(limits::CALLDATA_BYTES);
     let room = *T::BlockLength::get().max.get(DispatchClass::Normal);
     assert!(longest < room, "the longest program and call data have {longest} bytes, an extrinsic at most {room}");
 }
 
-/// Memory that a runtime has for a transaction, in bytes: the executor's default limit is 128 MiB, of which 12 are left to all
-/// else, such as the body of a block (5 MiB as is usual), which is there twice while it is taken apart.
+/// Memory that a runtime has for a transaction, in bytes: the executor's default limit is 128 MiB, of which 12 are for
+/// everything else, such as the body of a block (usually up to 5 MiB), of which there are two copies while it is
+/// decoded.
 const RUNTIME_MEMORY: u64 = 116 * 1024 * 1024;
 
-/// Bytes of a frame itself, and of the runtime's own stack below it: host function, call stack, executor. Measured frames
+/// Bytes of a frame itself, and of the runtime's own stack for it: host function, call stack, executor. Measured frames
 /// take less than 2 KiB.
 const FRAME_BYTES: u64 = 4 * 1024;
 
-/// Checks that the deepest stack of calls fits into the runtime's memory, whatever its contracts do.
+/// Checks that the deepest call stack fits into the runtime's memory, whatever its contracts do.
 ///
-/// The runtime's allocator rounds each size up to a power of two, and never joins or splits what was given back. So what
-/// counts is not what is held at a time but how far the heap reaches. The worst case is a stack of [`limits::CALL_DEPTH`] frames
-/// above the first, each of a different contract of the largest program there may be, and the worst order of those.
+/// The runtime's allocator rounds each size up to a power of two, and never merges or splits free blocks. So it is the
+/// extent of the heap that counts, not the memory held at a time. The worst case is a stack of [`limits::CALL_DEPTH`]
+/// frames above the first, each of a different contract with the largest possible program, in the worst order.
 ///
-/// 1. *Instances*, with the call data and return data of their frames, blobs as they are read from the state, translated
-///    code, and transient storage: what the executor says ([`Executor::STACK_BYTES`]). Interpreted in the runtime this is
-///    [`limits::TRANSACTION_MEMORY_BYTES`], which a test of vm-core holds against such an allocator. Where the node runs
-///    programs, guest memory and programs are the node's.
+/// 1. *Instances*, with the call data and return data of their frames, blobs as they are read from the state,
+///    translated code, and transient storage: as declared by the executor ([`Executor::STACK_BYTES`]). Interpreted in
+///    the runtime this is [`limits::TRANSACTION_MEMORY_BYTES`], which a test of vm-core checks with such an allocator.
+///    If the node runs programs, guest memory and programs are in the node.
 /// 2. *The frame* itself, [`FRAME_BYTES`].
-/// 3. *A precompile's input and output*, of the innermost frame: twice the call data. `modexp` has numbers of at most 1 KiB, a
-///    pairing 192 bytes and a few kilobytes of state for each pair of its input.
-/// 4. *The ledger*: one entry for each contract that was touched, twice where a frame remembers the earlier one, and again per
-///    open frame in which it changed. To touch a contract takes the weight of a call, so their number is bounded by the weight of
-///    a transaction; an entry has less than 512 bytes.
+/// 3. *A precompile's input and output*, of the innermost frame: twice the call data. `modexp` has numbers of at most 1
+///    KiB, a pairing 192 bytes and a few kilobytes of state for each pair of its input.
+/// 4. *The ledger*: one entry for each contract that was touched, twice if a frame keeps the earlier one, and again per
+///    open frame in which it changed. Touching a contract takes the weight of a call, so their number is bounded by the
+///    weight of a transaction; an entry has less than 512 bytes.
 ///
-/// Storage changes, events and the overlay they are in are the node's memory, not the runtime's.
+/// Storage changes, events and their overlay are in the node's memory, not the runtime's.
 fn check_memory<T: Config>() {
     let contracts = T::Executor::STACK_BYTES;
     let frames = (u64::from(limits::CALL_DEPTH) + 1) * FRAME_BYTES;
@@ -76,7 +75,7 @@ fn check_memory<T: Config>() {
     const ENTRY: u64 = 512;
     let call = Cost::Call.weight::<T::WeightInfo>().ref_time().max(1);
     let calls = Pallet::<T>::max_gas_limit().ref_time() / call;
-    // Only the deepest frame can have touched all of them; those below have at most seen what it committed.
+    // Only the deepest frame can have touched all of them; those below have at most the entries that it committed.
     let ledger = calls.saturating_mul(2 * ENTRY);
 
     let worst = contracts + frames + precompile + ledger;
@@ -106,7 +105,7 @@ mod state {
     use sp_core::{H256, U256};
     use sp_runtime::{Saturating, TryRuntimeError};
 
-    /// Code, contracts, mappings and the balance on hold for them agree with each other.
+    /// Checks that code, contracts, mappings and the balance on hold for them are consistent.
     pub(crate) fn check<T: Config>() -> Result<(), TryRuntimeError> {
         let mut uses: BTreeMap<H256, u64> = BTreeMap::new();
         let mut tries = BTreeSet::new();
@@ -178,7 +177,7 @@ mod state {
         Ok(())
     }
 
-    /// Items of a trie, and the bytes of their keys and values.
+    /// Number of items of a trie, and of bytes of their keys and values.
     fn trie_size(trie_id: &H256) -> (u64, u64) {
         let trie = child_trie(trie_id);
         let (mut items, mut bytes) = (0, 0);

@@ -75,7 +75,7 @@ pub mod pallet {
     use frame_system::pallet_prelude::*;
     use sp_runtime::{Perbill, traits::Dispatchable};
 
-    /// The version of the storage's layout.
+    /// The version of the storage layout.
     pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
     #[pallet::pallet]
@@ -99,15 +99,16 @@ pub mod pallet {
             + Dispatchable<RuntimeOrigin = Self::RuntimeOrigin, PostInfo = PostDispatchInfo>
             + GetDispatchInfo;
 
-        /// Who may upload code, by itself or with a contract: `EnsureSigned`, or fewer.
+        /// Origins that may upload code, by itself or with a contract: `EnsureSigned`, or a subset.
         #[pallet::no_default_bounds]
         type UploadOrigin: EnsureOrigin<OriginFor<Self>, Success = Self::AccountId>;
 
-        /// Who may make contracts by an extrinsic: `EnsureSigned`, or fewer. Contracts may in any case, of code that is stored.
+        /// Origins that may instantiate contracts by an extrinsic: `EnsureSigned`, or a subset. Contracts may always
+        /// instantiate stored code.
         #[pallet::no_default_bounds]
         type InstantiateOrigin: EnsureOrigin<OriginFor<Self>, Success = Self::AccountId>;
 
-        /// The balance of [`Self::Currency`], which has to fit 128 bits.
+        /// The balance of [`Self::Currency`], which has to fit in 128 bits.
         #[pallet::no_default]
         type Balance: Balance + Into<U256> + TryFrom<U256>;
 
@@ -129,12 +130,13 @@ pub mod pallet {
         #[pallet::no_default]
         type AddressMapper: AddressMapper<Self>;
 
-        /// Whether accounts are mapped to their addresses by themselves and without a deposit: new ones by [`AutoMapper`],
-        /// which the runtime has to name as `OnNewAccount` and `OnKilledAccount` of `frame_system`, older ones
-        /// when they first call or make a contract.
+        /// Whether accounts are mapped to their addresses automatically and without a deposit: new ones by
+        /// [`AutoMapper`], which the runtime has to set as `OnNewAccount` and `OnKilledAccount` of `frame_system`;
+        /// older ones when they first call or instantiate a contract.
         ///
-        /// Then what a contract sends to an account's address reaches that account. Otherwise it does so only once the
-        /// account was mapped; what came before is had by [`Pallet::dispatch_as_fallback_account`].
+        /// With it, whatever a contract sends to an account's address reaches that account. Otherwise this holds only
+        /// after the account was mapped; anything sent before is available through
+        /// [`Pallet::dispatch_as_fallback_account`].
         #[pallet::constant]
         type AutoMap: Get<bool>;
 
@@ -146,31 +148,32 @@ pub mod pallet {
         #[pallet::no_default_bounds]
         type Precompiles: precompiles::Precompiles<Self>;
 
-        /// Finds the author of the block, for contracts that ask. `()` finds none.
+        /// Finds the author of the block for contracts. `()` finds none.
         #[pallet::no_default_bounds]
         type FindAuthor: FindAuthor<Self::AccountId>;
 
-        /// How gas becomes weight, and so which nodes can build blocks: [`Pricing::INTERPRETED`] or [`Pricing::COMPILED`],
-        /// or prices of the chain's own.
+        /// The conversion of gas to weight, which decides which nodes can build blocks: [`Pricing::INTERPRETED`] or
+        /// [`Pricing::COMPILED`], or prices of the chain's own.
         ///
         /// A change reprices every stored program; the cost model itself is fixed per program.
         #[pallet::constant]
         type Pricing: Get<Pricing>;
 
-        /// The gas cost model of code that is uploaded from now on. Stored code keeps its own.
+        /// The gas cost model of code uploaded from now on. Stored code keeps its own.
         #[pallet::constant]
         type CostModel: Get<CostModel>;
 
-        /// Picoseconds of weight one unit of Ethereum's gas stands for, where a contract limits a call to a number of it.
+        /// Picoseconds of weight per unit of Ethereum's gas, for contracts that limit a call to a number of such units.
         ///
-        /// To be chosen so that such numbers do here what they do there: 2,300 pay for an event, 30,000 for a question to
-        /// another contract, 100,000 for a few storage writes. [`metering::ethereum`] has the rest. Not zero.
+        /// Should be chosen so that such numbers suffice for the same operations as on Ethereum: 2,300 for an event,
+        /// 30,000 for a query of another contract, 100,000 for a few storage writes. See [`metering::ethereum`]. Not
+        /// zero.
         #[pallet::constant]
         type RefTimePerEthGas: Get<u64>;
 
         /// Deposit for one byte of state.
         ///
-        /// May change at any time: refunds are a share of what was paid.
+        /// May change at any time: refunds are a share of the amount that was paid.
         #[pallet::constant]
         #[pallet::no_default]
         type DepositPerByte: Get<BalanceOf<Self>>;
@@ -185,8 +188,8 @@ pub mod pallet {
         #[pallet::no_default]
         type DepositPerChildTrieItem: Get<BalanceOf<Self>>;
 
-        /// The share of a program's deposit that each contract running it has to hold as well, as
-        /// it keeps the program from being removed.
+        /// The share of a program's deposit that each contract running it has to hold as well, as it keeps the program
+        /// from being removed.
         #[pallet::constant]
         type CodeHashLockupDepositPercent: Get<Perbill>;
 
@@ -194,16 +197,16 @@ pub mod pallet {
         #[pallet::constant]
         type ChainId: Get<u64>;
 
-        /// How many of the contracts' units (wei) one unit of the chain's balance is. Not zero.
+        /// Number of the contracts' units (wei) in one unit of the chain's balance. Not zero.
         ///
-        /// Contracts see every balance and value multiplied by this. What they send below one unit of
-        /// the chain's is kept for each account ([`DustOf`]), exactly: nothing is rounded.
+        /// Contracts see every balance and value multiplied by this. Amounts below one unit of the chain are kept for
+        /// each account ([`DustOf`]), exactly: nothing is rounded.
         ///
         /// Must not change on a chain whose accounts have dust.
         #[pallet::constant]
         type NativeToEthRatio: Get<u32>;
 
-        /// What `gas_price` and `base_fee` tell a contract, in its own unit.
+        /// The result of the host functions `gas_price` and `base_fee`, in the contracts' unit.
         #[pallet::constant]
         type GasPrice: Get<u64>;
     }
@@ -217,11 +220,11 @@ pub mod pallet {
         };
 
         parameter_types! {
-            /// Three tenths, which pays for the code after four contracts.
+            /// Three tenths: four contracts together hold more than the code's deposit.
             pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
             /// Any node can build blocks.
             pub const InterpretedPricing: Pricing = Pricing::INTERPRETED;
-            /// An instruction is a unit of gas.
+            /// An instruction is one unit of gas.
             pub const NaiveCostModel: CostModel = CostModel::Naive;
         }
 
@@ -260,11 +263,11 @@ pub mod pallet {
     #[pallet::unbounded]
     pub type PristineCode<T: Config> = StorageMap<_, Identity, H256, Vec<u8>>;
 
-    /// What is known of each program in [`PristineCode`].
+    /// Information about each program in [`PristineCode`].
     #[pallet::storage]
     pub type CodeInfoOf<T: Config> = StorageMap<_, Identity, H256, CodeInfo<T>>;
 
-    /// Programs that were stored to make a contract of them: they go with the last contract that runs them.
+    /// Programs that were uploaded with a contract: they are removed with the last contract that runs them.
     #[pallet::storage]
     pub type TiedCode<T: Config> = StorageMap<_, Identity, H256, ()>;
 
@@ -272,19 +275,19 @@ pub mod pallet {
     #[pallet::storage]
     pub type ContractInfoOf<T: Config> = StorageMap<_, Identity, H160, ContractInfo<T>>;
 
-    /// What constructors left for their contracts' later calls.
+    /// Immutable data, which constructors store for later calls of their contracts.
     #[pallet::storage]
     pub type ImmutableDataOf<T: Config> = StorageMap<_, Identity, H160, ImmutableData>;
 
-    /// The number of the contract that was made last; the ids of their tries come from it.
+    /// Number of contracts ever instantiated; the ids of their tries are derived from it.
     #[pallet::storage]
     pub type TrieCount<T: Config> = StorageValue<_, u64, ValueQuery>;
 
-    /// Tries of contracts that have ended, which are still to be removed.
+    /// Tries of terminated contracts that still have to be removed.
     #[pallet::storage]
     pub type DeletionQueue<T: Config> = StorageMap<_, Twox64Concat, u64, H256>;
 
-    /// Where [`DeletionQueue`] begins and ends.
+    /// First and next number in [`DeletionQueue`].
     #[pallet::storage]
     pub type DeletionQueueBounds<T: Config> = StorageValue<_, deletion::QueueBounds, ValueQuery>;
 
@@ -292,15 +295,15 @@ pub mod pallet {
     #[pallet::storage]
     pub type OriginalAccount<T: Config> = StorageMap<_, Identity, H160, T::AccountId>;
 
-    /// What accounts have besides their balance, in the contracts' unit: less than one unit of balance each.
+    /// Balance of accounts below one unit of the chain's balance, in the contracts' unit.
     #[pallet::storage]
     pub type DustOf<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
 
-    /// The units of balance that were burned for the dust there is ([`DustOf`]).
+    /// Units of balance that were burned for the existing dust ([`DustOf`]).
     #[pallet::storage]
     pub type UnitsInDust<T: Config> = StorageValue<_, BalanceOf<T>, ValueQuery>;
 
-    /// Why balance of an account is on hold.
+    /// The reason for which balance of an account is on hold.
     #[pallet::composite_enum]
     pub enum HoldReason {
         /// For a program, on the account of its uploader.
@@ -318,41 +321,41 @@ pub mod pallet {
         CodeStored {
             /// Its hash.
             code_hash: H256,
-            /// What is held on the uploader's account for it.
+            /// The deposit held on the uploader's account for it.
             deposit_held: BalanceOf<T>,
-            /// Who uploaded it.
+            /// The uploader.
             uploader: T::AccountId,
         },
         /// A program was removed.
         CodeRemoved {
             /// Its hash.
             code_hash: H256,
-            /// What its owner got back.
+            /// The deposit returned to its owner.
             deposit_released: BalanceOf<T>,
-            /// Who removed it.
+            /// The account that removed it.
             remover: T::AccountId,
         },
-        /// A contract was made.
+        /// A contract was instantiated.
         Instantiated {
-            /// Who made it.
+            /// The deployer.
             deployer: H160,
             /// Its address.
             contract: H160,
             /// The program it runs.
             code_hash: H256,
         },
-        /// A contract was called by a transaction and ended well.
+        /// A contract was called by a transaction, with success.
         Called {
-            /// Who called.
+            /// The caller.
             caller: H160,
-            /// Which contract.
+            /// The contract.
             contract: H160,
         },
-        /// A contract has ended and is no more.
+        /// A contract was terminated and removed.
         Terminated {
             /// The contract.
             contract: H160,
-            /// Who got what it owned.
+            /// The recipient of its balance.
             beneficiary: H160,
         },
         /// A contract runs another program from its next call on.
@@ -375,20 +378,20 @@ pub mod pallet {
         },
         /// Balance was moved to a contract and put on hold for its storage.
         StorageDepositTransferredAndHeld {
-            /// Who paid.
+            /// The account that paid.
             from: T::AccountId,
             /// The contract's account.
             to: T::AccountId,
-            /// How much.
+            /// The amount.
             amount: BalanceOf<T>,
         },
-        /// Balance held for a contract's storage was given back.
+        /// Balance held for a contract's storage was refunded.
         StorageDepositTransferredAndReleased {
             /// The contract's account.
             from: T::AccountId,
-            /// Who got it.
+            /// The account that received it.
             to: T::AccountId,
-            /// How much.
+            /// The amount.
             amount: BalanceOf<T>,
         },
         /// An account was mapped to its address.
@@ -397,7 +400,7 @@ pub mod pallet {
             account: T::AccountId,
             /// Its address.
             address: H160,
-            /// What is held on the account for the mapping.
+            /// The deposit held on the account for the mapping.
             deposit: BalanceOf<T>,
         },
         /// An account's mapping was removed.
@@ -406,55 +409,54 @@ pub mod pallet {
             account: T::AccountId,
             /// Its address.
             address: H160,
-            /// What the account got back.
+            /// The deposit returned to the account.
             released: BalanceOf<T>,
         },
     }
 
     #[pallet::error]
     pub enum Error<T> {
-        /// The `gas_limit` didn't suffice for what the contract did.
+        /// The `gas_limit` was not enough for the execution.
         OutOfGas,
         /// The contract stopped at a trap, an invalid jump, or an access outside its memory.
         ContractTrapped,
-        /// The contract ran to its end and asked for all it did to be undone. A dry run shows the
-        /// data it gave as a reason.
+        /// The contract reverted: it ended by requesting that its changes be undone. A dry run shows the data that it
+        /// returned as a reason.
         ContractReverted,
-        /// A pointer given to a host function leads outside the contract's memory, or an offset
-        /// outside the data it is for.
+        /// A pointer passed to a host function is outside the contract's memory, or an offset is outside of the data.
         OutOfBounds,
-        /// The program called an import it doesn't have.
+        /// The program called an import that it doesn't have.
         InvalidImport,
         /// A stored program could not be loaded. Programs are checked at upload, so this is a bug.
         ExecutionFailed,
-        /// The call stack is as deep as it may get.
+        /// The call stack has reached its maximum depth.
         MaxCallDepthReached,
 
-        /// The contract may not be called as long as it waits for a call of its own.
+        /// The contract may not be called while it waits for a call of its own.
         ReentranceDenied,
-        /// Something would be changed in a read-only call.
+        /// A state change in a read-only call.
         StateChangeDenied,
-        /// A contract called with flags that don't exist, or not for this kind of call.
+        /// A contract made a call with flags that don't exist, or that are invalid for this kind of call.
         InvalidCallFlags,
-        /// A precompile was called with data it can't use.
+        /// A precompile was called with invalid data.
         PrecompileFailed,
-        /// The contract may not end, or change its program, where it asked for it.
+        /// The contract may not terminate itself, or change its program, in this context.
         TerminationDenied,
 
-        /// There is a contract at the address already.
+        /// There is already a contract at the address.
         DuplicateContract,
         /// No program is stored under the hash.
         CodeNotFound,
-        /// The program can't be removed as long as contracts run it.
+        /// The program can't be removed while contracts run it.
         CodeInUse,
-        /// More contracts run the program than can be counted.
+        /// The number of contracts that run the program would overflow.
         UseCountOverflow,
 
-        /// The program is longer than a program may be.
+        /// The program exceeds the maximum length of programs.
         BlobTooLarge,
         /// The bytes are not a well-formed program.
         InvalidBlob,
-        /// The program is in an instruction set that contracts can't use.
+        /// The program's instruction set is not supported for contracts.
         UnsupportedIsa,
         /// The program imports a function that this chain doesn't have. A dry run of the upload
         /// names it.
@@ -465,61 +467,61 @@ pub mod pallet {
         NoDeployExport,
         /// The program has no export `call`.
         NoCallExport,
-        /// The program needs more memory than it may have.
+        /// The program exceeds the maximum memory of contracts.
         MemoryTooLarge,
-        /// A basic block of the program has more instructions than it may have.
+        /// A basic block of the program exceeds the maximum number of instructions.
         BasicBlockTooLarge,
-        /// The program has an instruction that doesn't exist or that contracts can't use.
+        /// The program has an instruction that doesn't exist or is not allowed for contracts.
         InvalidInstruction,
         /// The program exceeds another limit on programs. A dry run of the upload names it.
         CodeLimitExceeded,
 
-        /// The call data is longer than it may be.
+        /// The call data exceeds its maximum length.
         CallDataTooLarge,
-        /// The contract returned more data than it may.
+        /// The data returned by the contract exceeds its maximum length.
         ReturnDataTooLarge,
-        /// The contract returned with flags that don't exist.
+        /// The contract returned flags that don't exist.
         InvalidReturnFlags,
-        /// The contract's input is gone: it was forwarded to another contract.
+        /// The contract's input is no longer available: it was forwarded to another contract.
         InputForwarded,
-        /// A storage value is longer than it may be.
+        /// A storage value exceeds its maximum length.
         ValueTooLarge,
-        /// A storage key is longer than it may be.
+        /// A storage key exceeds its maximum length.
         KeyTooLarge,
-        /// A storage host function got flags that don't exist.
+        /// A storage host function was called with flags that don't exist.
         InvalidStorageFlags,
         /// The transaction has used up its transient storage.
         OutOfTransientStorage,
-        /// An event has more topics than it may have.
+        /// An event exceeds the maximum number of topics.
         TooManyTopics,
-        /// An event has more data than it may have.
+        /// An event's data exceeds its maximum length.
         EventTooLarge,
-        /// Immutable data was read in a constructor, or where there is none; or it was set outside
-        /// a constructor, or to nothing.
+        /// Immutable data was read in a constructor or though there is none, or was set outside a constructor or to
+        /// nothing.
         InvalidImmutableAccess,
-        /// Immutable data is longer than it may be.
+        /// Immutable data exceeds its maximum length.
         ImmutableDataTooLarge,
 
-        /// A value could not be transferred: its sender has not enough, or not enough that is free.
+        /// A value could not be transferred: the sender's free balance is too low.
         TransferFailed,
-        /// The storage that was taken needs more deposit than the limit allows.
+        /// The storage used needs a larger deposit than the limit allows.
         StorageDepositLimitExhausted,
         /// The origin can't pay the deposit.
         StorageDepositNotEnoughFunds,
-        /// A contract can't refund the deposit of storage that was freed. This is a bug.
+        /// A contract can't refund the deposit of freed storage. This is a bug.
         StorageRefundNotEnoughFunds,
 
         /// The account has to be mapped to its address first, with `map_account`.
         AccountUnmapped,
-        /// The account is mapped already, or needs no mapping.
+        /// The account is already mapped, or needs no mapping.
         AccountAlreadyMapped,
         /// The account has no mapping that could be removed.
         AccountNotMapped,
-        /// Accounts are mapped by themselves, so no mapping can be removed.
+        /// Accounts are mapped automatically, so no mapping can be removed.
         AutoMapped,
         /// There is a contract at the origin's address, so it may not act (EIP-3607).
         OriginIsContract,
-        /// A precompile of the runtime tried to call or make a contract behind the back of the one that called it.
+        /// A precompile of the runtime tried to start a call or instantiation outside of the running call stack.
         ReenteredPallet,
         /// There is no contract at the address.
         ContractNotFound,
@@ -545,14 +547,13 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Calls the account at `dest`, with a value.
         ///
-        /// A contract there runs its export `call` with `data`. Any other account only gets the
-        /// value, and is brought into being if need be.
+        /// If there is a contract, its export `call` runs with `data`. Any other account only receives the value, and
+        /// is created if necessary.
         ///
-        /// - `gas_limit`: the weight the call may use, on top of the base weight. What it doesn't
-        ///   use is refunded.
-        /// - `storage_deposit_limit`: the most the origin pays for storage taken.
+        /// - `gas_limit`: the weight that the call may use, on top of the base weight. Unused weight is refunded.
+        /// - `storage_deposit_limit`: the maximum that the origin pays for storage.
         ///
-        /// If the call fails or the contract reverts, nothing is left but the fee.
+        /// If the call fails or the contract reverts, all changes but the fee are undone.
         #[pallet::call_index(0)]
         #[pallet::weight(T::WeightInfo::call(data.len() as u32).saturating_add(*gas_limit))]
         pub fn call(
@@ -570,12 +571,12 @@ pub mod pallet {
             post_dispatch::<T, _>(execution, base, Output::did_revert)
         }
 
-        /// Makes a contract from a stored program and runs its export `deploy` with `data`.
+        /// Instantiates a contract from a stored program, and runs its export `deploy` with `data`.
         ///
-        /// With a `salt`, the address depends on the deployer, the salt, the program and the data
-        /// (`CREATE2`); without one, on the deployer and a nonce (`CREATE`): that of the transaction
-        /// where the deployer signed it, else the next that has made no contract. The origin pays
-        /// the new account's existential deposit and the deposit of its storage.
+        /// With a `salt`, the address depends on the deployer, the salt, the program and the data (`CREATE2`); without
+        /// one, on the deployer and a nonce (`CREATE`): that of the transaction if the deployer signed it, else the
+        /// next one that no contract was created with. The origin pays the new account's existential deposit and the
+        /// deposit of its storage.
         ///
         /// Limits are as in [`Pallet::call`].
         #[pallet::call_index(1)]
@@ -597,10 +598,10 @@ pub mod pallet {
             post_dispatch::<T, _>(execution, base, |made| made.output.did_revert())
         }
 
-        /// Does [`Pallet::upload_code`] and [`Pallet::instantiate`] in one.
+        /// Combines [`Pallet::upload_code`] and [`Pallet::instantiate`].
         ///
-        /// The deposit for the program counts towards `storage_deposit_limit`. A program that is stored by this call
-        /// is removed with the last contract that runs it, unless its owner uploads it as well.
+        /// The deposit for the program counts towards `storage_deposit_limit`. A program stored by this call is removed
+        /// with the last contract that runs it, unless its owner uploads it separately.
         #[pallet::call_index(2)]
         #[pallet::weight(
             T::WeightInfo::instantiate_with_code(code.len() as u32, data.len() as u32).saturating_add(*gas_limit)
@@ -626,7 +627,7 @@ pub mod pallet {
 
         /// Checks and stores a program, against a deposit held on the origin's account.
         ///
-        /// Where the program is stored already, nothing happens.
+        /// Does nothing if the program is already stored.
         #[pallet::call_index(3)]
         #[pallet::weight(T::WeightInfo::upload_code(code.len() as u32))]
         pub fn upload_code(
@@ -639,7 +640,7 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Removes a program that no contract runs and releases its deposit. Only for its uploader.
+        /// Removes a program that no contract runs, and releases its deposit. Only for its uploader.
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::remove_code())]
         pub fn remove_code(origin: OriginFor<T>, code_hash: H256) -> DispatchResult {
@@ -647,8 +648,8 @@ pub mod pallet {
             code::remove::<T>(&origin, code_hash)
         }
 
-        /// Maps the origin's account to its address, against a deposit, so that it can deal with
-        /// contracts. Accounts derived from an Ethereum address need no mapping and are refused.
+        /// Maps the origin's account to its address, against a deposit, so that it can use contracts. Accounts derived
+        /// from an Ethereum address need no mapping and are refused.
         #[pallet::call_index(5)]
         #[pallet::weight(T::WeightInfo::map_account())]
         pub fn map_account(origin: OriginFor<T>) -> DispatchResult {
@@ -659,8 +660,8 @@ pub mod pallet {
 
         /// Removes the mapping of the origin's account and releases its deposit.
         ///
-        /// What contracts send to the account's address from then on goes to another account, one
-        /// that nobody has a key of.
+        /// From then on, whatever contracts send to the account's address goes to another account, to which nobody has
+        /// a key.
         #[pallet::call_index(6)]
         #[pallet::weight(T::WeightInfo::unmap_account())]
         pub fn unmap_account(origin: OriginFor<T>) -> DispatchResult {
@@ -669,7 +670,7 @@ pub mod pallet {
             T::AddressMapper::unmap(&origin)
         }
 
-        /// Has a contract run another stored program from its next call on. Only for root.
+        /// Makes a contract run another stored program from its next call on. Only for root.
         #[pallet::call_index(8)]
         #[pallet::weight(T::WeightInfo::host_set_code_hash().saturating_add(T::WeightInfo::remove_code()))]
         pub fn set_code(origin: OriginFor<T>, dest: H160, code_hash: H256) -> DispatchResult {
@@ -679,8 +680,8 @@ pub mod pallet {
 
         /// Dispatches a call as the origin's fallback account.
         ///
-        /// That is the account to which goes what is sent to the origin's address as long as it isn't mapped. Nobody
-        /// has a key of it; this is how its balance, or anything else that it has got, is had.
+        /// That is the account that receives whatever is sent to the origin's address while the origin isn't mapped.
+        /// Nobody has a key to it; this call gives access to its balance and other assets.
         #[pallet::call_index(7)]
         #[pallet::weight({
             let info = call.get_dispatch_info();
@@ -695,7 +696,7 @@ pub mod pallet {
             ensure!(!ContractInfoOf::<T>::contains_key(address), Error::<T>::OriginIsContract);
             let fallback = T::AddressMapper::to_fallback_account_id(&address);
             let mut origin = origin;
-            // Filters of the origin stay.
+            // Filters of the origin stay in effect.
             origin.set_caller_from(frame_system::RawOrigin::Signed(fallback));
             let info = call.get_dispatch_info();
             let result = call.dispatch(origin);
@@ -709,7 +710,7 @@ pub mod pallet {
     }
 }
 
-/// An execution as an extrinsic's result: the weight it really used, and a revert as an error.
+/// Converts an execution to an extrinsic's result: with the weight actually used, and a revert as an error.
 fn post_dispatch<T: Config, R>(
     execution: Execution<R, BalanceOf<T>>,
     base: Weight,

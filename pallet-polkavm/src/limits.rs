@@ -1,8 +1,7 @@
-//! The limits that contracts and their users meet, in one place for the pallet.
+//! The limits for contracts and their users, in one place for the pallet.
 //!
-//! The numbers themselves live in [`vm_core::limits`], shared with the linker and the command line
-//! client; the rest of the pallet reads them through this module. A limit that a running contract
-//! can observe must never change for code that is already stored: tie a new value to a new
-//! [`crate::code::BEHAVIOUR_VERSION`].
+//! The numbers are defined in [`vm_core::limits`], shared with the linker and the command line client; the rest of the
+//! pallet uses them through this module. A limit that a running contract can observe must never change for code that is
+//! already stored: tie a new value to a new [`crate::code::BEHAVIOUR_VERSION`].
 
 pub use vm_core::limits::*;

@@ -1,13 +1,13 @@
-//! Moving a chain's storage from one [`crate::pallet::STORAGE_VERSION`] to the next.
+//! Migrations of a chain's storage from one [`crate::pallet::STORAGE_VERSION`] to the next.
 //!
-//! A runtime that takes a new version of the pallet puts the migrations since its own among those of its `Executive`:
+//! A runtime that adopts a new version of the pallet adds the migrations since its own version to its `Executive`:
 //!
 //! ```ignore
 //! type Migrations = (pallet_polkavm::migrations::V1ToV2<Runtime>,);
 //! ```
 //!
-//! Each runs once, where the version on the chain is the one it starts from, and is nothing but a read everywhere else.
-//! To add one: raise the version, write down here how the old layout looked and what becomes of it, and test both.
+//! Each runs once, if the chain has the version that it starts from, and otherwise only reads that version. To add one:
+//! raise the version, describe here the old layout and its conversion, and test both.
 
 use crate::{Config, Pallet, TrieCount};
 use core::marker::PhantomData;
@@ -20,17 +20,17 @@ use frame_support::{
 #[cfg(feature = "try-runtime")]
 use {alloc::vec::Vec, frame_support::ensure, sp_runtime::TryRuntimeError};
 
-/// From version 1, in which the id of a contract's trie was made from its address and its deployer's nonce, to version 2,
-/// in which it comes from [`TrieCount`].
+/// From version 1, in which the id of a contract's trie was derived from its address and its deployer's nonce, to
+/// version 2, in which it is derived from [`TrieCount`].
 pub type V1ToV2<T> = VersionedMigration<1, 2, CountTries<T>, Pallet<T>, <T as frame_system::Config>::DbWeight>;
 
-/// Has [`TrieCount`] count on from a number that no chain's contracts have reached.
+/// Makes [`TrieCount`] continue from a number that no chain's contracts have reached.
 ///
-/// It reads no contracts, so it takes a block no more time the more there are. Contracts keep the ids of their tries, which
-/// no new one can have: both kinds are hashes, with different prefixes.
+/// It reads no contracts, so its duration does not depend on their number. Contracts keep the ids of their tries, which
+/// no new one can have: both kinds are hashes with different prefixes.
 pub struct CountTries<T>(PhantomData<T>);
 
-/// More contracts than a chain of version 1 can have made: at a hundred a second it takes years.
+/// More contracts than a chain of version 1 can have: reaching this number takes years at a hundred per second.
 const TRIES_OF_V1: u64 = 1 << 32;
 
 impl<T: Config> UncheckedOnRuntimeUpgrade for CountTries<T> {

@@ -1,4 +1,4 @@
-//! The runtime of the tests, and shorthands for what they do over and over.
+//! The runtime of the tests, and helpers for common operations.
 
 use crate::{
     self as pallet_polkavm, AccountId32Mapper, AddressMapper as _, AutoMapper, BalanceOf, Config, HostFunctions,
@@ -52,13 +52,13 @@ mod runtime {
 
 /// The existential deposit.
 pub const ED: Balance = 100;
-/// Deposit for a byte.
+/// Deposit per byte.
 pub const PER_BYTE: Balance = 3;
-/// Deposit for an item of the pallet's.
+/// Deposit per item of the pallet.
 pub const PER_ITEM: Balance = 50;
-/// Deposit for an item of a contract's.
+/// Deposit per item of a contract's storage.
 pub const PER_CHILD_ITEM: Balance = 20;
-/// Contract units in a unit of balance.
+/// Contracts' units per unit of balance.
 pub const RATIO: u32 = 7;
 
 parameter_types! {
@@ -119,7 +119,7 @@ thread_local! {
     static FREE_DATABASE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the database takes: as RocksDB, or nothing where a test wants that.
+/// Weights of the database: RocksDB's, or zero if a test disables them.
 pub struct Database;
 
 impl Database {
@@ -134,12 +134,12 @@ impl Get<RuntimeDbWeight> for Database {
     }
 }
 
-/// Uploads nothing.
+/// May not upload code.
 pub const DAVE: AccountId32 = AccountId32::new([4; 32]);
-/// Neither uploads nor makes contracts.
+/// May neither upload code nor instantiate contracts.
 pub const EVE: AccountId32 = AccountId32::new([5; 32]);
 
-/// All but Dave and Eve.
+/// Everyone but Dave and Eve.
 pub struct Uploaders;
 
 impl SortedMembers<AccountId32> for Uploaders {
@@ -152,7 +152,7 @@ impl SortedMembers<AccountId32> for Uploaders {
     }
 }
 
-/// All but Eve.
+/// Everyone but Eve.
 pub struct Deployers;
 
 impl SortedMembers<AccountId32> for Deployers {
@@ -165,9 +165,9 @@ impl SortedMembers<AccountId32> for Deployers {
     }
 }
 
-/// The address of a precompile of the tests' own.
+/// The address of a test precompile that doubles a number.
 pub const DOUBLER: u16 = 0xa001;
-/// What it takes.
+/// Its time.
 pub const DOUBLER_TIME: u64 = 123_456;
 
 /// Doubles a number.
@@ -183,10 +183,10 @@ impl Precompiles<Test> for Doubler {
     }
 }
 
-/// The address of a precompile that calls a contract by the extrinsic.
+/// The address of a test precompile that calls a contract by the extrinsic.
 pub const REENTERS: u16 = 0xa002;
 
-/// Calls the contract whose address it is given, and tells the error.
+/// Calls the contract at the given address, and returns the error.
 pub struct Reenters;
 
 impl Precompiles<Test> for Reenters {
@@ -206,10 +206,10 @@ impl Precompiles<Test> for Reenters {
     }
 }
 
-/// The address of a precompile that calls back whoever calls it.
+/// The address of a test precompile that calls back its caller.
 pub const CALLS_BACK: u16 = 0xa003;
 
-/// Calls its caller with all that it was given, the value as well.
+/// Calls its caller with the input and value that it was given.
 pub struct CallsBack;
 
 impl Precompiles<Test> for CallsBack {
@@ -242,7 +242,7 @@ pub enum Way {
     InRuntime,
     /// The host functions of a node that interprets.
     Interpreter,
-    /// The host functions of a node that compiles, where that is possible.
+    /// The host functions of a node that compiles, if this machine can.
     Compiled,
 }
 
@@ -257,7 +257,7 @@ impl Way {
         WAY.set(self);
     }
 
-    /// The executor of programs outside of the runtime.
+    /// The node that runs the programs, if it is not the runtime.
     fn node(self) -> Option<&'static PolkaVm> {
         static INTERPRETER: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Interpreter));
         static COMPILED: LazyLock<PolkaVm> = LazyLock::new(|| node(BackendChoice::Auto));
@@ -273,7 +273,7 @@ fn node(backend: BackendChoice) -> PolkaVm {
     PolkaVm::new(&Flags { backend, sandbox: SandboxChoice::BestEffort, ..Flags::default() }, None).unwrap()
 }
 
-/// The executor that the test has chosen.
+/// The executor selected by the test.
 pub struct EitherExecutor;
 
 /// An instance of either executor.
@@ -332,17 +332,17 @@ impl GuestInstance for EitherInstance {
     }
 }
 
-/// Mapped, rich.
+/// Mapped, with a large balance.
 pub const ALICE: AccountId32 = AccountId32::new([1; 32]);
-/// Mapped, rich.
+/// Mapped, with a large balance.
 pub const BOB: AccountId32 = AccountId32::new([2; 32]);
-/// Rich, not mapped.
+/// Not mapped, with a large balance.
 pub const CHARLIE: AccountId32 = AccountId32::new([3; 32]);
 /// The balance of every account at the start.
 pub const START: Balance = 1_000_000_000;
-/// Enough weight for anything a test does.
+/// Enough weight for everything in the tests.
 pub const GAS: Weight = Weight::from_parts(500_000_000_000, 3 * 1024 * 1024);
-/// The number of the block tests run in.
+/// The number of the tests' block.
 pub const BLOCK: u64 = 17;
 /// Its time in milliseconds.
 pub const TIME: u64 = 1_700_000_000_999;
@@ -354,8 +354,8 @@ pub fn ethereum_account(address: H160) -> AccountId32 {
     AccountId32::new(bytes)
 }
 
-/// Runs a test once with each executor, each time on a fresh chain; checks afterwards that the pallet's state agrees
-/// with itself, and that all left the same state, events and all.
+/// Runs a test once with each executor, each time on a fresh chain; then checks that the pallet's state is consistent,
+/// and that all left the same state, including events.
 pub fn run(test: impl Fn()) {
     let roots = Way::ALL.map(|way| run_with(way, &test));
     assert!(roots.iter().all(|root| *root == roots[0]), "the executors leave other states: {roots:?}");
@@ -366,7 +366,7 @@ pub fn run_in_runtime(test: impl FnOnce()) {
     run_with(Way::InRuntime, test);
 }
 
-/// Runs a test with one executor, and gives the root of the state it leaves.
+/// Runs a test with one executor, and returns the root of the resulting state.
 fn run_with(way: Way, test: impl FnOnce()) -> Vec<u8> {
     way.choose();
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
@@ -406,7 +406,7 @@ pub fn unchanged<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `f` and undoes all it did to the state, as the node does after a dry run.
+/// Runs `f` and undoes its changes of the state, as the node does after a dry run.
 pub fn with_rollback<R>(f: impl FnOnce() -> R) -> R {
     let mut result = None;
     let _ = frame_support::storage::with_transaction(|| {
@@ -416,7 +416,7 @@ pub fn with_rollback<R>(f: impl FnOnce() -> R) -> R {
     result.unwrap()
 }
 
-/// Dispatches an extrinsic as a block would, but for fee and nonce.
+/// Dispatches an extrinsic as a block would, except for fee and nonce.
 pub fn dispatch(who: AccountId32, call: crate::Call<Test>) -> DispatchResultWithPostInfo {
     with_storage_layer(|| RuntimeCall::Polkavm(call).dispatch(RuntimeOrigin::signed(who)))
 }
@@ -432,22 +432,22 @@ pub fn events() -> Vec<crate::Event<Test>> {
         .collect()
 }
 
-/// All the weight there is and no limit on the deposit.
+/// Maximum weight, and no limit on the deposit.
 pub fn no_limits() -> Limits<Balance> {
     Limits { gas: GAS, deposit: None }
 }
 
-/// Calls a contract from Alice without a value.
+/// Calls a contract as Alice without a value.
 pub fn call(contract: H160, data: &[u8]) -> Execution<Output, BalanceOf<Test>> {
     call_with_value(contract, 0, data)
 }
 
-/// Calls a contract from Alice.
+/// Calls a contract as Alice.
 pub fn call_with_value(contract: H160, value: Balance, data: &[u8]) -> Execution<Output, BalanceOf<Test>> {
     Polkavm::bare_call(ALICE, contract, value, no_limits(), data.to_vec(), ExecConfig::extrinsic())
 }
 
-/// Makes a contract from Alice.
+/// Instantiates a contract as Alice.
 pub fn instantiate(code: Vec<u8>, value: Balance, data: &[u8]) -> Execution<Instantiated, BalanceOf<Test>> {
     let nonce = System::account_nonce(&ALICE);
     let mut salt = [0; 32];
@@ -456,7 +456,7 @@ pub fn instantiate(code: Vec<u8>, value: Balance, data: &[u8]) -> Execution<Inst
     Polkavm::bare_instantiate(ALICE, value, no_limits(), code, data.to_vec(), Some(salt), ExecConfig::extrinsic())
 }
 
-/// What loading a program costs: its length, its machine code, its memory.
+/// The weight of loading a program: for its length, its machine code, its memory.
 pub fn load_cost(code: &[u8]) -> Weight {
     let code::Footprint { machine_code, memory_pages } = code::check::check::<Test>(code).unwrap().footprint;
     let code_len = code.len() as u32;
@@ -466,19 +466,19 @@ pub fn load_cost(code: &[u8]) -> Weight {
         .fold(Weight::zero(), |sum, cost| sum + cost)
 }
 
-/// Makes a contract from Alice, which must work, and returns its address.
+/// Instantiates a contract as Alice, which must succeed, and returns its address.
 pub fn deploy(code: Vec<u8>) -> H160 {
     let made = instantiate(code, 0, &[]).result.unwrap();
     assert!(!made.output.did_revert());
     made.address
 }
 
-/// Uploads code from Alice, which must work, and returns its hash.
+/// Uploads code as Alice, which must succeed, and returns its hash.
 pub fn upload(code: Vec<u8>) -> H256 {
     Polkavm::bare_upload_code(ALICE, code, None).unwrap().code_hash
 }
 
-/// Where benchmarks are tried.
+/// Externalities for testing the benchmarks.
 #[cfg(feature = "runtime-benchmarks")]
 pub fn benchmark_externalities() -> sp_io::TestExternalities {
     Way::InRuntime.choose();

@@ -1,8 +1,9 @@
-//! The chain's pricing: how the VM's gas becomes weight, and which nodes can build blocks at that price.
+//! The chain's pricing: the conversion of the VM's gas to weight, and the kind of nodes that can build blocks at that
+//! price.
 //!
-//! Asked by the gas meter for every frame, and by nodes through [`crate::runtime_api::PolkavmApi::pricing`]. A program keeps
-//! the cost model that it was stored with, so a chain has a price for each model there is. `docs/add-the-pallet.md` explains
-//! the choice, `docs/gas.md` has the measurements.
+//! Used by the gas meter for every frame, and by nodes through [`crate::runtime_api::PolkavmApi::pricing`]. A program
+//! keeps the cost model that it was stored with, so a chain has a price for each model. `docs/add-the-pallet.md`
+//! explains the choice, `docs/gas.md` has the measurements.
 
 use crate::code::CostModel;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -30,19 +31,19 @@ impl GasPrices {
     }
 }
 
-/// The most instructions that one unit of the pipeline model's gas pays for; a test counts them.
+/// Maximum number of instructions that one unit of the pipeline model's gas pays for; a test counts them.
 pub const INSTRUCTIONS_PER_PIPELINE_GAS: u32 = 12;
 
-/// The least that the calibrated model charges for an instruction, taken over a block of them; a test counts it.
+/// Minimum charge of the calibrated model for an instruction, on average over a block; a test counts it.
 pub const LEAST_CALIBRATED_GAS: u32 = 5;
 
-/// How gas becomes weight. A change reprices every stored program; the gas that a program uses stays as it is.
+/// The conversion of gas to weight. A change reprices every stored program; the gas that a program uses stays the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Pricing {
-    /// The price of the slowest way to run a program, which is the interpreter inside the runtime: any node can build blocks.
+    /// The price of the slowest executor, which is the interpreter inside the runtime: any node can build blocks.
     #[codec(index = 0)]
     Interpreted(GasPrices),
-    /// The price of compiled code. Authorities have to compile; nodes that only follow may interpret.
+    /// The price of compiled code. Authorities have to compile; nodes that only import blocks may interpret.
     #[codec(index = 1)]
     Compiled(GasPrices),
 }
@@ -61,10 +62,10 @@ impl Pricing {
 
     /// Compiled, with the prices measured for this repository.
     ///
-    /// What takes longest is a chain of loads, each of which misses the second-level cache: 93 ns for one unit of the naive
-    /// model, so compiled code is no reason to pay less under that; and for 25 units of the pipeline model, 3.7 ns for each. The
-    /// calibrated model's unit is 10 ps already, and paid six times, which covers what a search found
-    /// (`docs/gas.md#the-price-of-compiled-code`).
+    /// The worst case is a chain of loads, each of which misses the second-level cache: 93 ns for one unit of the naive
+    /// model, so under that model compiled code can't be cheaper; and for 25 units of the pipeline model, 3.7 ns for
+    /// each. The calibrated model's unit is already 10 ps, and is charged sixfold, which covers the worst programs
+    /// found by a search (`docs/gas.md#the-price-of-compiled-code`).
     pub const COMPILED: Pricing = Pricing::Compiled(GasPrices { naive: 10_000, pipeline: 4_000, calibrated_v1: 60 });
 
     /// The prices of gas.
@@ -74,14 +75,14 @@ impl Pricing {
         }
     }
 
-    /// Picoseconds of weight for one unit of a model's gas. Never zero: the integrity test refuses it, and a division must
-    /// not depend on that.
+    /// Picoseconds of weight per unit of a model's gas. Never zero: the integrity test refuses that, but divisions must
+    /// not depend on it.
     pub const fn ref_time_per_gas(&self, model: CostModel) -> u64 {
         let price = self.prices().of(model);
         if price == 0 { 1 } else { price as u64 }
     }
 
-    /// Whether blocks have to be built by nodes that compile.
+    /// True if authorities have to compile.
     pub const fn requires_compiler(&self) -> bool {
         matches!(self, Pricing::Compiled(_))
     }

@@ -1,4 +1,4 @@
-//! Writes the blobs that tests and benchmarks upload: a few instructions around host calls.
+//! Builder of the blobs that tests and benchmarks upload: a few instructions around host calls.
 
 #![allow(dead_code, reason = "the tests need all of it, the benchmarks a part")]
 
@@ -12,13 +12,13 @@ use vm_core::{
 pub const RW: u32 = 0x2_0000;
 /// Length of a contract's writable memory.
 pub const RW_LEN: u32 = 64 * 1024;
-/// An address at which no contract has memory.
+/// An address outside of every contract's memory.
 pub const NOWHERE: u32 = 0x1000;
-/// "None" for a length or a pointer.
+/// Stands for "none" in lengths and pointers.
 pub const SENTINEL: u64 = u32::MAX as u64;
 
-/// A contract in the making. Instructions are added in order; [`Contract::call`] begins the export
-/// `call`. What comes before it is `deploy`.
+/// Builder of a contract. Instructions are added in order; [`Contract::call`] begins the export `call`. Instructions
+/// before that belong to `deploy`.
 pub struct Contract {
     imports: Vec<Vec<u8>>,
     code: Vec<Instruction>,
@@ -30,7 +30,7 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// A contract that does nothing yet; its `deploy` begins.
+    /// Makes an empty contract, whose `deploy` begins.
     pub fn new() -> Self {
         let mut builder = BlobBuilder::new(Isa::ReviveV1);
         builder.stack_size(4096);
@@ -45,7 +45,7 @@ impl Contract {
         }
     }
 
-    /// A contract whose `deploy` returns at once and whose `call` begins.
+    /// Makes a contract whose `deploy` returns immediately and whose `call` begins.
     pub fn with_call() -> Self {
         Self::new().ret().call()
     }
@@ -56,18 +56,18 @@ impl Contract {
         self
     }
 
-    /// Leaves the export `deploy` out.
+    /// Omits the export `deploy`.
     pub fn without_deploy(mut self) -> Self {
         self.deploy = false;
         self
     }
 
-    /// The index of the next instruction, to jump to.
+    /// The index of the next instruction, as a jump target.
     pub fn here(&self) -> u32 {
         self.code.len() as u32
     }
 
-    /// Adds any instruction.
+    /// Appends any instruction.
     pub fn op(mut self, instruction: Instruction) -> Self {
         self.code.push(instruction);
         self
@@ -79,7 +79,7 @@ impl Contract {
         self
     }
 
-    /// Puts bytes into the writable memory, at this offset from [`RW`].
+    /// Sets bytes of the writable memory, at this offset from [`RW`].
     pub fn data(mut self, offset: u32, bytes: &[u8]) -> Self {
         let end = offset as usize + bytes.len();
         if self.data.len() < end {
@@ -112,7 +112,7 @@ impl Contract {
         self.op(Instruction::ri(Opcode::StoreU64, Reg::A0, (RW + offset) as i32))
     }
 
-    /// Ends with `seal_return` of bytes at this offset from [`RW`].
+    /// Ends with `seal_return` of the bytes at this offset from [`RW`].
     pub fn give(self, offset: u32, len: u32) -> Self {
         self.give_with(0, offset, len)
     }
@@ -134,25 +134,25 @@ impl Contract {
 
     /// Loops for ever.
     pub fn spin(self) -> Self {
-        // A jump goes to the beginning of a block.
+        // A jump target must be the start of a block.
         let contract = self.op(Instruction::none(Opcode::Fallthrough));
         let here = contract.here();
         contract.op(Instruction::o(Opcode::Jump, here))
     }
 
-    /// Asks for this much writable memory.
+    /// Sets the size of the writable memory.
     pub fn memory(mut self, bytes: u32) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// Asks for this much stack.
+    /// Sets the size of the stack.
     pub fn stack(mut self, bytes: u32) -> Self {
         self.builder.stack_size(bytes);
         self
     }
 
-    /// The blob.
+    /// Builds the blob.
     pub fn build(mut self) -> Vec<u8> {
         self.builder.rw_data(self.memory, &self.data);
         for import in &self.imports {
@@ -169,7 +169,7 @@ impl Contract {
     }
 }
 
-/// The address at an offset into the writable memory.
+/// The address of an offset into the writable memory.
 pub fn at(offset: u32) -> u64 {
     (RW + offset).into()
 }

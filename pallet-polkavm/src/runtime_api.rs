@@ -1,9 +1,9 @@
 //! The runtime API: dry runs, and views of contracts and code.
 //!
-//! Called by clients through the node's RPC (`state_call`), on a state that is thrown away. Every
-//! type that crosses here carries its version in its name: a later version adds types and bumps
-//! the API's version, it never changes these. The types convert from the pallet's own, so that a
-//! runtime implements each function in one line (see the crate's documentation).
+//! Called by clients through the node's RPC (`state_call`), on a state that is discarded. Every type of this interface
+//! carries its version in its name: a later version adds types and raises the API's version, and never changes these.
+//! The types convert from the pallet's own, so that a runtime implements each function in one line (see the crate's
+//! documentation).
 
 #![allow(clippy::too_many_arguments, reason = "the functions take what their extrinsics take")]
 
@@ -21,12 +21,12 @@ use sp_core::{H160, H256, U256};
 use sp_runtime::DispatchError;
 use vm_core::gas::CostModelKind;
 
-/// Why a dry run failed.
+/// The error of a failed dry run.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct FailureV1 {
-    /// The error the extrinsic would fail with.
+    /// The error with which the extrinsic would fail.
     pub error: DispatchError,
-    /// A sentence with the particulars: limit and value, name, address. For people, not for programs.
+    /// A sentence with the details: limit and value, name, address. For people, not for programs.
     pub detail: String,
 }
 
@@ -41,7 +41,7 @@ impl From<Failure> for FailureV1 {
 pub enum CodeV1 {
     /// The bytes of a program.
     Upload(Vec<u8>),
-    /// The hash of a stored one.
+    /// The hash of a stored program.
     Existing(H256),
 }
 
@@ -54,12 +54,12 @@ impl From<CodeV1> for types::Code {
     }
 }
 
-/// Balance that moves because of storage taken or freed.
+/// Balance that moves because of storage added or removed.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum DepositV1<Balance> {
     /// The origin pays this much.
     Charge(Balance),
-    /// The origin gets this much back.
+    /// The origin is refunded this much.
     Refund(Balance),
 }
 
@@ -72,10 +72,10 @@ impl<Balance> From<types::Deposit<Balance>> for DepositV1<Balance> {
     }
 }
 
-/// What a contract gave back.
+/// The output of a contract.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct OutputV1 {
-    /// The flags given to `seal_return`; bit 0 says that the contract reverted.
+    /// The flags given to `seal_return`; bit 0 is set if the contract reverted.
     pub flags: u32,
     /// The data given to `seal_return`.
     pub data: Vec<u8>,
@@ -90,7 +90,7 @@ impl From<types::Output> for OutputV1 {
 /// A new contract.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct InstantiatedV1 {
-    /// What its constructor gave back.
+    /// The output of its constructor.
     pub output: OutputV1,
     /// Its address.
     pub address: H160,
@@ -107,9 +107,9 @@ impl From<types::Instantiated> for InstantiatedV1 {
 /// A stored program.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct UploadedV1<Balance> {
-    /// The hash it is stored under.
+    /// The hash under which it is stored.
     pub code_hash: H256,
-    /// What is held on the uploader's account; zero where it was stored already.
+    /// The deposit held on the uploader's account; zero if it was already stored.
     pub deposit: Balance,
 }
 
@@ -136,19 +136,19 @@ impl From<types::ContractEvent> for ContractEventV1 {
     }
 }
 
-/// The outcome of a dry run.
+/// The result of a dry run.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct ExecutionV2<R, Balance> {
-    /// What came back. A contract that reverted is `Ok` with bit 0 of its flags set; the extrinsic
-    /// would fail with `ContractReverted`.
+    /// The result. A contract that reverted is `Ok` with bit 0 of its flags set; the extrinsic would fail with
+    /// `ContractReverted`.
     pub result: Result<R, FailureV1>,
     /// Weight used, without the extrinsic's base weight.
     pub gas_consumed: Weight,
-    /// The least `gas_limit` with which the same execution passes.
+    /// The minimum `gas_limit` with which the same execution succeeds.
     pub gas_required: Weight,
-    /// What the storage taken or freed costs the origin.
+    /// The origin's cost of storage added or removed.
     pub storage_deposit: DepositV1<Balance>,
-    /// The least `storage_deposit_limit` with which the same execution passes: the most that is charged at once.
+    /// The minimum `storage_deposit_limit` with which the same execution succeeds: the highest charge at any time.
     pub storage_deposit_required: Balance,
     /// The events the contracts emitted, in order.
     pub events: Vec<ContractEventV1>,
@@ -170,30 +170,30 @@ where
     }
 }
 
-/// The outcome of a dry run, and what identifies the state that it leads to.
+/// The result of a dry run, with a hash of the resulting state.
 ///
-/// Two dry runs on one state with the same hash have changed the same things in the same way. Whoever looks for the
-/// least limit with which a call does what it does with a larger one compares these.
+/// Two dry runs on one state with the same hash have made the same changes. Clients compare these hashes to find the
+/// minimum limit with which a call has the same effect as with a larger one.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EffectV2<R, Balance> {
-    /// The outcome.
+    /// The result.
     pub execution: ExecutionV2<R, Balance>,
     /// A hash of the whole state.
     pub state: H256,
 }
 
-/// How a program was entered.
+/// The kind of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum CallKindV1 {
     /// A call.
     Call,
-    /// A call that may change nothing.
+    /// A read-only call.
     StaticCall,
     /// A call that runs another contract's program on the caller's state.
     DelegateCall,
-    /// An instantiation whose address comes from the deployer's nonce.
+    /// An instantiation whose address depends on the deployer's nonce.
     Create,
-    /// An instantiation whose address comes from a salt.
+    /// An instantiation whose address depends on a salt.
     Create2,
 }
 
@@ -212,21 +212,21 @@ impl From<CallKind> for CallKindV1 {
 /// A call and the calls made in it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct CallTraceV1 {
-    /// How the program was entered.
+    /// The kind of the call.
     pub kind: CallKindV1,
-    /// Who called.
+    /// The caller.
     pub from: H160,
-    /// Who was called; in a delegate call, whose program ran.
+    /// The callee; in a delegate call, the contract whose program ran.
     pub to: H160,
-    /// The value that was sent, in the contracts' unit; none in a delegate call.
+    /// The value transferred, in the contracts' unit; none in a delegate call.
     pub value: Option<U256>,
-    /// The weight it was allowed.
+    /// Its weight limit.
     pub gas_limit: Weight,
     /// The weight it used.
     pub gas_used: Weight,
     /// The data it was called with.
     pub input: Vec<u8>,
-    /// What came back, or why nothing did.
+    /// The output, or the error.
     pub result: Result<OutputV1, FailureV1>,
     /// The calls made in it, in order.
     pub calls: Vec<CallTraceV1>,
@@ -243,18 +243,18 @@ impl From<CallTrace> for CallTraceV1 {
             gas_used: trace.gas_used,
             input: trace.input,
             result: trace.result.map(Into::into).map_err(Into::into),
-            // No deeper than the call stack may be.
+            // At most as deep as the call stack.
             calls: trace.calls.into_iter().map(Into::into).collect(),
         }
     }
 }
 
-/// The outcome of a dry run, and the tree of its calls.
+/// The result of a dry run, with its call trace.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct TracedV2<R, Balance> {
-    /// The outcome.
+    /// The result.
     pub execution: ExecutionV2<R, Balance>,
-    /// The first call. `None` where it wasn't begun.
+    /// The first call. `None` if it did not start.
     pub trace: Option<CallTraceV1>,
 }
 
@@ -281,7 +281,7 @@ pub struct ContractInfoV1<AccountId, Balance> {
     pub storage_bytes: u32,
     /// Items it stores.
     pub storage_items: u32,
-    /// All that is held on its account as storage deposit.
+    /// Total storage deposit held on its account.
     pub storage_deposit: Balance,
     /// Length of its immutable data.
     pub immutable_data_len: u32,
@@ -290,18 +290,18 @@ pub struct ContractInfoV1<AccountId, Balance> {
 /// The price of a cost model's gas.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct GasPriceV1 {
-    /// The cost model, by the number it has for good.
+    /// The permanent number of the cost model.
     pub cost_model: u16,
-    /// Picoseconds of weight for one unit of its gas.
+    /// Picoseconds of weight per unit of its gas.
     pub ref_time: u64,
 }
 
-/// How gas becomes weight, and which nodes can build blocks at that price.
+/// The conversion of gas to weight, and the kind of nodes that can build blocks at that price.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum PricingV1 {
-    /// Any node can.
+    /// Any node can build blocks.
     Interpreted(Vec<GasPriceV1>),
-    /// Nodes that compile can.
+    /// Nodes that compile can build blocks.
     Compiled(Vec<GasPriceV1>),
 }
 
@@ -319,22 +319,21 @@ impl From<Pricing> for PricingV1 {
     }
 }
 
-/// Why storage could not be looked at.
+/// Error of reading a contract's storage.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum StorageAccessErrorV1 {
     /// There is no contract at the address.
     ContractNotFound,
-    /// The key is longer than a contract's key can be.
+    /// The key exceeds the maximum length of keys.
     KeyTooLarge,
 }
 
 sp_api::decl_runtime_apis! {
     /// Dry runs of the pallet's extrinsics, and views of its state.
     ///
-    /// A limit left out is the most an extrinsic can use (gas) or the origin can pay (deposit). More gas than that is
-    /// never given: a limit above it counts as that.
-    /// A dry run acts as the extrinsic would, on the state of the block it is asked about, but takes any account as
-    /// origin: one that isn't mapped counts as mapped, and a contract's account may ask as well.
+    /// A missing limit stands for the maximum that an extrinsic can use (gas) or the origin can pay (deposit). A larger
+    /// gas limit is lowered to that maximum. A dry run acts as the extrinsic would, on the state of the given block,
+    /// but accepts any account as origin: an unmapped one counts as mapped, and it may be a contract's account.
     #[api_version(4)]
     pub trait PolkavmApi<AccountId, Balance>
     where
@@ -387,10 +386,10 @@ sp_api::decl_runtime_apis! {
         /// The account behind an address.
         fn account_id(address: H160) -> AccountId;
 
-        /// What the account behind an address could send away and live on, in the contracts' unit.
+        /// The balance that the account behind an address could send while staying alive, in the contracts' unit.
         fn balance(address: H160) -> U256;
 
-        /// Dry-runs `call` and shows all calls made in it.
+        /// Dry-runs `call` and returns its call trace.
         fn trace_call(
             origin: AccountId,
             dest: H160,
@@ -400,7 +399,7 @@ sp_api::decl_runtime_apis! {
             data: Vec<u8>,
         ) -> TracedV2<OutputV1, Balance>;
 
-        /// Dry-runs `instantiate` or `instantiate_with_code` and shows all calls made in it.
+        /// Dry-runs `instantiate` or `instantiate_with_code` and returns its call trace.
         fn trace_instantiate(
             origin: AccountId,
             value: Balance,
@@ -411,7 +410,7 @@ sp_api::decl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> TracedV2<InstantiatedV1, Balance>;
 
-        /// Dry-runs `call` and tells what state it leads to.
+        /// Dry-runs `call` and returns a hash of the resulting state.
         fn effect_of_call(
             origin: AccountId,
             dest: H160,
@@ -421,7 +420,7 @@ sp_api::decl_runtime_apis! {
             data: Vec<u8>,
         ) -> EffectV2<OutputV1, Balance>;
 
-        /// Dry-runs `instantiate` or `instantiate_with_code` and tells what state it leads to.
+        /// Dry-runs `instantiate` or `instantiate_with_code` and returns a hash of the resulting state.
         fn effect_of_instantiate(
             origin: AccountId,
             value: Balance,
@@ -432,8 +431,8 @@ sp_api::decl_runtime_apis! {
             salt: Option<[u8; 32]>,
         ) -> EffectV2<InstantiatedV1, Balance>;
 
-        /// How gas becomes weight. An authority asks whether it has to compile; a runtime without this function asks nothing
-        /// of it.
+        /// The conversion of gas to weight. Authorities use it to check whether they have to compile; a runtime without
+        /// this function does not require that.
         #[api_version(5)]
         fn pricing() -> PricingV1;
     }

@@ -1,4 +1,4 @@
-//! Small types that several parts of the pallet hand to each other.
+//! Small types that several parts of the pallet share.
 
 use crate::{Config, Error, exec::trace::CallTrace};
 use alloc::string::String;
@@ -32,10 +32,10 @@ impl EntryPoint {
     }
 }
 
-/// The code a new contract is made from.
+/// The code of a new contract.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum Code {
-    /// A program to upload first (a no-op where it is stored already).
+    /// A program to upload first (no change if it is already stored).
     Upload(Vec<u8>),
     /// The hash of a stored program.
     Existing(H256),
@@ -62,18 +62,18 @@ impl Output {
         Self { flags: ReturnFlags::empty(), data }
     }
 
-    /// Whether the contract reverted.
+    /// True if the contract reverted.
     pub fn did_revert(&self) -> bool {
         self.flags.contains(ReturnFlags::REVERT)
     }
 }
 
-/// Balance that moves because of storage that was taken or freed.
+/// Balance that moves because of storage that was added or removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Deposit<Balance> {
     /// The origin pays this much.
     Charge(Balance),
-    /// The origin gets this much back.
+    /// The origin is refunded this much.
     Refund(Balance),
 }
 
@@ -126,11 +126,10 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
 
 /// An error with an explanation for developers.
 ///
-/// Only the error goes on the chain. The detail reaches the log and the dry run; nothing may be
-/// decided by it.
+/// Only the error goes on the chain. The detail goes to the log and the dry run; nothing may depend on it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct Failure {
-    /// The error an extrinsic fails with.
+    /// The error with which the extrinsic fails.
     pub error: DispatchError,
     /// The details: limit and value, name, address. May be empty.
     pub detail: String,
@@ -156,28 +155,28 @@ pub struct ContractEvent {
     pub contract: H160,
     /// The topics to find it by.
     pub topics: Vec<H256>,
-    /// The rest, encoded as the contract likes.
+    /// Its data, in an encoding of the contract's choice.
     pub data: Vec<u8>,
 }
 
-/// The result of a call or an instantiation, with what it cost.
+/// The result of a call or an instantiation, with its costs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Execution<R, Balance> {
     /// The result. A contract that reverted is `Ok` here, with the flag in its output.
     pub result: Result<R, Failure>,
     /// Weight used, without the extrinsic's base weight.
     pub gas_consumed: Weight,
-    /// The least `gas_limit` with which the same execution passes. Above
-    /// [`Self::gas_consumed`] where a charge was taken first and partly given back.
+    /// The minimum `gas_limit` with which the same execution succeeds. Higher than [`Self::gas_consumed`] if a charge
+    /// was partly given back.
     pub gas_required: Weight,
-    /// The storage deposit that the origin pays or gets back. Meaningless if nothing was kept.
+    /// The storage deposit that the origin pays or is refunded. Meaningless if the execution was undone.
     pub storage_deposit: Deposit<Balance>,
-    /// The least `storage_deposit_limit` with which the same execution passes. Above the charge in
-    /// [`Self::storage_deposit`] where storage was taken first and freed later.
+    /// The minimum `storage_deposit_limit` with which the same execution succeeds. Higher than the charge in
+    /// [`Self::storage_deposit`] if storage was added first and removed later.
     pub storage_deposit_required: Balance,
     /// The events the contracts emitted; only collected by a dry run.
     pub events: Vec<ContractEvent>,
-    /// The tree of calls; only kept where it was asked for.
+    /// The call trace; only collected on request.
     pub trace: Option<CallTrace>,
 }
 

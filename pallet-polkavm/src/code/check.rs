@@ -1,7 +1,7 @@
 //! Checks a program before it is stored.
 //!
-//! Called once, at upload, with untrusted bytes. Bad bytes give a named error and a sentence with the
-//! limit and the value found, never a panic, and take time in proportion to their length.
+//! Called once, at upload, with untrusted bytes. Invalid bytes give a named error and a sentence with the limit and the
+//! value found, never a panic, in time proportional to their length.
 
 use super::{CodeIsa, Footprint, MAX_IMPORTS};
 use crate::{
@@ -28,11 +28,11 @@ pub struct Checked {
     pub call_entry: u32,
     /// The host function behind each import.
     pub imports: BoundedVec<HostFunction, ConstU32<MAX_IMPORTS>>,
-    /// What it takes of a node.
+    /// The resources that it takes on a node.
     pub footprint: Footprint,
 }
 
-/// Checks the length alone, which is cheap and comes before anything that isn't.
+/// Checks the length only, which is cheap and comes before all expensive checks.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub fn check<T: Config>(code: &[u8]) -> Result<Checked, Failure> {
     Ok(Checked { isa, deploy_entry, call_entry, imports, footprint })
 }
 
-/// Bytes that are no program at all, or one of an instruction set vm-core doesn't know.
+/// Converts the error of bytes that are not a program, or of an instruction set unknown to vm-core.
 fn unreadable<T: Config>(error: BlobError) -> Failure {
     let named = match &error {
         BlobError::UnsupportedIsa { .. } | BlobError::UnsupportedVersion { .. } => Error::UnsupportedIsa,
@@ -85,7 +85,7 @@ fn unreadable<T: Config>(error: BlobError) -> Failure {
     Failure::new::<T>(named, format!("{error}"))
 }
 
-/// The error with the name of the limit; its sentence has the limit and the value found.
+/// Converts the error of an exceeded limit; its sentence has the limit and the value found.
 fn beyond_limits<T: Config>(error: LimitError) -> Failure {
     let named = match &error {
         LimitError::Exceeded { limit, .. } => match limit {
@@ -130,7 +130,7 @@ fn entry<T: Config>(blob: &Blob<'_>, entry: EntryPoint, missing: Error<T>) -> Re
         .ok_or_else(|| Failure::new::<T>(missing, format!("the blob has no export named `{}`", entry.symbol())))
 }
 
-/// A symbol as text, cut to a length that is fine in a log.
+/// A symbol as text, truncated to a reasonable length for a log.
 fn printable(symbol: &[u8]) -> String {
     const SHOWN: usize = 64;
     let cut = &symbol[..symbol.len().min(SHOWN)];

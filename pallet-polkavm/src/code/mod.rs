@@ -1,8 +1,7 @@
 //! Stored programs: upload, removal, use counts and loading.
 //!
-//! Called by the extrinsics and the call stack. A program is checked once, at upload ([`check`]);
-//! its result (entry points, imports as host function numbers) is stored beside it,
-//! so that a call resolves nothing by name.
+//! Called by the extrinsics and the call stack. A program is checked once, at upload ([`check`]); the result (entry
+//! points, imports as host function numbers) is stored beside it, so that a call resolves nothing by name.
 
 pub mod check;
 
@@ -28,16 +27,16 @@ use vm_core::{
     gas::{CostModelKind, MemoryLatency},
 };
 
-/// The version of the host's observable behaviour that new code is stored with.
+/// Version of the host's observable behaviour with which new code is stored.
 ///
-/// Whenever a change could be seen by a running contract (weights aside), this number goes up and
-/// code stored with a lower one keeps the old behaviour.
+/// Whenever a running contract could observe a change (apart from weights), this number is raised, and code stored with
+/// a lower one keeps the old behaviour.
 pub const BEHAVIOUR_VERSION: u16 = 0;
 
-/// The number of what instructions mean ([`Semantics`]) that new code is stored with.
+/// Id of the semantics version ([`Semantics`]) with which new code is stored.
 ///
-/// Code keeps its number for as long as it is stored, so that a fixed interpreter or compiler in a node's release changes
-/// nothing for it.
+/// Code keeps its number for as long as it is stored, so that a fix of the interpreter or the compiler in a node's
+/// release changes nothing for it.
 pub const SEMANTICS: u16 = Semantics::LATEST.id();
 
 /// The instruction set a program is written in. Only one is accepted so far.
@@ -48,7 +47,7 @@ pub enum CodeIsa {
     ReviveV1,
 }
 
-/// The gas cost model a program is metered with, for as long as it is stored.
+/// The gas cost model of a program, fixed for as long as the program is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub enum CostModel {
     /// One unit of gas per instruction.
@@ -57,13 +56,13 @@ pub enum CostModel {
     /// The cycles of an idealised processor, with data in the second-level cache.
     #[codec(index = 1)]
     Pipeline,
-    /// The time that compiled code takes, in units of 10 picoseconds: the first calibration.
+    /// Execution time of compiled code, in units of 10 picoseconds: the first calibration.
     #[codec(index = 2)]
     CalibratedV1,
 }
 
 impl CostModel {
-    /// All of them.
+    /// All cost models.
     pub const ALL: [CostModel; 3] = [CostModel::Naive, CostModel::Pipeline, CostModel::CalibratedV1];
 }
 
@@ -77,17 +76,17 @@ impl From<CostModel> for CostModelKind {
     }
 }
 
-/// What a program takes of a node beside its own length, as the check finds it.
+/// The resources that a program takes on a node beside its length, as found by the check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Footprint {
-    /// The most bytes of machine code that it becomes where it is compiled.
+    /// Upper bound on the bytes of machine code if it is compiled.
     pub machine_code: u32,
-    /// Pages of memory of an instance.
+    /// Number of memory pages of an instance.
     pub memory_pages: u32,
 }
 
-/// The footprint of stored code. Records of before there were any end where it would be: such code is measured when it is
-/// loaded for the first time.
+/// The footprint of stored code. Older records, which have none, end before it: their code is measured when it is first
+/// loaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, MaxEncodedLen, TypeInfo)]
 pub struct StoredFootprint(pub Option<Footprint>);
 
@@ -100,19 +99,19 @@ impl Decode for StoredFootprint {
     }
 }
 
-/// The most imports a program can have: no more than there are host functions.
+/// Maximum number of imports of a program: the number of host functions.
 pub const MAX_IMPORTS: u32 = HostFunction::COUNT;
 
-/// What is stored beside a program.
+/// Information stored beside a program.
 #[derive(Encode, Decode, CloneNoBound, PartialEqNoBound, DebugNoBound, TypeInfo, MaxEncodedLen)]
 #[codec(mel_bound())]
 #[scale_info(skip_type_params(T))]
 pub struct CodeInfo<T: Config> {
-    /// Who uploaded it, pays for it and may remove it.
+    /// The account that uploaded it, pays for it and may remove it.
     pub owner: T::AccountId,
-    /// What is held on the owner's account for it.
+    /// The deposit held for it on the owner's account.
     pub deposit: BalanceOf<T>,
-    /// How many contracts run it.
+    /// Number of contracts that run it.
     pub use_count: u64,
     /// Its length in bytes.
     pub code_len: u32,
@@ -120,10 +119,10 @@ pub struct CodeInfo<T: Config> {
     pub isa: CodeIsa,
     /// Its gas cost model.
     pub cost_model: CostModel,
-    /// The host behaviour it was written for, see [`BEHAVIOUR_VERSION`].
+    /// The version of the host's behaviour it was stored with, see [`BEHAVIOUR_VERSION`].
     pub behaviour_version: u16,
-    /// The number of what its instructions mean, see [`SEMANTICS`]. Once the upper half of the number before it, which was
-    /// always zero.
+    /// The id of its semantics version, see [`SEMANTICS`]. In older records this was the upper half of the number
+    /// before it, which was always zero.
     pub semantics: u16,
     /// Code offset of the export `deploy`.
     pub deploy_entry: u32,
@@ -131,12 +130,12 @@ pub struct CodeInfo<T: Config> {
     pub call_entry: u32,
     /// The host function behind each import, in the order of the program's import table.
     pub imports: BoundedVec<HostFunction, ConstU32<MAX_IMPORTS>>,
-    /// What it takes of a node.
+    /// The resources that it takes on a node.
     pub footprint: StoredFootprint,
 }
 
 impl<T: Config> CodeInfo<T> {
-    /// The code offset where an entry point begins.
+    /// The code offset of an entry point.
     pub fn entry(&self, entry: EntryPoint) -> u32 {
         match entry {
             EntryPoint::Deploy => self.deploy_entry,
@@ -145,19 +144,19 @@ impl<T: Config> CodeInfo<T> {
     }
 }
 
-/// A program loaded to be run.
+/// A program loaded for execution.
 #[derive(DebugNoBound)]
 pub struct Executable<T: Config> {
     /// Its hash.
     pub hash: H256,
-    /// What is stored beside it.
+    /// The information stored beside it.
     pub info: CodeInfo<T>,
     /// The blob.
     pub code: Vec<u8>,
 }
 
 impl<T: Config> Executable<T> {
-    /// Loads a stored program. Charges for its length before reading it, and for what it takes of a node.
+    /// Loads a stored program. Charges for its length before reading it, and for its footprint.
     ///
     /// # Errors
     ///
@@ -165,7 +164,7 @@ impl<T: Config> Executable<T> {
     pub fn load(hash: H256, gas: &mut GasMeter<T>) -> Result<Self, Failure> {
         let not_found = || Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"));
         let mut info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
-        // Not given back: preparing the program takes this in any case.
+        // Never given back: preparing the program costs this in any case.
         let _ = gas.charge(Cost::LoadCode(info.code_len))?;
         let code = PristineCode::<T>::get(hash).ok_or_else(not_found)?;
         let Footprint { machine_code, memory_pages } = match info.footprint.0 {
@@ -178,7 +177,7 @@ impl<T: Config> Executable<T> {
     }
 }
 
-/// Measures code that was stored before footprints were, and stores what is found. The first to load it pays for that.
+/// Measures code whose record has no footprint, and stores the footprint. The first caller that loads it pays for that.
 fn measure<T: Config>(
     hash: H256,
     info: &mut CodeInfo<T>,
@@ -192,13 +191,13 @@ fn measure<T: Config>(
     Ok(footprint)
 }
 
-/// The key a program is stored under.
+/// The key under which a program is stored.
 pub fn code_hash(code: &[u8]) -> H256 {
     H256(keccak_256(code))
 }
 
-/// What is held on the uploader's account for a program of this length: its bytes, those of its
-/// [`CodeInfo`], and two items.
+/// The deposit held on the uploader's account for a program of this length: for its bytes, those of its [`CodeInfo`],
+/// and two items.
 pub fn code_deposit<T: Config>(code_len: u32) -> BalanceOf<T> {
     let bytes = code_len.saturating_add(CodeInfo::<T>::max_encoded_len() as u32);
     T::DepositPerByte::get()
@@ -206,17 +205,17 @@ pub fn code_deposit<T: Config>(code_len: u32) -> BalanceOf<T> {
         .saturating_add(T::DepositPerItem::get().saturating_mul(2u32.into()))
 }
 
-/// How long a program stays that no contract runs any more.
+/// Lifetime of a program after its last contract has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stay {
-    /// Until its owner removes it.
+    /// It is kept until its owner removes it.
     Kept,
-    /// Not at all: it goes with its last contract.
+    /// It is removed with its last contract.
     Tied,
 }
 
-/// Checks and stores a program. Where it is stored already, nothing happens and nothing is held; but what its owner has
-/// uploaded once to be kept is kept.
+/// Checks and stores a program. If it is already stored, nothing is held; the only change is that a program which its
+/// owner uploads to be kept is kept from then on.
 ///
 /// # Errors
 ///
@@ -268,7 +267,7 @@ pub fn upload<T: Config>(owner: &T::AccountId, code: Vec<u8>, stay: Stay) -> Res
 ///
 /// # Errors
 ///
-/// [`Error::CodeNotFound`], [`Error::CodeInUse`], `BadOrigin` for anyone but the owner.
+/// [`Error::CodeNotFound`], [`Error::CodeInUse`], `BadOrigin` for any account but the owner.
 pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResult {
     let info = CodeInfoOf::<T>::get(code_hash).ok_or(Error::<T>::CodeNotFound)?;
     ensure!(info.owner == *origin, BadOrigin);
@@ -277,10 +276,10 @@ pub fn remove<T: Config>(origin: &T::AccountId, code_hash: H256) -> DispatchResu
     Ok(())
 }
 
-/// An account and the deposit that it got back.
+/// An account, and the deposit that was refunded to it.
 pub type Refund<T> = (<T as frame_system::Config>::AccountId, BalanceOf<T>);
 
-/// Removes a program that is tied to its contracts once none is left. Returns its owner and what that got back.
+/// Removes a program that is tied to its contracts if none of them is left. Returns its owner and the refund.
 ///
 /// # Errors
 ///

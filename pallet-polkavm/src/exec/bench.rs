@@ -12,7 +12,7 @@ use alloc::{format, vec::Vec};
 use frame_support::weights::Weight;
 use sp_core::H160;
 
-/// A contract that has begun and waits for its first host call.
+/// A contract that has started and waits for its first host call.
 pub(crate) struct Waiting<T: Config> {
     /// The stack; the contract is its first frame.
     pub stack: Stack<T>,
@@ -21,7 +21,7 @@ pub(crate) struct Waiting<T: Config> {
 }
 
 impl<T: Config> Waiting<T> {
-    /// Begins a contract that calls a host function before it does anything else.
+    /// Starts a contract whose first action is a host call.
     pub fn new(origin: T::AccountId, contract: H160, entry: EntryPoint, input: Vec<u8>) -> Result<Self, Failure> {
         let limits = Limits { gas: Weight::MAX, deposit: None };
         let mut stack = Stack::<T>::new(origin.clone(), limits, ExecConfig::extrinsic());
@@ -43,7 +43,7 @@ impl<T: Config> Waiting<T> {
         Ok(Self { stack, instance })
     }
 
-    /// Writes into the contract's memory.
+    /// Writes to the contract's memory.
     pub fn write(&mut self, address: u64, bytes: &[u8]) {
         self.instance.write_memory(address as u32, bytes).unwrap_or_else(|error| panic!("{error:?}"));
     }
@@ -57,7 +57,7 @@ impl<T: Config> Waiting<T> {
         function.call(&mut Host::new(&mut self.stack, &mut self.instance), all)
     }
 
-    /// Ends the stack as a transaction does.
+    /// Settles the stack as a transaction does.
     pub fn settle(&mut self) -> Result<(), Failure> {
         self.stack.frames.clear();
         self.stack.ledger.commit()?;

@@ -1,13 +1,12 @@
-//! The call stack: frames, their storage transactions, and the way from a message to the VM and back.
+//! The call stack: frames, their storage transactions, and the path from a message to the VM and back.
 //!
-//! Called by [`crate::bare`] for every call and instantiation, and by the host functions with which
-//! contracts call, delegate to, make and end each other ([`nested`]). A [`Stack`] lives as long as
-//! one transaction. Each [`Frame`] on it is one contract call and is wrapped in a storage
-//! transaction, a layer of the [`Ledger`] and a layer of the transient storage: what it did stays
-//! only if it returned without the revert flag. What it used in weight is used in any case.
+//! Called by [`crate::bare`] for every call and instantiation, and by the host functions with which contracts call,
+//! delegate to, instantiate and terminate each other ([`nested`]). A [`Stack`] lives as long as one transaction. Each
+//! [`Frame`] on it is one contract call, wrapped in a storage transaction, a layer of the [`Ledger`] and a layer of the
+//! transient storage: its changes are kept only if it returned without the revert flag. Its weight is used in any case.
 //!
-//! All frames see one record of each contract, the ledger's; the state's own is written when the
-//! stack has ended ([`settle`]).
+//! All frames share one record of each contract, the ledger's; the state's record is written when the stack has ended
+//! ([`settle`]).
 
 #[cfg(feature = "runtime-benchmarks")]
 pub(crate) mod bench;
@@ -44,29 +43,29 @@ use transient::TransientStorage;
 /// Configuration of a stack beyond its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExecConfig {
-    /// Bump the origin's nonce in an instantiation, so that two of them in one transaction get
-    /// different addresses. Off where the caller takes care of the nonce.
+    /// Increment the origin's nonce in an instantiation, so that two instantiations in one transaction get different
+    /// addresses. False if the caller manages the nonce.
     pub bump_nonce: bool,
-    /// Keep the contracts' events for the result.
+    /// Collect the contracts' events for the result.
     pub collect_events: bool,
-    /// Keep the tree of calls for the result. Takes memory without limit: not for transactions.
+    /// Collect the call trace for the result. Takes unlimited memory: not for transactions.
     pub trace: bool,
-    /// Let any account be the origin: one that isn't mapped, or a contract's. Not for transactions.
+    /// Accept any account as origin: also an unmapped one, or a contract's. Not for transactions.
     pub any_origin: bool,
 }
 
 impl ExecConfig {
-    /// An extrinsic: its nonce was bumped before it was dispatched.
+    /// For an extrinsic: its nonce was incremented before it was dispatched.
     pub const fn extrinsic() -> Self {
         Self { bump_nonce: true, collect_events: false, trace: false, any_origin: false }
     }
 
-    /// A dry run of an extrinsic.
+    /// For a dry run of an extrinsic.
     pub const fn dry_run() -> Self {
         Self { bump_nonce: true, collect_events: true, trace: false, any_origin: true }
     }
 
-    /// A dry run that keeps the tree of calls.
+    /// For a dry run that collects the call trace.
     pub const fn tracing() -> Self {
         Self { trace: true, ..Self::dry_run() }
     }
@@ -74,11 +73,11 @@ impl ExecConfig {
 
 /// One contract call on the call stack.
 pub struct Frame<T: Config> {
-    /// The account it acts as: whose storage and balance it has.
+    /// The account that it acts as, whose storage and balance it uses.
     pub account: T::AccountId,
     /// The address of that account.
     pub address: H160,
-    /// The caller. In a delegate call, the caller of the contract that delegated.
+    /// The caller. In a delegate call, the caller of the delegating contract.
     pub caller: T::AccountId,
     /// The address of its program; differs from [`Self::address`] in a delegate call only.
     pub code_address: H160,
@@ -88,24 +87,24 @@ pub struct Frame<T: Config> {
     pub trie_id: H256,
     /// Its entry point.
     pub entry: EntryPoint,
-    /// The value that came with the message, in the contracts' unit.
+    /// The value transferred with the message, in the contracts' unit.
     pub value: U256,
-    /// The message; gone once the program forwarded it.
+    /// The message; `None` once the program has forwarded it.
     pub input: Option<Vec<u8>>,
-    /// The weight it may use.
+    /// The meter of its weight.
     pub gas: GasMeter<T>,
     /// Read-only call: state changes are refused.
     pub read_only: bool,
-    /// Whether it has no more than Ethereum's stipend, so that storage writes are refused.
+    /// Whether it has only Ethereum's stipend, with which storage writes are refused.
     pub stipend: bool,
     /// Reentry guard: whether its account may be called while it waits for a call of its own.
     pub allows_reentry: bool,
-    /// The output of the last call that it made.
+    /// The output of its latest call.
     pub last_output: Output,
 }
 
 impl<T: Config> Frame<T> {
-    /// A frame in which the contract at `address` runs its own program and may change state.
+    /// Makes the frame of a contract at `address` that runs its own program and may change state.
     pub fn new(
         entry: EntryPoint,
         address: H160,
@@ -145,7 +144,7 @@ enum Callee<T: Config> {
 pub struct CallError {
     /// The error.
     pub failure: Failure,
-    /// Whether the callee failed while it ran. Otherwise the caller is at fault, and it never began.
+    /// Whether the callee failed while it ran. Otherwise the caller is at fault, and the callee never started.
     pub in_callee: bool,
 }
 
@@ -160,7 +159,7 @@ pub struct Stack<T: Config> {
     origin: T::AccountId,
     /// Never empty while a host function runs: [`Stack::run`] pushes before and pops after.
     frames: Vec<Frame<T>>,
-    /// The transaction's own meter, from which the first frame's is made.
+    /// The transaction's own meter, from which the first frame's is derived.
     gas: GasMeter<T>,
     ledger: Ledger<T>,
     transient: TransientStorage,
@@ -172,7 +171,8 @@ pub struct Stack<T: Config> {
 }
 
 impl<T: Config> Stack<T> {
-    /// An empty stack. Nothing may be on it that a rollback of the caller's storage transaction doesn't undo with it.
+    /// Makes an empty stack. It must not hold anything that a rollback of the caller's storage transaction doesn't
+    /// undo.
     pub fn new(origin: T::AccountId, limits: Limits<BalanceOf<T>>, config: ExecConfig) -> Self {
         Self {
             origin,
@@ -188,8 +188,8 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
-    /// Moves the deposits when it went well.
+    /// Calls the account at `dest`: runs the program there, or only transfers the value if there is none. Settles the
+    /// deposits on success.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl<T: Config> Stack<T> {
         Ok(output)
     }
 
-    /// Makes a contract from `code` and runs its constructor. Moves the deposits when it went well.
+    /// Instantiates a contract from `code` and runs its constructor. Settles the deposits on success.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl<T: Config> Stack<T> {
         Ok(made)
     }
 
-    /// Charges the transaction for something that is done before its first frame.
+    /// Charges the transaction for work before its first frame.
     ///
     /// # Errors
     ///
@@ -242,7 +242,7 @@ impl<T: Config> Stack<T> {
             gas_required: self.gas.required(),
             storage_deposit: if kept { self.ledger.total() } else { Deposit::default() },
             storage_deposit_required: self.ledger.required(),
-            // Events only count where all the rest does.
+            // Events are kept only if all other changes are.
             events: if kept { core::mem::take(&mut self.events) } else { Vec::new() },
             trace: self.tracer.take().and_then(Tracer::finish),
             result,
@@ -254,7 +254,7 @@ impl<T: Config> Stack<T> {
         let value = Pallet::<T>::to_contract_value(value);
         let output =
             self.call_account(caller, dest, value, input, &CallLimits::none(), false).map_err(|error| error.failure)?;
-        // Only a contract has a record; what else may be there is no news.
+        // Only a contract has a record; calls of other accounts emit no event.
         if !output.did_revert() && self.ledger.get(&dest).is_some() {
             let caller = T::AddressMapper::to_address(&self.origin);
             Pallet::<T>::deposit_event(Event::Called { caller, contract: dest });
@@ -272,7 +272,7 @@ impl<T: Config> Stack<T> {
         ensure_input_fits::<T>(input.len())?;
         let code_hash = match code {
             Code::Existing(hash) => {
-                // The extrinsic that brings its code pays for hashing it.
+                // The extrinsic that uploads its code pays for hashing it.
                 if salt.is_some() {
                     let code_len = CodeInfoOf::<T>::get(hash).map_or(0, |info| info.code_len);
                     let _ = self.gas.charge(Cost::Create2(code_len.saturating_add(input.len() as u32)))?;
@@ -287,7 +287,7 @@ impl<T: Config> Stack<T> {
         };
         let deployer = self.origin.clone();
         let value = Pallet::<T>::to_contract_value(value);
-        // With a salt, no nonce is in the address.
+        // With a salt, the address does not depend on a nonce.
         let nonce = if salt.is_none() { self.nonce_of_origin() } else { 0 };
         let (address, output) = self
             .construct(deployer, nonce, code_hash, value, input, salt, &CallLimits::none())
@@ -295,11 +295,11 @@ impl<T: Config> Stack<T> {
         Ok(Instantiated { output, address, code_hash })
     }
 
-    /// The nonce from which the origin's next contract gets its address.
+    /// Returns the nonce for the address of the origin's next contract.
     ///
-    /// Signing bumped the origin's nonce before the dispatch, so the transaction's own is one less. An origin that
+    /// Signing incremented the origin's nonce before the dispatch, so the transaction's own is one less. An origin that
     /// signed nothing (a proxied account, a multisig, one behind `sudo_as`) may have a nonce of zero, or one whose
-    /// predecessor has made a contract: then it is bumped here as a signature would have.
+    /// predecessor has already created a contract: then it is incremented here as a signature would have done.
     fn nonce_of_origin(&mut self) -> u64 {
         let nonce = account_nonce::<T>(&self.origin);
         let deployer = T::AddressMapper::to_address(&self.origin);
@@ -314,16 +314,16 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    /// Whether an address is taken, so that no contract can be made there.
+    /// True if an address is occupied, so that no contract can be instantiated there.
     fn is_taken(&self, address: &H160) -> bool {
         self.ledger.get(address).is_some()
             || ContractInfoOf::<T>::contains_key(address)
             || T::Precompiles::find(address).is_some()
-            // Somebody's key has the address.
+            // It is the address of somebody's key.
             || T::AddressMapper::to_account_id(address) != T::AddressMapper::to_fallback_account_id(address)
     }
 
-    /// Calls the account at `dest`: runs the program there, or only transfers the value where there is none.
+    /// Calls the account at `dest`: runs the program there, or only transfers the value if there is none.
     fn call_account(
         &mut self,
         caller: T::AccountId,
@@ -351,12 +351,12 @@ impl<T: Config> Stack<T> {
         self.run(frame, None, callee, kind, limits)
     }
 
-    /// Makes a contract of a stored program, and runs its constructor. Without a salt, the address is that of the
-    /// deployer's `nonce`.
+    /// Instantiates a contract from a stored program, and runs its constructor. Without a salt, the address depends on
+    /// the deployer's `nonce`.
     ///
-    /// The deployer's nonce is used up before the new contract's frame begins, and stays so whatever becomes of it
-    /// (EIP-161): a failed constructor's address is not given to the next contract. Only where the deployer can't pay
-    /// the value nothing is used up, as on Ethereum.
+    /// The deployer's nonce is used up before the new contract's frame starts, and stays used up whatever the result
+    /// (EIP-161): the address of a failed constructor is not reused. Only if the deployer can't pay the value nothing
+    /// is used up, as on Ethereum.
     #[allow(clippy::too_many_arguments, reason = "all that makes a contract")]
     fn construct(
         &mut self,
@@ -396,7 +396,7 @@ impl<T: Config> Stack<T> {
         Ok((address, output))
     }
 
-    /// The contract at an address, as this transaction sees it. One whose constructor is still running isn't one yet.
+    /// The contract at an address, as this transaction sees it. `None` while its constructor is running.
     pub fn contract(&mut self, address: &H160) -> Option<&Entry<T>> {
         if self.ledger.get(address).is_none() {
             let info = ContractInfoOf::<T>::get(address)?;
@@ -405,7 +405,7 @@ impl<T: Config> Stack<T> {
         self.ledger.get(address).filter(|entry| !entry.constructing)
     }
 
-    /// The callee of a call to an address, and the trie of the contract there; `None` where there is nothing to run.
+    /// The callee of a call to an address, and the trie of the contract there; `None` if there is no program to run.
     /// Charges the last frame for loading a program.
     fn callee_at(&mut self, address: &H160) -> Result<Option<(Callee<T>, H256)>, Failure> {
         if let Some(precompile) = T::Precompiles::find(address) {
@@ -422,7 +422,7 @@ impl<T: Config> Stack<T> {
         self.frames.last_mut().map_or(&mut self.gas, |frame| &mut frame.gas)
     }
 
-    /// The meter of a frame that is about to be called: by the current frame, or by the transaction.
+    /// The meter of a frame that the current frame, or the transaction, is about to call.
     fn callee_meter(&self, limits: &CallLimits<T>) -> GasMeter<T> {
         match self.frames.last() {
             Some(caller) => caller.gas.nested(limits.weight),
@@ -452,7 +452,7 @@ impl<T: Config> Stack<T> {
     }
 }
 
-/// The stack as host functions see it.
+/// The stack as used by host functions.
 impl<T: Config> Stack<T> {
     /// The current frame.
     ///
@@ -487,7 +487,7 @@ impl<T: Config> Stack<T> {
         self.frames.len().checked_sub(2).and_then(|below| self.frames.get(below))
     }
 
-    /// Fails where the current frame may change nothing.
+    /// Fails if the current frame is read-only.
     ///
     /// # Errors
     ///
@@ -499,11 +499,11 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// Fails where the current frame may not write to storage that stays.
+    /// Fails if the current frame may not write to persistent storage.
     ///
     /// # Errors
     ///
-    /// [`Error::StateChangeDenied`], and [`Error::OutOfGas`] with no more than Ethereum's stipend (EIP-2200).
+    /// [`Error::StateChangeDenied`], and [`Error::OutOfGas`] if it has only Ethereum's stipend (EIP-2200).
     pub fn ensure_may_store(&self) -> Result<(), Failure> {
         self.ensure_may_write()?;
         if self.top().stipend {
@@ -532,8 +532,8 @@ impl<T: Config> Stack<T> {
         crate::contract::value_len(&self.top().trie_id, key)
     }
 
-    /// Puts a value under a key of the current contract, or removes it, and records the change.
-    /// Returns the length of the value that was there.
+    /// Writes a value under a key of the current contract, or removes it, and records the change. Returns the length of
+    /// the previous value.
     pub fn write_storage(&mut self, key: &Key, value: Option<&[u8]>) -> Option<u32> {
         let frame = self.top();
         let (old, diff) = crate::contract::write(&frame.trie_id, key, value);
@@ -542,8 +542,8 @@ impl<T: Config> Stack<T> {
         old
     }
 
-    /// Charges for the end of the transaction, before the current contract's storage is changed: the first change makes its
-    /// deposit move and its record be stored then.
+    /// Charges for the settlement before the current contract's storage is changed: after its first change its deposit
+    /// moves and its record is stored at the end of the transaction.
     ///
     /// # Errors
     ///
@@ -555,7 +555,7 @@ impl<T: Config> Stack<T> {
         Ok(Some(self.top_mut().gas.charge(Cost::Settle)?))
     }
 
-    /// Gives that back where the change has made no difference to the deposit.
+    /// Gives that charge back if the change made no difference to the deposit.
     pub fn adjust_settlement(&mut self, charged: Option<Charged>) {
         if let Some(charged) = charged
             && !self.is_settled_anyway()
@@ -564,8 +564,8 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    /// Whether the current contract's deposit moves at the end of the transaction, as things are. One made in the transaction
-    /// has paid for that with its instantiation.
+    /// True if the current contract's deposit already has to move at the end of the transaction. A contract
+    /// instantiated in the transaction has paid for that with its instantiation.
     fn is_settled_anyway(&self) -> bool {
         self.ledger.get(&self.top().address).is_some_and(|entry| entry.before.is_none() || !entry.diff.is_none())
     }
@@ -575,7 +575,7 @@ impl<T: Config> Stack<T> {
         self.transient.get(self.top().address, key)
     }
 
-    /// Puts a value under a key of the current contract in the transient storage, or removes it. Returns the old one.
+    /// Writes a value under a key of the current contract in the transient storage, or removes it. Returns the old one.
     ///
     /// # Errors
     ///
@@ -585,7 +585,7 @@ impl<T: Config> Stack<T> {
         self.transient.set::<T>(address, key, value)
     }
 
-    /// Notes how much immutable data the current contract has.
+    /// Records the length of the current contract's immutable data.
     pub fn set_immutable_len(&mut self, len: u32) {
         let address = self.top().address;
         self.ledger.change(&address, |entry| entry.info.immutable_data_len = len);
@@ -606,7 +606,7 @@ fn account_nonce<T: Config>(account: &T::AccountId) -> u64 {
     frame_system::Pallet::<T>::account_nonce(account).saturated_into()
 }
 
-/// Fails where call data has more bytes than it may.
+/// Fails if call data exceeds its maximum length.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Calls between contracts: `call`, `delegate_call`, `instantiate` and `terminate` on the stack.
 //!
-//! Called by the host functions of [`crate::host_api`] that have read their arguments, and by
-//! precompiles. The rules are pallet-revive's: a failure inside the callee is the callee's and
-//! leaves the caller running; one that kept the callee from being run is the caller's.
+//! Called by the host functions of [`crate::host_api`] after they have read their arguments, and by precompiles. The
+//! rules are pallet-revive's: a failure inside the callee is an error code for the caller, which continues; a failure
+//! that prevents the callee from starting is a failure of the caller.
 
 use super::{
     CallError, Frame, Stack, account_nonce, ensure_input_fits, settle::spendable_without_deposit, trace::CallKind,
@@ -23,28 +23,28 @@ use sp_runtime::traits::Zero;
 /// The limits that a contract sets for its callee.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits<T: Config> {
-    /// Weight, of which the callee gets all but a 64th of what is left at most; the maximum for just that.
+    /// Weight; the callee gets at most all but a 64th of what is left, which is what the maximum stands for.
     pub weight: Weight,
     /// Storage deposit; `None` for all that is left.
     pub deposit: Option<BalanceOf<T>>,
-    /// Ethereum's gas, against which both count.
+    /// Ethereum's gas, which pays for both weight and deposit.
     pub ethereum: Option<u64>,
-    /// Whether it has no more than Ethereum's stipend, which doesn't pay for storage (EIP-2200).
+    /// Whether it has only Ethereum's stipend, which doesn't pay for storage (EIP-2200).
     pub stipend: bool,
 }
 
 impl<T: Config> CallLimits<T> {
-    /// All that may be given.
+    /// No limits: everything that may be given.
     pub const fn none() -> Self {
         Self { weight: Weight::MAX, deposit: None, ethereum: None, stipend: false }
     }
 
-    /// A weight and a deposit.
+    /// Limits of weight and deposit.
     pub const fn new(weight: Weight, deposit: Option<BalanceOf<T>>) -> Self {
         Self { weight, deposit, ..Self::none() }
     }
 
-    /// An amount of Ethereum's gas, and weight on top of it.
+    /// Limits of an amount of Ethereum's gas, with additional weight.
     pub fn ethereum(gas: u64, on_top: Weight) -> Self {
         Self {
             weight: ethereum::weight::<T>(gas).saturating_add(on_top),
@@ -58,25 +58,25 @@ impl<T: Config> CallLimits<T> {
 /// Whether the callee may reenter the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reentry {
-    /// It may.
+    /// The callee may reenter.
     Allowed,
-    /// Neither it nor those it calls.
+    /// Neither the callee nor the contracts it calls may reenter.
     Denied,
 }
 
-/// The weight of a contract's end on top of [`Cost::Terminate`]: a probe of what it may send, its dust, and its program,
-/// which may have to go with it.
+/// The weight of a termination on top of [`Cost::Terminate`]: computing the balance to send, its dust, and possibly
+/// removing its program.
 pub(crate) fn termination_weight<T: Config>() -> Weight {
     let transfer = Cost::CallTransfer.weight::<T::WeightInfo>();
     dust::transfer_weight::<T>(transfer).saturating_add(transfer).saturating_add(T::WeightInfo::remove_code())
 }
 
 impl<T: Config> Stack<T> {
-    /// Calls another account from the current contract. What came back is also in the frame's `last_output`.
+    /// Calls another account from the current contract. The output is also in the frame's `last_output`.
     ///
     /// # Errors
     ///
-    /// The error of the callee, or the reason for which it never began.
+    /// The error of the callee, or the reason why it did not start.
     pub fn call_from_contract(
         &mut self,
         limits: &CallLimits<T>,
@@ -114,8 +114,8 @@ impl<T: Config> Stack<T> {
         self.call_account(caller, dest, value, input, limits, read_only)
     }
 
-    /// Runs the program of another contract on the state of the current one, with its caller and value.
-    /// A success where there is no program.
+    /// Runs the program of another contract on the state of the current one, with its caller and value. Succeeds if
+    /// there is no program.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// Makes a contract from the current one. Its output is in the frame's `last_output`.
+    /// Instantiates a contract from the current one. Its output is in the frame's `last_output`.
     ///
     /// # Errors
     ///
@@ -163,8 +163,8 @@ impl<T: Config> Stack<T> {
         Ok(address)
     }
 
-    /// Sends all the current contract could send to the beneficiary, and has it removed at the end of the
-    /// transaction, if it was made in it (EIP-6780) or `always`.
+    /// Sends the current contract's spendable balance to the beneficiary, and removes the contract at the end of the
+    /// transaction if it was instantiated in it (EIP-6780) or `always`.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl<T: Config> Stack<T> {
     ///
     /// # Errors
     ///
-    /// Also [`Error::TerminationDenied`] in a constructor, in a delegate call, or where no contract called.
+    /// Also [`Error::TerminationDenied`] in a constructor, in a delegate call, or if the caller is no contract.
     pub fn terminate_caller(&mut self, beneficiary: H160) -> Result<(), Failure> {
         let caller = self.master()?;
         let denied = |detail| Failure::new::<T>(Error::TerminationDenied, detail);
@@ -191,9 +191,9 @@ impl<T: Config> Stack<T> {
         self.terminate_contract(&account, &address, beneficiary, true)
     }
 
-    /// The frame of the contract that called the current precompile, which may decide over the contract's life.
+    /// The frame of the contract that called the current precompile and may terminate or change that contract.
     ///
-    /// Only a contract's own program may: one that it has delegated to could be anybody's.
+    /// Only a contract's own program may: a program that it delegates to could be anybody's.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl<T: Config> Stack<T> {
     ) -> Result<(), Failure> {
         let to = T::AddressMapper::to_account_id(&beneficiary);
         if to != *account {
-            // The deposit of a contract that ends is given back at the end of the transaction.
+            // The deposit of a terminated contract is refunded at the end of the transaction.
             let entry = self.ledger.get(address).filter(|_| always);
             let all = match entry.and_then(|entry| entry.before.as_ref()) {
                 Some(before) => spendable_without_deposit::<T>(account, &self.origin, before.total_deposit()),
@@ -232,12 +232,12 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// Has the contract that called the current precompile run another program from its next call on.
+    /// Makes the contract that called the current precompile run another program from its next call on.
     ///
     /// # Errors
     ///
-    /// [`Error::StateChangeDenied`], [`Error::CodeNotFound`], [`Error::TerminationDenied`] in a delegate call or where no
-    /// contract called.
+    /// [`Error::StateChangeDenied`], [`Error::CodeNotFound`], [`Error::TerminationDenied`] in a delegate call or if the
+    /// caller is no contract.
     pub fn set_callers_code(&mut self, code_hash: H256) -> Result<(), Failure> {
         let address = self.master()?.address;
         let Some(old) = self.ledger.get(&address).map(|entry| entry.info.code_hash) else {
@@ -249,7 +249,7 @@ impl<T: Config> Stack<T> {
         code::decrement_use_count::<T>(old)?;
         self.ledger.change(&address, |entry| {
             entry.info.code_hash = code_hash;
-            // A constructor's is set at its end.
+            // While the constructor runs, the deposit is not known: it is set at the end.
             if !entry.constructing {
                 entry.info.set_base_deposit(new.deposit);
             }
@@ -258,13 +258,14 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// The gas left to the contract that called the current precompile, or to the precompile where no contract did.
+    /// The weight left to the contract that called the current precompile, or to the precompile if the caller is no
+    /// contract.
     pub(crate) fn weight_left_to_caller(&self) -> Weight {
         let gas = &self.top().gas;
         self.calling_frame().map_or_else(|| gas.left(), |caller| caller.gas.left().saturating_sub(gas.consumed()))
     }
 
-    /// Fails where any frame of the contract at an address waits for a call that may not come back to it.
+    /// Fails if any frame of the contract at an address waits for a call that must not reenter it.
     fn ensure_entry_allowed(&self, dest: &H160) -> Result<(), Failure> {
         if self.frames.iter().any(|frame| frame.address == *dest && !frame.allows_reentry) {
             return Err(Failure::new::<T>(

@@ -1,7 +1,7 @@
-//! One frame, from the transfer of its value to the last instruction of its program.
+//! Execution of one frame, from the transfer of its value to the last instruction of its program.
 //!
-//! Called by the rest of [`super`] with a frame to push. Whatever goes wrong in it ends in an `Err`,
-//! upon which the storage transaction, the ledger's layer and the transient storage's are undone.
+//! Called by the rest of [`super`] with a frame to push. Any failure in it is returned as an `Err`, upon which the
+//! storage transaction, the ledger's layer and the transient storage's layer are undone.
 
 use super::{CallError, Callee, Frame, Stack, nested::CallLimits, trace::CallKind, transfer};
 use crate::{
@@ -21,7 +21,7 @@ use sp_runtime::{DispatchError, TransactionOutcome};
 use vm_core::outcome::Outcome;
 
 impl<T: Config> Stack<T> {
-    /// Runs a frame to its end. `new` is the record of the contract that it constructs, if it does.
+    /// Runs a frame to its end. `new` is the record of the contract that it constructs, if any.
     pub(super) fn run(
         &mut self,
         frame: Frame<T>,
@@ -55,7 +55,7 @@ impl<T: Config> Stack<T> {
         });
         let result = outcome.unwrap_or_else(|error| Err(error.into()));
         if result.as_ref().is_ok_and(|output| !output.did_revert()) {
-            // The ledger's layer was closed inside the storage transaction, as it may refuse.
+            // The ledger's layer was closed inside the storage transaction, as closing it may fail.
             self.transient.commit();
         } else {
             self.ledger.rollback();
@@ -72,7 +72,7 @@ impl<T: Config> Stack<T> {
         result
     }
 
-    /// Fails where the last frame has used more of weight and deposit together than its gas allows.
+    /// Fails if the last frame has used more weight and deposit together than its Ethereum gas allows.
     fn ensure_ethereum_gas(&self, limits: &CallLimits<T>) -> Result<(), Failure> {
         let Some(limit) = limits.ethereum else { return Ok(()) };
         let used = ethereum::used::<T>(self.top().gas.consumed(), self.ledger.used().charge_or_zero());
@@ -84,7 +84,7 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// Fails where the stack is as deep as it may get.
+    /// Fails if the stack has its maximum depth.
     pub(super) fn ensure_depth(&self) -> Result<(), Failure> {
         if self.frames.len() as u32 > limits::CALL_DEPTH {
             return Err(Failure::new::<T>(
@@ -126,24 +126,24 @@ fn run_top<T: Config>(
         let address = stack.top().address;
         stack.ledger.change(&address, |entry| {
             entry.constructing = false;
-            // Only now: it depends on the immutable data the constructor left.
+            // Only known now: it depends on the immutable data that the constructor stored.
             entry.info.set_base_deposit(code_deposit);
         });
     }
     Ok(output)
 }
 
-/// Makes the account of a new contract. The origin pays its existential deposit.
+/// Creates the account of a new contract. The origin pays its existential deposit.
 fn create_account<T: Config>(stack: &mut Stack<T>, info: ContractInfo<T>) -> Result<(), Failure> {
     let code_hash = info.code_hash;
     let Frame { account, address, .. } = stack.top();
     let (account, address) = (account.clone(), *address);
     stack.ledger.record_paid(transfer::existential_deposit::<T>(&stack.origin, &account)?);
-    // As long as the contract exists, its account must: a consumer keeps it from being reaped.
+    // The account must exist as long as the contract does: a consumer reference keeps it from being reaped.
     frame_system::Pallet::<T>::inc_consumers(&account)?;
     // A contract's nonce starts at one, as Ethereum's do.
     frame_system::Pallet::<T>::inc_account_nonce(&account);
-    // Counted before the constructor runs, so that the code can't go while it does.
+    // Counted before the constructor runs, so that the code can't be removed meanwhile.
     code::increment_use_count::<T>(code_hash)?;
     stack.ledger.create(address, info);
     Ok(())
@@ -161,9 +161,9 @@ fn execute_precompile<T: Config>(stack: &mut Stack<T>, precompile: Precompile<T>
     Ok(output)
 }
 
-/// Runs the program until it ends, serving its host calls.
+/// Runs the program to its end, and serves its host calls.
 fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Result<Output, Failure> {
-    // The instance holds what it needs of the code. Letting go of it here keeps a deep stack small.
+    // The instance has its own copy of the code. Freeing it here keeps a deep stack small.
     let code = core::mem::take(&mut executable.code);
     let mut instance = T::Executor::instantiate(Source {
         code_hash: executable.hash,

@@ -1,11 +1,11 @@
-//! The end of a stack: deposits move, records are stored, contracts that called for their end are gone.
+//! Settlement at the end of a stack: moves deposits, stores records, and removes terminated contracts.
 //!
-//! Called once, when the first frame has ended well, inside the transaction's storage transaction.
-//! Refunds come first, so that a call may pay for what it takes with what it frees.
+//! Called once, after the first frame has succeeded, inside the transaction's storage transaction. Refunds come first,
+//! so that a call may pay for the storage it takes with the storage it frees.
 //!
-//! A deposit is balance of the origin, moved to the contract's account and held there under
-//! [`HoldReason::StorageDepositReserve`]. A refund goes to the origin of the transaction that frees
-//! the storage, whoever paid for it.
+//! A deposit is balance of the origin that is moved to the contract's account and held there under
+//! [`HoldReason::StorageDepositReserve`]. A refund goes to the origin of the transaction that frees the storage,
+//! whoever paid for it.
 
 use super::{Stack, transfer};
 use crate::{
@@ -26,13 +26,12 @@ use sp_core::{H160, U256};
 use sp_runtime::{DispatchError, TransactionOutcome, traits::Zero};
 
 impl<T: Config> Stack<T> {
-    /// Ends the stack.
+    /// Settles the stack.
     ///
     /// # Errors
     ///
-    /// [`Error::StorageDepositLimitExhausted`], [`Error::StorageDepositNotEnoughFunds`] when the
-    /// origin can't pay, [`Error::StorageRefundNotEnoughFunds`] when a contract holds less than its
-    /// record says (a bug).
+    /// [`Error::StorageDepositLimitExhausted`], [`Error::StorageDepositNotEnoughFunds`] if the origin can't pay,
+    /// [`Error::StorageRefundNotEnoughFunds`] if a contract holds less than its record says (a bug).
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         let settled = self.ledger.close();
         self.ledger.ensure_within_limit()?;
@@ -67,20 +66,20 @@ impl<T: Config> Stack<T> {
                 }
             }
         }
-        // What is sent to a beneficiary may have taken another existential deposit.
+        // Sending balance to a beneficiary may have taken another existential deposit.
         self.ledger.ensure_within_limit()
     }
 
-    /// Removes a contract. Its deposit was given back already.
+    /// Removes a contract, whose deposit was already refunded.
     ///
-    /// Nobody is left on the stack who could be told of a failed transfer. So what can't be sent
-    /// stays where it is, on what is then an ordinary account.
+    /// No frame is left that could handle a failed transfer. So balance that can't be sent stays where it is, on what
+    /// is then an ordinary account.
     fn terminate_now(&mut self, address: &H160, info: &ContractInfo<T>, beneficiary: &H160) -> Result<(), Failure> {
         let account = account::<T>(address);
         frame_system::Pallet::<T>::dec_consumers(&account);
         let to = T::AddressMapper::to_account_id(beneficiary);
         if to != account {
-            // What came in after the contract sent its balance away.
+            // Balance that arrived after the contract sent its balance away.
             let late = Pallet::<T>::spendable(&account);
             if let Err(failure) = transfer::transfer::<T>(&self.origin, &account, &to, late, &mut self.ledger) {
                 log::debug!(target: crate::LOG_TARGET, "{address:?} keeps {late}: {}", failure.detail);
@@ -102,7 +101,7 @@ fn account<T: Config>(address: &H160) -> T::AccountId {
     T::AddressMapper::to_fallback_account_id(address)
 }
 
-/// Gives the existential deposit back to the origin, where the account has nothing else and is free to go.
+/// Returns the existential deposit to the origin, if the account has nothing else and can be reaped.
 fn return_existential_deposit<T: Config>(account: &T::AccountId, origin: &T::AccountId) -> Option<BalanceOf<T>> {
     let amount = T::Currency::minimum_balance();
     if T::Currency::total_balance(account) != amount || DustOf::<T>::contains_key(account) {
@@ -144,10 +143,10 @@ fn charge<T: Config>(origin: &T::AccountId, contract: &T::AccountId, amount: Bal
     Ok(())
 }
 
-/// Gives a deposit back to the origin. Returns whether the origin has got it.
+/// Refunds a deposit to the origin. Returns true if the origin received it.
 ///
-/// It goes although balance of the contract is locked: the deposit isn't the contract's. An origin without balance can't
-/// receive less than the existential deposit; then the deposit becomes the contract's own balance.
+/// The deposit is moved even if balance of the contract is locked: it isn't the contract's own. An origin without
+/// balance can't receive less than the existential deposit; then the deposit becomes the contract's own balance.
 fn refund<T: Config>(contract: &T::AccountId, origin: &T::AccountId, amount: BalanceOf<T>) -> Result<bool, Failure> {
     if amount.is_zero() {
         return Ok(true);
@@ -176,10 +175,10 @@ fn refund<T: Config>(contract: &T::AccountId, origin: &T::AccountId, amount: Bal
     Ok(received)
 }
 
-/// What a contract could send away if its deposit had been given back, in the contracts' unit.
+/// The balance that a contract could send if its deposit had already been refunded, in the contracts' unit.
 ///
-/// As long as it is there, a deposit on hold counts towards what is locked on the account, and so lets go balance
-/// that has to stay.
+/// While it is there, a deposit on hold counts towards the account's locked balance, and so frees other balance that
+/// has to stay.
 pub(super) fn spendable_without_deposit<T: Config>(
     contract: &T::AccountId,
     origin: &T::AccountId,
@@ -191,7 +190,7 @@ pub(super) fn spendable_without_deposit<T: Config>(
     });
     match left {
         Ok(Ok(left)) => left,
-        // What can't be refunded can't be sent, either.
+        // If the deposit can't be refunded, the balance can't be sent either.
         _ => U256::zero(),
     }
 }

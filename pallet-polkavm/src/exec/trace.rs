@@ -1,7 +1,7 @@
-//! The tree of calls of a transaction, for those who look for why it did what it did.
+//! The call trace: the tree of calls of a transaction, for debugging.
 //!
-//! Filled by the stack where [`super::ExecConfig::trace`] is on, which only dry runs have: a trace
-//! takes memory for all that passes between contracts.
+//! Built by the stack if [`super::ExecConfig::trace`] is set, which only dry runs do: a trace takes memory for all data
+//! passed between contracts.
 
 use crate::types::{Failure, Output};
 use alloc::vec::Vec;
@@ -17,13 +17,13 @@ pub enum CallKind {
     StaticCall,
     /// A call that runs another contract's program on the caller's state.
     DelegateCall,
-    /// An instantiation whose address comes from the deployer's nonce.
+    /// An instantiation whose address depends on the deployer's nonce.
     Create,
-    /// An instantiation whose address comes from a salt.
+    /// An instantiation whose address depends on a salt.
     Create2,
 }
 
-/// One call and all calls made in it.
+/// A call and all calls made in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallTrace {
     /// The kind of the call.
@@ -32,9 +32,9 @@ pub struct CallTrace {
     pub from: H160,
     /// The callee; in a delegate call, the contract whose program ran.
     pub to: H160,
-    /// The value that was sent, in the contracts' unit. `None` for a delegate call, which sends none.
+    /// The value transferred, in the contracts' unit. `None` for a delegate call, which transfers none.
     pub value: Option<U256>,
-    /// The weight it was allowed.
+    /// Its weight limit.
     pub gas_limit: Weight,
     /// The weight it used.
     pub gas_used: Weight,
@@ -49,14 +49,14 @@ pub struct CallTrace {
 /// Builds a [`CallTrace`].
 #[derive(Debug, Default)]
 pub struct Tracer {
-    /// Calls that have begun and not ended.
+    /// Calls that have not ended.
     open: Vec<CallTrace>,
-    /// The first call, when it has ended.
+    /// The first call, once it has ended.
     done: Option<CallTrace>,
 }
 
 impl Tracer {
-    /// A call begins.
+    /// Records the start of a call.
     pub fn enter(
         &mut self,
         kind: CallKind,
@@ -79,7 +79,7 @@ impl Tracer {
         });
     }
 
-    /// The call that began last has ended.
+    /// Records the end of the innermost open call.
     pub fn exit(&mut self, result: &Result<Output, Failure>, gas_used: Weight) {
         let Some(mut call) = self.open.pop() else { return };
         call.result.clone_from(result);

@@ -1,9 +1,8 @@
-//! Moving balance between accounts on behalf of a call.
+//! Transfers of balance between accounts on behalf of a call.
 //!
-//! Called by the call stack, inside the storage transaction of the frame that receives the value.
-//! An account without balance gets the existential deposit first, which the
-//! transaction's origin pays on top of the value and which counts as storage deposit: a contract
-//! never sees it.
+//! Called by the call stack, inside the storage transaction of the frame that receives the value. An account without
+//! balance first gets the existential deposit, which the transaction's origin pays on top of the value and which counts
+//! as storage deposit: contracts never see it.
 
 use crate::{BalanceOf, Config, Error, Pallet, dust, metering::ledger::Ledger, types::Failure};
 use alloc::format;
@@ -15,12 +14,12 @@ use frame_support::traits::{
 use sp_core::U256;
 use sp_runtime::{DispatchError, TokenError::FundsUnavailable, TransactionOutcome, traits::Zero};
 
-/// Moves `value`, in the contracts' unit, from `from` to `to`. Nothing happens for a value of zero.
+/// Transfers `value`, in the contracts' unit, from `from` to `to`. Does nothing if it is zero.
 ///
 /// # Errors
 ///
-/// [`Error::TransferFailed`] when `from` can't pay and stay alive,
-/// [`Error::StorageDepositNotEnoughFunds`] when the origin can't pay an existential deposit.
+/// [`Error::TransferFailed`] if `from` can't pay and stay alive, [`Error::StorageDepositNotEnoughFunds`] if the origin
+/// can't pay an existential deposit.
 pub(super) fn transfer<T: Config>(
     origin: &T::AccountId,
     from: &T::AccountId,
@@ -31,7 +30,7 @@ pub(super) fn transfer<T: Config>(
     if value.is_zero() {
         return Ok(());
     }
-    // A contract may go on after a transfer that failed: the existential deposit must not stay then.
+    // A contract may continue after a failed transfer: the existential deposit must be undone then.
     let sent = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
         match send::<T>(origin, from, to, value) {
             Ok(deposit) => TransactionOutcome::Commit(Ok(Ok(deposit))),
@@ -42,7 +41,7 @@ pub(super) fn transfer<T: Config>(
     Ok(())
 }
 
-/// Fails where an account can't send a value and stay alive.
+/// Fails if an account can't send a value and stay alive.
 ///
 /// # Errors
 ///
@@ -58,7 +57,7 @@ pub(super) fn ensure_affordable<T: Config>(from: &T::AccountId, value: U256) -> 
     Ok(())
 }
 
-/// Moves `value`, and returns what existential deposit the origin has paid for it.
+/// Transfers `value`; returns the existential deposit that the origin paid for it.
 fn send<T: Config>(
     origin: &T::AccountId,
     from: &T::AccountId,
@@ -81,11 +80,11 @@ fn send<T: Config>(
     Ok(deposit)
 }
 
-/// Gives an account the existential deposit at the origin's cost, unless it has that much. Returns what the origin
-/// has paid.
+/// Gives an account the existential deposit at the origin's cost, unless its balance is at least that. Returns the
+/// amount that the origin paid.
 ///
-/// Whether there is an account is another question: one that has nothing but an asset is there and can't receive less
-/// than the existential deposit.
+/// Checking for the account's existence would not suffice: an account that only has an asset exists, but can't receive
+/// less than the existential deposit.
 ///
 /// # Errors
 ///

@@ -1,23 +1,22 @@
-//! Storage that lasts as long as the transaction: Ethereum's `TSTORE` and `TLOAD` (EIP-1153).
+//! Transient storage, which lasts as long as the transaction: Ethereum's `TSTORE` and `TLOAD` (EIP-1153).
 //!
-//! Used by the storage host functions through the [`super::Stack`]. All of it is in memory and
-//! undone with the frames, so what counts against [`limits::TRANSIENT_STORAGE_BYTES`] is what is
-//! stored and what is remembered for an undo.
+//! Used by the storage host functions through the [`super::Stack`]. It is kept in memory and undone with the frames, so
+//! both the stored values and those kept for undoing count against [`limits::TRANSIENT_STORAGE_BYTES`].
 
 use crate::{Config, Error, contract::Key, limits, metering::layers::Layered, types::Failure};
 use alloc::{format, vec::Vec};
 use sp_core::H160;
 
-/// Bytes that an entry counts beside its key and value: for the address and for the maps.
+/// Bytes that an entry counts beside its key and value: for the address and the maps.
 const ENTRY_BYTES: u32 = 32;
 
 /// The values of all contracts of one transaction.
 #[derive(Debug, Default)]
 pub struct TransientStorage {
     values: Layered<(H160, Key), Vec<u8>>,
-    /// Bytes that count against the limit.
+    /// Bytes counted against the limit.
     used: u32,
-    /// The same from before each open layer.
+    /// The value of `used` before each open layer.
     used_before: Vec<u32>,
 }
 
@@ -27,11 +26,11 @@ impl TransientStorage {
         self.values.get(&(address, key.clone())).map(Vec::as_slice)
     }
 
-    /// Puts a value under a key of a contract, or removes it. Returns the old one.
+    /// Writes a value under a key of a contract, or removes it. Returns the old one.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfTransientStorage`], upon which nothing has changed.
+    /// [`Error::OutOfTransientStorage`]; nothing has changed then.
     pub fn set<T: Config>(
         &mut self,
         address: H160,
@@ -41,7 +40,7 @@ impl TransientStorage {
         let key = (address, key.clone());
         let old_size = self.values.get(&key).map_or(0, |old| size(&key.1, Some(old)));
         let new_size = value.as_ref().map_or(0, |new| size(&key.1, Some(new)));
-        // As if it had to be remembered; taken back below where it is already.
+        // Counted as if it had to be kept for undoing; subtracted below if it is kept already.
         let remembered = size(&key.1, self.values.get(&key));
         let used = self.used.saturating_sub(old_size).saturating_add(new_size).saturating_add(remembered);
         if used > limits::TRANSIENT_STORAGE_BYTES {
@@ -64,14 +63,14 @@ impl TransientStorage {
         self.used_before.push(self.used);
     }
 
-    /// Closes the last layer and keeps what was changed in it.
+    /// Closes the last layer and keeps its changes.
     pub fn commit(&mut self) {
         let used = &mut self.used;
         self.values.commit(|key, value| *used = used.saturating_sub(size(&key.1, value)));
         self.used_before.pop();
     }
 
-    /// Closes the last layer and undoes what was changed in it.
+    /// Closes the last layer and undoes its changes.
     pub fn rollback(&mut self) {
         self.values.rollback();
         self.used = self.used_before.pop().unwrap_or_default();

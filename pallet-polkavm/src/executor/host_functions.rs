@@ -1,14 +1,14 @@
-//! The executor that has the node run programs, through its host functions.
+//! The executor whose programs are run by the node, through its host functions.
 //!
-//! For runtimes on nodes that have them; the functions are part of what such a node must offer. Same results as
-//! [`super::InRuntimeInterpreter`], sooner.
+//! For runtimes on nodes that have these host functions; such a runtime's blocks can only be executed by nodes that
+//! have them. Same results as [`super::InRuntimeInterpreter`], but faster.
 
 use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String};
 use pvm_host_interface::RemoteInstance;
 
-/// Has the node run programs.
+/// Runs programs in the node.
 pub struct HostFunctions;
 
 impl Executor for HostFunctions {
@@ -16,7 +16,7 @@ impl Executor for HostFunctions {
 
     const NODE_RUNS_PROGRAMS: bool = true;
 
-    // Programs and guest memory are the node's. The blob is let go once it is handed over.
+    // Programs and guest memory are in the node. The blob is freed once it is passed on.
     const STACK_BYTES: u64 = ((limits::CALL_DEPTH + 1) * 2 * limits::CALLDATA_BYTES
         + 3 * limits::BLOB_BYTES
         + 2 * limits::TRANSIENT_STORAGE_BYTES) as u64;

@@ -1,7 +1,6 @@
-//! The executor that needs nothing from the node: vm-core's interpreter, inside the runtime.
+//! The executor that requires nothing from the node: vm-core's interpreter, inside the runtime.
 //!
-//! It decodes the program anew for every instance, which [`crate::metering::cost::Cost::LoadCode`]
-//! pays for.
+//! It decodes the program again for every instance, which [`crate::metering::cost::Cost::LoadCode`] pays for.
 
 use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;

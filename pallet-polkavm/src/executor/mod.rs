@@ -1,10 +1,9 @@
 //! The interface between the pallet and the executor of programs.
 //!
-//! The call stack hands a stored program to an [`Executor`] and drives the [`GuestInstance`] it gets:
-//! run, serve a host call, run again, until it stops for good. The interface is cut so that an
-//! implementation behind host functions crosses the border once per [`GuestInstance::run`] and once per
-//! access to memory. Results never depend on the implementation: same outcome, gas, registers and
-//! memory at every stop.
+//! The call stack passes a stored program to an [`Executor`] and drives the resulting [`GuestInstance`]: run, serve a
+//! host call, run again, until it ends. An implementation behind host functions crosses the border once per
+//! [`GuestInstance::run`] and once per memory access. Results never depend on the implementation: same outcome, gas,
+//! registers and memory at every stop.
 
 mod host_functions;
 mod interpreter;
@@ -24,8 +23,8 @@ pub trait Executor {
     /// An instance of a program.
     type Instance: GuestInstance;
 
-    /// Bytes of the runtime's heap that the instances of the deepest call stack take, with their call data, the
-    /// blobs as they are read, and transient storage; what the integrity test counts.
+    /// Bytes of the runtime's heap taken by the deepest call stack: its instances, their call data, the blobs as they
+    /// are read, and transient storage. Used by the integrity test.
     const STACK_BYTES: u64;
 
     /// Whether the node runs programs, and so may compile them.
@@ -35,14 +34,14 @@ pub trait Executor {
     ///
     /// # Errors
     ///
-    /// A sentence for the log where the program can't be loaded, which never depends on the node.
+    /// A sentence for the log if the program can't be loaded; never depends on the node.
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String>;
 }
 
-/// A stored program to be instantiated.
+/// A stored program to instantiate.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// The hash of the code. An implementation may keep what it compiled under it.
+    /// The hash of the code. An implementation may cache compiled code under it.
     pub code_hash: H256,
     /// A program that passed the check at upload.
     pub code: &'a [u8],
@@ -59,7 +58,7 @@ impl Source<'_> {
     ///
     /// # Errors
     ///
-    /// A sentence where the number is one that this runtime does not know. It stores none that it does not know.
+    /// A sentence if the id is unknown to this runtime. The runtime never stores unknown ids.
     pub fn rules(&self) -> Result<ProgramRules, String> {
         let semantics = Semantics::from_id(self.semantics)
             .ok_or_else(|| format!("no semantics of instructions has the number {}", self.semantics))?;
@@ -67,40 +66,40 @@ impl Source<'_> {
     }
 }
 
-/// A guest address range that isn't there, or may not be written.
+/// A guest address range that is not accessible, or not writable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfBounds;
 
-/// An instance of a program. Dropping it frees all it holds.
+/// An instance of a program. Dropping it frees its resources.
 pub trait GuestInstance {
-    /// Runs until the next stop with this much gas. `result` goes into A0 first: it is how the
-    /// value of a host call is returned.
+    /// Sets A0 to `result`, if given, which returns the value of a host call, and runs until the next stop with this
+    /// much gas.
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop;
 
-    /// Gives up memory that can be made again, as the instance waits for a nested call.
+    /// Frees memory that can be recomputed, as the instance waits for a nested call.
     fn release(&mut self) {}
 
-    /// The code offset at which the instance stopped, where it is known.
+    /// The code offset at which the instance stopped, if known.
     fn program_counter(&self) -> Option<u32>;
 
     /// Reads guest memory.
     ///
     /// # Errors
     ///
-    /// [`OutOfBounds`] where any byte can't be read.
+    /// [`OutOfBounds`] if any byte is not readable.
     fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds>;
 
-    /// Writes guest memory: all of it or, on an error, nothing.
+    /// Writes guest memory: all of it or, on an error, none of it.
     ///
     /// # Errors
     ///
-    /// [`OutOfBounds`] where any byte can't be written.
+    /// [`OutOfBounds`] if any byte is not writable.
     fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), OutOfBounds>;
 
     /// Fills guest memory with zeros.
     ///
     /// # Errors
     ///
-    /// [`OutOfBounds`] where any byte can't be written.
+    /// [`OutOfBounds`] if any byte is not writable.
     fn zero_memory(&mut self, address: u32, len: u32) -> Result<(), OutOfBounds>;
 }

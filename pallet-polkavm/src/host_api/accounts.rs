@@ -11,8 +11,8 @@ use crate::{
 use sp_core::{H160, H256};
 use sp_io::hashing::keccak_256;
 
-/// `code_hash(addr_ptr, out_ptr)`: the hash of a contract's code; the hash of nothing for any
-/// other account; zeros where there is no account.
+/// `code_hash(addr_ptr, out_ptr)`: the hash of a contract's code; the hash of no bytes for any other account; zeros if
+/// there is no account.
 pub(super) fn code_hash<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::CodeHash)?;
     let address = host.read_address(low(args[0]))?;
@@ -34,7 +34,7 @@ pub(super) fn code_size<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRe
 }
 
 impl<T: Config> Stack<T> {
-    /// The hash of the code behind an address, as [`code_hash`] tells it; `None` where there is no account.
+    /// The hash of the code behind an address, as returned by [`code_hash`]; `None` if there is no account.
     pub(crate) fn code_hash_of(&mut self, address: &H160) -> Option<H256> {
         if T::Precompiles::find(address).is_some() {
             return Some(H256(keccak_256(&precompiles::CODE)));

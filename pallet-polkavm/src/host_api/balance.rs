@@ -1,13 +1,13 @@
 //! Balances: `balance`, `balance_of`.
 //!
-//! Both give what the account could send away and live on, in the contract's unit
-//! (see [`Config::NativeToEthRatio`]), as 32 bytes, least significant first.
+//! Both return the balance that the account could send while staying alive, in the contract's unit (see
+//! [`Config::NativeToEthRatio`]), as 32 bytes, least significant first.
 
 use super::{Args, Host, HostResult, low};
 use crate::{Config, Pallet, dust, metering::cost::Cost};
 use sp_runtime::DispatchError;
 
-/// `balance(out_ptr)`: the contract's own.
+/// `balance(out_ptr)`: the contract's own balance.
 pub(super) fn balance<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     charge(host, Cost::Balance)?;
     let balance = Pallet::<T>::spendable(&host.stack.top().account);
@@ -15,7 +15,7 @@ pub(super) fn balance<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResu
     Ok(None)
 }
 
-/// `balance_of(addr_ptr, out_ptr)`: that of the account behind an address.
+/// `balance_of(addr_ptr, out_ptr)`: the balance of the account behind an address.
 pub(super) fn balance_of<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     charge(host, Cost::BalanceOf)?;
     let address = host.read_address(low(args[0]))?;

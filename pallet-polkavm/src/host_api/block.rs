@@ -27,7 +27,7 @@ pub(super) fn block_hash<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostR
     Ok(None)
 }
 
-/// `block_author(out_ptr)`: the address of the block's author, zeros where it isn't known.
+/// `block_author(out_ptr)`: the address of the block's author, zeros if it is unknown.
 pub(super) fn block_author<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::BlockAuthor)?;
     let digest = frame_system::Pallet::<T>::digest();

@@ -1,22 +1,21 @@
 //! Other contracts: `call`, `call_evm`, `delegate_call`, `delegate_call_evm`, `instantiate`, `terminate`,
 //! `consume_all_gas`.
 //!
-//! Two 32-bit arguments share a register where there would be more than six. What the callee
-//! returned is written to the output buffer as far as it fits, none where its pointer is
-//! [`SENTINEL`], and stays available to `return_data_copy`.
+//! Pairs of 32-bit arguments share a register if there would be more than six. The callee's output is written to the
+//! output buffer as far as it fits (not at all if its pointer is [`SENTINEL`]), and stays available to
+//! `return_data_copy`.
 //!
-//! The answer is an error code: 0, `CalleeReverted` (with data), or without data `CalleeTrapped`,
-//! `TransferFailed`, `OutOfResources`, `DuplicateContractAddress`. What isn't the callee's fault,
-//! such as a pointer out of memory or too many frames, ends the caller.
+//! The result is an error code: 0, `CalleeReverted` (with data), or without data `CalleeTrapped`, `TransferFailed`,
+//! `OutOfResources`, `DuplicateContractAddress`. Failures that are not the callee's fault, such as a pointer outside of
+//! memory or too deep a stack, end the caller.
 //!
-//! The callee gets the least of what it is given and all but a 64th of what the caller has left
-//! (EIP-150), so a callee that uses up all it gets leaves its caller enough to go on. The forms
-//! without `_evm` give weight in two numbers and a deposit of 256 bits, of which the largest stands
-//! for no limit. The `_evm` forms give one number. Up to [`ethereum::MOST`] it is Ethereum's gas, as it is written into
-//! sources, and stands for weight and deposit together. A larger one can only come from `ref_time_left`: it is
-//! picoseconds as those, and the largest is no limit at all. With a value,
-//! or where the gas is Ethereum's stipend of 2300, [`stipend`] is added to it, out of what the caller
-//! has; a callee that has no more than that can't write to its storage.
+//! The callee gets the lesser of its limit and all but a 64th of what the caller has left (EIP-150), so a callee that
+//! uses up its gas leaves its caller enough to continue. The forms without `_evm` pass weight in two numbers and a
+//! deposit of 256 bits, the largest of which means no limit. The `_evm` forms pass one number. Up to [`ethereum::MOST`]
+//! it is Ethereum's gas, as written in sources, and limits weight and deposit together. A larger number can only come
+//! from `ref_time_left`: it is picoseconds, and the largest means no limit. If a value is transferred, or the gas is
+//! Ethereum's stipend of 2300, [`stipend`] is added to it, taken from what the caller has; a callee that only has the
+//! stipend can't write to its storage.
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, high, low};
 use crate::{
@@ -38,7 +37,7 @@ use frame_support::{traits::Get, weights::Weight};
 use pallet_revive_uapi::{CallFlags, ReturnErrorCode, ReturnFlags};
 use sp_core::{H160, H256};
 
-/// A range of the contract's memory, by its pointer and its length or a pointer to that.
+/// A range of the contract's memory: its pointer, and its length or a pointer to the length.
 #[derive(Clone, Copy)]
 struct Buffer {
     pointer: u32,
@@ -46,7 +45,7 @@ struct Buffer {
 }
 
 impl Buffer {
-    /// From a register with the length, or its pointer, in the upper half.
+    /// Unpacks a register with the length, or a pointer to it, in the upper half.
     fn packed(register: u64) -> Self {
         Self { pointer: low(register), len: high(register) }
     }
@@ -73,7 +72,7 @@ pub(super) fn call_evm<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRes
             if gas == ethereum::STIPEND || !host.read_u256(value_ptr)?.is_zero() {
                 let stipend = stipend::<T>();
                 host.stack.top_mut().gas.ensure_lendable(stipend)?;
-                // The stipend is worth more than its number says.
+                // The stipend is worth more than this number.
                 gas_limit(if gas == ethereum::STIPEND { 0 } else { gas }, stipend)
             } else {
                 gas_limit(gas, Weight::zero())
@@ -152,11 +151,11 @@ fn delegate_with<T: Config>(
     answer(host, called, flags, Buffer::packed(output))
 }
 
-/// `instantiate(ref_time, proof_size, deposit_ptr:value_ptr, input_len:input_ptr,
-/// output_len_ptr:output_ptr, address_ptr:salt_ptr) -> error code`: makes a contract.
+/// `instantiate(ref_time, proof_size, deposit_ptr:value_ptr, input_len:input_ptr, output_len_ptr:output_ptr,
+/// address_ptr:salt_ptr) -> error code`: instantiates a contract.
 ///
-/// The input begins with the hash of the program, the rest is for the constructor. Without a salt
-/// (its pointer is [`SENTINEL`]) the address comes from the contract's nonce.
+/// The input begins with the hash of the program; the rest is passed to the constructor. Without a salt (its pointer is
+/// [`SENTINEL`]) the address depends on the contract's nonce.
 pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     const HASH: u32 = 32;
     let input = Buffer::packed(args[3]);
@@ -184,7 +183,7 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     let data = host.read(data_ptr, data_len)?;
     let salt = if salt_ptr == SENTINEL { None } else { Some(host.read_array::<32>(salt_ptr)?) };
     if salt.is_some() {
-        // The address is a hash over the program and the data.
+        // The address is derived from a hash over the program and the data.
         let code_len = CodeInfoOf::<T>::get(code_hash).map_or(0, |code| code.code_len);
         let _ = host.charge(Cost::Create2(code_len.saturating_add(data_len)))?;
     }
@@ -199,8 +198,8 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     answer(host, made.map(|_| ()), CallFlags::empty(), Buffer::packed(args[4]))
 }
 
-/// `terminate(beneficiary_ptr)`: ends the contract's run, sends what it has to the beneficiary, and
-/// removes it at the end of the transaction if it was made in the same one (EIP-6780).
+/// `terminate(beneficiary_ptr)`: ends the contract's run, sends its balance to the beneficiary, and removes it at the
+/// end of the transaction if it was instantiated in the same one (EIP-6780).
 pub(super) fn terminate<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Terminate)?;
     host.stack.top_mut().gas.charge_weight(termination_weight::<T>())?;
@@ -209,23 +208,23 @@ pub(super) fn terminate<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRe
     Err(Halt::Ended)
 }
 
-/// `consume_all_gas()`: ends the contract as a revert without data does, with all its weight used up.
+/// `consume_all_gas()`: ends the contract as a revert without data does, and uses up all its weight.
 pub(super) fn consume_all_gas<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     host.stack.top_mut().gas.consume_all();
     Err(Halt::Return { flags: ReturnFlags::REVERT.bits(), data: Vec::new() })
 }
 
-/// The limits that one number of gas stands for, with weight on top.
+/// The limits that a single number of gas stands for, with additional weight.
 fn gas_limit<T: Config>(gas: u64, on_top: Weight) -> CallLimits<T> {
     match gas {
         0..=ethereum::MOST => CallLimits::ethereum(gas, on_top),
         u64::MAX => CallLimits::none(),
-        // A share of what `ref_time_left` says.
+        // A share of the result of `ref_time_left`.
         time => CallLimits::new(on_top.saturating_add(Weight::from_parts(time, u64::MAX)), None),
     }
 }
 
-/// What Ethereum's stipend is for: a few instructions of the receiver, and an event.
+/// The weight of Ethereum's stipend, which pays for a few instructions of the receiver, and an event.
 fn stipend<T: Config>() -> Weight {
     const INSTRUCTIONS: u64 = 5_000;
     const HOST_CALLS: u64 = 16;
@@ -247,7 +246,7 @@ fn limits<T: Config>(
     deposit_ptr: u32,
 ) -> Result<CallLimits<T>, Halt> {
     let deposit = host.read_u256(deposit_ptr)?;
-    // More than a balance can be is no limit.
+    // More than the type of balances can hold means no limit.
     let deposit: Option<BalanceOf<T>> = deposit.try_into().ok();
     Ok(CallLimits::new(Weight::from_parts(ref_time, proof_size), deposit))
 }
@@ -258,7 +257,7 @@ fn charge_call<T: Config>(host: &mut Host<'_, T>, callee: &H160, cost: Cost) -> 
     Ok(())
 }
 
-/// The data for the callee: from memory, or the contract's own input, given away or copied.
+/// The callee's input: from memory, or the contract's own input, forwarded or cloned.
 fn callee_input<T: Config>(host: &mut Host<'_, T>, flags: CallFlags, input: Buffer) -> Result<Vec<u8>, Halt> {
     ensure_input_fits::<T>(input.len as usize)?;
     if flags.contains(CallFlags::CLONE_INPUT) {
@@ -273,7 +272,7 @@ fn callee_input<T: Config>(host: &mut Host<'_, T>, flags: CallFlags, input: Buff
     }
 }
 
-/// The return code of a nested call for its caller.
+/// The result of a nested call for its caller.
 fn answer<T: Config>(
     host: &mut Host<'_, T>,
     called: Result<(), CallError>,
@@ -306,7 +305,7 @@ fn answer<T: Config>(
     }
 }
 
-/// The code for a call that failed, or the failure of the caller.
+/// The error code for a failed callee, or the failure of the caller.
 fn error_code<T: Config>(error: CallError) -> Result<ReturnErrorCode, Failure> {
     let is = |named: Error<T>| error.failure.error == named.into();
     if is(Error::TransferFailed) {

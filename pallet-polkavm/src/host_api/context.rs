@@ -1,4 +1,4 @@
-//! Where, when and by whom a contract is called: addresses, value, block, gas.
+//! The context of a call: addresses, value, block, gas.
 //!
 //! Numbers of 256 bits are written least significant byte first.
 
@@ -7,7 +7,7 @@ use crate::{Config, address::AddressMapper, metering::cost::Cost};
 use frame_support::traits::Get;
 use sp_core::U256;
 
-/// `caller(out_ptr)`: the address of who called this contract: another contract, or the origin.
+/// `caller(out_ptr)`: the address of this contract's caller: another contract, or the origin.
 pub(super) fn caller<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Address)?;
     let address = T::AddressMapper::to_address(host.stack.caller());
@@ -15,7 +15,7 @@ pub(super) fn caller<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResul
     Ok(None)
 }
 
-/// `origin(out_ptr)`: the address of who signed the transaction.
+/// `origin(out_ptr)`: the address of the transaction's signer.
 pub(super) fn origin<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Address)?;
     let address = T::AddressMapper::to_address(host.stack.origin());
@@ -31,8 +31,8 @@ pub(super) fn address<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResu
     Ok(None)
 }
 
-/// `value_transferred(out_ptr)`: the value that came with this call, in the contract's unit
-/// (see [`Config::NativeToEthRatio`]).
+/// `value_transferred(out_ptr)`: the value transferred with this call, in the contract's unit (see
+/// [`Config::NativeToEthRatio`]).
 pub(super) fn value_transferred<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     let value = host.stack.top().value;
@@ -48,7 +48,7 @@ pub(super) fn now<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     Ok(None)
 }
 
-/// `block_number(out_ptr)`: the number of the block the call is in.
+/// `block_number(out_ptr)`: the number of the current block.
 pub(super) fn block_number<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     let number = host.stack.block_number();
@@ -56,14 +56,13 @@ pub(super) fn block_number<T: Config>(host: &mut Host<'_, T>, args: Args) -> Hos
     Ok(None)
 }
 
-/// `ref_time_left() -> u64`: what is left of the frame's time, in picoseconds of weight, this
-/// function's own price already taken.
+/// `ref_time_left() -> u64`: the time left to the frame, in picoseconds of weight, after this function's own price.
 pub(super) fn ref_time_left<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     Ok(Some(host.stack.top().gas.left().ref_time()))
 }
 
-/// `gas_limit() -> u64`: the time a block may take, in picoseconds of weight.
+/// `gas_limit() -> u64`: the maximum time of a block, in picoseconds of weight.
 pub(super) fn gas_limit<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     Ok(Some(T::BlockWeights::get().max_block.ref_time()))
@@ -75,7 +74,7 @@ pub(super) fn gas_price<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResul
     Ok(Some(T::GasPrice::get()))
 }
 
-/// `base_fee(out_ptr)`: [`Config::GasPrice`] again, as there is no tip in it.
+/// `base_fee(out_ptr)`: also [`Config::GasPrice`], which includes no tip.
 pub(super) fn base_fee<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     host.write_u256(low(args[0]), T::GasPrice::get().into())?;

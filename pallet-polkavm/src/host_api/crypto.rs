@@ -16,8 +16,8 @@ pub(super) fn hash_keccak_256<T: Config>(host: &mut Host<'_, T>, args: Args) -> 
     Ok(None)
 }
 
-/// `ecdsa_to_eth_address(key_ptr, out_ptr) -> error code`: the address of a compressed ECDSA key of
-/// 33 bytes; `EcdsaRecoveryFailed` where it is none.
+/// `ecdsa_to_eth_address(key_ptr, out_ptr) -> error code`: the address of a compressed ECDSA key of 33 bytes;
+/// `EcdsaRecoveryFailed` if it is not a key.
 pub(super) fn ecdsa_to_eth_address<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [key_ptr, out_ptr] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::EcdsaToEthAddress)?;
@@ -32,8 +32,8 @@ pub(super) fn ecdsa_to_eth_address<T: Config>(host: &mut Host<'_, T>, args: Args
     Ok(Some(code.into()))
 }
 
-/// `sr25519_verify(signature_ptr, key_ptr, message_len, message_ptr) -> error code`:
-/// `Sr25519VerifyFailed` where the key's owner didn't sign the message.
+/// `sr25519_verify(signature_ptr, key_ptr, message_len, message_ptr) -> error code`: verifies a signature;
+/// `Sr25519VerifyFailed` if it is not the key's signature of the message.
 pub(super) fn sr25519_verify<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [signature_ptr, key_ptr] = [low(args[0]), low(args[1])];
     let [message_len, message_ptr] = [low(args[2]), low(args[3])];

@@ -25,7 +25,7 @@ pub(super) fn deposit_event<T: Config>(host: &mut Host<'_, T>, args: Args) -> Ho
         )));
     }
     let topics: Vec<H256> = if num_topics == 0 {
-        // The pointer of an empty list may be anything.
+        // The pointer of an empty list may have any value.
         Vec::new()
     } else {
         host.read(topics_ptr, num_topics * 32)?.chunks_exact(32).map(H256::from_slice).collect()

@@ -1,4 +1,4 @@
-//! Data a constructor leaves for every later call: `get_immutable_data`, `set_immutable_data`.
+//! Immutable data, which a constructor stores for later calls: `get_immutable_data`, `set_immutable_data`.
 
 use super::{Args, Halt, Host, HostResult, low};
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
 };
 use alloc::format;
 
-/// `get_immutable_data(out_ptr, out_len_ptr)`: the data, as much as fits. Fails the contract in
-/// its constructor, and where the constructor left none.
+/// `get_immutable_data(out_ptr, out_len_ptr)`: the data, as much as fits. Fails in the constructor, and if the
+/// constructor stored none.
 pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let frame = host.stack.top();
     let (entry, address) = (frame.entry, frame.code_address);
-    // It goes with the program: in a delegate call it is that of the contract whose program runs.
+    // It belongs to the program: in a delegate call it is that of the contract whose program runs.
     let len = host.stack.contract(&address).map_or(0, |contract| contract.info.immutable_data_len);
     let _ = host.charge(Cost::GetImmutableData(len))?;
     if entry == EntryPoint::Deploy {
@@ -26,8 +26,8 @@ pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) 
     Ok(None)
 }
 
-/// `set_immutable_data(ptr, len)`: leaves the data. Fails the contract outside its constructor,
-/// and where the data is empty. A second call replaces the data.
+/// `set_immutable_data(ptr, len)`: stores the data. Fails outside the constructor, and for empty data. A second call
+/// replaces the data.
 pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [pointer, len] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::SetImmutableData(len))?;

@@ -4,15 +4,15 @@ use super::{Args, Host, HostResult, low};
 use crate::{Config, Error, metering::cost::Cost};
 use alloc::vec::Vec;
 
-/// `call_data_size() -> u64`: the length of the call data, zero once it was forwarded.
+/// `call_data_size() -> u64`: the length of the call data; zero after it was forwarded.
 pub(super) fn call_data_size<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     let len = host.stack.top().input.as_ref().map_or(0, Vec::len);
     Ok(Some(len as u64))
 }
 
-/// `call_data_copy(out_ptr, out_len, offset)`: fills the whole buffer with the call data from
-/// `offset` on, and with zeros where there is none.
+/// `call_data_copy(out_ptr, out_len, offset)`: fills the whole buffer with the call data from `offset` on, and with
+/// zeros after its end.
 pub(super) fn call_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, out_len, offset] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::CopyIn(out_len))?;
@@ -30,8 +30,8 @@ pub(super) fn call_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) -> H
     Ok(None)
 }
 
-/// `call_data_load(out_ptr, offset)`: the 32 bytes of call data at `offset`, read as a big-endian
-/// number (zeros where the data ends) and written least significant byte first.
+/// `call_data_load(out_ptr, offset)`: the 32 bytes of call data at `offset`, read as a big-endian number (with zeros
+/// after the end of the data) and written least significant byte first.
 pub(super) fn call_data_load<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, offset] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::CopyIn(32))?;

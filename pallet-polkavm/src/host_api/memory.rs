@@ -1,9 +1,8 @@
 //! Access of host functions to the contract's memory.
 //!
-//! Used by every file beside it. All addresses and lengths come from the contract. A range that
-//! isn't wholly in its memory ends it with [`Error::OutOfBounds`]; a length that can't be is
-//! refused before anything is allocated for it. A range of no bytes is inside any memory, wherever
-//! it begins: compilers give empty slices dangling pointers.
+//! Used by the other files of this folder. All addresses and lengths come from the contract. A range that isn't
+//! entirely in its memory ends the contract with [`Error::OutOfBounds`]; an impossible length is refused before
+//! anything is allocated for it. An empty range is valid at any address: compilers give empty slices dangling pointers.
 
 use super::{Halt, Host, SENTINEL};
 use crate::{Config, Error, executor::GuestInstance, executor::OutOfBounds, limits, types::Failure};
@@ -13,7 +12,7 @@ use sp_core::{H160, U256};
 impl<T: Config> Host<'_, T> {
     /// Reads `len` bytes.
     pub(super) fn read(&self, pointer: u32, len: u32) -> Result<Vec<u8>, Halt> {
-        // No contract has more memory than this, so no such range can be inside it.
+        // No contract has more memory than this, so a longer range can't be inside it.
         if len > limits::STATIC_MEMORY_BYTES {
             return Err(out_of_bounds::<T>("read", pointer, len));
         }
@@ -69,10 +68,11 @@ impl<T: Config> Host<'_, T> {
         self.instance.zero_memory(pointer, len).map_err(|OutOfBounds| out_of_bounds::<T>("write", pointer, len))
     }
 
-    /// Writes as much of `bytes` as fits a buffer whose length stands at `len_pointer`, and how much that was.
+    /// Writes `bytes`, truncated to the length of the buffer, which is stored at `len_pointer`; then stores the length
+    /// written.
     ///
-    /// The buffer's length is a `u32`, read before and written after. A contract that gives
-    /// [`SENTINEL`] as `pointer` wants nothing written, where the function allows that.
+    /// The buffer's length is a `u32`, read before and written after. If `pointer` is [`SENTINEL`] nothing is written,
+    /// if the function allows that.
     pub(super) fn write_buffer(
         &mut self,
         pointer: u32,

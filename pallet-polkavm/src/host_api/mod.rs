@@ -1,13 +1,13 @@
-//! The functions a contract can call: those of `pallet-revive-uapi` 0.15, by name, registers,
-//! flags, error codes and sentinel values.
+//! The functions that a contract can call: those of `pallet-revive-uapi` 0.15, with its names, registers, flags, error
+//! codes and sentinel values.
 //!
-//! The macro `host_functions!` holds the one table. A program's imports are looked up in it once, at
-//! upload, and stored as [`HostFunction`] numbers; a running program calls by number. Each function
-//! lives in the file of its theme, charges its cost before it does its work, and answers with a
-//! value for register A0, with nothing, or with the end of the contract ([`Halt`]).
+//! The macro `host_functions!` contains the only table. A program's imports are looked up in it once, at upload, and
+//! stored as [`HostFunction`] numbers; a running program calls by number. Each function is in the file of its theme,
+//! charges its cost before it does its work, and returns a value for register A0, nothing, or the end of the contract
+//! ([`Halt`]).
 //!
-//! Arguments come in registers A0 to A5. Pointers and lengths are 32-bit: the low half of their
-//! register. A pointer that leads out of the contract's memory ends the contract.
+//! Arguments are passed in registers A0 to A5. Pointers and lengths have 32 bits: the low half of their register. A
+//! pointer outside of the contract's memory ends the contract.
 
 mod accounts;
 mod balance;
@@ -34,13 +34,13 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchError;
 
-/// "None" where only a number fits, for lengths and pointers alike.
+/// Stands for "none" in lengths and pointers.
 pub const SENTINEL: u32 = u32::MAX;
 
 /// The argument registers A0 to A5.
 type Args = [u64; 6];
 
-/// The result of a host function: a value for A0, or nothing, or the end of the contract.
+/// Result of a host function: a value for A0, nothing, or the end of the contract.
 type HostResult = Result<Option<u64>, Halt>;
 
 /// The end of a contract inside a host function.
@@ -53,9 +53,9 @@ pub enum Halt {
         /// The data.
         data: Vec<u8>,
     },
-    /// It is done without data: it ended itself for good.
+    /// It terminated itself, and returns no data.
     Ended,
-    /// The host refused to go on.
+    /// The host function failed.
     Failed(Failure),
 }
 
@@ -65,14 +65,14 @@ impl<E: Into<Failure>> From<E> for Halt {
     }
 }
 
-/// A running host function: the call stack, whose top frame is the caller, and its memory.
+/// Context of a host function: the call stack, whose top frame is the caller, and the caller's memory.
 pub struct Host<'a, T: Config> {
     stack: &'a mut Stack<T>,
     instance: &'a mut <T::Executor as Executor>::Instance,
 }
 
 impl<'a, T: Config> Host<'a, T> {
-    /// Ready to serve the top frame of `stack`, which runs in `instance`.
+    /// Serves the top frame of `stack`, which runs in `instance`.
     pub fn new(stack: &'a mut Stack<T>, instance: &'a mut <T::Executor as Executor>::Instance) -> Self {
         Self { stack, instance }
     }
@@ -86,25 +86,25 @@ impl<'a, T: Config> Host<'a, T> {
     }
 }
 
-/// Writes the enum of host functions, the table of their names and the dispatch, from one list of
-/// `number name => Variant: implementation`. Numbers are stored with programs: never change or reuse one.
+/// Generates the enum of host functions, the table of their names and the dispatch, from one list of `number name =>
+/// Variant: implementation`. Numbers are stored with programs: never change or reuse one.
 macro_rules! host_functions {
     ($($index:literal $name:literal => $variant:ident: $function:path,)*) => {
-        /// A host function, by the number it is stored under.
+        /// A host function, identified by the number it is stored under.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
         pub enum HostFunction {
             $(#[doc = concat!("`", $name, "`")] #[codec(index = $index)] $variant,)*
         }
 
         impl HostFunction {
-            /// All of them, with the names programs import them under.
+            /// All host functions, with the names under which programs import them.
             pub const ALL: &'static [(&'static str, Self)] = &[$(($name, Self::$variant),)*];
 
-            /// Does what the function does, for the top frame of the host's stack.
+            /// Executes the function for the top frame of the host's stack.
             ///
             /// # Errors
             ///
-            /// [`Halt`] where the contract ends here.
+            /// [`Halt`] if the contract ends here.
             pub fn call<T: Config>(self, host: &mut Host<'_, T>, args: Args) -> HostResult {
                 match self {
                     $(Self::$variant => $function(host, args),)*
@@ -158,10 +158,10 @@ host_functions! {
 }
 
 impl HostFunction {
-    /// Their number.
+    /// Number of host functions.
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
-    /// The function a program imports under this symbol.
+    /// The function that a program imports under this symbol.
     pub fn by_name(symbol: &[u8]) -> Option<Self> {
         Self::ALL.iter().find(|(name, _)| name.as_bytes() == symbol).map(|(_, function)| *function)
     }
@@ -172,7 +172,7 @@ fn low(register: u64) -> u32 {
     register as u32
 }
 
-/// The other of two 32-bit arguments in one register.
+/// The second of two 32-bit arguments in one register: its high half.
 fn high(register: u64) -> u32 {
     (register >> 32) as u32
 }

@@ -21,14 +21,14 @@ pub(super) fn seal_return<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     Err(Halt::Return { flags, data })
 }
 
-/// `return_data_size() -> u64`: the length of what the last contract this one called gave back.
+/// `return_data_size() -> u64`: the length of the output of the latest call.
 pub(super) fn return_data_size<T: Config>(host: &mut Host<'_, T>, _: Args) -> HostResult {
     let _ = host.charge(Cost::Basic)?;
     Ok(Some(host.stack.top().last_output.data.len() as u64))
 }
 
-/// `return_data_copy(out_ptr, out_len_ptr, offset)`: what the last contract this one called gave
-/// back, from `offset` on, as much as fits. An offset behind the end fails the contract.
+/// `return_data_copy(out_ptr, out_len_ptr, offset)`: the output of the latest call from `offset` on, as much as fits.
+/// An offset behind the end fails the contract.
 pub(super) fn return_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [out_ptr, out_len_ptr, offset] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::Basic)?;

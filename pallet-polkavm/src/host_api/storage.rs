@@ -1,16 +1,16 @@
 //! A contract's own storage: `set_storage`, `set_storage_or_clear`, `get_storage`, `get_storage_or_zero`.
 //!
-//! The flags choose between the storage that stays and the transient one of a transaction. A key
-//! length of [`SENTINEL`] means a fixed key of 32 bytes. Reads and writes are charged for the
-//! longest value first, the rest comes back when the true length is known.
+//! The flags select persistent or transient storage. A key length of [`SENTINEL`] means a fixed key of 32 bytes. Reads
+//! and writes are first charged for the longest possible value; the difference is given back once the true length is
+//! known.
 
 use super::{Args, Halt, Host, HostResult, SENTINEL, low};
 use crate::{Config, Error, contract::Key, limits, metering::cost::Cost, types::Failure};
 use alloc::{format, vec::Vec};
 use pallet_revive_uapi::{ReturnErrorCode, StorageFlags};
 
-/// `set_storage(flags, key_ptr, key_len, value_ptr, value_len) -> u32`: puts a value under a key.
-/// Returns the length of the value that was there, or [`SENTINEL`].
+/// `set_storage(flags, key_ptr, key_len, value_ptr, value_len) -> u32`: writes a value under a key. Returns the length
+/// of the previous value, or [`SENTINEL`] if there was none.
 pub(super) fn set_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, key_len] = [low(args[0]), low(args[1]), low(args[2])];
     let [value_ptr, value_len] = [low(args[3]), low(args[4])];
@@ -26,8 +26,8 @@ pub(super) fn set_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     })
 }
 
-/// `set_storage_or_clear(flags, key_ptr, value_ptr) -> u32`: puts a 32-byte value under a fixed
-/// key, or removes the key where the value is all zeros. Returns as [`set_storage`] does.
+/// `set_storage_or_clear(flags, key_ptr, value_ptr) -> u32`: writes a 32-byte value under a fixed key, or removes the
+/// key if the value is all zeros. Returns as [`set_storage`] does.
 pub(super) fn set_storage_or_clear<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, value_ptr] = [low(args[0]), low(args[1]), low(args[2])];
     write_value(host, flags, 32, |host| {
@@ -37,7 +37,7 @@ pub(super) fn set_storage_or_clear<T: Config>(host: &mut Host<'_, T>, args: Args
     })
 }
 
-/// Charges for a write of up to `len` bytes, has `arguments` read key and value, and writes.
+/// Charges for a write of up to `len` bytes, reads key and value by `arguments`, and writes.
 fn write_value<T: Config>(
     host: &mut Host<'_, T>,
     flags: u32,
@@ -64,8 +64,8 @@ fn write_value<T: Config>(
     Ok(Some(old.unwrap_or(SENTINEL).into()))
 }
 
-/// `get_storage(flags, key_ptr, key_len, out_ptr, out_len_ptr) -> error code`: the value under a
-/// key, as much of it as fits; `KeyNotFound` where there is none.
+/// `get_storage(flags, key_ptr, key_len, out_ptr, out_len_ptr) -> error code`: the value under a key, as much as fits;
+/// `KeyNotFound` if there is none.
 pub(super) fn get_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, key_len] = [low(args[0]), low(args[1]), low(args[2])];
     let [out_ptr, out_len_ptr] = [low(args[3]), low(args[4])];
@@ -79,8 +79,8 @@ pub(super) fn get_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     Ok(Some(code.into()))
 }
 
-/// `get_storage_or_zero(flags, key_ptr, out_ptr)`: the first 32 bytes of the value under a fixed
-/// key, zeros where it is shorter or missing.
+/// `get_storage_or_zero(flags, key_ptr, out_ptr)`: the first 32 bytes of the value under a fixed key, padded with
+/// zeros; all zeros if there is none.
 pub(super) fn get_storage_or_zero<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [flags, key_ptr, out_ptr] = [low(args[0]), low(args[1]), low(args[2])];
     let value = read_value(host, flags, key_ptr, SENTINEL)?.unwrap_or_default();
@@ -126,7 +126,7 @@ fn read_key<T: Config>(host: &Host<'_, T>, pointer: u32, len: u32) -> Result<Key
     Key::variable(host.read(pointer, len)?).ok_or_else(too_long)
 }
 
-/// Whether the flags select the transient storage. Refuses unknown ones.
+/// True if the flags select the transient storage. Refuses unknown flags.
 fn is_transient<T: Config>(flags: u32) -> Result<bool, Halt> {
     let flags = StorageFlags::from_bits(flags).ok_or(Error::<T>::InvalidStorageFlags)?;
     Ok(flags.contains(StorageFlags::TRANSIENT))

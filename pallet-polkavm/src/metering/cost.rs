@@ -1,27 +1,27 @@
-//! The costs that the host charges for, as one enum.
+//! The host's costs, as one enum.
 //!
-//! A host function names its cost before it does the work; the numbers come from
-//! [`WeightInfo`], so a benchmark run can replace them all.
+//! A host function names its cost before it does the work; the numbers come from [`WeightInfo`], so that a benchmark
+//! run can replace all of them.
 
 use crate::weights::WeightInfo;
 use frame_support::weights::Weight;
 
-/// One thing the host does for a contract. Lengths are in bytes.
+/// An operation that the host charges for. Lengths are in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Cost {
-    /// Reading a program of this length and making it ready to run.
+    /// Loading a program of this length, and preparing it for execution.
     LoadCode(u32),
-    /// Compiling a program, as far as [`Self::LoadCode`] does not pay for it.
+    /// Compiling a program, beyond the part covered by [`Self::LoadCode`].
     Compile {
         /// Length of the program.
         code_len: u32,
-        /// Bytes of the machine code that it becomes.
+        /// Upper bound on the bytes of machine code.
         machine_code: u32,
     },
-    /// Clean pages of memory for an instance, and the first touch of each.
+    /// Pages of zeroed memory for an instance, and the first touch of each.
     Memory(u32),
-    /// Moving the deposit of a contract whose storage changed, and storing its record, when the transaction ends.
+    /// Moving the deposit of a contract whose storage changed, and storing its record, at the end of the transaction.
     Settle,
     /// A host function that only moves a word or two.
     Basic,
@@ -43,9 +43,9 @@ pub enum Cost {
     GetStorage(u32),
     /// Replacing a storage value.
     SetStorage {
-        /// Length of the value that goes.
+        /// Length of the old value.
         old: u32,
-        /// Length of the value that comes; zero for a removal.
+        /// Length of the new value; zero for a removal.
         new: u32,
     },
     /// Reading immutable data of this length.
@@ -61,23 +61,24 @@ pub enum Cost {
         /// Length of its data.
         len: u32,
     },
-    /// Calling another account, without what it does.
+    /// Calling another account, without the callee's own cost.
     Call,
-    /// Calling a precompile, without what it does.
+    /// Calling a precompile, without its own cost.
     CallPrecompile,
-    /// Running another contract's program, without what it does.
+    /// Running another contract's program, without its own cost.
     DelegateCall,
-    /// Sending a value with a call, on top of it.
+    /// Transferring a value with a call, on top of the call.
     CallTransfer,
-    /// Passing on the contract's own input of this length.
+    /// Cloning the contract's own input of this length.
     CloneInput(u32),
-    /// Making a contract with constructor data of this length, without what the constructor does and without a value.
+    /// Instantiating a contract with constructor data of this length, without the constructor's own cost and without a
+    /// value.
     Instantiate(u32),
     /// Hashing a program of this length for its contract's address, on top of [`Self::Instantiate`].
     Create2(u32),
-    /// Ending a contract.
+    /// Terminating a contract.
     Terminate,
-    /// Giving a contract another program.
+    /// Changing a contract's program.
     SetCodeHash,
     /// Reading the hash of an earlier block.
     BlockHash,
@@ -87,7 +88,7 @@ pub enum Cost {
     AccountId,
     /// Reading a value of this length from the transient storage.
     GetTransient(u32),
-    /// Writing a value of this length to the transient storage, and undoing that.
+    /// Writing a value of this length to the transient storage, and undoing the write.
     SetTransient(u32),
     /// Deriving an address from a compressed ECDSA key.
     EcdsaToEthAddress,
@@ -109,42 +110,43 @@ pub enum Cost {
     Bn128Mul,
     /// Checking the pairing of this many pairs of points.
     Bn128Pairing(u32),
-    /// Raising a number to a power, with this many multiplications of 64-bit words.
+    /// Modular exponentiation with this many multiplications of 64-bit words.
     ModExp(u32),
 }
 
-/// Cost of a stop of the VM for a host function, in picoseconds, the arguments and results
-/// in its memory included. A node's compiler takes 0.2 microseconds for the stop alone where its worker is awake (see
-/// benches/RESULTS.md), the interpreter less.
+/// Cost of a stop of the VM for a host function, in picoseconds, including its arguments and results in memory. For
+/// compiled code the stop alone takes 0.2 microseconds if the worker is spinning (see benches/RESULTS.md), and less for
+/// interpreted code.
 pub const CROSSING: u64 = 1_000_000;
 
-/// Extra cost of what takes the host longer than [`WORKER_SPIN`], in picoseconds: the contract's worker has gone to sleep
-/// meanwhile and has to be woken. `docs/gas.md#what-belongs-to-no-instruction` has how this and the following were measured.
+/// Extra cost of an operation that takes the host longer than [`WORKER_SPIN`], in picoseconds: the contract's worker
+/// has blocked meanwhile and has to be woken. `docs/gas.md#what-belongs-to-no-instruction` describes how this and the
+/// following constants were measured.
 pub const WAKE: u64 = 50_000_000;
 
-/// The time that a worker waits awake for its host, in picoseconds.
+/// The time for which a worker spins while it waits for its host, in picoseconds.
 pub const WORKER_SPIN: u64 = 100_000_000;
 
 /// Cost of a page of an instance's memory, in picoseconds.
 pub const PAGE: u64 = 2_500_000;
 
-/// Cost of a byte of machine code, in picoseconds: emitted, and handed to a worker.
+/// Cost of a byte of machine code, in picoseconds: for emitting it, and passing it to a worker.
 pub const MACHINE_CODE_BYTE: u64 = 2_500;
 
-/// What [`Cost::LoadCode`] pays for a byte of a program beyond reading it, in picoseconds: the interpreter's translation. A
-/// node that compiles does not do that.
+/// Part of [`Cost::LoadCode`] per byte of a program beyond reading it, in picoseconds: the interpreter's translation,
+/// which a node that compiles does not do.
 pub const TRANSLATED_BYTE: u64 = 8_000;
 
-/// Extra cost of a byte of an event, in picoseconds: it stays in memory until the block ends, so
-/// a block must not have room for more of them than there may be in memory. At this price a second has 4 MiB.
+/// Extra cost of a byte of an event, in picoseconds. Events stay in memory until the block ends, so this price bounds
+/// their total size: to 4 MiB per second of weight.
 pub const EVENT_BYTE: u64 = 250_000;
 
-/// Extra cost of a stored byte, in picoseconds: it is hashed into the root of
-/// the contract's trie when the block ends, which no benchmark sees.
+/// Extra cost of a stored byte, in picoseconds: it is hashed into the root of the contract's trie when the block ends,
+/// which no benchmark includes.
 pub const STATE_BYTE: u64 = 10_000;
 
 impl Cost {
-    /// The weight of it.
+    /// The weight of this cost.
     pub fn weight<W: WeightInfo>(self) -> Weight {
         let work = self.work::<W>();
         let crossing = if self.is_host_call() { CROSSING } else { 0 };
@@ -152,7 +154,8 @@ impl Cost {
         work.saturating_add(Weight::from_parts(crossing.saturating_add(wake), 0))
     }
 
-    /// Whether the VM stops for it. What comes on top of another cost, and what precompiles do, is paid without that.
+    /// True if the VM stops for it. Additional costs on top of another one, and operations of precompiles, need no stop
+    /// of their own.
     const fn is_host_call(self) -> bool {
         !matches!(
             self,
@@ -175,12 +178,12 @@ impl Cost {
         )
     }
 
-    /// Whether another contract runs meanwhile, which may take any time.
+    /// True if another contract runs meanwhile, which may take any time.
     const fn runs_others(self) -> bool {
         matches!(self, Self::Call | Self::DelegateCall | Self::Instantiate(_))
     }
 
-    /// Whether it is a part of something else, which pays for the worker.
+    /// True if it is part of another operation, whose cost includes waking the worker.
     const fn is_part(self) -> bool {
         matches!(
             self,
@@ -232,7 +235,7 @@ impl Cost {
             Self::Instantiate(len) => W::host_instantiate(len),
             Self::Create2(len) => W::host_create2(len),
             Self::Terminate => W::host_terminate(),
-            // The deposit is another one with other code.
+            // Other code changes the deposit.
             Self::SetCodeHash => W::host_set_code_hash().saturating_add(Self::Settle.work::<W>()),
             Self::BlockHash => W::host_block_hash(),
             Self::BlockAuthor => W::host_block_author(),

@@ -1,28 +1,28 @@
-//! The price of storage: what a change in what a contract stores costs, or gives back.
+//! The price of storage: the deposit or refund for a change in the amount that a contract stores.
 //!
-//! Changes are counted in a [`Diff`] and priced with [`Diff::price`] against what the contract
-//! stored and paid before. Called by the [`super::ledger`], which adds them up per transaction.
+//! Changes are counted in a [`Diff`] and priced by [`Diff::price`], relative to the contract's storage and deposits
+//! before. Called by the [`super::ledger`], which sums them up per transaction.
 
 use crate::{BalanceOf, Config, ContractInfo, types::Deposit};
 use frame_support::traits::Get;
 use sp_core::U256;
 use sp_runtime::Saturating;
 
-/// A change in how much a contract stores.
+/// A change in the amount that a contract stores.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Diff {
-    /// Bytes that came.
+    /// Bytes added.
     pub bytes_added: u32,
-    /// Bytes that went.
+    /// Bytes removed.
     pub bytes_removed: u32,
-    /// Items that came.
+    /// Items added.
     pub items_added: u32,
-    /// Items that went.
+    /// Items removed.
     pub items_removed: u32,
 }
 
 impl Diff {
-    /// The change by replacing a value. `key_len` counts for items that are added or removed.
+    /// The change of replacing a value. `key_len` counts for items that are added or removed.
     pub fn of_write(key_len: u32, old: Option<u32>, new: Option<u32>) -> Self {
         match (old, new) {
             (None, None) => Self::default(),
@@ -48,7 +48,7 @@ impl Diff {
         self.items_removed = self.items_removed.saturating_add(other.items_removed);
     }
 
-    /// Whether nothing changes.
+    /// True if nothing changes.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -58,11 +58,11 @@ impl Diff {
         if self.is_none() { Deposit::default() } else { self.apply(&mut info.clone()) }
     }
 
-    /// Prices the change and books it in the contract's counters.
+    /// Prices the change and updates the contract's counters.
     ///
-    /// What comes is paid at today's price. What goes is refunded pro rata of what was paid for all
-    /// the contract stores, rounded down; so a change of the price never pays out more than was
-    /// paid in, and the last byte to go takes the rest with it.
+    /// Added storage is paid at the current price. Removed storage is refunded pro rata of the deposit for all the
+    /// contract's storage, rounded down; so a change of the price never refunds more than was paid, and removing the
+    /// last byte refunds the rest.
     pub fn apply<T: Config>(&self, info: &mut ContractInfo<T>) -> Deposit<BalanceOf<T>> {
         let bytes = Self::apply_one::<T>(
             (self.bytes_added, self.bytes_removed),
@@ -101,7 +101,7 @@ impl Diff {
     }
 }
 
-/// `amount * part / whole`, rounded down, and all of it where the part is the whole or more.
+/// `amount * part / whole`, rounded down; all of it if the part is at least the whole.
 fn share<Balance: Copy + Into<U256> + TryFrom<U256>>(amount: Balance, part: u32, whole: u32) -> Balance {
     if part >= whole {
         return amount;

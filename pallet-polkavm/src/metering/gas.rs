@@ -1,14 +1,13 @@
-//! The weight meter: a weight limit, turned into the VM's gas and back.
+//! The weight meter: converts a weight limit to the VM's gas and back.
 //!
-//! The VM counts gas (one unit per instruction in the first cost model), the chain counts weight.
-//! What one unit of a program's cost model is in picoseconds of `ref_time` is what the chain's
-//! [`Config::Pricing`] says. Before the VM runs it is given all the time that is left, as gas, rounded
-//! down; when it stops, what it used is charged here exactly. So the time the VM used is always gas
-//! times price, and the remainder of the rounding stays with the meter. `proof_size` is only used by
-//! host functions.
+//! The VM counts gas (one unit per instruction in the first cost model), the chain counts weight. The chain's
+//! [`Config::Pricing`] gives the picoseconds of `ref_time` per unit of a program's cost model. Before the VM runs it is
+//! given all the remaining time, as gas, rounded down; when it stops, the gas used is charged here exactly. So the time
+//! used by the VM is always gas times price, and the remainder of the rounding stays with the meter. `proof_size` is
+//! only used by host functions.
 //!
-//! A frame lends its callee all but a 64th of what it has left (EIP-150), so that it can go on when
-//! the callee has used up all it was lent.
+//! A frame lends its callee all but a 64th of its remaining weight (EIP-150), so that it can continue after a callee
+//! that has used up everything.
 
 use super::cost::Cost;
 use crate::{Config, Error, code::CostModel};
@@ -17,51 +16,51 @@ use frame_support::{DebugNoBound, traits::Get, weights::Weight};
 use sp_runtime::DispatchError;
 use vm_core::gas::CostModelKind;
 
-/// A cost that was charged and may be lowered once the true one is known.
+/// A charge that may be lowered once the true cost is known.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charged(Weight);
 
-/// The part of what is left that a frame keeps when it calls another, as a divisor: a 64th (EIP-150).
+/// The share of its remaining weight that a frame keeps when it calls another, as a divisor: a 64th (EIP-150).
 const RESERVE: u64 = 64;
 
-/// Counts weight up to a limit. See the module's text.
+/// Counts weight up to a limit; see the module's documentation.
 #[derive(DebugNoBound)]
 pub struct GasMeter<T: Config> {
     limit: Weight,
     consumed: Weight,
-    /// The most that was ever consumed at once, which is what the limit has to allow.
+    /// The highest consumption at any time, which is what the limit has to allow.
     required: Weight,
     /// Gas last given to the VM.
     given: i64,
-    /// Whether the limit was lent by another frame, which kept a 64th of what it had.
+    /// Whether the limit was lent by another frame, which kept a 64th of its remaining weight.
     lent: bool,
     _config: PhantomData<T>,
 }
 
 impl<T: Config> GasMeter<T> {
-    /// A meter that allows `limit`.
+    /// Makes a meter with a limit.
     pub fn new(limit: Weight) -> Self {
         Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, lent: false, _config: PhantomData }
     }
 
-    /// The meter of a transaction's first frame, which may use all that is left, up to `limit`.
+    /// Makes the meter of a transaction's first frame, which may use all that is left, up to `limit`.
     pub fn first(&self, limit: Weight) -> Self {
         Self::new(self.left().min(limit))
     }
 
-    /// The meter of a frame that this one calls, which may use all but a 64th of what is left, up to `limit`.
+    /// Makes the meter of a frame that this one calls, which may use all but a 64th of what is left, up to `limit`.
     pub fn nested(&self, limit: Weight) -> Self {
         Self { lent: true, ..Self::new(self.lendable().min(limit)) }
     }
 
-    /// The gas for a callee: all but a 64th of the gas left (EIP-150).
+    /// The weight for a callee: all but a 64th of the weight left (EIP-150).
     fn lendable(&self) -> Weight {
         let left = self.left();
         left.saturating_sub(left.div(RESERVE))
     }
 
-    /// Fails where a callee can't be lent this much.
+    /// Fails if this much can't be lent to a callee.
     ///
     /// # Errors
     ///
@@ -80,14 +79,14 @@ impl<T: Config> GasMeter<T> {
         self.required = self.limit;
     }
 
-    /// Counts what a frame used.
+    /// Adds the consumption of a frame.
     pub fn absorb(&mut self, frame: Self) {
         let required = if frame.lent { with_reserve(frame.required) } else { frame.required };
         self.required = self.required.max(self.consumed.saturating_add(required));
         self.consumed = self.consumed.saturating_add(frame.consumed);
     }
 
-    /// The weight left.
+    /// The remaining weight.
     pub fn left(&self) -> Weight {
         self.limit.saturating_sub(self.consumed)
     }
@@ -97,24 +96,24 @@ impl<T: Config> GasMeter<T> {
         self.consumed
     }
 
-    /// A limit with which all that happened so far could have happened: the least one, but for cost models that give back
-    /// a part of a block's cost, under which it may be up to one such part above the least.
+    /// The minimum limit with which everything so far would have succeeded. Under a cost model whose branches refund gas
+    /// it may be up to one such refund above the minimum.
     pub fn required(&self) -> Weight {
         self.required
     }
 
-    /// Takes the price of something that is about to be done.
+    /// Charges for an operation before it is done.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfGas`] when the limit doesn't allow it; then nothing is taken.
+    /// [`Error::OutOfGas`] if the limit doesn't allow it; nothing is charged then.
     pub fn charge(&mut self, cost: Cost) -> Result<Charged, DispatchError> {
         let weight = cost.weight::<T::WeightInfo>();
         self.charge_weight(weight)?;
         Ok(Charged(weight))
     }
 
-    /// Takes a weight that has no name among the costs, such as that of a runtime's own precompile.
+    /// Charges a weight that is no [`Cost`], such as that of a runtime's own precompile.
     ///
     /// # Errors
     ///
@@ -129,29 +128,29 @@ impl<T: Config> GasMeter<T> {
         Ok(())
     }
 
-    /// Gives a charge back, as what it is for has not happened.
+    /// Gives a charge back, because its operation was not done.
     pub fn give_back(&mut self, charged: Charged) {
         self.consumed = self.consumed.saturating_sub(charged.0);
     }
 
-    /// Lowers a charge to what it turned out to be. Never raises one.
+    /// Lowers a charge to the actual cost. Never raises one.
     pub fn adjust(&mut self, charged: Charged, actual: Cost) {
         let unused = charged.0.saturating_sub(actual.weight::<T::WeightInfo>());
         self.consumed = self.consumed.saturating_sub(unused);
     }
 
-    /// The gas the VM may use from here on, in units of a cost model.
+    /// The gas that the VM may use from now on, in units of a cost model.
     pub fn to_vm(&mut self, model: CostModel) -> i64 {
         let gas = self.left().ref_time() / T::Pricing::get().ref_time_per_gas(model);
         self.given = i64::try_from(gas).unwrap_or(i64::MAX);
         self.given
     }
 
-    /// Charges what the VM used of the gas it was last given; `left` is what it gave back.
+    /// Charges the gas that the VM used of the gas it was last given, of which it returned `left`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfGas`] when it used more than it was given.
+    /// [`Error::OutOfGas`] if it used more than it was given.
     pub fn from_vm(&mut self, model: CostModel, left: i64) -> Result<(), DispatchError> {
         let used = self.given.saturating_sub(left.min(self.given));
         self.given = left;
@@ -166,7 +165,7 @@ impl<T: Config> GasMeter<T> {
     }
 }
 
-/// The least that has to be left for a callee to be lent this much.
+/// The minimum remaining weight for lending this much to a callee.
 fn with_reserve(weight: Weight) -> Weight {
     let part = |lent: u64| lent.saturating_add(lent.saturating_sub(1) / (RESERVE - 1));
     Weight::from_parts(part(weight.ref_time()), part(weight.proof_size()))

@@ -1,28 +1,28 @@
-//! A map whose changes are undone frame by frame, as storage transactions undo those of the state.
+//! A map with layers of changes that can be undone, like the storage transactions of the state.
 //!
-//! Each open layer remembers, for every key changed in it, the value from before its first change
-//! there. So an undo costs what was changed, a commit moves what the layer below doesn't know yet,
-//! and however often a key is written it is remembered once per layer.
+//! Each open layer keeps, for every key changed in it, the value before the first change in that layer. So undoing
+//! costs as much as was changed, committing moves the entries that the layer below doesn't have, and each key is kept
+//! once per layer, however often it is written.
 
 use alloc::{
     collections::{BTreeMap, btree_map::Entry},
     vec::Vec,
 };
 
-/// The map. All changes are made in the last open layer; with none open they are final.
+/// The map. Changes are made in the last open layer; without open layers they are final.
 #[derive(Debug, Clone)]
 pub struct Layered<K, V> {
     current: BTreeMap<K, V>,
-    /// For each open layer, what was there before.
+    /// For each open layer, the previous values.
     before: Vec<BTreeMap<K, Option<V>>>,
 }
 
 /// The effect of a change, for counting bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changed<V> {
-    /// The value that was there.
+    /// The previous value.
     pub old: Option<V>,
-    /// Whether the layer remembers the key only since this change.
+    /// True if this change was the first of the key in its layer.
     pub first: bool,
 }
 
@@ -38,12 +38,12 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
         self.current.get(key)
     }
 
-    /// All there is, by key.
+    /// All entries, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.current.iter()
     }
 
-    /// Puts a value under a key, or removes it.
+    /// Writes a value under a key, or removes it.
     pub fn set(&mut self, key: K, value: Option<V>) -> Changed<V> {
         let old = match value {
             Some(value) => self.current.insert(key.clone(), value),
@@ -64,8 +64,8 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
         self.before.push(BTreeMap::new());
     }
 
-    /// Closes the last layer and keeps what was changed in it. `forgotten` is told of each value
-    /// that no longer has to be remembered.
+    /// Closes the last layer and keeps its changes. `forgotten` is called for each previous value that is no longer
+    /// kept.
     pub fn commit(&mut self, mut forgotten: impl FnMut(&K, Option<&V>)) {
         let Some(layer) = self.before.pop() else { return };
         let Some(below) = self.before.last_mut() else {
@@ -82,7 +82,7 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
         }
     }
 
-    /// Closes the last layer and undoes what was changed in it.
+    /// Closes the last layer and undoes its changes.
     pub fn rollback(&mut self) {
         for (key, value) in self.before.pop().unwrap_or_default() {
             match value {
@@ -116,7 +116,8 @@ mod tests {
     }
 
     proptest! {
-        /// Layers behave as a stack of whole copies would, and what is remembered is what `forgotten` was not told of.
+        /// Layers behave as a stack of full copies would, and the values kept are those that `forgotten` was not called
+        /// for.
         #[test]
         fn layers_are_copies(steps in proptest::collection::vec(step(), 0..200)) {
             let mut layered = Layered::<u8, u16>::default();

@@ -1,15 +1,14 @@
-//! The ledger of a transaction: the contracts it touched, and what storage deposit that comes to.
+//! The ledger of a transaction: the contracts that it touched, and the storage deposit that results.
 //!
-//! A pure state machine: it reads prices and nothing else, and moves no balance. The records of
-//! contracts live here from their first use to the end of the transaction, so that however
-//! contracts call each other, all frames see one record of each. What changed in a contract's
-//! storage is added up per contract over the whole transaction and priced once, against what the
-//! contract stored before it: no order of calls, re-entries or reverts makes a difference, and what
-//! comes and goes in one transaction costs nothing.
+//! A pure state machine: it reads prices and nothing else, and moves no balance. The records of contracts are kept here
+//! from their first use to the end of the transaction, so that all frames share one record per contract, however
+//! contracts call each other. Changes of a contract's storage are summed up over the whole transaction and priced once,
+//! relative to the contract's storage before it: the order of calls, re-entries and reverts makes no difference, and
+//! storage that is added and removed in one transaction costs nothing.
 //!
-//! A frame opens a layer ([`Ledger::begin`]) with the deposit it may use. It is closed with
-//! [`Ledger::commit`], which checks that limit, or undone with [`Ledger::rollback`]. The state
-//! changes only in [`crate::exec`]'s settlement, from what [`Ledger::close`] leaves.
+//! A frame opens a layer ([`Ledger::begin`]) with the deposit that it may use. It is closed by [`Ledger::commit`],
+//! which checks that limit, or undone by [`Ledger::rollback`]. The state changes only in [`crate::exec`]'s settlement,
+//! from the result of [`Ledger::close`].
 
 use super::{deposit::Diff, layers::Layered};
 use crate::{
@@ -21,27 +20,27 @@ use frame_support::{CloneNoBound, DebugNoBound, DefaultNoBound};
 use sp_core::{H160, H256};
 use sp_runtime::traits::{Bounded, Saturating, Zero};
 
-/// When a contract that called for its end really ends.
+/// A requested termination of a contract, and its condition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Termination {
     /// The recipient of the contract's balance.
     pub beneficiary: H160,
-    /// Whether it ends even if it wasn't made in this transaction (EIP-6780).
+    /// Whether the contract ends even if it wasn't instantiated in this transaction (EIP-6780).
     pub always: bool,
 }
 
-/// One contract that a transaction touched.
+/// A contract that the transaction touched.
 #[derive(CloneNoBound, DebugNoBound)]
 pub struct Entry<T: Config> {
-    /// The record as it was before the transaction; `None` for a contract made in it.
+    /// The record before the transaction; `None` for a contract instantiated in it.
     pub before: Option<ContractInfo<T>>,
-    /// The record as it is now, but for the counters of storage: those are of before, and `diff` is on top of them.
+    /// The current record, except for the counters of storage: those are as before, and `diff` is relative to them.
     pub info: ContractInfo<T>,
     /// The change of the contract's storage.
     pub diff: Diff,
     /// Whether its constructor is still running.
     pub constructing: bool,
-    /// Whether, and how, it ends with the transaction.
+    /// The termination requested, if any.
     pub termination: Option<Termination>,
 }
 
@@ -57,28 +56,28 @@ impl<T: Config> Entry<T> {
         self.diff.price(&self.info).saturating_add(&base)
     }
 
-    /// Whether the contract ends with the transaction.
+    /// True if the contract ends with the transaction.
     pub fn ends(&self) -> bool {
         self.termination.is_some_and(|termination| termination.always || self.before.is_none())
     }
 }
 
-/// The deposit that an open layer may use.
+/// The deposit limit of an open layer.
 #[derive(CloneNoBound, DebugNoBound)]
 struct Layer<T: Config> {
-    /// The total when it began.
+    /// The total when the layer was opened.
     start: Deposit<BalanceOf<T>>,
     limit: BalanceOf<T>,
 }
 
-/// See the module's text.
+/// The ledger; see the module's documentation.
 #[derive(DebugNoBound, DefaultNoBound)]
 pub struct Ledger<T: Config> {
     entries: Layered<H160, Entry<T>>,
     total: Deposit<BalanceOf<T>>,
-    /// The most that was charged at once, where a limit was checked.
+    /// The highest charge at any check of a limit.
     required: BalanceOf<T>,
-    /// The open layers: that of the transaction itself and one for each frame.
+    /// The open layers: one of the transaction itself and one per frame.
     layers: Vec<Layer<T>>,
 }
 
@@ -89,38 +88,38 @@ pub struct Settled<T: Config> {
     pub address: H160,
     /// The deposit that moves.
     pub deposit: Deposit<BalanceOf<T>>,
-    /// Its record: as it has to be stored, or as it was where the contract ends.
+    /// Its record: the one to be stored, or the last one if the contract ends.
     pub info: ContractInfo<T>,
-    /// The program that it ran before, where it runs that no longer.
+    /// The program that it ran before, if it no longer runs it.
     pub left_code: Option<H256>,
     /// Whether the record differs from what is stored.
     pub changed: bool,
-    /// Set where the contract ends.
+    /// The termination, if the contract ends.
     pub termination: Option<Termination>,
 }
 
 impl<T: Config> Ledger<T> {
-    /// An empty ledger of a transaction that may use `limit`, or everything.
+    /// Makes the empty ledger of a transaction that may use `limit`, or everything.
     pub fn new(limit: Option<BalanceOf<T>>) -> Self {
         let mut ledger = Self::default();
         ledger.layers.push(Layer { start: Deposit::default(), limit: limit.unwrap_or_else(Bounded::max_value) });
         ledger
     }
 
-    /// The net of all that was recorded.
+    /// The net deposit of all records so far.
     pub fn total(&self) -> Deposit<BalanceOf<T>> {
         self.total
     }
 
-    /// The least limit with which all checks so far would have ended as they did.
+    /// The minimum limit with which all checks so far would have had the same results.
     ///
-    /// Above the net where storage is taken in one frame and freed in a later one. What a frame needed that was undone
-    /// counts, too: with less it would have ended otherwise, and its caller might have noticed.
+    /// Higher than the net if storage is added in one frame and removed in a later one. Frames that were undone count
+    /// too: with less they would have ended differently, which their callers might have observed.
     pub fn required(&self) -> BalanceOf<T> {
         self.required
     }
 
-    /// Opens a layer, which may use `limit` and no more than is left to the one below.
+    /// Opens a layer, which may use `limit`, and at most what is left to the layer below.
     pub fn begin(&mut self, limit: Option<BalanceOf<T>>) {
         let left = self.left();
         let limit = limit.map_or(left, |limit| limit.min(left));
@@ -128,11 +127,11 @@ impl<T: Config> Ledger<T> {
         self.entries.begin();
     }
 
-    /// Closes the last layer and keeps what it did.
+    /// Closes the last layer and keeps its changes.
     ///
     /// # Errors
     ///
-    /// [`Error::StorageDepositLimitExhausted`], upon which the layer is still open, to be undone.
+    /// [`Error::StorageDepositLimitExhausted`]; the layer is then still open, to be undone.
     pub fn commit(&mut self) -> Result<(), Failure> {
         self.ensure_within_limit()?;
         self.layers.pop();
@@ -140,7 +139,7 @@ impl<T: Config> Ledger<T> {
         Ok(())
     }
 
-    /// Closes the last layer and undoes what it did.
+    /// Closes the last layer and undoes its changes.
     pub fn rollback(&mut self) {
         if let Some(layer) = self.layers.pop() {
             self.total = layer.start;
@@ -162,7 +161,7 @@ impl<T: Config> Ledger<T> {
                 format!("a storage deposit of {used:?} is needed, the limit is {limit:?}"),
             ));
         }
-        // A layer that needs nothing passes whatever the limit is.
+        // A layer that needs nothing passes with any limit.
         if !used.is_zero() {
             self.required = self.required.max(self.total.charge_or_zero());
         }
@@ -184,12 +183,12 @@ impl<T: Config> Ledger<T> {
         }
     }
 
-    /// The contract at an address, as the transaction has it so far.
+    /// The contract at an address, in the transaction's current state.
     pub fn get(&self, address: &H160) -> Option<&Entry<T>> {
         self.entries.get(address)
     }
 
-    /// Takes up a contract that is stored. Nothing happens where it is known already.
+    /// Adds a contract that is stored, unless it is known already.
     pub fn enter(&mut self, address: H160, info: ContractInfo<T>) {
         if self.entries.get(&address).is_none() {
             let entry = Entry {
@@ -203,13 +202,13 @@ impl<T: Config> Ledger<T> {
         }
     }
 
-    /// Takes up a contract whose constructor is about to run.
+    /// Adds a contract whose constructor is about to run.
     pub fn create(&mut self, address: H160, info: ContractInfo<T>) {
         let entry = Entry { before: None, info, diff: Diff::default(), constructing: true, termination: None };
         self.entries.set(address, Some(entry));
     }
 
-    /// Changes an entry and books what that does to the total. Nothing happens where it isn't known.
+    /// Changes an entry and updates the total. Does nothing if the entry is unknown.
     pub fn change(&mut self, address: &H160, change: impl FnOnce(&mut Entry<T>)) {
         let Some(entry) = self.entries.get(address) else { return };
         let mut entry = entry.clone();
@@ -220,14 +219,14 @@ impl<T: Config> Ledger<T> {
         self.entries.set(*address, Some(entry));
     }
 
-    /// Records a change of what a contract stores.
+    /// Records a change in the amount that a contract stores.
     pub fn record(&mut self, address: &H160, diff: &Diff) {
         if !diff.is_none() {
             self.change(address, |entry| entry.diff.add(diff));
         }
     }
 
-    /// Records the end of a contract; an earlier call for it stays as far as it asks for more.
+    /// Records the termination of a contract; an earlier one stays in effect as far as it goes further.
     pub fn terminate(&mut self, address: &H160, termination: Termination) {
         self.change(address, |entry| {
             let always = termination.always || entry.termination.is_some_and(|earlier| earlier.always);
@@ -235,17 +234,18 @@ impl<T: Config> Ledger<T> {
         });
     }
 
-    /// Records something the origin has paid already, such as the existential deposit of a new account.
+    /// Records an amount that the origin has already paid, such as the existential deposit of a new account.
     pub fn record_paid(&mut self, amount: BalanceOf<T>) {
         self.total = self.total.saturating_add(&Deposit::Charge(amount));
     }
 
-    /// Records something the origin got back already.
+    /// Records an amount that was already returned to the origin.
     pub fn record_returned(&mut self, amount: BalanceOf<T>) {
         self.total = self.total.saturating_add(&Deposit::Refund(amount));
     }
 
-    /// Ends the ledger: what has to move, by address. The total then counts contracts that end.
+    /// Closes the ledger; returns the deposits that have to move, by address. From then on the total includes contracts
+    /// that end.
     pub fn close(&mut self) -> Vec<Settled<T>> {
         let mut total = self.total;
         let settled = self.entries.iter().map(|(address, entry)| {

@@ -1,4 +1,4 @@
-//! As much of Solidity's ABI as precompiles need: selectors, words, and byte strings.
+//! The parts of Solidity's ABI that precompiles need: selectors, words, and byte strings.
 
 use crate::{
     Config, Error,
@@ -9,7 +9,7 @@ use pallet_revive_uapi::ReturnFlags;
 use sp_core::{H160, U256};
 use sp_io::hashing::keccak_256;
 
-/// Bytes of a word.
+/// Length of a word in bytes.
 pub const WORD: usize = 32;
 
 /// Solidity's `Error(string)`.
@@ -21,12 +21,12 @@ pub fn selector(signature: &str) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// A number as a word.
+/// Encodes a number as a word.
 pub fn uint(number: impl Into<U256>) -> Vec<u8> {
     number.into().to_big_endian().to_vec()
 }
 
-/// Byte strings among return values: the offset, then length and padded bytes.
+/// Encodes a byte string among return values: the offset, then length and padded bytes.
 pub fn bytes(data: &[u8]) -> Vec<u8> {
     let mut encoded = uint(WORD as u64);
     encoded.extend(uint(data.len() as u64));
@@ -35,46 +35,46 @@ pub fn bytes(data: &[u8]) -> Vec<u8> {
     encoded
 }
 
-/// A revert with a reason, as Solidity's `revert("...")` gives it.
+/// Makes a revert with a reason, as Solidity's `revert("...")` does.
 pub fn revert(reason: &str) -> Output {
     let mut data = ERROR_SELECTOR.to_vec();
     data.extend(bytes(reason.as_bytes()));
     Output { flags: ReturnFlags::REVERT, data }
 }
 
-/// The arguments of a call, behind its selector.
+/// The arguments of a call, after its selector.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments<'a>(&'a [u8]);
 
 impl<'a> Arguments<'a> {
-    /// Splits the data of a call. `None` where there is no selector.
+    /// Splits call data into selector and arguments. `None` if there is no selector.
     pub fn split(input: &'a [u8]) -> Option<([u8; 4], Self)> {
         let (selector, rest) = input.split_first_chunk::<4>()?;
         Some((*selector, Self(rest)))
     }
 
-    /// The word at an index.
+    /// Returns the word at an index.
     ///
     /// # Errors
     ///
-    /// [`Error::PrecompileFailed`] where the data ends before it.
+    /// [`Error::PrecompileFailed`] if the data ends before it.
     pub fn word<T: Config>(&self, index: usize) -> Result<[u8; WORD], Failure> {
         self.0.get(index * WORD..).and_then(|rest| rest.first_chunk()).copied().ok_or_else(|| {
             Failure::new::<T>(Error::PrecompileFailed, format!("argument word {index} is missing from the call data"))
         })
     }
 
-    /// A number of at most 32 bits.
+    /// Decodes a number of at most 32 bits.
     ///
     /// # Errors
     ///
-    /// [`Error::PrecompileFailed`] also where it is larger.
+    /// [`Error::PrecompileFailed`] also if it is larger.
     pub fn uint32<T: Config>(&self, index: usize) -> Result<u32, Failure> {
         let number = U256::from_big_endian(&self.word::<T>(index)?);
         number.try_into().map_err(|_| too_large::<T>(index))
     }
 
-    /// A truth value.
+    /// Decodes a boolean.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// An address.
+    /// Decodes an address.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl<'a> Arguments<'a> {
         Ok(H160::from_slice(address))
     }
 
-    /// `N` bytes that stand in a word each (`uint8[N]`).
+    /// Decodes `N` bytes that occupy a word each (`uint8[N]`).
     ///
     /// # Errors
     ///
@@ -114,11 +114,11 @@ impl<'a> Arguments<'a> {
         Ok(bytes)
     }
 
-    /// A byte string, whose offset is at an index.
+    /// Decodes a byte string, whose offset is at an index.
     ///
     /// # Errors
     ///
-    /// As [`Self::uint32`]; where the string leads out of the data.
+    /// As [`Self::uint32`]; also if the string is not inside the data.
     pub fn bytes<T: Config>(&self, index: usize) -> Result<&'a [u8], Failure> {
         let outside = || {
             Failure::new::<T>(
@@ -137,7 +137,7 @@ fn too_large<T: Config>(index: usize) -> Failure {
     Failure::new::<T>(Error::PrecompileFailed, format!("argument word {index} is too large for its type"))
 }
 
-/// Fixed bytes as return value: they are the beginning of a word.
+/// Encodes fixed bytes as return value: they come first in a word.
 pub fn fixed(data: &[u8]) -> Vec<u8> {
     let mut word = vec![0; WORD];
     let len = data.len().min(WORD);

@@ -1,4 +1,4 @@
-//! BLAKE2b's compression function by itself (EIP-152), with which contracts build hashes of that family.
+//! BLAKE2b's compression function (EIP-152), from which contracts build hashes of that family.
 
 use super::{Env, bad_input};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// Rounds, state, message block, two counters and a flag.
+/// Length of the input: rounds, state, message block, two counters and a flag.
 const INPUT: usize = 213;
 
 /// RFC 7693, section 2.6: the fractions of the square roots of the first eight primes.
@@ -23,7 +23,7 @@ const IV: [u64; 8] = [
     0x5be0_cd19_137e_2179,
 ];
 
-/// RFC 7693, section 2.7: which word of the message goes where, for ten rounds in turn.
+/// RFC 7693, section 2.7: the order of message words, for ten rounds in turn.
 const SIGMA: [[usize; 16]; 10] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
@@ -37,7 +37,7 @@ const SIGMA: [[usize; 16]; 10] = [
     [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
 ];
 
-/// Which words of the working state each of a round's eight steps mixes: columns, then diagonals.
+/// The words of the working state mixed by each of a round's eight steps: columns, then diagonals.
 const STEPS: [[usize; 4]; 8] = [
     [0, 4, 8, 12],
     [1, 5, 9, 13],

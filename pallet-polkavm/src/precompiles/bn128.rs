@@ -9,24 +9,24 @@ use crate::{
 use alloc::vec::Vec;
 use bn::{AffineG1, AffineG2, Fq, Fq2, Fr, G1, G2, Group, Gt, pairing_batch};
 
-/// Bytes of one pair: a point of each group.
+/// Length of a pair in bytes: a point of each group.
 const PAIR: usize = 192;
 
-/// The sum of two points.
+/// Adds two points.
 pub(super) fn add<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::Bn128Add)?;
     let sum = point::<T>(&padded(input, 0))? + point::<T>(&padded(input, 64))?;
     Ok(encoded(sum))
 }
 
-/// A point times a number.
+/// Multiplies a point by a number.
 pub(super) fn mul<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::Bn128Mul)?;
     let factor = Fr::from_slice(&padded::<32>(input, 64)).map_err(|_| bad_input::<T>("a scalar isn't one"))?;
     Ok(encoded(point::<T>(&padded(input, 0))? * factor))
 }
 
-/// One where the product of the pairings of all pairs is one, else zero.
+/// Pairing check: one if the product of the pairings of all pairs is one, else zero.
 pub(super) fn pairing<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     if !input.len().is_multiple_of(PAIR) {
         return Err(bad_input::<T>("a pairing's input is no multiple of 192 bytes"));
@@ -52,7 +52,7 @@ fn point<T: Config>(bytes: &[u8; 64]) -> Result<G1, Failure> {
     AffineG1::new(x, y).map(Into::into).map_err(|_| bad_input::<T>("a point isn't on the curve"))
 }
 
-/// The second point of a pair: two coordinates with an imaginary part first.
+/// Decodes the second point of a pair: two coordinates with the imaginary part first.
 fn twisted_point<T: Config>(pair: &[u8]) -> Result<G2, Failure> {
     let coordinate = |index: usize| field::<T>(&padded::<32>(pair, 64 + 32 * index));
     let x = Fq2::new(coordinate(1)?, coordinate(0)?);
@@ -66,7 +66,7 @@ fn twisted_point<T: Config>(pair: &[u8]) -> Result<G2, Failure> {
 fn encoded(point: G1) -> Output {
     let mut bytes = [0; 64];
     if let Some(point) = AffineG1::from_jacobian(point) {
-        // Both slices have the length of a coordinate, which is all that can be wrong.
+        // Both slices have the length of a coordinate, so this can't fail.
         let _ = point.x().to_big_endian(&mut bytes[..32]);
         let _ = point.y().to_big_endian(&mut bytes[32..]);
     }

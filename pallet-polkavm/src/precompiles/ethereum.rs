@@ -1,4 +1,4 @@
-//! Ethereum's first four: `ecrecover`, SHA-256, RIPEMD-160 and the identity (Yellow Paper, appendix E).
+//! Ethereum's first four precompiles: `ecrecover`, SHA-256, RIPEMD-160 and the identity (Yellow Paper, appendix E).
 
 use super::{Env, padded};
 use crate::{
@@ -13,7 +13,7 @@ use sp_io::{
     hashing::{keccak_256, sha2_256},
 };
 
-/// `hash, v, r, s`, 32 bytes each: the address whose key signed the hash; nothing where there is none.
+/// `hash, v, r, s`, 32 bytes each: the address of the key that signed the hash; empty if there is none.
 pub(super) fn ecrecover<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::EcRecover)?;
     let hash: [u8; 32] = padded(input, 0);
@@ -30,13 +30,13 @@ pub(super) fn ecrecover<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result
     Ok(Output::data(address.to_vec()))
 }
 
-/// The SHA-256 hash.
+/// Returns the SHA-256 hash.
 pub(super) fn sha256<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::Sha256(input.len() as u32))?;
     Ok(Output::data(sha2_256(input).to_vec()))
 }
 
-/// The RIPEMD-160 hash, as the low 20 bytes of 32.
+/// Returns the RIPEMD-160 hash, as the low 20 bytes of 32.
 pub(super) fn ripemd160<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::Ripemd160(input.len() as u32))?;
     let mut word = vec![0; 32];
@@ -44,7 +44,7 @@ pub(super) fn ripemd160<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result
     Ok(Output::data(word))
 }
 
-/// The input.
+/// Returns the input.
 pub(super) fn identity<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let _ = env.charge(Cost::CopyIn(input.len() as u32))?;
     Ok(Output::data(input.to_vec()))

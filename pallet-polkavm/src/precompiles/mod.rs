@@ -1,8 +1,8 @@
-//! Addresses behind which the chain itself is: what a contract calls there runs natively.
+//! Precompiles: addresses whose calls the runtime itself executes.
 //!
-//! The call stack asks [`Precompiles::find`] before it looks for a contract. [`Builtins`] has those
-//! that Solidity expects (1 to 9; calls of Ethereum's later ones up to 0x11 fail), and two of the chain's own for what Ethereum has no name for:
-//! [`system`] at `0x900` and [`storage`] at `0x901`. A runtime adds its own beside them:
+//! The call stack calls [`Precompiles::find`] before it looks for a contract. [`Builtins`] has those that Solidity
+//! expects (1 to 9; calls of Ethereum's later ones up to 0x11 fail), and two for functions of the chain that Ethereum
+//! lacks: [`system`] at `0x900` and [`storage`] at `0x901`. A runtime adds its own:
 //!
 //! ```ignore
 //! /// Tells contracts how many blocks there were.
@@ -25,8 +25,8 @@
 //!
 //! A precompile sees the value that it was sent and may call contracts ([`Env::value`], [`Env::call`]).
 //!
-//! A precompile charges for its work before it does it, and like a contract it may fail
-//! ([`crate::types::Failure`]: the caller learns no more than that) or revert with a reason.
+//! A precompile charges for its work before it does it. Like a contract it may fail ([`crate::types::Failure`]: the
+//! caller only learns that it failed) or revert with a reason.
 
 pub mod abi;
 mod blake2f;
@@ -54,7 +54,7 @@ use sp_runtime::DispatchError;
 pub struct Precompile<T: Config>(pub fn(&[u8], &mut Env<'_, T>) -> Result<Output, Failure>);
 
 impl<T: Config> Precompile<T> {
-    /// Runs it.
+    /// Executes it.
     pub(crate) fn run(&self, input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
         (self.0)(input, env)
     }
@@ -62,7 +62,8 @@ impl<T: Config> Precompile<T> {
 
 /// The addresses of a runtime's precompiles.
 pub trait Precompiles<T: Config> {
-    /// The precompile at an address. Must always be the same for one address: a contract can't be made there.
+    /// The precompile at an address. The result for an address must never change: no contract can be instantiated
+    /// there.
     fn find(address: &H160) -> Option<Precompile<T>>;
 }
 
@@ -78,25 +79,25 @@ macro_rules! precompiles_of_tuples {
 
 precompiles_of_tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) }
 
-/// No precompiles at all.
+/// No precompiles.
 impl<T: Config> Precompiles<T> for () {
     fn find(_: &H160) -> Option<Precompile<T>> {
         None
     }
 }
 
-/// The address with this number.
+/// Returns the address with this number.
 pub const fn address(number: u16) -> H160 {
     let mut bytes = [0; 20];
     [bytes[18], bytes[19]] = number.to_be_bytes();
     H160(bytes)
 }
 
-/// The code of a precompile as contracts see it: a revert, in Ethereum's code. It is there so that
-/// Solidity finds code where it calls an interface.
+/// The code of a precompile as seen by contracts: a revert, in EVM code. Solidity requires code at an address before it
+/// calls an interface there.
 pub const CODE: [u8; 5] = [0x60, 0x00, 0x60, 0x00, 0xfd];
 
-/// The precompiles every chain should have.
+/// The precompiles that every chain should have.
 pub struct Builtins;
 
 impl<T: Config> Precompiles<T> for Builtins {
@@ -123,9 +124,9 @@ impl<T: Config> Precompiles<T> for Builtins {
     }
 }
 
-/// The first of Ethereum's precompiles that are not here: the evaluation of a KZG commitment (EIP-4844).
+/// Address of the first of Ethereum's precompiles that are not supported: KZG point evaluation (EIP-4844).
 const UNSUPPORTED_FIRST: u16 = 0x0a;
-/// The last of them: those of BLS12-381 (EIP-2537).
+/// Address of the last of them: those of BLS12-381 (EIP-2537).
 const UNSUPPORTED_LAST: u16 = 0x11;
 
 /// Fails: a call that only transferred its value would look like a check that passed.
@@ -143,7 +144,7 @@ impl<'a, T: Config> Env<'a, T> {
         Self { stack }
     }
 
-    /// Takes the price of something that is about to be done.
+    /// Charges for an operation before it is done.
     ///
     /// # Errors
     ///
@@ -152,12 +153,12 @@ impl<'a, T: Config> Env<'a, T> {
         self.stack.top_mut().gas.charge(cost)
     }
 
-    /// Lowers a charge to what it turned out to be.
+    /// Lowers a charge to the actual cost.
     pub fn adjust(&mut self, charged: Charged, actual: Cost) {
         self.stack.top_mut().gas.adjust(charged, actual);
     }
 
-    /// Takes a weight.
+    /// Charges a weight.
     ///
     /// # Errors
     ///
@@ -171,7 +172,7 @@ impl<'a, T: Config> Env<'a, T> {
         self.stack.caller()
     }
 
-    /// Fails where the call may change nothing. To be asked before any change.
+    /// Fails if the call is read-only. To be called before any change of the state.
     ///
     /// # Errors
     ///
@@ -180,7 +181,7 @@ impl<'a, T: Config> Env<'a, T> {
         self.stack.ensure_may_write()
     }
 
-    /// The value that came with the call, in the contracts' unit. The account that the call acts as has it.
+    /// The value transferred with the call, in the contracts' unit. The account that the call acts as has received it.
     pub fn value(&self) -> U256 {
         self.stack.top().value
     }
@@ -192,12 +193,12 @@ impl<'a, T: Config> Env<'a, T> {
 
     /// Calls an account as [`Self::address`], with a value in the contracts' unit.
     ///
-    /// The callee gets no more weight than `limits` say, and no more than all but a 64th of what is left. It may call back
-    /// whatever its callers allow. What it did is undone if it fails or reverts, and the precompile may go on.
+    /// The callee gets at most the weight in `limits`, and at most all but a 64th of what is left. It may call back any
+    /// contract that its callers allow. Its changes are undone if it fails or reverts, and the precompile may continue.
     ///
     /// # Errors
     ///
-    /// That of the callee, or the reason for which it never began.
+    /// The error of the callee, or the reason why it did not start.
     pub fn call(
         &mut self,
         dest: H160,
@@ -217,7 +218,7 @@ impl<'a, T: Config> Env<'a, T> {
         called.map(|()| output).map_err(|error| error.failure)
     }
 
-    /// Whether the call is a delegate call: then it acts as the contract that called.
+    /// True for a delegate call, which acts as the calling contract.
     pub fn is_delegated(&self) -> bool {
         self.stack.top().delegated
     }
@@ -228,12 +229,12 @@ impl<'a, T: Config> Env<'a, T> {
     }
 }
 
-/// The error of a precompile with malformed input.
+/// Makes the error for malformed input.
 fn bad_input<T: Config>(detail: &'static str) -> Failure {
     Failure::new::<T>(Error::PrecompileFailed, detail)
 }
 
-/// `len` bytes of `input` from `from` on, with zeros where it ends, as Ethereum's precompiles read.
+/// `N` bytes of `input` from `from` on, padded with zeros, as Ethereum's precompiles read.
 fn padded<const N: usize>(input: &[u8], from: usize) -> [u8; N] {
     let mut bytes = [0; N];
     let rest = input.get(from..).unwrap_or_default();

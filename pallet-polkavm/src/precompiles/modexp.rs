@@ -1,5 +1,5 @@
-//! `base ** exponent % modulus` of numbers of any length (EIP-198), priced by EIP-2565's count of
-//! multiplications, with EIP-7823's bound of 1024 bytes for each number.
+//! Modular exponentiation, `base ** exponent % modulus`, of numbers of any length (EIP-198), priced by EIP-2565's count
+//! of multiplications, with EIP-7823's bound of 1024 bytes for each number.
 
 use super::{Env, bad_input, padded};
 use crate::{
@@ -11,10 +11,10 @@ use alloc::{vec, vec::Vec};
 use num_bigint::BigUint;
 use sp_core::U256;
 
-/// The longest number.
+/// Maximum length of a number in bytes.
 const MAX_LEN: usize = 1024;
 
-/// Bytes before the numbers: their three lengths.
+/// Length of the header in bytes: the lengths of the three numbers.
 const HEADER: usize = 96;
 
 pub(super) fn modexp<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Output, Failure> {
@@ -35,13 +35,13 @@ pub(super) fn modexp<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Ou
     let mut result = vec![0; modulus_len];
     if modulus > BigUint::from(1u32) {
         let power = base.modpow(&exponent, &modulus).to_bytes_be();
-        // Less than the modulus, so no longer than it.
+        // It is less than the modulus, so not longer.
         result[modulus_len - power.len()..].copy_from_slice(&power);
     }
     Ok(Output::data(result))
 }
 
-/// A big-endian number, with zeros where the input ends.
+/// Decodes a big-endian number, padded with zeros at the end of the input.
 fn number(input: &[u8], from: usize, len: usize) -> BigUint {
     let rest = input.get(from..).unwrap_or_default();
     let mut bytes: Vec<u8> = rest[..rest.len().min(len)].to_vec();

@@ -1,6 +1,6 @@
-//! The builtin at `0x901`: storage functions that are no host functions (`IStorage.sol` of pallet-revive-uapi).
+//! The builtin at `0x901`: storage functions that are not host functions (`IStorage.sol` of pallet-revive-uapi).
 //!
-//! Only for delegate calls: so the storage is that of the contract that calls.
+//! Only for delegate calls, so that the storage is the calling contract's.
 
 use super::{
     Env,
@@ -50,7 +50,7 @@ pub(super) fn storage<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<O
 
 type Function<T> = fn(&Key, bool, &mut Env<'_, T>) -> Result<Output, Failure>;
 
-/// Removes a value: whether there was one, and its length.
+/// Removes a value; returns true if there was one, and its length.
 fn clear<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<Output, Failure> {
     env.ensure_may_write()?;
     let old = if transient {
@@ -68,7 +68,7 @@ fn clear<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<
     Ok(presence(old))
 }
 
-/// Whether there is a value, and its length.
+/// Returns true if there is a value, and its length.
 fn contains<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<Output, Failure> {
     let len = if transient {
         let _ = env.charge(Cost::GetTransient(0))?;
@@ -82,7 +82,7 @@ fn contains<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Resu
     Ok(presence(len))
 }
 
-/// Removes a value and returns it; nothing where there was none.
+/// Removes a value and returns it; empty if there was none.
 fn take<T: Config>(key: &Key, transient: bool, env: &mut Env<'_, T>) -> Result<Output, Failure> {
     env.ensure_may_write()?;
     let value = if transient {

@@ -1,7 +1,7 @@
-//! The builtin at `0x900`: what the chain can do that Ethereum has no name for.
+//! The builtin at `0x900`: functions of the chain that Ethereum lacks.
 //!
-//! The functions are those of `ISystem.sol` of pallet-revive-uapi, and `setCodeHash(bytes32)`, which
-//! gives the contract that calls another program. Origins are always signed here, so nobody is root.
+//! The functions are those of `ISystem.sol` of pallet-revive-uapi, and `setCodeHash(bytes32)`, which changes the
+//! program of the calling contract. Origins are always signed here, so the origin is never root.
 
 use super::{
     Env,
@@ -33,7 +33,8 @@ pub(super) fn system<T: Config>(input: &[u8], env: &mut Env<'_, T>) -> Result<Ou
     Ok(abi::revert("the system builtin has no such function"))
 }
 
-/// Charges for the end of a contract: what it does, the dust that it may leave, and its program, which may have to go.
+/// Charges for the termination of a contract: its own cost, the dust that it may leave, and the possible removal of its
+/// program.
 fn charge_termination<T: Config>(env: &mut Env<'_, T>) -> Result<(), DispatchError> {
     let _ = env.charge(Cost::Terminate)?;
     env.charge_weight(crate::exec::nested::termination_weight::<T>())
@@ -60,7 +61,7 @@ fn functions<T: Config>() -> [(&'static str, Function<T>); 13] {
         }),
         ("callerIsOrigin()", |_, env| {
             let _ = env.charge(Cost::Basic)?;
-            // The question is about the contract that asks.
+            // The query is about the calling contract.
             let origin = env.stack().origin().clone();
             let is_origin = env.stack().calling_frame().is_some_and(|frame| frame.caller == origin);
             Ok(Output::data(abi::uint(u32::from(is_origin))))
@@ -98,7 +99,7 @@ fn functions<T: Config>() -> [(&'static str, Function<T>); 13] {
         }),
         ("setCodeHash(bytes32)", |arguments, env| {
             let _ = env.charge(Cost::SetCodeHash)?;
-            // The program that it leaves may have to go.
+            // The program that it no longer runs may have to be removed.
             env.charge_weight(T::WeightInfo::remove_code())?;
             let code_hash = H256(arguments.word::<T>(0)?);
             env.stack().set_callers_code(code_hash)?;
