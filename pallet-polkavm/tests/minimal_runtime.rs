@@ -1,4 +1,4 @@
-//! The runtime of the guide `docs/add-the-pallet.md`: the least configuration for contracts on a chain.
+//! The runtime of the guide `docs/add-the-pallet.md`: the minimal configuration for contracts on a chain.
 //!
 //! The guide shows what is between the ANCHOR comments; this test keeps it true. It builds a chain's state from its genesis,
 //! and deploys and calls a contract by the runtime API and by extrinsics.
@@ -293,7 +293,7 @@ sp_api::impl_runtime_apis! {
 
 const ALICE: AccountId = AccountId::new([1; 32]);
 
-/// Runs `f` and undoes what it did to the state, as a node does after a call of the runtime API.
+/// Runs `f` and undoes its changes of the state, as a node does after a call of the runtime API.
 fn asked<R>(f: impl FnOnce() -> R) -> R {
     let mut answer = None;
     let _ = frame_support::storage::with_transaction(|| {
@@ -303,7 +303,8 @@ fn asked<R>(f: impl FnOnce() -> R) -> R {
     answer.unwrap()
 }
 
-/// A contract's life on a chain with the least configuration. FRAME adds another test, `runtime_integrity_tests`.
+/// A contract's life cycle on a chain with the minimal configuration. FRAME adds another test,
+/// `runtime_integrity_tests`.
 #[test]
 fn a_contract_lives_on_the_minimal_chain() {
     let mut storage = frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();

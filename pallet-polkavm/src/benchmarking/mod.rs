@@ -1,12 +1,12 @@
-//! Measures the weights of [`WeightInfo`], function by function: each benchmark has the name of the function that it is for.
+//! Benchmarks of the weights of [`WeightInfo`]: each benchmark has the name of its function.
 //!
-//! A host function is called as the call stack calls it, with a contract that waits for it, so its weight is what the
-//! host does. That the VM stops for it and goes on is not in it: [`crate::metering::cost::CROSSING`] is. The weight of
-//! a call, and of an instantiation, has an empty contract in it, whose program is charged a second time as it is loaded:
-//! a little too high rather than too low.
+//! A host function is called in the same way as by the call stack, with a contract that waits for it, so its weight is
+//! the host's work. The VM's stop and continuation are not included: they are [`crate::metering::cost::CROSSING`]. The
+//! weight of a call, and of an instantiation, includes an empty contract, whose program is charged a second time when
+//! it is loaded: the result is slightly too high rather than too low.
 //!
 //! The benchmarks named `instruction_*` run a hundred instructions of a kind for each unit of their component. They
-//! justify the prices of gas in [`Config::Pricing`]: no kind may take longer than what it is charged.
+//! justify the prices of gas in [`Config::Pricing`]: no kind may take longer than the time that it is charged.
 
 #![allow(missing_docs, reason = "a benchmark has the documentation of the weight function with its name")]
 
@@ -130,7 +130,7 @@ mod benchmarks {
     #[benchmark(pov_mode = Measured)]
     fn load_code(c: Linear<0, { limits::CODE_BYTES / 4 }>) {
         let origin = caller::<T>();
-        // Each instruction runs once, which translates it.
+        // Each instruction runs once, including its translation.
         let code = busy_program(c);
         let code_hash = code::code_hash(&code);
         let _ = Pallet::<T>::bare_upload_code(origin, code, None);
@@ -214,7 +214,7 @@ mod benchmarks {
     #[benchmark(pov_mode = Measured)]
     fn host_code_hash() {
         let mut waiting = called::<T>();
-        // Nobody is the most to look up.
+        // An address without an account takes the most lookups.
         waiting.write(at(0), &[9; 20]);
         let result;
         #[block]
@@ -362,7 +362,7 @@ mod benchmarks {
         assert!(succeeded(result));
     }
 
-    /// To an account that has to be brought into being.
+    /// A transfer to an account that has to be created.
     #[benchmark(pov_mode = Measured)]
     fn host_call_transfer() {
         let mut waiting = called::<T>();
@@ -386,7 +386,7 @@ mod benchmarks {
         assert_eq!(copy.map(|copy| copy.len()), Some(n as usize));
     }
 
-    /// With what its deposit makes of the end of the transaction.
+    /// Includes the settlement of its deposit at the end of the transaction.
     #[benchmark(pov_mode = Measured)]
     fn host_instantiate(n: Linear<0, { limits::CALLDATA_BYTES }>) {
         let mut waiting = called::<T>();
@@ -424,7 +424,7 @@ mod benchmarks {
         assert!(!address.is_zero());
     }
 
-    /// By the system builtin, with what it makes of the end of the transaction.
+    /// By the system builtin, including the settlement at the end of the transaction.
     #[benchmark(pov_mode = Measured)]
     fn host_terminate() {
         let mut waiting = called::<T>();
@@ -509,7 +509,7 @@ mod benchmarks {
         assert!(succeeded(result));
     }
 
-    /// With its undoing.
+    /// Includes undoing it.
     #[benchmark(pov_mode = Measured)]
     fn host_set_transient(n: Linear<0, { limits::STORAGE_VALUE_BYTES }>) {
         let mut waiting = called::<T>();
@@ -740,7 +740,7 @@ mod benchmarks {
         }
     }
 
-    /// A branch to the next instruction, so that each is a block of its own.
+    /// A branch to the next instruction, so that each one is a block.
     #[benchmark(pov_mode = Measured)]
     fn instruction_branch(r: Linear<0, 1_000>) {
         let first = repeated_start();

@@ -19,16 +19,16 @@ use frame_support::{traits::fungible::Mutate, weights::Weight};
 use sp_core::H160;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
-/// Memory of the contracts of benchmarks: enough for the longest call data.
+/// Memory size of the benchmarks' contracts: enough for the longest call data.
 pub(super) const MEMORY: u32 = 256 * 1024;
-/// The address of a benchmark's longer data in it.
+/// Address in it of a benchmark's longer data.
 pub(super) const DATA: u32 = 64 * 1024;
-/// "None" for a length or a pointer.
+/// Stands for "none" in lengths and pointers.
 pub(super) const NONE: u64 = u32::MAX as u64;
-/// Instructions for one unit of an instruction benchmark.
+/// Number of instructions per unit of an instruction benchmark.
 pub(super) const INSTRUCTIONS: usize = 100;
 
-/// An account that is rich and mapped.
+/// Maps an account and gives it a large balance.
 pub(super) fn rich<T: Config>(account: T::AccountId) -> T::AccountId {
     let much: BalanceOf<T> = u64::MAX.try_into().unwrap_or_else(|_| u32::MAX.into());
     T::Currency::set_balance(&account, much);
@@ -44,7 +44,7 @@ pub(super) fn all<T: Config>() -> Limits<BalanceOf<T>> {
     Limits { gas: Weight::MAX, deposit: None }
 }
 
-/// A program that does nothing, of a given length.
+/// A program of a given length that does nothing.
 pub(super) fn program(len: u32) -> Vec<u8> {
     let build = |filling: u32| {
         Contract::with_call().ret().data(0, &vec![1; filling as usize]).memory(limits::BLOB_BYTES).build()
@@ -55,7 +55,7 @@ pub(super) fn program(len: u32) -> Vec<u8> {
     code
 }
 
-/// Code of a given length that takes as long to check and to load as any.
+/// Code of a given length that takes the longest to check and to load.
 pub(super) fn busy_program(len: u32) -> Vec<u8> {
     let mut contract = Contract::with_call();
     // Three bytes each.
@@ -80,7 +80,7 @@ pub(super) fn idle() -> Contract {
     contract
 }
 
-/// Makes a contract of a program.
+/// Instantiates a contract from a program.
 pub(super) fn made<T: Config>(origin: &T::AccountId, code: Vec<u8>) -> H160 {
     let value = BalanceOf::<T>::from(1_000_000u32);
     let made = Pallet::<T>::bare_instantiate(
@@ -95,34 +95,34 @@ pub(super) fn made<T: Config>(origin: &T::AccountId, code: Vec<u8>) -> H160 {
     made.result.unwrap_or_else(|failure| panic!("{failure:?}")).address
 }
 
-/// A contract in its call or its constructor.
+/// Starts a contract's call or constructor, up to its first host call.
 pub(super) fn waiting<T: Config>(entry: EntryPoint, input: Vec<u8>) -> Waiting<T> {
     let origin = caller::<T>();
     let contract = made::<T>(&origin, idle().build());
     Waiting::new(origin, contract, entry, input).unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 
-/// A contract in its call.
+/// Starts a contract's call.
 pub(super) fn called<T: Config>() -> Waiting<T> {
     waiting(EntryPoint::Call, Vec::new())
 }
 
-/// Two 32-bit arguments in one register.
+/// Packs two 32-bit arguments into one register.
 pub(super) fn pack(high: u64, low: u64) -> u64 {
     (high << 32) | (low & NONE)
 }
 
-/// The register for an output that isn't wanted.
+/// The register for an unused output.
 pub(super) fn no_output() -> u64 {
     pack(at(0), NONE)
 }
 
-/// Whether a host function answered with success.
+/// True if a host function returned success.
 pub(super) fn succeeded(result: Result<Option<u64>, Halt>) -> bool {
     matches!(result, Ok(None | Some(0)))
 }
 
-/// The output of a precompile.
+/// Calls a precompile and returns its output.
 pub(super) fn precompile<T: Config>(waiting: &mut Waiting<T>, number: u16, input: &[u8]) -> Output {
     let precompile = <precompiles::Builtins as Precompiles<T>>::find(&precompiles::address(number));
     let precompile = precompile.unwrap_or_else(|| panic!("no precompile {number}"));
@@ -166,14 +166,15 @@ pub(super) fn repeated_start() -> u32 {
     contract.op(Instruction::none(Opcode::Fallthrough)).here() + 3
 }
 
-/// Fills the transient storage to a half.
+/// Fills the transient storage to one half.
 pub(super) fn fill_transient<T: Config>(waiting: &mut Waiting<T>) {
     for number in 0..100u8 {
         let _ = waiting.stack.write_transient(&Key::Fixed([number.wrapping_add(100); 32]), Some(vec![1; 100]));
     }
 }
 
-/// Puts the arguments of `call` into the contract's memory, without limits and output; what `call` is called with.
+/// Writes the arguments of `call` to the contract's memory, without limits and output; returns the registers for
+/// `call`.
 pub(super) fn call_args<T: Config>(
     waiting: &mut Waiting<T>,
     callee: H160,

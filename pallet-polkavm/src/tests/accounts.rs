@@ -1,4 +1,4 @@
-//! Mapping accounts, and who may act without.
+//! Tests of mapping accounts, and of origins that may act without a mapping.
 
 use crate::program::Contract;
 use crate::{Call, Error, Event, HoldReason, address::mapping_deposit, mock::*};
@@ -75,7 +75,7 @@ fn an_unmapped_account_can_upload_but_neither_call_nor_instantiate() {
     });
 }
 
-/// A contract with balance that sends some of it to an address.
+/// Has a contract with balance send some of it to an address.
 fn pay(to: H160, units: Balance) {
     let contract = deploy(super::puppet::puppet());
     call_with_value(contract, units, &[]).result.unwrap();
@@ -91,7 +91,7 @@ fn what_was_paid_to_an_address_before_it_was_mapped_is_had_as_its_fallback_accou
         pay(address, 500);
         let stranded = ethereum_account(address);
         assert_eq!(Balances::free_balance(&stranded), ED + 500);
-        // Mapping alone doesn't bring it back.
+        // Mapping alone doesn't return it.
         assert_ok!(dispatch(CHARLIE, Call::map_account {}));
         let before = Balances::free_balance(&CHARLIE);
         let fetch = || {
@@ -134,7 +134,7 @@ fn a_fallback_account_is_charged_what_its_call_takes_and_its_failure_is_told() {
 fn a_runtime_may_have_accounts_mapped_by_themselves() {
     run(|| {
         AutoMap::set(&true);
-        // An account that was there before is mapped when it first acts, without a deposit.
+        // An account that existed before is mapped when it first acts, without a deposit.
         let contract = deploy(Contract::with_call().ret().build());
         let extrinsic =
             || Call::call { dest: contract, value: 0, gas_limit: GAS, storage_deposit_limit: START, data: vec![] };
@@ -143,12 +143,12 @@ fn a_runtime_may_have_accounts_mapped_by_themselves() {
         assert_eq!(Polkavm::view_account_id(&address), CHARLIE);
         assert_eq!(Balances::free_balance(&CHARLIE), START);
         assert_noop!(dispatch(CHARLIE, Call::unmap_account {}), Error::<Test>::AutoMapped);
-        // A new one at once: what a contract sends to its address is its own.
+        // A new account is mapped immediately: whatever a contract sends to its address reaches it.
         let new = sp_runtime::AccountId32::new([8; 32]);
         assert_ok!(Balances::transfer_allow_death(RuntimeOrigin::signed(ALICE), new.clone(), ED));
         pay(Polkavm::view_address(&new), 300);
         assert_eq!(Balances::free_balance(&new), ED + 300);
-        // One that is gone leaves no mapping.
+        // A reaped account leaves no mapping.
         assert_ok!(Balances::transfer_all(RuntimeOrigin::signed(new.clone()), ALICE, false));
         assert_ne!(Polkavm::view_account_id(&Polkavm::view_address(&new)), new);
         AutoMap::set(&false);
@@ -170,7 +170,7 @@ fn a_failed_call_maps_nobody() {
 fn an_account_that_has_nothing_but_an_asset_can_be_paid_any_amount() {
     run(|| {
         let holder = ethereum_account(H160([0x33; 20]));
-        // As a pallet of assets does for an asset that suffices for an account.
+        // As an assets pallet does for an asset that is sufficient for an account's existence.
         System::inc_sufficients(&holder);
         pay(H160([0x33; 20]), 3);
         assert_eq!(Balances::free_balance(&holder), ED + 3);

@@ -1,4 +1,4 @@
-//! Calls and instantiations that go well: value, accounts, events, weight.
+//! Tests of calls and instantiations that succeed: value, accounts, events, weight.
 
 use crate::program::{Contract, at};
 use crate::{Call, CodeInfoOf, ContractInfoOf, Error, Event, WeightInfo, mock::*};

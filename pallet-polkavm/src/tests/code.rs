@@ -1,4 +1,4 @@
-//! Upload and removal of programs: what is refused, by which name, and what is held.
+//! Tests of upload and removal of programs: refusals with their errors, and deposits.
 
 use crate::program::{Contract, at};
 use crate::{Call, CodeInfoOf, Error, Event, HoldReason, PristineCode, TiedCode, code::code_deposit, limits, mock::*};
@@ -15,13 +15,13 @@ fn held(who: &sp_runtime::AccountId32) -> Balance {
     Balances::balance_on_hold(&HoldReason::CodeUploadDepositReserve.into(), who)
 }
 
-/// The error and the sentence with which an upload is refused.
+/// Returns the error and the sentence with which an upload is refused.
 fn refused(code: Vec<u8>) -> (DispatchError, String) {
     let failure = unchanged(|| Polkavm::bare_upload_code(ALICE, code, None).unwrap_err());
     (failure.error, failure.detail)
 }
 
-/// Code is run with the meaning that it was stored with, never with the one that a newer release would give it.
+/// Code runs with the semantics version that it was stored with, never with a newer one.
 #[test]
 fn code_keeps_the_semantics_that_it_was_stored_with() {
     run(|| {
@@ -29,9 +29,9 @@ fn code_keeps_the_semantics_that_it_was_stored_with() {
         let code_hash = Polkavm::contract_info(contract).unwrap().code_hash;
         let info = CodeInfoOf::<Test>::get(code_hash).unwrap();
         assert_eq!((info.behaviour_version, info.semantics), (0, crate::code::SEMANTICS));
-        // Both are where one number of 32 bits was, which was zero.
+        // Older records have one number of 32 bits in their place, which was zero.
         assert_eq!((0u16, 0u16).encode(), 0u32.encode());
-        // One that a later release knows, and this one does not.
+        // A version that a later release knows, and this one does not.
         CodeInfoOf::<Test>::mutate(code_hash, |info| info.as_mut().unwrap().semantics = 9);
         let failure = unchanged(|| call(contract, &[]).result.unwrap_err());
         assert_eq!(failure.error, Error::<Test>::ExecutionFailed.into());
@@ -200,7 +200,7 @@ fn other_instruction_sets_and_bytes_that_are_no_program_are_refused() {
     });
 }
 
-/// A check of a random program never panics; where it passes, neither does running it.
+/// The check of a random program never panics; if it passes, running the program doesn't either.
 fn survives(code: Vec<u8>) {
     if let Ok(uploaded) = Polkavm::bare_upload_code(ALICE, code, None) {
         let code = crate::types::Code::Existing(uploaded.code_hash);
@@ -302,7 +302,7 @@ fn code_that_was_uploaded_stays_until_its_owner_removes_it() {
         script.call_into(builtin, &Default::default(), &input, super::puppet::NO_OUTPUT).expect(0);
         call(a, &script.encode()).result.unwrap();
         assert_eq!(CodeInfoOf::<Test>::get(hash).unwrap().use_count, 0);
-        // A contract that is made from its bytes afterwards doesn't tie it again.
+        // Instantiating a contract from its bytes afterwards doesn't tie it again.
         deploy(code);
         assert!(!TiedCode::<Test>::contains_key(hash));
     });
@@ -320,7 +320,7 @@ fn code_that_a_contract_leaves_for_another_program_goes_as_well() {
             let builtin = crate::precompiles::address(0x900);
             script.call_into(builtin, &Default::default(), &input, super::puppet::NO_OUTPUT).expect(0);
         };
-        // There and back in one call: it is still its program.
+        // Changed and changed back in one call: it is still its program.
         let mut script = super::puppet::Script::new();
         change(&mut script, other);
         change(&mut script, hash);

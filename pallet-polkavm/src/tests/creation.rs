@@ -1,4 +1,4 @@
-//! Nonces and the addresses of new contracts: of origins that sign, of origins that never do, and of contracts.
+//! Tests of nonces and the addresses of new contracts: for origins that sign, origins that never sign, and contracts.
 
 use super::{
     nested::{default, last, two},
@@ -14,7 +14,7 @@ fn code_hash() -> H256 {
     crate::code::code_hash(&puppet())
 }
 
-/// Makes a contract by an extrinsic without a salt; returns its address.
+/// Instantiates a contract by an extrinsic without a salt; returns its address.
 fn make(who: &AccountId32) -> H160 {
     let call = Call::instantiate {
         value: 0,
@@ -32,7 +32,7 @@ fn make(who: &AccountId32) -> H160 {
     events().into_iter().rev().find_map(made).unwrap()
 }
 
-/// What checking a signature does to an account.
+/// Applies the effect that checking a signature has on an account.
 fn sign(who: &AccountId32) {
     System::inc_account_nonce(who);
 }
@@ -74,7 +74,7 @@ fn an_origin_whose_last_nonce_has_made_a_contract_gets_the_next_address() {
         upload(puppet());
         let bob = Polkavm::view_address(&BOB);
         let first = make(&BOB);
-        // Earlier versions left it so.
+        // Earlier versions left this state.
         frame_system::Account::<Test>::mutate(&BOB, |account| account.nonce = 1);
         let more = [make(&BOB), make(&BOB)];
         assert_eq!((first, more), (create1(&bob, 0), [1, 2].map(|nonce| create1(&bob, nonce))));
@@ -115,7 +115,7 @@ fn a_failed_constructor_has_used_up_its_creators_nonce() {
         assert_eq!(made, create1(&a, 4));
         assert_eq!(nonce(), 5);
 
-        // A salt uses a nonce as well, and so does an address that is taken.
+        // A salt uses a nonce too, and so does an address that is occupied.
         let salt = Some([7; 32]);
         let mut script = Script::new();
         script.instantiate(code_hash(), &default(), &reverts, salt, SCRATCH);
@@ -149,7 +149,7 @@ fn a_nonce_is_not_used_up_without_the_value_or_where_the_creator_itself_fails() 
         assert_eq!(last(a, Script::new().call(b, &default(), &inner)), ReturnErrorCode::CalleeReverted as u64);
         assert_eq!((nonce(a), nonce(b)), (1, 1));
 
-        // A transaction that fails leaves nothing but what its signature did.
+        // A failed transaction leaves no change but that of its signature.
         sign(&ALICE);
         let code = crate::types::Code::Existing(code_hash());
         let constructor = Script::new().revert(b"no").encode();

@@ -1,4 +1,4 @@
-//! Storage deposits: what is charged, held, refunded, and to whom.
+//! Tests of storage deposits: the amounts charged, held and refunded, and their recipients.
 
 use crate::program::{Contract, SENTINEL, at};
 use crate::{
@@ -12,15 +12,14 @@ use frame_support::traits::fungible::InspectHold;
 use sp_core::H160;
 use sp_runtime::AccountId32;
 
-/// Bytes a key takes that the contract gives as one byte: its hash of 16 and itself.
+/// Bytes of a key that the contract gives as one byte: its hash of 16, and the byte.
 const KEY: Balance = 17;
 
 fn held(contract: H160) -> Balance {
     Balances::balance_on_hold(&HoldReason::StorageDepositReserve.into(), &ethereum_account(contract))
 }
 
-/// Stores as many bytes as the first two bytes of the input say under the key in the third byte;
-/// removes nothing.
+/// Stores as many bytes as the first two bytes of the input say under the key in the third byte; removes nothing.
 fn store() -> Vec<u8> {
     use vm_core::isa::{Instruction, Opcode, Reg};
     Contract::with_call()
@@ -106,7 +105,7 @@ fn storage_is_charged_per_byte_and_item_and_growth_only_for_what_is_new() {
     });
 }
 
-/// Stores 32 bytes under a fixed key where the input begins with a one, removes it where with a zero.
+/// Stores 32 bytes under a fixed key if the input begins with a one, and removes them if it begins with a zero.
 fn toggle() -> Vec<u8> {
     Contract::with_call()
         .host("call_data_copy", &[at(0), 32, 0])
@@ -211,7 +210,7 @@ fn a_price_change_neither_overcharges_refunds_nor_leaves_a_rest() {
 #[test]
 fn the_net_of_a_call_is_what_counts() {
     run(|| {
-        // Takes 64 bytes and an item, and gives them back, in one call.
+        // Adds 64 bytes and an item, and removes them, in one call.
         let code = Contract::with_call()
             .data(0, &[1; 32])
             .host("set_storage", &[0, at(100), SENTINEL, at(0), 32])
@@ -233,8 +232,8 @@ mod model {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
-        /// Whatever the writes and prices, a contract's counters are the sum of what is stored, and
-        /// what was refunded never exceeds what was paid.
+        /// For all writes and prices, a contract's counters are the sum of what is stored, and refunds never exceed the
+        /// amount paid.
         #[test]
         fn counters_agree_with_the_sum_of_writes(
             writes in proptest::collection::vec((0u8..4, proptest::option::of(0u32..400), 0u128..50), 1..60),

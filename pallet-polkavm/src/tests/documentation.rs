@@ -1,4 +1,4 @@
-//! The documentation of the host API is complete, and names tests that are there.
+//! Tests that the documentation of the host API is complete, and names existing tests.
 
 use crate::{host_api::HostFunction, precompiles::Precompiles};
 use sp_core::H160;

@@ -1,4 +1,4 @@
-//! The runtime API's functions: they tell what the extrinsic would do, need and cost.
+//! Tests of the runtime API's functions: they return the extrinsic's effect, limits and cost.
 
 use super::{
     nested::{default, two},
@@ -78,7 +78,7 @@ fn a_dry_run_shows_the_data_of_a_revert_and_no_events_of_it() {
 #[test]
 fn a_dry_run_of_an_instantiation_gives_address_deposit_and_gas_of_the_extrinsic() {
     run(|| {
-        // Nonce 4, as before a transaction: the dry run bumps it as the transaction would.
+        // Nonce 4, as before a transaction: the dry run increments it as the transaction would.
         frame_system::Account::<Test>::mutate(&ALICE, |account| account.nonce = 4);
         let code = Contract::new().data(0, b"made").host("set_storage", &[0, at(0), 1, at(0), 4]).give(0, 4);
         let code = code.call().ret().build();
@@ -188,14 +188,14 @@ fn a_dry_run_takes_an_origin_that_is_not_mapped_as_if_it_were() {
     });
 }
 
-/// A client chooses the gas limit; what it can make the node compute must not follow from that.
+/// A client chooses the gas limit, but must not thereby choose how much the node computes.
 #[test]
 fn no_dry_run_gets_more_gas_than_an_extrinsic_can_have() {
     run(|| {
         let most = Polkavm::max_gas_limit();
         let endless = Contract::new().spin().call().spin().build();
         let hash = upload(endless.clone());
-        // A deployment that ends, of a contract that does not.
+        // A deployment that ends, of a contract that never ends.
         let contract = deploy(Contract::with_call().spin().build());
         for limit in [None, Some(Weight::MAX), Some(most.saturating_add(Weight::from_parts(1, 1)))] {
             let call = with_rollback(|| Polkavm::dry_run_call(ALICE, contract, 0, limit, None, vec![]));
@@ -262,7 +262,7 @@ fn two_contracts_in_one_transaction_have_different_addresses() {
 fn a_dry_run_tells_the_most_that_is_charged_at_once_beside_the_net() {
     run(|| {
         let (a, b) = two();
-        // One callee takes two slots, a later one frees them, and the last one takes another.
+        // One callee adds two slots, a later one removes them, and the last one adds another.
         let inner = |keys: [u8; 2], value: u8| {
             let mut script = Script::new();
             script.store(keys[0], value).store(keys[1], value);

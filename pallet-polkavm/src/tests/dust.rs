@@ -1,4 +1,4 @@
-//! Amounts below one unit of the chain's balance.
+//! Tests of amounts below one unit of the chain's balance.
 
 use super::{
     nested::{default, last, two},
@@ -17,7 +17,7 @@ fn account(address: H160) -> AccountId32 {
     Polkavm::view_account_id(&address)
 }
 
-/// All that an account could send away, in the contracts' unit.
+/// The balance that an account could send, in the contracts' unit.
 fn wei(address: H160) -> u128 {
     Polkavm::balance(address).as_u128()
 }
@@ -138,7 +138,7 @@ fn a_contract_that_ends_sends_its_dust_away_too() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Accounts have what a ledger of exact amounts says they have, whatever was sent.
+    /// The balances of accounts are those of a ledger of exact amounts, for any transfers.
     #[test]
     fn dust_is_exact(sent in proptest::collection::vec((0usize..4, 0usize..4, 0u128..120), 1..24)) {
         run_in_runtime(|| {

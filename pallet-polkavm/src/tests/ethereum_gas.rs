@@ -1,4 +1,4 @@
-//! Calls that are limited to a number of Ethereum's gas.
+//! Tests of calls that are limited to a number of Ethereum's gas.
 
 use super::{
     nested::{last, stored, two},
@@ -72,7 +72,7 @@ fn the_stipend_pays_for_no_storage_write_on_the_fastest_database() {
 fn a_number_of_gas_does_what_it_does_on_ethereum() {
     run(|| {
         let (a, b) = two();
-        // As `supportsInterface` is asked.
+        // As callers of `supportsInterface` do.
         let mut question = Script::new();
         question.host("call_data_size", &[]).host("now", &[super::puppet::SCRATCH]);
         assert_eq!(call_evm(a, b, 30_000, 0, &question), 0);
@@ -89,7 +89,7 @@ fn a_number_of_gas_does_what_it_does_on_ethereum() {
         assert_eq!(call_evm(a, b, 100_000, 0, &many), OUT);
         assert_eq!(stored(b, 10), None);
         assert_eq!(call_evm(a, b, 1_000_000, 0, &many), 0);
-        // What is freed in the same call counts for nothing.
+        // Storage removed in the same call does not count.
         let mut back = Script::new();
         (40..50).for_each(|key| drop(back.store(key, 1).store(key, 0).encode()));
         assert_eq!(call_evm(a, b, 200_000, 0, &back), 0);
@@ -100,7 +100,7 @@ fn a_number_of_gas_does_what_it_does_on_ethereum() {
 fn a_larger_number_is_a_share_of_the_time_that_is_left() {
     run(|| {
         let (a, b) = two();
-        // Too little for a storage write, and nothing else is limited.
+        // Too little for a storage write; nothing else is limited.
         let little = ethereum::MOST + 1;
         assert_eq!(call_evm(a, b, little, 0, Script::new().store(1, 1)), OUT);
         assert_eq!(call_evm(a, b, 1_000_000_000, 0, Script::new().store(1, 1)), 0);

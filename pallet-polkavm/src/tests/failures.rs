@@ -1,4 +1,4 @@
-//! Calls that fail: by which name, and that nothing is left of them.
+//! Tests of calls that fail: their errors, and that all their changes are undone.
 
 use crate::program::{Contract, NOWHERE, RW_LEN, at};
 use crate::{
@@ -12,7 +12,7 @@ use sp_core::{H160, H256};
 use sp_runtime::DispatchError;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
-/// Does everything that leaves traces: storage, event, and by its caller a value.
+/// Makes all kinds of changes: storage, an event, and by its caller a value.
 fn busy() -> Contract {
     Contract::with_call()
         .data(0, &[1; 64])
@@ -25,7 +25,8 @@ fn extrinsic(dest: H160, gas_limit: Weight) -> Call<Test> {
     Call::call { dest, value: 1000, gas_limit, storage_deposit_limit: START, data: vec![] }
 }
 
-/// Calls with a value as an extrinsic; checks that it fails so and leaves nothing. Returns the weight used.
+/// Calls with a value as an extrinsic; checks that it fails with `expected` and changes nothing. Returns the weight
+/// used.
 fn fails(contract: H160, gas_limit: Weight, expected: impl Into<DispatchError>) -> Weight {
     let error = unchanged(|| dispatch(ALICE, extrinsic(contract, gas_limit)).unwrap_err());
     assert_eq!(error.error, expected.into());
@@ -76,7 +77,7 @@ fn an_endless_loop_ends_out_of_gas_within_its_weight_and_leaves_nothing() {
         let contract = deploy(busy().spin().build());
         let gas = Weight::from_parts(5_000_000_000, 1024 * 1024);
         let used = fails(contract, gas, Error::<Test>::OutOfGas);
-        // All but what is less than one turn of the loop.
+        // All but less than one iteration of the loop.
         assert!(gas.ref_time() - used.ref_time() < 10_000, "{used:?}");
     });
 }
@@ -90,7 +91,7 @@ fn without_gas_nothing_starts() {
         // Enough to load the code but not for its first instruction.
         let load = load_cost(&Polkavm::code(Polkavm::contract_info(contract).unwrap().code_hash).unwrap());
         assert_eq!(fails(contract, load, Error::<Test>::OutOfGas), load);
-        // Time in plenty is no proof size.
+        // Plenty of time, but not enough proof size.
         fails(contract, Weight::from_parts(GAS.ref_time(), load.proof_size()), Error::<Test>::OutOfGas);
     });
 }

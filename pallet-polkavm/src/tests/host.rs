@@ -1,4 +1,4 @@
-//! Each host function, called by a real program: what it answers, and how it fails.
+//! Tests of each host function, called by a real program: its results and its failures.
 
 use crate::program::{Contract, NOWHERE, RW_LEN, SENTINEL, at};
 use crate::{Error, Event, host_api::HostFunction, limits, mock::*, types::Output};
@@ -11,12 +11,12 @@ use sp_core::{H160, H256, U256};
 use sp_io::hashing::keccak_256;
 use sp_runtime::DispatchError;
 
-/// The data a contract returns that does these things in `call`.
+/// The data returned by a contract with this `call`.
 fn returned(contract: Contract, data: &[u8]) -> Vec<u8> {
     call(deploy(contract.build()), data).result.unwrap().data
 }
 
-/// The error of a contract that does these things in `call`.
+/// The error of a contract with this `call`.
 fn error(contract: Contract, data: &[u8]) -> DispatchError {
     let contract = deploy(contract.build());
     unchanged(|| call(contract, data).result.unwrap_err().error)
@@ -35,7 +35,7 @@ fn written(name: &str, len: u32) -> Contract {
     Contract::with_call().host(name, &[at(0)]).give(0, len)
 }
 
-/// A contract that returns the number a function gives.
+/// A contract that returns the result of a function.
 fn answered(name: &str, args: &[u64]) -> Contract {
     Contract::with_call().host(name, args).keep(0).give(0, 8)
 }
@@ -383,7 +383,7 @@ fn ref_time_left_goes_down_and_agrees_with_the_gas_limit() {
         let data = returned(code, &[]);
         let (first, second) = (number(&data[..8]), number(&data[8..]));
         assert!(first < GAS.ref_time() && second < first, "{first} {second}");
-        // Between the two: the price of one call, and no block of instructions, as a host call ends none.
+        // The difference is the price of one call, without a block of instructions, as a host call doesn't end a block.
         let price = crate::metering::cost::Cost::Basic.weight::<<Test as crate::Config>::WeightInfo>().ref_time();
         assert_eq!(first - second, price);
     });
@@ -468,7 +468,7 @@ fn hash_keccak_256_hashes_and_may_overwrite_its_input() {
 fn a_length_no_contract_has_is_refused_before_memory_is_taken_for_it() {
     run(|| {
         let contract = deploy(Contract::with_call().host("hash_keccak_256", &[at(0), SENTINEL, at(0)]).ret().build());
-        // With all the gas in the world, the length itself is what stops it.
+        // With any amount of gas, the length itself is refused.
         let limits = crate::Limits { gas: Weight::MAX, deposit: None };
         let execution = Polkavm::bare_call(ALICE, contract, 0, limits, Vec::new(), crate::ExecConfig::extrinsic());
         assert_eq!(execution.result.unwrap_err().error, Error::<Test>::OutOfBounds.into());

@@ -1,4 +1,5 @@
-//! The ledger of deposits against a model that knows no layers: it copies everything at each frame and adds up from nothing.
+//! Compares the ledger of deposits with a model without layers, which copies everything at each frame and sums up from
+//! scratch.
 
 use crate::{
     ContractInfo,
@@ -13,22 +14,22 @@ use proptest::prelude::*;
 use sp_core::H160;
 use std::collections::BTreeMap;
 
-/// What can happen to a ledger. Contracts are numbered; the lower half was there before.
+/// An operation on a ledger. Contracts are numbered; those of the lower half existed before.
 #[derive(Clone, Debug)]
 enum Step {
     /// A frame begins, with a limit or without.
     Begin(Option<u16>),
-    /// It ends well, if it is within its limit.
+    /// It succeeds, if it is within its limit.
     End,
     /// It fails or reverts.
     Undo,
     /// A contract stores or removes: the length before and after.
     Write(u8, Option<u16>, Option<u16>),
-    /// A contract is made, by a frame that ends well if the flag is set.
+    /// A contract is instantiated, by a frame that succeeds if the flag is set.
     Make(u8, bool),
-    /// A contract calls for its end.
+    /// A contract terminates itself.
     Terminate(u8, bool),
-    /// The origin pays for something at once, or gets something back.
+    /// The origin pays an amount immediately, or receives one.
     Paid(u16, bool),
 }
 
@@ -52,12 +53,12 @@ fn address(contract: u8) -> H160 {
     H160([contract + 1; 20])
 }
 
-/// One contract in the model.
+/// A contract in the model.
 #[derive(Clone, Debug)]
 struct Contract {
     before: Option<ContractInfo<Test>>,
     info: ContractInfo<Test>,
-    /// Bytes and items that came or went.
+    /// Bytes and items added or removed.
     bytes: i64,
     items: i64,
     termination: Option<bool>,
@@ -93,7 +94,7 @@ impl Model {
         self.paid + self.contracts.values().map(Self::price).sum::<i128>()
     }
 
-    /// The total when the transaction has ended, in which some contracts end.
+    /// The total at the end of the transaction, including contracts that end.
     fn settled(&self) -> i128 {
         let end = |contract: &Contract| match contract.termination {
             Some(always) if always || contract.before.is_none() => {
@@ -112,7 +113,7 @@ fn number(deposit: Deposit<Balance>) -> i128 {
     }
 }
 
-/// A contract of before: it stores something and has paid for it, at another price than today's.
+/// A contract that existed before: it has storage, paid at another price than the current one.
 fn old(contract: u8) -> ContractInfo<Test> {
     let mut info = ContractInfo::<Test>::new(Default::default());
     info.storage_bytes = 1_000 * (u32::from(contract) + 1);
@@ -126,8 +127,8 @@ fn old(contract: u8) -> ContractInfo<Test> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// In every order of frames, writes, ends and reverts, the ledger's total is what the model adds up, its limits are
-    /// the model's, and what moves in the end is the total.
+    /// For every order of frames, writes, terminations and reverts, the ledger's total is the model's, its limits are
+    /// the model's, and the settlement moves the total.
     #[test]
     fn the_ledger_agrees_with_a_model_that_copies(
         steps in proptest::collection::vec(step(), 0..120),
@@ -136,7 +137,7 @@ proptest! {
         run_in_runtime(|| {
             let mut ledger = Ledger::<Test>::new(limit.map(Into::into));
             let mut model = Model::default();
-            // For each frame, what was before it and what it may use.
+            // For each frame, the model before it, and its limit.
             let mut frames: Vec<(Model, i128)> = Vec::new();
             let most = limit.map_or(i128::MAX / 4, i128::from);
             for contract in 0..CONTRACTS / 2 {
@@ -218,7 +219,7 @@ proptest! {
             let moved: i128 = settled.iter().map(|contract| number(contract.deposit)).sum();
             assert_eq!(moved + model.paid, model.settled(), "what moves is the total, less what was paid at once");
             for contract in &settled {
-                // What is held afterwards is what the record says.
+                // The deposit held afterwards is that of the record.
                 let entry = &model.contracts[&(contract.address.0[0] - 1)];
                 let held = entry.before.as_ref().map_or(0, ContractInfo::total_deposit) as i128;
                 let after = if contract.termination.is_some() { 0 } else { contract.info.total_deposit() as i128 };

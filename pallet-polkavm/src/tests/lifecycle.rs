@@ -1,4 +1,4 @@
-//! Contracts that make and end contracts, and change their programs.
+//! Tests of contracts that instantiate and terminate contracts, and change their programs.
 
 use super::{
     nested::{default, failure, held, last, output, stored, two},
@@ -52,7 +52,7 @@ fn a_contract_makes_contracts_at_addresses_that_can_be_computed() {
             assert!(events().contains(&Event::Instantiated { deployer: a, contract: *address, code_hash }));
         }
         assert_eq!(CodeInfoOf::<Test>::get(code_hash).unwrap().use_count, before + 3);
-        // It starts at one, and the attempt at an address that was taken has used one up, too (EIP-684).
+        // It starts at one, and the attempt at an occupied address has used one up, too (EIP-684).
         assert_eq!(System::account_nonce(ethereum_account(a)), 5);
         let all: Balance = made.iter().map(|address| held(*address) + ED).sum();
         assert_eq!(execution.storage_deposit, Deposit::Charge(all));
@@ -76,11 +76,11 @@ fn a_constructor_that_reverts_or_fails_makes_nothing() {
         let little = Call { deposit: Some(ED), ..default() };
         assert_eq!(make(&Script::new(), &little), ReturnErrorCode::OutOfResources as u64);
         assert_eq!(make(&Script::new(), &default()), 0);
-        // A program that isn't there is the caller's mistake.
+        // A missing program is an error of the caller.
         let mut script = Script::new();
         script.instantiate(H256::zero(), &default(), &[], None, SCRATCH);
         assert_eq!(failure(a, &script).error, Error::<Test>::CodeNotFound.into());
-        // And so is an input without a hash.
+        // So is an input without a hash.
         let mut script = Script::new();
         script.host("instantiate", &[0, 0, 0, pack(31, SCRATCH), 0, 0]);
         assert_eq!(failure(a, &script).error, Error::<Test>::OutOfBounds.into());
@@ -93,7 +93,7 @@ fn a_contract_is_none_before_its_constructor_is_done() {
         let (a, b) = two();
         let code_hash = crate::code::code_hash(&puppet());
         let address = create1(&a, 1);
-        // The constructor has `b` call the contract that is being made, and look at its code.
+        // The constructor makes `b` call the contract that is being instantiated, and read its code.
         let mut inner = Script::new();
         let target = inner.bytes(address.as_bytes());
         inner.call(address, &default(), Script::new().trap()).expect(0);
@@ -127,7 +127,7 @@ fn a_contract_made_and_ended_in_one_transaction_leaves_nothing() {
         let value = Call { value: 25 * u128::from(RATIO), ..default() };
         script.instantiate(code_hash, &value, &[], None, SCRATCH).expect(0);
         script.call(address, &default(), &end).expect(0);
-        // It is there until the transaction ends, and what it gets then goes to the heir, too.
+        // It exists until the transaction ends, and balance that it gets until then also goes to the beneficiary.
         script.call(address, &value, Script::new().host("address", &[SCRATCH]).give(0, SCRATCH, 20)).expect(0);
         let execution = call_with_value(a, 50, &script.encode());
         execution.result.unwrap();
@@ -251,7 +251,7 @@ fn an_end_that_is_reverted_is_none() {
 fn unchanged_events<R>(f: impl FnOnce() -> R) -> R {
     let count = events().len();
     let result = f();
-    // Only that the first contract was called.
+    // Only the call of the first contract emits an event.
     assert_eq!(events().len(), count + 1);
     result
 }
@@ -301,7 +301,7 @@ fn another_program_has_no_say_over_a_contracts_life_and_program() {
     });
 }
 
-/// Locks balance of an account, as vesting or a vote does.
+/// Locks balance of an account, as vesting or voting does.
 fn lock(account: &AccountId32, amount: Balance) {
     use frame_support::traits::{LockableCurrency, WithdrawReasons};
     <Balances as LockableCurrency<_>>::set_lock(*b"a lock..", account, amount, WithdrawReasons::all());
@@ -322,7 +322,7 @@ fn a_locked_balance_neither_keeps_a_contract_from_ending_nor_leaves_with_it() {
             let ended = call(b, &end.expect(0).encode());
             assert!(ended.result.is_ok(), "{value}, {locked}: {:?}", ended.result);
             assert!(!ContractInfoOf::<Test>::contains_key(b));
-            // The deposit is the origin's in any case. The rest stays as far as it is locked.
+            // The deposit always goes to the origin. The locked part of the rest stays.
             let free = ED + value;
             let left = if locked >= free { free } else { locked.max(ED) };
             let sent = free - left;
@@ -347,7 +347,7 @@ fn an_origin_that_can_receive_no_refund_frees_storage_all_the_same() {
         let refund = 30 * PER_BYTE;
         assert!(refund < ED);
         let (before, had) = (held(a), Balances::free_balance(ethereum_account(a)));
-        // An account that is there by an asset, and owns nothing of the chain's balance.
+        // An account that exists only through an asset, without any of the chain's balance.
         let poor = ethereum_account(H160([0x55; 20]));
         System::inc_sufficients(&poor);
         let freed = Polkavm::bare_call(poor.clone(), a, 0, no_limits(), store(0), ExecConfig::extrinsic());
@@ -355,7 +355,7 @@ fn an_origin_that_can_receive_no_refund_frees_storage_all_the_same() {
         assert_eq!(held(a), before - refund);
         assert_eq!(freed.storage_deposit, Deposit::Charge(0));
         assert_eq!(Balances::free_balance(ethereum_account(a)), had + refund, "it stays with the contract");
-        // One that is paid more than the existential deposit receives it.
+        // An origin that is refunded more than the existential deposit receives the refund.
         call(a, &store(40)).result.unwrap();
         let freed = Polkavm::bare_call(poor.clone(), a, 0, no_limits(), store(0), ExecConfig::extrinsic());
         assert_eq!(freed.storage_deposit, Deposit::Refund(40 * PER_BYTE));

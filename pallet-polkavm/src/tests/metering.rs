@@ -1,4 +1,4 @@
-//! The gas meter by itself, and the prices.
+//! Tests of the gas meter by itself, and of the prices.
 
 use crate::program::{Contract, at};
 use crate::{
@@ -169,7 +169,7 @@ fn prices_grow_with_lengths() {
         assert!(large.weight::<Weights>().any_gt(small.weight::<Weights>()), "{large:?}");
         assert!(small.weight::<Weights>().ref_time() > 0, "{small:?} is free");
     }
-    // No length overflows into something cheap.
+    // No length overflows to a low price.
     let most = Cost::DepositEvent { topics: u32::MAX, len: u32::MAX }.weight::<Weights>();
     assert!(most.ref_time() > 1_000_000_000_000_000);
 }
@@ -182,7 +182,7 @@ fn a_host_call_costs_its_price_and_its_instructions() {
         // The longer program also takes longer to load.
         let load = load_cost(&twice) - load_cost(&once);
         let difference = call(deploy(twice), &[]).gas_consumed - call(deploy(once), &[]).gas_consumed;
-        // Two instructions more: set A0, call.
+        // Two additional instructions: set A0, call.
         assert_eq!(difference, load + Cost::Basic.weight::<Weights>() + Weight::from_parts(2 * 10_000, 0));
     });
 }

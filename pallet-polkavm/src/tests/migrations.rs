@@ -1,4 +1,4 @@
-//! Upgrades of the storage.
+//! Tests of storage migrations.
 
 use super::puppet::puppet;
 use crate::{ContractInfoOf, TrieCount, migrations::V1ToV2, mock::*};
@@ -8,7 +8,7 @@ use frame_support::traits::{Get, GetStorageVersion, OnRuntimeUpgrade, StorageVer
 fn a_chain_of_version_1_numbers_its_tries_anew_once() {
     run(|| {
         let contracts: Vec<_> = (0..3).map(|_| deploy(puppet())).collect();
-        // As it was: no count, and ids of another making.
+        // The old state: no count, and ids derived in another way.
         TrieCount::<Test>::kill();
         StorageVersion::new(1).put::<Polkavm>();
 
@@ -16,7 +16,7 @@ fn a_chain_of_version_1_numbers_its_tries_anew_once() {
         assert_eq!(Polkavm::on_chain_storage_version(), 2);
         assert_eq!(Polkavm::on_chain_storage_version(), Polkavm::in_code_storage_version());
         assert_eq!(TrieCount::<Test>::get(), 1 << 32);
-        // However many contracts there are: the version is read and written, and a number written.
+        // Independent of the number of contracts: the version is read and written, and a number written.
         assert!(took.all_lte(<Test as frame_system::Config>::DbWeight::get().reads_writes(1, 2)), "{took:?}");
         crate::integrity::check_state::<Test>().unwrap();
 

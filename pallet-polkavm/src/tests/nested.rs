@@ -1,4 +1,4 @@
-//! Contracts that call, delegate to, make and end each other.
+//! Tests of contracts that call, delegate to, instantiate and terminate each other.
 
 use super::puppet::{Call, SCRATCH, Script, pack, puppet};
 use crate::{
@@ -19,14 +19,14 @@ const READ_ONLY: u32 = 16;
 const FORWARD_INPUT: u32 = 1;
 const CLONE_INPUT: u32 = 2;
 const TAIL_CALL: u32 = 4;
-/// Every read-write flag of storage host functions that asks for transient storage.
+/// The flag of storage host functions that selects transient storage.
 const TRANSIENT: u64 = 1;
 
 pub(super) fn output(contract: H160, script: &Script) -> Output {
     call(contract, &script.encode()).result.unwrap()
 }
 
-/// The results of a script's commands, which it gives back at its end.
+/// The results of a script's commands, which it returns at its end.
 fn results(contract: H160, script: &mut Script) -> Vec<u64> {
     let output = output(contract, script.give_results());
     assert!(!output.did_revert());
@@ -142,7 +142,7 @@ fn a_call_of_an_account_without_a_program_only_sends() {
         assert_eq!(Balances::free_balance(ethereum_account(nobody)), ED + 30);
         assert_eq!(execution.storage_deposit, Deposit::Charge(ED), "the origin brings it into being");
         assert_eq!(Balances::free_balance(&ALICE), before - ED);
-        // What can't be sent brings nobody into being.
+        // A value that can't be transferred creates no account.
         let other = H160([0x78; 20]);
         let value = Call { value: 300 * u128::from(RATIO), ..default() };
         let code = last(a, Script::new().call(other, &value, &Script::new()));
@@ -181,7 +181,7 @@ fn a_delegate_call_works_on_the_callers_state_as_the_caller() {
         assert_eq!(stored(a, 1), Some(vec![7; 32]));
         assert_eq!(stored(b, 1), None);
         assert_eq!(ContractInfoOf::<Test>::get(a).unwrap().storage_items, 1);
-        // Where there is no program it is a success.
+        // Without a program it succeeds.
         assert_eq!(last(a, Script::new().delegate(H160([0x77; 20]), 0, &[])), 0);
     });
 }
@@ -224,7 +224,7 @@ fn reentry_is_denied_unless_the_caller_allows_it() {
         innermost.store(3, 3);
         let mut inner = Script::new();
         inner.call(a, &default(), &innermost);
-        // It is the calling-back contract's failure: for the first it is a trapped callee.
+        // The failure is that of the contract that calls back: for the first one its callee has trapped.
         let mut script = Script::new();
         script.call(b, &default(), &inner);
         assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeTrapped as u64);
@@ -324,7 +324,7 @@ fn nothing_changes_in_a_read_only_call_or_below_it() {
 fn input_is_forwarded_once_and_cloned_at_will() {
     run(|| {
         let (a, b) = two();
-        // The same script runs in both: in `a` it calls `b`, in `b` the call of itself is a reentry that is refused.
+        // The same script runs in both: in `a` it calls `b`, in `b` the call of itself is a reentry, which is refused.
         let mut script = Script::new();
         script.call(b, &Call { flags: FORWARD_INPUT, ..default() }, &Script::new());
         script.host("call_data_size", &[]);
@@ -355,7 +355,7 @@ fn a_tail_call_ends_the_caller_with_what_the_callee_gave() {
         let output = unchanged(|| output(a, Script::new().store(1, 1).call(b, &tail, &inner)));
         assert!(output.did_revert());
         assert_eq!(output.data, b"bad");
-        // A callee that failed gives nothing: the caller goes on.
+        // A failed callee returns no data: the caller continues.
         let code = last(a, Script::new().call(b, &tail, Script::new().trap()));
         assert_eq!(code, ReturnErrorCode::CalleeTrapped as u64);
     });
@@ -415,7 +415,7 @@ fn the_stack_has_a_limit_and_what_is_within_it_works() {
         };
         assert!(call(a, &nest(limits::CALL_DEPTH).encode()).result.is_ok());
         assert_eq!(stored(a, 9), Some(vec![9; 32]));
-        // The frame that calls too deep traps, and so do those that expect it not to.
+        // The frame that exceeds the depth traps, and so do those that expect it not to.
         let failure = failure(a, &nest(limits::CALL_DEPTH + 1));
         assert_eq!(failure.error, Error::<Test>::ContractTrapped.into());
     });

@@ -1,4 +1,4 @@
-//! What is behind the builtin addresses: known answers, bad inputs, and the rules of calls.
+//! Tests of the builtin precompiles: known answers, invalid inputs, and the rules of calls.
 
 use super::{
     nested::{default, last, output, stored, two},
@@ -57,7 +57,7 @@ fn ecrecover_finds_the_signer_or_nothing() {
             assert_eq!(answer(1, &input(bad)), b"", "{bad}");
         }
         assert_eq!(answer(1, &[]), b"");
-        // What comes behind is not looked at.
+        // Bytes behind the input are ignored.
         assert_eq!(answer(1, &[input(v), vec![9; 10]].concat()), found);
     });
 }
@@ -78,7 +78,7 @@ fn hashes_and_identity_have_known_answers() {
     });
 }
 
-/// Lengths and numbers as `modexp` takes them.
+/// Encodes lengths and numbers for `modexp`.
 fn power(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
     let len = |bytes: &[u8]| word(bytes.len() as u64);
     [&len(base), &len(exponent), &len(modulus), base, exponent, modulus].concat()
@@ -101,12 +101,12 @@ fn modexp_raises_numbers_of_any_length() {
         assert_eq!(answer(5, &power(&[3], &[4], &[0, 0])), [0, 0]);
         assert_eq!(answer(5, &power(&[3], &[4], &[1])), [0]);
         assert_eq!(answer(5, &[]), b"");
-        // Numbers go on with zeros where the input ends.
+        // Numbers are padded with zeros at the end of the input.
         assert_eq!(answer(5, &[&word(1)[..], &word(1), &word(2), &[3, 2]].concat()), [0, 0]);
         let failed: DispatchError = Error::<Test>::PrecompileFailed.into();
         assert_eq!(error(5, &[word(1025), word(1), word(1)].concat()), failed);
         assert_eq!(error(5, &[[0xff; 32], word(1), word(1)].concat()), failed);
-        // It is paid by what it takes.
+        // The price depends on the work.
         let gas = |len| call(address(5), &power(&vec![0xff; len], &vec![0xff; len], &vec![0xfd; len])).gas_consumed;
         assert!(gas(512).ref_time() > 100 * gas(64).ref_time());
     });
@@ -119,7 +119,7 @@ const G1: [u8; 64] = {
     point[63] = 2;
     point
 };
-/// The prime that coordinates are counted to.
+/// The prime of the field of coordinates.
 const FIELD: [u8; 32] = hex!("30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47");
 /// Twice the generator.
 const TWICE: [u8; 64] = hex!(
@@ -134,7 +134,7 @@ const G2: [u8; 128] = hex!(
     "12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa"
 );
 
-/// The generator's opposite.
+/// The negated generator.
 fn minus_g1() -> [u8; 64] {
     let mut point = G1;
     let y = U256::from_big_endian(&FIELD) - U256::from(2);
@@ -346,7 +346,7 @@ fn storage(script: &mut Script, delegated: bool, name: &str, flags: u64, key: &[
     }
 }
 
-/// Returns what the last call gave.
+/// Returns the output of the last call.
 fn give_last(script: &mut Script, len: u64) {
     let room = script.bytes(&len.to_le_bytes());
     script.host("return_data_copy", &[SCRATCH, room, 0]).give(0, SCRATCH, len);
@@ -444,7 +444,7 @@ fn calls_of_ethereums_precompiles_that_are_not_here_fail() {
             assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeTrapped as u64, "{number:#x}");
             assert_eq!(Balances::free_balance(ethereum_account(address(number))), 0);
         }
-        // What Ethereum has no precompile at is an account as any other.
+        // Addresses without a precompile on Ethereum are ordinary accounts.
         assert!(call(address(0x12), &[]).result.is_ok());
     });
 }
@@ -475,7 +475,7 @@ fn a_precompile_sees_its_value_and_calls_contracts_as_itself() {
         let mut back = Script::new();
         let room = back.bytes(&[0; 64]);
         back.store(1, 1).host("value_transferred", &[room]).host("caller", &[room + 32]).give(0, room, 52);
-        // An amount that is no whole unit, there and back.
+        // An amount that is no whole unit, sent and returned.
         let with_value = Call { value: 23, flags: 8, ..default() };
         let mut script = Script::new();
         script.call_into(address(CALLS_BACK), &with_value, &back.encode(), NO_OUTPUT).expect(0);
@@ -485,7 +485,7 @@ fn a_precompile_sees_its_value_and_calls_contracts_as_itself() {
         assert_eq!(stored(a, 1), Some(vec![1; 32]));
         assert_eq!(Polkavm::balance(a), (50 * RATIO).into());
 
-        // The guard against reentry holds for it as well, and what fails is undone.
+        // The reentrancy guard applies to it too, and failed calls are undone.
         let mut script = Script::new();
         script.call_into(address(CALLS_BACK), &default(), &Script::new().store(2, 2).encode(), NO_OUTPUT);
         assert_eq!(last(a, &mut script), ReturnErrorCode::CalleeTrapped as u64);

@@ -1,4 +1,4 @@
-//! The chain's pricing: how gas becomes weight, for code of each cost model, and who learns of it.
+//! Tests of the chain's pricing: the conversion of gas to weight, for code of each cost model, and how clients read it.
 
 use crate::{
     CodeInfoOf, CostModel, GasPrices, Pricing, integrity, limits,
@@ -15,10 +15,10 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// A price that is none of the defaults.
+/// A price that differs from all defaults.
 const CHEAP: Pricing = Pricing::Compiled(GasPrices { naive: 700, pipeline: 300, calibrated_v1: 20 });
 
-/// A contract's `call`, with so many additions.
+/// A contract's `call`, with this many additions.
 fn additions(count: usize) -> Contract {
     let add = Instruction::rri(Opcode::AddImm64, Reg::A1, Reg::A1, 1);
     (0..count).fold(Contract::with_call(), |contract, _| contract.op(add))
@@ -69,7 +69,7 @@ fn the_same_call_costs_what_its_instructions_cost_under_either_pricing() {
 #[test]
 fn what_a_dry_run_tells_and_a_contract_sees_follows_the_price() {
     run(|| {
-        // Asks; then, in a block of its own, computes for a while and returns the answer.
+        // Queries; then, in another block, computes for a while and returns the result.
         let add = Instruction::rri(Opcode::AddImm64, Reg::A1, Reg::A1, 1);
         let asks = Contract::with_call().host("ref_time_left", &[]).keep(0);
         let asks = asks.op(Instruction::none(Opcode::Fallthrough));
@@ -133,7 +133,7 @@ fn stored_code_keeps_its_cost_model_through_an_upgrade_of_the_runtime() {
         upload(code(50));
         assert_eq!(model_of(old_hash), CostModel::Naive, "another upload of the same code changes nothing");
 
-        // A contract made of the old code now, beside one of new code that does the same and one instruction more.
+        // A contract with the old code, and one with new code that has one more instruction.
         let new = deploy(code(51));
         let price = |model| ChainPricing::get().ref_time_per_gas(model);
         assert_eq!(model_of(crate::code::code_hash(&code(51))), CostModel::Pipeline);
@@ -150,7 +150,7 @@ fn stored_code_keeps_its_cost_model_through_an_upgrade_of_the_runtime() {
     });
 }
 
-/// What a model charges for a block of so many instructions of a kind and a return.
+/// The cost of a block of this many instructions of a kind and a return.
 fn cost_of(model: CostModel, count: usize, opcode: Opcode) -> u32 {
     let one = match opcode {
         Opcode::MoveReg => Instruction::rr(opcode, Reg::A1, Reg::A1),
@@ -169,7 +169,7 @@ fn cost_of(model: CostModel, count: usize, opcode: Opcode) -> u32 {
 
 #[test]
 fn no_block_has_more_instructions_for_a_unit_of_gas_than_the_interpreted_price_assumes() {
-    // Those that a processor gets through fastest.
+    // The instructions with the highest throughput.
     for opcode in [Opcode::MoveReg, Opcode::LoadImm, Opcode::AddImm64] {
         // All short ones, and the longest.
         for count in (1..64).chain([limits::BASIC_BLOCK_INSTRUCTIONS - 1]) {

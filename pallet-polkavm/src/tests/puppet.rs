@@ -1,22 +1,22 @@
-//! A contract that does what its call data says: any host calls, one after the other.
+//! A contract that executes its call data: any sequence of host calls.
 //!
-//! A [`Script`] is the call data. Its commands have fixed arguments; data for them is part of the script and stands in
-//! the contract's memory, at addresses that are known when the script is written. So contracts that call each other in
-//! any way are scripts within scripts. Constructor and `call` do the same.
+//! A [`Script`] is the call data. Its commands have fixed arguments; data for them is part of the script and is in the
+//! contract's memory, at addresses that are known when the script is written. So contracts that call each other in any
+//! way are nested scripts. Constructor and `call` behave the same.
 
 use crate::host_api::HostFunction;
 use crate::program::{Contract, RW, RW_LEN};
 use vm_core::isa::{Instruction, Opcode, Reg};
 
-/// Where the script stands.
+/// Address of the script.
 const SCRIPT: u32 = RW + 0x1000;
-/// Where the results of the commands stand, eight bytes each.
+/// Address of the commands' results, eight bytes each.
 pub const RESULTS: u64 = RW as u64 + 0x400;
-/// Where the script's own memory begins, which it may write to.
+/// Start of the script's own memory, which it may write to.
 pub const SCRATCH: u64 = RW as u64;
-/// The script's header: where its commands begin, and how many there are.
+/// Length of the script's header: the address of its commands, and their number.
 const HEADER: usize = 16;
-/// A command: what it is, and six arguments.
+/// Length of a command: its number, and six arguments.
 const COMMAND: u32 = 56;
 /// A command that traps.
 const TRAP: u64 = 255;
@@ -54,7 +54,7 @@ pub fn puppet() -> Vec<u8> {
     let after_cases = turn + 9 + 4 * cases;
     let end = after_cases + 1 + 6;
     code = code.op(Instruction::rio(Opcode::BranchEqImm, Reg::S1, 0, end)).op(load(Reg::T0, Reg::S0, 0));
-    // The last result is kept in T2 for the command that looks at it.
+    // The last result is kept in T2 for the command that checks it.
     code = code.op(Instruction::rr(Opcode::MoveReg, Reg::T2, Reg::A0));
     for (index, reg) in Reg::ARGS.into_iter().take(6).enumerate() {
         code = code.op(load(reg, Reg::S0, 8 + 8 * index as i32));
@@ -67,7 +67,7 @@ pub fn puppet() -> Vec<u8> {
             .op(Instruction::o(Opcode::Jump, done))
             .op(Instruction::none(Opcode::Fallthrough))
     };
-    // A skipped case lands behind its four instructions, where the next one begins.
+    // A skipped case continues behind its four instructions, where the next one begins.
     for number in 0..HostFunction::ALL.len() {
         code = case(code, number as u64, Instruction::i(Opcode::Ecalli, number as i32));
     }
@@ -86,7 +86,7 @@ pub fn puppet() -> Vec<u8> {
     code.ret().build()
 }
 
-/// What a puppet is to do.
+/// Builder of a puppet's script.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     data: Vec<u8>,
@@ -114,10 +114,10 @@ impl Default for Call {
     }
 }
 
-/// The register for a call whose output isn't wanted.
+/// The register for a call whose output is not used.
 pub const NO_OUTPUT: u64 = ((SCRATCH + 0x200) << 32) | u32::MAX as u64;
 
-/// Two 32-bit arguments in one register.
+/// Packs two 32-bit arguments into one register.
 pub fn pack(high: u64, low: u64) -> u64 {
     (high << 32) | (low & 0xffff_ffff)
 }
@@ -127,7 +127,7 @@ impl Script {
         Self::default()
     }
 
-    /// Puts bytes into the script and gives their address.
+    /// Adds bytes to the script and returns their address.
     pub fn bytes(&mut self, bytes: &[u8]) -> u64 {
         let address = u64::from(SCRIPT) + (HEADER + self.data.len()) as u64;
         self.data.extend_from_slice(bytes);
@@ -223,7 +223,7 @@ impl Script {
         self.host("delegate_call", &args)
     }
 
-    /// Makes a contract, whose address is written to `address`.
+    /// Instantiates a contract, whose address is written to `address`.
     pub fn instantiate(
         &mut self,
         code_hash: sp_core::H256,

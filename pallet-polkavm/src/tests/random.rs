@@ -1,5 +1,5 @@
-//! Random extrinsics: whatever contracts do to each other, the pallet's state agrees with itself, no balance is made or
-//! lost, what fails leaves nothing, and all executors do the same.
+//! Random extrinsics: for any interaction of contracts the pallet's state stays consistent, no balance is created or
+//! lost, failed extrinsics change nothing, and all executors agree.
 
 use super::puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, puppet};
 use crate::{
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// What random scripts refer to.
+/// The accounts and programs that random scripts refer to.
 struct World {
     contracts: Vec<H160>,
     others: Vec<H160>,
@@ -49,7 +49,7 @@ struct World {
 
 impl World {
     fn now() -> Self {
-        // Iteration is in the order of the keys, so the same whatever happened to run.
+        // Iteration is in the order of keys, so it does not depend on the order of execution.
         let mut contracts: Vec<_> = ContractInfoOf::<Test>::iter_keys().collect();
         contracts.sort_unstable();
         let mut codes: Vec<_> = CodeInfoOf::<Test>::iter_keys().collect();
@@ -71,7 +71,7 @@ impl World {
         Self { contracts, others, codes }
     }
 
-    /// Whether more contracts do no harm: each is looked at after each extrinsic.
+    /// True if more contracts are acceptable: each is checked after each extrinsic.
     fn has_room(&self) -> bool {
         self.contracts.len() < 30
     }
@@ -117,7 +117,7 @@ fn padded(address: H160) -> [u8; 32] {
     word
 }
 
-/// A script of a few commands, with scripts for those it calls.
+/// A script of a few commands, with scripts for the contracts that it calls.
 fn script(random: &mut Random, world: &World, depth: u32) -> Script {
     let mut script = Script::new();
     for _ in 0..random.below(5) + u64::from(depth) {
@@ -207,10 +207,10 @@ fn extrinsic(random: &mut Random, world: &World) -> Call<Test> {
     }
 }
 
-/// Acts, but never signs.
+/// An origin that never signs.
 const MULTISIG: AccountId32 = AccountId32::new([0x4d; 32]);
 
-/// Dispatches `count` extrinsics and checks all there is to check after each. Returns how many went well.
+/// Dispatches `count` extrinsics and makes all checks after each. Returns the number of successful ones.
 fn run_extrinsics(seed: u64, count: u32) -> u32 {
     let mut random = Random(seed);
     let issuance = || <Balances as Inspect<AccountId32>>::total_issuance() + UnitsInDust::<Test>::get();
@@ -223,11 +223,11 @@ fn run_extrinsics(seed: u64, count: u32) -> u32 {
         let who = random.pick(&[ALICE, ALICE, BOB, CHARLIE, MULTISIG]);
         let call = extrinsic(&mut random, &world);
         System::reset_events();
-        // The account's nonce goes up before the dispatch, but for a multisig's, which signs nothing itself.
+        // The account's nonce is incremented before the dispatch, except for a multisig's, which signs nothing itself.
         if who != MULTISIG {
             System::inc_account_nonce(&who);
         }
-        // On a chain that maps accounts by itself, or not.
+        // On a chain that maps accounts automatically, or not.
         AutoMap::set(&random.one_in(4));
         // The root of a state takes longer than an extrinsic.
         let before = random.one_in(8).then(root);
@@ -253,7 +253,7 @@ fn run_extrinsics(seed: u64, count: u32) -> u32 {
     passed
 }
 
-/// Whatever a call does, a dry run tells limits that suffice for it. Returns how many extrinsics there were to try.
+/// For every call, the limits estimated by a dry run suffice. Returns the number of extrinsics.
 fn try_estimates(seed: u64, count: u32) -> u32 {
     let mut random = Random(seed);
     upload(puppet());

@@ -1,4 +1,4 @@
-//! A callee that uses up all it gets leaves its caller a 64th of what that had (EIP-150).
+//! Tests that a callee which uses up its gas leaves its caller a 64th of what that had (EIP-150).
 
 use super::{
     nested::{default, two},
@@ -9,7 +9,7 @@ use frame_support::weights::Weight;
 use pallet_revive_uapi::ReturnErrorCode;
 use sp_core::{H160, U256};
 
-/// What a call that never ends costs at most: a 64th of it pays for what the caller does afterwards.
+/// Limit of a call that never ends: a 64th of it pays for the caller's actions afterwards.
 const LIMIT: Weight = Weight::from_parts(60_000_000_000, 3 * 1024 * 1024);
 
 /// Calls a puppet with the limit of these tests.

@@ -1,4 +1,4 @@
-//! The transient storage.
+//! Tests of the transient storage.
 
 use super::{
     nested::{default, failure, output, stored, two},
@@ -9,7 +9,7 @@ use pallet_revive_uapi::ReturnErrorCode;
 
 const ALLOW_REENTRY: u32 = 8;
 const TAIL_CALL: u32 = 4;
-/// The flag of storage host functions that asks for it.
+/// The flag of storage host functions that selects it.
 const TRANSIENT: u64 = 1;
 
 /// Writes to, or reads from, the transient storage.
@@ -51,7 +51,7 @@ fn transient_storage_lasts_as_long_as_its_transaction() {
         script.call(b, &allowed, &read(1)).trap();
         assert_eq!(output(a, &script).data, [0; 32], "another contract doesn't");
 
-        // It is undone with its frame, and is not the storage that stays.
+        // It is undone with its frame, and separate from persistent storage.
         let mut undone = Script::new();
         transient(&mut undone, 1, Some(9));
         undone.revert(b"");
@@ -84,7 +84,7 @@ fn transient_storage_has_a_limit_that_frames_give_back() {
         assert!(call(a, &script.encode()).result.is_ok());
         fill(&mut script, most, 1);
         assert_eq!(failure(a, &script).error, Error::<Test>::OutOfTransientStorage.into());
-        // What a frame that failed took is free again.
+        // Space taken by a failed frame is free again.
         let mut inner = Script::new();
         fill(&mut inner, 0, most);
         inner.trap();

@@ -1,6 +1,7 @@
-//! What belongs to no instruction has a price: memory, machine code, waking a worker, settlement, hashing for an address.
+//! Tests that costs which belong to no instruction are charged: memory, machine code, waking a worker, settlement,
+//! hashing for an address.
 //!
-//! Each test compares the weight of two executions that differ in the one thing alone.
+//! Each test compares the weight of two executions that differ only in that cost.
 
 use super::puppet::puppet;
 use crate::{
@@ -43,7 +44,7 @@ fn memory_is_paid_by_the_page_at_every_instantiation() {
         let page = time(cost::PAGE);
         assert_eq!(consumed(100 * 4096) - consumed(4096), page * 99);
         assert_eq!(consumed(4097) - consumed(4096), page, "a page that has begun is a page");
-        // The largest contract pays for what a thousand calls of it were seen to take: more than a millisecond each.
+        // The largest contract pays the measured time of a thousand calls of it: more than a millisecond each.
         assert!(consumed(1_500_000).ref_time() > 366 * cost::PAGE);
     });
 }
@@ -86,7 +87,7 @@ fn what_takes_longer_than_a_worker_waits_awake_pays_for_waking_it() {
     ] {
         assert_eq!(extra(cost, work), long, "{cost:?}");
     }
-    // What a precompile does is no stop, but takes its time while the worker waits.
+    // A precompile's work is no stop, but takes time while the worker waits.
     assert_eq!(extra(Cost::CallPrecompile, Weights::host_call_precompile()), short);
     assert_eq!(extra(Cost::Bn128Mul, Weights::precompile_bn128_mul()), cost::WAKE);
     assert_eq!(extra(Cost::Blake2(1), Weights::precompile_blake2(1)), 0);
@@ -105,7 +106,7 @@ fn the_first_change_of_a_contracts_storage_pays_for_its_settlement() {
         };
         let contract = deploy(writes([10, 20]));
         let set = |old, new| price(Cost::SetStorage { old, new });
-        // Nothing is there, then ten bytes, then twenty; the second time twenty, ten, twenty.
+        // The values have 0, then 10, then 20 bytes; the second time 20, 10, 20.
         let first = call(contract, &[]).gas_consumed - set(0, 10) - set(10, 20);
         let second = call(contract, &[]).gas_consumed - set(20, 10) - set(10, 20);
         assert_eq!(first, second, "once for the contract, however often it writes");

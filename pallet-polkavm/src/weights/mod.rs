@@ -1,7 +1,7 @@
 //! The weights of extrinsics and host functions.
 //!
-//! [`WeightInfo`] has a function for each thing that is charged for. [`SubstrateWeight`] is what the benchmarks of the same
-//! names measured (`make weights`), with the database weights of the runtime it is for.
+//! [`WeightInfo`] has a function for each operation that is charged for. [`SubstrateWeight`] has the results of the
+//! benchmarks of the same names (`make weights`), with the database weights of the runtime it is used in.
 
 mod measured;
 
@@ -9,24 +9,24 @@ pub use measured::SubstrateWeight;
 
 use frame_support::weights::Weight;
 
-/// Weights the pallet needs. Lengths are in bytes.
+/// Weights that the pallet needs. Lengths are in bytes.
 pub trait WeightInfo {
-    /// The part of `upload_code` that doesn't depend on gas: check and store `code_len` bytes.
+    /// The part of `upload_code` that doesn't depend on gas: checking and storing `code_len` bytes.
     fn upload_code(code_len: u32) -> Weight;
     /// `remove_code`.
     fn remove_code() -> Weight;
-    /// `instantiate` without what the constructor does.
+    /// `instantiate` without the constructor's own weight.
     fn instantiate(data_len: u32) -> Weight;
-    /// `instantiate_with_code` without what the constructor does.
+    /// `instantiate_with_code` without the constructor's own weight.
     fn instantiate_with_code(code_len: u32, data_len: u32) -> Weight;
-    /// `call` without what the contract does.
+    /// `call` without the contract's own weight.
     fn call(data_len: u32) -> Weight;
     /// `map_account`.
     fn map_account() -> Weight;
     /// `unmap_account`.
     fn unmap_account() -> Weight;
 
-    /// Reading a program from storage and making it ready to run.
+    /// Reading a program from storage and preparing it for execution.
     fn load_code(code_len: u32) -> Weight;
     /// A host function that only moves a word or two.
     fn host_basic() -> Weight;
@@ -57,21 +57,21 @@ pub trait WeightInfo {
     /// `deposit_event`.
     fn host_deposit_event(topics: u32, len: u32) -> Weight;
 
-    /// `call` without what the callee does.
+    /// `call` without the callee's own weight.
     fn host_call() -> Weight;
-    /// A call of a precompile without what it does.
+    /// A call of a precompile without its own weight.
     fn host_call_precompile() -> Weight;
-    /// `delegate_call` without what the callee does.
+    /// `delegate_call` without the callee's own weight.
     fn host_delegate_call() -> Weight;
     /// The transfer of a value, on top of a call or an instantiation.
     fn host_call_transfer() -> Weight;
     /// Copying a contract's own input for a call.
     fn host_clone_input(len: u32) -> Weight;
-    /// `instantiate` without what the constructor does.
+    /// `instantiate` without the constructor's own weight.
     fn host_instantiate(data_len: u32) -> Weight;
-    /// The address from a salt, on top of `instantiate`.
+    /// Deriving the address from a salt, on top of `instantiate`.
     fn host_create2(code_len: u32) -> Weight;
-    /// `terminate`, and what it makes of the end of the transaction.
+    /// `terminate`, with the settlement at the end of the transaction.
     fn host_terminate() -> Weight;
     /// The system builtin's `setCodeHash`.
     fn host_set_code_hash() -> Weight;
@@ -109,23 +109,23 @@ pub trait WeightInfo {
     /// The system builtin's hashes.
     fn precompile_blake2(len: u32) -> Weight;
 
-    /// Looking whether there are tries to delete.
+    /// Checking whether there are tries to delete.
     fn deletion_base() -> Weight;
     /// Deleting a trie with this many entries.
     fn deletion(keys: u32) -> Weight;
 
-    /// `rounds` times a hundred additions, and what it takes to load and begin a program of them.
+    /// `rounds` times a hundred additions, including loading and starting the program.
     fn instruction_add(rounds: u32) -> Weight;
-    /// The same of multiplications.
+    /// As [`Self::instruction_add`], with multiplications.
     fn instruction_multiply(rounds: u32) -> Weight;
-    /// The same of divisions.
+    /// As [`Self::instruction_add`], with divisions.
     fn instruction_divide(rounds: u32) -> Weight;
-    /// The same of rotations.
+    /// As [`Self::instruction_add`], with rotations.
     fn instruction_shift(rounds: u32) -> Weight;
-    /// The same of loads.
+    /// As [`Self::instruction_add`], with loads.
     fn instruction_load(rounds: u32) -> Weight;
-    /// The same of stores.
+    /// As [`Self::instruction_add`], with stores.
     fn instruction_store(rounds: u32) -> Weight;
-    /// The same of branches, each to a block of its own.
+    /// As [`Self::instruction_add`], with branches, each to a block of its own.
     fn instruction_branch(rounds: u32) -> Weight;
 }
