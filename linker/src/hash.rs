@@ -1,18 +1,18 @@
 //! Hash maps for integers.
 //!
-//! The standard library's hasher withstands chosen collisions. Here a user who chooses collisions only slows down his own
-//! linking, and hashing is a large part of the work. No map is iterated to make output, whose bytes must not depend on the
-//! order.
+//! The standard library's hasher resists chosen collisions. Here a user who chooses collisions only slows down his own
+//! linking, and hashing is a large part of the work. Output never depends on the iteration order of a map, as its bytes
+//! must be reproducible.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map.
+/// A hash map.
 pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<Numbers>>;
-/// A set.
+/// A hash set.
 pub type Set<K> = HashSet<K, BuildHasherDefault<Numbers>>;
 
-/// Multiplies and rotates.
+/// Hasher that multiplies and rotates.
 #[derive(Clone, Copy, Default)]
 pub struct Numbers(u64);
 
@@ -58,7 +58,7 @@ impl Hasher for Numbers {
     }
 
     fn finish(&self) -> u64 {
-        // The table takes its index from the low bits, the products are best in the high ones.
+        // The table takes its index from the low bits, while the high bits of products are the best ones.
         self.0.rotate_left(26)
     }
 }

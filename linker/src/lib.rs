@@ -1,7 +1,7 @@
-//! The linker: RISC-V ELF files in, PolkaVM program blobs out.
+//! The linker: converts RISC-V ELF files to PolkaVM program blobs.
 //!
-//! [`link()`] reads the file ([`elf`], [`riscv`]), builds a graph of what its exports reach ([`ir`]), makes that small
-//! and fast ([`passes`]) and writes the blob ([`emit`], [`debug_info`]).
+//! [`link()`] reads the file ([`elf`], [`riscv`]), builds a graph of everything that its exports reach ([`ir`]),
+//! optimizes it ([`passes`]) and writes the blob ([`emit`], [`debug_info`]).
 //!
 //! Called by the command line `pvm`, by `pvm-contract` and by tests. ELF files are untrusted: for any input [`link()`]
 //! returns a blob or a [`LinkError`].

@@ -1,4 +1,4 @@
-//! Linking: an ELF file in, a blob out.
+//! Linking: from an ELF file to a blob.
 
 use crate::elf::{ElfError, Export, Image};
 use crate::{emit, ir, passes};
@@ -8,7 +8,7 @@ use vm_core::isa::{EncodeError, Isa};
 /// Optimization level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Level {
-    /// No optimization: one instruction for one, in the order of the file.
+    /// No optimization: one instruction becomes one, in the order of the file.
     None,
     /// Optimizations that keep a program easy to follow in a debugger.
     Some,
@@ -17,25 +17,25 @@ pub enum Level {
     Full,
 }
 
-/// Default stack size in bytes, and the least that a program gets (docs/linking.md#input-files).
+/// Default stack size in bytes, which is also the minimum (docs/linking.md#input-files).
 pub const DEFAULT_STACK_SIZE: u32 = 8192;
 
 /// Options of the linker.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The instruction set; `None` for the one that goes with the file: `ReviveV1` for RV64E, `Latest32` for RV32E.
+    /// The instruction set; `None` for the file's default: `ReviveV1` for RV64E, `Latest32` for RV32E.
     pub isa: Option<Isa>,
     /// Optimization level.
     pub level: Level,
-    /// The passes to run instead of those of the level, by name; for finding a faulty one.
+    /// The passes to run instead of the level's, by name; for finding a faulty one.
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines.
     pub strip: bool,
     /// The dispatch table: exports for which the code begins with a jump each, in this order (docs/linking.md#input-files).
     pub dispatch_table: Vec<Vec<u8>>,
-    /// Functions to export besides those that the guest marks, by name.
+    /// Names of functions to export in addition to those that the guest marks.
     pub exports: Vec<String>,
-    /// The least stack that the program gets, in bytes.
+    /// Minimum stack size in bytes.
     pub min_stack_size: u32,
 }
 
@@ -65,7 +65,7 @@ pub enum LinkError {
         "the program exports nothing: mark functions with #[pvm_export] (or pvm_export in C), or name them by --export"
     )]
     NothingExported,
-    /// A function to export is not there.
+    /// A function to export does not exist.
     #[error("there is no global function `{name}` to export")]
     NoFunction {
         /// Its name.
@@ -77,7 +77,7 @@ pub enum LinkError {
         /// Their name.
         name: String,
     },
-    /// A name in the dispatch table is none of an export.
+    /// A name in the dispatch table is not that of an export.
     #[error("the dispatch table names `{name}`, which is not exported")]
     NoExport {
         /// The name.
@@ -91,7 +91,7 @@ pub enum LinkError {
         /// The reason.
         what: String,
     },
-    /// The instruction set lacks something that the program does.
+    /// The instruction set lacks an instruction that the program needs.
     #[error("{place}: `{instruction}` does not exist in {isa}")]
     Unavailable {
         /// Symbol and section.
@@ -101,18 +101,18 @@ pub enum LinkError {
         /// The instruction set.
         isa: &'static str,
     },
-    /// The instruction set is for other registers.
+    /// The register width of the instruction set differs from the file's.
     #[error("a {bits}-bit ELF file cannot become a program for {isa}")]
     Width {
-        /// The file's.
+        /// The file's register width in bits.
         bits: u32,
-        /// The instruction set asked for.
+        /// The instruction set requested.
         isa: &'static str,
     },
     /// Some host functions have numbers and others have none.
     #[error("the host function `{symbol}` has no number, but others have")]
     ImportWithoutIndex {
-        /// The one without.
+        /// A host function without a number.
         symbol: String,
     },
     /// A host function's number is too large.
@@ -160,7 +160,7 @@ pub enum LinkError {
     /// The linker's own output is not a valid blob: a bug of the linker.
     #[error("the linker made a blob that cannot be read, which is a fault of its own: {0}")]
     SelfCheck(BlobError),
-    /// A fault of the linker's own.
+    /// An internal error of the linker.
     #[error("a fault of the linker: {what}")]
     Internal {
         /// The failed check.
@@ -170,10 +170,10 @@ pub enum LinkError {
 
 /// Links an ELF file.
 ///
-/// The same input and options give the same bytes, on any machine.
+/// The same input and options give the same bytes on any machine.
 ///
 /// # Errors
-/// If the file, or what it exports, cannot be linked.
+/// If the file, or code that it exports, cannot be linked.
 pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
     let image = Image::parse(elf)?;
     let isa = options.isa.unwrap_or(if image.wide { Isa::ReviveV1 } else { Isa::Latest32 });
@@ -186,7 +186,7 @@ pub fn link(elf: &[u8], options: &Options) -> Result<Vec<u8>, LinkError> {
     emit::emit(program, &image, isa, options)
 }
 
-/// Collects the exports: those that the guest marks, or that the options name, or else the start of execution.
+/// Collects the exports: those that the guest marks or the options name, or else the entry point.
 fn exports(image: &Image, options: &Options) -> Result<Vec<Export>, LinkError> {
     let mut exports = image.exports().to_vec();
     for name in &options.exports {

@@ -1,5 +1,5 @@
-//! Any bytes as an ELF file, linked at every level: an error that says something, or a blob that can be read, the same
-//! each time.
+//! Fuzz target: any bytes as an ELF file, linked at every level: an error with a message, or a readable blob, which is
+//! the same each time.
 #![no_main]
 
 use pvm_linker::{Level, Options, link};

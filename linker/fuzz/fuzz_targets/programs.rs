@@ -1,7 +1,7 @@
-//! Programs that the input chooses, linked at every level: they do what a RISC-V emulator does with the ELF file, or are
-//! refused where one of their kinds may be.
+//! Fuzz target: programs selected by the input, linked at every level: they behave as in a RISC-V emulator, or are
+//! refused if they have a feature that may be refused.
 //!
-//! The first byte is the width, the next four which kinds of things the program has; the others are the generator's
+//! The first byte is the register width, the next four select the program's features; the others are the generator's
 //! choices.
 #![no_main]
 

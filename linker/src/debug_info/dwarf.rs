@@ -11,7 +11,7 @@ use object::{
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Maximum number of bytes that a section may have when it is inflated.
+/// Maximum size in bytes of a section after decompression.
 const LIMIT: u64 = 1 << 28;
 
 /// Address of the first section of a relocatable file; not 0, which in DWARF marks discarded code.
@@ -20,12 +20,12 @@ const BASE: u64 = 0x1_0000;
 /// The DWARF sections of an ELF file.
 pub struct Dwarf<'a> {
     sections: HashMap<&'static str, Cow<'a, [u8]>>,
-    /// The address of each section of the file, as DWARF has it.
+    /// The address of each section of the file, as used in DWARF.
     bases: Vec<u64>,
 }
 
 impl<'a> Dwarf<'a> {
-    /// Reads the DWARF sections of a file; `None` if there are none that can be read.
+    /// Reads the DWARF sections of a file; `None` if there are none, or they are malformed.
     pub fn read(image: &'a Image) -> Option<Self> {
         let file = object::File::parse(image.file()).ok()?;
         let mut next = BASE;
@@ -64,7 +64,7 @@ impl<'a> Dwarf<'a> {
         self.sections.get(id.name()).map_or(&[][..], |data| data)
     }
 
-    /// The address that a section of the file has in it.
+    /// The address assigned to a section of the file.
     pub fn base(&self, section: u32) -> Option<u64> {
         self.bases.get(section as usize).copied()
     }
@@ -82,7 +82,7 @@ impl<'a> Dwarf<'a> {
                     let symbol = file.symbol_by_index(index).ok()?;
                     let base = match symbol.section() {
                         SymbolSection::Section(index) => match file.section_by_index(index).ok()?.name() {
-                            // What refers to a place of another DWARF section has its offset.
+                            // References to positions in other DWARF sections are offsets.
                             Ok(name) if name.starts_with(".debug") || name.starts_with(".zdebug") => 0,
                             _ => *self.bases.get(index.0)?,
                         },
@@ -115,7 +115,8 @@ const SECTIONS: [SectionId; 12] = [
     SectionId::DebugLocLists,
 ];
 
-/// Applies a relocation by the psABI; `None` if it is outside of the section or of a type that DWARF has no use for.
+/// Applies a relocation as the psABI defines it; `None` if it is outside of the section or of a type that is not used
+/// in DWARF.
 fn apply(data: &mut [u8], at: usize, r_type: u32, value: u64) -> Option<()> {
     let field = data.get_mut(at..)?;
     let get = |field: &[u8], width: usize| {
@@ -168,7 +169,7 @@ fn uleb128(field: &[u8]) -> Option<u64> {
     None
 }
 
-/// Writes a number over one, of the same length.
+/// Overwrites a ULEB128 number with another one of the same length.
 fn put_uleb128(field: &mut [u8], value: u64) -> Option<()> {
     uleb128(field)?;
     let mut rest = value;

@@ -1,8 +1,8 @@
 //! Debug information: converts the ELF file's DWARF, or its symbols, to the blob's optional sections.
 //!
-//! Each instruction of the graph keeps the position in the ELF file that it was lifted from. Here that position becomes a
-//! stack of functions, the outermost first and the inlined ones after it; `writer` writes them to sections 128 to 130
-//! (docs/spec/blobs.md#sections). Unreadable debug information is left out: nothing here can make linking fail.
+//! Each instruction of the graph keeps the position in the ELF file that it was lifted from. Here that position becomes
+//! a stack of functions, the outermost first, followed by the inlined ones; `writer` writes them to sections 128 to 130
+//! (docs/spec/blobs.md#sections). Unreadable debug information is left out: it never makes linking fail.
 
 mod dwarf;
 mod writer;
@@ -21,12 +21,12 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 /// Maximum number of frames that a blob can describe.
 const FRAMES: usize = vm_core::blob::MAX_FRAMES;
 
-/// Debug information of an ELF file: DWARF, or else its symbols.
+/// Debug information of an ELF file: its DWARF, or its symbols if there is none.
 pub struct DebugInfo<'a> {
     image: &'a Image,
 }
 
-/// Finds the functions of places.
+/// Looks up the functions at a position.
 struct Lookup<'a> {
     image: &'a Image,
     dwarf: Option<(&'a dwarf::Dwarf<'a>, Context<Reader<'a>>)>,
@@ -38,7 +38,7 @@ impl<'a> DebugInfo<'a> {
         DebugInfo { image }
     }
 
-    /// The optional sections of a blob that describe its code: ids and contents.
+    /// Builds the optional sections of a blob that describe its code: ids and contents.
     pub fn sections(&self, code: &[(Range<u32>, Origin)]) -> Vec<(u8, Vec<u8>)> {
         let dwarf = dwarf::Dwarf::read(self.image);
         let context = dwarf.as_ref().and_then(|dwarf| {
@@ -61,7 +61,7 @@ impl<'a> DebugInfo<'a> {
 }
 
 impl Lookup<'_> {
-    /// The functions that a place belongs to, the outermost first.
+    /// Returns the functions at a position, outermost first.
     fn frames(&self, origin: Origin) -> Vec<Frame> {
         let place = origin.into();
         let mut frames = self.dwarf_frames(place).unwrap_or_default();
@@ -77,7 +77,7 @@ impl Lookup<'_> {
     fn dwarf_frames(&self, place: SectionOffset) -> Option<Vec<Frame>> {
         let (dwarf, context) = self.dwarf.as_ref()?;
         let address = dwarf.base(place.section)?.wrapping_add(place.offset as u64);
-        // Split debug information is in other files: what is left here are the lines.
+        // Split debug information is in other files; only the lines are available here.
         let mut found = context.find_frames(address).skip_all_loads().ok()?;
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = found.next() {
@@ -88,7 +88,7 @@ impl Lookup<'_> {
             };
             frames.push((name.map(|name| name.into_owned()), path, line, column));
         }
-        // Of the function itself the symbol tells the whole name, where that of its entry lacks the namespace.
+        // The symbol has the full name of the outermost function, while its DWARF entry lacks the namespace.
         if let (Some(outermost), Some(symbol)) = (frames.last_mut(), self.image.symbol_at(place)) {
             outermost.0 = Some(symbol.name.clone());
         }

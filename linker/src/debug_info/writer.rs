@@ -1,7 +1,7 @@
 //! Writer of line programs, which `vm_core::blob` reads.
 //!
-//! Code is described in groups of instructions whose outermost function is the same; a group has a record with its range
-//! and a line program, which says what changes from region to region (docs/spec/blobs.md#sections).
+//! Code is described in groups of instructions with the same outermost function; a group has a record with its range
+//! and a line program, which encodes the changes from region to region (docs/spec/blobs.md#sections).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,7 +26,7 @@ mod operation {
 /// The version of line programs.
 const VERSION: u8 = 1;
 
-/// A function and a place in it.
+/// A function and a source position in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     namespace: String,
@@ -37,7 +37,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame; `symbol` is a name as in the object file, which may be mangled.
+    /// Makes a frame; `symbol` is a name as in the object file, which may be mangled.
     pub fn new(symbol: &str, path: Option<&str>, line: u32, column: u32) -> Frame {
         let name = match rustc_demangle::try_demangle(symbol) {
             Ok(name) => format!("{name:#}"),
@@ -54,7 +54,7 @@ impl Frame {
     }
 }
 
-/// Splits a path at its last `::` that is in no brackets.
+/// Splits a path at its last `::` outside of brackets.
 fn split(name: &str) -> (&str, &str) {
     let mut depth = 0i32;
     let mut at = None;
@@ -62,7 +62,7 @@ fn split(name: &str) -> (&str, &str) {
     for (index, byte) in bytes.iter().enumerate() {
         match byte {
             b'<' | b'(' | b'[' | b'{' => depth += 1,
-            // An arrow is no bracket.
+            // The `>` of an arrow is not a bracket.
             b'>' if index > 0 && bytes[index - 1] == b'-' => {}
             b'>' | b')' | b']' | b'}' => depth -= 1,
             b':' if depth == 0 && bytes.get(index + 1) == Some(&b':') => at = Some(index),
@@ -72,7 +72,7 @@ fn split(name: &str) -> (&str, &str) {
     at.map_or(("", name), |at| (&name[..at], &name[at + 2..]))
 }
 
-/// Shortens a path in a home folder, so that a blob does not name the user.
+/// Shortens a path in a home folder, so that the blob does not contain the user's name.
 fn shorten(path: &str) -> String {
     match path.strip_prefix("/home/").and_then(|rest| rest.find('/').map(|at| &rest[at..])) {
         Some(rest) => format!("~{rest}"),
@@ -91,7 +91,7 @@ struct Numbers {
     column: u32,
 }
 
-/// Collects the sections.
+/// Builder of the sections.
 pub struct Writer {
     strings: Vec<u8>,
     known: HashMap<String, u32>,
@@ -105,11 +105,11 @@ struct Group {
     begin: u32,
     end: u32,
     program: u32,
-    /// The state of the machine that will read it.
+    /// The state of the reader's line program machine.
     frames: [Numbers; super::FRAMES],
     depth: u32,
     changing: u32,
-    /// The region that is not yet written.
+    /// The region that is not written yet.
     region: (Vec<Numbers>, u32),
 }
 
@@ -141,7 +141,7 @@ impl Writer {
         offset
     }
 
-    /// Describes the code of a range, which begins where the last one ended.
+    /// Describes the code of a range, which must begin where the last one ended.
     pub fn add(&mut self, range: Range<u32>, frames: &[Frame]) {
         let last = frames.len().saturating_sub(1);
         let mut numbers = Vec::with_capacity(frames.len());
@@ -193,7 +193,7 @@ impl Writer {
         }
     }
 
-    /// The sections, by id.
+    /// Returns the sections, by id.
     pub fn finish(mut self) -> Vec<(u8, Vec<u8>)> {
         self.end_group();
         if self.ranges.is_empty() {
@@ -203,7 +203,7 @@ impl Writer {
     }
 }
 
-/// Writes what is different from the region before, and the region.
+/// Writes the differences from the previous region, and the region.
 fn write_region(group: &mut Group, out: &mut Vec<u8>) {
     let (frames, length) = &group.region;
     if *length == 0 {

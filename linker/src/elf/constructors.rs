@@ -1,7 +1,7 @@
 //! Static constructors: the functions that `.preinit_array`, `.init_array` and `.ctors` point to.
 //!
-//! On other machines startup code calls them. A guest has none, so the linker makes its exports do it: see
-//! `ir::constructors`. A program that has startup code of its own refers to the sections, and runs them itself.
+//! On other platforms startup code calls them. A guest has none, so the linker makes its exports call them: see
+//! `ir::constructors`. A program with startup code of its own refers to these sections, and calls the functions itself.
 
 use super::{ElfError, Image, Link, Section as ElfSection, SectionKind, SectionOffset, sections};
 
@@ -17,7 +17,7 @@ pub(super) struct Section {
 /// Priority of a section of constructors: lower numbers are called first.
 fn rank(name: &str) -> Option<(u8, u32)> {
     let priority = |rest: &str| rest.strip_prefix('.').and_then(|number| number.parse::<u32>().ok());
-    // Without a number it is the last.
+    // Sections without a number are the last.
     const LAST: u32 = 65536;
     if sections::is(name, ".preinit_array") {
         return Some((0, 0));
@@ -30,7 +30,7 @@ fn rank(name: &str) -> Option<(u8, u32)> {
 }
 
 impl Image {
-    /// Finds the constructors, and reserves the variable that tells whether they have run.
+    /// Finds the constructors, and reserves the variable that records whether they have run.
     pub(super) fn read_constructors(&mut self) -> Result<(), ElfError> {
         let mut found: Vec<((u8, u32), Section)> = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
@@ -52,7 +52,7 @@ impl Image {
         Ok(())
     }
 
-    /// The functions that a section points to. Zeros and all-ones, which some linkers put at the ends, are none.
+    /// Returns the functions that a section points to. Skips zeros and all-ones, which some linkers put at the ends.
     fn pointers(&self, index: u32, section: &ElfSection) -> Result<Vec<Link>, ElfError> {
         let width = if self.wide { 8 } else { 4 };
         let mut out = Vec::new();
@@ -74,12 +74,12 @@ impl Image {
         Ok(out)
     }
 
-    /// The constructors in the order in which they are to be called, each with the index of its section.
+    /// The constructors in the order of their calls, each with the index of its section.
     pub fn constructors(&self) -> impl Iterator<Item = (u32, &Link)> {
         self.constructors.iter().flat_map(|section| section.functions.iter().map(|link| (section.index, link)))
     }
 
-    /// The variable of 4 bytes, zero at first, that tells whether constructors have run; `None` if there are none.
+    /// The variable of 4 bytes, initially zero, that records whether constructors have run; `None` if there are none.
     pub fn constructors_done(&self) -> Option<SectionOffset> {
         self.constructors_done
     }

@@ -1,10 +1,10 @@
 //! Errors of reading an ELF file.
 
-/// See [`super::Image::parse`].
+/// Error of [`super::Image::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ElfError {
-    /// No ELF file of a kind that holds a program.
+    /// Not an ELF file of a kind that contains a program.
     #[error("not an ELF object, executable or shared object")]
     NotElf,
     /// An ELF file for another machine.
@@ -13,7 +13,7 @@ pub enum ElfError {
     /// The file's structure is broken.
     #[error("malformed ELF file: {0}")]
     Malformed(String),
-    /// A section has flags that do not go with its name or kind.
+    /// A section's flags are invalid for its name or kind.
     #[error("section {section} is {is}, which {not} may not be")]
     Flags {
         /// Its name.
@@ -33,37 +33,37 @@ pub enum ElfError {
         /// The limit.
         limit: u64,
     },
-    /// A section's alignment cannot be had.
+    /// A section's alignment is too large.
     #[error("section {section} is aligned to {align} bytes; powers of two up to {limit} are possible")]
     Align {
         /// Its name.
         section: String,
         /// Its alignment in bytes.
         align: u64,
-        /// The largest.
+        /// The maximum.
         limit: u64,
     },
-    /// A section for the linker that it does not know.
+    /// An unknown section with records for the linker.
     #[error("section {section} is not known; the linker reads {known}")]
     Record {
         /// Its name.
         section: String,
-        /// The names that are known.
+        /// The known names.
         known: String,
     },
-    /// A function whose value is a resolver.
+    /// An indirect function, whose value is a resolver.
     #[error("`{symbol}` is an IFUNC: its value is a resolver, which nobody runs")]
     Ifunc {
         /// Its name.
         symbol: String,
     },
-    /// Relocations that have their addend in the code.
+    /// Relocations whose addend is in the code.
     #[error("section {section}: relocations without addends (REL) are not supported")]
     ImplicitAddend {
         /// The section that they are for.
         section: String,
     },
-    /// A relocation that means nothing here.
+    /// An unsupported relocation.
     #[error("{place}: unsupported relocation: {what}")]
     Relocation {
         /// The symbol or section.
@@ -71,13 +71,13 @@ pub enum ElfError {
         /// The relocation or instruction.
         what: String,
     },
-    /// The stack sizes are no list of 32-bit numbers.
+    /// The section of stack sizes is not a list of 32-bit numbers.
     #[error(".polkavm_min_stack_size has {length} bytes, which is no multiple of 4")]
     MinStackSize {
         /// Its length in bytes.
         length: usize,
     },
-    /// A record for the linker is broken.
+    /// A malformed record for the linker.
     #[error("{place}: {what}")]
     Metadata {
         /// The symbol or section.

@@ -1,14 +1,14 @@
 //! Records of guests: the exports of a guest and the host functions that it calls (docs/linking.md#records-of-guests).
 //!
-//! `polkavm-derive` and our own SDK write the same records. All pointers in them are relocations; the bytes under them
-//! do not count.
+//! `polkavm-derive` and our own SDK write the same records. All pointers in them are relocations, whose fields' own
+//! bytes are ignored.
 
 use super::{ElfError, Image, Link, SectionKind, SectionOffset};
 
 /// A function that the host can call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Export {
-    /// The name it is called by.
+    /// Its name.
     pub symbol: Vec<u8>,
     /// Its code.
     pub place: SectionOffset,
@@ -16,7 +16,7 @@ pub struct Export {
     pub outputs: u8,
 }
 
-/// A function of the host's.
+/// A host function.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Import {
     /// Its name.
@@ -25,7 +25,7 @@ pub struct Import {
     pub inputs: u8,
     /// Number of result registers that it writes, up to 2.
     pub outputs: u8,
-    /// The number it is to have, where the guest says one.
+    /// Its number, if the guest specifies one.
     pub index: Option<u32>,
 }
 
@@ -92,7 +92,7 @@ impl Reader<'_> {
 
 impl Image {
     /// Resolves a pointer in a record of a linked file: to an address in memory, or to an offset in a section that is
-    /// not loaded. Such sections all begin at 0, so the pointer must match only one.
+    /// not loaded. All such sections begin at 0, so the pointer must match only one.
     fn linked_pointer(&self, value: u64) -> Option<SectionOffset> {
         if !self.linked {
             return None;
@@ -113,7 +113,7 @@ impl Image {
         })
     }
 
-    /// The record of a host function.
+    /// Reads the record of a host function.
     ///
     /// # Errors
     /// If it is malformed.

@@ -1,9 +1,10 @@
 //! ELF reader: sections, symbols, relocations and the records of guests.
 //!
-//! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, the same for relocatable
-//! files, where a symbol's value is such an offset, and for linked ones, where it is an address. Unsupported features are
-//! rejected only where an export reaches them: an ELF file is full of parts that a program does not use. Input is
-//! untrusted: any bytes give an image or an [`ElfError`]. docs/linking.md#supported-elf-features has the rules.
+//! [`Image::parse`] turns an ELF file into sections with positions as `(section, offset)` pairs, which are the same for
+//! relocatable files, where a symbol's value is such an offset, and for linked ones, where it is an address.
+//! Unsupported features are rejected only if an export reaches them: an ELF file has many parts that a program does not
+//! use. Input is untrusted: any bytes give an image or an [`ElfError`]. docs/linking.md#supported-elf-features has the
+//! rules.
 
 mod constructors;
 mod error;
@@ -25,10 +26,10 @@ use object::{
 
 use crate::hash::Map;
 
-/// The flag in a symbol's `st_other` that its function keeps another calling convention (psABI, "Symbol Table").
+/// Flag in a symbol's `st_other`: its function has a calling convention of its own (psABI, "Symbol Table").
 const STO_RISCV_VARIANT_CC: u8 = 0x80;
 
-/// A place in the file: a section's index and an offset in it, which may be outside of it.
+/// A position in the file: a section's index and an offset, which may be outside of the section.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SectionOffset {
     /// Index into [`Image::sections`].
@@ -37,7 +38,7 @@ pub struct SectionOffset {
     pub offset: i64,
 }
 
-/// A named place.
+/// A symbol with a position.
 #[derive(Clone, Debug)]
 pub struct Symbol {
     /// Its name, as in the file.
@@ -48,11 +49,11 @@ pub struct Symbol {
     pub size: u64,
     /// True if it is a function.
     pub is_function: bool,
-    /// True if other files can see it.
+    /// True if it is visible to other files.
     pub is_global: bool,
-    /// True if its value is a resolver, which says where the function is.
+    /// True for an indirect function, whose value is a resolver of its address.
     pub is_ifunc: bool,
-    /// True if it is marked as a function with a calling convention of its own.
+    /// True if it is marked as having a calling convention of its own.
     pub is_variant: bool,
 }
 
@@ -61,26 +62,27 @@ pub struct Symbol {
 pub struct Image {
     /// True if registers have 64 bits.
     pub wide: bool,
-    /// True if the file is linked: addresses are final there, and only what depends on them has relocations.
+    /// True if the file is linked: its addresses are final, and only values that depend on addresses have relocations.
     pub linked: bool,
     /// All sections, by their index in the file.
     pub sections: Vec<Section>,
-    /// The symbols that are in sections, sorted by place.
+    /// The symbols that are in sections, sorted by position.
     pub symbols: Vec<Symbol>,
-    /// The largest stack that the program asks for, in bytes.
+    /// The largest stack size that the program requests, in bytes.
     pub min_stack_size: u32,
     /// Indices of the `symbols` that are functions with names from source code.
     functions: Vec<usize>,
     exports: Vec<Export>,
     has_lost_relocations: bool,
     constructors: Vec<constructors::Section>,
-    /// The variable that tells whether constructors have run, if there are any.
+    /// The variable that records whether constructors have run, if there are any.
     constructors_done: Option<SectionOffset>,
     entry: u64,
     file: Vec<u8>,
 }
 
-/// True if a symbol's name comes from source code: compilers and assemblers begin theirs with a dot or a dollar sign.
+/// True if a symbol's name comes from source code: those made by compilers and assemblers begin with a dot or a dollar
+/// sign.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['$', '.'])
 }
@@ -89,7 +91,7 @@ impl Image {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it is no RISC-V ELF file, or its sections, symbols or relocations are malformed.
+    /// If it is not a RISC-V ELF file, or its sections, symbols or relocations are malformed.
     pub fn parse(bytes: &[u8]) -> Result<Image, ElfError> {
         match object::FileKind::parse(bytes).map_err(|_| ElfError::NotElf)? {
             object::FileKind::Elf32 => Image::read::<FileHeader32<Endianness>>(bytes, false),
@@ -111,7 +113,7 @@ impl Image {
         let mut sections = vec![Section::none()];
         for section in file.sections() {
             let index = section.index().0;
-            // Sections come in the order of the file; what is left out between them has no contents.
+            // Sections come in the order of the file; indexes that are skipped have no contents.
             sections.resize_with(index.max(sections.len()), Section::none);
             sections.push(Section::read::<Header>(&section, linked)?);
         }
@@ -159,7 +161,7 @@ impl Image {
         image.functions = (0..image.symbols.len())
             .filter(|index| image.symbols[*index].is_function && is_name(&image.symbols[*index].name))
             .collect();
-        // Of several names of one place the first one counts.
+        // Of several names of a position the first one is used.
         image.functions.dedup_by_key(|index| image.symbols[*index].place);
         image.read_relocations::<Header>(&file, &common)?;
         let without = |section: &Section| section.kind != SectionKind::Code || section.relocations.is_empty();
@@ -175,12 +177,12 @@ impl Image {
         &self.exports
     }
 
-    /// The file itself, for what only people read.
+    /// The bytes of the file, for debug information.
     pub fn file(&self) -> &[u8] {
         &self.file
     }
 
-    /// The place that a linked file says execution starts at.
+    /// The entry point of a linked file.
     pub fn entry(&self) -> Option<SectionOffset> {
         if !self.linked || self.entry == 0 {
             return None;
@@ -192,25 +194,25 @@ impl Image {
         Some(SectionOffset { section: index as u32, offset: self.entry.wrapping_sub(section.address) as i64 })
     }
 
-    /// True if the file is linked and no code in it has relocations.
+    /// True if the file is linked and its code has no relocations.
     pub fn has_lost_relocations(&self) -> bool {
         self.has_lost_relocations
     }
 
-    /// The section at an index.
+    /// Returns the section at an index.
     pub fn section(&self, index: u32) -> &Section {
-        // Places are made by `place_of`, which checks the index.
+        // `place_of` checks the index of each position.
         &self.sections[index as usize]
     }
 
-    /// The global function of a name.
+    /// Returns the global function with this name.
     pub fn function(&self, name: &str) -> Option<&Symbol> {
         let found =
             |symbol: &&Symbol| symbol.name == name && self.section(symbol.place.section).kind == SectionKind::Code;
         self.symbols.iter().filter(|symbol| symbol.is_global).find(found)
     }
 
-    /// The function that a place of code is in, by the sizes that the file gives; an index into `symbols`.
+    /// Returns the function that contains a position of code, by the sizes in the file; an index into `symbols`.
     pub fn function_around(&self, place: SectionOffset) -> Option<usize> {
         let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
         let index = self.functions[end.checked_sub(1)?];
@@ -219,7 +221,7 @@ impl Image {
         (symbol.place.section == place.section && (inside == 0 || inside < symbol.size)).then_some(index)
     }
 
-    /// Gives zeroed memory to a COMMON symbol, which no section has yet.
+    /// Reserves zeroed memory for a COMMON symbol, which has no section yet.
     fn reserve(&mut self, name: &str, size: u64, align: u64) -> Result<SectionOffset, ElfError> {
         let index = self.sections.len() as u32;
         let section = Section::zeros(format!("COMMON of {name}"), size, align)?;
@@ -227,7 +229,7 @@ impl Image {
         Ok(SectionOffset { section: index, offset: 0 })
     }
 
-    /// The symbol that a place belongs to: the last function at or before it in its section, or else one right at it.
+    /// Returns the symbol for a position: the last function at or before it in its section, or else one exactly at it.
     pub fn symbol_at(&self, place: SectionOffset) -> Option<&Symbol> {
         let end = self.functions.partition_point(|index| self.symbols[*index].place <= place);
         let function = end.checked_sub(1).map(|last| &self.symbols[self.functions[last]]);
@@ -238,7 +240,7 @@ impl Image {
         })
     }
 
-    /// Describes a place for messages: symbol, or section and offset.
+    /// Describes a position for messages: symbol, or section and offset.
     pub fn describe(&self, place: SectionOffset) -> String {
         let section = &self.section(place.section).name;
         match self.symbol_at(place) {
@@ -250,14 +252,14 @@ impl Image {
         }
     }
 
-    /// The place of a symbol's value, if the section exists.
+    /// Returns the position of a symbol's value, if the section exists.
     fn place_of(&self, section: usize, value: u64) -> Option<SectionOffset> {
         let base = if self.linked { self.sections.get(section)?.address } else { 0 };
         self.sections.get(section)?;
         Some(SectionOffset { section: u32::try_from(section).ok()?, offset: value.wrapping_sub(base) as i64 })
     }
 
-    /// Stack sizes are a list of numbers of which the largest counts.
+    /// Reads the list of stack sizes, of which the largest is used.
     fn read_min_stack_size(&mut self) -> Result<(), ElfError> {
         for section in &self.sections {
             if section.kind != SectionKind::Linker || !sections::is(&section.name, ".polkavm_min_stack_size") {

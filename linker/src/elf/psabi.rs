@@ -1,16 +1,16 @@
 //! Treatment of each relocation type, symbol type and special section that the RISC-V psABI defines.
 //!
 //! The list of relocation types is that of the RISC-V ELF psABI (riscv-non-isa/riscv-elf-psabi-doc, table "Relocation
-//! types", July 2026). `docs/linking.md` has the same tables; tests compare them, and that no number is missing.
+//! types", July 2026). `docs/linking.md` has the same tables; tests compare them, and check that no number is missing.
 
-/// Treatment of an ELF feature: understood, ignored or refused.
+/// Treatment of an ELF feature: supported, ignored or refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Treatment {
-    /// Its meaning is kept.
+    /// Supported.
     Understood,
     /// Ignored: nothing depends on it.
     Ignored,
-    /// An error that names it, if an export reaches it.
+    /// Refused with an error that names it, if an export reaches it.
     Refused,
 }
 
@@ -97,8 +97,8 @@ pub const RELOCATION_TYPES: &[RelocationType] = &[
     row(191, "VENDOR", Refused, "relocations of vendors are not known"),
 ];
 
-/// Numbers that compilers wrote before the psABI took them back: GNU's virtual table garbage collection, and forms that
-/// linkers make themselves.
+/// Numbers that compilers wrote before the psABI withdrew them: GNU's virtual table garbage collection, and types that
+/// linkers generate internally.
 pub const RETIRED_TYPES: &[RelocationType] = &[
     row(42, "GNU_VTENTRY", Ignored, "an annotation"),
     row(46, "RVC_LUI", Understood, "upper part of an address, as linkers shorten it"),
@@ -108,12 +108,12 @@ pub const RETIRED_TYPES: &[RelocationType] = &[
     row(50, "TPREL_S", Refused, DYNAMIC_TLS),
 ];
 
-/// The entry of a relocation type, if the psABI has one or once had.
+/// Returns the entry of a relocation type that the psABI has, or once had.
 pub fn relocation_type(number: u32) -> Option<&'static RelocationType> {
     RELOCATION_TYPES.iter().chain(RETIRED_TYPES).find(|known| known.number == number)
 }
 
-/// Name of a relocation type for messages; vendors' types as the psABI asks.
+/// Name of a relocation type for messages; names of vendors' types as the psABI requires.
 pub fn relocation_name(number: u32) -> String {
     match relocation_type(number) {
         Some(known) => format!("R_RISCV_{}", known.name),
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use std::{fs, path::Path};
 
-    /// The numbers that the psABI defines: all others up to 255 it reserves.
+    /// True if the psABI defines this number: it reserves all others up to 255.
     fn defined(number: u32) -> bool {
         matches!(number, 0..=12 | 16..=41 | 43..=45 | 51..=65 | 191)
     }

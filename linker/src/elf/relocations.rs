@@ -1,8 +1,9 @@
 //! Relocations of code and data.
 //!
-//! Those of code are kept by offset, for `ir::lift` to read with the instruction; those of data are summed up to values
-//! ([`DataRelocation`]), as several at one offset make a difference of two places. What cannot be understood is kept
-//! with its name and refused when it is used. `super::psabi` lists all types, and so does docs/linking.md#relocations.
+//! Relocations of code are kept by offset, and `ir::lift` reads them with the instruction; those of data are combined
+//! into values ([`DataRelocation`]), as several at one offset express the difference of two addresses. Unsupported ones
+//! are kept with their names and refused when they are used. `super::psabi` lists all types, and so does
+//! docs/linking.md#relocations.
 
 use super::{ElfError, Image, SectionKind, SectionOffset, psabi, sections};
 use crate::hash::Map;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 /// Target of a relocation: a symbol and an addend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Link {
-    /// A place in a section.
+    /// A position in a section.
     Defined(SectionOffset),
     /// A number.
     Absolute(i64),
@@ -29,13 +30,13 @@ pub enum Link {
 /// Meaning of a code relocation; `RELAX` and other annotations are left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CodeRelocation {
-    /// The pair `auipc`, `jalr` calls the link's place.
+    /// The pair `auipc`, `jalr` calls the target.
     Call(Link),
-    /// The upper part of a place's address, relative to the instruction.
+    /// The upper part of an address, relative to the instruction.
     PcrelHigh(Link),
-    /// The upper part of the address of a pointer to the place.
+    /// The upper part of the address of a pointer (GOT entry) to the target.
     GotHigh(Link),
-    /// The lower part; the link is the place of the instruction with the upper one.
+    /// The lower part; the target is the instruction with the upper part.
     PcrelLow(Link),
     /// The upper part of an address.
     High(Link),
@@ -43,7 +44,7 @@ pub enum CodeRelocation {
     Low(Link),
     /// A jump's or branch's target.
     Target(Link),
-    /// A pointer, as after host calls.
+    /// A pointer, which follows a host call.
     Pointer(Link),
     /// Unsupported, for this reason.
     Refused(String),
@@ -52,7 +53,7 @@ pub enum CodeRelocation {
 /// Relocated value in data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DataValue {
-    /// The sum of the first addresses and of a number, less the second addresses.
+    /// The sum of addresses and a number, minus other addresses.
     Sum {
         /// Addresses that are added.
         plus: Vec<Link>,
@@ -61,11 +62,11 @@ pub enum DataValue {
         /// The number.
         constant: i64,
     },
-    /// Cannot be made, for this reason.
+    /// Unsupported, for this reason.
     Refused(String),
 }
 
-/// The bits at a place in data that a value is written to.
+/// The bits in data that a value is written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
     /// A little-endian number of 1, 2, 4 or 8 bytes.
@@ -77,7 +78,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Bytes that it is in.
+    /// Its length in bytes.
     pub const fn length(self) -> u8 {
         match self {
             Field::Bytes(length) | Field::Uleb128(length) => length,
@@ -105,7 +106,7 @@ pub struct Relocations {
 }
 
 impl Relocations {
-    /// The relocation of the instruction at an offset.
+    /// Returns the relocation of the instruction at an offset.
     pub fn code(&self, offset: u64) -> Option<&CodeRelocation> {
         self.code.get(&offset)
     }
@@ -125,7 +126,7 @@ impl Relocations {
         &self.data
     }
 
-    /// The pointer at an offset of a record for the linker, which may be in any section.
+    /// Returns the pointer at an offset of a record for the linker, which may be in any section.
     pub(super) fn pointer(&self, offset: u64) -> Option<&Link> {
         if let Some(CodeRelocation::Pointer(link) | CodeRelocation::PcrelHigh(link)) = self.code.get(&offset) {
             return Some(link);
@@ -145,7 +146,7 @@ struct Entry {
 }
 
 impl Image {
-    /// Reads the relocations of all sections. `common` has the places of COMMON symbols, by symbol index.
+    /// Reads the relocations of all sections. `common` maps symbol indexes to the positions of COMMON symbols.
     pub(super) fn read_relocations<Header: FileHeader<Endian = Endianness>>(
         &mut self,
         file: &ElfFile<'_, Header>,
@@ -188,7 +189,7 @@ impl Image {
         Ok(())
     }
 
-    /// Resolves a symbol and an addend.
+    /// Resolves a symbol with an addend.
     fn link<Header: FileHeader<Endian = Endianness>>(
         &self,
         symbol: &ElfSymbol<'_, '_, Header>,
@@ -215,13 +216,13 @@ impl Image {
                 None => Link::Undefined(name()),
             },
             SymbolSection::Absolute => Link::Absolute((symbol.address() as i64).wrapping_add(addend)),
-            // What is declared weak and is not there is at 0.
+            // Undefined weak symbols are at address 0.
             _ if symbol.is_weak() => Link::Absolute(addend),
             _ => Link::Undefined(name()),
         }
     }
 
-    /// Pointers that a linked file leaves to its loader: they count where the static relocations were not kept.
+    /// Reads the dynamic relocations of a linked file: they are used where the static ones were not kept.
     fn read_dynamic_relocations<Header: FileHeader<Endian = Endianness>>(&mut self, file: &ElfFile<'_, Header>) {
         let width = if self.wide { 8 } else { 4 };
         for (address, relocation) in file.dynamic_relocations().into_iter().flatten() {
@@ -246,7 +247,7 @@ impl Image {
         }
     }
 
-    /// The place in memory that an address of a linked file is at.
+    /// Returns the position in memory of an address of a linked file.
     pub(super) fn place_at(&self, address: u64) -> Option<SectionOffset> {
         let holds = |section: &&super::Section| {
             section.is_loaded
@@ -258,7 +259,7 @@ impl Image {
         Some(SectionOffset { section: index as u32, offset })
     }
 
-    /// Sums up the relocations at one offset of data, in their order (psABI, "Relocations").
+    /// Combines the relocations at one offset of data, in their order (psABI, "Relocations").
     fn data(&self, section: usize, offset: u64, list: Vec<Entry>) -> DataRelocation {
         let own = SectionOffset { section: section as u32, offset: offset as i64 };
         let names = || list.iter().map(|entry| psabi::relocation_name(entry.r_type)).collect::<Vec<_>>().join(", ");
@@ -289,7 +290,7 @@ impl Image {
                     minus.push(Link::Defined(own));
                 }
                 Action::Add | Action::Subtract => {
-                    // In a linked file the bytes there are the result already.
+                    // In a linked file the bytes already hold the result.
                     if first && !self.linked {
                         constant = self.number(section, offset, wanted);
                     }
@@ -301,7 +302,7 @@ impl Image {
         DataRelocation { offset, field, value: DataValue::Sum { plus, minus, constant } }
     }
 
-    /// Action of a data relocation type, and the bits that it changes.
+    /// Returns the effect of a data relocation type, and the bits that it changes.
     fn action(&self, r_type: u32) -> Option<(Field, Action)> {
         Some(match r_type {
             elf::R_RISCV_32 | elf::R_RISCV_SET32 => (Field::Bytes(4), Action::Set),
@@ -326,13 +327,13 @@ impl Image {
         })
     }
 
-    /// Length of the ULEB128 number at a place, up to 10 bytes.
+    /// Returns the length of the ULEB128 number at an offset, up to 10 bytes.
     fn uleb128_length(&self, section: usize, offset: u64) -> Option<u8> {
         let bytes = self.sections[section].data.get(usize::try_from(offset).ok()?..)?;
         bytes.iter().take(10).position(|byte| byte & 0x80 == 0).map(|last| last as u8 + 1)
     }
 
-    /// Reads the number at a place.
+    /// Reads the number at an offset.
     fn number(&self, section: usize, offset: u64, field: Field) -> i64 {
         let bytes = usize::try_from(offset).ok().and_then(|offset| self.sections[section].data.get(offset..));
         let Some(bytes) = bytes else { return 0 };
@@ -360,13 +361,13 @@ impl Image {
 /// Effect of a data relocation on the value at its offset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
-    /// The value is the link's.
+    /// The value becomes the target's address.
     Set,
-    /// The value is the link's, relative to the place.
+    /// The value becomes the target's address, relative to its own.
     Relative,
-    /// The link's value is added.
+    /// The target's address is added.
     Add,
-    /// The link's value is subtracted.
+    /// The target's address is subtracted.
     Subtract,
 }
 

@@ -10,10 +10,10 @@ use object::{
     read::elf::{ElfSection, FileHeader, SectionHeader as _},
 };
 
-/// Maximum number of bytes a section can have: no address space holds more.
+/// Maximum size of a section in bytes: the size of the address space.
 const LIMIT: u64 = u32::MAX as u64;
 
-/// The largest alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).
+/// Maximum alignment in bytes: regions of memory begin at multiples of it (docs/spec/memory.md#layout).
 const LARGEST_ALIGN: u64 = 0x1_0000;
 
 /// The kind of a section (docs/linking.md#sections).
@@ -34,7 +34,7 @@ pub enum SectionKind {
 }
 
 impl SectionKind {
-    /// True if the program can have it in its memory.
+    /// True if the section can be in the program's memory.
     pub const fn is_data(self) -> bool {
         matches!(self, SectionKind::ReadOnly | SectionKind::ReadWrite | SectionKind::Zero)
     }
@@ -47,7 +47,7 @@ pub struct Section {
     pub name: String,
     /// Kind of the section.
     pub kind: SectionKind,
-    /// True if it has a place in memory.
+    /// True if it is loaded into memory.
     pub is_loaded: bool,
     /// Its address, in linked files.
     pub address: u64,
@@ -62,7 +62,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section that does not exist.
+    /// Placeholder for a section that does not exist.
     pub(super) fn none() -> Section {
         Section {
             name: String::new(),
@@ -76,7 +76,7 @@ impl Section {
         }
     }
 
-    /// Zeroed memory that the file has no section for.
+    /// Makes a section of zeroed memory that is not in the file.
     pub(super) fn zeros(name: String, size: u64, align: u64) -> Result<Section, ElfError> {
         if size > LIMIT {
             return Err(ElfError::TooLarge { section: name, size, limit: LIMIT });
@@ -107,7 +107,7 @@ impl Section {
     }
 }
 
-/// The alignment of a section in bytes, if it can be had.
+/// Checks the alignment of a section, and returns it in bytes.
 fn check_align(section: &str, align: u64) -> Result<u64, ElfError> {
     match align {
         0 => Ok(1),
@@ -121,12 +121,12 @@ pub(super) fn is_debug(name: &str) -> bool {
     name.starts_with(".debug_")
 }
 
-/// True if a name is `prefix` or begins with it and a dot.
+/// True if a name is `prefix`, or begins with it and a dot.
 pub(super) fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The sections in which guests leave records for the linker. They need no place in memory.
+/// Sections with records for the linker. They are not loaded.
 pub(super) const RECORDS: [&str; 3] = [".polkavm_metadata", ".polkavm_exports", ".polkavm_min_stack_size"];
 
 /// Sections that only unwinders and dynamic loaders read. A program that reads them itself is refused.
@@ -150,7 +150,7 @@ fn classify(name: &str, sh_type: u32, flags: u64) -> Result<SectionKind, ElfErro
     let [alloc, write, execute] = [SHF_ALLOC, SHF_WRITE, SHF_EXECINSTR].map(|flag| flags & u64::from(flag) != 0);
     let refuse = |is, not| Err(ElfError::Flags { section: name.to_owned(), is, not });
     let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| is(name, prefix));
-    // Before checking flags: assemblers and compilers differ in whether they load records.
+    // Before the flags are checked: assemblers and compilers differ in whether they load records.
     if named(&RECORDS) {
         return Ok(SectionKind::Linker);
     }

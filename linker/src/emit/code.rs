@@ -19,8 +19,8 @@ pub struct JumpTable {
 }
 
 impl JumpTable {
-    /// Builds the jump table of a program. Entries that code refers to come first, most frequent ones first: small numbers
-    /// make small instructions.
+    /// Builds the jump table of a program. Entries that code refers to come first, the most frequent ones first: small
+    /// numbers give short instructions.
     pub fn new(program: &Program) -> JumpTable {
         let mut uses: Map<BlockId, (u32, u32)> = Map::default();
         let mut order = Vec::new();
@@ -59,7 +59,7 @@ impl JumpTable {
     }
 }
 
-/// Knows the numbers of all symbols.
+/// Resolves symbols to numbers.
 pub struct Resolver<'a> {
     /// Addresses of data.
     pub layout: &'a Layout,
@@ -68,7 +68,7 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The number of a constant.
+    /// Returns the value of a constant.
     pub fn resolve(&self, imm: Imm) -> i64 {
         let (value, part) = match imm {
             Imm::Num(value) => (value, Part::Full),
@@ -90,7 +90,7 @@ pub struct Listing {
     origins: Vec<Origin>,
     /// The first instruction of each block.
     starts: Vec<Option<u32>>,
-    /// Instructions since the last one that ends a block of the VM.
+    /// Number of instructions since the last one that ends a basic block of the VM.
     since_start: u32,
 }
 
@@ -103,14 +103,14 @@ pub struct Code {
     offsets: Vec<u32>,
     starts: Vec<Option<u32>>,
     origins: Vec<Origin>,
-    /// Instructions in front of the first block.
+    /// Number of instructions before the first block.
     skipped: usize,
 }
 
-/// Lists the instructions of a program.
+/// Lowers a program to a list of instructions.
 ///
 /// # Errors
-/// If the instruction set lacks one.
+/// If the instruction set lacks an instruction.
 pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
     let mut out = Listing {
@@ -187,7 +187,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
     Ok(out)
 }
 
-/// Finds the blocks that are entered other than by falling through from the block before.
+/// Finds the blocks that are entered other than by falling through from the previous block.
 fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
@@ -202,10 +202,10 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
     out
 }
 
-/// The blocks that the dispatch table jumps to.
+/// Returns the blocks that the dispatch table jumps to.
 ///
 /// # Errors
-/// If a name is none of an export.
+/// If a name is not that of an export.
 pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockId>, LinkError> {
     let find = |name: &Vec<u8>| {
         let found = program.exports.iter().find(|(symbol, _, _)| symbol == name).map(|(_, block, _)| *block);
@@ -214,11 +214,11 @@ pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockI
     names.iter().map(find).collect()
 }
 
-/// Bytes of each jump in a dispatch table but the last (docs/linking.md#input-files).
+/// Length in bytes of each jump in a dispatch table but the last (docs/linking.md#input-files).
 const DISPATCH_JUMP: usize = 5;
 
 impl Listing {
-    /// Adds an instruction. Where a block would get longer than a chain takes, a `fallthrough` begins another one.
+    /// Appends an instruction. If a basic block would exceed the limit of a chain, a `fallthrough` starts another one.
     fn push(&mut self, instruction: Instruction, at: Origin) {
         let ends_block = instruction.opcode.spec().ends_block;
         if !ends_block && self.since_start + 1 >= BASIC_BLOCK_INSTRUCTIONS {
@@ -249,11 +249,11 @@ impl Listing {
         let mut front = Vec::new();
         let mut front_mask = Vec::new();
         if !dispatch.is_empty() {
-            // All jumps but the last have a fixed length; the last one's depends on nothing but its own.
+            // All jumps but the last have a fixed length; the length of the last one only depends on itself.
             let fixed = DISPATCH_JUMP * (dispatch.len() - 1);
             let offset_of = |block: &BlockId| Ok::<u32, LinkError>(code.offsets[start(block.0)? as usize]);
             let last = offset_of(&dispatch[dispatch.len() - 1])?;
-            // The last one jumps over itself, and its own length counts.
+            // The last jump skips itself, so its own length counts.
             let size = |length: u32| {
                 let distance = (length + last) as i32;
                 1 + (1..=4).find(|bytes| distance << (32 - 8 * bytes) >> (32 - 8 * bytes) == distance).unwrap_or(4)
@@ -290,13 +290,13 @@ impl Listing {
 }
 
 impl Code {
-    /// The offset of a block.
+    /// Returns the offset of a block.
     pub fn offset(&self, block: BlockId) -> u32 {
         let start = self.starts.get(block.0 as usize).copied().flatten();
         start.and_then(|start| self.offsets.get(start as usize)).copied().unwrap_or(self.skipped as u32)
     }
 
-    /// Origin of each instruction, with the range of its bytes.
+    /// Returns the origin of each instruction, with the range of its bytes.
     pub fn origins(&self) -> Vec<(std::ops::Range<u32>, Origin)> {
         let ranges = self.offsets.windows(2).map(|pair| pair[0]..pair[1]);
         ranges.zip(self.origins.iter().copied()).collect()

@@ -1,4 +1,4 @@
-//! Data layout: read-only sections from 0x10000 on, then variables, then what starts as zero.
+//! Data layout: read-only sections from 0x10000 on, then initialized variables, then zeroed ones.
 //!
 //! Sections keep the order of the file and their alignment. The memory map is that of docs/spec/memory.md#layout.
 
@@ -8,21 +8,21 @@ use crate::elf::{Field, Image, SectionKind, SectionOffset};
 use crate::ir::{Data, Imm, Program};
 use vm_core::memory::MemoryMap;
 
-/// The granularity of regions in bytes.
+/// Granularity of regions in bytes.
 const REGION: u64 = 0x1_0000;
 
-/// Limit of data addresses: above it, an address is no positive number of 32 bits.
+/// Limit of data addresses: a larger address is not a positive 32-bit number.
 const LIMIT: u64 = i32::MAX as u64;
 
 /// Maximum number of bytes of initial data in a blob.
 const PAYLOAD: usize = 256 << 20;
 
-/// True if a section begins as zeros.
+/// True if a section is initially all zeros.
 fn is_zeros(data: &Data) -> bool {
     data.fixups.is_empty() && data.bytes.iter().all(|byte| *byte == 0)
 }
 
-/// Writes a number to a field of its own bytes; whether it fits.
+/// Writes a number to a field; returns false if it does not fit.
 fn write(bytes: &mut [u8], field: Field, value: i64) -> bool {
     match field {
         Field::Bytes(width) => {
@@ -54,9 +54,9 @@ fn write(bytes: &mut [u8], field: Field, value: i64) -> bool {
 /// The addresses of data.
 pub struct Layout {
     addresses: Vec<u32>,
-    /// Bytes of read-only data.
+    /// Size of read-only data in bytes.
     pub ro_size: u32,
-    /// Bytes of variables.
+    /// Size of variables in bytes.
     pub rw_size: u32,
     /// Start address of the heap.
     pub heap_base: u32,
@@ -72,7 +72,7 @@ impl Layout {
         let mut addresses = vec![0; program.data.len()];
         let mut place = |base: u64, kinds: &[SectionKind]| {
             let mut end = base;
-            // What is all zero comes last in its region: then it takes no bytes of the blob.
+            // Sections of zeros come last in their region, where they take no bytes in the blob.
             let parts = kinds.iter().flat_map(|kind| [(kind, false), (kind, true)]);
             for (kind, is_zero) in parts {
                 for (index, data) in program.data.iter().enumerate() {
@@ -110,12 +110,12 @@ impl Layout {
         })
     }
 
-    /// A section's address.
+    /// Returns a section's address.
     pub fn address(&self, section: u32) -> u32 {
         self.addresses.get(section as usize).copied().unwrap_or(0)
     }
 
-    /// Initial contents of read-only data and of variables, without trailing zeros.
+    /// Returns the initial contents of read-only data and of variables, without trailing zeros.
     ///
     /// # Errors
     /// If a relocated number does not fit its field.
@@ -161,12 +161,12 @@ impl Layout {
         };
         Ok((
             region(MemoryMap::RO_BASE, SectionKind::ReadOnly)?,
-            // Zeros have no bytes; they come behind.
+            // Zeros have no bytes; they come last.
             region(self.rw_base, SectionKind::ReadWrite)?,
         ))
     }
 
-    /// A constant's value, if it is an address of data.
+    /// Returns a constant's value, if it is a data address.
     pub fn resolve(&self, imm: Imm) -> Option<i64> {
         match imm {
             Imm::Data { section, offset, .. } => Some(i64::from(self.address(section)).wrapping_add(offset)),

@@ -1,7 +1,7 @@
 //! Legalization: moves constants that do not fit an immediate into temporaries.
 //!
-//! Immediates have 32 bits and not every operation has a form with one. Expansions use the first two temporaries, so
-//! the other two serve here.
+//! Immediates have 32 bits, and not every operation has a form with one. Expansions use the first two temporaries, so
+//! the other two are used here.
 
 use super::select;
 use crate::ir::{Imm, Op, Program, Step, Val, Var};
@@ -17,7 +17,7 @@ pub fn run(program: &mut Program) {
         for step in block.steps.drain(..) {
             let mut op = step.op;
             let mut next = 2;
-            // One operand may be enough to move; the first one is tried first for nothing but order.
+            // Moving one operand may suffice. The order in which operands are tried does not matter.
             while !select::fits(&op, wide) {
                 let Some((dst, value)) = take_constant(op.values_mut(), &mut next, wide) else { break };
                 out.push(Step { op: Op::Const { dst, value }, at: step.at });
@@ -33,7 +33,7 @@ pub fn run(program: &mut Program) {
     }
 }
 
-/// Replaces a constant operand by a temporary: the one that is too large, or else the last one.
+/// Replaces a constant operand by a temporary: one that is too large, or else the last one.
 fn take_constant<'a>(values: impl Iterator<Item = &'a mut Val>, next: &mut u8, wide: bool) -> Option<(Var, Imm)> {
     let mut constants: Vec<&mut Val> = values.filter(|value| matches!(value, Val::Imm(_))).collect();
     let large = constants.iter().position(|value| matches!(value, Val::Imm(imm) if !select::imm_fits(*imm, wide)));

@@ -1,7 +1,7 @@
 //! Emission: lowers the graph to the bytes of a blob.
 //!
-//! In order: `legalize` puts constants that no instruction can hold into temporaries, `temporaries` puts those into
-//! registers, `data` gives sections their addresses, `code` gives blocks theirs and writes the instructions that
+//! In order: `legalize` moves constants that no instruction can hold into temporaries, `temporaries` assigns registers
+//! to those, `data` assigns addresses to sections, `code` assigns them to blocks and writes the instructions that
 //! `select` chooses. The format is that of docs/spec/blobs.md#envelope.
 
 pub(crate) mod code;
@@ -18,10 +18,10 @@ use vm_core::blob::{Blob, BlobBuilder, MemoryConfig};
 use vm_core::isa::Isa;
 use vm_core::memory::MemoryMap;
 
-/// The granularity of stack sizes in bytes.
+/// Granularity of stack sizes in bytes.
 const STACK_ALIGN: u32 = 4096;
 
-/// The largest page that a module can have; maps are checked with it.
+/// The largest page size that an embedder can choose, with which memory maps are checked.
 const LARGEST_PAGE: u32 = 0x1_0000;
 
 /// Writes a program, which was lifted from `image`, as a blob.
@@ -70,12 +70,13 @@ pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) ->
     }
     builder.raw_code(code.bytes, code.bitmask);
     let blob = builder.build()?;
-    // What is written must be readable; if it is not, better know now.
+    // Self-check: the output must be readable.
     Blob::parse(&blob).map_err(LinkError::SelfCheck)?;
     Ok(blob)
 }
 
-/// Gives the host functions that are called their numbers and returns their symbols in that order (docs/linking.md#records-of-guests).
+/// Numbers the host functions that are called, and returns their symbols in that order
+/// (docs/linking.md#records-of-guests).
 fn number_imports(program: &mut Program) -> Result<Vec<Vec<u8>>, LinkError> {
     let mut used: Vec<u32> = Vec::new();
     for id in &program.order {
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_block_is_longer_than_a_chain_takes() {
-        // Its sections are only used for names in messages.
+        // The image is only used for names in messages.
         let image = Image::parse(&pvm_riscv::generate(1, true).elf).unwrap();
         let limit = BASIC_BLOCK_INSTRUCTIONS as usize;
         for length in [limit - 2, limit - 1, limit, 2 * limit - 2, 2 * limit, 5 * limit] {
@@ -147,7 +148,7 @@ mod tests {
             let blob = emit(program, &image, Isa::ReviveV1, &Options { strip: true, ..Options::default() }).unwrap();
             let info = check(&Blob::parse(&blob).unwrap()).unwrap();
             assert!(info.largest_basic_block <= BASIC_BLOCK_INSTRUCTIONS, "{length}: {info:?}");
-            // One instruction for each, and one between two blocks.
+            // One instruction per block, and one between two blocks.
             let blocks = (length + 1).div_ceil(limit);
             assert!((info.instructions as usize) <= length + blocks + 1, "{length}: {info:?}");
         }

@@ -1,6 +1,7 @@
 //! Instruction selection: chooses the instruction for an operation.
 //!
-//! One operation is one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are constant.
+//! An operation becomes one instruction, whose form (docs/spec/encoding.md#forms) depends on which operands are
+//! constant.
 
 use crate::ir::{Address, Imm, Op, Terminator, Val, Var, narrow};
 use vm_core::isa::{Instruction, Opcode as O, Reg};
@@ -13,21 +14,21 @@ pub fn imm_fits(imm: Imm, wide: bool) -> bool {
     }
 }
 
-/// True if there is an instruction for an operation as it is.
+/// True if there is an instruction for an operation in its current form.
 pub fn fits(op: &Op, wide: bool) -> bool {
     match *op {
         Op::Binary { op, a, b, .. } => match (a, b) {
             (Val::Var(_), Val::Var(_)) => true,
             (Val::Var(_), Val::Imm(Imm::Num(imm))) => right(op, imm, wide).is_some(),
             (Val::Imm(Imm::Num(imm)), Val::Var(_)) => left(op, imm, wide).is_some(),
-            // A symbol's number is not known yet; what adds it does not mind which it is.
+            // A symbol's value is not known yet; additions accept any value.
             (Val::Var(_), Val::Imm(_)) | (Val::Imm(_), Val::Var(_)) => {
                 matches!(op, O::Add32 | O::Add64 | O::And | O::Or | O::Xor)
             }
             (Val::Imm(a), Val::Imm(b)) => a.number().is_some() && b.number().is_some(),
         },
         Op::Cmov { value: Val::Imm(imm), .. } => imm_fits(imm, wide),
-        // A store keeps at most as many bits as the immediate is extended to.
+        // A store keeps no more bits than the immediate is extended to.
         Op::Store { value: Val::Imm(Imm::Num(value)), op, .. } => {
             imm_fits(Imm::Num(value), wide) || op != O::StoreIndirectU64
         }
@@ -35,7 +36,7 @@ pub fn fits(op: &Op, wide: bool) -> bool {
     }
 }
 
-/// True if there is an instruction for a terminator as it is.
+/// True if there is an instruction for a terminator in its current form.
 pub fn terminator_fits(terminator: &Terminator, wide: bool) -> bool {
     match *terminator {
         Terminator::Branch { a: Val::Imm(a), b: Val::Imm(b), .. } => a.number().is_some() && b.number().is_some(),
@@ -47,7 +48,7 @@ pub fn terminator_fits(terminator: &Terminator, wide: bool) -> bool {
     }
 }
 
-/// The form of `op(register, imm)`: its opcode, and its immediate.
+/// Returns the form of `op(register, imm)`: its opcode, and its immediate.
 pub fn right(op: O, imm: i64, wide: bool) -> Option<(O, i32)> {
     let imm = narrow(imm, wide);
     let same = i32::try_from(imm).ok();
@@ -83,7 +84,7 @@ pub fn right(op: O, imm: i64, wide: bool) -> Option<(O, i32)> {
     }
 }
 
-/// The form of `op(imm, register)`.
+/// Returns the form of `op(imm, register)`.
 pub fn left(op: O, imm: i64, wide: bool) -> Option<(O, i32)> {
     let same = i32::try_from(narrow(imm, wide)).ok();
     let with = |op, imm: Option<i32>| Some((op, imm?));
@@ -101,13 +102,13 @@ pub fn left(op: O, imm: i64, wide: bool) -> Option<(O, i32)> {
         O::ShiftArithmeticRight64 => with(O::ShiftArithmeticRightImmAlt64, same),
         O::RotateRight32 => with(O::RotateRightImmAlt32, Some(imm as i32)),
         O::RotateRight64 => with(O::RotateRightImmAlt64, same),
-        // All ones without some: the others.
+        // All ones and not x: the complement of x.
         O::AndInverted if imm == -1 => Some((O::XorImm, -1)),
         _ => None,
     }
 }
 
-/// The branch if `register op imm`, and the one if `imm op register`.
+/// Returns the branches for `register op imm` and `imm op register`.
 fn branch_forms(op: O) -> Option<(O, O)> {
     Some(match op {
         O::BranchEq => (O::BranchEqImm, O::BranchEqImm),
@@ -120,7 +121,7 @@ fn branch_forms(op: O) -> Option<(O, O)> {
     })
 }
 
-/// The branch that is taken when `op` is not.
+/// Returns the branch with the negated condition.
 pub fn opposite(op: O) -> O {
     match op {
         O::BranchEq => O::BranchNotEq,
@@ -133,7 +134,7 @@ pub fn opposite(op: O) -> O {
     }
 }
 
-/// The load of an absolute address for one relative to a register.
+/// Returns the load from an absolute address for one relative to a register.
 fn absolute(op: O) -> O {
     match op {
         O::LoadIndirectU8 => O::LoadU8,
@@ -151,7 +152,7 @@ fn absolute(op: O) -> O {
     }
 }
 
-/// The stores of a constant: to an absolute address, and relative to a register.
+/// Returns the stores of a constant: to an absolute address, and relative to a register.
 fn store_imm(op: O) -> (O, O) {
     match op {
         O::StoreIndirectU8 => (O::StoreImmU8, O::StoreImmIndirectU8),
@@ -161,11 +162,11 @@ fn store_imm(op: O) -> (O, O) {
     }
 }
 
-/// Chooses instructions. `resolve` tells the numbers of symbols.
+/// Selects instructions. `resolve` returns the values of symbols.
 pub struct Selector<R> {
     /// True if registers have 64 bits.
     pub wide: bool,
-    /// The number of a constant.
+    /// Returns the value of a constant.
     pub resolve: R,
 }
 
@@ -181,7 +182,7 @@ impl<R: Fn(Imm) -> i64> Selector<R> {
         }
     }
 
-    /// The instruction of an operation; `None` if there is none, which [`fits`] would have said.
+    /// Selects the instruction for an operation; `None` if there is none, for which [`fits`] is false.
     pub fn op(&self, op: &Op) -> Option<Instruction> {
         let reg = |var: Var| var.reg();
         Some(match *op {
@@ -234,7 +235,7 @@ impl<R: Fn(Imm) -> i64> Selector<R> {
         })
     }
 
-    /// The branch to `target` if `a op b`. `Err` with whether it is taken if that is known.
+    /// Selects the branch to `target` if `a op b`. `Err` holds the result of a condition that is constant.
     pub fn branch(&self, op: O, a: Val, b: Val, target: u32) -> Option<Result<Instruction, bool>> {
         let (right, left) = branch_forms(op)?;
         Some(Ok(match (a, b) {

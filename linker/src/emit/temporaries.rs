@@ -1,7 +1,7 @@
 //! Register allocation for temporaries.
 //!
-//! A temporary lives for a few operations inside a block. Usually a dead register is free there; otherwise a register that
-//! the operations do not name is spilled to memory and restored after them.
+//! A temporary lives for a few operations inside a block. Usually a dead register is available; otherwise a register
+//! that the operations do not use is spilled to memory and restored after them.
 
 use crate::elf::SectionKind;
 use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};
@@ -26,7 +26,7 @@ pub fn run(program: &mut Program) {
     if !program.blocks.iter().any(uses) {
         return;
     }
-    // A function may not change what the convention lets it change if its caller relies on that it does not.
+    // A function may not clobber a caller-saved register if its callers rely on it being preserved.
     let liveness = Liveness::of(program);
     let mut spill = None;
     for id in program.ids() {
@@ -56,7 +56,7 @@ fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address
 fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Option<u32>) {
     let steps = std::mem::take(&mut program.block_mut(id).steps);
     let terminator = program.block(id).terminator;
-    // What is live before each step, and at last before the terminator.
+    // Live variables before each step, and finally before the terminator.
     let mut live = vec![Vars::NONE; steps.len() + 1];
     live[steps.len()] = live_out.or(terminator.reads());
     for (index, step) in steps.iter().enumerate().rev() {
@@ -73,7 +73,7 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
             index += 1;
             continue;
         }
-        // The run of steps up to where no temporary is live.
+        // The run of steps up to a point where no temporary is live.
         let start = index;
         let mut named = Vars::NONE;
         let mut busy = live[start];
@@ -135,7 +135,7 @@ fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Optio
         if to_end {
             let mut terminator = terminator;
             terminator.values_mut().for_each(rename_value);
-            // Behind a branch there are two places to restore at.
+            // After a branch there are two places to restore at.
             if !restore.is_empty() {
                 terminator.retarget(|target| {
                     let id = program.add(Block::new(restore.clone(), Terminator::Jump(target), first.at));

@@ -1,12 +1,12 @@
 //! Static constructors: makes every export call them before it runs for the first time.
 //!
-//! Each export gets an entry of its own that looks whether they have run. They have if any export was called before in
-//! the same memory: it is a variable that tells, so an instance whose memory begins anew runs them again.
+//! Each export gets an entry of its own that checks whether they have run. A variable records this, so they run before
+//! the first call of any export in the same memory, and again in an instance with fresh memory.
 
 use super::{Address, Block, BlockId, Imm, Op, Program, Step, Terminator, Val, Var};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Registers that may hold arguments, or where to return to (docs/linking.md#calling-conventions).
+/// Registers that may hold arguments, or the return address (docs/linking.md#calling-conventions).
 const KEPT: [Var; 10] = [
     Var::RA,
     Var::T0,
@@ -24,7 +24,7 @@ const KEPT: [Var; 10] = [
 pub(super) fn call(program: &mut Program, done: Imm) {
     let constructors = std::mem::take(&mut program.constructors);
     let code = Code { wide: program.wide, done };
-    // The entries may be exported under several names.
+    // An entry may be exported under several names.
     let mut entries: Vec<(BlockId, BlockId)> = Vec::new();
     for index in 0..program.exports.len() {
         let function = program.exports[index].1;
@@ -67,13 +67,13 @@ impl Code {
         Address { base: Some(Var::SP), offset: Imm::Num(self.size() * index as i64) }
     }
 
-    /// The entry of an exported function.
+    /// Makes the entry of an exported function.
     fn entry(&self, program: &mut Program, function: BlockId, constructors: &[BlockId]) -> BlockId {
         let at = program.block(function).steps.first().map_or(program.block(function).at, |step| step.at);
         let block =
             |ops: Vec<Op>, terminator| Block::new(ops.into_iter().map(|op| Step { op, at }).collect(), terminator, at);
         let flag = Address { base: None, offset: self.done };
-        // The psABI aligns the stack to 16 bytes, for E to the size of two registers.
+        // The psABI aligns the stack to 16 bytes, for the E extension to the size of two registers.
         let (small, large) = (2 * self.size(), KEPT.len() as i64 * self.size());
 
         let mut leave: Vec<Op> = KEPT.iter().enumerate().map(|(slot, var)| self.restore(*var, slot)).collect();

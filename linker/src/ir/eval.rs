@@ -1,10 +1,10 @@
 //! Constant folding: the VM's arithmetic on constants (docs/spec/instructions.md#instructions).
 //!
-//! `tests/arithmetic.rs` runs each operation on the interpreter as well.
+//! `tests/arithmetic.rs` compares each operation with the interpreter.
 
 use vm_core::isa::Opcode as O;
 
-/// A number as a register of 32 or 64 bits holds it.
+/// Truncates a number to a register of 32 or 64 bits, sign-extended.
 pub const fn narrow(value: i64, wide: bool) -> i64 {
     if wide { value } else { value as i32 as i64 }
 }
@@ -13,7 +13,7 @@ const fn sx(value: u32) -> i64 {
     value as i32 as i64
 }
 
-/// The result of a two-operand operation; `None` for opcodes that are none.
+/// Evaluates a two-operand operation; `None` for other opcodes.
 pub fn binary(op: O, a: i64, b: i64, wide: bool) -> Option<i64> {
     let (a, b) = (narrow(a, wide), narrow(b, wide));
     let (ua, ub) = (a as u64, b as u64);
@@ -79,7 +79,7 @@ pub fn binary(op: O, a: i64, b: i64, wide: bool) -> Option<i64> {
     Some(narrow(result, wide))
 }
 
-/// The result of a one-operand operation; `None` for opcodes that are none.
+/// Evaluates a one-operand operation; `None` for other opcodes.
 pub fn unary(op: O, a: i64, wide: bool) -> Option<i64> {
     let a = narrow(a, wide);
     Some(match op {
@@ -98,7 +98,7 @@ pub fn unary(op: O, a: i64, wide: bool) -> Option<i64> {
     })
 }
 
-/// True if a branch is taken; `None` for opcodes that are no branches of two registers.
+/// True if a branch is taken; `None` for opcodes that are not branches on two registers.
 pub fn condition(op: O, a: i64, b: i64, wide: bool) -> Option<bool> {
     let (a, b) = (narrow(a, wide), narrow(b, wide));
     Some(match op {

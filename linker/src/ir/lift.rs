@@ -1,8 +1,9 @@
 //! Lifter: translates RISC-V machine code to the graph.
 //!
-//! Code is discovered from the exports along jumps, calls, and pointers in referenced data; unreachable functions and data
-//! are never lifted. Pairs of instructions that make an address are joined by their relocations: `auipc` becomes the whole
-//! address and its partner adds nothing. Instructions that the VM lacks are expanded (docs/linking.md#input-files).
+//! Code is discovered from the exports along jumps, calls, and pointers in referenced data; unreachable functions and
+//! data are never lifted. Pairs of instructions that form an address are combined by their relocations: `auipc` becomes
+//! the whole address and its partner adds nothing. Instructions that the VM lacks are expanded
+//! (docs/linking.md#input-files).
 
 mod expand;
 
@@ -15,51 +16,52 @@ use crate::hash::Map;
 use crate::riscv::{self, Condition, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Maximum number of instructions and bytes of data that are lifted. No blob holds more (docs/spec/blobs.md#the-code-section).
+/// Maximum number of instructions, and of bytes of data, that are lifted. No blob holds more
+/// (docs/spec/blobs.md#the-code-section).
 const CODE_LIMIT: usize = 32 << 20;
 
-/// The graph, and what is known of its blocks besides.
+/// The graph, with further information about its blocks.
 pub struct Lifted {
     /// The graph.
     pub program: Program,
-    /// Function of each block, and whether it begins there; `None` where the file does not say.
+    /// Function of each block, and true if it begins there; `None` if the file does not say.
     pub functions: Vec<Option<(u32, bool)>>,
     /// Blocks that begin functions marked as having a calling convention of their own.
     pub variants: Vec<BlockId>,
 }
 
-/// A place of no section: what jumps there traps.
+/// A position in no section: a jump there traps.
 const NOWHERE: SectionOffset = SectionOffset { section: 0, offset: 0 };
 
-/// Lifted instruction.
+/// A lifted instruction.
 struct Instruction {
     steps: Vec<Op>,
     /// Terminator, if the instruction ends its block.
     terminator: Option<Terminator>,
-    /// Address of the next instruction.
+    /// Position of the next instruction.
     next: SectionOffset,
 }
 
 struct Lifter<'a> {
     image: &'a Image,
     program: Program,
-    /// Blocks by where they begin.
+    /// Blocks by their positions.
     blocks: Map<SectionOffset, BlockId>,
-    /// The places of blocks, by id.
+    /// Positions of blocks, by id.
     places: Vec<SectionOffset>,
     /// Worklist of blocks.
     pending: Vec<BlockId>,
     lifted: Map<SectionOffset, Instruction>,
     /// Worklist of data sections.
     pending_data: Vec<u32>,
-    /// Host functions by the place of their record.
+    /// Host functions by the positions of their records.
     imports: Map<SectionOffset, u32>,
 }
 
-/// Builds the graph of what the exports reach.
+/// Builds the graph of everything that the exports reach.
 ///
 /// # Errors
-/// If what they reach cannot be linked.
+/// If a part of it cannot be linked.
 pub fn lift(image: &Image, exports: &[Export]) -> Result<Lifted, LinkError> {
     let program = Program {
         wide: image.wide,
@@ -79,7 +81,8 @@ pub fn lift(image: &Image, exports: &[Export]) -> Result<Lifted, LinkError> {
     };
     for export in exports {
         let block = lifter.block(export.place)?;
-        // The first result is kept even of functions that say they have none: it costs little, and people look.
+        // The first result is kept even for functions declared without results: it costs little, and is useful in
+        // debugging.
         let results = if export.outputs >= 2 { Vars::RESULTS } else { Vars::one(Var::A0) };
         lifter.program.exports.push((export.symbol.clone(), block, results));
     }
@@ -98,7 +101,7 @@ impl Lifter<'_> {
         LinkError::Code { place: self.image.describe(place), what: what.into() }
     }
 
-    /// Follows code and data until there is no more.
+    /// Processes the worklists until they are empty.
     fn follow_all(&mut self) -> Result<(), LinkError> {
         loop {
             if let Some(block) = self.pending.pop() {
@@ -111,11 +114,12 @@ impl Lifter<'_> {
         }
     }
 
-    /// Lifts the static constructors that the program does not call itself. Returns the variable that tells whether they have run.
+    /// Lifts the static constructors, unless the program calls them itself. Returns the variable that records whether
+    /// they have run.
     fn constructors(&mut self) -> Result<Option<Imm>, LinkError> {
         let image = self.image;
         let Some(done) = image.constructors_done() else { return Ok(None) };
-        // Whoever refers to the sections is startup code, which runs what they point to.
+        // Code that refers to these sections is startup code, which calls the functions.
         if image.constructors().any(|(section, _)| self.program.data[section as usize].is_some()) {
             return Ok(None);
         }
@@ -129,7 +133,7 @@ impl Lifter<'_> {
         Ok(Some(done))
     }
 
-    /// The block that begins at a place of code.
+    /// Returns the block that begins at a position of code.
     fn block(&mut self, place: SectionOffset) -> Result<BlockId, LinkError> {
         if let Some(block) = self.blocks.get(&place) {
             return Ok(*block);
@@ -138,7 +142,7 @@ impl Lifter<'_> {
         if section.kind != SectionKind::Code && place != NOWHERE {
             return Err(self.error(place, "jumps to, or is exported as, what is no code"));
         }
-        // The very end is a trap: a call that does not return may stand in front of it.
+        // The end of a section is valid and traps: a call that does not return may come before it.
         if place.offset < 0 || place.offset as u64 > section.data.len() as u64 || place.offset % 2 != 0 {
             return Err(self.error(place, format!("a target outside of the section's {} bytes", section.data.len())));
         }
@@ -149,7 +153,7 @@ impl Lifter<'_> {
         Ok(id)
     }
 
-    /// Constant for the address of a link.
+    /// Returns the constant for the address of a link.
     fn address(&mut self, at: SectionOffset, link: &Link, part: Part) -> Result<Imm, LinkError> {
         match link {
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
@@ -191,7 +195,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Takes in the relocations of a section of data.
+    /// Adds the relocations of a section of data.
     fn data(&mut self, index: u32) -> Result<(), LinkError> {
         let section = self.image.section(index);
         let mut fixups = Vec::new();
@@ -210,17 +214,17 @@ impl Lifter<'_> {
         Ok(())
     }
 
-    /// The value that a relocation of data puts at `at`: an address, a number, or the distance of two addresses.
+    /// Computes the value of a data relocation at `at`: an address, a number, or the distance of two addresses.
     ///
-    /// Sections move as wholes, so distances inside of one are numbers. Distances that have to do with code are those of
-    /// the addresses that code has in the VM: what adds one to the other address gets the first.
+    /// Sections move as a whole, so distances within one are numbers. Distances that involve code are computed from
+    /// code's addresses in the VM, so that adding one to the other address gives the first.
     fn sum(&mut self, at: SectionOffset, relocation: &DataRelocation) -> Result<(Imm, Option<Imm>), LinkError> {
         let (plus, minus, mut constant) = match &relocation.value {
             DataValue::Sum { plus, minus, constant } => (plus, minus, *constant),
             DataValue::Refused(why) => return Err(self.error(at, format!("unsupported relocation: {why}"))),
         };
         let is_difference = !minus.is_empty();
-        // The place itself is only subtracted, so it makes nothing reachable.
+        // The relocation's own position is only subtracted, so it makes nothing reachable.
         let mut addresses = |lifter: &mut Self, links: &[Link], sign: i64| {
             let mut out = Vec::new();
             for link in links {
@@ -264,7 +268,7 @@ impl Lifter<'_> {
         Ok(value)
     }
 
-    /// Lifts from the start of a block on, until it ends or meets what is lifted.
+    /// Lifts a block from its start, until its end or an instruction that is lifted already.
     fn follow(&mut self, block: BlockId) -> Result<(), LinkError> {
         let mut place = self.places[block.0 as usize];
         while !self.lifted.contains_key(&place) {
@@ -295,7 +299,7 @@ impl Lifter<'_> {
         Ok(word)
     }
 
-    /// Refuses a linked file without relocations, in which addresses cannot be told from numbers.
+    /// Refuses a linked file without relocations, in which addresses cannot be distinguished from numbers.
     fn check_relocated(&self, at: SectionOffset, what: &str) -> Result<(), LinkError> {
         match self.image.has_lost_relocations() {
             true => {
@@ -305,7 +309,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// The next instruction with its length, if it is one.
+    /// Decodes the next instruction, with its length.
     fn decode(&self, place: SectionOffset) -> Result<(Inst, u32), LinkError> {
         riscv::decode(self.word(place)?, self.image.wide).map_err(|error| self.error(place, error.to_string()))
     }
@@ -314,7 +318,7 @@ impl Lifter<'_> {
         self.image.section(place.section).relocations.code(u64::try_from(place.offset).ok()?).cloned()
     }
 
-    /// The upper part that a lower part's relocation points at.
+    /// Returns the upper part that the relocation of a lower part refers to.
     fn upper(&self, at: SectionOffset, low: &Link) -> Result<CodeRelocation, LinkError> {
         match low {
             Link::Defined(place) => match self.relocation(*place) {
@@ -341,7 +345,7 @@ impl Lifter<'_> {
         self.block(place)
     }
 
-    /// A relocation that does not go with its instruction, or has no meaning here.
+    /// Makes the error for a relocation that is invalid for its instruction, or unsupported.
     fn unsupported(&self, at: SectionOffset, relocation: &CodeRelocation) -> LinkError {
         let what = match relocation {
             CodeRelocation::Refused(why) => why.clone(),
@@ -363,13 +367,13 @@ impl Lifter<'_> {
             Link::Defined(place) => Ok(*place),
             Link::Undefined(name) => Err(self.error(at, format!("undefined symbol `{name}`"))),
             Link::Refused(why) => Err(self.error(at, why)),
-            // The address of undefined weak symbols. A jump there is a trap, wherever the address is formed.
+            // The address of an undefined weak symbol. A jump there traps, however the address is formed.
             Link::Absolute(0) => Ok(NOWHERE),
             Link::Absolute(value) => Err(self.error(at, format!("a jump to the absolute address {value:#x}"))),
         }
     }
 
-    /// The place `distance` bytes from another one. In linked files it may be in another section.
+    /// Returns the position `distance` bytes from another one. In linked files it may be in another section.
     fn resolve(&self, at: SectionOffset, distance: i64) -> Result<SectionOffset, LinkError> {
         let place = SectionOffset { offset: at.offset.wrapping_add(distance), ..at };
         let own = self.image.section(at.section);
@@ -389,7 +393,7 @@ impl Lifter<'_> {
         }
     }
 
-    /// Lifts one instruction, or a pair that calls.
+    /// Lifts one instruction, or a call as a pair of instructions.
     fn instruction(&mut self, at: SectionOffset) -> Result<Instruction, LinkError> {
         if at == NOWHERE || at.offset == self.image.section(at.section).data.len() as i64 {
             return Ok(Instruction { steps: Vec::new(), terminator: Some(Terminator::Trap), next: at });
@@ -460,14 +464,14 @@ impl Lifter<'_> {
                     && is_pointer
                     && let CodeRelocation::GotHigh(link) = self.upper(at, low)?
                 {
-                    // No table is needed for what is known: the pointer in it is the value.
+                    // No GOT is needed: the pointer's value is known.
                     let value = self.address(at, &link, Part::Full)?;
                     ops.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
                     return Ok(out);
                 }
                 match (rd, self.memory(at, rs1, offset, &relocation)?) {
                     (Some(rd), Some(address)) => ops.push(Op::Load { op, dst: Var::of(rd), address }),
-                    // Reads into x0 are of no effect.
+                    // Loads into x0 have no effect.
                     (None, Some(_)) => {}
                     (_, None) => out.terminator = Some(Terminator::Trap),
                 }
@@ -480,7 +484,7 @@ impl Lifter<'_> {
                 let Some(dst) = rd.map(Var::of) else { return Ok(out) };
                 let value = match &relocation {
                     None => Imm::Num(imm.into()),
-                    // An address whose upper part is 0 may have lost it; ours may be elsewhere.
+                    // The instruction for an upper part of 0 may have been relaxed away; our address may differ.
                     Some(CodeRelocation::Low(link)) if rs1.is_none() => self.address(at, link, Part::Full)?,
                     Some(CodeRelocation::Low(link)) => self.address(at, link, Part::Low)?,
                     Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {
@@ -530,7 +534,7 @@ impl Lifter<'_> {
         })
     }
 
-    /// `auipc`, alone or as the first of a pair that calls.
+    /// Lifts `auipc`, alone or as the first of a pair that calls.
     fn auipc(
         &mut self,
         at: SectionOffset,
@@ -556,10 +560,10 @@ impl Lifter<'_> {
                 let value = self.address(at, link, Part::Full)?;
                 out.steps.extend(rd.map(|rd| Op::Const { dst: Var::of(rd), value }));
             }
-            // The load that goes with it has the value already.
+            // The matching load already has the value.
             Some(CodeRelocation::GotHigh(_)) => {}
             None => {
-                // Without a relocation the distance is final. It must be clear what it is a distance to.
+                // Without a relocation the distance is final. It must be clear what it refers to.
                 let (second, length) = self.decode(next)?;
                 let (link, offset, is_jump) = match second {
                     Inst::Jalr { rd: link, rs1, offset } if rs1 == rd => (link, offset, true),
@@ -583,7 +587,7 @@ impl Lifter<'_> {
         Ok(out)
     }
 
-    /// Resolves the address of a load or store; `None` where it can only trap.
+    /// Resolves the address of a load or store; `None` if it always traps.
     fn memory(
         &mut self,
         at: SectionOffset,
@@ -593,7 +597,7 @@ impl Lifter<'_> {
     ) -> Result<Option<Address>, LinkError> {
         let base = rs1.map(Var::of);
         let offset = match relocation {
-            // Twelve bits reach nothing but what is never accessible (docs/spec/memory.md#layout).
+            // Twelve bits only reach memory that is never accessible (docs/spec/memory.md#layout).
             None if base.is_none() => return Ok(None),
             None => Imm::Num(offset.into()),
             Some(CodeRelocation::PcrelLow(low)) => match self.upper(at, low)? {
@@ -609,7 +613,7 @@ impl Lifter<'_> {
         Ok(Some(Address { base, offset }))
     }
 
-    /// The number of a host function.
+    /// Returns the number of a host function.
     fn import(&mut self, record: SectionOffset) -> Result<u32, LinkError> {
         if let Some(index) = self.imports.get(&record) {
             return Ok(*index);
@@ -637,7 +641,7 @@ impl Lifter<'_> {
         Ok(index)
     }
 
-    /// Puts the blocks together, in the order of the file.
+    /// Assembles the blocks, in the order of the file.
     fn finish(mut self) -> Result<Lifted, LinkError> {
         let mut order: Vec<BlockId> = (0..self.places.len() as u32).map(BlockId).collect();
         order.sort_by_key(|id| self.places[id.0 as usize]);

@@ -1,10 +1,10 @@
 //! Intermediate representation: a control-flow graph over the machine's registers.
 //!
-//! The compiler has allocated registers already, and well; so the graph works on those 13, with a few temporaries that
-//! some expansions need and `emit::temporaries` maps back. Addresses stay symbolic until the end: [`Imm::Data`] is resolved
-//! by `emit::data`, [`Imm::Code`] by `emit::code`; so passes are free to drop and move data and code.
+//! The compiler has already allocated registers, and well; so the graph works on those 13, with a few temporaries that
+//! some expansions need and that `emit::temporaries` maps back. Addresses stay symbolic until the end: [`Imm::Data`] is
+//! resolved by `emit::data`, [`Imm::Code`] by `emit::code`; so passes are free to drop and move data and code.
 //!
-//! Registers hold 64-bit numbers; for a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
+//! Registers hold 64-bit numbers; in a 32-bit program these are sign-extended 32-bit ones. Operations are named by the
 //! VM's opcode in its register form, whatever their operands are; `emit::select` finds the form to encode.
 
 mod constructors;
@@ -36,7 +36,7 @@ impl Var {
     pub const T0: Var = Var::of(Reg::T0);
     /// The first argument and result.
     pub const A0: Var = Var::of(Reg::A0);
-    /// The second one.
+    /// The second argument and result.
     pub const A1: Var = Var::of(Reg::A1);
 
     /// A register.
@@ -44,12 +44,12 @@ impl Var {
         Var(reg as u8)
     }
 
-    /// A temporary, counted from 0 to 3.
+    /// A temporary, numbered from 0 to 3.
     pub const fn temporary(index: u8) -> Var {
         Var(Reg::COUNT as u8 + (index & 3))
     }
 
-    /// The register, unless it is a temporary.
+    /// The register; `None` for a temporary.
     pub fn reg(self) -> Option<Reg> {
         Reg::ALL.get(self.0 as usize).copied()
     }
@@ -59,7 +59,7 @@ impl Var {
         self.0 as usize
     }
 
-    /// All of them.
+    /// All variables.
     pub fn all() -> impl Iterator<Item = Var> {
         (0..Var::COUNT as u8).map(Var)
     }
@@ -74,14 +74,14 @@ impl fmt::Debug for Var {
     }
 }
 
-/// A set of registers.
+/// A set of variables.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Vars(u32);
 
 impl Vars {
     /// The empty set.
     pub const NONE: Vars = Vars(0);
-    /// All registers; no temporaries, which never live from block to block.
+    /// All registers. Temporaries are never live across blocks.
     pub const ALL: Vars = Vars((1 << Reg::COUNT) - 1);
     /// Callee-saved registers: the stack pointer, s0 and s1.
     pub const PRESERVED: Vars = Vars(1 << Reg::SP as u32 | 1 << Reg::S0 as u32 | 1 << Reg::S1 as u32);
@@ -92,12 +92,12 @@ impl Vars {
         Vars(((1 << Var::COUNT) - 1) & !Vars::ALL.0)
     }
 
-    /// The set of one.
+    /// The set with one element.
     pub const fn one(var: Var) -> Vars {
         Vars(1 << var.0)
     }
 
-    /// True if it has `var`.
+    /// True if it contains `var`.
     pub const fn has(self, var: Var) -> bool {
         self.0 >> var.0 & 1 != 0
     }
@@ -112,12 +112,12 @@ impl Vars {
         Vars(self.0 & other.0)
     }
 
-    /// Difference: without the variables of `other`.
+    /// Difference: without the elements of `other`.
     pub const fn without(self, other: Vars) -> Vars {
         Vars(self.0 & !other.0)
     }
 
-    /// Adds one.
+    /// Adds an element.
     pub fn insert(&mut self, var: Var) {
         self.0 |= 1 << var.0;
     }
@@ -154,7 +154,7 @@ pub struct BlockId(pub u32);
 /// Part of an address that an instruction holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Part {
-    /// All.
+    /// The whole address.
     Full,
     /// The upper 20, rounded so that the lower 12, which are signed, can be added.
     High,
@@ -199,13 +199,13 @@ impl Imm {
         }
     }
 
-    /// The sum with a number, where that is a constant too.
+    /// Adds a number, if the result is still a constant.
     pub fn plus(self, number: i64) -> Option<Imm> {
         match self {
             _ if number == 0 => Some(self),
             Imm::Num(value) => Some(Imm::Num(value.wrapping_add(number))),
             Imm::Data { section, part: Part::Full, offset } => {
-                // Far from any section a sum is no address any more, and its high bits would count.
+                // Far from any section a sum is no longer an address, and its high bits would matter.
                 let offset = offset.checked_add(number).filter(|offset| offset.unsigned_abs() < 1 << 30)?;
                 Some(Imm::Data { section, part: Part::Full, offset })
             }
@@ -240,7 +240,7 @@ impl Val {
         }
     }
 
-    /// The constant, if it is one, to be replaced.
+    /// The constant, if it is one, mutable.
     pub const fn imm_mut(&mut self) -> Option<&mut Imm> {
         match self {
             Val::Var(_) => None,
@@ -296,7 +296,7 @@ pub enum Op {
     Load { op: Opcode, dst: Var, address: Address },
     /// The opcode is `store_indirect_*`.
     Store { op: Opcode, value: Val, address: Address },
-    /// Calls a function of the host's, by index in [`Program::imports`].
+    /// Calls a host function, by index in [`Program::imports`].
     HostCall { import: u32 },
     /// Grows the heap.
     Sbrk { dst: Var, size: Var },
@@ -308,22 +308,22 @@ pub enum Op {
 #[allow(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Terminator {
-    /// Goes on there.
+    /// Jumps to a block.
     Jump(BlockId),
-    /// Goes to `then` if the condition holds. The opcode is that of the form with two registers.
+    /// Jumps to `then` if the condition holds, else to `otherwise`. The opcode is that of the form with two registers.
     Branch { op: Opcode, a: Val, b: Val, then: BlockId, otherwise: BlockId },
     /// Calls a function that returns to `back`, whose address is put into `link`.
     Call { link: Var, target: BlockId, back: BlockId },
     /// Calls through a pointer.
     CallIndirect { link: Var, base: Var, back: BlockId },
-    /// Jumps through a pointer. Through ra it is a return.
+    /// Jumps through a pointer. A jump through ra is a return.
     JumpIndirect { base: Var },
     /// Stops with a trap.
     Trap,
 }
 
 impl Terminator {
-    /// The blocks that it names.
+    /// The blocks that it refers to.
     pub fn targets(&self) -> impl Iterator<Item = BlockId> + use<> {
         let (a, b) = match *self {
             Terminator::Jump(target) => (Some(target), None),
@@ -335,7 +335,7 @@ impl Terminator {
         a.into_iter().chain(b)
     }
 
-    /// Changes the blocks that it names.
+    /// Changes the blocks that it refers to.
     pub fn retarget(&mut self, mut to: impl FnMut(BlockId) -> BlockId) {
         match self {
             Terminator::Jump(target) => *target = to(*target),
@@ -380,12 +380,12 @@ impl Terminator {
     }
 }
 
-/// Origin of an operation: section of the ELF file and offset in it.
+/// Origin of an operation: a section of the ELF file, and an offset in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Origin {
     /// Index of the section.
     pub section: u32,
-    /// Bytes from its start.
+    /// Offset in the section in bytes.
     pub offset: u32,
 }
 
@@ -395,12 +395,12 @@ impl From<Origin> for SectionOffset {
     }
 }
 
-/// An operation, and where it comes from.
+/// An operation with its origin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Step {
     /// The operation.
     pub op: Op,
-    /// The instruction it was made from.
+    /// Origin: the instruction it was lifted from.
     pub at: Origin,
 }
 
@@ -420,16 +420,16 @@ pub struct Block {
 /// Assumptions that passes may make about a block, see `passes::calling_convention`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Role {
-    /// The block belongs to a function that breaks the calling convention, or is reached from one: it is not optimized, and
-    /// nothing is known of the registers that it reads and leaves behind.
+    /// The block belongs to a function that violates the calling convention, or is reached from one: it is not
+    /// optimized, and nothing is assumed about the registers that it reads and changes.
     pub is_irregular: bool,
-    /// Its address is taken, but it is inside of a function, as for a computed goto or a jump table: no function
-    /// begins with it.
+    /// Its address is taken, but it is inside of a function, as for a computed goto or a jump table: no function begins
+    /// with it.
     pub is_label: bool,
 }
 
 impl Block {
-    /// A block of ordinary code.
+    /// Makes a regular block.
     pub fn new(steps: Vec<Step>, terminator: Terminator, at: Origin) -> Block {
         Block { steps, terminator, at, role: Role::default() }
     }
@@ -442,12 +442,12 @@ pub struct Fixup {
     pub offset: u64,
     /// Bits that are written.
     pub field: Field,
-    /// The value: the first, less the second.
+    /// The value: the first address, minus the second.
     pub value: (Imm, Option<Imm>),
 }
 
 impl Fixup {
-    /// Bytes that it changes.
+    /// Number of bytes that it changes.
     pub fn length(&self) -> u64 {
         self.field.length().into()
     }
@@ -456,7 +456,7 @@ impl Fixup {
 /// A section of data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Data {
-    /// Constants, variables, or zeros.
+    /// Kind: constants, variables, or zeros.
     pub kind: SectionKind,
     /// Alignment in bytes, a power of two.
     pub align: u64,
@@ -473,7 +473,7 @@ pub struct Data {
 pub struct Program {
     /// True if registers have 64 bits.
     pub wide: bool,
-    /// The code. Unreachable blocks may be among them; they cost nothing.
+    /// The code. May include unreachable blocks, which cost nothing.
     pub blocks: Vec<Block>,
     /// Exports: names, entry blocks, and registers that have results.
     pub exports: Vec<(Vec<u8>, BlockId, Vars)>,
@@ -481,21 +481,21 @@ pub struct Program {
     pub imports: Vec<Import>,
     /// Data by section index of the ELF file.
     pub data: Vec<Option<Data>>,
-    /// The order of blocks in the code. Empty until `passes::layout` decides.
+    /// The order of blocks in the code. Empty until `passes::layout` has run.
     pub order: Vec<BlockId>,
-    /// The stack that the guest asks for, in bytes.
+    /// The stack size that the guest requests, in bytes.
     pub min_stack_size: u32,
-    /// Functions that are to be called before any export, until `constructors` has put the calls in.
+    /// Functions to be called before any export, until `constructors` has inserted the calls.
     constructors: Vec<BlockId>,
 }
 
 impl Program {
-    /// A block.
+    /// Returns a block.
     pub fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0 as usize]
     }
 
-    /// A block, to be changed.
+    /// Returns a block, mutable.
     pub fn block_mut(&mut self, id: BlockId) -> &mut Block {
         &mut self.blocks[id.0 as usize]
     }
@@ -506,7 +506,7 @@ impl Program {
         BlockId(self.blocks.len() as u32 - 1)
     }
 
-    /// Predecessors of each block: the blocks whose terminators name it.
+    /// Predecessors of each block: the blocks whose terminators refer to it.
     pub fn predecessors(&self) -> Vec<Vec<BlockId>> {
         let mut out = vec![Vec::new(); self.blocks.len()];
         for id in self.ids() {
@@ -515,7 +515,7 @@ impl Program {
         out
     }
 
-    /// Changes all names of blocks: in exports, terminators, and addresses in code and data.
+    /// Renames blocks everywhere: in exports, terminators, and addresses in code and data.
     pub fn retarget(&mut self, to: impl Fn(BlockId) -> BlockId) {
         let imm = |imm: &mut Imm| {
             if let Imm::Code { block, .. } = imm {
@@ -560,7 +560,7 @@ impl Op {
         }
     }
 
-    /// The register that it writes. A host call writes its results besides, see [`Op::writes`].
+    /// The register that it writes. A host call also writes its results, see [`Op::writes`].
     pub fn dst(&self) -> Option<Var> {
         match *self {
             Op::Const { dst, .. }
@@ -574,7 +574,7 @@ impl Op {
         }
     }
 
-    /// The register that it writes, to be replaced.
+    /// The register that it writes, mutable.
     pub fn dst_mut(&mut self) -> Option<&mut Var> {
         match self {
             Op::Const { dst, .. }
@@ -588,7 +588,7 @@ impl Op {
         }
     }
 
-    /// The registers whose values are replaced for sure.
+    /// The registers that are certainly overwritten.
     pub fn writes(&self, imports: &[Import]) -> Vars {
         match *self {
             Op::HostCall { import } => {
@@ -600,7 +600,7 @@ impl Op {
         }
     }
 
-    /// The registers whose values may be others afterwards (docs/linking.md#calling-conventions).
+    /// The registers whose values may have changed afterwards (docs/linking.md#calling-conventions).
     pub fn clobbers(&self) -> Vars {
         match *self {
             Op::HostCall { .. } => Vars::ALL.without(Vars::PRESERVED).without(Vars::one(Var::RA)),
@@ -628,7 +628,7 @@ impl Op {
         }
     }
 
-    /// True if it can be eliminated when its results are dead. Loads can be, which removes their faults
+    /// True if it can be eliminated when its results are dead. This includes loads, whose faults are then lost
     /// (docs/linking.md#passes).
     pub fn is_pure(&self) -> bool {
         !matches!(self, Op::Store { .. } | Op::HostCall { .. } | Op::Sbrk { .. } | Op::Memset)
@@ -666,7 +666,7 @@ impl Op {
         a.into_iter().chain(b)
     }
 
-    /// Its operands that are read, to be replaced. Not among them: what must stay a register.
+    /// Operands that it reads, mutable, except for those that must stay registers.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
         let (a, b) = match self {
             Op::Binary { a, b, .. } => (Some(a), Some(b)),
@@ -676,7 +676,7 @@ impl Op {
         a.into_iter().chain(b)
     }
 
-    /// Its operands that must be registers, to be replaced by others.
+    /// Operands that must be registers, mutable.
     pub fn vars_mut(&mut self) -> impl Iterator<Item = &mut Var> {
         let one = match self {
             Op::Move { src, .. } | Op::Unary { src, .. } => Some(src),
@@ -688,7 +688,7 @@ impl Op {
         one.into_iter()
     }
 
-    /// Its constants, to be replaced.
+    /// Its constants, mutable.
     pub fn constants_mut(&mut self) -> impl Iterator<Item = &mut Imm> {
         let (a, b) = match self {
             Op::Const { value, .. } => (Some(value), None),

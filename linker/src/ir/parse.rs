@@ -6,8 +6,8 @@ use super::{Address, Block, BlockId, Data, Imm, Op, Origin, Part, Program, Step,
 use crate::elf::{Import, SectionKind};
 use vm_core::isa::{Opcode, Reg};
 
-/// Reads a 64-bit program. Its first block is exported, with one result; there are two host functions of two arguments
-/// and a result; sections 1 to 3 are constants (bytes 0, 1, 2, …), variables and zeros of 64 bytes.
+/// Parses a 64-bit program. Its first block is exported, with one result; there are two host functions of two arguments
+/// and a result; sections 1 to 3 are constants (bytes 0, 1, 2, …), variables and zeros, of 64 bytes each.
 pub fn program(text: &str) -> Program {
     let mut program = Program { wide: true, ..Program::default() };
     for name in ["first", "second"] {
@@ -37,14 +37,14 @@ pub fn program(text: &str) -> Program {
     program
 }
 
-/// The blocks of a program that its exports reach, as text.
+/// Returns the reachable blocks of a program as text.
 pub fn text(program: &Program) -> String {
     let reachable = crate::passes::liveness::Reachable::of(program).blocks;
     let ids = program.ids().filter(|id| reachable[id.0 as usize]);
     ids.map(|id| format!("{id}:\n{}", program.block(id))).collect()
 }
 
-/// Checks what a pass makes of a program.
+/// Checks the result of a pass on a program.
 pub fn check(pass: fn(&mut Program) -> bool, before: &str, after: &str) {
     let mut changed = program(before);
     pass(&mut changed);

@@ -1,8 +1,8 @@
 //! Dead code elimination: removes operations whose results are never used.
 //!
-//! Trap propagation also removes blocks that can only trap: stores before a trap are lost, as contracts' changes are
-//! undone and the VM's memory is no result of a failed call. So a path to a panic becomes a trap at once, and the data
-//! that describes the panic becomes unreachable.
+//! Trap propagation also removes blocks that can only trap: stores before a trap can be dropped, because contracts'
+//! changes are undone and the VM's memory is no result of a failed call. So a path to a panic becomes a trap, and the
+//! data that describes the panic becomes unreachable.
 
 use super::demand::{Bits, Demand};
 use crate::ir::{BlockId, Op, Program, Terminator};
@@ -49,7 +49,7 @@ pub fn propagate_traps(program: &mut Program) -> bool {
             continue;
         }
         let block = program.block_mut(id);
-        // The arguments of a host call count, and so does the call itself.
+        // The arguments of a host call are used, and so is the call itself.
         let lasting = |op: &Op| matches!(op, Op::HostCall { .. });
         let kept = block.steps.iter().rposition(|step| lasting(&step.op)).map_or(0, |last| last + 1);
         if kept < block.steps.len() || block.terminator != Terminator::Trap {

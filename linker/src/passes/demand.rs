@@ -1,8 +1,8 @@
-//! Demanded bits: an analysis of how many low bits of each register are needed at which point.
+//! Demanded bits analysis: the number of low bits of each register that are needed at each point.
 //!
-//! Like `liveness`, but finer: an address needs 32 bits of its base, a stored byte 8 of the value, and an
-//! addition needs of its operands what is needed of its sum. No bit needed means dead. Compilers extend indexes to 64
-//! bits before they add them to pointers; here addresses have 32, so that is for nothing.
+//! Like `liveness`, but finer: an address demands 32 bits of its base, a stored byte 8 of the value, and an addition
+//! demands of its operands as many bits as are demanded of its sum. A register without demanded bits is dead. Compilers
+//! extend indexes to 64 bits before they add them to pointers; here addresses have 32 bits, so the extension is dead.
 
 use crate::ir::{Address, BlockId, Op, Program, Step, Terminator, Val, Var, Vars, width as bytes};
 use vm_core::isa::Opcode as O;
@@ -10,7 +10,7 @@ use vm_core::isa::Opcode as O;
 /// All bits of a register.
 pub const FULL: u8 = 64;
 
-/// Bits needed of each register, rounded up to 8, 16, 32 or all.
+/// Demanded bits of each register, rounded up to 8, 16, 32 or all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bits([u8; Var::COUNT]);
 
@@ -18,14 +18,14 @@ impl Bits {
     /// No bits.
     pub const NONE: Bits = Bits([0; Var::COUNT]);
 
-    /// All of `vars` is needed.
+    /// All bits of `vars` are demanded.
     pub fn all_of(vars: Vars) -> Bits {
         let mut out = Bits::NONE;
         vars.iter().for_each(|var| out.0[var.index()] = FULL);
         out
     }
 
-    /// Bits needed of one.
+    /// Demanded bits of one variable.
     pub fn of(&self, var: Var) -> u8 {
         self.0[var.index()]
     }
@@ -68,7 +68,7 @@ const fn round(bits: u8) -> u8 {
     }
 }
 
-/// Bits up to the highest one set; all of a negative number.
+/// Number of bits up to the highest one set; all for a negative number.
 fn width(mask: i64) -> u8 {
     (64 - mask.leading_zeros()) as u8
 }
@@ -114,10 +114,10 @@ pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
     }
 }
 
-/// Bits needed of the operands if `needed` bits of the result are.
+/// Demanded bits of the operands, given that `needed` bits of the result are.
 fn operands(op: O, a: Val, b: Val, needed: u8) -> (u8, u8) {
     let word = needed.min(32);
-    // Of a shift's amount the low 5 or 6 bits count.
+    // Only the low 5 or 6 bits of a shift amount count.
     const AMOUNT: u8 = 8;
     match op {
         O::And => {
@@ -151,8 +151,8 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Analyses a program. At a return, callee-saved registers are demanded (docs/linking.md#calling-conventions), and of
-    /// the result registers the bits that some caller of the function reads.
+    /// Analyses a program. At a return, callee-saved registers are demanded (docs/linking.md#calling-conventions), and
+    /// those bits of the result registers that some caller of the function reads.
     pub fn of(program: &Program) -> Demand {
         let count = program.blocks.len();
         let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };
@@ -164,7 +164,7 @@ impl Demand {
         for (index, _) in outside.iter().enumerate().filter(|(_, known)| **known) {
             demand.results[index].join(&Bits::all_of(Vars::RESULTS));
         }
-        // What callers need of results depends on what is needed behind calls, and the other way round.
+        // Callers' demands of results depend on the demands after calls, and vice versa.
         let mut pending: Vec<BlockId> = program.ids().collect();
         loop {
             demand.backwards(program, &predecessors, pending);
@@ -193,7 +193,7 @@ impl Demand {
         }
     }
 
-    /// Carries what is needed of results from callers to returns. Returns the blocks that it is news for.
+    /// Propagates demands of results from callers to returns. Returns the blocks whose demands have changed.
     fn forwards(&mut self, program: &Program) -> Vec<BlockId> {
         let mut pending: Vec<BlockId> = program.ids().collect();
         let mut queued = vec![true; program.blocks.len()];
@@ -223,7 +223,7 @@ impl Demand {
         returns.filter(|id| self.at_start(program, *id) != self.entry[id.0 as usize]).collect()
     }
 
-    /// Demanded bits at the start of a block, from those of its successors.
+    /// Demanded bits at the start of a block, computed from those of its successors.
     fn at_start(&self, program: &Program, id: BlockId) -> Bits {
         if program.block(id).role.is_irregular {
             return Bits::all_of(Vars::ALL);
@@ -246,7 +246,7 @@ impl Demand {
         out
     }
 
-    /// The bits needed right before a block's terminator.
+    /// Demanded bits before a block's terminator.
     pub fn before_end(&self, program: &Program, id: BlockId) -> Bits {
         let of = |id: BlockId| self.entry[id.0 as usize];
         let terminator = &program.block(id).terminator;

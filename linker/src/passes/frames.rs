@@ -1,18 +1,18 @@
 //! Eliminates dead callee saves, dead frame stores and empty frames.
 //!
-//! A function whose calls were inlined need not save its return address. Stores to its frame that are never read are dead,
-//! and an empty frame is removed. Only functions that are entered at their start alone are changed. The pass relies on
-//! compilers not using the slot of a saved return address for anything else.
+//! A function whose calls were inlined need not save its return address. Stores to its frame that are never read are
+//! dead, and an empty frame is removed. Only functions that are entered at their start alone are changed. The pass
+//! relies on compilers not using the slot of a saved return address for anything else.
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
 use crate::ir::{Address, BlockId, Imm, Op, Program, Terminator, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
-/// Limit of a function's blocks, to keep the time linear.
+/// Maximum number of blocks of a function, to keep the time linear.
 const LIMIT: usize = 2000;
 
-/// Looks at all functions.
+/// Processes all functions.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
@@ -56,7 +56,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<Bloc
             Terminator::JumpIndirect { base } if base != Var::RA => return None,
             terminator => {
                 for target in terminator.targets() {
-                    // Whoever enters at the start runs the whole function; a jump back to it would run its start again.
+                    // Entering at the start runs the whole function; a jump back to it would run its start again.
                     if target == entry {
                         return None;
                     }
@@ -81,7 +81,7 @@ pub(super) fn adjusts(op: &Op) -> Option<i64> {
     }
 }
 
-/// The distance from the stack pointer, if that is what an address is.
+/// Returns the distance from the stack pointer, if the address is relative to it.
 fn slot(address: Address) -> Option<i64> {
     match address {
         Address { base: Some(Var::SP), offset: Imm::Num(offset) } => Some(offset),
@@ -89,7 +89,7 @@ fn slot(address: Address) -> Option<i64> {
     }
 }
 
-/// The slot that an operation saves the return address in.
+/// Returns the slot in which an operation saves the return address.
 pub(super) fn saves(op: &Op) -> Option<i64> {
     match *op {
         Op::Store { value: Val::Var(Var::RA), address, op: O::StoreIndirectU64 | O::StoreIndirectU32 } => slot(address),
@@ -97,7 +97,7 @@ pub(super) fn saves(op: &Op) -> Option<i64> {
     }
 }
 
-/// The slot that an operation restores the return address from.
+/// Returns the slot from which an operation restores the return address.
 pub(super) fn restores(op: &Op) -> Option<i64> {
     match *op {
         Op::Load { dst: Var::RA, address, op: O::LoadIndirectU64 | O::LoadIndirectI32 } => slot(address),
@@ -105,13 +105,13 @@ pub(super) fn restores(op: &Op) -> Option<i64> {
     }
 }
 
-/// True if an operation has nothing to do with the stack, or only moves its pointer by a number. The host is not told
-/// where the stack is: that a host call reads its pointer is for the sake of caution.
+/// True if an operation does not access the stack, or only moves its pointer by a constant. The host does not use the
+/// stack pointer; that a host call counts as reading it is only a precaution.
 fn is_apart(op: &Op, program: &Program) -> bool {
     adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
 }
 
-/// True if the terminator of some block reads the stack pointer.
+/// True if the terminator of any block reads the stack pointer.
 fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
     body.iter().any(|id| program.block(*id).terminator.reads().has(Var::SP))
 }
@@ -144,7 +144,7 @@ fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
     Some(out)
 }
 
-/// Calls `visit` with each step and the stack's depth before it, until it says no; whether it never did.
+/// Calls `visit` with each step and the stack's depth before it, until it returns false; returns true if it never did.
 fn all_steps(
     program: &Program,
     body: &[BlockId],
@@ -161,7 +161,7 @@ fn all_steps(
     })
 }
 
-/// Removes the steps that `drop` says, given each one and the stack's depth before it.
+/// Removes the steps for which `drop` returns true, given each one and the stack's depth before it.
 fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
     for id in body {
         let mut depth = depths.get(id).copied().unwrap_or(0);
@@ -173,7 +173,7 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, d
     }
 }
 
-/// Removes the saving of a return address that is never lost.
+/// Removes the save of a return address that is never overwritten.
 fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     // The slot is identified by its distance from the stack pointer at function entry.
     let saves = |op: &Op, depth: i64| saves(op).map(|offset| depth + offset);
@@ -191,7 +191,7 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
         if let Some(at) = saved.or_else(|| restores(op, depth)) {
             return at == home;
         }
-        // Anything else that has to do with the register or the slot.
+        // Any other access to the register or the slot.
         let near = match *op {
             Op::Load { address, .. } | Op::Store { address, .. } => {
                 slot(address).is_some_and(|offset| (depth + offset - home).abs() < 8)
@@ -233,7 +233,7 @@ fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
     let unread = |op: &Op, depth: i64| match *op {
         Op::Store { op, address, .. } => slot(address).is_some_and(|offset| {
             let at = depth + offset;
-            // Above where the function began is the caller's frame.
+            // Slots at or above the stack pointer at function entry belong to the caller's frame.
             at < 0 && !read.iter().any(|(start, end)| *start < at + width(op) && at < *end)
         }),
         _ => false,
@@ -248,7 +248,7 @@ fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
     changed
 }
 
-/// Removes a frame that nothing is in.
+/// Removes an empty frame.
 fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut moves = false;
     let unused = all_steps(program, body, depths, |op, _| {
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_slot_of_the_same_offset_at_another_depth_is_another() {
-        // The outer function's address is saved first; the inner one's saving has lost its restoring, and goes itself.
+        // The outer function's address is saved first; the inner save has lost its restore, and is removed itself.
         let text = |inner: &str| {
             format!(
                 "b0:

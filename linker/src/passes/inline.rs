@@ -1,28 +1,28 @@
 //! Inlining of small functions, and of those with one caller.
 //!
-//! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest that the VM
-//! has. A copy's returns become jumps to the block after the call. That a jump through the link register is a return
-//! follows from the calling convention (docs/linking.md#calling-conventions).
+//! A call costs the instruction, an entry in the jump table, and an indirect jump back, which is the slowest
+//! instruction of the VM. A copy's returns become jumps to the block after the call. The calling convention ensures
+//! that a jump through the link register is a return (docs/linking.md#calling-conventions).
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
 use crate::ir::{Block, BlockId, Fixup, Imm, Program, Terminator, Var};
 
-/// Operations and ends of a function that is put wherever it is called.
+/// Maximum number of operations and terminators of a function that is inlined into all its callers.
 const SMALL: usize = 4;
 
-/// Size limit of a function with a single caller.
+/// Maximum size of a function that is inlined into its only caller.
 const SINGLE: usize = 4000;
 
-/// A program may not get larger by more than this many operations.
+/// Maximum growth of a program, in operations.
 const GROWTH: usize = 20_000;
 
-/// Inlines calls, and returns whether there were any. Blocks are renumbered.
+/// Inlines calls; returns true if there were any. Blocks are renumbered.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let mut grown = 0;
     let mut copies: Map<BlockId, Vec<BlockId>> = Map::default();
-    // A function that has taken in another in this round is not copied itself until the next.
+    // A function into which a call was inlined in this round is not inlined itself until the next.
     let mut changed = vec![false; program.blocks.len()];
     for id in program.ids() {
         let Terminator::Call { link, target, back } = program.block(id).terminator else { continue };
@@ -62,9 +62,9 @@ fn size(program: &Program, body: &[BlockId]) -> usize {
     body.iter().map(|id| program.block(*id).steps.len() + 1).sum()
 }
 
-/// The blocks of a function, its entry first, if it can be copied and has at most `limit` operations.
+/// Returns the blocks of a function, its entry first, if it can be inlined and has at most `limit` operations.
 ///
-/// A jump to another function is a call whose return is one from here: it stays, and is not part of the body.
+/// A jump to another function is a tail call: it stays, and its target is not part of the body.
 fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
     let mut out = Vec::new();
     let mut seen = Set::from_iter([entry]);
@@ -79,7 +79,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
         left = left.checked_sub(block.steps.len() + 1)?;
         match block.terminator {
             Terminator::JumpIndirect { base } if base != link => return None,
-            // Where the link register was another's, what it holds at the end is not clear.
+            // If the link register was reused for another call, its value at the end is unknown.
             Terminator::Call { link: other, target, .. } if other != Var::RA || target == entry => return None,
             Terminator::Call { .. } | Terminator::CallIndirect { .. } if link != Var::RA => return None,
             Terminator::CallIndirect { link: other, .. } if other != Var::RA => return None,
@@ -100,7 +100,7 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
             }
         }
     }
-    // A function that never returns ends somewhere; keeping calls of it short is better.
+    // Calls of a function that never returns are not on a hot path; keeping them short is better.
     let returns = |id: &BlockId| match program.block(*id).terminator {
         Terminator::JumpIndirect { .. } => true,
         Terminator::Jump(target) => entries.is_function(program, target) == Some(true),
@@ -127,7 +127,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
             Terminator::Jump(target) if !map.contains_key(&target) => Terminator::Call { link, target, back },
             mut other => {
                 other.retarget(|target| map.get(&target).copied().unwrap_or(target));
-                // What is called keeps being called where it is, even if it is also jumped to.
+                // A call target stays the original block, even if it is also jumped to.
                 if let (Terminator::Call { target, .. }, Terminator::Call { target: old, .. }) =
                     (&mut other, terminator)
                 {
@@ -141,7 +141,8 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
     made
 }
 
-/// Drops unreachable blocks and numbers the others in layout order: copies follow the block that they were made for.
+/// Drops unreachable blocks and numbers the others in layout order: copies follow the block that they were inlined
+/// into.
 pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
     let reachable = super::liveness::Reachable::of(program).blocks;
     let mut placed = vec![false; program.blocks.len()];
@@ -159,7 +160,7 @@ pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
     renumber(program, &order);
 }
 
-/// Keeps the blocks of `order`, in that order, and gives them new numbers.
+/// Keeps the blocks of `order`, in that order, and renumbers them.
 fn renumber(program: &mut Program, order: &[BlockId]) {
     let mut numbers = vec![BlockId(u32::MAX); program.blocks.len()];
     for (new, old) in order.iter().enumerate() {
@@ -168,7 +169,7 @@ fn renumber(program: &mut Program, order: &[BlockId]) {
     let to = |id: BlockId| numbers[id.0 as usize];
     let mut old: Vec<Option<Block>> = std::mem::take(&mut program.blocks).into_iter().map(Some).collect();
     program.blocks.extend(order.iter().filter_map(|id| old[id.0 as usize].take()));
-    // Data that nothing refers to may name blocks that are gone.
+    // Unreferenced data may refer to blocks that were dropped.
     let gone = |imm: &Imm| matches!(imm, Imm::Code { block, .. } if to(*block).0 == u32::MAX);
     let stays = |fixup: &Fixup| !gone(&fixup.value.0) && !fixup.value.1.as_ref().is_some_and(gone);
     program.data.iter_mut().flatten().for_each(|data| data.fixups.retain(stays));

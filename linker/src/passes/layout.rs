@@ -1,13 +1,13 @@
 //! Block layout: orders blocks and drops unreachable ones.
 //!
-//! The compiler's order, which reflects likelihood, is kept as far as possible: block numbers tell it. Where blocks were
-//! joined, copied or dropped, a block's successor is placed after it, unless another block has a better claim to that
-//! place. Blocks that can only trap are at the end of their function in the compiler's order already.
+//! The compiler's order, which block numbers reflect, is kept as far as possible, as it is based on likelihood. Where
+//! blocks were merged, copied or dropped, a block's successor is placed after it, unless another block has a better
+//! claim to that place. Blocks that can only trap are already at the end of their function in the compiler's order.
 
 use super::liveness::Reachable;
 use crate::ir::{BlockId, Program, Terminator};
 
-/// Fills in the order.
+/// Computes the order.
 pub fn run(program: &mut Program) -> bool {
     let reachable = drop_unreachable_data(program);
     let count = program.blocks.len();
@@ -31,7 +31,7 @@ pub fn keep_order(program: &mut Program) {
     program.order = program.ids().filter(|id| reachable[id.0 as usize]).collect();
 }
 
-/// Drops unreachable data, and tells which blocks are reachable.
+/// Drops unreachable data; returns true for blocks that are reachable.
 fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
     let reachable = Reachable::of(program);
     for (data, _) in program.data.iter_mut().zip(reachable.data).filter(|(_, reachable)| !reachable) {
@@ -40,10 +40,10 @@ fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
     reachable.blocks
 }
 
-/// Chooses the block to place after another.
+/// Selects the block to place after another.
 fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> {
     let free = |target: BlockId| !placed[target.0 as usize];
-    // True if the block before it in the compiler's order falls through to it.
+    // True if the previous block in the compiler's order falls through to it.
     let claimed = |target: BlockId| {
         let Some(before) = target.0.checked_sub(1).map(BlockId) else { return false };
         before != id && free(before) && goes_on(program, before, target)

@@ -1,12 +1,12 @@
 //! Liveness analysis of registers.
 //!
-//! A backward analysis over the whole program, for other passes: a call needs the registers that the called function
-//! reads at its entry, and those that the code after the call reads and the call does not replace. At a return all
+//! A backward analysis over the whole program, for other passes: at a call those registers are live that the called
+//! function reads, and those that the code after the call reads and the call does not overwrite. At a return all
 //! registers count as live, so that a pass which writes to a dead register need not rely on the calling convention.
 
 use crate::ir::{BlockId, Imm, Program, Terminator, Var, Vars};
 
-/// The registers needed at the start of each block.
+/// The registers that are live at the start of each block.
 pub struct Liveness {
     live_in: Vec<Vars>,
 }
@@ -48,7 +48,7 @@ impl Liveness {
         liveness
     }
 
-    /// Variables live after a block's terminator; those that the terminator itself reads are not among them.
+    /// Variables that are live after a block's terminator, without those that the terminator itself reads.
     pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
         let of = |id: BlockId| self.live_in[id.0 as usize];
         match program.block(id).terminator {
@@ -64,18 +64,18 @@ impl Liveness {
     }
 }
 
-/// The blocks that are reachable, by index, and the sections of data that are.
+/// Reachable blocks and data sections, by index.
 pub struct Reachable {
     /// Reachable blocks.
     pub blocks: Vec<bool>,
-    /// Blocks whose address is taken: indirect jumps can go there.
+    /// Blocks whose address is taken, to which indirect jumps can go.
     pub addressed: Vec<bool>,
     /// Reachable data sections.
     pub data: Vec<bool>,
 }
 
 impl Reachable {
-    /// Follows everything from the exports on.
+    /// Follows all references from the exports.
     pub fn of(program: &Program) -> Reachable {
         let mut out = Reachable {
             blocks: vec![false; program.blocks.len()],
@@ -91,7 +91,7 @@ impl Reachable {
                     }
                     let block = program.block(id);
                     pending.extend(block.terminator.targets().map(Node::Block));
-                    // Few operations have symbols; those that cannot are passed over quickly.
+                    // Few operations have symbols; the others are skipped quickly.
                     for step in &block.steps {
                         if step.op.may_have_symbols() {
                             step.op.constants().for_each(|imm| out.note(imm, &mut pending));

@@ -1,17 +1,17 @@
-//! Mask formation: a shift to the left and back to the right becomes an `and` with a constant.
+//! Mask formation: a left shift followed by a right shift becomes an `and` with a constant.
 //!
-//! Compilers clear the upper bits of a register by two shifts where their machine's constants are too short for the
-//! mask. `gvn` sees such a pair if the value before the shifts is still in a register; here the first shift has overwritten
-//! it, which is the usual case, so the mask takes the place of the first shift, and the second one goes.
+//! Compilers clear the upper bits of a register by two shifts if the mask is too large for an immediate of their
+//! machine. `gvn` finds such a pair only if the value before the shifts is still in a register; here the first shift
+//! has overwritten it, which is the usual case, so the mask replaces the first shift, and the second one is removed.
 
 use crate::elf::Import;
 use crate::ir::{Imm, Op, Program, Step, Val, Var};
 use vm_core::isa::Opcode as O;
 
-/// Steps that are searched for the second shift.
+/// Maximum number of steps that are searched for the second shift.
 const LOOKAHEAD: usize = 16;
 
-/// Shifts from which the mask is a constant of an instruction: positive, of 32 bits.
+/// Shift amounts whose mask fits an immediate: a positive 32-bit number.
 const SHIFTS: core::ops::Range<i64> = 33..64;
 
 /// Replaces all pairs.
@@ -36,7 +36,7 @@ pub fn run(program: &mut Program) -> bool {
     any
 }
 
-/// The amount of a shift by a constant, its destination and its source.
+/// Returns the amount of a shift by a constant, its destination and its source.
 fn shift(op: &Op, wanted: O) -> Option<(i64, Var, Var)> {
     match *op {
         Op::Binary { op, dst, a: Val::Var(src), b: Val::Imm(Imm::Num(by)) } if op == wanted => Some((by, dst, src)),
@@ -44,8 +44,8 @@ fn shift(op: &Op, wanted: O) -> Option<(i64, Var, Var)> {
     }
 }
 
-/// The index of the shift to the right that belongs to the shift to the left at `index`, and the mask that does what
-/// both do: nothing between them reads or writes what the first one leaves, and the second one overwrites it.
+/// Returns the index of the right shift that belongs to the left shift at `index`, and the mask that replaces both:
+/// nothing between them reads or writes the result of the first one, and the second one overwrites it.
 fn pair(steps: &[Step], index: usize, imports: &[Import]) -> Option<(usize, Op)> {
     let (by, dst, src) = shift(&steps.get(index)?.op, O::ShiftLogicalLeft64)?;
     if !SHIFTS.contains(&by) {
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn shifts_stay_whose_mask_is_too_long_or_whose_value_is_used() {
         for text in [
-            // The mask has 32 bits: as a constant it would be extended.
+            // The mask has 32 bits: as an immediate it would be sign-extended.
             "a0 = shift_logical_left_64 a0, 32
              a0 = shift_logical_right_64 a0, 32",
             "a0 = shift_logical_left_64 a0, 41

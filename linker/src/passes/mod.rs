@@ -1,7 +1,7 @@
 //! The passes over the graph, and their order.
 //!
-//! Each is correct on its own: any selection of them, in the order given here, leaves a program that does the same. That
-//! is how a faulty one is found: see [`NAMES`] and [`Options::passes`].
+//! Each pass is correct on its own: any subset of them, in the order given here, preserves the program's behaviour.
+//! This allows finding a faulty one: see [`NAMES`] and [`Options::passes`].
 
 pub mod calling_convention;
 pub mod dce;
@@ -19,7 +19,7 @@ pub mod tail_merge;
 use crate::ir::Program;
 use crate::{Level, LinkError, Options};
 
-/// A pass: changes a program, and returns whether it did.
+/// A pass: changes a program, and returns true if it did.
 type Pass = fn(&mut Program) -> bool;
 
 /// All passes by name.
@@ -52,7 +52,7 @@ pub const NAMES: &[&str] = &[
     "layout",
 ];
 
-/// Former names of passes, which options may still use, and the names of today.
+/// Former names of passes, which options still accept, with their current names.
 pub const ALIASES: &[(&str, &str)] = &[
     ("flow", "simplify_cfg"),
     ("values", "gvn"),
@@ -62,8 +62,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("fold", "tail_merge"),
 ];
 
-/// The passes of the full level, in order: rounds in which one pass makes work for another, then those that only
-/// make the code shorter.
+/// The passes of the full level, in order: rounds in which passes create work for each other, then passes that only
+/// shorten the code.
 #[rustfmt::skip]
 const FULL: &[&str] = &[
     "simplify_cfg", "gvn", "dce", "propagate_traps", "simplify_cfg", "inline", "frames", "tail_call",
@@ -71,15 +71,15 @@ const FULL: &[&str] = &[
     "simplify_cfg", "masks", "compact", "dce", "propagate_traps", "tail_merge", "simplify_cfg", "layout",
 ];
 
-/// The passes that leave each instruction where it is: dead code goes, nothing moves.
+/// The passes that keep each instruction in place: they only remove dead code.
 const SOME: &[&str] = &["dce"];
 
-/// The name of today for a name or a former name; an unknown one stays as it is.
+/// Returns the current name for a former one; other names are returned unchanged.
 fn canonical(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, today)| today)
 }
 
-/// Runs the passes of a level of optimization, or those of them that the options name.
+/// Runs the passes of an optimization level, or those that the options name.
 ///
 /// # Errors
 /// If the options name a pass that does not exist.

@@ -4,14 +4,14 @@ use super::liveness::Reachable;
 use crate::hash::Map;
 use crate::ir::{Block, BlockId, Op, Program, Role, Terminator, Val, condition};
 
-/// Blocks of at most this many operations are copied to where they are jumped to, if they end by leaving the function
-/// or in a way that saves the jump.
+/// Maximum number of operations of a block that is copied to its predecessors, if it leaves the function or the copy
+/// saves a jump.
 const COPIED: usize = 2;
 
 /// Runs until nothing changes. Unreachable blocks are emptied.
 pub fn run(program: &mut Program) -> bool {
     let mut any = false;
-    // Each round removes blocks or jumps, so there are few; the bound is a safety net.
+    // Each round removes blocks or jumps, so there are few rounds; the bound is a safety net.
     for _ in 0..8 {
         let changed = thread(program) | merge(program);
         any |= changed;
@@ -22,9 +22,9 @@ pub fn run(program: &mut Program) -> bool {
     any
 }
 
-/// Destination of a jump to a block after threading through empty blocks that only jump.
+/// Returns the destination of a jump to a block, after threading through blocks that only jump.
 fn destination(program: &Program, mut id: BlockId) -> BlockId {
-    // A ring of jumps has no end.
+    // A cycle of jumps has no end.
     for _ in 0..64 {
         match program.block(id) {
             Block { role, .. } if role.is_irregular => break,
@@ -39,7 +39,7 @@ fn thread(program: &mut Program) -> bool {
     let mut changed = false;
     let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
     let before: Vec<Terminator> = program.blocks.iter().map(|block| block.terminator).collect();
-    // Who takes the address of a label gets that of the block where it leads to, which may not be taken for a function.
+    // The address of a label becomes that of its destination, which then must not be taken for a function.
     for (index, to) in destinations.iter().enumerate() {
         if program.blocks[index].role.is_label {
             program.block_mut(*to).role.is_label = true;
@@ -68,7 +68,7 @@ fn thread(program: &mut Program) -> bool {
         changed |= terminator != before[id.0 as usize];
         program.block_mut(id).terminator = terminator;
     }
-    // A call whose target does nothing but return is none. One that only asks the host is inlined elsewhere.
+    // A call of a function that only returns is removed. One that only makes a host call is inlined elsewhere.
     for id in program.ids() {
         if let Terminator::Call { link, target, back } = program.block(id).terminator
             && program.block(target).steps.is_empty()
@@ -83,13 +83,13 @@ fn thread(program: &mut Program) -> bool {
     changed
 }
 
-/// Entry counts of each block, and other ways in.
+/// Counts of the ways in which each block is entered.
 pub struct Entries {
     /// Jumps, branches and calls to it.
     pub count: Vec<u32>,
-    /// Calls of it alone.
+    /// Calls of it.
     pub calls: Vec<u32>,
-    /// True if it is exported, or its address is known.
+    /// True if it is exported, or its address is taken.
     pub outside: Vec<bool>,
     /// True if it is exported.
     exported: Vec<bool>,
@@ -129,15 +129,15 @@ impl Entries {
         out
     }
 
-    /// True if a block is the entry of a function: called, exported, or known by address and no label. `None` of one
-    /// that was added since.
+    /// True if a block is the entry of a function: called, exported, or with its address taken and not a label. `None`
+    /// for a block that was added later.
     pub fn is_function(&self, program: &Program, id: BlockId) -> Option<bool> {
         let index = id.0 as usize;
         let by_address = |outside: &bool| *outside && !program.block(id).role.is_label;
         self.outside.get(index).map(|outside| by_address(outside) || self.exported[index] || self.calls[index] > 0)
     }
 
-    /// True if a function is entered at its entry only; the entry is the first of `body`.
+    /// True if a function is entered only at its entry, which is the first block of `body`.
     pub fn is_closed(&self, program: &Program, body: &[BlockId]) -> bool {
         let mut inside: Map<BlockId, (u32, u32)> = Map::default();
         for id in body {
@@ -171,7 +171,7 @@ impl Entries {
     }
 }
 
-/// Joins a block with the one that it alone jumps to, and copies small ones.
+/// Merges a block with its only predecessor, and copies small blocks.
 fn merge(program: &mut Program) -> bool {
     let mut entries = Entries::of(program);
     let mut changed = false;
@@ -221,7 +221,7 @@ fn count_targets(entries: &mut Entries, terminator: &Terminator) {
     terminator.targets().for_each(|target| entries.count[target.0 as usize] += 1);
 }
 
-/// True if a copy of a block is as good as a jump to it: it is about as short, or it is what a loop begins with.
+/// True if a copy of a block is as good as a jump to it: it is about as short, or it is the header of a loop.
 fn is_worth_copying(block: &Block, is_loop: bool) -> bool {
     let small = block.steps.len() <= COPIED && !block.steps.iter().any(|step| matches!(step.op, Op::HostCall { .. }));
     match block.terminator {

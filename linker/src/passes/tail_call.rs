@@ -1,14 +1,14 @@
 //! Tail call elimination: turns a call that is followed by a return into a jump.
 //!
-//! A wrapper saves its return address, calls, restores it and returns. If its frame serves nothing else, the called function
-//! can return to the wrapper's caller: this saves the frame's two instructions, the save, an entry in the jump table and an
-//! indirect jump.
+//! A wrapper saves its return address, calls, restores it and returns. If its frame has no other use, the called
+//! function can return directly to the wrapper's caller: this saves the frame's two instructions, the save, an entry in
+//! the jump table and an indirect jump.
 
 use super::frames::{adjusts, restores, saves};
 use super::simplify_cfg::Entries;
 use crate::ir::{BlockId, Op, Program, Terminator, Var};
 
-/// Looks at all calls.
+/// Processes all calls.
 pub fn run(program: &mut Program) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
@@ -51,7 +51,7 @@ fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
                 saved = true;
                 false
             }
-            // The host is not told where the stack is.
+            // The host does not use the stack.
             Op::HostCall { .. } => true,
             _ => {
                 let both = op.reads(&program.imports).or(op.clobbers());

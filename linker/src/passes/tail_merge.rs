@@ -1,13 +1,14 @@
 //! Tail merging: merges identical exit blocks.
 //!
-//! Functions have equal epilogues: registers are restored, the frame is released, and a jump returns. Of blocks with the
-//! same operations and the same terminator, one is enough. Blocks whose address is known are kept apart: functions may be told apart by it.
+//! Functions have equal epilogues: registers are restored, the frame is released, and a jump returns. Of blocks with
+//! the same operations and the same terminator, one is kept. Blocks whose address is taken are kept apart: programs may
+//! compare the addresses of functions.
 
 use super::simplify_cfg::Entries;
 use crate::hash::Map;
 use crate::ir::{Block, BlockId, Op, Program, Terminator};
 
-/// Operations that make a block worth a jump to it.
+/// Minimum number of operations that makes a block worth a jump to it.
 const LEAST: usize = 2;
 
 /// Runs until nothing changes.

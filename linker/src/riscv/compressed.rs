@@ -3,7 +3,7 @@
 use super::{Condition, DecodeError, Inst, Operand, register};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Bits of the halfword moved to where they belong: `(from, count, to)` of each group.
+/// Moves groups of bits of the halfword to their places: `(from, count, to)` of each group.
 const fn gather(half: u32, groups: &[(u32, u32, u32)]) -> u32 {
     let mut out = 0;
     let mut index = 0;
@@ -24,7 +24,7 @@ pub(super) fn decode(half: u16, wide: bool) -> Result<Inst, DecodeError> {
     let word = u32::from(half);
     let unsupported = Err(DecodeError::Unsupported { word });
     let full = |narrow, wide_op| if wide { wide_op } else { narrow };
-    // The registers x8 to x15, which fields of three bits name.
+    // The registers x8 to x15, which three-bit fields encode.
     let short = |low: u32| register((word >> low & 7) + 8, word);
     let long = |low: u32| register(word >> low & 31, word);
     let sp: Operand = Some(Reg::SP);

@@ -25,11 +25,11 @@ const fn imm_j(word: u32) -> i32 {
     (word as i32 >> 31 << 20) | (bits(word, 12, 8) << 12 | bits(word, 20, 1) << 11 | bits(word, 21, 10) << 1) as i32
 }
 
-/// Decodes the instruction at the start of `word`, of which only the low half counts if it is a compressed one. Returns
-/// its length in bytes with it.
+/// Decodes the instruction at the start of `word`, of which only the low half is used if it is a compressed one. Also
+/// returns its length in bytes.
 ///
 /// # Errors
-/// If it is none that can be linked.
+/// If it is not an instruction that can be linked.
 pub fn decode(word: u32, wide: bool) -> Result<(Inst, u32), DecodeError> {
     if word & 3 != 3 {
         return Ok((compressed::decode(word as u16, wide)?, 2));
@@ -59,7 +59,7 @@ impl Decoder {
         register(bits(self.word, 20, 5), self.word)
     }
 
-    /// The opcode for full-width registers.
+    /// Selects the opcode for full-width registers.
     fn full(&self, narrow: O, wide: O) -> O {
         if self.wide { wide } else { narrow }
     }
@@ -297,7 +297,7 @@ impl Decoder {
         }
     }
 
-    /// Conditional moves of T-Head, and the instructions of guests (docs/linking.md#records-of-guests).
+    /// T-Head's conditional moves, and the custom instructions of guests (docs/linking.md#records-of-guests).
     fn custom(&self, funct3: u32) -> Result<Inst, DecodeError> {
         let (rd, rs1, rs2) = (self.rd()?, self.rs1()?, self.rs2()?);
         match (bits(self.word, 25, 7), funct3) {

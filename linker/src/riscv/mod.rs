@@ -1,7 +1,7 @@
 //! RISC-V instructions and their decoder.
 //!
-//! [`decode()`] turns one instruction word into an [`Inst`]; `ir::lift` gives it meaning. docs/linking.md#input-files lists
-//! the extensions that are accepted.
+//! [`decode()`] turns one instruction word into an [`Inst`]; `ir::lift` translates it. docs/linking.md#input-files
+//! lists the accepted extensions.
 
 mod compressed;
 mod decode;
@@ -13,7 +13,7 @@ use vm_core::isa::{Opcode, Reg};
 /// A register operand: x0 is `None`.
 pub type Operand = Option<Reg>;
 
-/// The kinds of conditions that branches have.
+/// Conditions of branches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Condition {
     /// Equal.
@@ -75,7 +75,7 @@ pub enum Inst {
     BitImm { op: BitOp, rd: Operand, rs1: Operand, bit: u8 },
     /// `orc.b`.
     OrCombine { rd: Operand, rs1: Operand },
-    /// `th.mveqz`, `th.mvnez`: a conditional move that keeps `rd` else.
+    /// `th.mveqz`, `th.mvnez`: a conditional move that otherwise keeps `rd`.
     MoveIf { zero: bool, rd: Operand, rs1: Operand, condition: Operand },
     /// `czero.eqz`, `czero.nez`: `rs1`, or 0 if the condition holds.
     ClearIf { zero: bool, rd: Operand, rs1: Operand, condition: Operand },
@@ -95,20 +95,20 @@ pub enum Inst {
     Sbrk { rd: Operand, rs1: Operand },
     /// Memory fill.
     Memset,
-    /// The address where the heap begins.
+    /// The start address of the heap.
     HeapBase { rd: Operand },
 }
 
 /// Single-bit operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BitOp {
-    /// Set it.
+    /// Sets the bit.
     Set,
-    /// Clear it.
+    /// Clears the bit.
     Clear,
-    /// Invert it.
+    /// Inverts the bit.
     Invert,
-    /// Read it.
+    /// Reads the bit.
     Extract,
 }
 
@@ -116,10 +116,10 @@ pub enum BitOp {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// No instruction of the accepted extensions.
+    /// Not an instruction of the accepted extensions.
     #[error("unsupported instruction {word:#010x}{}", group(*.word))]
     Unsupported {
-        /// The instruction word; a compressed one in its low half.
+        /// The instruction word; a compressed one is in its low half.
         word: u32,
     },
     /// A register that the VM does not have: x3, x4, x16 and up.
@@ -157,7 +157,7 @@ const fn group(word: u32) -> &'static str {
     }
 }
 
-/// The VM's register of a RISC-V register number (docs/linking.md#input-files).
+/// Returns the VM's register for a RISC-V register number (docs/linking.md#input-files).
 fn register(number: u32, word: u32) -> Result<Operand, DecodeError> {
     Ok(match number {
         0 => None,

@@ -6,7 +6,7 @@ use crate::riscv::{Atomic, BitOp, Inst};
 use vm_core::isa::{Opcode as O, Reg};
 
 impl Lifter<'_> {
-    /// Instructions that the VM does not have as they are, and those that it has.
+    /// Lifts an instruction to the VM's operations: to one if the VM has it, else to an expansion.
     pub(super) fn expand(&self, inst: Inst, ops: &mut Vec<Op>) {
         let wide = self.image.wide;
         let full = |narrow, wide_op| if wide { wide_op } else { narrow };
@@ -63,7 +63,8 @@ impl Lifter<'_> {
                 _ => push(bit(op), Var::of(rd), val(rs1), num(narrow(1 << (number & 63), wide))),
             },
             Inst::OrCombine { rd: Some(rd), rs1 } => {
-                // The high bit of each byte that is not zero: it is set, or adding 0x7f to the others sets it.
+                // The high bit of each byte that is not zero: either it is set, or adding 0x7f to the other bits sets
+                // it.
                 let low = narrow(0x7f7f_7f7f_7f7f_7f7f, wide);
                 push(O::And, e0, val(rs1), num(low));
                 push(add, e0, e0.into(), num(low));
@@ -105,7 +106,7 @@ impl Lifter<'_> {
                         let mut b = val(rs2);
                         let compares = matches!(op, O::Minimum | O::MinimumUnsigned | O::Maximum | O::MaximumUnsigned);
                         if word && wide && compares {
-                            // What is loaded is sign-extended, so the other must be too.
+                            // The loaded value is sign-extended, so the other operand must be too.
                             ops.push(Op::Binary { op: O::Add32, dst: e1, a: b, b: num(0) });
                             b = e1.into();
                         }
@@ -120,7 +121,7 @@ impl Lifter<'_> {
                 ops.push(Op::Sbrk { dst: Var::of(rd), size: Var::of(rs1) });
             }
             Inst::Memset => ops.push(Op::Memset),
-            // All that is left writes to x0.
+            // All other instructions write to x0.
             _ => {}
         }
     }

@@ -1,13 +1,15 @@
-//! Calling-convention check: finds the functions that keep it, and refuses jumps to addresses that the VM does not have.
+//! Calling-convention check: finds the functions that follow it, and refuses jumps to addresses that do not exist in
+//! the VM.
 //!
-//! The passes take for granted that a function returns to where it was called from with `sp`, `s0` and `s1` as they
-//! were, that it does not look at its return address, and that it reads its caller's `s0` and `s1` only to save them
-//! (docs/linking.md#calling-conventions). Compilers keep to that; context switches, `setjmp`, hand-written millicode and the like do not.
-//! This analysis follows the registers through each function; where one breaks the rules, its blocks and those that they
-//! reach are marked ([`crate::ir::Role::is_irregular`]), and the passes leave them as they are.
+//! The passes assume that a function returns to its caller with `sp`, `s0` and `s1` unchanged, that it does not use its
+//! return address otherwise, and that it reads its caller's `s0` and `s1` only to save them
+//! (docs/linking.md#calling-conventions). Compilers follow these rules; context switches, `setjmp`, hand-written
+//! millicode and the like do not. This analysis follows the registers through each function; if one violates the rules,
+//! its blocks and those that they reach are marked ([`crate::ir::Role::is_irregular`]), and the passes leave them
+//! unchanged.
 //!
-//! It runs once, right after lifting, at every level: what the passes do later keeps to the rules. It does not see a
-//! function that overwrites its saved registers through a pointer.
+//! It runs once, right after lifting, at every level: the passes preserve the rules. It does not detect a function that
+//! overwrites its saved registers through a pointer.
 
 mod state;
 
@@ -20,22 +22,22 @@ use state::{State, Value};
 /// Maximum number of blocks of a subroutine with another link register that are followed from its caller.
 const MILLICODE_BLOCKS: usize = 64;
 
-/// Reason for which a block does not keep the calling convention; for tests and for debugging the linker.
+/// Reason for which a block violates the calling convention; for tests and for debugging the linker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Violation {
-    /// A jump through a register that does not hold what the function was called with.
+    /// A jump through a register that does not hold the function's return address.
     Return,
-    /// The stack pointer, s0 or s1 is not as it was when the function is left.
+    /// The stack pointer, s0 or s1 has changed when the function is left.
     Preserved,
-    /// Its return address, or one that a call has left, is read or passed on.
+    /// Its return address, or one left by a call, is read or passed on.
     ReturnAddress,
     /// The caller's s0 or s1 is used in a computation.
     CallersRegister,
-    /// A subroutine that does not come back to its caller.
+    /// A subroutine that does not return to its caller.
     Subroutine,
 }
 
-/// Result of walking over one block.
+/// Result of analysing one block.
 #[derive(Default)]
 struct Findings {
     violation: Option<Violation>,
@@ -50,21 +52,21 @@ struct Findings {
 struct Analysis<'a> {
     program: &'a Program,
     functions: &'a [Option<(u32, bool)>],
-    /// Blocks that functions begin with.
+    /// True for blocks at which functions begin.
     entries: Vec<bool>,
-    /// Blocks from which a return can be reached.
+    /// True for blocks from which a return can be reached.
     returns: Vec<bool>,
     /// Labels by function.
     labels: Vec<(u32, BlockId)>,
-    /// By data section, true if it has differences of code addresses.
+    /// True for data sections with differences of code addresses.
     differences: Vec<bool>,
     states: Vec<Option<State>>,
 }
 
-/// Marks the blocks of a program that was just lifted.
+/// Marks the blocks of a newly lifted program.
 ///
 /// # Errors
-/// If a jump goes to an address that is computed from that of code otherwise than the VM's addresses allow.
+/// If a jump goes to an address that is computed from code addresses in a way that is invalid for the VM's addresses.
 pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
     mark(lifted).map_err(|(origin, what)| LinkError::Code {
         place: image.describe(SectionOffset::from(origin)),
@@ -93,7 +95,7 @@ fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     if let Some(origin) = findings.iter().find_map(|found| found.accessed) {
         return Err((origin, "code is read or written as data, but the VM's code is not in memory"));
     }
-    // Differences that the program computes itself, or the linker, are those of the VM's addresses.
+    // Differences computed by the program itself, or by the linker, are differences of the VM's addresses.
     if !findings.iter().any(|found| found.difference)
         && let Some(origin) = findings.iter().find_map(|found| found.computed)
     {
@@ -111,7 +113,7 @@ fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
     Ok(program)
 }
 
-/// Tells labels inside of functions from the starts of functions.
+/// Distinguishes labels inside of functions from the starts of functions.
 fn mark_labels(program: &mut Program, functions: &[Option<(u32, bool)>]) {
     let addressed = Reachable::of(program).addressed;
     for (index, block) in program.blocks.iter_mut().enumerate() {
@@ -120,13 +122,13 @@ fn mark_labels(program: &mut Program, functions: &[Option<(u32, bool)>]) {
     }
 }
 
-/// The blocks that `irregular` ones belong to functions with, and those that these reach.
+/// Returns the blocks of all functions that contain `irregular` blocks, and the blocks that these reach.
 fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<BlockId>) -> Vec<bool> {
     let mut marked = vec![false; program.blocks.len()];
     if irregular.is_empty() {
         return marked;
     }
-    // Backwards to the function entries: not from a function to its callers, which continue after the call.
+    // Backwards to the entries of functions, but not from a function to its callers, which continue after the call.
     let mut before = vec![Vec::new(); program.blocks.len()];
     for id in program.ids() {
         match program.block(id).terminator {
@@ -160,7 +162,7 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
     marked
 }
 
-/// The labels of all functions, sorted.
+/// Returns the labels of all functions, sorted.
 fn labels(program: &Program, functions: &[Option<(u32, bool)>]) -> Vec<(u32, BlockId)> {
     let mut labels: Vec<(u32, BlockId)> = program
         .ids()
@@ -171,7 +173,7 @@ fn labels(program: &Program, functions: &[Option<(u32, bool)>]) -> Vec<(u32, Blo
     labels
 }
 
-/// The labels of the function that a block is in.
+/// Returns the labels of the function that contains a block.
 fn labels_of<'a>(
     labels: &'a [(u32, BlockId)],
     functions: &[Option<(u32, bool)>],
@@ -211,8 +213,8 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// Propagates states from the functions' entries until nothing changes. Each register and slot of a state can
-    /// change twice, so this ends.
+    /// Propagates states from the functions' entries to a fixed point. Each register and slot of a state can change
+    /// twice, so this terminates.
     fn solve(&mut self) {
         let mut pending = Vec::new();
         for id in self.program.ids() {
@@ -229,7 +231,7 @@ impl<'a> Analysis<'a> {
             }
         }
         self.propagate(pending);
-        // Labels that only other functions jump to, as the targets of a non-local goto.
+        // Labels that only other functions jump to, such as the targets of a non-local goto.
         for (_, label) in self.labels.clone() {
             if self.states[label.0 as usize].is_none() {
                 let mut pending = Vec::new();
@@ -264,13 +266,13 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// True if a function begins with a block, by the file or by what the code does.
+    /// True if a function begins with a block, according to the file or to the code.
     fn begins_function(&self, id: BlockId) -> bool {
         let index = id.0 as usize;
         self.entries[index] || self.functions.get(index).copied().flatten().is_some_and(|(_, starts)| starts)
     }
 
-    /// Interprets a block, and gives `flow` the state at the start of each successor.
+    /// Interprets a block, and passes the state at the start of each successor to `flow`.
     fn block(&self, id: BlockId, mut state: State, findings: &mut Findings, mut flow: impl FnMut(BlockId, &State)) {
         let block = self.program.block(id);
         for step in &block.steps {
@@ -288,7 +290,7 @@ impl<'a> Analysis<'a> {
         }
         match block.terminator {
             Terminator::Jump(target) => {
-                // A host function that does not return leaves the machine to run on into the next one.
+                // After a host function that does not return, control would continue in the next function.
                 let last = block.steps.last().map(|step| step.op);
                 let may_not_return = last.is_none_or(|op| matches!(op, Op::HostCall { .. }));
                 if !(may_not_return && !state.is_clean() && self.begins_function(target)) {
@@ -331,14 +333,14 @@ impl<'a> Analysis<'a> {
                 let is_return = state.link.is_some_and(|link| value == Value::Entry(link));
                 let labels = labels_of(&self.labels, self.functions, id);
                 if is_return {
-                    // Millicode may leave anything in registers; its callers know nothing of them.
+                    // Millicode may leave anything in registers; its callers assume nothing about them.
                     let kept = state.link != Some(Var::RA) || state.preserves();
                     violation(!kept, Violation::Preserved);
                     violation(state.results_show_return_address(), Violation::ReturnAddress);
                 } else if base == Var::RA {
                     violation(true, Violation::Return);
                 } else if !state.is_clean() || state.link != Some(Var::RA) {
-                    // A computed goto; without labels that it could go to, a function that is left in the middle.
+                    // A computed goto; without labels that it could go to, control leaves the function in the middle.
                     let mut any = false;
                     for label in labels {
                         any = true;
@@ -346,7 +348,7 @@ impl<'a> Analysis<'a> {
                     }
                     violation(!any, Violation::Preserved);
                 } else {
-                    // A call at the end of a function, or a computed goto in one without a frame.
+                    // A tail call, or a computed goto in a function without a frame.
                     for label in labels {
                         let known = self.states[label.0 as usize].as_ref();
                         if known.is_none_or(State::is_clean) {
@@ -359,9 +361,9 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// State after a call that keeps the convention.
+    /// Passes on the state after a call that follows the convention.
     fn after_call(&self, state: &mut State, back: BlockId, flow: &mut impl FnMut(BlockId, &State)) {
-        // Behind a call of a function that does not return, the next one may stand.
+        // A function that does not return may be followed by the next function.
         let is_clean = state.is_clean();
         if !is_clean && self.begins_function(back) {
             return;
@@ -370,7 +372,7 @@ impl<'a> Analysis<'a> {
         flow(back, state);
     }
 
-    /// Runs a subroutine with another link register as part of its caller; whether it comes back.
+    /// Analyses a subroutine with another link register as part of its caller; returns true if it returns.
     fn subroutine(&self, state: &mut State, link: Var, target: BlockId) -> bool {
         state.set(link, Value::Subroutine);
         let mut at = target;
@@ -397,7 +399,7 @@ impl<'a> Analysis<'a> {
         false
     }
 
-    /// Follows one operation.
+    /// Interprets one operation.
     fn step(&self, state: &mut State, op: &Op, at: Origin, findings: &mut Findings) {
         let reads = op.reads(&self.program.imports);
         let hidden = |value: Value| value.is_hidden(state.link);
@@ -441,7 +443,7 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// By block, true if a return is reachable from it within the function.
+/// Returns, for each block, true if a return is reachable from it within the function.
 fn returns(program: &Program) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     let mut predecessors = program.predecessors();

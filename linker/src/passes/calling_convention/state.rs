@@ -1,9 +1,10 @@
-//! Abstract state of registers and of the stack frame at a point of a function.
+//! Abstract state of registers and of the stack frame at a point in a function.
 
 use crate::ir::{Address, Imm, Part, Val, Var, Vars, width};
 use vm_core::isa::{Opcode as O, Reg};
 
-/// Maximum number of slots of a frame that are followed. Those beyond are not known, which makes a function irregular that saves
+/// Maximum number of slots of a frame that are tracked. Further ones are unknown, which makes a function irregular that
+/// saves its registers there.
 /// its registers there.
 const SLOTS: usize = 256;
 
@@ -32,12 +33,12 @@ pub(super) enum Value {
     Difference,
     /// An unknown value.
     Unknown,
-    /// An address of code plus something that is no difference of such addresses.
+    /// An address of code plus a value that is not a difference of such addresses.
     Computed,
 }
 
 impl Value {
-    /// Abstract value of a constant.
+    /// Returns the abstract value of a constant.
     pub fn of(imm: Imm) -> Value {
         match imm {
             Imm::Code { part: Part::Full, .. } => Value::Code,
@@ -48,7 +49,7 @@ impl Value {
         }
     }
 
-    /// Least upper bound of two values.
+    /// Returns the least upper bound of two values.
     pub fn join(self, other: Value) -> Value {
         match (self, other) {
             (a, b) if a == b => a,
@@ -57,8 +58,8 @@ impl Value {
         }
     }
 
-    /// True if the convention forbids its use to a function that was entered with this link register, other than to save
-    /// and restore it.
+    /// True if the convention forbids a function that was entered with this link register to use the value, other than
+    /// to save and restore it.
     pub fn is_hidden(self, link: Option<Var>) -> bool {
         match self {
             Value::Return => true,
@@ -86,7 +87,7 @@ impl Operand {
     }
 }
 
-/// The value of a binary operation, and whether it is a difference of addresses of code.
+/// Returns the value of a binary operation, and true if it is a difference of code addresses.
 pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool], wide: bool) -> (Value, bool) {
     if let (Value::Number(a), Value::Number(b)) = (a.value(), b.value()) {
         return (crate::ir::binary(op, a, b, wide).map_or(Value::Unknown, Value::Number), false);
@@ -131,21 +132,21 @@ pub(super) fn binary(op: O, a: Operand, b: Operand, differences: &[bool], wide: 
     (value, false)
 }
 
-/// Registers that arguments are passed in.
+/// Argument registers.
 pub(super) const ARGUMENTS: [Reg; 6] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5];
 
 /// Abstract state at a point of a function.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct State {
-    /// The register in which the function was given its return address; `None` if that depends on the way there.
+    /// The register that holds the function's return address at its entry; `None` if paths differ.
     pub link: Option<Var>,
     registers: [Value; Var::COUNT],
-    /// Known registers' worth of the frame, by their distance from the stack pointer at the entry, sorted.
+    /// Known register-sized slots of the frame, by their distance from the stack pointer at the entry, sorted.
     slots: Vec<(i64, Value)>,
 }
 
 impl State {
-    /// State at the entry of a function that is called with its return address in `link`.
+    /// Makes the state at the entry of a function whose return address is in `link`.
     pub fn entry(link: Var) -> State {
         let mut registers = [Value::Unknown; Var::COUNT];
         for var in Vars::ALL.iter() {
@@ -155,17 +156,17 @@ impl State {
         State { link: Some(link), registers, slots: Vec::new() }
     }
 
-    /// The state in which nothing is known.
+    /// Makes the state in which nothing is known.
     pub fn unknown() -> State {
         State { link: None, registers: [Value::Unknown; Var::COUNT], slots: Vec::new() }
     }
 
-    /// Value of a register.
+    /// Returns the value of a register.
     pub fn value(&self, var: Var) -> Value {
         self.registers[var.index()]
     }
 
-    /// Value of an operand.
+    /// Returns the value of an operand.
     pub fn operand(&self, value: Val) -> Operand {
         match value {
             Val::Var(var) => Operand::Value(self.value(var)),
@@ -178,7 +179,7 @@ impl State {
         self.registers[var.index()] = value;
     }
 
-    /// Keeps what also holds in `other`; whether that is less than before.
+    /// Joins with `other`; returns true if this lost information.
     pub fn join(&mut self, other: &State) -> bool {
         let before = self.clone();
         if self.link != other.link {
@@ -200,7 +201,7 @@ impl State {
         found.map_or(Value::Unknown, |index| self.slots[index].1)
     }
 
-    /// The distance from the stack pointer at the entry that an address has.
+    /// Returns an address's distance from the stack pointer at the entry.
     fn at(&self, address: Address) -> Option<i64> {
         match (self.value(address.base?), address.offset) {
             (Value::Stack(at), Imm::Num(offset)) => at.checked_add(offset),
@@ -208,12 +209,12 @@ impl State {
         }
     }
 
-    /// True if an address is in the function's own frame, below where it was entered.
+    /// True if an address is in the function's own frame, below the stack pointer at its entry.
     pub fn is_own_slot(&self, address: Address) -> bool {
         self.at(address).is_some_and(|at| at < 0)
     }
 
-    /// Value that a load returns.
+    /// Returns the value that a load reads.
     pub fn load(&self, op: O, address: Address, wide: bool) -> Value {
         let whole = width(op) == if wide { 8 } else { 4 };
         if let Some(at) = self.at(address) {
@@ -240,30 +241,30 @@ impl State {
         }
     }
 
-    /// Applies a call that keeps the convention.
+    /// Applies a call that follows the convention.
     pub fn call(&mut self) {
         for var in Var::all().filter(|var| !Vars::PRESERVED.has(*var)) {
             self.set(var, Value::Unknown);
         }
         self.set(Var::RA, Value::Return);
-        // Below the stack pointer nothing is kept.
+        // Nothing below the stack pointer is preserved.
         if let Value::Stack(depth) = self.value(Var::SP) {
             self.slots.retain(|(at, _)| *at >= depth);
         }
     }
 
-    /// True if the registers that a function preserves are as they were.
+    /// True if the callee-saved registers are unchanged.
     pub fn preserves(&self) -> bool {
         let kept = |reg: Reg| self.value(Var::of(reg)) == Value::Entry(Var::of(reg));
         self.value(Var::SP) == Value::Stack(0) && kept(Reg::S0) && kept(Reg::S1)
     }
 
-    /// True if a function could begin here: nothing but arguments and scratch registers differs from its start.
+    /// True if a function could begin here: only argument and scratch registers differ from its entry.
     pub fn is_clean(&self) -> bool {
         self.preserves() && self.link.is_some_and(|link| self.value(link) == Value::Entry(link))
     }
 
-    /// True if a register of arguments holds the return address.
+    /// True if an argument register holds the return address.
     pub fn shows_return_address(&self) -> bool {
         self.link.is_some_and(|link| {
             let shown = |reg: &Reg| self.value(Var::of(*reg)) == Value::Entry(link);
@@ -271,7 +272,7 @@ impl State {
         })
     }
 
-    /// True if a register of results holds the return address.
+    /// True if a result register holds the return address.
     pub fn results_show_return_address(&self) -> bool {
         let shown = |var: Var| {
             let value = self.value(var);

@@ -8,7 +8,7 @@ use crate::ir::parse::program;
 /// No block.
 const NONE: [u32; 0] = [];
 
-/// The blocks that are marked as irregular. `functions` says for each block which function it is in.
+/// Returns the blocks that are marked as irregular. `functions` gives the function of each block.
 fn irregular(text: &str, functions: &[Option<(u32, bool)>]) -> Vec<u32> {
     let lifted = Lifted { program: program(text), functions: functions.to_vec(), variants: Vec::new() };
     let program = mark(lifted).unwrap();
@@ -172,7 +172,7 @@ fn jumps_to_computed_addresses_and_reading_code_are_refused() {
     assert!(refused(&jump("load_indirect_i32 [a0]")).contains("distance in bytes"));
     assert!(refused(&jump("8")).contains("distance in bytes"));
     assert!(refused("b0:\na1 = &b1\na0 = load_indirect_u64 [a1]\njump [ra]\nb1:\njump [ra]").contains("code is read"));
-    // A distance that is computed at run time is one of the VM's addresses.
+    // A distance computed at run time is one of the VM's addresses.
     let own =
         "b0:\na1 = &b1\na2 = &b2\na3 = sub_64 a2, a1\na1 = add_64 a1, a3\njump [a1]\nb1:\njump [ra]\nb2:\njump [ra]";
     assert_eq!(irregular(own, &[]), NONE);

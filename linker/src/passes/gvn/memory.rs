@@ -1,16 +1,16 @@
 //! Known memory contents, for load and store forwarding.
 //!
-//! A short list of places and values, from stores and loads of the same region of code. A place is a base, of which
-//! only equality is known, and a constant.
+//! A short list of locations and values, from stores and loads of the same region of code. A location is a base, of
+//! which only equality is known, and a constant offset.
 
 use super::table::{Def, Facts, Table, Vn};
 use crate::ir::{Imm, Part, width};
 use vm_core::isa::Opcode as O;
 
-/// Limit of remembered locations. More would cost time and find little.
+/// Maximum number of remembered locations. More would cost time and find little.
 const LIMIT: usize = 24;
 
-/// A place in memory.
+/// A location in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SectionOffset {
     /// The variable part, if there is one.
@@ -34,7 +34,7 @@ pub fn load_facts(op: O) -> Facts {
     }
 }
 
-/// The low bytes of `value` as a load reads them.
+/// Returns the low bytes of `value` as a load reads them.
 fn extended(table: &mut Table, op: O, value: Vn) -> Vn {
     match op {
         O::LoadIndirectU8 => {
@@ -61,7 +61,7 @@ struct Cell {
     place: SectionOffset,
     width: i64,
     value: Vn,
-    /// Load opcode that extended the value; `None` if it was stored.
+    /// The load opcode that extended the value; `None` if it was stored.
     loaded: Option<O>,
 }
 
@@ -70,12 +70,12 @@ struct Cell {
 pub struct Memory(Vec<Cell>);
 
 impl Memory {
-    /// Forgets all contents: memory may have been written elsewhere.
+    /// Invalidates all contents: memory may have been written elsewhere.
     pub fn forget(&mut self) {
         self.0.clear();
     }
 
-    /// The value that a load reads, if it is known.
+    /// Returns the value that a load reads, if known.
     pub fn load(&self, table: &mut Table, place: SectionOffset, op: O) -> Option<Vn> {
         let cell = self.0.iter().find(|cell| cell.place == place && cell.width == width(op))?;
         match cell.loaded {
@@ -84,17 +84,17 @@ impl Memory {
         }
     }
 
-    /// Remembers what a load has read.
+    /// Records the value read by a load.
     pub fn loaded(&mut self, place: SectionOffset, op: O, value: Vn) {
         self.remember(Cell { place, width: width(op), value, loaded: Some(op) });
     }
 
-    /// True if a store is redundant: the location holds the value already.
+    /// True if a store is redundant: the location already holds the value.
     pub fn holds(&self, place: SectionOffset, op: O, value: Vn) -> bool {
         self.0.iter().any(|cell| cell.place == place && cell.width == width(op) && cell.value == value)
     }
 
-    /// Remembers what a store writes, and forgets what it may have overwritten.
+    /// Records the value written by a store, and invalidates locations that it may have overwritten.
     pub fn stored(&mut self, table: &Table, place: SectionOffset, op: O, value: Vn) {
         let width = width(op);
         self.0.retain(|cell| !may_overlap(table, cell.place, cell.width, place, width));

@@ -1,8 +1,9 @@
 //! Global value numbering over extended basic blocks, through registers and memory.
 //!
-//! An extended basic block is a block and the blocks whose only predecessor is in it. Registers are given value numbers:
-//! constants and copies are propagated, common subexpressions eliminated, operations and branches folded, loads forwarded
-//! from stores, and additions moved into the offsets of loads and stores. `dce` removes what that leaves unused.
+//! An extended basic block is a block and the blocks whose only predecessor is in it. Registers are given value
+//! numbers: constants and copies are propagated, common subexpressions eliminated, operations and branches folded,
+//! loads forwarded from stores, and additions moved into the offsets of loads and stores. `dce` removes operations that
+//! become unused.
 
 mod memory;
 mod rewrite;
@@ -16,7 +17,7 @@ use memory::Memory;
 use table::{Def, Facts, Table, Vn};
 use vm_core::isa::Opcode as O;
 
-/// Limit of remembered branch conditions.
+/// Maximum number of remembered branch conditions.
 const CONDITIONS: usize = 8;
 
 /// Known values at a point of the code.
@@ -24,10 +25,10 @@ const CONDITIONS: usize = 8;
 struct State {
     /// The value in each register.
     vars: [Vn; Var::COUNT],
-    /// Age of each register's value; older registers are better to read from.
+    /// Age of each register's value; reading older registers is better.
     since: [u32; Var::COUNT],
     memory: Memory,
-    /// Branches that were passed, and whether they held.
+    /// Branch conditions on the path here, and their results.
     conditions: Vec<(O, Vn, Vn, bool)>,
 }
 
@@ -47,16 +48,16 @@ struct Pass<'a> {
     table: Table,
     changed: bool,
     clock: u32,
-    /// Prefer what is shorter to what leaves fewer values needed; for the last time.
+    /// In the last run: prefer shorter code to fewer live values.
     compact: bool,
 }
 
-/// Runs over the whole program.
+/// Runs on the whole program.
 pub fn run(program: &mut Program) -> bool {
     pass(program, false)
 }
 
-/// The final round: reads registers that hold a constant anyway instead of immediates.
+/// The last run: reads registers that hold a constant anyway instead of using immediates.
 pub fn compact(program: &mut Program) -> bool {
     pass(program, true)
 }
@@ -66,7 +67,7 @@ fn pass(program: &mut Program, compact: bool) -> bool {
     let demand = Demand::of(program);
     let mut done = vec![false; program.blocks.len()];
     let wide = program.wide;
-    // Whether a call through a pointer may reach a function that breaks the convention.
+    // True if a call through a pointer may reach a function that violates the convention.
     let irregular_pointers = program.ids().any(|id| {
         let role = program.block(id).role;
         role.is_irregular && !role.is_label && entries.outside[id.0 as usize]
@@ -119,7 +120,7 @@ fn pass(program: &mut Program, compact: bool) -> bool {
             }
         }
     }
-    // A ring of blocks with one way in each is entered from nowhere, so it is unreachable; nothing is left out.
+    // A cycle of blocks with one predecessor each is unreachable, so nothing is missed.
     pass.changed
 }
 
@@ -147,7 +148,7 @@ impl Pass<'_> {
         state.since[var.index()] = self.clock;
     }
 
-    /// The value of an operand.
+    /// Returns the value of an operand.
     fn value(&mut self, state: &State, value: Val) -> Vn {
         match value {
             Val::Var(var) => state.vars[var.index()],
@@ -155,7 +156,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The register that has held a value the longest. Temporaries are for where they were made.
+    /// Returns the register that has held a value the longest. Temporaries are only used where they were defined.
     fn holder(&self, state: &State, vn: Vn) -> Option<Var> {
         let holders = Vars::ALL.iter().filter(|var| state.vars[var.index()] == vn);
         holders.min_by_key(|var| state.since[var.index()])
@@ -178,7 +179,7 @@ impl Pass<'_> {
             }
             return;
         }
-        // Of a truth value that is not 0 it is known what it is.
+        // A boolean that is not 0 is 1.
         let not_equal = matches!((op, holds), (O::BranchNotEq, true) | (O::BranchEq, false));
         if not_equal && self.table.number(b) == Some(0) && self.table.facts(a).unsigned <= 1 {
             let one = self.table.num(1);
@@ -192,7 +193,7 @@ impl Pass<'_> {
     }
 
     fn block(&mut self, id: BlockId, state: &mut State, needed: &[Bits], at_end: &Bits) {
-        // Temporaries do not live from block to block.
+        // Temporaries are not live across blocks.
         self.clobber(state, Vars::all_temporaries());
         let uses = self.uses(id, at_end);
         let steps = std::mem::take(&mut self.program.block_mut(id).steps);
@@ -228,7 +229,7 @@ impl Pass<'_> {
         });
         for var in block.terminator.reads().iter() {
             current[var.index()].other += 1;
-            // What only the terminator reads does not live on.
+            // A result that only the terminator reads is not live after the block.
             let behind = block.terminator.targets().next().is_some();
             current[var.index()].escapes &= behind;
         }
@@ -253,7 +254,7 @@ impl Pass<'_> {
         out
     }
 
-    /// Value of a constant in read-only data.
+    /// Returns the value of a constant in read-only data.
     fn constant_at(&mut self, offset: Imm, op: O) -> Option<Imm> {
         let Imm::Data { section, part: Part::Full, offset } = offset else { return None };
         let data = self.program.data.get(section as usize)?.as_ref()?;
@@ -284,7 +285,7 @@ impl Pass<'_> {
         }))
     }
 
-    /// A branch whose outcome follows from others.
+    /// Returns the result of a branch that follows from known conditions.
     fn known(&self, state: &State, op: O, a: Vn, b: Vn) -> Option<bool> {
         if let (Some(a), Some(b)) = (self.table.number(a), self.table.number(b)) {
             return condition(op, a, b, self.program.wide);

@@ -6,11 +6,11 @@ use crate::emit::select;
 use crate::ir::{Address, Imm, Op, Part, Terminator, Val, Var, Vars};
 use vm_core::isa::Opcode as O;
 
-/// Definitions in the block of the available values, and their uses.
+/// The definitions of available values in the block, and their uses.
 pub struct Context<'a> {
     /// Uses by step.
     pub uses: &'a [Uses],
-    /// The step that made what each register holds, if it is of this block.
+    /// The step in this block that defined each register, if any.
     pub made_at: &'a [Option<usize>; Var::COUNT],
 }
 
@@ -19,18 +19,18 @@ impl Context<'_> {
         self.made_at[var.index()].and_then(|index| self.uses.get(index)).copied()
     }
 
-    /// True if a register's definition is dead once `count` uses as a base do without it.
+    /// True if a register's definition becomes dead when `count` uses as a base stop using it.
     fn only_bases(&self, var: Var, count: u32) -> bool {
         self.uses(var).is_some_and(|uses| !uses.escapes && uses.other == 0 && uses.as_base <= count)
     }
 
-    /// True if the definition is dead once at most `count` uses do without it.
+    /// True if the definition becomes dead when at most `count` uses stop using it.
     fn few_uses(&self, var: Var, count: u32) -> bool {
         self.uses(var).is_some_and(|uses| !uses.escapes && uses.other + uses.as_base <= count)
     }
 }
 
-/// Bytes that an immediate takes; addresses of data take three.
+/// Returns the length of an immediate in bytes; addresses of data take three.
 fn size(imm: Imm) -> u32 {
     match imm {
         Imm::Num(0) => 0,
@@ -43,19 +43,19 @@ fn size(imm: Imm) -> u32 {
 }
 
 impl Pass<'_> {
-    /// True if reading a constant from the instruction is better than from the register that holds it.
+    /// True if an immediate is better than the register that holds the constant.
     fn prefers_imm(&self, imm: Imm, var: Var, context: &Context<'_>) -> bool {
-        // A use costs the immediate's bytes, less the one that a third register takes; the load costs two and them.
+        // A use costs the immediate's bytes, less the byte of a third register; loading it costs two more.
         match size(imm) {
             0 | 1 => true,
-            // Faster, and in the end smaller if that makes the load superfluous.
+            // Faster, and eventually smaller if the load becomes superfluous.
             2 => !self.compact,
             3 | 4 => context.few_uses(var, 2),
             _ => false,
         }
     }
 
-    /// The best way to read a value: a constant, the register that has held it longest, or the one that was given.
+    /// Returns the best operand for a value: a constant, the register that has held it longest, or the given one.
     fn operand(&self, state: &State, vn: Vn, given: Val, context: &Context<'_>) -> Val {
         match given {
             // A register that happens to hold it is shorter.
@@ -72,7 +72,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A value as an operand, if it can be one.
+    /// Returns a value as an operand, if it is available.
     fn available(&self, state: &State, vn: Vn) -> Option<Val> {
         if let Some(imm) = self.table.constant(vn)
             && (size(imm) <= 2 || self.holder(state, vn).is_none())
@@ -131,7 +131,7 @@ impl Pass<'_> {
                 let mut vn = self.value(state, value);
                 let mut best = self.operand(state, vn, value, context);
                 if op != O::StoreIndirectU64 && self.program.wide {
-                    // Only low bits are stored.
+                    // Only the low bits are stored.
                     let word = self.table.low_word(vn);
                     if word != vn
                         && let Some(other) = self.available(state, word)
@@ -157,9 +157,10 @@ impl Pass<'_> {
         }
     }
 
-    /// An operation that makes `vn`: nothing if `dst` has it, a constant, a move, a simpler operation, or `fallback`.
+    /// Returns an operation that computes `vn`: none if `dst` holds it, a constant, a move, a simpler operation, or
+    /// `fallback`.
     fn define(&mut self, state: &mut State, dst: Var, vn: Vn, fallback: Op) -> Option<Op> {
-        // A temporary is made anew for each use, which keeps its life short.
+        // A temporary is computed again for each use, which keeps its live range short.
         if state.vars[dst.index()] == vn && dst.reg().is_some() {
             return None;
         }
@@ -191,14 +192,14 @@ impl Pass<'_> {
             Def::Const(_) | Def::Opaque(_) => None,
         };
         match made {
-            // The one that is given may read a register where this would hold a large constant, and is as good.
+            // The given operation may read a register where this one would hold a large constant, and is as good.
             Some(Op::Binary { op, .. }) if matches!(fallback, Op::Binary { op: given, .. } if given == op) => fallback,
             Some(made) if select::fits(&made, wide) => made,
             _ => fallback,
         }
     }
 
-    /// A shorter way to a constant than loading it: from a register that holds it, or one near it.
+    /// Returns a shorter operation for a constant than loading it: from a register that holds it, or a value near it.
     fn shortest(&self, state: &State, dst: Var, vn: Vn, value: Imm) -> Option<Op> {
         if !self.compact || size(value) < 2 {
             return None;
@@ -216,7 +217,7 @@ impl Pass<'_> {
         };
         let near = |var: Var| {
             let by = self.table.constant(state.vars[var.index()]).and_then(distance)?;
-            // The instruction has a byte more than the load, besides the immediate.
+            // The instruction has one byte more than the load, besides the immediate.
             (size(Imm::Num(by)) < size(value)).then_some((size(Imm::Num(by)), var, by))
         };
         let (_, base, by) = Vars::ALL.iter().filter_map(near).min()?;
@@ -287,7 +288,7 @@ impl Pass<'_> {
         if state.vars[dst.index()] == vv {
             return None;
         }
-        // Look through what only turns the condition round, as far as a register holds what is under it.
+        // Looks through negations of the condition, as long as a register holds the inner value.
         let mut cond = self.holder(state, vc).unwrap_or(cond);
         let mut turned = false;
         while let Def::Binary(op, a, b) = self.table.def(vc) {
@@ -311,14 +312,14 @@ impl Pass<'_> {
         Some(op.unwrap_or(Op::Cmov { zero, dst, value, cond }))
     }
 
-    /// A better address for the same place, and the place.
+    /// Returns a better form of the address for the same location, and the location.
     fn address(&mut self, state: &State, address: Address, context: &Context<'_>) -> (Address, SectionOffset) {
         let stack = self.table.split(state.vars[Var::SP.index()]).0;
         let Some(given) = address.base else {
             return (address, SectionOffset { base: None, offset: address.offset, is_stack: false });
         };
         let vn = state.vars[given.index()];
-        // The place is what is left when all sums are taken apart.
+        // The location is the base that remains after all sums are split.
         let (base, number) = self.table.split(vn);
         let place = match (self.table.constant(base), address.offset.plus(number)) {
             (Some(imm), Some(offset)) => match (imm, offset) {
@@ -341,7 +342,7 @@ impl Pass<'_> {
             let better = context.only_bases(given, enough) || self.holder(state, vn).is_none();
             return (if better { Address { base: None, offset: place.offset } } else { kept }, place);
         }
-        // Addresses have 32 bits: extensions do not matter.
+        // Addresses have 32 bits: extensions of the base do not matter.
         let mut base = vn;
         let mut offset = address.offset;
         let mut best = kept;
@@ -399,7 +400,7 @@ impl Pass<'_> {
                     back,
                 },
             },
-            // Which register a return goes through says that it is one.
+            // The register of a return identifies it as one.
             Terminator::JumpIndirect { base } if base == Var::RA || base == Var::T0 => terminator,
             Terminator::JumpIndirect { base } => match self.table.constant(state.vars[base.index()]) {
                 Some(Imm::Code { block, part: Part::Full }) => Terminator::Jump(block),
@@ -414,7 +415,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A branch that says the same without computing the condition first.
+    /// Returns a branch with the same result that does not need the computed condition.
     #[allow(clippy::too_many_arguments, reason = "the parts of a branch")]
     fn branch(
         &mut self,
@@ -432,7 +433,7 @@ impl Pass<'_> {
         if matches!(x, Val::Imm(_)) && matches!(y, Val::Var(_)) && matches!(op, O::BranchEq | O::BranchNotEq) {
             (x, y, va, vb) = (y, x, vb, va);
         }
-        // `a op b` as a value, and then whether that is zero. What is in between need not be in a register.
+        // Finds the comparison `a op b` behind a test for zero. Intermediate values need not be in registers.
         let (mut deep, mut p, mut q, mut turned) = (op, va, vb, false);
         for _ in 0..8 {
             if self.table.number(q) != Some(0) || !matches!(deep, O::BranchEq | O::BranchNotEq) {

@@ -1,7 +1,7 @@
-//! Values by number: two registers with the same number hold the same value.
+//! Value table: two registers with the same value number hold the same value.
 //!
-//! Each value has the way it is made ([`Def`]), so that equal ones are found, and what is known of its bits. Making a
-//! value simplifies it; the identities used hold for all inputs.
+//! Each value has a definition ([`Def`]), by which equal values are found, and facts about its bits. Defining a value
+//! simplifies it; the identities used hold for all inputs.
 
 use crate::hash::Map;
 use crate::ir::{Imm, Part, binary, narrow, unary};
@@ -16,13 +16,13 @@ pub struct Vn(u32);
 pub enum Def {
     /// A constant.
     Const(Imm),
-    /// Unknown; the number tells values apart.
+    /// Unknown; the number distinguishes values.
     Opaque(u32),
     /// A full-width sum of a value, which is neither a sum nor a number, and a number.
     Sum(Vn, i64),
     /// An operation on two values.
     Binary(O, Vn, Vn),
-    /// An operation on one.
+    /// An operation on one value.
     Unary(O, Vn),
 }
 
@@ -55,13 +55,13 @@ impl Facts {
         Facts { unsigned: 64 - value.leading_zeros() as u8, signed }
     }
 
-    /// Facts that hold of both values.
+    /// Facts that hold for both values.
     pub fn either(self, other: Facts) -> Facts {
         Facts { unsigned: self.unsigned.max(other.unsigned), signed: self.signed.max(other.signed) }
     }
 }
 
-/// All values of one region of code.
+/// The values of one region of code.
 pub struct Table {
     wide: bool,
     numbers: Map<Def, Vn>,
@@ -70,7 +70,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one, for registers of 64 bits or of 32.
+    /// Makes an empty table, for registers of 64 bits or of 32.
     pub fn new(wide: bool) -> Table {
         Table { wide, numbers: Map::default(), values: Vec::new(), opaque: 0 }
     }
@@ -109,13 +109,13 @@ impl Table {
         vn
     }
 
-    /// A value of which nothing, or only this, is known.
+    /// Makes a value of which only these facts are known.
     pub fn opaque(&mut self, facts: Facts) -> Vn {
         self.opaque += 1;
         self.intern(Def::Opaque(self.opaque), |_| facts)
     }
 
-    /// A constant.
+    /// Returns the value of a constant.
     pub fn imm(&mut self, imm: Imm) -> Vn {
         let imm = match imm {
             Imm::Num(value) => Imm::Num(narrow(value, self.wide)),
@@ -128,7 +128,7 @@ impl Table {
         })
     }
 
-    /// A number.
+    /// Returns the value of a number.
     pub fn num(&mut self, value: i64) -> Vn {
         self.imm(Imm::Num(value))
     }
@@ -137,7 +137,7 @@ impl Table {
         if self.wide { wide } else { narrow }
     }
 
-    /// A value and a number, added with full width.
+    /// Returns the full-width sum of a value and a number.
     pub fn sum(&mut self, base: Vn, number: i64) -> Vn {
         let number = narrow(number, self.wide);
         match self.def(base) {
@@ -148,7 +148,7 @@ impl Table {
         }
     }
 
-    /// Splits a value into one that is no sum, and what is added to it.
+    /// Splits a value into one that is no sum, and the number added to it.
     pub fn split(&self, vn: Vn) -> (Vn, i64) {
         match self.def(vn) {
             Def::Sum(base, number) => (base, number),
@@ -156,7 +156,7 @@ impl Table {
         }
     }
 
-    /// The value with the low 32 bits of `vn` that is least work to make.
+    /// Returns the cheapest value with the same low 32 bits as `vn`.
     pub fn low_word(&self, vn: Vn) -> Vn {
         match self.def(vn) {
             Def::Binary(O::And, inner, mask) if self.number(mask).is_some_and(|mask| mask as u32 == u32::MAX) => {
@@ -167,7 +167,7 @@ impl Table {
         }
     }
 
-    /// The result of a one-operand operation.
+    /// Returns the value of a one-operand operation.
     pub fn unary(&mut self, op: O, a: Vn) -> Vn {
         if let Some(value) = self.number(a).and_then(|a| unary(op, a, self.wide)) {
             return self.num(value);
@@ -178,7 +178,7 @@ impl Table {
             O::SignExtend8 if signed <= 8 => return a,
             O::SignExtend16 if signed <= 16 => return a,
             O::ZeroExtend16 | O::SignExtend8 | O::SignExtend16 => {
-                // What extends the low bits does not look at those that were masked away.
+                // An extension of the low bits ignores bits that were masked away.
                 let bits = if op == O::SignExtend8 { 8 } else { 16 };
                 if let Def::Binary(O::And, inner, mask) = self.def(a)
                     && self.number(mask).is_some_and(|mask| mask & ((1 << bits) - 1) == (1 << bits) - 1)
@@ -197,7 +197,7 @@ impl Table {
         })
     }
 
-    /// The result of a two-operand operation.
+    /// Returns the value of a two-operand operation.
     pub fn binary(&mut self, op: O, a: Vn, b: Vn) -> Vn {
         let (op, a, b) = self.canonical(op, a, b);
         let wide = self.wide;
@@ -245,7 +245,7 @@ impl Table {
             O::Xnor => (O::Xor, !number),
             O::RotateLeft32 => (O::RotateRight32, i64::from((number as i32).wrapping_neg() & 31)),
             O::RotateLeft64 => (O::RotateRight64, number.wrapping_neg() & 63),
-            // Of the number only the low half counts.
+            // Only the low half of the number counts.
             O::Mul32 if number as i32 > 1 && (number as i32).count_ones() == 1 => {
                 (O::ShiftLogicalLeft32, i64::from((number as i32).trailing_zeros()))
             }
@@ -264,7 +264,7 @@ impl Table {
         (op, a, self.num(number))
     }
 
-    /// The value that an operation is equal to, where that is a simpler one.
+    /// Returns the simpler value that an operation is equal to, if any.
     fn identity(&mut self, op: O, a: Vn, b: Vn, na: Option<i64>, nb: Option<i64>) -> Option<Vn> {
         let (fa, def_a) = (self.facts(a), self.def(a));
         let full_add = self.full(O::Add32, O::Add64);
@@ -283,7 +283,7 @@ impl Table {
                 _ if op == full_add => return Some(self.sum(a, number)),
                 O::Add32 if number == 0 && fa.signed <= 32 => return Some(a),
                 O::Add32 => {
-                    // Sign extension and addition: what came before need not be extended.
+                    // A sign-extended sum: the operands need not be extended.
                     match def_a {
                         Def::Binary(O::Add32, inner, more) if let Some(more) = self.number(more) => {
                             let total = self.num(i64::from((number as i32).wrapping_add(more as i32)));
@@ -334,7 +334,7 @@ impl Table {
                     if number == 0xffff {
                         return Some(self.unary(O::ZeroExtend16, a));
                     }
-                    // A sign extension above the bits that are kept does not matter.
+                    // A sign extension above the bits that are kept has no effect.
                     if let Def::Binary(O::Add32, inner, zero) = def_a
                         && self.number(zero) == Some(0)
                         && (0..=i64::from(i32::MAX)).contains(&number)

@@ -36,7 +36,7 @@ fn halves_of_addresses_stay_what_they_are_and_whole_ones_move_into_loads() {
 fn constants_are_read_when_linking_and_variables_are_not() {
     block("a0 = load_indirect_u32 [@1+4]", "a0 = 0x7060504");
     block("a0 = load_indirect_i8 [@2+4]", "a0 = load_indirect_i8 [@2+4]");
-    // Where the section ends, the program traps.
+    // At the end of the section the load traps.
     block("a0 = load_indirect_u32 [@1+62]", "a0 = load_indirect_u32 [@1+62]");
 }
 
