@@ -8,13 +8,13 @@ const STEPS: u32 = 100_000;
 /// Does nothing.
 pub fn initialize() {}
 
-/// Goes one of sixteen ways, by the bits of a random number, many times.
+/// Takes one of sixteen paths, selected by the bits of a random number, many times.
 pub fn run() -> u64 {
     let mut random = Random::new(0xb4a2c4);
     let (mut a, mut b) = (1_u64, 2_u64);
     for _ in 0..STEPS {
         let bits = random.next_u64();
-        // Each arm is kept a branch by what it hides from the compiler.
+        // `black_box` keeps each arm a branch.
         if bits & 1 == 0 {
             a = black_box(a.wrapping_add(b));
         } else {

@@ -7,7 +7,7 @@ const STEPS: u64 = 300_000;
 /// Does nothing.
 pub fn initialize() {}
 
-/// A chain of 64-bit divisions and remainders, each of the result before.
+/// A chain of 64-bit divisions and remainders, each of the previous result.
 pub fn run() -> u64 {
     let (mut value, divisor) = (u64::MAX, black_box(0x1_0001_u64));
     for step in 0..STEPS {

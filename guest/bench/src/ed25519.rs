@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
-/// Verifications in one run.
+/// Number of verifications in one run.
 pub const VERIFICATIONS: u64 = 4;
 
 // The first test vector of RFC 8032, section 7.1: the empty message.
@@ -20,11 +20,11 @@ const SIGNATURE: [u8; 64] = [
 /// Does nothing.
 pub fn initialize() {}
 
-/// Verifies one good signature and bad ones; returns a bit for each that was accepted: 1.
+/// Verifies one valid signature and invalid ones; returns a bit for each that was accepted: 1.
 pub fn run() -> u64 {
     let mut accepted = 0;
     for attempt in 0..VERIFICATIONS {
-        // The message is empty, and then it is not.
+        // The message is empty only in the first attempt.
         let message = [attempt as u8; 1];
         let message = if attempt == 0 { &message[..0] } else { &message[..] };
         let Ok(key) = VerifyingKey::from_bytes(&KEY) else { continue };

@@ -1,4 +1,4 @@
-//! A stack machine of 256-bit words with the instructions and encoding of Ethereum's that its program needs.
+//! A stack machine of 256-bit words with those of Ethereum's instructions, and their encoding, that its program needs.
 
 use ruint::aliases::U256;
 
@@ -27,7 +27,7 @@ const PROGRAM: &[u8] = &[
 /// Does nothing.
 pub fn initialize() {}
 
-/// Runs the program on a fresh machine; a checksum of its memory.
+/// Runs the program on a fresh machine; returns a checksum of its memory.
 pub fn run() -> u64 {
     let mut machine = Machine { stack: [U256::ZERO; 64], depth: 0, memory: [U256::ZERO; 8] };
     match machine.run(core::hint::black_box(PROGRAM)) {

@@ -1,4 +1,4 @@
-//! SHA-256 and Keccak-256 of a buffer, by the crates that contracts use.
+//! SHA-256 and Keccak-256 of a buffer, with the crates that contracts use.
 
 use crate::region::Region;
 use sha2::Digest;
@@ -16,12 +16,12 @@ pub fn initialize() {
     });
 }
 
-/// SHA-256 of 64 KiB, four times in a chain; the first eight bytes of the last hash.
+/// SHA-256 of 64 KiB, chained four times; returns the first eight bytes of the last hash.
 pub fn sha256() -> u64 {
     DATA.with(|data| chain::<sha2::Sha256>(data, 4))
 }
 
-/// Keccak-256 of 64 KiB; the first eight bytes of the hash.
+/// Keccak-256 of 64 KiB; returns the first eight bytes of the hash.
 pub fn keccak() -> u64 {
     DATA.with(|data| chain::<sha3::Keccak256>(data, 1))
 }

@@ -1,4 +1,4 @@
-//! The programs that the benches run: real work, and loops that take a gas model to its limits.
+//! The benchmark programs: real workloads, and loops that are extreme cases for a gas model.
 //!
 //! Compiled three times from this source: for RISC-V and for wasm, where the binaries in `src/bin` export
 //! `initialize()` and `run()` of one program each, and for the host, where the benches ask it for the results to expect.
@@ -28,7 +28,7 @@ mod sbpf;
 pub mod sieve;
 pub mod strides;
 
-/// Makes the exports and the panic handler of a binary out of one program's functions.
+/// Generates the exports and the panic handler of a binary from one program's functions.
 #[macro_export]
 macro_rules! program {
     ($initialize:path, $run:path) => {
@@ -57,7 +57,7 @@ macro_rules! program {
             sum
         }
 
-        // Not in line, so that it is there once.
+        // Not inlined, so that the code exists once.
         #[inline(never)]
         fn once() -> u64 {
             $run()
@@ -68,7 +68,7 @@ macro_rules! program {
             #[cfg(target_arch = "wasm32")]
             core::arch::wasm32::unreachable();
             #[cfg(target_arch = "riscv64")]
-            // SAFETY: an undefined instruction: the machine traps, nothing runs on.
+            // SAFETY: an undefined instruction: the machine traps, and control does not return.
             unsafe {
                 core::arch::asm!("unimp", options(noreturn))
             }
@@ -98,7 +98,7 @@ impl Random {
     }
 }
 
-/// Mixes a number into a checksum, so that order counts.
+/// Mixes a number into a checksum that depends on the order.
 #[inline]
 pub(crate) const fn mix(sum: u64, value: u64) -> u64 {
     (sum ^ value).rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -1,4 +1,4 @@
-//! Filling and copying memory: byte by byte in loops that stay loops, and by the library's functions.
+//! Filling and copying memory: byte by byte in loops, and by the library's functions.
 
 use crate::{
     mix,
@@ -21,7 +21,7 @@ pub fn initialize() {
 pub fn byte_loops() -> u64 {
     BUFFERS.with(|[from, to]| {
         for byte in from.iter_mut() {
-            // SAFETY: a reference is valid to write through. Volatile, so that the loop is not made a call of memset.
+        // SAFETY: a reference is valid to write through. Volatile, so that the loop does not become a call of memset.
             unsafe { write_volatile(byte, 7) };
         }
         for (from, to) in from.iter().zip(to.iter_mut()) {
@@ -45,7 +45,7 @@ pub fn library_calls() -> u64 {
     })
 }
 
-/// Small copies and fills, 1 to 64 bytes, as programs that pass structures around make them.
+/// Small copies and fills, 1 to 64 bytes, as in programs that pass structures around.
 pub fn small_copies() -> u64 {
     BUFFERS.with(|[from, to]| {
         from.fill(3);
@@ -62,7 +62,7 @@ pub fn small_copies() -> u64 {
     })
 }
 
-/// A checksum of a few of the bytes.
+/// Returns a checksum of a few of the bytes.
 fn sample(data: &[u8]) -> u64 {
     data.iter().step_by(4093).fold(0, |sum, byte| mix(sum, u64::from(*byte)))
 }

@@ -6,7 +6,7 @@ const ELEMENTS: usize = 1 << 22;
 const STEPS: usize = 1 << 19;
 static NEXT: Region<[u32; ELEMENTS]> = Region::new([0; ELEMENTS]);
 
-/// Makes one cycle out of all elements, in random order (Sattolo's shuffle).
+/// Links all elements to one cycle, in random order (Sattolo's shuffle).
 pub fn initialize() {
     NEXT.with(|next| {
         for (index, element) in next.iter_mut().enumerate() {
@@ -19,7 +19,7 @@ pub fn initialize() {
     });
 }
 
-/// Follows the chain; returns where it got to.
+/// Follows the chain; returns the last element.
 pub fn run() -> u64 {
     NEXT.with(|next| {
         let mut at = 0;

@@ -1,6 +1,6 @@
-//! Big buffers that live in a program's zeroed data.
+//! Large buffers in a program's zeroed data.
 //!
-//! Used by the programs instead of an allocator. Assumes nothing: a second borrow at the same time panics.
+//! Used by the programs instead of an allocator. Panics if a region is borrowed twice at the same time.
 
 use core::cell::UnsafeCell;
 
@@ -10,11 +10,11 @@ pub(crate) struct Region<T> {
     taken: Flag,
 }
 
-// SAFETY: `with` lets one thread at a time at the value, see there.
+// SAFETY: `with` gives one thread at a time access to the value, see there.
 unsafe impl<T: Send> Sync for Region<T> {}
 
 impl<T> Region<T> {
-    /// A region with this value at first.
+    /// Makes a region with this initial value.
     pub(crate) const fn new(value: T) -> Self {
         Region { value: UnsafeCell::new(value), taken: Flag::new() }
     }
@@ -72,7 +72,7 @@ impl Flag {
 pub(crate) fn fill(bytes: &mut [u8], value: u8) {
     #[cfg(not(target_arch = "bpf"))]
     bytes.fill(value);
-    // There it would be a call of memset, for which LLVM's BPF has none.
+    // For this target it would become a call of memset, which LLVM's BPF lacks.
     #[cfg(target_arch = "bpf")]
     {
         // SAFETY: eight bytes of any values are a number.

@@ -5,7 +5,7 @@
 
 use crate::region::Region;
 
-/// Elements: a power of two, so that any odd stride visits all of them.
+/// Number of elements: a power of two, so that any odd stride visits all of them.
 const ELEMENTS: usize = 1 << 23;
 static BUFFER: Region<[u32; ELEMENTS]> = Region::new([0; ELEMENTS]);
 

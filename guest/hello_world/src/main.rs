@@ -6,21 +6,21 @@
 
 #[polkavm_derive::polkavm_import]
 unsafe extern "C" {
-    /// Returns the number that the host wants added.
+    /// Returns the number that the host wants to add.
     fn get_third_number() -> u32;
 }
 
-/// The sum of two numbers and the host's; wraps around.
+/// Returns the sum of two numbers and the host's; wraps around.
 #[polkavm_derive::polkavm_export]
 extern "C" fn add_numbers(a: u32, b: u32) -> u32 {
-    // SAFETY: the host function takes nothing and touches no memory.
+    // SAFETY: the host function has no parameters and does not access memory.
     let third = unsafe { get_third_number() };
     a.wrapping_add(b).wrapping_add(third)
 }
 
-/// A panic becomes a trap.
+/// Turns a panic into a trap.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: `unimp` has no operands and touches no memory; control never comes back from it.
+    // SAFETY: `unimp` has no operands and does not access memory; control never returns from it.
     unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
 }

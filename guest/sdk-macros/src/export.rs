@@ -75,14 +75,14 @@ fn machinery(
         values.push(kind.of_slots(ty, &slots[next..end], wide));
         next = end;
     }
-    // An unsafe export is called with what the host gives; that it is right is the host's promise.
+    // An unsafe export is called with the host's arguments, for whose validity the host is responsible.
     let call = match is_unsafe {
         true => quote!(unsafe { #name(#(#values),*) }),
         false => quote!(#name(#(#values),*)),
     };
     let (output, body) = match (result, outputs) {
         (None, _) => (quote!(), quote!({ let _ = #call; })),
-        // Two registers of 32 bits are returned as a number of 64.
+        // Two 32-bit registers are returned as a 64-bit number.
         (Some(_), 2) => (quote!(-> u64), quote!(#call as u64)),
         (Some(kind), _) => {
             let slot = kind.to_slots(&quote!(value), wide).remove(0);
@@ -98,7 +98,7 @@ fn machinery(
         #[unsafe(link_section = ".polkavm_metadata")]
         static METADATA: ::pvm_guest::linker::Export = ::pvm_guest::linker::Export::new(#symbol, #inputs, #outputs);
 
-        /// Takes the registers that the host sets, whose upper bits may be anything.
+        /// Takes the registers set by the host, whose upper bits may be anything.
         #[unsafe(link_section = #section)]
         extern "C" fn wrapper(#(#slots: usize),*) #output {
             #body
@@ -120,7 +120,7 @@ fn machinery(
     }
 }
 
-/// Code that moves the arguments from the seventh on to the stack, where C has them.
+/// Returns code that moves the arguments from the seventh on to the stack, where C expects them.
 fn entry(inputs: usize, wide: bool) -> Option<TokenStream> {
     if inputs <= IN_C {
         return None;

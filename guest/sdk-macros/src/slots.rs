@@ -17,16 +17,16 @@ pub enum Kind {
     Signed,
     /// Zero-extended integer of at most 32 bits, or of pointer width.
     Unsigned,
-    /// A truth value.
+    /// A boolean.
     Bool,
     /// A pointer.
     Pointer,
-    /// 64 bits: two registers of 32.
+    /// 64 bits: a pair of 32-bit registers on 32-bit machines.
     Long,
 }
 
 impl Kind {
-    /// Register class of a type by its name.
+    /// Returns the register class of a type by its name.
     pub fn of(ty: &Type) -> Result<Kind> {
         let name = match ty {
             Type::Ptr(_) => return Ok(Kind::Pointer),
@@ -45,12 +45,12 @@ impl Kind {
         }
     }
 
-    /// Number of registers that it takes.
+    /// Number of registers that it occupies.
     pub fn slots(self, wide: bool) -> usize {
         if self == Kind::Long && !wide { 2 } else { 1 }
     }
 
-    /// The registers' contents, as `usize`, of the value `value`.
+    /// Converts `value` to register contents of type `usize`.
     pub fn to_slots(self, value: &TokenStream, wide: bool) -> Vec<TokenStream> {
         match self {
             Kind::Signed => vec![quote!(#value as isize as usize)],
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// The value of type `ty` whose registers are `slots`.
+    /// Converts the registers `slots` to a value of type `ty`.
     pub fn of_slots(self, ty: &Type, slots: &[Ident], wide: bool) -> TokenStream {
         let low = &slots[0];
         match (self, slots.get(1)) {
@@ -70,7 +70,7 @@ impl Kind {
     }
 }
 
-/// The kinds of a list of types, if they fit the argument registers for both widths.
+/// Returns the register classes of parameter types, if they fit the argument registers for both widths.
 pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
     let kinds = types.iter().map(|ty| Kind::of(ty)).collect::<Result<Vec<_>>>()?;
     let slots: usize = kinds.iter().map(|kind| kind.slots(true)).sum();
@@ -81,7 +81,7 @@ pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-/// Assertion that fails a 32-bit build whose arguments do not fit.
+/// Generates an assertion that fails a 32-bit build whose arguments do not fit.
 pub fn check_narrow(kinds: &[Kind]) -> TokenStream {
     let slots: usize = kinds.iter().map(|kind| kind.slots(false)).sum();
     let limit = ARGUMENTS.len();

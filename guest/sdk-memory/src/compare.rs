@@ -3,7 +3,7 @@
 use crate::word::{Native, Word, load, load_four, opaque};
 use core::ffi::c_int;
 
-/// Compares `count` bytes: less than, equal to or greater than zero as the first byte that differs is.
+/// Compares `count` bytes: negative, zero or positive, as the first bytes that differ compare.
 ///
 /// # Safety
 /// Both must be valid for reads of `count` bytes.
@@ -13,7 +13,7 @@ pub unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize)
     unsafe { order::<Native>(left, right, count) }
 }
 
-/// Compares `count` bytes: zero if they are the same.
+/// Compares `count` bytes: zero if they are equal.
 ///
 /// # Safety
 /// Both must be valid for reads of `count` bytes.
@@ -23,14 +23,14 @@ pub unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -
     unsafe { c_int::from(differ::<Native>(left, right, count)) }
 }
 
-/// The order of two memories.
+/// Returns the order of two memory ranges.
 ///
 /// # Safety
 /// Both must be valid for reads of `count` bytes.
 #[inline(always)]
 pub(crate) unsafe fn order<W: Word>(mut left: *const u8, mut right: *const u8, count: usize) -> c_int {
     let size = W::SIZE;
-    // Where bytes are compared once more, they are known to be the same.
+    // Bytes that are compared twice are known to be equal the second time.
     // SAFETY: no access is longer than `count`, or ends behind it.
     let (a, b): (W, W) = unsafe {
         if count >= size {
@@ -67,7 +67,7 @@ pub(crate) unsafe fn order<W: Word>(mut left: *const u8, mut right: *const u8, c
     c_int::from(a > b) - c_int::from(a < b)
 }
 
-/// True if two memories differ.
+/// True if two memory ranges differ.
 ///
 /// # Safety
 /// Both must be valid for reads of `count` bytes.
@@ -116,7 +116,7 @@ unsafe fn four_differ<W: Word>(left: *const u8, right: *const u8) -> bool {
     !low.or(high).is_zero()
 }
 
-/// The difference of the words at an offset.
+/// Returns the difference of the words at an offset.
 ///
 /// # Safety
 /// Both must be valid for reads of them.

@@ -2,7 +2,7 @@
 
 use crate::word::{Native, Word, load, load_four, opaque, store, store_four};
 
-/// Copies `count` bytes between memory that does not overlap, unless it is the same. Returns `to`.
+/// Copies `count` bytes between ranges that do not overlap, or are identical. Returns `to`.
 ///
 /// # Safety
 /// `from` must be valid for reads of `count` bytes, and `to` for writes.
@@ -13,7 +13,7 @@ pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *
     to
 }
 
-/// Copies `count` bytes between memory that may overlap. Returns `to`.
+/// Copies `count` bytes between ranges that may overlap. Returns `to`.
 ///
 /// # Safety
 /// `from` must be valid for reads of `count` bytes, and `to` for writes.
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> 
     to
 }
 
-/// Copies memory that does not overlap.
+/// Copies between ranges that do not overlap.
 ///
 /// # Safety
 /// `from` must be valid for reads of `count` bytes, and `to` for writes.
@@ -47,15 +47,15 @@ pub(crate) unsafe fn copy_forward<W: Word>(mut to: *mut u8, mut from: *const u8,
     }
 }
 
-/// Copies memory that may overlap.
+/// Copies between ranges that may overlap.
 ///
 /// # Safety
 /// `from` must be valid for reads of `count` bytes, and `to` for writes.
 #[inline(always)]
 pub(crate) unsafe fn copy_overlapping<W: Word>(mut to: *mut u8, mut from: *const u8, mut count: usize) {
     let turn = 4 * W::SIZE;
-    // SAFETY: while more is left than a turn takes, it is inside of what the caller vouches for. No turn overwrites what
-    // another has yet to load, as they go away from where the target begins inside of the source.
+    // SAFETY: as long as more is left than an iteration copies, it is inside the caller's ranges. No iteration overwrites
+    // bytes that a later one has to load, as they move away from the end at which the target begins inside of the source.
     unsafe {
         if count > turn {
             if to.addr().wrapping_sub(from.addr()) < count {
@@ -82,7 +82,7 @@ pub(crate) unsafe fn copy_overlapping<W: Word>(mut to: *mut u8, mut from: *const
     }
 }
 
-/// Copies up to four words; memory may overlap, because all loads come before the first store.
+/// Copies up to four words; the ranges may overlap, because all loads come before the first store.
 ///
 /// # Safety
 /// `from` must be valid for reads of `count` bytes, and `to` for writes.
@@ -110,7 +110,7 @@ unsafe fn copy_few<W: Word>(to: *mut u8, from: *const u8, count: usize) {
     }
 }
 
-/// Copies one to two values of a type.
+/// Copies one to two values of a type, from both ends.
 ///
 /// # Safety
 /// As that of [`copy_few`]; `count` must be at least the size of the type, and twice that at most.

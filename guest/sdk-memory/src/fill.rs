@@ -43,7 +43,7 @@ pub(crate) unsafe fn fill<W: Word>(mut to: *mut u8, byte: u8, count: usize) {
             store(to, 0, word.low());
             store(to, count - 4, word.low());
         } else if count > 0 {
-            // Three bytes at most: of one, all are the same.
+            // At most three bytes: for one, all are the same.
             *to = byte;
             *to.wrapping_add(count / 2) = byte;
             *to.wrapping_add(count - 1) = byte;

@@ -8,7 +8,7 @@
 //! A crate that depends on this one has to name it, so that it is linked: `use pvm_guest_memory as _;`. The symbols are
 //! strong, those of `compiler_builtins` weak. On the development machine they are plain functions, for unit tests.
 #![no_std]
-// WARNING: without this LLVM recognizes what the loops do, and makes them calls of the functions that they are in.
+// WARNING: without this LLVM recognizes the loops, and replaces them by calls of the functions that they are in.
 #![no_builtins]
 
 mod compare;

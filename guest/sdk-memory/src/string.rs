@@ -6,7 +6,7 @@ use core::{ffi::c_char, ptr};
 const SIZE: usize = size_of::<usize>();
 const ONES: usize = usize::MAX / 0xff;
 
-/// The number of bytes in front of the first that is zero.
+/// Returns the number of bytes before the first zero.
 ///
 /// # Safety
 /// `text` must be valid for reads up to a zero.
@@ -14,8 +14,8 @@ const ONES: usize = usize::MAX / 0xff;
 pub unsafe extern "C" fn strlen(text: *const c_char) -> usize {
     let start = text.cast::<u8>();
     let mut at = start;
-    // SAFETY: the bytes up to the zero can be read. So can all of an aligned word that holds one of them, since memory
-    // can be read or not by pages; volatile, because what is behind the zero may belong to something else.
+    // SAFETY: the bytes up to the zero are readable. So is all of an aligned word that holds one of them, since readability
+    // is per page; volatile, because the bytes after the zero may belong to another object.
     unsafe {
         while at.addr() % SIZE != 0 {
             if *at == 0 {
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn strlen(text: *const c_char) -> usize {
     }
 }
 
-/// Bits that are set in bytes that are zero. Those above the lowest such byte may be set for nothing.
+/// Returns bits that are set in zero bytes. Those above the lowest zero byte may be false positives.
 #[inline(always)]
 fn zero_bytes(word: usize) -> usize {
     word.wrapping_sub(ONES) & !word & (ONES << 7)

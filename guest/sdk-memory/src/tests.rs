@@ -1,4 +1,4 @@
-//! Every length up to 200 at every alignment, in memory that must not change around it, for either size of words.
+//! Tests every length up to 200 at every alignment, in memory that must not change around it, for either word size.
 
 extern crate std;
 
@@ -19,7 +19,7 @@ const ALIGNMENTS: usize = 16;
 const MARGIN: usize = 48;
 const ALL: usize = LONGEST + ALIGNMENTS + 2 * MARGIN;
 
-/// Bytes none of which is like its neighbours, aligned to 16.
+/// Bytes that differ from their neighbours, aligned to 16.
 #[repr(align(16))]
 struct Memory([u8; ALL]);
 
@@ -50,7 +50,7 @@ fn moves(copy: impl Fn(*mut u8, *const u8, usize)) {
     let blank = Memory::new(7);
     for (length, alignment) in lengths_and_alignments() {
         let source = MARGIN + alignment;
-        // The target up to the margin in front of and behind the source; far overlaps as well, of long ones.
+        // Targets up to the margin before and after the source; long ranges overlap.
         for target in source - MARGIN..=source + MARGIN {
             let (mut memory, mut expected) = (Memory(blank.0), Memory(blank.0));
             expected.0.copy_within(source..source + length, target);
@@ -74,8 +74,8 @@ fn fills(fill: impl Fn(*mut u8, u8, usize)) {
     }
 }
 
-/// Compares equal memory, and memory that differs in the byte at each place, in either direction and in its lowest or
-/// highest bit, where the bytes after it say the opposite and those outside differ.
+/// Compares equal memory, and memory that differs in the byte at each position, in either direction and in its lowest or
+/// highest bit, where the bytes after it compare the other way and those outside differ.
 fn comparisons(
     compare: impl Fn(*const u8, *const u8, usize) -> c_int,
     check: impl Fn(c_int, core::cmp::Ordering) -> bool,
@@ -93,7 +93,7 @@ fn comparisons(
                 let mut right = Memory(right.0);
                 right.0[other + place] ^= bit;
                 let expected = left.0[at + place].cmp(&right.0[other + place]);
-                // What is behind says the opposite.
+                // The bytes behind compare the other way.
                 right.0[other + place + 1..other + length].fill(if expected.is_lt() { 0 } else { 0xff });
                 assert!(check(asked(&right), expected), "{length} bytes at {alignment}, of which {place} differs");
             }
@@ -110,7 +110,7 @@ fn is_difference(answer: c_int, expected: core::cmp::Ordering) -> bool {
 }
 
 fn all_of_width<W: Word>() {
-    // SAFETY: the tests hand over memory of their own.
+    // SAFETY: the tests pass memory of their own.
     unsafe {
         copies(|to, from, length| copy_forward::<W>(to, from, length));
         copies(|to, from, length| copy_overlapping::<W>(to, from, length));
@@ -153,7 +153,7 @@ fn the_functions_return_what_c_says() {
 fn strings_end_at_their_first_zero() {
     for alignment in 0..ALIGNMENTS {
         for length in 0..LONGEST {
-            // Bytes that a sloppy test for zero takes for one, and more zeros behind the first.
+            // Bytes that an inexact test for zero would accept, and more zeros after the first.
             for byte in [0x01, 0x80, 0xff] {
                 let mut memory = Memory([byte; ALL]);
                 memory.0[MARGIN + alignment + length] = 0;

@@ -1,24 +1,24 @@
 //! Words of the machine, loaded from and stored to any address.
 
-/// An unsigned integer that a register holds. Generic, so that the code for either machine can be tested on any.
+/// An unsigned integer of register width. Generic, so that the code for either width can be tested on any machine.
 pub trait Word: Copy + Ord {
     /// Its size in bytes.
     const SIZE: usize;
-    /// The byte in each byte of the word.
+    /// Returns the word with this byte in all positions.
     fn splat(byte: u8) -> Self;
     /// Zero-extends 32 bits.
     fn from_u32(value: u32) -> Self;
-    /// The lowest 32 bits.
+    /// Returns the lowest 32 bits.
     fn low(self) -> u32;
     /// Zero-extends 16 bits.
     fn from_u16(value: u16) -> Self;
-    /// The bytes that differ, as bits: zero if the two are the same.
+    /// Returns the bits that differ: zero if the two are equal.
     fn difference(self, other: Self) -> Self;
-    /// The bits of either.
+    /// Bitwise or.
     fn or(self, other: Self) -> Self;
     /// True if all bits are zero.
     fn is_zero(self) -> bool;
-    /// The bytes in opposite order: the number by which words that were loaded compare like their bytes.
+    /// Reverses the bytes: the results compare as the words' bytes in memory do.
     fn swap_bytes(self) -> Self;
 }
 
@@ -65,10 +65,10 @@ macro_rules! word {
 word!(u32);
 word!(u64);
 
-/// The word of the machine that this is compiled for.
+/// The word of the target machine.
 #[cfg(target_pointer_width = "64")]
 pub type Native = u64;
-/// The word of the machine that this is compiled for.
+/// The word of the target machine.
 #[cfg(target_pointer_width = "32")]
 pub type Native = u32;
 
@@ -89,7 +89,7 @@ pub fn opaque(address: *const u8) -> *const u8 {
     address
 }
 
-/// A value at any address.
+/// A value at any address, aligned or not.
 ///
 /// Not `read_unaligned`: without optimization that is a call of `memcpy`.
 #[repr(C, packed)]

@@ -1,7 +1,7 @@
 //! Bump allocator: a heap that only grows.
 //!
-//! A guest mostly lives for one call, so what it allocates need not be given back. Memory is an array of the program's;
-//! when it is used up, allocation fails, which `alloc` answers with a panic.
+//! A guest usually lives for one call, so its allocations need not be freed. Memory is an array in the program's data; when
+//! it is used up, allocation fails, and `alloc` panics.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -9,13 +9,13 @@ use core::{
     ptr,
 };
 
-/// An allocator of `BYTES` bytes; [`crate::bump_allocator!`] makes one the program's.
+/// An allocator of `BYTES` bytes; [`crate::bump_allocator!`] makes it the global allocator.
 pub struct Bump<const BYTES: usize> {
     memory: UnsafeCell<Memory<BYTES>>,
     used: UnsafeCell<usize>,
 }
 
-/// Aligned as anything that is likely to be put there.
+/// Aligned for all common types.
 #[repr(C, align(16))]
 struct Memory<const BYTES: usize>([u8; BYTES]);
 
@@ -23,20 +23,20 @@ struct Memory<const BYTES: usize>([u8; BYTES]);
 unsafe impl<const BYTES: usize> Sync for Bump<BYTES> {}
 
 impl<const BYTES: usize> Bump<BYTES> {
-    /// An empty heap.
+    /// Makes an empty heap.
     #[allow(clippy::new_without_default, reason = "it is for statics")]
     pub const fn new() -> Self {
         Bump { memory: UnsafeCell::new(Memory([0; BYTES])), used: UnsafeCell::new(0) }
     }
 
-    /// Bytes that are in use.
+    /// Number of bytes in use.
     pub fn used(&self) -> usize {
         // SAFETY: there is one thread, and no reference to the number is kept.
         unsafe { *self.used.get() }
     }
 }
 
-// SAFETY: the ranges that are given out do not overlap, are aligned, and lie inside of the array, which never moves.
+// SAFETY: allocated ranges do not overlap, are aligned, and lie inside of the array, which never moves.
 unsafe impl<const BYTES: usize> GlobalAlloc for Bump<BYTES> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let start = self.memory.get().cast::<u8>();
@@ -54,7 +54,7 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Bump<BYTES> {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // The last one can be taken back.
+        // The last allocation can be undone.
         let start = self.memory.get().cast::<u8>();
         if memory.wrapping_add(layout.size()) == start.wrapping_add(self.used()) {
             // SAFETY: as in `used`.

@@ -15,8 +15,8 @@
 //! }
 //! ```
 //!
-//! - [`pvm_export`], [`pvm_import`]: what the host calls, and what it can be asked;
-//! - [`min_stack_size!`]: how much stack the guest needs;
+//! - [`pvm_export`], [`pvm_import`]: the guest's exports, and its host functions;
+//! - [`min_stack_size!`]: the stack size that the guest needs;
 //! - [`bump_allocator!`]: a heap of a fixed size, for `alloc`;
 //! - the feature `panic-handler`: a panic is a trap;
 //! - [`memory`]: `memcpy` and its like, which the compiler calls by name, for a machine with fast unaligned access. They
@@ -34,7 +34,7 @@ pub use pvm_guest_memory as memory;
 /// Stops the program with a trap.
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 pub fn trap() -> ! {
-    // SAFETY: `unimp` has no operands and touches no memory; control never comes back from it.
+    // SAFETY: `unimp` has no operands and does not access memory; control never returns from it.
     unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
 }
 
@@ -50,7 +50,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     trap()
 }
 
-/// Requests a stack of at least this size in bytes. The largest of several counts.
+/// Requests a stack of at least this size in bytes. The largest of several requests counts.
 ///
 /// ```ignore
 /// pvm_guest::min_stack_size!(65536);

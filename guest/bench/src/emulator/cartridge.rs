@@ -3,13 +3,13 @@
 //! It fills the tile tables, and the palette and sprites from a shift-register random number, then moves 64 sprites and scrolls the
 //! background in the interrupt of each frame, and between frames sorts a page of random bytes, over and over.
 
-/// Bytes of the cartridge, mapped to 0x8000 and again to 0xc000.
+/// Size of the cartridge in bytes, mapped to 0x8000 and again to 0xc000.
 const SIZE: usize = 0x4000;
 
 /// Cartridge ROM, mapped at 0x8000 and above.
 pub(super) static ROM: [u8; SIZE] = rom();
 
-/// 0x8000: runs at power-on.
+/// 0x8000: code that runs at power-on.
 const START: &[u8] = &[
     0x78, 0xd8, 0xa2, 0xff, 0x9a, // sei, cld, ldx #$ff, txs
     0xa9, 0x5a, 0x85, 0x10, // lda #$5a, sta $10: the random number
@@ -26,7 +26,7 @@ const START: &[u8] = &[
     0x4c, 0x00, 0x82, // jmp $8200
 ];
 
-/// 0x8100: the next random number to A; eight steps of a shift register.
+/// 0x8100: returns the next random number in A; eight steps of a shift register.
 const RANDOM: &[u8] = &[
     0xa5, 0x10, // lda $10
     0x0a, 0x90, 0x02, 0x49, 0x1d, // asl, bcc, eor #$1d
@@ -51,7 +51,7 @@ const SORT: &[u8] = &[
     0x4c, 0x00, 0x82, // jmp $8200
 ];
 
-/// 0x8300: the interrupt of a frame.
+/// 0x8300: the interrupt handler, called once per frame.
 const INTERRUPT: &[u8] = &[
     0x48, 0x8a, 0x48, // pha, txa, pha
     0xa2, 0x00, // ldx #0
@@ -70,7 +70,7 @@ const fn rom() -> [u8; SIZE] {
     place(&mut rom, 0x100, RANDOM);
     place(&mut rom, 0x200, SORT);
     place(&mut rom, 0x300, INTERRUPT);
-    // Interrupt, power-on and break.
+    // Vectors of interrupt, power-on and break.
     place(&mut rom, SIZE - 6, &[0x00, 0x83, 0x00, 0x80, 0x00, 0x83]);
     rom
 }

@@ -11,15 +11,15 @@ use cartridge::ROM;
 use mos6502::{cpu::CPU, instruction::Ricoh2a03, memory::Bus};
 use picture::Picture;
 
-/// Frames in one run.
+/// Number of frames in one run.
 pub const FRAMES: u64 = 3;
 
 static BOARD: Region<Board> = Region::new(Board { ram: [0; 0x800], picture: Picture::new() });
 
-/// Does nothing: every run starts the console anew.
+/// Does nothing: every run starts the console again.
 pub fn initialize() {}
 
-/// Switches the console on and runs [`FRAMES`] frames; a checksum of the last picture.
+/// Switches the console on and runs [`FRAMES`] frames; returns a checksum of the last picture.
 pub fn run() -> u64 {
     BOARD.with(|board| {
         board.ram.fill(0);
@@ -44,7 +44,7 @@ struct Board {
     picture: Picture,
 }
 
-/// The board as the processor borrows it.
+/// The board, as borrowed by the processor.
 struct Wiring<'a>(&'a mut Board);
 
 impl Bus for Wiring<'_> {

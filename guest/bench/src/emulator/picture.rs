@@ -1,10 +1,10 @@
-//! The picture processor: draws one dot at a time from tiles, a scroll position and sprites.
+//! The picture processor (PPU): draws one dot at a time from tiles, a scroll position and sprites.
 
 use crate::mix;
 
-/// Dots of a line, of which 256 are seen.
+/// Dots per line, of which 256 are visible.
 const DOTS: u16 = 341;
-/// Lines of a frame, of which 240 are seen.
+/// Lines per frame, of which 240 are visible.
 const LINES: u16 = 262;
 const WIDTH: usize = 256;
 const HEIGHT: usize = 240;
@@ -35,13 +35,13 @@ pub(super) struct Picture {
     patterns: [[u8; 16]; 256],
     active: [Active; 8],
     active_count: usize,
-    /// Two bit planes and two attribute planes, shifted out by one bit a dot.
+    /// Two bit planes and two attribute planes, shifted by one bit per dot.
     shift: [u16; 4],
     screen: [[u8; WIDTH]; HEIGHT],
 }
 
 impl Picture {
-    /// Switched off.
+    /// Makes a processor that is switched off.
     pub(super) const fn new() -> Self {
         Picture {
             dot: 0,
@@ -64,7 +64,7 @@ impl Picture {
         }
     }
 
-    /// Switches it on: all as at first, with a character set that is computed. In place, as it is big for a stack.
+    /// Switches it on in the initial state, with a computed character set. In place, as it is too big for the stack.
     pub(super) fn reset(&mut self) {
         (self.dot, self.line, self.frames, self.control, self.address) = (0, 0, 0, 0, 0);
         (self.interrupt, self.latch, self.sprite_zero_hit) = (false, false, false);
@@ -83,12 +83,12 @@ impl Picture {
         self.frames
     }
 
-    /// True if the processor is to be interrupted: once per frame, if the program asked for it.
+    /// True if the processor should be interrupted: once per frame, if the program enabled it.
     pub(super) fn interrupt(&mut self) -> bool {
         core::mem::take(&mut self.interrupt)
     }
 
-    /// A checksum of the screen.
+    /// Returns a checksum of the screen.
     pub(super) fn checksum(&self) -> u64 {
         self.screen.iter().flatten().fold(0, |sum, dot| mix(sum, u64::from(*dot)))
     }
@@ -148,7 +148,7 @@ impl Picture {
             if self.dot == 0 {
                 self.find_sprites();
             }
-            // The tile of a dot is fetched eight dots before it is seen; that of the first dot at the line's start.
+            // The tile of a dot is fetched eight dots before it is visible; that of the first dot at the line's start.
             if self.dot.is_multiple_of(8) && self.dot <= WIDTH as u16 {
                 if self.dot == 0 {
                     self.fetch_tile(0);
@@ -214,7 +214,7 @@ impl Picture {
         }
     }
 
-    /// Puts one dot on the screen.
+    /// Draws one dot on the screen.
     fn draw(&mut self) {
         let bit = 15 - u32::from(self.scroll[0] % 8);
         let mut background = 0;

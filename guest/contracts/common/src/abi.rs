@@ -9,9 +9,9 @@ use core::fmt;
 
 use crate::{Address, Selector, U256, Word, hash::selector};
 
-/// Bytes in front of a function's arguments.
+/// Length in bytes of the selector before a function's arguments.
 pub const SELECTOR_LEN: usize = 4;
-/// Bytes of one argument.
+/// Length in bytes of one argument.
 pub const WORD_LEN: usize = 32;
 
 /// Error of decoding call data. A contract answers it with an empty revert, as Solidity's decoder does.
@@ -22,7 +22,7 @@ pub enum AbiError {
     TooShort {
         /// Bytes needed to hold all arguments up to this one.
         needed: usize,
-        /// Bytes that are there.
+        /// Bytes available.
         actual: usize,
     },
     /// An address whose upper 12 bytes are not zero.
@@ -73,12 +73,12 @@ impl<'a> Arguments<'a> {
         Some((Selector::from_be_bytes(*selector), Self { words }))
     }
 
-    /// True when there is no argument data at all.
+    /// True if there is no argument data.
     pub const fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// Word of the argument at `index`, from 0, undecoded.
+    /// Returns the word of the argument at `index`, from 0, undecoded.
     pub fn word(&self, index: usize) -> Result<&'a Word, AbiError> {
         // Saturates instead of wrapping; contracts pass constants here.
         let start = index.saturating_mul(WORD_LEN);
@@ -88,12 +88,12 @@ impl<'a> Arguments<'a> {
             .ok_or(AbiError::TooShort { needed: start.saturating_add(WORD_LEN), actual: self.words.len() })
     }
 
-    /// The argument at `index` as a `uint256`.
+    /// Decodes the argument at `index` as a `uint256`.
     pub fn uint256(&self, index: usize) -> Result<U256, AbiError> {
         self.word(index).map(|word| U256::from_be_bytes(*word))
     }
 
-    /// The argument at `index` as an `address`.
+    /// Decodes the argument at `index` as an `address`.
     pub fn address(&self, index: usize) -> Result<Address, AbiError> {
         let word = self.word(index)?;
         match word.split_last_chunk() {
@@ -102,7 +102,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The argument at `index` as a `bool`.
+    /// Decodes the argument at `index` as a `bool`.
     pub fn boolean(&self, index: usize) -> Result<bool, AbiError> {
         let value = self.uint256(index)?;
         if value > U256::ONE {
@@ -112,24 +112,24 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// A `uint256` as a word.
+/// Encodes a `uint256` as a word.
 pub const fn encode_uint256(value: U256) -> Word {
     value.to_be_bytes()
 }
 
-/// A small number as a word.
+/// Encodes a small number as a word.
 pub const fn encode_u8(value: u8) -> Word {
     let mut word = [0; WORD_LEN];
     word[WORD_LEN - 1] = value;
     word
 }
 
-/// A `bool` as a word.
+/// Encodes a `bool` as a word.
 pub const fn encode_bool(value: bool) -> Word {
     encode_u8(value as u8)
 }
 
-/// An `address` as a word.
+/// Encodes an `address` as a word.
 pub fn encode_address(address: &Address) -> Word {
     let mut word = [0; WORD_LEN];
     word[WORD_LEN - address.len()..].copy_from_slice(address);
@@ -145,14 +145,14 @@ impl ShortText {
     /// Wraps `text`.
     ///
     /// # Panics
-    /// When it is longer than 32 bytes. Use it in constants.
+    /// If it is longer than 32 bytes. Use it in constants.
     pub const fn new(text: &'static str) -> Self {
         assert!(text.len() <= WORD_LEN, "a ShortText has at most 32 bytes");
         Self(text)
     }
 
-    /// The text as a dynamic `string` that is the only result: its offset, its length, its bytes padded to a word.
-    /// An empty text has no third word.
+    /// Encodes the text as a dynamic `string` that is the only result: its offset, its length, and its bytes padded to a
+    /// word. An empty text has no third word.
     fn encode(self, buffer: &mut Encoded) {
         buffer.push(&encode_u8(WORD_LEN as u8));
         // At most 32, see `new`.
@@ -190,7 +190,7 @@ pub enum Revert {
 }
 
 impl Revert {
-    /// `Panic(0x11)`: an arithmetic operation left the range of its type.
+    /// `Panic(0x11)`: an arithmetic operation overflowed.
     pub const OVERFLOW: Self = Self::Panic(0x11);
 }
 
@@ -225,14 +225,14 @@ impl Encoded {
         Self { bytes: [0; ENCODED_MAX], len: 0 }
     }
 
-    /// Appends `data`; [`ENCODED_MAX`] is the sum of what the callers in this file append.
+    /// Appends `data`; [`ENCODED_MAX`] is the maximum that the callers in this file append in total.
     fn push(&mut self, data: &[u8]) {
         let end = self.len + data.len();
         self.bytes[self.len..end].copy_from_slice(data);
         self.len = end;
     }
 
-    /// The bytes to hand to the caller.
+    /// The bytes to return to the caller.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }

@@ -5,17 +5,17 @@
 
 use crate::{Selector, Word};
 
-/// Selector of a function signature such as `transfer(address,uint256)`: the start of its hash.
+/// Returns the selector of a function signature such as `transfer(address,uint256)`: the start of its hash.
 pub const fn selector(signature: &str) -> Selector {
     Selector::from_be_bytes(pallet_revive_uapi::solidity_selector(signature))
 }
 
-/// The first topic of an event, such as `Transfer(address,address,uint256)`: its signature's hash.
+/// Returns the first topic of an event, such as `Transfer(address,address,uint256)`: its signature's hash.
 pub const fn topic(signature: &str) -> Word {
     const_crypto::sha3::Keccak256::new().update(signature.as_bytes()).finalize()
 }
 
-/// The Keccak-256 hash of `data`.
+/// Returns the Keccak-256 hash of `data`.
 #[cfg(target_arch = "riscv64")]
 pub fn keccak256(data: &[u8]) -> Word {
     use pallet_revive_uapi::{HostFn, HostFnImpl};
@@ -25,7 +25,7 @@ pub fn keccak256(data: &[u8]) -> Word {
     hash
 }
 
-/// The Keccak-256 hash of `data`.
+/// Returns the Keccak-256 hash of `data`.
 #[cfg(not(target_arch = "riscv64"))]
 pub fn keccak256(data: &[u8]) -> Word {
     const_crypto::sha3::Keccak256::new().update(data).finalize()

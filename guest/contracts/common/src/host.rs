@@ -12,15 +12,15 @@ use crate::{
     abi::{Arguments, Encoded, Reply, Revert, SELECTOR_LEN, WORD_LEN},
 };
 
-/// A panic becomes a trap.
+/// Turns a panic into a trap.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     trap()
 }
 
-/// Stops the contract with a trap: the call fails and leaves nothing but its fee.
+/// Stops the contract with a trap: the call fails, and all its changes but the fee are undone.
 pub fn trap() -> ! {
-    // SAFETY: `unimp` has no operands and touches no memory; control never comes back from it.
+    // SAFETY: `unimp` has no operands and does not access memory; control never returns from it.
     unsafe { core::arch::asm!("unimp", options(noreturn, nomem, nostack)) }
 }
 
@@ -28,7 +28,7 @@ pub fn trap() -> ! {
 const MAX_ARGUMENTS: usize = 4;
 const CALL_DATA_MAX: usize = SELECTOR_LEN + MAX_ARGUMENTS * WORD_LEN;
 
-/// The call data: a selector and up to four words. What comes after that is not read.
+/// The call data: a selector and up to four words. Anything after that is not read.
 pub struct CallData {
     bytes: [u8; CALL_DATA_MAX],
     len: usize,
@@ -53,8 +53,8 @@ impl CallData {
     }
 }
 
-/// Answers the current call: `function` gets the call data; its reply goes to the caller, or its revert, with the
-/// flag that undoes all changes.
+/// Answers the current call: `function` is given the call data; its reply is returned to the caller, or its revert, with
+/// the flag that undoes all changes.
 pub fn answer(function: impl FnOnce(&CallData) -> Result<Reply, Revert>) -> ! {
     let mut call_data = CallData { bytes: [0; CALL_DATA_MAX], len: 0 };
     call_data.read();
@@ -79,14 +79,14 @@ pub fn refuse_value() -> Result<(), Revert> {
     if U256::from_le_bytes(value).is_zero() { Ok(()) } else { Err(Revert::Empty) }
 }
 
-/// Address of the caller.
+/// Returns the address of the caller.
 pub fn caller() -> Address {
     let mut address = [0; 20];
     HostFnImpl::caller(&mut address);
     address
 }
 
-/// The word at `slot`; zeros when nothing was stored.
+/// Returns the word at `slot`; zeros if nothing was stored.
 pub fn load(slot: &Word) -> Word {
     let mut word = [0; WORD_LEN];
     HostFnImpl::get_storage_or_zero(StorageFlags::empty(), slot, &mut word);
@@ -98,7 +98,7 @@ pub fn store(slot: &Word, word: &Word) {
     HostFnImpl::set_storage_or_clear(StorageFlags::empty(), slot, word);
 }
 
-/// The number at `slot`.
+/// Returns the number at `slot`.
 pub fn load_uint256(slot: &Word) -> U256 {
     U256::from_be_bytes(load(slot))
 }
@@ -108,11 +108,11 @@ pub fn store_uint256(slot: &Word, value: U256) {
     store(slot, &value.to_be_bytes());
 }
 
-/// Emits an event. The first topic is by custom the [`topic`](crate::hash::topic) of its signature, the others are
-/// its indexed arguments.
+/// Emits an event. The first topic is by convention the [`topic`](crate::hash::topic) of its signature, the others are its
+/// indexed arguments.
 pub fn emit(topics: &[Word], data: &[u8]) {
     HostFnImpl::deposit_event(topics, data);
 }
 
-/// The host functions themselves, for what has no wrapper here.
+/// The host functions themselves, for those without a wrapper here.
 pub use pallet_revive_uapi as uapi;

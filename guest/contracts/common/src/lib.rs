@@ -2,7 +2,7 @@
 //!
 //! - [`abi`]: reading arguments and writing results the way Solidity's ABI lays them out;
 //! - [`hash`]: Keccak-256, function selectors, event topics;
-//! - [`storage`]: where Solidity puts a mapping's values;
+//! - [`storage`]: the storage slots of a Solidity mapping's values;
 //! - `host` (RISC-V only): the chain's functions behind safe, typed calls, and the panic handler.
 //!
 //! All but `host` also builds for the development machine, where `cargo test` runs the unit tests. No allocator is
@@ -29,5 +29,5 @@ pub type Word = [u8; 32];
 /// (A number, because comparing two of them is one instruction.)
 pub type Selector = u32;
 
-/// An account or contract on the chain: 20 bytes.
+/// Address of an account or contract on the chain: 20 bytes.
 pub type Address = [u8; 20];

@@ -9,12 +9,12 @@ use crate::{
     hash::keccak256,
 };
 
-/// The slot of the state variable declared as number `index`, counted from 0.
+/// Returns the slot of the state variable declared as number `index`, from 0.
 pub const fn variable(index: u8) -> Word {
     encode_u8(index)
 }
 
-/// Storage slot of the value under `key` in the mapping at `slot`.
+/// Returns the storage slot of the value under `key` in the mapping at `slot`.
 pub fn mapping(slot: &Word, key: &Address) -> Word {
     let mut preimage = [0; 64];
     preimage[..32].copy_from_slice(&encode_address(key));

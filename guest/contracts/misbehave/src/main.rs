@@ -39,7 +39,7 @@ const VALUE: Word = storage::variable(0);
 const FORTY_TWO: Word = encode_u8(42);
 const STORED_EVENT: Word = topic("Stored()");
 
-/// Below every region of the memory map.
+/// An address below every region of the memory map.
 const NOWHERE: usize = 0x40;
 
 /// The constructor.
@@ -136,7 +136,7 @@ fn endless() -> ! {
     }
 }
 
-/// Every level keeps its own array alive, so that this is no loop.
+/// Every level keeps its own array alive, so that the compiler can't turn the recursion into a loop.
 #[allow(unconditional_recursion, reason = "the stack must run out")]
 #[inline(never)]
 fn recurse(outer: &[u8; 64]) {
@@ -148,29 +148,29 @@ fn recurse(outer: &[u8; 64]) {
 
 fn read_out_of_bounds() {
     let address = black_box(NOWHERE) as *const u8;
-    // SAFETY: not sound on purpose: the address is in no region, so that the machine must stop the contract here.
+    // SAFETY: intentionally unsound: the address is in no region, so the machine must stop the contract here.
     black_box(unsafe { address.read_volatile() });
 }
 
 fn write_out_of_bounds() {
     let address = black_box(NOWHERE) as *mut u8;
-    // SAFETY: not sound on purpose: the address is in no region, so that the machine must stop the contract here.
+    // SAFETY: intentionally unsound: the address is in no region, so the machine must stop the contract here.
     unsafe { address.write_volatile(1) };
 }
 
 fn jump_out_of_bounds() {
-    // SAFETY: not sound on purpose: an odd number is never a code address, so that the machine must stop the contract.
+    // SAFETY: intentionally unsound: an odd number is never a code address, so the machine must stop the contract.
     let target: extern "C" fn() = unsafe { core::mem::transmute(black_box(0x7fff_ffff_usize)) };
     target();
 }
 
 fn host_out_of_bounds() {
-    // SAFETY: not sound on purpose: the host must find that the bytes are in no region and stop the contract.
+    // SAFETY: intentionally unsound: the host must find that the bytes are in no region, and stop the contract.
     let slice = unsafe { core::slice::from_raw_parts(black_box(NOWHERE) as *const u8, 32) };
     host::emit(&[], slice);
 }
 
-/// Room for the functions named `big…`: more than the chain lets pass in any of them.
+/// Buffer for the functions named `big…`: larger than the limits of the chain that they test.
 struct Room(UnsafeCell<[u8; ROOM]>);
 const ROOM: usize = 256 * 1024;
 

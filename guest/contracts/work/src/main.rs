@@ -32,7 +32,7 @@ const SIGNATURE: [u8; 64] = [
     0x51, 0x41, 0x43, 0x8e, 0x7a, 0x10, 0x0b,
 ];
 
-/// The constructor does nothing.
+/// The constructor, which does nothing.
 #[polkavm_derive::polkavm_export]
 extern "C" fn deploy() {
     host::answer(|_| Ok(Reply::Empty))
@@ -72,7 +72,7 @@ fn number(arguments: &Arguments<'_>, index: usize) -> Result<u64, Revert> {
 fn fibonacci(turns: u64) -> u64 {
     let (mut this, mut next) = (0_u64, 1_u64);
     for _ in 0..turns {
-        // The compiler is not to do several turns at once.
+        // Keeps the compiler from combining several iterations.
         (this, next) = (next, black_box(this.wrapping_add(next)));
     }
     this

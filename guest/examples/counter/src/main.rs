@@ -12,14 +12,14 @@ pvm_guest::min_stack_size!(16 * 1024);
 
 #[pvm_guest::pvm_import]
 unsafe extern "C" {
-    /// Is told a text.
+    /// Passes a text to the host.
     #[pvm(symbol = "tell")]
     fn tell_host(text: *const u8, length: usize) -> u32;
 }
 
 static mut COUNT: u64 = 0;
 
-/// Adds, and returns the sum of all so far.
+/// Adds a number, and returns the sum of all numbers so far.
 #[pvm_guest::pvm_export]
 extern "C" fn add(by: u64) -> u64 {
     // SAFETY: a guest has one thread, and no reference is kept.
@@ -29,7 +29,7 @@ extern "C" fn add(by: u64) -> u64 {
     }
 }
 
-/// Tells the host the first numbers' squares, and returns what it answers.
+/// Sends the squares of the first numbers to the host, and returns its answer.
 #[pvm_guest::pvm_export(symbol = "tell_squares")]
 extern "C" fn squares(count: u32) -> u32 {
     let squares: Vec<u64> = (0..u64::from(count)).map(|number| number * number).collect();
@@ -37,6 +37,6 @@ extern "C" fn squares(count: u32) -> u32 {
     for square in &squares {
         let _ = write!(text, "{square} ");
     }
-    // SAFETY: the text is alive as long as the call.
+    // SAFETY: the text lives longer than the call.
     unsafe { tell_host(text.as_ptr(), text.len()) }
 }

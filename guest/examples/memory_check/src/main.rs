@@ -17,7 +17,7 @@ const ALL: usize = 200 + ALIGNMENTS + 2 * MARGIN;
 #[repr(align(16))]
 struct Memory([u8; ALL]);
 
-/// Bytes none of which is like its neighbours.
+/// Bytes that differ from their neighbours.
 fn pattern(seed: usize, index: usize) -> u8 {
     (index * 151 + seed) as u8
 }
@@ -37,7 +37,7 @@ impl Memory {
         self.0.as_mut_ptr().wrapping_add(index)
     }
 
-    /// True if all bytes are those of the first function, but `length` ones from `start` on those of the second.
+    /// True if all bytes are those of `outside`, except for `length` ones from `start` on, which are those of `inside`.
     fn is(&self, start: usize, length: usize, outside: impl Fn(usize) -> u8, inside: impl Fn(usize) -> u8) -> bool {
         self.0.iter().enumerate().all(|(index, byte)| {
             let offset = index.wrapping_sub(start);
@@ -48,7 +48,7 @@ impl Memory {
     }
 }
 
-/// Copies to each alignment, from ones that differ with the length.
+/// Copies to each alignment, from alignments that differ with the length.
 #[pvm_guest::pvm_export]
 extern "C" fn copies(length: usize) -> usize {
     let mut from = Memory::new(1);
@@ -65,7 +65,7 @@ extern "C" fn copies(length: usize) -> usize {
     0
 }
 
-/// Moves inside of one memory, by less and by more than a turn of the loops takes, in both directions.
+/// Moves within one memory, by less and by more than one iteration of the loops handles, in both directions.
 #[pvm_guest::pvm_export]
 extern "C" fn moves(length: usize) -> usize {
     let source = MARGIN + length % ALIGNMENTS;
