@@ -5,7 +5,7 @@ fn main() {
     {
         use substrate_wasm_builder::WasmBuilder;
 
-        // In this order, as both are made in the same folder and share what they depend on.
+        // In this order, as both are built in the same folder and share dependencies.
         #[cfg(feature = "predecessor-wasm")]
         WasmBuilder::init_with_defaults()
             .enable_feature("in-runtime-interpreter")

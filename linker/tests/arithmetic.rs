@@ -15,7 +15,7 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// Numbers at which something turns over.
+/// Boundary values of the operations.
 const VALUES: [i64; 24] = [
     0,
     1,
@@ -51,7 +51,7 @@ fn run(isa: Isa, instruction: Instruction, a: i64, b: i64) -> i64 {
     };
     let mut code = vec![load(Reg::A0, a), load(Reg::A1, b), load(Reg::A2, 1), instruction];
     if instruction.format().has_target() {
-        // Not taken, it sets a2 to 0.
+        // If it is not taken, a2 is 0.
         code.extend([load(Reg::A2, 0), Instruction::none(Opcode::Fallthrough)]);
         code[3].target = code.len() as u32;
     }

@@ -1,4 +1,5 @@
-//! Source lines of objects that clang makes: relocatable and linked, compressed, split, of both widths and DWARF versions.
+//! Tests of source lines of clang's object files: relocatable and linked, compressed, split, of both widths and DWARF
+//! versions.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -31,7 +32,7 @@ fn tool(name: &str, arguments: &[&str], folder: &PathBuf) {
     assert!(status.success(), "{name} {arguments:?}");
 }
 
-/// Source locations of a blob's code: stacks of `function file:line`, the outermost first.
+/// Returns the source locations of a blob's code: stacks of `function file:line`, outermost first.
 fn stacks(blob: &[u8]) -> BTreeSet<Vec<String>> {
     let blob = Blob::parse(blob).unwrap();
     let mut found = BTreeSet::new();
@@ -47,7 +48,7 @@ fn stacks(blob: &[u8]) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// Compiles with these options, links by lld with those if there are some, and then by us.
+/// Compiles with these options, links with lld and its options if given, and then with our linker.
 fn stacks_of(name: &str, width: u32, flags: &[&str], lld: Option<&[&str]>) -> BTreeSet<Vec<String>> {
     let folder = folder(name);
     fs::write(folder.join("place.c"), SOURCE).unwrap();
@@ -64,7 +65,7 @@ fn stacks_of(name: &str, width: u32, flags: &[&str], lld: Option<&[&str]>) -> BT
         arguments.extend(options);
         tool("ld.lld-19", &arguments, &folder);
         file = "place.elf";
-        // Nothing may be looked for beside the file.
+        // Nothing may be read from other files.
         fs::remove_file(folder.join("place.o")).unwrap();
     }
     let _ = fs::remove_file(folder.join("place.dwo"));

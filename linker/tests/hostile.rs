@@ -1,12 +1,12 @@
-//! Broken, truncated and hostile ELF files: an error or a blob, never a panic or a hang.
+//! Tests of broken, truncated and hostile ELF files: an error or a blob, never a panic or a hang.
 //!
-//! `PVM_HOSTILE_FILES` makes the run longer.
+//! `PVM_HOSTILE_FILES` sets the number of files.
 
 use pvm_linker::{Level, Options, link};
 use pvm_riscv::{Random, generate};
 use vm_core::blob::Blob;
 
-/// Files that are tried.
+/// Number of files that are tried.
 const FILES: u64 = 4000;
 
 fn check(elf: &[u8], level: Level) -> bool {
@@ -50,7 +50,7 @@ fn changed_files_are_refused_or_linked() {
                 0 => elf[at] ^= 1 << random.below(8),
                 1 => elf[at] = random.number() as u8,
                 2 => {
-                    // A field of eight bytes, as offsets and sizes are.
+                    // A field of eight bytes, such as offsets and sizes.
                     let value = random.value().to_le_bytes();
                     let end = elf.len().min(at + 8);
                     elf[at..end].copy_from_slice(&value[..end - at]);

@@ -17,7 +17,7 @@ fn plain() -> Options {
     Options::default()
 }
 
-/// Result of `checksum`, which reads variables only.
+/// Returns the result of `checksum`, which only reads variables.
 fn checksum(blob: &[u8]) -> u64 {
     let blob = Blob::parse(blob).unwrap();
     let program = Program::new(&blob, &ProgramConfig::default()).unwrap();

@@ -1,7 +1,7 @@
-//! Random RISC-V programs, linked at every level, do what a RISC-V emulator does with the ELF file.
+//! Random RISC-V programs, linked at every level, behave as a RISC-V emulator does with the ELF file.
 //!
-//! `PVM_RANDOM_PROGRAMS` and `PVM_RANDOM_SEED` make the run longer and another one; `scripts/fuzz` does. With
-//! `PVM_RANDOM_KINDS`, a list of names, programs have only these kinds of things.
+//! `PVM_RANDOM_PROGRAMS` and `PVM_RANDOM_SEED` set the number of programs and the seed, as `scripts/fuzz` does. With
+//! `PVM_RANDOM_KINDS`, a list of names, programs have only these features.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,10 +9,10 @@ use pvm_linker::{Level, Options};
 use pvm_riscv::differential::{Compared, STANDING, Standing, by_riscv, check};
 use pvm_riscv::{Emulator, Feature, GeneratedProgram, Outcome, Random, generate_with};
 
-/// Programs of each width.
+/// Number of programs of each width.
 const PROGRAMS: u64 = 150;
 
-/// Bisects the passes that make a difference; returns them as a list for `--passes`.
+/// Bisects the passes that cause a difference; returns them as a list for `--passes`.
 fn guilty(program: &GeneratedProgram, wide: bool, seed: u64) -> String {
     let all: Vec<String> = pvm_linker::passes::NAMES.iter().map(|name| (*name).to_owned()).collect();
     let mut needed = all.clone();
@@ -30,7 +30,7 @@ fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Tries programs that have these kinds of things; returns the first difference, and what may be refused is.
+/// Tries programs with these features; returns the first difference. Programs may be refused for an `allowed` reason.
 fn run(wide: bool, kinds: &[Feature], allowed: &[&str], count: u64) -> Result<(), String> {
     let first = number("PVM_RANDOM_SEED", if wide { 1 } else { 1_000_000 });
     let mut finished = 0;

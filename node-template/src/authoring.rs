@@ -1,9 +1,10 @@
-//! Whether this node may author blocks at the chain's prices.
+//! Decides whether this node may author blocks at the chain's prices.
 //!
-//! A chain whose contracts pay the price of compiled code ([`PricingV1::Compiled`]) needs authorities that compile: one that
-//! interprets would build blocks that take many times as long as their weight says. Such a node does not start as an
-//! authority, and does not author once an upgrade of the runtime has changed the pricing, or once it has lost its compiler.
-//! It follows the chain in any case. The chain of a developer, who has one machine and may not be able to choose it, goes on.
+//! A chain whose contracts pay the price of compiled code ([`PricingV1::Compiled`]) needs authorities that compile: a
+//! node that interprets would build blocks that take many times as long as their weight says. Such a node does not
+//! start as an authority, and stops authoring when an upgrade of the runtime changes the pricing, or when it loses its
+//! compiler. It imports blocks in any case. A development chain, whose only machine may not be able to compile, keeps
+//! authoring.
 
 use executor::{Flags, PolkaVm};
 use futures::future::{Either, Ready, ready};
@@ -16,10 +17,11 @@ use sp_runtime::traits::Block as BlockT;
 use std::fmt;
 use std::sync::Arc;
 
-/// The version of `PolkavmApi` that has the function `pricing`. Runtimes before it ask nothing of their authorities.
+/// The version of `PolkavmApi` that added the function `pricing`. Earlier runtimes have no requirements on their
+/// authorities.
 const PRICING_SINCE: u32 = 5;
 
-/// This node's part in the decision: what it runs contracts with, and what its flags say.
+/// The node's part of the decision: its backend for contracts, and its flags.
 #[derive(Clone)]
 pub struct Authoring {
     polkavm: PolkaVm,
@@ -30,12 +32,12 @@ pub struct Authoring {
 /// The error of a node that may not author.
 #[derive(Debug)]
 pub enum AuthoringError {
-    /// Contracts are interpreted here, at prices of compiled code.
+    /// This node interprets contracts, at prices of compiled code.
     Interprets {
-        /// The backend, and why it is that one.
+        /// The backend, and the reason for it.
         backend: String,
     },
-    /// The runtime could not be asked for its pricing.
+    /// The runtime could not be queried for its pricing.
     Runtime(ApiError),
 }
 
@@ -63,7 +65,7 @@ impl std::error::Error for AuthoringError {
 }
 
 impl Authoring {
-    /// For a node with these flags, on a chain of this type.
+    /// Makes the decision for a node with these flags, on a chain of this type.
     pub fn new(polkavm: PolkaVm, flags: &Flags, chain: ChainType) -> Self {
         Self { polkavm, flags: flags.clone(), is_development: chain == ChainType::Development }
     }
@@ -72,13 +74,14 @@ impl Authoring {
     ///
     /// # Errors
     ///
-    /// If the chain's prices are those of compiled code and contracts are interpreted here, or the runtime cannot be asked.
+    /// If the chain's prices are those of compiled code and this node interprets contracts, or if the runtime cannot be
+    /// queried.
     pub fn check<C>(&self, client: &C, parent: Hash) -> Result<(), AuthoringError>
     where
         C: ProvideRuntimeApi<Block>,
         C::Api: PolkavmApi<Block, AccountId, Balance>,
     {
-        // Most nodes compile, and need not ask.
+        // A node that compiles need not query the runtime.
         if self.may_interpret() {
             return Ok(());
         }
@@ -100,7 +103,7 @@ impl Authoring {
     }
 }
 
-/// The pricing at a block; `None` for a runtime that does not tell.
+/// Returns the pricing at a block; `None` if the runtime has no such function.
 fn pricing<C>(client: &C, block: Hash) -> Result<Option<PricingV1>, ApiError>
 where
     C: ProvideRuntimeApi<Block>,
@@ -113,7 +116,7 @@ where
     }
 }
 
-/// Makes proposers as another environment does, where the chain's pricing lets this node author.
+/// Makes proposers through another environment, if the chain's pricing lets this node author.
 pub struct PricedProposer<E, C> {
     inner: E,
     client: Arc<C>,
@@ -121,7 +124,7 @@ pub struct PricedProposer<E, C> {
 }
 
 impl<E, C> PricedProposer<E, C> {
-    /// Around another environment.
+    /// Wraps another environment.
     pub fn new(inner: E, client: Arc<C>, authoring: Authoring) -> Self {
         Self { inner, client, authoring }
     }

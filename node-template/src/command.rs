@@ -110,7 +110,7 @@ pub fn run() -> sc_cli::Result<()> {
         Some(Subcommand::ChainInfo(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run::<Block>(&config)),
         #[cfg(feature = "runtime-benchmarks")]
         Some(Subcommand::Benchmark(cmd)) => cli.create_runner(cmd.as_ref())?.sync_run(|config| {
-            // The command makes runtime calls without a client, so nobody else gives them what runs contracts.
+            // The command makes runtime calls without a client, so the backend for contracts has to be set here.
             let polkavm =
                 executor::PolkaVm::new(&flags, None).map_err(|error| sc_cli::Error::Application(error.into()))?;
             polkavm.announce(&flags);

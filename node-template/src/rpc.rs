@@ -18,22 +18,22 @@ pub struct FullDeps<C, P> {
     pub polkavm: (executor::PolkaVm, executor::Flags),
 }
 
-/// The answer of `polkavm_status`: the backend of this node.
+/// The result of `polkavm_status`: the backend of this node.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolkavmStatus {
     /// `jit` or `interpreter`.
     backend: &'static str,
-    /// The reason for which it is the interpreter, if the flags allow the JIT.
+    /// The reason for using the interpreter, if the flags allow the JIT.
     fallback_reason: Option<String>,
-    /// The line that is logged at the start, as it would be now.
+    /// The line that is logged at the start, with the current state.
     description: String,
     /// The difference between compiled code and the interpreter, if one was found.
     alarm: Option<String>,
 }
 
 impl PolkavmStatus {
-    /// Current status. It changes if compiled code is found to be wrong.
+    /// Returns the current status. It changes if compiled code is found to be wrong.
     pub fn new(polkavm: &executor::PolkaVm, flags: &executor::Flags) -> Self {
         Self {
             backend: if polkavm.is_compiling() { "jit" } else { "interpreter" },
@@ -44,7 +44,7 @@ impl PolkavmStatus {
     }
 }
 
-/// The methods `system_accountNextIndex`, `system_dryRun`, `payment_queryInfo`, `payment_queryFeeDetails` and
+/// Makes the methods `system_accountNextIndex`, `system_dryRun`, `payment_queryInfo`, `payment_queryFeeDetails` and
 /// `polkavm_status`.
 pub fn create_full<C, P>(
     FullDeps { client, pool, polkavm }: FullDeps<C, P>,

@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 /// The host functions of the node.
 #[cfg(not(feature = "runtime-benchmarks"))]
 pub type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions);
-/// The host functions of the node, and those that its benchmarks measure with.
+/// The host functions of the node, with those that its benchmarks need.
 #[cfg(feature = "runtime-benchmarks")]
 pub type HostFunctions =
     (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFunctions, frame_benchmarking::benchmarking::HostFunctions);
@@ -48,14 +48,14 @@ pub type Service = sc_service::PartialComponents<
     (GrandpaBlockImport, GrandpaLink, Option<Telemetry>, PolkaVm),
 >;
 
-/// Creates the client, its database, the pool and the import queue, without a network.
+/// Makes the client, its database, the pool and the import queue, without a network.
 ///
 /// # Errors
 ///
-/// When the JIT is asked for and this machine has none, the database cannot be opened or the genesis state cannot be
-/// built.
+/// If the flags require the JIT and this machine has none, the database cannot be opened, or the genesis state cannot
+/// be built.
 pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, ServiceError> {
-    // First: if the JIT is required and not supported, nothing else is started.
+    // Done first: if the JIT is required and not supported, nothing else is started.
     let chain = config.base_path.config_dir(config.chain_spec.id());
     let folders = Folders::new(config.base_path.path(), &chain);
     let polkavm = PolkaVm::with_folders(flags, config.prometheus_registry(), &folders)
@@ -138,7 +138,7 @@ pub fn new_partial(config: &Configuration, flags: &Flags) -> Result<Service, Ser
     })
 }
 
-/// A block's inherent data: the slot and the time it starts at.
+/// Makes a block's inherent data: the slot, and the time at which it starts.
 fn inherents(
     slot_duration: sp_consensus_aura::SlotDuration,
 ) -> (sp_consensus_aura::inherents::InherentDataProvider, sp_timestamp::InherentDataProvider) {
@@ -148,11 +148,11 @@ fn inherents(
     (slot, timestamp)
 }
 
-/// A full node, running until its task manager is dropped.
+/// Starts a full node, which runs until its task manager is dropped.
 ///
 /// # Errors
 ///
-/// When a part cannot be built or the network or RPC cannot listen.
+/// If a part cannot be built, or the network or RPC cannot listen.
 pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     config: Configuration,
     flags: &Flags,
@@ -168,7 +168,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
         other: (block_import, grandpa_link, mut telemetry, polkavm),
     } = new_partial(&config, flags)?;
 
-    // Before the network: an authority that may not author should not look like one.
+    // Checked before the network starts: an authority that may not author should not look like one.
     let authoring = Authoring::new(polkavm.clone(), flags, config.chain_spec.chain_type());
     if config.role.is_authority() {
         let best = client.chain_info().best_hash;
@@ -280,7 +280,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
             proposer_factory,
             create_inherent_data_providers: move |_, ()| async move { Ok(inherents(slot_duration)) },
             force_authoring,
-            // A single authority must continue even when finality lags far behind.
+            // A single authority must continue even if finality lags far behind.
             backoff_authoring_blocks: None::<()>,
             keystore: keystore_container.keystore(),
             sync_oracle: sync_service.clone(),
@@ -290,7 +290,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
             telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
             compatibility_mode: Default::default(),
         })?;
-        // Without its authoring task the node is of no use: the task is essential.
+        // The task is essential: without authoring, the node has no purpose.
         task_manager.spawn_essential_handle().spawn_blocking("aura", Some("block-authoring"), aura);
     }
 

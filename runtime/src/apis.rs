@@ -123,7 +123,7 @@ impl_runtime_apis! {
             Grandpa::current_set_id()
         }
 
-        // There is no session history to prove an equivocation against, so reports are not taken.
+        // There is no session history to prove an equivocation against, so reports are not accepted.
         fn submit_report_equivocation_unsigned_extrinsic(
             _equivocation_proof: sp_consensus_grandpa::EquivocationProof<<Block as BlockT>::Hash, NumberFor<Block>>,
             _key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,

@@ -22,16 +22,16 @@ use sp_runtime::{ConsensusEngineId, Perbill, traits::One};
 
 /// Share of a block's weight that ordinary transactions may fill.
 const NORMAL_DISPATCH_RATIO: Perbill = Perbill::from_percent(75);
-/// A block may take half of its slot to execute, which leaves as much for the network. A solochain has no validation
-/// proof, so its size is not limited.
+/// A block may take half of its slot to execute, which leaves the other half for the network. A solochain has no
+/// validation proof, so the proof size is unlimited.
 const MAXIMUM_BLOCK_WEIGHT: Weight = Weight::from_parts(WEIGHT_REF_TIME_PER_SECOND, u64::MAX);
-/// Longest encoding of a block's body, in bytes.
+/// Maximum encoded length of a block's body in bytes.
 const MAXIMUM_BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
 /// Share of a block's weight assumed to go to inherents and hooks.
 const AVERAGE_ON_INITIALIZE_RATIO: Perbill = Perbill::from_percent(10);
 
 parameter_types! {
-    /// Blocks whose hash is remembered.
+    /// Number of blocks whose hashes are stored.
     pub const BlockHashCount: BlockNumber = BLOCK_HASH_COUNT;
     /// Version of this runtime.
     pub const Version: sp_version::RuntimeVersion = VERSION;
@@ -50,7 +50,7 @@ parameter_types! {
         })
         .avg_block_initialization(AVERAGE_ON_INITIALIZE_RATIO)
         .build_or_panic();
-    /// Length limit of a block: 5 MiB, of which three quarters for ordinary transactions.
+    /// Length limit of a block: 5 MiB, three quarters of which are for ordinary transactions.
     pub RuntimeBlockLength: BlockLength =
         BlockLength::builder()
             .max_length(MAXIMUM_BLOCK_LENGTH)
@@ -141,7 +141,7 @@ impl WeightToFeePolynomial for WeightToFee {
 }
 
 parameter_types! {
-    /// The fee does not move with the load of the chain.
+    /// The fee does not depend on the load of the chain.
     pub FeeMultiplier: Multiplier = Multiplier::one();
 }
 
@@ -161,13 +161,14 @@ impl pallet_sudo::Config for Runtime {
     type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
 }
 
-/// Contracts count money in units of 10^-18, as Solidity does; the chain in units of 10^-12.
+/// Contracts use units of 10^-18, as Solidity does; the chain uses units of 10^-12.
 const NATIVE_TO_ETH_RATIO: u32 = 1_000_000;
 
 parameter_types! {
     /// A third of a program's deposit, held by each contract that runs it.
     pub const CodeHashLockupDepositPercent: Perbill = Perbill::from_percent(30);
-    /// Authorities compile contracts, and the chain sells their speed. Nodes that follow may interpret.
+    /// Authorities compile contracts, and prices are those of compiled code. Nodes that only import blocks may
+    /// interpret.
     pub const Pricing: pallet_polkavm::Pricing = match cfg!(feature = "in-runtime-interpreter") {
         true => pallet_polkavm::Pricing::INTERPRETED,
         false => pallet_polkavm::Pricing::COMPILED,
@@ -182,7 +183,7 @@ parameter_types! {
         (BASE_FEE as u64) * (NATIVE_TO_ETH_RATIO as u64) / ExtrinsicBaseWeight::get().ref_time();
 }
 
-/// Account of the block's author: an authority's key is its account's.
+/// The account of the block's author: the account of the authority's key.
 pub struct AuraAuthor;
 
 impl FindAuthor<AccountId> for AuraAuthor {
@@ -207,19 +208,19 @@ impl pallet_polkavm::Config for Runtime {
     type Time = Timestamp;
     type WeightInfo = pallet_polkavm::weights::SubstrateWeight<Runtime>;
     type AddressMapper = pallet_polkavm::AccountId32Mapper<Runtime>;
-    // The nodes of this chain have the host functions. The interpreter does for those that have not: what is in blocks is
-    // the same.
+    // The nodes of this chain have the host functions. `InRuntimeInterpreter` would do without them: the contents of
+    // blocks are the same.
     #[cfg(not(feature = "in-runtime-interpreter"))]
     type Executor = pallet_polkavm::HostFunctions;
     #[cfg(feature = "in-runtime-interpreter")]
     type Executor = pallet_polkavm::InRuntimeInterpreter;
     type Precompiles = pallet_polkavm::precompiles::Builtins;
-    // An account is mapped when its owner wants it and pays for it.
+    // Accounts are mapped only at the request and expense of their owners.
     type AutoMap = ConstBool<false>;
     type FindAuthor = AuraAuthor;
     type Pricing = Pricing;
     type CostModel = CostModel;
-    // A block has ten million of them.
+    // A block has ten million units.
     type RefTimePerEthGas = ConstU64<100_000>;
     type DepositPerByte = ConstU128<{ 10 * MICRO_UNIT }>;
     type DepositPerItem = ConstU128<{ 10 * MILLI_UNIT }>;

@@ -12,8 +12,8 @@ use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 /// Genesis balance of each well-known account: a million tokens.
 const ENDOWMENT: u128 = 1_000_000 * UNIT;
 
-/// A genesis in which the well-known development accounts are endowed, `root` holds sudo and `authorities`
-/// author and finalise.
+/// Builds a genesis in which the well-known development accounts are endowed, `root` holds sudo, and `authorities`
+/// author and finalise blocks.
 fn testnet(authorities: Vec<(AuraId, GrandpaId)>, endowed: Vec<AccountId>, root: AccountId) -> Value {
     build_struct_json_patch!(RuntimeGenesisConfig {
         balances: BalancesConfig {
@@ -50,7 +50,7 @@ fn local() -> Value {
     )
 }
 
-/// The named state as a JSON patch on the default genesis, or `None` for a name the runtime does not know.
+/// Returns the preset with this name as a JSON patch of the default genesis, or `None` if the name is unknown.
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
     let patch = match id.as_ref() {
         sp_genesis_builder::DEV_RUNTIME_PRESET => development(),
@@ -60,7 +60,7 @@ pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
     serde_json::to_vec(&patch).ok()
 }
 
-/// The names [`get_preset`] knows.
+/// Returns the names that [`get_preset`] knows.
 pub fn preset_names() -> Vec<PresetId> {
     vec![
         PresetId::from(sp_genesis_builder::DEV_RUNTIME_PRESET),

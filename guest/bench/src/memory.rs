@@ -21,7 +21,7 @@ pub fn initialize() {
 pub fn byte_loops() -> u64 {
     BUFFERS.with(|[from, to]| {
         for byte in from.iter_mut() {
-        // SAFETY: a reference is valid to write through. Volatile, so that the loop does not become a call of memset.
+            // SAFETY: a reference is valid to write through. Volatile, so that the loop does not become a call of memset.
             unsafe { write_volatile(byte, 7) };
         }
         for (from, to) in from.iter().zip(to.iter_mut()) {

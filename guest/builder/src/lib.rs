@@ -1,7 +1,7 @@
-//! Compiling guests: a crate with cargo, for the machine that the linker takes.
+//! Guest builder: compiles guest crates with cargo for the linker's targets.
 //!
-//! The compiler needs the standard library's source, because nobody ships `core` for RV32E or RV64E; what it finds, or
-//! what it does not, is told. Used by `pvm build` and by tools that deploy contracts from source.
+//! The compiler needs the standard library's source, because there is no prebuilt `core` for RV32E or RV64E; errors say
+//! what is missing. Used by `pvm build` and by tools that deploy contracts from source.
 
 use serde_json::Value as Json;
 use std::{
@@ -10,20 +10,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The descriptions of the machines, for the compiler.
+/// Target specifications for the compiler.
 const TARGETS: [(&str, &str); 2] = [
     ("riscv32emac-unknown-none-polkavm", include_str!("../../targets/riscv32emac-unknown-none-polkavm.json")),
     ("riscv64emac-unknown-none-polkavm", include_str!("../../targets/riscv64emac-unknown-none-polkavm.json")),
 ];
 
-/// LLVM's options that unroll loops whose number of turns it does not know, up to a size at which guests gain speed.
+/// LLVM options for unrolling loops with an unknown number of iterations, up to a size at which guests become faster.
 const UNROLL: [&str; 3] = ["-unroll-runtime", "-unroll-allow-partial", "-unroll-threshold-default=150"];
 
-/// Why a guest could not be compiled.
+/// Error of compiling a guest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuestError {
-    /// No compiler that can do it.
+    /// No suitable compiler.
     #[error(
         "no compiler for RISC-V guests: run scripts/setup in the checkout that this program is from, set \
          PVM_GUEST_TOOLCHAIN to a folder with bin/cargo, bin/rustc and the standard library's source, or install a nightly with `rustup toolchain install nightly \
@@ -35,15 +35,15 @@ pub enum GuestError {
     NotRun {
         /// The program.
         program: String,
-        /// Why.
+        /// The reason.
         reason: std::io::Error,
     },
-    /// The compiler failed; what it said was shown.
+    /// The compiler failed; its output was shown.
     #[error("{program} ended with {status} (see above)")]
     Failed {
         /// The program.
         program: String,
-        /// How it ended.
+        /// Its exit status.
         status: std::process::ExitStatus,
     },
     /// A file could not be written.
@@ -51,13 +51,13 @@ pub enum GuestError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: std::io::Error,
     },
     /// `PATH` cannot be extended.
     #[error("PATH: {0}")]
     Path(#[from] env::JoinPathsError),
-    /// Nothing to link.
+    /// There is nothing to link.
     #[error(
         "{manifest} has no binary and no cdylib: a guest is a crate with a src/main.rs, or a library with crate-type = \
          [\"cdylib\"]"
@@ -68,29 +68,29 @@ pub enum GuestError {
     },
 }
 
-/// What to compile.
+/// A guest to compile.
 #[derive(Clone, Debug)]
 pub struct Guest {
     /// The crate's `Cargo.toml`.
     pub manifest: PathBuf,
-    /// Of several binaries, this one.
+    /// The binary to compile, if there are several.
     pub binary: Option<String>,
-    /// For RV64E, or else for RV32E.
+    /// True for RV64E, false for RV32E.
     pub wide: bool,
-    /// Whether loops are unrolled: faster code, and more of it.
+    /// Whether to unroll loops, which makes code faster and longer.
     pub unroll: bool,
-    /// More arguments for cargo, such as features.
+    /// Further arguments for cargo, such as features.
     pub arguments: Vec<String>,
 }
 
 impl Guest {
-    /// Compiles, and returns the ELF files, in the order of their names.
+    /// Compiles the guest; returns its ELF files, sorted by name.
     ///
-    /// A crate without binaries whose library is a `cdylib` is compiled to a static library, which the linker of the
-    /// toolchain makes an ELF file of: compilers differ in what they ask a linker for dynamic libraries.
+    /// A crate without binaries whose library is a `cdylib` is compiled to a static library, from which the toolchain's
+    /// linker makes an ELF file: compilers differ in the linker flags that they use for dynamic libraries.
     ///
     /// # Errors
-    /// If there is no compiler, or it fails; what it says goes to standard error.
+    /// If there is no compiler, or it fails; its messages go to standard error.
     pub fn compile(&self) -> Result<Vec<PathBuf>, GuestError> {
         let package = self.package()?;
         let (name, description) = TARGETS[usize::from(self.wide)];
@@ -110,7 +110,7 @@ impl Guest {
         }
     }
 
-    /// Asks cargo for the crate's targets and folders.
+    /// Queries cargo for the crate's targets and folders.
     fn package(&self) -> Result<Package, GuestError> {
         let mut command = toolchain()?;
         clean(&mut command);
@@ -127,7 +127,7 @@ impl Guest {
         })
     }
 
-    /// Flags of rustc that change the code.
+    /// Flags of rustc that affect the code.
     fn code_flags(&self) -> impl Iterator<Item = String> {
         UNROLL.iter().filter(|_| self.unroll).map(|option| format!("-Cllvm-args={option}"))
     }
@@ -135,10 +135,10 @@ impl Guest {
     fn cargo(&self, target: &Path, package: &Package) -> Result<Command, GuestError> {
         let mut command = toolchain()?;
         clean(&mut command);
-        // A stable compiler then takes the options of a nightly one.
+        // Makes a stable compiler accept options of a nightly one.
         command.env("RUSTC_BOOTSTRAP", "1");
-        // Paths of this machine are of no use in a blob. The members of a workspace are compiled with the same flags, so
-        // that they share their dependencies' artifacts.
+        // Paths of this machine must not get into a blob. The members of a workspace are compiled with the same flags,
+        // so that they share their dependencies' artifacts.
         let flags = [(package.workspace.clone(), "/guest"), (cargo_home(), "/cargo")]
             .into_iter()
             .filter(|(folder, _)| !folder.as_os_str().is_empty())
@@ -159,21 +159,21 @@ impl Guest {
     }
 }
 
-/// A crate as `cargo metadata` describes it.
+/// A crate, as described by `cargo metadata`.
 struct Package {
-    /// It has no binary, but a library of the type `cdylib`.
+    /// True if it has no binary, but a library of the type `cdylib`.
     is_library: bool,
-    /// The root of its workspace: its own folder, if it is in none.
+    /// The root of its workspace; its own folder if it is in none.
     workspace: PathBuf,
-    /// The folder of build artifacts, unless cargo is told another.
+    /// The folder of build artifacts, unless cargo is given another.
     target_folder: PathBuf,
 }
 
 impl Package {
-    /// The folder of build artifacts of a cargo command with these arguments, absolute.
+    /// Returns the absolute folder of build artifacts of a cargo command with these arguments.
     ///
-    /// The target's description is kept there: its path is part of what identifies a compiled crate to cargo, which
-    /// compiles `core` anew for each path.
+    /// The target specification is kept there: its path is part of cargo's identity of a compiled crate, so that
+    /// another path would make cargo compile `core` again.
     fn target_folder(&self, arguments: &[String]) -> PathBuf {
         let mut arguments = arguments.iter();
         let folder = loop {
@@ -191,7 +191,7 @@ impl Package {
     }
 }
 
-/// Writes a file unless it has this content already. Concurrent readers see a whole file.
+/// Writes a file unless it already has this content. Concurrent readers see a complete file.
 fn write_if_changed(path: &Path, content: &str) -> std::io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == content.as_bytes()) {
         return Ok(());
@@ -209,7 +209,7 @@ fn cargo_home() -> PathBuf {
     named.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"))).unwrap_or_default()
 }
 
-/// Runs a compiler; what it prints on standard output is returned, the rest shown.
+/// Runs a compiler; returns its standard output, and shows the rest.
 ///
 /// # Errors
 /// If it cannot be started, or fails.
@@ -227,7 +227,7 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>, GuestError> {
     }
 }
 
-/// Takes variables away that are meant for the compiler of the host.
+/// Removes environment variables that are meant for the host's compiler.
 fn clean(command: &mut Command) {
     for variable in
         ["RUSTC", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTUP_TOOLCHAIN"]
@@ -236,7 +236,7 @@ fn clean(command: &mut Command) {
     }
 }
 
-/// Whether the package of a manifest has no binary and a `cdylib`, by what `cargo metadata` says.
+/// True if the package of a manifest has no binary and a `cdylib`, according to `cargo metadata`.
 fn is_library(metadata: &Json, manifest: &Path) -> bool {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let package =
@@ -253,12 +253,12 @@ fn artifacts(messages: &str) -> impl Iterator<Item = Json> {
     parsed.filter(|message| message["reason"] == "compiler-artifact")
 }
 
-/// The executables in cargo's messages.
+/// Returns the executables in cargo's messages.
 fn executables(messages: &str) -> impl Iterator<Item = PathBuf> {
     artifacts(messages).filter_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The static libraries in cargo's messages.
+/// Returns the static libraries in cargo's messages.
 fn static_libraries(messages: &str) -> impl Iterator<Item = PathBuf> {
     artifacts(messages).filter_map(|message| {
         let files = message["filenames"].as_array()?;
@@ -266,21 +266,21 @@ fn static_libraries(messages: &str) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Makes an ELF file of a static library: what it exports, and what that needs.
+/// Links a static library into an ELF file with its exports and everything that they need.
 fn link_library(archive: &Path) -> Result<PathBuf, GuestError> {
     let output = archive.with_extension("elf");
     let on_path = on_path("rust-lld").or_else(|| {
         linker_folders().into_iter().map(|folder| folder.join("rust-lld")).find(|program| program.is_file())
     });
     let mut command = Command::new(on_path.unwrap_or_else(|| "rust-lld".into()));
-    // As the description of the target has it. There is no entry: what is exported is retained.
+    // The flags of the target specification. There is no entry point: exports are retained.
     command.args(["-flavor", "gnu", "--emit-relocs", "--unique", "-pie", "--apply-dynamic-relocs", "-Bsymbolic"]);
     command.args(["--gc-sections", "--entry=0", "--whole-archive"]).arg(archive).arg("-o").arg(&output);
     run(&mut command)?;
     Ok(output)
 }
 
-/// Cargo of a toolchain that can compile for the target.
+/// Returns the cargo of a toolchain that can compile for the target.
 fn toolchain() -> Result<Command, GuestError> {
     let named = env::var_os("PVM_GUEST_TOOLCHAIN").map(PathBuf::from);
     let private = || {
@@ -305,17 +305,17 @@ fn toolchain() -> Result<Command, GuestError> {
     Ok(command)
 }
 
-/// The checkout that this program was built from.
+/// The checkout from which this program was built.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The toolchain that scripts/setup makes in a checkout: of the one that contains the running program, or of the one that
-/// it was built from. So guests can be built in any folder.
+/// Returns the toolchain that scripts/setup makes in a checkout: in the one that contains the running program, or the
+/// one that it was built from. So guests can be built in any folder.
 fn private_toolchain(program: &Path, checkout: &Path) -> Option<PathBuf> {
     let folders = program.ancestors().skip(1).chain([checkout]);
     folders.map(|folder| folder.join(".toolchain")).find(|toolchain| toolchain.join("bin/cargo").is_file())
 }
 
-/// Where rustup's toolchains have their `rust-lld`, for compilers that come without.
+/// Folders where rustup's toolchains have their `rust-lld`, for compilers without one.
 fn linker_folders() -> Vec<PathBuf> {
     if on_path("rust-lld").is_some() {
         return Vec::new();
@@ -331,7 +331,7 @@ fn linker_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A program in a folder of `PATH`.
+/// Finds a program in the folders of `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
