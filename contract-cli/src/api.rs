@@ -1,7 +1,7 @@
 //! The runtime API of the pallet, `PolkavmApi` versions 1 to 3: its types and its functions.
 //!
-//! Called by the subcommands. Arguments are encoded and answers decoded by the chain's metadata, field by field, so that
-//! fields a later runtime adds do no harm.
+//! Called by the subcommands. Arguments are encoded and results decoded by the chain's metadata, field by field, so
+//! that fields added by a later runtime do no harm.
 
 use crate::{
     chain::{AtBlock, Chain},
@@ -34,7 +34,7 @@ pub struct Weight {
 pub enum Deposit {
     /// The origin pays.
     Charge(u128),
-    /// The origin gets back.
+    /// The origin is refunded.
     Refund(u128),
 }
 
@@ -81,7 +81,7 @@ pub struct Uploaded {
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Failure {
-    /// The error the transaction would fail with.
+    /// The error with which the transaction would fail.
     pub error: Value,
     /// Details.
     pub detail: String,
@@ -99,7 +99,7 @@ pub struct ContractEvent {
     pub data: Vec<u8>,
 }
 
-/// The outcome of a dry run.
+/// The result of a dry run.
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct DryRun<Outcome> {
@@ -107,7 +107,7 @@ pub struct DryRun<Outcome> {
     pub result: Result<Outcome, Failure>,
     /// The weight it used.
     pub gas_consumed: Weight,
-    /// The least limit with which it succeeds.
+    /// The minimum limit with which it succeeds.
     pub gas_required: Weight,
     /// The storage deposit.
     pub storage_deposit: Deposit,
@@ -115,13 +115,13 @@ pub struct DryRun<Outcome> {
     pub events: Vec<ContractEvent>,
 }
 
-/// A dry run, and what identifies the state that it leads to.
+/// A dry run, with a hash of the resulting state.
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Effect<Outcome> {
-    /// The outcome.
+    /// The result.
     pub execution: DryRun<Outcome>,
-    /// A hash of the whole state. The same for all dry runs at chains that do not tell it.
+    /// A hash of the whole state. The same for all dry runs if the chain's runtime API has none.
     pub state: [u8; 32],
 }
 
@@ -135,9 +135,9 @@ pub enum CallKind {
     StaticCall,
     /// A call of another contract's program on the caller's state.
     DelegateCall,
-    /// An instantiation whose address comes from a nonce.
+    /// An instantiation whose address depends on a nonce.
     Create,
-    /// An instantiation whose address comes from a salt.
+    /// An instantiation whose address depends on a salt.
     Create2,
 }
 
@@ -153,7 +153,7 @@ pub struct CallTrace {
     pub to: [u8; 20],
     /// The value, in the contracts' unit, as four 64-bit digits, least significant first.
     pub value: Option<[u64; 4]>,
-    /// The weight it was allowed.
+    /// Its weight limit.
     pub gas_limit: Weight,
     /// The weight it used.
     pub gas_used: Weight,
@@ -165,11 +165,11 @@ pub struct CallTrace {
     pub calls: Vec<CallTrace>,
 }
 
-/// A dry run with the tree of its calls.
+/// A dry run with its call trace.
 #[derive(Debug, Clone, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Traced<Outcome> {
-    /// The outcome.
+    /// The result.
     pub execution: DryRun<Outcome>,
     /// The first call.
     pub trace: Option<CallTrace>,
@@ -219,7 +219,7 @@ fn has(at: &AtBlock, function: &str) -> bool {
 
 /// An execution that the runtime API can dry-run.
 pub trait Request {
-    /// The result of one that succeeds.
+    /// The result of a successful execution.
     type Outcome: DecodeAsType + 'static;
     /// The arguments of the runtime API's functions.
     type Arguments: IntoEncodableValues;
@@ -245,7 +245,7 @@ pub struct CallRequest<'a> {
     pub address: [u8; 20],
     /// The amount to transfer.
     pub value: u128,
-    /// The limit; `None` for all that an extrinsic can have.
+    /// The gas limit; `None` for the maximum of an extrinsic.
     pub gas: Option<Weight>,
     /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
@@ -268,7 +268,7 @@ impl Request for CallRequest<'_> {
 pub struct InstantiateRequest<'a> {
     /// The amount to transfer.
     pub value: u128,
-    /// The limit; `None` for all that an extrinsic can have.
+    /// The gas limit; `None` for the maximum of an extrinsic.
     pub gas: Option<Weight>,
     /// Maximum deposit to be charged; `None` for the account's balance.
     pub deposit_limit: Option<u128>,
@@ -307,12 +307,12 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When the chain does not answer as expected; a failing call is an outcome.
+    /// If the chain's answer is unexpected; a failing call is a result.
     pub async fn dry_run<R: Request>(&self, at: &AtBlock, request: &R) -> Result<DryRun<R::Outcome>, Error> {
         self.api(at, R::FUNCTIONS.dry_run, request.arguments(self.account())).await
     }
 
-    /// Dry-runs a call or an instantiation that is not to be sent, for which the account need not be mapped.
+    /// Dry-runs a call or an instantiation that will not be sent, for which the account need not be mapped.
     ///
     /// # Errors
     ///
@@ -332,7 +332,7 @@ impl Chain {
         failure.is_some_and(|failure| name_error(at.metadata_ref(), &failure.error).name == unmapped)
     }
 
-    /// The account that has the signer's address without a mapping. It has no balance, which reads do not need.
+    /// The account that the signer's address belongs to without a mapping. It has no balance, which reads do not need.
     async fn fallback_account(&self, at: &AtBlock) -> Result<[u8; 32], Error> {
         progress!("the account is not mapped to its address: run with the address's own account, which has no balance");
         let mut account = [0xee; 32];
@@ -343,7 +343,8 @@ impl Chain {
         Ok(account)
     }
 
-    /// Dry-runs a call or an instantiation, and identifies the resulting state where the chain's runtime API can (version 3).
+    /// Dry-runs a call or an instantiation, and returns a hash of the resulting state if the chain's runtime API can
+    /// (version 3).
     ///
     /// # Errors
     ///
@@ -356,7 +357,7 @@ impl Chain {
         self.api(at, R::FUNCTIONS.effect, request.arguments(self.account())).await
     }
 
-    /// Dry-runs a call or an instantiation, and returns the tree of its calls.
+    /// Dry-runs a call or an instantiation, and returns its call trace.
     ///
     /// # Errors
     ///
@@ -384,7 +385,7 @@ impl Chain {
         self.api(at, "upload_code", (self.account(), code.to_vec(), deposit)).await
     }
 
-    /// The value that a contract stores under a key. The inner error is the chain's.
+    /// Returns the value under a key of a contract. The inner error is the chain's.
     ///
     /// # Errors
     ///

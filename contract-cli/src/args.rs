@@ -124,7 +124,7 @@ Examples:
   pvm-contract man | man -l -
   pvm-contract man > ~/.local/share/man/man1/pvm-contract.1";
 
-/// The heading of the options that every command takes.
+/// The heading of the options that every command has.
 const GLOBAL: &str = "Chain, account and output";
 
 /// Upload, instantiate, call and inspect PolkaVM contracts on a chain.
@@ -430,11 +430,11 @@ pub struct Execution {
 }
 
 impl Input {
-    /// Encodes the data of a call; returns it with the type of the result.
+    /// Encodes the data of a call; returns it with the decoder of its result.
     ///
     /// # Errors
     ///
-    /// When it is no hex, the interface cannot be read, no message is named, or the arguments do not fit.
+    /// If it is not hex, the interface cannot be read, no message is named, or the arguments do not fit.
     pub fn call_data(&self, units: Units<'_>) -> Result<(Vec<u8>, Reader), Error> {
         let by_name = |all: &[Interface], name: Option<&str>, arguments: &[String]| match (name, arguments) {
             (Some(name), arguments) => message(all, name, arguments, units),
@@ -447,7 +447,7 @@ impl Input {
         self.encode(|signature, arguments| abi::by_signature(signature, arguments, units), by_name)
     }
 
-    /// Encodes the data of a constructor; returns it with the type of the result.
+    /// Encodes the data of a constructor; returns it with the decoder of its result.
     ///
     /// # Errors
     ///
@@ -504,7 +504,7 @@ fn messages(all: &[Interface]) -> Vec<String> {
     all.iter().flat_map(Interface::messages).collect()
 }
 
-/// The type that data is decoded as.
+/// The type to decode data as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum DataKind {
     /// A call of one of the contract's functions.
@@ -518,7 +518,7 @@ pub enum DataKind {
     Error,
 }
 
-/// Bytes in hex, with or without `0x`.
+/// Parses bytes in hex, with or without `0x`.
 pub fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|error| format!("not hex: {error}"))
 }
@@ -539,7 +539,7 @@ mod tests {
         Args::command().debug_assert();
     }
 
-    /// All commands with their names, such as `dry-run call`.
+    /// Returns all commands with their names, such as `dry-run call`.
     fn commands(of: &clap::Command, name: &str) -> Vec<(String, clap::Command)> {
         let all = of.get_subcommands().filter(|command| command.get_name() != "help").map(|command| {
             let name = format!("{name} {}", command.get_name());
@@ -573,7 +573,7 @@ mod tests {
         }
     }
 
-    /// Runs each example as far as the command line: what is not a stand-in has to parse.
+    /// Parses the command line of each example: everything but placeholders has to be valid.
     #[test]
     fn every_example_parses() {
         let mut texts = vec![EXAMPLES.to_owned()];
@@ -583,13 +583,13 @@ mod tests {
         let mut examples = 0;
         for line in texts.iter().flat_map(|text| text.lines()) {
             let Some(line) = line.trim_start().strip_prefix("pvm-contract ") else { continue };
-            // What follows two spaces, a pipe or a redirection is not for this program.
+            // Everything after two spaces, a pipe or a redirection is not an argument of this program.
             let line = line.split("  ").next().unwrap().split(" | ").next().unwrap().split(" > ").next().unwrap();
             let line = line
                 .replace("0xADDRESS", ADDRESS)
                 .replace("0xCODE_HASH", &format!("0x{}", "11".repeat(32)))
                 .replace("0xTOPIC", &format!("0x{}", "22".repeat(32)));
-            // Quotes hold one word each.
+            // A quoted part is one word.
             let mut words = vec!["pvm-contract".to_owned()];
             for (number, part) in line.split('\'').enumerate() {
                 match number % 2 {
@@ -653,7 +653,7 @@ mod tests {
             let Command::Call(call) = Args::try_parse_from(args).unwrap().command else { panic!("not a call") };
             call.execution.input.call_data(Units::Offline).map(|(data, _)| data).map_err(|error| error.to_string())
         };
-        // A negative number is no option.
+        // A negative number is not an option.
         let named = encoded(&["--message", "add", "-7"]).unwrap();
         assert_eq!(named[35], 0xf9);
         assert_eq!(encoded(&["add", "-7"]), Ok(named));

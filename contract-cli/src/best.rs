@@ -1,8 +1,8 @@
 //! Requests at the best block, which a reorganization may retract at any moment.
 //!
-//! Called by [`crate::chain`] for all that is read there. A block that is not final may vanish between two requests: its
-//! header, its state and its events are then unknown to the node, or are those of another fork. Promises that what fails
-//! for that reason is tried again at the new best block, and that nothing is tried without end.
+//! Called by [`crate::chain`] for everything that is read there. A block that is not final may vanish between two
+//! requests: its header, its state and its events are then unknown to the node, or are those of another fork. A request
+//! that fails for that reason is tried again at the new best block, for a limited number of times.
 
 use crate::{
     error::{Error, chain},
@@ -16,7 +16,7 @@ use subxt::{
     utils::H256,
 };
 
-/// Requests that every node answers.
+/// Requests that every node supports.
 pub type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
 
 /// Maximum number of attempts.
@@ -24,11 +24,11 @@ const ATTEMPTS: u32 = 20;
 /// Time to wait for another best block before the next attempt.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
 
-/// Runs something at the best block; again at the new one where the block was retracted meanwhile.
+/// Runs a request at the best block, and again at the new best block if that one was retracted meanwhile.
 ///
 /// # Errors
 ///
-/// The error at a block that is still there, or that of the last attempt.
+/// The error at a block that still exists, or that of the last attempt.
 pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) -> Result<R, Error> {
     let mut attempt = 1;
     loop {
@@ -47,7 +47,7 @@ pub async fn at_best<R>(rpc: &Rpc, run: impl AsyncFn(H256) -> Result<R, Error>) 
     }
 }
 
-/// True if a block is known to be off the best chain. A node that does not answer knows nothing.
+/// True if a block is known not to be on the best chain. False if the node does not answer.
 pub async fn is_retracted(rpc: &Rpc, hash: H256) -> bool {
     let number = match rpc.chain_get_header(Some(hash)).await {
         Ok(Some(header)) => header.number(),
@@ -73,7 +73,8 @@ mod tests {
         client::{RawRpcFuture, RawRpcSubscription, RpcClientT, rpc_params},
     };
 
-    /// A node whose first best blocks are retracted at once. Each is number 7, and its hash consists of its position.
+    /// A node whose first best blocks are retracted immediately. Each has number 7, and a hash that encodes its
+    /// position.
     struct Node {
         /// The number of retracted blocks.
         retracted: u32,
@@ -141,7 +142,7 @@ mod tests {
         }
     }
 
-    /// The value stored at the best block, and the number of requests for the best block.
+    /// Reads the value stored at the best block; also returns the number of requests for the best block.
     async fn read(node: Arc<Node>) -> (Result<String, Error>, u32) {
         let client = RpcClient::new(node.clone());
         let rpc = Rpc::new(client.clone());
@@ -175,7 +176,7 @@ mod tests {
         let rpc = Rpc::new(RpcClient::new(node.clone()));
         let run = async |_| Err::<(), _>(Error::NotFound("nothing".into()));
         assert!(matches!(at_best(&rpc, run).await, Err(Error::NotFound(_))));
-        // At a block that is still there.
+        // At a block that still exists.
         let rpc = Rpc::new(RpcClient::new(Node::new(0, true)));
         let run = async |_| Err::<(), _>(Error::Chain("the connection is lost".into()));
         assert!(matches!(at_best(&rpc, run).await, Err(Error::Chain(_))));

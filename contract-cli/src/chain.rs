@@ -1,7 +1,7 @@
 //! The connection to a chain, and accounts on it.
 //!
-//! Called by the subcommands and by [`crate::api`] and [`crate::submit`], which add dry runs and transactions. Assumes
-//! nothing about the chain but what its metadata says; promises that the pallet and its runtime API are there.
+//! Called by the subcommands and by [`crate::api`] and [`crate::submit`], which add dry runs and transactions.
+//! Everything about the chain comes from its metadata; connecting checks that the pallet and its runtime API exist.
 
 use crate::{
     api,
@@ -40,23 +40,23 @@ pub struct Chain {
     pub pallet: String,
     /// True if commands wait for finality.
     pub finalized: bool,
-    /// True if the account may be mapped without being asked.
+    /// True if the account may be mapped without a request of the user.
     pub may_map: bool,
     /// The token in which amounts are given and shown.
     pub money: Money,
 }
 
-/// Blocks that a transaction is valid for.
+/// Number of blocks for which a transaction is valid.
 pub(crate) const LIFETIME: u64 = 64;
 
-/// Limit of the lag of finality, in blocks, up to which transactions are anchored at the last final block.
+/// Maximum lag of finality, in blocks, up to which transactions are anchored at the last final block.
 const MAX_LAG: u64 = LIFETIME / 2;
 
 /// An account's balances.
 #[derive(Debug, Clone, Copy, Default, DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct AccountData {
-    /// The free balance, the existential deposit included.
+    /// The free balance, including the existential deposit.
     pub free: u128,
     /// The balance on hold.
     pub reserved: u128,
@@ -74,13 +74,13 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When the secret is malformed, the node does not answer, or the pallet or its runtime API is missing.
+    /// If the secret is malformed, the node does not answer, or the pallet or its runtime API is missing.
     pub async fn connect(global: &Global) -> Result<Self, Error> {
         let bad_suri = |reason: String| Error::Usage(format!("--suri: {reason}"));
         let uri: SecretUri = global.suri.parse().map_err(|error| bad_suri(format!("{error}")))?;
         let signer = Keypair::from_uri(&uri).map_err(|error| bad_suri(format!("{error}")))?;
         let unreachable = |reason: String| Error::Connect { url: global.url.clone(), reason: tidy(&reason) };
-        // Unencrypted connections are fine: the user named the address, and it is this machine more often than not.
+        // Unencrypted connections are accepted: the user gave the address, which is usually this machine.
         let rpc = RpcClient::from_insecure_url(&websocket(&global.url))
             .await
             .map_err(|error| unreachable(error.to_string()))?;
@@ -88,7 +88,7 @@ impl Chain {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         let rpc = Rpc::new(rpc);
-        // A chain need not tell, and a node need not answer: amounts are then shown as they are.
+        // A chain need not have properties, and a node need not answer: amounts are then shown as raw numbers.
         let token = rpc.system_properties().await.map(|properties| Token::of(&properties)).unwrap_or_default();
         let mut chain = Self {
             client,
@@ -108,14 +108,14 @@ impl Chain {
             return Err(Error::NoApi { url, api: api::NAME });
         }
         let ratio = dynamic::constant::<u32>(chain.pallet.clone(), "NativeToEthRatio");
-        // A pallet without it has one unit.
+        // A pallet without the constant has only one unit.
         if let Ok(ratio) = at.constants().entry(ratio) {
             chain.money.ratio = ratio;
         }
         Ok(chain)
     }
 
-    /// The meaning of units in arguments.
+    /// The interpretation of units in arguments.
     pub fn units(&self) -> Units<'_> {
         Units::Chain(&self.money)
     }
@@ -130,15 +130,15 @@ impl Chain {
         self.signer.public_key().0
     }
 
-    /// Runs something on the state at the best block; again at the new best block where the first was retracted meanwhile.
-    /// So it must have no side effects.
+    /// Runs a query on the state at the best block, and again at the new best block if the first was retracted
+    /// meanwhile. So it must have no side effects.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer, or the error of the query itself.
+    /// If the chain does not answer, or the error of the query itself.
     pub async fn at_best<R>(&self, run: impl AsyncFn(&AtBlock) -> Result<R, Error>) -> Result<R, Error> {
-        // subxt's own idea of the current block is the last final one, which is too old for a command that builds on
-        // what an earlier command has just done.
+        // subxt's notion of the current block is the last final one, which is too old for a command that builds on the
+        // result of an earlier one.
         best::at_best(&self.rpc, async |hash| {
             let at = self.client.at_block(hash).await.map_err(chain)?;
             run(&at).await
@@ -146,19 +146,19 @@ impl Chain {
         .await
     }
 
-    /// True if a block is known to be off the best chain.
+    /// True if a block is known not to be on the best chain.
     pub async fn is_retracted(&self, hash: H256) -> bool {
         best::is_retracted(&self.rpc, hash).await
     }
 
     /// Signs a transaction with a nonce.
     ///
-    /// Its mortality is anchored at a block, without which it is invalid: at the last final one; at the best one only if that
-    /// has another runtime, or if finality lags far behind.
+    /// Its mortality is anchored at a block, without which it is invalid: at the last final one; at the best one only
+    /// if that has another runtime, or if finality lags far behind.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer, or the call does not fit its metadata.
+    /// If the chain does not answer, or the call does not fit its metadata.
     pub async fn signed(&self, payload: &impl Payload, nonce: u64) -> Result<Signed, Error> {
         self.at_best(async |best| {
             let last_final = self.client.at_current_block().await.map_err(chain)?;
@@ -175,17 +175,17 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When the chain does not answer.
+    /// If the chain does not answer.
     pub async fn final_block(&self) -> Result<u64, Error> {
         let hash = self.rpc.chain_get_finalized_head().await.map_err(chain)?;
         Ok(self.client.at_block(hash).await.map_err(chain)?.block_number())
     }
 
-    /// The signer's next nonce, transactions in the node's pool included.
+    /// The signer's next nonce, counting transactions in the node's pool.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer.
+    /// If the chain does not answer.
     pub async fn next_nonce(&self) -> Result<u64, Error> {
         self.rpc.system_account_next_index(&AccountId32(self.account())).await.map_err(chain)
     }
@@ -194,7 +194,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When the chain does not answer.
+    /// If the chain does not answer.
     pub(crate) async fn is_included(&self, transaction: &[u8], since: u64) -> Result<bool, Error> {
         let mut number = self.at_best(async |at| Ok(at.block_number())).await?;
         while number >= since {
@@ -215,11 +215,11 @@ impl Chain {
         Ok(false)
     }
 
-    /// An account's nonce and balances; zeros where there is none.
+    /// An account's nonce and balances; zeros if it does not exist.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer as expected.
+    /// If the chain's answer is unexpected.
     pub async fn balances(&self, at: &AtBlock, account: [u8; 32]) -> Result<(u32, AccountData), Error> {
         let entry = dynamic::storage::<([u8; 32],), AccountRecord>("System", "Account");
         let record = match at.storage().try_fetch(entry, (account,)).await.map_err(chain)? {
@@ -233,7 +233,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When the chain does not answer as expected.
+    /// If the chain's answer is unexpected.
     pub async fn is_mapped(&self, at: &AtBlock, account: [u8; 32]) -> Result<bool, Error> {
         if account[20..] == [0xee; 12] {
             return Ok(true);
@@ -244,7 +244,7 @@ impl Chain {
     }
 }
 
-/// The address of a node's WebSocket: it listens for both on one port, so HTTP's is taken for it.
+/// The address of a node's WebSocket: the node serves both protocols on one port, so an HTTP address is converted.
 fn websocket(url: &str) -> String {
     let schemes = [("http://", "ws://"), ("https://", "wss://")];
     let changed = schemes.iter().find_map(|(http, ws)| Some(format!("{ws}{}", url.strip_prefix(http)?)));

@@ -1,6 +1,6 @@
-//! The contracts that `deploy` made: for each chain, addresses by name, in a file beside their blobs and interfaces.
+//! The contracts made by `deploy`: for each chain, addresses by name, in a file beside their blobs and interfaces.
 //!
-//! Written by `deploy`; read by the commands that take a name, and by `trace` to name the contracts that it meets.
+//! Written by `deploy`; read by the commands that accept a name, and by `trace` for the names of contracts.
 
 use crate::{abi, error::Error, value::hex};
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,12 @@ pub struct Deployment {
     pub address: String,
     /// The hash of its program in hex.
     pub code_hash: String,
-    /// Its interface, a file in the same folder; none for contracts without one.
+    /// Its interface, a file in the same folder; `None` for contracts without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abi: Option<String>,
 }
 
-/// By the hash of a chain's first block, its contracts by name.
+/// Contracts by name, by the hash of the chain's first block.
 type Chains = BTreeMap<String, BTreeMap<String, Deployment>>;
 
 /// The contracts of one chain.
@@ -36,21 +36,21 @@ pub struct Deployments {
 }
 
 impl Deployments {
-    /// Reads the file of a folder; there need not be one.
+    /// Reads the file of a folder, which may be missing.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is malformed.
+    /// If it cannot be read, or is malformed.
     pub fn read(folder: &Path, genesis: [u8; 32]) -> Result<Self, Error> {
         let contracts = chains(folder)?.remove(&hex(&genesis)).unwrap_or_default();
         Ok(Self { folder: folder.into(), contracts })
     }
 
-    /// The contract of a name, in upper or lower case.
+    /// Finds the contract with this name, ignoring case.
     ///
     /// # Errors
     ///
-    /// When there is none, with the names that there are.
+    /// If there is none, with the list of names.
     pub fn find(&self, name: &str) -> Result<([u8; 20], Option<PathBuf>), Error> {
         let exact = self.contracts.get(name);
         let found = exact.or_else(|| {
@@ -76,18 +76,18 @@ impl Deployments {
         self.contracts.iter().find_map(|(name, found)| (found.address == address).then_some(name.as_str()))
     }
 
-    /// The interfaces of all contracts that have one, as far as the files are there.
+    /// Returns the interfaces of all contracts that have one, if the files exist.
     pub fn interfaces(&self) -> Vec<PathBuf> {
         let files = self.contracts.values().filter_map(|contract| Some(self.folder.join(contract.abi.as_ref()?)));
         files.filter(|file| file.is_file()).collect()
     }
 }
 
-/// Notes a contract; one of the same name on the same chain is replaced.
+/// Records a contract; replaces one of the same name on the same chain.
 ///
 /// # Errors
 ///
-/// When the file cannot be read or written, or is malformed.
+/// If the file cannot be read or written, or is malformed.
 pub fn record(folder: &Path, genesis: [u8; 32], name: &str, contract: Deployment) -> Result<(), Error> {
     let mut chains = chains(folder)?;
     chains.entry(hex(&genesis)).or_default().insert(name.into(), contract);
@@ -95,7 +95,7 @@ pub fn record(folder: &Path, genesis: [u8; 32], name: &str, contract: Deployment
     let failed = |reason: io::Error| Error::Write { path: path.clone(), reason };
     let text = serde_json::to_string_pretty(&chains).map_err(|error| failed(io::Error::other(error)))?;
     fs::create_dir_all(folder).map_err(failed)?;
-    // Concurrent readers see a whole file.
+    // Concurrent readers see a complete file.
     let draft = path.with_extension(format!("{}.tmp", std::process::id()));
     fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).map_err(failed)
 }

@@ -1,8 +1,8 @@
-//! Errors before a transaction is sent. Those of the chain afterwards are part of the report.
+//! Errors before a transaction is sent. Later errors of the chain are part of the report.
 
 use std::path::PathBuf;
 
-/// The error of a command. The message says what to do next.
+/// The error of a command. The message tells the user what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -76,10 +76,10 @@ pub enum Error {
     /// Nothing found at the address or hash.
     #[error("{0}")]
     NotFound(String),
-    /// The signer has no mapping and may not make one.
+    /// The signer has no mapping and may not create one.
     #[error("the account {0} is not mapped to its address: run `pvm-contract map-account`, or omit --no-map")]
     Unmapped(String),
-    /// The connection broke, or the chain answered with something else than expected.
+    /// The connection broke, or the chain's answer was unexpected.
     #[error("{0}")]
     Chain(String),
     /// An answer of the chain does not fit its metadata.
@@ -90,7 +90,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// The transaction did not get into a block.
+    /// The transaction was not included in a block.
     #[error("the transaction was not included: {0}")]
     NotIncluded(String),
     /// Timeout.
@@ -101,7 +101,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code: 1 if something was refused, 2 for a wrong command line, or no usable connection to a chain.
+    /// The exit code: 1 for a refusal, 2 for an invalid command line or no usable connection to a chain.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect { .. }
@@ -149,7 +149,7 @@ pub fn chain(error: impl Into<subxt::Error>) -> Error {
     Error::Chain(tidy(&error.into().to_string()))
 }
 
-/// Each layer of the client puts its name before the message, some of them several times: once is enough.
+/// Removes repeated prefixes: each layer of the client puts its name before the message, some of them several times.
 pub fn tidy(message: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in message.split(": ") {

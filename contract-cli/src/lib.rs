@@ -33,7 +33,7 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// When it cannot be executed. A refusal by the chain is part of the report.
+/// If it cannot be executed. A refusal by the chain is part of the report.
 pub async fn run(args: args::Args) -> Result<output::Report, error::Error> {
     let seconds = args.global.timeout;
     match tokio::time::timeout(Duration::from_secs(seconds), commands::run(args)).await {

@@ -1,6 +1,6 @@
 //! `pvm-contract`: upload, instantiate, call and inspect PolkaVM contracts on a chain. Implemented in the library.
 //!
-//! Exit codes: 0 done, 1 the chain or a check refused, 2 the command line is wrong or the chain cannot be reached.
+//! Exit codes: 0 success, 1 refused by the chain or a check, 2 invalid command line or unreachable chain.
 
 use clap::Parser as _;
 use contract_cli::{args::Args, error::Error, output};
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        // A program that asked for JSON gets it, whatever is wrong.
+        // With `--json` every error is reported as JSON.
         Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
             let error = Error::Usage(error.to_string().trim_end().to_owned());
             output::print_error(&error, true);

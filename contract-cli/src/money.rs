@@ -1,17 +1,17 @@
-//! Amounts of money: as users write them, and between the chain's unit and that of contracts.
+//! Amounts of money: their notation, and their conversion between the chain's unit and that of contracts.
 //!
-//! [`Amount`] is read by the command line before a chain is known; [`Money`] knows the chain's token and converts it. A
-//! chain counts its smallest unit (10^-12 UNIT with 12 decimals). Contracts count as on Ethereum: one token is 10^18. The
-//! ratio between the two is a constant of the pallet.
+//! [`Amount`] is read by the command line before a chain is known; [`Money`] has the chain's token and converts
+//! amounts. A chain counts in its smallest unit (10^-12 UNIT with 12 decimals). Contracts count as on Ethereum: one
+//! token is 10^18. The ratio between the two is a constant of the pallet.
 
 use crate::{error::Error, units::Token};
 use alloy_primitives::U256;
 use std::{fmt, str::FromStr};
 
-/// The ratio of chains that don't tell it.
+/// The ratio of chains without this constant.
 const DEFAULT_RATIO: u32 = 1;
 
-/// The units that Ethereum's tools know, with the number of their decimal places in the contracts' unit.
+/// The units of Ethereum's tools, with the number of their decimal places in the contracts' unit.
 const ETHEREUM_UNITS: [(&str, u32); 3] = [("wei", 0), ("gwei", 9), ("ether", 18)];
 
 /// A decimal number with an optional unit, such as `1.5UNIT`, `1e9` or `0.1 ether`.
@@ -69,7 +69,7 @@ fn digits(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// Splits off an exponent, such as `e9`. The inner `None` is one that is too large.
+/// Splits off an exponent, such as `e9`. The inner `None` stands for one that is too large.
 fn exponent(text: &str) -> (Option<i32>, &str) {
     let Some(rest) = text.strip_prefix(['e', 'E']) else { return (Some(0), text) };
     let (sign, unsigned) = match rest.strip_prefix('-') {
@@ -89,7 +89,7 @@ fn whole(digits: U256, exponent: i32, times: U256, per: U256) -> Result<U256, In
     let product = digits.checked_mul(times).ok_or(Inexact::TooLarge)?;
     let (above, below) = match exponent {
         0.. => (product.checked_mul(power?).ok_or(Inexact::TooLarge)?, per),
-        // Nothing that has digits is a multiple of so small a part.
+        // No number with digits is a multiple of such a small part.
         _ => match power.ok().and_then(|power| power.checked_mul(per)) {
             Some(below) => (product, below),
             None if digits.is_zero() => (U256::ZERO, U256::from(1)),
@@ -102,18 +102,18 @@ fn whole(digits: U256, exponent: i32, times: U256, per: U256) -> Result<U256, In
     }
 }
 
-/// An amount that can't be converted.
+/// An amount that cannot be converted exactly.
 enum Inexact {
     TooLarge,
     TooFine,
 }
 
-/// A chain's token, and the contracts' unit beside it.
+/// A chain's token, and the ratio to the contracts' unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Money {
     /// The token.
     pub token: Token,
-    /// The amount in the contracts' unit that one of the chain's smallest units is (`NativeToEthRatio`).
+    /// The contracts' units in one of the chain's smallest units (`NativeToEthRatio`).
     pub ratio: u32,
 }
 
@@ -124,11 +124,11 @@ impl Default for Money {
 }
 
 impl Money {
-    /// An amount in the chain's smallest unit.
+    /// Converts an amount to the chain's smallest unit.
     ///
     /// # Errors
     ///
-    /// When it has a unit that the chain doesn't have, is finer than the smallest unit, or too large.
+    /// If it has a unit that the chain doesn't have, is finer than the smallest unit, or too large.
     pub fn in_chain(&self, amount: &Amount) -> Result<u128, Error> {
         let ratio = U256::from(self.ratio.max(1));
         let (decimals, per) = match self.unit(amount)? {
@@ -148,7 +148,7 @@ impl Money {
         u128::try_from(found).map_err(|_| refused(Inexact::TooLarge))
     }
 
-    /// An amount in the contracts' unit, for an argument.
+    /// Converts an amount to the contracts' unit, for an argument.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Money {
         })
     }
 
-    /// An amount in the contracts' unit, as text: in the token if it is a whole number of the chain's units.
+    /// Formats an amount in the contracts' unit: in the token if it is a whole number of the chain's units.
     pub fn of_contract(&self, amount: &str) -> String {
         let ratio = U256::from(self.ratio.max(1));
         let shown = amount.parse::<U256>().ok().and_then(|amount| {
@@ -203,19 +203,19 @@ fn exponent_with(amount: &Amount, decimals: u32) -> i32 {
     amount.exponent.saturating_add(i32::try_from(decimals).unwrap_or(i32::MAX))
 }
 
-/// What the units of arguments mean.
+/// The interpretation of units in arguments.
 #[derive(Debug, Clone, Copy)]
 pub enum Units<'a> {
-    /// The name of the token is unknown, as there is no chain: only Ethereum's units are taken.
+    /// There is no chain, so the name of its token is unknown: only Ethereum's units are accepted.
     Offline,
-    /// The chain is not connected yet: any unit is taken, and the result is not used.
+    /// The chain is not connected yet: any unit is accepted, and the result is not used.
     Unchecked,
-    /// Those of a chain.
+    /// The units of a chain.
     Chain(&'a Money),
 }
 
 impl Units<'_> {
-    /// An argument with a token's name as a number in the contracts' unit; `None` if it is no amount with a unit.
+    /// Converts an argument with a token's name to the contracts' unit; `None` if it is not an amount with a unit.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Names for the errors of a chain.
 //!
-//! Called on the `DispatchError` of a transaction or a dry run. The names and their documentation are those of the
+//! Called with the `DispatchError` of a transaction or a dry run. The names and their documentation are those of the
 //! chain's metadata.
 
 use subxt::{
@@ -26,7 +26,7 @@ fn inner<T>(error: &Value<T>) -> &Value<T> {
     }
 }
 
-/// The name of an error and its documentation, from a decoded `DispatchError`.
+/// Returns the name of an error and its documentation, from a decoded `DispatchError`.
 pub fn name_error<T>(metadata: &Metadata, error: &Value<T>) -> NamedError {
     let error = inner(error);
     if let (Some(index), Some(number)) = (
@@ -41,7 +41,7 @@ pub fn name_error<T>(metadata: &Metadata, error: &Value<T>) -> NamedError {
     NamedError { name: format!("DispatchError::{}", variant_path(error)), docs: String::new() }
 }
 
-/// `BadOrigin`, or `Token::FundsUnavailable` for a variant in a variant.
+/// Formats a path such as `BadOrigin`, or `Token::FundsUnavailable` for a variant in a variant.
 fn variant_path<T>(error: &Value<T>) -> String {
     match &error.value {
         ValueDef::Variant(variant) => match variant.values.at(0) {
@@ -52,7 +52,7 @@ fn variant_path<T>(error: &Value<T>) -> String {
     }
 }
 
-/// An error of a pallet with its documentation.
+/// Returns an error of a pallet with its documentation.
 pub fn error_by_name(metadata: &Metadata, pallet: &str, name: &str) -> NamedError {
     let variants = metadata.pallet_by_name(pallet).and_then(|pallet| pallet.error_variants()).unwrap_or_default();
     let docs = variants.iter().find(|variant| variant.name == name).map(|variant| joined(&variant.docs));

@@ -1,7 +1,7 @@
 //! Report of a command: named values, in display order.
 //!
-//! Filled by the subcommands, printed by `main`. Promises that a value has the same name and shape wherever it appears;
-//! scripts rely on them (README.md lists them).
+//! Filled by the subcommands, printed by `main`. A value has the same name and shape wherever it appears; scripts rely
+//! on them (README.md lists them).
 
 use crate::{
     abi::{Decoded, Reader},
@@ -23,7 +23,7 @@ macro_rules! progress {
 }
 pub(crate) use progress;
 
-/// The name of a value that is a whole text.
+/// The name of the value that holds a verbatim text.
 const TEXT: &str = "text";
 
 /// The report of a command.
@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty report on a command.
+    /// Makes an empty report on a command.
     pub fn new(command: &str) -> Self {
         Self::default().with("command", command)
     }
@@ -59,13 +59,13 @@ impl Report {
         self
     }
 
-    /// Prints one value alone, without its name, unless JSON is asked for.
+    /// Prints only this value, without its name, except with `--json`.
     pub fn bare(mut self, name: &'static str) -> Self {
         self.bare = Some(name);
         self
     }
 
-    /// Adds a warning, which is also printed at once.
+    /// Adds a warning, and prints it immediately.
     pub fn with_warning(self, warning: Option<String>) -> Self {
         match warning {
             Some(warning) => {
@@ -82,7 +82,7 @@ impl Report {
         self
     }
 
-    /// Adds a text that is printed verbatim, instead of everything else, unless JSON is asked for.
+    /// Adds a text that is printed verbatim instead of everything else, except with `--json`.
     pub fn with_text(self, text: &str) -> Self {
         self.with(TEXT, text)
     }
@@ -97,7 +97,7 @@ impl Report {
         self.with(name, self::weight(weight))
     }
 
-    /// Adds a deposit; one that is given back is negative.
+    /// Adds a deposit; a refund is negative.
     pub fn with_deposit(self, deposit: Deposit) -> Self {
         match deposit {
             Deposit::Charge(amount) => self.with("deposit", amount.to_string()),
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Adds an error: the command failed.
+    /// Adds an error, which means that the command failed.
     pub fn with_error(mut self, error: &NamedError, detail: &str) -> Self {
         self.failed = true;
         self.with("error", error_json(error, detail))
@@ -125,7 +125,7 @@ impl Report {
         self.with("events", events)
     }
 
-    /// Adds a receipt. The chain reports only an error's name; `detail` adds more if it is known.
+    /// Adds a receipt. The chain only reports an error's name; `detail` has more if known.
     pub fn with_receipt(mut self, receipt: &Receipt, detail: &str) -> Self {
         self = self
             .with("block", json!({ "number": receipt.block_number, "hash": hex(&receipt.block_hash) }))
@@ -144,7 +144,8 @@ impl Report {
         }
     }
 
-    /// Decodes results, errors and events as far as the reader can: adds `decoded` beside `data`, and to each event.
+    /// Decodes results, errors and events as far as their types are known: adds `decoded` beside `data`, and to each
+    /// event.
     pub fn decoded_by(mut self, reader: &Reader) -> Self {
         let data = self.get("data").and_then(bytes_of);
         let reverted = self.get("reverted") == Some(&Json::Bool(true));
@@ -173,24 +174,24 @@ impl Report {
         }
     }
 
-    /// A value that was added.
+    /// Returns a value that was added.
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.values.iter().find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// True if the chain refused.
+    /// True if the chain refused the command.
     pub fn is_failure(&self) -> bool {
         self.failed
     }
 
-    /// The report for a program: one object.
+    /// Returns the report as one JSON object, for programs.
     pub fn to_json(&self) -> Json {
         let mut values: Map<String, Json> = self.values.iter().cloned().collect();
         values.insert("ok".into(), Json::Bool(!self.failed));
         Json::Object(values)
     }
 
-    /// Prints it to standard output.
+    /// Prints the report to standard output.
     pub fn print(&self, json: bool) {
         let text = |name: &str| self.get(name).and_then(Json::as_str);
         match (text(TEXT), self.bare.and_then(text)) {
@@ -202,12 +203,12 @@ impl Report {
     }
 }
 
-/// A weight as it is shown everywhere.
+/// Returns the JSON form of a weight.
 pub fn weight(weight: Weight) -> Json {
     json!({ "ref_time": weight.ref_time, "proof_size": weight.proof_size })
 }
 
-/// An error of the chain as it is shown everywhere.
+/// Returns the JSON form of an error of the chain.
 pub fn error_json(error: &NamedError, detail: &str) -> Json {
     json!({ "name": error.name, "docs": error.docs, "detail": detail })
 }
@@ -227,7 +228,7 @@ fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// The bytes of a value that is hex.
+/// Decodes the bytes of a value in hex.
 fn bytes_of(value: &Json) -> Option<Vec<u8>> {
     hex_bytes(value.as_str()?).ok()
 }

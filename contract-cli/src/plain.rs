@@ -1,7 +1,7 @@
 //! A report as text for people: numbers carry their units.
 //!
-//! Called by [`crate::output`]. Assumes nothing about the values: some come from contracts, so nothing is printed that
-//! could steer a terminal. A value has the same name and shape wherever it appears, so its unit follows from its name.
+//! Called by [`crate::output`]. Some values come from contracts, so characters that could control a terminal are never
+//! printed. A value has the same name and shape wherever it appears, so its unit follows from its name.
 
 use crate::{
     api::Weight,
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 /// Width of the column of names.
 const NAMES: usize = 19;
 
-/// Events by which the balances pallet books a fee: left out, as the fee has its own line.
+/// Events by which the balances pallet records a fee: left out, as the fee has its own line.
 const FEE_EVENTS: [&str; 4] = ["Withdraw", "Deposit", "BurnedDebt", "MintedCredit"];
 
 /// Values that are amounts of the chain's token; also in fields of events of the pallets below.
@@ -39,14 +39,14 @@ const AMOUNTS: [&str; 14] = [
 /// Values that are sizes in bytes.
 const SIZES: [&str; 3] = ["length", "storage_bytes", "code_len"];
 
-/// The lines of a report.
+/// Formats the lines of a report.
 pub fn report(values: &[(String, Json)], money: &Money) -> String {
     let token = &money.token;
     let has_text = values.iter().any(|(name, _)| name == "decoded_text");
     let mut out = String::new();
     for (name, value) in values {
         match (name.as_str(), value) {
-            // A warning has been printed when it arose.
+            // A warning was printed when it was added.
             ("command" | "warning", _) | ("sent", Json::Bool(true)) => {}
             ("decoded", _) if has_text => {}
             ("decoded_text", text) => line(&mut out, "decoded", &self::text(text)),
@@ -88,7 +88,7 @@ pub fn report(values: &[(String, Json)], money: &Money) -> String {
     out
 }
 
-/// Text without characters that a terminal acts on.
+/// Removes characters that a terminal interprets.
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|char| match char.is_control() && char != '\n' {
@@ -108,12 +108,12 @@ fn is_fee(event: &Json) -> bool {
     event["pallet"] == "Balances" && FEE_EVENTS.iter().any(|name| event["name"] == *name)
 }
 
-/// A number as JSON has it, or as text where it may have 128 bits.
+/// Reads a number in JSON, or in text if it may have 128 bits.
 fn number(value: &Json) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// A value with the unit that its name implies.
+/// Formats a value with the unit that its name implies.
 fn unit(name: &str, value: &Json, token: &Token) -> String {
     let amount = || token.amount_of_text(value.as_str()?);
     let shown = match name {
@@ -124,7 +124,7 @@ fn unit(name: &str, value: &Json, token: &Token) -> String {
     shown.unwrap_or_else(|| text(value))
 }
 
-/// A constant of the pallet.
+/// Formats a constant of the pallet.
 fn constant(name: &str, value: &Json, token: &Token) -> String {
     /// The value of 100 % as a `Perbill`.
     const BILLION: u64 = 1_000_000_000;
@@ -140,19 +140,19 @@ fn constant(name: &str, value: &Json, token: &Token) -> String {
     shown.unwrap_or_else(|| text(value))
 }
 
-/// Fields with their names.
+/// Formats fields with their names.
 fn named(fields: &Map<String, Json>, token: &Token) -> String {
     let fields = fields.iter().map(|(name, value)| format!("{name} {}", unit(name, value, token)));
     fields.collect::<Vec<_>>().join(", ")
 }
 
-/// The weight in an object, if it is one.
+/// Returns the weight in an object, if it is one.
 fn weight(fields: &Map<String, Json>) -> Option<Weight> {
     let part = |name| fields.get(name).and_then(number);
     Some(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? })
 }
 
-/// A value on one line, without quotes around text.
+/// Formats a value on one line, without quotes around text.
 pub fn text(value: &Json) -> String {
     match value {
         Json::Null => "nothing".into(),
@@ -164,7 +164,7 @@ pub fn text(value: &Json) -> String {
             if let Some(weight) = weight(fields) {
                 return units::weight(weight);
             }
-            // What was decoded by an interface has its arguments in the declared order.
+            // Values decoded by an interface have their arguments in the declared order.
             if let (Some(Json::String(line)), true) = (fields.get("text"), fields.contains_key("arguments")) {
                 return line.clone();
             }
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_decoded_by_a_contracts_interface_gets_no_unit_of_the_chain() {
-        // In an order that is the same whether maps keep theirs or are sorted.
+        // In an order that does not depend on whether maps keep theirs or are sorted.
         let decoded = json!([["decoded", { "amount": "6", "fee": "5" }], ["decoded", "5"]]);
         assert_eq!(lines(decoded), ["decoded             amount 6, fee 5", "decoded             5"]);
         let event = json!({

@@ -1,7 +1,7 @@
 //! Weight limit of a transaction: the room of a block.
 //!
-//! Called before a transaction is sent, for its largest possible gas limit, and to explain a refusal. All numbers come from
-//! the chain.
+//! Called before a transaction is sent, for its maximum gas limit, and to explain a refusal. All numbers come from the
+//! chain.
 
 use crate::{
     api::Weight,
@@ -19,13 +19,13 @@ use subxt::{
     },
 };
 
-/// Bytes of a weight, encoded, at most.
+/// Maximum encoded length of a weight in bytes.
 const LONGEST_WEIGHT: u64 = 2 * 9;
 
-/// The runtime API that tells a transaction's weight.
+/// The runtime API that returns a transaction's weight.
 const PAYMENT: &str = "TransactionPaymentApi";
 
-/// The constant `System::BlockWeights`, as far as it matters here.
+/// The parts of the constant `System::BlockWeights` that are used here.
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct BlockWeights {
@@ -47,11 +47,11 @@ struct Limits {
 }
 
 impl Chain {
-    /// Maximum weight that a transaction can have, of the normal class.
+    /// Returns the maximum weight of a transaction of the normal class.
     ///
     /// # Errors
     ///
-    /// When the chain does not tell.
+    /// If the chain does not answer.
     pub fn extrinsic_limit(&self, at: &AtBlock) -> Result<Weight, Error> {
         let weights = dynamic::constant::<BlockWeights>("System", "BlockWeights");
         let weights = at.constants().entry(weights).map_err(chain)?;
@@ -59,12 +59,12 @@ impl Chain {
         Ok(normal.max_extrinsic.or(normal.max_total).unwrap_or(weights.max_block))
     }
 
-    /// Maximum gas that a transaction's limit can be: what a block has room for, less what the transaction takes besides.
+    /// Returns the maximum gas limit of a transaction: the room of a block, minus the rest of the transaction's weight.
     /// The arguments are those with a limit of zero.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer as expected.
+    /// If the chain's answer is unexpected.
     pub async fn room(&self, at: &AtBlock, call: &str, args: impl EncodeAsFields) -> Result<Weight, Error> {
         let limit = self.extrinsic_limit(at)?;
         let payload = dynamic::transaction(self.pallet.clone(), call.to_owned(), args);
@@ -72,7 +72,7 @@ impl Chain {
         let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().nonce(0).mortal(LIFETIME).build();
         let signed = at.transactions().create_signed(&payload, &self.signer, params).await.map_err(chain)?;
         let besides = self.weight_of(at, signed.encoded()).await?;
-        // The chain counts the transaction itself into its proof.
+        // The chain counts the transaction itself towards its proof size.
         let length = signed.encoded().len() as u64 + LONGEST_WEIGHT;
         Ok(Weight {
             ref_time: limit.ref_time.saturating_sub(besides.ref_time),
@@ -80,19 +80,19 @@ impl Chain {
         })
     }
 
-    /// The weight of a signed transaction, with everything that is charged before it is dispatched; zero if the chain's API
-    /// does not have it.
+    /// Returns the weight of a signed transaction, with everything that is charged before it is dispatched; zero if the
+    /// chain lacks the runtime API.
     ///
     /// # Errors
     ///
-    /// When the chain does not answer as expected.
+    /// If the chain's answer is unexpected.
     pub async fn weight_of(&self, at: &AtBlock, signed: &[u8]) -> Result<Weight, Error> {
         if at.metadata_ref().runtime_api_trait_by_name(PAYMENT).is_none() {
             return Ok(Weight::default());
         }
         let args = [signed, &(signed.len() as u32).to_le_bytes()].concat();
         let answer = at.runtime_apis().call_raw(&format!("{PAYMENT}_query_info"), Some(&args)).await.map_err(chain)?;
-        // What follows is its class and its fee, whose type is the chain's.
+        // Its class and its fee follow, whose type depends on the chain.
         let decoded = <(Compact<u64>, Compact<u64>)>::decode(&mut answer.as_slice());
         let (Compact(ref_time), Compact(proof_size)) = decoded
             .map_err(|reason| Error::Decode { what: "a transaction's weight".into(), reason: reason.to_string() })?;

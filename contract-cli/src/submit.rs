@@ -1,4 +1,4 @@
-//! Submits a transaction: signs it, sends it, waits until it is in a block and reads its events there.
+//! Submission of transactions: signs, sends, waits until the transaction is in a block, and reads its events there.
 
 use crate::{
     api::Weight,
@@ -29,25 +29,25 @@ pub struct Receipt {
     pub block_hash: [u8; 32],
     /// The transaction's hash.
     pub extrinsic: [u8; 32],
-    /// The weight it took, its base weight included.
+    /// The weight it used, including its base weight.
     pub gas_used: Option<Weight>,
     /// The fee it paid.
     pub fee: Option<u128>,
-    /// Its events, but for those every transaction has.
+    /// Its events, except for those that every transaction has.
     pub events: Vec<Event>,
     /// The error, if it failed.
     pub error: Option<NamedError>,
 }
 
-/// Attempts to get a nonce that no other transaction of the account takes.
+/// Maximum number of attempts to get a nonce that no other transaction of the account uses.
 const NONCE_ATTEMPTS: u32 = 20;
 
-/// What the client says of a transaction that another one with the same nonce replaced.
+/// The client's word for a transaction that was replaced by another one with the same nonce.
 const USURPED: &str = "usurped";
 
 /// A transaction that is not in a block.
 enum Refused {
-    /// Another transaction has its nonce, and it was not sent: it can be signed with another one.
+    /// Another transaction has its nonce, and it was not sent: it can be signed again with another nonce.
     NonceTaken(String),
     /// Another reason.
     Other(Error),
@@ -59,8 +59,8 @@ impl From<Error> for Refused {
     }
 }
 
-/// True if a node refuses a transaction because another one of the account has its nonce: in a block, in the pool with the
-/// same or a higher priority, or because it is the same transaction.
+/// True if a node refuses a transaction because another one of the account has its nonce: one in a block, one in the
+/// pool with the same or a higher priority, or the same transaction.
 fn is_nonce_taken(message: &str) -> bool {
     let message = message.to_lowercase();
     ["outdated", "priority is too low", "already imported"].iter().any(|reason| message.contains(reason))
@@ -107,7 +107,8 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// When it cannot be encoded, is not taken, or does not get into a block. A call that fails in a block is a receipt.
+    /// If it cannot be encoded, is refused by the pool, or is not included in a block. A call that fails in a block
+    /// gives a receipt.
     pub async fn submit(&self, call: &str, args: impl EncodeAsFields) -> Result<Receipt, Error> {
         let payload = transaction(self.pallet.clone(), call.to_owned(), args);
         let mut attempt = 1;
@@ -121,7 +122,7 @@ impl Chain {
                 Err(Refused::NonceTaken(_)) => {
                     progress!("another transaction of this account took the nonce {nonce}; trying the next one");
                     attempt += 1;
-                    // Processes that started at the same time shall not go on at the same time.
+                    // Processes that started at the same time must not retry at the same time.
                     let pause = Duration::from_millis(u64::from(std::process::id() % 97) + 20 * u64::from(attempt));
                     tokio::time::sleep(pause).await;
                 }
@@ -163,7 +164,7 @@ impl Chain {
             let receipt = match receipt(&in_block).await {
                 Ok(receipt) => receipt,
                 Err(Error::Chain(_)) if self.is_retracted(in_block.block_hash()).await => {
-                    // The node puts the transaction into another block.
+                    // The node will include the transaction in another block.
                     progress!("the block that it was in was retracted; waiting for another one");
                     continue;
                 }
@@ -175,13 +176,13 @@ impl Chain {
         Err(Error::NotIncluded("the node stopped reporting on it".into()).into())
     }
 
-    /// What became of a transaction that another one replaced in this node's pool: other nodes may still have included it,
-    /// and then it must not be sent again.
+    /// Finds out what happened to a transaction that another one replaced in this node's pool: other nodes may still
+    /// have included it, and then it must not be sent again.
     async fn replaced(&self, signed: &Signed, since: u64) -> Result<Refused, Error> {
         progress!("another transaction of this account, with the same nonce, replaced it in the pool");
         let nonce = || self.at_best(async |at| Ok(self.balances(at, self.account()).await?.0));
         let before = nonce().await?;
-        // One of the two gets into a block, and the nonce counts.
+        // One of the two will be included, which increments the nonce.
         while nonce().await? == before && !self.is_included(signed.encoded(), since).await? {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -193,7 +194,7 @@ impl Chain {
         Ok(Refused::NonceTaken("another transaction of this account replaced it in the pool".into()))
     }
 
-    /// The reason for which a node refuses a transaction, with advice where the node gives none.
+    /// Returns the reason why a node refuses a transaction, with advice if the node gives none.
     async fn refused_by_pool(&self, message: &str, signed: &Signed) -> Error {
         let message = tidy(message);
         if !message.contains("exhaust the block limits") {
@@ -207,11 +208,11 @@ impl Chain {
         })
     }
 
-    /// Maps the signer's account if it is not, and if that is allowed.
+    /// Maps the signer's account if necessary and allowed.
     ///
     /// # Errors
     ///
-    /// When it is not allowed or fails.
+    /// If it is not allowed or fails.
     pub async fn ensure_mapped(&self) -> Result<(), Error> {
         if self.at_best(async |at| self.is_mapped(at, self.account()).await).await? {
             return Ok(());
@@ -223,7 +224,7 @@ impl Chain {
         progress!("mapping the account {account} to its address, which it needs to deal with contracts");
         let receipt = self.submit("map_account", ()).await?;
         match receipt.error {
-            // Its block was retracted when it was read, and then another block included it.
+            // The block was retracted while it was read, and another block then included the transaction.
             Some(error) if error.name == format!("{}::AccountAlreadyMapped", self.pallet) => Ok(()),
             Some(error) => Err(Error::NotIncluded(format!("map_account failed with {}: {}", error.name, error.docs))),
             None => Ok(()),
@@ -232,7 +233,7 @@ impl Chain {
 }
 
 impl Receipt {
-    /// Sorts an event into what every transaction has and the rest.
+    /// Separates events that every transaction has from the others.
     fn take(&mut self, metadata: &Metadata, event: Event) {
         match (event.pallet.as_str(), event.name.as_str()) {
             ("System", "ExtrinsicSuccess") => self.gas_used = weight(&event),
@@ -248,13 +249,13 @@ impl Receipt {
         }
     }
 
-    /// The last event of this name, of the pallet given.
+    /// Returns the last event of a pallet with this name.
     pub fn last_event(&self, pallet: &str, name: &str) -> Option<&Event> {
         self.events.iter().rfind(|event| event.pallet == pallet && event.name == name)
     }
 }
 
-/// The outcome of a transaction in a block.
+/// Reads the result of a transaction in a block.
 async fn receipt(
     in_block: &TransactionInBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>,
 ) -> Result<Receipt, Error> {
@@ -287,7 +288,7 @@ fn too_heavy(message: &str, weight: Weight, limit: Weight) -> String {
     )
 }
 
-/// The weight in a system event's dispatch info.
+/// Returns the weight in a system event's dispatch info.
 fn weight(event: &Event) -> Option<Weight> {
     let info = event.field("dispatch_info")?;
     let weight = info.at("weight");

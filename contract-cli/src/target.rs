@@ -1,4 +1,4 @@
-//! The contract that a command is for: an address, or a name that `deploy` gave.
+//! The contract that a command refers to: an address, or a name given by `deploy`.
 
 use crate::abi;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ impl FromStr for Target {
         if let Some(address) = abi::bytes(text) {
             return Ok(Self::Address(address));
         }
-        // A mistyped address is no name.
+        // A mistyped address is not a name.
         let is_name = text.starts_with(|first: char| first.is_alphabetic() || first == '_')
             && text.chars().all(|char| char.is_alphanumeric() || "_-.".contains(char));
         match is_name {

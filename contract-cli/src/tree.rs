@@ -1,20 +1,20 @@
-//! The tree of calls of a trace as indented lines for people, outermost call first.
+//! The call trace as indented lines for people, outermost call first.
 //!
-//! Called by [`crate::plain`] on the JSON that `trace` reports: a call, its inner calls below it, then how it ended. Some
-//! of it was chosen by contracts, so the caller makes the lines printable.
+//! Called by [`crate::plain`] with the JSON that `trace` reports: a call, its inner calls below it, then its result.
+//! Some of the text was chosen by contracts, so the caller makes the lines printable.
 
 use crate::{api::Weight, money::Money, plain, units};
 use serde_json::Value as Json;
 
-/// Spaces for each level.
+/// Number of spaces per level.
 const INDENT: usize = 2;
-/// Bytes that are shown of data that could not be decoded.
+/// Maximum number of bytes shown of data that could not be decoded.
 const SHOWN_BYTES: usize = 36;
 
-/// The lines of a call and its inner calls.
+/// Formats the lines of a call and its inner calls.
 pub fn lines(trace: &Json, money: &Money) -> Vec<String> {
     let mut lines = Vec::new();
-    // Calls are as deep as the chain allows, which is far from this program's stack.
+    // Recursion is bounded by the chain's call depth, which is far from this program's stack limit.
     call(trace, 1, money, &mut lines);
     lines
 }
@@ -48,7 +48,7 @@ fn call(trace: &Json, level: usize, money: &Money, lines: &mut Vec<String>) {
     lines.push(format!("{inner}{}", end(trace)));
 }
 
-/// The called contract: its name, if it is known, and its address.
+/// Formats the called contract: its name, if known, and its address.
 fn party(trace: &Json) -> String {
     let address = plain::text(&trace["to"]);
     match trace["contract"].as_str() {
@@ -57,7 +57,7 @@ fn party(trace: &Json) -> String {
     }
 }
 
-/// How a call ended.
+/// Formats the result of a call.
 fn end(trace: &Json) -> String {
     if let Some(error) = trace.get("error") {
         let parts = ["name", "docs", "detail"].map(|part| plain::text(&error[part]));
@@ -78,7 +78,7 @@ fn end(trace: &Json) -> String {
     }
 }
 
-/// Data in hex, shortened.
+/// Formats data in hex, shortened.
 fn data(value: &Json) -> String {
     let hex = value.as_str().unwrap_or_default();
     let bytes = hex.len().saturating_sub(2) / 2;

@@ -1,11 +1,11 @@
 //! Formats numbers with their units for people. Programs get the raw numbers (`--json`).
 //!
-//! Called by [`crate::plain`], for progress and for errors.
+//! Called by [`crate::plain`], and for progress and errors.
 
 use crate::api::Weight;
 use serde_json::{Map, Value as Json};
 
-/// The token in which a chain's amounts are shown. Without properties of the chain amounts are shown raw.
+/// The token in which a chain's amounts are shown. Without the chain's properties amounts are shown as raw numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Token {
     /// Its name, such as `UNIT`. May be empty.
@@ -14,30 +14,30 @@ pub struct Token {
     pub decimals: u32,
 }
 
-/// Maximum number of decimal places that an amount of 128 bits can be shown with.
+/// Maximum number of decimal places with which a 128-bit amount can be shown.
 const MOST_DECIMALS: u32 = 38;
-/// Decimal places that are shown, if the chain has as many.
+/// Maximum number of decimal places shown.
 const SHOWN_DECIMALS: u32 = 6;
-/// Digits that are shown of an amount too small for [`SHOWN_DECIMALS`].
+/// Number of digits shown of an amount too small for [`SHOWN_DECIMALS`].
 const SHOWN_DIGITS: u32 = 3;
 
 impl Token {
-    /// Reads the token of a chain's properties (`system_properties`), the first one if there are several.
+    /// Reads the token from a chain's properties (`system_properties`): the first one if there are several.
     pub fn of(properties: &Map<String, Json>) -> Self {
         let first = |name: &str| {
             properties.get(name).map(|value| value.as_array().and_then(|list| list.first()).unwrap_or(value))
         };
         let decimals = first("tokenDecimals").and_then(Json::as_u64).and_then(|decimals| u32::try_from(decimals).ok());
         let symbol = first("tokenSymbol").and_then(Json::as_str).unwrap_or_default();
-        // Without both, an amount would only be mistaken for another.
+        // Without both, an amount could be mistaken for another.
         match decimals.filter(|decimals| *decimals <= MOST_DECIMALS) {
             Some(decimals) if !symbol.is_empty() => Self { symbol: symbol.into(), decimals },
             _ => Self::default(),
         }
     }
 
-    /// An amount in the smallest unit, such as `0.000902 UNIT`: rounded to six decimal places, or three digits if that is
-    /// finer.
+    /// Formats an amount in the smallest unit, such as `0.000902 UNIT`: rounded to six decimal places, or to three
+    /// digits if that is finer.
     pub fn amount(&self, amount: u128) -> String {
         if self.symbol.is_empty() {
             return amount.to_string();
@@ -55,7 +55,7 @@ impl Token {
         }
     }
 
-    /// The name of the smallest unit, such as `10^-12 UNIT`.
+    /// Returns the name of the smallest unit, such as `10^-12 UNIT`.
     pub fn smallest(&self) -> String {
         match (self.symbol.as_str(), self.decimals) {
             ("", _) => "1".into(),
@@ -64,7 +64,7 @@ impl Token {
         }
     }
 
-    /// An amount given as text, which may be negative. `None` for what is no amount.
+    /// Formats an amount given as text, which may be negative. `None` if it is not an amount.
     pub fn amount_of_text(&self, text: &str) -> Option<String> {
         let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
         Some(format!("{sign}{}", self.amount(digits.parse().ok()?)))
@@ -86,7 +86,8 @@ const SIZES: [(&str, u64); 7] = [
     ("EiB", 1 << 60),
 ];
 
-/// Reads a number with an optional unit, in the forms in which they are shown: whole numbers, or decimal ones with a unit.
+/// Reads a number with an optional unit, in the forms in which they are shown: whole numbers, or decimal ones with a
+/// unit.
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let end = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
@@ -103,7 +104,7 @@ fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let one = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let product = digits.checked_mul(unit.into())?;
-    // A part of the smallest unit is no mistake where there is a unit: 1.2 KiB is not a whole number of bytes.
+    // Parts of the smallest unit are accepted with a larger unit: 1.2 KiB is not a whole number of bytes.
     if unit == 1 && product % one != 0 {
         return None;
     }
@@ -114,7 +115,7 @@ fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 ///
 /// # Errors
 ///
-/// What is expected.
+/// A message with the expected form.
 pub fn read_time(text: &str) -> Result<u64, String> {
     read(text, &TIMES).ok_or_else(|| "a time such as 5ms, 1.5s, or a number of picoseconds".into())
 }
@@ -123,12 +124,13 @@ pub fn read_time(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 ///
-/// What is expected.
+/// A message with the expected form.
 pub fn read_size(text: &str) -> Result<u64, String> {
     read(text, &SIZES).ok_or_else(|| "a size such as 64KiB, 1.5MiB, or a number of bytes".into())
 }
 
-/// Formats a number in the largest of these units that it reaches, with `places` decimal places; in the first unit without.
+/// Formats a number in the largest of these units that it reaches, with `places` decimal places, or none in the first
+/// unit.
 fn scaled(number: u64, units: &[(&str, u64)], places: u32) -> String {
     let one = 10_u128.pow(places);
     let number = u128::from(number);
@@ -145,17 +147,17 @@ fn scaled(number: u64, units: &[(&str, u64)], places: u32) -> String {
     shown
 }
 
-/// A time, such as `974.26 µs`.
+/// Formats a time, such as `974.26 µs`.
 pub fn time(picoseconds: u64) -> String {
     scaled(picoseconds, &TIMES, 2)
 }
 
-/// A size, such as `1.2 KiB`.
+/// Formats a size, such as `1.2 KiB`.
 pub fn size(bytes: u64) -> String {
     scaled(bytes, &SIZES, 1)
 }
 
-/// A weight, such as `974.26 µs (ref_time), 1.2 KiB (proof size)`.
+/// Formats a weight, such as `974.26 µs (ref_time), 1.2 KiB (proof size)`.
 pub fn weight(weight: Weight) -> String {
     format!("{} (ref_time), {} (proof size)", time(weight.ref_time), size(weight.proof_size))
 }
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!(unit().amount(999_999_999_999), "1 UNIT");
         assert_eq!(unit().amount(999_999_400_000), "0.999999 UNIT");
         assert_eq!(unit().amount(1_000_000 * 10_u128.pow(12)), "1000000 UNIT");
-        // Nothing that is there is shown as nothing.
+        // A nonzero amount is never shown as zero.
         assert_eq!(unit().amount(5), "0.000000000005 UNIT");
         assert_eq!(unit().amount(12_345), "0.0000000123 UNIT");
         assert_eq!(unit().amount(u128::MAX), "340282366920938463463374607.431768 UNIT");

@@ -1,8 +1,8 @@
 //! Converts decoded values to JSON.
 //!
-//! Called on the fields of events and on what the chain's metadata describes. Assumes that a value was decoded with the
-//! types given. Promises that the same type always has the same JSON shape: bytes are hex even when there are none, a
-//! list is a list even when it has one item, and numbers are text, as they may have 128 bits.
+//! Called with the fields of events and other values described by the chain's metadata. Assumes that a value was
+//! decoded with the types given. The same type always has the same JSON shape: bytes are hex even if there are none, a
+//! list is a list even with one item, and numbers are text, as they may have 128 bits.
 
 use serde_json::{Value as Json, json};
 use subxt::ext::{
@@ -10,11 +10,11 @@ use subxt::ext::{
     scale_value::{Composite, Primitive, Value, ValueDef, scale},
 };
 
-/// Decodes bytes as a type. What follows them is left alone.
+/// Decodes bytes as a type. Bytes after it are left over.
 ///
 /// # Errors
 ///
-/// A message when the bytes are too few or do not fit the type.
+/// A message if there are too few bytes, or they do not fit the type.
 pub fn decode<R>(types: &R, id: R::TypeId, bytes: &mut &[u8]) -> Result<Value<R::TypeId>, String>
 where
     R: TypeResolver,
@@ -22,7 +22,7 @@ where
     scale::decode_as_type(bytes, id, types).map_err(|error| error.to_string())
 }
 
-/// A value as JSON.
+/// Converts a value to JSON.
 pub fn to_json<R: TypeResolver>(types: &R, value: &Value<R::TypeId>) -> Json {
     match &value.value {
         ValueDef::Composite(Composite::Unnamed(values)) => {
@@ -47,7 +47,7 @@ pub fn to_json<R: TypeResolver>(types: &R, value: &Value<R::TypeId>) -> Json {
     }
 }
 
-/// Fields as a JSON object if they have names, otherwise as a list.
+/// Converts fields to a JSON object if they have names, otherwise to a list.
 pub fn fields_to_json<R: TypeResolver>(types: &R, fields: &Composite<R::TypeId>) -> Json {
     match fields {
         Composite::Named(fields) => {
@@ -57,7 +57,7 @@ pub fn fields_to_json<R: TypeResolver>(types: &R, fields: &Composite<R::TypeId>)
     }
 }
 
-/// Bytes as hex after `0x`.
+/// Formats bytes as hex after `0x`.
 pub fn hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
@@ -66,7 +66,7 @@ pub fn hex(bytes: &[u8]) -> String {
 enum Shape {
     /// A sequence or an array of `u8`.
     Bytes,
-    /// A struct, which with one field is that field.
+    /// A struct with one field, which is shown as that field.
     Wrapper,
     Other,
 }
@@ -88,7 +88,7 @@ fn is_byte<R: TypeResolver>(types: &R, id: R::TypeId) -> bool {
 fn hex_of<T>(values: &[Value<T>]) -> Json {
     let bytes: Option<Vec<u8>> =
         values.iter().map(|value| value.as_u128().and_then(|number| u8::try_from(number).ok())).collect();
-    // The type says that every item is a byte.
+    // According to the type every item is a byte.
     Json::String(hex(&bytes.unwrap_or_default()))
 }
 

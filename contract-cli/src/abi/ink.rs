@@ -1,4 +1,4 @@
-//! The metadata of ink! contracts: messages by selector, arguments and results in SCALE by a registry of types.
+//! The metadata of ink! contracts: messages by selector, arguments and results in SCALE according to a type registry.
 
 use super::{Decoded, Encoded, Returns, described};
 use crate::{
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use subxt::ext::scale_value::{scale::encode_as_type, stringify};
 
-/// The used parts of a contract's metadata (version 5 and later).
+/// The parts of a contract's metadata (version 5 and later) that are used.
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
     spec: Spec,
@@ -45,7 +45,7 @@ struct Event {
     label: String,
     #[serde(default)]
     args: Vec<Argument>,
-    /// The first topic; there is none if the event is anonymous.
+    /// The first topic; `None` for an anonymous event.
     #[serde(default)]
     signature_topic: Option<String>,
 }
@@ -130,7 +130,7 @@ impl Metadata {
         Ok(message.return_type.as_ref().and_then(|ty| self.value(ty.id, data)))
     }
 
-    /// A value that takes all of the data.
+    /// Decodes a value that must span all of the data.
     pub fn value(&self, id: u32, data: &[u8]) -> Option<Json> {
         let mut rest = data;
         let value = decode(&self.types, id, &mut rest).ok()?;
@@ -162,7 +162,7 @@ impl Metadata {
         rest.is_empty().then_some(arguments)
     }
 
-    /// The result of the message that call data is for.
+    /// Decodes the result of the message that was called with `input`.
     pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Json> {
         let selector = input.first_chunk::<4>()?;
         let all = self.spec.messages.iter().chain(&self.spec.constructors);
@@ -170,7 +170,7 @@ impl Metadata {
         self.value(message.return_type.as_ref()?.id, data)
     }
 
-    /// The names of all messages.
+    /// Returns the names of all messages.
     pub fn messages(&self) -> Vec<String> {
         self.spec.messages.iter().map(|message| message.label.clone()).collect()
     }
@@ -186,7 +186,7 @@ fn labels(all: &[Message]) -> String {
     all.iter().map(|message| message.label.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// An argument in the notation for SCALE values, in which bytes in hex are a list.
+/// Returns an argument in the notation for SCALE values, in which bytes in hex are a list.
 fn literal(argument: &str) -> String {
     let digits = argument.strip_prefix("0x").filter(|digits| digits.len() % 2 == 0);
     match digits.and_then(|digits| hex::decode(digits).ok()) {
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(interface.event(&[[2; 32]], &amount), None);
     }
 
-    /// The metadata that ink! 6 itself made of `guest/ink/flipper`.
+    /// The metadata of `guest/ink/flipper`, as made by ink! 6 itself.
     #[test]
     fn metadata_of_ink_itself_is_read() {
         let read = || Interface::parse(include_str!("testdata/ink-flipper.json")).unwrap();

@@ -21,7 +21,7 @@ use std::{
 /// Maximum length of an interface file, in bytes.
 const FILE_LIMIT: u64 = 16 << 20;
 
-/// A message or constructor that was found by name, with its arguments encoded.
+/// A call of a message or constructor, found by name, with its arguments encoded.
 #[derive(Debug)]
 pub struct Encoded {
     /// The call data.
@@ -37,7 +37,7 @@ pub enum Returns {
     Unknown,
     /// The result of this function of a Solidity ABI.
     Solidity(Box<alloy_json_abi::Function>),
-    /// Type of an ink! contract, by its number in the metadata.
+    /// The result of an ink! message, by the number of its type in the metadata.
     Ink(u32),
 }
 
@@ -51,11 +51,11 @@ pub enum Interface {
 }
 
 impl Interface {
-    /// Reads a file: JSON that is an ABI, has one under `abi`, or is an ink! contract's metadata.
+    /// Reads an interface file: JSON that is an ABI, has one under `abi`, or is an ink! contract's metadata.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is none of these.
+    /// If it cannot be read, or is none of these.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let unreadable = |reason: io::Error| Error::File { path: path.into(), reason };
         let length = fs::metadata(path).map_err(unreadable)?.len();
@@ -66,11 +66,11 @@ impl Interface {
         Self::parse(&text).map_err(|reason| Error::Usage(format!("{}: {reason}", path.display())))
     }
 
-    /// Reads the text of such a file.
+    /// Parses the text of such a file.
     ///
     /// # Errors
     ///
-    /// The reason for which it is none of these.
+    /// The reason why it is none of these.
     pub fn parse(text: &str) -> Result<Self, String> {
         let json: Json = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         // ink!'s metadata has a specification and a registry of types.
@@ -92,11 +92,11 @@ impl Interface {
         Ok(Self::Solidity(Box::new(abi)))
     }
 
-    /// Reads all interfaces of some paths: a folder stands for its files that end with `.json` or `.abi`.
+    /// Reads all interfaces at some paths: a folder stands for its files that end with `.json` or `.abi`.
     ///
     /// # Errors
     ///
-    /// When a path or an `.abi` file cannot be read or is no interface, or there are none.
+    /// If a path or an `.abi` file cannot be read or is not an interface, or there are none.
     pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>, Error> {
         let mut all = Vec::new();
         for path in paths {
@@ -108,7 +108,7 @@ impl Interface {
             for file in files(path)? {
                 match Self::read(&file) {
                     Ok(interface) => all.push(interface),
-                    // Compilers write other JSON beside it.
+                    // Compilers write other JSON files to the same folder.
                     Err(Error::Usage(_)) if file.extension().is_some_and(|it| it == "json") => {
                         progress!("{} is no interface", file.display());
                     }
@@ -123,7 +123,7 @@ impl Interface {
         Ok(all)
     }
 
-    /// The messages, as they are named on the command line.
+    /// Returns the messages, as they are named on the command line.
     pub fn messages(&self) -> Vec<String> {
         match self {
             Self::Solidity(abi) => solidity::messages(abi),
@@ -131,12 +131,12 @@ impl Interface {
         }
     }
 
-    /// Encodes a call of a message, named as in the interface; in Solidity also by its whole signature, which tells
-    /// functions of the same name apart.
+    /// Encodes a call of a message, named as in the interface; in Solidity also by its full signature, which
+    /// distinguishes functions of the same name.
     ///
     /// # Errors
     ///
-    /// When there is no such message, with those that there are; or the arguments do not fit.
+    /// If there is no such message, with the list of messages; or if the arguments do not fit.
     pub fn message(&self, name: &str, arguments: &[String], units: Units<'_>) -> Result<Encoded, Error> {
         match self {
             Self::Solidity(abi) => solidity::message(abi, name, arguments, units),
@@ -144,8 +144,8 @@ impl Interface {
         }
     }
 
-    /// Encodes the call of a constructor: Solidity's only one, or ink!'s of this name, which may be left out if there is
-    /// one alone.
+    /// Encodes the call of a constructor: Solidity's only one, or ink!'s with this name, which may be omitted if there
+    /// is only one.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Interface {
         }
     }
 
-    /// Decodes call data: the message and its arguments; `None` if it is no call of this contract.
+    /// Decodes call data to the message and its arguments; `None` if it is not a call of this contract.
     pub fn call(&self, data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::call(abi, data),
@@ -165,11 +165,11 @@ impl Interface {
         }
     }
 
-    /// Decodes the result of the message of this name; `None` if the data does not fit.
+    /// Decodes the result of the message with this name; `None` if the data does not fit.
     ///
     /// # Errors
     ///
-    /// When there is no such message.
+    /// If there is no such message.
     pub fn result(&self, message: &str, data: &[u8]) -> Result<Option<Json>, Error> {
         match self {
             Self::Solidity(abi) => Ok(solidity::output(solidity::find(abi, message)?, data).map(|it| it.json)),
@@ -177,7 +177,7 @@ impl Interface {
         }
     }
 
-    /// Decodes the result of the call with this data; `None` if it is no call of this contract, or returns nothing.
+    /// Decodes the result of the call with this data; `None` if it is not a call of this contract, or has no result.
     pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Decoded> {
         match self {
             Self::Solidity(abi) => {
@@ -195,7 +195,7 @@ impl Interface {
         }
     }
 
-    /// Decodes an event; `None` if it is none of this contract's.
+    /// Decodes an event; `None` if it is not one of this contract's.
     pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::event(abi, topics, data),
@@ -203,7 +203,7 @@ impl Interface {
         }
     }
 
-    /// Decodes an error that the contract reverted with; `None` if it is none of this contract's.
+    /// Decodes an error with which the contract reverted; `None` if it is not one of this contract's.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
         match self {
             Self::Solidity(abi) => solidity::error(abi, data),
@@ -213,7 +213,7 @@ impl Interface {
     }
 }
 
-/// A decoded value: for programs, and as a line for people.
+/// A decoded value, for programs and as a line of text for people.
 #[derive(Debug)]
 pub struct Decoded {
     /// For programs.
@@ -223,12 +223,12 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    /// A value whose text follows from its JSON.
+    /// Makes a value whose text follows from its JSON.
     pub fn of(json: Json) -> Self {
         Self { text: plain::text(&json), json }
     }
 
-    /// Values with names, in the declared order, which a JSON object does not keep.
+    /// Combines named values in the declared order, which a JSON object does not keep.
     fn named(values: Vec<(String, Self)>) -> Self {
         let text = line(&values);
         let json: Map<String, Json> = values.into_iter().map(|(name, value)| (name, value.json)).collect();
@@ -236,7 +236,7 @@ impl Decoded {
     }
 }
 
-/// Values with their names, in order. A name that is a position is left out.
+/// Formats values with their names, in order. A name that is only a position is left out.
 fn line(values: &[(String, Decoded)]) -> String {
     let shown = |(name, value): &(String, Decoded)| match name.starts_with(|first: char| first.is_ascii_digit()) {
         true => value.text.clone(),
@@ -245,19 +245,20 @@ fn line(values: &[(String, Decoded)]) -> String {
     values.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
-/// A decoded call, event or error: its signature and arguments, and `text` with the arguments in the declared order.
+/// Describes a decoded call, event or error: its signature and arguments, and `text` with the arguments in the declared
+/// order.
 fn described(kind: &str, signature: &str, arguments: Vec<(String, Decoded)>) -> Json {
     let name = signature.split('(').next().unwrap_or(signature);
     let Decoded { json, text } = Decoded::named(arguments);
     json!({ kind: signature, "arguments": json, "text": format!("{name}({text})") })
 }
 
-/// The name of a parameter, or its position, as Solidity lets names be left out.
+/// Returns the name of a parameter, or its position, as names are optional in Solidity.
 fn name_of(name: &str, position: usize) -> String {
     if name.is_empty() { position.to_string() } else { name.to_owned() }
 }
 
-/// Adds the fields of a Solidity ABI that some compilers leave out, with the values that their absence means.
+/// Adds the fields of a Solidity ABI that some compilers omit, with their default values.
 fn complete(mut abi: Json) -> Json {
     for item in abi.as_array_mut().into_iter().flatten().filter_map(Json::as_object_mut) {
         let kind = item.get("type").and_then(Json::as_str).unwrap_or("function").to_owned();
@@ -288,7 +289,7 @@ fn complete(mut abi: Json) -> Json {
     abi
 }
 
-/// The files of a folder that may be interfaces, by name.
+/// Returns the files in a folder that may be interfaces, by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |reason: io::Error| Error::File { path: folder.into(), reason };
     let mut files = Vec::new();
@@ -302,16 +303,16 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// A decoder of results, events and errors, as far as their types are known.
+/// Decoder of results, events and errors whose types are known.
 #[derive(Debug)]
 pub struct Reader {
-    /// The called contract's interface comes first. Those of others follow.
+    /// The interfaces: that of the called contract first, then those of others.
     interfaces: Vec<Interface>,
     returns: Returns,
 }
 
 impl Reader {
-    /// A reader with the known interfaces, and the type of the message's result.
+    /// Makes a decoder from the known interfaces, and the type of the message's result.
     pub fn new(interfaces: Vec<Interface>, returns: Returns) -> Self {
         Self { interfaces, returns }
     }
@@ -320,7 +321,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, or is none.
+    /// If a file cannot be read, or is not an interface.
     pub fn add(&mut self, files: &[PathBuf]) -> Result<(), Error> {
         self.interfaces.extend(Interface::read_all(files)?);
         Ok(())
@@ -335,36 +336,37 @@ impl Reader {
         }
     }
 
-    /// Decodes the data of a call of any of the contracts.
+    /// Decodes the data of a call to any of the contracts.
     pub fn call(&self, data: &[u8]) -> Option<Json> {
         self.interfaces.iter().find_map(|interface| interface.call(data))
     }
 
-    /// Decodes the data of a constructor: that of the first interface, as nothing tells constructors apart.
+    /// Decodes the data of a constructor: that of the first interface, as nothing distinguishes constructors.
     pub fn construction(&self, data: &[u8]) -> Option<Json> {
         self.interfaces.first()?.construction(data)
     }
 
-    /// Decodes the result of a call of any of the contracts.
+    /// Decodes the result of a call to any of the contracts.
     pub fn result_of(&self, input: &[u8], data: &[u8]) -> Option<Decoded> {
         self.interfaces.iter().find_map(|interface| interface.result_of(input, data))
     }
 
-    /// Decodes an event; `None` if it is none of these contracts'.
+    /// Decodes an event; `None` if it is not one of these contracts'.
     pub fn event(&self, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
         self.interfaces.iter().find_map(|interface| interface.event(topics, data))
     }
 
-    /// Decodes an error that a contract reverted with: of these contracts, or of those that all Solidity contracts have.
+    /// Decodes an error with which a contract reverted: one of these contracts', or one that all Solidity contracts
+    /// have.
     pub fn error(&self, data: &[u8]) -> Option<Json> {
         let error = self.interfaces.iter().find_map(|interface| interface.error(data));
-        // A message of ink! that returns an `Err` reverts with just that.
+        // An ink! message that returns an `Err` reverts with exactly this data.
         let returned = || matches!(self.returns, Returns::Ink(_)).then(|| Some(self.output(data)?.json))?;
         error.or_else(returned).or_else(|| revert::decoded(data))
     }
 }
 
-/// Exactly `N` bytes in hex, with or without `0x`.
+/// Parses exactly `N` bytes in hex, with or without `0x`.
 pub fn bytes<const N: usize>(argument: &str) -> Option<[u8; N]> {
     hex::decode(argument.strip_prefix("0x").unwrap_or(argument)).ok()?.try_into().ok()
 }

@@ -1,6 +1,6 @@
 //! Decodes revert reasons as Solidity encodes them.
 //!
-//! Called on the data of a revert, which the contract chose and which may be anything.
+//! Called with the data of a revert, which the contract chose and which may be anything.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 /// `Panic(uint256)`.
 const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];
 
-/// The reason in words, if the data has one of the two common forms.
+/// Returns the reason in words, if the data has one of the two common forms.
 pub fn reason(data: &[u8]) -> Option<String> {
     let (selector, body) = data.split_at_checked(4)?;
     if selector == ERROR {
@@ -26,7 +26,7 @@ pub fn reason(data: &[u8]) -> Option<String> {
     None
 }
 
-/// Decodes the two errors that every Solidity contract has, which are in no interface.
+/// Decodes the two errors that every Solidity contract has and that no interface contains.
 pub fn decoded(data: &[u8]) -> Option<Json> {
     let reason = reason(data)?;
     let (selector, body) = data.split_at_checked(4)?;
@@ -39,7 +39,7 @@ pub fn decoded(data: &[u8]) -> Option<Json> {
     Some(json!({ "error": "Panic(uint256)", "arguments": { "code": code.to_string() }, "text": text }))
 }
 
-/// A word that fits 64 bits.
+/// Decodes a word that fits in 64 bits.
 fn number(word: &[u8]) -> Option<u64> {
     let (high, low) = word.split_at_checked(24)?;
     high.iter().all(|byte| *byte == 0).then(|| low.try_into().map(u64::from_be_bytes).ok())?

@@ -6,11 +6,11 @@ use alloy_dyn_abi::{DynSolType, DynSolValue, EventExt as _, FunctionExt as _, Js
 use alloy_json_abi::{EventParam, Function, JsonAbi, Param};
 use serde_json::Value as Json;
 
-/// The call data of a function such as `transfer(address,uint256)` with its arguments.
+/// Encodes a call of a function such as `transfer(address,uint256)` with its arguments.
 ///
 /// # Errors
 ///
-/// When the signature is malformed, or the arguments do not fit it.
+/// If the signature is malformed, or the arguments do not fit.
 pub fn call_data(signature: &str, arguments: &[String]) -> Result<Vec<u8>, Error> {
     Ok(by_signature(signature, arguments, Units::Offline)?.data)
 }
@@ -26,13 +26,13 @@ pub fn by_signature(signature: &str, arguments: &[String], units: Units<'_>) -> 
     Ok(Encoded { data, returns })
 }
 
-/// The data of a constructor with parameters such as `(uint256)`.
+/// Encodes the data of a constructor with parameters such as `(uint256)`.
 ///
 /// # Errors
 ///
 /// As [`call_data`].
 pub fn constructor_data(signature: &str, arguments: &[String], units: Units<'_>) -> Result<Vec<u8>, Error> {
-    // The grammar wants a name; whichever it is has no meaning here.
+    // The grammar requires a name, which is not used.
     let parameters = signature.find('(').and_then(|start| signature.get(start..)).unwrap_or(signature);
     let function = parse(&format!("constructor{parameters}"))?;
     let values = values("the constructor", &function.inputs, arguments, units)?;
@@ -50,7 +50,7 @@ fn encode_function(function: &Function, arguments: &[String], units: Units<'_>) 
     function.abi_encode_input(&values).map_err(|error| Error::Usage(error.to_string()))
 }
 
-/// Arguments as values of the parameters' types.
+/// Converts arguments to values of the parameters' types.
 fn values(of: &str, parameters: &[Param], arguments: &[String], units: Units<'_>) -> Result<Vec<DynSolValue>, Error> {
     if parameters.len() != arguments.len() {
         let (wanted, given) = (parameters.len(), arguments.len());
@@ -63,9 +63,9 @@ fn values(of: &str, parameters: &[Param], arguments: &[String], units: Units<'_>
     parameters.iter().zip(arguments).map(value).collect()
 }
 
-/// Text as a value.
+/// Converts text to a value.
 fn coerce(ty: &DynSolType, argument: &str, units: Units<'_>) -> Result<DynSolValue, String> {
-    // A whole argument is taken as it is: the shell has dealt with quotes already. In lists and tuples quotes are needed.
+    // A whole argument is taken literally: the shell has already handled quotes. In lists and tuples quotes are needed.
     if *ty == DynSolType::String {
         return Ok(DynSolValue::String(argument.to_owned()));
     }
@@ -82,7 +82,7 @@ fn coerce(ty: &DynSolType, argument: &str, units: Units<'_>) -> Result<DynSolVal
     }
 }
 
-/// A function by its name or its whole signature.
+/// Finds a function by its name or its full signature.
 pub fn find<'abi>(abi: &'abi JsonAbi, name: &str) -> Result<&'abi Function, Error> {
     let wanted: String = name.chars().filter(|char| !char.is_whitespace()).collect();
     let found: Vec<&Function> =
@@ -108,7 +108,7 @@ pub fn message(abi: &JsonAbi, name: &str, arguments: &[String], units: Units<'_>
     Ok(Encoded { data, returns: Returns::Solidity(Box::new(function.clone())) })
 }
 
-/// The signatures of all functions.
+/// Returns the signatures of all functions.
 pub fn messages(abi: &JsonAbi) -> Vec<String> {
     let mut names: Vec<String> = abi.functions().map(Function::signature).collect();
     names.sort();
@@ -143,7 +143,7 @@ pub fn output(function: &Function, data: &[u8]) -> Option<Decoded> {
     }
 }
 
-/// The function that call data is for.
+/// Returns the function that call data calls.
 pub fn called<'abi>(abi: &'abi JsonAbi, data: &[u8]) -> Option<&'abi Function> {
     let selector = data.first_chunk::<4>()?;
     abi.functions().find(|function| function.selector().0 == *selector)
@@ -171,7 +171,7 @@ pub fn error(abi: &JsonAbi, data: &[u8]) -> Option<Json> {
 
 pub fn event(abi: &JsonAbi, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
     let words = || topics.iter().map(|topic| (*topic).into());
-    // Anonymous events are not told apart by their topics, so they are not looked for.
+    // Anonymous events cannot be identified by their topics, so they are not considered.
     let fitting = abi.events().filter(|event| !event.anonymous && Some(&event.selector().0) == topics.first());
     let decoded = fitting.filter_map(|event| event.decode_log_parts(words(), data).ok().map(|parts| (event, parts)));
     let (event, parts) = decoded.into_iter().next()?;
@@ -184,14 +184,14 @@ pub fn event(abi: &JsonAbi, topics: &[[u8; 32]], data: &[u8]) -> Option<Json> {
     Some(described("event", &event.signature(), arguments))
 }
 
-/// Values with the names of their parameters.
+/// Pairs values with the names of their parameters.
 fn arguments(parameters: &[Param], values: &[DynSolValue]) -> Vec<(String, Decoded)> {
     let pairs = parameters.iter().zip(values).enumerate();
     let decoded = |value| Decoded { json: to_json(value), text: text_of(value) };
     pairs.map(|(at, (parameter, value))| (name_of(&parameter.name, at), decoded(value))).collect()
 }
 
-/// A value as Solidity writes it.
+/// Formats a value in Solidity's notation.
 fn text_of(value: &DynSolValue) -> String {
     let list = |values: &[DynSolValue]| values.iter().map(text_of).collect::<Vec<_>>().join(", ");
     match value {
@@ -203,7 +203,7 @@ fn text_of(value: &DynSolValue) -> String {
     }
 }
 
-/// A value as JSON: numbers as text, as they may have 256 bits; bytes in hex.
+/// Converts a value to JSON: numbers as text, as they may have 256 bits; bytes in hex.
 fn to_json(value: &DynSolValue) -> Json {
     match value {
         DynSolValue::Bool(bool) => Json::Bool(*bool),
@@ -402,7 +402,7 @@ mod tests {
         let topic = abi.events().next().unwrap().selector().0;
         assert_eq!(event(&abi, &[topic], &[0; 32]), None);
         assert_eq!(event(&abi, &[], &[]), None);
-        // A length of text far beyond the data.
+        // A text length far beyond the end of the data.
         let function = find(&abi, "both").unwrap();
         let lies = [[0; 32], [0xff; 32]].concat();
         assert!(output(function, &lies).is_none());

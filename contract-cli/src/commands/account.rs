@@ -44,7 +44,7 @@ pub async fn send(chain: &Chain, command: &str, call: &str) -> Result<Report, Er
 }
 
 fn parse(account: &str) -> Option<[u8; 32]> {
-    // A secret phrase is not for a command line, but development accounts have none.
+    // A secret phrase should not be on a command line, but development accounts have none.
     if account.starts_with("//") {
         let uri: SecretUri = account.parse().ok()?;
         return Keypair::from_uri(&uri).ok().map(|pair| pair.public_key().0);

@@ -1,15 +1,15 @@
 //! Reads a program from a file and checks it as the chain will, so that a refusal costs no fee.
 //!
-//! Called by `upload` and `instantiate`. Promises that no file, however long, is read further than a request can carry.
+//! Called by `upload` and `instantiate`. Reads no more of a file than fits in a request.
 
 use crate::error::Error;
 use std::{fs::File, io::Read as _, path::Path};
 use vm_core::{blob::Blob, limits};
 
-/// Maximum number of bytes of a file that are read: what is longer does not fit into a request to a node.
+/// Maximum number of bytes that are read: a longer file does not fit in a request to a node.
 const MOST: u64 = 4 * limits::BLOB_BYTES as u64;
 
-/// Reads a program; with `check`, one that is malformed or over a limit is refused.
+/// Reads a program; with `check`, refuses one that is malformed or exceeds a limit.
 pub fn read(path: &Path, check: bool) -> Result<Vec<u8>, Error> {
     let refused = |reason: String| Error::Blob { path: path.into(), reason };
     let mut code = Vec::new();
@@ -54,7 +54,7 @@ mod tests {
             let refused = read(path, false).unwrap_err();
             assert!(matches!(refused, Error::FileTooLong { limit: MOST, .. }), "{refused}");
         });
-        // One that has no end, too.
+        // Also one without an end.
         if cfg!(unix) {
             assert!(matches!(read(Path::new("/dev/zero"), true), Err(Error::FileTooLong { .. })));
         }

@@ -20,16 +20,16 @@ use crate::{
 use alloy_primitives::U256;
 use std::{path::Path, time::Duration};
 
-/// Checks the arguments of a call before there is a chain, as far as that can be done.
+/// Checks the arguments of a call without a chain, as far as possible.
 pub fn check(args: &Call) -> Result<(), Error> {
     match args.address {
         Target::Address(_) => args.execution.input.call_data(Units::Unchecked).map(drop),
-        // Its interface is known on the chain only.
+        // Its interface is only known once the chain is.
         Target::Name(_) => Ok(()),
     }
 }
 
-/// A call for a chain.
+/// A call, resolved for a chain.
 pub struct Plan {
     address: [u8; 20],
     data: Vec<u8>,
@@ -63,7 +63,7 @@ impl Plan {
         CallRequest { address: self.address, value, gas: given_gas(&self.execution), deposit_limit, data: &self.data }
     }
 
-    /// Warns of an address without code. Those of precompiles are small numbers.
+    /// Warns about an address without code. Addresses of precompiles are small numbers.
     async fn warning(&self, chain: &Chain) -> Result<Option<String>, Error> {
         if self.address.starts_with(&[0; 16]) || exists(chain, self.address).await? {
             return Ok(None);
@@ -118,7 +118,7 @@ pub async fn traced(chain: &Chain, plan: &Plan) -> Result<Report, Error> {
     Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&plan.reader))
 }
 
-/// Calls a function that ends its contract, and checks that the contract is gone.
+/// Calls a function that terminates its contract, and checks that the contract is gone.
 pub async fn terminate(chain: &Chain, plan: &Plan) -> Result<Report, Error> {
     if !exists(chain, plan.address).await? {
         return Err(Error::NotFound(format!("there is no contract at 0x{}", hex::encode(plan.address))));
@@ -154,7 +154,7 @@ async fn is_gone(chain: &Chain, address: [u8; 20], receipt: &Receipt) -> Result<
     }
 }
 
-/// Calls a contract, after a dry run that tells the limits and the result.
+/// Calls a contract, after a dry run that gives the limits and the result.
 pub async fn call(chain: &Chain, plan: &Plan) -> Result<Report, Error> {
     Ok(sent(chain, plan).await?.0)
 }
@@ -181,7 +181,7 @@ async fn sent(chain: &Chain, plan: &Plan) -> Result<(Report, Option<Receipt>), E
     let report = Report::new("call").with_warning(warning);
     let receipt = chain.submit("call", arguments(limits.gas, limits.deposit)).await?;
     let mut report = report.with_hex("address", &plan.address);
-    // A transaction has no result to look at: the dry run's is the nearest.
+    // A transaction has no result: that of the dry run is the best approximation.
     if let Ok(output) = &run.result {
         report = report.with_hex("data", &output.data);
     }

@@ -1,4 +1,4 @@
-//! `deploy`: from source to a contract that has a name.
+//! `deploy`: from source to a named contract.
 
 use super::{
     instantiate::{self, Instantiation},
@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A contract that was built and whose files are kept.
+/// A contract that was built and whose files are saved.
 pub struct Deployable {
     name: String,
     abi: Option<String>,
@@ -29,7 +29,7 @@ pub struct Deployable {
 }
 
 impl Deployable {
-    /// Builds the program and those of the contracts that it creates, and keeps them with their interfaces.
+    /// Builds the program and those of the contracts that it creates, and saves them with their interfaces.
     pub fn build(args: Deploy, out: &Path) -> Result<Self, Error> {
         let Deploy { source, contract, compiler_args, salt, mut execution } = args;
         let built = source::build(&source, contract.as_deref(), &compiler_args)?;
@@ -52,7 +52,7 @@ impl Deployable {
     }
 }
 
-/// Copies a file into the folder, which is made if it is not there.
+/// Copies a file into the folder, which is created if necessary.
 fn keep(out: &Path, file: &Path, name: &str) -> Result<PathBuf, Error> {
     let kept = out.join(name);
     let failed = |reason| Error::Write { path: kept.clone(), reason };
@@ -68,7 +68,7 @@ fn keep_interface(out: &Path, name: &str, abi: Option<&Path>) -> Result<Option<S
     Ok(Some(name))
 }
 
-/// Uploads the contracts that this one creates, makes it, and notes its address by its name.
+/// Uploads the contracts that this one creates, instantiates it, and records its address under its name.
 pub async fn deploy(chain: &Chain, contract: Deployable, out: &Path) -> Result<Report, Error> {
     let Deployable { name, abi, children, instantiation } = contract;
     let mut uploaded: Vec<Json> = Vec::new();

@@ -1,19 +1,20 @@
-//! Gas estimation for a transaction: the least limit with which a call does the same as with a whole block's gas, plus a
-//! tenth.
+//! Gas estimation for a transaction: the minimum limit with which a call has the same effect as with a whole block's
+//! gas, plus a tenth.
 //!
-//! Called by [`super::execution`]. The gas that a run used is no sufficient limit for a contract that reads the gas left: it
-//! may refuse to begin, or do less, with a smaller one. So limits are tried (`same`), and the least is found by bisection.
-//! Assumes that more gas does no harm; otherwise the result is the limit that was tried first.
+//! Called by [`super::execution`]. The gas used by a run is not a sufficient limit for a contract that reads the gas
+//! left: with a smaller limit it may refuse to start, or do less. So limits are tried (`same`), and the minimum is
+//! found by bisection. Assumes that more gas does no harm; otherwise the result is the limit that was tried first.
 
 use crate::{api::Weight, error::Error};
 
 /// Precision of the bisection, as a divisor of the limit: a 64th.
 const PRECISION: u64 = 64;
 
-/// Margin added to a sufficient limit, as a divisor: a tenth. State may change until the transaction is in a block.
+/// Margin added to a sufficient limit, as a divisor: a tenth. The state may change before the transaction is in a
+/// block.
 const MARGIN: u64 = 10;
 
-/// The two parts of a weight. The search is for one at a time.
+/// The two parts of a weight, which are minimized one at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     RefTime,
@@ -36,19 +37,20 @@ impl Part {
     }
 }
 
-/// A limit and a tenth more, but no more than there is.
+/// Adds a tenth to a limit, up to the maximum.
 pub fn with_margin(weight: Weight, most: Weight) -> Weight {
     let more = |part: u64, most: u64| part.saturating_add(part / MARGIN).min(most);
     Weight { ref_time: more(weight.ref_time, most.ref_time), proof_size: more(weight.proof_size, most.proof_size) }
 }
 
-/// A part less the precision.
+/// Reduces a part by the precision.
 fn less(part: u64) -> u64 {
     part - part.div_ceil(PRECISION)
 }
 
-/// The least limit, within a 64th, for which `same` holds; `required` is what the run at `most` used of it, where `same`
-/// holds. `None` where even a little less than `most` will not do: what the contract does depends on the gas itself.
+/// Finds the minimum limit, within a 64th, for which `same` holds; `required` is the gas that the run at `most` used,
+/// for which `same` holds. `None` if even slightly less than `most` does not suffice: the contract's effect depends on
+/// the gas itself.
 ///
 /// # Errors
 ///
@@ -59,7 +61,7 @@ pub async fn least(
     same: impl AsyncFn(Weight) -> Result<bool, Error>,
 ) -> Result<Option<Weight>, Error> {
     if same(required).await? {
-        // This is the least for most contracts, but not for one that spends all its gas and continues.
+        // This is the minimum for most contracts, but not for one that spends all its gas and continues.
         let below = Part::RefTime.set(required, less(required.ref_time));
         return match same(below).await? {
             false => Ok(Some(required)),
@@ -100,7 +102,7 @@ async fn bisect(
     Ok(part.set(known, high))
 }
 
-/// Between two numbers: in the middle of their digits, as the larger may be of any size.
+/// Returns a number between two, halfway on a logarithmic scale, as the larger one may have any size.
 fn middle(low: u64, high: u64) -> u64 {
     let product = u128::from(low.max(1)) * u128::from(high);
     let root = u64::try_from(product.isqrt()).unwrap_or(high);
@@ -114,7 +116,7 @@ mod tests {
 
     const MOST: Weight = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX / 4 * 3 };
 
-    /// The estimate for a contract that does the same from a limit on, and the number of limits that were tried.
+    /// Returns the estimate for a contract with the same effect from a limit on, and the number of limits tried.
     async fn found(required: Weight, needed: Weight) -> (Option<Weight>, u32) {
         let tried = Cell::new(0);
         let same = async |limit: Weight| {

@@ -1,4 +1,4 @@
-//! The common part of `call` and `instantiate`: dry run, limits, report.
+//! The common parts of `call` and `instantiate`: dry run, limits, report.
 
 use super::estimate;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     units,
 };
 
-/// Proof size that goes with a `--gas` given by hand, in bytes.
+/// Default proof size for an explicit `--gas`, in bytes.
 const DEFAULT_PROOF_SIZE: u64 = 3_000_000;
 
 /// The limits of a transaction.
@@ -29,11 +29,11 @@ pub struct Prepared<R> {
     pub at: AtBlock,
     /// The dry run with its limits.
     pub run: DryRun<R>,
-    /// Its limits; none where the dry run failed, so that nothing is to be sent.
+    /// Its limits; none if the dry run failed, so that nothing is sent.
     pub limits: Option<Limits>,
 }
 
-/// A dry run's outcome, as far as calls and instantiations agree.
+/// A dry run's result, with the common parts of calls and instantiations.
 pub trait Outcome: PartialEq {
     /// The contract's output.
     fn output(&self) -> &Output;
@@ -68,14 +68,14 @@ impl Sums {
     }
 }
 
-/// The limit from the command line, if there is one.
+/// Returns the limit from the command line, if given.
 pub fn given_gas(execution: &Execution) -> Option<Weight> {
     let ref_time = execution.gas?;
     Some(Weight { ref_time, proof_size: execution.proof_size.unwrap_or(DEFAULT_PROOF_SIZE) })
 }
 
-/// Dry-runs a transaction at the best block and finds its limits: those given by hand, otherwise the least gas with which
-/// it does the same as with all that a block has, and what the account has.
+/// Dry-runs a transaction at the best block and determines its limits: those given by the user, otherwise the minimum
+/// gas with which it has the same effect as with a whole block's gas, and the account's balance.
 ///
 /// `room` returns the maximum gas that the transaction can have in a block, `dry_run` runs it with a limit.
 pub async fn prepare<R: Outcome>(
@@ -125,7 +125,7 @@ fn ensure_room(gas: Weight, room: Weight) -> Result<(), Error> {
     Ok(())
 }
 
-/// The gas limit for a transaction whose dry run with `most` went well, and the dry run with that limit.
+/// Returns the gas limit for a transaction whose dry run with `most` succeeded, and the dry run with that limit.
 async fn estimated<R: Outcome>(
     first: Effect<R>,
     most: Weight,
@@ -137,7 +137,7 @@ async fn estimated<R: Outcome>(
     let same = async |gas: Weight| Ok(does_the_same(&first, &dry_run(by_hand(gas)).await?));
     let least = match estimate::least(required, most, same).await? {
         Some(least) => Some(least),
-        // It does something else with every limit. That it goes well is what can be looked for.
+        // Its effect differs with every limit. The search can only be for success.
         None => {
             let works = async |gas: Weight| Ok(ends_well(&dry_run(by_hand(gas)).await?.execution));
             estimate::least(required, most, works).await?
@@ -145,7 +145,7 @@ async fn estimated<R: Outcome>(
     };
     let gas = least.map_or(most, |least| by_hand(estimate::with_margin(least, most)));
     let last = dry_run(gas).await?;
-    // More gas than the least may do harm, too.
+    // More gas than the minimum may also do harm.
     let (run, gas, least) = match ends_well(&last.execution) {
         true => (last.execution, gas, least),
         false => (first.execution, most, None),
@@ -164,7 +164,7 @@ fn ends_well<R: Outcome>(run: &DryRun<R>) -> bool {
     run.result.as_ref().is_ok_and(|outcome| !outcome.output().reverted())
 }
 
-/// True if two successful dry runs did the same: output, events and storage.
+/// True if two successful dry runs had the same effect: output, events and storage.
 fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
     let (one_run, other_run) = (&one.execution, &other.execution);
     let results = (one_run.result.as_ref().ok(), other_run.result.as_ref().ok());
@@ -174,7 +174,7 @@ fn does_the_same<R: Outcome>(one: &Effect<R>, other: &Effect<R>) -> bool {
         && one.state == other.state
 }
 
-/// The error of a dry run, with details that the transaction's error will not have.
+/// Returns the error of a dry run, with details that the transaction's error will not have.
 pub fn failure<R: Outcome>(chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Option<(NamedError, String)> {
     let metadata = at.metadata_ref();
     match &run.result {
@@ -187,7 +187,7 @@ pub fn failure<R: Outcome>(chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Opti
     }
 }
 
-/// Reports a dry run. What is particular to the command is in `report` already.
+/// Reports a dry run. `report` already has the command's own values.
 pub fn tried<R: Outcome>(report: Report, chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Report {
     let mut report = report
         .with_weight("gas_consumed", run.gas_consumed)
@@ -203,13 +203,13 @@ pub fn tried<R: Outcome>(report: Report, chain: &Chain, at: &AtBlock, run: &DryR
     }
 }
 
-/// The report of a dry run that failed, so that nothing is sent.
+/// Reports a failed dry run, after which nothing is sent.
 pub fn not_sent<R: Outcome>(command: &str, chain: &Chain, at: &AtBlock, run: &DryRun<R>) -> Report {
     progress!("not sent: a dry run failed (give --gas to send it all the same)");
     tried(Report::new(command).with("sent", false), chain, at, run)
 }
 
-/// Reports a transaction. What is particular to the command is in `report` already.
+/// Reports a transaction. `report` already has the command's own values.
 pub fn sent<R: Outcome>(
     report: Report,
     chain: &Chain,
@@ -219,7 +219,7 @@ pub fn sent<R: Outcome>(
     receipt: &Receipt,
 ) -> Report {
     let mut report = report.with("sent", true).with_weight("gas_limit", limits.gas);
-    // A transaction that failed took no deposit, and one that went otherwise than its dry run another.
+    // A failed transaction took no deposit, and one that differs from its dry run took another.
     let foreseen = failure(chain, at, run);
     if receipt.error.is_none() && foreseen.is_none() {
         report = report.with_deposit(run.storage_deposit);
@@ -242,7 +242,7 @@ mod tests {
 
     const MOST: Weight = Weight { ref_time: 700_000_000_000, proof_size: u64::MAX / 4 * 3 };
 
-    /// The outcome of a contract with a limit, of which it used a tenth of a millisecond.
+    /// The result of a contract with a limit, of which it used a tenth of a millisecond.
     fn effect(returns: u64, state: u8) -> Effect<Output> {
         let used = Weight { ref_time: 100_000_000, proof_size: 1_000 };
         Effect {
@@ -263,7 +263,7 @@ mod tests {
         effect
     }
 
-    /// The limit for a contract, and what it returns with it.
+    /// Returns the limit for a contract, and its result with that limit.
     async fn limit(contract: impl Fn(Weight) -> Effect<Output>) -> (Weight, u64) {
         let execution = execution(None, None);
         let first = contract(MOST);
@@ -280,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_contract_that_does_less_with_less_gas_gets_what_it_needs_to_do_it_all() {
-        // By what it returns, and by what it stores alone.
+        // Once the result differs, and once only the stored value.
         let rounds = |gas: Weight| (gas.ref_time / 1_000_000_000).min(50);
         let (gas, returned) = limit(|gas| effect(rounds(gas), 0)).await;
         assert_eq!(returned, 50);

@@ -74,7 +74,7 @@ async fn program(report: Report, chain: &Chain, at: &AtBlock, code_hash: [u8; 32
         return Err(Error::NotFound(format!("there is no program with the hash 0x{}", hex::encode(code_hash))));
     };
     let mut report = report.with_hex("code_hash", &code_hash).with("length", code.len());
-    // What the pallet notes about a program differs between its versions, so all of it is shown as it is.
+    // The fields of the pallet's record differ between versions, so all of them are shown unchanged.
     if let Json::Object(fields) = upload::record(chain, at, code_hash).await? {
         for (name, value) in fields.into_iter().filter(|(name, _)| name != "code_len") {
             report = report.with(&name, value);

@@ -19,7 +19,7 @@ use crate::{
 use alloy_primitives::U256;
 use std::path::Path;
 
-/// An instantiation that has been read from the command line.
+/// An instantiation, as read from the command line.
 pub struct Instantiation {
     code: CodeSource,
     salt: Option<[u8; 32]>,
@@ -27,7 +27,7 @@ pub struct Instantiation {
 }
 
 impl Instantiation {
-    /// Reads the program, unless it is a hash, and checks the arguments as far as that can be done without a chain.
+    /// Reads the program, unless it is a hash, and checks the arguments without a chain, as far as possible.
     pub fn new(args: &Instantiate) -> Result<Self, Error> {
         let code = match abi::bytes(&args.code) {
             Some(hash) => CodeSource::Existing(hash),
@@ -44,7 +44,7 @@ impl Instantiation {
     }
 }
 
-/// An instantiation for a chain.
+/// An instantiation, resolved for a chain.
 pub struct Plan<'a> {
     instantiation: &'a Instantiation,
     data: Vec<u8>,
@@ -70,7 +70,7 @@ impl Plan<'_> {
     }
 }
 
-/// Adds the contract that a dry run made, if it did.
+/// Adds the contract that a dry run instantiated, if it did.
 fn with_contract(report: Report, run: &DryRun<Instantiated>) -> Report {
     match &run.result {
         Ok(made) => report.with_hex("address", &made.address).with_hex("code_hash", &made.code_hash),
@@ -114,7 +114,7 @@ pub async fn traced(chain: &Chain, instantiation: &Instantiation, out: &Path) ->
     Ok(execution::tried(report, chain, &at, &traced.execution).decoded_by(&plan.reader))
 }
 
-/// Makes a contract, after a dry run that tells the limits.
+/// Instantiates a contract, after a dry run that gives the limits.
 pub async fn instantiate(chain: &Chain, instantiation: &Instantiation) -> Result<Report, Error> {
     let plan = instantiation.on(chain)?;
     chain.ensure_mapped().await?;
@@ -139,7 +139,7 @@ pub async fn instantiate(chain: &Chain, instantiation: &Instantiation) -> Result
     let (name, arguments) = plan.transaction(limits.gas, limits.deposit);
     let receipt = chain.submit(name, arguments).await?;
     let mut report = Report::new("instantiate");
-    // The event, not the dry run, says where the contract really is. Contracts it made come before it.
+    // The actual address is in the event, not in the dry run. Events of contracts that it instantiated come first.
     if let Some(event) = receipt.last_event(&chain.pallet, "Instantiated") {
         for (field, name) in [("contract", "address"), ("code_hash", "code_hash")] {
             report = report.with(name, event.fields[field].clone());

@@ -14,7 +14,7 @@ pub fn completions(shell: Shell) -> Report {
 /// Prints the manual pages: of the program, then of each command.
 pub fn man() -> Result<Report, Error> {
     let mut command = Args::command();
-    // Gives commands their whole names, and the options that all of them take.
+    // Sets the full names of commands, and their common options.
     command.build();
     let commands = command.get_subcommands().filter(|command| command.get_name() != "help");
     let mut page = Vec::new();

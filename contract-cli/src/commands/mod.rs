@@ -26,11 +26,11 @@ use crate::{
 use call::Plan;
 use instantiate::Instantiation;
 
-/// Carries out a command.
+/// Executes a command.
 ///
 /// # Errors
 ///
-/// When it cannot be carried out. What the chain refuses is in the report.
+/// If it cannot be executed. A refusal by the chain is part of the report.
 pub async fn run(args: Args) -> Result<Report, Error> {
     let (global, out) = (&args.global, args.global.out.as_path());
     match args.command {
@@ -51,7 +51,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
             with_chain(global, async |chain| call::call(chain, &Plan::new(chain, &args, out)?).await).await
         }
         Command::DryRun(DryRun::Upload { file, deposit_limit }) => {
-            // The chain's own result is wanted, so nothing is checked here.
+            // The chain's own result is wanted, so there is no check here.
             let code = blob_file::read(&file, false)?;
             with_chain(global, async |chain| upload::dry_run(chain, &code, deposit_limit).await).await
         }
@@ -101,7 +101,7 @@ pub async fn run(args: Args) -> Result<Report, Error> {
     }
 }
 
-/// Connects to a chain and carries out a command there, whose report then shows amounts in the chain's token.
+/// Connects to a chain and executes a command there, whose report then shows amounts in the chain's token.
 async fn with_chain(
     global: &Global,
     command: impl AsyncFnOnce(&Chain) -> Result<Report, Error>,

@@ -11,9 +11,9 @@ use alloy_primitives::U256;
 use serde_json::Value as Json;
 use vm_core::limits::STORAGE_KEY_BYTES;
 
-/// Reads a key: bytes in hex, or a decimal number, which is a slot of Solidity's.
+/// Parses a key: bytes in hex, or a decimal number, which is a slot of Solidity's.
 pub fn key(text: &str) -> Result<Vec<u8>, Error> {
-    // Sixty-four digits are a whole key in hex, though all may be decimal ones.
+    // Sixty-four digits are a full key in hex, even if all are decimal digits.
     if !text.is_empty() && text.len() != 64 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let slot: U256 = text.parse().map_err(|_| Error::Usage(format!("the slot {text} has more than 256 bits")))?;
         return Ok(slot.to_be_bytes::<32>().to_vec());
@@ -26,7 +26,7 @@ pub fn key(text: &str) -> Result<Vec<u8>, Error> {
     hex_bytes(text).map_err(|error| Error::Usage(format!("the key {text}: {error}")))
 }
 
-/// Looks up a value; there being none is no error.
+/// Looks up a value; a missing one is not an error.
 pub async fn storage(chain: &Chain, address: [u8; 20], key: &[u8], variable: bool) -> Result<Report, Error> {
     let found = chain.at_best(async |at| chain.storage(at, address, key, variable).await).await?;
     let report = Report::new("storage").with_hex("address", &address).with_hex("key", key);

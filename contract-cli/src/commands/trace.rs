@@ -1,4 +1,4 @@
-//! The tree of calls of a dry run.
+//! The call trace of a dry run.
 
 use crate::{
     abi::{Reader, revert},
@@ -12,7 +12,7 @@ use crate::{
 use alloy_primitives::U256;
 use serde_json::{Map, Value as Json, json};
 
-/// A first call, as it was requested.
+/// The first call, as requested.
 pub struct Requested<'a> {
     pub kind: CallKind,
     pub from: [u8; 20],
@@ -23,13 +23,13 @@ pub struct Requested<'a> {
     pub input: &'a [u8],
 }
 
-/// What is known of the contracts in a trace.
+/// Names and interfaces of contracts in a trace.
 pub struct Known<'a> {
     pub reader: &'a Reader,
     pub names: &'a Deployments,
 }
 
-/// Adds the tree to a report. A call that failed before it began has no trace: it is shown as it was requested.
+/// Adds the trace to a report. A call that failed before it started has no trace: it is shown as requested.
 pub fn shown<R>(
     report: Report,
     at: &AtBlock,
@@ -45,7 +45,7 @@ pub fn shown<R>(
     }
 }
 
-/// A call that failed before it began.
+/// Reports a call that failed before it started.
 fn not_begun(at: &AtBlock, requested: &Requested<'_>, failure: &Failure, known: &Known<'_>) -> Json {
     let named = name_error(at.metadata_ref(), &failure.error);
     let mut fields = Map::new();
@@ -60,7 +60,7 @@ fn not_begun(at: &AtBlock, requested: &Requested<'_>, failure: &Failure, known: 
     Json::Object(fields)
 }
 
-/// Adds the name of the callee and the decoded input, where they are known.
+/// Adds the name of the callee and the decoded input, if known.
 fn describe(fields: &mut Map<String, Json>, kind: CallKind, to: Option<[u8; 20]>, input: &[u8], known: &Known<'_>) {
     if let Some(name) = to.and_then(|to| known.names.name_of(&to)) {
         fields.insert("contract".into(), json!(name));
@@ -125,7 +125,7 @@ fn kind(kind: CallKind) -> &'static str {
     }
 }
 
-/// A number of 256 bits in decimal, from its digits of 64, least significant first.
+/// Formats a 256-bit number in decimal, from 64-bit digits, least significant first.
 fn decimal(digits: [u64; 4]) -> String {
     U256::from_limbs(digits).to_string()
 }

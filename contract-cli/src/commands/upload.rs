@@ -17,7 +17,7 @@ fn refused(report: Report, at: &AtBlock, failure: &Failure) -> Report {
     report.with_error(&name_error(at.metadata_ref(), &failure.error), &failure.detail)
 }
 
-/// Reports what an upload would cost, or why it would be refused.
+/// Reports the cost of an upload, or the reason why it would be refused.
 pub async fn dry_run(chain: &Chain, code: &[u8], deposit_limit: Option<Amount>) -> Result<Report, Error> {
     let deposit_limit = deposit_limit.map(|limit| chain.money.in_chain(&limit)).transpose()?;
     let (at, tried) = tried(chain, code, deposit_limit).await?;
@@ -39,7 +39,7 @@ async fn tried(
     chain.at_best(async |at| Ok((at.clone(), chain.dry_upload(at, code, deposit_limit).await?))).await
 }
 
-/// Stores a program, unless a dry run says that it would be refused.
+/// Stores a program, unless a dry run shows that it would be refused.
 pub async fn upload(chain: &Chain, code: Vec<u8>, deposit_limit: Option<Amount>) -> Result<Report, Error> {
     let deposit_limit = deposit_limit.map(|limit| chain.money.in_chain(&limit)).transpose()?;
     chain.ensure_mapped().await?;
@@ -74,8 +74,8 @@ pub async fn record(chain: &Chain, at: &AtBlock, code_hash: [u8; 32]) -> Result<
     Ok(value::to_json(types, &decoded))
 }
 
-/// The reason for which the chain would refuse to remove a program, whoever asks: the name of its error, and details.
-/// What a record does not have is left to the chain.
+/// Returns the reason why the chain would refuse to remove a program, for any account: the name of its error, and
+/// details. If the record lacks a field, the check is left to the chain.
 fn irremovable(record: &Json) -> Option<(&'static str, String)> {
     if record.is_null() {
         return Some(("CodeNotFound", "no program has this hash".into()));
@@ -110,7 +110,7 @@ mod tests {
         let in_use = "1 contract uses it: terminate them, or have them set other code, first";
         assert_eq!(irremovable(&record("1")), Some(("CodeInUse", in_use.into())));
         assert_eq!(irremovable(&Json::Null).map(|(name, _)| name), Some("CodeNotFound"));
-        // A pallet whose record has other fields.
+        // The record of another pallet, with other fields.
         assert_eq!(irremovable(&json!({ "refcount": "3" })), None);
     }
 }

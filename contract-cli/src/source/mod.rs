@@ -1,7 +1,7 @@
 //! Builds a contract from source, for `deploy`.
 //!
-//! The compilers are other programs, which have to be there: a toolchain for RISC-V guests and a linker for Rust, `resolc` for
-//! Solidity. The error for a missing one says how to install it.
+//! The compilers are other programs, which must be installed: a toolchain for RISC-V guests and a linker for Rust,
+//! `resolc` for Solidity. The error for a missing one tells how to install it.
 
 mod rust;
 mod solidity;
@@ -20,11 +20,11 @@ pub struct Built {
     pub name: String,
     /// The blob.
     pub blob: PathBuf,
-    /// Its interface, where the compiler makes one.
+    /// Its interface, if the compiler makes one.
     pub abi: Option<PathBuf>,
-    /// The contracts that it creates, and those that they create, whose code has to be on the chain.
+    /// The contracts that it creates, directly or indirectly, whose code has to be on the chain.
     pub children: Vec<Child>,
-    /// The temporary folder, to be removed when both have been read.
+    /// The temporary folder, to be removed once both were read.
     scratch: Option<PathBuf>,
 }
 
@@ -42,18 +42,18 @@ pub struct Child {
 impl Drop for Built {
     fn drop(&mut self) {
         if let Some(folder) = &self.scratch {
-            // Nothing depends on it.
+            // Failure is ignored: nothing depends on it.
             let _ = fs::remove_dir_all(folder);
         }
     }
 }
 
-/// Builds a contract: of a folder with a `Cargo.toml`, or of a `.sol` file. `name` chooses one where the source has several,
-/// `options` go to the compiler.
+/// Builds a contract from a folder with a `Cargo.toml`, or from a `.sol` file. `name` selects a contract if the source
+/// has several; `options` are passed to the compiler.
 ///
 /// # Errors
 ///
-/// When it is neither, a compiler is missing, or one fails; what a compiler says goes to standard error.
+/// If it is neither, a compiler is missing, or a compiler fails; its messages go to standard error.
 pub fn build(source: &Path, name: Option<&str>, options: &[String]) -> Result<Built, Error> {
     if source.is_dir() && source.join("Cargo.toml").is_file() {
         return rust::build(&source.join("Cargo.toml"), name, options);

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Builds a contract of a file: the one with the file's name, unless another is named.
+/// Builds a contract of a file: the one named as the file, unless another is given.
 pub(super) fn build(source: &Path, name: Option<&str>, options: &[String]) -> Result<Built, Error> {
     let source = source.canonicalize().map_err(|reason| Error::File { path: source.into(), reason })?;
     let (Some(folder), Some(stem)) = (source.parent(), source.file_stem().and_then(|stem| stem.to_str())) else {
@@ -23,7 +23,7 @@ pub(super) fn build(source: &Path, name: Option<&str>, options: &[String]) -> Re
         )
     })?;
     let out = env::temp_dir().join(format!("pvm-contract-{}", std::process::id()));
-    // From here on it is removed again.
+    // Removed on every path from here on.
     let scratch = Some(out.clone());
     let name = name.unwrap_or(stem);
     let made = |kind: &str| out.join(format!("{stem}_sol_{name}.{kind}"));
@@ -55,7 +55,7 @@ pub(super) fn build(source: &Path, name: Option<&str>, options: &[String]) -> Re
     Ok(built)
 }
 
-/// The blobs that the compiler made, by their files' names without the extension.
+/// Reads the compiler's blobs, by their files' names without the extension.
 fn contracts(out: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     for file in fs::read_dir(out).into_iter().flatten() {
@@ -68,7 +68,7 @@ fn contracts(out: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     Ok(all)
 }
 
-/// The contracts that a program creates, and those that they create in turn: those whose code hash is in its bytes.
+/// Returns the contracts that a program creates, directly or indirectly: those whose code hash is in its bytes.
 fn children<'all>(code: &[u8], all: &'all BTreeMap<String, Vec<u8>>) -> Vec<&'all str> {
     let hashes: Vec<(&str, &[u8], [u8; 32])> =
         all.iter().map(|(name, child)| (name.as_str(), child.as_slice(), keccak_256(child))).collect();
@@ -85,7 +85,8 @@ fn children<'all>(code: &[u8], all: &'all BTreeMap<String, Vec<u8>>) -> Vec<&'al
     found
 }
 
-/// True if a program has a hash as a constant. The compiler keeps it as words of 64 bits, least significant byte first.
+/// True if a program contains a hash as a constant. The compiler stores it as 64-bit words, least significant byte
+/// first.
 fn mentions(code: &[u8], hash: &[u8; 32]) -> bool {
     let (words, _) = hash.as_chunks::<8>();
     words.iter().all(|word| {
@@ -95,7 +96,7 @@ fn mentions(code: &[u8], hash: &[u8; 32]) -> bool {
     })
 }
 
-/// Runs the compiler. What it says is shown, and what can be done about its refusals is part of the error.
+/// Runs the compiler. Its messages are shown; the error for a refusal includes advice.
 fn run(source: &Path, command: &mut Command) -> Result<(), Error> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -104,7 +105,7 @@ fn run(source: &Path, command: &mut Command) -> Result<(), Error> {
         .map_err(|reason| failed(source, format!("{program} cannot be run: {reason}")))?;
     let said = [output.stdout.as_slice(), &output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
-    // The compiler runs on JavaScript, whose backtraces only concern its authors.
+    // The compiler runs on JavaScript, whose backtraces are only useful to its authors.
     for line in said.lines().filter(|line| !line.trim_start().starts_with("at ") && !line.trim().is_empty()) {
         progress!("{}", crate::plain::printable(line));
     }
@@ -121,7 +122,7 @@ fn run(source: &Path, command: &mut Command) -> Result<(), Error> {
     ))
 }
 
-/// What to do about a refusal of the compiler.
+/// Returns advice on a refusal of the compiler.
 fn advice(said: &str) -> Option<String> {
     const KNOWN: [(&[&str], &str); 6] = [
         (
@@ -152,7 +153,7 @@ fn advice(said: &str) -> Option<String> {
     KNOWN.iter().find(fits).map(|(_, advice)| (*advice).to_owned())
 }
 
-/// The compiler, with the folder of libraries it was installed in: that of the contract's project, or on `PATH`.
+/// Finds the compiler, with the folder of libraries it was installed in: in the contract's project, or on `PATH`.
 fn compiler(folder: &Path) -> Option<(Option<PathBuf>, PathBuf)> {
     for ancestor in folder.ancestors() {
         let modules = ancestor.join("node_modules");
@@ -176,7 +177,7 @@ mod tests {
         let failing = run(source, &mut Command::new("false")).unwrap_err().to_string();
         assert!(failing.contains("false ended with"), "{failing}");
         assert!(run(source, Command::new("echo").arg("done")).is_ok());
-        // It may end well though it made nothing.
+        // It may exit successfully without any output.
         assert!(run(source, Command::new("echo").arg("Error: ParserError: no")).is_err());
     }
 
