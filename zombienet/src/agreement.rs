@@ -1,15 +1,15 @@
-//! Checks that all nodes have the same chain and the same states.
+//! Checks that all nodes have the same chain with the same states.
 
 use crate::network::Network;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-/// Compares hash and state root of every block up to this height, on every node. Each node computed the root itself: it
-/// imports a block by executing it. Returns how many roots were compared.
+/// Compares hash and state root of every block up to this height, on every node. Each node computed the roots itself:
+/// it imports a block by executing it. Returns the number of roots compared.
 ///
 /// # Errors
 ///
-/// When a node has another block or another root, or lacks a block.
+/// If a node has another block or another root, or lacks a block.
 pub fn check(network: &Network, height: u64) -> Result<u64> {
     let mut roots = 0;
     for at in 0..=height {

@@ -1,4 +1,4 @@
-//! Networks of nodes on this machine that run contracts on different backends, and have to agree on every block.
+//! Networks of nodes on this machine that run contracts on different backends, and must agree on every block.
 //!
 //! A [`network::Network`] is validators and full nodes of one chain ([`spec`]), all on loopback. A [`load::Load`] deploys
 //! contracts and keeps calling them: calls that succeed, revert, trap, run out of gas at odd places. A scenario

@@ -15,18 +15,18 @@ use subxt::{
     ext::scale_encode::{EncodeAsFields, EncodeAsType},
 };
 
-/// Accounts that call. The first also deploys.
+/// Accounts that call contracts. The first one also deploys them.
 const ACCOUNTS: [&str; 4] = ["//Alice", "//Bob", "//Charlie", "//Dave"];
-/// The token's supply, and what each caller is given of it.
+/// The token's supply, and the share of each caller.
 const SUPPLY: u128 = 1_000_000_000;
 const SHARE: u128 = 1_000_000;
-/// Execution time that every call may take, in picoseconds: more than any that is to succeed takes.
+/// Execution time limit of calls, in picoseconds: more than any successful call needs.
 const PLENTY: u64 = 5_000_000_000;
 /// Execution time of an endless call: long enough for workers to be killed during it.
 const LOOP: u64 = 60_000_000_000;
-/// Transactions of an account that may wait in a pool; when there are more, the account waits.
+/// Maximum number of an account's transactions in a pool; the account waits if there are more.
 const WAITING: u64 = 24;
-/// Time limit for transactions to get into final blocks.
+/// Time limit for transactions to be included in final blocks.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Deployed contracts.
@@ -62,15 +62,15 @@ pub struct Load {
 enum Call {
     /// A token for the sink. Succeeds.
     Transfer,
-    /// A flip with so little execution time that some end in the midst, each somewhere else.
+    /// A flip with so little execution time that some run out of it, at different points.
     FlipIfThereIsTime,
-    /// Never ends, until its gas does.
+    /// An endless call, which runs out of gas.
     Loop,
-    /// Stores, then undoes it all.
+    /// Stores, then reverts.
     Revert,
     /// Stores, then traps.
     Trap,
-    /// Reads where there is no memory.
+    /// Reads outside of memory.
     OutOfBounds,
     /// An event of some size.
     Event,
@@ -93,11 +93,11 @@ const ROUND: [Call; 9] = [
 const FLIP: u64 = 900_000_000;
 
 impl Load {
-    /// Deploys contracts, and makes callers that send through these nodes of the network in turns.
+    /// Deploys contracts, and makes callers that send through these nodes of the network in turn.
     ///
     /// # Errors
     ///
-    /// When a deployment fails.
+    /// If a deployment fails.
     pub fn deploy(network: &Network, through: &[usize]) -> Result<Load> {
         let urls = through.iter().map(|index| network.members.get(*index).map(|member| member.node.url()));
         let urls: Vec<String> = urls.collect::<Option<_>>().context("no such node")?;
@@ -123,11 +123,11 @@ impl Load {
         Ok(load)
     }
 
-    /// Has every caller send its calls for this number of rounds. Returns once all are sent.
+    /// Makes every caller send its calls for this number of rounds. Returns once all are sent.
     ///
     /// # Errors
     ///
-    /// When a node does not take a call.
+    /// If a node refuses a call.
     pub fn run(&mut self, rounds: u32) -> Result<()> {
         let contracts = &self.contracts;
         for round in 1..=rounds {
@@ -139,12 +139,12 @@ impl Load {
         Ok(())
     }
 
-    /// Waits until all calls are in final blocks, and checks that they did what they should have: that the sink has all
-    /// tokens that were sent to it, as each node sees it. Returns the number of calls.
+    /// Waits until all calls are in final blocks, and checks their effect: that the sink has all tokens that were sent
+    /// to it, according to each node. Returns the number of calls.
     ///
     /// # Errors
     ///
-    /// When calls are lost, or a node sees another number of tokens.
+    /// If calls are lost, or a node has another number of tokens.
     pub fn settle(&self, network: &Network) -> Result<u64> {
         crate::say!("waiting until all calls are final");
         let height = self.callers.iter().try_fold(0, |height, caller| -> Result<u64> {
@@ -165,16 +165,16 @@ impl Load {
         Ok(self.calls())
     }
 
-    /// Calls that were sent.
+    /// Number of calls sent.
     pub fn calls(&self) -> u64 {
         self.callers.iter().map(|caller| caller.next - caller.first).sum()
     }
 
-    /// Transactions that failed in the blocks up to this height.
+    /// Counts transactions that failed in the blocks up to this height.
     ///
     /// # Errors
     ///
-    /// When the node does not answer.
+    /// If the node does not answer.
     pub fn failed(&self, height: u64) -> Result<u64> {
         let chain = &self.callers.first().context("nobody to ask")?.chain;
         self.runtime.block_on(async {
@@ -193,13 +193,13 @@ impl Load {
     ///
     /// # Errors
     ///
-    /// When the transaction is not taken.
+    /// If the transaction is refused.
     pub fn upgrade(&mut self, wasm: &[u8]) -> Result<()> {
         let caller = self.callers.first_mut().context("nobody to send it")?;
         let call = RuntimeCall::System(SystemCall::set_code { code: wasm.into() });
         let weight = Weight { ref_time: 1_000_000_000, proof_size: 0 };
         self.runtime.block_on(caller.send("Sudo", "sudo_unchecked_weight", (call, weight)))?;
-        // It is no call of a contract.
+        // It is not a call of a contract.
         caller.first += 1;
         Ok(())
     }
@@ -219,7 +219,7 @@ enum SystemCall {
     set_code { code: Vec<u8> },
 }
 
-/// Maps all but the first account, which has deployed, and has that one give tokens to them.
+/// Maps all accounts but the first, which has deployed, and makes that one give tokens to them.
 async fn share_tokens(callers: &mut [Caller], contracts: &Contracts) -> Result<()> {
     let Some((first, others)) = callers.split_first_mut() else { return Ok(()) };
     for other in others.iter_mut() {
@@ -323,7 +323,7 @@ impl Caller {
         Ok(nonce.into())
     }
 
-    /// Waits until its calls are in final blocks; returns the number of the last final block then.
+    /// Waits until its calls are in final blocks; returns the number of the last final block at that time.
     async fn until_final(&self) -> Result<u64> {
         let started = Instant::now();
         loop {

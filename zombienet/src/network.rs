@@ -35,7 +35,7 @@ impl Backend {
 
 /// The arguments of a node.
 struct Settings {
-    /// A well-known account's name if it is a validator, otherwise any.
+    /// The name of a well-known account if it is a validator, otherwise any name.
     name: String,
     backend: Backend,
     validates: bool,
@@ -65,7 +65,7 @@ impl Settings {
         .map(String::from)
         .into();
         if self.validates && self.backend == Backend::Interpreter {
-            // The chain's prices are those of compiled code: such a validator has to be told that it may be slow.
+            // The chain's prices are those of compiled code: an interpreting validator must be allowed to be slow.
             arguments.push("--polkavm-author-interpreted".into());
         }
         match self.validates {
@@ -106,11 +106,11 @@ impl Member {
         self.settings.backend
     }
 
-    /// The hash and the header at a height, of the best chain; `None` above it.
+    /// Returns the hash and the header at a height of the best chain; `None` above it.
     ///
     /// # Errors
     ///
-    /// When the node does not answer.
+    /// If the node does not answer.
     pub fn header(&self, height: u64) -> Result<Option<(Value, Value)>> {
         let hash = self.node.rpc_with("chain_getBlockHash", &json!([height]))?;
         if hash.is_null() {
@@ -124,7 +124,7 @@ impl Member {
     ///
     /// # Errors
     ///
-    /// When the node does not answer.
+    /// If the node does not answer.
     pub fn best(&self) -> Result<u64> {
         number(&self.node.rpc("chain_getHeader")?)
     }
@@ -133,17 +133,17 @@ impl Member {
     ///
     /// # Errors
     ///
-    /// When the node does not answer.
+    /// If the node does not answer.
     pub fn finalized(&self) -> Result<u64> {
         let hash = self.node.rpc("chain_getFinalizedHead")?;
         number(&self.node.rpc_with("chain_getHeader", &json!([hash]))?)
     }
 
-    /// A metric by its name without the prefix, such as `recoveries_total`.
+    /// Returns a metric by its name without the prefix, such as `recoveries_total`.
     ///
     /// # Errors
     ///
-    /// When the node does not answer, or has no such metric.
+    /// If the node does not answer, or has no such metric.
     pub fn metric(&self, name: &str) -> Result<u64> {
         let answer = http(self.settings.metrics_port, "GET /metrics HTTP/1.0", "")?;
         let line = answer.lines().find_map(|line| {
@@ -155,7 +155,7 @@ impl Member {
     }
 }
 
-/// The number in a header.
+/// Returns the number in a header.
 fn number(header: &Value) -> Result<u64> {
     let number = header.get("number").and_then(Value::as_str).with_context(|| format!("no header: {header}"))?;
     u64::from_str_radix(number.trim_start_matches("0x"), 16).with_context(|| format!("no number: {number}"))
@@ -175,12 +175,12 @@ macro_rules! say {
 }
 
 impl Network {
-    /// Starts a chain with these validators, and waits until they have made a block. `runtime` is the wasm that the chain
-    /// starts with, if not the nodes' own.
+    /// Starts a chain with these validators, and waits until they have built a block. `runtime` is the wasm at genesis,
+    /// if not the nodes' own.
     ///
     /// # Errors
     ///
-    /// When a node does not start, or no block is made in time.
+    /// If a node does not start, or no block is built in time.
     pub fn start(validators: &[(&str, Backend)], runtime: Option<&[u8]>) -> Result<Network> {
         let folder = tempfile::tempdir().context("no temporary folder for the network")?;
         let names: Vec<&str> = validators.iter().map(|(name, _)| *name).collect();
@@ -197,11 +197,11 @@ impl Network {
         Ok(network)
     }
 
-    /// Adds a node that follows the chain from its genesis, executing each block.
+    /// Adds a node that syncs the chain from its genesis, executing each block.
     ///
     /// # Errors
     ///
-    /// When it does not start.
+    /// If it does not start.
     pub fn add_full_node(&mut self, name: &str, backend: Backend) -> Result<usize> {
         say!("starting the full node {name} with {}", backend.name());
         self.spawn(name, backend, false)?;
@@ -231,11 +231,11 @@ impl Network {
         Ok(())
     }
 
-    /// Stops a node and starts it again with its data and this backend.
+    /// Stops a node and restarts it with its data and this backend.
     ///
     /// # Errors
     ///
-    /// When it does not end well or does not start again.
+    /// If it does not end properly, or does not start again.
     pub fn restart(&mut self, index: usize, backend: Backend) -> Result<()> {
         let others = self.members.iter().enumerate().filter(|(other, _)| *other != index);
         let bootnodes: Vec<String> = others.map(|(_, member)| member.settings.address()).collect();
@@ -248,11 +248,11 @@ impl Network {
         self.wait_until_it_runs(index)
     }
 
-    /// Waits until something holds for every node.
+    /// Waits until a condition holds for every node.
     ///
     /// # Errors
     ///
-    /// When it does not come to hold within three minutes, with the end of that node's log.
+    /// If it does not hold within three minutes, with the end of that node's log.
     pub fn wait_for(&self, what: &str, holds: impl Fn(&Member) -> Result<bool>) -> Result<()> {
         let started = Instant::now();
         for member in &self.members {

@@ -1,4 +1,4 @@
-//! Report of a scenario, in a line.
+//! Report of a scenario, on one line.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ pub struct Report {
     pub finalized: u64,
     /// Calls of contracts that are in final blocks, failed ones included.
     pub calls: u64,
-    /// Failed calls among them, as some have to fail.
+    /// Number of failed calls among them; some are expected to fail.
     pub failed: u64,
     /// Workers that were killed.
     pub kills: u64,
     /// Instances that nodes replayed on the interpreter because their worker was lost.
     pub recoveries: u64,
-    /// Nodes whose state roots were compared.
+    /// Number of nodes whose state roots were compared.
     pub nodes: u64,
-    /// State roots that were compared, over all nodes and heights.
+    /// Number of state roots that were compared, over all nodes and heights.
     pub roots: u64,
 }
 

@@ -1,6 +1,6 @@
 //! The scenarios: events in a network that must not change any state.
 //!
-//! Each scenario ends with all nodes having the same state roots, whatever ran their contracts.
+//! Each scenario ends with all nodes having the same state roots, whatever backend ran their contracts.
 
 use crate::{
     agreement,
@@ -20,14 +20,14 @@ use std::{
 
 use Backend::{Interpreter, Jit};
 
-/// Four validators, two of each kind.
+/// Four validators, two of each backend.
 const MIXED: [(&str, Backend); 4] = [("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit), ("Dave", Interpreter)];
 
 /// Two nodes that compile and two that interpret author and finalize under load.
 ///
 /// # Errors
 ///
-/// When they differ in anything, or come to a halt.
+/// If they differ in anything, or halt.
 pub fn mixed_validators(rounds: u32) -> Result<Report> {
     let network = Network::start(&MIXED, None)?;
     let mut load = Load::deploy(&network, &[0, 1, 2, 3])?;
@@ -35,11 +35,11 @@ pub fn mixed_validators(rounds: u32) -> Result<Report> {
     finish(&network, &load, 0)
 }
 
-/// Full nodes of both kinds come later and execute the whole chain.
+/// Full nodes with both backends join later and execute the whole chain.
 ///
 /// # Errors
 ///
-/// When they differ in anything, or come to a halt.
+/// If they differ in anything, or halt.
 pub fn full_nodes_sync(rounds: u32) -> Result<Report> {
     let mut network = Network::start(&[("Alice", Jit), ("Bob", Interpreter)], None)?;
     let mut load = Load::deploy(&network, &[0, 1])?;
@@ -52,11 +52,11 @@ pub fn full_nodes_sync(rounds: u32) -> Result<Report> {
     finish(&network, &load, 0)
 }
 
-/// Workers are killed all the while.
+/// Workers are killed continuously.
 ///
 /// # Errors
 ///
-/// When nodes differ in anything or come to a halt, or no running contract was ever hit.
+/// If nodes differ in anything or halt, or no running contract was ever hit.
 pub fn workers_killed(rounds: u32) -> Result<Report> {
     let network = Network::start(&[("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit)], None)?;
     let mut load = Load::deploy(&network, &[0, 1, 2])?;
@@ -65,7 +65,7 @@ pub fn workers_killed(rounds: u32) -> Result<Report> {
     say!("killing the workers of {} nodes from now on", targets.len());
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Neither in step with blocks nor the same pause twice.
+            // Not synchronized with blocks, and with varying pauses.
             for pause in (1..30).cycle().step_by(7) {
                 if is_over.load(Relaxed) {
                     break;
@@ -89,10 +89,10 @@ pub fn workers_killed(rounds: u32) -> Result<Report> {
 ///
 /// # Errors
 ///
-/// When nodes differ in anything or come to a halt.
+/// If nodes differ in anything or halt.
 pub fn backends_switched(rounds: u32) -> Result<Report> {
     let mut network = Network::start(&MIXED, None)?;
-    // Through those that stay: what waits in a node's pool is gone when it ends.
+    // Through those that stay: transactions in a node's pool are lost when it ends.
     let mut load = Load::deploy(&network, &[2, 3])?;
     load.run(rounds)?;
     network.restart(1, Jit)?;
@@ -107,13 +107,13 @@ pub fn backends_switched(rounds: u32) -> Result<Report> {
     Ok(report)
 }
 
-/// The chain starts with the runtime that interprets contracts itself, and is upgraded to the one that has the node run
-/// them. A full node then executes all of it.
+/// The chain starts with the runtime that interprets contracts itself, and is upgraded to the one whose contracts the
+/// node runs. A full node then executes all of it.
 ///
 /// # Errors
 ///
-/// When nodes differ in anything or come to a halt, when the upgrade does not come, or contracts are not run where they
-/// should be before and after it.
+/// If nodes differ in anything or halt, if the upgrade does not happen, or if contracts are not run as expected before
+/// and after it.
 pub fn runtime_upgraded(rounds: u32) -> Result<Report> {
     let not_built = "the runtimes were not built: build again without SKIP_WASM_BUILD";
     let old = runtime::predecessor::WASM_BINARY.context(not_built)?;
@@ -160,12 +160,12 @@ fn finish(network: &Network, load: &Load, kills: u64) -> Result<Report> {
     })
 }
 
-/// The nodes that compile.
+/// Returns the nodes that compile.
 fn compiling(network: &Network) -> impl Iterator<Item = &Member> {
     network.members.iter().filter(|member| member.backend() == Jit)
 }
 
-/// Instances that the nodes have made since they started.
+/// Returns the number of instances that the nodes have made since they started.
 fn instances(network: &Network) -> Result<u64> {
     network.members.iter().map(|member| member.metric("instances_total")).sum()
 }
@@ -174,7 +174,7 @@ fn spec_version(network: &Network) -> Result<Vec<u64>> {
     network.members.iter().map(runtime_version).collect()
 }
 
-/// The version of the runtime at the last final block: a best block may be retracted.
+/// Returns the runtime version at the last final block: a best block may be retracted.
 fn runtime_version(member: &Member) -> Result<u64> {
     let hash = member.node.rpc("chain_getFinalizedHead")?;
     let version = member.node.rpc_with("state_getRuntimeVersion", &json!([hash]))?;

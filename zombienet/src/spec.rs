@@ -1,4 +1,4 @@
-//! The chain that a network runs: the node's `local` chain with other authorities, and another runtime if need be.
+//! The chain of a network: the node's `local` chain with other authorities, and optionally another runtime.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::paths;
@@ -9,11 +9,11 @@ use std::{
     process::Command,
 };
 
-/// Runs the node with these arguments and returns what it prints on standard output.
+/// Runs the node with these arguments and returns its standard output.
 ///
 /// # Errors
 ///
-/// When it is not built, or fails.
+/// If it is not built, or fails.
 pub fn node_says(arguments: &[&str]) -> Result<String> {
     let output = Command::new(paths::program("node-template")?)
         .args(arguments)
@@ -25,7 +25,7 @@ pub fn node_says(arguments: &[&str]) -> Result<String> {
     String::from_utf8(output.stdout).context("the node prints what is no text")
 }
 
-/// The address of the public key that a well-known account has in a signature scheme.
+/// Returns the address of a well-known account's public key in a signature scheme.
 fn authority(name: &str, scheme: &str) -> Result<Value> {
     let printed = node_says(&["key", "inspect", "--scheme", scheme, "--output-type", "json", &format!("//{name}")])?;
     let key: Value = serde_json::from_str(&printed).context("the node describes a key in other than JSON")?;
@@ -33,11 +33,11 @@ fn authority(name: &str, scheme: &str) -> Result<Value> {
 }
 
 /// Writes the specification of a chain into a folder. The authorities are well-known accounts such as `Alice`; Alice
-/// holds sudo. `runtime` is the wasm that the chain starts with, if not the node's own.
+/// holds sudo. `runtime` is the wasm at genesis, if not the node's own.
 ///
 /// # Errors
 ///
-/// When the node's specification is not as it should be, or the file cannot be written.
+/// If the node's specification is unexpected, or the file cannot be written.
 pub fn write(folder: &Path, authorities: &[&str], runtime: Option<&[u8]>) -> Result<PathBuf> {
     let mut spec: Value = serde_json::from_str(&node_says(&["export-chain-spec", "--chain", "local"])?)
         .context("no chain specification")?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use zombienet_tests::{report::Report, scenarios};
 
-/// Prints what was seen, where it is found in a long log.
+/// Prints the report where it is easily found in a long log.
 fn show(name: &str, report: Result<Report>) -> Result<()> {
     let report = report?;
     println!("zombienet: {name}: {report}");
