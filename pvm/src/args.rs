@@ -123,7 +123,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The engine's backend of this name.
+    /// Returns the engine's backend for this value.
     pub const fn engine_backend(self) -> pvm_engine::Backend {
         match self {
             Backend::Auto => pvm_engine::Backend::Auto,
@@ -149,7 +149,7 @@ pub enum CostModel {
 }
 
 impl CostModel {
-    /// vm-core's cost model of this name.
+    /// Returns vm-core's cost model for this value.
     pub const fn kind(self) -> CostModelKind {
         match self {
             CostModel::Naive => CostModelKind::Naive,
@@ -191,7 +191,7 @@ pub struct CallArgs {
     pub answers: Vec<(String, u64)>,
 }
 
-/// What is debugged or profiled: a call, as that of `run`, or a record.
+/// The subject of debugging or profiling: a call, as for `run`, or a record.
 #[derive(Debug, clap::Args)]
 pub struct SubjectArgs {
     /// The blob; `-` is standard input
@@ -222,7 +222,7 @@ pub struct SubjectArgs {
 }
 
 impl SubjectArgs {
-    /// The call, if it is none of a record.
+    /// The call; `None` if a record is given.
     pub fn call(&self) -> Option<CallArgs> {
         Some(CallArgs {
             blob: self.blob.clone()?,
@@ -286,7 +286,7 @@ pub struct LinkOptions {
 }
 
 impl LinkOptions {
-    /// The linker's options.
+    /// Converts to the linker's options.
     pub fn options(&self) -> pvm_linker::Options {
         pvm_linker::Options {
             isa: self.isa.map(|isa| match isa {
@@ -534,7 +534,7 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// A 64-bit number: decimal, hex with `0x`, or negative.
+/// Parses a 64-bit number: decimal, hex with `0x`, or negative.
 fn argument(text: &str) -> Result<u64, String> {
     let refused = || format!("`{text}` is not a number of 64 bits");
     let (negative, digits) = match text.strip_prefix('-') {
@@ -556,13 +556,13 @@ fn argument(text: &str) -> Result<u64, String> {
     }
 }
 
-/// What a host function answers.
+/// Parses the answer of a host function.
 fn answer(text: &str) -> Result<(String, u64), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a name, `=` and a number"))?;
     Ok((name.to_owned(), argument(value)?))
 }
 
-/// A time with its unit.
+/// Parses a time with its unit.
 fn time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());

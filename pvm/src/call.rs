@@ -1,4 +1,4 @@
-//! Calls: prepares an instance for a call, and describes how the call ended.
+//! Calls: prepares an instance for a call, and describes its end.
 //!
 //! Used by `run` and `trace`.
 
@@ -23,7 +23,7 @@ pub fn config(args: &CallArgs) -> ProgramConfig {
     ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() }
 }
 
-/// Code offset at which the call that `args` asks for begins.
+/// Returns the code offset of the entry point of the call.
 ///
 /// # Errors
 /// If there are too many arguments, or the program has no such entry.
@@ -38,10 +38,10 @@ pub fn entry(args: &CallArgs, program: &Program) -> Result<u32, Error> {
     })
 }
 
-/// An interpreter about to run `args`, whose blob is in `bytes`.
+/// Makes an interpreter instance that is ready for the call; `bytes` are its blob.
 ///
 /// # Errors
-/// If that is no blob, cannot be run, or has no such entry.
+/// If they are not a blob, it cannot be run, or it has no such entry.
 pub fn interpreter(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
     let path = || input::name(&args.blob);
     let blob = Blob::parse(bytes).map_err(|source| Error::Blob { path: path(), source })?;
@@ -53,10 +53,10 @@ pub fn interpreter(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
     Ok(instance)
 }
 
-/// A machine about to run `args`, whose blob is in `bytes`, on the given backend.
+/// Makes an instance on the given backend that is ready for the call; `bytes` are its blob.
 ///
 /// # Errors
-/// As [`interpreter`]; and if the backend cannot run here.
+/// As [`interpreter`]; and if the backend cannot run on this machine.
 pub fn machine(
     args: &CallArgs,
     backend: Backend,
@@ -81,10 +81,10 @@ pub fn machine(
     Ok(instance)
 }
 
-/// Results of host calls, by the numbers of their imports.
+/// Returns the answers to host calls, by the numbers of their imports.
 ///
 /// # Errors
-/// If the program calls no function of a name that was given.
+/// If the program does not import a function that has an answer.
 pub fn answers(args: &CallArgs, program: &Program) -> Result<BTreeMap<u32, u64>, Error> {
     let mut answers = BTreeMap::new();
     for (name, value) in &args.answers {
@@ -102,7 +102,7 @@ pub fn answers(args: &CallArgs, program: &Program) -> Result<BTreeMap<u32, u64>,
     Ok(answers)
 }
 
-/// State of a machine that has stopped.
+/// State of a machine at a stop.
 pub struct Stopped<'a> {
     program: &'a Program,
     pc: Option<u32>,
@@ -136,7 +136,7 @@ pub const fn name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Target of an instruction that names it.
+/// Returns the target of a jump or branch.
 fn jump_target(instruction: &Instruction) -> Option<u32> {
     instruction.format().has_target().then_some(instruction.target)
 }
@@ -154,12 +154,12 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Looks at a machine that has stopped; it began with `gas`.
+    /// Inspects a machine at a stop; it began with `gas`.
     pub fn new<'a>(stopped: impl Into<Stopped<'a>>, outcome: Outcome, gas: i64) -> Self {
         let Stopped { program, pc, registers, gas: left } = stopped.into();
-        // At an entry that is none, and behind the code, there is nothing.
+        // At an invalid entry, and past the end of the code, there is no instruction.
         let instruction = pc.and_then(|pc| program.code().decode(pc)).and_then(|decoded| decoded.instruction);
-        // The mistake that is made most in programs written by hand.
+        // The most frequent mistake in programs written by hand.
         let target = instruction.and_then(|instruction| jump_target(&instruction));
         let note = target
             .filter(|target| outcome == Outcome::Trap && !program.code().is_jump_target(*target))

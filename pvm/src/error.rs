@@ -1,4 +1,4 @@
-//! Errors of commands, with the names and exit codes by which programs tell them apart.
+//! Errors of commands, with names and exit codes for programs.
 
 use crate::exit;
 use pvm_debugger::gdb::GdbError;
@@ -9,7 +9,7 @@ use vm_core::blob::BlobError;
 use vm_core::program::ProgramError;
 use vm_core::text::TextError;
 
-/// A command failed.
+/// Error of a command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,7 +37,7 @@ pub enum Error {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// The bytes are no blob.
+    /// The bytes are not a blob.
     #[error("{path} is no program: {source}")]
     Blob {
         /// The file as given.
@@ -69,19 +69,19 @@ pub enum Error {
     SeveralBinaries {
         /// Number of inputs.
         count: usize,
-        /// Output path for a single input.
+        /// Output path given for a single program.
         output: String,
     },
-    /// A man page was asked for of a command that does not exist.
+    /// A man page was requested for a command that does not exist.
     #[error("there is no command `{name}`: see pvm --help")]
     NoCommand {
         /// The name given.
         name: String,
     },
-    /// The backend cannot run here, or was lost.
+    /// The backend cannot run on this machine, or was lost.
     #[error("{0}")]
     Engine(#[source] pvm_engine::Error),
-    /// The text is no program.
+    /// The text is not a program.
     #[error("{path}: {source}")]
     Text {
         /// The file as given.
@@ -89,12 +89,12 @@ pub enum Error {
         /// The error and its position.
         source: TextError,
     },
-    /// The text is not even text.
+    /// The text is not UTF-8.
     #[error("{path} is not UTF-8: the byte at offset {offset} is wrong")]
     NotUtf8 {
         /// The file as given.
         path: String,
-        /// The first wrong byte.
+        /// Offset of the first invalid byte.
         offset: usize,
     },
     /// Too many arguments for a call.
@@ -110,7 +110,7 @@ pub enum Error {
     NoEntry {
         /// The name given.
         name: String,
-        /// The names that there are.
+        /// The known names.
         known: String,
     },
     /// The program has no such import.
@@ -118,7 +118,7 @@ pub enum Error {
     NoImport {
         /// The name given.
         name: String,
-        /// The names that there are.
+        /// The known names.
         known: String,
     },
     /// A record cannot be read or written.
@@ -126,18 +126,18 @@ pub enum Error {
     Record {
         /// The file as given.
         path: String,
-        /// Why.
+        /// The reason.
         source: RecordError,
     },
-    /// A run cannot be gone through.
+    /// A run cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The debugger cannot be waited for, or was lost.
+    /// Listening for the debugger failed, or the connection was lost.
     #[error("cannot serve a debugger at {place}: {source}")]
     Listen {
         /// The port or path.
         place: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The connection to the debugger failed.
@@ -146,19 +146,19 @@ pub enum Error {
     /// The ELF file for the debugger cannot be made.
     #[error("cannot make an ELF file of the program: {reason}")]
     Elf {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The flame graph cannot be drawn.
     #[error("cannot draw a flame graph: {reason}")]
     FlameGraph {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl Error {
-    /// The name that programs know it by.
+    /// The name of the error for programs.
     pub const fn name(&self) -> &'static str {
         match self {
             Error::Read { .. } => "read",

@@ -1,24 +1,24 @@
-//! Exit codes. They are part of the command line's interface: scripts tell outcomes apart by them.
+//! Exit codes. They are part of the command line's interface: scripts distinguish outcomes by them.
 
 use vm_core::Outcome;
 
-/// Done; of a run: it finished.
+/// Success; a run finished.
 pub const DONE: u8 = 0;
-/// The input is no blob, no program, or refused by a check.
+/// The input is not a blob or program, or is refused by a check.
 pub const REFUSED: u8 = 1;
 /// The command line is wrong, or names an entry that the program does not have.
 pub const USAGE: u8 = 2;
 /// A file could not be read or written.
 pub const FILE: u8 = 3;
-/// The backend cannot run here, or was lost on the way.
+/// The backend cannot run on this machine, or was lost during the run.
 pub const BACKEND: u8 = 4;
 /// A run trapped.
 pub const TRAP: u8 = 10;
-/// A run is out of gas.
+/// A run ran out of gas.
 pub const OUT_OF_GAS: u8 = 11;
-/// A run stopped at a page that is not there.
+/// A run stopped at a page fault.
 pub const PAGE_FAULT: u8 = 12;
-/// A run stopped at a call of a host function.
+/// A run stopped at a host call.
 pub const HOST_CALL: u8 = 13;
 
 /// Exit codes, as the help shows them.

@@ -7,10 +7,10 @@ use std::{
     path::Path,
 };
 
-/// Size limit of an input in bytes: far above the format's limits, as a blob's text may be longer than the blob.
+/// Maximum size of an input in bytes: far above the format's limits, as a blob's text may be longer than the blob.
 pub const LIMIT: u64 = 1 << 30;
 
-/// All bytes of `path`.
+/// Reads all bytes of `path`.
 ///
 /// # Errors
 /// If it cannot be read, or is longer than [`LIMIT`].

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        // A program that asked for JSON gets it, whatever is wrong.
+        // With `--json` every error is reported as JSON.
         Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
             output::print_error("usage", error.to_string().trim_end(), true);
             return ExitCode::from(exit::USAGE);

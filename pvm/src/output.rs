@@ -1,7 +1,7 @@
 //! Output of commands: to standard output, or to a file.
 //!
-//! Whoever reads our standard output may have seen enough and go away, as `head` does. That is no error, and what is
-//! left to do is not worth doing: the process ends, as it would by the signal.
+//! The reader of standard output may exit early, as `head` does. That is no error, and further output is useless: the
+//! process ends, as it would by SIGPIPE.
 
 use crate::{Error, exit};
 use serde_json::json;
@@ -33,7 +33,7 @@ impl Output {
         done(self.0.write_all(bytes))
     }
 
-    /// Makes sure that all is written; errors as [`Self::print`].
+    /// Flushes all output; errors as [`Self::print`].
     pub fn finish(mut self) -> Result<(), Error> {
         done(self.0.flush())
     }
@@ -60,8 +60,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::write(path, bytes).map_err(|source| Error::Write { path: path.display().to_string(), source })
 }
 
-/// Writes bytes to the file `path` whole or not at all, and leaves it alone, with its time of change, if it has them
-/// already: then the result is false.
+/// Writes bytes to the file `path` atomically. If the file has this content already, leaves it and its modification
+/// time unchanged, and returns false.
 ///
 /// # Errors
 /// If that fails.
@@ -76,7 +76,7 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    // The process id keeps two builds at once from sharing the file.
+    // The process id keeps concurrent builds from sharing the file.
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
@@ -88,9 +88,9 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     result.map(|()| true).map_err(failed)
 }
 
-/// Tells what went wrong: as JSON on standard output for programs, on standard error for people.
+/// Prints an error: as JSON on standard output for programs, on standard error for people.
 pub fn print_error(name: &str, detail: &str, json: bool) {
-    // Nobody is left to tell if this fails.
+    // If this fails, there is nowhere to report it.
     if json {
         let _ = writeln!(io::stdout(), "{}", json!({ "error": { "name": name, "detail": detail } }));
     } else {
@@ -98,7 +98,7 @@ pub fn print_error(name: &str, detail: &str, json: bool) {
     }
 }
 
-/// Names from blobs as text that no terminal takes for commands.
+/// Converts names from blobs to text without control characters for terminals.
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {

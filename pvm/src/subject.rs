@@ -1,4 +1,4 @@
-//! What is debugged or profiled: a call or a record, as a machine that goes through it.
+//! The subject of debugging or profiling: a call or a record, as a time machine.
 
 use crate::args::SubjectArgs;
 use crate::{Error, call, input};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use vm_core::blob::Blob;
 use vm_core::program::Program;
 
-/// A machine at the start of a run, and its program.
+/// A time machine at the start of a run, and its program.
 pub struct Subject {
     pub machine: Machine,
     pub blob: Vec<u8>,
@@ -20,7 +20,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Loads what the arguments name.
+    /// Loads the call or record that the arguments name.
     ///
     /// # Errors
     /// If it cannot be read or run.
@@ -44,7 +44,7 @@ impl Subject {
                 };
                 (Machine::live(Arc::new(program), live)?, bytes)
             }
-            // The command line demands one of them.
+            // The command line requires one of them.
             (None, None) => return Err(Error::NoEntry { name: String::new(), known: "none".to_owned() }),
         };
         let symbols = Blob::parse(&blob).map(|blob| Symbols::new(&blob)).unwrap_or_default();

@@ -40,7 +40,7 @@ fn pvm(args: &str, input: &[u8]) -> Ran {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // It may end without reading.
+    // The program may end without reading.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -101,7 +101,7 @@ fn a_run_that_finishes_says_what_it_returned_and_what_it_cost() {
 
 #[test]
 fn every_backend_prints_the_same() {
-    // Where programs cannot be compiled that is said, with an exit code of its own.
+    // If programs cannot be compiled on this machine, there is an error with its own exit code.
     let jit = pvm("run - --entry sum --arg 10 --gas 100 --json --backend jit", &program());
     let config = pvm_engine::Config::new().set_backend(pvm_engine::Backend::Jit).clone();
     let is_possible = pvm_engine::Engine::new(&config).is_ok();
@@ -363,7 +363,7 @@ fn a_trace_names_the_source_line_where_the_blob_knows_it() {
     let first: Value = serde_json::from_str(json.text().lines().next().unwrap()).unwrap();
     assert_eq!(first["function"], "main::leaf");
 
-    // What is wrong with debug information is shown, and stops nothing.
+    // An error in debug information is shown, and does not end the trace.
     let mut bytes = blob.clone();
     let version = blob.windows(4).position(|bytes| bytes == [1, 10, 2, 6]).unwrap();
     bytes[version] = 2;

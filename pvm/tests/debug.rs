@@ -1,6 +1,6 @@
-//! `pvm debug` with an unmodified gdb, `pvm run --record` and `pvm profile`.
+//! Tests of `pvm debug` with an unmodified gdb, of `pvm run --record` and of `pvm profile`.
 //!
-//! The program is one in C with a bug: gdb runs to its trap, and goes back to the line that is to blame.
+//! The program is written in C and has a bug: gdb runs to its trap, and goes back to the faulty line.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -25,7 +25,7 @@ fn tool(name: &str, arguments: &[&str], folder: &Path) -> String {
     printed
 }
 
-/// Runs `pvm`, whatever it ends with.
+/// Runs `pvm`, which may fail; returns exit code and output.
 fn pvm(arguments: &[&str], folder: &Path) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_pvm")).args(arguments).current_dir(folder).output().unwrap();
     let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -60,7 +60,7 @@ fn bank(folder: &Path, bits: u32) {
     assert_eq!(code, 0, "{printed}");
 }
 
-/// Whether there is a gdb. Where one is required and there is none the test fails.
+/// True if gdb is installed. Fails if it is required and missing.
 fn has_gdb() -> bool {
     if Command::new(GDB).arg("--version").output().is_ok() {
         return true;
@@ -105,7 +105,7 @@ fn debug(folder: &Path, subject: &[&str], script: &str) -> String {
     printed
 }
 
-/// Whether all of these come, in this order.
+/// Checks that all of these parts appear, in this order.
 #[track_caller]
 fn expect(printed: &str, parts: &[&str]) {
     let mut rest = printed;
@@ -117,7 +117,7 @@ fn expect(printed: &str, parts: &[&str]) {
     }
 }
 
-/// The number of the line of the program with this text.
+/// Returns the number of the program's line with this text.
 fn line_of(text: &str) -> usize {
     let source = include_str!("debug/bank.c");
     source.lines().position(|line| line.contains(text)).unwrap() + 1
@@ -282,7 +282,7 @@ fn a_record_is_debugged_from_its_end() {
     let printed =
         debug(&folder, &["--record", "bank.record"], "backtrace\nreverse-finish\nreverse-finish\ninfo symbol $pc\n");
     expect(&printed, &["#0", "fail", "#1", "audit", "#2", "run", "run +", "in section .text"]);
-    // Damage is refused.
+    // A damaged record is refused.
     let mut bytes = fs::read(folder.join("bank.record")).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -1,4 +1,4 @@
-//! The examples of `docs/pvm.md` and of the README are what the binary prints.
+//! Tests that the examples of `docs/pvm.md` and of the README match the binary's output.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -4,10 +4,10 @@ use crate::args::AssembleArgs;
 use crate::{Error, exit, input, output};
 use vm_core::text;
 
-/// Reads the text and writes the blob; writes nothing if the text is wrong.
+/// Reads the text and writes the blob; writes nothing if the text has an error.
 ///
 /// # Errors
-/// If the text cannot be read or is no program, or the blob cannot be written.
+/// If the text cannot be read or assembled, or the blob cannot be written.
 pub fn execute(args: &AssembleArgs) -> Result<u8, Error> {
     let path = || input::name(&args.file);
     let bytes = input::bytes(&args.file)?;

@@ -7,10 +7,10 @@ use crate::{Error, exit};
 use pvm_guest_builder::Guest;
 use std::path::PathBuf;
 
-/// Compiles, links, writes the blobs, and says how large they are.
+/// Compiles, links, writes the blobs, and prints their sizes.
 ///
 /// # Errors
-/// If the crate cannot be compiled or linked, or a blob not be written.
+/// If the crate cannot be compiled or linked, or a blob cannot be written.
 pub fn execute(args: &BuildArgs) -> Result<u8, Error> {
     let guest = Guest {
         manifest: args.manifest_path.clone(),

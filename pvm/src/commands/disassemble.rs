@@ -5,10 +5,10 @@ use crate::output::{self, Output};
 use crate::{Error, exit, input};
 use vm_core::text::Listing;
 
-/// Writes the listing; `assemble` turns it into the same blob, whatever options add comments.
+/// Writes the listing; `assemble` converts it back to the same blob, with or without comments.
 ///
 /// # Errors
-/// If the blob cannot be read, or the text not be written.
+/// If the blob cannot be read, or the text cannot be written.
 pub fn execute(args: &DisassembleArgs) -> Result<u8, Error> {
     let bytes = input::bytes(&args.blob)?;
     let listing = Listing::new(&bytes).map_err(|source| Error::Blob { path: input::name(&args.blob), source })?;

@@ -7,10 +7,10 @@ use pvm_linker::link;
 use std::path::Path;
 use vm_core::blob::{Blob, Section, sections};
 
-/// Links, writes the blob, and says how large it is and of what.
+/// Links, writes the blob, and prints its size and contents.
 ///
 /// # Errors
-/// If the file cannot be read or linked, or the blob not be written.
+/// If the file cannot be read or linked, or the blob cannot be written.
 pub fn execute(args: &LinkArgs) -> Result<u8, Error> {
     let (length, blob) = link_file(&args.elf, &args.options)?;
     let written = output::write_if_changed(&args.output, &blob)?;
@@ -36,7 +36,7 @@ pub(super) fn link_file(path: &Path, options: &LinkOptions) -> Result<(usize, Ve
     Ok((elf.len(), blob))
 }
 
-/// Summary of the sizes that a chain charges for.
+/// Summarizes the sizes that a chain charges for.
 pub fn describe(bytes: &[u8]) -> String {
     let Ok(blob) = Blob::parse(bytes) else { return format!("{} bytes", bytes.len()) };
     let mut parts = Vec::new();

@@ -20,7 +20,7 @@ pub fn execute(args: &ManArgs) -> Result<u8, Error> {
         Some(name) => {
             let found = command.find_subcommand(name);
             let found = found.ok_or_else(|| Error::NoCommand { name: name.clone() })?.clone();
-            // As `man` wants it: `pvm-run`, not `pvm run`.
+            // `man` expects `pvm-run`, not `pvm run`.
             found.display_name(format!("pvm-{name}"))
         }
     };

@@ -1,4 +1,4 @@
-//! `pvm profile`: where a run spends its gas.
+//! `pvm profile`: profiles the gas of a run.
 
 use crate::args::ProfileArgs;
 use crate::call::name;
@@ -9,13 +9,13 @@ use inferno::flamegraph;
 use pvm_debugger::profile::{Profile, Row};
 use serde_json::{Value, json};
 
-/// Runs to the end, and tells where the gas went.
+/// Runs to the end, and reports the gas by function, line and host call.
 ///
 /// # Errors
 /// If the run cannot be loaded, or a file cannot be written.
 pub fn execute(args: &ProfileArgs) -> Result<u8, Error> {
     let Subject { mut machine, symbols, .. } = Subject::load(&args.subject)?;
-    // Nobody goes back.
+    // Going back is not needed.
     machine.set_snapshot_memory(0);
     let program = machine.program().clone();
     let model = args.profile_model.map_or(program.config().cost_model, |model| model.kind());

@@ -12,10 +12,10 @@ use std::io::BufWriter;
 use vm_core::Outcome;
 use vm_core::isa::Reg;
 
-/// Runs until the call ends, calls a host function that nobody answers, or has no gas left.
+/// Runs until the call ends, makes a host call without an answer, or runs out of gas.
 ///
 /// # Errors
-/// If the blob cannot be read or run, or has no such entry; if the backend cannot run here.
+/// If the blob cannot be read or run, or has no such entry; if the backend cannot run on this machine.
 pub fn execute(args: &RunArgs) -> Result<u8, Error> {
     let bytes = input::bytes(&args.call.blob)?;
     let mut instance = machine(&args.call, args.backend, args.time_limit, &bytes)?;
@@ -24,7 +24,7 @@ pub fn execute(args: &RunArgs) -> Result<u8, Error> {
     }
     let answers = answers(&args.call, instance.module().program())?;
     let outcome = match run(args, &answers, &bytes, &mut instance)? {
-        // Answers are always the same, so everything can be done again.
+        // Answers are constant, so the run can be repeated.
         Err(EngineError::Sandbox(error))
             if args.backend == Backend::Auto && !matches!(error, SandboxError::TimedOut { .. }) =>
         {
@@ -45,7 +45,7 @@ pub fn execute(args: &RunArgs) -> Result<u8, Error> {
     Ok(exit::of(outcome))
 }
 
-/// Runs to the end, answers host calls and records the run if that is wanted.
+/// Runs to the end, answers host calls, and records the run if requested.
 fn run(
     args: &RunArgs,
     answers: &BTreeMap<u32, u64>,

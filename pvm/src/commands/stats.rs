@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vm_core::blob::{Blob, Section, sections};
 
-/// Number of opcodes that the listing for people shows.
+/// Number of opcodes shown in the listing for people.
 const MOST_FREQUENT: usize = 12;
 
 /// The statistics.
@@ -19,11 +19,11 @@ struct Stats<'a> {
     blocks: u32,
     largest_block: u32,
     by_name: BTreeMap<&'static str, u32>,
-    /// Bytes of code by function, the largest first; empty if the blob does not know its functions.
+    /// Bytes of code by function, the largest first; empty without debug information.
     functions: Vec<(String, u32)>,
 }
 
-/// Counts and tells.
+/// Computes and prints the statistics.
 ///
 /// # Errors
 /// If the blob cannot be read.
@@ -71,7 +71,7 @@ impl<'a> Stats<'a> {
         stats
     }
 
-    /// Kinds of instructions, the most frequent first.
+    /// Returns instruction counts by mnemonic, the most frequent first.
     fn frequent(&self) -> Vec<(&'static str, u32)> {
         let mut list: Vec<_> = self.by_name.iter().map(|(name, count)| (*name, *count)).collect();
         list.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -159,8 +159,8 @@ impl<'a> Stats<'a> {
     }
 }
 
-/// The bytes of code of each function, by what the blob says about its code. What was inlined counts as the function that
-/// it is in.
+/// Returns the bytes of code of each function, according to the debug information. Inlined code counts towards the
+/// function that it is inlined into.
 fn functions(blob: &Blob<'_>) -> Vec<(String, u32)> {
     let end = blob.code().len() as u32;
     let mut sizes: BTreeMap<String, u32> = BTreeMap::new();

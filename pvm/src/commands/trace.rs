@@ -12,7 +12,7 @@ use vm_core::blob::{Blob, DebugError, Frame};
 use vm_core::interpreter::{Trace, TraceEvent};
 use vm_core::isa::Reg;
 
-/// Runs as `run` does, and tells of every instruction on its way.
+/// Runs as `run` does, and reports every instruction.
 ///
 /// # Errors
 /// As `run`.
@@ -45,7 +45,7 @@ pub fn execute(args: &TraceArgs) -> Result<u8, Error> {
     Ok(exit::of(outcome))
 }
 
-/// Prints events, or keeps the last ones.
+/// Prints events, or keeps the last ones for later.
 struct Printer<'a> {
     blob: Blob<'a>,
     json: bool,
@@ -75,8 +75,8 @@ impl Trace for Printer<'_> {
 }
 
 impl Printer<'_> {
-    /// The innermost function and the innermost place in the source, as `file:line:column`, that are known. What is
-    /// wrong with debug information is shown in place of the place: the trace is what was asked for.
+    /// Returns the innermost known function, and the innermost known source position as `file:line:column`. An error in
+    /// the debug information takes the place of the position, as it must not end the trace.
     fn source(&self, pc: u32) -> (Option<String>, Option<String>) {
         let source = match self.blob.source_at(pc) {
             Ok(Some(source)) => source,
@@ -129,7 +129,7 @@ impl Printer<'_> {
     }
 }
 
-/// The name of a frame's function with its namespace, if it has one.
+/// Returns the name of a frame's function with its namespace, if it has one.
 fn function_name(frame: &Frame<'_>) -> Result<Option<String>, DebugError> {
     let Some(function) = frame.function()? else { return Ok(None) };
     let name = match frame.namespace()? {
@@ -139,7 +139,7 @@ fn function_name(frame: &Frame<'_>) -> Result<Option<String>, DebugError> {
     Ok(Some(printable(name.as_bytes())))
 }
 
-/// A frame's place in the source, as far as it is known.
+/// Returns a frame's source position, as far as known.
 fn place_name(frame: &Frame<'_>) -> Result<Option<String>, DebugError> {
     let Some(path) = frame.path()? else { return Ok(None) };
     let mut place = printable(path.as_bytes());

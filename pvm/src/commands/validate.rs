@@ -8,10 +8,10 @@ use vm_core::blob::Blob;
 use vm_core::limits::{self, CodeInfo};
 use vm_core::program::{Program, ProgramConfig};
 
-/// Makes all the checks and tells what each that failed says.
+/// Makes all checks and prints the message of each that failed.
 ///
 /// # Errors
-/// If the blob cannot be read. That it is refused is a result.
+/// If the blob cannot be read. A refused blob is a result.
 pub fn execute(args: &ValidateArgs) -> Result<u8, Error> {
     let bytes = input::bytes(&args.blob)?;
     let result = check(&bytes);
@@ -47,7 +47,7 @@ pub fn execute(args: &ValidateArgs) -> Result<u8, Error> {
     Ok(if result.is_ok() { exit::DONE } else { exit::REFUSED })
 }
 
-/// The checks in their order: the format, the limits of a chain, and whether it can be run.
+/// Makes the checks in order: the format, the limits of a chain, and whether the program can be run.
 fn check(bytes: &[u8]) -> Result<CodeInfo, Vec<(&'static str, String)>> {
     let blob = Blob::parse(bytes).map_err(|error| vec![("blob", error.to_string())])?;
     let mut errors = Vec::new();
