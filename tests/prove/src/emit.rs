@@ -1,5 +1,5 @@
-//! Machine code as the compiler really emits it: programs of many small blocks, one a case, compiled through the public
-//! interface of `pvm-engine`. The jump table, which has every block, says where each one's code is.
+//! The compiler's real machine code: programs of many small blocks, one per case, compiled through the public interface
+//! of `pvm-engine`. The jump table, which contains every block, gives the address of each one's code.
 
 use pvm_engine::{Backend, Config, Engine, Module, ProgramBlob, Sandbox};
 use pvm_zygote::protocol::CODE_BASE;
@@ -11,15 +11,15 @@ use vm_core::program::ProgramConfig;
 
 use crate::paths::Image;
 
-/// Bytes of read-write data that each program has. They begin at [`DATA`].
+/// Length in bytes of each program's read-write data, which begins at [`DATA`].
 pub const DATA_LENGTH: u32 = 0x1000;
 /// Address of each program's read-write data.
 pub const DATA: u32 = 0x2_0000;
 
-/// Bytes of a call, which a stub is.
+/// Length of a call in bytes, which is the length of a stub.
 pub const CALL: u64 = 5;
 
-/// Where a case's last instruction leads, if it has a target.
+/// Target of a case's last instruction, if it has one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
     /// To a block in front of all cases.
@@ -30,23 +30,23 @@ pub enum Target {
     Invalid,
 }
 
-/// Instructions of one block. If the last does not end a block, a trap follows.
+/// Instructions of one block. If the last is no terminator, a trap follows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Case {
     /// The instructions.
     pub instructions: Vec<Instruction>,
-    /// Where the last one leads.
+    /// Target of the last one.
     pub target: Target,
 }
 
 impl Case {
-    /// A case of one instruction.
+    /// Makes a case of one instruction.
     pub fn one(instruction: Instruction, target: Target) -> Case {
         Case { instructions: vec![instruction], target }
     }
 }
 
-/// How programs are compiled.
+/// Compilation mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mode {
     /// The instruction set.
@@ -57,22 +57,23 @@ pub struct Mode {
     pub steps: bool,
     /// Whether the jump table has an entry that is no valid target.
     pub bad_entry: bool,
-    /// Whether blocks cost what the calibrated model says, with which branches give gas back; else the naive one.
+    /// Whether block costs are those of the calibrated model, with which branches refund gas; else those of the naive
+    /// one.
     pub calibrated: bool,
 }
 
 impl Mode {
-    /// Charged, without stops, with valid entries alone.
+    /// Metered, without stops, with valid entries only.
     pub const fn plain(isa: Isa) -> Mode {
         Mode { isa, metered: true, steps: false, bad_entry: false, calibrated: false }
     }
 
-    /// Gas that a conditional branch gives back when it goes the likely way.
+    /// Gas that a conditional branch refunds when it goes the likely way.
     pub fn refund(&self) -> u32 {
         if self.metered { self.config().cost_model.branch_refund() } else { 0 }
     }
 
-    /// The configuration of a program.
+    /// Returns the configuration of a program.
     pub fn config(&self) -> ProgramConfig {
         ProgramConfig {
             metering: if self.metered { Metering::Sync } else { Metering::Off },
@@ -85,21 +86,21 @@ impl Mode {
 
 /// A compiled program.
 pub struct Compiled {
-    /// How it was compiled.
+    /// Its compilation mode.
     pub mode: Mode,
     /// Its blob.
     pub blob: Vec<u8>,
-    /// Machine code with the jump table in front.
+    /// Machine code, preceded by the jump table.
     pub image: Vec<u8>,
     /// Entries of the jump table.
     pub entries: u32,
     /// Code offset of each case.
     pub offsets: Vec<u32>,
-    /// Native address of each case's block; one more for the block behind them.
+    /// Native address of each case's block, followed by that of the block behind them.
     pub starts: Vec<u64>,
     /// Cost of each case's block.
     pub costs: Vec<u32>,
-    /// Native address of the block in front.
+    /// Native address of the block before the cases.
     pub back: u64,
     /// Native addresses of all blocks.
     pub blocks: HashSet<u64>,
@@ -111,7 +112,7 @@ pub struct Emitter {
     engine: Engine,
 }
 
-/// Why there is no machine code.
+/// The reason why there is no machine code.
 #[derive(Debug)]
 pub struct EmitError(pub String);
 
@@ -132,7 +133,7 @@ impl Emitter {
     /// If programs cannot be compiled on this machine.
     pub fn new() -> Result<Emitter, EmitError> {
         let mut config = Config::new();
-        // What is proved here is code, not what holds it.
+        // The proofs are about code, not about the sandbox.
         config.set_backend(Backend::Jit).set_sandbox(Sandbox::BestEffort);
         Ok(Emitter { engine: Engine::new(&config).map_err(failed)? })
     }
@@ -150,7 +151,7 @@ impl Emitter {
         let trap = Instruction::none(Opcode::Trap);
         let count: usize = cases.iter().map(|case| case.instructions.len() + 1).sum();
         let mut code = Vec::with_capacity(count + 4);
-        // No way is marked as rare: so the likely way of a branch is backwards.
+        // No side is marked as rare, so the likely way of a branch is backwards.
         code.extend([Instruction::ri(Opcode::LoadImm, Reg::A0, 2), trap]);
         let mut at = Vec::with_capacity(cases.len() + 1);
         for case in cases {
@@ -208,18 +209,18 @@ impl Emitter {
     }
 }
 
-/// Address of the first stub, from the jump in the last block's charge.
+/// Returns the address of the first stub, from the jump in the last block's charge.
 fn stubs(mode: Mode, image: &[u8], starts: &[u64]) -> Result<u64, EmitError> {
     let image = Image { bytes: image, table: 0 };
     let start = starts.last().copied().unwrap_or(0) + if mode.steps { CALL } else { 0 };
     let decode = |ip: u64| image.decode(ip).map_err(failed);
     let jump = decode(decode(start)?.next_ip())?;
-    // One block is in front of the cases, and one behind them.
+    // One block is before the cases, and one behind them.
     let before = starts.len() as u64 * CALL;
     jump.near_branch_target().checked_sub(before).ok_or_else(|| failed("the last block has no charge"))
 }
 
-/// What the reference model says that blocks cost.
+/// Returns the blocks' costs according to the reference model.
 fn costs(mode: Mode, blob: &[u8], offsets: &[u32]) -> Result<Vec<u32>, EmitError> {
     let config = pvm_reference::Config {
         page_size: mode.config().page_size,
@@ -243,18 +244,18 @@ impl Compiled {
         Image { bytes: &self.image, table: u64::from(self.entries.next_power_of_two()) * 8 }
     }
 
-    /// Address of the first routine, the one that enters guest code: the first cache line behind the jump table.
+    /// Address of the first routine, which enters guest code: the first cache line behind the jump table.
     pub fn enter(&self) -> u64 {
         CODE_BASE + self.image().table.next_multiple_of(64)
     }
 
-    /// Address of the first block's stub, as far as the last block's charge tells: there is one a block, in order. Zero
+    /// Address of the first block's stub, according to the last block's charge: there is one per block, in order. Zero
     /// without charges.
     pub fn stubs(&self) -> u64 {
         self.stubs
     }
 
-    /// Addresses of a case's code, from its first byte to the next block's.
+    /// Address range of a case's code, from its first byte to the next block's.
     pub fn extent(&self, case: usize) -> (u64, u64) {
         (self.starts[case], self.starts[case + 1])
     }

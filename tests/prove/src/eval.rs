@@ -1,4 +1,5 @@
-//! Evaluator: what a term's operations mean on numbers, and the value of a term under an assignment of its variables.
+//! Evaluator: the semantics of a term's operations on numbers, and the value of a term under an assignment of its
+//! variables.
 
 use crate::term::{Op, Term, Terms};
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ pub fn apply(op: Op, width: u32, args: &[(u128, u32); 3]) -> u128 {
         Op::Ashr => (sa >> count(b).min(127)) as u128,
         Op::Udiv => a.checked_div(b).unwrap_or(u128::MAX),
         Op::Urem => a.checked_rem(b).unwrap_or(a),
-        // By zero: 1 for a negative dividend, else -1.
+        // Division by zero: 1 for a negative dividend, else -1.
         Op::Sdiv if b == 0 => {
             if sa < 0 {
                 1
@@ -63,15 +64,15 @@ pub fn apply(op: Op, width: u32, args: &[(u128, u32); 3]) -> u128 {
     result & mask(width)
 }
 
-/// Values of variables, by their index; those that are missing are zero.
+/// Values of variables, by index; missing ones are zero.
 pub type Assignment = HashMap<u32, u128>;
 
-/// The value of a term.
+/// Returns the value of a term.
 pub fn eval(terms: &Terms, term: Term, assignment: &Assignment) -> u128 {
     eval_with(terms, term, assignment, &mut HashMap::new())
 }
 
-/// The same, with values of terms that are known already.
+/// As [`eval`], with a cache of known values.
 pub fn eval_with(terms: &Terms, term: Term, assignment: &Assignment, known: &mut HashMap<Term, u128>) -> u128 {
     // No recursion: terms can be deep.
     let mut stack = vec![term];

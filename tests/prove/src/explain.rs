@@ -1,5 +1,5 @@
-//! Explanations of failed proofs: the guest's instruction, the machine code, the counterexample, and what both models
-//! make of it.
+//! Explanations of failed proofs: the guest's instruction, the machine code, the counterexample, and the results of
+//! both models.
 
 use crate::emit::Emitter;
 use crate::eval::{Assignment, eval};
@@ -13,11 +13,11 @@ use pvm_zygote::protocol::{Control, NATIVE_GAS, NATIVE_REGS};
 use std::fmt::Write;
 use vm_core::isa::Reg;
 
-/// Text about the counterexample to a query of a job.
+/// Describes the counterexample to a query of a job.
 pub fn counterexample(emitter: &Emitter, job: &Job, mutation: Mutation, query: &Query, values: &[u128]) -> String {
     let mut text = String::new();
     let stated = rules::state(emitter, job, mutation, &mut |obligation| {
-        // The first that has this query: others differ in the names of registers.
+        // The first obligation with this query: others only differ in the names of registers.
         if let (true, Some(origin)) = (text.is_empty() && obligation.query.text == query.text, obligation.origin) {
             text = describe(origin, &assignment(obligation.query, values));
         }
@@ -34,12 +34,12 @@ pub fn assignment(query: &Query, values: &[u128]) -> Assignment {
     query.variables.iter().copied().zip(values.iter().copied()).collect()
 }
 
-/// The path that a counterexample takes.
+/// Returns the path that a counterexample takes.
 pub fn path<'a>(terms: &Terms, paths: &'a [Path], assignment: &Assignment) -> Option<&'a Path> {
     paths.iter().find(|path| path.conditions.iter().all(|condition| eval(terms, *condition, assignment) == 1))
 }
 
-/// All about a counterexample.
+/// Describes a counterexample in full.
 pub fn describe(origin: Origin, assignment: &Assignment) -> String {
     let Origin { terms: t, rule, claim } = origin;
     let mut text = String::new();
@@ -109,7 +109,7 @@ pub fn describe(origin: Origin, assignment: &Assignment) -> String {
     text
 }
 
-/// A guest's register at a path's end: in the control page if it left.
+/// A guest's register at a path's end: in the control page if the path left guest code.
 pub fn register_after(path: &Path, reg: Reg) -> crate::term::Term {
     let offset = core::mem::offset_of!(Control, regs) + 8 * reg as usize;
     let native = path.state.registers[NATIVE_REGS[reg as usize] as usize];

@@ -1,4 +1,4 @@
-//! Guest semantics: what an instruction does to registers, memory and control, over terms.
+//! Guest semantics: the effects of an instruction on registers, memory and control, as terms.
 //!
 //! Written from `docs/spec/instructions.md#instructions` alone; `tests/guest.rs` compares it with the reference model
 //! (`pvm-reference`) for each opcode on random operands. Registers are as wide as the instruction set's.
@@ -6,18 +6,18 @@
 use crate::term::{Term, Terms};
 use vm_core::isa::{Format, Instruction, Opcode, Reg};
 
-/// Number of an access's bits, and what it does.
+/// Memory access of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access {
     /// The guest's address, 32 bits.
     pub address: Term,
     /// Width in bits.
     pub width: u32,
-    /// The value that is stored; `None` for a load.
+    /// The stored value; `None` for a load.
     pub stored: Option<Term>,
 }
 
-/// Where control goes after an instruction.
+/// Control flow after an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
     /// To the next one.
@@ -28,24 +28,24 @@ pub enum Flow {
     Dynamic(Term),
     /// Nowhere: a trap.
     Trap,
-    /// To the host, with this number of 32 bits, and then on.
+    /// To the host, with this 32-bit number, and then to the next instruction.
     HostCall(Term),
-    /// To the host, which grows the heap, and then on.
+    /// To the host, which grows the heap, and then to the next instruction.
     Sbrk,
-    /// To the host, which fills memory, and then on.
+    /// To the host, which fills memory, and then to the next instruction.
     Memset,
 }
 
-/// What an instruction does. Its memory access comes first: if that is not allowed nothing else happens.
+/// The effect of an instruction. Its memory access comes first: if it faults nothing else happens.
 #[derive(Clone, Debug)]
 pub struct Effect {
-    /// The registers behind it, as wide as the instruction set's.
+    /// The registers after it, as wide as the instruction set's.
     pub registers: [Term; Reg::COUNT],
     /// The register that it writes.
     pub written: Option<Reg>,
     /// Its memory access.
     pub access: Option<Access>,
-    /// Where control goes.
+    /// Control flow.
     pub flow: Flow,
 }
 
@@ -58,7 +58,8 @@ pub struct Immediates {
     pub imm2: Term,
 }
 
-/// The meaning of `instruction` with these immediates. `loaded` makes the value that a load of so many bits finds.
+/// Returns the effect of `instruction` with these immediates. `loaded` makes the value read by a load of the given
+/// width in bits.
 pub fn step(
     terms: &Terms,
     width: u32,
@@ -185,7 +186,7 @@ impl Step<'_> {
         })
     }
 
-    /// The result of an instruction that computes; `old` is what its destination had.
+    /// Returns the result of a computing instruction; `old` is the previous value of its destination.
     fn value(&self, old: Term) -> Term {
         use Opcode::*;
         let (t, i, w) = (self.t, self.instruction, self.width);
@@ -223,7 +224,7 @@ impl Step<'_> {
             Mul64 | MulImm64 => t.mul(a, b),
             MulUpperSignedSigned => self.upper(t.sext(a, 2 * w), t.sext(b, 2 * w)),
             MulUpperUnsignedUnsigned => self.upper(t.zext(a, 2 * w), t.zext(b, 2 * w)),
-            // By a lemma on the upper half of a product of 64 bits; of 32 bits as it is defined.
+            // For 64 bits by a lemma on the upper half of products; for 32 bits by definition.
             MulUpperSignedUnsigned if w == 64 => {
                 let unsigned = self.upper(t.zext(a, 2 * w), t.zext(b, 2 * w));
                 t.sub(unsigned, t.ite(t.sign(a), b, t.constant(w, 0)))
@@ -283,7 +284,7 @@ impl Step<'_> {
         self.t.extract(self.t.mul(a, b), self.width, self.width)
     }
 
-    /// Signed quotient; all ones by zero.
+    /// Signed quotient; all ones for division by zero.
     fn quotient(&self, a: Term, b: Term) -> Term {
         let t = self.t;
         let width = t.width(a);
@@ -291,7 +292,7 @@ impl Step<'_> {
     }
 }
 
-/// Bits of a load, and whether its value is sign-extended.
+/// Width of a load in bits, and true if its value is sign-extended.
 pub fn load(opcode: Opcode) -> Option<(u32, bool)> {
     use Opcode::*;
     Some(match opcode {
@@ -306,7 +307,7 @@ pub fn load(opcode: Opcode) -> Option<(u32, bool)> {
     })
 }
 
-/// Bits of a store.
+/// Width of a store in bits.
 pub fn store(opcode: Opcode) -> Option<u32> {
     use Opcode::*;
     Some(match opcode {

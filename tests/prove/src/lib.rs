@@ -1,9 +1,10 @@
-//! Proofs of the compiler's rules: for every instruction, the machine code that the compiler really emits does what the
-//! instruction means, for all register contents, by two SMT solvers.
+//! Proofs of the compiler's rules: for every instruction, two SMT solvers prove that the compiler's real machine code
+//! has the instruction's semantics, for all register contents.
 //!
-//! Called by `make prove` (the binary `prove`) for all rules and by this crate's tests for some. `docs/proof.md` says
+//! Called by `make prove` (the binary `prove`) for all rules and by this crate's tests for some. `docs/proof.md` lists
 //! what is proved, what is assumed and what is only tested. `guest` and `machine` are the two models, over the terms of
-//! `term`; `emit` asks the compiler for code, `paths` executes it, `rule` states the claim, `smt` and `solver` decide it.
+//! `term`; `emit` has the compiler emit code, `paths` executes it, `rule` states the claim, `smt` and `solver` decide
+//! it.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! `make prove`: states the claims of all rules, has two solvers decide them, and prints a line for each class.
+//! `make prove`: states the claims of all rules, has two solvers decide them, and prints one line per class.
 //!
-//! Usage: `prove [PATTERN…]`; with patterns only rules whose name or way of compiling has one of them.
+//! Usage: `prove [PATTERN…]`; with patterns only rules whose name or compilation mode contains one of them.
 
 use pvm_prove::prover::{self, Summary};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
-//! Pairs of instructions. The rules of single instructions say what a block does only if its code is theirs, one after the
-//! other. Here each pair of opcodes is compiled with some registers and immediates; where the code is not that of the two
-//! instructions it is a superinstruction, and becomes a rule of its own. `tests/context.rs` takes longer blocks apart
-//! into what is proved.
+//! Pairs of instructions. The rules of single instructions only apply to a block if its code is theirs in sequence.
+//! Here each pair of opcodes is compiled with some registers and immediates; if the code is not that of the two
+//! instructions it is a peephole, and becomes a rule of its own. `tests/context.rs` splits longer blocks into proved
+//! parts.
 
 use crate::emit::{Case, EmitError, Emitter, Mode, Target};
 use crate::guest::Immediates;
@@ -14,13 +14,13 @@ use crate::term::Terms;
 use std::collections::HashMap;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
-/// Choices of registers and immediates of each pair.
+/// Number of choices of registers and immediates for each pair.
 const CHOICES: u64 = 24;
-/// Few registers, so that they meet: two that are like any other, and those that the compiler treats in its own way.
+/// Few registers, so that they coincide: two ordinary ones, and those that the compiler treats specially.
 const REGISTERS: [Reg; 4] = [Reg::A0, Reg::S1, Reg::T1, Reg::T2];
 const IMMEDIATES: [i32; 8] = [0, 1, -1, 8, 0xff, 0xffff, 300, i32::MIN];
 
-/// An instruction with operands by a number.
+/// Returns an instruction with operands selected by a number.
 pub fn instruction(opcode: Opcode, choice: u64) -> Instruction {
     let mixed = choice.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let register = |at: u32| REGISTERS[(mixed >> (8 * at)) as usize % REGISTERS.len()];
@@ -36,7 +36,7 @@ pub fn instruction(opcode: Opcode, choice: u64) -> Instruction {
     }
 }
 
-/// States what is to be proved of `first` followed by any other opcode.
+/// States the obligations for `first` followed by any other opcode.
 ///
 /// # Errors
 /// As [`crate::rules::state`].
@@ -53,9 +53,8 @@ pub fn state(emitter: &Emitter, mode: Mode, first: Opcode, found: &mut dyn FnMut
     sequences(emitter, mode, &pairs, found)
 }
 
-/// States what is to be proved of sequences of instructions, each with the name of its class: nothing, where their code
-/// is that of the instructions; else that they do what they mean, as a whole.
-///
+/// States the obligations for sequences of instructions, each with the name of its class: none if their code is that of
+/// the single instructions; else that the whole has the sequence's semantics.
 /// # Errors
 /// As [`crate::rules::state`].
 pub fn sequences(

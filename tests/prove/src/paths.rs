@@ -1,8 +1,8 @@
-//! Symbolic execution: all paths of machine code from an address on, each with its condition and what it did.
+//! Symbolic execution: all paths of machine code from an address on, each with its condition and effects.
 //!
-//! The stack pointer is a number all the way, so every access is one of four, told apart by the form of its address: to
-//! the guest's window (32 bits, zero-extended), to the stack, to the control page (both at fixed addresses), or into the
-//! jump table (an index, whose bounds the proof has to show). Anything else is an error.
+//! The stack pointer is a constant throughout, so every access is one of four, distinguished by the form of its
+//! address: to the guest's window (32 bits, zero-extended), to the stack, to the control page (both at fixed
+//! addresses), or into the jump table (an index, whose bounds the proof has to show). Anything else is an error.
 
 use crate::machine::{self, Fields, Memory, Next, RSP, State, Stuck};
 use crate::term::{Op, Term, Terms};
@@ -10,10 +10,10 @@ use iced_x86::{Decoder, DecoderOptions, Instruction};
 use pvm_zygote::protocol::{CODE_BASE, CONTROL_BASE, CONTROL_SIZE, GUEST_END, NATIVE_SCRATCH, STACK_BASE, STACK_TOP};
 use std::collections::{BTreeMap, HashSet};
 
-/// Most instructions of a path.
+/// Maximum number of instructions of a path.
 const STEPS: usize = 400;
 
-/// Machine code as it lies in workers.
+/// Machine code as mapped in workers.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     /// The bytes at `CODE_BASE`.
@@ -41,18 +41,18 @@ impl Image<'_> {
 pub struct Event {
     /// Its address, 64 bits.
     pub address: Term,
-    /// Bits.
+    /// Width in bits.
     pub width: u32,
-    /// The value that is stored; `None` for a load.
+    /// The stored value; `None` for a load.
     pub stored: Option<Term>,
-    /// The registers when it happens, which is what a fault leaves behind.
+    /// The registers at that time, which is the state that a fault leaves.
     pub registers: [Term; 16],
 }
 
-/// How a path ends.
+/// End of a path.
 #[derive(Clone, Debug)]
 pub enum End {
-    /// It left guest code: the control page says how.
+    /// It left guest code, as recorded in the control page.
     Left,
     /// At the start of a block.
     Block(u64),
@@ -63,13 +63,13 @@ pub enum End {
 /// One path.
 #[derive(Clone, Debug)]
 pub struct Path {
-    /// What holds on it.
+    /// Path conditions.
     pub conditions: Vec<Term>,
     /// Conditions under which it faults.
     pub faults: Vec<Term>,
     /// Its accesses to guest memory, in their order.
     pub events: Vec<Event>,
-    /// Reads of the jump table: addresses, and what was found.
+    /// Reads of the jump table: addresses and values.
     pub entries: Vec<(Term, Term)>,
     /// Words of the control page that it wrote, by offset.
     pub written: BTreeMap<u64, Term>,
@@ -77,13 +77,13 @@ pub struct Path {
     pub read: BTreeMap<u64, Term>,
     /// Registers and flags at the end.
     pub state: State,
-    /// How it ends.
+    /// Its end.
     pub end: End,
     /// Addresses of its instructions.
     pub trace: Vec<u64>,
 }
 
-/// What a path does to memory on its way.
+/// Memory effects of a path.
 #[derive(Clone)]
 struct Effects<'a> {
     terms: &'a Terms,
@@ -93,7 +93,7 @@ struct Effects<'a> {
     stack: BTreeMap<u64, Term>,
     written: BTreeMap<u64, Term>,
     read: BTreeMap<u64, Term>,
-    /// The word behind a stack pointer that is not ours any more.
+    /// The word behind a stack pointer that is no longer ours.
     returned: Option<Term>,
 }
 
@@ -184,7 +184,7 @@ impl Memory for Effects<'_> {
     }
 }
 
-/// How to start, and what may be met.
+/// Start of symbolic execution, and its environment.
 pub struct Setup<'a> {
     /// The code.
     pub image: Image<'a>,
@@ -192,16 +192,16 @@ pub struct Setup<'a> {
     pub fields: &'a Fields,
     /// Starts of blocks: there a path ends.
     pub blocks: &'a HashSet<u64>,
-    /// What loads from guest memory find, in their order.
+    /// Values of loads from guest memory, in order.
     pub loaded: &'a [Term],
     /// Address of an instruction before which flags and the scratch register become unknown, if any.
     pub forget_at: Option<u64>,
 }
 
-/// All paths from `ip` on.
+/// Returns all paths from `ip` on.
 ///
 /// # Errors
-/// If the machine gets stuck on one of them.
+/// If execution cannot continue on one of them.
 pub fn explore(terms: &Terms, setup: &Setup, ip: u64, state: State) -> Result<Vec<Path>, Stuck> {
     let effects = Effects {
         terms,
@@ -309,7 +309,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// A state of which nothing is known, but that the stack pointer is where it is whenever guest code runs.
+/// A state with unknown contents, except for the stack pointer, which is constant in guest code.
 pub fn guest_state(terms: &Terms) -> State {
     let mut state = State::unknown(terms);
     state.registers[RSP] = terms.c64(STACK_TOP);

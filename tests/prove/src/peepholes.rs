@@ -1,8 +1,8 @@
-//! Sequences that compilers like to emit as one: wide products, sums with their carries, words that are combined. Each is
-//! compiled with every way in which its registers can coincide, and with instructions behind it that read, overwrite or
-//! keep what it leaves behind, or can stop before that. Where the code is not that of the instructions, the whole is proved.
+//! Sequences that the compiler may emit as one: wide products, sums with carries, combined words. Each is compiled with
+//! every way in which its registers can coincide, and with instructions behind it that read, overwrite or keep its
+//! results, or can stop before that. If the code is not that of the single instructions, the whole is proved.
 //!
-//! What peepholes the compiler has is not known here: any that takes one of these sequences is found by its code.
+//! The compiler's peepholes are not known here: any that handles one of these sequences is detected by its code.
 
 use crate::emit::{EmitError, Emitter, Mode};
 use crate::pairs;
@@ -16,12 +16,12 @@ use vm_core::isa::{Instruction, Reg};
 /// Names of the sequences.
 pub const NAMES: [&str; 5] = ["wide product", "sum and carry", "sum, carry added", "wide sum", "two words combined"];
 
-/// Of the sequences and suffixes of each number so many are compiled for each way in which registers coincide, other ones
-/// for each: there are very many ways in which seven registers can.
+/// For each way in which registers coincide, this many of the sequences and suffixes of each number are compiled,
+/// different ones each time: seven registers can coincide in very many ways.
 const VARIANTS: [usize; 5] = [4, 2, 2, 1, 6];
 const SUFFIXES: [usize; 5] = [1, 6, 3, 2, 6];
 
-/// Ways in which `count` registers can coincide: for each the number of the first that it is the same as.
+/// Ways in which `count` registers can coincide: for each register the number of the first one equal to it.
 fn partitions(count: usize) -> Vec<Vec<usize>> {
     let mut all = vec![vec![]];
     for _ in 0..count {
@@ -40,7 +40,7 @@ fn rrr(opcode: vm_core::isa::Opcode, d: Reg, b: Reg, c: Reg) -> Instruction {
     Instruction::rrr(opcode, d, b, c)
 }
 
-/// The sequences of a number with these registers, and the registers that they may leave out.
+/// Returns the sequences of a number with these registers, and the registers that may be left unset.
 fn sequences(number: usize, r: &[Reg]) -> (Vec<Vec<Instruction>>, Vec<Reg>) {
     let carries = |r: &[Reg]| [r[0], r[1]].map(|source| rrr(SetLessThanUnsigned, r[3], r[2], source));
     let sum = |r: &[Reg]| rrr(Add64, r[2], r[0], r[1]);
@@ -85,7 +85,7 @@ fn sequences(number: usize, r: &[Reg]) -> (Vec<Vec<Instruction>>, Vec<Reg>) {
     }
 }
 
-/// What may come behind a sequence that may leave `dead` out; `other` is a register that it does not have.
+/// Possible suffixes of a sequence that may leave `dead` unset; `other` is a register that it does not use.
 fn suffixes(dead: &[Reg], other: Reg) -> Vec<(&'static str, Vec<Instruction>)> {
     let mut all = vec![("then a trap", vec![])];
     let overwrite = |reg: Reg| Instruction::ri(LoadImm, reg, 5);
@@ -102,14 +102,14 @@ fn suffixes(dead: &[Reg], other: Reg) -> Vec<(&'static str, Vec<Instruction>)> {
     all
 }
 
-/// States what is to be proved of the sequences of a number, in an instruction set of 64 bits.
+/// States the obligations for the sequences of a number, in a 64-bit instruction set.
 ///
 /// # Errors
 /// As [`crate::rules::state`].
 pub fn state(emitter: &Emitter, mode: Mode, number: usize, found: &mut dyn FnMut(Obligation)) -> Result<(), EmitError> {
     let mut all = Vec::new();
     for (turn, partition) in partitions([4, 4, 6, 7, 5][number]).into_iter().enumerate() {
-        // Any register but the last can be any other; which it is changes with each.
+        // Any register but the last can be any other; the choice varies.
         let order = |at: usize| Reg::ALL[(at * 5 + turn * 3) % (Reg::COUNT - 1)];
         let registers: Vec<Reg> = partition.iter().map(|at| order(*at)).collect();
         let (own, dead) = sequences(number, &registers);

@@ -1,4 +1,4 @@
-//! The prover: states the claims of jobs, asks both solvers each query that is new, and reports by class.
+//! The prover: states the claims of jobs, sends each new query to both solvers, and reports by class.
 
 use crate::emit::Emitter;
 use crate::explain;
@@ -11,22 +11,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What came out.
+/// Result of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
     /// Rules.
     pub rules: usize,
-    /// Classes, each a line.
+    /// Number of classes, one per line.
     pub classes: usize,
-    /// Claims: a class has as many as choices of registers.
+    /// Number of claims: a class has one per choice of registers.
     pub claims: usize,
-    /// Queries that differ.
+    /// Number of distinct queries.
     pub queries: usize,
-    /// Classes that were not proved.
+    /// Number of classes that were not proved.
     pub failed: usize,
 }
 
-/// Why nothing was proved.
+/// The reason why nothing was proved.
 #[derive(Debug)]
 pub struct ProveError(pub String);
 
@@ -62,7 +62,7 @@ impl Pool {
                     let (answer, time) = match solver.ask(&query) {
                         Ok(answer) => answer,
                         Err(error) => {
-                            // The next query is for a new one.
+                            // The next query is for a new process.
                             if let Ok(new) = Solver::start(kind) {
                                 solver = new;
                             }
@@ -81,12 +81,12 @@ impl Pool {
 
     fn ask(&self, number: usize, query: &Arc<Query>) {
         for input in &self.inputs {
-            // A thread ends with the pool alone.
+            // A thread ends only with the pool.
             let _ = input.send((number, query.clone()));
         }
     }
 
-    /// The answers of both to one query; not while others are under way.
+    /// Returns the answers of both to one query; not allowed while others are pending.
     pub fn both(&self, query: Query) -> Vec<(Kind, Answer)> {
         self.ask(0, &Arc::new(query));
         Kind::ALL.iter().filter_map(|_| self.outputs.recv().ok()).map(|(_, kind, answer, _)| (kind, answer)).collect()
@@ -119,10 +119,10 @@ struct Prover<'a> {
     mutation: Mutation<'a>,
 }
 
-/// Proves all rules that `chosen` says yes to, by their names and ways of compiling, and the lemmas.
+/// Proves all rules that `chosen` accepts, by their names and compilation modes, and the lemmas.
 ///
 /// # Errors
-/// If a solver or the compiler is missing, or machine code does what no rule may.
+/// If a solver or the compiler is missing, or machine code violates a general rule.
 pub fn prove(
     chosen: &dyn Fn(&str) -> bool,
     mutation: Mutation,
@@ -133,7 +133,7 @@ pub fn prove(
     prove_jobs(&jobs, mutation, print)
 }
 
-/// The same for these jobs.
+/// As [`prove`], for these jobs.
 ///
 /// # Errors
 /// As [`prove`].
@@ -177,7 +177,7 @@ pub fn prove_jobs(jobs: &[Job], mutation: Mutation, print: &mut dyn FnMut(String
 }
 
 impl Prover<'_> {
-    /// The number of a query, which is asked if it is new.
+    /// Returns the number of a query, which is sent if it is new.
     fn intern(&mut self, query: &Query) -> usize {
         if let Some(number) = self.known.get(&query.text) {
             return *number;
@@ -196,7 +196,7 @@ impl Prover<'_> {
         let mut lines: Vec<Line> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let name = format!("{} {}", job.subject, job.way());
-        // Queries are interned after each job: what states them holds the emitter.
+        // Queries are interned after each job, because stating them borrows the emitter.
         let stated = rules::state(&self.emitter, job, self.mutation, &mut |Obligation { class, query, .. }| {
             obligations.push((class, query.clone()));
         });
@@ -218,7 +218,7 @@ impl Prover<'_> {
         Ok(())
     }
 
-    /// Takes answers in, and prints the lines that have all of theirs, in order. Waits for all if `all`.
+    /// Receives answers, and prints the lines whose answers are complete, in order. Waits for all if `all`.
     fn collect(&mut self, all: bool) -> Result<(), ProveError> {
         loop {
             while let Some(line) = self.waiting.front() {

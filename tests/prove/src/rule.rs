@@ -1,10 +1,10 @@
-//! The claim about a case: on every path, its machine code leaves behind what its instructions mean.
+//! The claim about a case: on every path, its machine code has the effects of its instructions.
 //!
-//! What is compared on each path: the charge (made before anything else, exact, refused if there is less gas than it
-//! costs, and then nothing else changed); each access to guest memory with its address, width and value, in order, with
-//! the guest's registers at that moment as they were before the instruction, since a fault leaves them so; all thirteen
-//! registers; where control goes, and why; the stack pointer; that division never faults; that the jump table is read
-//! within its bounds whatever the registers hold.
+//! Compared on each path: the charge (made before anything else, exact, refused if there is less gas than it costs, and
+//! then nothing else has changed); each access to guest memory with its address, width and value, in order, with the
+//! guest's registers at that moment as they were before the instruction, since a fault leaves them so; all thirteen
+//! registers; the control flow, and its reason; the stack pointer; that division never faults; that the jump table is
+//! read within its bounds for any register contents.
 
 use crate::emit::{CALL, Compiled, Target};
 use crate::guest::{self, Access, Effect, Flow, Immediates};
@@ -15,12 +15,12 @@ use core::mem::offset_of;
 use pvm_zygote::protocol::{self, CODE_BASE, Control, GUEST_END, NATIVE_GAS, NATIVE_REGS, NATIVE_SCRATCH, STACK_TOP};
 use vm_core::isa::{Instruction, Reg};
 
-/// The address that a dynamic jump returns to the host by: `docs/spec/execution.md#dynamic-jumps`.
+/// The address by which a dynamic jump returns to the host: `docs/spec/execution.md#dynamic-jumps`.
 const RETURN: u32 = 0xffff_0000;
-/// Instructions of a charge.
+/// Number of instructions of a charge.
 const CHARGE: usize = 2;
 
-/// A case to be proved, with terms for what is symbolic.
+/// A case to be proved, with terms for its symbolic parts.
 pub struct Rule<'a> {
     /// The program it is in.
     pub program: &'a Compiled,
@@ -28,7 +28,7 @@ pub struct Rule<'a> {
     pub case: usize,
     /// Its instructions.
     pub instructions: &'a [Instruction],
-    /// Where its last instruction leads.
+    /// Target of its last instruction.
     pub target: Target,
     /// Their immediates.
     pub immediates: &'a [Immediates],
@@ -36,9 +36,9 @@ pub struct Rule<'a> {
     pub fields: &'a Fields,
 }
 
-/// What is to be proved, and from what it was made.
+/// The claim, and the parts it was made from.
 pub struct Claim {
-    /// Is 1 if the rule holds.
+    /// 1 if the rule holds.
     pub term: Term,
     /// The paths of the machine code.
     pub paths: Vec<Path>,
@@ -46,7 +46,7 @@ pub struct Claim {
     pub registers: [Term; Reg::COUNT],
     /// The gas at the start.
     pub gas: Term,
-    /// What loads find.
+    /// Values of loads.
     pub loaded: Vec<Term>,
     /// The guest's side.
     pub meaning: Meaning,
@@ -58,11 +58,11 @@ pub struct Meaning {
     pub accesses: Vec<(Access, [Term; Reg::COUNT])>,
     /// Registers at the end.
     pub registers: [Term; Reg::COUNT],
-    /// Registers written on the way.
+    /// Registers written by it.
     pub written: Vec<Reg>,
-    /// Where control goes.
+    /// Control flow.
     pub flow: Flow,
-    /// Whether control comes to the trap behind the instructions.
+    /// Whether control reaches the trap behind the instructions.
     pub falls_through: bool,
 }
 
@@ -71,7 +71,7 @@ fn width(program: &Compiled) -> u32 {
     if program.mode.isa.is_64_bit() { 64 } else { 32 }
 }
 
-/// A machine before a block, and the guest's registers in it.
+/// Makes a machine state before a block, and the guest's registers in it.
 pub fn start(terms: &Terms, width: u32) -> (State, [Term; Reg::COUNT]) {
     let mut state = paths::guest_state(terms);
     let registers = Reg::ALL.map(|reg| {
@@ -89,10 +89,10 @@ pub fn start(terms: &Terms, width: u32) -> (State, [Term; Reg::COUNT]) {
 }
 
 impl Rule<'_> {
-    /// The claim.
+    /// States the claim.
     ///
     /// # Errors
-    /// If the machine code does what no rule may.
+    /// If the machine code violates a general rule.
     pub fn claim(&self, t: &Terms) -> Result<Claim, Stuck> {
         let width = width(self.program);
         let (state, registers) = start(t, width);
@@ -142,14 +142,14 @@ impl Rule<'_> {
         meaning
     }
 
-    /// Whether its last instruction traps, as it has no valid target.
+    /// True if its last instruction traps because it has no valid target.
     fn leads_nowhere(&self) -> bool {
         let last = self.instructions.last();
         self.target == Target::Invalid && last.is_some_and(|last| last.format().has_target())
     }
 }
 
-/// Both sides, to compare.
+/// Both sides of the comparison.
 struct Side<'a> {
     t: &'a Terms,
     rule: &'a Rule<'a>,
@@ -163,7 +163,7 @@ fn reg_offset(reg: Reg) -> u64 {
 }
 
 impl Side<'_> {
-    /// `path`'s conditions imply all that has to hold behind it.
+    /// States that `path`'s conditions imply all postconditions.
     fn path(&self, path: &Path) -> Term {
         let t = self.t;
         let faults = t.all(path.faults.iter().map(|fault| t.not(*fault)));
@@ -174,7 +174,7 @@ impl Side<'_> {
         };
         let condition = t.all(path.conditions.iter().copied());
         let implied = t.or(t.not(condition), t.all([faults, ends]));
-        // Even on paths that the processor takes by mistake.
+        // Also on mispredicted paths.
         let bounds = path.entries.iter().map(|(address, _)| self.in_table(*address));
         t.all(bounds.chain([implied]))
     }
@@ -189,7 +189,7 @@ impl Side<'_> {
         self.t.c64(self.rule.program.costs[self.rule.case].into())
     }
 
-    /// The gas behind the charge, and whether there was enough.
+    /// Returns the gas after the charge, and whether there was enough.
     fn charge(&self) -> (Term, Term) {
         if !self.rule.program.mode.metered {
             return (self.gas, self.t.bool(true));
@@ -197,12 +197,12 @@ impl Side<'_> {
         (self.t.sub(self.gas, self.cost()), self.t.not(self.t.slt(self.gas, self.cost())))
     }
 
-    /// A guest's register as it stands in a native one.
+    /// Returns a guest's register as represented in a native one.
     fn native(&self, value: Term) -> Term {
         self.t.zext(value, 64)
     }
 
-    /// The same, where an equality that holds by its form is left for the solvers to see if the instruction is about it.
+    /// As `==`, but an equality that is syntactically true is left to the solvers if the instruction is about it.
     fn same(&self, reg: Reg, machine: Term, guest: Term) -> Term {
         let guest = self.native(guest);
         if self.meaning.written.contains(&reg) { self.t.equation(machine, guest) } else { self.t.eq(machine, guest) }
@@ -238,7 +238,7 @@ impl Side<'_> {
         t.all(all)
     }
 
-    /// A path that left guest code: what the control page says.
+    /// States the conditions for a path that left guest code, from the control page.
     fn left(&self, path: &Path) -> Term {
         let t = self.t;
         let word = |offset: usize| path.written.get(&(offset as u64)).copied();
@@ -250,7 +250,7 @@ impl Side<'_> {
         ];
         let [Some(exit), Some(native_pc), Some(detail), Some(gas)] = words else { return t.bool(false) };
         let (Some(exit), Some(native_pc)) = (t.value(exit), t.value(native_pc)) else { return t.bool(false) };
-        // Nothing of the control page changes but these and the registers.
+        // Nothing else in the control page changes.
         if path.written.len() != 4 + Reg::COUNT {
             return t.bool(false);
         }
@@ -270,7 +270,7 @@ impl Side<'_> {
         let reason = match exit as u32 {
             protocol::EXIT_OUT_OF_GAS => {
                 let nothing = t.bool(path.events.is_empty());
-                // Which block it was is said by the order of the stubs.
+                // The order of the stubs identifies the block.
                 let stub = t.bool(native_pc as u64 == self.stub());
                 return t.all([t.not(enough), nothing, stub, saved(self.registers), gas, stack]);
             }
@@ -301,14 +301,14 @@ impl Side<'_> {
         self.rule.program.mode.steps
     }
 
-    /// Where the stub of the case's block returns to: stubs are calls, one a block, in order, behind the last block. In
-    /// front of the cases there is one block.
+    /// Return address of the stub of the case's block: stubs are calls, one per block, in order, behind the last block.
+    /// One block is before the cases.
     fn stub(&self) -> u64 {
         let program = self.rule.program;
         program.stubs() + CALL * (self.rule.case as u64 + 2)
     }
 
-    /// A path that came to a block.
+    /// States the conditions for a path that reached a block.
     fn arrived(&self, path: &Path, target: u64) -> Term {
         let t = self.t;
         let program = self.rule.program;
@@ -332,8 +332,8 @@ impl Side<'_> {
         self.inside(path, taken, self.refund())
     }
 
-    /// What a conditional branch gives back: it does when it goes the likely way, which is backwards here, as no block is
-    /// marked as rare.
+    /// Refund of a conditional branch: given when it goes the likely way, which is backwards here, as no side is marked
+    /// as rare.
     fn refund(&self) -> Term {
         let t = self.t;
         let none = t.c64(0);
@@ -347,7 +347,7 @@ impl Side<'_> {
         }
     }
 
-    /// A path that stays in guest code, to somewhere that is right if `right` is 1.
+    /// States the conditions for a path that stays in guest code; its destination is right if `right` is 1.
     fn inside(&self, path: &Path, right: Term, refund: Term) -> Term {
         let t = self.t;
         let (rest, enough) = self.charge();
@@ -359,7 +359,7 @@ impl Side<'_> {
         t.all([enough, right, gas, stack, untouched, registers, self.events(path)])
     }
 
-    /// Whether a guest's address names an entry of the jump table, and where that entry is.
+    /// Returns whether a guest address refers to an entry of the jump table, and the entry's address.
     fn entry(&self, address: Term) -> (Term, Term) {
         let t = self.t;
         let even = t.not(t.low(address, 1));
@@ -370,7 +370,7 @@ impl Side<'_> {
         (t.all([even, some, within]), place)
     }
 
-    /// A dynamic jump that stays in guest code, to `target`.
+    /// States the conditions for a dynamic jump that stays in guest code, to `target`.
     fn jumped(&self, path: &Path, target: Term) -> Term {
         let t = self.t;
         let (Flow::Dynamic(address), [(place, entry)]) = (self.meaning.flow, path.entries.as_slice()) else {
@@ -378,7 +378,7 @@ impl Side<'_> {
         };
         let (valid, wanted) = self.entry(address);
         let right = t.all([valid, t.equation(*place, wanted), t.eq(target, *entry)]);
-        // An entry that is no valid target is zero, and must not be jumped to.
+        // An entry for an invalid target is zero, and must not be jumped to.
         let some = match self.rule.program.mode.bad_entry {
             true => t.not(t.eq_value(*entry, 0)),
             false => t.bool(true),
@@ -386,8 +386,8 @@ impl Side<'_> {
         self.inside(path, t.and(right, some), t.c64(0))
     }
 
-    /// A dynamic jump that left guest code: there is no entry, or it is zero. The host tells by what the scratch register
-    /// held whether that was a return.
+    /// States the conditions for a dynamic jump that left guest code: there is no entry, or it is zero. The host
+    /// distinguishes a return by the value of the scratch register.
     fn no_entry(&self, path: &Path, address: Term, scratch: Term) -> Term {
         let t = self.t;
         let (valid, wanted) = self.entry(address);
@@ -406,7 +406,7 @@ impl Side<'_> {
 /// stack pointer is kept there.
 ///
 /// # Errors
-/// If the machine code does what no rule may.
+/// If the machine code violates a general rule.
 pub fn enter(t: &Terms, program: &Compiled) -> Result<Term, Stuck> {
     let state = State::unknown(t);
     let setup = Setup {
@@ -438,10 +438,10 @@ pub fn enter(t: &Terms, program: &Compiled) -> Result<Term, Stuck> {
     Ok(t.and(all, t.bool(!paths.is_empty())))
 }
 
-/// The rule of a stop before an instruction: all registers and the gas as they were, and the way back.
+/// The rule of a stop before an instruction: all registers and the gas unchanged, and the resume address.
 ///
 /// # Errors
-/// If the machine code does what no rule may.
+/// If the machine code violates a general rule.
 pub fn stop(t: &Terms, program: &Compiled, case: usize) -> Result<Term, Stuck> {
     let width = width(program);
     let (state, registers) = start(t, width);

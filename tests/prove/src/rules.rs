@@ -1,5 +1,5 @@
 //! All rules: each opcode of each instruction set, with every choice of registers, every shape of immediates and every
-//! kind of target; and the few that belong to no opcode.
+//! kind of target; and the few that do not belong to an opcode.
 
 use crate::emit::{Case, Compiled, EmitError, Emitter, Mode, Target};
 use crate::guest::Immediates;
@@ -12,7 +12,7 @@ use crate::{pairs, peepholes};
 use std::fmt;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 
-/// What a proof is about.
+/// The subject of a proof.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Subject {
     /// An opcode's rule.
@@ -21,9 +21,9 @@ pub enum Subject {
     Enter,
     /// The stop before an instruction in single-step mode.
     Stop,
-    /// An opcode followed by any other: where their code is not that of the two, it is a rule of its own.
+    /// An opcode followed by any other: if their code is not that of the two, it is a rule of its own.
     Pairs(Opcode),
-    /// Sequences that the compiler may emit as one: the peephole of this number, with what may come behind it.
+    /// Sequences that the compiler may emit as one: the peephole with this number, with possible suffixes.
     Peephole(usize),
 }
 
@@ -39,17 +39,17 @@ impl fmt::Display for Subject {
     }
 }
 
-/// A rule in one way of compiling.
+/// A rule in one compilation mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// How it is compiled.
+    /// Its compilation mode.
     pub mode: Mode,
 }
 
 impl Job {
-    /// How it is compiled, as text.
+    /// Returns the compilation mode as text.
     pub fn way(&self) -> String {
         let Mode { isa, metered, steps, bad_entry, calibrated } = self.mode;
         let mut text = isa.name().to_owned();
@@ -65,7 +65,7 @@ impl Job {
     }
 }
 
-/// All of them: `make prove` does these.
+/// Returns all jobs, which `make prove` runs.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     for isa in Isa::ALL {
@@ -84,8 +84,8 @@ pub fn jobs() -> Vec<Job> {
             if isa == Isa::JamV1 {
                 continue;
             }
-            // Where nothing is charged, and in single-step mode, the instruction's own code is the same; that it is
-            // shows in the text of the queries, which are answered once.
+            // Without metering, and in single-step mode, the instruction's own code is the same. The texts of the
+            // queries then show this, and each is sent only once.
             let form = opcode.spec().format;
             if !matches!(form, Format::RegRegReg | Format::RegRegImm) || opcode == Opcode::Add32 {
                 jobs.push(Job { subject, mode: Mode { metered: false, ..plain } });
@@ -104,17 +104,17 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Something to be proved.
+/// A proof obligation.
 pub struct Obligation<'a> {
     /// The class: registers, immediates, target.
     pub class: String,
-    /// What solvers are asked.
+    /// The query for the solvers.
     pub query: &'a Query,
-    /// Where it comes from; `None` for what is not about a case.
+    /// Its origin; `None` if it does not concern a case.
     pub origin: Option<Origin<'a>>,
 }
 
-/// A case's claim and all that it was made of.
+/// A case's claim and everything that it was made from.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
     /// The terms.
@@ -125,13 +125,13 @@ pub struct Origin<'a> {
     pub claim: &'a Claim,
 }
 
-/// Changes machine code, to see that proofs fail.
+/// Changes machine code, to check that proofs fail.
 pub type Mutation<'a> = Option<&'a dyn Fn(&mut Compiled)>;
 
-/// States all that is to be proved for a job.
+/// States all obligations of a job.
 ///
 /// # Errors
-/// If the code cannot be had, or does what no rule may.
+/// If the code cannot be compiled, or violates a general rule.
 pub fn state(
     emitter: &Emitter,
     job: &Job,
@@ -161,7 +161,7 @@ pub fn state(
     }
 }
 
-/// Choices of the registers that a form has.
+/// Returns the choices of the registers of a form.
 fn registers(format: Format) -> Vec<[Reg; 3]> {
     let count = match format {
         Format::None | Format::Imm | Format::Offset | Format::ImmImm => 0,
@@ -179,7 +179,7 @@ fn registers(format: Format) -> Vec<[Reg; 3]> {
     choices
 }
 
-/// Which of the registers are the same.
+/// Describes which of the registers coincide.
 fn aliases(format: Format, [r1, r2, r3]: [Reg; 3]) -> &'static str {
     match format {
         Format::RegRegReg => match (r3 == r1, r3 == r2, r1 == r2) {
@@ -196,7 +196,7 @@ fn aliases(format: Format, [r1, r2, r3]: [Reg; 3]) -> &'static str {
     }
 }
 
-/// Numbers at which shapes may change, and some between.
+/// Returns numbers at which shapes may change, and some in between.
 fn numbers() -> Vec<i32> {
     let mut numbers = vec![0xff, 0xffff, 0xfe, 0xfffe, i32::MIN, i32::MIN + 1, i32::MIN + 2, i32::MIN + 3];
     numbers.extend(-4..=4);
@@ -214,7 +214,7 @@ fn numbers() -> Vec<i32> {
     numbers
 }
 
-/// Immediates of a form to look at.
+/// Returns samples of the immediates of a form.
 fn samples(format: Format) -> Vec<Values> {
     let one = numbers();
     match format {
@@ -240,7 +240,7 @@ fn has_second(format: Format) -> bool {
     matches!(format, Format::ImmImm | Format::RegImmImm | Format::RegRegImmImm)
 }
 
-/// Most blocks of one program.
+/// Maximum number of blocks of one program.
 const BLOCKS: usize = 60_000;
 
 fn cases(opcode: Opcode, registers: &[[Reg; 3]], samples: &[Values], target: Target) -> Vec<Case> {
@@ -253,7 +253,8 @@ fn cases(opcode: Opcode, registers: &[[Reg; 3]], samples: &[Values], target: Tar
     all.collect()
 }
 
-/// A program with every choice of registers and some immediates of a job's opcode: for tests that look at forms.
+/// Compiles programs with every choice of registers and some immediates of a job's opcode: for tests that inspect
+/// forms.
 ///
 /// # Errors
 /// If it cannot be compiled.
@@ -308,10 +309,10 @@ fn opcode_rule(
     Ok(())
 }
 
-/// Cases that differ in their immediates alone.
+/// States the obligations for cases that only differ in their immediates.
 ///
 /// # Errors
-/// If their code cannot be read, or does what no rule may.
+/// If their code cannot be decoded, or violates a general rule.
 pub fn group(
     program: &Compiled,
     cases: &[Case],
@@ -334,7 +335,7 @@ pub fn group(
     Ok(())
 }
 
-/// Variables for the immediates of a form, as [`Immediates`] has them.
+/// Makes variables for the immediates of a form, as in [`Immediates`].
 fn variables(t: &Terms, format: Format) -> (Term, Term) {
     let imm = match format {
         Format::RegImm64 => t.variable(64, "imm"),
@@ -355,7 +356,7 @@ fn one_shape(
     let instruction = case.instructions[0];
     let format = instruction.format();
     let (imm, imm2) = match shape.count {
-        // Of one sample alone nothing can be said about others.
+        // A single sample does not allow generalization.
         1 => (t.c64(instruction.imm as u64), t.constant(32, instruction.imm2 as u32 as u128)),
         _ => shape.domain.narrowed(t, variables(t, format)),
     };

@@ -1,10 +1,10 @@
-//! Shapes of machine code: which bytes an immediate decides, and how.
+//! Shapes of machine code: the bytes that depend on an immediate, and their formulas.
 //!
-//! The compiler is asked for an instruction with many immediates. Code that is equal but for its immediates and
-//! displacements has one shape; of these fields a formula is found that gives their bytes for all of the sample, and the
-//! proof is made with the field as that formula over a variable. What tells a shape from the others is a condition on
-//! the variable, its domain; a query shows that the domains of all shapes together leave no value out. So the proof
-//! holds for every value for which the compiler emits what the formula says; that it does is known for the sample.
+//! The compiler compiles an instruction with many immediates. Code that is equal except for its immediates and
+//! displacements has one shape; for each of these fields a formula is found that gives its bytes for the whole sample,
+//! and the proof uses the field as that formula over a variable. A condition on the variable, its domain, distinguishes
+//! a shape from the others; a query shows that the domains of all shapes together cover all values. So the proof holds
+//! for every value for which the compiler emits what the formula says, which is known for the sample.
 
 use crate::emit::{Compiled, EmitError};
 use crate::machine::Fields;
@@ -20,29 +20,29 @@ pub type Values = (i64, i32);
 pub struct Field {
     /// Offset of its instruction in the case's code.
     pub offset: u64,
-    /// Whether it is a displacement, not an immediate.
+    /// True for a displacement, false for an immediate.
     pub is_displacement: bool,
-    /// Its bits.
+    /// Its width in bits.
     pub bits: u32,
-    /// What it holds.
+    /// Its value.
     pub value: u64,
 }
 
-/// Machine code of a case: what is alike in all cases of a shape, and the fields.
+/// Machine code of a case: the part that is equal in all cases of a shape, and the fields.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// Bytes with the fields zeroed, and where jumps lead.
+    /// Bytes with the fields zeroed, and the targets of jumps.
     pub shape: Vec<u8>,
     /// The fields in their order.
     pub fields: Vec<Field>,
     /// The instructions.
     pub instructions: Vec<Instruction>,
-    /// The bytes of each, as they would be anywhere: with where a jump leads in the place of its displacement.
+    /// Position-independent bytes of each: with a jump's target in place of its displacement.
     pub anywhere: Vec<Vec<u8>>,
 }
 
 impl Code {
-    /// The code of the case's own instructions, without the charge in front and the trap behind.
+    /// Returns the code of the case's own instructions, without the charge before and the trap behind them.
     pub fn own(&self, charged: bool) -> &[Vec<u8>] {
         let from = if charged { 2 } else { 0 };
         let to = self.anywhere.len().saturating_sub(1);
@@ -50,10 +50,10 @@ impl Code {
     }
 }
 
-/// Reads a case's code.
+/// Decodes a case's code.
 ///
 /// # Errors
-/// If it is not all instructions.
+/// If not all bytes are instructions.
 pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
     let (start, end) = program.extent(case);
     let bytes = program.bytes((start, end));
@@ -98,7 +98,7 @@ pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
             } else if program.blocks.contains(&target) {
                 u64::MAX
             } else if target >= end {
-                // A stub; which one is a matter of the claim.
+                // A stub; the claim checks which one.
                 u64::MAX - 1
             } else {
                 target - CODE_BASE
@@ -112,14 +112,14 @@ pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
     Ok(code)
 }
 
-/// How a field's bytes follow from an immediate.
+/// Dependence of a field's bytes on an immediate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Formula {
-    /// They are always these.
+    /// Always these bytes.
     Constant(u64),
     /// The low bits of an immediate (the second one if true), plus a number.
     Sum(bool, i64),
-    /// The same, of it modulo a power of two.
+    /// As `Sum`, of the immediate modulo a power of two.
     Modulo(bool, u64),
 }
 
@@ -159,7 +159,7 @@ impl Formula {
         t.low(value, bits)
     }
 
-    /// The formula of a field, from its values in a sample.
+    /// Finds the formula of a field from its values in a sample.
     fn find(bits: u32, sample: &[(Values, u64)]) -> Option<Formula> {
         let first = sample.first()?.1;
         core::iter::once(Formula::Constant(first))
@@ -171,7 +171,7 @@ impl Formula {
 /// A condition on an immediate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Condition {
-    /// It is this.
+    /// Equal to this number.
     Is(i64),
     /// It plus a number, as 32 bits, fits 8 bits, sign-extended.
     FitsByte(i64),
@@ -181,7 +181,7 @@ pub enum Condition {
     FitsInt,
     /// It fits 32 bits, zero-extended.
     FitsWord,
-    /// It modulo a power of two is one.
+    /// Equal to one modulo a power of two.
     OneModulo(i64),
 }
 
@@ -241,12 +241,12 @@ impl Condition {
     }
 }
 
-/// What tells the immediates of a shape from those of others.
+/// Condition that distinguishes the immediates of a shape from those of others.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Domain(Vec<(bool, Condition, bool)>);
 
 impl Domain {
-    /// The fewest conditions, as far as a greedy search finds them, that hold for all of `own` and for none of `others`.
+    /// Finds a minimal list of conditions, by a greedy search, that hold for all of `own` and for none of `others`.
     fn find(own: &[Values], others: &[Values]) -> Domain {
         let pick = |values: &Values, second: bool| if second { i64::from(values.1) } else { values.0 };
         let Some(first) = own.first() else { return Domain::default() };
@@ -283,14 +283,14 @@ impl Domain {
         Domain(domain)
     }
 
-    /// Returns whether values are in it.
+    /// Returns true if the domain contains these values.
     pub fn contains(&self, values: Values) -> bool {
         self.0.iter().all(|(second, condition, is_so)| {
             condition.holds(if *second { i64::from(values.1) } else { values.0 }) == *is_so
         })
     }
 
-    /// As a term.
+    /// Returns the domain as a term.
     pub fn term(&self, t: &Terms, imm: Term, imm2: Term) -> Term {
         t.all(self.0.iter().map(|(second, condition, is_so)| {
             let term = condition.term(t, if *second { t.sext(imm2, 64) } else { imm });
@@ -298,8 +298,8 @@ impl Domain {
         }))
     }
 
-    /// Immediates of the domain, from any: where a byte says all, as a term of that byte. The same byte is in the machine
-    /// code then, by its form, which solvers need where it is multiplied.
+    /// Narrows immediates to the domain: if a byte determines one, as a term of that byte. The machine code then
+    /// contains the same byte syntactically, which solvers need for multiplications.
     pub fn narrowed(&self, t: &Terms, (imm, imm2): (Term, Term)) -> (Term, Term) {
         let narrow = |which: bool, value: Term| {
             let found = self.0.iter().find_map(|(second, condition, is_so)| match condition {
@@ -315,7 +315,7 @@ impl Domain {
         (narrow(false, imm), narrow(true, imm2))
     }
 
-    /// As text; empty if it is everything.
+    /// Returns the domain as text; empty if it contains everything.
     pub fn text(&self) -> String {
         let parts: Vec<String> = self
             .0
@@ -326,20 +326,20 @@ impl Domain {
     }
 }
 
-/// A shape: the cases of a sample whose code has it, and how the fields follow from the immediates.
+/// A shape: the cases of a sample whose code has it, and the formulas of its fields.
 pub struct Shape {
     /// The first of its cases.
     pub case: usize,
     /// Number of its cases.
     pub count: usize,
-    /// What tells it from the others.
+    /// Condition that distinguishes it from the others.
     pub domain: Domain,
     /// Formulas of the fields.
     pub formulas: Vec<(Field, Formula)>,
 }
 
 impl Shape {
-    /// The fields as terms, for a case's code at `start`.
+    /// Returns the fields as terms, for a case's code at `start`.
     pub fn fields(&self, t: &Terms, start: u64, imm: Term, imm2: Term) -> Fields {
         let mut fields = Fields::default();
         for (field, formula) in &self.formulas {
@@ -355,7 +355,7 @@ impl Shape {
 /// A case of a sample: its number, immediates and fields.
 type Member = (usize, Values, Vec<Field>);
 
-/// The shapes of cases that differ in their immediates alone.
+/// Finds the shapes of cases that only differ in their immediates.
 ///
 /// # Errors
 /// If a field has no formula.

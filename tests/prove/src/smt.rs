@@ -1,9 +1,9 @@
-//! SMT-LIB 2: a claim over terms as the text of a query whose answer `unsat` says that the claim holds.
+//! SMT-LIB 2: a claim over terms as the text of a query; the answer `unsat` means that the claim holds.
 //!
-//! Variables are named in the order in which the text meets them, so that claims which differ in the names of registers
-//! alone are one text, and are proved once. Division and products of 128 bits are printed as uninterpreted functions with the lemmas
-//! that their uses need: what holds for any function with these lemmas holds for them. [`lemmas`] are the lemmas, which are
-//! proved by themselves.
+//! Variables are numbered in the order of their appearance, so that claims which only differ in the names of registers
+//! have the same text, and are proved once. Division and products of 128 bits are printed as uninterpreted functions
+//! with the lemmas that their uses need: a claim that holds for all functions with these lemmas holds for them.
+//! [`lemmas`] returns the lemmas, which are proved separately.
 
 use crate::term::{Op, Term, Terms};
 use std::collections::{BTreeSet, HashMap};
@@ -14,14 +14,14 @@ use std::fmt::Write;
 pub struct Query {
     /// SMT-LIB 2 without the solver's options, up to the last assertion.
     pub text: String,
-    /// The terms' variables in the order of the text's: `v0`, `v1` and so on.
+    /// The terms' variables, in the order of the text's: `v0`, `v1` and so on.
     pub variables: Vec<u32>,
 }
 
-/// Name of an operation that is printed as a function without a meaning.
+/// Name of an operation that is printed as an uninterpreted function.
 fn function(op: Op, width: u32) -> Option<&'static str> {
     match op {
-        // Of two registers of 64 bits.
+        // Of two 64-bit registers.
         Op::Mul if width == 128 => Some("mul"),
         Op::Udiv => Some("udiv"),
         Op::Urem => Some("urem"),
@@ -53,8 +53,8 @@ fn builtin(op: Op) -> &'static str {
     }
 }
 
-/// The query whether a counterexample exists: an assignment in which all of `assumptions` are 1 and `claim` is 0.
-/// `with_functions`: see the head of this file.
+/// Makes the query for a counterexample: an assignment in which all of `assumptions` are 1 and `claim` is 0.
+/// `with_functions`: see the module's documentation.
 pub fn query(terms: &Terms, assumptions: &[Term], claim: Term, with_functions: bool) -> Query {
     let mut printer = Printer {
         terms,
@@ -92,7 +92,7 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Defines a term and what it is made of, and returns its name.
+    /// Defines a term and its operands, and returns its name.
     fn print(&mut self, root: Term) -> String {
         let mut stack = vec![root];
         while let Some(&top) = stack.last() {
@@ -169,7 +169,7 @@ fn ones(width: u32) -> String {
     format!("(bvnot (_ bv0 {width}))")
 }
 
-/// What a proof may use of `result = function(a, b)`.
+/// Returns the lemmas about `result = function(a, b)` that a proof may use.
 fn instances(function: &str, width: u32, result: &str, a: &str, b: &str) -> Vec<String> {
     let zero = format!("(_ bv0 {width})");
     let minus_one = ones(width);
@@ -185,7 +185,7 @@ fn instances(function: &str, width: u32, result: &str, a: &str, b: &str) -> Vec<
     }
 }
 
-/// The lemmas, each as a query to be answered `unsat`.
+/// Returns the lemmas, each as a query to be answered `unsat`.
 pub fn lemmas() -> Vec<(String, Query)> {
     let mut lemmas = Vec::new();
     for (function, op) in [("udiv", Op::Udiv), ("urem", Op::Urem), ("sdiv", Op::Sdiv), ("srem", Op::Srem)] {
@@ -204,7 +204,7 @@ pub fn lemmas() -> Vec<(String, Query)> {
             }
         }
     }
-    // As products are built in, solvers know this by their rules.
+    // With built-in products, solvers know this by their own rules.
     let text = "(set-logic QF_BV)\n(declare-fun a () (_ BitVec 128))\n(declare-fun b () (_ BitVec 128))\n\
         (assert (not (= (bvmul a b) (bvmul b a))))\n";
     lemmas.push(("mul 128 bits, lemma 1".into(), Query { text: text.into(), variables: vec![] }));

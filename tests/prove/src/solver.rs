@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 pub enum Answer {
     /// There is no counterexample: the claim is proved.
     Proved,
-    /// A counterexample: the values of the query's variables, in their order.
+    /// A counterexample: the values of the query's variables, in order.
     Refuted(Vec<u128>),
-    /// Neither within the time allowed; or what the solver said instead of an answer.
+    /// Neither within the time limit; or the solver's output instead of an answer.
     Unknown(String),
 }
 
-/// A solver that is used.
+/// A solver.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// z3.
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether the command can be run here, and what it says its version is.
+    /// Returns the command's version if it can be run on this machine.
     pub fn version(self) -> Option<String> {
         let output = Command::new(self.name()).arg("--version").output().ok()?;
         String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
@@ -52,13 +52,13 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The environment variable with which a missing solver is a failure, as it is in CI.
+/// Environment variable that makes a missing solver a failure, as in CI.
 pub const REQUIRED: &str = "PVM_REQUIRE_SOLVERS";
 
-/// Returns whether both are there; says so loudly where a test has to be skipped for lack of one.
+/// Returns true if both are installed; otherwise prints that a test is skipped.
 ///
 /// # Panics
-/// If one is missing where [`REQUIRED`] is set.
+/// If one is missing and [`REQUIRED`] is set.
 pub fn are_there() -> bool {
     let missing: Vec<&str> = Kind::ALL.into_iter().filter(|kind| kind.version().is_none()).map(Kind::name).collect();
     assert!(
@@ -72,7 +72,7 @@ pub fn are_there() -> bool {
     missing.is_empty()
 }
 
-/// Longest that a solver may think about a query.
+/// Time limit for a query.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running solver.
@@ -84,7 +84,7 @@ pub struct Solver {
 }
 
 impl Solver {
-    /// Starts one.
+    /// Starts a solver.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -102,10 +102,10 @@ impl Solver {
         Ok(Solver { kind, child, input, output: BufReader::new(output) })
     }
 
-    /// Asks whether there is a counterexample, and how long the answer took. If there is one, its values are asked for.
+    /// Sends a query; returns the answer, with the values of a counterexample if there is one, and the time it took.
     ///
     /// # Errors
-    /// If the solver is gone.
+    /// If the solver has ended.
     pub fn ask(&mut self, query: &Query) -> io::Result<(Answer, Duration)> {
         let start = Instant::now();
         let script = format!("(reset)\n(set-option :produce-models true)\n{}(check-sat)\n", query.text);
@@ -151,7 +151,7 @@ impl Solver {
     }
 }
 
-/// A number as solvers print it.
+/// Parses a number as solvers print it.
 fn number(text: &str) -> Option<u128> {
     match text.split_at_checked(2)? {
         ("#x", digits) => u128::from_str_radix(digits, 16).ok(),

@@ -1,8 +1,8 @@
 //! Bit-vector terms: hash-consed, folded where all operands are constants, printed as SMT-LIB 2 by `smt`.
 //!
-//! Both models, the guest's and the machine's, are written over these. Given constants they compute numbers, given
-//! variables they build formulas: it is the same code. A truth value is a term of width 1. The few rewrites made here
-//! are checked against the evaluator by random terms (`tests/terms.rs`).
+//! Both models, the guest's and the machine's, are written over these. With constants they compute numbers, with
+//! variables they build formulas, by the same code. A boolean is a term of width 1. The few rewrites made here are
+//! checked against the evaluator with random terms (`tests/terms.rs`).
 
 use crate::eval::{apply, mask};
 use std::cell::RefCell;
@@ -45,9 +45,9 @@ pub enum Op {
     Udiv,
     /// Unsigned remainder; the dividend if the divisor is zero.
     Urem,
-    /// Signed quotient, rounded to zero; by zero as SMT-LIB has it.
+    /// Signed quotient, rounded to zero; division by zero as in SMT-LIB.
     Sdiv,
-    /// Signed remainder, with the dividend's sign; by zero as SMT-LIB has it.
+    /// Signed remainder, with the dividend's sign; division by zero as in SMT-LIB.
     Srem,
     /// Equality.
     Eq,
@@ -59,7 +59,7 @@ pub enum Op {
     Ite,
     /// The first operand above the second.
     Concat,
-    /// Bits from this one on, as many as the term is wide.
+    /// Bits from this one on, as many as the term's width.
     Extract(u32),
     /// Zero extension.
     Zext,
@@ -74,7 +74,7 @@ pub struct Node {
     pub op: Op,
     /// Width in bits, 1 to 128.
     pub width: u32,
-    /// Operands; those that the operation does not have repeat the first, or are the term 0.
+    /// Operands; unused ones repeat the first, or are the term 0.
     pub args: [Term; 3],
 }
 
@@ -104,12 +104,12 @@ pub struct Terms(RefCell<Inner>);
 const NONE: Term = Term(0);
 
 impl Terms {
-    /// No terms yet.
+    /// Makes an empty set of terms.
     pub fn new() -> Terms {
         Terms::default()
     }
 
-    /// Forgets everything. Terms made before must not be used any more.
+    /// Drops all terms. Terms made before must not be used any more.
     pub fn clear(&self) {
         let mut inner = self.0.borrow_mut();
         inner.nodes.clear();
@@ -117,7 +117,7 @@ impl Terms {
         inner.variables.clear();
     }
 
-    /// A term's parts.
+    /// Returns a term's operation, width and operands.
     pub fn node(&self, term: Term) -> Node {
         self.0.borrow().nodes[term.0 as usize]
     }
@@ -127,7 +127,7 @@ impl Terms {
         self.node(term).width
     }
 
-    /// The number that a term is, if it is one.
+    /// Returns the number, if the term is a constant.
     pub fn value(&self, term: Term) -> Option<u128> {
         match self.node(term).op {
             Op::Const(value) => Some(value),
@@ -158,22 +158,22 @@ impl Terms {
         term
     }
 
-    /// A number.
+    /// Makes a constant.
     pub fn constant(&self, width: u32, value: u128) -> Term {
         self.make(Op::Const(value & mask(width)), width, [NONE; 3])
     }
 
-    /// 64 bits of a number.
+    /// Makes a 64-bit constant.
     pub fn c64(&self, value: u64) -> Term {
         self.constant(64, value.into())
     }
 
-    /// A truth value.
+    /// Makes a boolean.
     pub fn bool(&self, value: bool) -> Term {
         self.constant(1, value.into())
     }
 
-    /// A new variable.
+    /// Makes a new variable.
     pub fn variable(&self, width: u32, name: impl Into<String>) -> Term {
         let number = {
             let mut inner = self.0.borrow_mut();
@@ -183,7 +183,7 @@ impl Terms {
         self.make(Op::Var(number), width, [NONE; 3])
     }
 
-    /// Folds if all operands are numbers, else makes a term.
+    /// Folds the operation if all operands are constants, else makes a term.
     fn op(&self, op: Op, width: u32, args: &[Term]) -> Term {
         let mut values = [(0, 0); 3];
         let mut all = [args[0]; 3];
@@ -227,7 +227,7 @@ impl Terms {
         self.op(Op::Neg, self.width(a), &[a])
     }
 
-    /// `a + b`, a number second, sums of numbers folded.
+    /// `a + b`; constants come second, and sums of constants are folded.
     pub fn add(&self, a: Term, b: Term) -> Term {
         let (a, b) = if self.value(a).is_some() { (b, a) } else { (a, b) };
         if self.is(b, 0) {
@@ -240,7 +240,7 @@ impl Terms {
         self.binary(Op::Add, a, b)
     }
 
-    /// `a - b`, of a number as a sum.
+    /// `a - b`; subtraction of a constant is a sum.
     pub fn sub(&self, a: Term, b: Term) -> Term {
         if self.value(b).is_some() && self.value(a).is_none() {
             return self.add(a, self.neg(b));
@@ -280,12 +280,12 @@ impl Terms {
         if self.is(b, 0) { a } else { self.binary(Op::Xor, a, b) }
     }
 
-    /// All of them; 1 if there are none.
+    /// Conjunction; 1 for no terms.
     pub fn all(&self, terms: impl IntoIterator<Item = Term>) -> Term {
         terms.into_iter().fold(self.bool(true), |all, term| self.and(all, term))
     }
 
-    /// Any of them; 0 if there are none.
+    /// Disjunction; 0 for no terms.
     pub fn any(&self, terms: impl IntoIterator<Item = Term>) -> Term {
         terms.into_iter().fold(self.bool(false), |any, term| self.or(any, term))
     }
@@ -335,7 +335,7 @@ impl Terms {
         if a == b { self.bool(true) } else { self.op(Op::Eq, 1, &[a, b]) }
     }
 
-    /// `a == b`, a term even if it holds by its form: for solvers to see.
+    /// `a == b`, as a term even if it is syntactically true, for solvers to decide.
     pub fn equation(&self, a: Term, b: Term) -> Term {
         assert_eq!(self.width(a), self.width(b), "operands of an equality");
         self.op(Op::Eq, 1, &[a, b])
@@ -357,7 +357,7 @@ impl Terms {
         if a == b {
             return self.bool(false);
         }
-        // A carry: a sum is less than either of its operands, or than none. Both models say it in one form.
+        // A carry: a sum is less than both of its operands, or than none. Both models use one form.
         let node = self.node(a);
         let [x, y, _] = node.args;
         if node.op == Op::Add && (b == x || b == y) && self.value(y).is_none() {
@@ -412,7 +412,7 @@ impl Terms {
             Op::Zext if low >= self.width(x) => return self.constant(width, 0),
             Op::Sext if low == 0 => return self.sext(x, width),
             Op::Zext if low == 0 => return self.zext(x, width),
-            // The low bits of these depend on low bits alone.
+            // The low bits of these only depend on low bits.
             Op::Mul if low == 0 => return self.mul(self.extract(x, 0, width), self.extract(y, 0, width)),
             Op::Add if low == 0 => return self.add(self.extract(x, 0, width), self.extract(y, 0, width)),
             Op::Sub if low == 0 => return self.sub(self.extract(x, 0, width), self.extract(y, 0, width)),
@@ -458,7 +458,7 @@ impl Terms {
         }
     }
 
-    /// A count taken modulo the width of what it counts in, which is a power of two.
+    /// A count modulo the width of what it counts in, which is a power of two.
     fn modulo(&self, count: Term, width: u32) -> Term {
         self.and(count, self.constant(width, u128::from(width - 1)))
     }

@@ -1,5 +1,5 @@
-//! Blocks are made of what is proved: the code of a longer block is that of its instructions, one after the other. Where
-//! it is not, as the compiler has a superinstruction for some of them, the block is proved as a whole.
+//! Tests that blocks consist of proved parts: the code of a longer block is that of its instructions in sequence. If it
+//! is not, because the compiler has a peephole for some of them, the block is proved as a whole.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_prove::emit::{Emitter, Mode};
@@ -11,7 +11,7 @@ use vm_core::isa::{Instruction, Isa, Opcode};
 
 const FEW: [Opcode; 4] = [Opcode::Add64, Opcode::SetLessThanUnsigned, Opcode::RotateRightImm32, Opcode::Xor];
 
-/// Blocks of each instruction set.
+/// Number of blocks for each instruction set.
 const BLOCKS: u64 = 2000;
 
 #[test]
@@ -30,7 +30,7 @@ fn code_of_blocks_is_that_of_their_instructions_or_proved() {
         };
         let mut blocks = Vec::new();
         for number in 0..BLOCKS {
-            // Half of them have few opcodes, those that superinstructions begin with.
+            // Half of them have few opcodes, those that peepholes begin with.
             let some = if number.is_multiple_of(2) || !isa.is_64_bit() { opcodes.as_slice() } else { &FEW };
             let block: Vec<Instruction> =
                 (0..2 + next() % 7).map(|_| pairs::instruction(some[next() as usize % some.len()], next())).collect();
@@ -59,7 +59,7 @@ fn code_of_blocks_is_that_of_their_instructions_or_proved() {
         .unwrap();
         println!("{}: {same} blocks of their instructions' code, {proved} proved", isa.name());
         assert_eq!(same + proved, BLOCKS);
-        // Else this test has lost sight of them.
+        // Otherwise this test has missed the peepholes.
         assert!(proved > 0 || !isa.is_64_bit(), "no block has a superinstruction");
     }
 }

@@ -1,4 +1,5 @@
-//! The guest's semantics over terms beside the reference model: every opcode of every instruction set, random operands.
+//! Compares the guest's semantics over terms with the reference model: every opcode of every instruction set, random
+//! operands.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_prove::guest::{self, Flow, Immediates};
@@ -7,7 +8,7 @@ use pvm_reference::{Config, Interpreter, Metering, Model, Outcome};
 use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg, assemble};
 
-/// Random operands of each opcode.
+/// Number of random operands for each opcode.
 const ROUNDS: u64 = 150;
 /// Read-write data: a page at the start of the second region.
 const DATA: u32 = 0x2_0000;
@@ -46,7 +47,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     }
     let is_access = guest::load(opcode).is_some() || guest::store(opcode).is_some();
     if is_access && !rng.next().is_multiple_of(8) {
-        // Into the page, or over its end.
+        // In the page, or past its end.
         let address = DATA + (rng.next() % 0x1004) as u32;
         match format {
             Format::RegImm | Format::ImmImm => instruction.imm = i64::from(address as i32),
@@ -62,7 +63,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     if !isa.is_64_bit() {
         registers = registers.map(|register| register & 0xffff_ffff);
     }
-    // The target, and behind it something that is none in the middle of a block.
+    // The target, and behind it an instruction in the middle of a block, which is no target.
     let trap = Instruction::none(Opcode::Trap);
     if format.has_target() {
         instruction.target = 2;
@@ -93,7 +94,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     let immediates =
         Immediates { imm: t.c64(instruction.imm as u64), imm2: t.constant(32, u128::from(instruction.imm2 as u32)) };
     let number = |term: Term| t.value(term).unwrap() as u64;
-    // What a load finds is asked once its address is known.
+    // The value of a load is read once its address is known.
     let probe = guest::step(&t, width, &instruction, immediates, &terms, |bits| t.constant(bits, 0));
     let access = probe.access.map(|access| (number(access.address) as u32, access.width / 8));
     let found = access.and_then(|(address, bytes)| before.read(address, bytes));
@@ -105,7 +106,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     let mut changed = true;
     let (expected, pc) = match effect.flow {
         _ if access.is_some_and(|(address, bytes)| {
-            // Everything here may be read that may be written.
+            // Everything readable here is writable.
             before.read(address, bytes).is_none()
         }) =>
         {
@@ -122,7 +123,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
         },
         Flow::Trap => (Outcome::Trap, here),
         Flow::HostCall(call) => (Outcome::HostCall(number(call) as u32), here),
-        // What the host does then is its own matter.
+        // What the host then does is not compared.
         Flow::Sbrk | Flow::Memset => return,
     };
     assert_eq!((outcome, machine.pc()), (expected, pc), "{context}");

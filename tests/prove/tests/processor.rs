@@ -1,8 +1,8 @@
-//! The machine's semantics beside the processor: every form of instruction that the compiler emits, with random operands
-//! and flags, executed in this process and compared with the evaluation on numbers.
+//! Compares the machine's semantics with the processor: every instruction form that the compiler emits, with random
+//! operands and flags, executed in this process and compared with the evaluation on numbers.
 //!
 //! The forms are those found in the compiled programs of all rules, so that a new one is compared at once. Jumps, calls
-//! and the stack, whose forms name places, are compared by hand-made pieces of code.
+//! and the stack, whose forms contain addresses, are compared with hand-made pieces of code.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use core::arch::global_asm;
@@ -13,9 +13,9 @@ use pvm_prove::rules::{self, Job};
 use pvm_prove::term::{Term, Terms};
 use std::collections::{BTreeMap, HashMap};
 
-/// Random operands of each piece of code.
+/// Number of random operands for each piece of code.
 const ROUNDS: usize = 60;
-/// Pieces of code of each form: different registers and immediates.
+/// Number of pieces of code for each form: different registers and immediates.
 const PIECES: usize = 24;
 
 /// Registers by number, then the flags.
@@ -122,7 +122,7 @@ impl Pages {
         unsafe { core::slice::from_raw_parts(self.0.add(PAGE), PAGE).to_vec() }
     }
 
-    /// Runs code that ends behind itself, once.
+    /// Runs code once; it must continue behind its end.
     fn run(&self, code: &[u8], context: &mut Context) {
         let mut whole = code.to_vec();
         whole.push(0xc3);
@@ -151,7 +151,7 @@ impl Rng {
 
 /// Bits of the flags register: carry, parity, zero, sign, overflow.
 const BITS: [u32; 5] = [0, 2, 6, 7, 11];
-/// The bits that are always or never set here.
+/// Bits with fixed values.
 const FIXED: u64 = 0x202;
 
 fn flags(random: u64) -> u64 {
@@ -163,7 +163,7 @@ struct Data<'a> {
     terms: &'a Terms,
     base: u64,
     bytes: Vec<u8>,
-    /// Words above and below a stack pointer that is nobody's.
+    /// Words above and below an unknown stack pointer.
     stack: HashMap<Term, Term>,
 }
 
@@ -244,7 +244,7 @@ fn compare(pages: &Pages, rng: &mut Rng, code: &[u8], context: Context) -> bool 
     }
     let Flags { cf, pf, zf, sf, of } = state.flags;
     for (flag, bit) in [cf, pf, zf, sf, of].into_iter().zip(BITS) {
-        // An undefined flag is no number.
+        // An undefined flag is not a number.
         if let Some(value) = terms.value(flag) {
             assert_eq!(u128::from(after.flags >> bit & 1), value, "flag {bit} after {}", what());
         }
@@ -253,7 +253,7 @@ fn compare(pages: &Pages, rng: &mut Rng, code: &[u8], context: Context) -> bool 
     true
 }
 
-/// Forms that name places: they are compared by hand-made code.
+/// True for forms that contain addresses: they are compared with hand-made code.
 fn names_a_place(instruction: &Instruction) -> bool {
     let operands = 0..instruction.op_count();
     let is_branch = operands.clone().any(|operand| instruction.op_kind(operand) == OpKind::NearBranch64);
@@ -263,7 +263,7 @@ fn names_a_place(instruction: &Instruction) -> bool {
     is_branch || uses_stack || instruction.is_jmp_near_indirect()
 }
 
-/// Pieces of code of every form that the compiler emits.
+/// Returns pieces of code of every form that the compiler emits.
 fn pieces() -> BTreeMap<String, Vec<Vec<u8>>> {
     let emitter = Emitter::new().unwrap();
     let mut pieces: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
@@ -280,7 +280,7 @@ fn pieces() -> BTreeMap<String, Vec<Vec<u8>>> {
                 let bytes = &program.image[start..start + instruction.len()];
                 let own = pieces.entry(format!("{:?}", instruction.code())).or_default();
                 turn += 1;
-                // Later ones take the place of earlier ones from time to time, so that they are not all of one program.
+                // Later ones sometimes replace earlier ones, so that they are not all from one program.
                 if own.iter().any(|other| other == bytes) {
                 } else if own.len() < PIECES {
                     own.push(bytes.to_vec());
@@ -294,7 +294,7 @@ fn pieces() -> BTreeMap<String, Vec<Vec<u8>>> {
     pieces
 }
 
-/// Makes the memory operand of an instruction lie within the data page: by its base register, or by its displacement.
+/// Makes the memory operand of an instruction point into the data page: by its base register, or by its displacement.
 fn place(pages: &Pages, rng: &mut Rng, code: &mut [u8], context: &mut Context) {
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
     let instruction = decoder.decode();
@@ -313,7 +313,7 @@ fn place(pages: &Pages, rng: &mut Rng, code: &mut [u8], context: &mut Context) {
             assert_eq!(instruction.memory_index(), Register::None);
             let number = base.full_register() as usize - Register::RAX as usize;
             let low = target.wrapping_sub(instruction.memory_displacement64() as u32);
-            // A guest's address has 32 bits, whatever is above them.
+            // A guest's address has 32 bits; the upper bits may be anything.
             context.registers[number] = u64::from(low) | if base.size() == 4 { rng.next() << 32 } else { 0 };
         }
     }
@@ -340,7 +340,7 @@ fn every_form_that_the_compiler_emits_does_what_the_processor_does() {
                     let [rax, ..] = context.registers;
                     let sign = if form.ends_with("64") { rax as i64 >> 63 } else { i64::from(rax as i32 >> 31) } as u64;
                     context.registers[2] = if form.starts_with("Div") { 0 } else { sign };
-                    // As a compiler writes it, as rdx has to be rax's extension by its form.
+                    // As the compiler emits it, since rdx has to be the extension of rax syntactically.
                     let before: &[u8] = match form.as_str() {
                         "Idiv_rm64" => &[0x48, 0x99],
                         "Idiv_rm32" => &[0x99],

@@ -1,4 +1,4 @@
-//! Planted bugs: changed machine code is refuted by both solvers, and their counterexample, run in a worker beside the
+//! Planted bugs: both solvers refute changed machine code, and their counterexample, run in a worker and on the
 //! reference model, shows the difference.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -20,13 +20,13 @@ use pvm_zygote::protocol::{CODE_BASE, CONTROL_BASE, STACK_TOP};
 use vm_core::isa::Opcode::*;
 use vm_core::isa::{Instruction, Isa, Reg};
 
-/// A bug.
+/// A planted bug.
 struct Planted {
     name: &'static str,
     instruction: Instruction,
     /// Changes the code of the case.
     edit: fn(&mut Code),
-    /// What makes the difference visible in a run: that memory is where the program has some, and such.
+    /// Assumptions that make the difference visible in a run, for instance that an address is in the program's data.
     assume: fn(&Terms, &Claim) -> Vec<Term>,
 }
 
@@ -36,7 +36,7 @@ struct Code<'a> {
 }
 
 impl Code<'_> {
-    /// The bytes of the first instruction for which `is_it`, from the case's first on.
+    /// Returns the bytes of the first instruction for which `is_it`, from the case's first on.
     fn find(&mut self, is_it: impl Fn(&Native) -> bool) -> &mut [u8] {
         let code = shape::read(self.program, 0).unwrap();
         let native = code.instructions.iter().find(|native| is_it(native)).expect("the instruction to change");
@@ -69,20 +69,20 @@ fn nothing(_: &Terms, _: &Claim) -> Vec<Term> {
     Vec::new()
 }
 
-/// Accesses are to the program's data.
+/// Assumes that accesses are to the program's data.
 fn in_data(t: &Terms, claim: &Claim) -> Vec<Term> {
     let offsets = claim.meaning.accesses.iter().map(|(access, _)| t.sub(access.address, t.constant(32, DATA.into())));
     offsets.map(|offset| t.ult(offset, t.constant(32, u128::from(DATA_LENGTH - 8)))).collect()
 }
 
-/// The same, through a base with bits above the guest's window.
+/// As [`in_data`], through a base with bits above the guest's window.
 fn in_data_by_a_wide_base(t: &Terms, claim: &Claim) -> Vec<Term> {
     let mut all = in_data(t, claim);
     all.push(t.eq_value(t.extract(claim.registers[Reg::A1 as usize], 32, 32), 0xffff));
     all
 }
 
-/// Enough gas.
+/// Assumes an amount of gas in this range.
 fn gas(t: &Terms, claim: &Claim, least: u64, most: u64) -> Vec<Term> {
     vec![t.not(t.ult(claim.gas, t.c64(least))), t.not(t.ult(t.c64(most), claim.gas))]
 }
@@ -132,7 +132,7 @@ fn planted() -> Vec<Planted> {
             |code| code.change(Movsx, 0xbe, 0xb6),
             |t, claim| {
                 let mut all = in_data(t, claim);
-                // The data are zeros but for what was written: see `run`.
+                // The data are zeros except for what was written: see `run`.
                 all.push(t.eq(t.low(claim.loaded[0], 8), t.constant(8, 0x81)));
                 all
             },
@@ -160,7 +160,7 @@ fn planted() -> Vec<Planted> {
             "a division by zero faults",
             rrr(DivSigned64),
             |code| {
-                // The last byte is the one that zero, plus one, is compared with.
+                // The last byte is the immediate that zero plus one is compared with.
                 *code.find(|native| native.mnemonic() == Cmp).last_mut().unwrap() = 0;
             },
             nothing,
@@ -227,13 +227,13 @@ fn planted() -> Vec<Planted> {
             "a register is saved in another's place",
             Instruction::rrr(Or, Reg::RA, Reg::A1, Reg::A2),
             |code| {
-                // The first register that the way out saves, by its displacement from the stack pointer.
+                // The first register saved by the exit routine, by its displacement from the stack pointer.
                 let place = (CONTROL_BASE.wrapping_sub(STACK_TOP) as i32
                     + core::mem::offset_of!(pvm_zygote::protocol::Control, regs) as i32)
                     .to_le_bytes();
                 let routines = (code.program.enter() - CODE_BASE) as usize;
                 let image = &mut code.program.image;
-                // The one that enters guest code reads it first.
+                // The routine that enters guest code reads it first.
                 let mut found = (routines..image.len() - 4).filter(|at| image[*at..*at + 4] == place);
                 let (_, store) = (found.next().unwrap(), found.next().unwrap());
                 image[store] += 8;
@@ -247,14 +247,14 @@ fn planted() -> Vec<Planted> {
     ]
 }
 
-/// Everything that a run shows.
+/// Everything observable of a run.
 #[derive(PartialEq, Eq, Debug)]
 struct Shown {
     outcome: String,
     pc: Option<u32>,
     gas: i64,
     registers: Vec<u64>,
-    /// Bytes that are not zero, with their places.
+    /// Nonzero bytes, with their positions.
     data: Vec<(usize, u8)>,
 }
 
@@ -294,7 +294,7 @@ fn run_reference(program: &Compiled, start: &Start) -> Shown {
     }
 }
 
-/// Runs machine code in a worker: that of `image` in the place of what was compiled.
+/// Runs machine code in a worker: `image` in place of the compiled one.
 fn run_worker(emitter: &Emitter, program: &Compiled, image: &[u8], start: &Start) -> Result<Shown, String> {
     let blob = ProgramBlob::parse(&program.blob).unwrap();
     let config = program.mode.config();
@@ -342,7 +342,7 @@ fn planted_bugs_are_refuted_and_their_counterexamples_differ_in_a_worker() {
     }
     let (emitter, pool) = (Emitter::new().unwrap(), Pool::start().unwrap());
     for Planted { name, instruction, edit, assume } in planted() {
-        // Back, as what is ahead of the only case is also what comes next.
+        // Backwards, as the forward target of the only case is also what comes next.
         let case = Case::one(instruction, Target::Back);
         let mut program = emitter.compile(Mode::plain(Isa::ReviveV1), std::slice::from_ref(&case)).unwrap();
         let right = program.image.clone();

@@ -1,13 +1,13 @@
-//! A share of all rules, another one every day and, in CI, for every commit; `make prove` proves all of them.
+//! Proves a share of all rules, another one every day and, in CI, for every commit; `make prove` proves all of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_prove::{prover, rules, solver};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One rule in so many.
+/// The share: one rule in this many.
 const SHARE: u64 = 24;
 
-/// What the share is chosen by: a number of the commit in CI, else the day.
+/// Selects the share: a number of the commit in CI, else the day.
 fn turn() -> u64 {
     let day = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
     std::env::var("PVM_DIFFERENTIAL_SEED").ok().map_or(day, |seed| seed.parse().unwrap()) % SHARE
@@ -19,7 +19,7 @@ fn a_share_of_the_rules_is_proved() {
         return;
     }
     let turn = turn();
-    // Of the long ones at the end, of the peepholes, two that are quick.
+    // Of the long ones at the end, the peepholes, two that are quick.
     let (peepholes, others): (Vec<_>, Vec<_>) =
         rules::jobs().into_iter().partition(|job| matches!(job.subject, rules::Subject::Peephole(_)));
     let share = others.into_iter().skip(turn as usize).step_by(SHARE as usize);

@@ -1,4 +1,5 @@
-//! Terms mean what their evaluation says: rewrites change nothing, and division is right at its edges.
+//! Tests that terms have the semantics of their evaluation: rewrites preserve it, and division is right in its special
+//! cases.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_prove::eval::{Assignment, apply, eval, mask, signed};
@@ -31,7 +32,7 @@ impl Rng {
     }
 }
 
-/// Makes a random term through the constructors, and its value beside it by the operations' meaning alone.
+/// Makes a random term through the constructors, and computes its value by the operations' semantics alone.
 fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignment) -> (Term, u128) {
     if depth == 0 || rng.below(8) == 0 {
         let value = rng.number(width);

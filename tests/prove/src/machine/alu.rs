@@ -158,7 +158,7 @@ impl Execution<'_> {
         self.t.ashr(a, self.t.constant(width, u128::from(width - 1)))
     }
 
-    /// A count, cut to the width of what is shifted, 32 or 64, and made as wide.
+    /// Returns a shift count, truncated to the width of the shifted operand, 32 or 64, and extended to it.
     fn count(&mut self, operand: u32, width: u32) -> Result<Term, Stuck> {
         if width < 32 {
             return Err(self.not_modelled());
@@ -192,7 +192,7 @@ impl Execution<'_> {
             Rol => t.low(result, 1),
             _ => high,
         };
-        // Defined for a count of one alone.
+        // Only defined for a count of one.
         let of = match mnemonic {
             Shl | Rol => t.xor(high, cf),
             Shr => t.sign(a),
@@ -236,7 +236,7 @@ impl Execution<'_> {
             let b = self.read(2)?;
             let width = t.width(b);
             let full = t.mul(extend(self.get(RDX, width)), extend(b));
-            // The low half first: if both are one register it gets the high half.
+            // The low half first: if both destinations are one register it gets the high half.
             self.write(1, t.low(full, width))?;
             return self.write(0, t.extract(full, width, width));
         }
@@ -262,7 +262,7 @@ impl Execution<'_> {
         self.write(0, low)
     }
 
-    /// Division of rdx:rax. Modelled where that is the extension of rax, which is all that compilers of languages ask for.
+    /// Division of rdx:rax. Modelled only if that is the extension of rax, which is all that compilers emit.
     fn quotient(&mut self) -> Result<(), Stuck> {
         let t = self.t;
         let b = self.read(0)?;

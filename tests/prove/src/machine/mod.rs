@@ -1,9 +1,8 @@
-//! Machine semantics: what the forms of AMD64 instructions that the compiler emits do, over terms.
+//! Machine semantics: the effects of the AMD64 instruction forms that the compiler emits, as terms.
 //!
-//! Bytes are decoded by `iced-x86`. Whatever is not modelled is an error, so a proof fails when the compiler emits a form
-//! that nobody wrote a meaning for. Sources: Intel SDM, volume 2; AMD APM, volume 3; where they differ, or a flag is
-//! undefined in one of them, it is undefined here: a new variable. `tests/processor.rs` compares every form with the
-//! processor.
+//! Bytes are decoded by `iced-x86`. Anything not modelled is an error, so a proof fails if the compiler emits a form
+//! without semantics here. Sources: Intel SDM, volume 2; AMD APM, volume 3; if they differ, or a flag is undefined in
+//! one of them, it is undefined here: a new variable. `tests/processor.rs` compares every form with the processor.
 
 mod alu;
 mod operand;
@@ -13,7 +12,7 @@ use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind, Register};
 use std::collections::HashMap;
 use std::fmt;
 
-/// The flags that are modelled: the adjust flag is read by no form here.
+/// The modelled flags. The adjust flag is not read by any form here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Flags {
     /// Carry.
@@ -31,14 +30,14 @@ pub struct Flags {
 /// Registers and flags.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// By their numbers.
+    /// By register number.
     pub registers: [Term; 16],
     /// The flags.
     pub flags: Flags,
 }
 
 impl State {
-    /// A state of which nothing is known.
+    /// A state with unknown contents.
     pub fn unknown(terms: &Terms) -> State {
         let names = [
             "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
@@ -49,7 +48,7 @@ impl State {
 }
 
 impl Flags {
-    /// Flags of which nothing is known.
+    /// Unknown flags.
     pub fn unknown(terms: &Terms) -> Flags {
         let [cf, pf, zf, sf, of] = ["cf", "pf", "zf", "sf", "of"].map(|name| terms.variable(1, name));
         Flags { cf, pf, zf, sf, of }
@@ -61,10 +60,10 @@ pub const RSP: usize = 4;
 const RAX: usize = 0;
 const RDX: usize = 2;
 
-/// Why a machine cannot go on.
+/// Reason why execution cannot continue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stuck {
-    /// Bytes that are no instruction.
+    /// Bytes that are not an instruction.
     NoInstruction {
         /// Their address.
         ip: u64,
@@ -73,14 +72,14 @@ pub enum Stuck {
     NotModelled {
         /// Its address.
         ip: u64,
-        /// What it is.
+        /// The form.
         form: String,
     },
-    /// A memory access that is neither to guest memory nor to what compiled code may touch.
+    /// A memory access that is neither to guest memory nor to memory that compiled code may access.
     Access {
         /// The instruction's address.
         ip: u64,
-        /// What is wrong.
+        /// The reason.
         why: String,
     },
     /// More steps than any rule has.
@@ -98,18 +97,18 @@ impl fmt::Display for Stuck {
     }
 }
 
-/// Memory as an instruction sees it. Addresses have 64 bits.
+/// Memory as seen by an instruction. Addresses have 64 bits.
 pub trait Memory {
     /// Loads `width` bits.
     ///
     /// # Errors
-    /// If compiled code must not do that.
+    /// If compiled code must not load this.
     fn load(&mut self, state: &State, address: Term, width: u32) -> Result<Term, String>;
 
     /// Stores a value.
     ///
     /// # Errors
-    /// If compiled code must not do that.
+    /// If compiled code must not store this.
     fn store(&mut self, state: &State, address: Term, value: Term) -> Result<(), String>;
 }
 
@@ -122,18 +121,18 @@ pub struct Fields {
     pub displacements: HashMap<u64, Term>,
 }
 
-/// Where the machine goes on.
+/// Position at which the machine continues.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
-    /// Behind the instruction.
+    /// After the instruction.
     Behind,
     /// At this address.
     Goto(Term),
-    /// At the address if the condition is 1, else behind the instruction.
+    /// At the address if the condition is 1, else after the instruction.
     GotoIf(Term, u64),
 }
 
-/// One instruction on its way.
+/// Execution of one instruction.
 struct Execution<'a> {
     t: &'a Terms,
     i: &'a Instruction,
@@ -197,7 +196,7 @@ impl Execution<'_> {
         use Mnemonic::*;
         let i = self.i;
         let t = self.t;
-        // Locked, repeated and segmented forms mean something else.
+        // Locked, repeated and segmented forms have other semantics.
         let has_segment = i.segment_prefix() != Register::None;
         if i.has_lock_prefix() || i.has_rep_prefix() || i.has_repne_prefix() || has_segment {
             return Err(self.not_modelled());
@@ -259,7 +258,7 @@ impl Execution<'_> {
     fn conditional(&mut self) -> Result<(), Stuck> {
         let condition = self.condition()?;
         match self.i.op_count() {
-            // The source is read either way, and the upper half of a 32-bit destination is cleared either way.
+            // The source is read in either case, and the upper half of a 32-bit destination is cleared in either case.
             2 => {
                 let (old, new) = (self.read(0)?, self.read(1)?);
                 self.write(0, self.t.ite(condition, new, old))

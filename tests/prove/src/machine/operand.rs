@@ -5,7 +5,7 @@ use crate::term::Term;
 use iced_x86::{OpKind, Register};
 
 impl Execution<'_> {
-    /// Number and width of a general register. Bytes above the lowest (`ah`) are not modelled: nobody emits them.
+    /// Number and width of a general register. High bytes (`ah`) are not modelled: they are never emitted.
     fn register(&self, register: Register) -> Result<(usize, u32), Stuck> {
         let is_high = matches!(register, Register::AH | Register::BH | Register::CH | Register::DH);
         if !register.is_gpr() || is_high {
@@ -20,7 +20,7 @@ impl Execution<'_> {
         self.t.low(self.state.registers[number], width)
     }
 
-    /// Sets a register of `value`'s width: 32 bits clear the upper half, 8 and 16 leave the rest.
+    /// Sets a register from `value`: 32 bits clear the upper half, 8 and 16 preserve the other bits.
     pub(super) fn set(&mut self, number: usize, value: Term) {
         let (t, width) = (self.t, self.t.width(value));
         self.state.registers[number] = match width {
@@ -46,7 +46,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The value of an operand, in its width.
+    /// Returns the value of an operand, in its width.
     pub(super) fn read(&mut self, operand: u32) -> Result<Term, Stuck> {
         let width = self.operand_width(operand)?;
         match self.i.op_kind(operand) {
@@ -58,7 +58,7 @@ impl Execution<'_> {
                 let address = self.address()?;
                 self.load(address, width)
             }
-            // All immediates that are shorter than their operand are sign-extended.
+            // An immediate shorter than its operand is sign-extended.
             _ => Ok(match self.fields.immediates.get(&self.i.ip()) {
                 Some(field) => self.t.sext(*field, width),
                 None => self.t.constant(width, self.i.immediate(operand).into()),
