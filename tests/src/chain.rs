@@ -9,14 +9,14 @@ use std::cell::Cell;
 /// Wei in the chain's smallest unit: the runtime's `NativeToEthRatio`.
 pub const RATIO: u128 = 1_000_000;
 
-/// A dev chain and who signs.
+/// A dev chain, and the account that signs.
 pub struct Chain {
     cli: Cli,
     token: Token,
     calls: Cell<u32>,
 }
 
-/// A contract that was deployed.
+/// A deployed contract.
 pub struct Contract<'a> {
     chain: &'a Chain,
     name: String,
@@ -25,11 +25,11 @@ pub struct Contract<'a> {
     pub address: String,
 }
 
-/// The development account that is not the usual signer.
+/// A development account other than the usual signer.
 pub const BOB: &str = "//Bob";
 
 impl Chain {
-    /// The chain at `url`.
+    /// Connects to the chain at `url`.
     pub fn new(url: &str) -> Result<Self> {
         let cli = Cli::new(url);
         let chain = Self { token: units::token(&cli)?, cli, calls: Cell::new(0) };
@@ -59,14 +59,14 @@ impl Chain {
         Ok(self.cli.run(&["info", address])?.code == 0)
     }
 
-    /// Stores a program without making a contract of it.
+    /// Stores a program without instantiating it.
     pub fn upload(&self, name: &str) -> Result<()> {
         let answer = self.cli.succeed(&["upload", &blob(name)?])?;
         println!("  upload {name}: deposit {}", units::amount(&self.token, &answer["deposit"]));
         Ok(())
     }
 
-    /// Makes a contract.
+    /// Instantiates a contract.
     pub fn deploy(&self, name: &str, arguments: &[&str]) -> Result<Contract<'_>> {
         let (blob, abi) = (blob(name)?, abi(name)?);
         let answer = self.cli.succeed(&[&["instantiate", &blob, "--abi", &abi], arguments].concat())?;
@@ -74,7 +74,7 @@ impl Chain {
         Ok(Contract { chain: self, name: name.into(), abi, address: text(&answer, "address")? })
     }
 
-    /// Makes a contract of ink!, by one of its constructors.
+    /// Instantiates an ink! contract, with one of its constructors.
     pub fn deploy_ink(&self, name: &str, constructor: &str, arguments: &[&str]) -> Result<Contract<'_>> {
         let blob = paths::ink_contract(name).with_context(|| format!("{name} is not built: run scripts/build-ink"))?;
         let abi = blob.with_extension("json").display().to_string();
@@ -85,12 +85,12 @@ impl Chain {
         Ok(Contract { chain: self, name: name.into(), abi, address: text(&answer, "address")? })
     }
 
-    /// A contract that is there, seen through the interface of a name.
+    /// Returns an existing contract with the interface of this name.
     pub fn at(&self, name: &str, address: &str) -> Result<Contract<'_>> {
         Ok(Contract { chain: self, name: name.into(), abi: abi(name)?, address: address.into() })
     }
 
-    /// The data of a call.
+    /// Encodes the data of a call.
     pub fn encode(&self, name: &str, message: &str, arguments: &[&str]) -> Result<String> {
         let abi = abi(name)?;
         text(&self.cli.succeed(&[&["encode", "--abi", &abi, "--message", message], arguments].concat())?, "data")
@@ -113,7 +113,7 @@ impl Chain {
 }
 
 impl Contract<'_> {
-    /// Sends a call, which has to go well, and returns the whole answer.
+    /// Sends a call, which has to succeed, and returns the full output.
     pub fn send(&self, message: &str, arguments: &[&str]) -> Result<Value> {
         self.send_as("//Alice", 0, message, arguments)
     }
@@ -125,7 +125,7 @@ impl Contract<'_> {
         Ok(answer)
     }
 
-    /// Sends a call that has to be refused, with `reason` in what is said of it.
+    /// Sends a call that has to be refused, with `reason` in its error.
     pub fn refused(&self, message: &str, arguments: &[&str], reason: &str) -> Result<()> {
         self.refused_as("//Alice", 0, message, arguments, reason)
     }
@@ -148,7 +148,7 @@ impl Contract<'_> {
         Ok(answer.json)
     }
 
-    /// The calls that a call would make.
+    /// Returns the trace of a call.
     pub fn trace(&self, value: u128, message: &str, arguments: &[&str]) -> Result<Value> {
         let (abi, value) = (&self.abi, value.to_string());
         let command = ["trace", "call", &self.address, "--value", &value, "--abi", abi, "--message", message];
@@ -157,7 +157,7 @@ impl Contract<'_> {
         answer.get("trace").cloned().with_context(|| format!("there is no trace: {answer:#}"))
     }
 
-    /// Sends a call that ends the contract.
+    /// Sends a call that terminates the contract.
     pub fn terminate(&self, message: &str, arguments: &[&str]) -> Result<()> {
         let abi = &self.abi;
         let command = ["terminate", &self.address, "--abi", abi, "--message", message];
@@ -166,7 +166,7 @@ impl Contract<'_> {
         Ok(())
     }
 
-    /// Asks without sending anything, and returns the decoded result.
+    /// Dry-runs a call, and returns the decoded result.
     pub fn read(&self, message: &str, arguments: &[&str]) -> Result<Value> {
         let abi = &self.abi;
         let command = ["dry-run", "call", &self.address, "--abi", abi, "--message", message];
@@ -175,7 +175,7 @@ impl Contract<'_> {
         answer.get("decoded").cloned().with_context(|| format!("{}.{message} gave nothing: {answer:#}", self.name))
     }
 
-    /// Asks, and checks the answer.
+    /// Dry-runs a call, and checks the result.
     pub fn expect(&self, message: &str, arguments: &[&str], expected: &str) -> Result<()> {
         let answer = shown(&self.read(message, arguments)?);
         ensure!(
@@ -187,7 +187,7 @@ impl Contract<'_> {
     }
 }
 
-/// The arguments of the first event with this name that an answer has.
+/// Returns the arguments of the first event with this name in the output.
 pub fn event(answer: &Value, name: &str) -> Result<Value> {
     let events = answer["events"].as_array().context("no events")?;
     for event in events {
@@ -199,7 +199,7 @@ pub fn event(answer: &Value, name: &str) -> Result<Value> {
     bail!("there is no event {name} in {answer:#}")
 }
 
-/// A field of an answer.
+/// Returns a field of the output.
 pub fn text(answer: &Value, name: &str) -> Result<String> {
     Ok(shown(answer.get(name).with_context(|| format!("the answer has no {name}: {answer:#}"))?))
 }

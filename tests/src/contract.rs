@@ -1,4 +1,4 @@
-//! Runs `pvm-contract` as a user would and reads its JSON.
+//! Runs `pvm-contract` as a user would and parses its JSON.
 
 use crate::paths;
 use anyhow::{Context as _, Result, bail};
@@ -12,7 +12,7 @@ pub struct Cli {
     suri: String,
 }
 
-/// The outcome of a command.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The exit code: 0 success, 1 refused by the chain or by a check, 2 usage or connection.
@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 impl Cli {
-    /// Commands to the chain at `url`, signed by Alice.
+    /// Makes commands to the chain at `url`, signed by Alice.
     pub fn new(url: &str) -> Self {
         Self { url: url.into(), suri: "//Alice".into() }
     }
@@ -34,12 +34,12 @@ impl Cli {
         Self { suri: suri.into(), ..self.clone() }
     }
 
-    /// Runs a command and returns its outcome. A transaction that it sends is in a final block then, so that the next command
-    /// may rely on it.
+    /// Runs a command and returns its result. A transaction that it sends is in a final block afterwards, so that the
+    /// next command may rely on it.
     ///
     /// # Errors
     ///
-    /// When the program cannot be run or does not print JSON.
+    /// If the program cannot be run or does not print JSON.
     pub fn run(&self, args: &[&str]) -> Result<Answer> {
         let output = Command::new(paths::program("pvm-contract")?)
             .args(["--json", "--finalized", "--url", &self.url, "--suri", &self.suri])
@@ -65,7 +65,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// As [`Cli::run`], and when the command fails.
+    /// As [`Cli::run`], and if the command fails.
     pub fn succeed(&self, args: &[&str]) -> Result<Value> {
         let answer = self.run(args)?;
         if answer.code != 0 {

@@ -23,7 +23,7 @@ pub struct Node {
     port: u16,
 }
 
-/// Arguments that make a node a dev chain of its own.
+/// Arguments that make a node a separate dev chain.
 const DEV_CHAIN: [&str; 5] = ["--dev", "--listen-addr", "/ip4/127.0.0.1/tcp/0", "--no-mdns", "--no-prometheus"];
 
 impl Node {
@@ -31,7 +31,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// When the node is not built, ends early or does not listen within two minutes; with the end of its log.
+    /// If the node is not built, ends early or does not listen within two minutes; with the end of its log.
     pub fn start() -> Result<Self> {
         Self::start_on(free_port()?)
     }
@@ -47,12 +47,12 @@ impl Node {
         Ok(node)
     }
 
-    /// Starts a node with these arguments besides those for its folder and RPC port, and does not wait for it. They must keep
-    /// it on loopback.
+    /// Starts a node with these arguments in addition to those for its folder and RPC port, without waiting for it.
+    /// They must keep it on loopback.
     ///
     /// # Errors
     ///
-    /// When the node is not built or cannot be started.
+    /// If the node is not built or cannot be started.
     pub fn spawn(arguments: &[String]) -> Result<Self> {
         Self::spawn_on(free_port()?, arguments)
     }
@@ -63,11 +63,11 @@ impl Node {
         Ok(Self { process, folder, port })
     }
 
-    /// Starts a node that was stopped again, in its folder and on its port. Does not wait for it.
+    /// Restarts a stopped node, in its folder and on its port, without waiting for it.
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn spawn_again(&mut self, arguments: &[String]) -> Result<()> {
         self.process = run(&self.folder, self.port, arguments)?;
         Ok(())
@@ -77,7 +77,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// When the node ends early or does not listen within two minutes; with the end of its log.
+    /// If the node ends early or does not listen within two minutes; with the end of its log.
     pub fn wait_until_it_listens(&mut self) -> Result<()> {
         let started = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
@@ -104,7 +104,7 @@ impl Node {
     /// The line in which the node announces its backend: it begins with `PolkaVM:`.
     pub fn polkavm(&self) -> Option<String> {
         let log = fs::read_to_string(self.folder.path().join("node.log")).ok()?;
-        // The last one, if it was started again.
+        // The last one, if the node was restarted.
         let line = log.lines().rev().find_map(|line| line.find("PolkaVM:").map(|start| &line[start..]))?;
         Some(line.trim_end().to_owned())
     }
@@ -113,7 +113,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// When there is no answer, or an error in it.
+    /// If there is no answer, or it is an error.
     pub fn rpc(&self, method: &str) -> Result<serde_json::Value> {
         self.rpc_with(method, &serde_json::json!([]))
     }
@@ -148,7 +148,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// When it does not end well.
+    /// If it does not end properly.
     pub fn stop(&mut self) -> Result<()> {
         let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         ensure!(told.context("`kill` could not be run")?.success(), "the node was gone already");
@@ -164,11 +164,11 @@ impl Node {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
-    /// Makes the node end when this process does, however that happens, for nodes that live in a `static`.
+    /// Makes the node end with this process, however that ends; for nodes in a `static`.
     ///
     /// # Errors
     ///
-    /// When no watcher can be started.
+    /// If no watcher can be started.
     pub fn stop_with_this_process(&self) -> Result<()> {
         // The shell reads from a pipe that closes when this process is gone.
         let script = format!("cat >/dev/null; kill {}; rm -rf '{}'", self.process.id(), self.folder.path().display());
@@ -187,7 +187,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// When it ends with a failure.
+    /// If it ends with a failure.
     pub fn wait(mut self) -> Result<()> {
         let status = self.process.wait().context("waiting for the node failed")?;
         if !status.success() {
@@ -199,7 +199,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // It may have ended already; either way there is nothing left to do about it.
+        // It may have ended already; an error can be ignored.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -222,11 +222,11 @@ fn run(folder: &TempDir, port: u16, arguments: &[String]) -> Result<Child> {
         .context("the node could not be started")
 }
 
-/// Asks a server on loopback: a request line with headers, and a body. Returns the body of the answer.
+/// Sends a request to a server on loopback: a request line with headers, and a body. Returns the body of the response.
 ///
 /// # Errors
 ///
-/// When there is no answer.
+/// If there is no response.
 pub fn http(port: u16, head: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("the node does not listen")?;
     let request = format!("{head}\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n{body}");
@@ -240,7 +240,7 @@ pub fn http(port: u16, head: &str, body: &str) -> Result<String> {
 ///
 /// # Errors
 ///
-/// When there is none.
+/// If there is none.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on loopback")?;
     Ok(listener.local_addr().context("the port is unknown")?.port())

@@ -1,4 +1,4 @@
-//! Paths of the programs and contracts that the build makes.
+//! Paths of the build's programs and contracts.
 
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ pub fn repository() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
-/// A program of this workspace, found beside the one that runs; an example by `examples/NAME`.
+/// Returns a program of this workspace, found beside the running one; an example by `examples/NAME`.
 ///
 /// # Errors
 ///
-/// When it is not there, with the command that builds it.
+/// If it does not exist, with the command that builds it.
 pub fn program(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program is unknown")?;
     // Test programs are in `deps/`, one folder further down.
@@ -26,20 +26,20 @@ pub fn program(name: &str) -> Result<PathBuf> {
     bail!("{name} is not built beside {}: run scripts/build", this.display())
 }
 
-/// The blob of a contract in `guest/contracts`.
+/// Returns the blob of a contract in `guest/contracts`.
 ///
 /// # Errors
 ///
-/// When it is not there, with the command that builds it.
+/// If it does not exist, with the command that builds it.
 pub fn contract(name: &str) -> Result<PathBuf> {
     blob("out/contracts", name)
 }
 
-/// The blob of the guest of an example.
+/// Returns the blob of an example's guest.
 ///
 /// # Errors
 ///
-/// When it is not there, with the command that builds it.
+/// If it does not exist, with the command that builds it.
 pub fn example_guest(name: &str) -> Result<PathBuf> {
     blob("out/examples", name)
 }
@@ -53,16 +53,16 @@ fn built(folder: &str, name: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// The blob of an example that is compiled by clang, or `None` if there is none.
+/// Returns the blob of an example compiled by clang, or `None` if there is none.
 pub fn c_guest(name: &str) -> Option<PathBuf> {
     built("out/examples", name)
 }
 
-/// The ELF file of a contract in `guest/contracts`.
+/// Returns the ELF file of a contract in `guest/contracts`.
 ///
 /// # Errors
 ///
-/// When it is not there, with the command that builds it.
+/// If it does not exist, with the command that builds it.
 pub fn contract_elf(name: &str) -> Result<PathBuf> {
     let path = repository().join("out/contracts/debug").join(name).with_extension("elf");
     if !path.is_file() {
@@ -71,12 +71,13 @@ pub fn contract_elf(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The blob of a Solidity contract in `tests/solidity`, or `None` if it could not be built because npm is missing.
+/// Returns the blob of a Solidity contract in `tests/solidity`, or `None` if it could not be built because npm is
+/// missing.
 pub fn solidity_contract(name: &str) -> Option<PathBuf> {
     built("out/solidity", name)
 }
 
-/// The blob of the ink! contract in `guest/ink`, or `None` if it is not built.
+/// Returns the blob of the ink! contract in `guest/ink`, or `None` if it is not built.
 pub fn ink_contract(name: &str) -> Option<PathBuf> {
     built("out/ink", name)
 }

@@ -5,11 +5,11 @@ use anyhow::Result;
 use contract_cli::{api::Weight, units, units::Token};
 use serde_json::Value;
 
-/// The chain's token.
+/// Returns the chain's token.
 ///
 /// # Errors
 ///
-/// When the chain does not answer.
+/// If the chain does not answer.
 pub fn token(cli: &Cli) -> Result<Token> {
     let info = cli.succeed(&["info"])?;
     let token = &info["token"];
@@ -17,20 +17,20 @@ pub fn token(cli: &Cli) -> Result<Token> {
     Ok(Token { symbol: text(&token["symbol"]), decimals: decimals.unwrap_or_default() })
 }
 
-/// The weight that a transaction or a dry run used, if the answer has one.
+/// Formats the weight that a transaction or a dry run used, if the output has one.
 pub fn gas(answer: &Value) -> Option<String> {
     let weight = answer.get("gas_used").or_else(|| answer.get("gas_consumed"))?;
     let part = |name: &str| weight[name].as_u64();
     Some(units::weight(Weight { ref_time: part("ref_time")?, proof_size: part("proof_size")? }))
 }
 
-/// Formats an amount; other values are printed as they are.
+/// Formats an amount; other values are printed unchanged.
 pub fn amount(token: &Token, value: &Value) -> String {
     let shown = text(value);
     token.amount_of_text(&shown).unwrap_or(shown)
 }
 
-/// A value as text, without quotes.
+/// Formats a value as text, without quotes.
 pub fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), Into::into)
 }

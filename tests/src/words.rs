@@ -1,18 +1,18 @@
-//! Words of Solidity's ABI: 32 bytes of arguments and results.
+//! Words of Solidity's ABI: arguments and results of 32 bytes.
 
 use serde_json::Value;
 
-/// A number as a word in hex, without `0x`.
+/// Encodes a number as a word in hex, without `0x`.
 pub fn number_word(number: u128) -> String {
     format!("{number:064x}")
 }
 
-/// An address as a word in hex, without `0x`.
+/// Encodes an address as a word in hex, without `0x`.
 pub fn address_word(address: &str) -> String {
     format!("{:0>64}", address.trim_start_matches("0x"))
 }
 
-/// The number in a returned word, if it is one word and fits.
+/// Decodes the number in a returned word, if it is a single word and the number fits.
 pub fn number_of(data: &Value) -> Option<u128> {
     let digits = data.as_str()?.strip_prefix("0x").filter(|digits| digits.len() == 64)?;
     let (high, low) = digits.split_at(32);

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The processes that these have started.
+/// Returns the children of these processes.
 fn children(of: &[u32]) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -16,13 +16,13 @@ fn children(of: &[u32]) -> Vec<u32> {
     pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
 }
 
-/// Kills the workers of a node: what the process that makes workers has started. Returns how many there were.
+/// Kills the workers of a node: the children of its zygote. Returns their number.
 pub fn kill(node: u32) -> u32 {
     let workers = children(&children(&children(&[node])));
     if workers.is_empty() {
         return 0;
     }
-    // Some may have ended meanwhile, which is as well.
+    // Some may have ended meanwhile, which does no harm.
     let _ = Command::new("kill").arg("-KILL").args(workers.iter().map(u32::to_string)).stderr(Stdio::null()).status();
     workers.len() as u32
 }

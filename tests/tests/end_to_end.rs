@@ -1,4 +1,4 @@
-//! End to end: one real node, driven by the real command line. What is checked is what the chain says afterwards.
+//! End-to-end tests: one real node, driven by the real command line. They check the chain's state afterwards.
 //!
 //! All tests share the node; each deploys its own contracts and signs with its own account, so they run side by side.
 
@@ -18,7 +18,7 @@ use vm_core::{
 
 const SLOT_0: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The command line, bound to the node that all tests share. The node ends with the process that started it.
+/// Returns the command line for the node that all tests share. The node ends with the process that started it.
 fn cli(suri: &str) -> Cli {
     static NODE: OnceLock<Node> = OnceLock::new();
     let node = NODE.get_or_init(|| Node::start().expect("the node starts"));
@@ -26,7 +26,7 @@ fn cli(suri: &str) -> Cli {
     Cli::new(&node.url()).signed_by(suri)
 }
 
-/// Has the node end with this process, as statics are not dropped.
+/// Makes the node end with this process, as statics are not dropped.
 fn stop_at_exit(node: &Node) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| node.stop_with_this_process().expect("a watcher for the node"));
@@ -83,7 +83,7 @@ fn the_flipper_is_uploaded_instantiated_by_hash_and_flipped() -> Result<()> {
 
     cli.succeed(&["call", &flipper, "--sig", "flip()"])?;
     ensure!(read(&cli, &flipper, &["get()"])? == 0);
-    // A cleared slot is gone, and so is the deposit for it.
+    // A cleared slot is removed, and its deposit refunded.
     ensure!(cli.succeed(&["storage", &flipper, SLOT_0])?["value"].is_null());
     let info = cli.succeed(&["info", &flipper])?;
     ensure!(info["storage_items"] == 0 && info["storage_bytes"] == 0, "{info:#}");
@@ -93,8 +93,8 @@ fn the_flipper_is_uploaded_instantiated_by_hash_and_flipped() -> Result<()> {
 #[test]
 fn a_program_is_removed_by_its_uploader_when_no_contract_uses_it() -> Result<()> {
     let cli = cli("//Alice");
-    // Programs are shared between tests, so this one gets a hash of its own: bytes after the end marker count for
-    // nothing but the hash.
+    // Programs are shared between tests, so this one gets a hash of its own: bytes after the end marker affect the hash
+    // only.
     let mut bytes = fs::read(blob("flipper"))?;
     bytes.push(0);
     let length = (bytes.len() as u64).to_le_bytes();
@@ -138,7 +138,7 @@ fn exercise_token(owner: &Cli, spender: &Cli, blob: &str, supply: u128) -> Resul
 
     call(owner, &["approve(address,uint256)", &spender_address, "100"])?;
     let moved = call(spender, &["transferFrom(address,address,uint256)", &owner_address, &spender_address, "60"])?;
-    // Some tokens report the changed allowance as well.
+    // Some tokens also report the changed allowance.
     ensure!(!contract_events(&moved).is_empty());
     ensure!(read(owner, &token, &["allowance(address,address)", &owner_address, &spender_address])? == 40);
     ensure!(read(owner, &token, &["balanceOf(address)", &owner_address])? == supply - 310);
@@ -198,7 +198,7 @@ fn what_fails_leaves_nothing_but_its_fee() -> Result<()> {
         ("storeThenLoop()", "Polkavm::OutOfGas"),
     ] {
         let before = free_balance(&cli)?;
-        // A value goes with it, which has to come back. The limit is ten milliseconds.
+        // A value is transferred with it, which must be returned. The limit is ten milliseconds.
         let call = ["call", &contract, "--sig", function, "--value", "1000000000", "--gas", "10000000000"];
         let answer = refused(&cli, &call, error).context(function)?;
         ensure!(answer["sent"] == true, "{function} was not sent");
@@ -259,13 +259,13 @@ fn bad_programs_are_refused_by_name_here_and_on_the_chain() -> Result<()> {
         if name == "import" {
             ensure!(text(&answer["error"], "detail")?.contains("get_storage_or_hero"), "{answer:#}");
         }
-        // By hand, past the dry run: the extrinsic itself refuses too.
+        // Without the dry run: the extrinsic itself refuses too.
         refused(&cli, &["instantiate", &path, "--no-check", "--gas", "10000000000"], error)?;
     }
     Ok(())
 }
 
-/// A copy in which one piece is replaced by another of the same length.
+/// Returns a copy in which one part is replaced by another of the same length.
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let at = bytes.windows(from.len()).position(|window| window == from).expect("the piece is there");
@@ -288,7 +288,7 @@ fn what_is_not_there_is_said_so() -> Result<()> {
     Ok(())
 }
 
-/// A contract that traps unless it has this much time left, in picoseconds.
+/// Returns a contract that traps unless it has this much time left, in picoseconds.
 fn gate(time: u64) -> Vec<u8> {
     let mut builder = BlobBuilder::new(Isa::ReviveV1);
     builder.stack_size(4096);
@@ -323,13 +323,13 @@ fn a_contract_that_looks_at_its_gas_gets_what_it_asks_for_and_no_more_than_a_blo
     ensure!((time..time / 5 * 6).contains(&limit), "{called:#}");
     ensure!(part(&called["gas_used"])? < time, "what is not used is not paid: {called:#}");
 
-    // All that a block has room for, and not a tenth more.
+    // The maximum that a block has room for, without the tenth of margin.
     let most = part(&cli.succeed(&["info"])?["extrinsic_limit"])?;
     let greedy = make(most / 100 * 95)?;
     let limit = part(&cli.succeed(&["call", &greedy])?["gas_limit"])?;
     ensure!(limit < most && limit > most / 100 * 95, "{limit} of {most}");
 
-    // More than that is not sent, and the refusal says how much there is.
+    // A larger limit is not sent, and the error states the maximum.
     let answer = refused(&cli, &["call", &greedy, "--gas", &most.to_string()], "NotIncluded")?;
     let detail = text(&answer["error"], "detail")?;
     ensure!(detail.contains("no block has room for") && detail.contains(" ms (ref_time)"), "{detail}");

@@ -19,7 +19,7 @@ fn instance(path: &Path) -> Result<Instance> {
     Ok(Instance::new(Arc::new(Program::new(&blob, &ProgramConfig::default())?)))
 }
 
-/// Calls an export; `host` answers for the host.
+/// Calls an export; `host` answers host calls.
 fn call(
     instance: &mut Instance,
     export: &str,
@@ -71,7 +71,7 @@ fn numbers_of_64_bits_signs_and_truth_values_arrive() -> Result<()> {
     for (negate, expected) in [(0, -3), (1, 3)] {
         assert_eq!(call(&mut wide, "blend", &[5, minus(-7), minus(-1), negate], alone)?, minus(expected));
     }
-    // What is above the 32 bits of an argument does not count.
+    // Bits of an argument above the 32nd are ignored.
     assert_eq!(call(&mut wide, "blend", &[5, minus(-7), 0xdead_ffff_ffff, 2], alone)?, minus(-3));
     let mut narrow = instance(&example_guest("args32")?)?;
     let halves = |value: i64| [value as u64 & 0xffff_ffff, (value as u64) >> 32];
@@ -105,7 +105,7 @@ fn the_stack_is_as_large_as_the_guest_asks() -> Result<()> {
     Ok(())
 }
 
-/// Asks a guest to check its memory functions for each length.
+/// Has a guest check its memory functions for each length.
 fn check_memory_functions(path: &Path) -> Result<()> {
     let mut guest = instance(path)?;
     for export in ["copies", "moves", "fills", "comparisons", "strings"] {

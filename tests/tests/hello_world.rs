@@ -1,10 +1,10 @@
-//! Tests of the engine's example with its guests: the one in text and the one that is compiled from Rust.
+//! Tests of the engine's example with its guests: the text, and the one compiled from Rust.
 
 use anyhow::{Result, ensure};
 use integration_tests::paths;
 use std::{path::Path, process::Command};
 
-/// Runs the example, and checks what it prints.
+/// Runs the example, and checks its output.
 fn run(guest: Option<&Path>) -> Result<()> {
     for backend in ["jit", "interpreter"] {
         for trace in ["0", "1"] {

@@ -1,6 +1,6 @@
 //! Differential test of linkers: the example contracts, linked by ours at every level and by upstream's, make the same host calls.
 //!
-//! Upstream's linker is an oracle here, and used nowhere else but in benches.
+//! Upstream's linker is an oracle here, and is otherwise only used in benches.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,7 +17,7 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// Host that records calls by the contents of their arguments, as addresses in guest memory differ.
+/// Host that records calls with the contents of their arguments, as guest addresses differ.
 #[derive(Default)]
 struct Host {
     call_data: Vec<u8>,
@@ -62,7 +62,7 @@ impl Host {
             "value_transferred" => write(instance, Reg::A0, &[0; 32]),
             "hash_keccak_256" => {
                 let input = Self::read(instance, Reg::A0, argument(1) as usize);
-                // Not that hash, but as good for telling inputs apart.
+                // Not the real hash, but it distinguishes inputs as well.
                 let mut hash = [0u8; 32];
                 for (index, byte) in input.iter().enumerate() {
                     hash[index % 32] =
@@ -89,7 +89,7 @@ impl Host {
         Some(())
     }
 
-    /// Calls an export, and notes how that ended.
+    /// Calls an export, and records the outcome.
     fn call(&mut self, program: &Arc<Program>, export: &str, data: Vec<u8>) {
         let mut instance = Instance::new(Arc::clone(program));
         let entry = program.export(export.as_bytes()).unwrap();
@@ -117,7 +117,7 @@ fn program(blob: &[u8]) -> Result<Arc<Program>> {
     Ok(Arc::new(Program::new(&Blob::parse(blob)?, &ProgramConfig::default())?))
 }
 
-/// The blob that upstream's linker makes.
+/// Returns the blob that upstream's linker makes.
 fn upstream(elf: &[u8]) -> Result<Vec<u8>> {
     let mut config = Config::default();
     config.set_strip(true);
@@ -130,7 +130,7 @@ fn word(value: u64) -> [u8; 32] {
     out
 }
 
-/// Calls of a token and of a flipper, right and wrong ones.
+/// Returns calls of a token and of a flipper, valid and invalid ones.
 fn calls() -> Vec<(&'static str, Vec<u8>)> {
     let mut out = vec![("deploy", word(1_000_000).to_vec()), ("deploy", vec![]), ("call", vec![1, 2])];
     // totalSupply, balanceOf, transfer, approve, allowance, transferFrom, name, symbol, decimals, flip, get, and one

@@ -1,5 +1,5 @@
-//! A node that interprets contracts accepts every block of one that compiles them, and whose workers are killed all the
-//! while.
+//! Tests that a node which interprets contracts accepts every block of one that compiles them, while that one's workers
+//! are killed.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{contract::Cli, node::Node, paths, words::number_of, workers};
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// Runs a command of the node on the dev chain in this folder; returns what it printed.
+/// Runs a command of the node on the dev chain in this folder; returns its output.
 fn node_command(command: &str, base_path: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new(paths::program("node-template")?)
         .args([command, "--dev", "--base-path"])

@@ -1,5 +1,5 @@
-//! RPC requests cannot stop a node: dry runs of an endless contract, with the largest limit and from an account without
-//! balance, end without gas, and the node continues to make blocks.
+//! Tests that RPC requests cannot stop a node: dry runs of an endless contract, with the maximum limit and from an
+//! account without balance, end out of gas, and the node continues to build blocks.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{contract::Cli, node::Node};
@@ -20,17 +20,17 @@ deploy: jump_indirect ra, 0
 call:   jump call
 ";
 
-/// Calls at once.
+/// Number of simultaneous calls.
 const CALLS: usize = 100;
-/// Half a minute: many blocks of two seconds. A node that was stopped would make none.
+/// Half a minute: many blocks of two seconds. A node that is blocked would build none.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// The arguments of `PolkavmApi_call`, SCALE-encoded: an account with no balance, this contract, no value, all the weight that
-/// can be written down, no limit on the deposit, no data.
+/// The arguments of `PolkavmApi_call`, SCALE-encoded: an account without balance, this contract, no value, the maximum
+/// encodable weight, no limit on the deposit, no data.
 fn encoded(contract: &[u8; 20]) -> Vec<u8> {
     // The account of an Ethereum address, which needs no mapping.
     let origin = [&[7; 20][..], &[0xee; 12]].concat();
@@ -47,7 +47,7 @@ fn best_block(node: &Node) -> Result<u64> {
 
 #[test]
 fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
-    // As many connections as calls, and some to look at it meanwhile.
+    // As many connections as calls, and some more to observe the node meanwhile.
     let arguments = ["--dev", "--listen-addr", "/ip4/127.0.0.1/tcp/0", "--no-mdns", "--no-prometheus"];
     let arguments = [&arguments[..], &["--rpc-max-connections", "300"]].concat();
     let mut node = Node::spawn(&arguments.into_iter().map(String::from).collect::<Vec<_>>())?;
@@ -65,14 +65,14 @@ fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
     }
     let parameters = |method: &str| json!([method, hex(&encoded(&contract))]);
 
-    // One alone ends, as out of gas: the answer has the sentence for it.
+    // A single one ends out of gas: the answer has the sentence for it.
     for method in ["PolkavmApi_call", "PolkavmApi_trace_call"] {
         let answer = node.rpc_with("state_call", &parameters(method))?;
         let answer = answer.as_str().context("no bytes")?.to_owned();
         ensure!(answer.contains(hex(b"costs more than").trim_start_matches("0x")), "{method}: {answer}");
     }
 
-    // A hundred at once: each ends, as out of gas or refused, and blocks are made meanwhile.
+    // A hundred at once: each ends out of gas or is refused, and blocks are built meanwhile.
     let before = best_block(&node)?;
     let (ended, answered) = (AtomicU32::new(0), AtomicU32::new(0));
     thread::scope(|scope| -> Result<()> {
@@ -92,7 +92,7 @@ fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
     })?;
     ensure!(ended.load(Relaxed) as usize == CALLS);
     ensure!(answered.load(Relaxed) > 0, "not one of a hundred was answered");
-    // And the node still makes blocks after that.
+    // The node still builds blocks after that.
     let answer = node.rpc_with("state_call", &parameters("PolkavmApi_call"))?;
     ensure!(answer.is_string());
     Ok(())

@@ -1,4 +1,5 @@
-//! A node that interprets contracts does not start as an authority of a chain whose prices are those of compiled code.
+//! Tests that a node which interprets contracts does not start as an authority of a chain whose prices are those of
+//! compiled code.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::paths;
@@ -9,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a refusal may take; starting takes much less.
+/// Time limit of a refusal; starting takes much less.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a node of the local test network, and waits for its end.
 fn start_and_wait(args: &[&str]) -> Result<(bool, String)> {
     let mut node = Command::new(paths::program("node-template")?)
         .args(["--chain", "local", "--tmp", "--no-mdns", "--listen-addr", "/ip4/127.0.0.1/tcp/0", "--rpc-port", "0"])
-        // An authority asks for a key of its own otherwise, before anything else.
+        // Otherwise an authority requires a node key before anything else.
         .arg("--unsafe-force-node-key-generation")
         .args(args)
         .env_remove("POLKAVM_BACKEND")

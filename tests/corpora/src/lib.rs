@@ -10,22 +10,22 @@ use pvm_riscv::{Emulator, Outcome as RiscvOutcome};
 use std::{fmt, time::Duration};
 use vm_core::{Outcome, isa::Reg, program::ProgramConfig};
 
-/// The levels by the names that the command line has for them.
+/// The optimization levels, with their command line names.
 pub const LEVELS: [(Level, &str); 3] = [(Level::None, "-O 0"), (Level::Some, "-O 1"), (Level::Full, "-O 2")];
 
-/// The gas of a run: far more than any program of the corpora needs.
+/// Gas limit of a run: far more than any program of the corpora needs.
 const GAS: i64 = 4_000_000_000;
 
-/// The time of a run on a busy machine; what ends one that does not end is the gas.
+/// Time limit of a run on a busy machine; endless runs end by gas.
 const TIME: Duration = Duration::from_secs(600);
 
-/// The instructions of a run on the RISC-V emulator.
+/// Maximum number of instructions of a run on the RISC-V emulator.
 const STEPS: u64 = 400_000_000;
 
 /// End of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// Returned this number; the low 32 bits count.
+    /// Returned this number; only the low 32 bits are compared.
     Returned(u32),
     /// Called `exit` with this number.
     Exit(u32),
@@ -49,13 +49,14 @@ impl fmt::Display for Ending {
 /// Result for a file at one level on one backend.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The expected end.
+    /// The expected result.
     Right,
-    /// An unexpected end, but the same as on a RISC-V emulator: the fault is the compiler's or the program's, not the linker's.
+    /// An unexpected result, but the same as on a RISC-V emulator: a fault of the compiler or the program, not of the
+    /// linker.
     Foreign(Ending),
     /// The linker refused the file, with this message.
     Refused(String),
-    /// A wrong end.
+    /// A wrong result.
     Wrong(Ending),
 }
 
@@ -63,10 +64,10 @@ pub enum Verdict {
 pub struct Backends(Vec<(&'static str, Engine)>);
 
 impl Backends {
-    /// The interpreter; and machine code where that is possible.
+    /// Makes the interpreter, and the compiler if this machine supports it.
     ///
     /// # Errors
-    /// If not even the interpreter can be had.
+    /// If not even the interpreter can be made.
     pub fn new() -> Result<Backends, pvm_engine::Error> {
         let engine = |backend| Engine::new(Config::new().set_backend(backend).set_time_limit(TIME));
         let mut engines = vec![("interpreter", engine(Backend::Interpreter)?)];

@@ -3,8 +3,8 @@
 //! Each line has, separated by tabs, a name, an ELF file, its entry (after `@` if the program itself marks it as an export),
 //! and the expected result: a number, `trap`, or `exit` and a number for a program that calls the host's `exit`.
 //!
-//! Prints each wrong result, then the numbers of results that were right, refused by reason, and wrong. The exit code is 1
-//! if one was wrong.
+//! Prints each wrong result, then the numbers of right results, refusals by reason, and wrong results. The exit code is
+//! 1 if any was wrong.
 
 use pvm_corpora::{Backends, Ending, Verdict};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ struct Counts {
     refused: BTreeMap<String, (usize, String)>,
 }
 
-/// A reason without what differs from file to file: the place before it, and numbers.
+/// Strips the parts of a reason that differ between files: the position before it, and numbers.
 fn kind(reason: &str) -> String {
     let what = reason.split_once("): ").map_or(reason, |(_, what)| what);
     let mut kind = String::new();

@@ -12,7 +12,7 @@ use std::{
 /// `main` of the native program, which prints the result.
 const MAIN: &str = "#include <stdio.h>\nint result(void);\nint main(void) { printf(\"%d\", result()); }\n";
 
-/// The entry of the linked one, and what compilers call without being asked.
+/// The entry of the linked program, and functions that compilers call implicitly.
 const ENTRY: &str = "typedef __SIZE_TYPE__ size_t;\nint result(void);\nint main(void) { return result(); }\n\
     void *memcpy(void *d, const void *s, size_t n) { for (size_t i = 0; i < n; i++) ((char *)d)[i] = ((char *)s)[i]; return d; }\n\
     void *memset(void *d, int c, size_t n) { for (size_t i = 0; i < n; i++) ((char *)d)[i] = (char)c; return d; }\n";
@@ -37,7 +37,7 @@ fn language(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Compiles for one width at one level, and puts the objects together.
+/// Compiles for one width at one level, and links the objects together.
 fn build(folder: &Path, source: &Path, name: &str, width: &str, level: &str) -> PathBuf {
     let abi = if width == "64" { "lp64e" } else { "ilp32e" };
     let (target, march, mabi) =

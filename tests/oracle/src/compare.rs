@@ -1,16 +1,16 @@
 //! Runs one program on several engines side by side and compares them at every stop.
 //!
-//! What the embedder does between stops is drawn from the scenario's seed and from what was observed, so all machines
-//! are treated the same. The first engine is the one the others are compared with.
+//! The embedder's actions between stops are drawn from the scenario's seed and from observations, so that all machines
+//! are treated alike. The others are compared with the first engine.
 
 use crate::machine::{Config, Engine, Machine, Metering, Observation, Outcome, REGISTERS, Situation};
 use pvm_test_support::Rng;
 use std::fmt::Write as _;
 
-/// A program, how it is run, and where the draws come from.
+/// A program, the parameters of its run, and the seed of random actions.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The seed of everything that the embedder does.
+    /// Seed of all the embedder's actions.
     pub seed: u64,
     /// The program.
     pub blob: Vec<u8>,
@@ -24,18 +24,18 @@ pub struct Scenario {
     pub gas: i64,
 }
 
-/// Counts of what was compared.
+/// Counts of comparisons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Programs that ran.
     pub programs: u64,
     /// Programs that all engines refused.
     pub refused: u64,
-    /// Stops that were compared, by two engines each.
+    /// Number of stops compared, each between two engines.
     pub stops: u64,
-    /// Instructions that were done, by the engines that count them.
+    /// Instructions executed by the engines that count them.
     pub instructions: u64,
-    /// Programs that ran on an engine beside the first one, and its name's place in the list.
+    /// Programs that ran on an engine beside the first one, by the engine's index in the list.
     pub on: [u64; 8],
 }
 
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// Two engines that do not agree.
+/// A difference between two engines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Difference(String);
 
@@ -64,7 +64,7 @@ impl std::fmt::Display for Difference {
 
 impl std::error::Error for Difference {}
 
-/// A machine with its place in the list of engines.
+/// A machine with its engine's index in the list.
 struct Runner {
     place: usize,
     name: String,
@@ -77,7 +77,7 @@ struct Runners<'a> {
 }
 
 impl Runners<'_> {
-    /// Does something with all machines; the answers must be the same.
+    /// Performs an operation on all machines; the results must be equal.
     fn each<T: PartialEq + std::fmt::Debug>(
         &mut self,
         what: &str,
@@ -100,7 +100,7 @@ impl Runners<'_> {
         Difference(format!("seed {seed}, {config:?}\n{what}: {first} and {other} differ:\n{text}"))
     }
 
-    /// Leaves out the machines that are known to differ in what comes now.
+    /// Excludes the machines with a known difference in this situation.
     fn leave_out(&mut self, situation: Situation) {
         let mut index = 0;
         self.all.retain(|runner| {
@@ -109,7 +109,7 @@ impl Runners<'_> {
         });
     }
 
-    /// Goes on to the next stop and compares everything.
+    /// Continues to the next stop and compares everything.
     fn run(&mut self, tally: &mut Tally) -> Result<Observation, Difference> {
         let mut observed: Vec<Observation> = Vec::with_capacity(self.all.len());
         for runner in &mut self.all {
@@ -134,12 +134,12 @@ impl Runners<'_> {
     }
 }
 
-/// True if this is how an asynchronous run ends that cannot pay.
+/// True if an asynchronous run ended because it cannot pay.
 fn ended_short(seen: &Observation) -> bool {
     seen.outcome == Outcome::OutOfGas && seen.pc.is_none() && seen.next_pc.is_none() && seen.gas <= 0
 }
 
-/// The parts that differ, a line each.
+/// Lists the parts that differ, one per line.
 fn explain(first: &Observation, other: &Observation) -> String {
     let mut text = format!("outcome {:?} or {:?}\n", first.outcome, other.outcome);
     let mut line = |name: &str, first: &dyn std::fmt::Debug, other: &dyn std::fmt::Debug| {
@@ -160,7 +160,7 @@ fn explain(first: &Observation, other: &Observation) -> String {
     text
 }
 
-/// Runs a scenario on the engines with these places, and compares.
+/// Runs a scenario on the engines with these indexes, and compares.
 ///
 /// # Errors
 /// The first difference.
@@ -192,7 +192,7 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
     }
 
     let rng = &mut Rng::new(scenario.seed ^ 0x5ce4_a210);
-    // Costs of blocks at a few places, whether or not control gets there.
+    // Costs of blocks at a few offsets, whether or not control reaches them.
     for index in 0..4 {
         let offset = if index == 0 { scenario.entry } else { rng.below(scenario.code_length + 3) };
         runners.each(&format!("cost of the block at {offset}"), |machine| machine.block_cost(offset))?;
@@ -216,7 +216,7 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
         heap_room &= seen.heap_size < 1 << 20;
         if rng.chance(5) && heap_room {
             let end = runners.each("the end of the heap", |machine| machine.sbrk(0))?.unwrap_or(0);
-            // Now and then to where a heap may end, give or take a byte.
+            // Sometimes to the limit of the heap, plus or minus a byte.
             let size = match rng.below(10) {
                 0 => (rng.pick(&[0xfffd_0000u32, 0xfffc_0000, 0xfffb_0000]) + rng.below(3)).wrapping_sub(end + 1),
                 _ => rng.below(0x4000),
@@ -227,7 +227,7 @@ pub fn compare(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenari
             probe(&mut runners, &seen, rng)?;
         }
         between(&mut runners, &seen, rng)?;
-        // Gigabytes of heap were grown: some engines would fill them with zeros at every store from here on.
+        // The heap has grown by gigabytes: some engines would fill them with zeros at every store from here on.
         if runners.all.len() < 2 || runners.all[0].machine.heap_size() > 1 << 24 {
             break;
         }
@@ -251,7 +251,7 @@ fn enter(runners: &mut Runners<'_>, offset: u32, gas: i64) -> Result<(), Differe
     Ok(())
 }
 
-/// Asks at the borders of all regions whether memory is there.
+/// Checks at the boundaries of all regions whether memory is accessible.
 fn probe(runners: &mut Runners<'_>, seen: &Observation, rng: &mut Rng) -> Result<(), Difference> {
     for (from, to) in &seen.regions {
         for border in [*from, *to] {

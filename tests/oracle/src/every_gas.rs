@@ -1,8 +1,8 @@
-//! Short programs at every gas limit, compiled and interpreted: from nothing to what the whole run takes, and a unit
-//! more. Where the cost model charges tens of gas for an instruction, at every tens of gas.
+//! Short programs at every gas limit, compiled and interpreted: from zero to one unit more than the whole run uses. If
+//! the cost model charges tens of gas for an instruction, at steps of tens of gas.
 //!
-//! A synchronous shortage is resumed, in steps of one or with all at once, and has to end as if there had been enough
-//! at first. An asynchronous one ends the run.
+//! After a synchronous shortage the run is resumed, with the minimum or with all its gas, and must end as if there had
+//! been enough from the start. An asynchronous shortage ends the run.
 
 use crate::generate::scenario;
 use crate::machine::{Metering, Model};
@@ -10,20 +10,20 @@ use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
 use pvm_engine::{CostModelKind, Outcome, Reg};
 use pvm_test_support::Rng;
 
-/// Maximum gas that a short program takes, and the most stops that are not shortages.
+/// Maximum gas of a short program, and maximum number of its stops other than shortages.
 const SHORT: i64 = 120;
 const STOPS: usize = 6;
 
-/// Counts of what was compared.
+/// Counts of comparisons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
-    /// Programs that are short and were run at every limit.
+    /// Short programs, which were run at every limit.
     pub programs: u64,
     /// Runs with asynchronous metering among them.
     pub asynchronous: u64,
     /// Runs from the beginning.
     pub runs: u64,
-    /// Stops for want of gas.
+    /// Stops because of a lack of gas.
     pub shortages: u64,
 }
 
@@ -33,7 +33,7 @@ struct RunResult {
     outcome: Outcome,
     state: ArchitecturalState,
     memory: u64,
-    /// True if gas was short on the way.
+    /// True if gas ran out during the run.
     was_short: bool,
 }
 
@@ -47,18 +47,18 @@ enum TopUp {
     Never,
 }
 
-/// Runs the program of this seed at every limit; nothing if it is refused or not short.
+/// Runs the program of this seed at every limit; does nothing if it is refused or not short.
 ///
 /// # Errors
 /// The first difference, with the gas limit.
 pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), Failure> {
     let mut scenario = scenario(seed);
     scenario.config.single_step = false;
-    // Half of all, more than the scenarios have.
+    // Half of all, which is more than in the scenarios.
     let is_async = seed % 2 == 1;
     scenario.config.metering = if is_async { Metering::Async } else { Metering::Sync };
     let Some(module) = backends.load(&scenario)? else { return Ok(()) };
-    // What a run needs at some point may be more than what it uses, by what branches give back.
+    // At some point a run may need more gas than it uses in the end, because branches refund gas.
     let (unit, given_back) = match scenario.config.model {
         Model::CalibratedV1 => (97, i64::from(CostModelKind::CalibratedV1.branch_refund())),
         Model::Naive | Model::Pipeline(_) => (1, 0),
@@ -80,7 +80,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
         run(&mut pair, more, unit, tally)
     };
     let whole = begin(short, TopUp::Never, tally)?;
-    // What has a heap of gigabytes takes long to hash.
+    // A heap of gigabytes takes long to hash.
     if whole.outcome == Outcome::OutOfGas || whole.state.heap_size > 1 << 20 {
         return Ok(());
     }
@@ -94,15 +94,15 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
             _ => TopUp::All,
         };
         let end = begin(limit, more, tally).map_err(at)?;
-        // A `memset` that needs more room than there is wants one more unit before it traps.
+        // A `memset` that needs more memory than there is requires one more unit before it traps.
         let may_be_short = limit < used + given_back || limit == used && whole.outcome == Outcome::Trap;
         let is_right = match end.was_short {
-            // A shortage at an entry into the middle of a block leaves everything as it was.
+            // A shortage at an entry into the middle of a block changes nothing.
             true if is_async => {
                 let next = end.state.next_pc;
                 may_be_short && end.outcome == Outcome::OutOfGas && (next.is_none() || next == Some(scenario.entry))
             }
-            // The same but for how much gas there is.
+            // Equal except for the amount of gas.
             was_short => {
                 let expected = RunResult {
                     state: ArchitecturalState { gas: end.state.gas, ..whole.state.clone() },
@@ -123,7 +123,7 @@ pub fn compare(backends: &Backends, seed: u64, tally: &mut Tally) -> Result<(), 
     Ok(())
 }
 
-/// Runs on through host calls, and shortages if more gas is given.
+/// Continues through host calls, and through shortages if more gas is given.
 fn run(pair: &mut Pair, more: TopUp, unit: i64, tally: &mut Tally) -> Result<RunResult, Failure> {
     let (mut stops, mut was_short) = (0, false);
     loop {

@@ -1,6 +1,7 @@
 //! Hash of memory: fast, the same everywhere, and not cryptographic. Called at every stop for every page.
 
-/// Adds a page to the hash of a memory; pages of zeros count as none, so that it does not matter which pages exist.
+/// Adds a page to the hash of a memory. Zero pages do not count, so that the result does not depend on which pages
+/// exist.
 pub fn add_page(sum: &mut u64, address: u32, page: &[u8]) {
     if page.iter().fold(0, |any, byte| any | byte) == 0 {
         return;
@@ -13,17 +14,17 @@ pub fn add_page(sum: &mut u64, address: u32, page: &[u8]) {
         }
     }
     let mixed = state.iter().fold(0u64, |all, lane| (all ^ lane).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(31));
-    // Order does not matter, as the address is in it.
+    // The order of pages does not matter, as the address is included.
     *sum = sum.wrapping_add(mixed);
 }
 
-/// Limit of hashed bytes in a region.
+/// Maximum number of bytes hashed per region.
 pub const MOST: u32 = 0x4_0000;
 
-/// The hash of a memory with these regions, which `read` reads; parts that cannot be read count as zeros.
+/// Hashes a memory with these regions, which `read` reads; unreadable parts count as zeros.
 pub fn memory(regions: &[(u32, u32)], mut read: impl FnMut(u32, &mut [u8]) -> bool) -> u64 {
     let mut sum = 0;
-    // In parts of several pages, as an engine may know at once that there is nothing in one.
+    // In parts of several pages, as an engine may know quickly that a part is empty.
     let mut part = [0; 0x4000];
     for (from, to) in regions {
         let to = *to.min(&from.saturating_add(MOST));

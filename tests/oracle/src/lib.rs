@@ -18,14 +18,14 @@ pub mod sequences;
 pub mod tiers;
 pub mod vectors;
 
-/// Says that a test compares nothing, as programs cannot be compiled here. Where the tests are complete only with
-/// compiled programs (`PVM_REQUIRE_JIT` is set, as CI does) that is a failure.
+/// Reports that a test compares nothing because programs cannot be compiled on this machine. If compiled programs are
+/// required (`PVM_REQUIRE_JIT` is set, as in CI), this is a failure.
 ///
 /// # Panics
 /// If `PVM_REQUIRE_JIT` is set.
 pub fn skip_without_jit(error: &pvm_engine::Error) {
     assert!(std::env::var_os("PVM_REQUIRE_JIT").is_none(), "PVM_REQUIRE_JIT is set: {error}");
-    // Not captured, as the output of tests that pass is.
+    // Not captured, unlike the output of passing tests.
     let _ = std::io::Write::write_all(
         &mut std::io::stderr(),
         format!("SKIPPED, as programs cannot be compiled here: {error}\n").as_bytes(),

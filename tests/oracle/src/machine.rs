@@ -48,12 +48,12 @@ impl Default for Config {
     }
 }
 
-/// A memory access that the embedder has to supply a page for.
+/// A memory access for which the embedder has to supply a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault {
     /// The page's address.
     pub address: u32,
-    /// The page is there, but may not be written.
+    /// True if the page is present but read-only.
     pub write_protected: bool,
 }
 
@@ -74,7 +74,7 @@ pub enum Outcome {
     Step,
 }
 
-/// All that can be observed when a machine has stopped.
+/// Everything observable at a stop.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Observation {
     /// Outcome, with the number of a host call and the address and kind of a fault.
@@ -83,7 +83,7 @@ pub struct Observation {
     pub pc: Option<u32>,
     /// Next program counter.
     pub next_pc: Option<u32>,
-    /// All registers; of a 32-bit program with upper halves of zero.
+    /// All registers; upper halves are zero in a 32-bit program.
     pub registers: [u64; 13],
     /// Gas left.
     pub gas: i64,
@@ -91,22 +91,22 @@ pub struct Observation {
     pub heap_size: u32,
     /// Bounds of the memory regions that exist.
     pub regions: Vec<(u32, u32)>,
-    /// A hash of the addresses and bytes of all pages that are not zero. Of a heap of more than [`HEAP_HASHED`] bytes
-    /// the rest counts only where an engine lists its pages.
+    /// A hash of the addresses and bytes of all nonzero pages. If a heap is larger than [`HEAP_HASHED`] bytes the rest
+    /// counts only for engines that list their pages.
     pub memory: u64,
 }
 
-/// Bytes of a huge heap that are hashed.
+/// Maximum number of bytes hashed of a heap.
 pub const HEAP_HASHED: u32 = hash::MOST;
 
-/// Situations in which some engine is known to differ from the specification.
+/// Situations in which some engines are known to differ from the specification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Situation {
     /// A run that begins exactly at the end of the code.
     EntryAtTheEnd,
     /// A run without a next pc.
     NoNextPc,
-    /// A run that begins elsewhere than the scenario did.
+    /// A run that begins at another offset than the scenario did.
     EntryElsewhere,
 }
 
@@ -115,7 +115,7 @@ pub trait Engine {
     /// Name of the engine in failures.
     fn name(&self) -> String;
 
-    /// True if it does what the specification says for this program. `Err` names the known difference; see
+    /// Checks that the engine follows the specification for this program. `Err` names the known difference; see
     /// `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
     ///
     /// # Errors
@@ -124,7 +124,8 @@ pub trait Engine {
         Ok(())
     }
 
-    /// True if loading takes much longer than running, so that a test with very many programs asks it only for some.
+    /// True if loading takes much longer than running, so that tests with very many programs use the engine only for
+    /// some.
     fn is_slow_to_load(&self) -> bool {
         false
     }
@@ -146,19 +147,19 @@ pub trait Machine {
     fn set_gas(&mut self, gas: i64);
     /// Gas left.
     fn gas(&self) -> i64;
-    /// Sets where the next run begins.
+    /// Sets the offset at which the next run begins.
     fn set_next_pc(&mut self, offset: u32);
     /// Program counter of the stop.
     fn pc(&self) -> Option<u32>;
     /// Code offset at which the next run resumes.
     fn next_pc(&self) -> Option<u32>;
-    /// Goes on to the next stop.
+    /// Continues to the next stop.
     fn run(&mut self) -> Outcome;
-    /// Reads memory; false if not all of the range can be read.
+    /// Reads memory; false if part of the range is not readable.
     fn read(&mut self, address: u32, out: &mut [u8]) -> bool;
-    /// Writes memory as the embedder; false, and no change, if not all of the range can be written.
+    /// Writes memory as the embedder; false, and no change, if part of the range is not writable.
     fn write(&mut self, address: u32, bytes: &[u8]) -> bool;
-    /// Grows the heap; `None`, and no change, if it cannot grow so far.
+    /// Grows the heap; `None`, and no change, if it cannot grow that far.
     fn sbrk(&mut self, size: u32) -> Option<u32>;
     /// Size of the heap in bytes.
     fn heap_size(&self) -> u32;
@@ -167,13 +168,13 @@ pub trait Machine {
     /// Cost of the block at this offset; `None` if no block begins there.
     fn block_cost(&mut self, offset: u32) -> Option<u32>;
 
-    /// True if it is known to differ from the specification in this; it is left out from there on.
+    /// True if it is known to differ from the specification in this situation; it is excluded from there on.
     fn differs_in(&self, _situation: Situation) -> bool {
         false
     }
 
-    /// True if it notices late that an asynchronous run cannot pay. It is not compared any further then, and of that
-    /// stop only what the specification says.
+    /// True if it detects late that an asynchronous run cannot pay. It is then not compared any further, and for that
+    /// stop only in what is specified.
     fn notices_late(&self) -> bool {
         false
     }
@@ -183,12 +184,12 @@ pub trait Machine {
         None
     }
 
-    /// The hash of [`Observation::memory`].
+    /// Returns the hash of [`Observation::memory`].
     fn memory_hash(&mut self) -> u64 {
         hash::memory(&self.regions(), |address, part| self.read(address, part))
     }
 
-    /// All that can be observed now, after a stop with this outcome.
+    /// Observes everything, after a stop with this outcome.
     fn observe(&mut self, outcome: Outcome) -> Observation {
         Observation {
             outcome,

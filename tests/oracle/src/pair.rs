@@ -1,7 +1,7 @@
 //! Lockstep pair: the same program compiled and interpreted, with the same operations on both.
 //!
-//! Used where more is done to machines than the oracle's [`crate::Machine`] knows: memory is reset, snapshots are kept,
-//! workers are lost. The interpreter's answer is the right one.
+//! Used for operations that the oracle's [`crate::Machine`] does not have: resetting memory, keeping snapshots, losing
+//! workers. The interpreter's result is the right one.
 
 use crate::compare::Scenario;
 use crate::engines::{program_config, regions};
@@ -9,7 +9,7 @@ use crate::hash;
 use pvm_engine::{Backend, Config, Engine, Error, Module, ProgramBlob, RawInstance, RawSnapshot, Reg, Sandbox};
 use std::fmt::Debug;
 
-/// An engine of either backend.
+/// An engine of each backend.
 pub struct Backends {
     compiler: Engine,
     interpreter: Engine,
@@ -19,7 +19,7 @@ impl Backends {
     /// Sets both up.
     ///
     /// # Errors
-    /// If programs cannot be compiled here.
+    /// If programs cannot be compiled on this machine.
     pub fn new() -> Result<Backends, Error> {
         let mut config = Config::new();
         config.set_sandbox(Sandbox::BestEffort);
@@ -66,7 +66,7 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// A program that both have loaded.
+/// A program that both engines have loaded.
 #[derive(Clone)]
 pub struct PairModule {
     compiled: Module,
@@ -74,10 +74,10 @@ pub struct PairModule {
 }
 
 impl PairModule {
-    /// New machines of it.
+    /// Makes a machine of each.
     ///
     /// # Errors
-    /// If no worker could be had.
+    /// If no worker is available.
     pub fn instantiate(&self) -> Result<Pair, Failure> {
         let compiled = self.compiled.instantiate_raw().map_err(Failure::Lost)?;
         let interpreted = self.interpreted.instantiate_raw().map_err(Failure::Lost)?;
@@ -98,7 +98,7 @@ pub struct Pair {
     interpreted: RawInstance,
 }
 
-/// Architectural state that must be equal at every stop; memory is compared apart.
+/// Architectural state that must be equal at every stop; memory is compared separately.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ArchitecturalState {
     /// Program counter of the stop.
@@ -114,8 +114,8 @@ pub struct ArchitecturalState {
 }
 
 impl Pair {
-    /// Does the same to both; the answers must be the same. The compiled one comes first: if its worker is lost,
-    /// nothing is done to the other.
+    /// Performs an operation on both; the results must be equal. The compiled one comes first: if its worker is lost,
+    /// the operation is not performed on the other.
     ///
     /// # Errors
     /// If the worker is lost, or the answers differ.
@@ -171,7 +171,7 @@ impl Pair {
     /// Restores a snapshot; returns false if it is not of this program.
     ///
     /// # Errors
-    /// If the worker is lost, or only one takes it.
+    /// If the worker is lost, or only one accepts it.
     pub fn restore(&mut self, snapshot: &PairSnapshot) -> Result<bool, Failure> {
         let was_restored = |result| match result {
             Ok(()) => Ok(true),

@@ -1,6 +1,6 @@
-//! Random sequences of embedder operations: programs are loaded, instantiated, run a bit, reset, dropped in any state,
-//! their snapshots taken and restored, and processes are killed without the engine's knowledge. The compiler has to do
-//! what the interpreter does.
+//! Random sequences of embedder operations: programs are loaded, instantiated, run, reset, dropped in any state, their
+//! snapshots taken and restored, and processes are killed without the engine's knowledge. The compiler has to behave
+//! like the interpreter.
 //!
 //! After a kill a compiled machine may be lost, with a typed error, but only then; its program continues in another one.
 
@@ -10,7 +10,7 @@ use pvm_engine::{Error, Outcome, Reg, SandboxError};
 use pvm_test_support::Rng;
 use std::process::Command;
 
-/// Limits of objects that live at the same time.
+/// Maximum numbers of objects that live at the same time.
 const MODULES: usize = 3;
 const PAIRS: usize = 4;
 const SNAPSHOTS: usize = 4;
@@ -29,13 +29,13 @@ pub struct Tally {
     pub instantiated: u64,
     /// Runs.
     pub runs: u64,
-    /// Snapshots that were restored, and those that were refused as they were of another program.
+    /// Snapshots that were restored, and those that were refused because they belong to another program.
     pub restored: u64,
     /// See `restored`.
     pub refused: u64,
     /// Workers or zygotes that were killed.
     pub killed: u64,
-    /// Machines that were lost by that.
+    /// Machines lost because of that.
     pub lost: u64,
 }
 
@@ -64,8 +64,8 @@ struct World<'a> {
     tally: &'a mut Tally,
 }
 
-/// Runs a random sequence of operations from this seed. With `kills`, random descendant processes are killed: no other
-/// code of this process may have any.
+/// Runs a random sequence of operations from this seed. With `kills`, random descendant processes are killed, so no
+/// other code of this process may have any.
 ///
 /// # Errors
 /// The first difference.
@@ -105,7 +105,7 @@ impl World<'_> {
         }
     }
 
-    /// Loads a program, mostly a new one, in place of another, whose machines live on.
+    /// Loads a program, usually a new one, in place of another, whose machines live on.
     fn load(&mut self) -> Result<(), Failure> {
         let seed = match self.slots.last() {
             Some(slot) if self.rng.chance(30) => slot.seed,
@@ -139,7 +139,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Kills a worker, or the process that makes them.
+    /// Kills a worker or the zygote.
     fn kill(&mut self) {
         let below = |parents: &[u32]| -> Vec<u32> { parents.iter().flat_map(|parent| children(*parent)).collect() };
         let zygotes = below(&below(&[std::process::id()]));
@@ -156,18 +156,18 @@ impl World<'_> {
         }
         self.has_killed = true;
         self.tally.killed += 1;
-        // It ends in its own time, and workers after their zygote: nothing of that may come upon the next sequence.
+        // It ends asynchronously, and workers after their zygote: this must not affect the next sequence.
         while ending.iter().any(|id| parent_of(*id).is_some()) {
             std::thread::yield_now();
         }
     }
 
-    /// Does something to a machine.
+    /// Performs an operation on a machine.
     fn touch(&mut self) -> Result<(), Failure> {
         let index = self.rng.below(self.live.len() as u32) as usize;
         match self.operation(index) {
             Err(Failure::Lost(Error::Sandbox(SandboxError::Died))) if self.has_killed => {
-                // The next one begins anew, and the lost one is dropped.
+                // The next one starts from scratch, and the lost one is dropped.
                 let Some(live) = self.live.get_mut(index) else { return Ok(()) };
                 let lost = std::mem::replace(&mut live.pair, live.module.instantiate()?);
                 drop(lost);
@@ -272,14 +272,14 @@ impl World<'_> {
     }
 }
 
-/// The processes that a process has started and that have not ended.
+/// Returns the children of a process that have not ended.
 fn children(parent: u32) -> Vec<u32> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     ids.filter(|id| parent_of(*id) == Some(parent)).collect()
 }
 
-/// Parent of a process that has not ended.
+/// Returns the parent of a process that has not ended.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // Behind the name in parentheses: state, parent.

@@ -1,5 +1,5 @@
-//! Short programs that begin interpreted and go on compiled, with the move at every border of a basic block that a run
-//! crosses. Each has to end as it does interpreted, with the same stops on the way.
+//! Short programs that start on the interpreter and move to compiled code, once for every block boundary that a run
+//! crosses. Each run must end as on the interpreter, with the same stops.
 
 use crate::compare::Scenario;
 use crate::engines::{program_config, regions};
@@ -11,7 +11,7 @@ use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, R
 use pvm_test_support::Rng;
 use vm_core::interpreter::Instance;
 
-/// Gas of a run, and the limit of host calls in one.
+/// Gas of a run, and maximum number of its host calls.
 const GAS: i64 = 400;
 const STOPS: usize = 12;
 
@@ -24,7 +24,7 @@ pub struct Tally {
     pub moves: u64,
     /// Stops of compiled code after a move.
     pub stops: u64,
-    /// Moves after which memory was not as at first.
+    /// Moves after which memory differed from its initial contents.
     pub with_memory: u64,
 }
 
@@ -54,22 +54,22 @@ macro_rules! observe {
     }};
 }
 
-/// Host of the test: a result, and a write to an address at which the guest may have memory.
+/// The test's host: returns a result, and a write to an address at which the guest may have memory.
 fn serve(number: u32, stop: usize, rng_seed: u64) -> (u64, u32, Vec<u8>) {
     let rng = &mut Rng::new(rng_seed ^ stop as u64);
     let length = rng.below(40);
     (rng.value() ^ u64::from(number), rng.address(), rng.bytes(length as usize))
 }
 
-/// An engine that compiles.
+/// Makes an engine that compiles.
 ///
 /// # Errors
-/// If programs cannot be compiled here.
+/// If programs cannot be compiled on this machine.
 pub fn compiler() -> Result<Engine, Error> {
     Engine::new(Config::new().set_sandbox(Sandbox::BestEffort).set_backend(Backend::Jit))
 }
 
-/// Runs the program of this seed with a move at every border; nothing if it is refused.
+/// Runs the program of this seed with a move at every block boundary; does nothing if it is refused.
 ///
 /// # Errors
 /// The first difference.
@@ -83,7 +83,7 @@ pub fn compare(engine: &Engine, seed: u64, tally: &mut Tally) -> Result<(), Fail
     };
     let Ok(module) = load() else { return Ok(()) };
     let expected = interpreted(&module, &scenario);
-    // What has a heap of gigabytes takes long to hash.
+    // A heap of gigabytes takes long to hash.
     if expected.iter().any(|stop| stop.state.heap_size > 1 << 20) {
         return Ok(());
     }
@@ -109,7 +109,7 @@ fn begin(module: &Module, scenario: &Scenario) -> Instance {
     instance
 }
 
-/// All stops of the program on the interpreter.
+/// Returns all stops of the program on the interpreter.
 fn interpreted(module: &Module, scenario: &Scenario) -> Vec<Stop> {
     let mut instance = begin(module, scenario);
     let mut stops = Vec::new();
@@ -126,8 +126,8 @@ fn interpreted(module: &Module, scenario: &Scenario) -> Vec<Stop> {
     }
 }
 
-/// Interprets until so much gas is used and the next border, moves, and goes on compiled. Nothing if there is no such
-/// border, or it is among `borders` already.
+/// Interprets until this much gas is used and the next block boundary, moves, and continues compiled. Does nothing if
+/// there is no such boundary, or it is in `borders` already.
 fn moved(
     module: &Module,
     scenario: &Scenario,
@@ -156,7 +156,7 @@ fn moved(
     }
     let gas = instance.gas() + withheld;
     if instance.next_block().is_none() {
-        // Inside of a memset, which cannot be moved.
+        // Inside a memset, which cannot be moved.
         return match module.instantiate_from(&instance) {
             Err(Error::Snapshot(_)) => Ok(()),
             other => Err(format!("a move inside of a block: {:?}", other.map(|_| ()))),
@@ -200,7 +200,7 @@ fn run(compiled: &mut RawInstance) -> Result<Stop, String> {
     Ok(observe!(compiled, &program, outcome))
 }
 
-/// The hash of memory as the program begins with it.
+/// Returns the hash of the initial memory.
 fn fresh_memory(module: &Module) -> u64 {
     let instance = Instance::new(module.program().clone());
     observe!(instance, module.program(), Outcome::OutOfGas).memory

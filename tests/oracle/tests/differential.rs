@@ -11,13 +11,13 @@ use pvm_oracle::{Config, Engine};
 use vm_core::blob::Blob;
 use vm_core::isa::Isa;
 
-/// Number of programs that are run on one of `vm-core`'s ways, one of the compiler's, the reference model and the peer.
+/// Number of programs run on one of `vm-core`'s variants, one of the compiler's, the reference model and the peer.
 const PROGRAMS: u64 = 60_000;
 
-/// Number of further programs from the seed that is set on, unless `PVM_DIFFERENTIAL_SHARE` sets it.
+/// Number of further programs from the configured seed, unless `PVM_DIFFERENTIAL_SHARE` sets it.
 const SHARE: u64 = 10_000;
 
-/// So many threads share them.
+/// Number of threads that share them.
 const THREADS: u64 = 2;
 
 fn compared(engines: &[Box<dyn Engine>], places: &[usize], scenario: &Scenario) -> Tally {
@@ -42,10 +42,10 @@ fn seeds() -> Vec<u64> {
     seeds
 }
 
-/// Every `THREADS`th program from this one on.
+/// Runs every `THREADS`th program from this one on.
 fn share(first: u64) -> Tally {
     let engines = engines();
-    // Behind the ways of `vm-core` come those of the compiler, the reference model and the peer.
+    // After the variants of `vm-core` come those of the compiler, the reference model and the peer.
     let (cores, ways) = (Core::ways().len(), engines.len() - 2);
     let mut tally = Tally::default();
     for (turn, seed) in seeds().into_iter().skip(first as usize).step_by(THREADS as usize).enumerate() {
@@ -79,7 +79,7 @@ fn all_engines_agree_at_every_stop_of_every_program() {
     assert!(tally.on[ways] >= most && tally.on[ways + 1] >= most / 4 * 3, "{tally:?}");
     let compiled: u64 = tally.on[cores..ways].iter().sum();
     assert!(compiled >= most || cores == ways, "{tally:?}");
-    // The generators must not degenerate into programs that stop at once.
+    // The generators must not degenerate to programs that stop immediately.
     assert!(tally.instructions > 40 * tally.programs && tally.stops > 10 * tally.programs, "{tally:?}");
 }
 
@@ -110,7 +110,7 @@ fn memset_in_low_memory_is_the_same_on_all_engines() {
     assert_eq!(tally.on[1], 2_000);
 }
 
-/// A random blob with some bytes changed or taken out.
+/// Returns a random blob with some bytes changed or removed.
 fn damaged(seed: u64) -> Vec<u8> {
     let rng = &mut pvm_test_support::Rng::new(seed);
     let mut bytes = scenario(seed).blob;
@@ -124,7 +124,7 @@ fn damaged(seed: u64) -> Vec<u8> {
             }
         }
     }
-    // Most damage is to lengths; keep the outer one right, or the parser reads nothing else.
+    // Most damage is to lengths; the outer one is usually kept valid, or the parser would read nothing else.
     if rng.chance(90) && bytes.len() > 13 {
         let length = bytes.len() as u64;
         bytes[5..13].copy_from_slice(&length.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Compiled programs at every gas limit. The seeds are fixed.
+//! Tests of compiled programs at every gas limit. The seeds are fixed.
 
 use pvm_oracle::every_gas::{Tally, compare};
 use pvm_oracle::pair::Backends;

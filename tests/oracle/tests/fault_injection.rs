@@ -1,5 +1,5 @@
-//! Fault injection: the oracle finds an engine with any one defect, and accepts one that leaves unspecified
-//! only what the specification leaves unspecified.
+//! Fault injection: the oracle detects every defect of an engine, and accepts an engine that differs only in what the
+//! specification leaves unspecified.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::compare::{Scenario, compare};
@@ -7,7 +7,7 @@ use pvm_oracle::engines::Reference;
 use pvm_oracle::generate::scenario;
 use pvm_oracle::{Config, Engine, Machine, Metering, Outcome};
 
-/// A single defect of an engine.
+/// A defect of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Defect {
     /// A register is off by one bit after a run.
@@ -30,9 +30,9 @@ enum Defect {
     Cost,
     /// A region ends a page later.
     Regions,
-    /// Runs out of gas with other registers when metered asynchronously; this is allowed to those who say so.
+    /// Has other registers when out of gas with asynchronous metering; allowed for engines that declare it.
     Late,
-    /// As the one before, but without recording it.
+    /// As the one before, but undeclared.
     LateInSecret,
     /// A program is refused.
     Refuses,
@@ -108,7 +108,7 @@ impl Machine for DefectiveMachine {
             (Defect::Heap, _) => _ = self.machine.sbrk(1),
             (Defect::Outcome, Outcome::Finished) => return Outcome::Trap,
             (Defect::HostCall, Outcome::HostCall(number)) => return Outcome::HostCall(number ^ 1),
-            // A shortage at an entry into the middle of a block is noticed by all.
+            // All engines detect a shortage at an entry into the middle of a block.
             (Defect::Late | Defect::LateInSecret, Outcome::OutOfGas)
                 if self.late && self.machine.next_pc().is_none() =>
             {
@@ -176,7 +176,7 @@ fn every_defect_is_found() {
     for defect in defects {
         let count = found(defect, &scenarios);
         println!("{defect:?}: {count} of {}", scenarios.len());
-        // These show in every program that both run; the others only where it comes to that.
+        // These show in every program that both run; the others only in some.
         let always = matches!(defect, Defect::Register(_) | Defect::Gas | Defect::Refuses);
         assert!(count >= if always { 350 } else { 10 }, "{defect:?}: {count}");
     }

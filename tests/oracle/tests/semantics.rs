@@ -1,5 +1,5 @@
-//! The vectors of each number for what instructions mean are locked: a change of one is another meaning, which needs another
-//! number (`vm_core::Semantics`), as code on chains was stored with this one.
+//! Locks the vectors of each semantics version: a changed vector is a change of semantics, which needs another number
+//! (`vm_core::Semantics`), as code on chains was stored with this one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::vectors::folder;
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use vm_core::Semantics;
 
-/// The hash of a file, in a line with its name.
+/// Returns the hash of a file, on a line with its name.
 fn line(name: &str) -> Option<String> {
     let bytes = fs::read(folder().join(name)).ok()?;
     let hash: String = blake2_256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Some(format!("{hash}  {name}"))
 }
 
-/// The lines of a number's lock by file name.
+/// Returns the lines of a version's lock by file name.
 fn lock(semantics: Semantics) -> BTreeMap<String, String> {
     let name = format!("semantics-{}.lock", semantics.id());
     let text = fs::read_to_string(folder().join(&name)).unwrap_or_else(|_| panic!("there is no tests/vectors/{name}"));

@@ -14,7 +14,7 @@ fn whatever_an_embedder_does_compiled_and_interpreted_machines_do_the_same() {
         compare(&backends, seed, 150, true, &mut tally).unwrap_or_else(|failure| panic!("{failure}"));
     }
     println!("{tally:?}");
-    // None of it may become rare.
+    // None of these may become rare.
     assert!(tally.loaded > 3_000 && tally.instantiated > 5_000 && tally.runs > 10_000, "{tally:?}");
     assert!(tally.restored > 400 && tally.refused > 400 && tally.killed > 100 && tally.lost > 50, "{tally:?}");
 }

@@ -1,4 +1,4 @@
-//! Programs that begin interpreted and go on compiled. The seeds are fixed.
+//! Tests of programs that start on the interpreter and move to compiled code. The seeds are fixed.
 
 use pvm_oracle::tiers::{Tally, compare, compiler};
 

@@ -1,4 +1,4 @@
-//! Every vector on every engine in every mode. A failure names the file, the line and what was seen instead.
+//! Runs every vector on every engine in every mode. A failure names the file, the line and the observation.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_oracle::engines::engines;
@@ -28,7 +28,7 @@ fn every_engine_does_what_every_vector_says_in_every_mode() {
         let items = parse(text).unwrap_or_else(|error| panic!("tests/vectors/{name}: {error}"));
         for (place, (engine, checked)) in engines.iter().zip(&mut checked).enumerate() {
             for (turn, mode) in MODES.into_iter().enumerate() {
-                // These take turns: every file in one mode on each of their ways.
+                // These take turns: every file runs in one mode on each of their variants.
                 if engine.is_slow_to_load() && (number + place + turn) % MODES.len() != 0 {
                     continue;
                 }
@@ -98,7 +98,7 @@ fn a_wrong_vector_fails_on_every_engine_and_in_every_mode() {
             ] {
                 let wrong = right.replacen(old, new, 1);
                 let (_, failures) = check(&*engine, mode, &parse(&wrong).unwrap());
-                // Gas says nothing where it is not metered.
+                // Gas is meaningless without metering.
                 let expected = if mode == Mode::Unmetered && new == "gas=98" { 0 } else { 3 };
                 assert_eq!(failures.len(), expected, "{} in {mode:?}: {old} to {new}", engine.name());
             }

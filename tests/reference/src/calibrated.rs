@@ -3,17 +3,17 @@
 use crate::code::{Code, Instruction};
 use std::collections::BTreeMap;
 
-/// What a conditional branch gives back when it goes the likely way.
+/// Gas that a conditional branch refunds when it goes the likely way.
 pub const MISPREDICTION: u32 = 480;
 
-/// What a resource is that an instruction waits for, or makes ready.
+/// A resource that an instruction waits for, or makes ready.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Resource {
     Register(usize),
     Memory,
 }
 
-/// Cost of a block of a program that can address so many bytes of memory.
+/// Cost of a block of a program that can address this many bytes of memory.
 pub fn cost(code: &Code, memory: u64, block: &[Instruction]) -> u32 {
     let mut ready: BTreeMap<Resource, u64> = BTreeMap::new();
     let (mut throughput, mut serial, mut chain) = (0, 0, 0);
@@ -40,7 +40,7 @@ pub fn cost(code: &Code, memory: u64, block: &[Instruction]) -> u32 {
     total.min(u64::from(u32::MAX)) as u32
 }
 
-/// Whether the likely way of a branch is to its target.
+/// True if the likely way of a branch is to its target.
 pub fn is_likely_taken(code: &Code, branch: &Instruction) -> bool {
     match (code.looks_rare(branch.next), code.looks_rare(branch.target)) {
         (true, true) | (false, false) => branch.target <= branch.offset,
@@ -48,12 +48,12 @@ pub fn is_likely_taken(code: &Code, branch: &Instruction) -> bool {
     }
 }
 
-/// From the last store to a load.
+/// Latency from the last store to a load.
 const FORWARDING: u64 = 120;
 
 const KIB: u64 = 1024;
 
-/// What entering a block costs.
+/// Cost of entering a block.
 fn entry(code: u64) -> u64 {
     match code {
         _ if code <= 4 * KIB => 35,
@@ -177,7 +177,7 @@ impl Row {
             }
             "ecalli" | "memset" => Row { serial: 60_000, ..nothing },
             "sbrk" => Row { serial: 60_000, ..computed(0, 0) },
-            // trap, fallthrough, unlikely, and what is no instruction
+            // trap, fallthrough, unlikely, and invalid instructions
             _ => nothing,
         }
     }

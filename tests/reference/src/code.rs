@@ -1,26 +1,26 @@
-//! Code: `docs/spec/encoding.md#encoding`. Made once for a program; every question about code is answered here.
+//! Code: `docs/spec/encoding.md#encoding`. Made once for a program; answers every question about its code.
 
 use crate::blob::{Blob, Refused};
 use crate::table;
 use crate::{Isa, gas};
 use std::collections::BTreeMap;
 
-/// An instruction, or something that is none.
+/// An instruction, valid or not.
 #[derive(Clone, Debug, Default)]
 pub struct Instruction {
     /// Its code offset.
     pub offset: u32,
     /// The offset after it.
     pub next: u32,
-    /// Its name; "invalid" for what is no instruction.
+    /// Its name; "invalid" for an invalid one.
     pub name: &'static str,
-    /// Its form; "N" for what is no instruction.
+    /// Its form; "N" for an invalid one.
     pub form: &'static str,
-    /// The register fields, 0 to 12; 0 where the form has none.
+    /// The register fields, 0 to 12; 0 if the form has none.
     pub r1: usize,
     pub r2: usize,
     pub r3: usize,
-    /// The immediates, sign-extended; 0 where the form has none.
+    /// The immediates, sign-extended; 0 if the form has none.
     pub imm: i64,
     pub imm2: i64,
     /// Jump target, if the form has one.
@@ -47,15 +47,15 @@ pub struct Code {
     instructions: BTreeMap<u32, Instruction>,
     /// Names by opcode.
     names: Vec<Option<(&'static str, &'static str)>>,
-    /// Costs of blocks that were asked for, by model.
+    /// Cache of block costs, by model.
     costs: BTreeMap<u32, u32>,
 }
 
 impl Code {
-    /// Takes the code of a blob.
+    /// Decodes the code of a blob.
     ///
     /// # Errors
-    /// If it is JamV1 code with something in it that is no instruction.
+    /// If it is JamV1 code with an invalid instruction.
     pub fn new(blob: &Blob) -> Result<Code, Refused> {
         let mut code = Code {
             isa: blob.isa,
@@ -96,8 +96,8 @@ impl Code {
         self.starts.get(offset as usize) == Some(&true)
     }
 
-    /// "Length", "Forms" and "What is no instruction", for an offset at which an instruction begins or nothing is
-    /// covered by one.
+    /// "Length", "Forms" and "What is no instruction", for an offset at which an instruction begins or that none
+    /// covers.
     fn decode(&self, p: u32) -> Instruction {
         let next_start = (p + 1..self.len()).find(|offset| self.starts(*offset)).unwrap_or(self.len());
         let mut instruction =
@@ -162,7 +162,7 @@ impl Code {
         instruction
     }
 
-    /// The instruction at an offset, or what acts as an invalid one; the end of the code does.
+    /// The instruction at an offset; the end of the code acts as an invalid one.
     pub fn at(&self, offset: u32) -> Option<Instruction> {
         if offset == self.len() {
             let empty = Instruction { offset, next: offset, ..self.decode(offset) };
@@ -206,7 +206,7 @@ impl Code {
         block
     }
 
-    /// Cost of the block that starts at `start`, of a program that can address so many bytes of memory.
+    /// Cost of the block that starts at `start`, of a program that can address this many bytes of memory.
     pub fn cost(&mut self, model: gas::Model, memory: u64, start: u32) -> u32 {
         if let Some(cost) = self.costs.get(&start) {
             return *cost;

@@ -12,7 +12,7 @@ pub enum Next {
     Behind,
     /// The block at this offset, which is a valid target.
     Goto(u32),
-    /// Not, for now or for good.
+    /// Execution stops, temporarily or for good.
     Stop(Outcome),
 }
 
@@ -22,10 +22,10 @@ const A1: usize = 8;
 const A2: usize = 9;
 
 impl Interpreter {
-    /// Does one instruction.
+    /// Executes one instruction.
     pub(crate) fn execute(&mut self, i: &Instruction) -> Next {
         let wide = self.code.isa.wide();
-        // By form: RRR computes r3 from r1 and r2, all other computing forms r1 from r2 and an immediate.
+        // RRR forms compute r3 from r1 and r2, all other computing forms r1 from r2 and an immediate.
         let (d, a, b) = match i.form {
             "RRR" => (i.r3, self.registers[i.r1], self.registers[i.r2]),
             _ => (i.r1, self.registers[i.r2], if wide { i.imm as u64 } else { i.imm as u64 & 0xffff_ffff }),
@@ -36,7 +36,7 @@ impl Interpreter {
         let signed = |x: u64| if wide { x as i64 } else { i64::from(x as i32) };
         let bits = if wide { 64 } else { 32 };
         let (sa, sb) = (signed(a), signed(b));
-        // The low halves, and a 32-bit result sign-extended to the register.
+        // The low halves; a 32-bit result is sign-extended to the register.
         let (wa, wb) = (a as u32, b as u32);
         let extend = |x: u32| i64::from(x as i32) as u64;
         let if_so = |condition: bool| u64::from(condition);
@@ -203,7 +203,7 @@ impl Interpreter {
             "set_greater_than_unsigned_imm" => if_so(a > b),
             "set_greater_than_signed_imm" => if_so(sa > sb),
 
-            // Shifts: by a register or an immediate, and, where it says alt, of the immediate by the register.
+            // Shifts: by a register or an immediate, and in the alt forms of the immediate by the register.
             "shift_logical_left_32" | "shift_logical_left_imm_32" => extend(wa << (wb % 32)),
             "shift_logical_left_64" | "shift_logical_left_imm_64" => a << (b % 64),
             "shift_logical_left_imm_alt_32" => extend(wb << (wa % 32)),
@@ -223,7 +223,7 @@ impl Interpreter {
             "rotate_right_imm_alt_32" => extend(wb.rotate_right(wa % 32)),
             "rotate_right_imm_alt_64" => b.rotate_right((a % 64) as u32),
 
-            // trap, and what is no instruction
+            // trap, and invalid instructions
             _ => return TRAP,
         };
         self.set_register(d, result);

@@ -15,7 +15,7 @@ pub enum Model {
     CalibratedV1,
 }
 
-/// Cost of a block of these instructions, of a program that can address so many bytes of memory.
+/// Cost of a block of these instructions, of a program that can address this many bytes of memory.
 pub fn cost(model: Model, code: &Code, memory: u64, block: &[Instruction]) -> u32 {
     match model {
         Model::Naive => block.len() as u32,
@@ -144,7 +144,7 @@ impl Demand {
             "sbrk" => made(100, 4, ALU),
             "move_reg" => made(0, 1, [0; 5]),
             name if name.starts_with("load_") => (memory, 1, LOAD, Some(d), vec![]),
-            // trap, fallthrough, and what is no instruction
+            // trap, fallthrough, and invalid instructions
             _ => (2, 1, [0; 5], None, vec![]),
         };
         Demand { latency, decode, units, writes, reads, moves: i.name == "move_reg" }

@@ -42,7 +42,7 @@ pub enum Outcome {
     Finished,
     /// Guest fault.
     Trap,
-    /// A block, or a byte of a `memset`, cannot be paid.
+    /// A block, or a byte of a `memset`, cannot be paid for.
     OutOfGas,
     /// Call of the host function of this number.
     HostCall(u32),
@@ -50,10 +50,10 @@ pub enum Outcome {
     Step,
 }
 
-/// Point at which a run resumes.
+/// Position at which a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
-    /// Nowhere.
+    /// None.
     None,
     /// The offset that the embedder set.
     Entry(u32),
@@ -109,7 +109,7 @@ impl Interpreter {
         (self.pc, self.next_pc, self.place) = (None, Some(offset), Place::Entry(offset));
     }
 
-    /// Goes on to the next stop.
+    /// Continues to the next stop.
     pub fn run(&mut self) -> Outcome {
         if self.metered() && self.gas < 0 {
             return Outcome::OutOfGas;
@@ -196,7 +196,7 @@ impl Interpreter {
         self.config.metering != Metering::Off
     }
 
-    /// The place of the last stop, if it has one.
+    /// The program counter of the last stop, if it has one.
     pub fn pc(&self) -> Option<u32> {
         self.pc
     }
@@ -211,7 +211,7 @@ impl Interpreter {
         self.registers[number]
     }
 
-    /// Sets a register; of a 32-bit program only the low half counts.
+    /// Sets a register; a 32-bit program only uses the low half.
     pub fn set_register(&mut self, number: usize, value: u64) {
         self.registers[number] = if self.code.isa.wide() { value } else { value & 0xffff_ffff };
     }
@@ -244,12 +244,12 @@ impl Interpreter {
         self.code.cost(self.config.model, self.memory.addressable(), start)
     }
 
-    /// Reads memory: `None` if that is not allowed.
+    /// Reads memory: `None` if the range is not readable.
     pub fn read(&self, address: u32, length: u32) -> Option<Vec<u8>> {
         self.memory.read(address, length)
     }
 
-    /// Writes memory as the embedder; false, and no change, if that is not allowed.
+    /// Writes memory as the embedder; false, and no change, if the range is not writable.
     pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
         bytes.is_empty() || self.memory.write_as_embedder(address, bytes)
     }
@@ -259,7 +259,7 @@ impl Interpreter {
         self.memory.sbrk(size)
     }
 
-    /// The memory, to look at.
+    /// The memory, for inspection.
     pub fn memory(&self) -> &Memory {
         &self.memory
     }

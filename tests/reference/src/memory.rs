@@ -4,7 +4,7 @@ use crate::Isa;
 use crate::blob::{Blob, Refused};
 use std::collections::BTreeMap;
 
-/// Granularity of the layout, and the least distance between regions.
+/// Granularity of the layout, and minimum distance between regions.
 const G: u64 = 0x1_0000;
 const PAGE: u64 = 0x1000;
 
@@ -27,10 +27,10 @@ fn up(x: u64, g: u64) -> u64 {
 }
 
 impl Memory {
-    /// The memory that a program begins with.
+    /// Makes the initial memory of a program.
     ///
     /// # Errors
-    /// If the page size is none or the layout has no room.
+    /// If the page size is invalid or the layout does not fit.
     pub fn new(blob: &Blob, page_size: u32, aux_size: u32) -> Result<Memory, Refused> {
         if !page_size.is_power_of_two() || !(0x1000..=0x1_0000).contains(&page_size) {
             return Err(Refused { what: "a page size that is none", offset: 0 });
@@ -73,7 +73,7 @@ impl Memory {
         self.regions.iter().filter(|(from, to)| from < to).map(|(from, to)| (*from as u32, *to as u32)).collect()
     }
 
-    /// Bytes that the program can address, whatever its heap is now: `docs/spec/gas.md#the-calibrated-model`.
+    /// Number of bytes that the program can address with any heap: `docs/spec/gas.md#the-calibrated-model`.
     pub fn addressable(&self) -> u64 {
         self.addressable
     }
@@ -95,19 +95,19 @@ impl Memory {
         regions.iter().any(|region| self.regions[*region].0 <= from && to <= self.regions[*region].1)
     }
 
-    /// Reads, if that is allowed.
+    /// Reads a range, if it is readable.
     pub fn read(&self, address: u32, length: u32) -> Option<Vec<u8>> {
         let byte = |at: u64| self.pages.get(&(at / PAGE)).map_or(0, |page| page[(at % PAGE) as usize]);
         let from = u64::from(address);
         self.allows(&[0, 1, 2, 3], address, length).then(|| (from..from + u64::from(length)).map(byte).collect())
     }
 
-    /// Writes as the guest, if that is allowed; otherwise nothing happens, and the answer is false.
+    /// Writes as the guest; false, and no change, if the range is not writable.
     pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
         self.write_to(&[1, 2], address, bytes)
     }
 
-    /// Writes as the embedder, who may write aux as well.
+    /// Writes as the embedder, which may also write aux.
     pub fn write_as_embedder(&mut self, address: u32, bytes: &[u8]) -> bool {
         self.write_to(&[1, 2, 3], address, bytes)
     }
@@ -120,7 +120,7 @@ impl Memory {
         allowed
     }
 
-    /// "Heap": the new end, or `None` if it cannot grow so far.
+    /// "Heap": returns the new end, or `None` if it cannot grow that far.
     pub fn sbrk(&mut self, size: u32) -> Option<u32> {
         let size = self.heap_size + u64::from(size);
         let end = self.heap_base + size;
@@ -132,7 +132,7 @@ impl Memory {
         Some(end as u32)
     }
 
-    /// The pages of 4 KiB that have a byte which is not zero, by address.
+    /// The pages of 4 KiB with a nonzero byte, by address.
     pub fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let set = self.pages.iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0));
         set.map(|(page, bytes)| ((page * PAGE) as u32, bytes.as_slice()))

@@ -1,5 +1,5 @@
-//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md#instructions`, typed in once
-//! more.
+//! The numbers and forms of the instructions: the tables of `docs/spec/instructions.md#instructions`, typed in a second
+//! time.
 
 use crate::Isa;
 

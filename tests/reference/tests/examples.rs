@@ -1,4 +1,4 @@
-//! The model on examples worked by hand. What it says of everything else is compared with the engines in `pvm-oracle`.
+//! Tests of the model on examples worked by hand. Everything else is compared with the engines in `pvm-oracle`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use pvm_reference::{Blob, Config, Interpreter, Isa, Metering, Model, Outcome};
@@ -80,9 +80,9 @@ fn blocks_cost_what_the_pipeline_takes() {
         let config = Config { model: Model::Pipeline(latency), ..CONFIG };
         Interpreter::new(&blob(0, code, starts, &[]), config).unwrap().block_cost(0)
     };
-    // A jump to itself: 15 cycles, and 3 that do not count.
+    // A jump to itself: 15 cycles, after 3 that do not count.
     assert_eq!(cost(&[40, 0], &[0], 25), Some(15));
-    // Two divisions take turns; two loads do not.
+    // Two divisions are executed in turn; two loads are not.
     assert_eq!(cost(&[203, 0x98, 7, 203, 0x98, 7, 0], &[0, 3, 6], 25), Some(120));
     assert_eq!(cost(&[52, 7, 52, 8, 0], &[0, 2, 4], 25), Some(25));
     assert_eq!(cost(&[52, 7, 52, 8, 0], &[0, 2, 4], 37), Some(37));

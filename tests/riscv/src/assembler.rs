@@ -6,7 +6,7 @@ use object::{
     write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection},
 };
 
-/// A place in the code that is jumped to.
+/// A position in the code that is jumped to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Label(usize);
 
@@ -62,7 +62,7 @@ impl Assembler {
         }
     }
 
-    /// Goes on in another section of code, which is new.
+    /// Continues in another section of code, which is new.
     pub fn enter(&mut self, name: &str, flags: u64) {
         let section = self.object.add_section(Vec::new(), name.as_bytes().to_vec(), SectionKind::Text);
         let flags = u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR) | flags;
@@ -100,13 +100,13 @@ impl Assembler {
         self.labels[label.0] = Some((self.current, self.here()));
     }
 
-    /// The distance from one bound label to another of the same section.
+    /// Returns the distance from one bound label to another of the same section.
     pub fn distance(&self, from: Label, to: Label) -> i64 {
         let at = |label: Label| self.labels[label.0].expect("a bound label").1 as i64;
         at(to) - at(from)
     }
 
-    /// A branch of a condition (funct3) to a label; `related` has a relocation as well.
+    /// Emits a branch with a condition (funct3) to a label; `related` adds a relocation.
     pub fn branch(&mut self, funct3: u32, rs1: u32, rs2: u32, label: Label, related: bool) {
         self.jumps.push((self.current, self.here(), label, Form::Branch, related));
         self.word(rs2 << 20 | rs1 << 15 | funct3 << 12 | 0x63);
@@ -117,12 +117,12 @@ impl Assembler {
         self.word(rd << 7 | 0x6f);
     }
 
-    /// A relocation of what is written next.
+    /// Adds a relocation of the next bytes written.
     pub fn relocate(&mut self, r_type: u32, symbol: SymbolId, addend: i64) {
         self.relocations.push((self.current, self.here(), r_type, symbol, addend));
     }
 
-    /// A symbol for this place in the code.
+    /// Makes a symbol for the current position in the code.
     pub fn symbol_here(&mut self, name: &str, function: bool) -> SymbolId {
         let (section, at) = (self.text_section(), self.here());
         self.symbol(name, section, at, function)
@@ -141,7 +141,7 @@ impl Assembler {
         })
     }
 
-    /// A symbol whose place in the code is given later.
+    /// Makes a symbol whose position in the code is set later.
     pub fn declare(&mut self, name: &str) -> SymbolId {
         let section = self.text_section();
         self.symbol(name, section, 0, true)
@@ -163,7 +163,7 @@ impl Assembler {
     /// Sets the attributes of a symbol.
     pub fn set_nature(&mut self, symbol: SymbolId, nature: Nature) {
         let symbol = self.object.symbol_mut(symbol);
-        // The order in the symbol table is by the binding.
+        // Symbols are sorted by binding.
         symbol.scope = match nature.binding {
             elf::STB_LOCAL => SymbolScope::Compilation,
             _ => SymbolScope::Linkage,
@@ -172,7 +172,7 @@ impl Assembler {
         symbol.flags = SymbolFlags::Elf { st_info: nature.binding << 4 | nature.kind, st_other: nature.visibility };
     }
 
-    /// A weak symbol that is nowhere.
+    /// Makes an undefined weak symbol.
     pub fn weak_undefined(&mut self, name: &str) -> SymbolId {
         self.object.add_symbol(Symbol {
             name: name.as_bytes().to_vec(),
@@ -186,7 +186,7 @@ impl Assembler {
         })
     }
 
-    /// A variable that only the symbol table has.
+    /// Makes a COMMON variable, which only the symbol table has.
     pub fn common(&mut self, name: &str, size: u64, align: u64) -> SymbolId {
         // The value of such a symbol is its alignment.
         let symbol = Symbol {
@@ -202,20 +202,20 @@ impl Assembler {
         self.object.add_common_symbol(symbol, size, align)
     }
 
-    /// Says how long a symbol is that ends here.
+    /// Sets the size of a symbol that ends here.
     pub fn end(&mut self, symbol: SymbolId) {
         let here = self.here();
         let symbol = self.object.symbol_mut(symbol);
         symbol.size = here - symbol.value;
     }
 
-    /// Writes over the contents of a section.
+    /// Overwrites the contents of a section.
     pub fn overwrite(&mut self, section: SectionId, offset: u64, bytes: &[u8]) {
         let offset = offset as usize;
         self.object.section_mut(section).data_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Gives a section the flags `SHF_*`, and nothing else.
+    /// Sets the flags `SHF_*` of a section.
     pub fn set_flags(&mut self, section: SectionId, flags: u64) {
         self.object.section_mut(section).flags = SectionFlags::Elf { sh_flags: flags };
     }
@@ -239,13 +239,13 @@ impl Assembler {
         self.object.add_relocation(section, Relocation { offset, symbol, addend, flags }).expect("a relocation");
     }
 
-    /// A pointer at a place of a section.
+    /// Adds a pointer at an offset of a section.
     pub fn pointer(&mut self, section: SectionId, offset: u64, symbol: SymbolId, addend: i64) {
         let r_type = if self.wide { elf::R_RISCV_64 } else { elf::R_RISCV_32 };
         self.data_relocation(section, offset, r_type, symbol, addend);
     }
 
-    /// The finished file.
+    /// Returns the finished file.
     pub fn finish(mut self) -> Vec<u8> {
         for (text, at, label, form, related) in std::mem::take(&mut self.jumps) {
             let (_, target) = self.labels[label.0].expect("a bound label");
@@ -291,7 +291,7 @@ impl Assembler {
 }
 
 impl Assembler {
-    /// An entry of a jump table: the distance from the table to the target.
+    /// Adds an entry of a jump table: the distance from the table to the target.
     pub fn table_entry(&mut self, table: SymbolId, offset: u64, target: SymbolId) {
         let SymbolSection::Section(section) = self.object.symbol(table).section else { return };
         self.data_relocation(section, offset, elf::R_RISCV_ADD32, target, 0);

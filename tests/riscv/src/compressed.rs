@@ -20,7 +20,7 @@ fn sign(value: u32, bits: u32) -> i32 {
     ((value << (32 - bits)) as i32) >> (32 - bits)
 }
 
-/// The word, if there is one.
+/// Returns the 32-bit form, if the instruction is valid.
 pub(crate) fn expand(half: u32, wide: bool) -> Option<u32> {
     let bit = |at: u32| half >> at & 1;
     let (rd, rs2) = (field(half, 11, 7), field(half, 6, 2));

@@ -1,4 +1,5 @@
-//! Differential test of the linker: the linked program on the VM's interpreter against the ELF file on the RISC-V emulator.
+//! Differential test of the linker: compares the linked program on the VM's interpreter with the ELF file on the RISC-V
+//! emulator.
 //!
 //! Used by the linker's test `random` and its fuzz target `programs`.
 #![allow(clippy::expect_used, reason = "test support: a blob that cannot be loaded has failed the test")]
@@ -19,7 +20,7 @@ use vm_core::{
 pub enum Standing {
     /// The linked program behaves as on the emulator.
     Right,
-    /// It does, or the linker refuses it with a message that contains one of these.
+    /// It does, or the linker refuses it with a message that contains one of these texts.
     MayBeRefused(&'static [&'static str]),
 }
 
@@ -47,10 +48,10 @@ pub const STANDING: [(Feature, Standing); 20] = [
     (Feature::Records, Standing::Right),
 ];
 
-/// Calls of each export.
+/// Number of calls of each export.
 const CALLS: u64 = 3;
 
-/// Limit of instructions per call; far more than any takes.
+/// Maximum number of instructions per call; far more than any needs.
 const STEPS: u64 = 2_000_000;
 
 /// Host function of the test: a hash of its name and arguments.

@@ -9,7 +9,7 @@ pub(crate) const RETURN: u64 = 0xffff_0000;
 const STACK_END: u64 = 0xf000_0000;
 const STACK_SIZE: usize = 0x1_0000;
 
-/// Instructions that resolvers of IFUNC symbols and constructors may take.
+/// Maximum number of instructions of IFUNC resolvers and constructors.
 const START_STEPS: u64 = 10_000_000;
 
 /// End of a call.
@@ -52,11 +52,11 @@ pub struct Emulator {
     pub(crate) imports: BTreeMap<u64, Vec<u8>>,
     /// Host functions, by the address of the pointer behind the host call.
     pub(crate) host_calls: BTreeMap<u64, u64>,
-    /// IFUNC symbols by address: the resolver until it was called, then the address that it returned.
+    /// IFUNC symbols by address: the resolver until it was called, then the address it returned.
     pub(crate) jumps: BTreeMap<u64, u64>,
     /// Constructors, which run before the first call in this order.
     pub(crate) constructors: Vec<u64>,
-    /// Stack size that the program asks for, in bytes.
+    /// Stack size that the program requests, in bytes.
     pub(crate) stack: usize,
     /// True if the first call was made.
     pub(crate) started: bool,
@@ -69,7 +69,7 @@ pub(crate) enum Stop {
 }
 
 impl Emulator {
-    /// The names of what can be called.
+    /// Returns the names of all exports.
     pub fn exports(&self) -> impl Iterator<Item = &[u8]> {
         self.exports.iter().map(|(name, _)| &name[..])
     }
@@ -132,7 +132,7 @@ impl Emulator {
                 Err(Stop::HostCall(name)) => {
                     let arguments = std::array::from_fn(|index| self.registers[10 + index]);
                     let Some(result) = host(&name, arguments) else { return Outcome::Stopped };
-                    // What a call may change, it changes.
+                    // Clobbers the registers that a call may change.
                     for register in [5, 6, 7, 11, 12, 13, 14, 15] {
                         self.set(register, 0xdead_0000 + register as u64);
                     }

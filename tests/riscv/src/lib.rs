@@ -1,8 +1,8 @@
 //! RISC-V emulator and program generator: the oracle for the linker.
 //!
-//! [`Emulator`] decodes and executes word by word; [`generate()`] makes relocatable ELF files of random code that ends and
-//! whose results do not depend on where things are in memory. Both share nothing with the linker but the `object` crate
-//! that reads ELF files; only [`differential`], which compares the two, calls the linker.
+//! [`Emulator`] decodes and executes word by word; [`generate()`] makes relocatable ELF files of random code that
+//! terminates and whose results do not depend on memory addresses. Both share nothing with the linker but the `object`
+//! crate, which reads ELF files; only [`differential`], which compares the two, calls the linker.
 
 mod assembler;
 mod compressed;
@@ -22,7 +22,7 @@ use pvm_test_support::Rng;
 #[derive(Clone, Debug)]
 pub struct Random {
     rng: Rng,
-    /// Bytes that decide before the generator does, last one first.
+    /// Bytes that determine choices before the generator does, last one first.
     given: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl Random {
         Random { rng: Rng::new(seed), given: Vec::new() }
     }
 
-    /// Creates choices that `bytes` decide until they are used up, so that a fuzzer can steer them.
+    /// Creates choices determined by `bytes` until they are used up, so that a fuzzer can steer them.
     pub fn from_bytes(bytes: &[u8]) -> Random {
         Random { rng: Rng::new(0), given: bytes.iter().rev().copied().collect() }
     }
@@ -60,7 +60,7 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// Draws a number as programs have them: often at an edge.
+    /// Draws a number as programs have them: often a boundary value.
     pub fn value(&mut self) -> u64 {
         const EDGES: [u64; 14] = [
             0,

@@ -1,8 +1,8 @@
-//! Loads an ELF file: gives its sections addresses, applies the relocations by the psABI, and finds what guests tell the
-//! linker.
+//! Loads an ELF file: assigns addresses to its sections, applies the relocations by the psABI, and reads the guests'
+//! records for the linker.
 //!
-//! The addresses of a relocatable file have nothing to do with those of the VM; that is the point. What no program of
-//! the VM can have (thread-local storage, shared libraries) is an error in words.
+//! The addresses of a relocatable file differ from those in the VM on purpose. Features that no program of the VM can
+//! have (thread-local storage, shared libraries) are errors.
 
 use super::emulator::{Emulator, Region};
 use super::relocate::{Relocator, Value};
@@ -12,11 +12,11 @@ use object::{
 };
 use std::collections::BTreeMap;
 
-/// Address of the first section, and least distance between sections.
+/// Address of the first section, and minimum distance between sections.
 const BASE: u64 = 0x0123_0000;
 const GAP: u64 = 0x1000;
 
-/// Addresses of undefined symbols, 16 bytes each: no memory is there.
+/// Addresses of undefined symbols, 16 bytes each: there is no memory.
 const UNDEFINED: u64 = 0xe000_0000;
 
 /// Addresses of IFUNC symbols, 16 bytes each: a jump there goes to the address that the resolver returned.
@@ -48,7 +48,7 @@ fn is(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The place of an array of constructors among the others: by kind, then by priority, those without one last.
+/// Order of an array of constructors among the others: by kind, then by priority, those without one last.
 fn order(name: &str) -> Option<(u8, u32)> {
     for (kind, prefix) in [".preinit_array", ".init_array", ".ctors"].into_iter().enumerate() {
         let Some(rest) = name.strip_prefix(prefix) else { continue };
@@ -63,10 +63,10 @@ fn order(name: &str) -> Option<(u8, u32)> {
 }
 
 impl Emulator {
-    /// Loads a file that is known to be good.
+    /// Loads a valid file.
     ///
     /// # Panics
-    /// If it is not: it is one of our own.
+    /// If it is invalid: it is one of our own.
     pub fn load_elf(bytes: &[u8]) -> Emulator {
         Emulator::try_load(bytes).expect("a file of our own")
     }
@@ -74,7 +74,7 @@ impl Emulator {
     /// Loads a file.
     ///
     /// # Errors
-    /// If it is malformed, or needs what this machine does not have.
+    /// If it is malformed, or needs features that this machine lacks.
     pub fn try_load(bytes: &[u8]) -> Result<Emulator, String> {
         let file = object::File::parse(bytes).map_err(|error| error.to_string())?;
         if !matches!(file.architecture(), object::Architecture::Riscv32 | object::Architecture::Riscv64)
@@ -173,12 +173,12 @@ impl Emulator {
                 let symbol = match relocation.target() {
                     RelocationTarget::Symbol(symbol) => match values.get(&symbol.0) {
                         Some(value) => *value,
-                        // Of a section that is not in memory: nothing that runs can see it.
+                        // In a section that is not loaded: no running code can see it.
                         None => continue,
                     },
                     _ => 0,
                 };
-                // What a relocation of a linked file is for is an address.
+                // A relocation in a linked file is for an address.
                 let offset = if relocatable { offset } else { offset.wrapping_sub(*base) };
                 let value = symbol.wrapping_add(relocation.addend() as u64);
                 list.push(Value { section: section.index().0, offset, r_type, value });

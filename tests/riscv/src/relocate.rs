@@ -4,7 +4,7 @@ use super::load::Sections;
 use object::elf;
 use std::collections::BTreeMap;
 
-/// A relocation: where, which, and the value of its symbol with the addend (S + A).
+/// A relocation: its offset and type, and the value of its symbol with the addend (S + A).
 pub(crate) struct Value {
     pub section: usize,
     pub offset: u64,
@@ -54,7 +54,7 @@ impl Field<'_> {
         self.put(width, old.wrapping_add(value))
     }
 
-    /// An unsigned LEB128 number and its length.
+    /// Reads an unsigned LEB128 number and its length.
     fn uleb128(&self) -> Option<(u64, usize)> {
         let mut value = 0u64;
         for (index, byte) in self.data.iter().enumerate().take(10) {
@@ -66,7 +66,7 @@ impl Field<'_> {
         None
     }
 
-    /// Writes one of the same length.
+    /// Writes a LEB128 number of the same length.
     fn put_uleb128(&mut self, value: u64) -> Option<()> {
         let (_, length) = self.uleb128()?;
         for (index, byte) in self.data.iter_mut().enumerate().take(length) {
@@ -77,7 +77,7 @@ impl Field<'_> {
     }
 }
 
-/// The bits of an immediate in an instruction: lowest bit of the value, number of bits, lowest bit of the instruction.
+/// The bits of an immediate in an instruction: lowest bit of the value, number of bits, lowest bit in the instruction.
 type Immediate = &'static [(u32, u32, u32)];
 
 const U_TYPE: Immediate = &[(12, 20, 12)];
@@ -89,15 +89,15 @@ const C_BRANCH: Immediate = &[(8, 1, 12), (3, 2, 10), (6, 2, 5), (1, 2, 3), (5, 
 const C_JUMP: Immediate = &[(11, 1, 12), (4, 1, 11), (8, 2, 9), (10, 1, 8), (6, 1, 7), (7, 1, 6), (1, 3, 3), (5, 1, 2)];
 const C_LUI: Immediate = &[(17, 1, 12), (12, 5, 2)];
 
-/// Rounded so that the upper 20 bits go with lower 12 that are signed.
+/// Rounds so that the upper 20 bits match signed lower 12 bits.
 fn rounded(value: u64) -> u64 {
     value.wrapping_add(0x800)
 }
 
 impl Relocator<'_> {
-    /// Applies them all.
+    /// Applies all relocations.
     pub fn apply(&mut self, list: &[Value]) -> Result<(), String> {
-        // What upper parts refer to, for the lower ones.
+        // Targets of upper parts, for the lower ones.
         let mut uppers = BTreeMap::new();
         let mut slots = BTreeMap::new();
         for relocation in list {
@@ -173,7 +173,7 @@ impl Relocator<'_> {
             elf::R_RISCV_SUB16 => field.add(2, value.wrapping_neg()),
             elf::R_RISCV_SUB32 => field.add(4, value.wrapping_neg()),
             elf::R_RISCV_SUB64 => field.add(8, value.wrapping_neg()),
-            // Of these the low 6 bits of the byte.
+            // Only the low 6 bits of the byte.
             elf::R_RISCV_SET6 => field.get(1).and_then(|old| field.put(1, old & 0xc0 | value & 0x3f)),
             elf::R_RISCV_SUB6 => field.get(1).and_then(|old| field.put(1, old & 0xc0 | old.wrapping_sub(value) & 0x3f)),
             elf::R_RISCV_SET8 => field.put(1, value),

@@ -1,7 +1,7 @@
 //! The demo: starts a dev chain, deploys two contracts, calls them, checks every result and stops the chain.
 //!
-//! Exits with 0 if all is as it should be, otherwise with 1 and what differs. It drives the node with the command line
-//! that users have, and prints each command so that it can be typed again.
+//! Exits with 0 if all results are as expected, otherwise with 1 and the difference. It uses the node and the command
+//! line in the same way as users, and prints each command so that it can be typed again.
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
@@ -23,7 +23,7 @@ struct Args {
     keep_running: bool,
 }
 
-/// The port a client tries when it is not told another.
+/// The port that clients use by default.
 const DEFAULT_PORT: u16 = 9944;
 
 /// The token's supply.
@@ -43,7 +43,7 @@ fn run(args: &Args) -> Result<()> {
     println!("demo: starting a dev chain");
     let node = if args.keep_running { Node::start_on(DEFAULT_PORT)? } else { Node::start()? };
     println!("demo: the node listens on {}", node.url());
-    // POLKAVM_BACKEND chooses what this line says; everything else stays the same.
+    // POLKAVM_BACKEND determines this line; everything else stays the same.
     println!("demo: {}", node.polkavm().context("the node does not say what runs contracts")?);
     let cli = Cli::new(&node.url());
     let demo = Demo { token: shown::token(&cli)?, cli };
@@ -65,7 +65,7 @@ struct Demo {
 }
 
 impl Demo {
-    /// The whole walk; returns the lines of the summary.
+    /// Runs all steps; returns the lines of the summary.
     fn walk(&self) -> Result<Vec<String>> {
         let flipper = paths::contract("flipper")?;
         let erc20 = paths::contract("erc20")?;
@@ -80,7 +80,7 @@ impl Demo {
         let flipped = self.step("flip it", &["call", &flipper, "--sig", "flip()"])?;
         self.read_bool(&flipper, false)?;
 
-        // A token: uploaded and instantiated in one.
+        // A token: uploaded and instantiated in one step.
         let supply = SUPPLY.to_string();
         let made = self.step("deploy a token", &["instantiate", &erc20, "--sig", "(uint256)", &supply])?;
         let token = text(&made, "address")?;
@@ -102,7 +102,7 @@ impl Demo {
             self.step("ask for Bob's tokens", &["dry-run", "call", &token, "--sig", "balanceOf(address)", &bob])?;
         ensure!(number_of(&balance["data"]) == Some(250), "Bob has other than 250 tokens: {balance}");
 
-        // What is wrong is refused by name.
+        // Invalid calls are refused by name.
         let too_much = ["call", &token, "--sig", "transfer(address,uint256)", &bob, "999999999"];
         let refused = self.refused("transfer more than there is", &too_much, "Polkavm::ContractReverted")?;
         let broke = ["call", &token, "--sig", "transfer(address,uint256)", &bob, "1", "--gas", "1"];
@@ -132,7 +132,7 @@ impl Demo {
         ])
     }
 
-    /// Runs a command that has to succeed and prints what it did.
+    /// Runs a command that has to succeed and prints its results.
     fn step(&self, what: &str, args: &[&str]) -> Result<Value> {
         announce(what, args);
         let answer = self.cli.succeed(args)?;

@@ -1,7 +1,7 @@
 //! Deploys the ink! contract in `guest/ink` on a dev chain, calls it and checks every result.
 //!
-//! Run by `make ink`, after `scripts/build-ink`. Prints each call's gas, deposit and result; exits with 0 if all is as it
-//! should be, otherwise with 1 and what differs.
+//! Run by `make ink`, after `scripts/build-ink`. Prints each call's gas, deposit and result; exits with 0 if all
+//! results are as expected, otherwise with 1 and the difference.
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{
@@ -32,7 +32,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// Calls every message of the contract, by the metadata that ink! generates.
+/// Calls every message of the contract, using the metadata that ink! generates.
 fn flipper(chain: &Chain) -> Result<()> {
     let alice = chain.account("//Alice")?;
     let flipper = chain.deploy_ink("flipper", "new", &["true"])?;

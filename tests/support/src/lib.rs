@@ -1,6 +1,6 @@
 //! Test support: random numbers and random programs, the same for the same seed on every machine.
 //!
-//! A development dependency of the crates that test with random data. It depends on `vm-core` alone, so that `vm-core`'s
+//! A development dependency of the crates that test with random data. It only depends on `vm-core`, so that `vm-core`'s
 //! own integration tests can use it. Engines to run the programs on are in `pvm_oracle::engines`.
 
 #![forbid(unsafe_code)]

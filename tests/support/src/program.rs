@@ -28,7 +28,7 @@ impl RandomProgram {
     /// Encodes the program as a blob.
     ///
     /// # Panics
-    /// If the builder refuses it, which no part made here leads to.
+    /// If the builder refuses it, which does not happen for generated parts.
     pub fn blob(&self) -> Vec<u8> {
         let mut builder = BlobBuilder::new(self.isa);
         let cut = |size: u32| &self.data[..self.data.len().min(size as usize)];
@@ -51,7 +51,7 @@ impl RandomProgram {
                     self.assembly.bitmask[bit as usize / 8] ^= 1 << (bit % 8);
                 }
                 2 if length > 0 => {
-                    // Cut the end off.
+                    // Truncate the end.
                     let length = length - rng.below(length.min(12));
                     self.assembly.code.truncate(length as usize);
                     self.assembly.bitmask.truncate(length.div_ceil(8) as usize);
@@ -99,7 +99,7 @@ impl RandomProgram {
     /// Generates valid instructions with mostly valid branch targets and mostly mapped addresses.
     ///
     /// # Panics
-    /// If the assembler refuses an instruction, which none made here leads to.
+    /// If the assembler refuses an instruction, which does not happen for generated ones.
     pub fn valid(isa: Isa, rng: &mut Rng) -> Self {
         let count = 2 + rng.below(60);
         let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
@@ -115,7 +115,7 @@ impl RandomProgram {
             let mnemonic = opcode.spec().mnemonic;
             let based = mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"));
             if based && rng.chance(60) {
-                // Bring the base near memory.
+                // Set the base near memory.
                 let base = if opcode.spec().format == Format::RegImmImm { r1 } else { r2 };
                 list.push(Instruction::ri(Opcode::LoadImm, base, rng.address() as i32));
             }

@@ -1,4 +1,4 @@
-//! SplitMix64, and the distributions that tests draw from.
+//! SplitMix64, and the random distributions of tests.
 
 /// Random number generator (SplitMix64) whose sequence for a seed never changes.
 #[derive(Clone, Debug)]

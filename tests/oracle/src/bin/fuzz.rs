@@ -19,13 +19,13 @@ use std::time::{Duration, Instant, SystemTime};
 const KINDS: [&str; 3] = ["programs", "gas", "sequences"];
 const USAGE: &str = "usage: fuzz [programs|gas|sequences] [SEED]";
 
-/// Operations of a sequence.
+/// Number of operations of a sequence.
 const OPERATIONS: u32 = 150;
 
 struct Fuzz {
     engines: Vec<Box<dyn Engine>>,
     places: Vec<usize>,
-    /// Engines of both backends, where programs can be compiled.
+    /// Engines of both backends, if programs can be compiled on this machine.
     backends: Option<Backends>,
     programs: compare::Tally,
     gas: every_gas::Tally,
@@ -47,7 +47,7 @@ impl Fuzz {
         }
     }
 
-    /// Does one of a kind; the error is for people.
+    /// Runs one case of a kind; the error is for people.
     fn one(&mut self, kind: &str, seed: u64) -> Result<(), String> {
         let program = || describe(&scenario(seed).blob);
         match (kind, &self.backends) {
@@ -80,7 +80,7 @@ impl Fuzz {
     }
 }
 
-/// Share of a kind where all take turns: one in this many seeds.
+/// Share of a kind when all kinds take turns: one in this many seeds.
 fn every(kind: &str) -> u64 {
     match kind {
         "gas" => 4,

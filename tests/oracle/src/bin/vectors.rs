@@ -1,6 +1,7 @@
 //! Writes the generated vectors to `tests/vectors`: `cargo run -p pvm-oracle --bin vectors`.
 //!
-//! With file names as arguments it fills the question marks of those files in instead: a help for writing one by hand.
+//! With file names as arguments it fills in the question marks of those files instead, which helps when writing one by
+//! hand.
 
 use pvm_oracle::vectors::{drafts, fill, folder};
 use std::error::Error;

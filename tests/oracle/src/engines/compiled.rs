@@ -12,11 +12,11 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Two ways: as it is, and with a snapshot that is restored at every stop. None, with a note, where programs cannot
-    /// be compiled.
+    /// Returns two variants: the plain one, and one that takes and restores a snapshot at every stop. None, with a
+    /// note, if programs cannot be compiled on this machine.
     pub fn ways() -> Vec<Compiled> {
         let mut config = pvm_engine::Config::new();
-        // What is compared here is what programs do, not what holds them.
+        // Programs' behaviour is compared here, not the sandbox.
         config.set_backend(Backend::Jit).set_sandbox(Sandbox::BestEffort);
         match pvm_engine::Engine::new(&config) {
             Ok(engine) => {
@@ -56,7 +56,7 @@ impl Machine for Running {
     forward_to_instance!();
 
     /// # Panics
-    /// If the worker was lost: nothing that a program does may lead to that.
+    /// If the worker was lost: no program's behaviour may cause that.
     fn run(&mut self) -> Outcome {
         let run = self.instance.run();
         let outcome = outcome(run.unwrap_or_else(|error| panic!("a worker was lost: {error}")));

@@ -28,7 +28,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// All ways; the first is the ordinary one.
+    /// Returns all variants; the first is the plain one.
     pub fn ways() -> Vec<Core> {
         let way = |dispatch, translation_cache, disturb| Core { dispatch, translation_cache, disturb };
         vec![
@@ -93,7 +93,7 @@ impl Machine for Running {
     }
 }
 
-/// The configuration in the terms of `vm-core`.
+/// Converts the configuration to `vm-core`'s.
 pub(crate) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
     Ok(ProgramConfig {
         page_size: config.page_size,
@@ -113,7 +113,7 @@ pub(crate) fn program_config(config: &Config) -> Result<ProgramConfig, String> {
     })
 }
 
-/// The outcome in the terms of this crate.
+/// Converts the outcome to this crate's.
 pub(super) fn outcome(outcome: vm_core::Outcome) -> Outcome {
     match outcome {
         vm_core::Outcome::Finished => Outcome::Finished,
@@ -127,7 +127,7 @@ pub(super) fn outcome(outcome: vm_core::Outcome) -> Outcome {
     }
 }
 
-/// The memory regions that exist with a heap of this size.
+/// Returns the memory regions that exist with a heap of this size.
 pub(crate) fn regions(program: &Program, heap_size: u32) -> Vec<(u32, u32)> {
     let map = program.memory_map();
     let all = [

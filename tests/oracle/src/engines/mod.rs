@@ -1,4 +1,4 @@
-//! The engines that are compared, one file each.
+//! The engines that are compared, one per file.
 
 /// Methods that our own engines forward to their `instance`. The peer's instance has other types.
 macro_rules! forward_to_instance {
@@ -58,8 +58,8 @@ pub use reference::Reference;
 
 use crate::Engine;
 
-/// All engines: the ways of `vm-core`, those of the compiler where it runs, the reference model, the peer. The first is
-/// the one that others are compared with.
+/// Returns all engines: the variants of `vm-core`, those of the compiler if this machine supports it, the reference
+/// model, the peer. The others are compared with the first one.
 ///
 /// # Panics
 /// If the peer cannot be set up.

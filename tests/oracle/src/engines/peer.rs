@@ -1,6 +1,7 @@
-//! The interpreter of the `polkavm` crate as an engine, and where it is known to differ from the specification.
+//! The interpreter of the `polkavm` crate as an engine, with its known differences from the specification.
 //!
-//! Each difference is in `docs/spec/differences.md#where-polkavms-own-interpreter-differs`, with who is right and why.
+//! Each difference is in `docs/spec/differences.md#where-polkavms-own-interpreter-differs`, with the right behaviour
+//! and the reason.
 
 use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};
 use polkavm::{
@@ -13,7 +14,7 @@ use vm_core::isa::{CodeView, Opcode};
 /// The peer.
 pub struct Peer {
     engine: polkavm::Engine,
-    /// `memset` only goes to low memory.
+    /// True if `memset` only reaches low memory.
     low_memset: bool,
 }
 
@@ -39,7 +40,7 @@ impl Peer {
     }
 }
 
-/// True if the peer's scanner shows an invalid instruction too many: "Scanning near the end of the code".
+/// True if the peer's scanner finds an additional invalid instruction: "Scanning near the end of the code".
 fn scans_wrongly(code: &CodeView<'_>) -> bool {
     let length = code.len();
     (7..length).step_by(8).any(|start| {
@@ -63,7 +64,7 @@ impl Engine for Peer {
         if config.model == Model::CalibratedV1 {
             return Err("the calibrated cost model");
         }
-        // The fourth instruction set is refused by name here, and run by the peer.
+        // Our engines refuse the fourth instruction set by name; the peer runs it.
         if blob.get(4) == Some(&2) {
             return Err("Latest64");
         }

@@ -1,4 +1,4 @@
-//! Damage: small changes to programs, so that they do what no compiler makes them do.
+//! Damage: small changes to programs, which then behave as no compiled program does.
 
 use super::Parts;
 use pvm_test_support::Rng;

@@ -1,10 +1,11 @@
-//! Long blocks of few different instructions on few registers: they fill the processor that the pipeline model simulates.
+//! Dense programs: long blocks of few different instructions on few registers, which fill the pipeline model's
+//! processor.
 
 use super::{Parts, flat};
 use pvm_test_support::Rng;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 
-/// Such a program.
+/// Generates a dense program.
 pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     let (enders, plain): (Vec<Opcode>, Vec<Opcode>) = flat::opcodes(isa)
         .into_iter()

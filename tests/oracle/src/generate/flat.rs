@@ -1,16 +1,16 @@
-//! Random flat programs: valid instructions in a row, whose jumps mostly lead to valid places and whose addresses
-//! are mostly near memory; and noise.
+//! Random flat programs: sequences of valid instructions with mostly valid jump targets, and addresses mostly near
+//! memory; and noise.
 
 use super::Parts;
 use pvm_test_support::Rng;
 use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
 
-/// All instructions of an instruction set.
+/// Returns all instructions of an instruction set.
 pub fn opcodes(isa: Isa) -> Vec<Opcode> {
     Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect()
 }
 
-/// An instruction with random operands; its target is 0.
+/// Returns an instruction with random operands; its target is 0.
 pub fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
     let (imm, imm2) = (rng.immediate(), rng.immediate());
@@ -39,12 +39,12 @@ fn is_based(opcode: Opcode) -> bool {
     mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"))
 }
 
-/// A program of valid instructions.
+/// Generates a program of valid instructions.
 pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     let count = 2 + rng.below(60);
     let mut opcodes = opcodes(isa);
     if rng.chance(80) {
-        // Not all engines can run it: see `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
+        // Not all engines run it correctly: see `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
         opcodes.retain(|opcode| *opcode != Opcode::Memset);
     }
     let mut list: Vec<Instruction> = Vec::new();
@@ -94,7 +94,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     parts(isa, &list, &table, rng)
 }
 
-/// The parts of a program of these instructions, whose jump table leads to those of these indexes.
+/// Makes the parts of a program from instructions; its jump table has the instructions with these indexes.
 ///
 /// # Panics
 /// If they cannot be encoded, which is a mistake of the generator.

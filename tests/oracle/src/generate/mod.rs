@@ -1,7 +1,7 @@
-//! Random programs, of five kinds: instructions in a row, long blocks, structured programs, real ones with bytes
-//! changed, and random bytes.
+//! Random programs of five kinds: flat sequences of instructions, long blocks, structured programs, real ones with
+//! bytes changed, and random bytes.
 //!
-//! The same seed makes the same program, as long as the generators are not changed.
+//! The same seed gives the same program, as long as the generators are unchanged.
 
 mod damage;
 mod dense;
@@ -20,7 +20,7 @@ use vm_core::blob::Blob;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 use vm_core::text::Listing;
 
-/// Blobs made by compilers, to be damaged. They are built from `guest/`, and kept here so that the same ones are always used.
+/// Compiled blobs, to be damaged. They are built from `guest/`, and stored here so that they never change.
 const REAL: [&[u8]; 4] = [
     include_bytes!("../../blobs/erc20.blob"),
     include_bytes!("../../blobs/flipper.blob"),
@@ -28,7 +28,7 @@ const REAL: [&[u8]; 4] = [
     include_bytes!("../../blobs/sieve.blob"),
 ];
 
-/// The scenario of this seed.
+/// Returns the scenario of this seed.
 pub fn scenario(seed: u64) -> Scenario {
     let rng = &mut Rng::new(seed);
     let isa = rng.pick(&[Isa::ReviveV1, Isa::ReviveV1, Isa::Latest32, Isa::Latest32, Isa::JamV1]);
@@ -60,7 +60,7 @@ pub fn scenario(seed: u64) -> Scenario {
         Ok(blob) => (blob.code().len() as u32, blob.exports().next().map(|export| export.code_offset)),
         Err(_) => (0, None),
     };
-    // Where instructions cost tens of gas, or tens of thousands, as much more is needed to get as far.
+    // With costs of tens or tens of thousands of gas per instruction, as much more gas is needed to get as far.
     let scale = match config.model {
         Model::CalibratedV1 => rng.pick(&[10, 100, 3000]),
         Model::Naive | Model::Pipeline(_) => 1,
@@ -76,7 +76,7 @@ pub fn scenario(seed: u64) -> Scenario {
     }
 }
 
-/// A `memset` in low memory, alone: where all engines do the same.
+/// A `memset` in low memory, alone: a case in which all engines agree.
 pub fn low_memset(seed: u64) -> Scenario {
     let rng = &mut Rng::new(seed);
     let (to, count) = (0x2_0000 + rng.below(0x2100) as i32 - 40, rng.pick(&[0, 1, 7, 100, 0x1000, 0x2200]));
@@ -94,7 +94,7 @@ pub fn low_memset(seed: u64) -> Scenario {
     Scenario { seed, blob: parts.blob(), config: Config::default(), code_length, entry: 0, gas }
 }
 
-/// The program of a scenario in words, as far as it has any.
+/// Disassembles the program of a scenario, as far as possible.
 pub fn describe(blob: &[u8]) -> String {
     match Listing::new(blob) {
         Ok(listing) => listing.to_string(),

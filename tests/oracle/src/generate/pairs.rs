@@ -1,5 +1,5 @@
-//! Two instructions in a row, of all that compute: the second takes what the first leaves, all of it. A compiler may leave
-//! something where a register has no room for it, which only few instructions look at.
+//! Pairs of computing instructions: the second uses the full result of the first. A compiler may leave garbage in the
+//! upper bits of a register, which only few instructions read.
 
 use super::flat;
 use crate::compare::Scenario;
@@ -7,7 +7,7 @@ use crate::machine::Config;
 use pvm_test_support::Rng;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 
-/// The instructions that compute a register, or load one.
+/// Returns the instructions that compute or load a register.
 pub fn computing(isa: Isa) -> Vec<Opcode> {
     let computes = |opcode: &Opcode| match opcode.spec().format {
         Format::RegRegReg | Format::RegReg | Format::RegImm64 => *opcode != Opcode::Sbrk,
@@ -18,13 +18,13 @@ pub fn computing(isa: Isa) -> Vec<Opcode> {
     flat::opcodes(isa).into_iter().filter(computes).collect()
 }
 
-/// The program with these two, and stores of what they leave.
+/// Returns a program with this pair, which stores the results.
 pub fn pair(isa: Isa, first: Opcode, second: Opcode) -> Scenario {
     let seed = first as u64 * 1000 + second as u64;
     let rng = &mut Rng::new(seed);
     let data = 0x2_0100;
     let mut list = vec![Instruction::none(Opcode::Fallthrough)];
-    // The same register thrice, then one beside another.
+    // The same register three times, then one with others.
     for regs in [[Reg::A0, Reg::A0, Reg::A0], [Reg::A0, Reg::A1, Reg::A0], [Reg::A0, Reg::A0, Reg::A1]] {
         for opcode in [first, second] {
             let mut instruction = flat::instruction(opcode, rng);
@@ -43,7 +43,7 @@ pub fn pair(isa: Isa, first: Opcode, second: Opcode) -> Scenario {
     list.push(Instruction::none(Opcode::Trap));
     let mut parts = flat::parts(isa, &list, &[], rng);
     parts.sizes = [0, 0x1000, 0];
-    // Negative, whatever is loaded.
+    // Negative, whatever its length.
     parts.data = vec![0; 0xf0];
     parts.data.extend(rng.bytes(64).iter().map(|byte| byte | 0x80));
     let code_length = parts.assembly.code.len() as u32;

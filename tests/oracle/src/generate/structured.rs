@@ -1,6 +1,6 @@
-//! Random structured programs, as a compiler makes them: functions that call each other and return through the jump
-//! table, loops that end, conditions, host calls, and memory accesses that mostly hit and often straddle the edge of a
-//! page.
+//! Random structured programs, similar to compiled ones: functions that call each other and return through the jump
+//! table, terminating loops, conditions, host calls, and memory accesses that mostly succeed and often straddle a page
+//! boundary.
 
 use super::{Parts, flat};
 use pvm_test_support::Rng;
@@ -77,7 +77,7 @@ impl Builder<'_> {
         self.list.push(instruction);
     }
 
-    /// Makes the next instruction one that can be jumped to; returns its index.
+    /// Makes the next instruction a jump target; returns its index.
     fn label(&mut self) -> usize {
         if self.list.last().is_some_and(|last| !last.opcode.spec().ends_block) {
             self.push(Instruction::none(Opcode::Fallthrough));
@@ -94,7 +94,8 @@ impl Builder<'_> {
         self.push(Instruction::rri(opcode, reg, reg, value));
     }
 
-    /// A function: saves its return address, does things, returns. Main sets the stack up and returns to the host.
+    /// Generates a function: saves its return address, computes, returns. Main sets up the stack and returns to the
+    /// host.
     fn function(&mut self, number: usize, functions: usize) {
         let start = self.label();
         self.functions.push(start);
@@ -142,7 +143,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A store and a load near the edge of a page.
+    /// Generates a store and a load near a page boundary.
     fn access(&mut self) {
         let (store, load) = (self.rng.pick(&self.stores), self.rng.pick(&self.loads));
         let (from, to) = (self.rng.pick(&VALUES), self.rng.pick(&VALUES));
@@ -181,11 +182,11 @@ impl Builder<'_> {
         } else {
             self.list[branch].target = self.label() as u32;
         }
-        // The label must be an instruction even where nothing follows.
+        // The label must be at an instruction even if nothing follows.
         self.compute();
     }
 
-    /// A call of a later function; it returns through the jump table.
+    /// Generates a call of a later function, which returns through the jump table.
     fn call(&mut self, number: usize, functions: usize) {
         let callee = number + 1 + self.rng.below((functions - number - 1) as u32) as usize;
         let address = 2 * (self.table.len() as i32 + 1);
@@ -201,7 +202,7 @@ impl Builder<'_> {
         self.compute();
     }
 
-    /// Growing the heap, and filling memory.
+    /// Generates heap growth and memory fills.
     fn heap(&mut self) {
         let size = self.rng.below(5000) as i32;
         self.push(Instruction::ri(Opcode::LoadImm, Reg::A1, size));

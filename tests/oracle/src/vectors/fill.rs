@@ -1,4 +1,4 @@
-//! Fills in a draft's question marks with the reference model's answers. Used to write the generated vectors.
+//! Fills in a draft's question marks with the reference model's results. Used to write the generated vectors.
 
 use super::parse::{Statement, parse};
 use super::run::{Context, Mode, fresh, go, print};
@@ -6,10 +6,10 @@ use crate::engines::Reference;
 use crate::machine::Machine;
 use vm_core::isa::Isa;
 
-/// The draft with every `?` replaced. What is for several instruction sets must be the same in all of them.
+/// Returns the draft with every `?` replaced. A result for several instruction sets must be the same in all of them.
 ///
 /// # Errors
-/// If a line cannot be read, a program cannot be assembled, or instruction sets differ; the text says where.
+/// If a line cannot be read, a program cannot be assembled, or instruction sets differ; the text names the line.
 pub fn fill(draft: &str) -> Result<String, String> {
     let mut lines: Vec<String> = draft.lines().map(str::to_string).collect();
     let mut context = Context::new();

@@ -1,9 +1,9 @@
-//! Parser of vector files. Every error names the line.
+//! Parser of vector files. Every error has the line number.
 
 use crate::machine::{Model, Outcome, REGISTERS};
 use vm_core::isa::Isa;
 
-/// A line that cannot be read.
+/// A malformed line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParseError {
     /// Its number, from 1 on.
@@ -71,7 +71,7 @@ pub enum Statement {
     Cost(u32, Option<Option<u32>>),
 }
 
-/// A statement with its line, from 1 on.
+/// A statement with its line number, from 1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Item {
     /// The number of its line.
@@ -83,7 +83,7 @@ pub struct Item {
 /// Reads a file.
 ///
 /// # Errors
-/// The first line that makes no sense.
+/// The first malformed line.
 pub fn parse(text: &str) -> Result<Vec<Item>, ParseError> {
     let mut items: Vec<Item> = Vec::new();
     for (index, whole) in text.lines().enumerate() {
@@ -211,7 +211,7 @@ fn assignment(name: &str, value: &str) -> Result<Assignment, String> {
     Ok(Assignment::Register(register.ok_or_else(|| format!("{name:?} is no register"))?, number(value)?))
 }
 
-/// A decimal or hexadecimal number, perhaps negative.
+/// Parses a decimal or hexadecimal number, which may be negative.
 fn number<T: TryFrom<i128>>(text: &str) -> Result<T, String> {
     let (minus, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let value = match digits.strip_prefix("0x") {

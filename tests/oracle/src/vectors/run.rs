@@ -13,18 +13,18 @@ use vm_core::text;
 pub enum Mode {
     /// Synchronous metering, as the vector says.
     Sync,
-    /// Asynchronous metering: the same up to a shortage of gas, which ends the case.
+    /// Asynchronous metering: equal up to a shortage of gas, which ends the case.
     Async,
-    /// Single-step mode: the same in the end.
+    /// Single-step mode: equal at the end.
     Stepped,
-    /// No metering: the same but for the gas, which stays. Cases that run out of gas are left out.
+    /// No metering: equal except for the gas, which does not change. Cases that run out of gas are left out.
     Unmetered,
 }
 
 /// All modes.
 pub const MODES: [Mode; 4] = [Mode::Sync, Mode::Async, Mode::Stepped, Mode::Unmetered];
 
-/// A line that does not say what was seen.
+/// A line whose expectation was not met.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
     /// The number of the line.
@@ -33,7 +33,7 @@ pub struct Failure {
     pub what: String,
 }
 
-/// Settings by earlier statements for those that follow.
+/// Settings from earlier statements for those that follow.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub isas: Vec<Isa>,
@@ -47,7 +47,7 @@ impl Context {
         Context { isas: Vec::new(), model: Model::Naive, aux: 0, program: String::new() }
     }
 
-    /// Takes a statement that is about others; false for one that is to be run.
+    /// Applies a setting; returns false for a statement that is to be run.
     pub fn take(&mut self, statement: &Statement) -> bool {
         match statement {
             Statement::Isa(isas) => self.isas.clone_from(isas),
@@ -59,7 +59,7 @@ impl Context {
         true
     }
 
-    /// The program as a blob.
+    /// Assembles the program to a blob.
     pub fn blob(&self, isa: Isa) -> Result<Vec<u8>, String> {
         text::assemble(&format!(".isa {}\n{}", isa.name(), self.program)).map_err(|error| error.to_string())
     }
@@ -79,7 +79,7 @@ impl Context {
     }
 }
 
-/// A machine as each case begins with.
+/// Makes a machine in the initial state of each case.
 pub(super) fn fresh(engine: &dyn Engine, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
     let mut machine = engine.load(blob, config)?;
     for number in 0..13 {
@@ -93,7 +93,7 @@ pub(super) fn fresh(engine: &dyn Engine, blob: &[u8], config: &Config) -> Result
     Ok(machine)
 }
 
-/// The pages of memory that are not zero.
+/// The nonzero pages of memory.
 type Image = BTreeMap<u32, Vec<u8>>;
 
 fn image(machine: &mut dyn Machine) -> Image {
@@ -109,7 +109,7 @@ fn image(machine: &mut dyn Machine) -> Image {
     image
 }
 
-/// The rows of bytes that differ.
+/// Returns the rows of bytes that differ.
 fn changes(before: &Image, after: &Image) -> Vec<(u32, Vec<u8>)> {
     let zeros = vec![0; 0x1000];
     let mut rows: Vec<(u32, Vec<u8>)> = Vec::new();
@@ -129,7 +129,7 @@ fn changes(before: &Image, after: &Image) -> Vec<(u32, Vec<u8>)> {
     rows
 }
 
-/// Does what is said before a run, runs, and says what is seen.
+/// Applies the settings before a run, runs, and returns the observation.
 pub(super) fn go(machine: &mut dyn Machine, before: &Before) -> Result<After, String> {
     for (number, value) in &before.registers {
         machine.set_register(*number, *value);
@@ -197,10 +197,10 @@ pub(super) fn print(after: &After) -> String {
     text
 }
 
-/// A case's machine of one instruction set, the length of its code, and why there is none.
+/// A case's machine for one instruction set, the length of its code; or the reason why there is none.
 type Running = (Isa, u32, Result<Box<dyn Machine>, String>);
 
-/// True if what is done before a run is something that the machine is known to answer differently.
+/// True if the machine is known to differ for these settings.
 fn known_difference(machine: &dyn Machine, before: &Before, code_length: u32) -> bool {
     match before.enter {
         Some(offset) => offset == code_length && machine.differs_in(Situation::EntryAtTheEnd),
@@ -208,7 +208,7 @@ fn known_difference(machine: &dyn Machine, before: &Before, code_length: u32) ->
     }
 }
 
-/// Runs a file on an engine; returns how many lines were checked, and those that were wrong.
+/// Runs a file on an engine; returns the number of lines checked, and the failures.
 pub fn check(engine: &dyn Engine, mode: Mode, items: &[Item]) -> (u64, Vec<Failure>) {
     let mut context = Context::new();
     let (mut checked, mut failures) = (0, Vec::new());
@@ -234,7 +234,7 @@ pub fn check(engine: &dyn Engine, mode: Mode, items: &[Item]) -> (u64, Vec<Failu
                 machines.push((*isa, length, blob.and_then(|blob| fresh(engine, &blob, &config))));
             }
         }
-        // After a difference, or a shortage that ends an asynchronous run, the rest of a case says nothing.
+        // After a difference, or a shortage that ends an asynchronous run, the rest of a case is meaningless.
         machines.retain_mut(|(isa, length, machine)| {
             let machine = match machine {
                 Ok(machine) => machine,
@@ -271,7 +271,7 @@ pub fn check(engine: &dyn Engine, mode: Mode, items: &[Item]) -> (u64, Vec<Failu
                     {
                         true
                     }
-                    // What an asynchronous shortage leaves behind is mostly unspecified, and it cannot be resumed.
+                    // The state after an asynchronous shortage is mostly unspecified, and the run cannot be resumed.
                     (Ok(seen), Some(After { outcome: Outcome::OutOfGas, .. }))
                         if mode == Mode::Async && seen.outcome == Outcome::OutOfGas && seen.pc.is_none() =>
                     {

@@ -1,13 +1,13 @@
-//! Features of ELF files that compilers use now and then, for the generator to cover.
+//! Rarely used features of compilers' ELF files, for the generator to cover.
 
 /// A feature that a generated program can use besides plain code and data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Feature {
     /// Undefined weak symbols, used behind a check for null.
     WeakUndefined,
-    /// Variables that only the symbol table has.
+    /// COMMON variables, which only the symbol table has.
     Common,
-    /// Functions that a resolver chooses.
+    /// Indirect functions (IFUNC), which a resolver selects.
     Ifunc,
     /// `.preinit_array` and `.init_array`, with and without priorities.
     Constructors,
@@ -17,7 +17,7 @@ pub enum Feature {
     Sections,
     /// Symbols of all types, bindings and visibilities.
     Symbols,
-    /// Distances between places of one section, as numbers.
+    /// Distances between positions in one section, as numbers.
     Differences,
     /// Differences as LEB128.
     Uleb128,
@@ -29,7 +29,7 @@ pub enum Feature {
     LabelPointers,
     /// Jumps by tables of distances between labels.
     LabelDifferences,
-    /// Differences that the assembler has computed, so that no relocation is left.
+    /// Differences computed by the assembler, without relocations.
     QuietDifferences,
     /// `ebreak` and `c.ebreak`.
     Ebreak,
@@ -39,14 +39,14 @@ pub enum Feature {
     StackSwitch,
     /// Functions that return a second time.
     Setjmp,
-    /// Functions that continue in others, or in labels whose address is taken.
+    /// Functions that continue in others, or at labels whose address is taken.
     FallThrough,
     /// Records for the linker in sections that are not loaded.
     Records,
 }
 
 impl Feature {
-    /// All of them with their names.
+    /// All features with their names.
     pub const ALL: [(Feature, &str); 20] = [
         (Feature::WeakUndefined, "weak-undefined"),
         (Feature::Common, "common"),

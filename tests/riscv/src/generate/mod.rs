@@ -1,8 +1,8 @@
 //! Program generator: functions that use all instructions and memory, and terminate.
 //!
-//! Functions call only later ones, loops count down, indexes are masked; and nothing that depends on an address reaches
-//! a result. Calling conventions are kept, as compilers do: a function saves callee-saved registers, and nothing reads a
-//! clobbered register after a call.
+//! Functions call only later ones, loops count down, indexes are masked; and no result depends on an address. Calling
+//! conventions are followed as compilers do: a function saves callee-saved registers, and nothing reads a clobbered
+//! register after a call.
 
 mod features;
 mod odd;
@@ -13,10 +13,10 @@ use super::assembler::{Assembler, Label};
 pub use features::Feature;
 use object::{SectionKind, elf, write::SymbolId};
 
-/// Bytes of each section of data.
+/// Size of each data section in bytes.
 const DATA: u64 = 128;
 
-/// Bytes of a function's frame, and where its own slots begin in it.
+/// Size of a function's frame in bytes, and offset of its own slots.
 const FRAME: i32 = 80;
 const SLOTS: i32 = 0;
 const SLOT_COUNT: u64 = 4;
@@ -34,7 +34,7 @@ const ALL: [u32; 11] = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 pub struct GeneratedProgram {
     /// A relocatable ELF file.
     pub elf: Vec<u8>,
-    /// Exported functions of six arguments; besides `checksum`, which has none and hashes what is in memory.
+    /// Exported functions of six arguments, and `checksum`, which has none and hashes the variables.
     pub exports: Vec<Vec<u8>>,
 }
 
@@ -43,7 +43,7 @@ struct Generator {
     random: Random,
     functions: Vec<SymbolId>,
     stubs: Vec<SymbolId>,
-    /// Data that can be written, and data that cannot.
+    /// Writable data, and constant data.
     writable: Vec<SymbolId>,
     constants: Vec<SymbolId>,
     pointers: SymbolId,
@@ -51,7 +51,7 @@ struct Generator {
     /// Variables that must not be written at this point.
     reserved: Vec<u32>,
     depth: u32,
-    /// The function that is being made.
+    /// The function that is being generated.
     own: usize,
     features: Vec<Feature>,
     odd: odd::Odd,
@@ -142,7 +142,7 @@ impl Generator {
         if own + 1 < self.functions.len() && self.random.one_in(4) {
             return self.wrapper(own);
         }
-        // A leaf without a frame, now and then.
+        // Sometimes a leaf without a frame.
         let leaf = own + 1 == self.functions.len() && self.random.one_in(2);
         if leaf {
             for register in T {
@@ -150,7 +150,7 @@ impl Generator {
             }
             self.reserved = S.to_vec();
             for _ in 0..1 + self.random.below(6) {
-                // Of what the caller keeps, nothing may be read.
+                // Callee-saved registers must not be read.
                 let (rd, rs1, rs2) = (self.random.choose(&A), self.random.choose(&A), self.random.choose(&T));
                 let (funct7, funct3) = self.random.choose(&[(0, 0), (0, 4), (0x20, 0), (1, 0), (0, 3), (0x30, 5)]);
                 self.r(0x33, funct7, funct3, rd, rs1, rs2);
@@ -186,7 +186,7 @@ impl Generator {
             self.asm.half(0);
             self.asm.bind(past);
         }
-        // The results depend on everything.
+        // The results depend on all registers.
         for register in ALL.into_iter().skip(1) {
             if register != A[0] {
                 self.r(0x33, 0, 0, A[0], A[0], register);
@@ -204,7 +204,7 @@ impl Generator {
         self.asm.half(0x8082);
     }
 
-    /// A function that does little but call another: with a frame, or by a jump.
+    /// Generates a wrapper of another function: with a frame, or by a jump.
     fn wrapper(&mut self, own: usize) {
         if self.odd_wrapper(own) {
             return;
@@ -240,7 +240,7 @@ impl Generator {
         self.asm.half(0x8082);
     }
 
-    /// A function that calls the host (docs/linking.md#records-of-guests).
+    /// Generates a function that calls the host (docs/linking.md#records-of-guests).
     fn stub(&mut self, symbol: SymbolId, strings: SymbolId, at: i64, length: usize) {
         let pointer = if self.wide() { 8 } else { 4 };
         let mut record = vec![1, 0, 0, 0, 0];
@@ -258,7 +258,7 @@ impl Generator {
         self.asm.half(0x8082);
     }
 
-    /// A function that hashes the variables.
+    /// Generates a function that hashes the variables.
     fn checksum(&mut self) -> SymbolId {
         let symbol = self.asm.symbol_here("checksum", true);
         self.addi(A[0], 0, 0);
@@ -306,7 +306,7 @@ impl Generator {
         }
     }
 
-    /// Fills in the tables of switches, now that it is known where their cases are.
+    /// Fills in the tables of switches, once the positions of their cases are known.
     fn tables(&mut self) {
         for (table, labels) in std::mem::take(&mut self.tables) {
             for (index, label) in labels.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Data and functions that each [`Feature`] adds; its statements are in `statements`.
 //!
-//! As everywhere, no address reaches a result: one is used as a base, masked by its alignment, or compared with null.
+//! As everywhere, no result depends on an address: it is used as a base, masked by its alignment, or compared with
+//! null.
 
 mod statements;
 
@@ -16,7 +17,7 @@ struct Table {
     section: SectionId,
     symbol: SymbolId,
     labels: Vec<Label>,
-    /// Bytes of an entry, and how it is written.
+    /// Size of an entry in bytes, and its form.
     width: u64,
     form: Form,
 }
@@ -36,9 +37,9 @@ pub(super) struct Odd {
     weak_pointers: Option<SymbolId>,
     ifuncs: Vec<SymbolId>,
     ifunc_pointers: Option<SymbolId>,
-    /// Places of known alignment.
+    /// Symbols of known alignment.
     aligned: Vec<(SymbolId, u64)>,
-    /// Places of distances and short addresses of data, with the type of each.
+    /// Positions of distances and short addresses of data, with the type of each.
     relative: Vec<(SymbolId, u64, u32)>,
     relative_functions: Vec<(SymbolId, u64)>,
     tables: Vec<Table>,
@@ -52,7 +53,7 @@ pub(super) struct Odd {
     swap: Option<SymbolId>,
     coroutine: Option<SymbolId>,
     falling: Vec<SymbolId>,
-    /// The buffer, and the functions that save to it, go back to it, and go back to it from a frame.
+    /// The buffer, and the functions that save to it, jump back, and jump back from a frame.
     jumps: Option<(SymbolId, [SymbolId; 3])>,
     numbered: u32,
 }
@@ -84,7 +85,7 @@ impl Generator {
         self.store(kind, base, value, offset);
     }
 
-    /// Registers that may be written, each another.
+    /// Returns distinct registers that may be written.
     fn free<const N: usize>(&mut self) -> [u32; N] {
         let mut chosen = [0; N];
         for index in 0..N {
@@ -110,7 +111,7 @@ impl Generator {
         section
     }
 
-    /// A table of pointers to functions or to nothing.
+    /// Makes a table of pointers to functions or to nothing.
     fn pointer_table(&mut self, name: &str, symbols: &[SymbolId]) -> SymbolId {
         let size = self.pointer_size();
         let name = self.name(name);
@@ -132,7 +133,7 @@ impl Generator {
         self.i(0x67, 0, link, link, 0);
     }
 
-    /// A symbol for a place in code that is no function.
+    /// Makes a symbol for a position in code that is no function.
     fn label_symbol(&mut self) -> SymbolId {
         let symbol = self.asm.declare("");
         let nature = Nature { kind: elf::STT_NOTYPE, binding: elf::STB_LOCAL, visibility: elf::STV_DEFAULT };
@@ -295,14 +296,14 @@ impl Generator {
                 elf::STB_LOCAL => elf::STV_DEFAULT,
                 _ => self.random.choose(&[elf::STV_DEFAULT, elf::STV_HIDDEN, elf::STV_PROTECTED, elf::STV_INTERNAL]),
             };
-            // What `common` or `ifunc` made stays that.
+            // A symbol made by `common` or `ifunc` stays that.
             if !self.odd.aligned.iter().any(|(other, _)| *other == symbol) {
                 self.asm.set_nature(symbol, Nature { kind, binding, visibility });
             }
         }
     }
 
-    /// A section of constants that are distances.
+    /// Makes a section of constants that are distances.
     fn differences(&mut self) {
         let mut data = self.data();
         let mut fields = Vec::new();
@@ -312,7 +313,7 @@ impl Generator {
             let target = self.random.choose(&[self.writable[0], self.constants[0]]);
             let (low, high) = (self.random.below(40), self.random.below(80));
             if !plain {
-                // As long as the assembler left it.
+                // With the length that the assembler left.
                 let length = 1 + self.random.below(3);
                 for index in 0..length {
                     data[(at + index) as usize] = if index + 1 == length { 0 } else { 0x80 };
@@ -332,7 +333,7 @@ impl Generator {
                 (elf::R_RISCV_SET16, elf::R_RISCV_SUB16, 2),
                 (elf::R_RISCV_SET32, elf::R_RISCV_SUB32, 4),
             ]);
-            // What does not fit into six bits is an error of the compiler's.
+            // A value that does not fit six bits would be a compiler error.
             let high = if plus == elf::R_RISCV_SET6 { low + high % 64 } else { high };
             // Assemblers leave zeros, to which they add.
             let adds = !matches!(plus, elf::R_RISCV_SET6 | elf::R_RISCV_SET8 | elf::R_RISCV_SET16 | elf::R_RISCV_SET32);
@@ -439,7 +440,7 @@ impl Generator {
         section
     }
 
-    /// Puts the next function into a section of its own, now and then.
+    /// Sometimes puts the next function into a section of its own.
     pub(super) fn place_function(&mut self, index: usize) {
         if self.has(Feature::Sections) && self.random.one_in(2) {
             let name = self.random.choose(&[".text.unlikely", ".text.hot.x", ".text.startup", "code_mine", ".text.x"]);
@@ -454,7 +455,7 @@ impl Generator {
         }
     }
 
-    /// A function that does little but call another, in other ways than usual.
+    /// Generates a wrapper of another function in an unusual way.
     pub(super) fn odd_wrapper(&mut self, own: usize) -> bool {
         let (Some(save), Some(restore)) = (self.odd.save, self.odd.restore) else { return false };
         if self.random.one_in(3) {
@@ -462,7 +463,7 @@ impl Generator {
         }
         let target = self.random.choose(&self.functions[own + 1..]);
         if self.random.one_in(2) {
-            // Its frame is made and taken away by others.
+            // Its frame is set up and released by other functions.
             self.call_symbol(save, T[0]);
             self.r(0x33, 0, 4, S[0], A[0], A[1]);
             self.call_symbol(target, RA);
@@ -471,7 +472,7 @@ impl Generator {
             self.asm.word(T[1] << 7 | 0x17);
             self.i(0x67, 0, 0, T[1], 0);
         } else {
-            // The address that is left in the register is not used: the target returns for us.
+            // The address left in the register is not used: the target returns for us.
             let link = self.random.choose(&[T[0], T[1]]);
             self.asm.relocate(elf::R_RISCV_CALL_PLT, target, 0);
             self.asm.word(T[2] << 7 | 0x17);
@@ -568,7 +569,7 @@ impl Generator {
             self.store_pointer(A[0], A[2], 4 * word);
             self.address(A[1], contexts, 0, true);
             self.call_symbol(swap, RA);
-            // Nobody comes back.
+            // Control does not return.
             self.asm.half(0);
         }
         if let Some((_, [save, back, leave])) = self.odd.jumps {

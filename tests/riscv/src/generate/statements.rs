@@ -1,4 +1,4 @@
-//! Statements of function bodies: operations in every form, memory in every way, and the flow of control.
+//! Statements of function bodies: operations in every form, all kinds of memory accesses, and control flow.
 
 use super::{A, ALL, DATA, Generator, RA, S, SLOT_COUNT, SLOTS, SP, T};
 use crate::assembler::Label;
@@ -9,7 +9,7 @@ impl Generator {
         if self.random.one_in(10) { 0 } else { self.random.choose(&ALL) }
     }
 
-    /// A register that may be written.
+    /// Returns a register that may be written.
     pub(super) fn target(&mut self) -> u32 {
         loop {
             let register = self.random.choose(&ALL);
@@ -181,7 +181,7 @@ impl Generator {
         }
     }
 
-    /// Generates an idiom of two instructions: extensions, truth values.
+    /// Generates an idiom of two instructions: an extension, a boolean.
     pub(super) fn idiom(&mut self) {
         let (rd, rs1, rs2) = (self.target(), self.source(), self.source());
         let amount = if self.wide() { self.random.choose(&[32, 48, 56, 40]) } else { self.random.choose(&[16, 24]) };
@@ -238,8 +238,8 @@ impl Generator {
         }
     }
 
-    /// Puts the address of a place in data into `rd`, leaving out its lower part if asked to: then what is returned is
-    /// the relocation for it.
+    /// Loads the address of a data location into `rd`. On request leaves out its lower part, and returns the relocation
+    /// for it.
     pub(super) fn address(
         &mut self,
         rd: u32,
@@ -294,7 +294,7 @@ impl Generator {
         self.random.below(if self.wide() { 4 } else { 3 }) as u32
     }
 
-    /// A load or store of a section.
+    /// Generates a load or store of a section.
     pub(super) fn memory(&mut self) {
         let store = self.random.one_in(2);
         let count = self.writable.len() + if store { 0 } else { self.constants.len() };
@@ -345,7 +345,7 @@ impl Generator {
                 false => self.i(0x03, kind, base, base, 0),
             }
         }
-        // No address may be left in a register.
+        // No address may remain in a register.
         if store {
             self.constant(base);
         }
@@ -471,7 +471,7 @@ impl Generator {
         self.r(0x33, 0, 0, index, index, base);
         self.i(0x03, 2, index, index, 0);
         self.r(0x33, 0, 0, index, index, base);
-        // Through ra and t0 one returns.
+        // A jump through ra or t0 is a return.
         let through = if index == 5 { base } else { index };
         if through != index {
             self.addi(through, index, 0);
@@ -491,7 +491,7 @@ impl Generator {
         self.tables.push((table, labels));
     }
 
-    /// A call of a later function or of the host.
+    /// Generates a call of a later function or of the host.
     pub(super) fn call(&mut self, own: usize) {
         let later = &self.functions[own + 1..];
         let host = later.is_empty() || self.random.one_in(3);
@@ -519,7 +519,7 @@ impl Generator {
         self.after_call(if host { 1 } else { 2 });
     }
 
-    /// Writes what a call may have changed, but for its results.
+    /// Overwrites everything that a call may have changed, except for its results.
     pub(super) fn after_call(&mut self, results: usize) {
         for register in T.into_iter().chain(A.into_iter().skip(results)) {
             self.constant(register);

@@ -1,4 +1,4 @@
-//! Reentrancy: a bank that pays before it updates its books, and a contract that calls it again while it is paid.
+//! Reentrancy: a bank that pays before it updates its balances, and a contract that calls it again while it is paid.
 
 use anyhow::{Result, ensure};
 use integration_tests::chain::{BOB, Chain, RATIO};
@@ -13,17 +13,18 @@ pub fn run(chain: &Chain) -> Result<()> {
     bank.expect("balanceOf", &[&bob], &(1000 * RATIO).to_string())?;
     ensure!(in_bank()? - empty == 1000, "the bank has {} of Bob's 1000", in_bank()? - empty);
 
-    // With the guard, which is in transient storage, the second withdrawal fails and so do the first and the deposit.
+    // With the guard, which is in transient storage, the second withdrawal fails, and so do the first one and the
+    // deposit.
     attacker.refused_as("//Alice", 10, "attack", &["false"], "the receiver failed")?;
     ensure!(in_bank()? - empty == 1000, "the guard has a hole");
-    // Without it the attacker is paid three times.
+    // Without the guard the attacker is paid three times.
     attacker.send_as("//Alice", 10, "attack", &["true"])?;
     ensure!(in_bank()? - empty == 980, "the bank has {} left of 1000", in_bank()? - empty);
 
-    // There is less than Bob has paid in.
+    // The bank has less than Bob has deposited.
     bank.refused_as(BOB, 0, "withdraw", &[], "the receiver failed")?;
 
-    // The tree of calls shows what the attacker does: it pays in, and is paid three times, each within the one before.
+    // The call trace shows the attack: a deposit, and three payments, each nested in the one before.
     let trace = attacker.trace(10, "attack", &["true"])?;
     let mut depth = 0;
     let mut call = &trace["calls"][1];
@@ -33,7 +34,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     }
     ensure!(depth == 5, "the withdrawals are {depth} calls deep: {trace:#}");
 
-    // What is left goes to the heir, the bank's deposit to who closes it.
+    // The remaining balance goes to the beneficiary, the bank's deposit to the account that closes it.
     let heir = "0x00000000000000000000000000000000000000aa";
     bank.terminate("close", &[heir])?;
     ensure!(chain.balance(heir)? >= 980, "the heir has {}", chain.balance(heir)?);

@@ -1,8 +1,8 @@
 //! Drives the Solidity contracts of `tests/solidity` on a dev chain: deploys them, calls them, checks every result.
 //!
-//! The blobs come from a compiler that is not ours, the libraries from OpenZeppelin. Prints each call's gas, deposit and
-//! result; exits with 0 if all is as it should be, otherwise with 1 and what differs. With arguments it runs only the
-//! scenarios that are named.
+//! The blobs come from another project's compiler, the libraries from OpenZeppelin. Prints each call's gas, deposit and
+//! result; exits with 0 if all results are as expected, otherwise with 1 and the difference. With arguments it runs
+//! only the scenarios named.
 
 mod bank;
 mod builtins;

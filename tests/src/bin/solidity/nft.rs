@@ -17,7 +17,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     nft.send("transferFrom", &[&bob, &alice, "2"])?;
     nft.expect("balanceOf", &[&alice], "2")?;
 
-    // A safe transfer asks the receiver, if it is a contract.
+    // A safe transfer calls the receiver, if it is a contract.
     let collector = chain.deploy("Collector", &[&nft.address])?;
     let safe = "safeTransferFrom(address,address,uint256)";
     nft.send(safe, &[&alice, &collector.address, "1"])?;

@@ -1,11 +1,11 @@
-//! A factory that creates a pair of two tokens, and trades in it.
+//! A factory that creates a pair of two tokens, and trades on it.
 
 use anyhow::{Result, ensure};
 use integration_tests::chain::{Chain, event, shown};
 
 pub fn run(chain: &Chain) -> Result<()> {
     let alice = chain.account("//Alice")?;
-    // The factory makes pairs of a program that has to be there.
+    // The factory creates pairs from a program that must already be stored.
     chain.upload("Pair")?;
     let factory = chain.deploy("Factory", &[])?;
     let (one, other) = (chain.deploy("Token", &["1000000"])?, chain.deploy("Token", &["1000000"])?);
@@ -20,7 +20,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     factory.refused("createPair", &[&first.address, &second.address], "there is a pair")?;
     pair.refused("initialize", &[&first.address, &second.address], "forbidden")?;
 
-    // Shares for what was sent in: the root of the product, less a thousand.
+    // Shares for the amounts sent in: the square root of the product, minus a thousand.
     first.send("transfer", &[&pair.address, "10000"])?;
     second.send("transfer", &[&pair.address, "40000"])?;
     pair.send("mint", &[&alice])?;
@@ -34,7 +34,7 @@ pub fn run(chain: &Chain) -> Result<()> {
     second.expect("balanceOf", &[&pair.address], "36374")?;
     pair.refused("swap", &["0", "1", &alice], "nothing paid")?;
 
-    // Half of the shares for half of what is there.
+    // Half of the shares for half of the reserves.
     pair.send("transfer", &[&pair.address, "10000"])?;
     let burned = event(&pair.send("burn", &[&alice])?, "Burn")?;
     ensure!(burned["amount0"] == "5500" && burned["amount1"] == "18187", "another event: {burned}");

@@ -6,7 +6,7 @@ use vm_core::isa::{Format, InstructionSpec, Isa, Opcode};
 const WIDE: [u64; 6] = [0, 1, u64::MAX, 0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0xffff_ffff];
 const NARROW: [u64; 5] = [0, 1, 0xffff_ffff, 0x7fff_ffff, 0x8000_0000];
 
-/// The cases for instruction sets of one width of registers.
+/// Returns the cases for instruction sets of one register width.
 pub fn draft(spec: &InstructionSpec, isas: &[Isa]) -> String {
     match spec.format {
         Format::RegRegOffset => branch(spec, isas, &|target| format!("a0, a1, {target}"), &[None]),
@@ -18,7 +18,7 @@ pub fn draft(spec: &InstructionSpec, isas: &[Isa]) -> String {
     }
 }
 
-/// A branch: `operands` has `IMM` where there is an immediate.
+/// Drafts a branch; `operands` contains `IMM` if there is an immediate.
 fn branch(spec: &InstructionSpec, isas: &[Isa], operands: &dyn Fn(&str) -> String, imms: &[Option<i32>]) -> String {
     let name = spec.mnemonic;
     let edges: &[u64] = if isas[0].is_64_bit() { &WIDE } else { &NARROW };

@@ -8,7 +8,7 @@ use vm_core::isa::{Format, InstructionSpec, Opcode};
 const MEMORY: &str =
     "    .ro_size 0x1000\n    .ro_data f1 e2 d3 c4 b5 a6 97 88 77\n    .rw_size 0x2000\n    .stack_size 0x1000\n";
 
-/// True if an instruction is one of these.
+/// True for loads and stores.
 pub fn applies(spec: &InstructionSpec) -> bool {
     let name = spec.mnemonic;
     name.starts_with("store_") || (name.starts_with("load_") && width(name) > 0 && spec.opcode != Opcode::LoadImm)
@@ -25,12 +25,12 @@ fn width(name: &str) -> u32 {
     }
 }
 
-/// A number as it is written in a program.
+/// Formats a number as in a program.
 fn hex(number: i32) -> String {
     format!("{}{:#x}", if number < 0 { "-" } else { "" }, number.unsigned_abs())
 }
 
-/// Addresses with what is special about them.
+/// Returns addresses with a description of each.
 fn addresses(n: u32) -> Vec<(u32, &'static str)> {
     let mut list = vec![
         (0, "the null guard"),
@@ -65,7 +65,7 @@ fn addresses(n: u32) -> Vec<(u32, &'static str)> {
     list
 }
 
-/// The cases for one width of registers.
+/// Returns the cases for one register width.
 pub fn draft(spec: &InstructionSpec, wide: bool) -> String {
     let name = spec.mnemonic;
     let n = width(name);
@@ -75,7 +75,7 @@ pub fn draft(spec: &InstructionSpec, wide: bool) -> String {
         let sign = if loads && !wide { super::values::sign_of(operands) } else { String::new() };
         format!("program\n{MEMORY}    {name} {operands}\n{sign}    jump_indirect ra, 0\n")
     };
-    // What a load finds where memory can be written: negative, and positive.
+    // The value that a load finds in writable memory: negative, and positive.
     let before = |address: u32, positive: bool| -> String {
         let fits = |from: u32, to: u32| address >= from && u64::from(address) + u64::from(n) <= u64::from(to);
         if loads && (fits(0x3_0000, 0x3_2000) || fits(0xfffd_f000, 0xfffe_0000)) {

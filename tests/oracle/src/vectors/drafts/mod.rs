@@ -1,5 +1,5 @@
-//! The drafts of the generated vectors: for each instruction of the table its edges. Answers are left open; the
-//! reference model gives them.
+//! The drafts of the generated vectors: boundary cases of each instruction of the table. Results are left open; the
+//! reference model supplies them.
 
 mod control;
 mod memory;
@@ -7,14 +7,14 @@ mod values;
 
 use vm_core::isa::{Format, InstructionSpec, Isa, TABLE};
 
-/// File names and drafts, one for each instruction, and one with what each costs.
+/// Returns file names and drafts: one for each instruction, and one with costs.
 pub fn drafts() -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = TABLE.iter().map(|spec| (file(spec), draft(spec))).collect();
     files.push(("pipeline_costs.txt".into(), costs()));
     files
 }
 
-/// The file of an instruction.
+/// Returns the file of an instruction.
 fn file(spec: &InstructionSpec) -> String {
     format!("{}.txt", spec.mnemonic)
 }
@@ -25,7 +25,7 @@ fn header(title: &str) -> String {
     )
 }
 
-/// The instruction sets that have an instruction, by the width of registers.
+/// Returns the instruction sets that have an instruction, by register width.
 fn groups(spec: &InstructionSpec) -> Vec<Vec<Isa>> {
     let has = |isa: &Isa| spec.numbers[*isa as usize].is_some();
     let (wide, narrow) = Isa::ALL.into_iter().filter(has).partition(|isa: &Isa| isa.is_64_bit());
@@ -54,13 +54,12 @@ fn draft(spec: &InstructionSpec) -> String {
     text
 }
 
-/// A line for a case that is still open.
+/// Returns the line of a case whose result is open.
 fn case(before: &str) -> String {
     format!("{} => ?\n", format!("case {before}").trim_end())
 }
 
-/// Vectors for the demand of an instruction on the pipeline: alone, in a row that waits for itself, and in a row that
-/// does not.
+/// Vectors for the demand of an instruction on the pipeline: alone, in a dependent sequence, and in an independent one.
 fn costs() -> String {
     let mut text =
         header("What instructions cost in the pipeline model: alone, waiting for each other, and side by side.");

@@ -1,9 +1,9 @@
-//! Drafts for arithmetic instructions: every edge of their operands, and the destination being a source.
+//! Drafts for arithmetic instructions: boundary values of their operands, and the destination being a source.
 
 use super::case;
 use vm_core::isa::{Format, InstructionSpec, Opcode};
 
-/// Values at the edges of both widths; a 32-bit register holds the lower half.
+/// Boundary values of both widths; a 32-bit register holds the lower half.
 const EDGES: [u64; 10] = [
     0,
     1,
@@ -16,11 +16,11 @@ const EDGES: [u64; 10] = [
     33,
     0x1234_5678_9abc_def0,
 ];
-/// The values among them that are different in 32 bits.
+/// Those of them that differ in 32 bits.
 const NARROW: [u64; 7] = [0, 1, 0xffff_ffff, 0x7fff_ffff, 0x8000_0000, 33, 0x9abc_def0];
 const IMMEDIATES: [i32; 9] = [0, 1, -1, 31, 32, 63, i32::MAX, i32::MIN, 0x1234_5678];
 
-/// True if an instruction is one of these.
+/// True for these instructions.
 pub fn applies(spec: &InstructionSpec) -> bool {
     match spec.format {
         Format::RegRegReg | Format::RegImm64 => true,
@@ -31,13 +31,13 @@ pub fn applies(spec: &InstructionSpec) -> bool {
     }
 }
 
-/// A line that asks whether the first operand is negative. An engine that keeps 32-bit values in wider registers may
-/// have the right lower half and yet take it for positive.
+/// A line that tests whether the first operand is negative. An engine that keeps 32-bit values in wider registers may
+/// have the right lower half and yet treat it as positive.
 pub fn sign_of(operands: &str) -> String {
     format!("    set_less_than_signed_imm a4, {}, 0\n", operands.split(',').next().unwrap_or_default())
 }
 
-/// The cases for one width of registers.
+/// Returns the cases for one register width.
 pub fn draft(spec: &InstructionSpec, wide: bool) -> String {
     let edges: &[u64] = if wide { &EDGES } else { &NARROW };
     let name = spec.mnemonic;

@@ -115,7 +115,7 @@ impl Generator {
         let section = self.data_section(&format!("{prefix}.{name}"), flags, &vec![0; 4 * width as usize], width);
         let symbol = self.asm.symbol(&name, section, 0, false);
         let [base, index] = self.free();
-        // Through ra and t0 one returns.
+        // A jump through ra or t0 is a return.
         let (base, index) = if index == T[0] { (index, base) } else { (base, index) };
         let from = self.source();
         self.i(0x13, 7, index, from, 3);
@@ -192,7 +192,7 @@ impl Generator {
             self.constant(kept);
             return self.after_call(2);
         }
-        // A new coroutine, which gives back what it makes of its argument.
+        // A new coroutine, which returns a function of its argument.
         let argument = self.random.choose(&A[2..]);
         self.address(T[0], contexts, 64, true);
         self.address(T[1], coroutine, 0, true);
@@ -220,7 +220,7 @@ impl Generator {
         self.after_call(2);
     }
 
-    /// Saves a place, does something, and goes back to the place.
+    /// Saves a position, does something, and jumps back to the position.
     pub(super) fn jump_statement(&mut self) {
         let Some((buffer, [save, back, leave])) = self.odd.jumps else { return };
         if self.depth > 0 {
