@@ -1,5 +1,5 @@
-//! Compiled programs: ours in the sandbox beside `polkavm`'s recompiler in its sandbox, with and without gas; and how long
-//! compiling takes.
+//! Benchmark of compiled programs: our compiler in its sandbox beside `polkavm`'s recompiler in its sandbox, with and
+//! without gas; and the compile times.
 //!
 //! Run by `make bench-compiled`.
 

@@ -1,5 +1,5 @@
-//! Our linker beside upstream's, on the same ELF files: the size of the blobs, the time to link, and how fast what they
-//! make runs on our VM, interpreted and compiled.
+//! Benchmark of our linker beside upstream's, on the same ELF files: the size of the blobs, the link time, and how fast
+//! the linked programs run on our VM, interpreted and compiled.
 //!
 //! Run by `make bench-linker`, or, once the programs are built,
 //! `cargo bench --manifest-path benches/Cargo.toml --bench linker -- [--rounds N] [PROGRAM]…`.
@@ -24,7 +24,7 @@ struct Input {
     program: Option<&'static Program>,
 }
 
-/// Two numbers, ours first.
+/// A pair of measurements, ours first.
 type Pair = [f64; 2];
 
 fn main() -> Result<()> {
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
             };
             let [ours, theirs] = run_both(engine.as_ref(), program, &blobs, rounds)?;
             print!(" {ours:>width$.3} | {theirs:>6.3} | {:>5.3} |", theirs / ours, width = [14, 11][index]);
-            // A program of microseconds measures the call, not the code.
+            // The time of a program that runs for microseconds is mostly that of the call.
             if theirs > 0.05 {
                 ratios[2 + index].push(theirs / ours);
             }
@@ -88,7 +88,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Links by both, and returns the blobs and the least times in milliseconds.
+/// Links with both linkers, and returns the blobs and the least times in milliseconds.
 fn link_both(elf: &[u8], rounds: u32) -> Result<([Vec<u8>; 2], Pair)> {
     let ours = || {
         let options = pvm_linker::Options { strip: true, min_stack_size: STACK, ..Default::default() };
@@ -113,7 +113,7 @@ fn link_both(elf: &[u8], rounds: u32) -> Result<([Vec<u8>; 2], Pair)> {
     Ok((blobs, least))
 }
 
-/// Runs both blobs in turns, checks what they compute, and returns the least times in milliseconds.
+/// Runs both blobs alternately, checks their results, and returns the least times in milliseconds.
 fn run_both(engine: &dyn Engine, program: &Program, blobs: &[Vec<u8>; 2], rounds: u32) -> Result<Pair> {
     program.initialize_on_host();
     let expected = program.run_on_host();

@@ -1,4 +1,4 @@
-//! One-shot latency: a contract of 100 KB from its bytes to its result, once.
+//! One-shot latency: from the bytes of a contract of 100 KB to the result of its first call.
 //!
 //! Each round parses or compiles the bytes anew, makes an instance and makes one call, which runs about a thousand
 //! instructions. Run by `make bench-interpreter`.

@@ -1,4 +1,4 @@
-//! Time, and numbers made of it.
+//! Measurement of time, and statistics.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// The geometric mean; 0 of nothing.
+/// Geometric mean; 0 for an empty slice.
 pub fn geometric_mean(values: &[f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -22,7 +22,7 @@ pub fn geometric_mean(values: &[f64]) -> f64 {
     (values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp()
 }
 
-/// The middle value, or the lower of the two in the middle; 0 of nothing.
+/// Median: the middle value, or the lower of the two in the middle; 0 for an empty slice.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

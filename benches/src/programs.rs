@@ -10,23 +10,23 @@ pub struct Program {
     pub name: &'static str,
     /// Purpose of the program.
     pub kind: Kind,
-    /// Prepares the host's copy.
+    /// The host's copy of the export `initialize`.
     initialize: fn(),
-    /// Runs the host's copy.
+    /// The host's copy of the export `run`.
     run: fn() -> u64,
 }
 
 /// Purpose of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// A realistic workload of contracts and other users. The geometric means are over these.
+    /// A realistic workload, as of a contract. The geometric means are over these.
     Work,
     /// A loop that stresses one part of a gas model.
     Probe,
 }
 
 impl Program {
-    /// Its `.polkavm` blob.
+    /// Reads the `.polkavm` blob.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -34,7 +34,7 @@ impl Program {
         self.file("polkavm")
     }
 
-    /// Its wasm module.
+    /// Reads the wasm module.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -47,7 +47,7 @@ impl Program {
         (self.initialize)();
     }
 
-    /// The ELF file that the blob was linked from.
+    /// Reads the ELF file that the blob was linked from.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -55,7 +55,7 @@ impl Program {
         self.file("elf")
     }
 
-    /// The result to expect.
+    /// Returns the expected result.
     pub fn run_on_host(&self) -> u64 {
         (self.run)()
     }
@@ -65,7 +65,7 @@ impl Program {
     }
 }
 
-/// The example contracts' ELF files, by name.
+/// Reads the example contracts' ELF files, with their names.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -86,7 +86,7 @@ pub fn contract_elfs() -> Result<Vec<(String, Vec<u8>)>> {
     Ok(found)
 }
 
-/// The assembly of the programs that are compiled for sBPF.
+/// Reads the assembly of the programs that are compiled for sBPF.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -112,7 +112,7 @@ const fn probe(name: &'static str, initialize: fn(), run: fn() -> u64) -> Progra
     Program { name, kind: Kind::Probe, initialize, run }
 }
 
-/// All of them.
+/// All programs.
 pub const ALL: &[Program] = &[
     work("sieve", host::sieve::initialize, host::sieve::run),
     work("sha256", host::hashes::initialize, host::hashes::sha256),

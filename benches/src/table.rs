@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 
-/// Prints the table as the command line asks for it: `[--rounds N] [PROGRAM]…`.
+/// Parses the command line `[--rounds N] [PROGRAM]…`, and prints the table.
 ///
 /// # Errors
 /// If the command line is wrong; as [`print`].
@@ -19,14 +19,14 @@ pub fn of_arguments(engines: &[Box<dyn Engine>]) -> Result<()> {
 /// Parses the command line of a bench: `[--rounds N] [NAME]…`; `rounds` is the default.
 ///
 /// # Errors
-/// If it is wrong.
+/// If an argument is unknown, or no valid number follows `--rounds`.
 pub fn arguments(rounds: u32) -> Result<(u32, Vec<String>)> {
     let mut rounds = rounds;
     let mut wanted = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            // Cargo says this to every bench.
+            // Cargo passes this to every benchmark.
             "--bench" => {}
             "--rounds" => rounds = arguments.next().context("--rounds needs a number")?.parse()?,
             _ => wanted.push(argument),
@@ -35,10 +35,10 @@ pub fn arguments(rounds: u32) -> Result<(u32, Vec<String>)> {
     Ok((rounds, wanted))
 }
 
-/// The table of running times.
+/// Prints the table of running times.
 ///
 /// # Errors
-/// If an engine fails, or computes something else than the host.
+/// If an engine fails, or its result differs from the host's.
 pub fn print(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Result<()> {
     println!(
         "Milliseconds a run, the least of {rounds} rounds, gas or fuel metered; x: how many times {}'s.\n",
@@ -85,7 +85,7 @@ pub fn print(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Res
     Ok(())
 }
 
-/// The host's time and that of each engine.
+/// Measures the times of the host and of each engine.
 fn measure(program: &Program, engines: &[Box<dyn Engine>], rounds: u32) -> Result<Vec<f64>> {
     program.initialize_on_host();
     let expected = program.run_on_host();
@@ -101,7 +101,7 @@ fn measure(program: &Program, engines: &[Box<dyn Engine>], rounds: u32) -> Resul
         ensure!(result == expected, "the host computes {result:#x} and then {expected:#x}");
         least[0] = least[0].min(milliseconds(duration));
         for (index, machine) in machines.iter_mut().enumerate() {
-            // Once unseen, so that caches are warm and a worker in another process is awake.
+            // A warm-up run, so that caches are warm and a worker in another process is awake.
             machine.call("run").with_context(|| engines[index].name())?;
             let (duration, result) = time(|| machine.call("run"));
             let (name, result) = (engines[index].name(), result.with_context(|| engines[index].name())?);

@@ -1,5 +1,5 @@
-//! Audits and replays: compiled code is compared with the interpreter wherever one follows the other, and a difference ends
-//! compiled code. The bugs of the compiler are planted: other machine code, with a checksum that is right.
+//! Audits and replays: compiled code is compared with the interpreter wherever one follows the other, and a divergence
+//! stops the use of compiled code. The compiler bugs are injected: altered machine code with a correct checksum.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -23,7 +23,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A bug of the compiler: a program, and what of its machine code is replaced by what.
+/// A compiler bug: a program, and the bytes of its machine code to replace, with their replacement.
 struct Bug {
     name: &'static str,
     text: &'static str,
@@ -58,7 +58,7 @@ const BUGS: [Bug; 4] = [
     },
 ];
 
-/// A node that has the bug, and audits this percentage of instances.
+/// Creates a node with the bug that audits this percentage of instances.
 fn node_with(bug: &Bug, places: &Folders, audit: u8) -> (PolkaVm, Vec<u8>) {
     let code = assemble(bug.text).unwrap();
     plant(places, &code, &bug.from, &bug.to);
@@ -80,7 +80,7 @@ fn assert_alarmed(node: &PolkaVm, code: &[u8], name: &str) {
     assert_eq!(node.metrics().differences_total.get(), 1, "{name}");
     assert!(node.alarm().is_some_and(|alarm| alarm.contains("differ")), "{name}");
     assert!(!node.is_compiling() && node.metrics().backend.get() == 0, "{name}");
-    // From now on it does what the program says.
+    // From now on the node interprets.
     let interpreted = node.metrics().interpreted_total.get();
     let mut session = node.session();
     let (instance, stop) = start(&mut session, code);
@@ -125,7 +125,7 @@ fn an_audit_finds_a_difference_though_no_worker_was_lost_and_saves_what_shows_it
         let other = PolkaVm::new(&flags(BackendChoice::Jit), None).unwrap();
         let replayed = other.replay_record(&record).unwrap();
         assert!(replayed.is_recorded_code && replayed.difference.is_some(), "{}: {replayed}", bug.name);
-        // The compiler itself is right, which the record of another engine shows.
+        // The compiler itself is correct, which a replay of the record by another engine shows.
         let text = fs::read_to_string(&record).unwrap();
         fs::write(&record, text.replace(&format!("engine {}", pvm_engine::FINGERPRINT), "engine 1")).unwrap();
         let replayed = other.replay_record(&record).unwrap();
@@ -152,7 +152,7 @@ fn an_instance_that_runs_when_compiled_code_is_found_wrong_does_not_go_on_with_i
     // A correct instance continues, on the interpreter.
     let end = honest.run(running, stop.gas, Some(stop.args[0])).unwrap();
     assert_eq!((end.outcome, end.args[0]), (Outcome::Finished, 8));
-    // What was wrong does not.
+    // An instance that diverged does not.
     assert!(catch_unwind(AssertUnwindSafe(|| session.run(1, 100, None))).is_err());
 }
 
@@ -166,7 +166,7 @@ fn audits_of_honest_programs_find_nothing() {
         let expected = drive(InRuntime::new(&code, entry), seed, |_| ());
         assert_eq!(drive(InNode::new(node.session(), &code, entry), seed, |_| ()), expected, "seed {seed}");
         count += 1;
-        // Not more than may wait.
+        // No more than fit into the queue.
         if count % 32 == 0 {
             node.flush();
         }

@@ -26,9 +26,9 @@ fn all_ways_to_run_a_program_look_the_same() {
             |seen: &&Seen| matches!(seen, Seen::Stopped(stop, _) if matches!(stop.outcome, Outcome::HostCall(_)));
         host_calls += expected.iter().filter(called).count();
     }
-    // Programs that stop at once would make this easy.
+    // If most programs stopped at once the test would prove little.
     assert!(stops > 2000 && host_calls > 1000, "{stops} stops, {host_calls} host calls");
-    // On a machine that is busy enough a worker may be given up.
+    // On a busy machine the executor may give up a worker.
     let metrics = compiling.metrics();
     assert!(metrics.interpreted_total.get() < metrics.instances_total.get() / 10);
 }
@@ -54,7 +54,7 @@ fn errors_come_from_the_arguments_alone() {
             let noise = b"no program";
             let refused = session.instantiate(&keccak_256(noise), noise, 0, ProgramRules::version_1(Naive));
             assert_eq!(refused, Err(InstantiateError::NoProgram), "{turn}");
-            // In the second turn the program is in the cache.
+            // In the second iteration the program is in the cache.
             assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(turn));
         }
         for number in 2..INSTANCES {
@@ -71,7 +71,7 @@ fn errors_come_from_the_arguments_alone() {
         assert_eq!(session.read_memory(5, 0x2_0000, &mut []), Err(AccessError::NoInstance));
         assert_eq!(session.write_memory(5, 0x2_0000, &[]), Err(AccessError::NoInstance));
         assert_eq!(session.zero_memory(5, 0x2_0000, 0), Err(AccessError::NoInstance));
-        // Numbers are not used again in a call.
+        // Instance numbers are not reused within a runtime call.
         assert_eq!(session.instantiate(&hash, &blob, 0, ProgramRules::version_1(Naive)), Ok(INSTANCES));
         session.release();
         assert_eq!(session.instances(), 0);

@@ -1,5 +1,5 @@
-//! The caches in memory and on disk against a model: under any sequence of deployments, calls, evictions, damage and kills,
-//! programs give their results, and none is loaded or compiled more often than the model says.
+//! Tests of the caches in memory and on disk against a model: under any sequence of deployments, calls, evictions,
+//! damage and kills, programs give their results, and none is loaded or compiled more often than the model says.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -18,7 +18,7 @@ use vm_core::text::assemble;
 
 const PROGRAMS: usize = 6;
 
-/// Gives its number; longer ones have more code that never runs.
+/// Program that returns its number; larger numbers have more code that never runs.
 fn program(number: usize) -> Vec<u8> {
     let padding = "add_imm_64 a0, a0, 7\n".repeat(100 * (number + 1));
     assemble(&format!(".isa ReviveV1\nload_imm a0, {}\njump_indirect ra, 0\n{padding}trap\n", number + 40)).unwrap()
@@ -31,19 +31,19 @@ fn model_of(other: bool) -> CostModelKind {
 /// An event of a node.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A contract is called: the first time, it is deployed.
+    /// A contract is called; the first call deploys it.
     Call { number: usize, other_model: bool },
-    /// Code comes under the hash of other code.
+    /// Code is passed with the hash of other code.
     Mismatch { hash: usize, code: usize },
     /// The runtime call ends.
     End,
-    /// The client switches to another fork's block: a session of its own, while the first one lasts.
+    /// The client switches to another fork's block, which has its own session while the first one is still open.
     Fork { number: usize },
     /// The workers are killed.
     Kill,
     /// The node is started anew.
     Restart,
-    /// A program's file on disk is damaged, at a place somewhere in it.
+    /// A program's file on disk is damaged at some offset.
     Damage { number: usize, at: usize },
 }
 
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// Records a use: from the second use on, the program is on disk.
+    /// Records a use: the second use writes the program to disk.
     fn store(&mut self, entry: &mut Entry) {
         let Some(disk) = &mut self.disk else { return };
         if entry.is_stored {
@@ -132,12 +132,12 @@ fn call(session: &mut Session, number: usize, model: CostModelKind) {
     session.destroy(instance).unwrap();
 }
 
-/// Limits of which only that of the cache matters.
+/// Limits that are out of reach, except that of the cache.
 fn huge(backend: BackendChoice, cache_bytes: usize) -> Limits {
     Limits { cache_bytes, memory_bytes: usize::MAX, disk_bytes: 1 << 30, ..limits(backend) }
 }
 
-/// The bytes that each program takes in the cache.
+/// Measures the number of bytes that each program takes in the cache.
 fn sizes(backend: BackendChoice) -> Vec<usize> {
     let size = |number| {
         let node = PolkaVm::with_limits(&flags(backend), None, &huge(backend, usize::MAX / 2), None).unwrap();
@@ -147,7 +147,7 @@ fn sizes(backend: BackendChoice) -> Vec<usize> {
     (0..PROGRAMS).map(size).collect()
 }
 
-/// Has a node go through events. `is_kept`: it keeps programs on disk.
+/// Drives a node and the model through events. `is_kept`: the node stores programs on disk.
 fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, events: &[Event]) {
     let folder = tempfile::tempdir().unwrap();
     let start = || {
@@ -155,7 +155,7 @@ fn check(backend: BackendChoice, sizes: &[usize], limit: usize, is_kept: bool, e
         PolkaVm::with_limits(&flags(backend), None, &huge(backend, limit), places.as_ref()).unwrap()
     };
     let mut node = start();
-    // Only machine code is kept.
+    // Only machine code is stored on disk.
     let disk = (is_kept && node.is_compiling()).then(BTreeSet::new);
     let mut model = Model { limit, entries: Vec::new(), disk, once: BTreeSet::new(), compiles: 0, disk_hits: 0 };
     let mut session = node.session();
@@ -268,7 +268,7 @@ fn threads_share_the_cache() {
         }
     });
     let metrics = node.metrics();
-    // Threads may load the same program at the same time, but only before one of them is done with it.
+    // Several threads may load the same program at the same time, but only until one of them has loaded it.
     assert!(metrics.compiles_total.get() <= 4 * PROGRAMS as u64);
     assert_eq!(metrics.compiles_total.get() + metrics.cache_hits_total.get(), 240);
 }

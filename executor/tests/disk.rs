@@ -1,5 +1,5 @@
-//! Compiled programs on disk: what a node finds there it uses only if it is whole and its own, and nothing that happens to the
-//! folder is more than a program compiled once more.
+//! Tests of compiled programs on disk: a node uses only files that are intact and its own, and the worst that damage to
+//! the folder can cause is that a program is compiled again.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -16,19 +16,19 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// Gives its number.
+/// Program that returns its number.
 fn program(number: u64) -> Vec<u8> {
     assemble(&format!(".isa ReviveV1\nload_imm a0, {number}\njump_indirect ra, 0\n")).unwrap()
 }
 
-/// The key of all nodes here, where nothing is said about another one.
+/// The key file of all nodes in these tests, unless a test says otherwise.
 fn key() -> PathBuf {
-    // Of this run, as another one's may belong to another user.
+    // A new folder for each run of the tests, as an old one may belong to another user.
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join("key")
 }
 
-/// A node that keeps programs in a folder; `None` where programs are not compiled.
+/// Creates a node that stores programs in a folder; `None` where programs are not compiled.
 fn node_with_key(folder: &Path, key: &Path, limit: u64) -> Option<PolkaVm> {
     let limits = Limits { disk_bytes: limit, ..limits(BackendChoice::Auto) };
     let folders = Folders { cache: folder.into(), key: key.into(), records: folder.join("records") };
@@ -44,7 +44,7 @@ fn node(folder: &Path) -> Option<PolkaVm> {
     node_with(folder, 1 << 24)
 }
 
-/// Calls it twice, so that it is kept.
+/// Calls a program twice, so that it is stored.
 fn call(node: &PolkaVm, number: u64) {
     call_once(node, number);
     call_once(node, number);
@@ -58,7 +58,7 @@ fn call_once(node: &PolkaVm, number: u64) {
     node.flush();
 }
 
-/// Compiled, found on disk, rejected.
+/// Returns the counters of programs compiled, found on disk, and rejected.
 fn counts(node: &PolkaVm) -> [u64; 3] {
     let metrics = node.metrics();
     [&metrics.compiles_total, &metrics.disk_hits_total, &metrics.disk_rejected_total].map(|counter| counter.get())
@@ -70,7 +70,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A folder with one program's file, its path, and its bytes.
+/// Creates a folder with one program's file; returns the folder, the file's path, and its content.
 fn folder_with_one(number: u64) -> Option<(tempfile::TempDir, PathBuf, Vec<u8>)> {
     let folder = tempfile::tempdir().unwrap();
     call(&node(folder.path())?, number);
@@ -91,7 +91,7 @@ fn the_next_start_finds_what_the_last_one_compiled() {
     let second = node(&inner).unwrap();
     (1..=4).for_each(|number| call(&second, number));
     assert_eq!(counts(&second), [1, 3, 0]);
-    // The first continues to run, and finds the programs that the second has compiled.
+    // The first node continues to run, and finds the programs that the second has compiled.
     call(&first, 4);
     assert_eq!(counts(&first), [3, 1, 0]);
     assert_eq!(files(&inner).len(), 4);
@@ -117,15 +117,15 @@ fn a_file_that_is_damaged_anywhere_is_replaced() {
     }
 }
 
-/// A file with a correct checksum, but for another engine or another program.
+/// The file has a correct checksum, but is for another engine or another program.
 #[test]
 fn a_file_of_another_program_engine_or_format_is_refused_though_its_checksum_is_right() {
     let Some((folder, file, good)) = folder_with_one(7) else { return };
     let content = &good[..good.len() - 32];
     let (_other, _, other) = folder_with_one(8).unwrap();
     let mut files: Vec<Vec<u8>> = vec![other];
-    // The format, the hash, the cost model, the semantics, what the engine begins with, its fingerprint, the configuration, the
-    // program.
+    // Offsets of the format, the hash, the cost model, the semantics, the engine's magic number, its fingerprint, the
+    // configuration, and the program.
     for at in [15, 20, 48, 50, 52, 60, 68, 84, 88] {
         let mut changed = content.to_vec();
         changed[at] ^= 1;
@@ -151,7 +151,7 @@ fn a_program_is_written_when_it_is_used_for_the_second_time() {
     assert_eq!(files(folder.path()).len(), 3);
 }
 
-/// Whoever can write the folder decides what contracts do.
+/// Whoever can write to the folder decides what contracts do.
 #[test]
 fn a_folder_that_others_may_write_is_refused() {
     for mode in [0o720, 0o702, 0o1777, 0o777] {
@@ -161,7 +161,7 @@ fn a_folder_that_others_may_write_is_refused() {
         call(&node, 1);
         assert!(files(folder.path()).is_empty(), "mode {mode:o}");
     }
-    // Nor is one that may be another one the next time.
+    // Nor is a symbolic link, whose target may change.
     let folder = tempfile::tempdir().unwrap();
     let (real, link) = (folder.path().join("real"), folder.path().join("link"));
     fs::create_dir(&real).unwrap();
@@ -180,7 +180,7 @@ fn a_file_that_others_may_write_is_not_believed() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A folder from another node, for instance with a copy of a chain's data.
+/// The folder comes from another node, for instance with a copy of a chain's data.
 #[test]
 fn a_file_with_the_checksum_of_another_node_is_not_believed() {
     let Some((folder, _, good)) = folder_with_one(7) else { return };
@@ -191,7 +191,7 @@ fn a_file_with_the_checksum_of_another_node_is_not_believed() {
     let again = node_with_key(folder.path(), &own.path().join("new").join("key"), 1 << 24).unwrap();
     call(&again, 7);
     assert_eq!(counts(&again), [0, 1, 0]);
-    // The same code in front of another checksum.
+    // The same code after another checksum.
     let [file] = files(folder.path()).try_into().unwrap();
     let bytes = fs::read(file).unwrap();
     assert_eq!(bytes[..bytes.len() - 32], good[..good.len() - 32]);
@@ -222,7 +222,7 @@ fn what_is_no_file_is_not_followed_and_not_waited_for() {
     call(&second, 7);
     assert_eq!(counts(&second), [1, 0, 1]);
     assert!(fs::symlink_metadata(&file).unwrap().is_file());
-    // A folder in its place can be neither removed nor replaced: the program is compiled, and nothing more is kept.
+    // A folder in the file's place can be neither removed nor replaced: the program is compiled, and not stored.
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     let third = node(folder.path()).unwrap();
@@ -239,7 +239,7 @@ fn the_files_used_least_recently_make_room() {
     let limit = 3 * one.len() as u64;
     for number in [1, 2, 3] {
         call(&node_with(folder.path(), limit).unwrap(), number);
-        // Times of files have a resolution.
+        // File times have a limited resolution.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let node = node_with(folder.path(), limit).unwrap();
@@ -252,7 +252,7 @@ fn the_files_used_least_recently_make_room() {
         call(&left, number);
         assert_eq!(left.metrics().disk_hits_total.get(), expected, "program {number}");
     }
-    // A program that is larger than all room there is does not make others go.
+    // A program that exceeds the whole limit does not evict others.
     let small = tempfile::tempdir().unwrap();
     let node = node_with(small.path(), one.len() as u64 - 1).unwrap();
     call(&node, 1);
@@ -267,7 +267,7 @@ fn a_folder_that_cannot_be_used_is_done_without() {
     let Some(first) = node(&file) else { return };
     call(&first, 1);
     assert_eq!(counts(&first), [1, 0, 0]);
-    // It goes away while it is used.
+    // The folder is removed while it is in use.
     let gone = folder.path().join("gone");
     let second = node(&gone).unwrap();
     call(&second, 1);
@@ -296,7 +296,7 @@ fn nodes_and_threads_share_a_folder() {
     if node(folder.path()).is_none() {
         return;
     }
-    // Room for a few: they remove each other's files all the time.
+    // A limit of a few programs: the nodes remove each other's files all the time.
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let folder = folder.path();

@@ -1,4 +1,4 @@
-//! Tests of the extension: a runtime has the host functions for as long as a runtime call lasts.
+//! Tests of the externalities extension: a runtime has the host functions for as long as a runtime call lasts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -74,7 +74,7 @@ fn instances_that_a_call_leaves_behind_are_freed_with_it() {
     for end in ends {
         externalities.execute_with(fill);
         extension(&mut externalities, |extension| {
-            // What the runtime does to its storage ends no call.
+            // Rolling back storage does not end a call's instances.
             extension.start_transaction(TransactionType::Runtime);
             extension.rollback_transaction(TransactionType::Runtime);
             extension.commit_transaction(TransactionType::Runtime);
@@ -85,7 +85,7 @@ fn instances_that_a_call_leaves_behind_are_freed_with_it() {
     externalities.execute_with(|| drop(remote().unwrap()));
 }
 
-/// Runtimes of old blocks import the first version, and say by it what instructions mean.
+/// Runtimes of old blocks import version 1 of the host function, which also determines the semantics of instructions.
 #[test]
 fn every_version_of_a_host_function_stays() {
     let names: Vec<&str> = <pvm_host_interface::HostFunctions as sc_executor::HostFunctions>::host_functions()

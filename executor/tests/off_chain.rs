@@ -1,5 +1,5 @@
-//! Off-chain calls (RPC, light clients) are bounded in time, number, workers and memory, and take nothing from
-//! blocks.
+//! Tests that off-chain calls (RPC, light clients) are bounded in time, number, workers and memory, and take no
+//! resources from blocks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;
@@ -30,7 +30,7 @@ fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaV
     PolkaVm::with_limits(&flags(backend), None, &limits, None).unwrap()
 }
 
-/// Makes an instance of each.
+/// Instantiates each program.
 fn instantiate_all(session: &mut Session, texts: impl IntoIterator<Item = String>) {
     for text in texts {
         instantiate(session, &text);
@@ -42,7 +42,7 @@ fn instantiate(session: &mut Session, text: &str) -> u32 {
     session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap()
 }
 
-/// The error with which an off-chain call ends.
+/// Returns the error with which an off-chain call ends.
 fn refusal(node: &PolkaVm, call: impl FnOnce()) -> String {
     let ended = catch_unwind(AssertUnwindSafe(|| node.off_chain(call)));
     *ended.unwrap_err().downcast::<String>().unwrap()
@@ -55,12 +55,12 @@ fn an_endless_program_is_ended_at_the_deadline_whatever_runs_it() {
         let mut session = node.session();
         let text = refusal(&node, || {
             let instance = instantiate(&mut session, ENDLESS);
-            // A worker is lost, and the interpreter does not continue without a deadline.
+            // The worker is lost; the interpreter does not continue without a deadline.
             session.run(instance, i64::MAX, None).unwrap();
         });
         assert!(text.contains("took longer than 0.1 s"), "{text}");
         assert_eq!(node.metrics().offchain_refused_total.get(), 1);
-        // The node runs on.
+        // The node continues to work.
         let mut session = node.session();
         let instance = instantiate(&mut session, ENDLESS);
         assert_eq!(session.run(instance, 100, None).unwrap().outcome, Outcome::OutOfGas);
@@ -135,16 +135,16 @@ fn so_many_off_chain_calls_run_at_once_and_blocks_wait_for_none() {
         let mut session = node.session();
         let instance = node.on_chain(|| instantiate(&mut session, ASKING));
         assert_eq!(session.run(instance, 10, None).unwrap().outcome, Outcome::HostCall(0));
-        // and so does what runs no contract.
+        // and so do calls that run no contract.
         node.off_chain(|| ());
-        // A third call waits until one of the others is over.
+        // A third call waits until one of the others ends.
         let waiting = scope.spawn(|| node.off_chain(|| instantiate(&mut node.session(), ASKING)));
         std::thread::sleep(Duration::from_millis(50));
         assert!(!waiting.is_finished());
         over.wait();
         waiting.join().unwrap();
     });
-    // Permits come back from calls that were ended, too.
+    // Calls that were stopped return their permits, too.
     for _ in 0..3 {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             node.off_chain(|| {
@@ -195,17 +195,17 @@ fn off_chain_calls_have_a_share_of_the_workers_and_blocks_the_rest() {
     assert_eq!(interpreted(&node), 8, "a quarter of eight are compiled");
     node.on_chain(|| instantiate_all(&mut block, vec![ASKING.to_owned(); 6]));
     assert_eq!(interpreted(&node), 8, "a block finds the other six");
-    // Results are the same.
+    // The results are the same.
     for instance in 0..10 {
         assert_eq!(asked.run(instance, 10, None).unwrap().outcome, Outcome::HostCall(0));
     }
-    // What they had comes back.
+    // Their share of the workers comes back.
     asked.release();
     node.off_chain(|| instantiate_all(&mut asked, vec![ASKING.to_owned(); 3]));
     assert_eq!(interpreted(&node), 9);
 }
 
-/// Gives its number; longer ones have more code.
+/// Program that returns its number; larger numbers have more code.
 fn program(number: usize) -> String {
     let padding = "add_imm_64 a0, a0, 7\n".repeat(1000);
     format!(".isa ReviveV1\nload_imm a0, {number}\njump_indirect ra, 0\n{padding}trap\n")
@@ -224,10 +224,10 @@ fn off_chain_calls_drop_nothing_of_what_blocks_have_loaded_and_write_nothing() {
     assert_eq!(compiles, 4);
     node.off_chain(|| {
         let mut session = node.session();
-        // What blocks have loaded is used,
+        // Programs that blocks have loaded are reused,
         instantiate_all(&mut session, (0..4).map(program));
         assert_eq!(node.metrics().compiles_total.get(), 4);
-        // and all else goes to a place of its own, however much it is.
+        // and all others go to a cache of their own, however many there are.
         for number in 10..60 {
             let instance = instantiate(&mut session, &program(number));
             assert_eq!(session.run(instance, 10, None).unwrap().args[0], number as u64);
@@ -254,7 +254,7 @@ fn an_off_chain_call_that_takes_too_much_memory_is_ended_and_a_block_is_not() {
         let text = refusal(&node, || instantiate_all(&mut asked, (0..60).map(program)));
         assert!(text.contains("no memory left"), "{text}");
         assert!(node.metrics().memory_bytes.get() <= 1 << 18, "a quarter");
-        // Much more than there is: what a block runs, it runs.
+        // Many more than the limit: a block is not refused.
         instantiate_all(&mut block, (0..60).map(program));
         for number in 0..60 {
             assert_eq!(block.run(number, 10, None).unwrap().args[0], u64::from(number));
@@ -280,7 +280,7 @@ impl CodeExecutor for Endless {
     ) -> (Result<Vec<u8>, String>, bool) {
         let mut session = self.0.session();
         let instance = instantiate(&mut session, ENDLESS);
-        // Half a second or more.
+        // Takes half a second or more.
         let run = || session.run(instance, 1_000_000_000, None).map(|stop| format!("{:?}", stop.outcome));
         let ended = catch_unwind(AssertUnwindSafe(run));
         (ended.map(|outcome| outcome.unwrap().into_bytes()).map_err(|why| *why.downcast().unwrap()), false)
@@ -303,7 +303,7 @@ impl RuntimeVersionOf for Endless {
     }
 }
 
-/// The client says what a call is for; it is the same for every method of the runtime.
+/// The client tells the extension the context of a call, whatever the runtime's method.
 #[test]
 fn a_clients_off_chain_calls_are_bounded_and_its_blocks_are_not() {
     let node = node_with(BackendChoice::Interpreter, |limits| limits.off_chain_time = Duration::from_millis(50));

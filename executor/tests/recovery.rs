@@ -38,7 +38,7 @@ fn workers_in_the_end(expected: usize) -> usize {
 fn signal(signal: &str, pids: &[u32]) {
     if !pids.is_empty() {
         let pids = pids.iter().map(ToString::to_string);
-        // Some may have ended meanwhile, which is as well.
+        // Some may have ended meanwhile, which is fine.
         let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status();
     }
 }
@@ -71,7 +71,7 @@ fn workers_killed_at_any_stop_change_nothing() {
     assert_eq!(metrics.recoveries_total.get(), metrics.worker_deaths_total.get());
 }
 
-/// Program that sums and stores in an endless loop, with a host call after every 100000 turns.
+/// Program that sums and stores in an endless loop, with a host call after every 100000 iterations.
 const BUSY: &str = r#"
 .isa ReviveV1
 .rw_size 4096
@@ -152,7 +152,8 @@ fn an_instance_with_too_long_a_log_goes_on_interpreted() {
     assert!(metrics.long_logs_total.get() > 5, "{} logs", metrics.long_logs_total.get());
 }
 
-/// The logs of all instances share a memory limit: at it, programs continue on the interpreter, and nothing else changes.
+/// The logs of all instances share a memory limit; when it is reached, programs continue on the interpreter, and
+/// nothing else changes.
 #[test]
 fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
     let _alone = alone();
@@ -163,7 +164,7 @@ fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
     let mut session = node.session();
     let mut instance = || session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let instances: Vec<u32> = (0..4).map(|_| instance()).collect();
-    // 40 KiB each: three of them are more than 128 KiB with their programs.
+    // 40 KiB each: three of them exceed 128 KiB with their programs.
     for instance in &instances {
         for _ in 0..10 {
             session.run(*instance, 1000, None).unwrap();
@@ -185,7 +186,7 @@ fn logs_that_find_no_memory_in_the_node_go_on_interpreted() {
 #[test]
 fn instances_left_behind_give_their_workers_back() {
     let _alone = alone();
-    // None is made in advance, so all workers are those of instances.
+    // Without a reserve, all workers belong to instances.
     let compiling = PolkaVm::new(&Flags { reserve: 0, ..flags(BackendChoice::Jit) }, None).unwrap();
     let blob = assemble(BUSY).unwrap();
     let mut session = compiling.session();
@@ -193,7 +194,7 @@ fn instances_left_behind_give_their_workers_back() {
         for _ in 0..10 {
             session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
         }
-        // What the client does after a runtime call, whatever happened in it.
+        // The client does this after a runtime call, however it ended.
         session.release();
     }
     assert_eq!(compiling.metrics().workers_refused_total.get(), 0);
@@ -204,7 +205,7 @@ fn instances_left_behind_give_their_workers_back() {
 fn fresh_workers_and_the_reserve_are_as_the_flags_say() {
     let _alone = alone();
     let blob = assemble(BUSY).unwrap();
-    // After one instance.
+    // Counts the workers after one instance.
     let workers = |flags: &Flags, expected: usize| {
         let node = PolkaVm::new(flags, None).unwrap();
         let mut session = node.session();

@@ -1,5 +1,5 @@
-//! Instances that begin interpreted and go on compiled: the runtime sees the same, and only programs that are worth it are
-//! compiled.
+//! Tests of tiering, where instances begin interpreted and continue compiled: the runtime observes no difference, and
+//! only programs that are worth it are compiled.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -14,21 +14,21 @@ use vm_core::Outcome;
 use vm_core::gas::CostModelKind::Naive;
 use vm_core::text::assemble;
 
-/// A node with this threshold.
+/// Creates a node with this threshold.
 fn node(tier_gas: u32) -> PolkaVm {
     let node = PolkaVm::new(&Flags { tier_gas, ..flags(BackendChoice::Jit) }, None).unwrap();
     assert!(node.is_compiling());
     node
 }
 
-/// A node with this threshold where the thread that needs a program compiles it, so that the first instance that uses
-/// enough gas moves. All instances that ran compiled are audited.
+/// Creates a node with this threshold that compiles on the thread that needs the program, so that the first instance
+/// that uses enough gas switches to compiled code. All instances that ran compiled are audited.
 fn moving_at_once(tier_gas: u32) -> PolkaVm {
     let flags = Flags { tier_gas, audit: 100, ..flags(BackendChoice::Jit) };
     PolkaVm::with_limits(&flags, None, &Limits { compiles_beside: false, ..Limits::new(&flags) }, None).unwrap()
 }
 
-/// Tests that kill workers kill those of the others, too.
+/// Lock for tests that kill workers, which kill those of other tests, too.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -54,7 +54,7 @@ fn a_run_looks_the_same_wherever_it_moves() {
         (metrics.tier_moves_total.get(), metrics.audits_total.get(), metrics.audits_skipped_total.get())
     });
     let (moves, audits): (Vec<_>, Vec<_>) = moves.map(|(moves, audits, skipped)| (moves, (audits, skipped))).unzip();
-    // The last node compiles while programs run, so that they may end before they move; it audits a few.
+    // The last node compiles in the background, so that programs may end before they switch; it audits a few.
     for (moves, (audits, skipped)) in moves.iter().zip(&audits).take(4) {
         assert!(*audits > 10 && audits + skipped >= *moves, "{audits} audits, {skipped} skipped, {moves} moves");
     }
@@ -106,12 +106,12 @@ fn only_programs_that_use_much_gas_are_compiled_and_as_long_as_they_do_begin_so(
     node.flush();
     let moves = counters().1;
     assert_eq!(counters().0, 1, "compiled at its first long run");
-    // It begins compiled, so that it does not move.
+    // The instance begins compiled, so it does not switch.
     for _ in 0..5 {
         use_gas(node.session(), 100_000);
     }
     assert_eq!(counters(), (1, moves));
-    // Until it was short for long enough.
+    // Until enough short runs have cooled it.
     for _ in 0..16 {
         use_gas(node.session(), 10);
     }
@@ -137,7 +137,7 @@ fn off_chain_calls_neither_compile_for_blocks_nor_make_them_begin_compiled() {
     use_gas(node.session(), 100_000);
     node.flush();
     assert_eq!(counters().0, 2, "for blocks");
-    // Nor do short ones cool it.
+    // Nor do short runs cool it.
     for _ in 0..50 {
         node.off_chain(|| use_gas(node.session(), 10));
     }

@@ -9,8 +9,8 @@ use sp_virtualization::tests::{GAS_MAX, RunResult, make_handler, run_loop};
 use sp_virtualization::{CompileStatus, Module, ModuleError, VirtManagerExt};
 use vm_core::text::assemble;
 
-/// The program that the suite asks for: it isn't part of the crate, but its exports and imports and what they do are
-/// fixed by the tests. One turn of `increment_forever` is 126 instructions, so that 100000 gas is enough for 793.
+/// The program that the suite expects: it isn't part of the crate, but the tests determine its exports, its imports and
+/// their behaviour. One iteration of `increment_forever` is 126 instructions, so that 100000 gas is enough for 793.
 fn program() -> Vec<u8> {
     let filler = "add_imm_64 s1, s1, 1\n".repeat(121);
     let text = format!(

@@ -1,4 +1,4 @@
-//! A chain of one account in memory: its wasm runtime, its state, and transactions signed for it.
+//! A chain with one account, in memory: its wasm runtime, its state, and transactions signed by the account.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use codec::{Decode as _, Encode};
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The column's name.
+    /// The name of the table column.
     pub fn name(self) -> &'static str {
         match self {
             Kind::OursJit => "ours, jit",
@@ -55,9 +55,9 @@ impl Kind {
     }
 }
 
-/// Weight limit of a call: the largest that fits into a block beside its overhead.
+/// Weight limit of a call: close to the largest that fits into a block with its overhead.
 const LIMIT: Weight = Weight::from_parts(500_000_000_000, 5_000_000);
-/// Deposit that a call may take.
+/// Storage deposit limit of a call.
 const DEPOSIT: u128 = u128::MAX / 8;
 
 /// Content of a transaction.
@@ -68,8 +68,8 @@ enum Call<'a> {
     Contract { address: H160, data: &'a [u8] },
 }
 
-/// Makes a module that builds the genesis of a runtime and signs its transactions. The pallets have the same calls, with
-/// other names of their arguments.
+/// Defines a module that builds the genesis of a runtime and signs its transactions. Both pallets have the same calls,
+/// but name the arguments differently.
 macro_rules! transactions {
     ($module:ident, $runtime:ident, $contracts:ident) => {
         mod $module {
@@ -85,7 +85,7 @@ macro_rules! transactions {
                 config.build_storage().map_err(|error| anyhow!("no genesis: {error}"))
             }
 
-            /// Signed by the account, with the version that the runtime has.
+            /// Signs a call with the account's key, for this version of the runtime.
             pub fn sign(call: Call<'_>, nonce: u32, spec_version: u32) -> Vec<u8> {
                 let call: RuntimeCall = match call {
                     Call::Remark => frame_system::Call::remark { remark: Vec::new() }.into(),
@@ -118,7 +118,7 @@ macro_rules! transactions {
                 let version = $runtime::VERSION.transaction_version;
                 let implicit = ((), (), spec_version, version, GENESIS, GENESIS, (), (), (), ());
                 let signature = (&call, &extension, &implicit).using_encoded(|payload| match payload.len() {
-                    // The rule of signed payloads.
+                    // Signed payloads of more than 256 bytes are hashed first.
                     0..=256 => Alice.sign(payload),
                     _ => Alice.sign(&sp_crypto_hashing::blake2_256(payload)),
                 });
@@ -151,7 +151,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Starts a chain and maps its account.
+    /// Starts a chain and maps the account to its Ethereum address.
     pub fn new(kind: Kind) -> Result<Chain> {
         let wasm = kind.wasm()?;
         let storage = if kind == Kind::Revive { revive::genesis()? } else { ours::genesis()? };
@@ -184,7 +184,7 @@ impl Chain {
         Ok(chain)
     }
 
-    /// Makes a contract, and gives it a name.
+    /// Instantiates a contract and registers it under a name.
     pub fn deploy(&mut self, name: &'static str, code: &[u8], data: &[u8]) -> Result<()> {
         self.begin_block()?;
         let transaction = self.sign(Call::Deploy { code, data });
@@ -195,8 +195,8 @@ impl Chain {
         self.state.commit_all().map_err(|error| anyhow!("the state is not kept: {error}"))
     }
 
-    /// Applies `calls` transactions that all call a contract with this data, or none; returns the time that it took. Each block has
-    /// `in_block` of them.
+    /// Applies `calls` transactions, `in_block` of them per block, that all call a contract with this data, or none;
+    /// returns the time that it took.
     pub fn measure(&mut self, contract: Option<&str>, data: &[u8], calls: usize, in_block: usize) -> Result<Duration> {
         let address = match contract {
             Some(name) => Some(*self.contracts.get(name).with_context(|| format!("there is no {name}"))?),
@@ -221,7 +221,7 @@ impl Chain {
         Ok(took)
     }
 
-    /// Signs a transaction, and counts it.
+    /// Signs a transaction with the account's nonce, and increments the nonce.
     fn sign(&mut self, call: Call<'_>) -> Vec<u8> {
         let sign = if self.kind == Kind::Revive { revive::sign } else { ours::sign };
         let transaction = sign(call, self.nonce, self.spec_version);
@@ -241,12 +241,12 @@ impl Chain {
         self.call("Core_initialize_block", &header.encode()).map(drop)
     }
 
-    /// Applies a transaction; says how long that took.
+    /// Applies a transaction; returns the time that it took.
     fn apply(&mut self, transaction: &[u8]) -> Result<Duration> {
         let started = Instant::now();
         let result = self.call("BlockBuilder_apply_extrinsic", transaction)?;
         let took = started.elapsed();
-        // It has been counted in either case, but for one that is not valid.
+        // The nonce has been incremented even if the dispatch failed, but not if the transaction was invalid.
         self.nonce = self.account_nonce()?;
         match sp_runtime::ApplyExtrinsicResult::decode(&mut &result[..]).context("no result of a transaction")? {
             Ok(Ok(())) => Ok(took),

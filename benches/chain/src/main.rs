@@ -1,9 +1,10 @@
-//! Contract calls in block building: our pallet with the node's compiler, with the node's interpreter and with the interpreter
-//! in the runtime, beside `pallet-revive`, which interprets in the runtime. Run: make bench-chain
+//! Benchmark of contract calls in block building: our pallet with the node's compiler, with the node's interpreter and
+//! with the interpreter in the runtime, beside `pallet-revive`, which interprets in the runtime. Run: make bench-chain
 //!
-//! Every chain gets the same contracts (the same bytes) and the same calls as signed transactions, and applies them one by
-//! one as a node that builds a block does: one call of the wasm runtime each, with signature, nonce, fee and events. Only
-//! these are timed. A transaction that fails ends the bench; the contracts fail if a result is wrong.
+//! Every chain gets the same contracts (the same bytes) and the same calls as signed transactions, and applies them one
+//! by one as a node that builds a block does: one call of the wasm runtime per transaction, with signature, nonce, fee
+//! and events. Only these calls are timed. A failed transaction ends the benchmark; the contracts fail if a result is
+//! wrong.
 
 mod chain;
 mod overhead;
@@ -14,20 +15,20 @@ use chain::{Chain, Kind};
 use std::{path::Path, time::Duration};
 use table::Table;
 
-/// Number of times that each workload is measured on each chain; the least counts.
+/// Number of times that each workload is measured on each chain; the least time counts.
 const ROUNDS: usize = 7;
 
-/// A call that is measured.
+/// A measured call.
 struct Workload {
     name: &'static str,
     contract: Option<&'static str>,
     data: Vec<u8>,
-    /// Calls in one round, and in one block, which has room for them on every chain.
+    /// Number of calls in a round, and in a block, which has room for them on every chain.
     calls: usize,
     in_block: usize,
 }
 
-/// Call data by a selector and words.
+/// Call data: a function selector and its arguments as words.
 fn data(signature: &str, words: &[[u8; 32]]) -> Vec<u8> {
     let selector = &sp_crypto_hashing::keccak_256(signature.as_bytes())[..4];
     [selector, &words.concat()].concat()
@@ -145,7 +146,7 @@ fn main() -> Result<()> {
 /// The token's supply.
 const SUPPLY: u64 = 1_000_000_000;
 
-/// Checks that the contracts notice a wrong result: otherwise a transaction that succeeds would show nothing.
+/// Checks that the contracts detect a wrong result: otherwise a transaction that succeeds would prove nothing.
 fn check_refusals(chains: &mut [Chain]) -> Result<()> {
     for chain in chains {
         for wrong in [
@@ -158,7 +159,8 @@ fn check_refusals(chains: &mut [Chain]) -> Result<()> {
     Ok(())
 }
 
-/// Checks that exactly this number of tokens was transferred: transferring the rest succeeds, and one more fails.
+/// Checks that exactly this number of tokens was transferred: a transfer of all the rest succeeds, and one more token
+/// fails.
 fn check_transfers(chains: &mut [Chain], transfers: u64) -> Result<()> {
     for chain in chains {
         let rest = data("transfer(address,uint256)", &[word(0x5e5f), word(SUPPLY - transfers)]);

@@ -1,4 +1,4 @@
-//! Overhead of a call on the node: an instance of a cached program, one host call, the return.
+//! Overhead of a call on the node: instantiating a cached program, one host call, and the return.
 
 use anyhow::{Context as _, Result, ensure};
 use executor::{BackendChoice, Flags, PolkaVm};
@@ -6,11 +6,11 @@ use pvm_host_interface::{Backend, ProgramRules, program_config};
 use std::time::{Duration, Instant};
 use vm_core::{Outcome, blob::Blob, gas::CostModelKind, program::Program};
 
-/// Calls in one of the measurements, of which the least counts.
+/// Number of calls per measurement; the least time counts.
 const CALLS: u32 = 2_000;
 const MEASUREMENTS: usize = 7;
 
-/// A line for each backend.
+/// Returns a line for each backend.
 pub fn measure(code: &[u8]) -> Result<String> {
     let mut lines = String::from("A cached call at the node (instance, one host call, return), microseconds:");
     for backend in [BackendChoice::Jit, BackendChoice::Interpreter] {

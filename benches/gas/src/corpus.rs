@@ -1,7 +1,7 @@
-//! The corpus: programs that were found to be mispriced, as assembly text in `benches/gas-corpus`.
+//! The corpus: mispriced programs that the search found, as assembly text in `benches/gas-corpus`.
 //!
-//! The first lines of a file are comments: what it is and where it came from, and `; iterations N`, the argument for
-//! its export `run`.
+//! The first lines of a file are comments: what the program is and how it was found, and `; iterations N`, the argument
+//! for its export `run`.
 
 use anyhow::{Context, Result};
 use std::{fs, path::PathBuf};
@@ -9,7 +9,7 @@ use vm_core::text::assemble;
 
 /// A program of the corpus.
 pub struct Program {
-    /// Its name: that of its file.
+    /// Name of its file, without the extension.
     pub name: String,
     /// Its blob.
     pub blob: Vec<u8>,
@@ -17,12 +17,12 @@ pub struct Program {
     pub iterations: u64,
 }
 
-/// Where the corpus is.
+/// Returns the path of the corpus.
 pub fn folder() -> PathBuf {
     crate::benches_folder().join("gas-corpus")
 }
 
-/// All of it, by name.
+/// Reads the whole corpus, ordered by name.
 ///
 /// # Errors
 /// If a file cannot be read or assembled.

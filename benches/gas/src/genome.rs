@@ -1,17 +1,17 @@
-//! Genomes: programs as lists of genes, which a genetic search can change and mix, and their assembly text.
+//! Genomes: programs as lists of genes, which a genetic search can mutate and cross, and their assembly text.
 //!
-//! Every genome is a loop over its genes, `unroll` times one after the other, so that it ends whatever the genes are.
-//! `s1` counts, `s0` is the address of a buffer that `initialize` fills with a cycle of offsets, one in each cache line,
-//! and random numbers. `sp` is the state of a random generator, `t2` an offset in the cycle, `t1` an index, `t0` an
-//! address. `a0` to `a5` hold values.
+//! Every genome is a loop over its genes, unrolled `unroll` times, so that it ends whatever the genes are. `s1` counts,
+//! `s0` is the address of a buffer that `initialize` fills with a cycle of offsets, one in each cache line, and random
+//! numbers. `sp` is the state of a random generator, `t2` an offset in the cycle, `t1` an index, `t0` an address. `a0`
+//! to `a5` hold values.
 
 use crate::random::Rng;
 use std::fmt::Write as _;
 
-/// A pattern with its parameters: any numbers are one.
+/// A pattern with its parameters; all values are valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Gene {
-    /// Which pattern, see [`KINDS`].
+    /// Index of the pattern in [`KINDS`].
     pub kind: u8,
     /// Parameters.
     pub parameters: [u8; 4],
@@ -20,11 +20,11 @@ pub struct Gene {
 /// A program.
 #[derive(Clone, Debug)]
 pub struct Genome {
-    /// The buffer has 4 KiB shifted left by this, at most 1 MiB.
+    /// Size of the buffer: 4 KiB shifted left by this, at most 1 MiB.
     pub memory: u8,
-    /// How often the genes come one after the other.
+    /// Number of copies of the genes in the loop.
     pub unroll: u16,
-    /// Whether these come in random order, one jumping to the next.
+    /// Whether the copies are laid out in random order, each jumping to the next.
     pub shuffle: bool,
     /// The genes.
     pub genes: Vec<Gene>,
@@ -129,7 +129,7 @@ const BRANCHES: [&str; 4] =
     ["branch_eq_imm", "branch_not_eq_imm", "branch_less_unsigned_imm", "branch_greater_signed_imm"];
 
 impl Gene {
-    /// A random one.
+    /// Returns a random genome.
     pub fn random(rng: &mut Rng) -> Gene {
         let bits = rng.bits().to_le_bytes();
         Gene { kind: rng.below(KINDS.len()) as u8, parameters: [bits[0], bits[1], bits[2], bits[3]] }
@@ -176,7 +176,7 @@ impl Genome {
         self.genes.truncate(24);
     }
 
-    /// Some genes of one and the rest of another.
+    /// Crosses two genomes: some genes of one and the rest of the other.
     pub fn cross(&self, other: &Genome, rng: &mut Rng) -> Genome {
         let (cut, from) = (rng.below(self.genes.len() + 1), rng.below(other.genes.len()));
         let mut genes = self.genes[..cut].to_vec();
@@ -186,12 +186,12 @@ impl Genome {
         Genome { memory: settings.memory, unroll: settings.unroll, shuffle: settings.shuffle, genes }
     }
 
-    /// Bytes of the buffer.
+    /// Size of the buffer in bytes.
     pub fn bytes(&self) -> u32 {
         4096 << self.memory.min(8)
     }
 
-    /// The assembly text. Its export `run` takes the number of iterations.
+    /// Generates the assembly text. Its export `run` takes the number of iterations.
     pub fn text(&self) -> String {
         let (bytes, lines) = (self.bytes(), self.bytes() / 64);
         let mut body = Body { out: String::new(), labels: 0, table: Vec::new(), mask: bytes - 1 };
@@ -201,7 +201,7 @@ impl Genome {
             let mut rng = Rng::new(unroll as u64);
             (1..unroll).rev().for_each(|index| order.swap(index, rng.below(index)));
         }
-        // `order` is the cycle in which the copies follow each other.
+        // `order` is the order in which the copies are executed.
         for copy in 0..unroll {
             let at = order.iter().position(|number| *number == copy).unwrap_or(0);
             if self.shuffle {
@@ -269,7 +269,8 @@ impl Body {
         let _ = writeln!(self.out, "{label}:");
     }
 
-    /// The address in `t0` that the register `from` leads to, which is masked so that accesses stay in the buffer.
+    /// Emits the computation of an address into `t0` from the register `from`, masked so that accesses stay in the
+    /// buffer.
     fn address(&mut self, from: &str) {
         let mask = self.mask & !63;
         self.line(&format!("and_imm t0, {from}, {mask}"));
@@ -281,7 +282,7 @@ impl Body {
         let value = |index: u8| VALUES[usize::from(index) % VALUES.len()];
         let of = |list: &[&'static str], index: u8| list[usize::from(index) % list.len()];
         let (d, b, c) = (value(p), value(q), value(r));
-        // Somewhere in the first page, where nothing of the cycle is overwritten.
+        // An address in the first page that overwrites no offset of the cycle.
         let near = (u32::from(s) * 64) % 4096 + 32;
         match gene.kind % KINDS.len() as u8 {
             0 => self.line(&format!("{} {d}, {b}, {c}", of(&THREE, s))),
@@ -350,12 +351,12 @@ impl Body {
         }
     }
 
-    /// The next random number.
+    /// Emits the next step of the random generator.
     fn random(&mut self) {
         self.lines(&["mul_imm_64 sp, sp, 1597334677", "add_imm_64 sp, sp, 12345"]);
     }
 
-    /// A branch by a random bit, forwards over an addition, or backwards to one and forwards from there.
+    /// Emits a branch on a random bit, forwards over an addition, or backwards to one and forwards from there.
     fn random_branch(&mut self, gene: &Gene) {
         let [p, q, r, _] = gene.parameters;
         let (to, next) = (self.label(), self.label());
@@ -381,7 +382,7 @@ impl Body {
         self.bind(&next);
     }
 
-    /// A jump to one of some places, at random or not, that go on together.
+    /// Emits an indirect jump to one of several targets, random or fixed, which then join.
     fn indirect_jump(&mut self, gene: &Gene) {
         if self.table.len() > 4000 {
             return;

@@ -1,8 +1,8 @@
-//! How well gas predicts time: what the measurement, the fit of the calibrated cost model, and the search for the
-//! programs that it prices worst have in common.
+//! Support for the benchmarks of gas: the measurements shared by the accuracy table, the fit of the calibrated cost
+//! model, and the search for the programs that it prices worst.
 //!
-//! A cost model that knew everything would give every program the same number of nanoseconds per gas. What is shown is
-//! how far off it is: the worst program's number over the median.
+//! A perfect cost model would give every program the same number of nanoseconds per gas. A model's error is the worst
+//! program's number over the median.
 
 pub mod corpus;
 pub mod genome;

@@ -1,18 +1,19 @@
-//! Blocks of one kind of instruction, to see what each takes: many side by side, and each waiting for the one before.
+//! Blocks of one kind of instruction, to measure throughput (independent instructions) and latency (a dependency
+//! chain).
 
 use crate::random::Rng;
 use vm_core::isa::{Format, GasClass, InstructionSpec, TABLE};
 
-/// What a block shows.
+/// Property that a block measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// Throughput: they wait for nothing.
+    /// Throughput: the instructions are independent.
     Independent,
-    /// Latency: each needs the result of the one before.
+    /// Latency: each instruction depends on the previous one.
     Chained,
 }
 
-/// The instructions in a block.
+/// Number of instructions in a block.
 pub const LENGTH: usize = 96;
 
 /// The instructions of `ReviveV1` that compute or access memory.
@@ -21,7 +22,7 @@ pub fn computing() -> Vec<&'static InstructionSpec> {
     TABLE.iter().filter(|spec| spec.numbers[0].is_some() && !spec.ends_block && !left_out(spec.gas_class)).collect()
 }
 
-/// One instruction as text. `d` is written, `b` and `c` are read.
+/// Assembly text of one instruction that writes `d` and reads `b` and `c`.
 fn text(spec: &InstructionSpec, d: &str, b: &str, c: &str, number: usize) -> String {
     let (name, offset) = (spec.mnemonic, 8 * (number % 64));
     match spec.format {
@@ -39,7 +40,7 @@ fn text(spec: &InstructionSpec, d: &str, b: &str, c: &str, number: usize) -> Str
     }
 }
 
-/// A program whose export `run` executes a body in a loop.
+/// Assembly text of a program whose export `run` executes a body in a loop.
 pub fn looped(memory: u32, body: &[String]) -> String {
     format!(
         ".isa ReviveV1\n.rw_size {memory}\n.export \"run\" run\nrun:\n move_reg s1, a0\n load_imm s0, 0x20000\n \
@@ -50,7 +51,7 @@ pub fn looped(memory: u32, body: &[String]) -> String {
     )
 }
 
-/// A block of one instruction, [`LENGTH`] times.
+/// A block of one instruction, repeated [`LENGTH`] times.
 pub fn block(spec: &InstructionSpec, shape: Shape) -> Vec<String> {
     const REGISTERS: [&str; 6] = ["a0", "a1", "a2", "t0", "t1", "t2"];
     let one = |number| match shape {
@@ -60,7 +61,7 @@ pub fn block(spec: &InstructionSpec, shape: Shape) -> Vec<String> {
     (0..LENGTH).map(one).collect()
 }
 
-/// A random block of instructions of these kinds, with the counts of each: those of `kinds`, in their order.
+/// A random block of instructions of these kinds, and the count of each, in the order of `kinds`.
 pub fn mixed(kinds: &[&'static InstructionSpec], rng: &mut Rng) -> (Vec<String>, Vec<usize>) {
     const REGISTERS: [&str; 4] = ["a0", "a1", "a2", "t0"];
     let pool: Vec<usize> = (0..2 + rng.below(8)).map(|_| rng.below(kinds.len())).collect();

@@ -1,6 +1,6 @@
-//! Non-negative least squares: of all prices that are not below zero those that predict the measured times best.
+//! Non-negative least squares: the prices, none below zero, that predict the measured times best.
 
-/// The `x >= 0` that makes the sum of the squares of `(a x - b)` least, by coordinate descent. `rows` are the rows of
+/// Returns the `x >= 0` that minimizes the squared error of `a x = b`, by coordinate descent. `rows` are the rows of
 /// `a`, each with its `b`.
 pub fn solve(rows: &[(Vec<f64>, f64)], unknowns: usize) -> Vec<f64> {
     let mut x = vec![0.0; unknowns];

@@ -1,4 +1,4 @@
-//! Running a program on a backend, and measuring what it takes.
+//! Running a program on a backend, and measuring its time and gas.
 
 use anyhow::{Context, Result, bail};
 use pvm_engine::{Backend, Config, Engine, Module, Outcome, ProgramBlob, RawInstance, Reg};
@@ -12,10 +12,10 @@ use vm_core::text::assemble;
 /// Gas that no program uses up.
 const PLENTY: i64 = 1 << 60;
 
-/// A worker sleeps when it has waited for so long.
+/// A worker goes to sleep after it has waited for so long.
 const SETTLED: Duration = Duration::from_micros(300);
 
-/// The cost models, by the names that tables use.
+/// The cost models, by their names in tables.
 pub const MODELS: [(&str, CostModelKind); 5] = [
     ("naive", CostModelKind::Naive),
     ("pipeline-L1", CostModelKind::Pipeline(MemoryLatency::L1)),
@@ -24,24 +24,24 @@ pub const MODELS: [(&str, CostModelKind); 5] = [
     ("calibrated", CostModelKind::CalibratedV1),
 ];
 
-/// The backends, by the names that tables use.
+/// The backends, by their names in tables.
 pub const BACKENDS: [(&str, Backend); 2] = [("compiled", Backend::Jit), ("interpreted", Backend::Interpreter)];
 
 /// A backend, set up once.
 pub struct Runner {
     engine: Engine,
-    /// What calling a program that does nothing takes.
+    /// Time of calling a program that does nothing, in nanoseconds.
     overhead: f64,
 }
 
-/// A program that can be run on it.
+/// A program that is loaded and ready to run.
 pub struct Loaded {
     instance: RawInstance,
     overhead: f64,
 }
 
 impl Runner {
-    /// Of this kind.
+    /// Creates a runner for this kind of backend.
     ///
     /// # Errors
     /// If programs cannot be compiled here.
@@ -55,7 +55,7 @@ impl Runner {
     /// Loads a program under a cost model and runs its export `initialize`, if it has one.
     ///
     /// # Errors
-    /// If that fails.
+    /// If it cannot be loaded, or `initialize` fails.
     pub fn load(&self, blob: &[u8], cost_model: CostModelKind) -> Result<Loaded> {
         let config = ProgramConfig { cost_model, ..ProgramConfig::default() };
         let module = Module::new(&self.engine, &config, &ProgramBlob::parse(blob)?)?;
@@ -71,7 +71,7 @@ impl Loaded {
     /// Calls an export with an argument; returns its result and the gas that it used.
     ///
     /// # Errors
-    /// If there is no such export, or the program does not get to its end.
+    /// If there is no such export, or the program does not return.
     pub fn call(&mut self, export: &str, argument: u64) -> Result<(u64, u64)> {
         let instance = &mut self.instance;
         let entry = instance.module().program().export(export.as_bytes()).context("no such export")?;
@@ -86,11 +86,12 @@ impl Loaded {
         }
     }
 
-    /// The lower quartile of the times in nanoseconds of several calls of `run`, and the gas of one. The first call does not count.
+    /// Calls `run` several times; returns the lower quartile of the times in nanoseconds, and the gas of one call. The
+    /// first call does not count.
     ///
-    /// It is the time that the processor spent in the process that runs the program, so that others on this machine
-    /// hardly count; the least of them would be one of those that the kernel had not counted whole. What a
-    /// call takes that does nothing is left out: passing control, and that the worker spins for a while afterwards.
+    /// The time is the processor time of the process that runs the program, so that the machine's load hardly matters;
+    /// the minimum would be a call that the kernel had not accounted wholly. The overhead of a call is subtracted:
+    /// passing control, and the time that the worker spins afterwards.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -104,7 +105,7 @@ impl Loaded {
         for _ in 0..rounds {
             let start = processor_time(&clocks);
             self.call("run", argument)?;
-            // Until the worker has stopped spinning, the kernel does not say for how long it ran.
+            // Until the worker has stopped spinning, the kernel does not account its running time.
             thread::sleep(SETTLED);
             times.push(processor_time(&clocks).saturating_sub(start));
         }
@@ -114,7 +115,7 @@ impl Loaded {
     }
 }
 
-/// The files that say for how long the processes ran that this one has started, and those that they have.
+/// Paths of the scheduler statistics of all descendants of a process.
 fn descendants(process: u32) -> Vec<String> {
     let mut found = Vec::new();
     let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return found };
@@ -128,7 +129,7 @@ fn descendants(process: u32) -> Vec<String> {
     found
 }
 
-/// Nanoseconds that the processes ran for whose files these are.
+/// Total processor time in these statistics, in nanoseconds.
 fn processor_time(clocks: &[String]) -> u64 {
     let time = |file: &String| fs::read_to_string(file).ok()?.split_whitespace().next()?.parse::<u64>().ok();
     clocks.iter().filter_map(time).sum()

@@ -1,11 +1,11 @@
-//! The picture: nanoseconds per gas, a dot a program, a column a model.
+//! Chart of nanoseconds per gas, with a dot per program and a column per model.
 
 use std::fmt::Write as _;
 
-/// A dot: name of the program, and its nanoseconds per gas over the column's median.
+/// A dot: name of the program, and its nanoseconds per gas relative to the column's median.
 pub type Dot = (String, f64);
 
-/// The picture as SVG: a logarithmic axis, a column for each model.
+/// Draws the chart as SVG: a logarithmic axis, a column for each model.
 pub fn draw(title: &str, columns: &[(String, Vec<Dot>)]) -> String {
     let (width, height, left, top, bottom) = (140 * columns.len() + 110, 560.0, 80.0, 60.0, 50.0);
     let bounds = columns.iter().flat_map(|(_, dots)| dots).map(|(_, value)| *value);
@@ -44,7 +44,7 @@ pub fn draw(title: &str, columns: &[(String, Vec<Dot>)]) -> String {
             height - bottom + 38.0
         );
         for (number, (program, value)) in dots.iter().enumerate() {
-            // Spread out, so that equal ones do not hide each other.
+            // Spread out, so that equal values do not hide each other.
             let x = centre + 50.0 * (((number * 61) % 101) as f64 / 50.0 - 1.0);
             let colour = if *value > 2.0 { "#c33" } else { "#36c" };
             let _ = writeln!(

@@ -1,7 +1,7 @@
-//! Our compiler beside other compilers: running, compiling, starting, calling the host, memory.
+//! Benchmark of our compiler beside other compilers: running, compiling, instantiating, calling the host, memory.
 //!
-//! Run by `make bench`: `pvm-bench-peers [TABLE]…`, all tables if none is named. Figures are the least of several rounds in
-//! which the engines take turns. Each result is compared with that of the same source compiled for the host.
+//! Run by `make bench`: `pvm-bench-peers [TABLE]…`, all tables if none is named. Figures are the least of several
+//! rounds in which the engines take turns. Each result is compared with that of the same source compiled for the host.
 
 mod engines;
 mod memory;
@@ -9,7 +9,7 @@ mod tables;
 
 use anyhow::{Result, bail};
 
-/// Name and what prints it.
+/// Name of a table, and the function that prints it.
 type Table = (&'static str, fn() -> Result<()>);
 
 /// Tables by name.
@@ -22,11 +22,11 @@ const TABLES: [Table; 6] = [
     ("memory", memory::print),
 ];
 
-/// Tables that are also made on one processor.
+/// Tables that are also measured on one processor.
 const ON_ONE: [Table; 3] =
     [("running", tables::running), ("instances", tables::instances), ("host-calls", tables::host_calls)];
 
-/// Argument with which this program runs itself on one processor.
+/// Argument with which this program re-executes itself pinned to one processor.
 const PINNED: &str = "--on-one-processor";
 
 fn main() -> Result<()> {

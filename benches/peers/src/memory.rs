@@ -13,14 +13,14 @@ const INSTANCES: u64 = 100;
 /// Prints the table.
 ///
 /// # Errors
-/// If an engine fails, or the kernel does not say how much memory processes have.
+/// If an engine fails, or the kernel does not report the memory of processes.
 pub fn print() -> Result<()> {
     println!(
         "### Memory: KiB of an instance that was called once and is idle, of {INSTANCES}, all processes, with page tables\n"
     );
     println!("| {:<22} | {:>11} | {:>11} |", "", "resident", "page tables");
     println!("|:-----------------------|------------:|------------:|");
-    // It has next to no data of its own.
+    // This program has next to no data of its own.
     let program = ALL.iter().find(|program| program.name == "calls").context("no program")?;
     let engines: [Box<dyn Engine>; 3] = [
         Box::new(Compiled::metered(Metering::Sync)?),
@@ -38,7 +38,7 @@ pub fn print() -> Result<()> {
 fn of_instance(engine: &dyn Engine, program: &Program) -> Result<(f64, f64)> {
     let module = engine.load(&engine.read(program)?)?;
     let mut kept = Vec::new();
-    // What the first ones cause is not theirs.
+    // Warm up: one-time allocations are not part of an instance.
     for _ in 0..10 {
         kept.push(module.instantiate()?);
     }
@@ -56,7 +56,7 @@ fn of_instance(engine: &dyn Engine, program: &Program) -> Result<(f64, f64)> {
     Ok((each(before.0, after.0), each(before.1, after.1)))
 }
 
-/// KiB that this process and all its descendants have: their share of resident memory, and page tables.
+/// Memory of this process and all its descendants in KiB: proportional set size, and page tables.
 fn used() -> Result<(u64, u64)> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -75,7 +75,7 @@ fn used() -> Result<(u64, u64)> {
     }
     let mut sum = (0, 0);
     for pid in family {
-        // One may have ended meanwhile.
+        // The process may have ended meanwhile.
         let Ok(memory) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
         let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
         sum = (sum.0 + number(&memory, "Pss:"), sum.1 + number(&status, "VmPTE:"));
@@ -83,7 +83,7 @@ fn used() -> Result<(u64, u64)> {
     Ok(sum)
 }
 
-/// Number after a name at the beginning of a line.
+/// Parses the number after a name at the beginning of a line.
 fn number(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)

@@ -10,14 +10,14 @@ use vm_core::gas::Metering;
 
 type Engines = Vec<Box<dyn Engine>>;
 
-/// Number of runs in `run_ten`.
+/// Number of runs in `run_ten`, as a float.
 const TEN: f64 = 10.0;
 
 fn microseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// A table row; the first cell is wide.
+/// Prints a table row; the first cell is wide.
 fn row(cells: impl IntoIterator<Item = String>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index == 0 { print!("| {cell:<23} |") } else { print!(" {cell:>11} |") }
@@ -30,7 +30,7 @@ fn head(first: &str, names: &[&str]) {
     println!("|:------------------------|{}", "------------:|".repeat(names.len()));
 }
 
-/// Geometric mean of each column's ratios to the first one, over the rows that have both.
+/// Prints the geometric mean of each column's ratios to the first column, over the rows that have both.
 fn means(name: &str, rows: &[Vec<Option<f64>>], of: usize) {
     let columns = rows.first().map_or(0, Vec::len);
     row(std::iter::once(name.to_owned()).chain((0..columns).map(|column| {
@@ -43,7 +43,8 @@ fn cell(number: Option<f64>) -> String {
     number.map_or(String::new(), |number| if number < 10.0 { format!("{number:.3}") } else { format!("{number:.1}") })
 }
 
-/// A program's time on the host and on each engine, in milliseconds; nothing where it was not made for the engine.
+/// Measures a program's running time on the host and on each engine, in milliseconds; `None` where it was not built for
+/// the engine.
 fn run(program: &Program, engines: &Engines) -> Result<Vec<Option<f64>>> {
     const ROUNDS: u32 = 7;
     program.initialize_on_host();
@@ -156,7 +157,7 @@ pub fn compiling() -> Result<()> {
     Ok(())
 }
 
-/// Microseconds, and bytes of machine code from engines that make it.
+/// Compile time in microseconds, and bytes of machine code for engines that emit it.
 type CompiledIn = (f64, Option<usize>);
 
 /// Compile time and code size of a program on each engine; `None` where it was not built for the engine.
@@ -169,7 +170,7 @@ fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn
     for round in 0..100 {
         for ((engine, input), result) in engines.iter().zip(&inputs).zip(&mut results) {
             let (Some(input), (least, _)) = (input, result.unwrap_or((f64::MAX, None))) else { continue };
-            // Some take a thousand times as long as others.
+            // Some engines take a thousand times as long as others.
             if round >= 10 && least > 1000.0 {
                 continue;
             }
@@ -216,7 +217,7 @@ pub fn once() -> Result<()> {
     Ok(())
 }
 
-/// Measures making an instance, calling an empty function and dropping it.
+/// Measures instantiating, calling an empty function and dropping the instance.
 pub fn instances() -> Result<()> {
     println!("### Instances: made, an empty function called, dropped; microseconds, the least and the median\n");
     println!(
@@ -235,7 +236,7 @@ pub fn instances() -> Result<()> {
         ),
         (
             "new",
-            // Polkavm takes a tenth of a second each.
+            // Polkavm's recompiler takes a tenth of a second per instance.
             15,
             vec![
                 Box::new(Compiled::unpooled()?),
@@ -248,7 +249,7 @@ pub fn instances() -> Result<()> {
         let modules: Vec<Box<dyn Module>> =
             engines.iter().map(|engine| engine.load(&engine.read(&HOST_CALLS)?)).collect::<Result<_>>()?;
         let mut times = vec![Vec::new(); modules.len()];
-        // One engine after the other, as each is used by those who have it.
+        // One engine after the other, as each would be used alone.
         for (module, times) in modules.iter().zip(&mut times) {
             for _ in 0..rounds {
                 let (duration, result) = time(|| module.instantiate()?.call("initialize"));
@@ -288,7 +289,7 @@ pub fn host_calls() -> Result<()> {
     let mut spent = vec![Duration::ZERO; engines.len()];
     for _ in 0..300 {
         for (index, machine) in machines.iter_mut().enumerate() {
-            // Who waits by spinning takes milliseconds a call when the other side needs the processor.
+            // An engine that waits by spinning takes milliseconds per call when the other side needs the processor.
             if spent[index] < Duration::from_secs(3) {
                 let (duration, result) = time(|| machine.call("run"));
                 ensure!(result? == expected, "something else was computed");

@@ -32,7 +32,7 @@ impl Compiled {
         Self::with(Config::new().set_backend(Backend::Jit), CostModelKind::Naive, metering)
     }
 
-    /// Creates the engine without a pool: each instance has a fresh process.
+    /// Creates the engine without a pool: each instance gets a new process.
     ///
     /// # Errors
     /// If programs cannot be compiled here.
@@ -84,7 +84,7 @@ impl Machine for RawInstance {
         loop {
             match self.run()? {
                 Outcome::Finished => return Ok(self.reg(Reg::A0)),
-                // The one host function returns its argument.
+                // The only host function returns its argument.
                 Outcome::HostCall(_) => {}
                 outcome => bail!("{outcome:?} at {:?}", self.pc()),
             }

@@ -13,7 +13,7 @@ pub use wasmi::Wasmi;
 use crate::programs::Program;
 use anyhow::Result;
 
-/// Gas or fuel that no program uses up.
+/// Gas or fuel that no program exhausts.
 pub const PLENTY: i64 = 1 << 60;
 
 /// A virtual machine, set up once as an embedder would.
@@ -21,44 +21,44 @@ pub trait Engine {
     /// Its name, for tables.
     fn name(&self) -> &'static str;
 
-    /// True if there is a compiled form of this program for it.
+    /// True if the program was built for this engine.
     fn takes(&self, _: &Program) -> bool {
         true
     }
 
-    /// The compiled form of a program that it takes.
+    /// Reads the program as it was built for this engine.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read.
     fn read(&self, program: &Program) -> Result<Vec<u8>>;
 
-    /// Makes the bytes ready to run.
+    /// Loads the program: parses, validates or compiles it.
     ///
     /// # Errors
     /// If the engine refuses them.
     fn load(&self, bytes: &[u8]) -> Result<Box<dyn Module>>;
 }
 
-/// A program that was loaded.
+/// A loaded program.
 pub trait Module {
     /// Bytes of machine code; nothing if it is interpreted.
     fn code_length(&self) -> Option<usize> {
         None
     }
 
-    /// Makes a machine that runs it.
+    /// Instantiates the program.
     ///
     /// # Errors
     /// If the engine cannot.
     fn instantiate(&self) -> Result<Box<dyn Machine>>;
 }
 
-/// An instance with its memory.
+/// An instance with its own memory.
 pub trait Machine {
     /// Calls an export that has no arguments; returns its result, or any number if it has none. Gas is set to [`PLENTY`].
     ///
     /// # Errors
-    /// If there is no such export or the program does not get to its end.
+    /// If there is no such export or the program does not return.
     fn call(&mut self, export: &str) -> Result<u64>;
 
     /// Gas that the last call used.

@@ -13,7 +13,7 @@ use vm_core::{
     program::{Program, ProgramConfig},
 };
 
-/// The interpreter with synchronous metering and some cost model.
+/// The interpreter with synchronous metering.
 #[derive(Default)]
 pub struct Ours {
     config: ProgramConfig,
@@ -57,7 +57,7 @@ impl Machine for Instance {
         loop {
             match self.run() {
                 Outcome::Finished => return Ok(self.reg(Reg::A0)),
-                // The one host function returns its argument.
+                // The only host function returns its argument.
                 Outcome::HostCall(_) => {}
                 outcome => bail!("{outcome:?} at {:?}", self.pc()),
             }

@@ -48,7 +48,7 @@ impl Polkavm {
         Self::with("its no gas", BackendKind::Compiler, None)
     }
 
-    /// The recompiler with synchronous metering, without waiting workers: each instance has a process of its own.
+    /// The recompiler with synchronous metering, without a worker pool: each instance gets a process of its own.
     ///
     /// # Errors
     /// If the engine cannot be made.
@@ -117,7 +117,7 @@ impl Machine for RawInstance {
         loop {
             match self.run().map_err(|error| anyhow!("{error}"))? {
                 InterruptKind::Finished => return Ok(self.reg(Reg::A0)),
-                // The one host function returns its argument.
+                // The only host function returns its argument.
                 InterruptKind::Ecalli(_) => {}
                 interrupt => bail!("{interrupt:?} at {:?}", self.program_counter()),
             }

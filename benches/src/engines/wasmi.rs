@@ -1,5 +1,6 @@
-//! The `wasmi` crate: its default features and settings (dispatch by tail calls; everything is validated, and a function is
-//! translated when it is first called), with fuel. Or, for a fast start, also validated only when it is first called.
+//! The `wasmi` crate with fuel and otherwise default features and settings (dispatch by tail calls; everything is
+//! validated, and a function is translated when it is first called). Optionally, for a fast start, a function is also
+//! validated only when it is first called.
 
 use super::{Engine, Machine, Module, PLENTY};
 use crate::programs::Program;

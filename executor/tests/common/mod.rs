@@ -1,4 +1,4 @@
-//! Test support: drives programs with a random host, and records all that can be observed.
+//! Test support: drives programs with a random host, and records everything observable.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -24,7 +24,7 @@ pub const REAL: [&[u8]; 4] = [
     include_bytes!("../../../tests/oracle/blobs/sieve.blob"),
 ];
 
-/// Processes by their parents, without those that have ended and were not reaped yet.
+/// Child processes of these processes, without zombies.
 fn children(of: &[u32]) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -36,7 +36,7 @@ fn children(of: &[u32]) -> Vec<u32> {
     pids.filter(|pid| parent(*pid).is_some_and(|parent| of.contains(&parent))).collect()
 }
 
-/// The processes that make workers, and the workers.
+/// The zygotes and the workers of this process.
 pub fn family() -> (Vec<u32>, Vec<u32>) {
     let launchers = children(&[std::process::id()]);
     let zygotes = children(&launchers);
@@ -44,12 +44,12 @@ pub fn family() -> (Vec<u32>, Vec<u32>) {
     (zygotes, workers)
 }
 
-/// Most stops of one program.
+/// Maximum number of stops per program.
 const STOPS: usize = 60;
 
 /// Flags for a backend, with the sandbox that this machine has.
 pub fn flags(backend: BackendChoice) -> Flags {
-    // Compiled from the start, so that what is tested is compiled code.
+    // Compiled from the start, so that the tests test compiled code.
     Flags { backend, sandbox: SandboxChoice::BestEffort, tier_gas: 0, ..Flags::default() }
 }
 
@@ -58,18 +58,18 @@ pub fn limits(backend: BackendChoice) -> Limits {
     Limits::new(&flags(backend))
 }
 
-/// The paths of a node that has this folder for itself.
+/// The paths of a node that has this folder to itself.
 pub fn folders(folder: &Path) -> Folders {
     Folders { cache: folder.join("cache"), key: folder.join("key"), records: folder.join("records") }
 }
 
-/// The checksum of a file in the cache, as a node with this key makes it.
+/// Computes the checksum of a file in the cache, as a node with this key does.
 pub fn checksum(key: &Path, content: &[u8]) -> [u8; 32] {
     blake2_256(&[&fs::read(key).unwrap()[..], &blake2_256(content)].concat())
 }
 
-/// Has the next node with these places run other machine code than was compiled: as if the compiler had a bug. Uses the
-/// program twice, so that it is kept, and replaces some bytes, which have to be there once.
+/// Makes the next node with these folders run altered machine code, as if the compiler had a bug. Runs the program
+/// twice, so that it is stored on disk, and replaces some bytes of it, which must occur exactly once.
 pub fn plant(places: &Folders, code: &[u8], from: &[u8], to: &[u8]) {
     let node = PolkaVm::with_folders(&flags(BackendChoice::Jit), None, places).unwrap();
     for _ in 0..2 {
@@ -86,7 +86,7 @@ pub fn plant(places: &Folders, code: &[u8], from: &[u8], to: &[u8]) {
     fs::write(&file, [&content[..], &checksum(&places.key, &content)].concat()).unwrap();
 }
 
-/// Kills all workers of this process, other tests' as well.
+/// Kills all workers of this process, including those of other tests.
 pub fn kill_workers() {
     let children = |parents: &str| {
         let output = std::process::Command::new("ps").args(["-o", "pid=", "--ppid", parents]).output().unwrap();
@@ -103,19 +103,19 @@ pub fn kill_workers() {
     let _ = std::process::Command::new("kill").arg("-KILL").args(generation.split(',')).output();
 }
 
-/// A node that interprets.
+/// Creates a node that interprets.
 pub fn interpreting() -> PolkaVm {
     PolkaVm::new(&flags(BackendChoice::Interpreter), None).unwrap()
 }
 
-/// A node that compiles. Where that is impossible the tests compare the interpreter with itself.
+/// Creates a node that compiles. Where that is impossible the tests compare the interpreter with itself.
 pub fn compiling() -> PolkaVm {
     let polkavm = PolkaVm::new(&flags(BackendChoice::Auto), None).unwrap();
     assert!(polkavm.is_compiling() || cfg!(not(jit_supported)));
     polkavm
 }
 
-/// An observation of a program.
+/// An observation of a running program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
     Refused,
@@ -203,8 +203,8 @@ impl<B: Backend> AnyInstance for InNode<B> {
     }
 }
 
-/// Runs a program with a host that is drawn from `seed` and from what the program does; `between` is called before each
-/// run with the number of stops so far.
+/// Runs a program with a host whose actions depend on `seed` and on the program's; `between` is called before each run
+/// with the number of stops so far.
 pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl FnMut(usize)) -> Vec<Seen> {
     let Some(mut instance) = instance else { return vec![Seen::Refused] };
     let rng = &mut Rng::new(seed ^ 0x5eed);
@@ -220,7 +220,7 @@ pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl Fn
             Outcome::HostCall(_) => {
                 result = rng.chance(80).then(|| rng.value());
                 for _ in 0..rng.below(4) {
-                    // Where the program points, or anywhere.
+                    // An address that the program passed, or any.
                     let address = if rng.chance(60) { rng.pick(&stop.args) as u32 } else { rng.address() };
                     let length = rng.pick(&[0, 1, 8, 32, 100, 5000]);
                     seen.push(match rng.below(3) {
@@ -234,7 +234,7 @@ pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl Fn
                     });
                 }
             }
-            // Going on after the end is seen, too: no program may gain by it.
+            // Continuing after the end is observed too: it must not benefit a program.
             Outcome::OutOfGas if rng.chance(70) => gas = gas.saturating_add(i64::from(rng.below(3000))),
             _ if rng.chance(10) => {}
             _ => break,
@@ -250,7 +250,7 @@ pub fn drive(instance: Option<impl AnyInstance>, seed: u64, mut between: impl Fn
     seen
 }
 
-/// Programs with their entries and seeds: real ones and `random` random ones.
+/// Returns programs with their entries and seeds: the real ones and `random` random ones.
 pub fn programs(random: u64) -> Vec<(Vec<u8>, u32, u64)> {
     let mut programs = Vec::new();
     for (number, code) in REAL.iter().enumerate() {

@@ -96,8 +96,8 @@ impl<T: Config> GasMeter<T> {
         self.consumed
     }
 
-    /// The minimum limit with which everything so far would have succeeded. Under a cost model whose branches refund gas
-    /// it may be up to one such refund above the minimum.
+    /// A limit with which everything so far would have succeeded: the minimum, except under cost models whose branches
+    /// refund gas, where it may be up to one refund above the minimum.
     pub fn required(&self) -> Weight {
         self.required
     }

@@ -1,5 +1,5 @@
-//! Runtime of the peer: as ours without consensus (system, time, balances, fees), and `pallet-revive` as released, which
-//! runs contracts with the `polkavm` crate's interpreter inside the runtime.
+//! Runtime of the peer: like ours without consensus (system, time, balances, fees), with `pallet-revive` as released,
+//! which runs contracts in the `polkavm` crate's interpreter inside the runtime.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "512"]

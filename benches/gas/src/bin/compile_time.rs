@@ -1,7 +1,7 @@
-//! What cost models add to the time that compiling takes.
+//! Benchmark of the compile time that cost models add.
 //!
-//! Compiles large programs under each model, in turns; prints the least time of each and its ratio to that
-//! of the naive model. `compile_time MODEL ROUNDS` only compiles, to be counted from outside (`perf stat`).
+//! Compiles large programs under each model, in turns; prints the least time of each and its ratio to that of the naive
+//! model. `compile_time MODEL ROUNDS` only compiles, to be measured from outside (`perf stat`).
 //! Run: make gas-compile-time
 
 use anyhow::{Context, Result};

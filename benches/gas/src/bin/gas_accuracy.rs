@@ -1,8 +1,8 @@
-//! How well gas predicts time: nanoseconds per gas of the bench programs, three strides at equal working sets, and the
-//! corpus of programs that were searched for, under every cost model.
+//! Accuracy of gas as a prediction of time: nanoseconds per gas of the benchmark programs, of three strides at equal
+//! working sets, and of the corpus of mispriced programs, under every cost model.
 //!
-//! A model that knew everything would give every program the same number. The spread says how far off it is: the worst
-//! program's number over the median, and over the best one's. `--svg FILE` draws it. Run: make bench-gas
+//! A perfect model would give every program the same number. The spread is the model's error: the worst program's
+//! number over the median, and over the best one's. `--svg FILE` draws it. Run: make bench-gas
 
 use anyhow::{Context, Result, ensure};
 use pvm_bench_gas::run::{BACKENDS, MODELS, Runner};
@@ -13,24 +13,24 @@ use std::fs;
 struct Program {
     name: String,
     blob: Vec<u8>,
-    /// The argument of `run`.
+    /// Argument of the export `run`.
     argument: u64,
     group: Group,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
-    /// A bench program whose memory is within a contract's limits.
+    /// A benchmark program whose memory is within a contract's limits.
     Bench,
-    /// One that needs more.
+    /// A benchmark program that needs more memory.
     Large,
-    /// A stride at a working set.
+    /// A loop with one stride and working set.
     Stride,
-    /// Found by the search.
+    /// A program that the search found.
     Found,
 }
 
-/// A row: nanoseconds, and gas by model.
+/// A table row: nanoseconds, and gas by model.
 struct Row {
     name: String,
     group: Group,
@@ -38,7 +38,7 @@ struct Row {
     gas: Vec<u64>,
 }
 
-/// Whether a row belongs to a group of those that are summed up.
+/// Filter of the rows in a summary.
 type Belongs = fn(&Row) -> bool;
 
 const ROUNDS: u32 = 15;
@@ -131,7 +131,7 @@ fn measure(runner: &Runner, program: &Program, rounds: u32) -> Result<Row> {
     let (mut nanoseconds, mut gas, mut results) = (f64::MAX, Vec::new(), Vec::new());
     for (index, (_, model)) in MODELS.into_iter().enumerate() {
         let mut loaded = runner.load(&program.blob, model)?;
-        // Only the calibrated model, the last, changes the code: its time is the one that counts.
+        // Only the calibrated model, which is last, changes the machine code: its time is the one that counts.
         if index + 1 == MODELS.len() {
             let (least, used) = loaded.measure(program.argument, rounds)?;
             nanoseconds = nanoseconds.min(least);
@@ -148,7 +148,7 @@ fn measure(runner: &Runner, program: &Program, rounds: u32) -> Result<Row> {
     Ok(Row { name: program.name.clone(), group: program.group, nanoseconds, gas })
 }
 
-/// The sizes of the strides' working sets, in KiB.
+/// Sizes of the strides' working sets, in KiB.
 const SIZES: [u32; 3] = [32, 256, 1024];
 
 fn programs() -> Result<Vec<Program>> {

@@ -1,7 +1,7 @@
-//! Fits the constants of the calibrated cost model to what compiled code takes on this machine.
+//! Fits the constants of the calibrated cost model to the running times of compiled code on this machine.
 //!
-//! Prints, in units of 10 picoseconds: what instructions take side by side and one after the other, by class; the
-//! non-negative least squares of random blocks; what loads take by the memory that they go over; branches and jumps.
+//! Prints, in units of 10 picoseconds: throughput and latency of instructions by class; the non-negative least squares
+//! fit to random blocks; the latency of loads by working set; branches and jumps.
 //! Run: make gas-fit
 
 use anyhow::{Context, Result};
@@ -15,10 +15,10 @@ use vm_core::gas::CostModelKind;
 use vm_core::isa::InstructionSpec;
 use vm_core::text::assemble;
 
-/// The gas of a nanosecond.
+/// Gas per nanosecond.
 const GAS: f64 = 100.0;
 
-/// Gas that an iteration takes.
+/// Returns the running time of one iteration, in gas.
 fn time(runner: &Runner, text: &str) -> Result<f64> {
     let blob = assemble(text).context("assembling")?;
     let mut loaded = runner.load(&blob, CostModelKind::CalibratedV1)?;

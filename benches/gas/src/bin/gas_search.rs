@@ -1,15 +1,15 @@
-//! Searches for the programs that gas prices worst: those that take the most nanoseconds per gas.
+//! Searches for the programs that gas underprices most: those with the most nanoseconds per gas.
 //!
-//! A genetic search over the patterns of [`pvm_bench_gas::genome`]: the best programs are changed and mixed, others are
-//! made at random. Every record is measured again before it counts, and written to the corpus. All programs are within
-//! the limits of a chain's contract: at most 1 MiB of memory, blocks of at most 1000 instructions.
+//! A genetic search over the patterns of [`pvm_bench_gas::genome`]: the best programs are mutated and crossed, others
+//! are random. Every record is measured again before it counts, and written to the corpus. All programs are within the
+//! limits of a chain's contract: at most 1 MiB of memory, blocks of at most 1000 instructions.
 //!
 //!   gas_search [--backend compiled|interpreted] [--model NAME] [--seconds N] [--programs N] [--seed N]
 //!              [--memory KIB] [--check]
 //!
-//! Without a backend or model it searches for each. The seed decides what is tried; what is found depends on
-//! the times measured as well. `--check` measures the corpus instead and says if a program does worse than its table
-//! says. Run: make gas-search
+//! Without a backend or model it searches for each. The seed determines the candidates; the result also depends on the
+//! measured times. `--check` measures the corpus instead and reports programs that do worse than the corpus table says.
+//! Run: make gas-search
 
 use anyhow::{Context, Result, bail};
 use pvm_bench_gas::genome::{Genome, KINDS};
@@ -26,7 +26,7 @@ use vm_core::text::assemble;
 /// Programs that survive a generation.
 const SURVIVORS: usize = 24;
 
-/// A program and what it takes.
+/// A program and its measurement.
 #[derive(Clone)]
 struct Candidate {
     genome: Genome,
@@ -41,7 +41,8 @@ struct Arguments {
     seconds: u64,
     programs: u64,
     seed: u64,
-    /// The most memory, in KiB: where others use the caches as well, little shows better what code takes.
+    /// Maximum memory, in KiB: where other processes use the caches as well, a small working set shows the cost of the
+    /// code best.
     memory: u32,
     check: bool,
 }
@@ -81,7 +82,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds per gas, and the iterations that it was measured with. Nothing if a contract could not be so.
+/// Measures a program; returns nanoseconds per gas and the number of iterations, or `None` if no contract could be like
+/// it.
 fn measure(runner: &Runner, genome: &Genome, model: CostModelKind, rounds: u32) -> Result<Option<(f64, u64)>> {
     let text = genome.text();
     let blob = assemble(&text).with_context(|| text.clone())?;
@@ -90,11 +92,11 @@ fn measure(runner: &Runner, genome: &Genome, model: CostModelKind, rounds: u32) 
         return Ok(None);
     }
     let mut loaded = runner.load(&blob, model).with_context(|| text.clone())?;
-    // A program that destroys its own cycle of offsets may trap.
+    // A program that overwrites its own cycle of offsets may trap.
     let mut iterations = 16;
     loop {
         let Ok((took, _)) = loaded.measure(iterations, 2) else { return Ok(None) };
-        // Passing control to the worker takes some microseconds, which are not to count.
+        // Passing control to the worker takes some microseconds, which should be negligible.
         if took >= 1_000_000.0 || iterations >= 1 << 20 {
             break;
         }
@@ -109,14 +111,14 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut alive: Vec<Candidate> = Vec::new();
     let (mut tried, mut all, mut record) = (0, Vec::new(), 0.0);
-    // First each pattern alone, at the ends of the range of memory.
+    // The first generation has each pattern alone, at both ends of the range of memory.
     let mut first: Vec<(u8, u8)> = (0..KINDS.len() as u8).flat_map(|kind| [(kind, 0), (kind, 8), (kind, 4)]).collect();
     while Instant::now() < end && tried < arguments.programs {
         let mut genome = match (first.pop(), alive.len()) {
             (Some((kind, memory)), _) => Genome::of_kind(kind, memory, &mut rng),
             (None, 0..2) => Genome::random(&mut rng),
             (None, count) => {
-                // The better ones more often.
+                // The better ones are selected more often.
                 let mut parent = || alive[rng.below(count).min(rng.below(count))].genome.clone();
                 let (mut child, other) = (parent(), parent());
                 match rng.below(10) {
@@ -142,7 +144,7 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
         if price <= worst {
             continue;
         }
-        // Others use this machine too: what was slow once has to be slow whenever it is tried.
+        // Other processes run on this machine too: a record has to be slow whenever it is measured.
         let Some((again, longer)) = measure(runner, &genome, model, 25)? else { continue };
         (price, iterations) = (price.min(again), iterations.max(longer));
         if price <= worst {
@@ -167,7 +169,7 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
     Ok(())
 }
 
-/// Writes the worst programs to the corpus, those that are not like a worse one.
+/// Writes the worst programs to the corpus, without those that are similar to a worse one.
 fn keep(
     backend: &str,
     name: &str,
@@ -209,7 +211,7 @@ fn keep(
         );
         let _ = writeln!(text, "; ns_per_gas {backend} {name} {price:.5}");
         let _ = writeln!(text, "; iterations {}", candidate.iterations);
-        // The genes of one iteration are enough to read; the file has all of them, as it has to be run.
+        // One iteration's genes are enough for a reader; the file has the unrolled program, as it has to run.
         text += &candidate.genome.text();
         if text.len() > 64_000 {
             println!("{file} is {} bytes of text and is not kept", text.len());
@@ -220,7 +222,7 @@ fn keep(
     table()
 }
 
-/// Writes the table of the corpus: the figure of each program, as it was when it was found.
+/// Writes the table of the corpus: the measurement of each program when it was found.
 fn table() -> Result<()> {
     let mut table = String::from(
         "# Programs that gas prices badly\n\nFound by `make gas-search`; each is assembly text. The figures are of the day each was found, in nanoseconds per gas of\n\
@@ -250,14 +252,14 @@ fn texts() -> Result<Vec<(String, String)>> {
     Ok(texts)
 }
 
-/// What a file says that it took: backend, model, nanoseconds per gas.
+/// Parses the measurement that a corpus file states: backend, model, nanoseconds per gas.
 fn figure(text: &str) -> Option<(String, String, f64)> {
     let line = text.lines().find_map(|line| line.strip_prefix("; ns_per_gas "))?;
     let mut words = line.split_whitespace();
     Some((words.next()?.into(), words.next()?.into(), words.next()?.parse().ok()?))
 }
 
-/// Measures the corpus again, and compares.
+/// Measures the corpus again, and compares with the stated measurements.
 fn check() -> Result<()> {
     let programs = corpus::read()?;
     println!("| {:<32} | {:>9} | {:>9} | {:>6} |", "program", "ns/gas", "was", "x");

@@ -1,8 +1,8 @@
-//! The `solana-sbpf` crate: its compiler with its instruction meter and its checks of every access, all as by default.
+//! The `solana-sbpf` crate: its compiler with its default instruction meter and checks of every access.
 //!
-//! Solana's own toolchain is in no package registry. LLVM's BPF is near enough, so the programs are those that it can
-//! compile: see `guest/bench/src/sbpf.rs`. They are for version 3, with 64-bit arithmetic alone, as narrower results are
-//! not extended as LLVM expects.
+//! Solana's own toolchain is in no package registry. LLVM's BPF target is close enough, so the programs are those that
+//! it can compile: see `guest/bench/src/sbpf.rs`. They are for version 3, with 64-bit arithmetic alone, as narrower
+//! results are not extended as LLVM expects.
 
 mod translate;
 
@@ -21,7 +21,7 @@ use solana_sbpf::{
 };
 use std::{ptr::NonNull, sync::Arc};
 
-/// The programs that LLVM cannot compile for it.
+/// The programs that LLVM cannot compile for sBPF.
 const LEFT_OUT: [&str; 6] = ["library_calls", "small_copies", "ed25519", "evm", "emulator", "contract"];
 
 /// The compiler.
@@ -42,7 +42,7 @@ impl Engine for Sbpf {
         !LEFT_OUT.contains(&program.name)
     }
 
-    /// The length of all data and of the data that is given, the data, and the code.
+    /// File format: the length of all data and of the initialized data, the data, and the code.
     fn read(&self, program: &Program) -> Result<Vec<u8>> {
         let translated = translate::translate(&sbpf_assembly()?, program.name)?;
         let executable = assemble::<Context>(&translated.text, loader()).map_err(|error| anyhow!("{error}"))?;
@@ -115,7 +115,7 @@ impl Module for Loaded {
     }
 }
 
-/// The context is first, as it is dropped first.
+/// The machine; the context is its first field, so that it is dropped first.
 struct Running {
     context: Context,
     executable: Arc<Executable<Context>>,

@@ -1,7 +1,7 @@
 //! Translator from LLVM's BPF assembly, as `scripts/build-bench` writes it, to sbpf's assembly.
 //!
-//! The two differ in syntax and little else. One program is extracted from the file with all that it refers to; its data is
-//! laid out from [`DATA`] on, the parts that are not zero first. Anything unknown is an error.
+//! The two differ in little but syntax. One program is extracted from the file with everything that it refers to; its
+//! data is laid out from [`DATA`] on, the non-zero parts first. Anything unknown is an error.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 /// Address of the program's data.
 pub const DATA: u64 = solana_sbpf::ebpf::MM_INPUT_START;
 
-/// Comes before the program. With 0 in `r1` it prepares; with 1 it runs as many times as `r2` says.
+/// Entry code in front of the program. With 0 in `r1` it calls `initialize`; with 1 it calls `run` as many times as
+/// `r2` says.
 const ENTRY: [&str; 8] = [
     "mov64 r6, r2",
     "jeq r1, 1, 2",
@@ -21,20 +22,20 @@ const ENTRY: [&str; 8] = [
     "exit",
 ];
 
-/// A program.
+/// A translated program.
 pub struct Translated {
     /// Text for sbpf's assembler.
     pub text: String,
-    /// Initial data, up to the last part that is not zero.
+    /// Initial data, up to the last non-zero part.
     pub data: Vec<u8>,
     /// Bytes of all data.
     pub data_length: usize,
 }
 
-/// Takes the program with this name out of the assembly.
+/// Extracts and translates the program with this name.
 ///
 /// # Errors
-/// If it is not there, or has something in it that is not known.
+/// If it is not there, or contains unknown syntax.
 pub fn translate(assembly: &str, program: &str) -> Result<Translated> {
     let symbols = symbols(assembly);
     let (initialize, run) = (format!("{program}_initialize"), format!("{program}_run"));
@@ -82,7 +83,7 @@ pub fn translate(assembly: &str, program: &str) -> Result<Translated> {
     Ok(Translated { text, data: bytes, data_length })
 }
 
-/// All symbols, with the lines that matter.
+/// Returns all symbols, with their significant lines.
 fn symbols(assembly: &str) -> HashMap<&str, Vec<&str>> {
     const OF_NO_INTEREST: [&str; 7] = [".file", ".globl", ".p2align", ".section", ".size", ".text", ".type"];
     let mut symbols: HashMap<_, Vec<_>> = HashMap::new();
@@ -101,7 +102,7 @@ fn symbols(assembly: &str) -> HashMap<&str, Vec<&str>> {
     symbols
 }
 
-/// The symbol that a line refers to.
+/// Returns the symbol that a line refers to.
 fn reference(line: &str) -> Option<&str> {
     let name = line.strip_prefix("call ").or_else(|| line.strip_prefix(".quad"));
     let name = name.or_else(|| line.strip_suffix(" ll").and_then(|line| line.split(" = ").nth(1)))?.trim();
@@ -127,7 +128,7 @@ fn is_zero(lines: &[&str]) -> bool {
     lines.iter().all(|line| line.starts_with(".zero"))
 }
 
-/// The bytes of a directive. References to what has no address are zero.
+/// Encodes a data directive. References to symbols without an address are zero.
 fn datum(line: &str, addresses: &HashMap<&str, u64>) -> Result<Vec<u8>> {
     let (directive, value) = line.split_once(char::is_whitespace).context("a directive without a value")?;
     let number = || value.parse::<i128>().with_context(|| format!("not a number: {line}"));
@@ -144,7 +145,7 @@ fn datum(line: &str, addresses: &HashMap<&str, u64>) -> Result<Vec<u8>> {
     })
 }
 
-/// The bytes of a string in quotes.
+/// Decodes a quoted string.
 fn string(quoted: &str) -> Result<Vec<u8>> {
     let text = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).context("a string without quotes")?;
     let mut bytes = text.bytes().peekable();
@@ -174,12 +175,12 @@ fn string(quoted: &str) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// A function's name as a label.
+/// Converts a function's name to a label.
 fn function(name: &str) -> String {
     format!("function_{}", name.replace(['.', '$'], "_"))
 }
 
-/// An instruction, or a label in a function.
+/// Translates an instruction, or a label in a function.
 fn instruction(line: &str, addresses: &HashMap<&str, u64>) -> Result<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let size = |text: &str| -> Result<&str> {
