@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine:
+# Two commands set up and run everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
 .PHONY: help demo dev test build setup contracts runtime-riscv solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
@@ -17,7 +17,7 @@ dev: build  ## The same as demo, but leave the chain running in the foreground
 test:  ## Run all the tests
 	@scripts/test
 
-setup:  ## Find or install what the build needs
+setup:  ## Find or install the dependencies of the build
 	@scripts/setup
 
 build: setup  ## Build the node, the command line tools and the example contracts
@@ -48,13 +48,13 @@ weights:  ## Measure the pallet's weights on this machine, compiled and interpre
 fuzz:  ## Compare all engines on random programs, gas limits and sequences of operations until stopped
 	@scripts/fuzz
 
-corpora: setup  ## Link and run what other compilers and libraries make: gcc's torture tests, picolibc, polkavm-derive; CORPORA="torture gcc" runs some
+corpora: setup  ## Link and run the output of other compilers and libraries: gcc's torture tests, picolibc, polkavm-derive; CORPORA="torture gcc" runs some
 	@scripts/corpora $(CORPORA)
 
 prove: setup  ## Prove every rule of the compiler with two solvers, and print a line for each class; RULES="add mul" proves some
 	@. scripts/env; cargo run --quiet --locked -p pvm-prove --bin prove -- $(RULES)
 
-night: build  ## What takes hours: all mutants, all proofs, long searches, long networks, corpora
+night: build  ## Run the checks that take hours: all mutants, all proofs, long searches, long networks, corpora
 	@scripts/night
 
 mutants:  ## Put known bugs into vm-core and the compiler one by one, and require that the tests find each
@@ -63,7 +63,7 @@ mutants:  ## Put known bugs into vm-core and the compiler one by one, and requir
 miri:  ## Run vm-core's unit tests under Miri, where it is installed
 	@scripts/miri
 
-# The benches are a workspace of their own, with the peers that they measure.
+# The benchmarks are a workspace of their own, with the peers as dependencies.
 bench := CARGO_TARGET_DIR=$(target)/benches cargo bench --quiet --locked --manifest-path benches/Cargo.toml --bench
 
 bench: bench-programs  ## Measure everything beside polkavm, wasmtime, wasmi and sbpf; TABLES="running memory" measures some of it
@@ -77,25 +77,25 @@ bench-interpreter: bench-programs  ## Measure the interpreter beside polkavm's a
 bench-compiled: bench-programs  ## Measure compiled programs beside polkavm's recompiler
 	@$(bench) compiled
 
-bench-linker: bench-programs contracts  ## Measure our linker beside polkavm's: sizes, link times, speed of what they make
+bench-linker: bench-programs contracts  ## Measure our linker beside polkavm's: sizes, link times, speed of the linked programs
 	@$(bench) linker
 
-# What measures gas needs none of the peers.
+# The benchmarks of gas need none of the peers.
 bench_gas := CARGO_TARGET_DIR=$(target)/benches cargo run --quiet --locked --manifest-path benches/Cargo.toml --profile peers -p pvm-bench-gas --bin
 
-bench-gas: bench-programs  ## Measure how well gas predicts time, and draw it into docs/gas.svg
+bench-gas: bench-programs  ## Measure the accuracy of gas as a prediction of time, and draw it into docs/gas.svg
 	@$(bench_gas) gas_accuracy -- --svg docs/gas.svg
 
 gas-search: setup  ## Search for the programs that gas prices worst; SEARCH="--seconds 600 --backend compiled --model calibrated"
 	@$(bench_gas) gas_search -- $(SEARCH)
 
-gas-fit: setup  ## Measure what the calibrated cost model's constants are fitted to
+gas-fit: setup  ## Measure the instruction times to which the calibrated cost model's constants are fitted
 	@$(bench_gas) gas_fit
 
-gas-compile-time: bench-programs  ## Measure what cost models add to the time that compiling takes
+gas-compile-time: bench-programs  ## Measure the compile time that cost models add
 	@$(bench_gas) compile_time
 
-# The runtimes' lock file is the bench's: it has pallet-revive, and else the versions of the main one.
+# The runtimes use the benchmark's lock file, which adds pallet-revive to the versions of the main one.
 bench-chain: build  ## Measure contract calls in block building beside pallet-revive (builds for half an hour the first time)
 	@. scripts/env; CARGO_TARGET_DIR=$(abspath $(target))/chain WASM_BUILD_WORKSPACE_HINT=$(CURDIR)/benches/chain \
 		cargo run --quiet --release --locked --manifest-path benches/chain/Cargo.toml
@@ -107,7 +107,7 @@ fmt:  ## Format the code
 	@cargo fmt --all
 	@for part in guest/contracts guest/examples guest/bench guest/ink benches benches/chain; do cargo fmt --all --manifest-path $$part/Cargo.toml; done
 
-lint:  ## What CI checks besides the tests
+lint:  ## Run the checks of CI besides the tests
 	@scripts/lint
 
 clean:  ## Remove everything built, the private toolchain included
