@@ -120,7 +120,7 @@ pub enum Cost {
 pub const CROSSING: u64 = 1_000_000;
 
 /// Extra cost of an operation that takes the host longer than [`WORKER_SPIN`], in picoseconds: the contract's worker
-/// has blocked meanwhile and has to be woken. `docs/gas.md#what-belongs-to-no-instruction` describes how this and the
+/// has blocked meanwhile and has to be woken. `docs/gas.md#costs-outside-of-instructions` describes how this and the
 /// following constants were measured.
 pub const WAKE: u64 = 50_000_000;
 

@@ -3,7 +3,7 @@
 //! Used by the tests of this crate, and by `scripts/fuzz`. To add an engine, implement [`Engine`] and
 //! [`Machine`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
 //! part of it out. Programs for which an engine is known to differ from the specification are not run on it:
-//! `docs/spec/differences.md#where-polkavms-own-interpreter-differs` lists the differences.
+//! `docs/spec/differences.md#differences-from-polkavms-own-interpreter` lists the differences.
 
 #![forbid(unsafe_code)]
 

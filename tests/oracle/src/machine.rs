@@ -116,7 +116,7 @@ pub trait Engine {
     fn name(&self) -> String;
 
     /// Checks that the engine follows the specification for this program. `Err` names the known difference; see
-    /// `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
+    /// `docs/spec/differences.md#differences-from-polkavms-own-interpreter`.
     ///
     /// # Errors
     /// If the program runs into a known difference.

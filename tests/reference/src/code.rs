@@ -216,7 +216,7 @@ impl Code {
         cost
     }
 
-    /// True if a branch to or past this offset is predicted: the end of `docs/spec/gas.md#what-instructions-ask-for`.
+    /// True if a branch to or past this offset is predicted: the end of `docs/spec/gas.md#latencies-and-units-of-instructions`.
     pub fn looks_rare(&self, offset: u32) -> bool {
         let Some(byte) = self.bytes.get(offset as usize) else { return true };
         self.names[*byte as usize].is_some_and(|(name, _)| name == "trap" || name == "unlikely")

@@ -1,7 +1,7 @@
 //! Resource demands of instructions: version 1 of the table of the [`Pipeline`](super::CostModelKind) model.
 //!
 //! Read by the simulator for every instruction that it is fed. The rows are data, one for each [`GasClass`] of the
-//! instruction table; a released version never changes, a new one is a new table beside it. Spec: `docs/spec/gas.md#what-instructions-ask-for`.
+//! instruction table; a released version never changes, a new one is a new table beside it. Spec: `docs/spec/gas.md#latencies-and-units-of-instructions`.
 
 use super::MemoryLatency;
 use crate::isa::{CodeView, Format, GasClass, InstructionSpec, Opcode, Reg, TABLE};

@@ -128,7 +128,7 @@ impl<'a> CodeView<'a> {
         }
     }
 
-    /// True if an instruction, valid or not, starts at `offset` (`docs/spec/encoding.md#what-is-no-instruction`).
+    /// True if an instruction, valid or not, starts at `offset` (`docs/spec/encoding.md#invalid-instructions`).
     #[inline]
     pub fn is_instruction_start(&self, offset: u32) -> bool {
         offset < self.len()

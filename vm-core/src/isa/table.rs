@@ -10,7 +10,7 @@
 
 use super::Format;
 
-/// Class of an instruction in cost models that distinguish instructions (`docs/spec/gas.md#what-instructions-ask-for`).
+/// Class of an instruction in cost models that distinguish instructions (`docs/spec/gas.md#latencies-and-units-of-instructions`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum GasClass {

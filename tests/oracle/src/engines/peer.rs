@@ -1,6 +1,6 @@
 //! The interpreter of the `polkavm` crate as an engine, with its known differences from the specification.
 //!
-//! Each difference is in `docs/spec/differences.md#where-polkavms-own-interpreter-differs`, with the right behaviour
+//! Each difference is in `docs/spec/differences.md#differences-from-polkavms-own-interpreter`, with the right behaviour
 //! and the reason.
 
 use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};

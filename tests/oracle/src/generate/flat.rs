@@ -44,7 +44,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     let count = 2 + rng.below(60);
     let mut opcodes = opcodes(isa);
     if rng.chance(80) {
-        // Not all engines run it correctly: see `docs/spec/differences.md#where-polkavms-own-interpreter-differs`.
+        // Not all engines run it correctly: see `docs/spec/differences.md#differences-from-polkavms-own-interpreter`.
         opcodes.retain(|opcode| *opcode != Opcode::Memset);
     }
     let mut list: Vec<Instruction> = Vec::new();
