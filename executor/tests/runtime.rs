@@ -1,4 +1,4 @@
-//! Runtimes as blobs: calls, the heap, host functions, faults, and lost workers, compiled and interpreted.
+//! Tests of runtimes as blobs: calls, the heap, host functions, faults, and lost workers, compiled and interpreted.
 #![cfg(jit_supported)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use vm_core::text::assemble;
 
-/// A host function that kills the worker that calls it, if a worker does.
+/// Host function that kills the worker that calls it, if the caller runs in one.
 struct Kill;
 
 static KILLED: AtomicU32 = AtomicU32::new(0);
@@ -41,7 +41,7 @@ impl Function for Kill {
     }
 }
 
-/// A host function that fails.
+/// Host function that fails.
 struct Fail;
 
 impl Function for Fail {
@@ -76,7 +76,7 @@ impl HostFunctions for Tests {
 
 type Host = (sp_io::SubstrateHostFunctions, Tests);
 
-/// A runtime in assembly, whose heap has 1 MiB.
+/// Assembles a runtime with a heap of 1 MiB.
 fn runtime(version: u32, more_imports: &str) -> Vec<u8> {
     let version = RuntimeVersion { spec_version: version, ..RuntimeVersion::default() }.encode();
     let hex: String = version.iter().map(|byte| format!("{byte:02x} ")).collect();
@@ -203,7 +203,7 @@ fn call(
     executor.call(&mut ext.ext(), &code, method, data, CallContext::Onchain { import: false }).0
 }
 
-/// Checks on both backends.
+/// Runs a check on both backends.
 fn both(check: impl Fn(&Subject, &mut TestExternalities)) {
     for backend in [BackendChoice::Jit, BackendChoice::Interpreter] {
         check(&executor(backend), &mut TestExternalities::default());
@@ -218,7 +218,7 @@ fn arguments_and_results_pass_through_the_guests_heap() {
             let data: Vec<u8> = (0..length).map(|index| (index * 7) as u8).collect();
             assert_eq!(call(executor, ext, &code, None, "echo", &data).unwrap(), data);
         }
-        // Of a host function, in memory that it allocated.
+        // The result of a host function, in memory that the node allocated.
         let hash = sp_crypto_hashing::blake2_256(b"abc");
         assert_eq!(call(executor, ext, &code, None, "hash", b"abc").unwrap(), hash);
     });
@@ -243,7 +243,7 @@ fn the_chains_heap_pages_are_the_limit_of_the_heap() {
         let error = echo(1, 70_000).unwrap_err().to_string();
         assert!(error.contains("heap is exhausted") && error.contains("heap pages"), "{error}");
         assert!(echo(2, 70_000).is_ok());
-        // And what the runtime itself has is another.
+        // The capacity that the runtime reserved is another limit.
         assert!(echo(1 << 20, 2 << 20).is_err());
         assert!(echo(1 << 20, 900_000).is_ok());
     });
@@ -305,7 +305,7 @@ fn a_lost_worker_changes_nothing() {
     for backend in [BackendChoice::Interpreter, BackendChoice::Jit] {
         let (executor, mut ext) = (executor(backend), TestExternalities::default());
         call(&executor, &mut ext, &code, None, "set", b"before").unwrap();
-        // It sets a key in a transaction that it leaves open, loses its worker, and sets the key again.
+        // The call sets a key in a transaction that it leaves open, loses its worker, and sets the key again.
         let output = call(&executor, &mut ext, &code, None, "open_set_kill", b"key").unwrap();
         assert_eq!(output, b"");
         call(&executor, &mut ext, &code, None, "set", b"after").unwrap();

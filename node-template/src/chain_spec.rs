@@ -42,7 +42,7 @@ pub fn local() -> Result<ChainSpec, String> {
         .build())
 }
 
-/// The same chain with another genesis runtime. What the genesis state is was computed by the built-in runtime.
+/// Replaces the genesis runtime of a chain. The rest of the genesis state remains as the built-in runtime computed it.
 pub fn with_code(spec: &ChainSpec, code: &[u8]) -> Result<ChainSpec, String> {
     let mut json: serde_json::Value = serde_json::from_str(&spec.as_json(true)?).map_err(|error| error.to_string())?;
     let top = json.pointer_mut("/genesis/raw/top").and_then(serde_json::Value::as_object_mut);

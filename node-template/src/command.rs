@@ -44,7 +44,7 @@ impl SubstrateCli for Cli {
 }
 
 impl Cli {
-    /// A built-in chain with the genesis runtime that the command line names.
+    /// Replaces the genesis runtime of a built-in chain if `--genesis-code` is given.
     fn with_genesis_code(&self, spec: chain_spec::ChainSpec) -> Result<chain_spec::ChainSpec, String> {
         match &self.genesis_code {
             None => Ok(spec),

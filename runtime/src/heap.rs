@@ -1,33 +1,33 @@
-//! The heap of this runtime where it is RISC-V: allocation inside the guest, without a host call.
+//! Heap allocator of this runtime on RISC-V: it allocates inside the guest, without a host call.
 //!
-//! Wasm runtimes leave their heap to the node, which is a function call away. Here the node is another process, so the
-//! heap is kept in the guest's memory, and the node, which has to allocate what host functions return, works on the same
-//! state: its address is what the export [`pvm_heap`] returns. Layout and rules are those of
-//! `docs/runtime.md#the-heap`; the node's side is `executor/src/runtime/heap.rs`.
+//! A wasm runtime leaves its heap to the node, which is a function call away. Here the node is another process, so the
+//! heap is in the guest's memory. The node allocates the results of host functions, and works on the same state, whose
+//! address the export [`pvm_heap`] returns. `docs/runtime.md#the-heap` has the layout and the rules;
+//! `executor/src/runtime/heap.rs` is the node's side.
 //!
-//! Blocks come in [`CLASSES`] sizes. A freed block goes to the list of its class, and is never split or merged. Memory
-//! starts anew with each call, so that fragmentation ends with it.
+//! Blocks have one of [`CLASSES`] sizes. A freed block goes to the free list of its class, and is never split or
+//! merged. Each call starts with fresh memory, so fragmentation ends with the call.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 
-/// Number of block sizes.
+/// Number of size classes.
 const CLASSES: usize = 104;
 
-/// Bytes that a heap can have at most; how many the node allows is up to the chain's heap pages.
+/// Maximum size of a heap in bytes; the node limits it further by the chain's heap pages.
 const CAPACITY: usize = 256 << 20;
 
-/// Every block's size and address is a multiple of this.
+/// Alignment of blocks: sizes and addresses are multiples of this.
 const ALIGNMENT: usize = 16;
 
-/// The state, which the node works on as well.
+/// The heap's state, which the node accesses too.
 #[repr(C)]
 struct State {
-    /// The first byte that was never allocated.
+    /// Start of the memory that was never allocated.
     next: *mut u8,
     /// The end of the heap.
     end: *mut u8,
-    /// For each class the last block that was freed, or null. A free block begins with the address of the next one.
+    /// Free lists: for each class the block freed last, or null. A free block begins with the address of the next one.
     free: [*mut u8; CLASSES],
 }
 
@@ -73,8 +73,8 @@ const fn class_of(size: usize) -> (usize, usize) {
     ((power - 6) * 4 + quarter + 4, (5 + quarter) << (power - 2))
 }
 
-// SAFETY: blocks do not overlap, as each is taken from the memory never allocated or from a list of freed blocks of its
-// size, and are as large and as aligned as was asked for.
+// SAFETY: blocks do not overlap, as each is taken from unallocated memory or from the free list of its class, and have
+// at least the requested size and alignment.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: no other reference to the state is alive: there is one thread, and nothing below calls out.

@@ -1,4 +1,4 @@
-//! A prepared runtime, and a call of it.
+//! A prepared RISC-V runtime, and calls of its exports.
 
 use super::find_function;
 use super::heap::{Heap, HeapError};
@@ -14,24 +14,24 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use vm_core::blob::Blob;
 use vm_core::memory::MemoryError;
 
-/// Bytes of one of the chain's heap pages.
+/// Size of one of the chain's heap pages, in bytes.
 const HEAP_PAGE: u64 = 64 << 10;
 
-/// Number of instances that wait for calls.
+/// Maximum number of idle instances in the pool.
 const POOLED: usize = 8;
 
-/// The registers that the arguments of a host function are in.
+/// The registers that pass the arguments of a host function.
 const ARGUMENTS: [Reg; 9] = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5, Reg::T0, Reg::T1, Reg::T2];
 
-/// A runtime that can be called.
+/// A runtime that is ready to be called.
 pub struct Runtime {
     module: Module,
     blob: ProgramBlob,
-    /// For calls whose worker was lost.
+    /// The interpreter's module, for calls whose worker was lost.
     interpreted: OnceLock<Module>,
     heap: Heap,
     imports: Vec<Import>,
-    /// Instances whose memory is that of the blob.
+    /// Idle instances; their memory is reset to that of the blob.
     pool: Mutex<Vec<RawInstance>>,
     encoded_version: Vec<u8>,
     version: RuntimeVersion,
@@ -40,12 +40,12 @@ pub struct Runtime {
 /// A host function that the runtime imports.
 struct Import {
     name: String,
-    /// As this node has it, if it does.
+    /// This node's implementation with its argument types, if it has one.
     function: Option<(&'static dyn Function, Vec<ValueType>)>,
     transaction: Transaction,
 }
 
-/// What a host function does to the number of open storage transactions.
+/// Effect of a host function on the number of open storage transactions.
 #[derive(Clone, Copy)]
 enum Transaction {
     Keeps,
@@ -53,11 +53,11 @@ enum Transaction {
     Closes,
 }
 
-/// Why a call has no result.
+/// Reason for which a call has no result.
 enum Failure {
-    /// The worker was lost: the call can be made again.
+    /// The worker was lost: the call can be repeated.
     Lost(pvm_engine::Error),
-    /// Final.
+    /// An error of the runtime or of a host function: final.
     Runtime(Error),
 }
 
@@ -74,10 +74,10 @@ impl From<HeapError> for Failure {
 }
 
 impl Runtime {
-    /// Prepares a blob. `allow_missing` says that functions which this node lacks are an error only once they are called.
+    /// Prepares a blob. With `allow_missing`, an import that this node lacks is an error only when it is called.
     ///
     /// # Errors
-    /// If it is no blob of a runtime, cannot be compiled, or imports what this node lacks.
+    /// If it is not the blob of a runtime, cannot be compiled, or imports functions that this node lacks.
     pub fn new(
         engine: &Engine,
         code: &[u8],
@@ -109,7 +109,7 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Asks the runtime where the state of its heap is. Nothing of the host is called.
+    /// Queries the runtime for the address of its heap's state. This calls no host function.
     fn find_heap(&self) -> Result<Heap, Error> {
         let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
         let (outcome, address) = match self.ask_for_heap(&self.module) {
@@ -128,7 +128,7 @@ impl Runtime {
         }
     }
 
-    /// The outcome of the export `pvm_heap`, if there is one, and what it returned.
+    /// Runs the export `pvm_heap`; returns its outcome, `None` if there is no such export, and its result.
     fn ask_for_heap(&self, module: &Module) -> Result<(Option<Outcome>, u64), pvm_engine::Error> {
         let Some(entry) = module.program().export(b"pvm_heap") else { return Ok((None, 0)) };
         let mut instance = module.instantiate_raw()?;
@@ -137,7 +137,7 @@ impl Runtime {
         Ok((Some(outcome), instance.reg(Reg::A0)))
     }
 
-    /// The version, SCALE-encoded, as the runtime returned it.
+    /// The SCALE-encoded version, as the runtime returned it.
     pub fn encoded_version(&self) -> &[u8] {
         &self.encoded_version
     }
@@ -147,10 +147,10 @@ impl Runtime {
         &self.version
     }
 
-    /// Sets what `Core_version` returned.
+    /// Sets the version from the result of `Core_version`.
     ///
     /// # Errors
-    /// If that is not a version.
+    /// If it cannot be decoded.
     pub fn set_version(&mut self, encoded: Vec<u8>) -> Result<(), Error> {
         self.version = RuntimeVersion::decode(&mut encoded.as_slice()).map_err(|error| {
             WasmError::Instantiation(format!("failed to decode the result of Core_version: {error}"))
@@ -159,8 +159,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// Calls an export. If the worker is lost, all that the call did to the storage is undone, and the interpreter makes
-    /// the call from its beginning.
+    /// Calls an export. If the worker is lost, all changes that the call made to the storage are rolled back, and the
+    /// interpreter executes the call from its beginning.
     ///
     /// # Errors
     /// If the runtime has no such export, traps, or panics; if a host function fails.
@@ -175,14 +175,14 @@ impl Runtime {
             Ok(instance) => instance,
             Err(error) => return self.call_interpreted(ext, method, data, heap, &error),
         };
-        // Interpreted runs cannot be lost, and need no transaction around them.
+        // An interpreted run has no worker to lose, and needs no transaction around it.
         let can_be_lost = instance.is_compiled();
         if can_be_lost {
             ext.storage_start_transaction();
         }
         let (result, open) = self.attempt(ext, instance, method, data, heap);
         if can_be_lost {
-            // What the runtime left open is rolled back, as it is when a wasm runtime does so.
+            // Transactions that the runtime left open are rolled back, as for a wasm runtime.
             let closed = (0..open).try_for_each(|_| ext.storage_rollback_transaction());
             let ended = match &result {
                 Err(Failure::Lost(_)) => ext.storage_rollback_transaction(),
@@ -199,7 +199,7 @@ impl Runtime {
         }
     }
 
-    /// Makes a call on the interpreter, as it cannot be made compiled.
+    /// Executes a call on the interpreter because the compiled call failed.
     fn call_interpreted(
         &self,
         ext: &mut dyn Externalities,
@@ -237,14 +237,14 @@ impl Runtime {
         pooled.map_or_else(|| self.module.instantiate_raw(), Ok)
     }
 
-    /// Keeps an instance for a later call. An interpreted one would have to clear all of its memory.
+    /// Returns an instance to the pool. Interpreted instances are dropped, as a reset would clear all of their memory.
     fn give_back(&self, mut instance: RawInstance) {
         if instance.is_compiled() && self.pool().len() < POOLED && instance.reset_memory().is_ok() {
             self.pool().push(instance);
         }
     }
 
-    /// Makes a call once; also returns how many storage transactions it left open.
+    /// Executes a call once; also returns the number of storage transactions that it left open.
     fn attempt(
         &self,
         ext: &mut dyn Externalities,
@@ -254,7 +254,7 @@ impl Runtime {
         heap: HeapAllocStrategy,
     ) -> (Result<Vec<u8>, Failure>, u32) {
         let mut open = 0;
-        // After a panic the instance is dropped, and nothing else of the runtime has changed.
+        // Unwind safe: after a panic the instance is dropped, and the call has changed nothing else of the runtime.
         let mut run = AssertUnwindSafe(|| self.run(&mut instance, &mut open, method, data, heap));
         let result = with_externalities_safe(ext, move || {
             let AssertUnwindSafe(run) = &mut run;
@@ -355,7 +355,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// The error of a trap: with the message if it is the end of a panic, and where the program was.
+    /// Returns the error for a trap: the panic's message, if a panic caused it, and the program's position.
     fn trapped(&self, pc: Option<u32>, panic: Option<String>) -> Error {
         let place = pc.map(|pc| Backtrace { backtrace_string: self.describe(pc) });
         match panic {
@@ -367,7 +367,7 @@ impl Runtime {
         }
     }
 
-    /// The functions that an offset of the code is in, innermost first, as far as the blob has names.
+    /// Formats the functions that contain a code offset, innermost first, as far as the blob has names.
     fn describe(&self, pc: u32) -> String {
         let source = Blob::parse(self.blob.as_bytes()).ok().and_then(|blob| {
             let source = blob.source_at(pc).ok()??;
@@ -389,7 +389,7 @@ impl Runtime {
 impl Import {
     fn new(name: &[u8], functions: &[&'static dyn Function]) -> Import {
         let function = find_function(functions, name).map(|function| (function, function.signature().args.to_vec()));
-        // A function with more arguments than there are registers for them can't be called.
+        // A function with more arguments than argument registers can't be called.
         let function = function.filter(|(_, arguments)| arguments.len() <= ARGUMENTS.len());
         let name = String::from_utf8_lossy(name).into_owned();
         let is = |start: &str| name.starts_with(start);
@@ -404,7 +404,7 @@ impl Import {
     }
 }
 
-/// Reads memory of which the guest says how much it is: its last byte is looked at before there is room for the others.
+/// Reads memory whose length the guest chose: the last byte is read first, before the buffer is allocated.
 fn read(instance: &RawInstance, address: u32, length: u32) -> Result<Vec<u8>, MemoryError> {
     if let Some(last) = length.checked_sub(1) {
         instance.read_memory(address.saturating_add(last), &mut [0])?;
@@ -414,7 +414,7 @@ fn read(instance: &RawInstance, address: u32, length: u32) -> Result<Vec<u8>, Me
     Ok(bytes)
 }
 
-/// A runtime's memory, as host functions see it.
+/// Context of a host function: the runtime's memory and heap.
 struct Context<'a> {
     instance: &'a mut RawInstance,
     heap: Heap,

@@ -1,26 +1,26 @@
-//! The node's side of a RISC-V runtime's heap: what host functions return is allocated in the guest's own heap.
+//! The node's side of a RISC-V runtime's heap: host functions allocate their results in the guest's own heap.
 //!
-//! The guest's side, and the layout that both agree on, is described in `docs/runtime.md#the-heap`. Every number is the
-//! guest's and may be anything: an address that is not within the guest's memory is an error of the access.
+//! `docs/runtime.md#the-heap` describes the guest's side and the layout that both share. Every number is written by the
+//! guest and may have any value: an access to an address outside the guest's memory is an error.
 
 use pvm_engine::RawInstance;
 use sc_executor::error::Error;
 
-/// Number of block sizes.
+/// Number of size classes.
 const CLASSES: usize = 104;
 
-/// Every block's size and address is a multiple of this.
+/// Alignment of blocks: sizes and addresses are multiples of this.
 const ALIGNMENT: u64 = 16;
 
-/// Bytes of a field of the state.
+/// Size of a field of the state, in bytes.
 const FIELD: u32 = 8;
 
 /// Error of an allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HeapError {
-    /// The heap has no room for so many bytes.
+    /// The heap has no room for a block of this size.
     Exhausted { size: u64 },
-    /// The state is not where the runtime says, or not one: the address that was found in it.
+    /// The state, or an address in it, is invalid.
     Corrupt { address: u64 },
 }
 
@@ -46,7 +46,7 @@ impl From<HeapError> for Error {
     }
 }
 
-/// A runtime's heap, by the address of its state.
+/// A runtime's heap, identified by the address of its state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heap {
     state: u32,
@@ -57,7 +57,7 @@ impl Heap {
     const END: u32 = 1;
     const FREE: u32 = 2;
 
-    /// The heap whose state is at an address that the runtime returned.
+    /// Creates the heap from the address of its state, which the runtime returned.
     pub fn new(address: u64) -> Result<Heap, HeapError> {
         let size = (Heap::FREE as usize + CLASSES) as u64 * u64::from(FIELD);
         match u32::try_from(address) {
@@ -66,13 +66,13 @@ impl Heap {
         }
     }
 
-    /// Limits the heap to so many bytes. It can't grow beyond what the runtime has reserved.
+    /// Limits the heap to this many bytes; the capacity that the runtime reserved remains a limit too.
     pub fn limit(&self, instance: &mut RawInstance, bytes: u64) -> Result<(), HeapError> {
         let (next, end) = (self.field(instance, Heap::NEXT)?, self.field(instance, Heap::END)?);
         self.set_field(instance, Heap::END, end.min(next.saturating_add(bytes)))
     }
 
-    /// Allocates as the guest does.
+    /// Allocates a block by the same rules as the guest.
     pub fn allocate(&self, instance: &mut RawInstance, size: u32) -> Result<u32, HeapError> {
         let (class, size) = class_of(u64::from(size));
         let list = Heap::FREE + class;
@@ -110,7 +110,7 @@ impl Heap {
     }
 }
 
-/// An address of the guest, if it is one.
+/// Validates an address in the heap: 32 bits wide and aligned.
 fn address(value: u64) -> Result<u32, HeapError> {
     match u32::try_from(value) {
         Ok(address) if value.is_multiple_of(ALIGNMENT) => Ok(address),
@@ -118,7 +118,7 @@ fn address(value: u64) -> Result<u32, HeapError> {
     }
 }
 
-/// The class of a size, and the size of the class's blocks (`docs/runtime.md#the-heap`).
+/// Returns the class of a size, and the size of the class's blocks (`docs/runtime.md#the-heap`).
 fn class_of(size: u64) -> (u32, u64) {
     if size <= 64 {
         let class = size.saturating_sub(1) / ALIGNMENT;

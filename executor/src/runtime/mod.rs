@@ -1,8 +1,8 @@
-//! Runtimes that are PolkaVM blobs: the chain's own code, executed by the engine, beside wasm.
+//! Runtimes that are PolkaVM blobs: the chain's own code, executed by our engine instead of as wasm.
 //!
-//! [`RuntimeExecutor`] wraps the client's executor. It looks at the code's first bytes, decompressed: a blob goes to the
-//! engine, anything else to the executor inside. A blob is prepared once for each code hash, and its instances are
-//! pooled; memory starts anew with each call.
+//! [`RuntimeExecutor`] wraps the client's executor. It inspects the first bytes of the decompressed code: a blob is
+//! executed by the engine, anything else by the inner executor. A blob is prepared once for each code hash, and its
+//! instances are pooled; each call starts with fresh memory.
 //!
 //! **Invariant:** a call whose worker is lost has no effect. The storage transaction that surrounds each call is rolled
 //! back, and the interpreter executes the call from its beginning.
@@ -22,21 +22,21 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// First bytes of a blob.
+/// Magic number of a blob.
 const MAGIC: &[u8] = b"PVM\0";
 
-/// Limits of the time between two host calls, of the processor and of the clock. What bounds a call is its weight; these only
-/// end a worker that hangs.
+/// Limits of the CPU time and the real time between two host calls. The cost of a call is bounded by its weight; these
+/// limits only stop a worker that hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 const STALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// Number of workers that are made in advance.
 const RESERVE: usize = 2;
 
-/// Number of runtimes that stay prepared: the chain's own, those before and after an upgrade, and one of a fork.
+/// Number of runtimes kept prepared: the chain's own, those before and after an upgrade, and one of a fork.
 const KEPT: usize = 4;
 
-/// A client's executor that also executes runtimes which are PolkaVM blobs.
+/// Wrapper of a client's executor that also executes runtimes that are PolkaVM blobs.
 pub struct RuntimeExecutor<E, H> {
     inner: E,
     runtimes: Arc<Runtimes>,
@@ -51,11 +51,11 @@ impl<E: Clone, H> Clone for RuntimeExecutor<E, H> {
     }
 }
 
-/// What runs blobs, and the runtimes that are prepared.
+/// The engine, and the prepared runtimes.
 struct Runtimes {
     config: pvm_engine::Config,
     engine: OnceLock<Result<pvm_engine::Engine, String>>,
-    /// The latest last.
+    /// By code hash; the most recently used last.
     known: Mutex<Vec<(Vec<u8>, Code)>>,
 }
 
@@ -68,8 +68,8 @@ enum Code {
 }
 
 impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
-    /// Wraps an executor. Blobs are run by the backend and in the sandbox that the flags choose for contracts, in workers
-    /// of their own; with `heap` where the chain does not set its heap pages.
+    /// Wraps an executor. Blobs run on the backend and in the sandbox that the flags select for contracts, but in
+    /// workers of their own; `heap` applies where the chain does not set its heap pages.
     pub fn new(inner: E, flags: &Flags, heap: HeapAllocStrategy) -> Self {
         let mut config = flags.engine_config();
         config.set_time_limit(TIME_LIMIT).set_stall_limit(STALL_LIMIT).set_reserve(RESERVE);
@@ -77,7 +77,7 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
         RuntimeExecutor { inner, runtimes: Arc::new(runtimes), heap, host: PhantomData }
     }
 
-    /// The prepared runtime, if the code is a blob.
+    /// Returns the prepared runtime, or `None` if the code is not a blob.
     fn runtime(&self, ext: &mut dyn Externalities, code: &RuntimeCode<'_>) -> Result<Option<Arc<Runtime>>, Error> {
         if let Some(known) = self.runtimes.find(&code.hash) {
             return Ok(known);
@@ -89,7 +89,7 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
         Ok(runtime)
     }
 
-    /// Prepares code if it is a blob.
+    /// Prepares the code, or returns `None` if it is not a blob.
     fn prepare(
         &self,
         ext: &mut dyn Externalities,
@@ -114,14 +114,14 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
         Ok(Some(Arc::new(runtime)))
     }
 
-    /// The limit of a call's heap.
+    /// Returns the heap limit of a call.
     fn heap(&self, code: &RuntimeCode<'_>, context: Option<CallContext>) -> HeapAllocStrategy {
         let chain = code
             .heap_pages
             .map(|pages| HeapAllocStrategy::Static { extra_pages: pages.try_into().unwrap_or(u32::MAX) });
         match context {
             Some(CallContext::Offchain) => self.heap,
-            // As much as wasm has: a block that was built must not fail to be imported.
+            // Doubled like that of wasm: importing a block must not fail if building it succeeded.
             Some(CallContext::Onchain { import: true }) => chain.unwrap_or(self.heap).double(),
             Some(CallContext::Onchain { import: false }) | None => chain.unwrap_or(self.heap),
         }
@@ -129,7 +129,7 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
 }
 
 impl Runtimes {
-    /// The engine, set up when the first blob needs it: nodes of other chains have no process for it.
+    /// Returns the engine, created for the first blob: nodes of other chains start no process for it.
     fn engine(&self) -> Result<&pvm_engine::Engine, Error> {
         let made = self.engine.get_or_init(|| {
             let engine = pvm_engine::Engine::new(&self.config).map_err(|error| error.to_string())?;
@@ -145,7 +145,7 @@ impl Runtimes {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The runtime of a known hash: `None` in it if it is not a blob.
+    /// Looks up a code hash; the inner option is `None` if the code is not a blob.
     fn find(&self, hash: &[u8]) -> Option<Option<Arc<Runtime>>> {
         let mut known = self.lock();
         let index = known.iter().position(|(other, _)| other == hash)?;
@@ -196,7 +196,7 @@ where
     H: HostFunctions,
 {
     fn read_runtime_version(&self, code: &[u8], ext: &mut dyn Externalities) -> Result<Vec<u8>, String> {
-        // Functions that only newer nodes have must not make nodes disagree about the code.
+        // Missing host functions are allowed: nodes of different versions have to agree on the code's version.
         match self.prepare(ext, code, true) {
             Ok(None) => self.inner.read_runtime_version(code, ext),
             Ok(Some(runtime)) => Ok(runtime.encoded_version().to_vec()),
@@ -218,7 +218,7 @@ where
     }
 }
 
-/// The function that a host has by a name.
+/// Looks up a host function by its name.
 fn find_function(functions: &[&'static dyn Function], name: &[u8]) -> Option<&'static dyn Function> {
     functions.iter().copied().find(|function| function.name().as_bytes() == name)
 }

@@ -157,7 +157,7 @@ impl<T: Config> GasMeter<T> {
         let used = u64::try_from(used).unwrap_or_default();
         let price = T::Pricing::get().ref_time_per_gas(model);
         self.charge_weight(Weight::from_parts(used.saturating_mul(price), 0))?;
-        // Before a branch gives some of its block's cost back, that much more has to be there than the run uses.
+        // Before a branch refunds a part of its block's cost, the gas must cover that part on top of the gas used.
         let refund = u64::from(CostModelKind::from(model).branch_refund());
         let peak = self.consumed.saturating_add(Weight::from_parts(refund.saturating_mul(price), 0));
         self.required = self.required.max(peak.min(self.limit));

@@ -29,18 +29,18 @@ fn the_vm_gets_all_whole_units_and_the_rest_stays() {
 
 #[test]
 fn what_a_branch_gives_back_has_to_be_there() {
-    // A unit of this model is 2 ns here, and up to 480 are given back.
+    // A unit of this model is 2 ns here, and up to 480 are refunded.
     let price = Pricing::INTERPRETED.ref_time_per_gas(CostModel::CalibratedV1);
     let mut gas = meter(10_000 * price);
     assert_eq!(gas.to_vm(CostModel::CalibratedV1), 10_000);
     gas.from_vm(CostModel::CalibratedV1, 9_000).unwrap();
     assert_eq!(gas.consumed().ref_time(), 1_000 * price);
     assert_eq!(gas.required().ref_time(), 1_480 * price);
-    // No more than there is.
+    // At most the whole limit.
     gas.to_vm(CostModel::CalibratedV1);
     gas.from_vm(CostModel::CalibratedV1, 100).unwrap();
     assert_eq!(gas.required().ref_time(), 10_000 * price);
-    // Other models give nothing back.
+    // Other models refund nothing.
     let mut gas = meter(1_000_000);
     gas.to_vm(CostModel::Naive);
     gas.from_vm(CostModel::Naive, 40).unwrap();
