@@ -167,7 +167,7 @@ pub struct Execution<R, Balance> {
     /// Weight used, without the extrinsic's base weight.
     pub gas_consumed: Weight,
     /// The minimum `gas_limit` with which the same execution succeeds. Higher than [`Self::gas_consumed`] if a charge
-    /// was partly given back.
+    /// was partly refunded.
     pub gas_required: Weight,
     /// The storage deposit that the origin pays or is refunded. Meaningless if the execution was undone.
     pub storage_deposit: Deposit<Balance>,

@@ -174,7 +174,7 @@ fn the_deepest_stack_of_the_largest_programs_takes_no_more_than_the_limit_in_any
     // The programs of which many take most memory, with any other among them.
     for one in &blobs[..3] {
         for other in &blobs {
-            // All the same but the first, the last, or every third.
+            // All programs are `one`, except the first, the last, or every third.
             for is_other in [|at: usize| at == 0, |at| at == CALL_DEPTH as usize, |at| at % 3 == 0] {
                 let stack: Vec<&[u8]> = (0..depth).map(|at| if is_other(at) { &**other } else { &**one }).collect();
                 most = most.max(used_by(&stack));

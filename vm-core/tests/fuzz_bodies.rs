@@ -38,7 +38,7 @@ fn inputs(seed: u64, front: usize, of_program: impl Fn(&RandomProgram) -> Vec<u8
 /// Code followed by its bitmask, in the proportion in which the bodies split them.
 fn code(program: &RandomProgram) -> Vec<u8> {
     let mut bytes = program.assembly.code.clone();
-    // Whole groups of eight, so that they are cut where they were put together.
+    // Whole groups of eight, so that they are cut where they were joined.
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     let mut bitmask = program.assembly.bitmask.clone();
     bitmask.resize(bytes.len() / 8, 0);

@@ -1,5 +1,5 @@
-//! Tests of integer arguments and results at the host border, in registers and beyond: every instruction set, both
-//! backends, both directions.
+//! Tests of integer arguments and results at the boundary to the host, in registers and beyond: every instruction set,
+//! both backends, both directions.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod common;

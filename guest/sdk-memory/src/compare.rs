@@ -74,7 +74,7 @@ pub(crate) unsafe fn order<W: Word>(mut left: *const u8, mut right: *const u8, c
 #[inline(always)]
 pub(crate) unsafe fn differ<W: Word>(mut left: *const u8, mut right: *const u8, count: usize) -> bool {
     let size = W::SIZE;
-    // SAFETY: no access is longer than `count`, or ends behind it; each turn begins before the last four words.
+    // SAFETY: no access is longer than `count`, or ends behind it; each iteration begins before the last four words.
     unsafe {
         if count > 4 * size {
             let last = count - 4 * size;

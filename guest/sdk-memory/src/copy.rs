@@ -36,7 +36,7 @@ pub(crate) unsafe fn copy_forward<W: Word>(mut to: *mut u8, mut from: *const u8,
     }
     let last = count - 4 * W::SIZE;
     let (last_to, last_from) = (to.wrapping_add(last), from.wrapping_add(last));
-    // SAFETY: each turn begins before the last four words, and ends in front of their end.
+    // SAFETY: each iteration begins before the last four words, and ends in front of their end.
     unsafe {
         while from < last_from {
             store_four::<W>(to, load_four(from));

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn memset(to: *mut u8, value: c_int, count: usize) -> *mut
 pub(crate) unsafe fn fill<W: Word>(mut to: *mut u8, byte: u8, count: usize) {
     let size = W::SIZE;
     let word = W::splat(byte);
-    // SAFETY: no access is longer than `count`, or ends behind it; each turn begins before the last four words.
+    // SAFETY: no access is longer than `count`, or ends behind it; each iteration begins before the last four words.
     unsafe {
         if count > 4 * size {
             let last = to.wrapping_add(count - 4 * size);

@@ -74,8 +74,8 @@ pub type Native = u32;
 
 /// Returns the address through an optimization barrier.
 ///
-/// A loop whose counter goes through here is left as it is written: not unrolled, whatever flags the program is compiled
-/// with (the turns are long enough), and not given more counters than there are registers.
+/// A loop whose counter goes through here is left as written: not unrolled, whatever flags the program is compiled with
+/// (the iterations are long enough), and not given more counters than there are registers.
 #[inline(always)]
 pub fn opaque(address: *const u8) -> *const u8 {
     #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]

@@ -164,7 +164,7 @@ impl<T: Config> Executable<T> {
     pub fn load(hash: H256, gas: &mut GasMeter<T>) -> Result<Self, Failure> {
         let not_found = || Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"));
         let mut info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
-        // Never given back: preparing the program costs this in any case.
+        // Never refunded: preparing the program costs this in any case.
         let _ = gas.charge(Cost::LoadCode(info.code_len))?;
         let code = PristineCode::<T>::get(hash).ok_or_else(not_found)?;
         let Footprint { machine_code, memory_pages } = match info.footprint.0 {

@@ -1,7 +1,7 @@
 //! The interface between the pallet and the executor of programs.
 //!
 //! The call stack passes a stored program to an [`Executor`] and drives the resulting [`GuestInstance`]: run, serve a
-//! host call, run again, until it ends. An implementation behind host functions crosses the border once per
+//! host call, run again, until it ends. An implementation behind host functions crosses the boundary once per
 //! [`GuestInstance::run`] and once per memory access. Results never depend on the implementation: same outcome, gas,
 //! registers and memory at every stop.
 

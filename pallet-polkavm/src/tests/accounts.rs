@@ -247,7 +247,7 @@ fn a_runtime_says_who_may_upload_code_and_who_may_make_contracts() {
         }
         assert_ok!(dispatch(DAVE, existing(4)));
         assert_ok!(dispatch(ALICE, with_code(5)));
-        // Calls are for all, and contracts make contracts for whoever calls.
+        // Anyone may call, and contracts may create contracts whoever calls them.
         let contract = deploy(super::puppet::puppet());
         let mut script = super::puppet::Script::new();
         let (call, scratch) = (super::puppet::Call::default(), super::puppet::SCRATCH);

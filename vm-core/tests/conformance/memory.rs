@@ -1,4 +1,5 @@
-//! Cases for loads and stores: every width and form, at the borders of every region, of pages and of the address space.
+//! Cases for loads and stores: every width and form, at the boundaries of every region, of pages and of the address
+//! space.
 
 use crate::case::{Case, Step};
 use vm_core::Outcome;

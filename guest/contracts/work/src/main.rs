@@ -1,5 +1,5 @@
-//! A contract that computes and stores nothing, for benches and for load. Every function is told what has to come out, and
-//! reverts with an empty revert if something else does, so that nobody measures a call that went wrong.
+//! A contract that computes and stores nothing, for benches and for load. Every function is given its expected result,
+//! and reverts with an empty revert if the result differs, so that nobody measures a failed call.
 //!
 //! | call | what it does |
 //! |---|---|
