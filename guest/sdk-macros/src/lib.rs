@@ -1,6 +1,6 @@
 //! The attributes of `pvm-guest`: `#[pvm_import]` and `#[pvm_export]`.
 //!
-//! What they write is for the linker: a record with the name and the number of registers of each function
+//! They generate a record for the linker with the name and the number of registers of each function
 //! (docs/spec/abi.md#records-for-the-linker), and code that moves arguments between registers and Rust. On the
 //! development machine, exports are plain functions, and imports panic.
 
