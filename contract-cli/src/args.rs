@@ -416,7 +416,8 @@ pub struct Execution {
     pub value: Amount,
     /// Maximum execution time (`ref_time`), such as 5ms; by default found by dry runs.
     ///
-    /// A number alone is in picoseconds. The default is the least with which dry runs do the same as with a whole block's weight, plus a tenth.
+    /// A number alone is in picoseconds. The default is the minimum with which a dry run has the same effects as with a
+    /// whole block's weight, plus a tenth.
     #[arg(long, value_name = "TIME", value_parser = units::read_time)]
     pub gas: Option<u64>,
     /// Maximum storage proof, such as 64KiB; by default as for --gas, or with it 3 MB.

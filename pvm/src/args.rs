@@ -55,14 +55,15 @@ pub enum Command {
     Trace(TraceArgs),
     /// Debug a call or a record with gdb, forwards and backwards
     ///
-    /// Waits for a debugger on a loopback port or a Unix socket, and prints the command that starts one: any gdb that knows
-    /// RISC-V, such as Debian's gdb-multiarch. It reads an ELF file that is made of the blob, with its functions and lines.
-    /// All of gdb's commands for going back work. docs/debugging.md is a tour.
+    /// Waits for a debugger on a loopback port or a Unix socket, and prints the command that starts one: any gdb that
+    /// supports RISC-V, such as Debian's gdb-multiarch. It reads an ELF file generated from the blob, with its
+    /// functions and lines. All of gdb's reverse commands work. docs/debugging.md is a tour.
     Debug(DebugArgs),
     /// Profile a call or a record: gas by function, line and host call
     ///
-    /// Runs on the interpreter and counts the blocks that are entered, by call stack. Prints a table, or writes collapsed
-    /// stacks, a flame graph, or coverage in the form of lcov. A profile can be of another cost model than the run was.
+    /// Runs on the interpreter and counts the blocks that are entered, by call stack. Prints a table, or writes
+    /// collapsed stacks, a flame graph, or coverage in the form of lcov. A profile can use another cost model than the
+    /// run.
     Profile(ProfileArgs),
     /// Disassemble a blob into text that `pvm assemble` accepts
     ///
@@ -199,7 +200,7 @@ pub struct SubjectArgs {
     pub blob: Option<PathBuf>,
     /// The record to replay, which `pvm run --record` wrote
     ///
-    /// It has the program, the call and all that its host answered.
+    /// It contains the program, the call and all answers of its host.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["blob", "entry", "args", "gas", "cost_model", "answers"])]
     pub record: Option<PathBuf>,
     /// The export to call
@@ -252,7 +253,7 @@ pub struct LinkOptions {
     /// The instruction set; without it, revive-v1 for RV64E and latest32 for RV32E
     #[arg(long, value_enum)]
     pub isa: Option<TargetIsa>,
-    /// The optimization level: 0 none, 1 what debuggers can follow, 2 everything
+    /// The optimization level: 0 none, 1 for debugging, 2 everything
     ///
     /// 0 translates instruction by instruction, in the order of the file. 1 also eliminates dead code. 2 runs all passes;
     /// docs/linking.md describes them.
@@ -261,8 +262,7 @@ pub struct LinkOptions {
     /// Run these passes only, in the order of the level
     ///
     /// For bisecting the passes if a program misbehaves at -O 2 and not at -O 0: leave out one after the other.
-    /// docs/linking.md lists the names; an unknown one is refused with the known
-    /// names.
+    /// docs/linking.md lists the names; an unknown one is refused with the known names.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub passes: Option<Vec<String>>,
     /// Leave out names and source lines
@@ -321,9 +321,9 @@ pub struct BuildArgs {
     /// Compile for RV32E instead of RV64E
     #[arg(long)]
     pub rv32: bool,
-    /// Unroll loops: faster code, and more of it
+    /// Unroll loops: faster and larger code
     ///
-    /// Has LLVM unroll loops whose number of turns it does not know. docs/pvm.md has a table of what it gains and costs.
+    /// Makes LLVM unroll loops with an unknown trip count. docs/pvm.md has a table of gains and costs.
     #[arg(long)]
     pub unroll: bool,
     /// The blob to write; without it, beside the ELF file in cargo's target folder
@@ -372,7 +372,7 @@ pub struct RunArgs {
     pub time_limit: Option<Duration>,
     /// Write a record of the run, for `pvm debug` and `pvm profile`
     ///
-    /// It has the program, the call and all that the host answered: docs/spec/record.md.
+    /// It contains the program, the call and all answers of the host: docs/spec/record.md.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Print the result as JSON
@@ -405,33 +405,33 @@ pub struct TraceArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = examples::with_exit_codes(examples::DEBUG))]
 pub struct DebugArgs {
-    /// What is debugged.
+    /// The call or record to debug.
     #[command(flatten)]
     pub subject: SubjectArgs,
-    /// Where to wait for a debugger: a port of this machine, or a path for a Unix socket
+    /// Port of this machine, or path of a Unix socket, on which to wait for a debugger
     ///
-    /// Port 0 is any that is free. Other machines cannot connect.
+    /// With 0 any free port is used. Other machines cannot connect.
     #[arg(long, value_name = "PORT|PATH", default_value = "0")]
     pub listen: String,
     /// The ELF file to write for the debugger; without it, a temporary one
     #[arg(long, value_name = "FILE")]
     pub elf_out: Option<PathBuf>,
-    /// Where to begin; without it, at the end of a record that ends in a trap or out of gas, else at the start
+    /// First position; without it, the end of a record that ends in a trap or out of gas, else the start
     #[arg(long, value_enum)]
     pub from: Option<Begin>,
     /// Memory for snapshots, in MiB
     ///
-    /// The more, the faster is going back.
+    /// More memory makes going backwards faster.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub snapshot_memory: u32,
 }
 
-/// Where to begin to debug.
+/// Position at which debugging begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Begin {
     /// Before the first instruction
     Start,
-    /// At the trap, the return to the host, or where it is out of gas
+    /// At the trap, the return to the host, or the point where gas ran out
     End,
 }
 
@@ -439,13 +439,13 @@ pub enum Begin {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = examples::with_exit_codes(examples::PROFILE))]
 pub struct ProfileArgs {
-    /// What is profiled.
+    /// The call or record to profile.
     #[command(flatten)]
     pub subject: SubjectArgs,
     /// The cost model of the profile; without it, that of the run
     #[arg(long, value_enum)]
     pub profile_model: Option<CostModel>,
-    /// Show so many functions, and as many lines
+    /// Show at most this many functions, and as many lines
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub top: usize,
     /// Write collapsed stacks, a line each: functions joined by semicolons, and gas
