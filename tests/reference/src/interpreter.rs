@@ -104,7 +104,7 @@ impl Interpreter {
         })
     }
 
-    /// Sets the next pc: "Setting the next pc, even to what it is".
+    /// Sets the next pc: "Setting the next pc, even to the same value".
     pub fn set_next_pc(&mut self, offset: u32) {
         (self.pc, self.next_pc, self.place) = (None, Some(offset), Place::Entry(offset));
     }
