@@ -175,6 +175,11 @@ impl Machine {
         self.instance.read_memory(address, out)
     }
 
+    /// The access to memory that the next instruction makes.
+    pub fn next_access(&self) -> Option<MemoryTouch> {
+        self.instance.next_access().filter(|_| self.outcome().is_none())
+    }
+
     /// Executes one instruction. Returns the outcome if the run is over instead, or with it.
     ///
     /// # Errors
