@@ -103,7 +103,9 @@ fn gdb(folder: &Path, commands: &[String]) -> String {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    // What `monitor` prints is on standard error; here it is asked for last.
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    printed.lines().filter(|line| !line.starts_with("[Inferior ")).map(|line| format!("{line}\n")).collect()
 }
 
 /// The words of a command; quotes keep some together.

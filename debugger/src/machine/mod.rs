@@ -275,6 +275,8 @@ impl Machine {
                 match outcome {
                     // Not answered, so not done.
                     Outcome::HostCall(_) => self.position -= u64::from(!changes),
+                    // The jump to the host was executed, and counted as such.
+                    Outcome::Finished => {}
                     _ => self.position += u64::from(changes),
                 }
                 self.end = Some(End { position: self.position, outcome, counted: changes });
