@@ -448,6 +448,36 @@ fn a_long_run_is_searched_backwards_within_its_memory() {
 }
 
 #[test]
+fn a_run_that_returned_to_its_host_is_gone_back_into() {
+    let code = vec![
+        Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, 1),
+        Instruction::rri(Opcode::AddImm64, Reg::A0, Reg::A0, 1),
+        Instruction::ri(Opcode::JumpIndirect, Reg::RA, 0),
+    ];
+    let mut builder = BlobBuilder::new(Isa::ReviveV1);
+    let bytes = builder.stack_size(4096).instructions(code).build().unwrap();
+    let program = Arc::new(Program::new(&Blob::parse(&bytes).unwrap(), &ProgramConfig::default()).unwrap());
+    let mut machine = Machine::live(program, Live { gas: 100, ..Live::default() }).unwrap();
+    let mut states = vec![view(&machine)];
+    while machine.step().unwrap().is_none() {
+        states.push(view(&machine));
+    }
+    states.push(view(&machine));
+    let end = machine.seek_end().unwrap();
+    assert_eq!((end.position, end.outcome), (3, Outcome::Finished));
+    assert_eq!(machine.pc(), None);
+    for position in (0..3).rev() {
+        assert!(machine.reverse_step().unwrap());
+        assert_eq!((machine.position(), machine.outcome()), (position, None));
+        assert_eq!(view(&machine), states[position as usize]);
+    }
+    for position in [3, 2, 3, 1] {
+        machine.seek(position).unwrap();
+        assert_eq!(view(&machine), states[position as usize]);
+    }
+}
+
+#[test]
 fn a_run_that_does_not_follow_its_record_is_refused() {
     let (bytes, _, _) = (0..).find_map(|seed| record(seed).filter(|(_, told, _)| told.executed.len() > 10)).unwrap();
     let record = Record::read(bytes.as_slice(), &Limits::default()).unwrap();

@@ -53,11 +53,14 @@ pub enum Command {
     /// Runs as `pvm run` does, on the interpreter. Each line has the program counter, the instruction, the registers that it
     /// wrote, the memory that it accessed, and the function and source line where the blob has debug information.
     Trace(TraceArgs),
-    /// Debug a call or a record with gdb, forwards and backwards
+    /// Debug a call or a record with gdb, an editor or a browser, forwards and backwards
     ///
-    /// Waits for a debugger on a loopback port or a Unix socket, and prints the command that starts one: any gdb that
-    /// supports RISC-V, such as Debian's gdb-multiarch. It reads an ELF file generated from the blob, with its
-    /// functions and lines. All of gdb's reverse commands work. docs/debugging.md is a tour.
+    /// Waits for a debugger on a loopback port or a Unix socket, and prints the command that starts one: any gdb that knows
+    /// RISC-V, such as Debian's gdb-multiarch. It reads an ELF file that is made of the blob, with its functions and lines.
+    /// All of gdb's commands for going back work.
+    ///
+    /// With --dap it is a debug adapter for editors, such as VS Code, and with --web it serves a page for browsers.
+    /// docs/debugging.md is a tour.
     Debug(DebugArgs),
     /// Profile a call or a record: gas by function, line and host call
     ///
@@ -403,17 +406,34 @@ pub struct TraceArgs {
 
 /// Arguments of `debug`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = examples::with_exit_codes(examples::DEBUG))]
+#[command(
+    after_long_help = examples::with_exit_codes(examples::DEBUG),
+    mut_arg("blob", |arg| arg.required_unless_present("dap")),
+    mut_arg("entry", |arg| arg.required_unless_present("dap")),
+)]
 pub struct DebugArgs {
     /// The call or record to debug.
     #[command(flatten)]
     pub subject: SubjectArgs,
-    /// Port of this machine, or path of a Unix socket, on which to wait for a debugger
+    /// Serve an editor by the debug adapter protocol
     ///
-    /// With 0 any free port is used. Other machines cannot connect.
-    #[arg(long, value_name = "PORT|PATH", default_value = "0")]
-    pub listen: String,
-    /// The ELF file to write for the debugger; without it, a temporary one
+    /// Over standard input and output, as editors start debug adapters, or at --listen. The editor says what is debugged,
+    /// by the attributes of its launch configuration: docs/debugging.md lists them. debugger/vscode is an extension for VS
+    /// Code.
+    #[arg(long, conflicts_with_all = ["blob", "record", "entry", "elf_out", "from"])]
+    pub dap: bool,
+    /// Serve a page for browsers, on a loopback port
+    ///
+    /// Prints its address, which has a token: whoever does not have it, such as another page in the same browser, is
+    /// refused. The page is served until pvm is ended.
+    #[arg(long, conflicts_with_all = ["dap", "elf_out"])]
+    pub web: bool,
+    /// Where to wait for a debugger: a port of this machine, or a path for a Unix socket
+    ///
+    /// Port 0 is any that is free, and is the default but for --dap. Browsers need a port. Other machines cannot connect.
+    #[arg(long, value_name = "PORT|PATH")]
+    pub listen: Option<String>,
+    /// The ELF file to write for gdb; without it, a temporary one
     #[arg(long, value_name = "FILE")]
     pub elf_out: Option<PathBuf>,
     /// First position; without it, the end of a record that ends in a trap or out of gas, else the start
@@ -534,8 +554,8 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// Parses a 64-bit number: decimal, hex with `0x`, or negative.
-fn argument(text: &str) -> Result<u64, String> {
+/// A 64-bit number: decimal, hex with `0x`, or negative.
+pub fn argument(text: &str) -> Result<u64, String> {
     let refused = || format!("`{text}` is not a number of 64 bits");
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -1,9 +1,11 @@
 //! Errors of commands, with names and exit codes for programs.
 
 use crate::exit;
+use pvm_debugger::dap::DapError;
 use pvm_debugger::gdb::GdbError;
 use pvm_debugger::machine::ReplayError;
 use pvm_debugger::record::RecordError;
+use pvm_debugger::web::WebError;
 use std::io;
 use vm_core::blob::BlobError;
 use vm_core::program::ProgramError;
@@ -143,6 +145,26 @@ pub enum Error {
     /// The connection to the debugger failed.
     #[error(transparent)]
     Debugger(#[from] GdbError),
+    /// An attribute of a launch configuration cannot be used.
+    #[error("the attribute `{attribute}` cannot be `{text}`")]
+    Launch {
+        /// Its name.
+        attribute: &'static str,
+        /// What it is.
+        text: String,
+    },
+    /// The editor was lost, or sent what is no message.
+    #[error(transparent)]
+    Editor(#[from] DapError),
+    /// The page cannot be served.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// A page is served at a port.
+    #[error("a browser connects to a port, and `{place}` is none")]
+    NotAPort {
+        /// What was given.
+        place: String,
+    },
     /// The ELF file for the debugger cannot be made.
     #[error("cannot make an ELF file of the program: {reason}")]
     Elf {
@@ -180,6 +202,10 @@ impl Error {
             Error::Replay(_) => "replay",
             Error::Listen { .. } => "listen",
             Error::Debugger(_) => "debugger",
+            Error::Editor(_) => "editor",
+            Error::Web(_) => "web",
+            Error::NotAPort { .. } => "not-a-port",
+            Error::Launch { .. } => "launch",
             Error::Elf { .. } => "elf",
             Error::FlameGraph { .. } => "flame-graph",
         }
@@ -188,11 +214,14 @@ impl Error {
     /// The exit code of the process.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Error::Read { .. } | Error::Write { .. } | Error::Listen { .. } | Error::Debugger(_) => exit::FILE,
+            Error::Read { .. } | Error::Write { .. } | Error::Listen { .. } => exit::FILE,
+            Error::Debugger(_) | Error::Editor(_) | Error::Web(_) => exit::FILE,
             Error::Record { source: RecordError::Io(_), .. } => exit::FILE,
             Error::TooManyArguments { .. }
             | Error::NoEntry { .. }
             | Error::NoImport { .. }
+            | Error::Launch { .. }
+            | Error::NotAPort { .. }
             | Error::SeveralBinaries { .. }
             | Error::NoCommand { .. } => exit::USAGE,
             Error::TooLong { .. }

@@ -71,7 +71,13 @@ Examples:
 
   Record a run, and look back from where it trapped:
     pvm run sum.polkavm --entry sum --record sum.record
-    pvm debug --record sum.record";
+    pvm debug --record sum.record
+
+  Look at the record in a browser:
+    pvm debug --record sum.record --web
+
+  What a debug adapter client starts, as the extension in debugger/vscode does:
+    pvm debug --dap";
 
 /// Examples of `pvm profile`.
 pub const PROFILE: &str = "\

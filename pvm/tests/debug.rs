@@ -3,73 +3,14 @@
 //! The program is written in C and has a bug: gdb runs to its trap, and goes back to the faulty line.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "debug/support.rs"]
+mod support;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-
-const GDB: &str = "gdb-multiarch";
-
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("debug").join(name);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Runs a tool that has to be there, and to succeed.
-fn tool(name: &str, arguments: &[&str], folder: &Path) -> String {
-    let output = Command::new(name).args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|error| panic!("{name}: {error}; scripts/setup installs it"));
-    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{name} {arguments:?}: {printed}");
-    printed
-}
-
-/// Runs `pvm`, which may fail; returns exit code and output.
-fn pvm(arguments: &[&str], folder: &Path) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_pvm")).args(arguments).current_dir(folder).output().unwrap();
-    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    (output.status.code().unwrap(), printed)
-}
-
-/// The program, compiled and linked in `folder`, for 64 or 32 bits.
-fn bank(folder: &Path, bits: u32) {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/debug/bank.c");
-    fs::copy(source, folder.join("bank.c")).unwrap();
-    let (target, march, mabi) = match bits {
-        64 => ("--target=riscv64-unknown-elf", "-march=rv64emac_zbb", "-mabi=lp64e"),
-        _ => ("--target=riscv32-unknown-elf", "-march=rv32emac_zbb", "-mabi=ilp32e"),
-    };
-    let include = concat!("-I", env!("CARGO_MANIFEST_DIR"), "/../guest/c");
-    let arguments = [
-        target,
-        march,
-        mabi,
-        include,
-        "-ffreestanding",
-        "-g",
-        "-O1",
-        "-fno-optimize-sibling-calls",
-        "-c",
-        "bank.c",
-        "-o",
-        "bank.o",
-    ];
-    tool("clang-19", &arguments, folder);
-    let (code, printed) = pvm(&["link", "-O", "1", "bank.o", "-o", "bank.polkavm"], folder);
-    assert_eq!(code, 0, "{printed}");
-}
-
-/// True if gdb is installed. Fails if it is required and missing.
-fn has_gdb() -> bool {
-    if Command::new(GDB).arg("--version").output().is_ok() {
-        return true;
-    }
-    let required = ["CI", "PVM_REQUIRE_GDB"].into_iter().find(|name| std::env::var_os(name).is_some());
-    assert!(required.is_none(), "there is no {GDB}, and {required:?} is set: scripts/setup installs it");
-    eprintln!("SKIPPED: there is no {GDB}, so no debugger was tried; scripts/setup installs it");
-    false
-}
+use support::{GDB, bank, folder, has_gdb, line_of, pvm};
 
 /// Serves `subject` to a gdb that runs `script`; returns what gdb printed.
 fn debug(folder: &Path, subject: &[&str], script: &str) -> String {
@@ -115,12 +56,6 @@ fn expect(printed: &str, parts: &[&str]) {
             None => panic!("`{part}` is missing, or not after the parts before it, in:\n{printed}"),
         }
     }
-}
-
-/// Returns the number of the program's line with this text.
-fn line_of(text: &str) -> usize {
-    let source = include_str!("debug/bank.c");
-    source.lines().position(|line| line.contains(text)).unwrap() + 1
 }
 
 const CALL: [&str; 9] =

@@ -175,6 +175,11 @@ impl Machine {
         self.instance.read_memory(address, out)
     }
 
+    /// The access to memory that the next instruction makes.
+    pub fn next_access(&self) -> Option<MemoryTouch> {
+        self.instance.next_access().filter(|_| self.outcome().is_none())
+    }
+
     /// Executes one instruction. Returns the outcome if the run is over instead, or with it.
     ///
     /// # Errors
@@ -270,6 +275,8 @@ impl Machine {
                 match outcome {
                     // Not answered, so not done.
                     Outcome::HostCall(_) => self.position -= u64::from(!changes),
+                    // The jump to the host was executed, and counted as such.
+                    Outcome::Finished => {}
                     _ => self.position += u64::from(changes),
                 }
                 self.end = Some(End { position: self.position, outcome, counted: changes });

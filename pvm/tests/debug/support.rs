@@ -1,0 +1,77 @@
+//! The program with a bug that tests of debuggers share.
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub const GDB: &str = "gdb-multiarch";
+
+/// A folder for the files of a test.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("debug").join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Runs a tool that has to be there, and to succeed.
+fn tool(name: &str, arguments: &[&str], folder: &Path) -> String {
+    let output = Command::new(name).args(arguments).current_dir(folder).output();
+    let output = output.unwrap_or_else(|error| panic!("{name}: {error}; scripts/setup installs it"));
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{name} {arguments:?}: {printed}");
+    printed
+}
+
+/// Runs `pvm`, whatever it ends with.
+pub fn pvm(arguments: &[&str], folder: &Path) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_pvm")).args(arguments).current_dir(folder).output().unwrap();
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.code().unwrap(), printed)
+}
+
+/// The program, compiled and linked in `folder`, for 64 or 32 bits.
+pub fn bank(folder: &Path, bits: u32) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/debug/bank.c");
+    fs::copy(source, folder.join("bank.c")).unwrap();
+    let (target, march, mabi) = match bits {
+        64 => ("--target=riscv64-unknown-elf", "-march=rv64emac_zbb", "-mabi=lp64e"),
+        _ => ("--target=riscv32-unknown-elf", "-march=rv32emac_zbb", "-mabi=ilp32e"),
+    };
+    let include = concat!("-I", env!("CARGO_MANIFEST_DIR"), "/../guest/c");
+    let arguments = [
+        target,
+        march,
+        mabi,
+        include,
+        "-ffreestanding",
+        "-fdebug-compilation-dir=.",
+        "-g",
+        "-O1",
+        "-fno-optimize-sibling-calls",
+        "-c",
+        "bank.c",
+        "-o",
+        "bank.o",
+    ];
+    tool("clang-19", &arguments, folder);
+    let (code, printed) = pvm(&["link", "-O", "1", "bank.o", "-o", "bank.polkavm"], folder);
+    assert_eq!(code, 0, "{printed}");
+}
+
+/// The number of the line of the program with this text.
+pub fn line_of(text: &str) -> usize {
+    let source = include_str!("bank.c");
+    source.lines().position(|line| line.contains(text)).unwrap() + 1
+}
+
+/// Whether there is a gdb. Where one is required and there is none the test fails.
+pub fn has_gdb() -> bool {
+    if Command::new(GDB).arg("--version").output().is_ok() {
+        return true;
+    }
+    let required = ["CI", "PVM_REQUIRE_GDB"].into_iter().find(|name| std::env::var_os(name).is_some());
+    assert!(required.is_none(), "there is no {GDB}, and {required:?} is set: scripts/setup installs it");
+    eprintln!("SKIPPED: there is no {GDB}, so no debugger was tried; scripts/setup installs it");
+    false
+}
