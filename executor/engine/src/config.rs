@@ -31,6 +31,8 @@ pub struct Config {
     /// A weaker sandbox that the environment asked for, and that was not allowed yet.
     weaker: Option<Sandbox>,
     pub(crate) trace_execution: bool,
+    /// The verifier is off.
+    pub(crate) trusts_compiler: bool,
 }
 
 impl Config {
@@ -143,6 +145,14 @@ impl Config {
     /// times later, and the time limit is for each instruction then.
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
         self.trace_execution = trace;
+        self
+    }
+
+    /// Sets whether machine code is verified before it runs, compiled or stored: a pass that is independent of the compiler
+    /// and accepts only what its rules can have made. On by default. Code that it refuses is a bug of the compiler; the
+    /// program is interpreted or refused then, as the backend says.
+    pub fn set_verify_code(&mut self, verify: bool) -> &mut Config {
+        self.trusts_compiler = !verify;
         self
     }
 

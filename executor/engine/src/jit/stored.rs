@@ -4,11 +4,11 @@
 //! configuration code depends on, the length of the program's blob (u32) and its [`mix`] (u64); then `enter`,
 //! `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
 //!
-//! Every number is checked against what it is to point into before it is kept: whatever the bytes are, what is made of
-//! them harms nobody outside of the sandbox, which machine code could not leave if an attacker had written it. But what
-//! it computes is not checked, and can't be.
+//! Every number is checked against what it is to point into before it is kept, and the verifier reads the machine code as
+//! it reads what the compiler makes. What the code computes is not checked, and can't be.
 
 use super::pc_map::{Compiled, PcMapEntry, kept_image};
+use super::verify::verify;
 use crate::error::StoredError;
 use pvm_zygote::protocol::CODE_SIZE;
 use vm_core::gas::Metering;
@@ -132,8 +132,15 @@ fn in_range(what: &'static str, found: u32, limit: u32) -> Result<u32, StoredErr
     if found > limit { Err(StoredError::OutOfRange { what, found, limit }) } else { Ok(found) }
 }
 
-/// A compiled program from such bytes.
+/// A compiled program from such bytes, verified.
 pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
+    let compiled = load_unverified(program, blob, bytes)?;
+    verify(program, &compiled)?;
+    Ok(compiled)
+}
+
+/// A compiled program from such bytes.
+pub(crate) fn load_unverified(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
     let mut reader = Reader { all: bytes.len(), rest: bytes };
     if reader.bytes(MAGIC.len())? != MAGIC {
         return Err(StoredError::NoCode);
