@@ -118,9 +118,29 @@ thread_local! {
     static KEPT_ASSEMBLER: Cell<Option<Assembler>> = const { Cell::new(None) };
 }
 
+/// A bug of the compiler, for tests.
+#[cfg(test)]
+mod planted {
+    use super::{Cell, Compiled};
+
+    thread_local! {
+        /// Changes the image of what this thread compiles.
+        pub(super) static BUG: Cell<Option<fn(&mut [u8])>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn apply(mut compiled: Compiled) -> Compiled {
+        if let Some(bug) = BUG.get() {
+            bug(&mut compiled.image);
+        }
+        compiled
+    }
+}
+
 /// Compiles a program and verifies its code.
 pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
     let compiled = compile_unverified(program)?;
+    #[cfg(test)]
+    let compiled = planted::apply(compiled);
     verify::verify(program, &compiled)?;
     Ok(compiled)
 }

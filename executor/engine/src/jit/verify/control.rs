@@ -198,7 +198,7 @@ impl Verifier<'_> {
             return None;
         }
         at += 6;
-        at += edx_with_constant(self.word(at), 0xe2, room as i32 - 1)?;
+        at += edx_with_constant(self.word(at), 0xe2, (room as i32).wrapping_sub(1))?;
         // jmp [rsp + rdx * 8 + table], or mov rdx, of that; test rdx, rdx; je; jmp rdx
         if self.word(at) as u32 & 0xff_ffff == 0xd4_a4ff && self.i32(at + 3) == JUMP_TABLE {
             self.reads_every_entry = true;
@@ -272,7 +272,7 @@ fn nop(word: u64) -> Option<usize> {
         (0x0040_1f0f, 4),
         (0x00_0044_1f0f, 5),
         (0x0000_441f_0f66, 6),
-        (0x0000_0000_801f_0f, 7),
+        (0x0080_1f0f, 7),
         (0x0000_0000_0084_1f0f, 8),
         (0x0000_0000_841f_0f66, 9),
     ];
