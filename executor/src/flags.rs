@@ -70,9 +70,9 @@ pub struct Flags {
     #[arg(global = true, value_parser = BoolishValueParser::new())]
     pub fresh_workers: bool,
 
-    /// Protect workers against side channels, at the cost of speed.
+    /// Protect against bugs of the compiler and against side channels, at the cost of speed.
     ///
-    /// Disables speculative store bypass and indirect branch speculation in workers, and keeps other processes off the other
+    /// Verifies machine code before it runs. Disables speculative store bypass and indirect branch speculation in workers, and keeps other processes off the other
     /// hardware thread of their core, as far as kernel and processor can. `polkavm-check` shows which of these this machine
     /// has.
     #[arg(long = "polkavm-strict", env = "POLKAVM_STRICT")]

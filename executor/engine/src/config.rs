@@ -31,6 +31,8 @@ pub struct Config {
     /// A weaker sandbox requested by the environment, but not allowed yet.
     weaker: Option<Sandbox>,
     pub(crate) trace_execution: bool,
+    /// See [`Config::set_verify_code`]; `None` until the embedder chooses.
+    verify_code: Option<bool>,
 }
 
 impl Config {
@@ -145,6 +147,20 @@ impl Config {
     pub fn set_trace_execution(&mut self, trace: bool) -> &mut Config {
         self.trace_execution = trace;
         self
+    }
+
+    /// Sets whether machine code is verified before it runs, compiled or stored: a pass that is independent of the compiler
+    /// and accepts only what its rules can have made. By default on in builds with debug assertions and in strict mode
+    /// ([`Config::set_strict`]), and off otherwise, as it adds up to two thirds to the time of compiling. Code that it refuses
+    /// is a bug of the compiler; the program is interpreted or refused then, as the backend says.
+    pub fn set_verify_code(&mut self, verify: bool) -> &mut Config {
+        self.verify_code = Some(verify);
+        self
+    }
+
+    /// Returns true if machine code is verified.
+    pub(crate) fn verifies_code(&self) -> bool {
+        self.verify_code.unwrap_or(cfg!(debug_assertions) || self.settings.strict)
     }
 
     pub(crate) fn warn_of_ignored(&self) {

@@ -20,6 +20,8 @@ struct Inner {
     fallback_reason: OnceLock<Error>,
     trouble: Mutex<Trouble>,
     trace_execution: bool,
+    /// See [`Config::set_verify_code`].
+    verifies_code: bool,
     next_module: AtomicU64,
 }
 
@@ -30,6 +32,7 @@ pub struct ForkedEngine {
     may_fall_back: bool,
     fallback_reason: OnceLock<Error>,
     trace_execution: bool,
+    verifies_code: bool,
 }
 
 impl ForkedEngine {
@@ -42,6 +45,7 @@ impl ForkedEngine {
             fallback_reason: self.fallback_reason,
             trouble: Mutex::default(),
             trace_execution: self.trace_execution,
+            verifies_code: self.verifies_code,
             next_module: AtomicU64::new(1),
         }))
     }
@@ -97,6 +101,7 @@ impl Engine {
             fallback_reason: fallback_reason.map_or_else(OnceLock::new, OnceLock::from),
             trouble: Mutex::default(),
             trace_execution: config.trace_execution,
+            verifies_code: config.verifies_code(),
             next_module: AtomicU64::new(1),
         })))
     }
@@ -147,6 +152,7 @@ impl Engine {
             may_fall_back: self.0.may_fall_back,
             fallback_reason: self.0.fallback_reason.clone(),
             trace_execution: self.0.trace_execution,
+            verifies_code: self.0.verifies_code,
         })
     }
 
@@ -161,6 +167,12 @@ impl Engine {
 
     pub(crate) fn may_fall_back(&self) -> bool {
         self.0.may_fall_back
+    }
+
+    /// Returns true if machine code is verified before it runs.
+    #[cfg_attr(not(jit_supported), allow(dead_code, reason = "for compiled code"))]
+    pub(crate) fn verifies_code(&self) -> bool {
+        self.0.verifies_code
     }
 
     /// Returns true if the engine backs off after failures to get a worker.

@@ -34,6 +34,8 @@ pub enum Error {
     Stored(StoredError),
     /// The program cannot be compiled, for this reason; the interpreter could run it.
     Compile(String),
+    /// The verifier refuses the code that the compiler emitted: a bug in one of the two. The interpreter could run the program.
+    Verify(VerifyError),
     /// A sandboxed process could not be made, or was lost. An instance that it ran is unusable.
     Sandbox(SandboxError),
     /// The snapshot cannot be restored.
@@ -96,6 +98,9 @@ impl fmt::Display for Error {
                 write!(f, "programs cannot be compiled here: {missing}; use the backend interpreter, or auto")
             }
             Error::Compile(why) => write!(f, "the program cannot be compiled: {why}; the interpreter can run it"),
+            Error::Verify(error) => {
+                write!(f, "{error}; this is a bug of the compiler, the interpreter can run the program")
+            }
             Error::Stored(error) => write!(f, "stored machine code: {error}"),
             Error::Sandbox(error) => error.fmt(f),
             Error::Snapshot(error) => error.fmt(f),
@@ -123,6 +128,7 @@ impl std::error::Error for Error {
         match self {
             Error::Blob(error) => Some(error),
             Error::Program(error) => Some(error),
+            Error::Verify(error) => Some(error),
             Error::Stored(error) => Some(error),
             Error::Sandbox(error) => Some(error),
             Error::Snapshot(error) => Some(error),
@@ -177,6 +183,8 @@ pub enum StoredError {
         /// The preceding number, which is larger.
         before: u32,
     },
+    /// The verifier refuses the code.
+    Verify(VerifyError),
 }
 
 impl fmt::Display for StoredError {
@@ -193,11 +201,127 @@ impl fmt::Display for StoredError {
             StoredError::TooLong { bytes } => write!(f, "{bytes} bytes are too much"),
             StoredError::OutOfRange { what, found, limit } => write!(f, "{what} is {found}, the limit is {limit}"),
             StoredError::Order { what, found, before } => write!(f, "{what} is {found}, after {before}"),
+            StoredError::Verify(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for StoredError {}
+
+/// Rule of the verifier: what has to hold of machine code before it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CodeRule {
+    /// Jump table, routines, program and stubs follow each other without a gap.
+    Layout,
+    /// The routines that enter and leave guest code are known byte by byte.
+    Routines,
+    /// An instruction has one of the forms that the compiler emits.
+    Form,
+    /// Operands are registers of the guest and the scratch register.
+    Register,
+    /// Memory is accessed by 32-bit addresses: a register of the guest and a displacement, or a constant.
+    Address,
+    /// What is pushed is popped in the same sequence, which neither accesses memory nor leaves.
+    Stack,
+    /// A block begins with its charge, which is positive and whose stub is its own.
+    Charge,
+    /// A branch gives back what the cost model says, and less than its block's charge.
+    Refund,
+    /// What follows the end of a block is another block.
+    BlockStart,
+    /// A direct jump leads to the start of a block.
+    Target,
+    /// A call leads to a routine that the program may call.
+    Call,
+    /// A dynamic jump checks and masks the index of the entry that it reads.
+    DynamicJump,
+    /// An entry of the jump table is zero or the start of a block.
+    JumpTable,
+    /// An entry of the pc map is the start of an instruction.
+    PcMap,
+    /// A stub calls its routine.
+    Stub,
+}
+
+impl fmt::Display for CodeRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CodeRule::Layout => "its parts do not follow each other without a gap",
+            CodeRule::Routines => "these are not the routines that enter and leave guest code",
+            CodeRule::Form => "no instruction that the compiler emits",
+            CodeRule::Register => "an operand that instructions may not have",
+            CodeRule::Address => "an address that may lie outside of guest memory",
+            CodeRule::Stack => "pushes without their pops, or what may not be between them",
+            CodeRule::Charge => "a block that does not begin with its charge",
+            CodeRule::Refund => "gas that a branch must not give back",
+            CodeRule::BlockStart => "no block starts behind the end of one",
+            CodeRule::Target => "a jump leads here, where no block starts",
+            CodeRule::Call => "a call of no routine that a program may call",
+            CodeRule::DynamicJump => "a dynamic jump that is not checked",
+            CodeRule::JumpTable => "an entry of the jump table that is no block",
+            CodeRule::PcMap => "an entry of the pc map that is no instruction",
+            CodeRule::Stub => "a stub that does not call its routine",
+        })
+    }
+}
+
+/// Refusal of machine code by the verifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VerifyError {
+    rule: CodeRule,
+    offset: u32,
+    bytes: [u8; VerifyError::BYTES],
+    length: u8,
+}
+
+impl VerifyError {
+    /// The most bytes that an error shows: as many as an instruction can have.
+    pub(crate) const BYTES: usize = 15;
+
+    #[cfg_attr(not(jit_supported), allow(dead_code, reason = "for compiled code"))]
+    pub(crate) fn new(rule: CodeRule, offset: u32, from: &[u8]) -> VerifyError {
+        let mut bytes = [0; VerifyError::BYTES];
+        let length = from.len().min(bytes.len());
+        for (to, from) in bytes.iter_mut().zip(from) {
+            *to = *from;
+        }
+        VerifyError { rule, offset, bytes, length: length as u8 }
+    }
+
+    /// The rule that is violated.
+    pub fn rule(&self) -> CodeRule {
+        self.rule
+    }
+
+    /// The offset in the image ([`crate::Module::machine_code`]).
+    pub fn offset(&self) -> u32 {
+        self.offset
+    }
+
+    /// The bytes there, those of the longest instruction.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length as usize).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the verifier refuses machine code at offset {}, {} (bytes", self.offset, self.rule)?;
+        for byte in self.bytes() {
+            write!(f, " {byte:02x}")?;
+        }
+        write!(f, ")")
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+impl From<VerifyError> for StoredError {
+    fn from(error: VerifyError) -> StoredError {
+        StoredError::Verify(error)
+    }
+}
 
 impl From<StoredError> for Error {
     fn from(error: StoredError) -> Error {

@@ -50,7 +50,7 @@ pub const FINGERPRINT: &str = env!("PVM_ENGINE_FINGERPRINT");
 
 pub use config::{Backend, Config};
 pub use engine::{Engine, ForkedEngine};
-pub use error::{Error, StoredError};
+pub use error::{CodeRule, Error, StoredError, VerifyError};
 pub use instance::{CallParams, CallResult, Func, Instance, InstancePre, TypedFunc};
 pub use linker::{Caller, HostError, HostResult, IntoHostFunction, Linker};
 pub use module::{Module, ProgramBlob};

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::{Error, StoredError};
 #[cfg(jit_supported)]
-use crate::jit::{self, Compiled};
+use crate::jit::{self, CompileError, Compiled};
 use std::sync::Arc;
 use vm_core::blob::Blob;
 use vm_core::gas::Metering;
@@ -72,7 +72,9 @@ impl Module {
             let steps = ProgramConfig { single_step: true, ..config.clone() };
             match Module::load(engine, program.clone(), Arc::new(Program::new(&blob, &steps)?), true) {
                 // Stops lengthen the code. A program that can run without them must not fail because of a log.
-                Err(Error::Compile(why)) => log::warn!(target: "pvm::engine", "a program runs untraced: {why}"),
+                Err(error @ (Error::Compile(_) | Error::Verify(_))) => {
+                    log::warn!(target: "pvm::engine", "a program runs untraced: {error}");
+                }
                 result => return result,
             }
         }
@@ -90,9 +92,9 @@ impl Module {
     /// Loads a program with stored machine code ([`Module::machine_code_to_store`]) of the same program and
     /// configuration. The program itself is loaded and checked as usual.
     ///
-    /// The stored code is trusted to belong to the program, and not verified: keep it where nobody else can write, and
-    /// protect it with a checksum. The host is safe for any bytes: all numbers in them are checked, and the machine
-    /// code runs in the sandbox.
+    /// The stored code is trusted to belong to the program, and not compared with anything: keep it where nobody else can
+    /// write, and protect it with a checksum. The host is safe for any bytes: all numbers in them are checked, the machine
+    /// code is verified if the engine verifies code, and it runs in the sandbox.
     ///
     /// # Errors
     /// As [`Module::new`]; [`Error::Stored`] if the bytes do not fit this engine, program or configuration, or if the
@@ -106,8 +108,14 @@ impl Module {
         let program = Arc::new(Program::new(&Blob::parse(&blob.0)?, config)?);
         #[cfg(jit_supported)]
         if engine.pool().is_some() && !engine.trace_execution() {
+            let load = if engine.verifies_code() { jit::stored::load } else { jit::stored::load_unverified };
+            let compiled = load(&program, &blob.0, bytes).inspect_err(|error| {
+                if let StoredError::Verify(error) = error {
+                    log::error!(target: "pvm::engine", "stored machine code: {error}");
+                }
+            })?;
             return Ok(Module {
-                compiled: Some(Arc::new(jit::stored::load(&program, &blob.0, bytes)?)),
+                compiled: Some(Arc::new(compiled)),
                 id: engine.next_module(),
                 engine: engine.clone(),
                 program: program.clone(),
@@ -208,12 +216,20 @@ fn compile(engine: &Engine, program: &Program) -> Result<Option<Arc<Compiled>>, 
     if engine.pool().is_none() {
         return Ok(None);
     }
-    match jit::compile(program) {
-        Ok(compiled) => Ok(Some(Arc::new(compiled))),
-        Err(error) if engine.may_fall_back() => {
+    let compile = if engine.verifies_code() { jit::compile } else { jit::compile_unverified };
+    let error = match compile(program) {
+        Ok(compiled) => return Ok(Some(Arc::new(compiled))),
+        Err(error) => error,
+    };
+    match error {
+        CompileError::Verify(error) => {
+            log::error!(target: "pvm::engine", "{error}");
+            if engine.may_fall_back() { Ok(None) } else { Err(Error::Verify(error)) }
+        }
+        error if engine.may_fall_back() => {
             log::warn!(target: "pvm::engine", "a program is interpreted, not compiled: {error}");
             Ok(None)
         }
-        Err(error) => Err(Error::Compile(error.to_string())),
+        error => Err(Error::Compile(error.to_string())),
     }
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod exhaustive;
 mod program;
 mod random;
 

@@ -365,3 +365,22 @@ fn a_memset_before_all_code_by_a_hostile_stored_program_is_a_protocol_violation(
     instance.set_next_pc(0);
     assert_eq!(instance.run(), Err(SandboxError::ProtocolViolation { what: Exit::Memset.name(), value: 3 }));
 }
+
+/// Exhaustive at reduced width: gas before and after, by the words of the rule.
+#[test]
+fn gas_that_a_worker_reports_is_what_a_run_can_leave() {
+    use pvm_test_support::exhaustive::{each, edges};
+    let numbers: Vec<u64> = edges(64);
+    let exits = [Exit::Trap, Exit::HostCall(0), Exit::Jump(0), Exit::Step, Exit::Sbrk, Exit::Memset, Exit::Fault(0)];
+    let count = each([&numbers, &numbers], |[before, after]| {
+        let (before, after) = (before as i64, after as i64);
+        for exit in exits {
+            let is_possible = after >= 0 && after <= before;
+            assert_eq!(super::check_gas(before, after, exit).is_ok(), is_possible, "{before} {after} {exit:?}");
+        }
+        // A block costs less than 2^31, and one that is out of gas has charged it.
+        let is_possible = after < 0 && after > -(1 << 31);
+        assert_eq!(super::check_gas(before, after, Exit::OutOfGas).is_ok(), is_possible, "{before} {after}");
+    });
+    assert!(count > 50_000);
+}

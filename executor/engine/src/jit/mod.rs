@@ -19,10 +19,12 @@ mod routines;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub(crate) use instance::{JitInstance, JitSnapshot};
 pub(crate) use pc_map::Compiled;
 
+use crate::error::VerifyError;
 use crate::sandbox::Image;
 use control::{JumpTable, MAX_TABLE};
 use core::cell::Cell;
@@ -67,6 +69,8 @@ pub enum CompileError {
     },
     /// The machine code does not fit.
     Code(pvm_assembler::Error),
+    /// The verifier refuses the machine code: a bug.
+    Verify(VerifyError),
 }
 
 impl fmt::Display for CompileError {
@@ -79,6 +83,7 @@ impl fmt::Display for CompileError {
                 write!(f, "the block at code offset {offset} costs {cost} gas, the limit of compiled code is {limit}")
             }
             CompileError::Code(error) => write!(f, "compiled code: {error}"),
+            CompileError::Verify(error) => error.fmt(f),
         }
     }
 }
@@ -88,6 +93,12 @@ impl std::error::Error for CompileError {}
 impl From<pvm_assembler::Error> for CompileError {
     fn from(error: pvm_assembler::Error) -> Self {
         CompileError::Code(error)
+    }
+}
+
+impl From<VerifyError> for CompileError {
+    fn from(error: VerifyError) -> Self {
+        CompileError::Verify(error)
     }
 }
 
@@ -107,8 +118,35 @@ thread_local! {
     static KEPT_ASSEMBLER: Cell<Option<Assembler>> = const { Cell::new(None) };
 }
 
-/// Compiles a program.
+/// A bug of the compiler, for tests.
+#[cfg(test)]
+mod planted {
+    use super::{Cell, Compiled};
+
+    thread_local! {
+        /// Changes the image of what this thread compiles.
+        pub(super) static BUG: Cell<Option<fn(&mut [u8])>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn apply(mut compiled: Compiled) -> Compiled {
+        if let Some(bug) = BUG.get() {
+            bug(&mut compiled.image);
+        }
+        compiled
+    }
+}
+
+/// Compiles a program and verifies its code.
 pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
+    let compiled = compile_unverified(program)?;
+    #[cfg(test)]
+    let compiled = planted::apply(compiled);
+    verify::verify(program, &compiled)?;
+    Ok(compiled)
+}
+
+/// Compiles a program.
+pub(crate) fn compile_unverified(program: &Program) -> Result<Compiled, CompileError> {
     let entries = program.jump_table().len();
     if entries > MAX_TABLE {
         return Err(CompileError::JumpTable { entries, limit: MAX_TABLE });

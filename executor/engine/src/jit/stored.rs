@@ -4,11 +4,11 @@
 //! program's configuration that the code depends on; the length of the program's blob (u32) and its [`mix`] (u64);
 //! `enter`, `block_stubs`, `jump_stubs` and the lengths of image, pc map, blocks and jumps (u32 each); then these four.
 //!
-//! Every number is checked against the range of what it refers to. So no bytes can harm anything outside of the
-//! sandbox, which machine code could not leave even if an attacker had written it. The results of stored code are not
-//! checked, and cannot be.
+//! Every number is checked against the range of what it refers to, and the verifier, where it is on, reads the machine code
+//! as it reads that of the compiler. The results of stored code are not checked, and cannot be: it runs in the sandbox.
 
 use super::pc_map::{Compiled, PcMapEntry, kept_image};
+use super::verify::verify;
 use crate::error::StoredError;
 use pvm_zygote::protocol::CODE_SIZE;
 use vm_core::gas::Metering;
@@ -132,8 +132,15 @@ fn in_range(what: &'static str, found: u32, limit: u32) -> Result<u32, StoredErr
     if found > limit { Err(StoredError::OutOfRange { what, found, limit }) } else { Ok(found) }
 }
 
-/// Deserializes a compiled program.
+/// Deserializes a compiled program, and verifies it.
 pub(crate) fn load(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
+    let compiled = load_unverified(program, blob, bytes)?;
+    verify(program, &compiled)?;
+    Ok(compiled)
+}
+
+/// Deserializes a compiled program.
+pub(crate) fn load_unverified(program: &Program, blob: &[u8], bytes: &[u8]) -> Result<Compiled, StoredError> {
     let mut reader = Reader { all: bytes.len(), rest: bytes };
     if reader.bytes(MAGIC.len())? != MAGIC {
         return Err(StoredError::NoCode);
