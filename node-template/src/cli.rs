@@ -16,6 +16,10 @@ pub struct Cli {
     /// Options for contracts.
     #[clap(flatten)]
     pub polkavm: executor::Flags,
+
+    /// Options for Ethereum's JSON-RPC.
+    #[clap(flatten)]
+    pub ethereum: crate::ethereum::EthereumFlags,
 }
 
 /// The node's commands.
