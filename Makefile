@@ -1,7 +1,7 @@
 # Two commands set up and run everything on a fresh machine:
 #   make demo   install what is missing, build, start a dev chain, deploy and call contracts, check the result
 #   make test   install what is missing, run all the tests
-.PHONY: help demo dev test build setup contracts runtime-riscv solidity ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
+.PHONY: help demo dev test build setup contracts runtime-riscv solidity ethereum ink weights zombienet compare-backends fuzz mutants miri bench bench-interpreter bench-compiled bench-linker bench-gas gas-search gas-fit gas-compile-time bench-chain bench-programs corpora prove night fmt lint clean
 SHELL := /bin/bash
 target := $(or $(CARGO_TARGET_DIR),target)
 
@@ -11,7 +11,7 @@ help:  ## Show this list
 demo: build  ## Start a dev chain, deploy and call contracts, check the result, stop
 	@$(target)/debug/demo
 
-dev: build  ## The same as demo, but leave the chain running in the foreground
+dev: build  ## The same as demo, but leave the chain running in the foreground, and print what Ethereum's tools need
 	@$(target)/debug/demo --keep-running
 
 test:  ## Run all the tests
@@ -31,6 +31,9 @@ contracts: build  ## Build the example contracts into out/contracts
 solidity: build  ## Compile Solidity contracts (OpenZeppelin's and others) and drive them on a node; SCENARIOS="token pair" runs some
 	@scripts/build-solidity
 	@$(target)/debug/solidity $(SCENARIOS)
+
+ethereum: build  ## Drive a node with ethers and viem over OpenZeppelin's ERC-20, and count the methods they call; CLIENTS="viem" runs some
+	@scripts/ethereum $(CLIENTS)
 
 zombienet: build  ## Run networks of nodes that run contracts in different ways; SCENARIOS="c_ d_" runs some of them
 	@scripts/zombienet $(SCENARIOS)

@@ -23,6 +23,10 @@ pub struct Cli {
     /// a file, whose genesis is in the file.
     #[arg(long, env = "POLKAVM_GENESIS_CODE", value_name = "FILE", global = true, help_heading = "Runtime")]
     pub genesis_code: Option<std::path::PathBuf>,
+
+    /// Options for Ethereum's JSON-RPC.
+    #[clap(flatten)]
+    pub ethereum: crate::ethereum::EthereumFlags,
 }
 
 /// The node's commands.

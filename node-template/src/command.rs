@@ -60,6 +60,7 @@ impl Cli {
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
     let flags = cli.polkavm.clone();
+    let ethereum = cli.ethereum.clone();
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
@@ -67,9 +68,9 @@ pub fn run() -> sc_cli::Result<()> {
                 match config.network.network_backend {
                     sc_network::config::NetworkBackendType::Libp2p => service::new_full::<
                         sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>,
-                    >(config, &flags),
+                    >(config, &flags, &ethereum),
                     sc_network::config::NetworkBackendType::Litep2p => {
-                        service::new_full::<sc_network::Litep2pNetworkBackend>(config, &flags)
+                        service::new_full::<sc_network::Litep2pNetworkBackend>(config, &flags, &ethereum)
                     }
                 }
                 .map_err(sc_cli::Error::Service)

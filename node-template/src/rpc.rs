@@ -1,5 +1,6 @@
 //! The JSON-RPC methods that the node adds to the client's own.
 
+use crate::ethereum::Ethereum;
 use jsonrpsee::{RpcModule, core::RpcResult};
 use runtime::{AccountId, Balance, Nonce, opaque::Block};
 use sc_transaction_pool_api::TransactionPool;
@@ -16,6 +17,8 @@ pub struct FullDeps<C, P> {
     pub pool: Arc<P>,
     /// The executor of contracts, and its flags.
     pub polkavm: (executor::PolkaVm, executor::Flags),
+    /// Ethereum's methods, unless they are not to be served.
+    pub ethereum: Option<Ethereum>,
 }
 
 /// The result of `polkavm_status`: the backend of this node.
@@ -45,9 +48,9 @@ impl PolkavmStatus {
 }
 
 /// Makes the methods `system_accountNextIndex`, `system_dryRun`, `payment_queryInfo`, `payment_queryFeeDetails` and
-/// `polkavm_status`.
+/// `polkavm_status`, and Ethereum's.
 pub fn create_full<C, P>(
-    FullDeps { client, pool, polkavm }: FullDeps<C, P>,
+    FullDeps { client, pool, polkavm, ethereum }: FullDeps<C, P>,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
 where
     C: ProvideRuntimeApi<Block> + HeaderBackend<Block> + HeaderMetadata<Block, Error = BlockChainError>,
@@ -65,5 +68,8 @@ where
     module.merge(TransactionPayment::new(client).into_rpc())?;
     let (polkavm, flags) = polkavm;
     module.register_method("polkavm_status", move |_, (), _| RpcResult::Ok(PolkavmStatus::new(&polkavm, &flags)))?;
+    if let Some(ethereum) = ethereum {
+        module.merge(ethereum.into_module())?;
+    }
     Ok(module)
 }

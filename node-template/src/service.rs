@@ -1,6 +1,7 @@
 //! Assembles the client: database, executor, pool, network, RPC, authoring and finality.
 
 use crate::authoring::{Authoring, PricedProposer};
+use crate::ethereum::{self, Ethereum, EthereumFlags};
 use crate::rpc;
 use executor::{BoundedExecutor, Flags, Folders, PolkaVm, RuntimeExecutor};
 use futures::FutureExt;
@@ -156,6 +157,7 @@ fn inherents(
 pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
     config: Configuration,
     flags: &Flags,
+    ethereum: &EthereumFlags,
 ) -> Result<TaskManager, ServiceError> {
     let sc_service::PartialComponents {
         client,
@@ -241,8 +243,18 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, <Block as BlockT>::Hash>>(
         let client = client.clone();
         let pool = transaction_pool.clone();
         let polkavm = (polkavm, flags.clone());
+        let ethereum = (!ethereum.no_eth_rpc).then(|| {
+            let node = ethereum::Node {
+                client: client.clone(),
+                pool: pool.clone(),
+                sync: sync_service.clone(),
+                spawner: task_manager.spawn_handle(),
+            };
+            Ethereum::new(node, ethereum)
+        });
         Box::new(move |_| {
-            let deps = rpc::FullDeps { client: client.clone(), pool: pool.clone(), polkavm: polkavm.clone() };
+            let (client, pool) = (client.clone(), pool.clone());
+            let deps = rpc::FullDeps { client, pool, polkavm: polkavm.clone(), ethereum: ethereum.clone() };
             rpc::create_full(deps).map_err(Into::into)
         })
     };

@@ -45,6 +45,7 @@ impl<T: Config> Pallet<T> {
         data: Vec<u8>,
         config: ExecConfig,
     ) -> Execution<Output, BalanceOf<T>> {
+        let value = Self::to_contract_value(value);
         Self::transaction(origin, limits, config, Output::did_revert, |stack| stack.run_call(dest, value, data))
     }
 
@@ -58,6 +59,7 @@ impl<T: Config> Pallet<T> {
         salt: Option<[u8; 32]>,
         config: ExecConfig,
     ) -> Execution<Instantiated, BalanceOf<T>> {
+        let value = Self::to_contract_value(value);
         Self::transaction(
             origin,
             limits,
@@ -151,7 +153,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Runs a stack inside one storage transaction, which is committed only on success without a revert.
-    fn transaction<R>(
+    pub(crate) fn transaction<R>(
         origin: T::AccountId,
         limits: Limits<BalanceOf<T>>,
         config: ExecConfig,

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod deletion;
 mod dry_run;
 mod dust;
+pub mod ethereum;
 pub mod exec;
 pub mod executor;
 pub mod host_api;
@@ -45,6 +46,7 @@ pub use pricing::{GasPrices, Pricing};
 pub use weights::WeightInfo;
 
 use alloc::{boxed::Box, vec::Vec};
+use ethereum::Budget;
 use frame_support::{
     dispatch::{
         DispatchErrorWithPostInfo, DispatchResultWithPostInfo, GetDispatchInfo, PostDispatchInfo, extract_actual_weight,
@@ -52,7 +54,7 @@ use frame_support::{
     weights::Weight,
 };
 use sp_core::{H160, H256, U256};
-use types::{Code, Execution, Failure, Output};
+use types::{Code, Deposit, Execution, Failure, Output};
 
 /// The balance of [`Config::Currency`].
 pub type BalanceOf<T> = <T as Config>::Balance;
@@ -412,6 +414,11 @@ pub mod pallet {
             /// The deposit returned to the account.
             released: BalanceOf<T>,
         },
+        /// An Ethereum transaction has done what it was to do.
+        EthereumTransactionExecuted {
+            /// What its sender has paid or got back for storage, the existential deposits of new accounts included.
+            storage_deposit: Deposit<BalanceOf<T>>,
+        },
     }
 
     #[pallet::error]
@@ -706,6 +713,55 @@ pub mod pallet {
                 Ok(inner) => Ok(post_info(inner)),
                 Err(failed) => Err(DispatchErrorWithPostInfo { post_info: post_info(failed.post_info), ..failed }),
             }
+        }
+
+        /// Carries an Ethereum transaction, as its client has signed it.
+        ///
+        /// Not to be signed: [`ethereum::UncheckedExtrinsic`] takes the signature inside for the extrinsic's and
+        /// dispatches one of the two calls below. This one is never dispatched, and fails where somebody tries to.
+        #[pallet::call_index(9)]
+        #[pallet::weight(Weight::MAX)]
+        pub fn eth_transact(origin: OriginFor<T>, payload: Vec<u8>) -> DispatchResultWithPostInfo {
+            let _ = (origin, payload);
+            Err(DispatchError::BadOrigin.into())
+        }
+
+        /// [`Pallet::call`] as an Ethereum transaction means it: with a value in the contracts' unit, and one budget for
+        /// weight and deposit together.
+        #[pallet::call_index(10)]
+        #[pallet::weight(ethereum::call_weight::<T>(data.len()).saturating_add(*gas_limit))]
+        pub fn eth_call(
+            origin: OriginFor<T>,
+            dest: H160,
+            value: U256,
+            gas_limit: Weight,
+            budget: Budget<BalanceOf<T>>,
+            data: Vec<u8>,
+        ) -> DispatchResultWithPostInfo {
+            let origin = ensure_signed(origin)?;
+            let base = ethereum::call_weight::<T>(data.len());
+            let config = ExecConfig::extrinsic();
+            let execution = Self::ethereum_call(origin, dest, value, gas_limit, budget, data, config);
+            post_dispatch::<T, _>(execution, base, Output::did_revert)
+        }
+
+        /// [`Pallet::instantiate_with_code`] as an Ethereum transaction means it.
+        #[pallet::call_index(11)]
+        #[pallet::weight(ethereum::instantiate_weight::<T>(code.len(), data.len()).saturating_add(*gas_limit))]
+        pub fn eth_instantiate_with_code(
+            origin: OriginFor<T>,
+            value: U256,
+            gas_limit: Weight,
+            budget: Budget<BalanceOf<T>>,
+            code: Vec<u8>,
+            data: Vec<u8>,
+        ) -> DispatchResultWithPostInfo {
+            T::UploadOrigin::ensure_origin(origin.clone())?;
+            let origin = T::InstantiateOrigin::ensure_origin(origin)?;
+            let base = ethereum::instantiate_weight::<T>(code.len(), data.len());
+            let config = ExecConfig::extrinsic();
+            let execution = Self::ethereum_instantiate(origin, value, gas_limit, budget, code, data, config);
+            post_dispatch::<T, _>(execution, base, |made| made.output.did_revert())
         }
     }
 }

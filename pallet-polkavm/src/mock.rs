@@ -17,8 +17,8 @@ use frame_support::{
     dispatch::DispatchResultWithPostInfo,
     parameter_types,
     storage::with_storage_layer,
-    traits::{ConstU64, FindAuthor, Get, SortedMembers},
-    weights::{RuntimeDbWeight, Weight, constants::RocksDbWeight},
+    traits::{ConstU8, ConstU64, FindAuthor, Get, SortedMembers},
+    weights::{IdentityFee, RuntimeDbWeight, Weight, WeightToFee, constants::RocksDbWeight},
 };
 use sp_core::{H160, H256, U256};
 use sp_runtime::{AccountId32, BuildStorage, StateVersion, traits::Dispatchable, traits::IdentityLookup};
@@ -48,6 +48,8 @@ mod runtime {
     pub type Balances = pallet_balances::Pallet<Test>;
     #[runtime::pallet_index(3)]
     pub type Polkavm = pallet_polkavm::Pallet<Test>;
+    #[runtime::pallet_index(4)]
+    pub type TransactionPayment = pallet_transaction_payment::Pallet<Test>;
 }
 
 /// The existential deposit.
@@ -92,6 +94,25 @@ impl pallet_balances::Config for Test {
 
 #[derive_impl(pallet_timestamp::config_preludes::TestDefaultConfig)]
 impl pallet_timestamp::Config for Test {}
+
+#[derive_impl(pallet_transaction_payment::config_preludes::TestDefaultConfig)]
+impl pallet_transaction_payment::Config for Test {
+    type OnChargeTransaction = pallet_transaction_payment::FungibleAdapter<Balances, ()>;
+    type WeightToFee = Fee;
+    type LengthToFee = IdentityFee<Balance>;
+    type OperationalFeeMultiplier = ConstU8<5>;
+}
+
+/// A unit for a nanosecond.
+pub struct Fee;
+
+impl WeightToFee for Fee {
+    type Balance = Balance;
+
+    fn weight_to_fee(weight: &Weight) -> Balance {
+        (weight.ref_time() / 1000).into()
+    }
+}
 
 #[derive_impl(crate::config_preludes::TestDefaultConfig)]
 impl Config for Test {

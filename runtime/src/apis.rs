@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, Aura, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce, Polkavm, Runtime, RuntimeCall,
-    RuntimeGenesisConfig, System, TransactionPayment, VERSION, genesis, opaque::SessionKeys,
+    RuntimeGenesisConfig, System, TransactionPayment, VERSION, configs::Ethereum, genesis, opaque::SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -10,6 +10,7 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
+use pallet_polkavm::ethereum::api::{EthereumCallV1, EthereumExecutionV1, EthereumTermsV1};
 use pallet_polkavm::runtime_api::{
     CodeV1, ContractInfoV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
     StorageAccessErrorV1, TracedV2, UploadedV1,
@@ -299,6 +300,20 @@ impl_runtime_apis! {
 
         fn pricing() -> PricingV1 {
             Polkavm::view_pricing()
+        }
+    }
+
+    impl pallet_polkavm::ethereum::api::EthereumApi<Block> for Runtime {
+        fn terms() -> EthereumTermsV1 {
+            Polkavm::ethereum_terms::<Ethereum>()
+        }
+
+        fn nonce(address: H160) -> u64 {
+            Polkavm::ethereum_nonce(&address)
+        }
+
+        fn dry_run(call: EthereumCallV1) -> EthereumExecutionV1 {
+            Polkavm::ethereum_dry_run::<Ethereum>(call)
         }
     }
 

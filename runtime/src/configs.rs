@@ -3,11 +3,12 @@
 use crate::constants::{BLOCK_HASH_COUNT, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SLOT_DURATION};
 use crate::{
     AccountId, Aura, Balance, Balances, Block, BlockNumber, Hash, Nonce, PalletInfo, Runtime, RuntimeCall,
-    RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timestamp, VERSION,
+    RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timestamp,
+    TransactionPayment, TxExtension, VERSION,
 };
 use frame_support::{
     derive_impl,
-    dispatch::DispatchClass,
+    dispatch::{DispatchClass, DispatchInfo},
     parameter_types,
     traits::{ConstBool, ConstU8, ConstU32, ConstU64, ConstU128, FindAuthor, VariantCountOf},
     weights::{
@@ -18,7 +19,7 @@ use frame_support::{
 use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier};
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
-use sp_runtime::{ConsensusEngineId, Perbill, traits::One};
+use sp_runtime::{ConsensusEngineId, Perbill, generic::Era, traits::One};
 
 /// Share of a block's weight that ordinary transactions may fill.
 const NORMAL_DISPATCH_RATIO: Perbill = Perbill::from_percent(75);
@@ -229,4 +230,32 @@ impl pallet_polkavm::Config for Runtime {
     type ChainId = ConstU64<1337>;
     type NativeToEthRatio = ConstU32<NATIVE_TO_ETH_RATIO>;
     type GasPrice = GasPrice;
+}
+
+/// How Ethereum's transactions become extrinsics of this runtime.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ethereum;
+
+impl pallet_polkavm::ethereum::EthereumRuntime for Ethereum {
+    type Config = Runtime;
+    type Extension = TxExtension;
+
+    fn extension(nonce: Nonce, tip: Balance) -> TxExtension {
+        (
+            frame_system::AuthorizeCall::new(),
+            frame_system::CheckNonZeroSender::new(),
+            frame_system::CheckSpecVersion::new(),
+            frame_system::CheckTxVersion::new(),
+            frame_system::CheckGenesis::new(),
+            frame_system::CheckEra::from(Era::Immortal),
+            frame_system::CheckNonce::from(nonce),
+            frame_system::CheckWeight::new(),
+            pallet_transaction_payment::ChargeTransactionPayment::from(tip),
+            frame_system::WeightReclaim::new(),
+        )
+    }
+
+    fn fee(length: u32, info: &DispatchInfo) -> Balance {
+        TransactionPayment::compute_fee(length, info, 0)
+    }
 }

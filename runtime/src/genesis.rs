@@ -1,16 +1,30 @@
 //! Genesis presets: `development` and `local_testnet`.
 
-use crate::{AccountId, BalancesConfig, RuntimeGenesisConfig, SudoConfig, constants::UNIT};
+use crate::{AccountId, BalancesConfig, Runtime, RuntimeGenesisConfig, SudoConfig, constants::UNIT};
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
+use hex_literal::hex;
+use pallet_polkavm::{AccountId32Mapper, AddressMapper as _};
 use serde_json::Value;
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_consensus_grandpa::AuthorityId as GrandpaId;
+use sp_core::H160;
 use sp_genesis_builder::PresetId;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 /// Genesis balance of each well-known account: a million tokens.
 const ENDOWMENT: u128 = 1_000_000 * UNIT;
+
+/// The addresses of the first two keys of the mnemonic that Ethereum's development nodes have ("test test … junk").
+pub const ETHEREUM_DEVELOPMENT_ADDRESSES: [[u8; 20]; 2] =
+    [hex!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"), hex!("70997970c51812dc3a010c7d01b50e0d17dc79c8")];
+
+/// Endowed accounts: those of the well-known development keys, the chain's own and Ethereum's.
+fn well_known() -> Vec<AccountId> {
+    let ethereum = ETHEREUM_DEVELOPMENT_ADDRESSES
+        .map(|address| AccountId32Mapper::<Runtime>::to_fallback_account_id(&H160(address)));
+    Sr25519Keyring::well_known().map(|key| key.to_account_id()).chain(ethereum).collect()
+}
 
 /// Builds a genesis in which the well-known development accounts are endowed, `root` holds sudo, and `authorities`
 /// author and finalise blocks.
@@ -33,7 +47,7 @@ fn testnet(authorities: Vec<(AuraId, GrandpaId)>, endowed: Vec<AccountId>, root:
 fn development() -> Value {
     testnet(
         vec![(Sr25519Keyring::Alice.public().into(), Ed25519Keyring::Alice.public().into())],
-        Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect(),
+        well_known(),
         Sr25519Keyring::Alice.to_account_id(),
     )
 }
@@ -45,7 +59,7 @@ fn local() -> Value {
             (Sr25519Keyring::Alice.public().into(), Ed25519Keyring::Alice.public().into()),
             (Sr25519Keyring::Bob.public().into(), Ed25519Keyring::Bob.public().into()),
         ],
-        Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect(),
+        well_known(),
         Sr25519Keyring::Alice.to_account_id(),
     )
 }

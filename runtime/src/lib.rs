@@ -160,7 +160,7 @@ pub type TxExtension = (
 );
 
 /// A transaction as it comes from the wire.
-pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
+pub type UncheckedExtrinsic = pallet_polkavm::ethereum::UncheckedExtrinsic<Address, Signature, configs::Ethereum>;
 /// Payload that a transaction's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 

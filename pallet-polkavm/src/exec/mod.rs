@@ -188,13 +188,13 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    /// Calls the account at `dest`: runs the program there, or only transfers the value if there is none. Settles the
-    /// deposits on success.
+    /// Calls the account at `dest`: runs the program there, or only transfers the value if there is none. The value is in
+    /// the contracts' unit. Settles the deposits on success.
     ///
     /// # Errors
     ///
     /// The error of the call. The caller must undo all changes of the state, as after a revert.
-    pub fn run_call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
+    pub fn run_call(&mut self, dest: H160, value: U256, input: Vec<u8>) -> Result<Output, Failure> {
         let output = self.call(dest, value, input)?;
         if !output.did_revert() {
             self.settle()?;
@@ -210,7 +210,7 @@ impl<T: Config> Stack<T> {
     pub fn run_instantiate(
         &mut self,
         code: Code,
-        value: BalanceOf<T>,
+        value: U256,
         input: Vec<u8>,
         salt: Option<[u8; 32]>,
     ) -> Result<Instantiated, Failure> {
@@ -249,9 +249,8 @@ impl<T: Config> Stack<T> {
         }
     }
 
-    fn call(&mut self, dest: H160, value: BalanceOf<T>, input: Vec<u8>) -> Result<Output, Failure> {
+    fn call(&mut self, dest: H160, value: U256, input: Vec<u8>) -> Result<Output, Failure> {
         let caller = self.origin.clone();
-        let value = Pallet::<T>::to_contract_value(value);
         let output =
             self.call_account(caller, dest, value, input, &CallLimits::none(), false).map_err(|error| error.failure)?;
         // Only a contract has a record; calls of other accounts emit no event.
@@ -265,7 +264,7 @@ impl<T: Config> Stack<T> {
     fn instantiate(
         &mut self,
         code: Code,
-        value: BalanceOf<T>,
+        value: U256,
         input: Vec<u8>,
         salt: Option<[u8; 32]>,
     ) -> Result<Instantiated, Failure> {
@@ -286,7 +285,6 @@ impl<T: Config> Stack<T> {
             }
         };
         let deployer = self.origin.clone();
-        let value = Pallet::<T>::to_contract_value(value);
         // With a salt, the address does not depend on a nonce.
         let nonce = if salt.is_none() { self.nonce_of_origin() } else { 0 };
         let (address, output) = self

@@ -52,7 +52,7 @@ fn a_frame_undoes_itself_without_help_from_its_transaction() {
             let contract = deploy(contract.build());
             unchanged(|| {
                 let mut stack = Stack::<Test>::new(ALICE, no_limits(), ExecConfig::dry_run());
-                let result = stack.run_call(contract, 1000, vec![]);
+                let result = stack.run_call(contract, 1000.into(), vec![]);
                 assert!(result.as_ref().map_or(true, Output::did_revert));
                 let finished = stack.finish(result, Output::did_revert);
                 assert!(finished.events.is_empty());

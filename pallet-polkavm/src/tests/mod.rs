@@ -11,6 +11,7 @@ mod documentation;
 mod dry_run;
 mod dust;
 mod ethereum_gas;
+mod ethereum_transactions;
 mod failures;
 mod host;
 mod ledger;

@@ -53,9 +53,37 @@ fn run(args: &Args) -> Result<()> {
         println!("demo: {line}");
     }
     if args.keep_running {
+        announce_to_ethereum(&node)?;
         println!("demo: the chain goes on at {}; stop it with Ctrl-C", node.url());
         node.wait()?;
     }
+    Ok(())
+}
+
+/// Private keys of Ethereum's that have balance on a development chain: those that its development nodes have as well.
+const ETHEREUM_KEYS: [(&str, &str); 2] = [
+    (
+        "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    ),
+    (
+        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    ),
+];
+
+/// Says what a wallet or a tool of Ethereum's has to be told.
+fn announce_to_ethereum(node: &Node) -> Result<()> {
+    let chain_id = node.rpc("net_version")?;
+    println!("\nFor Ethereum's wallets and tools (docs/ethereum.md):");
+    println!("  chain id   {}", chain_id.as_str().context("net_version is no text")?);
+    println!("  RPC URL    {}", node.url().replacen("ws", "http", 1));
+    for (address, key) in ETHEREUM_KEYS {
+        let balance = node.rpc_with("eth_getBalance", &serde_json::json!([address, "latest"]))?;
+        ensure!(balance != "0x0", "{address} has no balance");
+        println!("  account    {address}\n             private key {key}");
+    }
+    println!("  These keys are known to everybody: never send anything of value to them.\n");
     Ok(())
 }
 

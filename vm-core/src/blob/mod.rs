@@ -21,3 +21,10 @@ pub use writer::{BlobBuilder, BuildError};
 
 /// The first four bytes of every blob.
 pub const MAGIC: [u8; 4] = *b"PVM\0";
+
+/// The length of the blob that some bytes begin with, by its header: where what follows it begins. `None` where they don't
+/// begin with a header. Nothing else of the blob is looked at.
+pub fn declared_length(bytes: &[u8]) -> Option<u64> {
+    let length = bytes.strip_prefix(&MAGIC)?.get(1..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*length))
+}

@@ -1,0 +1,121 @@
+//! The filters of clients that poll.
+//!
+//! Any client can make some, and none has to remove them. So there is a limit to their number, and one that nobody has asked
+//! for during [`LIFE`] is forgotten.
+
+use super::{chain::Answer, error, types::Filter};
+use runtime::BlockNumber;
+use sp_core::U256;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a filter is kept that nobody asks for.
+const LIFE: Duration = Duration::from_secs(300);
+
+/// What a filter is for.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// The hashes of new blocks.
+    Blocks,
+    /// New logs.
+    Logs(Box<Filter>),
+}
+
+struct Entry {
+    kind: Kind,
+    /// The last block whose news the client has got.
+    last: BlockNumber,
+    asked: Instant,
+}
+
+/// The filters.
+pub struct Filters {
+    limit: usize,
+    entries: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<U256, Entry>,
+    last_id: u64,
+}
+
+impl Filters {
+    /// None, and at most so many.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, entries: Mutex::default() }
+    }
+
+    /// Makes a filter for what comes after a block.
+    pub fn add(&self, kind: Kind, last: BlockNumber) -> Answer<U256> {
+        self.add_at(kind, last, Instant::now())
+    }
+
+    fn add_at(&self, kind: Kind, last: BlockNumber, now: Instant) -> Answer<U256> {
+        let mut state = self.state();
+        state.entries.retain(|_, entry| now.saturating_duration_since(entry.asked) < LIFE);
+        if state.entries.len() >= self.limit {
+            return Err(error::limit(format!("too many filters, limit {} (--eth-max-filters)", self.limit)));
+        }
+        state.last_id += 1;
+        let id = U256::from(state.last_id);
+        state.entries.insert(id, Entry { kind, last, asked: now });
+        Ok(id)
+    }
+
+    /// What a filter is for, and the last block whose news its client has got; from now on that is `last`.
+    pub fn advance(&self, id: U256, last: BlockNumber) -> Answer<(Kind, BlockNumber)> {
+        let mut state = self.state();
+        let entry = state.entries.get_mut(&id).filter(|entry| entry.asked.elapsed() < LIFE);
+        let entry = entry.ok_or_else(not_found)?;
+        entry.asked = Instant::now();
+        let before = entry.last;
+        entry.last = last.max(before);
+        Ok((entry.kind.clone(), before))
+    }
+
+    /// What a filter is for.
+    pub fn get(&self, id: U256) -> Answer<Kind> {
+        let mut state = self.state();
+        let entry = state.entries.get_mut(&id).ok_or_else(not_found)?;
+        entry.asked = Instant::now();
+        Ok(entry.kind.clone())
+    }
+
+    /// Whether there was such a filter to remove.
+    pub fn remove(&self, id: U256) -> bool {
+        self.state().entries.remove(&id).is_some()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_found() -> jsonrpsee::types::ErrorObjectOwned {
+    error::server("filter not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_bounded_and_forgotten() {
+        let filters = Filters::new(2);
+        let now = Instant::now();
+        let add = |at| filters.add_at(Kind::Blocks, 5, at).map_err(|error| error.code());
+        let first = add(now);
+        assert_eq!((first.clone(), add(now), add(now)), (Ok(1.into()), Ok(2.into()), Err(-32005)));
+        assert_eq!(add(now + LIFE), Ok(3.into()), "the others are forgotten");
+        assert!(!filters.remove(1.into()));
+        assert!(filters.advance(2.into(), 9).is_err());
+        assert_eq!(filters.advance(3.into(), 9).map(|(_, last)| last).ok(), Some(5));
+        assert_eq!(filters.advance(3.into(), 7).map(|(_, last)| last).ok(), Some(9));
+        assert_eq!(filters.advance(3.into(), 10).map(|(_, last)| last).ok(), Some(9), "never back");
+        assert!(filters.remove(3.into()));
+    }
+}
