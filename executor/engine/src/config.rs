@@ -160,7 +160,7 @@ impl Config {
 
     /// Returns true if machine code is verified.
     pub(crate) fn verifies_code(&self) -> bool {
-        self.verify_code.unwrap_or(cfg!(debug_assertions) || self.settings.strict)
+        self.verify_code.unwrap_or(cfg!(debug_assertions) || self.settings.is_strict)
     }
 
     pub(crate) fn warn_of_ignored(&self) {
