@@ -118,24 +118,6 @@ thread_local! {
     static KEPT_ASSEMBLER: Cell<Option<Assembler>> = const { Cell::new(None) };
 }
 
-/// A bug of the compiler, for tests.
-#[cfg(test)]
-mod planted {
-    use super::{Cell, Compiled};
-
-    thread_local! {
-        /// Changes the image of what this thread compiles.
-        pub(super) static BUG: Cell<Option<fn(&mut [u8])>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn apply(mut compiled: Compiled) -> Compiled {
-        if let Some(bug) = BUG.get() {
-            bug(&mut compiled.image);
-        }
-        compiled
-    }
-}
-
 /// Compiles a program and verifies its code.
 pub(crate) fn compile(program: &Program) -> Result<Compiled, CompileError> {
     let compiled = compile_unverified(program)?;
@@ -410,5 +392,26 @@ impl<'a> Compiler<'a> {
             jumps: self.jumps.iter().map(|(offset, _)| *offset).collect(),
             jump_stubs,
         })
+    }
+}
+
+/// A bug of the compiler, for tests.
+#[cfg(test)]
+mod planted {
+    use super::{Cell, Compiled};
+
+    /// Changes an image.
+    type Bug = fn(&mut [u8]);
+
+    thread_local! {
+        /// The bug in what this thread compiles.
+        pub(super) static BUG: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn apply(mut compiled: Compiled) -> Compiled {
+        if let Some(bug) = BUG.get() {
+            bug(&mut compiled.image);
+        }
+        compiled
     }
 }

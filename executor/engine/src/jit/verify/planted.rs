@@ -209,10 +209,10 @@ fn instructions_that_no_rule_emits_are_refused() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-type Edit = fn(&mut Damaged);
+/// Damage by what it does: the rule that it violates, the configuration, whether the jump table has a bad entry, the change.
+type Edit = (&'static str, CodeRule, fn() -> ProgramConfig, bool, fn(&mut Damaged));
 
-/// Damage by what it does. The program is the one with a bad entry in its jump table where that is said.
-const EDITS: &[(&str, CodeRule, fn() -> ProgramConfig, bool, Edit)] = &[
+const EDITS: &[Edit] = &[
     ("a byte too few", CodeRule::Layout, naive, false, |code| {
         code.compiled.image.pop();
     }),
