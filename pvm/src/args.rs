@@ -420,7 +420,7 @@ pub struct DebugArgs {
     /// Over standard input and output, as editors start debug adapters, or at --listen. The editor says what is debugged,
     /// by the attributes of its launch configuration: docs/debugging.md lists them. debugger/vscode is an extension for VS
     /// Code.
-    #[arg(long, conflicts_with_all = ["blob", "record", "entry", "elf_out", "from"])]
+    #[arg(long, conflicts_with_all = ["blob", "record", "entry", "args", "gas", "cost_model", "answers", "elf_out", "from"])]
     pub dap: bool,
     /// Serve a page for browsers, on a loopback port
     ///
