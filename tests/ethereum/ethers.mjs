@@ -76,8 +76,11 @@ const exact = await (await deployed.transfer(receiver, 5n, { gasLimit: estimate 
 check("the estimate suffices", [exact.status, exact.gasUsed <= estimate], [1, true]);
 
 // Errors are where ethers looks for them.
-const short = await failure(deployed.connect(bob).transfer(alice.address, 1_000_000n));
+const short = await failure(deployed.connect(bob).transfer.staticCall(alice.address, 1_000_000n));
 check("a custom error of the contract", [short.code, short.revert?.name], ["CALL_EXCEPTION", "ERC20InsufficientBalance"]);
+const unsent = await failure(deployed.connect(bob).transfer(alice.address, 1_000_000n));
+const selector = deployed.interface.getError("ERC20InsufficientBalance").selector;
+check("the same by an estimate", [unsent.code, unsent.data?.slice(0, 10)], ["CALL_EXCEPTION", selector]);
 const reverted = await deployed.connect(bob).transfer(alice.address, 1_000_000n, { gasLimit: 500_000n });
 const lost = await failure(reverted.wait());
 check("a transaction that reverts has a receipt of status 0", [lost.code, lost.receipt?.status], ["CALL_EXCEPTION", 0]);
