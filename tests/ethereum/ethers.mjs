@@ -1,6 +1,8 @@
 // Drives a node with ethers 6: deploys OpenZeppelin's ERC-20, calls it, sends to it, reads receipts and logs.
 
-import { Contract, ContractFactory, JsonRpcProvider, Transaction, Wallet, WebSocketProvider, isError, parseEther } from "ethers";
+import {
+  Contract, ContractFactory, JsonRpcProvider, Transaction, Wallet, WebSocketProvider, getBytes, isError, keccak256, parseEther,
+} from "ethers";
 import { KEYS, called, check, contract, finish } from "./report.mjs";
 
 const [url, contracts] = process.argv.slice(2);
@@ -67,6 +69,21 @@ check("no log of another receiver", await deployed.queryFilter(deployed.filters.
 const block = await provider.getBlock(receipt.blockNumber, true);
 check("the block has the transaction", block.prefetchedTransactions.map(({ hash }) => hash), [receipt.hash]);
 check("the block by its hash", (await provider.getBlock(receipt.blockHash)).number, receipt.blockNumber);
+const blockAsSent = await provider.send("eth_getBlockByHash", [receipt.blockHash, false]);
+const receiptAsSent = await provider.send("eth_getTransactionReceipt", [receipt.hash]);
+/** Ethereum's bloom filter over addresses and topics: three bits for each. */
+function bloom(items) {
+  const bits = new Uint8Array(256);
+  for (const hash of items.map((item) => getBytes(keccak256(item)))) {
+    for (const at of [0, 2, 4]) {
+      const bit = ((hash[at] << 8) | hash[at + 1]) & 0x7ff;
+      bits[255 - (bit >> 3)] |= 1 << (bit & 7);
+    }
+  }
+  return "0x" + Buffer.from(bits).toString("hex");
+}
+const expected = bloom([address, ...receipt.logs[0].topics]);
+check("blooms of the block and the receipt", [blockAsSent.logsBloom, receiptAsSent.logsBloom], [expected, expected]);
 check("past state", await deployed.balanceOf(bob.address, { blockTag: receipt.blockNumber - 1 }), 0n);
 check("storage: the supply", BigInt(await provider.getStorage(address, 2)), 1_000_000n);
 
@@ -76,8 +93,11 @@ const exact = await (await deployed.transfer(receiver, 5n, { gasLimit: estimate 
 check("the estimate suffices", [exact.status, exact.gasUsed <= estimate], [1, true]);
 
 // Errors are where ethers looks for them.
-const short = await failure(deployed.connect(bob).transfer(alice.address, 1_000_000n));
+const short = await failure(deployed.connect(bob).transfer.staticCall(alice.address, 1_000_000n));
 check("a custom error of the contract", [short.code, short.revert?.name], ["CALL_EXCEPTION", "ERC20InsufficientBalance"]);
+const unsent = await failure(deployed.connect(bob).transfer(alice.address, 1_000_000n));
+const selector = deployed.interface.getError("ERC20InsufficientBalance").selector;
+check("the same by an estimate", [unsent.code, unsent.data?.slice(0, 10)], ["CALL_EXCEPTION", selector]);
 const reverted = await deployed.connect(bob).transfer(alice.address, 1_000_000n, { gasLimit: 500_000n });
 const lost = await failure(reverted.wait());
 check("a transaction that reverts has a receipt of status 0", [lost.code, lost.receipt?.status], ["CALL_EXCEPTION", 0]);

@@ -150,10 +150,10 @@ fn replay(chain: &Chain, hash: Hash, extrinsics: &mut [Extrinsic]) -> Answer<Vec
             RuntimeEvent::Polkavm(pallet_polkavm::Event::EthereumTransactionExecuted { storage_deposit }) => {
                 extrinsic.deposit = storage_deposit;
             }
-            RuntimeEvent::Polkavm(pallet_polkavm::Event::Instantiated { deployer, contract, .. }) => {
-                if extrinsic.transaction.as_ref().is_some_and(|transaction| transaction.signer == deployer) {
-                    extrinsic.contract = Some(contract);
-                }
+            RuntimeEvent::Polkavm(pallet_polkavm::Event::Instantiated { deployer, contract, .. })
+                if extrinsic.transaction.as_ref().is_some_and(|transaction| transaction.signer == deployer) =>
+            {
+                extrinsic.contract = Some(contract);
             }
             RuntimeEvent::Polkavm(pallet_polkavm::Event::ContractEmitted { contract, data, topics }) => {
                 let (transaction, transaction_index) = (extrinsic.hash, extrinsic.index);

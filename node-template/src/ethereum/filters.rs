@@ -109,7 +109,7 @@ mod tests {
         let now = Instant::now();
         let add = |at| filters.add_at(Kind::Blocks, 5, at).map_err(|error| error.code());
         let first = add(now);
-        assert_eq!((first.clone(), add(now), add(now)), (Ok(1.into()), Ok(2.into()), Err(-32005)));
+        assert_eq!((first, add(now), add(now)), (Ok(1.into()), Ok(2.into()), Err(-32005)));
         assert_eq!(add(now + LIFE), Ok(3.into()), "the others are forgotten");
         assert!(!filters.remove(1.into()));
         assert!(filters.advance(2.into(), 9).is_err());

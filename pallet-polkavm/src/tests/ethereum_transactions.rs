@@ -481,8 +481,8 @@ fn gas_times_price_is_never_exceeded_and_an_event_says_what_the_deposit_was() {
     run(|| {
         let wallet = Wallet::new(1);
         let contract = deploy(puppet());
-        let mut nonce = 0;
         for (stores, gas_limit) in [(0, 1_000_000), (3, 1_000_000), (10, 20_000), (10, 30_000), (30, 40_000)] {
+            let nonce = u64::from(System::account_nonce(wallet.account()));
             let mut script = Script::new();
             (0..stores).for_each(|key| drop(script.store(nonce as u8 * 40 + key, 1).encode()));
             let before = Balances::total_balance(&wallet.account());
@@ -507,7 +507,6 @@ fn gas_times_price_is_never_exceeded_and_an_event_says_what_the_deposit_was() {
             });
             assert_eq!(deposit.is_some(), result.is_ok());
             assert_eq!(paid, fee + deposit.map_or(0, |deposit| deposit.charge_or_zero()));
-            nonce += 1;
         }
     });
 }
