@@ -3,7 +3,7 @@
 //! A client sends [`crate::Call::eth_transact`] with a transaction as it was signed, and without a signature of the chain's
 //! own. [`UncheckedExtrinsic`], which the runtime has as its extrinsic, decodes it ([`Transaction`]), recovers its signer,
 //! and makes of it a call that is signed by the signer's account and has all the runtime's transaction extensions: nonce,
-//! weight and fee are treated as those of any signed extrinsic ([`plan`]). The account is the one that comes from the
+//! weight and fee are treated as those of any signed extrinsic ([`plan()`]). The account is the one that comes from the
 //! address alone ([`crate::address`]), so a key of Ethereum's needs no other.
 //!
 //! **Money.** One number limits what a transaction costs its sender, apart from its value: its gas, at [`gas_price`]. Fee and
