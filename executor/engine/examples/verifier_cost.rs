@@ -1,6 +1,8 @@
 //! Compiles programs again and again, with or without the verifier, for a counter of instructions to compare:
 //!
-//!     perf stat -e instructions:u verifier_cost on naive 1000 BLOB…
+//! ```text
+//! perf stat -e instructions:u verifier_cost on naive 1000 BLOB…
+//! ```
 //!
 //! Arguments: `on` or `off`; the cost model, `naive`, `calibrated` or `none`; how often; program blobs. Programs are parsed
 //! once.
