@@ -35,6 +35,19 @@ pub fn contract(name: &str) -> Result<PathBuf> {
     blob("out/contracts", name)
 }
 
+/// Returns the runtime as a RISC-V blob.
+///
+/// # Errors
+///
+/// If it does not exist, with the command that builds it.
+pub fn riscv_runtime() -> Result<PathBuf> {
+    let path = repository().join("out/runtime/runtime.polkavm");
+    match path.is_file() {
+        true => Ok(path),
+        false => bail!("{} does not exist: run scripts/build-runtime", path.display()),
+    }
+}
+
 /// Returns the blob of an example's guest.
 ///
 /// # Errors

@@ -189,14 +189,27 @@ impl Load {
         })
     }
 
-    /// Replaces the chain's runtime, by sudo. Does not wait for it.
+    /// Replaces the chain's runtime by a newer one, by sudo. Does not wait for it.
     ///
     /// # Errors
     ///
     /// If the transaction is refused.
-    pub fn upgrade(&mut self, wasm: &[u8]) -> Result<()> {
+    pub fn upgrade(&mut self, code: &[u8]) -> Result<()> {
+        self.sudo(SystemCall::set_code { code: code.into() })
+    }
+
+    /// Replaces the chain's runtime by one of the same version, by sudo. Does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// If the transaction is refused.
+    pub fn replace_code(&mut self, code: &[u8]) -> Result<()> {
+        self.sudo(SystemCall::set_code_without_checks { code: code.into() })
+    }
+
+    fn sudo(&mut self, call: SystemCall) -> Result<()> {
         let caller = self.callers.first_mut().context("nobody to send it")?;
-        let call = RuntimeCall::System(SystemCall::set_code { code: wasm.into() });
+        let call = RuntimeCall::System(call);
         let weight = Weight { ref_time: 1_000_000_000, proof_size: 0 };
         self.runtime.block_on(caller.send("Sudo", "sudo_unchecked_weight", (call, weight)))?;
         // It is not a call of a contract.
@@ -217,6 +230,7 @@ enum RuntimeCall {
 #[allow(non_camel_case_types, reason = "the name in the metadata")]
 enum SystemCall {
     set_code { code: Vec<u8> },
+    set_code_without_checks { code: Vec<u8> },
 }
 
 /// Maps all accounts but the first, which has deployed, and makes that one give tokens to them.

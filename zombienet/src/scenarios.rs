@@ -10,9 +10,10 @@ use crate::{
     say,
 };
 use anyhow::{Context as _, Result, ensure};
-use integration_tests::workers;
+use integration_tests::{paths, workers};
 use serde_json::{Value, json};
 use std::{
+    fs,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
     time::Duration,
@@ -60,8 +61,16 @@ pub fn full_nodes_sync(rounds: u32) -> Result<Report> {
 pub fn workers_killed(rounds: u32) -> Result<Report> {
     let network = Network::start(&[("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit)], None)?;
     let mut load = Load::deploy(&network, &[0, 1, 2])?;
+    let kills = kill_at_random(&network, || load.run(rounds).and_then(|()| load.settle(&network)))?;
+    let report = finish(&network, &load, kills)?;
+    ensure!(report.recoveries > 0, "no worker was killed while it ran a contract: {report}");
+    Ok(report)
+}
+
+/// Kills the workers of all nodes that compile, again and again, until `done` returns. Returns the number of kills.
+fn kill_at_random(network: &Network, done: impl FnOnce() -> Result<()>) -> Result<u64> {
     let (kills, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let targets: Vec<u32> = compiling(&network).map(|member| member.node.process_id()).collect();
+    let targets: Vec<u32> = compiling(network).map(|member| member.node.process_id()).collect();
     say!("killing the workers of {} nodes from now on", targets.len());
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -76,13 +85,11 @@ pub fn workers_killed(rounds: u32) -> Result<Report> {
                 thread::sleep(Duration::from_millis(pause));
             }
         });
-        let done = load.run(rounds).and_then(|()| load.settle(&network));
+        let result = done();
         is_over.store(true, Relaxed);
-        done
+        result
     })?;
-    let report = finish(&network, &load, kills.load(Relaxed))?;
-    ensure!(report.recoveries > 0, "no worker was killed while it ran a contract: {report}");
-    Ok(report)
+    Ok(kills.load(Relaxed))
 }
 
 /// Restarts validators with the other backend while the others run on.
@@ -135,6 +142,46 @@ pub fn runtime_upgraded(rounds: u32) -> Result<Report> {
     ensure!(instances(&network)? > 0, "the nodes ran no contract after the upgrade");
     network.add_full_node("late-jit", Jit)?;
     finish(&network, &load, 0)
+}
+
+/// The chain changes from its wasm runtime to the same runtime as RISC-V and back, under load. Workers are killed while
+/// the RISC-V runtime is in use, also those that execute blocks. A full node then executes all of it.
+///
+/// # Errors
+///
+/// If nodes differ in anything or halt, or the code does not change.
+pub fn runtime_becomes_riscv(rounds: u32) -> Result<Report> {
+    let wasm = runtime::WASM_BINARY.context("the runtime was not built: build again without SKIP_WASM_BUILD")?;
+    let riscv = paths::riscv_runtime()?;
+    let riscv = fs::read(&riscv).with_context(|| riscv.display().to_string())?;
+    let mut network = Network::start(&[("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit)], None)?;
+    let mut load = Load::deploy(&network, &[0, 1, 2])?;
+    load.run(rounds)?;
+    let mut kills = 0;
+    for (name, code) in [("RISC-V", riscv.as_slice()), ("wasm", wasm)] {
+        say!("changing the runtime to {name}");
+        load.replace_code(code)?;
+        let length = code.len() as u64;
+        network
+            .wait_for(&format!("a final block with the {name} runtime"), |member| Ok(code_length(member)? == length))?;
+        load.run(rounds)?;
+        if name == "RISC-V" {
+            kills = kill_at_random(&network, || load.run(rounds))?;
+        }
+        load.settle(&network)?;
+    }
+    network.add_full_node("late-jit", Jit)?;
+    let report = finish(&network, &load, kills)?;
+    ensure!(report.kills > 0, "no worker was killed: {report}");
+    Ok(report)
+}
+
+/// Returns the length of the runtime's code at the last final block.
+fn code_length(member: &Member) -> Result<u64> {
+    let hash = member.node.rpc("chain_getFinalizedHead")?;
+    let key = format!("0x{}", hex::encode(b":code"));
+    let length = member.node.rpc_with("state_getStorageSize", &json!([key, hash]))?;
+    length.as_u64().with_context(|| format!("no length: {length}"))
 }
 
 /// Waits until all calls are final everywhere, compares the nodes, and reports.

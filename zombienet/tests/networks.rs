@@ -44,3 +44,9 @@ fn d_validators_are_restarted_with_the_other_backend() -> Result<()> {
 fn e_the_runtime_is_upgraded_to_host_functions() -> Result<()> {
     show("(e) runtime upgraded to host functions", scenarios::runtime_upgraded(4))
 }
+
+#[test]
+#[ignore = "long: make zombienet"]
+fn f_the_runtime_becomes_riscv_and_wasm_again() -> Result<()> {
+    show("(f) runtime changed to RISC-V and back", scenarios::runtime_becomes_riscv(3))
+}

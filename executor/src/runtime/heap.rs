@@ -75,6 +75,9 @@ impl Heap {
     /// Allocates a block by the same rules as the guest.
     pub fn allocate(&self, instance: &mut RawInstance, size: u32) -> Result<u32, HeapError> {
         let (class, size) = class_of(u64::from(size));
+        if class as usize >= CLASSES {
+            return Err(HeapError::Exhausted { size });
+        }
         let list = Heap::FREE + class;
         let head = self.field(instance, list)?;
         if head != 0 {
@@ -145,11 +148,12 @@ mod tests {
                 break;
             }
             let (next, larger) = class_of(size + 1);
-            assert_eq!(next, class + 1);
+            assert_eq!(next, class + 1, "{size}");
             assert!(larger > size && (larger - size <= 16 || (larger - size) * 4 <= size));
             (class, size) = (next, larger);
         }
-        assert!(class_of(u32::MAX.into()).0 < CLASSES as u32);
+        // The last class; larger sizes have none.
+        assert_eq!((class, size), (CLASSES as u32 - 1, 1 << 31));
     }
 
     #[test]
