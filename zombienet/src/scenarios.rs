@@ -61,7 +61,10 @@ pub fn full_nodes_sync(rounds: u32) -> Result<Report> {
 pub fn workers_killed(rounds: u32) -> Result<Report> {
     let network = Network::start(&[("Alice", Jit), ("Bob", Interpreter), ("Charlie", Jit)], None)?;
     let mut load = Load::deploy(&network, &[0, 1, 2])?;
-    let kills = kill_at_random(&network, || load.run(rounds).and_then(|()| load.settle(&network)))?;
+    let kills = kill_at_random(&network, || {
+        load.run(rounds)?;
+        load.settle(&network).map(drop)
+    })?;
     let report = finish(&network, &load, kills)?;
     ensure!(report.recoveries > 0, "no worker was killed while it ran a contract: {report}");
     Ok(report)
