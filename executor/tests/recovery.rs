@@ -9,6 +9,7 @@ use executor::{BackendChoice, Flags, Limits, PolkaVm};
 use pvm_host_interface::{Backend as _, ProgramRules, Stop};
 use pvm_test_support::Rng;
 use sp_crypto_hashing::keccak_256;
+use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,23 @@ fn signal(signal: &str, pids: &[u32]) {
         // Some may have ended meanwhile, which is fine.
         let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status();
     }
+}
+
+/// Stops the workers, and waits until they are stopped.
+fn stop_workers() {
+    let is_stopped = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 't']))
+    };
+    for _ in 0..500 {
+        let workers = family().1;
+        signal("-STOP", &workers);
+        if !workers.is_empty() && workers.iter().all(is_stopped) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the workers {:?} of {:?} do not stop", family().1, family().0);
 }
 
 fn kill_workers() {
@@ -128,7 +146,7 @@ fn a_worker_that_is_stopped_is_given_up() {
     let mut session = compiling.session();
     let instance = session.instantiate(&keccak_256(&blob), &blob, 0, ProgramRules::version_1(Naive)).unwrap();
     let mut seen = vec![session.run(instance, 1_000_000_000, None).unwrap()];
-    signal("-STOP", &family().1);
+    stop_workers();
     seen.extend((1..3).map(|tick| session.run(instance, 1_000_000_000, Some(tick)).unwrap()));
     assert_eq!(seen, busy(&interpreting(), 3));
     assert!(compiling.metrics().recoveries_total.get() > 0);
