@@ -11,7 +11,9 @@ use sc_executor::sp_wasm_interface::{
     Function, FunctionContext, HostFunctionRegistry, HostFunctions, Result as HostResult, Signature, Value, ValueType,
 };
 use sc_executor::{HeapAllocStrategy, RuntimeVersion, RuntimeVersionOf as _, WasmExecutor};
-use sp_core::traits::{CallContext, CodeExecutor as _, ReadRuntimeVersion as _, RuntimeCode, WrappedRuntimeCode};
+use sp_core::traits::{
+    CallContext, CodeExecutor as _, Externalities as _, ReadRuntimeVersion as _, RuntimeCode, WrappedRuntimeCode,
+};
 use sp_io::TestExternalities;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -94,13 +96,14 @@ fn runtime(version: u32, more_imports: &str) -> Vec<u8> {
 .import "ext_panic_handler_abort_on_panic_version_1"
 .import "ext_test_kill_version_1"
 .import "ext_test_fail_version_1"
+.import "ext_storage_append_version_1"
 {more_imports}
 .export "Core_version" version
 .export "pvm_heap" heap
 .export "echo" echo
 .export "hash" hash
 .export "set" set
-.export "open_set_kill" open_set_kill
+.export "append_open_kill" append_open_kill
 .export "trap" trap
 .export "panic" panic
 .export "fail" fail
@@ -131,19 +134,22 @@ set:
  ecalli 0
  load_imm a0, 0
  jump_indirect ra, 0
-open_set_kill:
- move_reg s0, a0
- move_reg s1, a1
+append_open_kill:
+ shift_logical_left_imm_64 a1, a1, 32
+ or s0, a0, a1
+ move_reg a0, s0
+ move_reg a1, s0
+ ecalli 6
  ecalli 1
  move_reg a0, s0
- shift_logical_left_imm_64 a1, s1, 32
- or a0, a0, a1
- move_reg a1, a0
- ecalli 0
+ move_reg a1, s0
+ ecalli 6
  ecalli 4
  move_reg a0, s0
- move_reg a1, s1
- jump set
+ move_reg a1, s0
+ ecalli 6
+ load_imm a0, 0
+ jump_indirect ra, 0
 trap:
  trap
 panic:
@@ -167,7 +173,7 @@ count:
  load_imm64 a0, {count:#x}
  jump_indirect ra, 0
 missing:
- ecalli 6
+ ecalli 7
  trap
 "#,
         length = version.len(),
@@ -305,14 +311,24 @@ fn a_lost_worker_changes_nothing() {
     for backend in [BackendChoice::Interpreter, BackendChoice::Jit] {
         let (executor, mut ext) = (executor(backend), TestExternalities::default());
         call(&executor, &mut ext, &code, None, "set", b"before").unwrap();
-        // The call sets a key in a transaction that it leaves open, loses its worker, and sets the key again.
-        let output = call(&executor, &mut ext, &code, None, "open_set_kill", b"key").unwrap();
+        // It appends to a key, again in a transaction that it leaves open, loses its worker, and appends once more.
+        let output = call(&executor, &mut ext, &code, None, "append_open_kill", b"key").unwrap();
         assert_eq!(output, b"");
         call(&executor, &mut ext, &code, None, "set", b"after").unwrap();
-        let root = ext.execute_with(|| sp_io::storage::root(sp_core::storage::StateVersion::V1));
-        let get = |ext: &mut TestExternalities, key: &[u8]| ext.execute_with(|| sp_io::storage::get(key).is_some());
-        storages.push((root, get(&mut ext, b"before"), get(&mut ext, b"key"), get(&mut ext, b"after")));
+        let mut seen = || {
+            let root = ext.execute_with(|| sp_io::storage::root(sp_core::storage::StateVersion::V1));
+            let values = [&b"before"[..], b"key", b"after"].map(|key| ext.execute_with(|| sp_io::storage::get(key)));
+            (root, values)
+        };
+        let all = seen();
+        // The only open transaction is the runtime's own.
+        let mut open = 0;
+        while ext.ext().storage_rollback_transaction().is_ok() {
+            open += 1;
+        }
+        storages.push((all, open, ext.execute_with(|| sp_io::storage::get(b"key"))));
     }
     assert!(KILLED.load(Relaxed) > 0, "no worker was killed");
     assert_eq!(storages[0], storages[1]);
+    assert_eq!(storages[0].1, 1);
 }
