@@ -1,6 +1,5 @@
 //! A prepared RISC-V runtime, and calls of its exports.
 
-use super::find_function;
 use super::heap::{Heap, HeapError};
 use crate::LOG_TARGET;
 use codec::Decode;
@@ -95,8 +94,8 @@ impl Runtime {
             let text = format!("the runtime requires host functions that this node lacks: {}", missing.join(", "));
             return Err(WasmError::Other(text).into());
         }
-        let mut runtime = Runtime {
-            heap: Heap::new(0)?,
+        Ok(Runtime {
+            heap: find_heap(&module, &blob)?,
             module,
             blob,
             interpreted: OnceLock::new(),
@@ -104,37 +103,7 @@ impl Runtime {
             pool: Mutex::default(),
             encoded_version: Vec::new(),
             version: RuntimeVersion::default(),
-        };
-        runtime.heap = runtime.find_heap()?;
-        Ok(runtime)
-    }
-
-    /// Queries the runtime for the address of its heap's state. This calls no host function.
-    fn find_heap(&self) -> Result<Heap, Error> {
-        let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
-        let (outcome, address) = match self.ask_for_heap(&self.module) {
-            Ok(answer) => answer,
-            // The worker was lost.
-            Err(_) => self.ask_for_heap(&self.make_interpreted().map_err(other)?).map_err(other)?,
-        };
-        match outcome {
-            Some(Outcome::Finished) => Ok(Heap::new(address)?),
-            Some(outcome) => {
-                Err(WasmError::Other(format!("the runtime's export pvm_heap ended with {outcome:?}")).into())
-            }
-            None => {
-                Err(WasmError::Other("the runtime has no export pvm_heap: it is not one for this node".into()).into())
-            }
-        }
-    }
-
-    /// Runs the export `pvm_heap`; returns its outcome, `None` if there is no such export, and its result.
-    fn ask_for_heap(&self, module: &Module) -> Result<(Option<Outcome>, u64), pvm_engine::Error> {
-        let Some(entry) = module.program().export(b"pvm_heap") else { return Ok((None, 0)) };
-        let mut instance = module.instantiate_raw()?;
-        instance.prepare_call(entry, &[]);
-        let outcome = instance.run()?;
-        Ok((Some(outcome), instance.reg(Reg::A0)))
+        })
     }
 
     /// The SCALE-encoded version, as the runtime returned it.
@@ -212,7 +181,7 @@ impl Runtime {
         let module = match self.interpreted.get() {
             Some(module) => module,
             None => {
-                let made = self.make_interpreted().map_err(|error| WasmError::Other(error.to_string()))?;
+                let made = interpreted(&self.blob).map_err(|error| WasmError::Other(error.to_string()))?;
                 self.interpreted.get_or_init(|| made)
             }
         };
@@ -222,10 +191,6 @@ impl Runtime {
             Err(Failure::Runtime(error)) => Err(error),
             Err(Failure::Lost(error)) => Err(Error::Other(error.to_string())),
         }
-    }
-
-    fn make_interpreted(&self) -> Result<Module, pvm_engine::Error> {
-        Module::from_blob(&Engine::new(Config::new().set_backend(Backend::Interpreter))?, &self.blob)
     }
 
     fn pool(&self) -> MutexGuard<'_, Vec<RawInstance>> {
@@ -388,7 +353,8 @@ impl Runtime {
 
 impl Import {
     fn new(name: &[u8], functions: &[&'static dyn Function]) -> Import {
-        let function = find_function(functions, name).map(|function| (function, function.signature().args.to_vec()));
+        let function = functions.iter().find(|function| function.name().as_bytes() == name);
+        let function = function.map(|function| (*function, function.signature().args.to_vec()));
         // A function with more arguments than argument registers can't be called.
         let function = function.filter(|(_, arguments)| arguments.len() <= ARGUMENTS.len());
         let name = String::from_utf8_lossy(name).into_owned();
@@ -402,6 +368,35 @@ impl Import {
         };
         Import { name, function, transaction }
     }
+}
+
+/// Prepares a blob for the interpreter.
+fn interpreted(blob: &ProgramBlob) -> Result<Module, pvm_engine::Error> {
+    Module::from_blob(&Engine::new(Config::new().set_backend(Backend::Interpreter))?, blob)
+}
+
+/// Queries the runtime for the address of its heap's state. This calls no host function.
+fn find_heap(module: &Module, blob: &ProgramBlob) -> Result<Heap, Error> {
+    let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
+    let (outcome, address) = match run_pvm_heap(module) {
+        Ok(answer) => answer,
+        // The worker was lost.
+        Err(_) => run_pvm_heap(&interpreted(blob).map_err(other)?).map_err(other)?,
+    };
+    match outcome {
+        Some(Outcome::Finished) => Ok(Heap::new(address)?),
+        Some(outcome) => Err(WasmError::Other(format!("the runtime's export pvm_heap ended with {outcome:?}")).into()),
+        None => Err(WasmError::Other("the runtime has no export pvm_heap: it is not one for this node".into()).into()),
+    }
+}
+
+/// Runs the export `pvm_heap`; returns its outcome, `None` if there is no such export, and its result.
+fn run_pvm_heap(module: &Module) -> Result<(Option<Outcome>, u64), pvm_engine::Error> {
+    let Some(entry) = module.program().export(b"pvm_heap") else { return Ok((None, 0)) };
+    let mut instance = module.instantiate_raw()?;
+    instance.prepare_call(entry, &[]);
+    let outcome = instance.run()?;
+    Ok((Some(outcome), instance.reg(Reg::A0)))
 }
 
 /// Reads memory whose length the guest chose: the last byte is read first, before the buffer is allocated.

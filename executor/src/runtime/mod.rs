@@ -13,7 +13,7 @@ mod heap;
 use crate::{Flags, LOG_TARGET};
 use call::Runtime;
 use sc_executor::error::{Error, WasmError};
-use sc_executor::{HeapAllocStrategy, HostFunctions, RuntimeVersion, RuntimeVersionOf, sp_wasm_interface::Function};
+use sc_executor::{HeapAllocStrategy, HostFunctions, RuntimeVersion, RuntimeVersionOf};
 use sp_core::traits::{
     CallContext, CodeExecutor, Externalities, FetchRuntimeCode as _, ReadRuntimeVersion, RuntimeCode,
 };
@@ -55,17 +55,11 @@ impl<E: Clone, H> Clone for RuntimeExecutor<E, H> {
 struct Runtimes {
     config: pvm_engine::Config,
     engine: OnceLock<Result<pvm_engine::Engine, String>>,
-    /// By code hash; the most recently used last.
-    known: Mutex<Vec<(Vec<u8>, Code)>>,
+    known: Mutex<Known>,
 }
 
-/// A runtime's code.
-#[derive(Clone)]
-enum Code {
-    /// Not a blob.
-    Other,
-    Blob(Arc<Runtime>),
-}
+/// Runtimes by code hash, `None` for code that is not a blob; the most recently used last.
+type Known = Vec<(Vec<u8>, Option<Arc<Runtime>>)>;
 
 impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
     /// Wraps an executor. Blobs run on the backend and in the sandbox that the flags select for contracts, but in
@@ -84,8 +78,7 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
         }
         let bytes = code.fetch_runtime_code().ok_or(WasmError::CodeNotFound)?;
         let runtime = self.prepare(ext, &bytes, false)?;
-        let known = runtime.clone().map_or(Code::Other, Code::Blob);
-        self.runtimes.keep(code.hash.clone(), known);
+        self.runtimes.keep(code.hash.clone(), runtime.clone());
         Ok(runtime)
     }
 
@@ -115,15 +108,15 @@ impl<E, H: HostFunctions> RuntimeExecutor<E, H> {
     }
 
     /// Returns the heap limit of a call.
-    fn heap(&self, code: &RuntimeCode<'_>, context: Option<CallContext>) -> HeapAllocStrategy {
+    fn heap(&self, code: &RuntimeCode<'_>, context: CallContext) -> HeapAllocStrategy {
         let chain = code
             .heap_pages
             .map(|pages| HeapAllocStrategy::Static { extra_pages: pages.try_into().unwrap_or(u32::MAX) });
         match context {
-            Some(CallContext::Offchain) => self.heap,
+            CallContext::Offchain => self.heap,
             // Doubled like that of wasm: importing a block must not fail if building it succeeded.
-            Some(CallContext::Onchain { import: true }) => chain.unwrap_or(self.heap).double(),
-            Some(CallContext::Onchain { import: false }) | None => chain.unwrap_or(self.heap),
+            CallContext::Onchain { import: true } => chain.unwrap_or(self.heap).double(),
+            CallContext::Onchain { import: false } => chain.unwrap_or(self.heap),
         }
     }
 }
@@ -141,7 +134,7 @@ impl Runtimes {
         made.as_ref().map_err(|error| WasmError::Other(error.clone()).into())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Vec<u8>, Code)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,21 +142,17 @@ impl Runtimes {
     fn find(&self, hash: &[u8]) -> Option<Option<Arc<Runtime>>> {
         let mut known = self.lock();
         let index = known.iter().position(|(other, _)| other == hash)?;
-        let entry = known.remove(index);
-        let code = entry.1.clone();
-        known.push(entry);
-        Some(match code {
-            Code::Other => None,
-            Code::Blob(runtime) => Some(runtime),
-        })
+        // The most recently used is the last to be dropped.
+        known[index..].rotate_left(1);
+        known.last().map(|(_, runtime)| runtime.clone())
     }
 
-    fn keep(&self, hash: Vec<u8>, code: Code) {
+    fn keep(&self, hash: Vec<u8>, runtime: Option<Arc<Runtime>>) {
         let mut known = self.lock();
         if known.len() >= KEPT {
             known.remove(0);
         }
-        known.push((hash, code));
+        known.push((hash, runtime));
     }
 }
 
@@ -184,7 +173,7 @@ where
     ) -> (Result<Vec<u8>, Error>, bool) {
         match self.runtime(ext, runtime_code) {
             Ok(None) => self.inner.call(ext, runtime_code, method, data, context),
-            Ok(Some(runtime)) => (runtime.call(ext, method, data, self.heap(runtime_code, Some(context))), false),
+            Ok(Some(runtime)) => (runtime.call(ext, method, data, self.heap(runtime_code, context)), false),
             Err(error) => (Err(error), false),
         }
     }
@@ -216,9 +205,4 @@ where
             Some(runtime) => Ok(runtime.version().clone()),
         }
     }
-}
-
-/// Looks up a host function by its name.
-fn find_function(functions: &[&'static dyn Function], name: &[u8]) -> Option<&'static dyn Function> {
-    functions.iter().copied().find(|function| function.name().as_bytes() == name)
 }
