@@ -232,7 +232,7 @@ impl pallet_polkavm::Config for Runtime {
     type GasPrice = GasPrice;
 }
 
-/// How Ethereum's transactions become extrinsics of this runtime.
+/// Conversion of Ethereum's transactions into this runtime's extrinsics.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ethereum;
 

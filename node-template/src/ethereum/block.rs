@@ -1,6 +1,6 @@
 //! A block of the chain as a client of Ethereum's sees it: its transactions, what became of them, and logs.
 //!
-//! What became of a transaction is in the block's events, so its state is needed. Logs of contracts that an extrinsic of the
+//! The outcome of a transaction is in the block's events, so its state is needed. Logs of contracts that an extrinsic of the
 //! chain's own has called are among the block's logs: whoever follows a token sees all its transfers.
 
 use super::chain::{Answer, Chain, to_wei};
@@ -36,7 +36,7 @@ pub struct Block {
 /// A transaction in a block.
 pub struct Mined {
     pub transaction: Transaction,
-    /// Whether it has done what it was to do.
+    /// True if it succeeded.
     pub succeeded: bool,
     pub gas_used: u64,
     pub cumulative_gas_used: u64,
@@ -56,7 +56,7 @@ pub struct Log {
     pub transaction_index: usize,
 }
 
-/// What a block's extrinsic was.
+/// An extrinsic of a block and its outcome.
 struct Extrinsic {
     hash: H256,
     index: usize,
@@ -125,7 +125,7 @@ impl Block {
         self.header.number.into()
     }
 
-    /// The most gas that its transactions could have used: what the weight of a block is, and what they paid for storage.
+    /// The gas limit: the gas for a block's weight, and at least the gas used, which includes storage deposits.
     pub fn gas_limit(&self) -> u64 {
         self.terms.block_gas.max(self.gas_used).max(pallet_polkavm::metering::ethereum::MOST)
     }

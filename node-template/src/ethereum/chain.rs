@@ -99,7 +99,7 @@ impl Chain {
         self.client.runtime_api().terms(hash).map_err(api_error)
     }
 
-    /// What an address could send away.
+    /// Transferable balance of an address.
     pub fn balance(&self, hash: Hash, address: H160) -> Answer<U256> {
         self.client.runtime_api().balance(hash, address).map_err(api_error)
     }
@@ -122,7 +122,7 @@ impl Chain {
         Ok(code.unwrap_or_default())
     }
 
-    /// What a contract stores in a slot.
+    /// Value of a storage slot of a contract.
     pub fn slot(&self, hash: Hash, address: H160, key: U256) -> Answer<H256> {
         let stored = self.client.runtime_api().get_storage(hash, address, key.to_big_endian()).map_err(api_error)?;
         let mut slot = H256::zero();

@@ -12,10 +12,10 @@ use sp_core::{Bytes, U256};
 
 /// The flag of an output that says that the contract reverted.
 const REVERTED: u32 = 1;
-/// How often a number that doesn't suffice is doubled.
+/// Maximum number of times that an insufficient gas limit is doubled.
 const DOUBLINGS: u32 = 12;
 
-/// What a call gives back.
+/// Dry-runs a call and returns its output (`eth_call`).
 pub fn call(chain: &Chain, request: CallRequest, block: Option<BlockRef>, overrides: Option<&Value>) -> Answer<Bytes> {
     refuse_overrides(overrides)?;
     let hash = chain.block(block)?;

@@ -12,10 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a filter is kept that nobody asks for.
+/// Lifetime of a filter after its last poll.
 const LIFE: Duration = Duration::from_secs(300);
 
-/// What a filter is for.
+/// Kind of a filter.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// The hashes of new blocks.
@@ -66,7 +66,7 @@ impl Filters {
         Ok(id)
     }
 
-    /// What a filter is for, and the last block whose news its client has got; from now on that is `last`.
+    /// Returns a filter's kind and the last block that its client was told of, and sets that block to `last`.
     pub fn advance(&self, id: U256, last: BlockNumber) -> Answer<(Kind, BlockNumber)> {
         let mut state = self.state();
         let entry = state.entries.get_mut(&id).filter(|entry| entry.asked.elapsed() < LIFE);
@@ -77,7 +77,7 @@ impl Filters {
         Ok((entry.kind.clone(), before))
     }
 
-    /// What a filter is for.
+    /// Returns a filter's kind.
     pub fn get(&self, id: U256) -> Answer<Kind> {
         let mut state = self.state();
         let entry = state.entries.get_mut(&id).ok_or_else(not_found)?;
@@ -85,7 +85,7 @@ impl Filters {
         Ok(entry.kind.clone())
     }
 
-    /// Whether there was such a filter to remove.
+    /// Removes a filter; returns true if it existed.
     pub fn remove(&self, id: U256) -> bool {
         self.state().entries.remove(&id).is_some()
     }

@@ -1,4 +1,4 @@
-//! What the methods answer: blocks, transactions, receipts and logs, as Ethereum's JSON-RPC writes them.
+//! Responses of the methods as JSON: blocks, transactions, receipts and logs, as Ethereum's JSON-RPC writes them.
 
 use super::block::{Block, Bloom, Log, Mined};
 use pallet_polkavm::ethereum::{Kind, Transaction};

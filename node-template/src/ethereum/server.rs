@@ -26,16 +26,16 @@ use sp_core::{Bytes, H160, H256, U256};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Most blocks in a fee history.
+/// Maximum number of blocks in a fee history.
 const FEE_HISTORY_BLOCKS: u32 = 128;
 
-/// What the methods need of the node.
+/// Parts of the node that the methods use.
 pub struct Node {
     /// The client.
     pub client: Arc<FullClient>,
     /// The transaction pool.
     pub pool: Arc<Pool>,
-    /// Whether the node is still catching up with the chain.
+    /// Tells whether the node is syncing.
     pub sync: Arc<dyn SyncOracle + Send + Sync>,
     /// Starts the tasks of subscriptions.
     pub spawner: SpawnTaskHandle,

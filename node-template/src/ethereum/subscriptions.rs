@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What a client listens to.
+/// Kind of a subscription.
 pub enum Kind {
     /// The headers of new blocks.
     Heads,

@@ -1,4 +1,4 @@
-//! What clients send: blocks, calls and filters, as Ethereum's JSON-RPC writes them.
+//! Parameters of the methods: blocks, calls and filters, as Ethereum's JSON-RPC writes them.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sp_core::{Bytes, H160, H256, U256};
@@ -92,7 +92,7 @@ enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
-/// Most addresses, and topics in one place, that a filter may have.
+/// Maximum number of addresses of a filter, and of topics at one position.
 const MAX_ALTERNATIVES: usize = 1024;
 /// Topics that a log may have.
 const TOPICS: usize = 4;
@@ -155,7 +155,7 @@ fn alternatives(place: Option<OneOrMany<Option<H256>>>) -> Vec<H256> {
 }
 
 impl Filter {
-    /// Whether it lets a log pass.
+    /// Returns true if a log matches the filter.
     pub fn matches(&self, address: &H160, topics: &[H256]) -> bool {
         (self.addresses.is_empty() || self.addresses.contains(address))
             && self.topics.iter().enumerate().all(|(place, wanted)| {

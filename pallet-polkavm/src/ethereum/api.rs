@@ -9,7 +9,7 @@ use codec::{Decode, Encode};
 use scale_info::TypeInfo;
 use sp_core::{H160, U256};
 
-/// What a client has to know before it sends a transaction.
+/// Parameters of transactions: chain id, gas price, limits.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EthereumTermsV1 {
     /// The chain's EIP-155 id.
@@ -42,7 +42,7 @@ pub struct EthereumCallV1 {
 /// The outcome of a dry run.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EthereumExecutionV1 {
-    /// What came back. A contract that reverted is `Ok` with bit 0 of its flags set.
+    /// Output or failure. A contract that reverted is `Ok` with bit 0 of its flags set.
     pub result: Result<OutputV1, FailureV1>,
     /// The address of the contract that was made.
     pub contract: Option<H160>,
@@ -55,9 +55,9 @@ pub struct EthereumExecutionV1 {
 }
 
 sp_api::decl_runtime_apis! {
-    /// What nodes need for Ethereum's JSON-RPC.
+    /// Runtime API behind the node's Ethereum JSON-RPC.
     pub trait EthereumApi {
-        /// What a client has to know before it sends a transaction.
+        /// Returns the parameters that a client needs to sign a transaction.
         fn terms() -> EthereumTermsV1;
 
         /// The number of transactions that an address has sent; of a contract, those of contracts that it has made.

@@ -19,7 +19,7 @@ use sp_runtime::traits::{Bounded, Saturating};
 /// The gas over which the price of one unit is measured, so that the fee's rounding makes no difference.
 const PROBE: u64 = 1 << 16;
 
-/// What is left of a transaction's money once the extrinsic is paid for. Weight and deposit are taken from it together:
+/// Funds of a transaction after the extrinsic's own fee. Weight and deposit are taken from it together:
 /// each number is what all of it buys of the one, if nothing is used of the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Budget<Balance> {
@@ -30,7 +30,7 @@ pub struct Budget<Balance> {
 }
 
 impl<Balance: Into<U256> + Copy> Budget<Balance> {
-    /// Whether it pays for this much weight and this much deposit.
+    /// Returns true if it covers this weight and this deposit together.
     pub fn covers(&self, weight: Weight, deposit: Balance) -> bool {
         // As shares of the whole: neither price is needed. A time has 64 bits and a balance 128.
         let (time, all) = (U256::from(self.ref_time), self.deposit.into());

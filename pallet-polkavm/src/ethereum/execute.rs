@@ -94,7 +94,7 @@ fn within<T: Config, R>(
     })
 }
 
-/// What an Ethereum transaction takes on top of the call that it becomes: its hashes, and the event with its deposit. Its
+/// Weight of an Ethereum transaction on top of the call that it becomes: its hashes, and the event with its deposit. Its
 /// signature is paid for as any extrinsic's is.
 fn extra_weight<T: Config>(data_len: u32) -> Weight {
     // The hash that is signed and the one by which clients know it.

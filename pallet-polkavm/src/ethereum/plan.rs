@@ -112,7 +112,7 @@ pub fn plan<E: EthereumRuntime>(
     Ok(Plan { call, extension, fixed_fee })
 }
 
-/// The most weight that an extrinsic of the normal class can have.
+/// Maximum weight of an extrinsic of the normal class.
 pub(super) fn most<T: Config>() -> Weight {
     let weights = T::BlockWeights::get();
     let class = weights.get(DispatchClass::Normal);

@@ -61,11 +61,11 @@ pub struct Transaction {
     pub chain_id: Option<u64>,
     /// The number of transactions that the signer has sent before.
     pub nonce: u64,
-    /// The most gas that it may use.
+    /// Gas limit.
     pub gas_limit: u64,
-    /// The most it pays for a unit of gas, in the contracts' unit.
+    /// Maximum fee per gas, in the contracts' unit.
     pub max_fee_per_gas: u128,
-    /// The most it pays for a unit of gas besides the base fee, in the contracts' unit.
+    /// Maximum priority fee per gas, in the contracts' unit.
     pub max_priority_fee_per_gas: u128,
     /// The receiver; `None` where it makes a contract.
     pub to: Option<H160>,
@@ -79,7 +79,7 @@ pub struct Transaction {
     pub r: U256,
     /// The signature's second number.
     pub s: U256,
-    /// Whether the y of the point that `r` is the x of is odd.
+    /// Parity of the signature's y coordinate (`yParity`): true if odd.
     pub is_odd: bool,
 }
 
@@ -126,9 +126,9 @@ pub enum TransactionError {
     },
     /// It offers less for a unit of gas than that costs.
     FeeTooLow {
-        /// What it offers.
+        /// The fee per gas offered.
         offered: u128,
-        /// What a unit costs.
+        /// The price of a unit of gas.
         price: U256,
     },
     /// Its gas does not pay for the extrinsic that it is in.
@@ -271,12 +271,12 @@ impl Transaction {
         })
     }
 
-    /// What it pays for a unit of gas where that costs `price`.
+    /// Effective gas price at the base fee `price`.
     pub fn effective_gas_price(&self, price: U256) -> U256 {
         price.saturating_add(self.priority_fee(price))
     }
 
-    /// What it pays for a unit of gas on top of `price`.
+    /// Effective priority fee per gas at the base fee `price`.
     pub fn priority_fee(&self, price: U256) -> U256 {
         U256::from(self.max_fee_per_gas).saturating_sub(price).min(self.max_priority_fee_per_gas.into())
     }

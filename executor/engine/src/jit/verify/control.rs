@@ -98,7 +98,7 @@ impl Verifier<'_> {
         if self.has_ended { Ok(at) } else { self.refuse(at, CodeRule::Form) }
     }
 
-    /// What a branch has behind it: a block, or first what it gives back.
+    /// Verifies the fall-through of a branch: a block, or the branch's refund before one.
     #[inline(always)]
     fn behind_branch(&mut self, at: usize) -> Result<usize> {
         self.has_ended = true;

@@ -22,7 +22,7 @@ struct Head {
     code: u8,
     /// Bytes up to the opcode, that included.
     length: usize,
-    /// What is behind the opcode.
+    /// Operands and immediates that follow the opcode.
     rest: u64,
 }
 

@@ -10,7 +10,7 @@ use pvm_zygote::protocol::{CODE_BASE, STACK_TOP};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// What a run may do.
+/// Capabilities of a run.
 pub(super) struct Judge<'a> {
     pub image: &'a [u8],
     /// The routines that may be called.
@@ -23,15 +23,15 @@ pub(super) struct Judge<'a> {
     pub room: u32,
     pub metered: bool,
     pub refund: i32,
-    /// Where the host begins runs.
+    /// Addresses at which the host starts runs.
     pub begins: Vec<u64>,
 }
 
-/// What is known before an instruction.
+/// Abstract state before an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct State {
     pushed: u64,
-    /// Whether a charge was made on every way here since the last jump back or to another block.
+    /// True if every path to here has charged since the last backward jump or change of block.
     charged: bool,
     /// Least gas that this block's charge leaves paid.
     paid: i64,

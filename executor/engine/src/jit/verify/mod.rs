@@ -97,7 +97,7 @@ struct Verifier<'a> {
     entries: u32,
     metered: bool,
     steps: bool,
-    /// What a branch may give back.
+    /// Maximum refund of a branch.
     refund: u32,
     /// Bit map: the offsets at which blocks start.
     starts: &'a mut [u64],
@@ -109,9 +109,9 @@ struct Verifier<'a> {
     jumps: usize,
     /// Cost of the current block.
     cost: u32,
-    /// Whether control does not go on behind the last instruction.
+    /// True if control does not continue after the last instruction.
     has_ended: bool,
-    /// Whether there is a dynamic jump that takes every entry of the jump table for code.
+    /// True if a dynamic jump treats every entry of the jump table as code.
     reads_every_entry: bool,
 }
 
