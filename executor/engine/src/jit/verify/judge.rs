@@ -10,7 +10,7 @@ use pvm_zygote::protocol::{CODE_BASE, STACK_TOP};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Capabilities of a run.
+/// The image under judgement, and the limits of its control flow.
 pub(super) struct Judge<'a> {
     pub image: &'a [u8],
     /// The routines that may be called.
