@@ -423,7 +423,7 @@ impl<T: Config> Stack<T> {
     /// The meter of a frame that the current frame, or the transaction, is about to call.
     fn callee_meter(&self, limits: &CallLimits<T>) -> GasMeter<T> {
         match self.frames.last() {
-            Some(caller) => caller.gas.nested(limits.weight),
+            Some(caller) => caller.gas.nested(limits.weight, self.settlement_reserve()),
             None => self.gas.first(limits.weight),
         }
     }
@@ -551,6 +551,15 @@ impl<T: Config> Stack<T> {
             return Ok(None);
         }
         Ok(Some(self.top_mut().gas.charge(Cost::Settle)?))
+    }
+
+    /// What the current frame must keep of its weight when it calls another, so that it can change its storage
+    /// afterwards: the price of the settlement, if it may have to pay that.
+    pub fn settlement_reserve(&self) -> Weight {
+        if self.top().read_only || self.top().stipend || self.is_settled_anyway() {
+            return Weight::zero();
+        }
+        Cost::Settle.weight::<T::WeightInfo>()
     }
 
     /// Gives that charge back if the change made no difference to the deposit.

@@ -71,7 +71,8 @@ pub(super) fn call_evm<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostRes
             let _ = host.charge(Cost::CopyOut(32))?;
             if gas == ethereum::STIPEND || !host.read_u256(value_ptr)?.is_zero() {
                 let stipend = stipend::<T>();
-                host.stack.top_mut().gas.ensure_lendable(stipend)?;
+                let settlement = host.stack.settlement_reserve();
+                host.stack.top_mut().gas.ensure_lendable(stipend, settlement)?;
                 // The stipend is worth more than this number.
                 gas_limit(if gas == ethereum::STIPEND { 0 } else { gas }, stipend)
             } else {

@@ -7,7 +7,8 @@
 //! only used by host functions.
 //!
 //! A frame lends its callee all but a 64th of its remaining weight (EIP-150), so that it can continue after a callee
-//! that has used up everything.
+//! that has used up everything. Ethereum's storage writes are paid when they are done; here the first one in a
+//! transaction also pays for moving the contract's deposit. A frame that may still have to pay that keeps it besides.
 
 use super::cost::Cost;
 use crate::{Config, Error, code::CostModel};
@@ -24,6 +25,10 @@ pub struct Charged(Weight);
 /// The share of its remaining weight that a frame keeps when it calls another, as a divisor: a 64th (EIP-150).
 const RESERVE: u64 = 64;
 
+/// The largest share, in 64ths, that a frame keeps with what its settlement costs, so that a frame with little weight
+/// can still call others.
+const MOST_RESERVED: u64 = 5;
+
 /// Counts weight up to a limit; see the module's documentation.
 #[derive(DebugNoBound)]
 pub struct GasMeter<T: Config> {
@@ -33,15 +38,23 @@ pub struct GasMeter<T: Config> {
     required: Weight,
     /// Gas last given to the VM.
     given: i64,
-    /// Whether the limit was lent by another frame, which kept a 64th of its remaining weight.
-    lent: bool,
+    /// What the frame that lent the limit kept for its settlement, besides a 64th of its remaining weight; `None` if
+    /// no frame lent it.
+    lender_kept: Option<Weight>,
     _config: PhantomData<T>,
 }
 
 impl<T: Config> GasMeter<T> {
     /// Makes a meter with a limit.
     pub fn new(limit: Weight) -> Self {
-        Self { limit, consumed: Weight::zero(), required: Weight::zero(), given: 0, lent: false, _config: PhantomData }
+        Self {
+            limit,
+            consumed: Weight::zero(),
+            required: Weight::zero(),
+            given: 0,
+            lender_kept: None,
+            _config: PhantomData,
+        }
     }
 
     /// Makes the meter of a transaction's first frame, which may use all that is left, up to `limit`.
@@ -49,27 +62,23 @@ impl<T: Config> GasMeter<T> {
         Self::new(self.left().min(limit))
     }
 
-    /// Makes the meter of a frame that this one calls, which may use all but a 64th of what is left, up to `limit`.
-    pub fn nested(&self, limit: Weight) -> Self {
-        Self { lent: true, ..Self::new(self.lendable().min(limit)) }
+    /// Makes the meter of a frame that this one calls, which may use all but a 64th and `settlement` of what is left,
+    /// up to `limit`.
+    pub fn nested(&self, limit: Weight, settlement: Weight) -> Self {
+        let limit = lendable(self.left(), settlement).min(limit);
+        Self { lender_kept: Some(settlement), ..Self::new(limit) }
     }
 
-    /// The weight for a callee: all but a 64th of the weight left (EIP-150).
-    fn lendable(&self) -> Weight {
-        let left = self.left();
-        left.saturating_sub(left.div(RESERVE))
-    }
-
-    /// Fails if this much can't be lent to a callee.
+    /// Fails if this much can't be lent to a callee by a frame that keeps `settlement`.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfGas`].
-    pub fn ensure_lendable(&mut self, weight: Weight) -> Result<(), DispatchError> {
-        if self.lendable().any_lt(weight) {
+    pub fn ensure_lendable(&mut self, weight: Weight, settlement: Weight) -> Result<(), DispatchError> {
+        if lendable(self.left(), settlement).any_lt(weight) {
             return Err(Error::<T>::OutOfGas.into());
         }
-        self.required = self.required.max(self.consumed.saturating_add(with_reserve(weight)));
+        self.required = self.required.max(self.consumed.saturating_add(with_reserve(weight, settlement)));
         Ok(())
     }
 
@@ -81,7 +90,10 @@ impl<T: Config> GasMeter<T> {
 
     /// Adds the consumption of a frame.
     pub fn absorb(&mut self, frame: Self) {
-        let required = if frame.lent { with_reserve(frame.required) } else { frame.required };
+        let required = match frame.lender_kept {
+            Some(settlement) => with_reserve(frame.required, settlement),
+            None => frame.required,
+        };
         self.required = self.required.max(self.consumed.saturating_add(required));
         self.consumed = self.consumed.saturating_add(frame.consumed);
     }
@@ -165,8 +177,28 @@ impl<T: Config> GasMeter<T> {
     }
 }
 
-/// The minimum remaining weight for lending this much to a callee.
-fn with_reserve(weight: Weight) -> Weight {
-    let part = |lent: u64| lent.saturating_add(lent.saturating_sub(1) / (RESERVE - 1));
-    Weight::from_parts(part(weight.ref_time()), part(weight.proof_size()))
+/// The weight for a callee of a frame that has `left` and keeps `settlement`: all but a 64th and that, where these are
+/// no more than [`MOST_RESERVED`].
+fn lendable(left: Weight, settlement: Weight) -> Weight {
+    let part = |left: u64, settlement: u64| {
+        let kept = (left / RESERVE).saturating_add(settlement);
+        let most = u128::from(left) * u128::from(MOST_RESERVED) / u128::from(RESERVE);
+        left.saturating_sub(kept.min(most as u64))
+    };
+    Weight::from_parts(part(left.ref_time(), settlement.ref_time()), part(left.proof_size(), settlement.proof_size()))
+}
+
+/// The minimum remaining weight for lending this much to a callee: the inverse of [`lendable`].
+fn with_reserve(weight: Weight, settlement: Weight) -> Weight {
+    // The least `left` of which all but `kept` 64ths, rounded down, are `lent`.
+    let inverse = |lent: u64, kept: u64| {
+        let extra = u128::from(lent.saturating_sub(1)) * u128::from(kept) / u128::from(RESERVE - kept);
+        lent.saturating_add(u64::try_from(extra).unwrap_or(u64::MAX))
+    };
+    let part =
+        |lent: u64, settlement: u64| inverse(lent.saturating_add(settlement), 1).min(inverse(lent, MOST_RESERVED));
+    Weight::from_parts(
+        part(weight.ref_time(), settlement.ref_time()),
+        part(weight.proof_size(), settlement.proof_size()),
+    )
 }

@@ -96,7 +96,7 @@ fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
     let _ = inner.charge(Cost::Address).unwrap();
     outer.absorb(inner);
     assert_eq!(outer.consumed(), Cost::Basic.weight::<Weights>() + Cost::Address.weight::<Weights>());
-    assert_eq!(outer.nested(Weight::from_parts(7, 9)).left(), Weight::from_parts(7, 9));
+    assert_eq!(outer.nested(Weight::from_parts(7, 9), Weight::zero()).left(), Weight::from_parts(7, 9));
     outer.consume_all();
     assert_eq!(outer.left(), Weight::zero());
 }
@@ -105,12 +105,13 @@ fn a_frames_meter_is_bounded_by_what_is_left_and_comes_back() {
 fn a_called_frame_gets_all_but_a_64th_and_the_requirement_has_room_for_it() {
     for used in [0, 1, 62, 63, 64, 65, 126, 127, 128, 6_400, 1_000_003] {
         let lends = |limit: u64| {
-            let gas = GasMeter::<Test>::new(Weight::from_parts(limit, limit)).nested(Weight::MAX).left();
+            let gas =
+                GasMeter::<Test>::new(Weight::from_parts(limit, limit)).nested(Weight::MAX, Weight::zero()).left();
             assert_eq!(gas, Weight::from_parts(limit - limit / 64, limit - limit / 64));
             gas.ref_time()
         };
         let mut outer = GasMeter::<Test>::new(Weight::from_parts(10_000_000, 10_000_000));
-        let mut inner = outer.nested(Weight::MAX);
+        let mut inner = outer.nested(Weight::MAX, Weight::zero());
         inner.charge_weight(Weight::from_parts(used, used)).unwrap();
         outer.absorb(inner);
         assert_eq!(outer.consumed(), Weight::from_parts(used, used), "only what was used is taken");
@@ -124,9 +125,37 @@ fn a_called_frame_gets_all_but_a_64th_and_the_requirement_has_room_for_it() {
 #[test]
 fn what_a_callee_must_get_is_required_though_it_is_not_used() {
     let mut gas = meter(1_000_000);
-    assert_eq!(gas.ensure_lendable(Weight::from_parts(984_376, 0)), Err(Error::<Test>::OutOfGas.into()));
-    gas.ensure_lendable(Weight::from_parts(984_375, 0)).unwrap();
+    assert_eq!(
+        gas.ensure_lendable(Weight::from_parts(984_376, 0), Weight::zero()),
+        Err(Error::<Test>::OutOfGas.into())
+    );
+    gas.ensure_lendable(Weight::from_parts(984_375, 0), Weight::zero()).unwrap();
     assert_eq!((gas.consumed(), gas.required().ref_time()), (Weight::zero(), 1_000_000 - 1));
+}
+
+#[test]
+fn a_frame_keeps_its_settlement_besides_a_64th_and_the_requirement_has_room_for_both() {
+    let settlement = Weight::from_parts(5_000, 300);
+    let lends = |limit: Weight| GasMeter::<Test>::new(limit).nested(Weight::MAX, settlement).left();
+    assert_eq!(lends(Weight::from_parts(640_000, 640_000)), Weight::from_parts(625_000, 629_700));
+    assert_eq!(lends(Weight::from_parts(6_400, 640)), Weight::from_parts(5_900, 590), "five 64ths at most");
+    assert_eq!(lends(Weight::MAX).ref_time(), u64::MAX - u64::MAX / 64 - 5_000);
+    for used in
+        [0, 1, 58, 59, 60, 117, 118, 119, 4_000, 4_499, 4_500, 73_000, 73_749, 73_750, 73_751, 100_000, 1_000_003]
+    {
+        let mut outer = GasMeter::<Test>::new(Weight::from_parts(10_000_000, 10_000_000));
+        let mut inner = outer.nested(Weight::MAX, settlement);
+        inner.charge_weight(Weight::from_parts(used, used)).unwrap();
+        outer.absorb(inner);
+        let required = outer.required();
+        assert!(lends(required).all_gte(Weight::from_parts(used, used)), "{required} for {used}");
+        let less = |time, proof| lends(required.saturating_sub(Weight::from_parts(time, proof)));
+        assert!(required.ref_time() == 0 || less(1, 0).ref_time() < used, "{required} for {used}");
+        assert!(required.proof_size() == 0 || less(0, 1).proof_size() < used, "{required} for {used}");
+        let mut gas = GasMeter::<Test>::new(required);
+        gas.ensure_lendable(Weight::from_parts(used, used), settlement).unwrap();
+        assert_eq!(gas.required(), required);
+    }
 }
 
 #[test]

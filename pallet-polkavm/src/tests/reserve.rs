@@ -9,8 +9,9 @@ use frame_support::weights::Weight;
 use pallet_revive_uapi::ReturnErrorCode;
 use sp_core::{H160, U256};
 
-/// Limit of a call that never ends: a 64th of it pays for the caller's actions afterwards.
-const LIMIT: Weight = Weight::from_parts(60_000_000_000, 3 * 1024 * 1024);
+/// Limit of a call that never ends: a 64th of it and what is kept for the settlement pay for the caller's actions
+/// afterwards.
+const LIMIT: Weight = Weight::from_parts(20_000_000_000, 3 * 1024 * 1024);
 
 /// Calls a puppet with the limit of these tests.
 fn limited(contract: H160, script: &Script) -> crate::types::Execution<crate::types::Output, Balance> {
