@@ -32,7 +32,7 @@ solidity: build  ## Compile Solidity contracts (OpenZeppelin's and others) and d
 	@scripts/build-solidity
 	@$(target)/debug/solidity $(SCENARIOS)
 
-ethereum: build  ## Drive a node with ethers and viem over OpenZeppelin's ERC-20, and count the methods they call; CLIENTS="viem" runs some
+ethereum: build  ## Drive a node with ethers, viem, cast and Hardhat over OpenZeppelin's ERC-20, and count the methods they call; CLIENTS="viem" runs some
 	@scripts/ethereum $(CLIENTS)
 
 zombienet: build  ## Run networks of nodes that run contracts in different ways; SCENARIOS="c_ d_" runs some of them

@@ -60,11 +60,12 @@ impl Cli {
 pub fn run() -> sc_cli::Result<()> {
     let cli = Cli::from_args();
     let flags = cli.polkavm.clone();
-    let ethereum = cli.ethereum.clone();
+    let mut ethereum = cli.ethereum.clone();
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
             runner.run_node_until_exit(|config| async move {
+                ethereum.eth_debug |= config.chain_spec.chain_type() == sc_service::ChainType::Development;
                 match config.network.network_backend {
                     sc_network::config::NetworkBackendType::Libp2p => service::new_full::<
                         sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>,

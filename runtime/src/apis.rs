@@ -10,7 +10,7 @@ use frame_support::{
     weights::Weight,
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
-use pallet_polkavm::ethereum::api::{EthereumCallV1, EthereumExecutionV1, EthereumTermsV1};
+use pallet_polkavm::ethereum::api::{EthereumCallV1, EthereumExecutionV1, EthereumTermsV1, EthereumTraceV1};
 use pallet_polkavm::runtime_api::{
     CodeV1, ContractInfoV1, EffectV2, ExecutionV2, FailureV1, InstantiatedV1, OutputV1, PricingV1,
     StorageAccessErrorV1, TracedV2, UploadedV1,
@@ -314,6 +314,10 @@ impl_runtime_apis! {
 
         fn dry_run(call: EthereumCallV1) -> EthereumExecutionV1 {
             Polkavm::ethereum_dry_run::<Ethereum>(call)
+        }
+
+        fn trace(call: EthereumCallV1) -> EthereumTraceV1 {
+            Polkavm::ethereum_trace::<Ethereum>(call)
         }
     }
 

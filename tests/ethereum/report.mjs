@@ -1,6 +1,9 @@
 // What the clients' scripts have in common: checks, and a count of the methods that each client has called.
 
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 /** The keys that a development node prints, with balance. */
@@ -33,6 +36,33 @@ export function check(what, actual, expected) {
 export function contract(folder, name) {
   const abi = JSON.parse(readFileSync(`${folder}/${name}.abi`, "utf8"));
   return { abi, bytecode: "0x" + readFileSync(`${folder}/${name}.polkavm`).toString("hex") };
+}
+
+/** An address that leads to `url`, and counts the methods which clients call there that are programs of their own. */
+export async function counted(url) {
+  const server = createServer(async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const body = Buffer.concat(parts);
+    try {
+      [JSON.parse(body)].flat().forEach(({ method }) => called(method));
+      const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body });
+      response.writeHead(answer.status, { "content-type": "application/json" });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    } catch (error) {
+      response.writeHead(502);
+      response.end(String(error));
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() };
+}
+
+/** The path of a program whose package has a package of its own for each platform. */
+export function program(family, name) {
+  const cpu = { x64: "amd64" }[process.arch] ?? process.arch;
+  const manifest = createRequire(import.meta.url).resolve(`${family}-${process.platform}-${cpu}/package.json`);
+  return join(dirname(manifest), "bin", name);
 }
 
 /** Prints the table and ends the process. */

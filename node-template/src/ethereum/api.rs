@@ -1,6 +1,9 @@
 //! The methods by name.
 
-use super::types::{BlockRef, CallRequest, Filter};
+use super::{
+    debug::Options,
+    types::{BlockRef, CallRequest, Filter},
+};
 use jsonrpsee::{
     core::{RpcResult, SubscriptionResult},
     proc_macros::rpc,
@@ -48,6 +51,10 @@ pub trait EthereumRpc {
     #[method(name = "eth_estimateGas", blocking)]
     fn estimate_gas(&self, request: CallRequest, block: Option<BlockRef>, overrides: Option<Value>) -> RpcResult<U256>;
 
+    /// The access list is empty: access lists change nothing here.
+    #[method(name = "eth_createAccessList", blocking)]
+    fn create_access_list(&self, request: CallRequest, block: Option<BlockRef>) -> RpcResult<Value>;
+
     #[method(name = "eth_sendRawTransaction")]
     async fn send_raw_transaction(&self, transaction: Bytes) -> RpcResult<H256>;
     #[method(name = "eth_getTransactionByHash", blocking)]
@@ -86,6 +93,15 @@ pub trait EthereumRpc {
     fn filter_logs(&self, id: U256) -> RpcResult<Value>;
     #[method(name = "eth_uninstallFilter")]
     fn uninstall_filter(&self, id: U256) -> RpcResult<bool>;
+
+    #[method(name = "debug_traceCall", blocking)]
+    fn trace_call(&self, request: CallRequest, block: Option<BlockRef>, options: Option<Options>) -> RpcResult<Value>;
+    #[method(name = "debug_traceTransaction", blocking)]
+    fn trace_transaction(&self, hash: H256, options: Option<Options>) -> RpcResult<Value>;
+    #[method(name = "debug_traceBlockByNumber", blocking)]
+    fn trace_block_by_number(&self, block: BlockRef, options: Option<Options>) -> RpcResult<Value>;
+    #[method(name = "debug_traceBlockByHash", blocking)]
+    fn trace_block_by_hash(&self, hash: H256, options: Option<Options>) -> RpcResult<Value>;
 
     /// Refused: there are no proofs of Ethereum's form.
     #[method(name = "eth_getProof")]

@@ -168,7 +168,8 @@ pub fn to_wei(balance: Balance, terms: &EthereumTermsV1) -> U256 {
     U256::from(balance).saturating_mul(terms.native_to_eth_ratio.into())
 }
 
-fn api_error(error: ApiError) -> ErrorObjectOwned {
+/// A failed call of the runtime, as an error for the client.
+pub fn api_error(error: ApiError) -> ErrorObjectOwned {
     match &error {
         ApiError::UnknownBlock(_) | ApiError::StateBackendIsNotTrie => error::server(state_error(&error)),
         _ => error::server(format!("the runtime can't answer: {error}")),

@@ -1,5 +1,7 @@
 //! The errors of the methods: numbers and words are those of Ethereum's nodes, as clients look for them.
 
+use alloy_sol_types::{Panic, Revert, SolError};
+use frame_support::traits::PalletInfoAccess;
 use jsonrpsee::types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE};
 use pallet_polkavm::runtime_api::FailureV1;
 use sp_core::Bytes;
@@ -12,7 +14,7 @@ const LIMIT_EXCEEDED: i32 = -32005;
 /// The code of a call that reverted.
 const REVERTED: i32 = 3;
 
-/// Longest part of an error's data that is in its text, too.
+/// Maximum length of a reason in an error's text, in characters.
 const REASON_LEN: usize = 1024;
 
 /// A request that can't be served, for a reason of the chain's or the transaction's.
@@ -53,24 +55,21 @@ pub fn failed(failure: &FailureV1) -> ErrorObjectOwned {
 fn name(error: &sp_runtime::DispatchError) -> String {
     let sp_runtime::DispatchError::Module(module) = error else { return format!("{error:?}") };
     let mut code = &module.error[..];
-    let own = usize::from(module.index) == POLKAVM_INDEX;
+    let own = usize::from(module.index) == <runtime::Polkavm as PalletInfoAccess>::index();
     match <pallet_polkavm::Error<runtime::Runtime> as codec::Decode>::decode(&mut code) {
         Ok(error) if own => format!("{error:?}"),
         _ => format!("{module:?}"),
     }
 }
 
-/// The pallet's index in the runtime.
-const POLKAVM_INDEX: usize = 7;
-
-/// The text of Solidity's `Error(string)`.
-fn reason(data: &[u8]) -> Option<String> {
-    const SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
-    let rest = data.strip_prefix(&SELECTOR)?;
-    let length: [u8; 8] = rest.get(56..64)?.try_into().ok()?;
-    let length = usize::try_from(u64::from_be_bytes(length)).ok()?.min(REASON_LEN);
-    let text = rest.get(64..64_usize.checked_add(length)?)?;
-    Some(String::from_utf8_lossy(text).into_owned())
+/// The reason in a revert's data, in the words of Ethereum's nodes: the text of Solidity's `Error(string)`, or what its
+/// `Panic(uint256)` stands for. `None` for other data.
+pub fn reason(data: &[u8]) -> Option<String> {
+    if let Ok(revert) = Revert::abi_decode(data) {
+        return Some(revert.reason.chars().take(REASON_LEN).collect());
+    }
+    let panic = Panic::abi_decode(data).ok()?;
+    Some(panic.as_geth_str().into_owned())
 }
 
 #[cfg(test)]
@@ -85,13 +84,18 @@ mod tests {
         data.extend([0; 31]);
         data.push(4);
         data.extend(b"nope");
+        data.extend([0; 28]);
         assert_eq!(reason(&data), Some("nope".into()));
         assert_eq!(reverted(data.clone()).message(), "execution reverted: nope");
         assert_eq!(reverted(data.clone()).code(), 3);
-        for length in 0..data.len() {
+        for length in 0..data.len() - 28 {
             assert_eq!(reason(&data[..length]), None, "{length} bytes");
         }
         data[60..68].fill(0xff);
         assert_eq!(reason(&data), None, "a length beyond the data");
+        let mut panic = vec![0x4e, 0x48, 0x7b, 0x71];
+        panic.extend([0; 31]);
+        panic.push(0x11);
+        assert_eq!(reverted(panic).message(), "execution reverted: arithmetic underflow or overflow");
     }
 }

@@ -5,7 +5,10 @@ use super::{
     error,
     types::{BlockRef, CallRequest},
 };
-use pallet_polkavm::ethereum::api::{EthereumCallV1, EthereumExecutionV1};
+use pallet_polkavm::{
+    ethereum::api::{EthereumCallV1, EthereumExecutionV1},
+    runtime_api::OutputV1,
+};
 use runtime::Hash;
 use serde_json::Value;
 use sp_core::{Bytes, U256};
@@ -51,13 +54,19 @@ fn try_with(chain: &Chain, hash: Hash, call: &EthereumCallV1, gas: u64) -> Answe
     chain.dry_run(hash, EthereumCallV1 { gas: Some(gas), ..call.clone() })
 }
 
-fn has_succeeded(execution: &EthereumExecutionV1) -> bool {
-    execution.result.as_ref().is_ok_and(|output| output.flags & REVERTED == 0)
+/// True if a transaction has neither failed nor reverted.
+pub fn has_succeeded(execution: &EthereumExecutionV1) -> bool {
+    execution.result.as_ref().is_ok_and(|output| !is_reverted(output))
+}
+
+/// True if a contract reverted with this output.
+pub fn is_reverted(output: &OutputV1) -> bool {
+    output.flags & REVERTED != 0
 }
 
 fn succeeded(execution: EthereumExecutionV1) -> Answer<EthereumExecutionV1> {
     match execution.result {
-        Ok(output) if output.flags & REVERTED != 0 => Err(error::reverted(output.data)),
+        Ok(output) if is_reverted(&output) => Err(error::reverted(output.data)),
         Err(failure) => Err(error::failed(&failure)),
         Ok(_) => Ok(execution),
     }
@@ -68,7 +77,7 @@ fn output(execution: EthereumExecutionV1) -> Vec<u8> {
 }
 
 /// A call on a state that differs from the chain's can't be had: it would be answered for another state than was asked about.
-fn refuse_overrides(overrides: Option<&Value>) -> Answer<()> {
+pub fn refuse_overrides(overrides: Option<&Value>) -> Answer<()> {
     match overrides {
         None | Some(Value::Null) => Ok(()),
         Some(Value::Object(fields)) if fields.is_empty() => Ok(()),

@@ -14,6 +14,7 @@
 mod api;
 mod block;
 mod chain;
+mod debug;
 mod error;
 mod estimate;
 mod filters;
@@ -33,6 +34,11 @@ pub struct EthereumFlags {
     /// Do not serve Ethereum's JSON-RPC.
     #[arg(long)]
     pub no_eth_rpc: bool,
+
+    /// Serve `debug_traceCall`, `debug_traceTransaction` and `debug_traceBlockBy…`, which replay blocks. On for
+    /// development chains.
+    #[arg(long)]
+    pub eth_debug: bool,
 
     /// Blocks in which a transaction is found by its hash: the last ones.
     #[arg(long, value_name = "BLOCKS", default_value_t = 4096)]

@@ -5,7 +5,7 @@ use super::{
     api::EthereumRpcServer,
     block::Block,
     chain::{Answer, Chain},
-    error, estimate,
+    debug, error, estimate,
     filters::{self, Filters},
     index::Index,
     json, logs,
@@ -88,6 +88,16 @@ impl Ethereum {
     /// A block as JSON; null where there is none, as clients expect.
     fn show(&self, block: BlockRef, show: impl FnOnce(&Block) -> Value) -> Answer<Value> {
         Ok(self.find_block(block)?.map_or(Value::Null, |block| show(&block)))
+    }
+
+    /// The parameters of a trace, if this node makes it.
+    fn trace_options(&self, options: Option<debug::Options>) -> Answer<debug::Options> {
+        if !self.0.flags.eth_debug {
+            return Err(error::server("debug_* is off on this node: start it with --eth-debug"));
+        }
+        let options = options.unwrap_or_default();
+        options.check()?;
+        Ok(options)
     }
 
     fn best_hash(&self) -> Hash {
@@ -230,6 +240,11 @@ impl EthereumRpcServer for Ethereum {
         estimate::gas(&self.0.chain, request, block, overrides.as_ref())
     }
 
+    fn create_access_list(&self, request: CallRequest, block: Option<BlockRef>) -> RpcResult<Value> {
+        let gas = estimate::gas(&self.0.chain, request, block, None)?;
+        Ok(json!({ "accessList": [], "gasUsed": gas }))
+    }
+
     async fn send_raw_transaction(&self, transaction: Bytes) -> RpcResult<H256> {
         pool::submit(&self.0.chain, &self.0.pool, transaction.0).await
     }
@@ -306,8 +321,15 @@ impl EthereumRpcServer for Ethereum {
 
     fn filter_changes(&self, id: U256) -> RpcResult<Value> {
         let (_, best) = self.0.chain.best();
-        let (kind, last) = self.0.filters.advance(id, best)?;
-        self.news(&kind, last, best)
+        let (kind, last) = self.0.filters.look(id)?;
+        // What is more than one answer can hold comes with the next ones.
+        let to = match kind {
+            filters::Kind::Logs(_) => best.min(last.saturating_add(self.0.flags.eth_max_log_blocks)),
+            filters::Kind::Blocks => best,
+        };
+        let news = self.news(&kind, last, to)?;
+        self.0.filters.advance(id, to);
+        Ok(news)
     }
 
     fn filter_logs(&self, id: U256) -> RpcResult<Value> {
@@ -319,6 +341,29 @@ impl EthereumRpcServer for Ethereum {
 
     fn uninstall_filter(&self, id: U256) -> RpcResult<bool> {
         Ok(self.0.filters.remove(id))
+    }
+
+    fn trace_call(
+        &self,
+        request: CallRequest,
+        block: Option<BlockRef>,
+        options: Option<debug::Options>,
+    ) -> RpcResult<Value> {
+        debug::call(&self.0.chain, request, block, &self.trace_options(options)?)
+    }
+
+    fn trace_transaction(&self, hash: H256, options: Option<debug::Options>) -> RpcResult<Value> {
+        let State { chain, index, .. } = &*self.0;
+        debug::transaction(chain, index, hash, &self.trace_options(options)?)
+    }
+
+    fn trace_block_by_number(&self, block: BlockRef, options: Option<debug::Options>) -> RpcResult<Value> {
+        let State { chain, index, .. } = &*self.0;
+        debug::block(chain, index, block, &self.trace_options(options)?)
+    }
+
+    fn trace_block_by_hash(&self, hash: H256, options: Option<debug::Options>) -> RpcResult<Value> {
+        self.trace_block_by_number(BlockRef::Hash(hash), options)
     }
 
     fn proof(&self, _address: H160, _keys: Vec<H256>, _block: Option<BlockRef>) -> RpcResult<Value> {

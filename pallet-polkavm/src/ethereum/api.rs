@@ -3,7 +3,7 @@
 //! Called by nodes, on a state that is thrown away. Views of contracts, code and balances are in
 //! [`crate::runtime_api::PolkavmApi`]. As there, types carry their version in their name and never change.
 
-use crate::runtime_api::{ContractEventV1, FailureV1, OutputV1};
+use crate::runtime_api::{CallTraceV1, ContractEventV1, FailureV1, OutputV1};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use scale_info::TypeInfo;
@@ -54,6 +54,17 @@ pub struct EthereumExecutionV1 {
     pub events: Vec<ContractEventV1>,
 }
 
+/// A dry run with its call trace.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct EthereumTraceV1 {
+    /// The outcome.
+    pub execution: EthereumExecutionV1,
+    /// The first call. `None` if it did not start.
+    pub trace: Option<CallTraceV1>,
+    /// Picoseconds of `ref_time` in a unit of gas.
+    pub ref_time_per_gas: u64,
+}
+
 sp_api::decl_runtime_apis! {
     /// Runtime API behind the node's Ethereum JSON-RPC.
     pub trait EthereumApi {
@@ -65,5 +76,8 @@ sp_api::decl_runtime_apis! {
 
         /// Dry-runs a transaction, with the limits that it would have in a block.
         fn dry_run(call: EthereumCallV1) -> EthereumExecutionV1;
+
+        /// As `dry_run`, with a call trace.
+        fn trace(call: EthereumCallV1) -> EthereumTraceV1;
     }
 }

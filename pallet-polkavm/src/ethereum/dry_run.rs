@@ -4,7 +4,7 @@
 
 use super::{
     EthereumRuntime, Plan, Sent, TransactionError,
-    api::{EthereumCallV1, EthereumExecutionV1, EthereumTermsV1},
+    api::{EthereumCallV1, EthereumExecutionV1, EthereumTermsV1, EthereumTraceV1},
     budget::{gas_of_balance, gas_price, info},
     plan,
     plan::{most, share},
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     BalanceOf, Call, Config, Error, Pallet,
     address::AddressMapper,
-    exec::ExecConfig,
+    exec::{ExecConfig, trace::CallTrace},
     types::{Execution, Failure, Output},
 };
 use alloc::string::ToString;
@@ -42,28 +42,43 @@ impl<T: Config> Pallet<T> {
 
     /// [`super::api::EthereumApi::dry_run`].
     pub fn ethereum_dry_run<E: EthereumRuntime<Config = T>>(call: EthereumCallV1) -> EthereumExecutionV1 {
-        let EthereumCallV1 { from, to, value, gas, data, length } = call;
-        let price = gas_price::<E>();
-        let Plan { call, fixed_fee, .. } =
-            match plan::<E>(Sent { to, value, data }, gas, length, Zero::zero(), Zero::zero()) {
-                Ok(plan) => plan,
-                Err(error) => return refused::<T>(&error),
-            };
-        let origin = T::AddressMapper::to_account_id(&from);
-        frame_system::Pallet::<T>::inc_account_nonce(&origin);
-        let config = ExecConfig::dry_run();
-        match call {
-            Call::eth_call { dest, value, gas_limit, budget, data } => {
-                let execution = Self::ethereum_call(origin, dest, value, gas_limit, budget, data, config);
-                outcome::<E, _>(execution, fixed_fee, price, |output| (output, None))
-            }
-            Call::eth_instantiate_with_code { value, gas_limit, budget, code, data } => {
-                let execution = Self::ethereum_instantiate(origin, value, gas_limit, budget, code, data, config);
-                outcome::<E, _>(execution, fixed_fee, price, |made| (made.output, Some(made.address)))
-            }
-            // No other call is planned.
-            _ => refused::<T>(&TransactionError::Malformed),
+        run::<E>(call, ExecConfig::dry_run()).0
+    }
+
+    /// [`super::api::EthereumApi::trace`].
+    pub fn ethereum_trace<E: EthereumRuntime<Config = T>>(call: EthereumCallV1) -> EthereumTraceV1 {
+        let (execution, trace) = run::<E>(call, ExecConfig::tracing());
+        let ref_time_per_gas = T::RefTimePerEthGas::get();
+        EthereumTraceV1 { execution, trace: trace.map(Into::into), ref_time_per_gas }
+    }
+}
+
+/// Runs a transaction, and returns its outcome, and its call trace if `config` asks for one.
+fn run<E: EthereumRuntime>(call: EthereumCallV1, config: ExecConfig) -> (EthereumExecutionV1, Option<CallTrace>) {
+    let EthereumCallV1 { from, to, value, gas, data, length } = call;
+    let price = gas_price::<E>();
+    let Plan { call, fixed_fee, .. } =
+        match plan::<E>(Sent { to, value, data }, gas, length, Zero::zero(), Zero::zero()) {
+            Ok(plan) => plan,
+            Err(error) => return (refused::<E::Config>(&error), None),
+        };
+    let origin = <E::Config as Config>::AddressMapper::to_account_id(&from);
+    frame_system::Pallet::<E::Config>::inc_account_nonce(&origin);
+    match call {
+        Call::eth_call { dest, value, gas_limit, budget, data } => {
+            let mut execution =
+                Pallet::<E::Config>::ethereum_call(origin, dest, value, gas_limit, budget, data, config);
+            let trace = execution.trace.take();
+            (outcome::<E, _>(execution, fixed_fee, price, |output| (output, None)), trace)
         }
+        Call::eth_instantiate_with_code { value, gas_limit, budget, code, data } => {
+            let mut execution =
+                Pallet::<E::Config>::ethereum_instantiate(origin, value, gas_limit, budget, code, data, config);
+            let trace = execution.trace.take();
+            (outcome::<E, _>(execution, fixed_fee, price, |made| (made.output, Some(made.address))), trace)
+        }
+        // No other call is planned.
+        _ => (refused::<E::Config>(&TransactionError::Malformed), None),
     }
 }
 
