@@ -17,6 +17,7 @@
 mod backend;
 mod functions;
 mod instance;
+pub mod runtime_heap;
 mod wire;
 
 #[cfg(not(substrate_runtime))]
