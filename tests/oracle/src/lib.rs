@@ -1,7 +1,7 @@
 //! Full-state oracle: runs a program on several engines at once and compares all observable state.
 //!
 //! Used by the tests of this crate, and by `scripts/fuzz`. To add an engine, implement [`Engine`] and
-//! [`Machine`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
+//! [`EngineInstance`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
 //! part of it out. Programs for which an engine is known to differ from the specification are not run on it:
 //! `docs/spec/differences.md#differences-from-polkavms-own-interpreter` lists the differences.
 
@@ -12,7 +12,7 @@ pub mod engines;
 pub mod every_gas;
 pub mod generate;
 pub mod hash;
-pub mod machine;
+pub mod interface;
 pub mod pair;
 pub mod sequences;
 pub mod tiers;
@@ -32,4 +32,4 @@ pub fn skip_without_jit(error: &pvm_engine::Error) {
     );
 }
 
-pub use machine::{Config, Engine, Fault, Machine, Metering, Model, Observation, Outcome};
+pub use interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Observation, Outcome};

@@ -5,7 +5,7 @@ use vm_core::isa::{Isa, Reg};
 use vm_core::program::ProgramConfig;
 
 /// Interface of a backend under test.
-pub trait Machine {
+pub trait TestedInstance {
     fn load(blob: &[u8], config: &ProgramConfig) -> Self;
     fn set_reg(&mut self, reg: Reg, value: u64);
     fn reg(&self, reg: Reg) -> u64;
@@ -58,7 +58,7 @@ pub struct Case {
 
 impl Case {
     /// Runs the script; panics with the case's name at a mismatch.
-    pub fn check<M: Machine>(&self, backend: &str) {
+    pub fn check<M: TestedInstance>(&self, backend: &str) {
         let mut machine = M::load(&self.blob, &self.config);
         let mut regs = [0; Reg::COUNT];
         for (index, step) in self.script.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Case {
         }
     }
 
-    fn check_regs<M: Machine>(&self, machine: &M, expected: &[u64; Reg::COUNT], at: &str) {
+    fn check_regs<M: TestedInstance>(&self, machine: &M, expected: &[u64; Reg::COUNT], at: &str) {
         for reg in Reg::ALL {
             assert_eq!(machine.reg(reg), expected[reg as usize], "{reg:?} of {at}");
         }

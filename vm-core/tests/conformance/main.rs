@@ -1,7 +1,7 @@
 //! Conformance tests: the edge cases of every instruction, on every backend.
 //!
 //! `case` is the form of a case and its runner, and knows no backend; `registers`, `memory` and `flow` make the cases,
-//! mostly from data. Another backend joins by implementing `case::Machine`.
+//! mostly from data. Another backend joins by implementing `case::TestedInstance`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod case;
@@ -9,7 +9,7 @@ mod flow;
 mod memory;
 mod registers;
 
-use case::{Case, Machine};
+use case::{Case, TestedInstance};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vm_core::Outcome;
@@ -18,7 +18,7 @@ use vm_core::interpreter::Instance;
 use vm_core::isa::{Isa, Opcode, Reg};
 use vm_core::program::{Program, ProgramConfig};
 
-impl Machine for Instance {
+impl TestedInstance for Instance {
     fn load(blob: &[u8], config: &ProgramConfig) -> Self {
         Instance::new(Arc::new(Program::new(&Blob::parse(blob).unwrap(), config).unwrap()))
     }
@@ -57,9 +57,9 @@ impl Machine for Instance {
 /// The interpreter with all translations dropped after every stop, and a cache that holds next to nothing.
 struct Forgetful(Instance);
 
-impl Machine for Forgetful {
+impl TestedInstance for Forgetful {
     fn load(blob: &[u8], config: &ProgramConfig) -> Self {
-        Forgetful(Machine::load(blob, &ProgramConfig { translation_cache: 0, ..config.clone() }))
+        Forgetful(TestedInstance::load(blob, &ProgramConfig { translation_cache: 0, ..config.clone() }))
     }
     fn set_reg(&mut self, reg: Reg, value: u64) {
         self.0.set_reg(reg, value);

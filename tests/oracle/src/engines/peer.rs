@@ -3,7 +3,7 @@
 //! Each difference is in `docs/spec/differences.md#differences-from-polkavms-own-interpreter`, with the right behaviour
 //! and the reason.
 
-use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};
+use crate::interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Outcome, Situation};
 use polkavm::{
     BackendKind, CacheModel, CostModel, CostModelKind, GasMeteringKind, InterruptKind, Module, ModuleConfig,
     ProgramBlob, ProgramCounter, RawInstance, Reg,
@@ -78,7 +78,7 @@ impl Engine for Peer {
         Ok(())
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
         let mut peer = ModuleConfig::new();
         peer.set_gas_metering(match config.metering {
             Metering::Off => None,
@@ -106,7 +106,7 @@ struct Running {
     low_memset: bool,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     fn set_register(&mut self, number: usize, value: u64) {
         self.instance.set_reg(Reg::ALL[number], value);
     }

@@ -134,11 +134,11 @@ pub trait Engine {
     ///
     /// # Errors
     /// If it is refused; the text is for people.
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String>;
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String>;
 }
 
 /// A loaded program with its state. Registers are numbered 0 to 12.
-pub trait Machine {
+pub trait EngineInstance {
     /// Sets a register.
     fn set_register(&mut self, number: usize, value: u64);
     /// The value of a register.
