@@ -428,7 +428,7 @@ pub struct DebugArgs {
     /// refused. The page is served until pvm is ended.
     #[arg(long, conflicts_with_all = ["dap", "elf_out"])]
     pub web: bool,
-    /// Where to wait for a debugger: a port of this machine, or a path for a Unix socket
+    /// Wait for a debugger on a port of this machine, or on a Unix socket at a path
     ///
     /// Port 0 is any that is free, and is the default but for --dap. Browsers need a port. Other machines cannot connect.
     #[arg(long, value_name = "PORT|PATH")]

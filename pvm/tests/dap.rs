@@ -93,7 +93,7 @@ impl Client {
         response["body"].clone()
     }
 
-    /// Why a request is refused.
+    /// Sends a request that has to be refused; returns the reason.
     #[track_caller]
     fn refused(&mut self, command: &str, arguments: Value) -> String {
         let response = self.request(command, arguments);

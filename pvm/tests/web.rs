@@ -246,7 +246,7 @@ fn other_pages_are_refused() {
 
 const BROWSER: &str = "chromium";
 
-/// Whether there is a browser. Where one is required and there is none the test fails.
+/// True if a browser is installed. Fails the test if there is none and one is required.
 fn has_browser() -> bool {
     if Command::new(BROWSER).arg("--version").output().is_ok() {
         return true;

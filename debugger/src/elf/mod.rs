@@ -12,11 +12,11 @@ use crate::symbols::Symbols;
 use vm_core::blob::Blob;
 use vm_core::memory::MemoryMap;
 
-/// Where a program returns to its host. Debuggers look one byte before it for who called.
+/// Return address of calls by the host. Debuggers look one byte before it for the caller.
 pub const HOST: u32 = MemoryMap::RETURN_TO_HOST;
 
-/// Where a debugger finds the jump table, as code offsets; no guest memory is there. A code address of the guest, times a
-/// factor, is how far into it the code offset is.
+/// Address of the jump table for debuggers, as code offsets; no guest memory is there. The offset of an entry is the
+/// guest's code address times a factor.
 pub const fn jump_table_base(is_64_bit: bool) -> u64 {
     if is_64_bit { 1 << 32 } else { HOST as u64 }
 }

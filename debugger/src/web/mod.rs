@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a browser may take for a request.
+/// Time limit for a browser's request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most connections at a time.
 const CONNECTIONS: usize = 64;

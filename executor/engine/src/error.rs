@@ -222,13 +222,13 @@ pub enum CodeRule {
     Register,
     /// Memory is accessed by 32-bit addresses: a register of the guest and a displacement, or a constant.
     Address,
-    /// What is pushed is popped in the same sequence, which neither accesses memory nor leaves.
+    /// Each push is popped in the same sequence, which neither accesses memory nor leaves.
     Stack,
     /// A block begins with its charge, which is positive and whose stub is its own.
     Charge,
     /// A branch gives back what the cost model says, and less than its block's charge.
     Refund,
-    /// What follows the end of a block is another block.
+    /// The end of a block is followed by another block.
     BlockStart,
     /// A direct jump leads to the start of a block.
     Target,

@@ -65,7 +65,7 @@ pub fn line_of(text: &str) -> usize {
     source.lines().position(|line| line.contains(text)).unwrap() + 1
 }
 
-/// Whether there is a gdb. Where one is required and there is none the test fails.
+/// True if gdb is installed. Fails the test if there is none and one is required.
 pub fn has_gdb() -> bool {
     if Command::new(GDB).arg("--version").output().is_ok() {
         return true;
