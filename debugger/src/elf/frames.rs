@@ -5,7 +5,7 @@
 use super::dwarf::encoding;
 use super::{HOST, jump_table_base, jump_table_factor};
 use crate::symbols::Symbols;
-use crate::unwind::flow::{ENTRY, FOLLOWED, Flow, State, EntryValue, called, is_call};
+use crate::unwind::flow::{ENTRY, EntryValue, FOLLOWED, Flow, State, called, is_call};
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, DebugFrame, EndianVec, Expression, FrameDescriptionEntry,
     FrameTable,

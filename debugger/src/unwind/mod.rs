@@ -4,7 +4,7 @@ pub(crate) mod flow;
 
 use crate::machine::Machine;
 use crate::symbols::Symbols;
-use flow::{ENTRY, FOLLOWED, Flow, State, EntryValue, is_call};
+use flow::{ENTRY, EntryValue, FOLLOWED, Flow, State, is_call};
 use std::collections::{BTreeMap, BTreeSet};
 use vm_core::isa::{Opcode, Reg};
 use vm_core::memory::MemoryMap;

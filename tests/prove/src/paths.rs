@@ -138,7 +138,9 @@ impl Memory for Effects<'_> {
                 // Its width is compared with the guest's.
                 Ok(t.low(value, width))
             }
-            AccessTarget::Stack(at) => self.stack.get(&at).copied().ok_or_else(|| "reads a word that nobody pushed".into()),
+            AccessTarget::Stack(at) => {
+                self.stack.get(&at).copied().ok_or_else(|| "reads a word that nobody pushed".into())
+            }
             AccessTarget::Control(at) => {
                 if let Some(word) = self.written.get(&at).or_else(|| self.read.get(&at)) {
                     return if t.width(*word) == width { Ok(*word) } else { Err("reads a part of a word".into()) };
@@ -178,7 +180,9 @@ impl Memory for Effects<'_> {
                 }
                 self.written.insert(at, value);
             }
-            AccessTarget::Table | AccessTarget::Returned => return Err("writes to an address that is no guest's".into()),
+            AccessTarget::Table | AccessTarget::Returned => {
+                return Err("writes to an address that is no guest's".into());
+            }
         }
         Ok(())
     }
