@@ -32,4 +32,29 @@ pub fn skip_without_jit(error: &pvm_engine::Error) {
     );
 }
 
+/// Returns what needs the compiler; `None` after a notice if there is none on this machine.
+///
+/// # Panics
+/// If `PVM_REQUIRE_JIT` is set.
+pub fn unless_skipped<T>(made: Result<T, pvm_engine::Error>) -> Option<T> {
+    made.map_err(|error| skip_without_jit(&error)).ok()
+}
+
+/// Compares with each seed, counts in a tally, and prints it.
+///
+/// # Panics
+/// On the first difference.
+#[expect(clippy::panic, reason = "for tests")]
+pub fn tally_seeds<T: Default + core::fmt::Debug, E: core::fmt::Display>(
+    seeds: core::ops::Range<u64>,
+    mut compare: impl FnMut(u64, &mut T) -> Result<(), E>,
+) -> T {
+    let mut tally = T::default();
+    for seed in seeds {
+        compare(seed, &mut tally).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    println!("{tally:?}");
+    tally
+}
+
 pub use interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Observation, Outcome};

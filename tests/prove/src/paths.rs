@@ -4,6 +4,7 @@
 //! address: to the guest's window (32 bits, zero-extended), to the stack, to the control page (both at fixed
 //! addresses), or into the jump table (an index, whose bounds the proof has to show). Anything else is an error.
 
+use crate::emit::Compiled;
 use crate::machine::{self, Fields, Memory, Next, RSP, State, Stuck};
 use crate::term::{Op, Term, Terms};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
@@ -200,6 +201,13 @@ pub struct Setup<'a> {
     pub loaded: &'a [Term],
     /// Address of an instruction before which flags and the scratch register become unknown, if any.
     pub forget_at: Option<u64>,
+}
+
+impl Compiled {
+    /// Returns the setup in which nothing is loaded from guest memory and nothing forgotten.
+    pub fn setup<'a>(&'a self, fields: &'a Fields) -> Setup<'a> {
+        Setup { image: self.image(), fields, blocks: &self.blocks, loaded: &[], forget_at: None }
+    }
 }
 
 /// Returns all paths from `ip` on.

@@ -35,6 +35,12 @@ pub struct Config {
     pub single_step: bool,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Sync, single_step: false }
+    }
+}
+
 /// Outcome of a run: `docs/spec/execution.md#outcomes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {

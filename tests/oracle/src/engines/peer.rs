@@ -107,21 +107,7 @@ struct Running {
 }
 
 impl EngineInstance for Running {
-    fn set_register(&mut self, number: usize, value: u64) {
-        self.instance.set_reg(Reg::ALL[number], value);
-    }
-
-    fn register(&self, number: usize) -> u64 {
-        self.instance.reg(Reg::ALL[number])
-    }
-
-    fn set_gas(&mut self, gas: i64) {
-        self.instance.set_gas(gas);
-    }
-
-    fn gas(&self) -> i64 {
-        self.instance.gas()
-    }
+    forward_registers_and_gas!();
 
     fn set_next_pc(&mut self, offset: u32) {
         self.instance.set_next_program_counter(ProgramCounter(offset));

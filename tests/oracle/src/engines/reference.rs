@@ -1,7 +1,7 @@
 //! The reference interpreter as an engine, which decides between the others.
 
 use crate::hash;
-use crate::interface::{Config, Engine, EngineInstance, Metering, Model, Outcome};
+use crate::interface::{Config, Engine, EngineInstance, Outcome};
 use pvm_reference as reference;
 
 /// The reference model.
@@ -14,23 +14,8 @@ impl Engine for Reference {
     }
 
     fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
-        let config = reference::Config {
-            page_size: config.page_size,
-            aux_size: config.aux_size,
-            model: match config.model {
-                Model::Naive => reference::Model::Naive,
-                Model::Pipeline(latency) => reference::Model::Pipeline(latency),
-                Model::CalibratedV1 => reference::Model::CalibratedV1,
-            },
-            metering: match config.metering {
-                Metering::Off => reference::Metering::Off,
-                Metering::Sync => reference::Metering::Sync,
-                Metering::Async => reference::Metering::Async,
-            },
-            single_step: config.single_step,
-        };
-        reference::Interpreter::new(blob, config)
-            .map(|machine| Box::new(machine) as Box<dyn EngineInstance>)
+        reference::Interpreter::new(blob, *config)
+            .map(|instance| Box::new(instance) as Box<dyn EngineInstance>)
             .map_err(|error| error.to_string())
     }
 }
