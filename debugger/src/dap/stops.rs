@@ -147,7 +147,7 @@ impl Run {
     pub fn exception_info(&self) -> Result<Value, String> {
         match self.navigator.machine().outcome() {
             Some(outcome) if outcome != Outcome::Finished => Ok(json!({
-                "exceptionId": end_name(outcome),
+                "exceptionId": outcome.name(),
                 "description": self.describe_end(outcome),
                 "breakMode": "always",
             })),
@@ -158,15 +158,4 @@ impl Run {
 
 fn end_reason(outcome: Outcome) -> &'static str {
     if outcome == Outcome::Finished { "end" } else { "exception" }
-}
-
-fn end_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Finished => "finished",
-        Outcome::Trap => "trap",
-        Outcome::OutOfGas => "out-of-gas",
-        Outcome::PageFault { .. } => "page-fault",
-        Outcome::HostCall(_) => "host-call",
-        Outcome::Step => "step",
-    }
 }

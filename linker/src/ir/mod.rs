@@ -561,17 +561,8 @@ impl Op {
     }
 
     /// The register that it writes. A host call also writes its results, see [`Op::writes`].
-    pub fn dst(&self) -> Option<Var> {
-        match *self {
-            Op::Const { dst, .. }
-            | Op::Move { dst, .. }
-            | Op::Binary { dst, .. }
-            | Op::Unary { dst, .. }
-            | Op::Cmov { dst, .. }
-            | Op::Load { dst, .. }
-            | Op::Sbrk { dst, .. } => Some(dst),
-            Op::Store { .. } | Op::HostCall { .. } | Op::Memset => None,
-        }
+    pub fn dst(mut self) -> Option<Var> {
+        self.dst_mut().copied()
     }
 
     /// The register that it writes, mutable.
