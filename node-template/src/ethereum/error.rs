@@ -1,4 +1,4 @@
-//! The errors of the methods: numbers and words are those of Ethereum's nodes, as clients look for them.
+//! RPC errors: numbers and words are those of Ethereum's nodes, as clients search for them.
 
 use jsonrpsee::types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE};
 use pallet_polkavm::runtime_api::FailureV1;

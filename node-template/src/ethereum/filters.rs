@@ -1,4 +1,4 @@
-//! The filters of clients that poll.
+//! Filters (`eth_newFilter` and its siblings), for clients that poll.
 //!
 //! Any client can make some, and none has to remove them. So there is a limit to their number, and one that nobody has asked
 //! for during [`LIFE`] is forgotten.

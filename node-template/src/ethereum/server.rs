@@ -1,4 +1,4 @@
-//! The methods, each in a few lines over the modules beside.
+//! RPC server: implements the methods of [`super::api`], each in a few lines over the other modules.
 
 use super::{
     EthereumFlags,

@@ -1,4 +1,4 @@
-//! Clients that listen to new blocks and logs.
+//! Subscriptions (`eth_subscribe`) to new blocks and logs.
 //!
 //! Each has a task that waits for the node's news. A client that does not take what it is sent for as long as the connection's
 //! buffer lasts is cut off by the server.

@@ -1,4 +1,4 @@
-//! From what a client sends to the call that it becomes, with the limits that its gas buys.
+//! Plans a transaction: the call or instantiation that it becomes, with the limits that its gas buys.
 //!
 //! Called for a transaction when its extrinsic is checked, and for a dry run: both have the same limits, so what passes in
 //! one passes in the other.
