@@ -1,4 +1,4 @@
-//! A debug adapter: editors go through a run, forwards and backwards, by the debug adapter protocol.
+//! Debug adapter: editors go through a run, forwards and backwards, by the debug adapter protocol.
 //!
 //! The run cannot be changed: registers and memory are read-only. Requests are read by a thread of their own, so that a
 //! client can be heard while the run goes on. Whatever a client sends is answered or refused by name.

@@ -1,4 +1,4 @@
-//! An ELF file for debuggers, made of a blob.
+//! Makes an ELF file with DWARF of a blob, for debuggers.
 //!
 //! Debuggers know RISC-V ELF files with DWARF, and nothing of blobs. This one has the addresses of the blob: a function or
 //! a line is at its code offset. It has the functions with those inlined into them, the lines, the symbols, and how to

@@ -1,7 +1,7 @@
-//! Moving through a run as people do: by lines and functions, to breakpoints, and to who wrote a byte.
+//! The navigator: moves through a run by lines and functions, to breakpoints, and to the last write of a byte.
 //!
 //! Shared by [`crate::dap`] and [`crate::web`]. gdb does this by itself and uses [`crate::machine`] alone.
-//! A motion is made in slices, so that whoever asked for it can be heard in between.
+//! A motion is made in slices, so that requests of the client are served in between.
 
 mod expression;
 mod motion;

@@ -1,18 +1,18 @@
-//! Motions, and how they are made in slices.
+//! Motions: steps, runs and searches in both directions, made in slices.
 
 use super::{Navigator, Stop};
 use crate::machine::{Conditions, Found, Hit, ReplayError, Watch};
 use crate::symbols::Place;
 use vm_core::isa::Opcode;
 
-/// Instructions of a slice.
+/// Number of instructions of a slice.
 const SLICE: u64 = 1 << 22;
-/// Of single steps, which take longer.
+/// Number of single steps of a slice; they take longer.
 const STEPS: usize = 1 << 12;
-/// Of single steps back, each of which may be a way from a snapshot.
+/// Number of single steps back of a slice; each may be a run from a snapshot.
 const STEPS_BACK: usize = 1 << 6;
 
-/// A way to go.
+/// A motion: a step, a run or a search, forwards or backwards.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Motion {
     /// To the next hit, or the end.
@@ -52,7 +52,7 @@ pub(super) struct Line {
 /// A place to return to: the code offset and the stack pointer.
 type Point = (u32, u64);
 
-/// A motion that is being made.
+/// The motion in progress.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Going {
     Run {

@@ -1,4 +1,4 @@
-//! Finding callers: the call stack of a place of a run, from its registers and memory.
+//! Stack unwinding: the call stack at a position of a run, from its registers and memory.
 
 pub(crate) mod flow;
 

@@ -1,4 +1,4 @@
-//! A page for browsers: source beside instructions, registers, memory, the call stack, and a time line.
+//! Debugging page for browsers: source beside instructions, registers, memory, the call stack, and a time line.
 //!
 //! Served on loopback, to whoever has the token that is part of each path. Other web pages cannot have it, and are refused
 //! as well by the host that they ask for and by their origin. The page itself runs no script but its own.
