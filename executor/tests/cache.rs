@@ -223,11 +223,11 @@ fn damage(folder: &Path, number: usize, at: usize) -> bool {
 }
 
 /// Checks random sequences of at most so many events, with room for a random share of the programs.
-fn check_random(backend: BackendChoice, on_disk: bool, cases: u32, events: usize) {
+fn check_random(backend: BackendChoice, on_disk: bool, cases: u32, most: usize) {
     let sizes = sizes(backend);
     let total: usize = sizes.iter().sum();
     proptest!(ProptestConfig::with_cases(cases), |(
-        events in prop::collection::vec(event(), 1..events),
+        events in prop::collection::vec(event(), 1..most),
         share in 0..120usize,
     )| {
         check(backend, &sizes, total * share / 100, on_disk, &events);

@@ -13,7 +13,6 @@ use vm_core::Outcome;
 use vm_core::blob::Blob;
 use vm_core::gas::CostModelKind;
 use vm_core::interpreter::Instance;
-use vm_core::isa::Reg;
 use vm_core::program::Program;
 
 /// Real contracts and programs.
