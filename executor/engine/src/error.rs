@@ -317,32 +317,21 @@ impl fmt::Display for VerifyError {
 
 impl std::error::Error for VerifyError {}
 
-impl From<VerifyError> for StoredError {
-    fn from(error: VerifyError) -> StoredError {
-        StoredError::Verify(error)
-    }
+/// Implements the conversion of errors to the variants that wrap them.
+macro_rules! wrap_errors {
+    ($($from:ident => $to:ident::$variant:ident,)*) => {$(
+        impl From<$from> for $to {
+            fn from(error: $from) -> $to {
+                $to::$variant(error)
+            }
+        }
+    )*};
 }
 
-impl From<StoredError> for Error {
-    fn from(error: StoredError) -> Error {
-        Error::Stored(error)
-    }
-}
-
-impl From<SandboxError> for Error {
-    fn from(error: SandboxError) -> Error {
-        Error::Sandbox(error)
-    }
-}
-
-impl From<BlobError> for Error {
-    fn from(error: BlobError) -> Error {
-        Error::Blob(error)
-    }
-}
-
-impl From<ProgramError> for Error {
-    fn from(error: ProgramError) -> Error {
-        Error::Program(error)
-    }
+wrap_errors! {
+    VerifyError => StoredError::Verify,
+    StoredError => Error::Stored,
+    SandboxError => Error::Sandbox,
+    BlobError => Error::Blob,
+    ProgramError => Error::Program,
 }
