@@ -7,9 +7,9 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use polkavm_linker::{Config, TargetInstructionSet, program_from_elf};
 use pvm_benches::{
-    engines::{Compiled, Engine, Machine, Ours},
+    engines::{Compiled, Engine, EngineInstance, Ours},
     measure::{geometric_mean, milliseconds, time},
-    programs::{ALL, CONTRACT, HOST_CALLS, Program, contract_elfs},
+    programs::{ALL, BenchProgram, CONTRACT, HOST_CALLS, contract_elfs},
     table,
 };
 use vm_core::gas::CostModelKind;
@@ -21,7 +21,7 @@ const STACK: u32 = 65536;
 struct Input {
     name: String,
     elf: Vec<u8>,
-    program: Option<&'static Program>,
+    program: Option<&'static BenchProgram>,
 }
 
 /// A pair of measurements, ours first.
@@ -114,10 +114,10 @@ fn link_both(elf: &[u8], rounds: u32) -> Result<([Vec<u8>; 2], Pair)> {
 }
 
 /// Runs both blobs alternately, checks their results, and returns the least times in milliseconds.
-fn run_both(engine: &dyn Engine, program: &Program, blobs: &[Vec<u8>; 2], rounds: u32) -> Result<Pair> {
+fn run_both(engine: &dyn Engine, program: &BenchProgram, blobs: &[Vec<u8>; 2], rounds: u32) -> Result<Pair> {
     program.initialize_on_host();
     let expected = program.run_on_host();
-    let mut machines: Vec<Box<dyn Machine>> = Vec::new();
+    let mut machines: Vec<Box<dyn EngineInstance>> = Vec::new();
     for blob in blobs {
         let mut machine = engine.load(blob)?.instantiate()?;
         machine.call("initialize").with_context(|| program.name)?;

@@ -5,11 +5,11 @@ use bench_programs as host;
 use std::{fs, path::PathBuf};
 
 /// A program, as compiled for the engines and for the host.
-pub struct Program {
+pub struct BenchProgram {
     /// Its name: that of its binary in `guest/bench`.
     pub name: &'static str,
     /// Purpose of the program.
-    pub kind: Kind,
+    pub kind: WorkloadKind,
     /// The host's copy of the export `initialize`.
     initialize: fn(),
     /// The host's copy of the export `run`.
@@ -18,14 +18,14 @@ pub struct Program {
 
 /// Purpose of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum WorkloadKind {
     /// A realistic workload, as of a contract. The geometric means are over these.
     Work,
     /// A loop that stresses one part of a gas model.
     Probe,
 }
 
-impl Program {
+impl BenchProgram {
     /// Reads the `.polkavm` blob.
     ///
     /// # Errors
@@ -104,16 +104,16 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../out/bench")
 }
 
-const fn work(name: &'static str, initialize: fn(), run: fn() -> u64) -> Program {
-    Program { name, kind: Kind::Work, initialize, run }
+const fn work(name: &'static str, initialize: fn(), run: fn() -> u64) -> BenchProgram {
+    BenchProgram { name, kind: WorkloadKind::Work, initialize, run }
 }
 
-const fn probe(name: &'static str, initialize: fn(), run: fn() -> u64) -> Program {
-    Program { name, kind: Kind::Probe, initialize, run }
+const fn probe(name: &'static str, initialize: fn(), run: fn() -> u64) -> BenchProgram {
+    BenchProgram { name, kind: WorkloadKind::Probe, initialize, run }
 }
 
 /// All programs.
-pub const ALL: &[Program] = &[
+pub const ALL: &[BenchProgram] = &[
     work("sieve", host::sieve::initialize, host::sieve::run),
     work("sha256", host::hashes::initialize, host::hashes::sha256),
     work("keccak", host::hashes::initialize, host::hashes::keccak),
@@ -133,9 +133,9 @@ pub const ALL: &[Program] = &[
 ];
 
 /// Calls of a host function.
-pub const HOST_CALLS: Program = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
+pub const HOST_CALLS: BenchProgram = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
 /// Number of [`HOST_CALLS`] in a run.
 pub const HOST_CALL_COUNT: u64 = host::host_calls::CALLS;
 
 /// A large program whose `run` does little.
-pub const CONTRACT: Program = work("contract", host::contract::initialize, host::contract::run);
+pub const CONTRACT: BenchProgram = work("contract", host::contract::initialize, host::contract::run);

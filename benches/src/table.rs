@@ -1,9 +1,9 @@
 //! The table of running times of all programs on some engines, the first of which is compared with the others.
 
 use crate::{
-    engines::{Engine, Machine},
+    engines::{Engine, EngineInstance},
     measure::{geometric_mean, milliseconds, time},
-    programs::{ALL, Kind, Program},
+    programs::{ALL, BenchProgram, WorkloadKind},
 };
 use anyhow::{Context, Result, ensure};
 
@@ -57,7 +57,7 @@ pub fn print(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Res
         print!("----------:|{}", if index > 0 { "-------:|" } else { "" });
     }
     println!();
-    for kind in [Kind::Work, Kind::Probe] {
+    for kind in [WorkloadKind::Work, WorkloadKind::Probe] {
         let mut ratios = vec![Vec::new(); engines.len()];
         for program in ALL.iter().filter(|program| program.kind == kind) {
             if !wanted.is_empty() && !wanted.iter().any(|name| name == program.name) {
@@ -73,7 +73,7 @@ pub fn print(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Res
         }
         print!(
             "| {:<18} | {:>9} | {:>9} |",
-            format!("geometric mean, {}", if kind == Kind::Work { "work" } else { "probes" }),
+            format!("geometric mean, {}", if kind == WorkloadKind::Work { "work" } else { "probes" }),
             "",
             ""
         );
@@ -86,10 +86,10 @@ pub fn print(engines: &[Box<dyn Engine>], wanted: &[String], rounds: u32) -> Res
 }
 
 /// Measures the times of the host and of each engine.
-fn measure(program: &Program, engines: &[Box<dyn Engine>], rounds: u32) -> Result<Vec<f64>> {
+fn measure(program: &BenchProgram, engines: &[Box<dyn Engine>], rounds: u32) -> Result<Vec<f64>> {
     program.initialize_on_host();
     let expected = program.run_on_host();
-    let mut machines: Vec<Box<dyn Machine>> = Vec::new();
+    let mut machines: Vec<Box<dyn EngineInstance>> = Vec::new();
     for engine in engines {
         let mut machine = engine.load(&engine.read(program)?)?.instantiate()?;
         machine.call("initialize").with_context(|| engine.name())?;

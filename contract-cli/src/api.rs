@@ -357,6 +357,21 @@ impl Chain {
         self.api(at, R::FUNCTIONS.effect, request.arguments(self.account())).await
     }
 
+    /// Traces a request at the best block. Returns the block and the account's address there, too.
+    ///
+    /// # Errors
+    ///
+    /// If the chain cannot be asked.
+    pub async fn trace_at_best<R: Request>(
+        &self,
+        request: &R,
+    ) -> Result<(AtBlock, [u8; 20], Traced<R::Outcome>), Error> {
+        self.at_best(async |at| {
+            Ok((at.clone(), self.address_of(at, self.account()).await?, self.trace(at, request).await?))
+        })
+        .await
+    }
+
     /// Dry-runs a call or an instantiation, and returns its call trace.
     ///
     /// # Errors

@@ -173,14 +173,18 @@ mod tests {
 
     #[test]
     fn times_are_in_the_largest_unit_that_they_fill() {
-        assert_eq!(time(0), "0 ps");
-        assert_eq!(time(990), "990 ps");
-        assert_eq!(time(999), "1.00 ns");
-        assert_eq!(time(12_345), "12.35 ns");
-        assert_eq!(time(974_264_529), "974.26 µs");
-        assert_eq!(time(999_996_000), "1.00 ms");
-        assert_eq!(time(1_500_000_000_000), "1.50 s");
-        assert_eq!(time(u64::MAX), "18446744.07 s");
+        for (picoseconds, expected) in [
+            (0, "0 ps"),
+            (990, "990 ps"),
+            (999, "1.00 ns"),
+            (12_345, "12.35 ns"),
+            (974_264_529, "974.26 µs"),
+            (999_996_000, "1.00 ms"),
+            (1_500_000_000_000, "1.50 s"),
+            (u64::MAX, "18446744.07 s"),
+        ] {
+            assert_eq!(time(picoseconds), expected);
+        }
     }
 
     #[test]
@@ -199,13 +203,14 @@ mod tests {
 
     #[test]
     fn times_and_sizes_are_read_in_the_forms_in_which_they_are_shown() {
-        assert_eq!(read_time("974.26 µs"), Ok(974_260_000));
-        assert_eq!(read_time("974.26us"), Ok(974_260_000));
-        assert_eq!(read_time("1.5s"), Ok(1_500_000_000_000));
-        assert_eq!(read_time("7"), Ok(7));
-        assert_eq!(read_size("64KiB"), Ok(65_536));
-        assert_eq!(read_size("1.2 KiB"), Ok(1_228));
-        assert_eq!(read_size("3000000"), Ok(3_000_000));
+        for (text, expected) in
+            [("974.26 µs", 974_260_000), ("974.26us", 974_260_000), ("1.5s", 1_500_000_000_000), ("7", 7)]
+        {
+            assert_eq!(read_time(text), Ok(expected), "{text}");
+        }
+        for (text, expected) in [("64KiB", 65_536), ("1.2 KiB", 1_228), ("3000000", 3_000_000)] {
+            assert_eq!(read_size(text), Ok(expected), "{text}");
+        }
         for none in ["", "ms", "-1", "1.5", "1.2.3ms", "5kg", ".5s", "99999999999s", "1e3"] {
             assert!(read_time(none).is_err(), "{none}");
         }

@@ -1,4 +1,4 @@
-//! What recording and going back cost, beside the plain interpreter: `cargo bench -p pvm-debugger`.
+//! Cost of recording and of going back, beside the plain interpreter: `cargo bench -p pvm-debugger`.
 //!
 //! The program fills a table and calls its host after each thousand instructions or so. Figures are the least of some
 //! runs, as others may use the machine. An argument is the number of instructions.

@@ -26,34 +26,34 @@ struct Stack {
 /// The number of the stack of a function that the host called.
 const HOST: u32 = 0;
 
-/// What was counted in a run.
+/// Profile of a run: counts by call stack and block.
 #[derive(Debug)]
 pub struct Profile {
     outcome: Outcome,
     /// All call stacks but that of the host, numbered from 1.
     stacks: Vec<Stack>,
-    /// How often a block was entered, by the number of the stack and the code offset.
+    /// Number of entries of each block, by the number of the stack and the code offset.
     blocks: BTreeMap<(u32, u32), u64>,
     /// Calls of the host and gas that it charged, by the number of the stack, place and import.
     host_calls: BTreeMap<(u32, u32, u32), (u64, i64)>,
-    /// Where the last block was cut off, and its beginning.
+    /// Start of the last block, and the offset at which it was cut off.
     cut: Option<(u32, u32)>,
 }
 
 /// A line of a table.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Row {
-    /// What it is about.
+    /// Name of the function, line or host call.
     pub name: String,
     /// Gas of the code itself.
     pub own: u64,
-    /// The same, with that of everything it called.
+    /// Gas of the code and of everything that it called.
     pub total: u64,
     /// Instructions executed, or calls of the host.
     pub count: u64,
 }
 
-/// How control leaves a block.
+/// Transfer of control at the end of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Leave {
     /// By a call at this place, that returns to the other.
@@ -191,12 +191,12 @@ impl Profile {
         Ok(Profile { outcome, stacks, blocks: blocks.into_iter().collect(), host_calls, cut })
     }
 
-    /// How the run ended.
+    /// The outcome of the run.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// How often each instruction was executed, by code offset.
+    /// Returns the execution count of each instruction, by code offset.
     pub fn instructions(&self, program: &Program) -> BTreeMap<u32, u64> {
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         let code = program.code();

@@ -202,14 +202,14 @@ fn outcomes_of(record: &Record) -> Vec<Outcome> {
     stops.collect()
 }
 
-/// What happens at each position, found out by looking at each one.
+/// Model of a run: the state at each position, from single steps.
 struct Model {
     pcs: Vec<Option<u32>>,
     gas: Vec<i64>,
     /// Accesses of the instruction at each position, and of the host after it.
     accesses: Vec<Vec<MemoryTouch>>,
     imports: Vec<Option<u32>>,
-    /// Whether the instruction at the end is one that was arrived at, and not done.
+    /// Whether the last instruction was reached but not executed.
     ends_before_it: bool,
 }
 

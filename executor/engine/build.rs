@@ -1,5 +1,5 @@
 //! Hashes all sources that machine code depends on into a fingerprint, so that code stored by another version is
-//! refused; sets the `cfg` alias `jit_supported` for targets with the compiler and the sandbox.
+//! refused; sets the `cfg` alias `jit_supported` where `pvm-zygote` has it, and passes it on.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +11,9 @@ const SOURCES: [&str; 4] = ["src", "../assembler/src", "../zygote/src", "../../v
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(jit_supported)");
-    let is = |variable: &str, value: &str| std::env::var_os(variable).is_some_and(|found| found == value);
-    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ARCH", "x86_64") {
+    if std::env::var_os("DEP_PVM_ZYGOTE_JIT_SUPPORTED").is_some() {
         println!("cargo::rustc-cfg=jit_supported");
+        println!("cargo::metadata=jit_supported=yes");
     }
     let mut files = BTreeSet::new();
     for folder in SOURCES {

@@ -224,12 +224,7 @@ impl Folder {
         }
         let number = self.counter.fetch_add(1, Relaxed);
         let temporary = self.path.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut to| to.write_all(&file))
+        let written = write_new(&temporary, &file)
             // Replaces a file or a link of this name, and fails for a folder.
             .and_then(|()| fs::rename(&temporary, self.path.join(name(key))));
         if written.is_err() {
@@ -314,6 +309,11 @@ fn check_private(path: &Path, about: &Metadata, kind: FileKind) -> io::Result<()
     Ok(())
 }
 
+/// Writes a file that only this user can read, and that must not exist.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
 /// Reads the node's key, and creates it if needed.
 fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
     if let Some(parent) = path.parent() {
@@ -323,13 +323,7 @@ fn node_key(path: &Path) -> io::Result<[u8; KEY]> {
     File::open("/dev/urandom")?.read_exact(&mut fresh)?;
     // Created atomically and never over an existing file: several nodes may start at the same time.
     let temporary = path.with_extension(format!("{TEMPORARY}{}-{:02x}{:02x}", std::process::id(), fresh[0], fresh[1]));
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(&fresh))
-        .and_then(|()| fs::hard_link(&temporary, path));
+    let created = write_new(&temporary, &fresh).and_then(|()| fs::hard_link(&temporary, path));
     let _ = fs::remove_file(&temporary);
     match created {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

@@ -42,6 +42,16 @@ pub(crate) enum BackendInstance {
     Interpreted { instance: Box<interpreter::Instance>, tier: Option<LowerTier> },
 }
 
+/// Calls the same method of either backend's instance.
+macro_rules! on_backend {
+    ($self:ident, $instance:ident => $call:expr) => {
+        match $self {
+            BackendInstance::Compiled { instance: $instance, .. } => $call,
+            BackendInstance::Interpreted { instance: $instance, .. } => $call,
+        }
+    };
+}
+
 /// State of an instance on the interpreter that can still move to compiled code.
 pub(crate) struct LowerTier {
     /// The log, which continues in the worker.
@@ -347,12 +357,9 @@ impl BackendInstance {
         }
     }
 
-    /// For this and the following methods see [`RecoverableInstance::prepare_call`] and its siblings.
+    /// Prepares a call, and logs it.
     pub fn prepare_call(&mut self, entry: u32) {
-        match self {
-            BackendInstance::Compiled { instance, .. } => instance.prepare_call(entry, &[]),
-            BackendInstance::Interpreted { instance, .. } => instance.prepare_call(entry, &[]),
-        }
+        on_backend!(self, instance => instance.prepare_call(entry, &[]));
         if let Some(log) = self.log_mut() {
             log.call(entry);
         }
@@ -373,47 +380,36 @@ impl BackendInstance {
         Ok(Some(stopped))
     }
 
+    /// Returns the code offset at which it stopped, and logs it.
     pub fn program_counter(&mut self) -> Option<u32> {
-        let counter = match self {
-            BackendInstance::Compiled { instance, .. } => instance.pc(),
-            BackendInstance::Interpreted { instance, .. } => instance.pc(),
-        };
+        let counter = on_backend!(self, instance => instance.pc());
         if let Some(log) = self.log_mut() {
             log.counter(counter);
         }
         counter
     }
 
+    /// Reads guest memory, and logs a digest of it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
-        let result = match self {
-            BackendInstance::Compiled { instance, .. } => instance.read_memory(address, out),
-            BackendInstance::Interpreted { instance, .. } => instance.read_memory(address, out),
-        }
-        .map_err(out_of_bounds);
+        let result = on_backend!(self, instance => instance.read_memory(address, out)).map_err(out_of_bounds);
         if let Some(log) = self.log_mut() {
             log.read(address, out.len(), result.map(|()| &*out));
         }
         result
     }
 
+    /// Writes guest memory, and logs it.
     pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), AccessError> {
-        let result = match self {
-            BackendInstance::Compiled { instance, .. } => instance.write_memory(address, data),
-            BackendInstance::Interpreted { instance, .. } => instance.write_memory(address, data),
-        }
-        .map_err(out_of_bounds);
+        let result = on_backend!(self, instance => instance.write_memory(address, data)).map_err(out_of_bounds);
         if let Some(log) = self.log_mut() {
             log.write(address, data, result);
         }
         result
     }
 
+    /// Writes zeros to guest memory, and logs it.
     pub fn zero_memory(&mut self, address: u32, length: u32) -> Result<(), AccessError> {
-        let result = match self {
-            BackendInstance::Compiled { instance, .. } => instance.zero_memory(address, length),
-            BackendInstance::Interpreted { instance, .. } => instance.zero_memory(address, length),
-        }
-        .map_err(out_of_bounds);
+        let result = on_backend!(self, instance => instance.zero_memory(address, length)).map_err(out_of_bounds);
         if let Some(log) = self.log_mut() {
             log.zero(address, length, result);
         }

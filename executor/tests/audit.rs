@@ -31,31 +31,28 @@ struct Bug {
     to: [u8; 4],
 }
 
+/// Makes the bug that a constant of a program is compiled as one greater.
+const fn bug(name: &'static str, text: &'static str) -> Bug {
+    Bug { name, text, from: [0x44, 0x33, 0x22, 0x11], to: [0x45, 0x33, 0x22, 0x11] }
+}
+
 const BUGS: [Bug; 4] = [
-    Bug {
-        name: "memory that the host reads",
-        text: ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nstore_imm_u32 0x20000, 0x11223344\necalli 0\nload_imm a0, 0\njump_indirect ra, 0\n",
-        from: [0x44, 0x33, 0x22, 0x11],
-        to: [0x45, 0x33, 0x22, 0x11],
-    },
-    Bug {
-        name: "a register that is no argument",
-        text: ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nload_imm s1, 0x11223344\necalli 0\nload_imm s1, 0\njump_indirect ra, 0\n",
-        from: [0x44, 0x33, 0x22, 0x11],
-        to: [0x45, 0x33, 0x22, 0x11],
-    },
-    Bug {
-        name: "an argument",
-        text: ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nload_imm a3, 0x11223344\necalli 0\nload_imm a3, 0\njump_indirect ra, 0\n",
-        from: [0x44, 0x33, 0x22, 0x11],
-        to: [0x45, 0x33, 0x22, 0x11],
-    },
-    Bug {
-        name: "a register at the end",
-        text: ".isa ReviveV1\n.rw_size 64\n.import \"look\"\necalli 0\nload_imm t2, 0x11223344\njump_indirect ra, 0\n",
-        from: [0x44, 0x33, 0x22, 0x11],
-        to: [0x45, 0x33, 0x22, 0x11],
-    },
+    bug(
+        "memory that the host reads",
+        ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nstore_imm_u32 0x20000, 0x11223344\necalli 0\nload_imm a0, 0\njump_indirect ra, 0\n",
+    ),
+    bug(
+        "a register that is no argument",
+        ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nload_imm s1, 0x11223344\necalli 0\nload_imm s1, 0\njump_indirect ra, 0\n",
+    ),
+    bug(
+        "an argument",
+        ".isa ReviveV1\n.rw_size 64\n.import \"look\"\nload_imm a3, 0x11223344\necalli 0\nload_imm a3, 0\njump_indirect ra, 0\n",
+    ),
+    bug(
+        "a register at the end",
+        ".isa ReviveV1\n.rw_size 64\n.import \"look\"\necalli 0\nload_imm t2, 0x11223344\njump_indirect ra, 0\n",
+    ),
 ];
 
 /// Creates a node with the bug that audits this percentage of instances.
@@ -178,14 +175,19 @@ fn audits_of_honest_programs_find_nothing() {
     assert!(metrics.audits_skipped_total.get() < 100, "{} skipped", metrics.audits_skipped_total.get());
 }
 
+/// Runs a program that returns at once.
+fn run_briefly(node: &PolkaVm) {
+    let code = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
+    let mut session = node.session();
+    let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
+    session.run(instance, 10, None).unwrap();
+}
+
 #[test]
 fn a_node_that_audits_nothing_has_nothing_to_wait_for() {
     let node = PolkaVm::new(&Flags { audit: 0, ..flags(BackendChoice::Jit) }, None).unwrap();
-    let code = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
     for _ in 0..300 {
-        let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
-        session.run(instance, 10, None).unwrap();
+        run_briefly(&node);
     }
     node.flush();
     assert_eq!((node.metrics().audits_total.get(), node.metrics().audits_skipped_total.get()), (0, 0));
@@ -195,12 +197,8 @@ fn a_node_that_audits_nothing_has_nothing_to_wait_for() {
 fn about_one_in_ten_is_audited_if_the_flags_say_so() {
     let _alone = alone();
     let node = PolkaVm::new(&Flags { audit: 10, ..flags(BackendChoice::Jit) }, None).unwrap();
-    let code = assemble(".isa ReviveV1\njump_indirect ra, 0\n").unwrap();
     for turn in 0..2000 {
-        let mut session = node.session();
-        let instance = session.instantiate(&keccak_256(&code), &code, 0, ProgramRules::version_1(Naive)).unwrap();
-        session.run(instance, 10, None).unwrap();
-        drop(session);
+        run_briefly(&node);
         if turn % 50 == 0 {
             node.flush();
         }

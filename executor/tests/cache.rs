@@ -222,40 +222,31 @@ fn damage(folder: &Path, number: usize, at: usize) -> bool {
     false
 }
 
-#[test]
-fn an_interpreting_node_loads_what_the_model_says() {
-    let sizes = sizes(BackendChoice::Interpreter);
+/// Checks random sequences of at most so many events, with room for a random share of the programs.
+fn check_random(backend: BackendChoice, on_disk: bool, cases: u32, most: usize) {
+    let sizes = sizes(backend);
     let total: usize = sizes.iter().sum();
-    proptest!(ProptestConfig::with_cases(60), |(
-        events in prop::collection::vec(event(), 1..60),
+    proptest!(ProptestConfig::with_cases(cases), |(
+        events in prop::collection::vec(event(), 1..most),
         share in 0..120usize,
     )| {
-        check(BackendChoice::Interpreter, &sizes, total * share / 100, false, &events);
+        check(backend, &sizes, total * share / 100, on_disk, &events);
     });
+}
+
+#[test]
+fn an_interpreting_node_loads_what_the_model_says() {
+    check_random(BackendChoice::Interpreter, false, 60, 60);
 }
 
 #[test]
 fn a_compiling_node_loads_what_the_model_says() {
-    let sizes = sizes(BackendChoice::Auto);
-    let total: usize = sizes.iter().sum();
-    proptest!(ProptestConfig::with_cases(12), |(
-        events in prop::collection::vec(event(), 1..40),
-        share in 0..120usize,
-    )| {
-        check(BackendChoice::Auto, &sizes, total * share / 100, false, &events);
-    });
+    check_random(BackendChoice::Auto, false, 12, 40);
 }
 
 #[test]
 fn a_node_that_keeps_programs_on_disk_compiles_what_the_model_says() {
-    let sizes = sizes(BackendChoice::Auto);
-    let total: usize = sizes.iter().sum();
-    proptest!(ProptestConfig::with_cases(16), |(
-        events in prop::collection::vec(event(), 1..60),
-        share in 0..120usize,
-    )| {
-        check(BackendChoice::Auto, &sizes, total * share / 100, true, &events);
-    });
+    check_random(BackendChoice::Auto, true, 16, 60);
 }
 
 #[test]

@@ -30,6 +30,20 @@ fn node_with(backend: BackendChoice, change: impl FnOnce(&mut Limits)) -> PolkaV
     PolkaVm::with_limits(&flags(backend), None, &limits, None).unwrap()
 }
 
+/// Creates a node of each kind, whose off-chain calls may take 0.1 s.
+fn nodes_with_short_time() -> [PolkaVm; 2] {
+    [BackendChoice::Interpreter, BackendChoice::Auto]
+        .map(|backend| node_with(backend, |limits| limits.off_chain_time = Duration::from_millis(100)))
+}
+
+/// Creates a node that runs so many off-chain calls at a time, each for so long.
+fn node_with_calls(backend: BackendChoice, calls: usize, time: Duration) -> PolkaVm {
+    node_with(backend, |limits| {
+        limits.off_chain_calls = calls;
+        limits.off_chain_time = time;
+    })
+}
+
 /// Instantiates each program.
 fn instantiate_all(session: &mut Session, texts: impl IntoIterator<Item = String>) {
     for text in texts {
@@ -50,8 +64,7 @@ fn refusal(node: &PolkaVm, call: impl FnOnce()) -> String {
 
 #[test]
 fn an_endless_program_is_ended_at_the_deadline_whatever_runs_it() {
-    for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
-        let node = node_with(backend, |limits| limits.off_chain_time = Duration::from_millis(100));
+    for node in nodes_with_short_time() {
         let mut session = node.session();
         let text = refusal(&node, || {
             let instance = instantiate(&mut session, ENDLESS);
@@ -69,8 +82,7 @@ fn an_endless_program_is_ended_at_the_deadline_whatever_runs_it() {
 
 #[test]
 fn a_program_that_only_asks_the_host_is_ended_at_the_deadline() {
-    for backend in [BackendChoice::Interpreter, BackendChoice::Auto] {
-        let node = node_with(backend, |limits| limits.off_chain_time = Duration::from_millis(100));
+    for node in nodes_with_short_time() {
         let mut session = node.session();
         let text = refusal(&node, || {
             let instance = instantiate(&mut session, ASKING);
@@ -112,10 +124,7 @@ fn the_virtualization_interface_has_the_same_deadline() {
 
 #[test]
 fn so_many_off_chain_calls_run_at_once_and_blocks_wait_for_none() {
-    let node = node_with(BackendChoice::Auto, |limits| {
-        limits.off_chain_calls = 2;
-        limits.off_chain_time = Duration::from_secs(20);
-    });
+    let node = node_with_calls(BackendChoice::Auto, 2, Duration::from_secs(20));
     let (begun, over) = (Barrier::new(3), Barrier::new(3));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -160,10 +169,7 @@ fn so_many_off_chain_calls_run_at_once_and_blocks_wait_for_none() {
 
 #[test]
 fn an_off_chain_call_waits_for_others_no_longer_than_its_time() {
-    let node = node_with(BackendChoice::Interpreter, |limits| {
-        limits.off_chain_calls = 1;
-        limits.off_chain_time = Duration::from_millis(100);
-    });
+    let node = node_with_calls(BackendChoice::Interpreter, 1, Duration::from_millis(100));
     let (begun, over) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -4,7 +4,8 @@
 //! The program is freestanding: no C library, no start-up files, only `core`. The build calls `rustc` itself, so that
 //! no flags of the user (`RUSTFLAGS`, a profile) affect it, and so that the same compiler and linker always give the
 //! same bytes. On targets other than Linux on AMD64 the file is empty, and the engine reports that there is no sandbox;
-//! the `cfg` alias `jit_supported` marks supported targets.
+//! the `cfg` alias `jit_supported` marks supported targets. Build scripts of crates above get it as metadata, so that this
+//! is the only place that names them.
 
 #[path = "build/compile.rs"]
 mod compile;
@@ -35,6 +36,7 @@ fn main() {
         return;
     }
     println!("cargo::rustc-cfg=jit_supported");
+    println!("cargo::metadata=jit_supported=yes");
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let (rustc, target, linker) = (variable("RUSTC"), variable("TARGET"), env::var_os("RUSTC_LINKER"));
     compile::compile(&rustc, &target, linker.as_deref(), &root, &out).unwrap_or_else(|why| fail(&why));

@@ -20,26 +20,25 @@ fn properties() -> Properties {
     properties
 }
 
-/// Development chain (`--dev`): one authority, Alice.
-pub fn development() -> Result<ChainSpec, String> {
+fn from_preset(name: &str, id: &str, chain_type: ChainType, preset: &str) -> Result<ChainSpec, String> {
     Ok(ChainSpec::builder(wasm()?, None)
-        .with_name("Development")
-        .with_id("dev")
-        .with_chain_type(ChainType::Development)
-        .with_genesis_config_preset_name(sp_genesis_builder::DEV_RUNTIME_PRESET)
+        .with_name(name)
+        .with_id(id)
+        .with_chain_type(chain_type)
+        .with_genesis_config_preset_name(preset)
         .with_properties(properties())
         .build())
 }
 
+/// Development chain (`--dev`): one authority, Alice.
+pub fn development() -> Result<ChainSpec, String> {
+    from_preset("Development", "dev", ChainType::Development, sp_genesis_builder::DEV_RUNTIME_PRESET)
+}
+
 /// Two authorities, Alice and Bob: for networks on one machine.
 pub fn local() -> Result<ChainSpec, String> {
-    Ok(ChainSpec::builder(wasm()?, None)
-        .with_name("Local Testnet")
-        .with_id("local_testnet")
-        .with_chain_type(ChainType::Local)
-        .with_genesis_config_preset_name(sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET)
-        .with_properties(properties())
-        .build())
+    let preset = sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET;
+    from_preset("Local Testnet", "local_testnet", ChainType::Local, preset)
 }
 
 /// Replaces the genesis runtime of a chain. The rest of the genesis state remains as the built-in runtime computed it.

@@ -132,7 +132,7 @@ pub mod pallet {
         #[pallet::no_default]
         type AddressMapper: AddressMapper<Self>;
 
-        /// Whether accounts are mapped to their addresses automatically and without a deposit: new ones by
+        /// Automatic mapping: accounts are mapped to their addresses without a deposit. New ones are mapped by
         /// [`AutoMapper`], which the runtime has to set as `OnNewAccount` and `OnKilledAccount` of `frame_system`;
         /// older ones when they first call or instantiate a contract.
         ///
@@ -416,7 +416,7 @@ pub mod pallet {
         },
         /// An Ethereum transaction has done what it was to do.
         EthereumTransactionExecuted {
-            /// What its sender has paid or got back for storage, the existential deposits of new accounts included.
+            /// The storage deposit that its sender paid or got back, existential deposits of new accounts included.
             storage_deposit: Deposit<BalanceOf<T>>,
         },
     }

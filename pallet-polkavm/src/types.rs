@@ -99,7 +99,7 @@ impl<Balance: Zero + Saturating + Ord + Copy> Deposit<Balance> {
         }
     }
 
-    /// The same amount with the opposite sign.
+    /// Returns the amount with the opposite sign.
     pub fn negated(&self) -> Self {
         match *self {
             Self::Charge(amount) if !amount.is_zero() => Self::Refund(amount),

@@ -175,6 +175,13 @@ pub struct CallArgs {
     /// `pvm stats BLOB` lists the exports of a blob; an unknown name is refused with that list.
     #[arg(long, value_name = "NAME")]
     pub entry: String,
+    #[command(flatten)]
+    pub options: CallOptions,
+}
+
+/// Options of a call: arguments, gas and answers of the host.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CallOptions {
     /// An argument of the call; may be given up to nine times
     ///
     /// Decimal or hexadecimal (0x), and may be negative. The first six go to a0 to a5, three more to t0 to t2.
@@ -209,33 +216,14 @@ pub struct SubjectArgs {
     /// The export to call
     #[arg(long, value_name = "NAME", required_unless_present = "record")]
     pub entry: Option<String>,
-    /// An argument of the call; may be given up to nine times
-    ///
-    /// As that of `pvm run`.
-    #[arg(long = "arg", value_name = "N", value_parser = argument, allow_negative_numbers = true)]
-    pub args: Vec<u64>,
-    /// The gas limit
-    #[arg(long, value_name = "N", default_value_t = i64::MAX, value_parser = clap::value_parser!(i64).range(0..))]
-    pub gas: i64,
-    /// The cost model by which gas is charged
-    #[arg(long, value_enum, default_value = "naive")]
-    pub cost_model: CostModel,
-    /// Answer calls of the host function NAME with a number in a0, instead of stopping there; may be given several times
-    #[arg(long = "answer", value_name = "NAME=N", value_parser = answer, allow_negative_numbers = true)]
-    pub answers: Vec<(String, u64)>,
+    #[command(flatten)]
+    pub options: CallOptions,
 }
 
 impl SubjectArgs {
     /// The call; `None` if a record is given.
     pub fn call(&self) -> Option<CallArgs> {
-        Some(CallArgs {
-            blob: self.blob.clone()?,
-            entry: self.entry.clone()?,
-            args: self.args.clone(),
-            gas: self.gas,
-            cost_model: self.cost_model,
-            answers: self.answers.clone(),
-        })
+        Some(CallArgs { blob: self.blob.clone()?, entry: self.entry.clone()?, options: self.options.clone() })
     }
 }
 
@@ -428,7 +416,7 @@ pub struct DebugArgs {
     /// refused. The page is served until pvm is ended.
     #[arg(long, conflicts_with_all = ["dap", "elf_out"])]
     pub web: bool,
-    /// Where to wait for a debugger: a port of this machine, or a path for a Unix socket
+    /// Wait for a debugger on a port of this machine, or on a Unix socket at a path
     ///
     /// Port 0 is any that is free, and is the default but for --dap. Browsers need a port. Other machines cannot connect.
     #[arg(long, value_name = "PORT|PATH")]

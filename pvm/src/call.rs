@@ -20,7 +20,7 @@ pub const MAX_ARGUMENTS: usize = Reg::ARGS.len();
 
 /// Program configuration of this tool.
 pub fn config(args: &CallArgs) -> ProgramConfig {
-    ProgramConfig { cost_model: args.cost_model.kind(), ..ProgramConfig::default() }
+    ProgramConfig { cost_model: args.options.cost_model.kind(), ..ProgramConfig::default() }
 }
 
 /// Returns the code offset of the entry point of the call.
@@ -28,8 +28,8 @@ pub fn config(args: &CallArgs) -> ProgramConfig {
 /// # Errors
 /// If there are too many arguments, or the program has no such entry.
 pub fn entry(args: &CallArgs, program: &Program) -> Result<u32, Error> {
-    if args.args.len() > MAX_ARGUMENTS {
-        return Err(Error::TooManyArguments { actual: args.args.len(), limit: MAX_ARGUMENTS });
+    if args.options.args.len() > MAX_ARGUMENTS {
+        return Err(Error::TooManyArguments { actual: args.options.args.len(), limit: MAX_ARGUMENTS });
     }
     program.export(args.entry.as_bytes()).ok_or_else(|| {
         let known: Vec<String> = program.exports().map(|export| format!("`{}`", printable(export.symbol))).collect();
@@ -48,8 +48,8 @@ pub fn interpreter(args: &CallArgs, bytes: &[u8]) -> Result<Instance, Error> {
     let program = Program::new(&blob, &config(args)).map_err(|source| Error::Program { path: path(), source })?;
     let entry = entry(args, &program)?;
     let mut instance = Instance::new(Arc::new(program));
-    instance.set_gas(args.gas);
-    instance.prepare_call(entry, &args.args);
+    instance.set_gas(args.options.gas);
+    instance.prepare_call(entry, &args.options.args);
     Ok(instance)
 }
 
@@ -76,8 +76,8 @@ pub fn machine(
     let module = Module::new(&engine, &self::config(args), &blob).map_err(named)?;
     let entry = entry(args, module.program())?;
     let mut instance = module.instantiate_raw().map_err(named)?;
-    instance.set_gas(args.gas);
-    instance.prepare_call(entry, &args.args);
+    instance.set_gas(args.options.gas);
+    instance.prepare_call(entry, &args.options.args);
     Ok(instance)
 }
 
@@ -87,7 +87,7 @@ pub fn machine(
 /// If the program does not import a function that has an answer.
 pub fn answers(args: &CallArgs, program: &Program) -> Result<BTreeMap<u32, u64>, Error> {
     let mut answers = BTreeMap::new();
-    for (name, value) in &args.answers {
+    for (name, value) in &args.options.answers {
         let number = program.imports().position(|import| import == Some(name.as_bytes()));
         match number.and_then(|number| u32::try_from(number).ok()) {
             Some(number) => answers.insert(number, *value),
@@ -121,18 +121,6 @@ impl<'a> From<&'a RawInstance> for Stopped<'a> {
     fn from(instance: &'a RawInstance) -> Self {
         let registers = Reg::ALL.map(|reg| instance.reg(reg));
         Stopped { program: instance.module().program(), pc: instance.pc(), registers, gas: instance.gas() }
-    }
-}
-
-/// The name of an outcome, for people and programs.
-pub const fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Finished => "finished",
-        Outcome::Trap => "trap",
-        Outcome::OutOfGas => "out-of-gas",
-        Outcome::PageFault { .. } => "page-fault",
-        Outcome::HostCall(_) => "host-call",
-        Outcome::Step => "step",
     }
 }
 
@@ -198,7 +186,7 @@ impl Ending {
             _ => Value::Null,
         };
         json!({
-            "outcome": name(self.outcome),
+            "outcome": self.outcome.name(),
             "pc": self.pc,
             "instruction": self.instruction,
             "note": self.note,
@@ -213,7 +201,7 @@ impl Ending {
 
     /// Formats the ending as lines for people.
     pub fn text(&self) -> String {
-        let mut lines = vec![format!("outcome   {}", name(self.outcome))];
+        let mut lines = vec![format!("outcome   {}", self.outcome.name())];
         match self.outcome {
             Outcome::PageFault { address, write_protected } => {
                 let why = if write_protected { "may only be read" } else { "is not there" };

@@ -150,7 +150,7 @@ pub enum Error {
     Launch {
         /// Its name.
         attribute: &'static str,
-        /// What it is.
+        /// The text.
         text: String,
     },
     /// The editor was lost, or sent what is no message.
@@ -162,7 +162,7 @@ pub enum Error {
     /// A page is served at a port.
     #[error("a browser connects to a port, and `{place}` is none")]
     NotAPort {
-        /// What was given.
+        /// The argument.
         place: String,
     },
     /// The ELF file for the debugger cannot be made.

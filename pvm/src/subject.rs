@@ -38,8 +38,8 @@ impl Subject {
                     .map_err(|source| Error::Program { path: path(), source })?;
                 let live = Live {
                     entry: call::entry(&args, &program)?,
-                    arguments: args.args.clone(),
-                    gas: args.gas,
+                    arguments: args.options.args.clone(),
+                    gas: args.options.gas,
                     answers: call::answers(&args, &program)?,
                 };
                 (Machine::live(Arc::new(program), live)?, bytes)

@@ -93,7 +93,7 @@ impl Client {
         response["body"].clone()
     }
 
-    /// Why a request is refused.
+    /// Sends a request that has to be refused; returns the reason.
     #[track_caller]
     fn refused(&mut self, command: &str, arguments: Value) -> String {
         let response = self.request(command, arguments);
@@ -173,6 +173,13 @@ fn call(days: u64) -> Value {
     json!({ "program": "bank.polkavm", "entry": "run", "args": [days], "answers": { "amount_of": "40" }, "gas": 1_000_000 })
 }
 
+/// A call with a switch turned on.
+fn call_with(days: u64, switch: &str) -> Value {
+    let mut arguments = call(days);
+    arguments[switch] = true.into();
+    arguments
+}
+
 fn line(text: &str) -> u64 {
     line_of(text) as u64
 }
@@ -236,9 +243,7 @@ fn an_editor_goes_from_a_trap_back_to_the_line_that_is_to_blame() {
 #[test]
 fn an_editor_breaks_and_steps_by_lines_forwards_and_backwards() {
     let (mut client, folder) = started("dap-lines");
-    let mut arguments = call(2);
-    arguments["stopOnEntry"] = true.into();
-    client.launch(arguments);
+    client.launch(call_with(2, "stopOnEntry"));
     let path = folder.join("bank.c");
     let source = json!({ "path": path });
     // A line without code is taken for the next one that has some.
@@ -372,9 +377,7 @@ fn an_editor_breaks_at_functions_host_functions_instructions_and_gas() {
 #[test]
 fn an_editor_looks_at_memory_and_instructions() {
     let (mut client, _) = started("dap-memory");
-    let mut arguments = call(9);
-    arguments["stopAtEnd"] = true.into();
-    client.launch(arguments);
+    client.launch(call_with(9, "stopAtEnd"));
     client.done("configurationDone", json!({}));
     assert_eq!(client.event("stopped")["reason"], "exception");
     let a0 = client.evaluate("a0");

@@ -7,25 +7,18 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{GDB, bank, folder, has_gdb, line_of, pvm};
+use support::{GDB, bank, bank_for_gdb, folder, has_gdb, line_of, pvm, start};
 
 /// Serves `subject` to a gdb that runs `script`; returns what gdb printed.
 fn debug(folder: &Path, subject: &[&str], script: &str) -> String {
     fs::write(folder.join("script"), script).unwrap();
     let socket = folder.join("socket");
     let _ = fs::remove_file(&socket);
-    let mut server = Command::new(env!("CARGO_BIN_EXE_pvm"))
-        .arg("debug")
-        .args(subject)
-        .args(["--elf-out", "bank.elf", "--listen", socket.to_str().unwrap()])
-        .current_dir(folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap());
+    let options = ["--elf-out", "bank.elf", "--listen", socket.to_str().unwrap()];
+    let (mut server, mut lines) = start(&[&["debug"], subject, &options].concat(), folder);
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 && !line.contains("target remote") {}
     assert!(line.contains("gdb-multiarch -q bank.elf"), "{line}");
@@ -127,11 +120,7 @@ fn gdb_goes_from_a_trap_back_to_the_line_that_is_to_blame() {
 
 #[test]
 fn gdb_breaks_steps_and_finishes_by_lines_and_functions() {
-    if !has_gdb() {
-        return;
-    }
-    let folder = folder("lines");
-    bank(&folder, 64);
+    let Some(folder) = bank_for_gdb("lines") else { return };
     let script = format!(
         "break withdraw\n\
          continue\n\
@@ -204,11 +193,7 @@ fn gdb_breaks_steps_and_finishes_by_lines_and_functions() {
 
 #[test]
 fn a_record_is_debugged_from_its_end() {
-    if !has_gdb() {
-        return;
-    }
-    let folder = folder("record");
-    bank(&folder, 64);
+    let Some(folder) = bank_for_gdb("record") else { return };
     let mut run = vec!["run", "--backend", "interpreter", "--record", "bank.record"];
     run.extend(CALL);
     let (code, printed) = pvm(&run, &folder);

@@ -92,7 +92,7 @@ fn serve(arguments: &[String], folder: &Path, lines: usize) -> (Server, String) 
     (Server(server), printed)
 }
 
-/// What gdb prints for these commands, each after its prompt.
+/// Returns gdb's output for these commands, each after its prompt.
 fn gdb(folder: &Path, commands: &[String]) -> String {
     let quoted = |command: &String| format!("echo (gdb) {}\\n\n{command}\n", command.replace('\\', "\\\\"));
     let script: String = commands.iter().map(quoted).collect();

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use support::{bank, folder, line_of, pvm};
+use support::{bank, folder, has_tool, line_of, pvm, start};
 
 /// A server, and what it prints.
 struct Server {
@@ -28,14 +28,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(folder: &Path, subject: &[&str]) -> Server {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_pvm"))
-            .args(["debug", "--web"])
-            .args(subject)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let (process, mut output) = start(&[&["debug", "--web"], subject].concat(), folder);
         let mut line = String::new();
         while !line.contains("http://") {
             line.clear();
@@ -246,20 +239,9 @@ fn other_pages_are_refused() {
 
 const BROWSER: &str = "chromium";
 
-/// Whether there is a browser. Where one is required and there is none the test fails.
-fn has_browser() -> bool {
-    if Command::new(BROWSER).arg("--version").output().is_ok() {
-        return true;
-    }
-    let required = Some("PVM_REQUIRE_CHROMIUM").filter(|name| std::env::var_os(name).is_some());
-    assert!(required.is_none(), "there is no {BROWSER}, and {required:?} is set: scripts/setup installs it");
-    eprintln!("SKIPPED: there is no {BROWSER}, so the page was tried in no browser; scripts/setup installs it");
-    false
-}
-
 #[test]
 fn a_browser_shows_the_page() {
-    if !has_browser() {
+    if !has_tool(BROWSER, "PVM_REQUIRE_CHROMIUM") {
         return;
     }
     let folder = folder("web-browser");

@@ -3,33 +3,17 @@
 //! A wasm runtime leaves its heap to the node, which is a function call away. Here the node is another process, so the
 //! heap is in the guest's memory. The node allocates the results of host functions, and works on the same state, whose
 //! address the export [`pvm_heap`] returns. `docs/runtime.md#the-heap` has the layout and the rules;
-//! `executor/src/runtime/heap.rs` is the node's side.
+//! `executor/src/runtime/heap.rs` is the node's side, `executor/host-interface/src/runtime_heap.rs` what both share.
 //!
 //! Blocks have one of [`CLASSES`] sizes. A freed block goes to the free list of its class, and is never split or
 //! merged. Each call starts with fresh memory, so fragmentation ends with the call.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
-
-/// Number of size classes.
-const CLASSES: usize = 104;
+use pvm_host_interface::runtime_heap::{ALIGNMENT, CLASSES, HeapState, class_of};
 
 /// Maximum size of a heap in bytes; the node limits it further by the chain's heap pages.
 const CAPACITY: usize = 256 << 20;
-
-/// Alignment of blocks: sizes and addresses are multiples of this.
-const ALIGNMENT: usize = 16;
-
-/// The heap's state, which the node accesses too.
-#[repr(C)]
-struct State {
-    /// Start of the memory that was never allocated.
-    next: *mut u8,
-    /// The end of the heap.
-    end: *mut u8,
-    /// Free lists: for each class the block freed last, or null. A free block begins with the address of the next one.
-    free: [*mut u8; CLASSES],
-}
 
 #[repr(C, align(4096))]
 struct Memory(UnsafeCell<[u8; CAPACITY]>);
@@ -37,7 +21,7 @@ struct Memory(UnsafeCell<[u8; CAPACITY]>);
 // SAFETY: there is one thread, and the node only works on the memory while the guest waits for it.
 unsafe impl Sync for Memory {}
 
-struct Heap(UnsafeCell<State>);
+struct Heap(UnsafeCell<HeapState<*mut u8>>);
 
 // SAFETY: as for `Memory`.
 unsafe impl Sync for Heap {}
@@ -45,7 +29,7 @@ unsafe impl Sync for Heap {}
 static MEMORY: Memory = Memory(UnsafeCell::new([0; CAPACITY]));
 
 #[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(State {
+static HEAP: Heap = Heap(UnsafeCell::new(HeapState {
     next: MEMORY.0.get().cast(),
     // SAFETY: one past the end of the same object.
     end: unsafe { MEMORY.0.get().cast::<u8>().add(CAPACITY) },
@@ -60,19 +44,6 @@ extern "C" fn pvm_heap() -> u64 {
 
 polkavm_derive::min_stack_size!(1 << 20);
 
-/// Returns the class of a size, and the size of the class's blocks: a multiple of 16 up to 64 bytes, and above that one
-/// of four steps from each power of two to the next.
-const fn class_of(size: usize) -> (usize, usize) {
-    if size <= 64 {
-        let class = size.saturating_sub(1) / ALIGNMENT;
-        return (class, (class + 1) * ALIGNMENT);
-    }
-    let last = size - 1;
-    let power = last.ilog2() as usize;
-    let quarter = last >> (power - 2) & 3;
-    ((power - 6) * 4 + quarter + 4, (5 + quarter) << (power - 2))
-}
-
 // SAFETY: blocks do not overlap, as each is taken from unallocated memory or from the free list of its class, and have
 // at least the requested size and alignment.
 unsafe impl GlobalAlloc for Heap {
@@ -82,8 +53,9 @@ unsafe impl GlobalAlloc for Heap {
         if layout.size() > CAPACITY {
             return core::ptr::null_mut();
         }
-        let (class, size) = class_of(layout.size());
-        if layout.align() <= ALIGNMENT {
+        let (class, size) = class_of(layout.size() as u64);
+        let size = size as usize;
+        if layout.align() <= ALIGNMENT as usize {
             let head = state.free[class];
             if !head.is_null() {
                 // SAFETY: a free block begins with the next one's address.
@@ -91,7 +63,7 @@ unsafe impl GlobalAlloc for Heap {
                 return head;
             }
         }
-        let padding = state.next.align_offset(layout.align().max(ALIGNMENT));
+        let padding = state.next.align_offset(layout.align().max(ALIGNMENT as usize));
         if (state.end as usize).saturating_sub(state.next as usize) < size + padding {
             return core::ptr::null_mut();
         }
@@ -105,14 +77,14 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as in `alloc`.
         let state = unsafe { &mut *self.0.get() };
-        let (class, _) = class_of(layout.size());
+        let (class, _) = class_of(layout.size() as u64);
         // SAFETY: the block is no longer used, and of at least 16 bytes.
         unsafe { block.cast::<*mut u8>().write(state.free[class]) };
         state.free[class] = block;
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if size <= CAPACITY && class_of(layout.size()).0 == class_of(size).0 {
+        if size <= CAPACITY && class_of(layout.size() as u64).0 == class_of(size as u64).0 {
             return block;
         }
         // SAFETY: the caller's promises: a layout that fits, and a size that is not zero.

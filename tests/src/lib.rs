@@ -9,3 +9,16 @@ pub mod paths;
 pub mod shown;
 pub mod words;
 pub mod workers;
+
+use std::process::ExitCode;
+
+/// Converts the result of a program to its exit code, and prints its error.
+pub fn exit_code(program: &str, result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{program}: FAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

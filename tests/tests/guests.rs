@@ -4,7 +4,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::paths::{c_guest, example_guest};
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use vm_core::{
     Outcome,
     blob::Blob,
@@ -105,6 +109,15 @@ fn the_stack_is_as_large_as_the_guest_asks() -> Result<()> {
     Ok(())
 }
 
+/// Returns the path of a guest in C; prints a notice if there is no clang to build it.
+fn built_c_guest(name: &str) -> Option<PathBuf> {
+    let path = c_guest(name);
+    if path.is_none() {
+        eprintln!("skipped: there is no clang, so {name} is not built");
+    }
+    path
+}
+
 /// Has a guest check its memory functions for each length.
 fn check_memory_functions(path: &Path) -> Result<()> {
     let mut guest = instance(path)?;
@@ -127,9 +140,8 @@ fn memory_functions_of_the_sdk_do_what_c_says_on_both_widths() -> Result<()> {
 #[test]
 fn memory_functions_of_guests_in_c_do_what_c_says_on_both_widths() -> Result<()> {
     for name in ["memory64", "memory32"] {
-        match c_guest(name) {
-            Some(path) => check_memory_functions(&path)?,
-            None => eprintln!("skipped: there is no clang, so {name} is not built"),
+        if let Some(path) = built_c_guest(name) {
+            check_memory_functions(&path)?;
         }
     }
     Ok(())
@@ -138,10 +150,7 @@ fn memory_functions_of_guests_in_c_do_what_c_says_on_both_widths() -> Result<()>
 #[test]
 fn guests_in_c_compute_what_they_should() -> Result<()> {
     for name in ["fibonacci64", "fibonacci32", "linked64"] {
-        let Some(path) = c_guest(name) else {
-            eprintln!("skipped: there is no clang, so {name} is not built");
-            continue;
-        };
+        let Some(path) = built_c_guest(name) else { continue };
         let mut guest = instance(&path)?;
         for (export, arguments, expected) in [
             ("by_loop", &[10][..], 55),
@@ -164,10 +173,7 @@ fn guests_in_c_compute_what_they_should() -> Result<()> {
 #[test]
 fn guests_in_c_ask_the_host() -> Result<()> {
     for name in ["sum64", "sum32", "linked64"] {
-        let Some(path) = c_guest(name) else {
-            eprintln!("skipped: there is no clang, so {name} is not built");
-            continue;
-        };
+        let Some(path) = built_c_guest(name) else { continue };
         let numbers = [3u64, 5, 8, 13];
         let total = call(&mut instance(&path)?, "sum", &[], |name, guest| {
             let answer = match name {

@@ -25,3 +25,17 @@ pub enum Outcome {
     /// Single-step mode: the next instruction is about to run.
     Step,
 }
+
+impl Outcome {
+    /// Its name, for people and programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Finished => "finished",
+            Outcome::Trap => "trap",
+            Outcome::OutOfGas => "out-of-gas",
+            Outcome::PageFault { .. } => "page-fault",
+            Outcome::HostCall(_) => "host-call",
+            Outcome::Step => "step",
+        }
+    }
+}

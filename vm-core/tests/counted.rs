@@ -4,15 +4,14 @@
 //! slice everything that can be observed is compared. The seed is fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use pvm_test_support::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng, load, start};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 use vm_core::Outcome;
-use vm_core::blob::{Blob, BlobBuilder};
+use vm_core::blob::BlobBuilder;
 use vm_core::gas::{CostModelKind, MemoryLatency, Metering};
 use vm_core::interpreter::{Dispatch, Instance, Progress, Stops};
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
-use vm_core::program::{Program, ProgramConfig};
+use vm_core::program::ProgramConfig;
 
 type View = (Option<u32>, Option<u32>, i64, Vec<u64>, u32, u64);
 
@@ -38,19 +37,6 @@ fn random_config(rng: &mut Rng) -> ProgramConfig {
         translation_cache: rng.pick(&[1 << 20, 300]),
         ..ProgramConfig::default()
     }
-}
-
-fn load(bytes: &[u8], config: &ProgramConfig) -> Option<Instance> {
-    Program::new(&Blob::parse(bytes).unwrap(), config).ok().map(|program| Instance::new(Arc::new(program)))
-}
-
-fn start(instance: &mut Instance, seed: u64) {
-    let rng = &mut Rng::new(!seed);
-    for reg in Reg::ALL {
-        instance.set_reg(reg, rng.value());
-    }
-    instance.set_gas(i64::from(rng.below(400)));
-    instance.set_next_pc(0);
 }
 
 /// An embedder's action after a stop other than a step; depends on `seed` and the stop's number alone.
@@ -112,8 +98,8 @@ fn a_run_in_slices_is_the_same_run_and_stops_where_it_has_to() {
             counted.set_dispatch(Dispatch::Looped);
         }
         let mut model = load(&bytes, &ProgramConfig { single_step: true, ..config.clone() }).unwrap();
-        start(&mut counted, seed);
-        start(&mut model, seed);
+        start(&mut counted, seed, |_| 1);
+        start(&mut model, seed, |_| 1);
         let mut arriving = true;
         let mut stops = Stops::default();
         let (mut stop, mut budget) = (0, 600u64);

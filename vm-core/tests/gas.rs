@@ -8,7 +8,7 @@ use polkavm::{
     BackendKind, CacheModel, Config, CostModelKind as PeerModel, Engine, Module, ModuleConfig, ProgramBlob,
     ProgramCounter,
 };
-use pvm_test_support::{RandomProgram, Rng};
+use pvm_test_support::{RandomProgram, Rng, block_starts};
 use std::sync::Arc;
 use vm_core::Outcome;
 use vm_core::blob::{Blob, BlobBuilder};
@@ -79,9 +79,7 @@ fn monotonous(isa: Isa, rng: &mut Rng) -> Vec<u8> {
         })
         .collect();
     list.push(Instruction::none(Opcode::Trap));
-    let starts: Vec<u32> = (0..list.len() as u32)
-        .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
-        .collect();
+    let starts = block_starts(&list);
     for instruction in &mut list {
         instruction.target = rng.pick(&starts);
     }
@@ -153,13 +151,18 @@ fn every_pair_of_instructions_costs_what_the_peer_says() {
     }
 }
 
+/// An instruction set, and a generator for the rest.
+fn drawn(seed: u64) -> (Isa, Rng) {
+    let mut rng = Rng::new(seed);
+    (rng.pick(&[Isa::ReviveV1, Isa::Latest32]), rng)
+}
+
 #[test]
 fn branches_are_foreseen_by_the_bytes_at_their_ends_alone() {
     let engine = engine();
     for seed in 0..3_000 {
         // Damage makes branches into the middle of instructions, behind the end, and onto bytes that are no opcodes.
-        let rng = &mut Rng::new(seed ^ 0x6a5 << 40);
-        let isa = rng.pick(&[Isa::ReviveV1, Isa::Latest32]);
+        let (isa, rng) = &mut drawn(seed ^ 0x6a5 << 40);
         let branch = rng.pick(&[Opcode::BranchEq, Opcode::BranchEqImm]);
         let mut list = vec![instruction(branch, &Reg::ALL, rng)];
         for _ in 0..1 + rng.below(3) {
@@ -167,12 +170,12 @@ fn branches_are_foreseen_by_the_bytes_at_their_ends_alone() {
             list.push(Instruction::none(rng.pick(&[Opcode::Trap, Opcode::Fallthrough])));
         }
         list[0].target = rng.below(list.len() as u32);
-        let assembly = vm_core::isa::assemble(isa, &list).unwrap();
+        let assembly = vm_core::isa::assemble(*isa, &list).unwrap();
         let mut code = assembly.code;
         // The low byte of the branch offset is the last of the instruction.
         let last = assembly.offsets[1] as usize - 1;
         code[last] = rng.below(12) as u8;
-        let bytes = BlobBuilder::new(isa).raw_code(code, assembly.bitmask).build().unwrap();
+        let bytes = BlobBuilder::new(*isa).raw_code(code, assembly.bitmask).build().unwrap();
         compare(&engine, &bytes, MemoryLatency::L2, &format!("seed {seed}"));
     }
 }
@@ -181,9 +184,8 @@ fn branches_are_foreseen_by_the_bytes_at_their_ends_alone() {
 fn blocks_of_ordinary_programs_cost_what_the_peer_says() {
     let engine = engine();
     for seed in 0..3_000 {
-        let rng = &mut Rng::new(seed ^ 0xb10c << 32);
-        let isa = rng.pick(&[Isa::ReviveV1, Isa::Latest32]);
-        let bytes = RandomProgram::valid(isa, rng).blob();
+        let (isa, rng) = &mut drawn(seed ^ 0xb10c << 32);
+        let bytes = RandomProgram::valid(*isa, rng).blob();
         compare(&engine, &bytes, rng.pick(&LATENCIES), &format!("seed {seed}"));
     }
     // The example contracts, where they were built.

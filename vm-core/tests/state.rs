@@ -4,14 +4,13 @@
 //! fixed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use pvm_test_support::{RandomProgram, Rng};
-use std::sync::Arc;
+use pvm_test_support::{RandomProgram, Rng, load, start};
 use vm_core::Outcome;
-use vm_core::blob::{Blob, BlobBuilder};
+use vm_core::blob::BlobBuilder;
 use vm_core::gas::{CostModelKind, MemoryLatency, Metering};
 use vm_core::interpreter::{Instance, MemoryTouch, SnapshotError, Trace, TraceEvent};
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
-use vm_core::program::{Program, ProgramConfig};
+use vm_core::program::ProgramConfig;
 
 fn registers(instance: &Instance) -> [u64; 13] {
     Reg::ALL.map(|reg| instance.reg(reg))
@@ -69,20 +68,6 @@ fn unit(instance: &Instance) -> i64 {
     if instance.program().config().cost_model == CostModelKind::CalibratedV1 { 60 } else { 1 }
 }
 
-/// A new machine, or `None` if the program is refused.
-fn load(bytes: &[u8], config: &ProgramConfig) -> Option<Instance> {
-    Program::new(&Blob::parse(bytes).unwrap(), config).ok().map(|program| Instance::new(Arc::new(program)))
-}
-
-fn start(instance: &mut Instance, seed: u64) {
-    let rng = &mut Rng::new(!seed);
-    for reg in Reg::ALL {
-        instance.set_reg(reg, rng.value());
-    }
-    instance.set_gas(i64::from(rng.below(400)) * unit(instance));
-    instance.set_next_pc(0);
-}
-
 /// An embedder's action after a stop; depends on `seed` and the stop's number alone.
 fn react(instance: &mut Instance, outcome: Outcome, seed: u64, stop: u64) {
     let rng = &mut Rng::new(seed << 8 ^ stop);
@@ -121,7 +106,7 @@ fn a_traced_run_is_the_same_run_and_the_trace_accounts_for_every_change() {
         let mut traced = load(&bytes, &config).unwrap();
         let mut stepping = load(&bytes, &ProgramConfig { single_step: true, ..config }).unwrap();
         for instance in [&mut plain, &mut traced, &mut stepping] {
-            start(instance, seed);
+            start(instance, seed, unit);
         }
         let code = plain.program().code();
         let has_memset =
@@ -237,7 +222,7 @@ fn a_restored_machine_runs_as_the_first_time() {
         let bytes = random_blob(rng);
         let config = ProgramConfig { single_step: rng.chance(30), ..random_config(rng) };
         let Some(mut first) = load(&bytes, &config) else { continue };
-        start(&mut first, seed);
+        start(&mut first, seed, unit);
         let taken_at = rng.below(4);
         for stop in 0..u64::from(taken_at) {
             let outcome = first.run();
@@ -282,7 +267,7 @@ fn a_snapshot_of_another_program_is_refused_and_changes_nothing() {
     };
     let config = ProgramConfig::default();
     let mut instance = load(&blob(1), &config).unwrap();
-    start(&mut instance, 1);
+    start(&mut instance, 1, unit);
     let before = view(Outcome::Step, &instance);
     let others = [
         load(&blob(2), &config).unwrap(),

@@ -23,7 +23,7 @@ type HostFunctions = (sp_io::SubstrateHostFunctions, pvm_host_interface::HostFun
 
 /// The pallet and backend that run contracts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum ChainKind {
     /// Our pallet; the node compiles.
     OursJit,
     /// Our pallet; the node interprets.
@@ -34,22 +34,22 @@ pub enum Kind {
     Revive,
 }
 
-impl Kind {
+impl ChainKind {
     /// The name of the table column.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::OursJit => "ours, jit",
-            Kind::OursNodeInterpreter => "ours, node interprets",
-            Kind::OursInRuntime => "ours, in-runtime",
-            Kind::Revive => "pallet-revive",
+            ChainKind::OursJit => "ours, jit",
+            ChainKind::OursNodeInterpreter => "ours, node interprets",
+            ChainKind::OursInRuntime => "ours, in-runtime",
+            ChainKind::Revive => "pallet-revive",
         }
     }
 
     fn wasm(self) -> Result<&'static [u8]> {
         match self {
-            Kind::OursJit | Kind::OursNodeInterpreter => runtime::WASM_BINARY,
-            Kind::OursInRuntime => runtime::predecessor::WASM_BINARY,
-            Kind::Revive => revive_runtime::WASM_BINARY,
+            ChainKind::OursJit | ChainKind::OursNodeInterpreter => runtime::WASM_BINARY,
+            ChainKind::OursInRuntime => runtime::predecessor::WASM_BINARY,
+            ChainKind::Revive => revive_runtime::WASM_BINARY,
         }
         .context("the runtimes were built without wasm (SKIP_WASM_BUILD was set)")
     }
@@ -139,7 +139,7 @@ const SALT: [u8; 32] = [0; 32];
 
 /// A chain.
 pub struct Chain {
-    kind: Kind,
+    kind: ChainKind,
     wasm: &'static [u8],
     hash: Vec<u8>,
     executor: WasmExecutor<HostFunctions>,
@@ -152,19 +152,19 @@ pub struct Chain {
 
 impl Chain {
     /// Starts a chain and maps the account to its Ethereum address.
-    pub fn new(kind: Kind) -> Result<Chain> {
+    pub fn new(kind: ChainKind) -> Result<Chain> {
         let wasm = kind.wasm()?;
-        let storage = if kind == Kind::Revive { revive::genesis()? } else { ours::genesis()? };
+        let storage = if kind == ChainKind::Revive { revive::genesis()? } else { ours::genesis()? };
         let mut state = TestExternalities::new_with_code(wasm, storage);
         let backend = match kind {
-            Kind::OursJit => BackendChoice::Jit,
+            ChainKind::OursJit => BackendChoice::Jit,
             _ => BackendChoice::Interpreter,
         };
         let polkavm = PolkaVm::new(&Flags { backend, ..Flags::default() }, None)?;
         state.register_extension(PolkavmExt::new(polkavm.session()));
         let spec_version = match kind {
-            Kind::Revive => revive_runtime::VERSION.spec_version,
-            Kind::OursInRuntime => runtime::VERSION.spec_version - 1,
+            ChainKind::Revive => revive_runtime::VERSION.spec_version,
+            ChainKind::OursInRuntime => runtime::VERSION.spec_version - 1,
             _ => runtime::VERSION.spec_version,
         };
         let mut chain = Chain {
@@ -223,7 +223,7 @@ impl Chain {
 
     /// Signs a transaction with the account's nonce, and increments the nonce.
     fn sign(&mut self, call: Call<'_>) -> Vec<u8> {
-        let sign = if self.kind == Kind::Revive { revive::sign } else { ours::sign };
+        let sign = if self.kind == ChainKind::Revive { revive::sign } else { ours::sign };
         let transaction = sign(call, self.nonce, self.spec_version);
         self.nonce += 1;
         transaction

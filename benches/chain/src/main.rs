@@ -11,7 +11,7 @@ mod overhead;
 mod table;
 
 use anyhow::{Context as _, Result, ensure};
-use chain::{Chain, Kind};
+use chain::{Chain, ChainKind};
 use std::{path::Path, time::Duration};
 use table::Table;
 
@@ -88,7 +88,7 @@ fn main() -> Result<()> {
         std::fs::read(&path).with_context(|| format!("{} is not built: run make bench-chain", path.display()))
     };
     let (erc20, work) = (blob("erc20")?, blob("work")?);
-    let kinds = [Kind::OursJit, Kind::OursNodeInterpreter, Kind::OursInRuntime, Kind::Revive];
+    let kinds = [ChainKind::OursJit, ChainKind::OursNodeInterpreter, ChainKind::OursInRuntime, ChainKind::Revive];
     let mut chains = Vec::new();
     for kind in kinds {
         eprintln!("bench-chain: preparing {}", kind.name());

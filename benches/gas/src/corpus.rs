@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf};
 use vm_core::text::assemble;
 
 /// A program of the corpus.
-pub struct Program {
+pub struct CorpusProgram {
     /// Name of its file, without the extension.
     pub name: String,
     /// Its blob.
@@ -26,7 +26,7 @@ pub fn folder() -> PathBuf {
 ///
 /// # Errors
 /// If a file cannot be read or assembled.
-pub fn read() -> Result<Vec<Program>> {
+pub fn read() -> Result<Vec<CorpusProgram>> {
     let mut programs = Vec::new();
     for entry in fs::read_dir(folder()).with_context(|| folder().display().to_string())? {
         let path = entry?.path();
@@ -37,7 +37,7 @@ pub fn read() -> Result<Vec<Program>> {
         let text = fs::read_to_string(&path)?;
         let blob = assemble(&text).with_context(|| name.clone())?;
         let iterations = text.lines().find_map(|line| line.strip_prefix("; iterations ")).unwrap_or("1");
-        programs.push(Program { name, blob, iterations: iterations.trim().parse()? });
+        programs.push(CorpusProgram { name, blob, iterations: iterations.trim().parse()? });
     }
     programs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(programs)

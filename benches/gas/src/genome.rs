@@ -5,7 +5,7 @@
 //! numbers. `sp` is the state of a random generator, `t2` an offset in the cycle, `t1` an index, `t0` an address. `a0`
 //! to `a5` hold values.
 
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use std::fmt::Write as _;
 
 /// A pattern with its parameters; all values are valid.
@@ -131,31 +131,31 @@ const BRANCHES: [&str; 4] =
 impl Gene {
     /// Returns a random genome.
     pub fn random(rng: &mut Rng) -> Gene {
-        let bits = rng.bits().to_le_bytes();
-        Gene { kind: rng.below(KINDS.len()) as u8, parameters: [bits[0], bits[1], bits[2], bits[3]] }
+        let bits = rng.next_u64().to_le_bytes();
+        Gene { kind: rng.index(KINDS.len()) as u8, parameters: [bits[0], bits[1], bits[2], bits[3]] }
     }
 }
 
 impl Genome {
     /// A random one of the size of memory that is asked for.
     pub fn random(rng: &mut Rng) -> Genome {
-        let genes = (0..1 + rng.below(10)).map(|_| Gene::random(rng)).collect();
+        let genes = (0..1 + rng.index(10)).map(|_| Gene::random(rng)).collect();
         let unroll = rng.pick(&[1, 1, 1, 2, 4, 16, 200]);
-        Genome { memory: rng.below(9) as u8, unroll, shuffle: rng.chance(15), genes }
+        Genome { memory: rng.index(9) as u8, unroll, shuffle: rng.chance(15), genes }
     }
 
     /// One pattern alone, some times in a row.
     pub fn of_kind(kind: u8, memory: u8, rng: &mut Rng) -> Genome {
         let gene = Gene { kind, ..Gene::random(rng) };
-        let genes = vec![gene; 1 + rng.below(3)];
+        let genes = vec![gene; 1 + rng.index(3)];
         Genome { memory, unroll: rng.pick(&[1, 1, 4, 300]), shuffle: rng.chance(20), genes }
     }
 
     /// Changes something.
     pub fn mutate(&mut self, rng: &mut Rng) {
-        for _ in 0..1 + rng.below(3) {
-            let at = rng.below(self.genes.len());
-            match rng.below(12) {
+        for _ in 0..1 + rng.index(3) {
+            let at = rng.index(self.genes.len());
+            match rng.index(12) {
                 0 | 1 => self.genes[at] = Gene::random(rng),
                 2 | 3 => self.genes.insert(at, Gene::random(rng)),
                 4 | 5 if self.genes.len() > 1 => _ = self.genes.remove(at),
@@ -163,14 +163,14 @@ impl Genome {
                     let gene = self.genes[at];
                     self.genes.insert(at, gene);
                 }
-                7 => self.memory = rng.below(9) as u8,
+                7 => self.memory = rng.index(9) as u8,
                 8 => self.unroll = rng.pick(&[1, 1, 2, 4, 8, 30, 200, 1000, 3000]),
                 9 if rng.chance(30) => self.shuffle = !self.shuffle,
                 10 => {
-                    let other = rng.below(self.genes.len());
+                    let other = rng.index(self.genes.len());
                     self.genes.swap(at, other);
                 }
-                _ => self.genes[at].parameters[rng.below(4)] = rng.bits() as u8,
+                _ => self.genes[at].parameters[rng.index(4)] = rng.next_u64() as u8,
             }
         }
         self.genes.truncate(24);
@@ -178,7 +178,7 @@ impl Genome {
 
     /// Crosses two genomes: some genes of one and the rest of the other.
     pub fn cross(&self, other: &Genome, rng: &mut Rng) -> Genome {
-        let (cut, from) = (rng.below(self.genes.len() + 1), rng.below(other.genes.len()));
+        let (cut, from) = (rng.index(self.genes.len() + 1), rng.index(other.genes.len()));
         let mut genes = self.genes[..cut].to_vec();
         genes.extend_from_slice(&other.genes[from..]);
         genes.truncate(24);
@@ -199,7 +199,7 @@ impl Genome {
         let mut order: Vec<usize> = (0..unroll).collect();
         if self.shuffle {
             let mut rng = Rng::new(unroll as u64);
-            (1..unroll).rev().for_each(|index| order.swap(index, rng.below(index)));
+            (1..unroll).rev().for_each(|index| order.swap(index, rng.index(index)));
         }
         // `order` is the order in which the copies are executed.
         for copy in 0..unroll {

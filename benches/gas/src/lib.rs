@@ -8,7 +8,6 @@ pub mod corpus;
 pub mod genome;
 pub mod micro;
 pub mod nnls;
-pub mod random;
 pub mod run;
 pub mod svg;
 

@@ -1,7 +1,7 @@
 //! Blocks of one kind of instruction, to measure throughput (independent instructions) and latency (a dependency
 //! chain).
 
-use crate::random::Rng;
+use pvm_test_support::Rng;
 use vm_core::isa::{Format, GasClass, InstructionSpec, TABLE};
 
 /// Property that a block measures.
@@ -64,7 +64,7 @@ pub fn block(spec: &InstructionSpec, shape: Shape) -> Vec<String> {
 /// A random block of instructions of these kinds, and the count of each, in the order of `kinds`.
 pub fn mixed(kinds: &[&'static InstructionSpec], rng: &mut Rng) -> (Vec<String>, Vec<usize>) {
     const REGISTERS: [&str; 4] = ["a0", "a1", "a2", "t0"];
-    let pool: Vec<usize> = (0..2 + rng.below(8)).map(|_| rng.below(kinds.len())).collect();
+    let pool: Vec<usize> = (0..2 + rng.index(8)).map(|_| rng.index(kinds.len())).collect();
     let mut counts = vec![0; kinds.len()];
     let body = (0..LENGTH).map(|number| {
         let kind = rng.pick(&pool);

@@ -3,7 +3,7 @@
 use crate::engines::{Compiler, Wasmtime};
 use anyhow::{Context, Result};
 use pvm_benches::engines::{Compiled, Engine, Polkavm};
-use pvm_benches::programs::{ALL, Program};
+use pvm_benches::programs::{ALL, BenchProgram};
 use std::fs;
 use vm_core::gas::Metering;
 
@@ -35,7 +35,7 @@ pub fn print() -> Result<()> {
     Ok(())
 }
 
-fn of_instance(engine: &dyn Engine, program: &Program) -> Result<(f64, f64)> {
+fn of_instance(engine: &dyn Engine, program: &BenchProgram) -> Result<(f64, f64)> {
     let module = engine.load(&engine.read(program)?)?;
     let mut kept = Vec::new();
     // Warm up: one-time allocations are not part of an instance.

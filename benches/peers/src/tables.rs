@@ -2,9 +2,9 @@
 
 use crate::engines::{Compiler, Sbpf, Wasmtime};
 use anyhow::{Context, Result, ensure};
-use pvm_benches::engines::{Compiled, Engine, Machine, Module, Ours, Polkavm, Wasmi};
+use pvm_benches::engines::{Compiled, Engine, EngineInstance, Module, Ours, Polkavm, Wasmi};
 use pvm_benches::measure::{geometric_mean, time};
-use pvm_benches::programs::{ALL, CONTRACT, HOST_CALL_COUNT, HOST_CALLS, Kind, Program};
+use pvm_benches::programs::{ALL, BenchProgram, CONTRACT, HOST_CALL_COUNT, HOST_CALLS, WorkloadKind};
 use std::time::Duration;
 use vm_core::gas::Metering;
 
@@ -45,11 +45,11 @@ fn cell(number: Option<f64>) -> String {
 
 /// Measures a program's running time on the host and on each engine, in milliseconds; `None` where it was not built for
 /// the engine.
-fn run(program: &Program, engines: &Engines) -> Result<Vec<Option<f64>>> {
+fn run(program: &BenchProgram, engines: &Engines) -> Result<Vec<Option<f64>>> {
     const ROUNDS: u32 = 7;
     program.initialize_on_host();
     let expected = program.run_on_host();
-    let mut machines: Vec<Option<Box<dyn Machine>>> = Vec::new();
+    let mut machines: Vec<Option<Box<dyn EngineInstance>>> = Vec::new();
     for engine in engines {
         if !engine.takes(program) {
             machines.push(None);
@@ -98,7 +98,9 @@ pub fn running() -> Result<()> {
     println!("engine has.\n");
     let names: Vec<_> = std::iter::once("host").chain(engines.iter().map(|engine| engine.name())).collect();
     head("program", &names);
-    for (kind, name) in [(Kind::Work, "mean of work, to ours"), (Kind::Probe, "mean of probes, to ours")] {
+    for (kind, name) in
+        [(WorkloadKind::Work, "mean of work, to ours"), (WorkloadKind::Probe, "mean of probes, to ours")]
+    {
         let mut rows = Vec::new();
         for program in ALL.iter().filter(|program| program.kind == kind) {
             let times = run(program, &engines).context(program.name)?;
@@ -130,7 +132,7 @@ pub fn compiling() -> Result<()> {
     let names: Vec<_> = ["riscv bytes", "wasm bytes"].into_iter().chain(engines.iter().map(|e| e.name())).collect();
     head("program", &names);
     let mut rows = Vec::new();
-    for kind in [Some(Kind::Work), Some(Kind::Probe), None] {
+    for kind in [Some(WorkloadKind::Work), Some(WorkloadKind::Probe), None] {
         let programs: Vec<_> = match kind {
             Some(kind) => ALL.iter().filter(|program| program.kind == kind).collect(),
             None => vec![&CONTRACT],
@@ -148,8 +150,8 @@ pub fn compiling() -> Result<()> {
             rows.push([None, None].into_iter().chain(times).collect::<Vec<_>>());
         }
         match kind {
-            Some(Kind::Work) => means("mean of work, to ours", &rows, 2),
-            Some(Kind::Probe) => means("mean of all, to ours", &rows, 2),
+            Some(WorkloadKind::Work) => means("mean of work, to ours", &rows, 2),
+            Some(WorkloadKind::Probe) => means("mean of all, to ours", &rows, 2),
             None => means("contract, to ours", &rows[rows.len() - 1..], 2),
         }
     }
@@ -161,7 +163,7 @@ pub fn compiling() -> Result<()> {
 type CompiledIn = (f64, Option<usize>);
 
 /// Compile time and code size of a program on each engine; `None` where it was not built for the engine.
-fn compile(program: &Program, engines: &Engines) -> Result<Vec<Option<CompiledIn>>> {
+fn compile(program: &BenchProgram, engines: &Engines) -> Result<Vec<Option<CompiledIn>>> {
     let mut inputs = Vec::new();
     for engine in engines {
         inputs.push(if engine.takes(program) { Some(engine.read(program)?) } else { None });

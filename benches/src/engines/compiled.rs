@@ -1,6 +1,6 @@
 //! `pvm-engine`'s compiler, in its sandbox.
 
-use super::{Engine, Machine, Module, PLENTY};
+use super::{Engine, EngineInstance, Module, PLENTY};
 use crate::programs;
 use anyhow::{Context, Result, bail};
 use pvm_engine::{Backend, Config, Outcome, ProgramBlob, RawInstance, Reg};
@@ -56,7 +56,7 @@ impl Engine for Compiled {
         }
     }
 
-    fn read(&self, program: &programs::Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &programs::BenchProgram) -> Result<Vec<u8>> {
         program.blob()
     }
 
@@ -71,12 +71,12 @@ impl Module for pvm_engine::Module {
         self.machine_code_length()
     }
 
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         Ok(Box::new(self.instantiate_raw()?))
     }
 }
 
-impl Machine for RawInstance {
+impl EngineInstance for RawInstance {
     fn call(&mut self, export: &str) -> Result<u64> {
         let entry = self.module().program().export(export.as_bytes()).context("no such export")?;
         self.set_gas(PLENTY);

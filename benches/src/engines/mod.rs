@@ -10,7 +10,7 @@ pub use ours::Ours;
 pub use polkavm::Polkavm;
 pub use wasmi::Wasmi;
 
-use crate::programs::Program;
+use crate::programs::BenchProgram;
 use anyhow::Result;
 
 /// Gas or fuel that no program exhausts.
@@ -22,7 +22,7 @@ pub trait Engine {
     fn name(&self) -> &'static str;
 
     /// True if the program was built for this engine.
-    fn takes(&self, _: &Program) -> bool {
+    fn takes(&self, _: &BenchProgram) -> bool {
         true
     }
 
@@ -30,7 +30,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// If the file cannot be read.
-    fn read(&self, program: &Program) -> Result<Vec<u8>>;
+    fn read(&self, program: &BenchProgram) -> Result<Vec<u8>>;
 
     /// Loads the program: parses, validates or compiles it.
     ///
@@ -50,11 +50,11 @@ pub trait Module {
     ///
     /// # Errors
     /// If the engine cannot.
-    fn instantiate(&self) -> Result<Box<dyn Machine>>;
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>>;
 }
 
 /// An instance with its own memory.
-pub trait Machine {
+pub trait EngineInstance {
     /// Calls an export that has no arguments; returns its result, or any number if it has none. Gas is set to [`PLENTY`].
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `vm-core`'s interpreter.
 
-use super::{Engine, Machine, Module, PLENTY};
+use super::{Engine, EngineInstance, Module, PLENTY};
 use crate::programs;
 use anyhow::{Context, Result, bail};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Engine for Ours {
         "vm-core"
     }
 
-    fn read(&self, program: &programs::Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &programs::BenchProgram) -> Result<Vec<u8>> {
         program.blob()
     }
 
@@ -44,12 +44,12 @@ impl Engine for Ours {
 struct Loaded(Arc<Program>);
 
 impl Module for Loaded {
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         Ok(Box::new(Instance::new(Arc::clone(&self.0))))
     }
 }
 
-impl Machine for Instance {
+impl EngineInstance for Instance {
     fn call(&mut self, export: &str) -> Result<u64> {
         let entry = self.program().export(export.as_bytes()).context("no such export")?;
         self.set_gas(PLENTY);

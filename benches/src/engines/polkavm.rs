@@ -1,7 +1,7 @@
 //! The `polkavm` crate: its interpreter, or its recompiler in its sandbox.
 
-use super::{Engine, Machine, PLENTY};
-use crate::programs::Program;
+use super::{Engine, EngineInstance, PLENTY};
+use crate::programs::BenchProgram;
 use anyhow::{Context, Result, anyhow, bail};
 use polkavm::{
     BackendKind, Config, CostModel, CostModelKind, GasMeteringKind, InterruptKind, Module, ModuleConfig, RawInstance,
@@ -82,7 +82,7 @@ impl Engine for Polkavm {
         self.name
     }
 
-    fn read(&self, program: &Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &BenchProgram) -> Result<Vec<u8>> {
         program.blob()
     }
 
@@ -98,13 +98,13 @@ impl super::Module for Module {
         Some(self.machine_code()?.len())
     }
 
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         let instance = Module::instantiate(self).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(instance))
     }
 }
 
-impl Machine for RawInstance {
+impl EngineInstance for RawInstance {
     fn call(&mut self, export: &str) -> Result<u64> {
         let entry = self
             .module()

@@ -2,8 +2,8 @@
 //! validated, and a function is translated when it is first called). Optionally, for a fast start, a function is also
 //! validated only when it is first called.
 
-use super::{Engine, Machine, Module, PLENTY};
-use crate::programs::Program;
+use super::{Engine, EngineInstance, Module, PLENTY};
+use crate::programs::BenchProgram;
 use anyhow::{Context, Result, anyhow};
 use wasmi::{CompilationMode, Config, Instance, Linker, Store};
 
@@ -37,7 +37,7 @@ impl Engine for Wasmi {
         self.name
     }
 
-    fn read(&self, program: &Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &BenchProgram) -> Result<Vec<u8>> {
         program.wasm()
     }
 
@@ -48,7 +48,7 @@ impl Engine for Wasmi {
 }
 
 impl Module for wasmi::Module {
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         let mut store = Store::new(self.engine(), ());
         store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
         let mut linker = Linker::new(self.engine());
@@ -63,7 +63,7 @@ struct Running {
     instance: Instance,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     fn call(&mut self, export: &str) -> Result<u64> {
         let Running { store, instance } = self;
         store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;

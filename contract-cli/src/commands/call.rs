@@ -101,11 +101,7 @@ pub async fn dry_run(chain: &Chain, plan: &Plan) -> Result<Report, Error> {
 pub async fn traced(chain: &Chain, plan: &Plan) -> Result<Report, Error> {
     let report = Report::new("trace call").with_warning(plan.warning(chain).await?);
     let request = plan.request();
-    let (at, from, traced) = chain
-        .at_best(async |at| {
-            Ok((at.clone(), chain.address_of(at, chain.account()).await?, chain.trace(at, &request).await?))
-        })
-        .await?;
+    let (at, from, traced) = chain.trace_at_best(&request).await?;
     let requested = Requested {
         kind: CallKind::Call,
         from,

@@ -96,11 +96,7 @@ pub async fn traced(chain: &Chain, instantiation: &Instantiation, out: &Path) ->
     let names = Deployments::read(out, chain.genesis())?;
     plan.reader.add(&names.interfaces())?;
     let request = plan.request();
-    let (at, from, traced) = chain
-        .at_best(async |at| {
-            Ok((at.clone(), chain.address_of(at, chain.account()).await?, chain.trace(at, &request).await?))
-        })
-        .await?;
+    let (at, from, traced) = chain.trace_at_best(&request).await?;
     let requested = Requested {
         kind: if instantiation.salt.is_some() { CallKind::Create2 } else { CallKind::Create },
         from,

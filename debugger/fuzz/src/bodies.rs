@@ -1,9 +1,9 @@
-//! What the fuzz targets check. Each takes any bytes, and panics if a promise is broken.
+//! Bodies of the fuzz targets. Each takes any bytes, and panics if a promise is broken.
 
 use pvm_debugger::machine::Machine;
 use pvm_debugger::record::{Limits, MAGIC, Record, VERSION};
 
-/// What a hostile record may have the reader do here.
+/// Limits for hostile records.
 const LIMITS: Limits = Limits { blob: 1 << 16, events: 1 << 12, data: 1 << 20 };
 
 /// Bytes as a record, and as blob and events of a record with right checksums: refused, or read, written and read again as

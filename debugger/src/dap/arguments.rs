@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What is debugged, and where to begin: the attributes of a launch configuration.
+/// Launch configuration: the program or record, and the position to start at.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Launch {
@@ -17,7 +17,7 @@ pub struct Launch {
     pub gas: Option<i64>,
     /// The cost model by its name on the command line.
     pub cost_model: Option<String>,
-    /// What host functions answer, by name.
+    /// Results of host functions, by name.
     pub answers: BTreeMap<String, Number>,
     /// The record, in place of a program.
     pub record: Option<String>,

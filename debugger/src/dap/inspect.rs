@@ -1,4 +1,4 @@
-//! What a client sees at a stop: the call stack, registers, memory and instructions.
+//! Inspection at a stop: the call stack, registers, memory and instructions.
 
 use super::arguments::{Disassemble, ReadMemory, Scopes, StackTrace, Variables};
 use super::breakpoints::reference;
@@ -18,7 +18,7 @@ const WORDS: u32 = 64;
 /// Memory is read so many bytes at a time, each piece on one page.
 const PIECE: u32 = 4096;
 
-/// What is behind a reference to variables, for each frame.
+/// Kinds of references to variables; each frame has one of each.
 const REGISTERS: u64 = 0;
 const RUN: u64 = 1;
 const MEMORY_REGIONS: u64 = 2;
@@ -46,7 +46,7 @@ impl Run {
         self.navigator.stack().get(index).map(|frame| frame.frame)
     }
 
-    /// Whether variables are in memory.
+    /// True if a reference is to variables in memory.
     pub(super) fn is_of_memory(reference: u64) -> bool {
         reference > 0 && (reference - 1) % KINDS >= MEMORY_REGIONS
     }
@@ -123,7 +123,7 @@ impl Run {
         Ok(json!({ "variables": list }))
     }
 
-    /// What is known of the registers of a frame.
+    /// Returns the registers of a frame, as far as they are known.
     fn registers(&self, index: usize) -> Vec<Value> {
         let machine = self.navigator.machine();
         let frames = self.navigator.frames();

@@ -1,4 +1,4 @@
-//! A debug adapter: editors go through a run, forwards and backwards, by the debug adapter protocol.
+//! Debug adapter: editors go through a run, forwards and backwards, by the debug adapter protocol.
 //!
 //! The run cannot be changed: registers and memory are read-only. Requests are read by a thread of their own, so that a
 //! client can be heard while the run goes on. Whatever a client sends is answered or refused by name.
@@ -25,14 +25,14 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 /// Requests that wait to be answered; a client that sends more has to wait.
 const WAITING: usize = 64;
 
-/// What a launch configuration names.
+/// Run made from a launch configuration.
 #[derive(Debug)]
 pub struct Launched {
     /// The run, at its start.
     pub machine: Machine,
     /// The symbols of its program.
     pub symbols: Symbols,
-    /// Where source files are looked for.
+    /// Folders in which source files are searched for.
     pub folders: Vec<PathBuf>,
 }
 

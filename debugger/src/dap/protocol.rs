@@ -21,7 +21,7 @@ pub enum DapError {
     /// The connection was lost.
     #[error("the connection to the editor failed: {0}")]
     Connection(#[from] io::Error),
-    /// Where the next message begins is not known any more.
+    /// Invalid header: the start of the next message is unknown.
     #[error("a message of the editor has {0}")]
     Header(#[from] HeaderError),
 }
@@ -61,21 +61,21 @@ pub struct Request {
     /// Its number.
     pub seq: u64,
     #[serde(rename = "type")]
-    kind: Kind,
-    /// What is to be done.
+    kind: MessageKind,
+    /// Name of the command.
     pub command: String,
-    /// With what.
+    /// The command's arguments.
     #[serde(default)]
     pub arguments: Value,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum MessageKind {
     Request,
 }
 
-/// What was read.
+/// A message from the client.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Incoming {
     /// A request.
@@ -84,7 +84,7 @@ pub enum Incoming {
     Malformed {
         /// Its number, or 0.
         seq: u64,
-        /// Why it is none.
+        /// The reason.
         why: String,
     },
 }

@@ -74,7 +74,7 @@ impl Run {
         Ok(told)
     }
 
-    /// What a command does, if it is one.
+    /// Runs a command; `None` if the text is not a command.
     fn command(&self, text: &str, number: &dyn Fn(&str) -> Result<i128, String>) -> Option<Result<Done, String>> {
         if let Some(range) = text.strip_prefix("who ") {
             let address = |text: &str| u32::try_from(number(text)?).map_err(|_| format!("`{text}` is no address"));
@@ -110,7 +110,7 @@ impl Run {
     }
 }
 
-/// What a command comes to.
+/// Result of a command.
 enum Done {
     Text(String),
     /// To be gone, and what is said of it.

@@ -27,11 +27,11 @@ pub(super) struct Run {
     pub navigator: Navigator,
     pub sources: Sources,
     pub breakpoints: Breakpoints,
-    /// What is said of the motion that is being made, if it ends as it should.
+    /// Stop reason to report if the motion in progress ends normally.
     pub reason: &'static str,
 }
 
-/// Where to begin, until the client has set its breakpoints.
+/// Start position, which is applied once the client has set its breakpoints.
 enum Begin {
     Start,
     End,
@@ -45,12 +45,12 @@ pub(super) fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, String> 
 }
 
 impl<L> Session<L> {
-    /// Whether the run goes on by itself.
+    /// True if a motion is in progress.
     pub fn is_going(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.navigator.is_going())
     }
 
-    /// Whether the client wants no more.
+    /// True if the client has disconnected.
     pub fn is_over(&self) -> bool {
         self.over
     }

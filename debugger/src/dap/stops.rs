@@ -1,4 +1,4 @@
-//! What a client is told of a stop.
+//! Stop events: the reason for a stop, and its description.
 
 use super::session::{Run, THREAD};
 use crate::machine::{Hit, ReplayError};
@@ -70,7 +70,7 @@ impl Run {
         ("stopped", body)
     }
 
-    /// How the run ended, and where.
+    /// Describes the end of the run: its outcome and place.
     fn describe_end(&self, outcome: Outcome) -> String {
         let machine = self.navigator.machine();
         let what = match outcome {
@@ -90,7 +90,7 @@ impl Run {
         format!("{what} {}", self.place())
     }
 
-    /// Where the run is, for people.
+    /// Describes the current place, for people.
     pub(super) fn place(&self) -> String {
         let machine = self.navigator.machine();
         let Some(pc) = machine.pc() else { return "in the host".to_owned() };
@@ -106,7 +106,7 @@ impl Run {
         text
     }
 
-    /// What an access that was found changed, and where it was made. Stays where it is.
+    /// Describes the change by a watched access, and the place of that access. Does not move the run.
     fn change(&mut self, watched: u32, access: &MemoryTouch) -> Result<String, ReplayError> {
         let watch = self.navigator.conditions().watches.iter().find(|watch| watch.address == watched);
         let (watched, length) = match watch {
@@ -143,11 +143,11 @@ impl Run {
         }
     }
 
-    /// What a client asks for after a stop at the end of the run.
+    /// Answers `exceptionInfo`, the request after a stop at the end of the run.
     pub fn exception_info(&self) -> Result<Value, String> {
         match self.navigator.machine().outcome() {
             Some(outcome) if outcome != Outcome::Finished => Ok(json!({
-                "exceptionId": end_name(outcome),
+                "exceptionId": outcome.name(),
                 "description": self.describe_end(outcome),
                 "breakMode": "always",
             })),
@@ -158,15 +158,4 @@ impl Run {
 
 fn end_reason(outcome: Outcome) -> &'static str {
     if outcome == Outcome::Finished { "end" } else { "exception" }
-}
-
-fn end_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Finished => "finished",
-        Outcome::Trap => "trap",
-        Outcome::OutOfGas => "out-of-gas",
-        Outcome::PageFault { .. } => "page-fault",
-        Outcome::HostCall(_) => "host-call",
-        Outcome::Step => "step",
-    }
 }

@@ -1,11 +1,11 @@
 //! Frames: for each place of the code, how to find its function's caller and the registers that the caller had.
 //!
-//! What [`crate::unwind`] knows, as DWARF.
+//! Made from the layouts of [`crate::unwind`].
 
 use super::dwarf::encoding;
 use super::{HOST, jump_table_base, jump_table_factor};
 use crate::symbols::Symbols;
-use crate::unwind::flow::{ENTRY, FOLLOWED, Flow, State, Where, called, is_call};
+use crate::unwind::flow::{ENTRY, EntryValue, FOLLOWED, Flow, State, called, is_call};
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, DebugFrame, EndianVec, Expression, FrameDescriptionEntry,
     FrameTable,
@@ -82,10 +82,10 @@ fn describe(fde: &mut FrameDescriptionEntry, offset: u32, state: State, last: Op
             continue;
         }
         let rule = match place {
-            Where::Lost => CallFrameInstruction::Undefined(register),
+            EntryValue::Lost => CallFrameInstruction::Undefined(register),
             _ if reg == Reg::RA => CallFrameInstruction::ValExpression(RA, return_address(place, is_64_bit)),
-            Where::InPlace => CallFrameInstruction::SameValue(register),
-            Where::Stored(slot) => {
+            EntryValue::InPlace => CallFrameInstruction::SameValue(register),
+            EntryValue::Stored(slot) => {
                 // The expression begins with the stack pointer on entry.
                 let mut expression = Expression::new();
                 expression.op_consts(slot.into());
@@ -98,11 +98,11 @@ fn describe(fde: &mut FrameDescriptionEntry, offset: u32, state: State, last: Op
 }
 
 /// The code offset that a function returns to: its return address looked up in the jump table, where it is not the host's.
-fn return_address(place: Where, is_64_bit: bool) -> Expression {
+fn return_address(place: EntryValue, is_64_bit: bool) -> Expression {
     let size = if is_64_bit { 8 } else { 4 };
     let mut expression = Expression::new();
     match place {
-        Where::Stored(slot) => {
+        EntryValue::Stored(slot) => {
             expression.op_consts(slot.into());
             expression.op(gimli::DW_OP_plus);
             expression.op_deref_size(size);

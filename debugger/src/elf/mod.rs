@@ -1,4 +1,4 @@
-//! An ELF file for debuggers, made of a blob.
+//! Makes an ELF file with DWARF of a blob, for debuggers.
 //!
 //! Debuggers know RISC-V ELF files with DWARF, and nothing of blobs. This one has the addresses of the blob: a function or
 //! a line is at its code offset. It has the functions with those inlined into them, the lines, the symbols, and how to
@@ -12,11 +12,11 @@ use crate::symbols::Symbols;
 use vm_core::blob::Blob;
 use vm_core::memory::MemoryMap;
 
-/// Where a program returns to its host. Debuggers look one byte before it for who called.
+/// Return address of calls by the host. Debuggers look one byte before it for the caller.
 pub const HOST: u32 = MemoryMap::RETURN_TO_HOST;
 
-/// Where a debugger finds the jump table, as code offsets; no guest memory is there. A code address of the guest, times a
-/// factor, is how far into it the code offset is.
+/// Address of the jump table for debuggers, as code offsets; no guest memory is there. The offset of an entry is the
+/// guest's code address times a factor.
 pub const fn jump_table_base(is_64_bit: bool) -> u64 {
     if is_64_bit { 1 << 32 } else { HOST as u64 }
 }

@@ -75,7 +75,7 @@ impl Registers for Values {
     }
 }
 
-/// What gdb is told of the registers, in the order of [`Values`].
+/// Target description for gdb: the registers, in the order of [`Values`].
 pub fn description(is_64_bit: bool) -> String {
     let bits = if is_64_bit { 64 } else { 32 };
     // Without an operating system gdb leaves single steps to us, instead of reading RISC-V instructions that are not there.

@@ -1,4 +1,4 @@
-//! A server for gdb's remote protocol: an unmodified gdb goes through a run, forwards and backwards.
+//! Server for gdb's remote protocol: an unmodified gdb goes through a run, forwards and backwards.
 //!
 //! The run cannot be changed: registers and memory are read-only. What gdb shows is told by the ELF file of [`crate::elf`].
 

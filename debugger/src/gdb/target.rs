@@ -1,4 +1,4 @@
-//! What gdb asks for: registers, memory, breakpoints, and going on and back.
+//! Target of gdb's stub: registers, memory, breakpoints, execution in both directions.
 
 use super::arch::{Guest, Values, description};
 use crate::elf::{HOST, jump_table_base};
@@ -27,12 +27,12 @@ use std::collections::BTreeMap;
 use vm_core::Outcome;
 use vm_core::isa::Reg;
 
-/// Instructions between looking for what the client has to say.
+/// Number of instructions between polls of the connection.
 const SLICE: u64 = 1 << 22;
 /// Of steps, which take longer.
 const STEPS: u64 = 1 << 12;
 
-/// How to go on.
+/// Mode of execution.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
     Forward,
@@ -47,14 +47,14 @@ enum Mode {
 pub struct Session {
     pub(super) machine: Machine,
     pub(super) symbols: Symbols,
-    /// What gdb and the user's own commands want to stop at.
+    /// Conditions of gdb and of the user's own commands.
     pub(super) conditions: Conditions,
     /// Number of times that each breakpoint was set.
     breakpoints: BTreeMap<u32, u32>,
     /// A place to go to instead of going on.
     pub(super) goto: Option<u64>,
     mode: Mode,
-    /// Whether the client was told how the run ended, and has not gone away from there.
+    /// Whether the client knows the outcome of the run and is still at its end.
     told_end: bool,
 }
 
@@ -75,7 +75,7 @@ impl Session {
         self.machine
     }
 
-    /// Whether an error of the stub says that the client went away.
+    /// True if an error of the stub says that the client hung up.
     pub fn is_hung_up(&self, error: &str) -> bool {
         error.contains(&super::hung_up().to_string())
     }

@@ -25,7 +25,7 @@ pub enum Visit {
     Cut {
         /// The code offset of the instruction that was not done.
         pc: Option<u32>,
-        /// Why.
+        /// The reason.
         outcome: Outcome,
     },
 }
@@ -75,12 +75,12 @@ impl Machine {
         }
     }
 
-    /// Where the run stands, if it will not stop there first, as a call that begins with a block does.
+    /// Returns the current code offset if the run stopped there already; `None` at the start of a call.
     fn arrived(&self) -> Option<u32> {
         self.instance.next_pc().filter(|pc| self.instance.pc() == Some(*pc))
     }
 
-    /// Whether the run stands where it stopped, and not at another call's beginning.
+    /// True if the run continues from a stop; false at the start of a call.
     fn is_resumed(&self) -> bool {
         self.instance.pc().is_some()
     }

@@ -16,7 +16,7 @@ pub struct Live {
     pub arguments: Vec<u64>,
     /// The gas limit.
     pub gas: i64,
-    /// What host calls return in A0, by the number of the import. The run ends at any other.
+    /// Results of host calls in A0, by the number of the import. The run ends at any other.
     pub answers: BTreeMap<u32, u64>,
 }
 
@@ -38,9 +38,9 @@ pub enum ReplayError {
     Diverged {
         /// The event's index, from 0.
         event: usize,
-        /// What the record says.
+        /// The record's outcome.
         expected: String,
-        /// What happened.
+        /// The outcome of the run.
         actual: String,
     },
     /// There is no snapshot to begin with.
@@ -55,7 +55,7 @@ pub enum Inputs {
     Live(Live),
 }
 
-/// What the host does at a stop.
+/// The host's reaction to a stop.
 pub enum Reaction {
     /// It has the run go on, after these accesses to memory.
     GoesOn(Vec<MemoryTouch>),

@@ -31,7 +31,7 @@ use vm_core::program::Program;
 /// Memory for snapshots, in bytes, if nothing else is said.
 pub const SNAPSHOT_MEMORY: usize = 256 << 20;
 
-/// How far before a place that was sought a snapshot is left, if the way there was long.
+/// Distance of an extra snapshot before the position that was sought, if the way there was long.
 const NEAR: u64 = 1 << 14;
 
 /// A run, at some position.
@@ -51,14 +51,14 @@ pub struct Machine {
 pub struct End {
     /// Its position.
     pub position: u64,
-    /// How the run ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// Whether the last instruction counts though it was not done: then it was before this position, and is not what comes
-    /// next here.
+    /// Whether the last instruction is counted although it was not executed: it is before this position then, not the
+    /// next one.
     pub counted: bool,
 }
 
-/// What a part of a run came to.
+/// Result of a part of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Part {
     /// All instructions were executed, or a stop that was set was reached.
@@ -134,7 +134,7 @@ impl Machine {
         self.end
     }
 
-    /// How the run ended, if this is its end.
+    /// The outcome of the run, if this is its end.
     pub fn outcome(&self) -> Option<Outcome> {
         self.end.filter(|end| end.position == self.position).map(|end| end.outcome)
     }
@@ -285,7 +285,7 @@ impl Machine {
         }
     }
 
-    /// Whether an instruction that did not get done may have done something all the same.
+    /// True if an instruction that was not completed may have changed the state.
     fn may_have_changed(&self, outcome: Outcome) -> bool {
         let code = self.program().code();
         // A run that is over has no counter in some modes.

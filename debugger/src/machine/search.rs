@@ -21,7 +21,7 @@ pub struct Watch {
     pub stores: bool,
 }
 
-/// What is searched for.
+/// Conditions of a search: breakpoints, watchpoints and host calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Conditions {
     /// Arriving at the instruction at one of these code offsets.
@@ -66,7 +66,7 @@ pub enum Found {
 }
 
 impl Conditions {
-    /// Whether an access is to watched memory; returns the watch's address. One of no bytes is to none.
+    /// Returns the address of the watch that an access hits. An access of no bytes hits none.
     fn watched(&self, access: &MemoryTouch) -> Option<u32> {
         if access.length == 0 {
             return None;
@@ -80,7 +80,7 @@ impl Conditions {
         Some(watch.address)
     }
 
-    /// Where the interpreter has to stop.
+    /// Converts the conditions to the interpreter's stops.
     fn stops(&self, program: &Program) -> Stops {
         let ranges = |kind: fn(&Watch) -> bool| -> Vec<Range<u32>> {
             let watches = self.watches.iter().filter(|watch| kind(watch));
@@ -111,7 +111,7 @@ struct Located {
     position: u64,
 }
 
-/// What a scan came to.
+/// Result of a scan.
 enum Scan {
     Hit(Located),
     End(Outcome),

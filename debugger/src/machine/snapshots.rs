@@ -46,7 +46,7 @@ impl Snapshots {
         self.memory + self.near.as_ref().map_or(0, |(_, saved)| saved.snapshot.size())
     }
 
-    /// How far it is to the next place of a snapshot.
+    /// Returns the distance to the position of the next snapshot.
     pub fn distance_from(&self, position: u64) -> u64 {
         self.distance - position % self.distance
     }

@@ -268,7 +268,7 @@ impl Navigator {
         Ok((address, bytes))
     }
 
-    /// Whether an expression is zero here. One that has no value is not, so that breakpoints rather stop.
+    /// True if an expression is zero here. An expression without a value is not, so that its breakpoint stops.
     pub(super) fn is_zero(&self, expression: &Expression) -> bool {
         self.evaluate(expression, None) == Ok(0)
     }

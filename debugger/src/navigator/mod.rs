@@ -1,7 +1,7 @@
-//! Moving through a run as people do: by lines and functions, to breakpoints, and to who wrote a byte.
+//! The navigator: moves through a run by lines and functions, to breakpoints, and to the last write of a byte.
 //!
-//! What [`crate::dap`] and [`crate::web`] share. gdb does this by itself and uses [`crate::machine`] alone.
-//! A motion is made in slices, so that whoever asked for it can be heard in between.
+//! Shared by [`crate::dap`] and [`crate::web`]. gdb does this by itself and uses [`crate::machine`] alone.
+//! A motion is made in slices, so that requests of the client are served in between.
 
 mod expression;
 mod motion;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use vm_core::Outcome;
 use vm_core::isa::Reg;
 
-/// Why a motion ended.
+/// Reason for the end of a motion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stop {
     /// It was made.
@@ -40,7 +40,7 @@ pub enum Stop {
 pub struct StackFrame {
     /// Its name, `?` if it has none.
     pub function: String,
-    /// Where in it: file, line and column, as far as that is known.
+    /// The file, if it is known.
     pub file: Option<String>,
     /// The line, from 1; 0 if it is not known.
     pub line: u32,
@@ -48,7 +48,7 @@ pub struct StackFrame {
     pub column: u32,
     /// The code offset of what comes next in it, or of the call that it waits for.
     pub pc: u32,
-    /// Whether its code is part of the function that called it.
+    /// Whether it is inlined into its caller.
     pub inlined: bool,
     /// The index of its frame among those of [`Navigator::frames`].
     pub frame: usize,
@@ -90,12 +90,12 @@ impl Navigator {
         &self.symbols
     }
 
-    /// What runs stop at.
+    /// The conditions at which runs stop.
     pub fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    /// What runs stop at, for changing it.
+    /// The conditions at which runs stop, for changing them.
     pub fn conditions_mut(&mut self) -> &mut Conditions {
         &mut self.conditions
     }
@@ -105,7 +105,7 @@ impl Navigator {
         self.filters = filters;
     }
 
-    /// Whether the last motion that was begun is one back.
+    /// True if the last motion went backwards.
     pub fn went_back(&self) -> bool {
         self.went_back
     }

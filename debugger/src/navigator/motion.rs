@@ -1,18 +1,18 @@
-//! Motions, and how they are made in slices.
+//! Motions: steps, runs and searches in both directions, made in slices.
 
 use super::{Navigator, Stop};
 use crate::machine::{Conditions, Found, Hit, ReplayError, Watch};
 use crate::symbols::Place;
 use vm_core::isa::Opcode;
 
-/// Instructions of a slice.
+/// Number of instructions of a slice.
 const SLICE: u64 = 1 << 22;
-/// Of single steps, which take longer.
+/// Number of single steps of a slice; they take longer.
 const STEPS: usize = 1 << 12;
-/// Of single steps back, each of which may be a way from a snapshot.
+/// Number of single steps back of a slice; each may be a run from a snapshot.
 const STEPS_BACK: usize = 1 << 6;
 
-/// A way to go.
+/// A motion: a step, a run or a search, forwards or backwards.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Motion {
     /// To the next hit, or the end.
@@ -52,7 +52,7 @@ pub(super) struct Line {
 /// A place to return to: the code offset and the stack pointer.
 type Point = (u32, u64);
 
-/// A motion that is being made.
+/// The motion in progress.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Going {
     Run {
@@ -86,7 +86,7 @@ pub(super) enum Going {
     Seek(u64),
 }
 
-/// What one step of a motion came to.
+/// Result of a step of a motion.
 enum Step {
     Stopped(Stop),
     /// The slice is over.
@@ -96,14 +96,14 @@ enum Step {
 }
 
 impl Line {
-    /// Whether a place belongs to it; with `over`, also what was inlined there.
+    /// True if a place belongs to it; with `over`, also if it is inlined there.
     fn contains(&self, places: &[Place], over: bool) -> bool {
         let same = |a: &Place, b: &Place| (a.function, a.file, a.line) == (b.function, b.file, b.line);
         let long_enough = if over { places.len() >= self.places.len() } else { places.len() == self.places.len() };
         long_enough && self.places.iter().zip(places).all(|(a, b)| same(a, b))
     }
 
-    /// Whether a place belongs to the innermost function of it, at any line.
+    /// True if a place belongs to its innermost function, at any line.
     fn is_in_function(&self, places: &[Place]) -> bool {
         let Some((innermost, outer)) = self.places.split_last() else { return false };
         let calls = |a: &Place, b: &Place| (a.function, a.file, a.line) == (b.function, b.file, b.line);
@@ -146,7 +146,7 @@ impl Navigator {
         });
     }
 
-    /// Whether a motion is being made.
+    /// True if a motion is in progress.
     pub fn is_going(&self) -> bool {
         self.going.is_some()
     }
@@ -361,7 +361,7 @@ impl Navigator {
         Ok(self.asked_for(found).map_or(Step::Pause, Step::Stopped))
     }
 
-    /// What was found, unless it is a breakpoint of ours alone.
+    /// Converts a search's result to a stop; `None` for an internal breakpoint.
     fn asked_for(&self, found: Found) -> Option<Stop> {
         match found {
             Found::Hit(Hit::Breakpoint(pc)) if !self.conditions.breakpoints.contains(&pc) => None,
@@ -369,7 +369,7 @@ impl Navigator {
         }
     }
 
-    /// What was found, unless it is a breakpoint whose expression is zero here.
+    /// Converts a search's result to a stop; `None` for a breakpoint whose expression is zero here.
     fn wanted(&self, found: Found) -> Option<Stop> {
         match found {
             Found::Limit => None,
@@ -387,7 +387,7 @@ impl Navigator {
         Some(Line { places, entry_sp: self.unwinder.entry_sp(pc?, sp) })
     }
 
-    /// Whether this is where a function begins that is called by name.
+    /// True at the entry of a function that is called directly.
     fn is_called(&self) -> bool {
         self.machine.pc().is_some_and(|pc| self.unwinder.called_in(pc..pc.saturating_add(1)).next().is_some())
     }

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// The largest file that is read, in bytes.
 pub const TEXT_SIZE: u64 = 4 << 20;
 
-/// Where source files are looked for.
+/// Source files: the folders in which they are searched for, and those already found.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     folders: Vec<PathBuf>,
-    /// What a client calls a file.
+    /// Paths that clients use, by the path in the debug information.
     known: BTreeMap<String, String>,
 }
 

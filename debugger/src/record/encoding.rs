@@ -139,7 +139,7 @@ pub fn put_event(out: &mut Vec<u8>, event: &Event, gas: &mut i64) {
 pub struct Cursor<'a> {
     payload: &'a [u8],
     position: usize,
-    /// Where the payload is in the file.
+    /// Offset of the payload in the file.
     base: u64,
 }
 

@@ -14,7 +14,7 @@ pub enum RecordError {
     /// The first bytes are not those of a record.
     #[error("not a record: it begins with {actual:02x?}")]
     Magic {
-        /// What is there.
+        /// The first bytes.
         actual: [u8; 8],
     },
     /// A version of the format that is not known.
@@ -34,7 +34,7 @@ pub enum RecordError {
     /// Something follows the end of the record.
     #[error("the record goes on at offset {offset}, after its end")]
     Trailing {
-        /// Where it goes on.
+        /// Offset of the first byte after the end.
         offset: u64,
     },
     /// A chunk is too long.
@@ -74,7 +74,7 @@ pub enum RecordError {
     /// A field has a value that means nothing.
     #[error("{value} is no {field}, at offset {offset}")]
     Field {
-        /// What the field is.
+        /// Name of the field.
         field: &'static str,
         /// Its offset.
         offset: u64,
@@ -92,7 +92,7 @@ pub enum RecordError {
     TooMany {
         /// Of what.
         what: &'static str,
-        /// How many.
+        /// Their number.
         actual: u64,
         /// The most.
         limit: u64,
@@ -102,9 +102,9 @@ pub enum RecordError {
     Count {
         /// Of what.
         what: &'static str,
-        /// How many there are.
+        /// The number found.
         actual: u64,
-        /// How many there should be.
+        /// The number expected.
         expected: u64,
     },
     /// The program of the record is none.

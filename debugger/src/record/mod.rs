@@ -36,7 +36,7 @@ pub struct Record {
     pub rules: Rules,
     /// The program.
     pub blob: Vec<u8>,
-    /// What happened, in order.
+    /// The events, in order.
     pub events: Vec<Event>,
 }
 
@@ -86,7 +86,7 @@ pub enum Event {
     },
     /// The run stopped.
     Stop {
-        /// Why.
+        /// The reason.
         reason: StopReason,
         /// The program counter, where the outcome has one.
         pc: Option<u32>,
@@ -115,7 +115,7 @@ pub enum Event {
     Write {
         /// The first address.
         address: u32,
-        /// What it wrote.
+        /// The bytes written.
         data: Box<[u8]>,
     },
     /// The host set memory to zero.
@@ -132,7 +132,7 @@ pub enum Event {
     },
 }
 
-/// Why a recorded run stopped.
+/// Reason for the end of a recorded run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StopReason {
     /// It returned to its caller.

@@ -4,7 +4,7 @@ use super::encoding::{self, Cursor, checksum};
 use super::{CHUNK_LIMIT, Event, MAGIC, Order, Record, RecordError, VERSION};
 use std::io::{self, Read};
 
-/// What the reader accepts.
+/// Limits of the reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// The longest blob, in bytes.

@@ -1,4 +1,4 @@
-//! How far the stack pointer moved at each place of a function, and where it keeps what its caller wants back.
+//! Stack frame layout by code analysis: frame depth and saved registers at each instruction of a function.
 //!
 //! A blob does not say where functions keep return addresses, so the code is followed from the entry of each function.
 //! Code that is not reached that way, such as behind a jump through a table, is taken to be where the frame is complete.
@@ -9,28 +9,28 @@ use vm_core::blob::{Blob, JumpTable};
 use vm_core::isa::{CodeView, Instruction, Opcode, Reg};
 use vm_core::program::Program;
 
-/// The registers that are followed: those that a caller expects to find again, and the return address.
+/// The registers that are tracked: callee-saved ones and the return address.
 pub const FOLLOWED: [Reg; 3] = [Reg::RA, Reg::S0, Reg::S1];
 
-/// Where what a register had on entry is.
+/// Location of the value that a register had on entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Where {
+pub enum EntryValue {
     InPlace,
-    /// At so many bytes from the stack pointer that the function was entered with.
+    /// In memory, at this offset from the stack pointer on entry.
     Stored(i32),
     Lost,
 }
 
-/// What is known at a place of a function.
+/// The frame's layout before an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
-    /// What has to be added to the stack pointer for the one on entry.
+    /// Frame depth: the stack pointer on entry minus the current one.
     pub depth: i32,
-    pub registers: [Where; FOLLOWED.len()],
+    pub registers: [EntryValue; FOLLOWED.len()],
 }
 
-/// What is known where a function is entered.
-pub const ENTRY: State = State { depth: 0, registers: [Where::InPlace; FOLLOWED.len()] };
+/// The state on a function's entry.
+pub const ENTRY: State = State { depth: 0, registers: [EntryValue::InPlace; FOLLOWED.len()] };
 
 impl State {
     /// The state after an instruction; `None` where the stack pointer is lost.
@@ -45,8 +45,8 @@ impl State {
             Opcode::StoreIndirectU64 | Opcode::StoreIndirectU32 if r2 == Reg::SP => {
                 let slot = offset.checked_sub(self.depth)?;
                 for (index, reg) in FOLLOWED.iter().enumerate() {
-                    if *reg == r1 && self.registers[index] == Where::InPlace {
-                        self.registers[index] = Where::Stored(slot);
+                    if *reg == r1 && self.registers[index] == EntryValue::InPlace {
+                        self.registers[index] = EntryValue::Stored(slot);
                     }
                 }
                 return Some(self);
@@ -54,8 +54,8 @@ impl State {
             Opcode::LoadIndirectU64 | Opcode::LoadIndirectU32 | Opcode::LoadIndirectI32 if r2 == Reg::SP => {
                 let slot = offset.checked_sub(self.depth)?;
                 for (index, reg) in FOLLOWED.iter().enumerate() {
-                    if *reg == r1 && self.registers[index] == Where::Stored(slot) {
-                        self.registers[index] = Where::InPlace;
+                    if *reg == r1 && self.registers[index] == EntryValue::Stored(slot) {
+                        self.registers[index] = EntryValue::InPlace;
                         return Some(self);
                     }
                 }
@@ -70,23 +70,23 @@ impl State {
             return None;
         }
         for (index, reg) in FOLLOWED.iter().enumerate() {
-            if written == Some(*reg) && self.registers[index] == Where::InPlace {
-                self.registers[index] = Where::Lost;
+            if written == Some(*reg) && self.registers[index] == EntryValue::InPlace {
+                self.registers[index] = EntryValue::Lost;
             }
         }
         Some(self)
     }
 }
 
-/// What is known in a function that called another one.
+/// Returns the caller's state while it waits for a call: the return address register is overwritten.
 pub fn called(mut state: State) -> State {
-    if state.registers[0] == Where::InPlace {
-        state.registers[0] = Where::Lost;
+    if state.registers[0] == EntryValue::InPlace {
+        state.registers[0] = EntryValue::Lost;
     }
     state
 }
 
-/// Whether an instruction calls a function.
+/// True if an instruction calls a function.
 pub fn is_call(instruction: &Instruction) -> bool {
     matches!(instruction.opcode, Opcode::LoadImmAndJump | Opcode::LoadImmAndJumpIndirect) && instruction.r1 == Reg::RA
 }
@@ -119,7 +119,7 @@ impl Flow<'_> {
         if address == 0 || !address.is_multiple_of(2) { None } else { self.jump_table.get(address / 2 - 1) }
     }
 
-    /// Where functions begin.
+    /// Returns the code offsets of all function entries.
     pub fn entries(&self, symbols: &Symbols) -> BTreeSet<u32> {
         let mut entries: BTreeSet<u32> = self.exports.iter().copied().collect();
         let mut return_points = BTreeSet::new();

@@ -1,37 +1,37 @@
-//! Finding callers: the call stack of a place of a run, from its registers and memory.
+//! Stack unwinding: the call stack at a position of a run, from its registers and memory.
 
 pub(crate) mod flow;
 
 use crate::machine::Machine;
 use crate::symbols::Symbols;
-use flow::{ENTRY, FOLLOWED, Flow, State, Where, is_call};
+use flow::{ENTRY, EntryValue, FOLLOWED, Flow, State, is_call};
 use std::collections::{BTreeMap, BTreeSet};
 use vm_core::isa::{Opcode, Reg};
 use vm_core::memory::MemoryMap;
 use vm_core::program::Program;
 
-/// The most frames that are found.
+/// Maximum number of frames.
 const FRAMES: usize = 512;
 
 /// A function that was called and has not returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// The code offset of what comes next in it.
+    /// The code offset of its next instruction.
     pub pc: u32,
-    /// The code offset of the call that it waits for; that of what comes next in the innermost one.
+    /// The code offset of the call that it waits for; in the innermost frame that of the next instruction.
     pub site: u32,
     /// The stack pointer.
     pub sp: u64,
-    /// What is known of its registers.
+    /// The registers' values, as far as they are known.
     pub registers: [Option<u64>; Reg::COUNT],
 }
 
-/// What is known of a program for finding callers.
+/// Unwinder of a program's call stacks: frame layouts and call sites.
 #[derive(Debug)]
 pub struct Unwinder {
     states: BTreeMap<u32, State>,
     entries: BTreeSet<u32>,
-    /// Where each call returns to, by the call.
+    /// Return points by the code offset of the call.
     returns: BTreeMap<u32, u32>,
     /// The calls that return to a place.
     sites: BTreeMap<u32, Vec<u32>>,
@@ -64,7 +64,7 @@ impl Unwinder {
         Unwinder { states: flow.follow(&entries), entries, returns, sites, targets }
     }
 
-    /// Where a call returns to, if there is one at this code offset.
+    /// Returns the return point of the call at this code offset; `None` if there is no call.
     pub fn return_point(&self, call: u32) -> Option<u32> {
         self.returns.get(&call).copied()
     }
@@ -122,9 +122,9 @@ impl Unwinder {
         let mut link = None;
         for (reg, place) in FOLLOWED.into_iter().zip(state.registers) {
             let value = match place {
-                Where::InPlace => frame.registers[reg as usize],
-                Where::Stored(slot) => load(machine, (sp as u32).wrapping_add_signed(slot)),
-                Where::Lost => None,
+                EntryValue::InPlace => frame.registers[reg as usize],
+                EntryValue::Stored(slot) => load(machine, (sp as u32).wrapping_add_signed(slot)),
+                EntryValue::Lost => None,
             };
             match reg {
                 Reg::RA => link = value,

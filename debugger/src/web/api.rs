@@ -1,4 +1,4 @@
-//! What the page asks for, as JSON: `docs/debugging.md` lists the requests.
+//! The page's requests, as JSON: `docs/debugging.md` lists them.
 
 use crate::machine::{Hit, ReplayError};
 use crate::navigator::{Motion, Navigator, Sources, Stop};
@@ -23,7 +23,7 @@ const SLICES: usize = 16;
 pub struct App {
     navigator: Navigator,
     sources: Sources,
-    /// Where the page was before the last motion: what changed since then is marked.
+    /// Position before the last motion; the page marks the changes since then.
     before: u64,
     /// Registers and gas there.
     old: ([u64; Reg::COUNT], i64),
@@ -63,7 +63,7 @@ struct Memory {
 }
 
 #[derive(Deserialize)]
-struct Code {
+struct CodeRequest {
     around: u32,
 }
 
@@ -281,7 +281,7 @@ impl App {
     }
 
     /// Instructions around a code offset.
-    fn code(&self, wanted: &Code) -> Value {
+    fn code(&self, wanted: &CodeRequest) -> Value {
         let code = self.navigator.machine().program().code();
         let around = wanted.around.min(code.len());
         let starts = (0..around).rev().filter(|offset| code.is_instruction_start(*offset));

@@ -1,4 +1,4 @@
-//! A page for browsers: source beside instructions, registers, memory, the call stack, and a time line.
+//! Debugging page for browsers: source beside instructions, registers, memory, the call stack, and a time line.
 //!
 //! Served on loopback, to whoever has the token that is part of each path. Other web pages cannot have it, and are refused
 //! as well by the host that they ask for and by their origin. The page itself runs no script but its own.
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a browser may take for a request.
+/// Time limit for a browser's request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most connections at a time.
 const CONNECTIONS: usize = 64;

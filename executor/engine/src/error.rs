@@ -222,13 +222,13 @@ pub enum CodeRule {
     Register,
     /// Memory is accessed by 32-bit addresses: a register of the guest and a displacement, or a constant.
     Address,
-    /// What is pushed is popped in the same sequence, which neither accesses memory nor leaves.
+    /// Each push is popped in the same sequence, which neither accesses memory nor leaves.
     Stack,
     /// A block begins with its charge, which is positive and whose stub is its own.
     Charge,
     /// A branch gives back what the cost model says, and less than its block's charge.
     Refund,
-    /// What follows the end of a block is another block.
+    /// The end of a block is followed by another block.
     BlockStart,
     /// A direct jump leads to the start of a block.
     Target,
@@ -317,32 +317,21 @@ impl fmt::Display for VerifyError {
 
 impl std::error::Error for VerifyError {}
 
-impl From<VerifyError> for StoredError {
-    fn from(error: VerifyError) -> StoredError {
-        StoredError::Verify(error)
-    }
+/// Implements the conversion of errors to the variants that wrap them.
+macro_rules! wrap_errors {
+    ($($from:ident => $to:ident::$variant:ident,)*) => {$(
+        impl From<$from> for $to {
+            fn from(error: $from) -> $to {
+                $to::$variant(error)
+            }
+        }
+    )*};
 }
 
-impl From<StoredError> for Error {
-    fn from(error: StoredError) -> Error {
-        Error::Stored(error)
-    }
-}
-
-impl From<SandboxError> for Error {
-    fn from(error: SandboxError) -> Error {
-        Error::Sandbox(error)
-    }
-}
-
-impl From<BlobError> for Error {
-    fn from(error: BlobError) -> Error {
-        Error::Blob(error)
-    }
-}
-
-impl From<ProgramError> for Error {
-    fn from(error: ProgramError) -> Error {
-        Error::Program(error)
-    }
+wrap_errors! {
+    VerifyError => StoredError::Verify,
+    StoredError => Error::Stored,
+    SandboxError => Error::Sandbox,
+    BlobError => Error::Blob,
+    ProgramError => Error::Program,
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::linker::{Caller, HostFunction};
 use crate::module::Module;
 use crate::raw::RawInstance;
-use crate::value::{Argument, Integer, Val, prepare_call, result};
+use crate::value::{Argument, Integer, Val, for_each_arity, prepare_call, result};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use vm_core::Outcome;
@@ -213,19 +213,7 @@ macro_rules! call_params {
     };
 }
 
-call_params!();
-call_params!(A);
-call_params!(A B);
-call_params!(A B C);
-call_params!(A B C D);
-call_params!(A B C D E);
-call_params!(A B C D E F);
-call_params!(A B C D E F G);
-call_params!(A B C D E F G H);
-call_params!(A B C D E F G H I);
-call_params!(A B C D E F G H I J);
-call_params!(A B C D E F G H I J K);
-call_params!(A B C D E F G H I J K L);
+for_each_arity!(call_params);
 
 /// Result of a typed function: nothing, or an integer.
 pub trait CallResult {

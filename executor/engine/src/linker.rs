@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::instance::{Instance, InstancePre};
 use crate::module::Module;
 use crate::raw::RawInstance;
-use crate::value::{Argument, Arguments, Integer, set_result};
+use crate::value::{Argument, Arguments, Integer, for_each_arity, set_result};
 use std::collections::HashMap;
 use std::sync::Arc;
 use vm_core::isa::Reg;
@@ -112,59 +112,44 @@ pub trait IntoHostFunction<T, Params> {
     fn into_host_function(self) -> Arc<HostFunction<T>>;
 }
 
-macro_rules! host_functions {
-    ($($arg:ident)*) => {
-        impl<T, Function, R, $($arg: Integer,)*> IntoHostFunction<T, (R, $($arg,)*)> for Function
-        where
-            Function: Fn($($arg),*) -> R + Send + Sync + 'static,
-            R: HostResult,
-        {
-            #[allow(non_snake_case, unused_mut, unused_variables, reason = "for no arguments")]
-            fn into_host_function(self) -> Arc<HostFunction<T>> {
-                Arc::new(move |caller: &mut Caller<'_, T>| {
-                    let mut arguments = Arguments::new(caller.instance);
-                    $(let $arg = arguments.next::<$arg>()?;)*
-                    if let Some(value) = self($($arg),*).into_host_result().map_err(failed)? {
-                        set_result(caller.instance, value);
-                    }
-                    Ok(())
-                })
-            }
-        }
+/// Sets the result registers to the result of a host function.
+fn return_to_guest<T>(caller: &mut Caller<'_, T>, result: impl HostResult) -> Result<(), Error> {
+    if let Some(value) = result.into_host_result().map_err(failed)? {
+        set_result(caller.instance, value);
+    }
+    Ok(())
+}
 
-        impl<T, Function, R, $($arg: Integer,)*> IntoHostFunction<T, (Caller<'static, ()>, R, $($arg,)*)> for Function
+/// Implements [`IntoHostFunction`] for closures with these arguments. In brackets: what precedes the parameters' types,
+/// the type of the caller, if the closure has it, and its value.
+macro_rules! host_function {
+    ([$($marker:tt)*] [$($caller:tt)*] [$($value:ident,)?] $name:ident $($arg:ident)*) => {
+        impl<T, Function, R, $($arg: Integer,)*> IntoHostFunction<T, ($($marker)* R, $($arg,)*)> for Function
         where
-            Function: Fn(&mut Caller<'_, T>, $($arg),*) -> R + Send + Sync + 'static,
+            Function: Fn($($caller)* $($arg),*) -> R + Send + Sync + 'static,
             R: HostResult,
         {
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "for no arguments")]
             fn into_host_function(self) -> Arc<HostFunction<T>> {
-                Arc::new(move |caller: &mut Caller<'_, T>| {
-                    let mut arguments = Arguments::new(caller.instance);
+                Arc::new(move |$name: &mut Caller<'_, T>| {
+                    let mut arguments = Arguments::new($name.instance);
                     $(let $arg = arguments.next::<$arg>()?;)*
-                    if let Some(value) = self(caller, $($arg),*).into_host_result().map_err(failed)? {
-                        set_result(caller.instance, value);
-                    }
-                    Ok(())
+                    let result = self($($value,)? $($arg),*);
+                    return_to_guest($name, result)
                 })
             }
         }
     };
 }
 
-host_functions!();
-host_functions!(A);
-host_functions!(A B);
-host_functions!(A B C);
-host_functions!(A B C D);
-host_functions!(A B C D E);
-host_functions!(A B C D E F);
-host_functions!(A B C D E F G);
-host_functions!(A B C D E F G H);
-host_functions!(A B C D E F G H I);
-host_functions!(A B C D E F G H I J);
-host_functions!(A B C D E F G H I J K);
-host_functions!(A B C D E F G H I J K L);
+macro_rules! host_functions {
+    ($($arg:ident)*) => {
+        host_function!([] [] [] caller $($arg)*);
+        host_function!([Caller<'static, ()>,] [&mut Caller<'_, T>,] [caller,] caller $($arg)*);
+    };
+}
+
+for_each_arity!(host_functions);
 
 /// Host functions by name. `T` is the embedder's state, which is passed to every call.
 pub struct Linker<T> {

@@ -10,6 +10,26 @@ use crate::raw::RawInstance;
 use vm_core::isa::Reg;
 use vm_core::memory::MemoryError;
 
+/// Calls a macro with each list of up to twelve names of types: `()`, `(A)`, `(A B)` and so on.
+macro_rules! for_each_arity {
+    ($name:ident) => {
+        $name!();
+        $name!(A);
+        $name!(A B);
+        $name!(A B C);
+        $name!(A B C D);
+        $name!(A B C D E);
+        $name!(A B C D E F);
+        $name!(A B C D E F G);
+        $name!(A B C D E F G H);
+        $name!(A B C D E F G H I);
+        $name!(A B C D E F G H I J);
+        $name!(A B C D E F G H I J K);
+        $name!(A B C D E F G H I J K L);
+    };
+}
+pub(crate) use for_each_arity;
+
 /// A value whose type is known only at run time. A 32-bit one is sign-extended in a 64-bit register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Val {

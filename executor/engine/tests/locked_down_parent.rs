@@ -82,7 +82,9 @@ endless: jump endless
                     map_ids(child.id());
                     to.write_all(b"mapped\n").unwrap();
                 }
-                "@count" => to.write_all(format!("{}\n", descendants(child.id())).as_bytes()).unwrap(),
+                "@count" => {
+                    to.write_all(format!("{}\n", pvm_test_support::descendants(child.id(), false)).as_bytes()).unwrap()
+                }
                 line => println!("{line}"),
             }
         }
@@ -98,27 +100,6 @@ endless: jump endless
                 std::fs::write(&path, "0 0 1\n").unwrap();
             }
         }
-    }
-
-    /// Number of descendant processes that have not ended.
-    fn descendants(process: u32) -> usize {
-        let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| {
-                let id = entry.ok()?.file_name().to_str()?.parse().ok()?;
-                let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-                // Behind the name in parentheses: state, parent.
-                let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
-                let is_alive = rest.next()? != "Z";
-                is_alive.then_some((id, rest.next()?.parse().ok()?))
-            })
-            .collect();
-        let (mut known, mut next) = (vec![process], 0);
-        while let Some(parent) = known.get(next).copied() {
-            known.extend(parents.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
-            next += 1;
-        }
-        known.len() - 1
     }
 
     // ---- The process that makes the namespaces.

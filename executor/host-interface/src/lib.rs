@@ -17,6 +17,7 @@
 mod backend;
 mod functions;
 mod instance;
+pub mod runtime_heap;
 mod wire;
 
 #[cfg(not(substrate_runtime))]
@@ -28,9 +29,10 @@ pub use wire::STOP_BYTES;
 
 use core::fmt;
 use vm_core::gas::{CostModelKind, Metering};
-use vm_core::limits;
+use vm_core::isa::Reg;
 use vm_core::program::ProgramConfig;
 use vm_core::{Outcome, Semantics};
+use vm_core::{interpreter, limits};
 
 /// Maximum number of instances of a runtime call at a time. Larger than the maximum depth of the call stack, so that
 /// only a runtime that never destroys instances reaches it.
@@ -78,6 +80,19 @@ pub struct Stop {
     pub gas: i64,
     /// Registers A0 to A5: the arguments if the outcome is a host call.
     pub args: [u64; 6],
+}
+
+impl Stop {
+    /// Runs an instance of the interpreter until its next stop with this much gas. Sets A0 to `result`, if given.
+    pub fn of_run(instance: &mut interpreter::Instance, gas: i64, result: Option<u64>) -> Stop {
+        if let Some(result) = result {
+            instance.set_reg(Reg::A0, result);
+        }
+        instance.set_gas(gas);
+        let outcome = instance.run();
+        let args = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5].map(|reg| instance.reg(reg));
+        Stop { outcome, gas: instance.gas(), args }
+    }
 }
 
 /// The error of an instantiation.

@@ -84,7 +84,7 @@ impl Runtime {
         allow_missing: bool,
     ) -> Result<Runtime, Error> {
         let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
-        let blob = ProgramBlob::parse(code).map_err(other)?;
+        let blob = ProgramBlob::from_bytes(code);
         let module = Module::from_blob(engine, &blob).map_err(other)?;
         let imports: Vec<Import> =
             module.program().imports().map(|name| Import::new(name.unwrap_or_default(), functions)).collect();
@@ -95,7 +95,7 @@ impl Runtime {
             return Err(WasmError::Other(text).into());
         }
         Ok(Runtime {
-            heap: find_heap(&module, &blob)?,
+            heap: find_heap(&module)?,
             module,
             blob,
             interpreted: OnceLock::new(),
@@ -181,7 +181,7 @@ impl Runtime {
         let module = match self.interpreted.get() {
             Some(module) => module,
             None => {
-                let made = interpreted(&self.blob).map_err(|error| WasmError::Other(error.to_string()))?;
+                let made = interpreted(&self.module).map_err(|error| WasmError::Other(error.to_string()))?;
                 self.interpreted.get_or_init(|| made)
             }
         };
@@ -370,18 +370,19 @@ impl Import {
     }
 }
 
-/// Prepares a blob for the interpreter.
-fn interpreted(blob: &ProgramBlob) -> Result<Module, pvm_engine::Error> {
-    Module::from_blob(&Engine::new(Config::new().set_backend(Backend::Interpreter))?, blob)
+/// Prepares the program of a module for the interpreter.
+fn interpreted(module: &Module) -> Result<Module, pvm_engine::Error> {
+    let engine = Engine::new(Config::new().set_backend(Backend::Interpreter))?;
+    Module::from_program(&engine, module.program().clone())
 }
 
 /// Queries the runtime for the address of its heap's state. This calls no host function.
-fn find_heap(module: &Module, blob: &ProgramBlob) -> Result<Heap, Error> {
+fn find_heap(module: &Module) -> Result<Heap, Error> {
     let other = |error: pvm_engine::Error| WasmError::Other(error.to_string());
     let (outcome, address) = match run_pvm_heap(module) {
         Ok(answer) => answer,
         // The worker was lost.
-        Err(_) => run_pvm_heap(&interpreted(blob).map_err(other)?).map_err(other)?,
+        Err(_) => run_pvm_heap(&interpreted(module).map_err(other)?).map_err(other)?,
     };
     match outcome {
         Some(Outcome::Finished) => Ok(Heap::new(address)?),

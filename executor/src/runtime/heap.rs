@@ -4,16 +4,12 @@
 //! guest and may have any value: an access to an address outside the guest's memory is an error.
 
 use pvm_engine::RawInstance;
+use pvm_host_interface::runtime_heap::{ALIGNMENT, CLASSES, HeapState, class_of};
 use sc_executor::error::Error;
+use std::mem::offset_of;
 
-/// Number of size classes.
-const CLASSES: usize = 104;
-
-/// Alignment of blocks: sizes and addresses are multiples of this.
-const ALIGNMENT: u64 = 16;
-
-/// Size of a field of the state, in bytes.
-const FIELD: u32 = 8;
+/// The state as the node sees it.
+type State = HeapState<u64>;
 
 /// Error of an allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,15 +49,20 @@ pub struct Heap {
 }
 
 impl Heap {
-    const NEXT: u32 = 0;
-    const END: u32 = 1;
-    const FREE: u32 = 2;
+    const NEXT: u32 = offset_of!(State, next) as u32;
+    const END: u32 = offset_of!(State, end) as u32;
+
+    /// Returns the offset of a class's free list in the state.
+    const fn free_list(class: usize) -> u32 {
+        (offset_of!(State, free) + class * size_of::<u64>()) as u32
+    }
 
     /// Creates the heap from the address of its state, which the runtime returned.
     pub fn new(address: u64) -> Result<Heap, HeapError> {
-        let size = (Heap::FREE as usize + CLASSES) as u64 * u64::from(FIELD);
         match u32::try_from(address) {
-            Ok(state) if address + size <= 1 << 32 && address.is_multiple_of(u64::from(FIELD)) => Ok(Heap { state }),
+            Ok(state) if address + size_of::<State>() as u64 <= 1 << 32 && address.is_multiple_of(8) => {
+                Ok(Heap { state })
+            }
             _ => Err(HeapError::Corrupt { address }),
         }
     }
@@ -75,10 +76,10 @@ impl Heap {
     /// Allocates a block by the same rules as the guest.
     pub fn allocate(&self, instance: &mut RawInstance, size: u32) -> Result<u32, HeapError> {
         let (class, size) = class_of(u64::from(size));
-        if class as usize >= CLASSES {
+        if class >= CLASSES {
             return Err(HeapError::Exhausted { size });
         }
-        let list = Heap::FREE + class;
+        let list = Heap::free_list(class);
         let head = self.field(instance, list)?;
         if head != 0 {
             let block = address(head)?;
@@ -98,16 +99,16 @@ impl Heap {
         }
     }
 
-    fn field(&self, instance: &RawInstance, index: u32) -> Result<u64, HeapError> {
-        let address = self.state + index * FIELD;
+    fn field(&self, instance: &RawInstance, offset: u32) -> Result<u64, HeapError> {
+        let address = self.state + offset;
         let mut bytes = [0; 8];
         let read = instance.read_memory(address, &mut bytes);
         read.map_err(|_| HeapError::Corrupt { address: address.into() })?;
         Ok(u64::from_le_bytes(bytes))
     }
 
-    fn set_field(&self, instance: &mut RawInstance, index: u32, value: u64) -> Result<(), HeapError> {
-        let address = self.state + index * FIELD;
+    fn set_field(&self, instance: &mut RawInstance, offset: u32, value: u64) -> Result<(), HeapError> {
+        let address = self.state + offset;
         let written = instance.write_memory(address, &value.to_le_bytes());
         written.map_err(|_| HeapError::Corrupt { address: address.into() })
     }
@@ -121,40 +122,9 @@ fn address(value: u64) -> Result<u32, HeapError> {
     }
 }
 
-/// Returns the class of a size, and the size of the class's blocks (`docs/runtime.md#the-heap`).
-fn class_of(size: u64) -> (u32, u64) {
-    if size <= 64 {
-        let class = size.saturating_sub(1) / ALIGNMENT;
-        return (class as u32, (class + 1) * ALIGNMENT);
-    }
-    let last = size - 1;
-    let power = last.ilog2();
-    let quarter = (last >> (power - 2)) & 3;
-    ((power - 6) * 4 + quarter as u32 + 4, (5 + quarter) << (power - 2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn classes_grow_by_a_quarter_at_most_and_cover_every_size() {
-        let (mut class, mut size) = class_of(0);
-        assert_eq!((class, size), (0, 16));
-        loop {
-            assert_eq!(class_of(size), (class, size));
-            assert!(size.is_multiple_of(ALIGNMENT) && class < CLASSES as u32);
-            if size >= 1 << 31 {
-                break;
-            }
-            let (next, larger) = class_of(size + 1);
-            assert_eq!(next, class + 1, "{size}");
-            assert!(larger > size && (larger - size <= 16 || (larger - size) * 4 <= size));
-            (class, size) = (next, larger);
-        }
-        // The last class; larger sizes have none.
-        assert_eq!((class, size), (CLASSES as u32 - 1, 1 << 31));
-    }
 
     #[test]
     fn a_state_outside_of_memory_is_refused() {

@@ -13,7 +13,6 @@ use vm_core::Outcome;
 use vm_core::blob::Blob;
 use vm_core::gas::CostModelKind;
 use vm_core::interpreter::Instance;
-use vm_core::isa::Reg;
 use vm_core::program::Program;
 
 /// Real contracts and programs.
@@ -149,13 +148,7 @@ impl InRuntime {
 
 impl AnyInstance for InRuntime {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
-        if let Some(result) = result {
-            self.0.set_reg(Reg::A0, result);
-        }
-        self.0.set_gas(gas);
-        let outcome = self.0.run();
-        let args = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5].map(|reg| self.0.reg(reg));
-        Stop { outcome, gas: self.0.gas(), args }
+        Stop::of_run(&mut self.0, gas, result)
     }
     fn counter(&mut self) -> Option<u32> {
         self.0.pc()

@@ -1,6 +1,6 @@
 //! The attribute `#[pvm_export]`: exports a function to the host.
 
-use crate::slots::{ARGUMENTS, IN_C, Kind, arguments, check_narrow};
+use crate::slots::{ARGUMENTS, IN_C, RegisterClass, arguments, check_narrow};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Error, FnArg, Ident, ItemFn, LitStr, Result, ReturnType, Type, parse::Parser as _, spanned::Spanned as _};
@@ -34,7 +34,7 @@ pub fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> 
     let result = match &sig.output {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) => None,
-        ReturnType::Type(_, ty) => Some(Kind::of(ty)?),
+        ReturnType::Type(_, ty) => Some(RegisterClass::of(ty)?),
     };
     let symbol = symbol.unwrap_or_else(|| sig.ident.to_string());
     let check = check_narrow(&kinds);
@@ -56,8 +56,8 @@ pub fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> 
 fn machinery(
     name: &Ident,
     types: &[&Type],
-    kinds: &[Kind],
-    result: Option<Kind>,
+    kinds: &[RegisterClass],
+    result: Option<RegisterClass>,
     wide: bool,
     symbol: &str,
     is_unsafe: bool,

@@ -1,6 +1,6 @@
 //! The attribute `#[pvm_import]`: imports host functions.
 
-use crate::slots::{ARGUMENTS, Kind, arguments, check_narrow};
+use crate::slots::{ARGUMENTS, RegisterClass, arguments, check_narrow};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
@@ -77,7 +77,7 @@ fn function(item: &ForeignItem) -> Result<TokenStream> {
     let kinds = arguments(&types)?;
     let result = match &sig.output {
         ReturnType::Default => None,
-        ReturnType::Type(_, ty) => Some((Kind::of(ty)?, &**ty)),
+        ReturnType::Type(_, ty) => Some((RegisterClass::of(ty)?, &**ty)),
     };
     let symbol = named.symbol.map_or_else(|| name.to_string(), |symbol| symbol.value());
     let (has_index, index) = match &named.index {
@@ -105,8 +105,8 @@ fn function(item: &ForeignItem) -> Result<TokenStream> {
 
 fn body(
     names: &[Ident],
-    kinds: &[Kind],
-    result: Option<(Kind, &Type)>,
+    kinds: &[RegisterClass],
+    result: Option<(RegisterClass, &Type)>,
     wide: bool,
     symbol: &str,
     has_index: u8,

@@ -12,7 +12,7 @@ pub const IN_C: usize = 6;
 
 /// Register class of a type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum RegisterClass {
     /// Sign-extended integer of at most 32 bits, or of pointer width.
     Signed,
     /// Zero-extended integer of at most 32 bits, or of pointer width.
@@ -25,19 +25,19 @@ pub enum Kind {
     Long,
 }
 
-impl Kind {
+impl RegisterClass {
     /// Returns the register class of a type by its name.
-    pub fn of(ty: &Type) -> Result<Kind> {
+    pub fn of(ty: &Type) -> Result<RegisterClass> {
         let name = match ty {
-            Type::Ptr(_) => return Ok(Kind::Pointer),
+            Type::Ptr(_) => return Ok(RegisterClass::Pointer),
             Type::Path(path) if path.qself.is_none() => path.path.get_ident().map(Ident::to_string),
             _ => None,
         };
         match name.as_deref() {
-            Some("i8" | "i16" | "i32" | "isize") => Ok(Kind::Signed),
-            Some("u8" | "u16" | "u32" | "usize") => Ok(Kind::Unsigned),
-            Some("bool") => Ok(Kind::Bool),
-            Some("i64" | "u64") => Ok(Kind::Long),
+            Some("i8" | "i16" | "i32" | "isize") => Ok(RegisterClass::Signed),
+            Some("u8" | "u16" | "u32" | "usize") => Ok(RegisterClass::Unsigned),
+            Some("bool") => Ok(RegisterClass::Bool),
+            Some("i64" | "u64") => Ok(RegisterClass::Long),
             _ => Err(Error::new(
                 ty.span(),
                 "only integers up to 64 bits, bool and raw pointers can be passed between guest and host",
@@ -47,14 +47,16 @@ impl Kind {
 
     /// Number of registers that it occupies.
     pub fn slots(self, wide: bool) -> usize {
-        if self == Kind::Long && !wide { 2 } else { 1 }
+        if self == RegisterClass::Long && !wide { 2 } else { 1 }
     }
 
     /// Converts `value` to register contents of type `usize`.
     pub fn to_slots(self, value: &TokenStream, wide: bool) -> Vec<TokenStream> {
         match self {
-            Kind::Signed => vec![quote!(#value as isize as usize)],
-            Kind::Long if !wide => vec![quote!(#value as u32 as usize), quote!((#value as u64 >> 32) as usize)],
+            RegisterClass::Signed => vec![quote!(#value as isize as usize)],
+            RegisterClass::Long if !wide => {
+                vec![quote!(#value as u32 as usize), quote!((#value as u64 >> 32) as usize)]
+            }
             _ => vec![quote!(#value as usize)],
         }
     }
@@ -63,16 +65,16 @@ impl Kind {
     pub fn of_slots(self, ty: &Type, slots: &[Ident], wide: bool) -> TokenStream {
         let low = &slots[0];
         match (self, slots.get(1)) {
-            (Kind::Bool, _) => quote!((#low & 1 != 0)),
-            (Kind::Long, Some(high)) if !wide => quote!(((#high as u64) << 32 | #low as u64) as #ty),
+            (RegisterClass::Bool, _) => quote!((#low & 1 != 0)),
+            (RegisterClass::Long, Some(high)) if !wide => quote!(((#high as u64) << 32 | #low as u64) as #ty),
             _ => quote!(#low as #ty),
         }
     }
 }
 
 /// Returns the register classes of parameter types, if they fit the argument registers for both widths.
-pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
-    let kinds = types.iter().map(|ty| Kind::of(ty)).collect::<Result<Vec<_>>>()?;
+pub fn arguments(types: &[&Type]) -> Result<Vec<RegisterClass>> {
+    let kinds = types.iter().map(|ty| RegisterClass::of(ty)).collect::<Result<Vec<_>>>()?;
     let slots: usize = kinds.iter().map(|kind| kind.slots(true)).sum();
     if let Some(last) = types.last().filter(|_| slots > ARGUMENTS.len()) {
         let limit = ARGUMENTS.len();
@@ -82,7 +84,7 @@ pub fn arguments(types: &[&Type]) -> Result<Vec<Kind>> {
 }
 
 /// Generates an assertion that fails a 32-bit build whose arguments do not fit.
-pub fn check_narrow(kinds: &[Kind]) -> TokenStream {
+pub fn check_narrow(kinds: &[RegisterClass]) -> TokenStream {
     let slots: usize = kinds.iter().map(|kind| kind.slots(false)).sum();
     let limit = ARGUMENTS.len();
     if slots <= limit {

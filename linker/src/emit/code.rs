@@ -8,7 +8,7 @@ use super::select::{Selector, opposite};
 use crate::LinkError;
 use crate::elf::Image;
 use crate::hash::Map;
-use crate::ir::{BlockId, Imm, Op, Origin, Part, Program, Terminator, lift::high};
+use crate::ir::{BlockId, Imm, IrProgram, Op, Origin, Part, Terminator, lift::high};
 use vm_core::isa::{Instruction, Isa, Opcode as O, assemble};
 use vm_core::limits::BASIC_BLOCK_INSTRUCTIONS;
 
@@ -21,7 +21,7 @@ pub struct JumpTable {
 impl JumpTable {
     /// Builds the jump table of a program. Entries that code refers to come first, the most frequent ones first: small
     /// numbers give short instructions.
-    pub fn new(program: &Program) -> JumpTable {
+    pub fn new(program: &IrProgram) -> JumpTable {
         let mut uses: Map<BlockId, (u32, u32)> = Map::default();
         let mut order = Vec::new();
         let mut note = |imm: Imm, by_code: bool| {
@@ -95,7 +95,7 @@ pub struct Listing {
 }
 
 /// Finished code.
-pub struct Code {
+pub struct EmittedCode {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// Bitmask of instruction starts.
@@ -111,7 +111,7 @@ pub struct Code {
 ///
 /// # Errors
 /// If the instruction set lacks an instruction.
-pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
+pub fn list(program: &IrProgram, image: &Image, resolver: &Resolver<'_>, isa: Isa) -> Result<Listing, LinkError> {
     let selector = Selector { wide: program.wide, resolve: |imm| resolver.resolve(imm) };
     let mut out = Listing {
         instructions: Vec::new(),
@@ -188,7 +188,7 @@ pub fn list(program: &Program, image: &Image, resolver: &Resolver<'_>, isa: Isa)
 }
 
 /// Finds the blocks that are entered other than by falling through from the previous block.
-fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
+fn entered(program: &IrProgram, jump_table: &JumpTable) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     for (position, id) in program.order.iter().enumerate() {
         let next = program.order.get(position + 1).copied();
@@ -206,7 +206,7 @@ fn entered(program: &Program, jump_table: &JumpTable) -> Vec<bool> {
 ///
 /// # Errors
 /// If a name is not that of an export.
-pub fn dispatch_table(program: &Program, names: &[Vec<u8>]) -> Result<Vec<BlockId>, LinkError> {
+pub fn dispatch_table(program: &IrProgram, names: &[Vec<u8>]) -> Result<Vec<BlockId>, LinkError> {
     let find = |name: &Vec<u8>| {
         let found = program.exports.iter().find(|(symbol, _, _)| symbol == name).map(|(_, block, _)| *block);
         found.ok_or_else(|| LinkError::NoExport { name: String::from_utf8_lossy(name).into_owned() })
@@ -235,7 +235,7 @@ impl Listing {
     ///
     /// # Errors
     /// If the code is too long.
-    pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<Code, LinkError> {
+    pub fn assemble(self, isa: Isa, dispatch: &[BlockId]) -> Result<EmittedCode, LinkError> {
         let Listing { mut instructions, origins, starts, .. } = self;
         let start = |block: u32| {
             starts[block as usize].ok_or_else(|| LinkError::Internal { what: format!("block {block} has no place") })
@@ -285,11 +285,18 @@ impl Listing {
             code.code = front;
             code.offsets.iter_mut().for_each(|offset| *offset += shift as u32);
         }
-        Ok(Code { bytes: code.code, bitmask: code.bitmask, offsets: code.offsets, starts, origins, skipped: shift })
+        Ok(EmittedCode {
+            bytes: code.code,
+            bitmask: code.bitmask,
+            offsets: code.offsets,
+            starts,
+            origins,
+            skipped: shift,
+        })
     }
 }
 
-impl Code {
+impl EmittedCode {
     /// Returns the offset of a block.
     pub fn offset(&self, block: BlockId) -> u32 {
         let start = self.starts.get(block.0 as usize).copied().flatten();

@@ -5,7 +5,7 @@
 use super::code::Resolver;
 use crate::LinkError;
 use crate::elf::{Field, Image, SectionKind, SectionOffset};
-use crate::ir::{Data, Imm, Program};
+use crate::ir::{Data, Imm, IrProgram};
 use vm_core::memory::MemoryMap;
 
 /// Granularity of regions in bytes.
@@ -68,7 +68,7 @@ impl Layout {
     ///
     /// # Errors
     /// If they do not fit.
-    pub fn new(program: &Program) -> Result<Layout, LinkError> {
+    pub fn new(program: &IrProgram) -> Result<Layout, LinkError> {
         let mut addresses = vec![0; program.data.len()];
         let mut place = |base: u64, kinds: &[SectionKind]| {
             let mut end = base;
@@ -121,7 +121,7 @@ impl Layout {
     /// If a relocated number does not fit its field.
     pub fn contents(
         &self,
-        program: &Program,
+        program: &IrProgram,
         image: &Image,
         resolver: &Resolver<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), LinkError> {

@@ -4,9 +4,9 @@
 //! the other two are used here.
 
 use super::select;
-use crate::ir::{Imm, Op, Program, Step, Val, Var};
+use crate::ir::{Imm, IrProgram, Op, Step, Val, Var};
 
-pub fn run(program: &mut Program) {
+pub fn run(program: &mut IrProgram) {
     let wide = program.wide;
     for block in &mut program.blocks {
         let terminator_fits = select::terminator_fits(&block.terminator, wide);

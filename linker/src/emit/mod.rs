@@ -12,7 +12,7 @@ mod temporaries;
 
 use crate::debug_info::DebugInfo;
 use crate::elf::Image;
-use crate::ir::Program;
+use crate::ir::IrProgram;
 use crate::{LinkError, Options};
 use vm_core::blob::{Blob, BlobBuilder, MemoryConfig};
 use vm_core::isa::Isa;
@@ -28,7 +28,7 @@ const LARGEST_PAGE: u32 = 0x1_0000;
 ///
 /// # Errors
 /// If it does not fit the format or the instruction set.
-pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) -> Result<Vec<u8>, LinkError> {
+pub fn emit(mut program: IrProgram, image: &Image, isa: Isa, options: &Options) -> Result<Vec<u8>, LinkError> {
     legalize::run(&mut program);
     temporaries::run(&mut program);
     let imports = number_imports(&mut program)?;
@@ -77,7 +77,7 @@ pub fn emit(mut program: Program, image: &Image, isa: Isa, options: &Options) ->
 
 /// Numbers the host functions that are called, and returns their symbols in that order
 /// (docs/linking.md#records-of-guests).
-fn number_imports(program: &mut Program) -> Result<Vec<Vec<u8>>, LinkError> {
+fn number_imports(program: &mut IrProgram) -> Result<Vec<Vec<u8>>, LinkError> {
     let mut used: Vec<u32> = Vec::new();
     for id in &program.order {
         for step in &program.block(*id).steps {

@@ -4,7 +4,7 @@
 //! that the operations do not use is spilled to memory and restored after them.
 
 use crate::elf::SectionKind;
-use crate::ir::{Address, Block, BlockId, Data, Imm, Op, Program, Step, Terminator, Val, Var, Vars};
+use crate::ir::{Address, Block, BlockId, Data, Imm, IrProgram, Op, Step, Terminator, Val, Var, Vars};
 use crate::passes::liveness::Liveness;
 use vm_core::isa::Opcode as O;
 
@@ -12,12 +12,12 @@ fn is_temporary(var: Var) -> bool {
     var.reg().is_none()
 }
 
-fn touched(op: &Op, program: &Program) -> Vars {
+fn touched(op: &Op, program: &IrProgram) -> Vars {
     op.reads(&program.imports).or(op.writes(&program.imports)).or(op.clobbers())
 }
 
 /// Replaces all temporaries.
-pub fn run(program: &mut Program) {
+pub fn run(program: &mut IrProgram) {
     let uses = |block: &Block| {
         let all = Vars::all_temporaries();
         let ends = !block.terminator.reads().and(all).is_empty();
@@ -37,7 +37,7 @@ pub fn run(program: &mut Program) {
 }
 
 /// Returns the spill slot of a register; creates the section for spill slots on first use.
-fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address {
+fn slot(program: &mut IrProgram, spill: &mut Option<u32>, index: usize) -> Address {
     let section = *spill.get_or_insert_with(|| {
         let size = 8 * Var::COUNT as u64;
         program.data.push(Some(Data {
@@ -53,7 +53,7 @@ fn slot(program: &mut Program, spill: &mut Option<u32>, index: usize) -> Address
     Address { base: None, offset: Imm::Data { section, part: crate::ir::Part::Full, offset } }
 }
 
-fn replace(program: &mut Program, id: BlockId, live_out: Vars, spill: &mut Option<u32>) {
+fn replace(program: &mut IrProgram, id: BlockId, live_out: Vars, spill: &mut Option<u32>) {
     let steps = std::mem::take(&mut program.block_mut(id).steps);
     let terminator = program.block(id).terminator;
     // Live variables before each step, and finally before the terminator.

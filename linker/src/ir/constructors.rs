@@ -3,7 +3,7 @@
 //! Each export gets an entry of its own that checks whether they have run. A variable records this, so they run before
 //! the first call of any export in the same memory, and again in an instance with fresh memory.
 
-use super::{Address, Block, BlockId, Imm, Op, Program, Step, Terminator, Val, Var};
+use super::{Address, Block, BlockId, Imm, IrProgram, Op, Step, Terminator, Val, Var};
 use vm_core::isa::{Opcode as O, Reg};
 
 /// Registers that may hold arguments, or the return address (docs/linking.md#calling-conventions).
@@ -21,9 +21,9 @@ const KEPT: [Var; 10] = [
 ];
 
 /// Makes the exports call the constructors of the program. `done` is the address of a variable of 4 bytes.
-pub(super) fn call(program: &mut Program, done: Imm) {
+pub(super) fn call(program: &mut IrProgram, done: Imm) {
     let constructors = std::mem::take(&mut program.constructors);
-    let code = Code { wide: program.wide, done };
+    let code = EntryCode { wide: program.wide, done };
     // An entry may be exported under several names.
     let mut entries: Vec<(BlockId, BlockId)> = Vec::new();
     for index in 0..program.exports.len() {
@@ -38,12 +38,12 @@ pub(super) fn call(program: &mut Program, done: Imm) {
     }
 }
 
-struct Code {
+struct EntryCode {
     wide: bool,
     done: Imm,
 }
 
-impl Code {
+impl EntryCode {
     fn size(&self) -> i64 {
         if self.wide { 8 } else { 4 }
     }
@@ -68,7 +68,7 @@ impl Code {
     }
 
     /// Makes the entry of an exported function.
-    fn entry(&self, program: &mut Program, function: BlockId, constructors: &[BlockId]) -> BlockId {
+    fn entry(&self, program: &mut IrProgram, function: BlockId, constructors: &[BlockId]) -> BlockId {
         let at = program.block(function).steps.first().map_or(program.block(function).at, |step| step.at);
         let block =
             |ops: Vec<Op>, terminator| Block::new(ops.into_iter().map(|op| Step { op, at }).collect(), terminator, at);

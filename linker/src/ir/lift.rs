@@ -7,7 +7,7 @@
 
 mod expand;
 
-use super::{Address, Block, BlockId, Data, Fixup, Imm, Op, Origin, Part, Program, Step, Terminator, Val, Var, Vars};
+use super::{Address, Block, BlockId, Data, Fixup, Imm, IrProgram, Op, Origin, Part, Step, Terminator, Val, Var, Vars};
 use crate::LinkError;
 use crate::elf::{
     CodeRelocation, DataRelocation, DataValue, Export, Field, Image, Import, Link, SectionKind, SectionOffset,
@@ -23,7 +23,7 @@ const CODE_LIMIT: usize = 32 << 20;
 /// The graph, with further information about its blocks.
 pub struct Lifted {
     /// The graph.
-    pub program: Program,
+    pub program: IrProgram,
     /// Function of each block, and true if it begins there; `None` if the file does not say.
     pub functions: Vec<Option<(u32, bool)>>,
     /// Blocks that begin functions marked as having a calling convention of their own.
@@ -44,7 +44,7 @@ struct Instruction {
 
 struct Lifter<'a> {
     image: &'a Image,
-    program: Program,
+    program: IrProgram,
     /// Blocks by their positions.
     blocks: Map<SectionOffset, BlockId>,
     /// Positions of blocks, by id.
@@ -63,11 +63,11 @@ struct Lifter<'a> {
 /// # Errors
 /// If a part of it cannot be linked.
 pub fn lift(image: &Image, exports: &[Export]) -> Result<Lifted, LinkError> {
-    let program = Program {
+    let program = IrProgram {
         wide: image.wide,
         data: vec![None; image.sections.len()],
         min_stack_size: image.min_stack_size,
-        ..Program::default()
+        ..IrProgram::default()
     };
     let mut lifter = Lifter {
         image,

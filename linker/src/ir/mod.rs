@@ -147,7 +147,7 @@ impl FromIterator<Var> for Vars {
     }
 }
 
-/// A block's index in [`Program::blocks`].
+/// A block's index in [`IrProgram::blocks`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BlockId(pub u32);
 
@@ -296,7 +296,7 @@ pub enum Op {
     Load { op: Opcode, dst: Var, address: Address },
     /// The opcode is `store_indirect_*`.
     Store { op: Opcode, value: Val, address: Address },
-    /// Calls a host function, by index in [`Program::imports`].
+    /// Calls a host function, by index in [`IrProgram::imports`].
     HostCall { import: u32 },
     /// Grows the heap.
     Sbrk { dst: Var, size: Var },
@@ -470,7 +470,7 @@ pub struct Data {
 
 /// A program.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Program {
+pub struct IrProgram {
     /// True if registers have 64 bits.
     pub wide: bool,
     /// The code. May include unreachable blocks, which cost nothing.
@@ -489,7 +489,7 @@ pub struct Program {
     constructors: Vec<BlockId>,
 }
 
-impl Program {
+impl IrProgram {
     /// Returns a block.
     pub fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0 as usize]
@@ -561,17 +561,8 @@ impl Op {
     }
 
     /// The register that it writes. A host call also writes its results, see [`Op::writes`].
-    pub fn dst(&self) -> Option<Var> {
-        match *self {
-            Op::Const { dst, .. }
-            | Op::Move { dst, .. }
-            | Op::Binary { dst, .. }
-            | Op::Unary { dst, .. }
-            | Op::Cmov { dst, .. }
-            | Op::Load { dst, .. }
-            | Op::Sbrk { dst, .. } => Some(dst),
-            Op::Store { .. } | Op::HostCall { .. } | Op::Memset => None,
-        }
+    pub fn dst(mut self) -> Option<Var> {
+        self.dst_mut().copied()
     }
 
     /// The register that it writes, mutable.

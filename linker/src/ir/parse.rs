@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Address, Block, BlockId, Data, Imm, Op, Origin, Part, Program, Step, Terminator, Val, Var, Vars};
+use super::{Address, Block, BlockId, Data, Imm, IrProgram, Op, Origin, Part, Step, Terminator, Val, Var, Vars};
 use crate::elf::{Import, SectionKind};
 use vm_core::isa::{Opcode, Reg};
 
 /// Parses a 64-bit program. Its first block is exported, with one result; there are two host functions of two arguments
 /// and a result; sections 1 to 3 are constants (bytes 0, 1, 2, …), variables and zeros, of 64 bytes each.
-pub fn program(text: &str) -> Program {
-    let mut program = Program { wide: true, ..Program::default() };
+pub fn program(text: &str) -> IrProgram {
+    let mut program = IrProgram { wide: true, ..IrProgram::default() };
     for name in ["first", "second"] {
         program.imports.push(Import { symbol: name.into(), inputs: 2, outputs: 1, index: None });
     }
@@ -38,14 +38,14 @@ pub fn program(text: &str) -> Program {
 }
 
 /// Returns the reachable blocks of a program as text.
-pub fn text(program: &Program) -> String {
+pub fn text(program: &IrProgram) -> String {
     let reachable = crate::passes::liveness::Reachable::of(program).blocks;
     let ids = program.ids().filter(|id| reachable[id.0 as usize]);
     ids.map(|id| format!("{id}:\n{}", program.block(id))).collect()
 }
 
 /// Checks the result of a pass on a program.
-pub fn check(pass: fn(&mut Program) -> bool, before: &str, after: &str) {
+pub fn check(pass: fn(&mut IrProgram) -> bool, before: &str, after: &str) {
     let mut changed = program(before);
     pass(&mut changed);
     let trim = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");

@@ -1,6 +1,6 @@
 //! Printer of the graph as text, for debugging and tests.
 
-use super::{Address, Block, BlockId, Imm, Op, Part, Program, Terminator, Val};
+use super::{Address, Block, BlockId, Imm, IrProgram, Op, Part, Terminator, Val};
 use std::fmt;
 
 impl fmt::Display for BlockId {
@@ -94,7 +94,7 @@ impl fmt::Display for Block {
     }
 }
 
-impl fmt::Display for Program {
+impl fmt::Display for IrProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, block, _) in &self.exports {
             writeln!(f, "export {} {block}", String::from_utf8_lossy(name))?;

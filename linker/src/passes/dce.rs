@@ -5,10 +5,10 @@
 //! data that describes the panic becomes unreachable.
 
 use super::demand::{Bits, Demand};
-use crate::ir::{BlockId, Op, Program, Terminator};
+use crate::ir::{BlockId, IrProgram, Op, Terminator};
 
 /// Removes dead operations.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let demand = Demand::of(program);
     let mut changed = false;
     for id in program.ids() {
@@ -30,7 +30,7 @@ pub fn run(program: &mut Program) -> bool {
 }
 
 /// Trap propagation: turns blocks that can only trap into traps.
-pub fn propagate_traps(program: &mut Program) -> bool {
+pub fn propagate_traps(program: &mut IrProgram) -> bool {
     let predecessors = program.predecessors();
     let mut changed = false;
     let mut pending: Vec<BlockId> = program.ids().collect();

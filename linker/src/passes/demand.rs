@@ -4,7 +4,7 @@
 //! demands of its operands as many bits as are demanded of its sum. A register without demanded bits is dead. Compilers
 //! extend indexes to 64 bits before they add them to pointers; here addresses have 32 bits, so the extension is dead.
 
-use crate::ir::{Address, BlockId, Op, Program, Step, Terminator, Val, Var, Vars, width as bytes};
+use crate::ir::{Address, BlockId, IrProgram, Op, Step, Terminator, Val, Var, Vars, width as bytes};
 use vm_core::isa::Opcode as O;
 
 /// All bits of a register.
@@ -74,7 +74,7 @@ fn width(mask: i64) -> u8 {
 }
 
 /// Backward transfer function of one operation: from the bits demanded after it to those demanded before it.
-pub fn step(bits: &mut Bits, op: &Op, program: &Program) {
+pub fn step(bits: &mut Bits, op: &Op, program: &IrProgram) {
     let needed = op.dst().map_or(FULL, |dst| bits.of(dst));
     if needed == 0 && op.is_pure() {
         return;
@@ -153,7 +153,7 @@ pub struct Demand {
 impl Demand {
     /// Analyses a program. At a return, callee-saved registers are demanded (docs/linking.md#calling-conventions), and
     /// those bits of the result registers that some caller of the function reads.
-    pub fn of(program: &Program) -> Demand {
+    pub fn of(program: &IrProgram) -> Demand {
         let count = program.blocks.len();
         let mut demand = Demand { entry: vec![Bits::NONE; count], results: vec![Bits::NONE; count] };
         let predecessors = program.predecessors();
@@ -175,7 +175,7 @@ impl Demand {
         }
     }
 
-    fn backwards(&mut self, program: &Program, predecessors: &[Vec<BlockId>], mut pending: Vec<BlockId>) {
+    fn backwards(&mut self, program: &IrProgram, predecessors: &[Vec<BlockId>], mut pending: Vec<BlockId>) {
         let mut queued = vec![false; program.blocks.len()];
         pending.iter().for_each(|id| queued[id.0 as usize] = true);
         while let Some(id) = pending.pop() {
@@ -194,7 +194,7 @@ impl Demand {
     }
 
     /// Propagates demands of results from callers to returns. Returns the blocks whose demands have changed.
-    fn forwards(&mut self, program: &Program) -> Vec<BlockId> {
+    fn forwards(&mut self, program: &IrProgram) -> Vec<BlockId> {
         let mut pending: Vec<BlockId> = program.ids().collect();
         let mut queued = vec![true; program.blocks.len()];
         while let Some(id) = pending.pop() {
@@ -224,7 +224,7 @@ impl Demand {
     }
 
     /// Demanded bits at the start of a block, computed from those of its successors.
-    fn at_start(&self, program: &Program, id: BlockId) -> Bits {
+    fn at_start(&self, program: &IrProgram, id: BlockId) -> Bits {
         if program.block(id).role.is_irregular {
             return Bits::all_of(Vars::ALL);
         }
@@ -234,7 +234,7 @@ impl Demand {
     }
 
     /// Demanded bits after each step of a block.
-    pub fn after_steps(&self, program: &Program, id: BlockId) -> Vec<Bits> {
+    pub fn after_steps(&self, program: &IrProgram, id: BlockId) -> Vec<Bits> {
         let mut bits = self.before_end(program, id);
         let back = |one: &Step| {
             let after = bits;
@@ -247,7 +247,7 @@ impl Demand {
     }
 
     /// Demanded bits before a block's terminator.
-    pub fn before_end(&self, program: &Program, id: BlockId) -> Bits {
+    pub fn before_end(&self, program: &IrProgram, id: BlockId) -> Bits {
         let of = |id: BlockId| self.entry[id.0 as usize];
         let terminator = &program.block(id).terminator;
         let mut bits = match *terminator {

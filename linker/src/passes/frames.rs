@@ -6,14 +6,14 @@
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Address, BlockId, Imm, Op, Program, Terminator, Val, Var, width};
+use crate::ir::{Address, BlockId, Imm, IrProgram, Op, Terminator, Val, Var, width};
 use vm_core::isa::Opcode as O;
 
 /// Maximum number of blocks of a function, to keep the time linear.
 const LIMIT: usize = 2000;
 
 /// Processes all functions.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
     let mut seen = Set::default();
@@ -42,7 +42,7 @@ pub fn run(program: &mut Program) -> bool {
 }
 
 /// Returns the blocks of a function without calls, if it is entered at its start alone.
-fn body(program: &Program, entries: &Entries, entry: BlockId) -> Option<Vec<BlockId>> {
+fn body(program: &IrProgram, entries: &Entries, entry: BlockId) -> Option<Vec<BlockId>> {
     let mut out = vec![entry];
     let mut seen = Set::from_iter([entry]);
     let mut next = 0;
@@ -107,18 +107,18 @@ pub(super) fn restores(op: &Op) -> Option<i64> {
 
 /// True if an operation does not access the stack, or only moves its pointer by a constant. The host does not use the
 /// stack pointer; that a host call counts as reading it is only a precaution.
-fn is_apart(op: &Op, program: &Program) -> bool {
+fn is_apart(op: &Op, program: &IrProgram) -> bool {
     adjusts(op).is_some() || matches!(op, Op::HostCall { .. }) || !op.reads(&program.imports).has(Var::SP)
 }
 
 /// True if the terminator of any block reads the stack pointer.
-fn ends_read_stack(program: &Program, body: &[BlockId]) -> bool {
+fn ends_read_stack(program: &IrProgram, body: &[BlockId]) -> bool {
     body.iter().any(|id| program.block(*id).terminator.reads().has(Var::SP))
 }
 
 /// Computes the depth of the stack at the start of each block, relative to function entry; `None` if it is unknown or
 /// differs between paths.
-fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
+fn depths(program: &IrProgram, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
     let mut out = Map::from_iter([(body[0], 0i64)]);
     let mut pending = vec![body[0]];
     while let Some(id) = pending.pop() {
@@ -146,7 +146,7 @@ fn depths(program: &Program, body: &[BlockId]) -> Option<Map<BlockId, i64>> {
 
 /// Calls `visit` with each step and the stack's depth before it, until it returns false; returns true if it never did.
 fn all_steps(
-    program: &Program,
+    program: &IrProgram,
     body: &[BlockId],
     depths: &Map<BlockId, i64>,
     mut visit: impl FnMut(&Op, i64) -> bool,
@@ -162,7 +162,7 @@ fn all_steps(
 }
 
 /// Removes the steps for which `drop` returns true, given each one and the stack's depth before it.
-fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
+fn remove(program: &mut IrProgram, body: &[BlockId], depths: &Map<BlockId, i64>, drop: impl Fn(&Op, i64) -> bool) {
     for id in body {
         let mut depth = depths.get(id).copied().unwrap_or(0);
         program.block_mut(*id).steps.retain(|step| {
@@ -174,7 +174,7 @@ fn remove(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>, d
 }
 
 /// Removes the save of a return address that is never overwritten.
-fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
+fn return_address(program: &mut IrProgram, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     // The slot is identified by its distance from the stack pointer at function entry.
     let saves = |op: &Op, depth: i64| saves(op).map(|offset| depth + offset);
     let restores = |op: &Op, depth: i64| restores(op).map(|offset| depth + offset);
@@ -211,7 +211,7 @@ fn return_address(program: &mut Program, body: &[BlockId], depths: &Map<BlockId,
 
 /// Removes dead stores to slots of the frame: there are no calls, and if no address of the frame escapes, only the
 /// function itself can read them.
-fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
+fn slots(program: &mut IrProgram, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut read: Vec<(i64, i64)> = Vec::new();
     let mut stored = false;
     let private = all_steps(program, body, depths, |op, depth| match *op {
@@ -249,7 +249,7 @@ fn slots(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) ->
 }
 
 /// Removes an empty frame.
-fn frame(program: &mut Program, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
+fn frame(program: &mut IrProgram, body: &[BlockId], depths: &Map<BlockId, i64>) -> bool {
     let mut moves = false;
     let unused = all_steps(program, body, depths, |op, _| {
         moves |= adjusts(op).is_some();

@@ -6,7 +6,7 @@
 
 use super::simplify_cfg::Entries;
 use crate::hash::{Map, Set};
-use crate::ir::{Block, BlockId, Fixup, Imm, Program, Terminator, Var};
+use crate::ir::{Block, BlockId, Fixup, Imm, IrProgram, Terminator, Var};
 
 /// Maximum number of operations and terminators of a function that is inlined into all its callers.
 const SMALL: usize = 4;
@@ -18,7 +18,7 @@ const SINGLE: usize = 4000;
 const GROWTH: usize = 20_000;
 
 /// Inlines calls; returns true if there were any. Blocks are renumbered.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let entries = Entries::of(program);
     let mut grown = 0;
     let mut copies: Map<BlockId, Vec<BlockId>> = Map::default();
@@ -58,14 +58,14 @@ pub fn run(program: &mut Program) -> bool {
     any
 }
 
-fn size(program: &Program, body: &[BlockId]) -> usize {
+fn size(program: &IrProgram, body: &[BlockId]) -> usize {
     body.iter().map(|id| program.block(*id).steps.len() + 1).sum()
 }
 
 /// Returns the blocks of a function, its entry first, if it can be inlined and has at most `limit` operations.
 ///
 /// A jump to another function is a tail call: it stays, and its target is not part of the body.
-fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
+fn body(program: &IrProgram, entries: &Entries, entry: BlockId, link: Var, limit: usize) -> Option<Vec<BlockId>> {
     let mut out = Vec::new();
     let mut seen = Set::from_iter([entry]);
     let mut pending = vec![entry];
@@ -110,12 +110,12 @@ fn body(program: &Program, entries: &Entries, entry: BlockId, link: Var, limit: 
     (out.iter().any(returns) && small_enough).then_some(out)
 }
 
-fn calls(program: &Program, id: BlockId) -> bool {
+fn calls(program: &IrProgram, id: BlockId) -> bool {
     matches!(program.block(id).terminator, Terminator::Call { .. } | Terminator::CallIndirect { .. })
 }
 
 /// Copies blocks; their returns become jumps to `back`.
-fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Vec<BlockId> {
+fn copy(program: &mut IrProgram, body: &[BlockId], link: Var, back: BlockId) -> Vec<BlockId> {
     let first = program.blocks.len() as u32;
     let map: Map<BlockId, BlockId> =
         body.iter().enumerate().map(|(index, id)| (*id, BlockId(first + index as u32))).collect();
@@ -143,7 +143,7 @@ fn copy(program: &mut Program, body: &[BlockId], link: Var, back: BlockId) -> Ve
 
 /// Drops unreachable blocks and numbers the others in layout order: copies follow the block that they were inlined
 /// into.
-pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
+pub fn compact(program: &mut IrProgram, copies: &Map<BlockId, Vec<BlockId>>) {
     let reachable = super::liveness::Reachable::of(program).blocks;
     let mut placed = vec![false; program.blocks.len()];
     let mut order = Vec::with_capacity(program.blocks.len());
@@ -161,7 +161,7 @@ pub fn compact(program: &mut Program, copies: &Map<BlockId, Vec<BlockId>>) {
 }
 
 /// Keeps the blocks of `order`, in that order, and renumbers them.
-fn renumber(program: &mut Program, order: &[BlockId]) {
+fn renumber(program: &mut IrProgram, order: &[BlockId]) {
     let mut numbers = vec![BlockId(u32::MAX); program.blocks.len()];
     for (new, old) in order.iter().enumerate() {
         numbers[old.0 as usize] = BlockId(new as u32);

@@ -5,10 +5,10 @@
 //! claim to that place. Blocks that can only trap are already at the end of their function in the compiler's order.
 
 use super::liveness::Reachable;
-use crate::ir::{BlockId, Program, Terminator};
+use crate::ir::{BlockId, IrProgram, Terminator};
 
 /// Computes the order.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let reachable = drop_unreachable_data(program);
     let count = program.blocks.len();
     let mut placed: Vec<bool> = reachable.iter().map(|reachable| !reachable).collect();
@@ -26,13 +26,13 @@ pub fn run(program: &mut Program) -> bool {
 }
 
 /// Keeps the order of the file.
-pub fn keep_order(program: &mut Program) {
+pub fn keep_order(program: &mut IrProgram) {
     let reachable = drop_unreachable_data(program);
     program.order = program.ids().filter(|id| reachable[id.0 as usize]).collect();
 }
 
 /// Drops unreachable data; returns true for blocks that are reachable.
-fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
+fn drop_unreachable_data(program: &mut IrProgram) -> Vec<bool> {
     let reachable = Reachable::of(program);
     for (data, _) in program.data.iter_mut().zip(reachable.data).filter(|(_, reachable)| !reachable) {
         *data = None;
@@ -41,7 +41,7 @@ fn drop_unreachable_data(program: &mut Program) -> Vec<bool> {
 }
 
 /// Selects the block to place after another.
-fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> {
+fn follower(program: &IrProgram, placed: &[bool], id: BlockId) -> Option<BlockId> {
     let free = |target: BlockId| !placed[target.0 as usize];
     // True if the previous block in the compiler's order falls through to it.
     let claimed = |target: BlockId| {
@@ -67,7 +67,7 @@ fn follower(program: &Program, placed: &[bool], id: BlockId) -> Option<BlockId> 
     }
 }
 
-fn goes_on(program: &Program, id: BlockId, target: BlockId) -> bool {
+fn goes_on(program: &IrProgram, id: BlockId, target: BlockId) -> bool {
     match program.block(id).terminator {
         Terminator::Jump(to) => to == target,
         Terminator::Branch { then, otherwise, .. } => then == target || otherwise == target,

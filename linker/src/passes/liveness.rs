@@ -4,7 +4,7 @@
 //! function reads, and those that the code after the call reads and the call does not overwrite. At a return all
 //! registers count as live, so that a pass which writes to a dead register need not rely on the calling convention.
 
-use crate::ir::{BlockId, Imm, Program, Terminator, Var, Vars};
+use crate::ir::{BlockId, Imm, IrProgram, Terminator, Var, Vars};
 
 /// The registers that are live at the start of each block.
 pub struct Liveness {
@@ -13,7 +13,7 @@ pub struct Liveness {
 
 impl Liveness {
     /// Analyses a program.
-    pub fn of(program: &Program) -> Liveness {
+    pub fn of(program: &IrProgram) -> Liveness {
         let count = program.blocks.len();
         let mut liveness = Liveness { live_in: vec![Vars::NONE; count] };
         let mut reads = Vec::with_capacity(count);
@@ -49,7 +49,7 @@ impl Liveness {
     }
 
     /// Variables that are live after a block's terminator, without those that the terminator itself reads.
-    pub fn live_out(&self, program: &Program, id: BlockId) -> Vars {
+    pub fn live_out(&self, program: &IrProgram, id: BlockId) -> Vars {
         let of = |id: BlockId| self.live_in[id.0 as usize];
         match program.block(id).terminator {
             Terminator::Jump(target) => of(target),
@@ -76,7 +76,7 @@ pub struct Reachable {
 
 impl Reachable {
     /// Follows all references from the exports.
-    pub fn of(program: &Program) -> Reachable {
+    pub fn of(program: &IrProgram) -> Reachable {
         let mut out = Reachable {
             blocks: vec![false; program.blocks.len()],
             addressed: vec![false; program.blocks.len()],

@@ -5,7 +5,7 @@
 //! has overwritten it, which is the usual case, so the mask replaces the first shift, and the second one is removed.
 
 use crate::elf::Import;
-use crate::ir::{Imm, Op, Program, Step, Val, Var};
+use crate::ir::{Imm, IrProgram, Op, Step, Val, Var};
 use vm_core::isa::Opcode as O;
 
 /// Maximum number of steps that are searched for the second shift.
@@ -15,7 +15,7 @@ const LOOKAHEAD: usize = 16;
 const SHIFTS: core::ops::Range<i64> = 33..64;
 
 /// Replaces all pairs.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     if !program.wide {
         return false;
     }

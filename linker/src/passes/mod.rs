@@ -16,11 +16,11 @@ pub mod simplify_cfg;
 pub mod tail_call;
 pub mod tail_merge;
 
-use crate::ir::Program;
+use crate::ir::IrProgram;
 use crate::{Level, LinkError, Options};
 
 /// A pass: changes a program, and returns true if it did.
-type Pass = fn(&mut Program) -> bool;
+type Pass = fn(&mut IrProgram) -> bool;
 
 /// All passes by name.
 const PASSES: &[(&str, Pass)] = &[
@@ -83,7 +83,7 @@ fn canonical(name: &str) -> &str {
 ///
 /// # Errors
 /// If the options name a pass that does not exist.
-pub fn run(program: &mut Program, options: &Options) -> Result<(), LinkError> {
+pub fn run(program: &mut IrProgram, options: &Options) -> Result<(), LinkError> {
     if let Some(unknown) = options.passes.iter().flatten().find(|name| !NAMES.contains(&canonical(name))) {
         return Err(LinkError::UnknownPass { name: unknown.clone(), known: NAMES.join(", ") });
     }

@@ -2,14 +2,14 @@
 
 use super::liveness::Reachable;
 use crate::hash::Map;
-use crate::ir::{Block, BlockId, Op, Program, Role, Terminator, Val, condition};
+use crate::ir::{Block, BlockId, IrProgram, Op, Role, Terminator, Val, condition};
 
 /// Maximum number of operations of a block that is copied to its predecessors, if it leaves the function or the copy
 /// saves a jump.
 const COPIED: usize = 2;
 
 /// Runs until nothing changes. Unreachable blocks are emptied.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let mut any = false;
     // Each round removes blocks or jumps, so there are few rounds; the bound is a safety net.
     for _ in 0..8 {
@@ -23,7 +23,7 @@ pub fn run(program: &mut Program) -> bool {
 }
 
 /// Returns the destination of a jump to a block, after threading through blocks that only jump.
-fn destination(program: &Program, mut id: BlockId) -> BlockId {
+fn destination(program: &IrProgram, mut id: BlockId) -> BlockId {
     // A cycle of jumps has no end.
     for _ in 0..64 {
         match program.block(id) {
@@ -35,7 +35,7 @@ fn destination(program: &Program, mut id: BlockId) -> BlockId {
     id
 }
 
-fn thread(program: &mut Program) -> bool {
+fn thread(program: &mut IrProgram) -> bool {
     let mut changed = false;
     let destinations: Vec<BlockId> = program.ids().map(|id| destination(program, id)).collect();
     let before: Vec<Terminator> = program.blocks.iter().map(|block| block.terminator).collect();
@@ -101,7 +101,7 @@ pub struct Entries {
 
 impl Entries {
     /// Counts the entries of all blocks.
-    pub fn of(program: &Program) -> Entries {
+    pub fn of(program: &IrProgram) -> Entries {
         let reachable = Reachable::of(program);
         let mut out = Entries {
             count: vec![0; program.blocks.len()],
@@ -131,14 +131,14 @@ impl Entries {
 
     /// True if a block is the entry of a function: called, exported, or with its address taken and not a label. `None`
     /// for a block that was added later.
-    pub fn is_function(&self, program: &Program, id: BlockId) -> Option<bool> {
+    pub fn is_function(&self, program: &IrProgram, id: BlockId) -> Option<bool> {
         let index = id.0 as usize;
         let by_address = |outside: &bool| *outside && !program.block(id).role.is_label;
         self.outside.get(index).map(|outside| by_address(outside) || self.exported[index] || self.calls[index] > 0)
     }
 
     /// True if a function is entered only at its entry, which is the first block of `body`.
-    pub fn is_closed(&self, program: &Program, body: &[BlockId]) -> bool {
+    pub fn is_closed(&self, program: &IrProgram, body: &[BlockId]) -> bool {
         let mut inside: Map<BlockId, (u32, u32)> = Map::default();
         for id in body {
             match program.block(*id).terminator {
@@ -172,7 +172,7 @@ impl Entries {
 }
 
 /// Merges a block with its only predecessor, and copies small blocks.
-fn merge(program: &mut Program) -> bool {
+fn merge(program: &mut IrProgram) -> bool {
     let mut entries = Entries::of(program);
     let mut changed = false;
     for id in program.ids() {

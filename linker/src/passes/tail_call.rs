@@ -6,10 +6,10 @@
 
 use super::frames::{adjusts, restores, saves};
 use super::simplify_cfg::Entries;
-use crate::ir::{BlockId, Op, Program, Terminator, Var};
+use crate::ir::{BlockId, IrProgram, Op, Terminator, Var};
 
 /// Processes all calls.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let entries = Entries::of(program);
     let mut changed = false;
     for id in program.ids().filter(|id| entries.reachable[id.0 as usize]) {
@@ -30,7 +30,7 @@ pub fn run(program: &mut Program) -> bool {
 }
 
 /// Returns the steps of the calling block to keep, if it and the block after the call are a mere wrapper.
-fn wrapper(program: &Program, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
+fn wrapper(program: &IrProgram, id: BlockId, back: BlockId) -> Option<Vec<bool>> {
     let after = program.block(back);
     if after.terminator != (Terminator::JumpIndirect { base: Var::RA }) {
         return None;

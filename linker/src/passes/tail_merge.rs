@@ -6,13 +6,13 @@
 
 use super::simplify_cfg::Entries;
 use crate::hash::Map;
-use crate::ir::{Block, BlockId, Op, Program, Terminator};
+use crate::ir::{Block, BlockId, IrProgram, Op, Terminator};
 
 /// Minimum number of operations that makes a block worth a jump to it.
 const LEAST: usize = 2;
 
 /// Runs until nothing changes.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     let mut any = false;
     for _ in 0..4 {
         let entries = Entries::of(program);

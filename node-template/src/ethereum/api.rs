@@ -1,4 +1,4 @@
-//! The methods by name.
+//! RPC interface: the methods of Ethereum's JSON-RPC by name.
 
 use super::{
     debug::Options,

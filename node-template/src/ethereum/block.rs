@@ -1,4 +1,4 @@
-//! A block of the chain as a client of Ethereum's sees it: its transactions, what became of them, and logs.
+//! Ethereum's view of a block: its transactions, their outcomes, and logs.
 //!
 //! The outcome of a transaction is in the block's events, so its state is needed. Logs of contracts that an extrinsic of the
 //! chain's own has called are among the block's logs: whoever follows a token sees all its transfers.

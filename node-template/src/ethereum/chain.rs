@@ -1,4 +1,4 @@
-//! The chain as the methods look at it: which block is meant, its state, dry runs.
+//! Access to the chain for the RPC methods: block lookup, state, dry runs.
 
 use super::{
     error,

@@ -1,4 +1,4 @@
-//! The errors of the methods: numbers and words are those of Ethereum's nodes, as clients look for them.
+//! RPC errors: numbers and words are those of Ethereum's nodes, as clients search for them.
 
 use alloy_sol_types::{Panic, Revert, SolError};
 use frame_support::traits::PalletInfoAccess;

@@ -1,4 +1,4 @@
-//! The filters of clients that poll.
+//! Filters (`eth_newFilter` and its siblings), for clients that poll.
 //!
 //! Any client can make some, and none has to remove them. So there is a limit to their number, and one that nobody has asked
 //! for during [`LIFE`] is forgotten.
@@ -17,7 +17,7 @@ const LIFE: Duration = Duration::from_secs(300);
 
 /// Kind of a filter.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum FilterKind {
     /// The hashes of new blocks.
     Blocks,
     /// New logs.
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 struct Entry {
-    kind: Kind,
+    kind: FilterKind,
     /// The last block whose news the client has got.
     last: BlockNumber,
     asked: Instant,
@@ -50,11 +50,11 @@ impl Filters {
     }
 
     /// Makes a filter for what comes after a block.
-    pub fn add(&self, kind: Kind, last: BlockNumber) -> Answer<U256> {
+    pub fn add(&self, kind: FilterKind, last: BlockNumber) -> Answer<U256> {
         self.add_at(kind, last, Instant::now())
     }
 
-    fn add_at(&self, kind: Kind, last: BlockNumber, now: Instant) -> Answer<U256> {
+    fn add_at(&self, kind: FilterKind, last: BlockNumber, now: Instant) -> Answer<U256> {
         let mut state = self.state();
         state.entries.retain(|_, entry| now.saturating_duration_since(entry.asked) < LIFE);
         if state.entries.len() >= self.limit {
@@ -67,7 +67,7 @@ impl Filters {
     }
 
     /// Returns a filter's kind and the last block that its client was told of.
-    pub fn look(&self, id: U256) -> Answer<(Kind, BlockNumber)> {
+    pub fn look(&self, id: U256) -> Answer<(FilterKind, BlockNumber)> {
         let mut state = self.state();
         let entry = state.entries.get_mut(&id).filter(|entry| entry.asked.elapsed() < LIFE);
         let entry = entry.ok_or_else(not_found)?;
@@ -83,7 +83,7 @@ impl Filters {
     }
 
     /// Returns a filter's kind.
-    pub fn get(&self, id: U256) -> Answer<Kind> {
+    pub fn get(&self, id: U256) -> Answer<FilterKind> {
         let mut state = self.state();
         let entry = state.entries.get_mut(&id).ok_or_else(not_found)?;
         entry.asked = Instant::now();
@@ -112,7 +112,7 @@ mod tests {
     fn filters_are_bounded_and_forgotten() {
         let filters = Filters::new(2);
         let now = Instant::now();
-        let add = |at| filters.add_at(Kind::Blocks, 5, at).map_err(|error| error.code());
+        let add = |at| filters.add_at(FilterKind::Blocks, 5, at).map_err(|error| error.code());
         let first = add(now);
         assert_eq!((first, add(now), add(now)), (Ok(1.into()), Ok(2.into()), Err(-32005)));
         assert_eq!(add(now + LIFE), Ok(3.into()), "the others are forgotten");

@@ -1,4 +1,4 @@
-//! Blocks and transactions by hash, in memory.
+//! Index of blocks and transactions by hash, in memory.
 //!
 //! The chain itself does not know Ethereum's hashes. So the transactions of the last blocks are kept by hash, as far back as
 //! [`super::EthereumFlags::eth_index_blocks`]: read when somebody asks for one, from the best block back to what is known.

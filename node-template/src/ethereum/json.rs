@@ -1,7 +1,7 @@
 //! Responses of the methods as JSON: blocks, transactions, receipts and logs, as Ethereum's JSON-RPC writes them.
 
 use super::block::{Block, Bloom, Log, Mined};
-use pallet_polkavm::ethereum::{Kind, Transaction};
+use pallet_polkavm::ethereum::{Transaction, TransactionKind};
 use serde_json::{Map, Value, json};
 use sp_core::{Bytes, H160, H256, U256};
 
@@ -63,8 +63,8 @@ pub fn block(block: &Block, full: bool) -> Value {
 pub fn transaction(transaction: &Transaction, place: Option<(&Block, usize)>) -> Value {
     let parity = u64::from(transaction.is_odd);
     let v = match (transaction.kind, transaction.chain_id) {
-        (Kind::Legacy, Some(chain_id)) => U256::from(chain_id) * 2 + 35 + parity,
-        (Kind::Legacy, None) => (27 + parity).into(),
+        (TransactionKind::Legacy, Some(chain_id)) => U256::from(chain_id) * 2 + 35 + parity,
+        (TransactionKind::Legacy, None) => (27 + parity).into(),
         _ => parity.into(),
     };
     let gas_price = match place {
@@ -91,13 +91,13 @@ pub fn transaction(transaction: &Transaction, place: Option<(&Block, usize)>) ->
     if let Some(chain_id) = transaction.chain_id {
         value["chainId"] = json!(number(chain_id));
     }
-    if transaction.kind != Kind::Legacy {
+    if transaction.kind != TransactionKind::Legacy {
         let list = transaction.access_list.iter();
         let list = list.map(|(address, keys)| json!({ "address": address, "storageKeys": keys }));
         value["accessList"] = list.collect();
         value["yParity"] = json!(number(parity));
     }
-    if transaction.kind == Kind::Eip1559 {
+    if transaction.kind == TransactionKind::Eip1559 {
         value["maxFeePerGas"] = json!(U256::from(transaction.max_fee_per_gas));
         value["maxPriorityFeePerGas"] = json!(U256::from(transaction.max_priority_fee_per_gas));
     }

@@ -1,4 +1,4 @@
-//! The logs of a range of blocks.
+//! Log queries (`eth_getLogs`): the logs of a range of blocks.
 
 use super::{
     EthereumFlags,

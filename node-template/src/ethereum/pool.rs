@@ -1,4 +1,4 @@
-//! The transaction pool: what waits there, and how a transaction gets in.
+//! Transaction pool: pending transactions, and submission.
 
 use super::{
     block,

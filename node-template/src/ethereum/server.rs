@@ -1,4 +1,4 @@
-//! The methods, each in a few lines over the modules beside.
+//! RPC server: implements the methods of [`super::api`], each in a few lines over the other modules.
 
 use super::{
     EthereumFlags,
@@ -105,11 +105,11 @@ impl Ethereum {
     }
 
     /// The news of a filter: what came after a block.
-    fn news(&self, kind: &filters::Kind, after: u32, to: u32) -> Answer<Value> {
+    fn news(&self, kind: &filters::FilterKind, after: u32, to: u32) -> Answer<Value> {
         let State { chain, index, flags, .. } = &*self.0;
         let from = after.saturating_add(1);
         match kind {
-            filters::Kind::Logs(filter) => {
+            filters::FilterKind::Logs(filter) => {
                 // The filter's own range is for logs that come in it.
                 let from = match filter.from {
                     Some(BlockRef::Number(first)) => from.max(first),
@@ -121,7 +121,7 @@ impl Ethereum {
                 };
                 logs::in_range(chain, index, filter, from, to, flags).map(Value::Array)
             }
-            filters::Kind::Blocks => {
+            filters::FilterKind::Blocks => {
                 // Who was away for longer misses what is older.
                 let from = from.max(to.saturating_sub(flags.eth_max_log_blocks));
                 let hashes = (from..=to).map(|number| chain.hash(number));
@@ -312,11 +312,11 @@ impl EthereumRpcServer for Ethereum {
     }
 
     fn new_filter(&self, filter: Filter) -> RpcResult<U256> {
-        self.0.filters.add(filters::Kind::Logs(Box::new(filter)), self.0.chain.best().1)
+        self.0.filters.add(filters::FilterKind::Logs(Box::new(filter)), self.0.chain.best().1)
     }
 
     fn new_block_filter(&self) -> RpcResult<U256> {
-        self.0.filters.add(filters::Kind::Blocks, self.0.chain.best().1)
+        self.0.filters.add(filters::FilterKind::Blocks, self.0.chain.best().1)
     }
 
     fn filter_changes(&self, id: U256) -> RpcResult<Value> {
@@ -334,8 +334,8 @@ impl EthereumRpcServer for Ethereum {
 
     fn filter_logs(&self, id: U256) -> RpcResult<Value> {
         match self.0.filters.get(id)? {
-            filters::Kind::Logs(filter) => self.logs(*filter),
-            filters::Kind::Blocks => Err(error::server("filter not found: it is not for logs")),
+            filters::FilterKind::Logs(filter) => self.logs(*filter),
+            filters::FilterKind::Blocks => Err(error::server("filter not found: it is not for logs")),
         }
     }
 
@@ -377,8 +377,8 @@ impl EthereumRpcServer for Ethereum {
         filter: Option<Filter>,
     ) -> SubscriptionResult {
         let kind = match kind.as_str() {
-            "newHeads" => subscriptions::Kind::Heads,
-            "logs" => subscriptions::Kind::Logs(Box::new(filter.unwrap_or_default())),
+            "newHeads" => subscriptions::SubscriptionKind::Heads,
+            "logs" => subscriptions::SubscriptionKind::Logs(Box::new(filter.unwrap_or_default())),
             other => {
                 let refusal = error::invalid(format!("no subscription to {other}: there are newHeads and logs"));
                 pending.reject(refusal).await;

@@ -1,4 +1,4 @@
-//! Clients that listen to new blocks and logs.
+//! Subscriptions (`eth_subscribe`) to new blocks and logs.
 //!
 //! Each has a task that waits for the node's news. A client that does not take what it is sent for as long as the connection's
 //! buffer lasts is cut off by the server.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Kind of a subscription.
-pub enum Kind {
+pub enum SubscriptionKind {
     /// The headers of new blocks.
     Heads,
     /// New logs.
@@ -20,7 +20,13 @@ pub enum Kind {
 }
 
 /// Sends news until the client is gone. A place among the subscriptions is taken as long.
-pub async fn serve(chain: Chain, index: Arc<Index>, kind: Kind, sink: SubscriptionSink, _place: OwnedSemaphorePermit) {
+pub async fn serve(
+    chain: Chain,
+    index: Arc<Index>,
+    kind: SubscriptionKind,
+    sink: SubscriptionSink,
+    _place: OwnedSemaphorePermit,
+) {
     let mut blocks = chain.client.import_notification_stream();
     loop {
         let imported = tokio::select! {
@@ -40,7 +46,7 @@ pub async fn serve(chain: Chain, index: Arc<Index>, kind: Kind, sink: Subscripti
     }
 }
 
-fn news(chain: &Chain, index: &Index, kind: &Kind, hash: runtime::Hash) -> Vec<Value> {
+fn news(chain: &Chain, index: &Index, kind: &SubscriptionKind, hash: runtime::Hash) -> Vec<Value> {
     let block = match index.block(chain, hash) {
         Ok(Some(block)) => block,
         Ok(None) => return Vec::new(),
@@ -50,7 +56,7 @@ fn news(chain: &Chain, index: &Index, kind: &Kind, hash: runtime::Hash) -> Vec<V
         }
     };
     match kind {
-        Kind::Heads => vec![Value::Object(json::header(&block))],
-        Kind::Logs(filter) => logs::of_block(&block, filter),
+        SubscriptionKind::Heads => vec![Value::Object(json::header(&block))],
+        SubscriptionKind::Logs(filter) => logs::of_block(&block, filter),
     }
 }

@@ -1,4 +1,4 @@
-//! The money of a transaction: what its gas buys.
+//! Gas budget of a transaction: the weight and the deposits that its gas buys.
 //!
 //! A unit of gas is [`Config::RefTimePerEthGas`] of weight, and costs what that weight costs ([`gas_price`]). All that a
 //! transaction costs its sender apart from its value is counted in that unit: the fee of the extrinsic, the weight it uses,

@@ -1,4 +1,4 @@
-//! Runs what an Ethereum transaction asks for, within its budget.
+//! Executes an Ethereum transaction within its budget.
 
 use super::Budget;
 use crate::{

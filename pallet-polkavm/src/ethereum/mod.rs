@@ -23,7 +23,7 @@ pub use budget::{Budget, gas_price};
 pub(crate) use execute::{call_weight, instantiate_weight};
 pub use extrinsic::UncheckedExtrinsic;
 pub use plan::{Plan, Sent, plan};
-pub use transaction::{Kind, MAX_BYTES, Transaction, TransactionError};
+pub use transaction::{MAX_BYTES, Transaction, TransactionError, TransactionKind};
 
 use crate::{BalanceOf, Call, Config};
 use core::fmt::Debug;

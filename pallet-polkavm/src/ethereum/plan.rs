@@ -1,4 +1,4 @@
-//! From what a client sends to the call that it becomes, with the limits that its gas buys.
+//! Plans a transaction: the call or instantiation that it becomes, with the limits that its gas buys.
 //!
 //! Called for a transaction when its extrinsic is checked, and for a dry run: both have the same limits, so what passes in
 //! one passes in the other.
@@ -122,8 +122,8 @@ pub(super) fn most<T: Config>() -> Weight {
     })
 }
 
-/// The same share of another whole, rounded down. Gas buys time, and with it as much proof size: with the time of all of an
-/// extrinsic comes all of its proof size.
+/// Returns `part / whole` of another whole, rounded down. Gas buys time, and with it as much proof size: all of an
+/// extrinsic's time comes with all of its proof size.
 pub(super) fn share(part: u64, whole: u64, other: u64) -> u64 {
     let share = u128::from(part) * u128::from(other) / u128::from(whole.max(1));
     share.try_into().unwrap_or(u64::MAX)

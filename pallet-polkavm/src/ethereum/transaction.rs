@@ -23,7 +23,7 @@ const HALF_ORDER: [u64; 4] =
 
 /// The kinds of transactions that this chain takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum TransactionKind {
     /// Without a type, with or without a chain's id in its signature (EIP-155).
     Legacy,
     /// With an access list.
@@ -32,7 +32,7 @@ pub enum Kind {
     Eip1559,
 }
 
-impl Kind {
+impl TransactionKind {
     /// Its number as clients know it.
     pub const fn number(self) -> u8 {
         match self {
@@ -52,7 +52,7 @@ impl Kind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transaction {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: TransactionKind,
     /// The Keccak-256 hash of its bytes, by which clients know it.
     pub hash: H256,
     /// The address of the key that signed it.
@@ -225,9 +225,9 @@ impl Transaction {
         }
         // A list of RLP begins with 0xc0 or more: a legacy transaction. What is below is the type of EIP-2718.
         let (kind, list) = match payload {
-            [0xc0..=0xff, ..] => (Kind::Legacy, payload),
-            [1, list @ ..] => (Kind::Eip2930, list),
-            [2, list @ ..] => (Kind::Eip1559, list),
+            [0xc0..=0xff, ..] => (TransactionKind::Legacy, payload),
+            [1, list @ ..] => (TransactionKind::Eip2930, list),
+            [2, list @ ..] => (TransactionKind::Eip1559, list),
             [number @ 0..0x80, ..] => return Err(TransactionError::UnsupportedType { number: *number }),
             _ => return Err(TransactionError::Malformed),
         };
@@ -302,17 +302,17 @@ struct Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     /// `None` where they are not the fields of a transaction of this kind, or more follows them.
-    fn read(kind: Kind, fields: &mut Fields<'a>) -> Option<Self> {
+    fn read(kind: TransactionKind, fields: &mut Fields<'a>) -> Option<Self> {
         let chain_id = match kind {
-            Kind::Legacy => None,
-            Kind::Eip2930 | Kind::Eip1559 => Some(fields.u64()?),
+            TransactionKind::Legacy => None,
+            TransactionKind::Eip2930 | TransactionKind::Eip1559 => Some(fields.u64()?),
         };
         let nonce = fields.u64()?;
         let max_priority_fee_per_gas = fields.u128()?;
         let max_fee_per_gas = match kind {
-            Kind::Eip1559 => fields.u128()?,
+            TransactionKind::Eip1559 => fields.u128()?,
             // All of it goes to whoever makes the block.
-            Kind::Legacy | Kind::Eip2930 => max_priority_fee_per_gas,
+            TransactionKind::Legacy | TransactionKind::Eip2930 => max_priority_fee_per_gas,
         };
         let gas_limit = fields.u64()?;
         let to = match fields.bytes()? {
@@ -322,15 +322,15 @@ impl<'a> Decoded<'a> {
         let value = fields.integer()?;
         let data = fields.bytes()?;
         let access_list = match kind {
-            Kind::Legacy => Vec::new(),
-            Kind::Eip2930 | Kind::Eip1559 => fields.access_list()?,
+            TransactionKind::Legacy => Vec::new(),
+            TransactionKind::Eip2930 | TransactionKind::Eip1559 => fields.access_list()?,
         };
         let signed_len = fields.position();
         let v = fields.u128()?;
         let (chain_id, is_odd) = match (kind, v) {
-            (Kind::Legacy, 27 | 28) => (None, v == 28),
-            (Kind::Legacy, 35..) => (Some(((v - 35) / 2).try_into().ok()?), v % 2 == 0),
-            (Kind::Eip2930 | Kind::Eip1559, 0 | 1) => (chain_id, v == 1),
+            (TransactionKind::Legacy, 27 | 28) => (None, v == 28),
+            (TransactionKind::Legacy, 35..) => (Some(((v - 35) / 2).try_into().ok()?), v % 2 == 0),
+            (TransactionKind::Eip2930 | TransactionKind::Eip1559, 0 | 1) => (chain_id, v == 1),
             _ => return None,
         };
         let (r, s) = (fields.integer()?, fields.integer()?);
@@ -352,9 +352,9 @@ impl<'a> Decoded<'a> {
     }
 
     /// The hash that the signature is for.
-    fn signed_hash(&self, kind: Kind, fields: &Fields<'_>) -> [u8; 32] {
+    fn signed_hash(&self, kind: TransactionKind, fields: &Fields<'_>) -> [u8; 32] {
         let mut signed = fields.all[..self.signed_len].to_vec();
-        if let (Kind::Legacy, Some(chain_id)) = (kind, self.chain_id) {
+        if let (TransactionKind::Legacy, Some(chain_id)) = (kind, self.chain_id) {
             // EIP-155: in place of a signature stand the chain's id and two zeros.
             alloy_rlp::Encodable::encode(&chain_id, &mut signed);
             signed.extend_from_slice(&[alloy_rlp::EMPTY_STRING_CODE; 2]);

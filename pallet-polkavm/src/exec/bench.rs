@@ -51,7 +51,7 @@ impl<T: Config> Waiting<T> {
     /// Calls a host function as the contract would.
     pub fn call(&mut self, name: &str, args: &[u64]) -> Result<Option<u64>, Halt> {
         let function = HostFunction::by_name(name.as_bytes())
-            .ok_or_else(|| Halt::Failed(Failure::new::<T>(crate::Error::UnknownImport, format!("no {name}"))))?;
+            .ok_or_else(|| Halt::failed::<T>(crate::Error::UnknownImport, format!("no {name}")))?;
         let mut all = [0; 6];
         all.iter_mut().zip(args).for_each(|(to, from)| *to = *from);
         function.call(&mut Host::new(&mut self.stack, &mut self.instance), all)

@@ -55,7 +55,7 @@ impl<T: Config> CallLimits<T> {
     }
 }
 
-/// Whether the callee may reenter the caller.
+/// Reentry policy: whether a callee may call its waiting caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reentry {
     /// The callee may reenter.

@@ -6,7 +6,7 @@ use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String, sync::Arc};
 use pvm_host_interface::program_config;
-use vm_core::{blob::Blob, interpreter, isa::Reg, program::Program};
+use vm_core::{blob::Blob, interpreter, program::Program};
 
 /// Runs programs with vm-core's interpreter.
 pub struct InRuntimeInterpreter;
@@ -32,13 +32,7 @@ impl Executor for InRuntimeInterpreter {
 
 impl GuestInstance for InterpreterInstance {
     fn run(&mut self, gas: i64, result: Option<u64>) -> Stop {
-        if let Some(result) = result {
-            self.0.set_reg(Reg::A0, result);
-        }
-        self.0.set_gas(gas);
-        let outcome = self.0.run();
-        let args = [Reg::A0, Reg::A1, Reg::A2, Reg::A3, Reg::A4, Reg::A5].map(|reg| self.0.reg(reg));
-        Stop { outcome, gas: self.0.gas(), args }
+        Stop::of_run(&mut self.0, gas, result)
     }
 
     fn release(&mut self) {

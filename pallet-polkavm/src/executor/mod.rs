@@ -27,7 +27,7 @@ pub trait Executor {
     /// are read, and transient storage. Used by the integrity test.
     const STACK_BYTES: u64;
 
-    /// Whether the node runs programs, and so may compile them.
+    /// True if the node runs programs, and so may compile them.
     const NODE_RUNS_PROGRAMS: bool;
 
     /// Makes a fresh instance, ready to run.

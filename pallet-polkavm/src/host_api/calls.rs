@@ -99,10 +99,7 @@ fn call_with<T: Config>(
     let read_only = flags.contains(CallFlags::READ_ONLY);
     if !value.is_zero() {
         if read_only {
-            return Err(Halt::Failed(Failure::new::<T>(
-                Error::StateChangeDenied,
-                "a read-only call can't send a value",
-            )));
+            return Err(Halt::failed::<T>(Error::StateChangeDenied, "a read-only call can't send a value"));
         }
         host.stack.ensure_may_write()?;
         host.stack.top_mut().gas.charge_weight(dust::value_weight::<T>(value))?;
@@ -141,10 +138,10 @@ fn delegate_with<T: Config>(
     let address = host.read_address(address_ptr)?;
     charge_call(host, &address, Cost::DelegateCall)?;
     if flags.intersects(CallFlags::ALLOW_REENTRY | CallFlags::READ_ONLY) {
-        return Err(Halt::Failed(Failure::new::<T>(
+        return Err(Halt::failed::<T>(
             Error::InvalidCallFlags,
             format!("a delegate call with flags {:#x}", flags.bits()),
-        )));
+        ));
     }
     let input = callee_input(host, flags, Buffer::packed(input))?;
     host.instance.release();
@@ -162,13 +159,13 @@ pub(super) fn instantiate<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     let input = Buffer::packed(args[3]);
     let (address_ptr, salt_ptr) = (high(args[5]), low(args[5]));
     let short = || {
-        Halt::Failed(Failure::new::<T>(
+        Halt::failed::<T>(
             Error::OutOfBounds,
             format!(
                 "instantiate with {} bytes of input at {:#x}, it begins with a code hash",
                 input.len, input.pointer
             ),
-        ))
+        )
     };
     let data_len = input.len.checked_sub(HASH).ok_or_else(short)?;
     let data_ptr = input.pointer.checked_add(HASH).ok_or_else(short)?;
@@ -235,9 +232,8 @@ fn stipend<T: Config>() -> Weight {
 }
 
 fn call_flags<T: Config>(flags: u32) -> Result<CallFlags, Halt> {
-    CallFlags::from_bits(flags).ok_or_else(|| {
-        Halt::Failed(Failure::new::<T>(Error::InvalidCallFlags, format!("unknown call flags {flags:#x}")))
-    })
+    CallFlags::from_bits(flags)
+        .ok_or_else(|| Halt::failed::<T>(Error::InvalidCallFlags, format!("unknown call flags {flags:#x}")))
 }
 
 fn limits<T: Config>(

@@ -1,7 +1,7 @@
 //! Events: `deposit_event`.
 
 use super::{Args, Halt, Host, HostResult, low};
-use crate::{Config, Error, limits, metering::cost::Cost, types::Failure};
+use crate::{Config, Error, limits, metering::cost::Cost};
 use alloc::{format, vec::Vec};
 use sp_core::H256;
 
@@ -13,16 +13,16 @@ pub(super) fn deposit_event<T: Config>(host: &mut Host<'_, T>, args: Args) -> Ho
     let _ = host.charge(Cost::DepositEvent { topics: num_topics, len: data_len })?;
     host.stack.ensure_may_write()?;
     if num_topics > limits::EVENT_TOPICS {
-        return Err(Halt::Failed(Failure::new::<T>(
+        return Err(Halt::failed::<T>(
             Error::TooManyTopics,
             format!("the event has {num_topics} topics, the limit is {}", limits::EVENT_TOPICS),
-        )));
+        ));
     }
     if data_len > limits::EVENT_BYTES {
-        return Err(Halt::Failed(Failure::new::<T>(
+        return Err(Halt::failed::<T>(
             Error::EventTooLarge,
             format!("the event has {data_len} bytes of data, the limit is {}", limits::EVENT_BYTES),
-        )));
+        ));
     }
     let topics: Vec<H256> = if num_topics == 0 {
         // The pointer of an empty list may have any value.

@@ -1,14 +1,7 @@
 //! Immutable data, which a constructor stores for later calls: `get_immutable_data`, `set_immutable_data`.
 
-use super::{Args, Halt, Host, HostResult, low};
-use crate::{
-    Config, Error, ImmutableDataOf,
-    contract::ImmutableData,
-    limits,
-    metering::cost::Cost,
-    types::{EntryPoint, Failure},
-};
-use alloc::format;
+use super::{Args, Host, HostResult, low, too_long};
+use crate::{Config, Error, ImmutableDataOf, contract::ImmutableData, limits, metering::cost::Cost, types::EntryPoint};
 
 /// `get_immutable_data(out_ptr, out_len_ptr)`: the data, as much as fits. Fails in the constructor, and if the
 /// constructor stored none.
@@ -31,19 +24,14 @@ pub(super) fn get_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) 
 pub(super) fn set_immutable_data<T: Config>(host: &mut Host<'_, T>, args: Args) -> HostResult {
     let [pointer, len] = [low(args[0]), low(args[1])];
     let _ = host.charge(Cost::SetImmutableData(len))?;
-    let too_long = || {
-        Halt::Failed(Failure::new::<T>(
-            Error::ImmutableDataTooLarge,
-            format!("the immutable data has {len} bytes, the limit is {}", limits::IMMUTABLE_BYTES),
-        ))
-    };
+    let refused = || too_long::<T>(Error::ImmutableDataTooLarge, "immutable data", len, limits::IMMUTABLE_BYTES);
     if len > limits::IMMUTABLE_BYTES {
-        return Err(too_long());
+        return Err(refused());
     }
     if host.stack.top().entry != EntryPoint::Deploy || len == 0 {
         return Err(Error::<T>::InvalidImmutableAccess.into());
     }
-    let data = ImmutableData::try_from(host.read(pointer, len)?).map_err(|_| too_long())?;
+    let data = ImmutableData::try_from(host.read(pointer, len)?).map_err(|_| refused())?;
     host.stack.set_immutable_len(len);
     ImmutableDataOf::<T>::insert(host.stack.top().address, data);
     Ok(None)

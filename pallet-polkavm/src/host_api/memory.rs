@@ -5,7 +5,7 @@
 //! anything is allocated for it. An empty range is valid at any address: compilers give empty slices dangling pointers.
 
 use super::{Halt, Host, SENTINEL};
-use crate::{Config, Error, executor::GuestInstance, executor::OutOfBounds, limits, types::Failure};
+use crate::{Config, Error, executor::GuestInstance, executor::OutOfBounds, limits};
 use alloc::{format, vec, vec::Vec};
 use sp_core::{H160, U256};
 
@@ -93,8 +93,8 @@ impl<T: Config> Host<'_, T> {
 }
 
 fn out_of_bounds<T: Config>(verb: &str, pointer: u32, len: u32) -> Halt {
-    Halt::Failed(Failure::new::<T>(
+    Halt::failed::<T>(
         Error::OutOfBounds,
         format!("a host function can't {verb} {len} bytes of the contract's memory at {pointer:#x}"),
-    ))
+    )
 }

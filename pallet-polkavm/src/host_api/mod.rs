@@ -23,13 +23,13 @@ mod output;
 mod storage;
 
 use crate::{
-    Config,
+    Config, Error,
     exec::Stack,
     executor::Executor,
     metering::{cost::Cost, gas::Charged},
     types::Failure,
 };
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchError;
@@ -57,6 +57,18 @@ pub enum Halt {
     Ended,
     /// The host function failed.
     Failed(Failure),
+}
+
+impl Halt {
+    /// The failure of a host function, with an explanation.
+    pub fn failed<T: Config>(error: Error<T>, detail: impl Into<String>) -> Self {
+        Self::Failed(Failure::new::<T>(error, detail))
+    }
+}
+
+/// The failure because `what` is longer than its limit.
+fn too_long<T: Config>(error: Error<T>, what: &str, len: u32, limit: u32) -> Halt {
+    Halt::failed::<T>(error, format!("the {what} has {len} bytes, the limit is {limit}"))
 }
 
 impl<E: Into<Failure>> From<E> for Halt {

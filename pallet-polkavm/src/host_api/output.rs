@@ -1,7 +1,7 @@
 //! Output of a contract and of its last call: `seal_return`, `return_data_size`, `return_data_copy`.
 
 use super::{Args, Halt, Host, HostResult, low};
-use crate::{Config, Error, limits, metering::cost::Cost, types::Failure};
+use crate::{Config, Error, limits, metering::cost::Cost};
 use alloc::format;
 
 /// `seal_return(flags, data_ptr, data_len)`: ends the contract with these flags and this data.
@@ -12,10 +12,10 @@ pub(super) fn seal_return<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     let [flags, data_ptr, data_len] = [low(args[0]), low(args[1]), low(args[2])];
     let _ = host.charge(Cost::CopyOut(data_len))?;
     if data_len > limits::CALLDATA_BYTES {
-        return Err(Halt::Failed(Failure::new::<T>(
+        return Err(Halt::failed::<T>(
             Error::ReturnDataTooLarge,
             format!("the contract returns {data_len} bytes, the limit is {}", limits::CALLDATA_BYTES),
-        )));
+        ));
     }
     let data = host.read(data_ptr, data_len)?;
     Err(Halt::Return { flags, data })
@@ -38,10 +38,10 @@ pub(super) fn return_data_copy<T: Config>(host: &mut Host<'_, T>, args: Args) ->
             let _ = host.charge(Cost::CopyIn(len))?;
             Ok(())
         }),
-        None => Err(Halt::Failed(Failure::new::<T>(
+        None => Err(Halt::failed::<T>(
             Error::OutOfBounds,
             format!("return_data_copy from offset {offset}, the data has {} bytes", output.data.len()),
-        ))),
+        )),
     };
     host.stack.top_mut().last_output = output;
     result.map(|()| None)

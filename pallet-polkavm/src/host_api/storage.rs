@@ -4,9 +4,9 @@
 //! and writes are first charged for the longest possible value; the difference is given back once the true length is
 //! known.
 
-use super::{Args, Halt, Host, HostResult, SENTINEL, low};
-use crate::{Config, Error, contract::Key, limits, metering::cost::Cost, types::Failure};
-use alloc::{format, vec::Vec};
+use super::{Args, Halt, Host, HostResult, SENTINEL, low, too_long};
+use crate::{Config, Error, contract::Key, limits, metering::cost::Cost};
+use alloc::vec::Vec;
 use pallet_revive_uapi::{ReturnErrorCode, StorageFlags};
 
 /// `set_storage(flags, key_ptr, key_len, value_ptr, value_len) -> u32`: writes a value under a key. Returns the length
@@ -17,10 +17,8 @@ pub(super) fn set_storage<T: Config>(host: &mut Host<'_, T>, args: Args) -> Host
     write_value(host, flags, value_len, |host| {
         let key = read_key(host, key_ptr, key_len)?;
         if value_len > limits::STORAGE_VALUE_BYTES {
-            return Err(Halt::Failed(Failure::new::<T>(
-                Error::ValueTooLarge,
-                format!("the storage value has {value_len} bytes, the limit is {}", limits::STORAGE_VALUE_BYTES),
-            )));
+            let limit = limits::STORAGE_VALUE_BYTES;
+            return Err(too_long::<T>(Error::ValueTooLarge, "storage value", value_len, limit));
         }
         Ok((key, Some(host.read(value_ptr, value_len)?)))
     })
@@ -114,16 +112,11 @@ fn read_key<T: Config>(host: &Host<'_, T>, pointer: u32, len: u32) -> Result<Key
     if len == SENTINEL {
         return Ok(Key::Fixed(host.read_array(pointer)?));
     }
-    let too_long = || {
-        Halt::Failed(Failure::new::<T>(
-            Error::KeyTooLarge,
-            format!("the storage key has {len} bytes, the limit is {}", limits::STORAGE_KEY_BYTES),
-        ))
-    };
+    let refused = || too_long::<T>(Error::KeyTooLarge, "storage key", len, limits::STORAGE_KEY_BYTES);
     if len > limits::STORAGE_KEY_BYTES {
-        return Err(too_long());
+        return Err(refused());
     }
-    Key::variable(host.read(pointer, len)?).ok_or_else(too_long)
+    Key::variable(host.read(pointer, len)?).ok_or_else(refused)
 }
 
 /// True if the flags select the transient storage. Refuses unknown flags.

@@ -157,16 +157,9 @@ impl Cost {
     /// True if the VM stops for it. Additional costs on top of another one, and operations of precompiles, need no stop
     /// of their own.
     const fn is_host_call(self) -> bool {
-        !matches!(
+        let is_precompile = matches!(
             self,
-            Self::LoadCode(_)
-                | Self::Compile { .. }
-                | Self::Memory(_)
-                | Self::Settle
-                | Self::CallTransfer
-                | Self::CloneInput(_)
-                | Self::Create2(_)
-                | Self::EcRecover
+            Self::EcRecover
                 | Self::Sha256(_)
                 | Self::Ripemd160(_)
                 | Self::Blake2(_)
@@ -175,7 +168,8 @@ impl Cost {
                 | Self::Bn128Mul
                 | Self::Bn128Pairing(_)
                 | Self::ModExp(_)
-        )
+        );
+        !is_precompile && !self.is_part()
     }
 
     /// True if another contract runs meanwhile, which may take any time.

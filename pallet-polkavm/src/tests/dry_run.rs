@@ -1,7 +1,7 @@
 //! Tests of the runtime API's functions: they return the extrinsic's effect, limits and cost.
 
 use super::{
-    nested::{default, two},
+    nested::{default, two, two_with},
     puppet::{Call as Nested, Script},
 };
 use crate::program::{Contract, at};
@@ -163,8 +163,7 @@ fn a_dry_run_fails_as_its_extrinsic_would() {
 #[test]
 fn a_dry_run_takes_an_origin_that_is_not_mapped_as_if_it_were() {
     run(|| {
-        let (a, _) = two();
-        call_with_value(a, 10, &[]).result.unwrap();
+        let (a, _) = two_with(10);
         let mut script = Script::new();
         let back = Nested { value: 2 * u128::from(RATIO), ..default() };
         script.call(Polkavm::view_address(&CHARLIE), &back, &Script::new()).expect(0).store(1, 1);

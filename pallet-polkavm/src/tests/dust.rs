@@ -1,7 +1,7 @@
 //! Tests of amounts below one unit of the chain's balance.
 
 use super::{
-    nested::{default, last, two},
+    nested::{default, last, two, two_with},
     puppet::{Call as Nested, Script},
 };
 use crate::{DustOf, ExecConfig, UnitsInDust, mock::*, precompiles::abi};
@@ -58,8 +58,7 @@ fn an_amount_below_a_unit_is_sent_and_nothing_is_lost() {
 #[test]
 fn a_contract_sees_its_dust_and_what_was_sent_to_it_exactly() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 10, &[]).result.unwrap();
+        let (a, b) = two_with(10);
         let mut inner = Script::new();
         let room = inner.bytes(&[0; 96]);
         inner.host("value_transferred", &[room]).host("balance", &[room + 32]).give(0, room, 64);
@@ -78,8 +77,7 @@ fn a_contract_sees_its_dust_and_what_was_sent_to_it_exactly() {
 #[test]
 fn no_more_is_sent_than_there_is() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 2, &[]).result.unwrap();
+        let (a, b) = two_with(2);
         assert_eq!(send(a, b, 2 * UNIT + 1), ReturnErrorCode::TransferFailed as u64);
         assert_eq!(send(a, b, 2 * UNIT - 1), 0);
         assert_eq!(send(a, b, 2), ReturnErrorCode::TransferFailed as u64);
@@ -105,8 +103,7 @@ fn dust_alone_makes_an_account_and_can_be_sent_to_oneself() {
 #[test]
 fn a_failed_call_gives_its_dust_back() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 10, &[]).result.unwrap();
+        let (a, b) = two_with(10);
         let reverts = Script::new().revert(b"no").clone();
         let mut traps = Script::new();
         traps.trap();
@@ -122,8 +119,7 @@ fn a_failed_call_gives_its_dust_back() {
 #[test]
 fn a_contract_that_ends_sends_its_dust_away_too() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 10, &[]).result.unwrap();
+        let (a, b) = two_with(10);
         assert_eq!(send(a, b, 23), 0);
         let mut end = Script::new();
         let input = [abi::selector("terminate(address)").as_slice(), &[0; 12], a.as_bytes()].concat();

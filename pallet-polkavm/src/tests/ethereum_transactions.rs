@@ -5,7 +5,7 @@ use crate::{
     AddressMapper as _, Call, Config, ContractInfoOf, Error, Event,
     address::create1,
     ethereum::{
-        EthereumRuntime, Kind, MAX_BYTES, Transaction, TransactionError, UncheckedExtrinsic,
+        EthereumRuntime, MAX_BYTES, Transaction, TransactionError, TransactionKind, UncheckedExtrinsic,
         api::{EthereumCallV1, EthereumExecutionV1},
         gas_price,
     },
@@ -95,7 +95,7 @@ impl Wallet {
 /// A transaction to be signed.
 #[derive(Clone)]
 struct Sent {
-    kind: Kind,
+    kind: TransactionKind,
     chain_id: Option<u64>,
     nonce: u64,
     priority_fee: u128,
@@ -110,11 +110,11 @@ impl Sent {
     /// With a signature, or what is hashed for one.
     fn encode(&self, signature: Option<[u8; 65]>) -> Vec<u8> {
         let mut fields = Vec::new();
-        if let (Some(chain_id), false) = (self.chain_id, self.kind == Kind::Legacy) {
+        if let (Some(chain_id), false) = (self.chain_id, self.kind == TransactionKind::Legacy) {
             rlp(&chain_id, &mut fields);
         }
         rlp(&self.nonce, &mut fields);
-        if self.kind == Kind::Eip1559 {
+        if self.kind == TransactionKind::Eip1559 {
             rlp(&self.priority_fee, &mut fields);
         }
         rlp(&self.max_fee, &mut fields);
@@ -122,19 +122,19 @@ impl Sent {
         rlp(self.to.as_ref().map_or(&[][..], |to| &to.0), &mut fields);
         rlp(&self.value, &mut fields);
         rlp(&self.data[..], &mut fields);
-        if self.kind != Kind::Legacy {
+        if self.kind != TransactionKind::Legacy {
             Header { list: true, payload_length: 0 }.encode(&mut fields);
         }
         match (signature, self.kind, self.chain_id) {
-            (None, Kind::Legacy, Some(chain_id)) => {
+            (None, TransactionKind::Legacy, Some(chain_id)) => {
                 rlp(&chain_id, &mut fields);
                 fields.extend([EMPTY_STRING_CODE; 2]);
             }
             (None, ..) => {}
             (Some(signature), kind, chain_id) => {
                 let v = match (kind, chain_id) {
-                    (Kind::Legacy, None) => 27,
-                    (Kind::Legacy, Some(chain_id)) => 35 + 2 * chain_id,
+                    (TransactionKind::Legacy, None) => 27,
+                    (TransactionKind::Legacy, Some(chain_id)) => 35 + 2 * chain_id,
                     _ => 0,
                 };
                 rlp(&(v + u64::from(signature[64])), &mut fields);
@@ -145,7 +145,7 @@ impl Sent {
             }
         }
         let mut out = Vec::new();
-        if self.kind != Kind::Legacy {
+        if self.kind != TransactionKind::Legacy {
             out.push(self.kind.number());
         }
         Header { list: true, payload_length: fields.len() }.encode(&mut out);
@@ -166,7 +166,7 @@ fn price() -> u128 {
 /// A transfer, at the price that the chain asks for.
 fn transfer() -> Sent {
     Sent {
-        kind: Kind::Eip1559,
+        kind: TransactionKind::Eip1559,
         chain_id: Some(CHAIN),
         nonce: 0,
         priority_fee: 0,
@@ -179,7 +179,7 @@ fn transfer() -> Sent {
 }
 
 fn legacy(chain_id: Option<u64>) -> Sent {
-    Sent { kind: Kind::Legacy, chain_id, ..transfer() }
+    Sent { kind: TransactionKind::Legacy, chain_id, ..transfer() }
 }
 
 fn extrinsic(payload: &[u8]) -> Extrinsic {
@@ -236,7 +236,7 @@ fn a_transaction_of_each_kind_is_signed_by_the_account_of_its_key() {
         let transactions = [
             wallet.sign(legacy(Some(CHAIN))),
             wallet.sign(Sent { nonce: 1, ..legacy(None) }),
-            wallet.sign(Sent { kind: Kind::Eip2930, nonce: 2, ..transfer() }),
+            wallet.sign(Sent { kind: TransactionKind::Eip2930, nonce: 2, ..transfer() }),
             wallet.sign(Sent { nonce: 3, ..transfer() }),
         ];
         for (index, transaction) in transactions.iter().enumerate() {
@@ -258,7 +258,7 @@ fn a_transaction_of_each_kind_is_signed_by_the_account_of_its_key() {
 fn what_ethers_signs_is_understood() {
     let vectors = [
         (
-            Kind::Legacy,
+            TransactionKind::Legacy,
             None,
             &hex!(
                 "f866098202bc830f42409407070707070707070707070707070707070707078202bc8212341ba0808123b1de7c4498948724b27ba7cf2bd6ffc35a7ac8f2b193cc9591ebc6ad5fa0077a3265ad36c39f01a75903c5f21a4bbdb2272a682631fcdce3c90541242356"
@@ -266,7 +266,7 @@ fn what_ethers_signs_is_understood() {
             hex!("2d4810fb235e3bceb287801f274838a9ab865fd3f0aa3f5ca2b78a4cba027e13"),
         ),
         (
-            Kind::Legacy,
+            TransactionKind::Legacy,
             Some(CHAIN),
             &hex!(
                 "f866098202bc830f42409407070707070707070707070707070707070707078202bc82123477a0221a4220f2f5781ee340a630e1f67278a5778b989f10dcc3f309a4733469c88da04a6a4c2492919c0b3ef176516f7161fa7d0eee32cd99c90e8235020ebb95b589"
@@ -274,7 +274,7 @@ fn what_ethers_signs_is_understood() {
             hex!("45f40b38d7c3ad646ed67f56845263b20c0cf6695fdceaee79d67cb10e5e716d"),
         ),
         (
-            Kind::Eip2930,
+            TransactionKind::Eip2930,
             Some(CHAIN),
             &hex!(
                 "01f8c42a098202bc830f42409407070707070707070707070707070707070707078202bc821234f85bf859941111111111111111111111111111111111111111f842a02222222222222222222222222222222222222222222222222222222222222222a0333333333333333333333333333333333333333333333333333333333333333380a024a8479188d18e2ff68a73e7d5cdf5a79935d5691bd42fa692422cff1611b576a04f1231373b64b483125eb70bbe72fc09ae0552db37a0483bfbd7b251430d34ae"
@@ -282,7 +282,7 @@ fn what_ethers_signs_is_understood() {
             hex!("0fb4db20192b27f2f9748ffce4f34e69ef13d631be816ff7a0ccea69f0c66a0b"),
         ),
         (
-            Kind::Eip1559,
+            TransactionKind::Eip1559,
             Some(CHAIN),
             &hex!(
                 "02f8c52a090e820578830f42409407070707070707070707070707070707070707078202bc821234f85bf859941111111111111111111111111111111111111111f842a02222222222222222222222222222222222222222222222222222222222222222a0333333333333333333333333333333333333333333333333333333333333333380a0ecf8eaac5652b9437a0eba3401be7e85c53356da8c58483946d00e9c0e6350b0a036c7ae3c17f82eecf54310f24dc09c009bb27a78d74e7a9891f615361f1d9534"
@@ -296,10 +296,10 @@ fn what_ethers_signs_is_understood() {
         assert_eq!(decoded.signer.0, hex!("1a642f0e3c3af545e7acbd38b07251b3990914f1"));
         assert_eq!((decoded.nonce, decoded.gas_limit, decoded.value), (9, 1_000_000, 700.into()));
         assert_eq!((decoded.to, &decoded.data[..]), (Some(RECEIVER), &[0x12, 0x34][..]));
-        let fees = if kind == Kind::Eip1559 { (1400, 14) } else { (700, 700) };
+        let fees = if kind == TransactionKind::Eip1559 { (1400, 14) } else { (700, 700) };
         assert_eq!((decoded.max_fee_per_gas, decoded.max_priority_fee_per_gas), fees);
         let list = vec![(H160([0x11; 20]), vec![H256([0x22; 32]), H256([0x33; 32])])];
-        assert_eq!(decoded.access_list, if kind == Kind::Legacy { vec![] } else { list });
+        assert_eq!(decoded.access_list, if kind == TransactionKind::Legacy { vec![] } else { list });
     }
 }
 
@@ -696,7 +696,7 @@ proptest! {
         externalities.execute_with(|| {
             let wallet = Wallet(ecdsa::Pair::from_seed(&[1; 32]));
             let transaction = Sent {
-                kind: Kind::Eip1559,
+                kind: TransactionKind::Eip1559,
                 chain_id: Some(CHAIN),
                 nonce: 3,
                 priority_fee: 5,

@@ -398,14 +398,16 @@ fn balance_is_what_the_contract_could_send_away() {
     });
 }
 
+/// Returns the 32 bytes with which a host function answers for an address.
+fn asked_about(address: H160, function: &str) -> Vec<u8> {
+    let code = Contract::with_call().data(0, address.as_bytes()).host(function, &[at(0), at(32)]).give(32, 32);
+    returned(code, &[])
+}
+
 #[test]
 fn balance_of_finds_accounts_that_are_mapped() {
     run(|| {
-        let balance_of = |address: H160| {
-            let code =
-                Contract::with_call().data(0, address.as_bytes()).host("balance_of", &[at(0), at(32)]).give(32, 32);
-            U256::from_little_endian(&returned(code, &[]))
-        };
+        let balance_of = |address| U256::from_little_endian(&asked_about(address, "balance_of"));
         let bob = Balances::reducible_balance(
             &BOB,
             frame_support::traits::tokens::Preservation::Preserve,
@@ -421,11 +423,7 @@ fn balance_of_finds_accounts_that_are_mapped() {
 #[test]
 fn code_hash_tells_contracts_accounts_and_nothing_apart() {
     run(|| {
-        let code_hash = |address: H160| {
-            let code =
-                Contract::with_call().data(0, address.as_bytes()).host("code_hash", &[at(0), at(32)]).give(32, 32);
-            H256::from_slice(&returned(code, &[]))
-        };
+        let code_hash = |address| H256::from_slice(&asked_about(address, "code_hash"));
         let code = Contract::with_call().ret().build();
         let contract = deploy(code.clone());
         assert_eq!(code_hash(contract), H256(keccak_256(&code)));

@@ -51,6 +51,13 @@ pub(super) fn two() -> (H160, H160) {
     (deploy(puppet()), deploy(puppet()))
 }
 
+/// Two contracts that run scripts, the first with this balance.
+pub(super) fn two_with(units: Balance) -> (H160, H160) {
+    let (a, b) = two();
+    call_with_value(a, units, &[]).result.unwrap();
+    (a, b)
+}
+
 pub(super) fn default() -> Call {
     Call::default()
 }
@@ -115,8 +122,7 @@ fn a_trapping_callee_is_undone_and_tells_only_that() {
 #[test]
 fn a_value_is_the_calling_contracts_and_not_the_origins() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 100, &[]).result.unwrap();
+        let (a, b) = two_with(100);
         let before = Balances::free_balance(&ALICE);
         let value = |value: Balance| Call { value: value * Balance::from(RATIO), ..default() };
         let mut script = Script::new();

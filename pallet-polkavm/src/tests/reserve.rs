@@ -1,7 +1,7 @@
 //! Tests that a callee which uses up its gas leaves its caller a 64th of what that had (EIP-150).
 
 use super::{
-    nested::{default, two},
+    nested::{default, two, two_with},
     puppet::{Call as Nested, NO_OUTPUT, SCRATCH, Script, pack, puppet},
 };
 use crate::{ExecConfig, Limits, contract::Key, mock::*, precompiles::abi, program::Contract};
@@ -165,8 +165,7 @@ fn an_estimate_through_many_frames_suffices_exactly() {
 #[test]
 fn an_estimate_has_room_for_a_stipend_that_nobody_uses() {
     run(|| {
-        let (a, b) = two();
-        call_with_value(a, 100, &[]).result.unwrap();
+        let (a, b) = two_with(100);
         let mut script = Script::new();
         let (callee, value) = (script.bytes(b.as_bytes()), script.word(Some(RATIO.into())));
         script.host("call_evm", &[0, callee, value, 2_300, pack(0, 0), NO_OUTPUT]).expect(0);

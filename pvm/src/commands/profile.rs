@@ -1,7 +1,6 @@
 //! `pvm profile`: profiles the gas of a run.
 
 use crate::args::ProfileArgs;
-use crate::call::name;
 use crate::output::{Output, printable, write};
 use crate::subject::Subject;
 use crate::{Error, exit};
@@ -59,7 +58,7 @@ pub fn execute(args: &ProfileArgs) -> Result<u8, Error> {
             output.print(format_args!(
                 "{:#}\n",
                 json!({
-                    "outcome": name(profile.outcome()),
+                    "outcome": profile.outcome().name(),
                     "gas": total,
                     "functions": functions,
                     "lines": lines,
@@ -68,7 +67,7 @@ pub fn execute(args: &ProfileArgs) -> Result<u8, Error> {
             ))?;
         }
         false => {
-            output.print(format_args!("outcome   {}\ngas       {total}\n", name(profile.outcome())))?;
+            output.print(format_args!("outcome   {}\ngas       {total}\n", profile.outcome().name()))?;
             for (title, rows) in tables.iter().filter(|(_, rows)| !rows.is_empty()) {
                 let title = title.replace('_', " ");
                 output.print(format_args!(

@@ -35,7 +35,7 @@ pub fn execute(args: &RunArgs) -> Result<u8, Error> {
         other => other,
     }
     .map_err(Error::Engine)?;
-    let ending = Ending::new(&instance, outcome, args.call.gas);
+    let ending = Ending::new(&instance, outcome, args.call.options.gas);
     let mut output = Output::open();
     match args.json {
         true => output.print(format_args!("{:#}\n", ending.json()))?,

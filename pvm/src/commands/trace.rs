@@ -31,7 +31,7 @@ pub fn execute(args: &TraceArgs) -> Result<u8, Error> {
             None => break outcome,
         }
     };
-    let ending = Ending::new(&instance, outcome, args.call.gas);
+    let ending = Ending::new(&instance, outcome, args.call.options.gas);
     let Printer { kept, mut output, failed, .. } = printer;
     failed.map_or(Ok(()), Err)?;
     for line in kept {

@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 pub const GDB: &str = "gdb-multiarch";
 
@@ -65,13 +66,39 @@ pub fn line_of(text: &str) -> usize {
     source.lines().position(|line| line.contains(text)).unwrap() + 1
 }
 
-/// Whether there is a gdb. Where one is required and there is none the test fails.
-pub fn has_gdb() -> bool {
-    if Command::new(GDB).arg("--version").output().is_ok() {
+/// Starts `pvm` with these arguments in a folder; returns the process and its output.
+pub fn start(arguments: &[&str], folder: &Path) -> (Child, BufReader<ChildStdout>) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_pvm"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(process.stdout.take().unwrap());
+    (process, output)
+}
+
+/// True if a tool is installed. Fails the test if it is not, and this environment variable is set.
+pub fn has_tool(tool: &str, required: &str) -> bool {
+    if Command::new(tool).arg("--version").output().is_ok() {
         return true;
     }
-    let required = Some("PVM_REQUIRE_GDB").filter(|name| std::env::var_os(name).is_some());
-    assert!(required.is_none(), "there is no {GDB}, and {required:?} is set: scripts/setup installs it");
-    eprintln!("SKIPPED: there is no {GDB}, so no debugger was tried; scripts/setup installs it");
+    let is_required = std::env::var_os(required).is_some();
+    assert!(!is_required, "there is no {tool}, and {required} is set: scripts/setup installs it");
+    eprintln!("SKIPPED: there is no {tool}, so it was not tried; scripts/setup installs it");
     false
+}
+
+/// True if gdb is installed, as [`has_tool`].
+pub fn has_gdb() -> bool {
+    has_tool(GDB, "PVM_REQUIRE_GDB")
+}
+
+/// Returns a folder with the program, unless gdb is not installed.
+pub fn bank_for_gdb(name: &str) -> Option<PathBuf> {
+    has_gdb().then(|| {
+        let folder = folder(name);
+        bank(&folder, 64);
+        folder
+    })
 }

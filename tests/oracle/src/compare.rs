@@ -3,7 +3,7 @@
 //! The embedder's actions between stops are drawn from the scenario's seed and from observations, so that all machines
 //! are treated alike. The others are compared with the first engine.
 
-use crate::machine::{Config, Engine, Machine, Metering, Observation, Outcome, REGISTERS, Situation};
+use crate::interface::{Config, Engine, EngineInstance, Metering, Observation, Outcome, REGISTERS, Situation};
 use pvm_test_support::Rng;
 use std::fmt::Write as _;
 
@@ -68,7 +68,7 @@ impl std::error::Error for Difference {}
 struct Runner {
     place: usize,
     name: String,
-    machine: Box<dyn Machine>,
+    machine: Box<dyn EngineInstance>,
 }
 
 struct Runners<'a> {
@@ -81,7 +81,7 @@ impl Runners<'_> {
     fn each<T: PartialEq + std::fmt::Debug>(
         &mut self,
         what: &str,
-        mut action: impl FnMut(&mut dyn Machine) -> T,
+        mut action: impl FnMut(&mut dyn EngineInstance) -> T,
     ) -> Result<T, Difference> {
         let expected = action(&mut *self.all[0].machine);
         for index in 1..self.all.len() {

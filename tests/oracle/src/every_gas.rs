@@ -5,7 +5,7 @@
 //! been enough from the start. An asynchronous shortage ends the run.
 
 use crate::generate::scenario;
-use crate::machine::{Metering, Model};
+use crate::interface::{Metering, Model};
 use crate::pair::{ArchitecturalState, Backends, Failure, Pair};
 use pvm_engine::{CostModelKind, Outcome, Reg};
 use pvm_test_support::Rng;

@@ -1,7 +1,7 @@
 //! Full-state oracle: runs a program on several engines at once and compares all observable state.
 //!
 //! Used by the tests of this crate, and by `scripts/fuzz`. To add an engine, implement [`Engine`] and
-//! [`Machine`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
+//! [`EngineInstance`] and add it to the list of [`engines`]. An [`Observation`] is compared at every stop; no option leaves a
 //! part of it out. Programs for which an engine is known to differ from the specification are not run on it:
 //! `docs/spec/differences.md#differences-from-polkavms-own-interpreter` lists the differences.
 
@@ -12,7 +12,7 @@ pub mod engines;
 pub mod every_gas;
 pub mod generate;
 pub mod hash;
-pub mod machine;
+pub mod interface;
 pub mod pair;
 pub mod sequences;
 pub mod tiers;
@@ -32,4 +32,29 @@ pub fn skip_without_jit(error: &pvm_engine::Error) {
     );
 }
 
-pub use machine::{Config, Engine, Fault, Machine, Metering, Model, Observation, Outcome};
+/// Returns what needs the compiler; `None` after a notice if there is none on this machine.
+///
+/// # Panics
+/// If `PVM_REQUIRE_JIT` is set.
+pub fn unless_skipped<T>(made: Result<T, pvm_engine::Error>) -> Option<T> {
+    made.map_err(|error| skip_without_jit(&error)).ok()
+}
+
+/// Compares with each seed, counts in a tally, and prints it.
+///
+/// # Panics
+/// On the first difference.
+#[expect(clippy::panic, reason = "for tests")]
+pub fn tally_seeds<T: Default + core::fmt::Debug, E: core::fmt::Display>(
+    seeds: core::ops::Range<u64>,
+    mut compare: impl FnMut(u64, &mut T) -> Result<(), E>,
+) -> T {
+    let mut tally = T::default();
+    for seed in seeds {
+        compare(seed, &mut tally).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    println!("{tally:?}");
+    tally
+}
+
+pub use interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Observation, Outcome};

@@ -1,6 +1,6 @@
 //! Lockstep pair: the same program compiled and interpreted, with the same operations on both.
 //!
-//! Used for operations that the oracle's [`crate::Machine`] does not have: resetting memory, keeping snapshots, losing
+//! Used for operations that the oracle's [`crate::EngineInstance`] does not have: resetting memory, keeping snapshots, losing
 //! workers. The interpreter's result is the right one.
 
 use crate::compare::Scenario;

@@ -5,7 +5,7 @@ use crate::compare::Scenario;
 use crate::engines::{program_config, regions};
 use crate::generate::scenario;
 use crate::hash;
-use crate::machine::Metering;
+use crate::interface::Metering;
 use crate::pair::{ArchitecturalState, Failure};
 use pvm_engine::{Backend, Config, Engine, Error, Module, Outcome, ProgramBlob, RawInstance, Reg, Sandbox};
 use pvm_test_support::Rng;

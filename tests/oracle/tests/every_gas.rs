@@ -2,18 +2,12 @@
 
 use pvm_oracle::every_gas::{Tally, compare};
 use pvm_oracle::pair::Backends;
+use pvm_oracle::{tally_seeds, unless_skipped};
 
 #[test]
 fn compiled_programs_stop_where_interpreted_ones_do_at_every_gas_limit() {
-    let backends = match Backends::new() {
-        Ok(backends) => backends,
-        Err(error) => return pvm_oracle::skip_without_jit(&error),
-    };
-    let mut tally = Tally::default();
-    for seed in 0..5_600 {
-        compare(&backends, seed, &mut tally).unwrap_or_else(|failure| panic!("{failure}"));
-    }
-    println!("{tally:?}");
+    let Some(backends) = unless_skipped(Backends::new()) else { return };
+    let tally: Tally = tally_seeds(0..5_600, |seed, tally| compare(&backends, seed, tally));
     assert!(tally.asynchronous > 2_000 && tally.programs - tally.asynchronous > 2_000, "{tally:?}");
     assert!(tally.runs > 10 * tally.programs && tally.shortages > tally.runs, "{tally:?}");
 }

@@ -5,7 +5,7 @@
 use pvm_oracle::compare::{Scenario, compare};
 use pvm_oracle::engines::Reference;
 use pvm_oracle::generate::scenario;
-use pvm_oracle::{Config, Engine, Machine, Metering, Outcome};
+use pvm_oracle::{Config, Engine, EngineInstance, Metering, Outcome};
 
 /// A defect of an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,25 +45,25 @@ impl Engine for DefectiveEngine {
         format!("defective {:?}", self.0)
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
         match Reference.load(blob, config) {
             Ok(_) if self.0 == Defect::Refuses => Err("does not like it".into()),
             Ok(machine) => {
                 let late = config.metering == Metering::Async && matches!(self.0, Defect::Late | Defect::LateInSecret);
-                Ok(Box::new(DefectiveMachine { machine, defect: self.0, late }))
+                Ok(Box::new(DefectiveInstance { machine, defect: self.0, late }))
             }
             Err(error) => Err(error),
         }
     }
 }
 
-struct DefectiveMachine {
-    machine: Box<dyn Machine>,
+struct DefectiveInstance {
+    machine: Box<dyn EngineInstance>,
     defect: Defect,
     late: bool,
 }
 
-impl Machine for DefectiveMachine {
+impl EngineInstance for DefectiveInstance {
     fn set_register(&mut self, number: usize, value: u64) {
         self.machine.set_register(number, value);
     }

@@ -4,6 +4,7 @@
 //! address: to the guest's window (32 bits, zero-extended), to the stack, to the control page (both at fixed
 //! addresses), or into the jump table (an index, whose bounds the proof has to show). Anything else is an error.
 
+use crate::emit::Compiled;
 use crate::machine::{self, Fields, Memory, Next, RSP, State, Stuck};
 use crate::term::{Op, Term, Terms};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
@@ -97,7 +98,7 @@ struct Effects<'a> {
     returned: Option<Term>,
 }
 
-enum Place {
+enum AccessTarget {
     Guest,
     Stack(u64),
     Control(u64),
@@ -106,24 +107,24 @@ enum Place {
 }
 
 impl Effects<'_> {
-    fn place(&self, address: Term, width: u32) -> Result<Place, String> {
+    fn place(&self, address: Term, width: u32) -> Result<AccessTarget, String> {
         let node = self.terms.node(address);
         match node.op {
             Op::Const(value) => {
                 let (start, end) = (value as u64, value as u64 + u64::from(width / 8));
                 if start < GUEST_END {
-                    Ok(Place::Guest)
+                    Ok(AccessTarget::Guest)
                 } else if start >= STACK_BASE && end <= STACK_TOP && start % 8 == 0 && width == 64 {
-                    Ok(Place::Stack(start))
+                    Ok(AccessTarget::Stack(start))
                 } else if start >= CONTROL_BASE && end <= CONTROL_BASE + CONTROL_SIZE {
-                    Ok(Place::Control(start - CONTROL_BASE))
+                    Ok(AccessTarget::Control(start - CONTROL_BASE))
                 } else {
                     Err(format!("to {start:#x} is to none of guest memory, stack and control page"))
                 }
             }
-            Op::Zext if self.terms.width(node.args[0]) <= 32 => Ok(Place::Guest),
-            _ if self.read.values().any(|word| *word == address) => Ok(Place::Returned),
-            _ => Ok(Place::Table),
+            Op::Zext if self.terms.width(node.args[0]) <= 32 => Ok(AccessTarget::Guest),
+            _ if self.read.values().any(|word| *word == address) => Ok(AccessTarget::Returned),
+            _ => Ok(AccessTarget::Table),
         }
     }
 }
@@ -132,14 +133,16 @@ impl Memory for Effects<'_> {
     fn load(&mut self, state: &State, address: Term, width: u32) -> Result<Term, String> {
         let t = self.terms;
         match self.place(address, width)? {
-            Place::Guest => {
+            AccessTarget::Guest => {
                 let value = *self.loaded.get(self.events.len()).ok_or("is one too many")?;
                 self.events.push(Event { address, width, stored: None, registers: state.registers });
                 // Its width is compared with the guest's.
                 Ok(t.low(value, width))
             }
-            Place::Stack(at) => self.stack.get(&at).copied().ok_or_else(|| "reads a word that nobody pushed".into()),
-            Place::Control(at) => {
+            AccessTarget::Stack(at) => {
+                self.stack.get(&at).copied().ok_or_else(|| "reads a word that nobody pushed".into())
+            }
+            AccessTarget::Control(at) => {
                 if let Some(word) = self.written.get(&at).or_else(|| self.read.get(&at)) {
                     return if t.width(*word) == width { Ok(*word) } else { Err("reads a part of a word".into()) };
                 }
@@ -147,12 +150,12 @@ impl Memory for Effects<'_> {
                 self.read.insert(at, word);
                 Ok(word)
             }
-            Place::Table if width == 64 => {
+            AccessTarget::Table if width == 64 => {
                 let entry = t.variable(64, "jump table's entry");
                 self.entries.push((address, entry));
                 Ok(entry)
             }
-            Place::Returned if width == 64 => {
+            AccessTarget::Returned if width == 64 => {
                 let word = t.variable(64, "return address of the worker");
                 self.returned = Some(word);
                 Ok(word)
@@ -164,11 +167,11 @@ impl Memory for Effects<'_> {
     fn store(&mut self, state: &State, address: Term, value: Term) -> Result<(), String> {
         let width = self.terms.width(value);
         match self.place(address, width)? {
-            Place::Guest => {
+            AccessTarget::Guest => {
                 self.events.push(Event { address, width, stored: Some(value), registers: state.registers });
             }
-            Place::Stack(at) => drop(self.stack.insert(at, value)),
-            Place::Control(at) => {
+            AccessTarget::Stack(at) => drop(self.stack.insert(at, value)),
+            AccessTarget::Control(at) => {
                 let overlaps = self.written.iter().any(|(other, word)| {
                     let other_end = other + u64::from(self.terms.width(*word) / 8);
                     *other != at && *other < at + u64::from(width / 8) && at < other_end
@@ -178,7 +181,9 @@ impl Memory for Effects<'_> {
                 }
                 self.written.insert(at, value);
             }
-            Place::Table | Place::Returned => return Err("writes to an address that is no guest's".into()),
+            AccessTarget::Table | AccessTarget::Returned => {
+                return Err("writes to an address that is no guest's".into());
+            }
         }
         Ok(())
     }
@@ -196,6 +201,13 @@ pub struct Setup<'a> {
     pub loaded: &'a [Term],
     /// Address of an instruction before which flags and the scratch register become unknown, if any.
     pub forget_at: Option<u64>,
+}
+
+impl Compiled {
+    /// Returns the setup in which nothing is loaded from guest memory and nothing forgotten.
+    pub fn setup<'a>(&'a self, fields: &'a Fields) -> Setup<'a> {
+        Setup { image: self.image(), fields, blocks: &self.blocks, loaded: &[], forget_at: None }
+    }
 }
 
 /// Returns all paths from `ip` on.

@@ -4,7 +4,7 @@ use crate::emit::Emitter;
 use crate::explain;
 use crate::rules::{self, Job, Mutation, Obligation};
 use crate::smt::{self, Query};
-use crate::solver::{Answer, Kind, Solver};
+use crate::solver::{Answer, Solver, SolverKind};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -41,7 +41,7 @@ impl std::error::Error for ProveError {}
 /// The two solvers, each with a thread.
 pub struct Pool {
     inputs: Vec<Sender<(usize, Arc<Query>)>>,
-    outputs: Receiver<(usize, Kind, Answer, Duration)>,
+    outputs: Receiver<(usize, SolverKind, Answer, Duration)>,
 }
 
 impl Pool {
@@ -52,7 +52,7 @@ impl Pool {
     pub fn start() -> Result<Pool, ProveError> {
         let (results, outputs) = channel();
         let mut inputs = Vec::new();
-        for kind in Kind::ALL {
+        for kind in SolverKind::ALL {
             let mut solver = Solver::start(kind)
                 .map_err(|error| ProveError(format!("{kind} cannot be run ({error}): scripts/setup installs it")))?;
             let (input, queries) = channel::<(usize, Arc<Query>)>();
@@ -87,16 +87,20 @@ impl Pool {
     }
 
     /// Returns the answers of both to one query; not allowed while others are pending.
-    pub fn both(&self, query: Query) -> Vec<(Kind, Answer)> {
+    pub fn both(&self, query: Query) -> Vec<(SolverKind, Answer)> {
         self.ask(0, &Arc::new(query));
-        Kind::ALL.iter().filter_map(|_| self.outputs.recv().ok()).map(|(_, kind, answer, _)| (kind, answer)).collect()
+        SolverKind::ALL
+            .iter()
+            .filter_map(|_| self.outputs.recv().ok())
+            .map(|(_, kind, answer, _)| (kind, answer))
+            .collect()
     }
 }
 
 /// A query's state.
 struct Asked {
     query: Arc<Query>,
-    answers: Vec<(Kind, Answer, Duration)>,
+    answers: Vec<(SolverKind, Answer, Duration)>,
 }
 
 /// A class of a rule.
@@ -151,7 +155,7 @@ pub fn prove_jobs(jobs: &[Job], mutation: Mutation, print: &mut dyn FnMut(String
         emitter,
         mutation,
     };
-    for kind in Kind::ALL {
+    for kind in SolverKind::ALL {
         (prover.print)(format!("solver: {}", kind.version().unwrap_or_default()));
     }
     for (name, query) in smt::lemmas() {
@@ -222,7 +226,7 @@ impl Prover<'_> {
     fn collect(&mut self, all: bool) -> Result<(), ProveError> {
         loop {
             while let Some(line) = self.waiting.front() {
-                if !line.queries.iter().all(|query| self.asked[*query].answers.len() == Kind::ALL.len()) {
+                if !line.queries.iter().all(|query| self.asked[*query].answers.len() == SolverKind::ALL.len()) {
                     break;
                 }
                 if let Some(line) = self.waiting.pop_front() {
@@ -245,7 +249,7 @@ impl Prover<'_> {
         self.summary.classes += 1;
         self.summary.claims += line.claims;
         let mut times = String::new();
-        for kind in Kind::ALL {
+        for kind in SolverKind::ALL {
             let answers = line.queries.iter().flat_map(|query| &self.asked[*query].answers);
             let time: Duration = answers.filter(|answer| answer.0 == kind).map(|answer| answer.2).sum();
             times += &format!(" {kind} {:.3} s", time.as_secs_f64());

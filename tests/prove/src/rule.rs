@@ -409,13 +409,8 @@ impl Side<'_> {
 /// If the machine code violates a general rule.
 pub fn enter(t: &Terms, program: &Compiled) -> Result<Term, Stuck> {
     let state = State::unknown(t);
-    let setup = Setup {
-        image: program.image(),
-        fields: &Fields::default(),
-        blocks: &program.blocks,
-        loaded: &[],
-        forget_at: None,
-    };
+    let fields = Fields::default();
+    let setup = program.setup(&fields);
     let paths = paths::explore(t, &setup, program.enter(), state.clone())?;
     let claims = paths.iter().map(|path| {
         let read = |offset: u64| path.read.get(&offset).copied();
@@ -445,13 +440,8 @@ pub fn enter(t: &Terms, program: &Compiled) -> Result<Term, Stuck> {
 pub fn stop(t: &Terms, program: &Compiled, case: usize) -> Result<Term, Stuck> {
     let width = width(program);
     let (state, registers) = start(t, width);
-    let setup = Setup {
-        image: program.image(),
-        fields: &Fields::default(),
-        blocks: &program.blocks,
-        loaded: &[],
-        forget_at: None,
-    };
+    let fields = Fields::default();
+    let setup = program.setup(&fields);
     let block = program.starts[case];
     let paths = paths::explore(t, &setup, block, state.clone())?;
     let claims = paths.iter().map(|path| {

@@ -30,7 +30,7 @@ pub struct Field {
 
 /// Machine code of a case: the part that is equal in all cases of a shape, and the fields.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct CaseCode {
     /// Bytes with the fields zeroed, and the targets of jumps.
     pub shape: Vec<u8>,
     /// The fields in their order.
@@ -41,7 +41,7 @@ pub struct Code {
     pub anywhere: Vec<Vec<u8>>,
 }
 
-impl Code {
+impl CaseCode {
     /// Returns the code of the case's own instructions, without the charge before and the trap behind them.
     pub fn own(&self, charged: bool) -> &[Vec<u8>] {
         let from = if charged { 2 } else { 0 };
@@ -54,11 +54,11 @@ impl Code {
 ///
 /// # Errors
 /// If not all bytes are instructions.
-pub fn read(program: &Compiled, case: usize) -> Result<Code, EmitError> {
+pub fn read(program: &Compiled, case: usize) -> Result<CaseCode, EmitError> {
     let (start, end) = program.extent(case);
     let bytes = program.bytes((start, end));
     let mut decoder = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE);
-    let mut code = Code {
+    let mut code = CaseCode {
         shape: Vec::with_capacity(bytes.len() + 16),
         fields: Vec::new(),
         instructions: Vec::new(),

@@ -20,22 +20,22 @@ pub enum Answer {
 
 /// A solver.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum SolverKind {
     /// z3.
     Z3,
     /// cvc5.
     Cvc5,
 }
 
-impl Kind {
+impl SolverKind {
     /// Both.
-    pub const ALL: [Kind; 2] = [Kind::Z3, Kind::Cvc5];
+    pub const ALL: [SolverKind; 2] = [SolverKind::Z3, SolverKind::Cvc5];
 
     /// The command's name.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Z3 => "z3",
-            Kind::Cvc5 => "cvc5",
+            SolverKind::Z3 => "z3",
+            SolverKind::Cvc5 => "cvc5",
         }
     }
 
@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for SolverKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -60,7 +60,8 @@ pub const REQUIRED: &str = "PVM_REQUIRE_SOLVERS";
 /// # Panics
 /// If one is missing and [`REQUIRED`] is set.
 pub fn are_there() -> bool {
-    let missing: Vec<&str> = Kind::ALL.into_iter().filter(|kind| kind.version().is_none()).map(Kind::name).collect();
+    let missing: Vec<&str> =
+        SolverKind::ALL.into_iter().filter(|kind| kind.version().is_none()).map(SolverKind::name).collect();
     assert!(
         missing.is_empty() || std::env::var_os(REQUIRED).is_none(),
         "{} is missing, and {REQUIRED} is set: scripts/setup installs it",
@@ -77,7 +78,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running solver.
 pub struct Solver {
-    kind: Kind,
+    kind: SolverKind,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -88,12 +89,12 @@ impl Solver {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(kind: Kind) -> io::Result<Solver> {
+    pub fn start(kind: SolverKind) -> io::Result<Solver> {
         let limit = TIME_LIMIT.as_millis();
         let mut command = Command::new(kind.name());
         match kind {
-            Kind::Z3 => command.args(["-in", "-smt2", &format!("-t:{limit}")]),
-            Kind::Cvc5 => command.args(["--lang=smt2", "--incremental", &format!("--tlimit-per={limit}"), "-"]),
+            SolverKind::Z3 => command.args(["-in", "-smt2", &format!("-t:{limit}")]),
+            SolverKind::Cvc5 => command.args(["--lang=smt2", "--incremental", &format!("--tlimit-per={limit}"), "-"]),
         };
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -5,6 +5,7 @@
 use pvm_prove::guest::{self, Flow, Immediates};
 use pvm_prove::term::{Term, Terms};
 use pvm_reference::{Config, Interpreter, Metering, Model, Outcome};
+use pvm_test_support::Rng;
 use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg, assemble};
 
@@ -12,26 +13,6 @@ use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg, assemble};
 const ROUNDS: u64 = 150;
 /// Read-write data: a page at the start of the second region.
 const DATA: u32 = 0x2_0000;
-
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ mixed >> 29
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[(self.next() % from.len() as u64) as usize]
-    }
-
-    fn value(&mut self) -> u64 {
-        let wide = self.next();
-        let special = [0, 1, u64::MAX, 1 << 63, 1 << 31, (1 << 31) - 1, 0xffff_ffff, wide >> 32, wide >> 58];
-        if wide & 1 == 0 { self.pick(&special) } else { self.next() }
-    }
-}
 
 /// Runs one instruction on both.
 fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
@@ -42,13 +23,13 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
     let imm2 = rng.value() as i32;
     let mut instruction = Instruction { opcode, r1, r2, r3, imm, imm2, target: 0 };
     let mut registers = [0; Reg::COUNT].map(|_: u64| rng.value());
-    if rng.next().is_multiple_of(4) {
+    if rng.next_u64().is_multiple_of(4) {
         registers[rng.pick(&[r1, r2]) as usize] = registers[r1 as usize];
     }
     let is_access = guest::load(opcode).is_some() || guest::store(opcode).is_some();
-    if is_access && !rng.next().is_multiple_of(8) {
+    if is_access && !rng.next_u64().is_multiple_of(8) {
         // In the page, or past its end.
-        let address = DATA + (rng.next() % 0x1004) as u32;
+        let address = DATA + (rng.next_u64() % 0x1004) as u32;
         match format {
             Format::RegImm | Format::ImmImm => instruction.imm = i64::from(address as i32),
             Format::RegRegImm => registers[r2 as usize] = address.wrapping_sub(imm as u32).into(),
@@ -139,7 +120,7 @@ fn compare(isa: Isa, opcode: Opcode, rng: &mut Rng) {
 
 #[test]
 fn every_opcode_means_what_the_reference_model_does() {
-    let mut rng = Rng(7);
+    let mut rng = Rng::new(7);
     for isa in Isa::ALL {
         for opcode in Opcode::all().filter(|opcode| isa.number(*opcode).is_some()) {
             for _ in 0..ROUNDS {

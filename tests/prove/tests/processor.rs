@@ -11,6 +11,7 @@ use pvm_prove::emit::{Emitter, Mode};
 use pvm_prove::machine::{self, Fields, Flags, Memory, Next, State};
 use pvm_prove::rules::{self, Job};
 use pvm_prove::term::{Term, Terms};
+use pvm_test_support::Rng;
 use std::collections::{BTreeMap, HashMap};
 
 /// Number of random operands for each piece of code.
@@ -132,23 +133,6 @@ impl Pages {
     }
 }
 
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ mixed >> 29
-    }
-
-    fn value(&mut self) -> u64 {
-        let wide = self.next();
-        let special =
-            [0, 1, u64::MAX, 1 << 63, 1 << 31, (1 << 31) - 1, 0xffff_ffff, wide >> 32, wide >> 58, !(wide >> 59)];
-        if wide & 1 == 0 { special[(wide >> 8) as usize % special.len()] } else { self.next() }
-    }
-}
-
 /// Bits of the flags register: carry, parity, zero, sign, overflow.
 const BITS: [u32; 5] = [0, 2, 6, 7, 11];
 /// Bits with fixed values.
@@ -227,7 +211,7 @@ fn model<'a>(
 
 /// Runs code on both, with these registers. Returns whether it ran.
 fn compare(pages: &Pages, rng: &mut Rng, code: &[u8], context: Context) -> bool {
-    let data: Vec<u8> = (0..PAGE / 8).flat_map(|_| rng.next().to_le_bytes()).collect();
+    let data: Vec<u8> = (0..PAGE / 8).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
     let terms = Terms::new();
     let Some((state, memory)) = model(&terms, pages, code, &context, data.clone()) else { return false };
     pages.set(PAGE, &data);
@@ -302,7 +286,7 @@ fn place(pages: &Pages, rng: &mut Rng, code: &mut [u8], context: &mut Context) {
     if is_lea || !(0..instruction.op_count()).any(|operand| instruction.op_kind(operand) == OpKind::Memory) {
         return;
     }
-    let target = pages.data_address() as u32 + (rng.next() % (PAGE as u64 - 8)) as u32;
+    let target = pages.data_address() as u32 + (rng.next_u64() % (PAGE as u64 - 8)) as u32;
     match instruction.memory_base() {
         Register::None => {
             let places = decoder.get_constant_offsets(&instruction);
@@ -314,7 +298,7 @@ fn place(pages: &Pages, rng: &mut Rng, code: &mut [u8], context: &mut Context) {
             let number = base.full_register() as usize - Register::RAX as usize;
             let low = target.wrapping_sub(instruction.memory_displacement64() as u32);
             // A guest's address has 32 bits; the upper bits may be anything.
-            context.registers[number] = u64::from(low) | if base.size() == 4 { rng.next() << 32 } else { 0 };
+            context.registers[number] = u64::from(low) | if base.size() == 4 { rng.next_u64() << 32 } else { 0 };
         }
     }
 }
@@ -322,7 +306,7 @@ fn place(pages: &Pages, rng: &mut Rng, code: &mut [u8], context: &mut Context) {
 #[test]
 fn every_form_that_the_compiler_emits_does_what_the_processor_does() {
     let pages = Pages::new();
-    let mut rng = Rng(3);
+    let mut rng = Rng::new(3);
     let (mut forms, mut runs) = (0, 0);
     for (form, pieces) in pieces() {
         if names_a_place(&decode(&pieces[0], 0)) && !form.starts_with("Mov") && !form.starts_with("Xchg") {
@@ -333,7 +317,8 @@ fn every_form_that_the_compiler_emits_does_what_the_processor_does() {
         for piece in pieces.iter().filter(|piece| !names_a_place(&decode(piece, 0))) {
             for _ in 0..ROUNDS {
                 let mut code = piece.clone();
-                let mut context = Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next()) };
+                let mut context =
+                    Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next_u64()) };
                 place(&pages, &mut rng, &mut code, &mut context);
                 if form.starts_with("Div") || form.starts_with("Idiv") {
                     // A dividend of more than rax is not modelled.
@@ -364,7 +349,7 @@ fn every_form_that_the_compiler_emits_does_what_the_processor_does() {
 #[test]
 fn jumps_calls_and_the_stack_do_what_the_processor_does() {
     let pages = Pages::new();
-    let mut rng = Rng(5);
+    let mut rng = Rng::new(5);
     let mut pieces: Vec<Vec<u8>> = Vec::new();
     for condition in 0..16 {
         // Over `mov al, 5`, with a near displacement and a far one.
@@ -385,7 +370,7 @@ fn jumps_calls_and_the_stack_do_what_the_processor_does() {
     pieces.push(vec![0xe8, 0, 0, 0, 0, 0x58, 0x48, 0x83, 0xc0, 9, 0xff, 0xe0, 0xb3, 5]);
     for piece in pieces {
         for _ in 0..ROUNDS {
-            let context = Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next()) };
+            let context = Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next_u64()) };
             assert!(compare(&pages, &mut rng, &piece, context));
         }
     }
@@ -394,7 +379,7 @@ fn jumps_calls_and_the_stack_do_what_the_processor_does() {
 #[test]
 fn nops_of_all_lengths_do_nothing() {
     let pages = Pages::new();
-    let mut rng = Rng(9);
+    let mut rng = Rng::new(9);
     for nop in [
         &[0x90][..],
         &[0x66, 0x90],
@@ -406,7 +391,7 @@ fn nops_of_all_lengths_do_nothing() {
         &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
         &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
     ] {
-        let context = Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next()) };
+        let context = Context { registers: [0; 16].map(|_: u64| rng.value()), flags: flags(rng.next_u64()) };
         assert!(compare(&pages, &mut rng, nop, context));
     }
 }

@@ -12,7 +12,7 @@ use pvm_prove::machine::Fields;
 use pvm_prove::prover::Pool;
 use pvm_prove::rule::{Claim, Rule};
 use pvm_prove::rules::Origin;
-use pvm_prove::solver::{self, Answer, Kind};
+use pvm_prove::solver::{self, Answer, SolverKind};
 use pvm_prove::term::{Term, Terms};
 use pvm_prove::{shape, smt};
 use pvm_reference::Interpreter;
@@ -26,17 +26,17 @@ struct Planted {
     name: &'static str,
     instruction: Instruction,
     /// Changes the code of the case.
-    edit: fn(&mut Code),
+    edit: fn(&mut EditedCode),
     /// Assumptions that make the difference visible in a run, for instance that an address is in the program's data.
     assume: fn(&Terms, &Claim) -> Vec<Term>,
 }
 
 /// The code of a case, to be changed.
-struct Code<'a> {
+struct EditedCode<'a> {
     program: &'a mut Compiled,
 }
 
-impl Code<'_> {
+impl EditedCode<'_> {
     /// Returns the bytes of the first instruction for which `is_it`, from the case's first on.
     fn find(&mut self, is_it: impl Fn(&Native) -> bool) -> &mut [u8] {
         let code = shape::read(self.program, 0).unwrap();
@@ -98,7 +98,7 @@ const fn rri(opcode: vm_core::isa::Opcode, imm: i32) -> Instruction {
 
 fn planted() -> Vec<Planted> {
     use Mnemonic::{Cmove, Cmp, Jl, Mov, Movsx, Movsxd, Neg, Sar, Setb, Shr, Sub, Xchg};
-    let plant = |name, instruction, edit: fn(&mut Code), assume| Planted { name, instruction, edit, assume };
+    let plant = |name, instruction, edit: fn(&mut EditedCode), assume| Planted { name, instruction, edit, assume };
     vec![
         plant("a 32-bit result is not extended", rrr(Add32), |code| code.remove(Movsxd), nothing),
         plant("a comparison is signed", rrr(SetLessThanUnsigned), |code| code.change(Setb, 0x92, 0x9c), nothing),
@@ -359,7 +359,7 @@ fn planted_bugs_are_refuted_and_their_counterexamples_differ_in_a_worker() {
         let right = program.image.clone();
         for is_planted in [false, true] {
             if is_planted {
-                edit(&mut Code { program: &mut program });
+                edit(&mut EditedCode { program: &mut program });
                 assert!(right != program.image, "{name}");
             }
             let t = &Terms::new();
@@ -397,5 +397,5 @@ fn planted_bugs_are_refuted_and_their_counterexamples_differ_in_a_worker() {
             }
         }
     }
-    assert!(planted().len() >= 10 && Kind::ALL.len() == 2);
+    assert!(planted().len() >= 10 && SolverKind::ALL.len() == 2);
 }

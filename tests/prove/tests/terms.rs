@@ -4,38 +4,24 @@
 
 use pvm_prove::eval::{Assignment, apply, eval, mask, signed};
 use pvm_prove::term::{Op, Term, Terms};
+use pvm_test_support::Rng;
 
-/// A generator of numbers.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ mixed >> 29
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// A number of `width` bits, often a special one.
-    fn number(&mut self, width: u32) -> u128 {
-        let value = match self.below(6) {
-            0 => u128::from(self.below(3)),
-            1 => u128::MAX - u128::from(self.below(3)),
-            2 => 1 << (width - 1),
-            3 => u128::from(self.below(2 * u64::from(width))),
-            _ => u128::from(self.next()) << 64 | u128::from(self.next()),
-        };
-        value & mask(width)
-    }
+/// A number of `width` bits, often a special one.
+fn number(rng: &mut Rng, width: u32) -> u128 {
+    let value = match rng.below(6) {
+        0 => u128::from(rng.below(3)),
+        1 => u128::MAX - u128::from(rng.below(3)),
+        2 => 1 << (width - 1),
+        3 => u128::from(rng.below(2 * width)),
+        _ => u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()),
+    };
+    value & mask(width)
 }
 
 /// Makes a random term through the constructors, and computes its value by the operations' semantics alone.
 fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignment) -> (Term, u128) {
     if depth == 0 || rng.below(8) == 0 {
-        let value = rng.number(width);
+        let value = number(rng, width);
         if rng.below(3) == 0 {
             return (t.constant(width, value), value);
         }
@@ -63,8 +49,8 @@ fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignmen
         11 => (t.ite(t.slt(a, b), a, b), if signed(va, width) < signed(vb, width) { va } else { vb }),
         12 => (t.ite(t.eq(a, b), a, t.not(b)), if va == vb { va } else { !vb & mask(width) }),
         13 => {
-            let low = rng.below(u64::from(width)) as u32;
-            let part = 1 + rng.below(u64::from(width - low)) as u32;
+            let low = rng.below(width);
+            let part = 1 + rng.below(width - low);
             let value = va >> low & mask(part);
             if rng.below(2) == 0 {
                 (t.zext(t.extract(a, low, part), width), value)
@@ -73,14 +59,14 @@ fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignmen
             }
         }
         14 if width > 1 => {
-            let low = 1 + rng.below(u64::from(width - 1)) as u32;
+            let low = 1 + rng.below(width - 1);
             let joined = t.concat(t.extract(a, low, width - low), t.low(b, low));
             (joined, va >> low << low | vb & mask(low))
         }
         15 if width <= 64 => {
             let wide = t.add(t.zext(a, 2 * width), t.sext(b, 2 * width));
             let value = va.wrapping_add(signed(vb, width) as u128) & mask(2 * width);
-            let low = rng.below(u64::from(width)) as u32;
+            let low = rng.below(width);
             (t.extract(wide, low, width), value >> low & mask(width))
         }
         16 if width.is_power_of_two() && width >= 8 => {
@@ -107,7 +93,7 @@ fn grow(t: &Terms, rng: &mut Rng, width: u32, depth: u32, values: &mut Assignmen
 
 #[test]
 fn rewritten_terms_have_the_value_that_their_operations_say() {
-    let mut rng = Rng(1);
+    let mut rng = Rng::new(1);
     for round in 0..15_000 {
         let t = Terms::new();
         let width = [1, 8, 16, 32, 64, 7, 33][rng.below(7) as usize];

@@ -1,6 +1,6 @@
 //! The calibrated cost model: `docs/spec/gas.md#the-calibrated-model`.
 
-use crate::code::{Code, Instruction};
+use crate::code::{DecodedCode, Instruction};
 use std::collections::BTreeMap;
 
 /// Gas that a conditional branch refunds when it goes the likely way.
@@ -14,7 +14,7 @@ enum Resource {
 }
 
 /// Cost of a block of a program that can address this many bytes of memory.
-pub fn cost(code: &Code, memory: u64, block: &[Instruction]) -> u32 {
+pub fn cost(code: &DecodedCode, memory: u64, block: &[Instruction]) -> u32 {
     let mut ready: BTreeMap<Resource, u64> = BTreeMap::new();
     let (mut throughput, mut serial, mut chain) = (0, 0, 0);
     for instruction in block {
@@ -41,7 +41,7 @@ pub fn cost(code: &Code, memory: u64, block: &[Instruction]) -> u32 {
 }
 
 /// True if the likely way of a branch is to its target.
-pub fn is_likely_taken(code: &Code, branch: &Instruction) -> bool {
+pub fn is_likely_taken(code: &DecodedCode, branch: &Instruction) -> bool {
     match (code.looks_rare(branch.next), code.looks_rare(branch.target)) {
         (true, true) | (false, false) => branch.target <= branch.offset,
         (fall_through_is_rare, _) => fall_through_is_rare,

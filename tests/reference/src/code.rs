@@ -39,7 +39,7 @@ impl Instruction {
 
 /// The code of a program.
 #[derive(Clone, Debug)]
-pub struct Code {
+pub struct DecodedCode {
     pub isa: Isa,
     bytes: Vec<u8>,
     starts: Vec<bool>,
@@ -51,13 +51,13 @@ pub struct Code {
     costs: BTreeMap<u32, u32>,
 }
 
-impl Code {
+impl DecodedCode {
     /// Decodes the code of a blob.
     ///
     /// # Errors
     /// If it is JamV1 code with an invalid instruction.
-    pub fn new(blob: &Blob) -> Result<Code, Refused> {
-        let mut code = Code {
+    pub fn new(blob: &Blob) -> Result<DecodedCode, Refused> {
+        let mut code = DecodedCode {
             isa: blob.isa,
             bytes: blob.code.clone(),
             starts: blob.starts.clone(),

@@ -133,34 +133,11 @@ impl Interpreter {
             "zero_extend_16" => a & 0xffff,
             "reverse_byte" if wide => a.swap_bytes(),
             "reverse_byte" => u64::from(wa.swap_bytes()),
-            "cmov_if_zero" => {
-                if b == 0 {
-                    a
-                } else {
-                    self.registers[d]
-                }
-            }
-            "cmov_if_not_zero" => {
-                if b != 0 {
-                    a
-                } else {
-                    self.registers[d]
-                }
-            }
-            "cmov_if_zero_imm" => {
-                if a == 0 {
-                    b
-                } else {
-                    self.registers[d]
-                }
-            }
-            "cmov_if_not_zero_imm" => {
-                if a != 0 {
-                    b
-                } else {
-                    self.registers[d]
-                }
-            }
+            "cmov_if_zero" if b == 0 => a,
+            "cmov_if_not_zero" if b != 0 => a,
+            "cmov_if_zero_imm" if a == 0 => b,
+            "cmov_if_not_zero_imm" if a != 0 => b,
+            "cmov_if_zero" | "cmov_if_not_zero" | "cmov_if_zero_imm" | "cmov_if_not_zero_imm" => self.registers[d],
 
             // Arithmetic
             "add_32" | "add_imm_32" => extend(wa.wrapping_add(wb)),

@@ -1,7 +1,7 @@
 //! Cost of a basic block under each cost model: `docs/spec/gas.md#gas`.
 
 use crate::calibrated;
-use crate::code::{Code, Instruction};
+use crate::code::{DecodedCode, Instruction};
 use std::collections::BTreeSet;
 
 /// A cost model.
@@ -16,7 +16,7 @@ pub enum Model {
 }
 
 /// Cost of a block of these instructions, of a program that can address this many bytes of memory.
-pub fn cost(model: Model, code: &Code, memory: u64, block: &[Instruction]) -> u32 {
+pub fn cost(model: Model, code: &DecodedCode, memory: u64, block: &[Instruction]) -> u32 {
     match model {
         Model::Naive => block.len() as u32,
         Model::CalibratedV1 => calibrated::cost(code, memory, block),
@@ -54,7 +54,7 @@ struct Demand {
 }
 
 impl Demand {
-    fn of(i: &Instruction, code: &Code, memory: u8) -> Demand {
+    fn of(i: &Instruction, code: &DecodedCode, memory: u8) -> Demand {
         // The registers in the order of the fields: the one that is written, and those that are read.
         let (d, s): (usize, Vec<usize>) = match i.form {
             "RRR" => (i.r3, vec![i.r1, i.r2]),

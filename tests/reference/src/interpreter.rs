@@ -4,7 +4,7 @@
 //! The embedder sets registers, gas and the next pc, runs to the next stop, inspects the state, and resumes.
 
 use crate::blob::{Blob, Refused};
-use crate::code::{Code, Instruction};
+use crate::code::{DecodedCode, Instruction};
 use crate::execute::Next;
 use crate::gas::Model;
 use crate::memory::Memory;
@@ -35,6 +35,12 @@ pub struct Config {
     pub single_step: bool,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Sync, single_step: false }
+    }
+}
+
 /// Outcome of a run: `docs/spec/execution.md#outcomes`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -52,7 +58,7 @@ pub enum Outcome {
 
 /// Position at which a run resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum ResumePoint {
     /// None.
     None,
     /// The offset that the embedder set.
@@ -70,7 +76,7 @@ enum Place {
 /// A program with its registers, memory and gas.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
-    pub(crate) code: Code,
+    pub(crate) code: DecodedCode,
     pub(crate) jump_table: Vec<u32>,
     pub(crate) memory: Memory,
     /// Registers; the upper halves are zero in a 32-bit program.
@@ -79,7 +85,7 @@ pub struct Interpreter {
     pub(crate) config: Config,
     pc: Option<u32>,
     next_pc: Option<u32>,
-    place: Place,
+    place: ResumePoint,
     executed: u64,
 }
 
@@ -91,7 +97,7 @@ impl Interpreter {
     pub fn new(bytes: &[u8], config: Config) -> Result<Interpreter, Refused> {
         let blob = Blob::parse(bytes)?;
         Ok(Interpreter {
-            code: Code::new(&blob)?,
+            code: DecodedCode::new(&blob)?,
             memory: Memory::new(&blob, config.page_size, config.aux_size)?,
             jump_table: blob.jump_table,
             registers: [0; 13],
@@ -99,14 +105,14 @@ impl Interpreter {
             config,
             pc: None,
             next_pc: None,
-            place: Place::None,
+            place: ResumePoint::None,
             executed: 0,
         })
     }
 
     /// Sets the next pc: "Setting the next pc, even to the same value".
     pub fn set_next_pc(&mut self, offset: u32) {
-        (self.pc, self.next_pc, self.place) = (None, Some(offset), Place::Entry(offset));
+        (self.pc, self.next_pc, self.place) = (None, Some(offset), ResumePoint::Entry(offset));
     }
 
     /// Continues to the next stop.
@@ -115,14 +121,14 @@ impl Interpreter {
             return Outcome::OutOfGas;
         }
         let mut place = match self.place {
-            Place::None => return Outcome::Trap,
-            Place::Entry(offset) => {
+            ResumePoint::None => return Outcome::Trap,
+            ResumePoint::Entry(offset) => {
                 let Some(start) = self.code.block_start(offset) else {
                     self.pc = Some(offset);
                     return Outcome::Trap;
                 };
                 if start == offset {
-                    Place::Block(offset)
+                    ResumePoint::Block(offset)
                 } else {
                     let cost = i64::from(self.cost(start));
                     if self.metered() {
@@ -131,17 +137,17 @@ impl Interpreter {
                         }
                         self.gas -= cost;
                     }
-                    Place::Paid(offset)
+                    ResumePoint::Paid(offset)
                 }
             }
             place => place,
         };
         loop {
             place = match place {
-                Place::Block(offset) if self.config.single_step => {
-                    return self.stop(Outcome::Step, Some(offset), Some(offset), Place::SteppedBlock(offset));
+                ResumePoint::Block(offset) if self.config.single_step => {
+                    return self.stop(Outcome::Step, Some(offset), Some(offset), ResumePoint::SteppedBlock(offset));
                 }
-                Place::Block(offset) | Place::SteppedBlock(offset) => {
+                ResumePoint::Block(offset) | ResumePoint::SteppedBlock(offset) => {
                     let cost = i64::from(self.cost(offset));
                     if self.metered() && self.gas < cost {
                         return self.out_of_gas(offset, place, cost);
@@ -149,23 +155,25 @@ impl Interpreter {
                     if self.metered() {
                         self.gas -= cost;
                     }
-                    Place::Stepped(offset)
+                    ResumePoint::Stepped(offset)
                 }
-                Place::Paid(offset) if self.config.single_step => {
-                    return self.stop(Outcome::Step, Some(offset), Some(offset), Place::Stepped(offset));
+                ResumePoint::Paid(offset) if self.config.single_step => {
+                    return self.stop(Outcome::Step, Some(offset), Some(offset), ResumePoint::Stepped(offset));
                 }
-                Place::Paid(offset) | Place::Stepped(offset) => {
+                ResumePoint::Paid(offset) | ResumePoint::Stepped(offset) => {
                     let Some(instruction) = self.code.at(offset) else { return Outcome::Trap };
                     self.executed += 1;
                     match self.execute(&instruction) {
-                        Next::Behind if instruction.ends_block() => Place::Block(instruction.next),
-                        Next::Behind => Place::Paid(instruction.next),
-                        Next::Goto(target) => Place::Block(target),
-                        Next::Stop(Outcome::OutOfGas) => return self.out_of_gas(offset, Place::Stepped(offset), 0),
+                        Next::Behind if instruction.ends_block() => ResumePoint::Block(instruction.next),
+                        Next::Behind => ResumePoint::Paid(instruction.next),
+                        Next::Goto(target) => ResumePoint::Block(target),
+                        Next::Stop(Outcome::OutOfGas) => {
+                            return self.out_of_gas(offset, ResumePoint::Stepped(offset), 0);
+                        }
                         Next::Stop(outcome) => return self.stop_at(outcome, &instruction),
                     }
                 }
-                Place::None | Place::Entry(_) => return Outcome::Trap,
+                ResumePoint::None | ResumePoint::Entry(_) => return Outcome::Trap,
             };
         }
     }
@@ -173,21 +181,21 @@ impl Interpreter {
     fn stop_at(&mut self, outcome: Outcome, instruction: &Instruction) -> Outcome {
         let next = instruction.next;
         match outcome {
-            Outcome::Finished => self.stop(outcome, None, None, Place::None),
-            Outcome::HostCall(_) => self.stop(outcome, Some(instruction.offset), Some(next), Place::Paid(next)),
-            _ => self.stop(outcome, Some(instruction.offset), None, Place::None),
+            Outcome::Finished => self.stop(outcome, None, None, ResumePoint::None),
+            Outcome::HostCall(_) => self.stop(outcome, Some(instruction.offset), Some(next), ResumePoint::Paid(next)),
+            _ => self.stop(outcome, Some(instruction.offset), None, ResumePoint::None),
         }
     }
 
-    fn out_of_gas(&mut self, offset: u32, place: Place, owed: i64) -> Outcome {
+    fn out_of_gas(&mut self, offset: u32, place: ResumePoint, owed: i64) -> Outcome {
         if self.config.metering == Metering::Async {
             self.gas -= owed;
-            return self.stop(Outcome::OutOfGas, None, None, Place::None);
+            return self.stop(Outcome::OutOfGas, None, None, ResumePoint::None);
         }
         self.stop(Outcome::OutOfGas, Some(offset), Some(offset), place)
     }
 
-    fn stop(&mut self, outcome: Outcome, pc: Option<u32>, next_pc: Option<u32>, place: Place) -> Outcome {
+    fn stop(&mut self, outcome: Outcome, pc: Option<u32>, next_pc: Option<u32>, place: ResumePoint) -> Outcome {
         (self.pc, self.next_pc, self.place) = (pc, next_pc, place);
         outcome
     }

@@ -30,13 +30,7 @@ const DEFAULT_PORT: u16 = 9944;
 const SUPPLY: u128 = 1_000_000;
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\ndemo: FAILED: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    integration_tests::exit_code("demo", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<()> {

@@ -12,13 +12,7 @@ use integration_tests::{
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\nink: FAILED: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    integration_tests::exit_code("ink", run())
 }
 
 fn run() -> Result<()> {

@@ -6,8 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod exhaustive;
+mod instance;
+mod processes;
 mod program;
 mod random;
 
-pub use program::RandomProgram;
+pub use instance::{load, start};
+pub use processes::descendants;
+pub use program::{RandomProgram, block_starts, is_based, noise, pick_opcode, set_targets, with_operands};
 pub use random::Rng;

@@ -5,6 +5,67 @@ use crate::Rng;
 use vm_core::blob::BlobBuilder;
 use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
 
+/// Returns the indexes of the instructions at which basic blocks begin.
+pub fn block_starts(list: &[Instruction]) -> Vec<u32> {
+    (0..list.len() as u32).filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block).collect()
+}
+
+/// Generates random bytes as code of this length, with a random bitmask.
+pub fn noise(length: u32, rng: &mut Rng) -> Assembly {
+    let density = rng.pick(&[3, 30, 60, 100]);
+    let mut bitmask = vec![0; length.div_ceil(8) as usize];
+    for bit in 0..length {
+        if rng.chance(density) {
+            bitmask[bit as usize / 8] |= 1 << (bit % 8);
+        }
+    }
+    Assembly { code: rng.bytes(length as usize), bitmask, offsets: Vec::new() }
+}
+
+/// Sets the targets of instructions at random, mostly to one of `starts`.
+pub fn set_targets(list: &mut [Instruction], starts: &[u32], rng: &mut Rng) {
+    let length = list.len() as u32;
+    for instruction in list {
+        instruction.target = if rng.chance(95) { rng.pick(starts) } else { rng.below(length) };
+    }
+}
+
+/// Picks an opcode. Traps and host calls, which end most runs, are rare.
+pub fn pick_opcode(opcodes: &[Opcode], rng: &mut Rng) -> Opcode {
+    match rng.pick(opcodes) {
+        Opcode::Trap | Opcode::Ecalli if rng.chance(70) => Opcode::Fallthrough,
+        opcode => opcode,
+    }
+}
+
+/// Makes an instruction of those operands that its format has; its target is 0. Offsets from a base register are mostly
+/// small.
+pub fn with_operands(opcode: Opcode, [r1, r2, r3]: [Reg; 3], [imm, imm2]: [i32; 2], rng: &mut Rng) -> Instruction {
+    let small = if is_based(opcode) && rng.chance(80) { imm >> 24 } else { imm };
+    match opcode.spec().format {
+        Format::None => Instruction::none(opcode),
+        Format::Imm => Instruction::i(opcode, imm),
+        Format::Offset => Instruction::o(opcode, 0),
+        Format::ImmImm => Instruction::ii(opcode, imm, imm2),
+        Format::RegImm if opcode == Opcode::JumpIndirect => Instruction::ri(opcode, r1, imm >> 28 & !1),
+        Format::RegImm => Instruction::ri(opcode, r1, imm),
+        Format::RegImmImm => Instruction::rii(opcode, r1, small, imm2),
+        Format::RegImmOffset => Instruction::rio(opcode, r1, imm, 0),
+        Format::RegReg => Instruction::rr(opcode, r1, r2),
+        Format::RegRegImm => Instruction::rri(opcode, r1, r2, small),
+        Format::RegRegOffset => Instruction::rro(opcode, r1, r2, 0),
+        Format::RegRegReg => Instruction::rrr(opcode, r3, r1, r2),
+        Format::RegRegImmImm => Instruction::rrii(opcode, r1, r2, imm, imm2 >> 28 & !1),
+        Format::RegImm64 => Instruction::rx(opcode, r1, rng.value() as i64),
+    }
+}
+
+/// True if the instruction accesses memory at a base register plus an immediate.
+pub fn is_based(opcode: Opcode) -> bool {
+    let mnemonic = opcode.spec().mnemonic;
+    mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"))
+}
+
 /// A random program in parts, so that it can be damaged before it is encoded as a blob.
 #[derive(Clone, Debug)]
 pub struct RandomProgram {
@@ -70,17 +131,10 @@ impl RandomProgram {
     /// Generates random bytes as code, with a random bitmask.
     pub fn noise(isa: Isa, rng: &mut Rng) -> Self {
         let length = rng.below(120);
-        let density = rng.pick(&[3, 30, 60, 100]);
-        let mut bitmask = vec![0; length.div_ceil(8) as usize];
-        for bit in 0..length {
-            if rng.chance(density) {
-                bitmask[bit as usize / 8] |= 1 << (bit % 8);
-            }
-        }
-        let code = rng.bytes(length as usize);
+        let assembly = noise(length, rng);
         let mut program = RandomProgram::memory(isa, rng);
         program.jump_table = (0..rng.below(4)).map(|_| rng.below(length + 2)).collect();
-        program.assembly = Assembly { code, bitmask, offsets: Vec::new() };
+        program.assembly = assembly;
         program
     }
 
@@ -105,16 +159,10 @@ impl RandomProgram {
         let opcodes: Vec<Opcode> = Opcode::all().filter(|opcode| isa.number(*opcode).is_some()).collect();
         let mut list: Vec<Instruction> = Vec::new();
         while list.len() < count as usize {
-            let mut opcode = rng.pick(&opcodes);
-            // Traps and host calls end most runs; make them rare.
-            if matches!(opcode, Opcode::Trap | Opcode::Ecalli) && rng.chance(70) {
-                opcode = Opcode::Fallthrough;
-            }
+            let opcode = pick_opcode(&opcodes, rng);
             let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
             let (imm, imm2) = (rng.immediate(), rng.immediate());
-            let mnemonic = opcode.spec().mnemonic;
-            let based = mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"));
-            if based && rng.chance(60) {
+            if is_based(opcode) && rng.chance(60) {
                 // Set the base near memory.
                 let base = if opcode.spec().format == Format::RegImmImm { r1 } else { r2 };
                 list.push(Instruction::ri(Opcode::LoadImm, base, rng.address() as i32));
@@ -130,34 +178,14 @@ impl RandomProgram {
                 let base = if opcode == Opcode::JumpIndirect { r1 } else { r2 };
                 list.push(Instruction::ri(Opcode::LoadImm, base, 2 * rng.below(8) as i32));
             }
-            let small = if based && rng.chance(80) { imm >> 24 } else { imm };
-            list.push(match opcode.spec().format {
-                Format::None => Instruction::none(opcode),
-                Format::Imm => Instruction::i(opcode, imm),
-                Format::Offset => Instruction::o(opcode, 0),
-                Format::ImmImm => Instruction::ii(opcode, imm, imm2),
-                Format::RegImm if opcode == Opcode::JumpIndirect => Instruction::ri(opcode, r1, imm >> 28 & !1),
-                Format::RegImm => Instruction::ri(opcode, r1, imm),
-                Format::RegImmImm => Instruction::rii(opcode, r1, small, imm2),
-                Format::RegImmOffset => Instruction::rio(opcode, r1, imm, 0),
-                Format::RegReg => Instruction::rr(opcode, r1, r2),
-                Format::RegRegImm => Instruction::rri(opcode, r1, r2, small),
-                Format::RegRegOffset => Instruction::rro(opcode, r1, r2, 0),
-                Format::RegRegReg => Instruction::rrr(opcode, r3, r1, r2),
-                Format::RegRegImmImm => Instruction::rrii(opcode, r1, r2, imm, imm2 >> 28 & !1),
-                Format::RegImm64 => Instruction::rx(opcode, r1, rng.value() as i64),
-            });
+            list.push(with_operands(opcode, [r1, r2, r3], [imm, imm2], rng));
         }
         if rng.chance(90) {
             list.push(Instruction::none(Opcode::Trap));
         }
-        let starts: Vec<u32> = (0..list.len() as u32)
-            .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
-            .collect();
+        let starts = block_starts(&list);
         let length = list.len() as u32;
-        for instruction in &mut list {
-            instruction.target = if rng.chance(95) { rng.pick(&starts) } else { rng.below(length) };
-        }
+        set_targets(&mut list, &starts, rng);
         let mut program = RandomProgram::memory(isa, rng);
         program.assembly = assemble(isa, &list).unwrap();
         program.jump_table = (0..rng.below(6))

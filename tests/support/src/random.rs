@@ -24,6 +24,11 @@ impl Rng {
         (((self.next_u64() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
+    /// Draws an index of a list of this length, which must not be 0.
+    pub fn index(&mut self, length: usize) -> usize {
+        ((u128::from(self.next_u64()) * length as u128) >> 64) as usize
+    }
+
     /// True with this probability.
     pub fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent

@@ -23,7 +23,7 @@ pub(super) enum Flow {
     Enter(usize),
     /// The op at this index, in a later chunk of the same block.
     Chunk(usize),
-    /// The same op again, with this handler.
+    /// Repeats the op with this handler.
     SlowPath(Handler),
     /// The run stops.
     Stop(Stop),

@@ -1,25 +1,11 @@
 //! Conformance case: a program, and a script of operations and expected states.
 
+use std::sync::Arc;
 use vm_core::Outcome;
+use vm_core::blob::Blob;
+use vm_core::interpreter::Instance;
 use vm_core::isa::{Isa, Reg};
-use vm_core::program::ProgramConfig;
-
-/// Interface of a backend under test.
-pub trait Machine {
-    fn load(blob: &[u8], config: &ProgramConfig) -> Self;
-    fn set_reg(&mut self, reg: Reg, value: u64);
-    fn reg(&self, reg: Reg) -> u64;
-    fn set_gas(&mut self, gas: i64);
-    fn gas(&self) -> i64;
-    fn pc(&self) -> Option<u32>;
-    fn next_pc(&self) -> Option<u32>;
-    fn set_next_pc(&mut self, offset: u32);
-    fn run(&mut self) -> Outcome;
-    /// True if it could be read.
-    fn read(&mut self, address: u32, out: &mut [u8]) -> bool;
-    /// True if it could be written.
-    fn write(&mut self, address: u32, data: &[u8]) -> bool;
-}
+use vm_core::program::{Program, ProgramConfig};
 
 /// Step of a script.
 #[derive(Clone, Debug)]
@@ -57,43 +43,50 @@ pub struct Case {
 }
 
 impl Case {
-    /// Runs the script; panics with the case's name at a mismatch.
-    pub fn check<M: Machine>(&self, backend: &str) {
-        let mut machine = M::load(&self.blob, &self.config);
+    /// Runs the script; panics with the case's name at a mismatch. With `forgets`, nothing is kept of what was
+    /// translated.
+    pub fn check(&self, forgets: bool) {
+        let translation_cache = if forgets { 0 } else { self.config.translation_cache };
+        let config = ProgramConfig { translation_cache, ..self.config.clone() };
+        let program = Program::new(&Blob::parse(&self.blob).unwrap(), &config).unwrap();
+        let mut instance = Instance::new(Arc::new(program));
         let mut regs = [0; Reg::COUNT];
         for (index, step) in self.script.iter().enumerate() {
-            let at = || format!("{} ({:?}) on {backend}, step {index}: {step:x?}", self.name, self.isa);
+            let at = || format!("{} ({:?}, forgets: {forgets}), step {index}: {step:x?}", self.name, self.isa);
             match step {
-                Step::Gas(gas) => machine.set_gas(*gas),
-                Step::Enter(offset) => machine.set_next_pc(*offset),
+                Step::Gas(gas) => instance.set_gas(*gas),
+                Step::Enter(offset) => instance.set_next_pc(*offset),
                 Step::Set(reg, value) => {
-                    machine.set_reg(*reg, *value);
+                    instance.set_reg(*reg, *value);
                     regs[*reg as usize] = *value;
                 }
-                Step::Write(address, data) => assert!(machine.write(*address, data), "{}", at()),
+                Step::Write(address, data) => assert!(instance.write_memory(*address, data).is_ok(), "{}", at()),
                 Step::Run(outcome, pc, next_pc, gas) => {
-                    assert_eq!(machine.run(), *outcome, "{}", at());
-                    assert_eq!((machine.pc(), machine.next_pc()), (*pc, *next_pc), "{}", at());
-                    assert_eq!(machine.gas(), *gas, "{}", at());
+                    assert_eq!(instance.run(), *outcome, "{}", at());
+                    assert_eq!((instance.pc(), instance.next_pc()), (*pc, *next_pc), "{}", at());
+                    assert_eq!(instance.gas(), *gas, "{}", at());
+                    if forgets {
+                        instance.release_translation();
+                    }
                 }
                 Step::Only(reg, value) => {
                     regs[*reg as usize] = *value;
-                    self.check_regs(&machine, &regs, &at());
+                    self.check_regs(&instance, &regs, &at());
                 }
-                Step::Unchanged => self.check_regs(&machine, &regs, &at()),
-                Step::Reg(reg, value) => assert_eq!(machine.reg(*reg), *value, "{}", at()),
+                Step::Unchanged => self.check_regs(&instance, &regs, &at()),
+                Step::Reg(reg, value) => assert_eq!(instance.reg(*reg), *value, "{}", at()),
                 Step::Memory(address, expected) => {
                     let mut found = vec![0; expected.len()];
-                    assert!(machine.read(*address, &mut found), "{}", at());
+                    assert!(instance.read_memory(*address, &mut found).is_ok(), "{}", at());
                     assert_eq!(found, *expected, "{}", at());
                 }
             }
         }
     }
 
-    fn check_regs<M: Machine>(&self, machine: &M, expected: &[u64; Reg::COUNT], at: &str) {
+    fn check_regs(&self, instance: &Instance, expected: &[u64; Reg::COUNT], at: &str) {
         for reg in Reg::ALL {
-            assert_eq!(machine.reg(reg), expected[reg as usize], "{reg:?} of {at}");
+            assert_eq!(instance.reg(reg), expected[reg as usize], "{reg:?} of {at}");
         }
     }
 }

@@ -10,7 +10,7 @@ use pvm_bench_gas::{benches_folder, corpus, median, svg};
 use std::fs;
 
 /// A program to measure.
-struct Program {
+struct MeasuredProgram {
     name: String,
     blob: Vec<u8>,
     /// Argument of the export `run`.
@@ -127,7 +127,7 @@ fn least(column: &[f64]) -> f64 {
     column.iter().copied().fold(f64::MAX, f64::min)
 }
 
-fn measure(runner: &Runner, program: &Program, rounds: u32) -> Result<Row> {
+fn measure(runner: &Runner, program: &MeasuredProgram, rounds: u32) -> Result<Row> {
     let (mut nanoseconds, mut gas, mut results) = (f64::MAX, Vec::new(), Vec::new());
     for (index, (_, model)) in MODELS.into_iter().enumerate() {
         let mut loaded = runner.load(&program.blob, model)?;
@@ -151,7 +151,7 @@ fn measure(runner: &Runner, program: &Program, rounds: u32) -> Result<Row> {
 /// Sizes of the strides' working sets, in KiB.
 const SIZES: [u32; 3] = [32, 256, 1024];
 
-fn programs() -> Result<Vec<Program>> {
+fn programs() -> Result<Vec<MeasuredProgram>> {
     let mut programs = Vec::new();
     let folder = benches_folder().join("../out/bench");
     let names = [
@@ -175,13 +175,13 @@ fn programs() -> Result<Vec<Program>> {
         let path = folder.join(format!("{name}.polkavm"));
         let blob =
             fs::read(&path).with_context(|| format!("cannot read {} (run scripts/build-bench)", path.display()))?;
-        programs.push(Program { name: name.into(), blob, argument: 0, group });
+        programs.push(MeasuredProgram { name: name.into(), blob, argument: 0, group });
     }
     for size in SIZES {
         for (name, stride) in [("sequential", 1), ("small", 5), ("large", 4099)] {
             let text = stride_text(size << 10, stride);
             let blob = vm_core::text::assemble(&text).with_context(|| text.clone())?;
-            programs.push(Program {
+            programs.push(MeasuredProgram {
                 name: format!("stride {name} {size}K"),
                 blob,
                 argument: 1 << 18,
@@ -190,7 +190,12 @@ fn programs() -> Result<Vec<Program>> {
         }
     }
     for found in corpus::read()? {
-        programs.push(Program { name: found.name, blob: found.blob, argument: found.iterations, group: Group::Found });
+        programs.push(MeasuredProgram {
+            name: found.name,
+            blob: found.blob,
+            argument: found.iterations,
+            group: Group::Found,
+        });
     }
     Ok(programs)
 }

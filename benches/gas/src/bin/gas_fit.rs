@@ -7,9 +7,9 @@
 use anyhow::{Context, Result};
 use pvm_bench_gas::genome::{Gene, Genome};
 use pvm_bench_gas::micro::{self, LENGTH, Shape};
-use pvm_bench_gas::random::Rng;
 use pvm_bench_gas::{nnls, run::Runner};
 use pvm_engine::Backend;
+use pvm_test_support::Rng;
 use std::collections::BTreeMap;
 use vm_core::gas::CostModelKind;
 use vm_core::isa::InstructionSpec;

@@ -13,9 +13,9 @@
 
 use anyhow::{Context, Result, bail};
 use pvm_bench_gas::genome::{Genome, KINDS};
-use pvm_bench_gas::random::Rng;
 use pvm_bench_gas::run::{BACKENDS, MODELS, Runner};
 use pvm_bench_gas::{corpus, median};
+use pvm_test_support::Rng;
 use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -119,9 +119,9 @@ fn search(runner: &Runner, backend: &str, name: &str, model: CostModelKind, argu
             (None, 0..2) => Genome::random(&mut rng),
             (None, count) => {
                 // The better ones are selected more often.
-                let mut parent = || alive[rng.below(count).min(rng.below(count))].genome.clone();
+                let mut parent = || alive[rng.index(count).min(rng.index(count))].genome.clone();
                 let (mut child, other) = (parent(), parent());
-                match rng.below(10) {
+                match rng.index(10) {
                     0 => Genome::random(&mut rng),
                     1..5 => child.cross(&other, &mut rng),
                     _ => {

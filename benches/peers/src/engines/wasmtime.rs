@@ -2,8 +2,8 @@
 //! made on demand or out of a pool.
 
 use anyhow::{Context, Result, anyhow};
-use pvm_benches::engines::{Engine, Machine, Module, PLENTY};
-use pvm_benches::programs::Program;
+use pvm_benches::engines::{Engine, EngineInstance, Module, PLENTY};
+use pvm_benches::programs::BenchProgram;
 use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy};
 
 /// Compiler of wasmtime.
@@ -69,7 +69,7 @@ impl Engine for Wasmtime {
         self.name
     }
 
-    fn read(&self, program: &Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &BenchProgram) -> Result<Vec<u8>> {
         program.wasm()
     }
 
@@ -92,7 +92,7 @@ impl Module for Loaded {
         Some(self.ready.module().text().len())
     }
 
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         let mut store = Store::new(self.ready.module().engine(), ());
         if self.fuel {
             store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
@@ -108,7 +108,7 @@ struct Running {
     fuel: bool,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     fn call(&mut self, export: &str) -> Result<u64> {
         let Running { store, instance, fuel } = self;
         if *fuel {

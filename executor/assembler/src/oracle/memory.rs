@@ -3,15 +3,33 @@
 use super::Operand::{Imm, Mem as M, Reg as R};
 use super::registers::{opcode_len, source_bits};
 use super::space::{EDGES, SIZES, addresses, bits, conditions, is_high, name, width};
-use super::{Address, Checker};
+use super::{Address, Checker, Operand};
 use crate::forms::{arithmetic, bits as bit_forms, control, moves};
 use crate::inst::Inst;
 use crate::mem::Mem;
 use crate::operand::{Reg, RegSize, StoreImm, Width};
+use iced_x86::Mnemonic;
 use std::format;
 
 fn rex(address: &Address, size: RegSize, reg: Reg) -> usize {
     usize::from(address.needs_rex || size == RegSize::R64 || is_high(reg))
+}
+
+/// Checks a form with each address. `length` is its number of bytes without those of the address and the REX prefix,
+/// which depends on the size and the register.
+fn check<const N: usize>(
+    checker: &mut Checker,
+    addresses: &[(Mem, Address)],
+    (size, reg): (RegSize, Reg),
+    expected: Mnemonic,
+    length: usize,
+    form: impl Fn(Mem) -> Inst,
+    operands: impl Fn(Address) -> [Operand; N],
+) {
+    for &(mem, address) in addresses {
+        let len = rex(&address, size, reg) + length + usize::from(address.len);
+        checker.check(form(mem), expected, operands(address), len);
+    }
 }
 
 #[test]
@@ -27,11 +45,9 @@ fn forms_from_memory_to_a_register_decode_to_what_they_say() {
         for size in SIZES {
             let touched = if mnemonic == "lea" { 0 } else { source_bits(mnemonic, is_byte, size) / 8 };
             for dst in Reg::ALL {
-                for &(mem, address) in &addresses {
-                    let operands = [R(name(dst, bits(size))), M(address, touched)];
-                    let len = rex(&address, size, dst) + opcode_len(mnemonic) + usize::from(address.len);
-                    checker.check(form(size, dst, mem), expected, operands, len);
-                }
+                let operands = |address| [R(name(dst, bits(size))), M(address, touched)];
+                let length = opcode_len(mnemonic);
+                check(&mut checker, &addresses, (size, dst), expected, length, |mem| form(size, dst, mem), operands);
             }
         }
     }
@@ -46,11 +62,8 @@ fn conditional_loads_decode_to_what_they_say() {
         for (cond, suffix) in conditions() {
             let expected = checker.mnemonic(&format!("{mnemonic}{suffix}"));
             for (size, dst) in SIZES.into_iter().flat_map(|size| Reg::ALL.map(|dst| (size, dst))) {
-                for &(mem, address) in &addresses {
-                    let operands = [R(name(dst, bits(size))), M(address, bits(size) / 8)];
-                    let len = rex(&address, size, dst) + 2 + usize::from(address.len);
-                    checker.check(form(cond, size, dst, mem), expected, operands, len);
-                }
+                let operands = |address| [R(name(dst, bits(size))), M(address, bits(size) / 8)];
+                check(&mut checker, &addresses, (size, dst), expected, 2, |mem| form(cond, size, dst, mem), operands);
             }
         }
     }
@@ -66,11 +79,8 @@ fn forms_from_a_register_to_memory_decode_to_what_they_say() {
     for &(mnemonic, form) in lists.into_iter().flatten() {
         let expected = checker.mnemonic(mnemonic);
         for (size, src) in SIZES.into_iter().flat_map(|size| Reg::ALL.map(|src| (size, src))) {
-            for &(mem, address) in &addresses {
-                let operands = [M(address, bits(size) / 8), R(name(src, bits(size)))];
-                let len = rex(&address, size, src) + 1 + usize::from(address.len);
-                checker.check(form(size, mem, src), expected, operands, len);
-            }
+            let operands = |address| [M(address, bits(size) / 8), R(name(src, bits(size)))];
+            check(&mut checker, &addresses, (size, src), expected, 1, |mem| form(size, mem, src), operands);
         }
     }
     checker.done();
@@ -105,11 +115,9 @@ fn forms_from_a_number_to_memory_decode_to_what_they_say() {
     for &(mnemonic, form) in arithmetic::MEM_IMM {
         let expected = checker.mnemonic(mnemonic);
         for (size, imm) in SIZES.into_iter().flat_map(|size| EDGES.map(|imm| (size, imm))) {
-            for &(mem, address) in &addresses {
-                let operands = [M(address, bits(size) / 8), Imm(imm as u64, bits(size))];
-                let len = rex(&address, size, Reg::Rax) + 1 + usize::from(address.len) + width(imm);
-                checker.check(form(size, mem, imm), expected, operands, len);
-            }
+            let operands = |address| [M(address, bits(size) / 8), Imm(imm as u64, bits(size))];
+            let length = 1 + width(imm);
+            check(&mut checker, &addresses, (size, Reg::Rax), expected, length, |mem| form(size, mem, imm), operands);
         }
     }
     for &(mnemonic, form) in moves::STORE_IMM {

@@ -87,28 +87,18 @@ fn exchanges_of_registers_decode_to_what_they_say() {
 #[test]
 fn forms_on_one_register_decode_to_what_they_say() {
     let mut checker = Checker::new("one register");
-    for &(mnemonic, form) in arithmetic::ONE_REG {
+    for &(mnemonic, form) in arithmetic::ONE_REG.iter().chain(bit_forms::SWAP) {
         let expected = checker.mnemonic(mnemonic);
         for (size, reg) in singles() {
             checker.check(form(size, reg), expected, [R(name(reg, bits(size)))], rex(size, [reg]) + 2);
         }
     }
-    for &(mnemonic, form) in bit_forms::SWAP {
-        let expected = checker.mnemonic(mnemonic);
-        for (size, reg) in singles() {
-            checker.check(form(size, reg), expected, [R(name(reg, bits(size)))], rex(size, [reg]) + 2);
-        }
-    }
-    for &(mnemonic, form) in moves::STACK_REG {
-        let expected = checker.mnemonic(mnemonic);
-        for reg in Reg::ALL {
-            checker.check(form(reg), expected, [R(name(reg, 64))], rex(RegSize::R32, [reg]) + 1);
-        }
-    }
-    for &(mnemonic, form) in control::BRANCH_REG {
-        let expected = checker.mnemonic(mnemonic);
-        for reg in Reg::ALL {
-            checker.check(form(reg), expected, [R(name(reg, 64))], rex(RegSize::R32, [reg]) + 2);
+    for (list, length) in [(moves::STACK_REG, 1), (control::BRANCH_REG, 2)] {
+        for &(mnemonic, form) in list {
+            let expected = checker.mnemonic(mnemonic);
+            for reg in Reg::ALL {
+                checker.check(form(reg), expected, [R(name(reg, 64))], rex(RegSize::R32, [reg]) + length);
+            }
         }
     }
     for &(mnemonic, form) in moves::SET_IF {

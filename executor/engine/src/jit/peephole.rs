@@ -37,8 +37,16 @@ pub(super) const LONGEST: u32 = 4;
 const PEEPHOLES: [Peephole; 6] = {
     use Opcode::{Add64, Mul64, MulUpperUnsignedUnsigned, SetLessThanUnsigned};
     [
-        Peephole { first: &[Mul64], second: &[MulUpperUnsignedUnsigned], emit: product_low_half_first },
-        Peephole { first: &[MulUpperUnsignedUnsigned], second: &[Mul64], emit: product_high_half_first },
+        Peephole {
+            first: &[Mul64],
+            second: &[MulUpperUnsignedUnsigned],
+            emit: |asm, low, high, _| product(asm, low, high, low),
+        },
+        Peephole {
+            first: &[MulUpperUnsignedUnsigned],
+            second: &[Mul64],
+            emit: |asm, high, low, _| product(asm, low, high, high),
+        },
         Peephole { first: &[Add64], second: &[SetLessThanUnsigned], emit: wide_sum },
         Peephole { first: &[Add64], second: &[SetLessThanUnsigned], emit: sum_then_carry_added },
         Peephole { first: &[Add64], second: &[SetLessThanUnsigned], emit: sum_and_carry },
@@ -109,24 +117,6 @@ pub(super) fn execute(regs: &mut [u64; Reg::COUNT], instruction: &Instruction) -
     };
     regs[register as usize] = value;
     true
-}
-
-fn product_low_half_first(
-    asm: &mut Assembler,
-    low: &Encoded,
-    high: &Encoded,
-    _: EncodedInstructions<'_>,
-) -> Option<u32> {
-    product(asm, low, high, low)
-}
-
-fn product_high_half_first(
-    asm: &mut Assembler,
-    high: &Encoded,
-    low: &Encoded,
-    _: EncodedInstructions<'_>,
-) -> Option<u32> {
-    product(asm, low, high, high)
 }
 
 /// `low = b * c` and `high` = the upper half of the same product; `first` is the one of them that comes first.

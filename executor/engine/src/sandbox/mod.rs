@@ -26,7 +26,7 @@ mod zygote;
 
 pub use error::{Layer, Missing, SandboxError};
 #[allow(unused_imports, reason = "for the engine")]
-pub(crate) use pool::{Counts, ForkedPool, Pool, Pooled};
+pub(crate) use pool::{ForkedPool, Pool, Pooled};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,6 +44,19 @@ pub enum Sandbox {
     BestEffort,
     /// No sandbox: no namespaces, limits or filters. Guest code still runs in another process.
     OffForTests,
+}
+
+/// Counters of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    /// Number of workers.
+    pub workers: usize,
+    /// Number of waiting workers that have a program.
+    pub idle: usize,
+    /// Number of waiting workers that have no program yet.
+    pub fresh: usize,
+    /// Number of workers made so far.
+    pub spawned: usize,
 }
 
 /// Settings of a pool of workers.

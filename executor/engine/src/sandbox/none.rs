@@ -1,17 +1,8 @@
 //! Stub of `pool`, with the same interface, for platforms other than Linux on AMD64: there is no sandbox.
 
-use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
+use super::{Counts, Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Counters of a pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Counts {
-    pub workers: usize,
-    pub idle: usize,
-    pub fresh: usize,
-    pub spawned: usize,
-}
 
 /// Uninhabited: there are no pools on this target.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use super::keeper::Keeper;
 use super::worker::{Process, Worker};
 use super::zygote::{ForkedZygote, Zygote, generation};
-use super::{Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
+use super::{Counts, Exit, GuestState, Image, Layer, Missing, SandboxError, Settings, WorkerProcess};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,19 +19,6 @@ const FIRST_RESERVE: usize = 2;
 const MOST_RESERVE: usize = 4;
 /// Maximum number of killed workers that wait to be dropped.
 const DOOMED: usize = 64;
-
-/// Counters of a pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Counts {
-    /// Number of workers.
-    pub workers: usize,
-    /// Number of waiting workers that have a program.
-    pub idle: usize,
-    /// Number of waiting workers that have no program yet.
-    pub fresh: usize,
-    /// Number of workers made so far.
-    pub spawned: usize,
-}
 
 /// The workers of an engine.
 #[derive(Debug)]

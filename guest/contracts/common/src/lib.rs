@@ -31,3 +31,20 @@ pub type Selector = u32;
 
 /// Address of an account or contract on the chain: 20 bytes.
 pub type Address = [u8; 20];
+
+/// Exports a contract's entry points: `deploy`, which the chain calls once, and `call`, which it calls from then on. Both
+/// arguments are functions from the call's data to the reply.
+#[macro_export]
+macro_rules! entry_points {
+    (deploy: $deploy:expr, call: $call:expr) => {
+        #[polkavm_derive::polkavm_export]
+        extern "C" fn deploy() {
+            $crate::host::answer($deploy)
+        }
+
+        #[polkavm_derive::polkavm_export]
+        extern "C" fn call() {
+            $crate::host::answer($call)
+        }
+    };
+}

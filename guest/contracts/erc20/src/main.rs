@@ -51,18 +51,9 @@ mod function {
     pub const TRANSFER_FROM: Selector = selector("transferFrom(address,address,uint256)");
 }
 
+contract_common::entry_points!(deploy: construct, call: dispatch);
+
 /// The constructor: `(uint256 initialSupply)`.
-#[polkavm_derive::polkavm_export]
-extern "C" fn deploy() {
-    host::answer(construct)
-}
-
-/// Every later call.
-#[polkavm_derive::polkavm_export]
-extern "C" fn call() {
-    host::answer(dispatch)
-}
-
 fn construct(input: &CallData) -> Result<Reply, Revert> {
     host::refuse_value()?;
     let supply = input.constructor().uint256(0)?;
@@ -73,6 +64,7 @@ fn construct(input: &CallData) -> Result<Reply, Revert> {
     Ok(Reply::Empty)
 }
 
+/// Every later call.
 fn dispatch(input: &CallData) -> Result<Reply, Revert> {
     host::refuse_value()?;
     let (selector, arguments) = input.function()?;

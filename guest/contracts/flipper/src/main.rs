@@ -26,18 +26,9 @@ const VALUE: Word = storage::variable(0);
 const FLIP: Selector = selector("flip()");
 const GET: Selector = selector("get()");
 
+contract_common::entry_points!(deploy: construct, call: dispatch);
+
 /// The constructor: `(bool initial)`, or nothing.
-#[polkavm_derive::polkavm_export]
-extern "C" fn deploy() {
-    host::answer(construct)
-}
-
-/// Every later call: `flip()` or `get()`.
-#[polkavm_derive::polkavm_export]
-extern "C" fn call() {
-    host::answer(dispatch)
-}
-
 fn construct(input: &CallData) -> Result<Reply, Revert> {
     host::refuse_value()?;
     let arguments = input.constructor();
@@ -46,6 +37,7 @@ fn construct(input: &CallData) -> Result<Reply, Revert> {
     Ok(Reply::Empty)
 }
 
+/// Every later call: `flip()` or `get()`.
 fn dispatch(input: &CallData) -> Result<Reply, Revert> {
     host::refuse_value()?;
     let (selector, _) = input.function()?;

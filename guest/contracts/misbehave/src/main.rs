@@ -42,18 +42,9 @@ const STORED_EVENT: Word = topic("Stored()");
 /// An address below every region of the memory map.
 const NOWHERE: usize = 0x40;
 
+contract_common::entry_points!(deploy: construct, call: dispatch);
+
 /// The constructor.
-#[polkavm_derive::polkavm_export]
-extern "C" fn deploy() {
-    host::answer(construct)
-}
-
-/// Every later call.
-#[polkavm_derive::polkavm_export]
-extern "C" fn call() {
-    host::answer(dispatch)
-}
-
 fn construct(input: &CallData) -> Result<Reply, Revert> {
     let arguments = input.constructor();
     if arguments.is_empty() {
@@ -68,6 +59,7 @@ fn construct(input: &CallData) -> Result<Reply, Revert> {
     }
 }
 
+/// Every later call.
 fn dispatch(input: &CallData) -> Result<Reply, Revert> {
     const STORED: Selector = selector("stored()");
     const STORE: Selector = selector("store()");

@@ -32,18 +32,9 @@ const SIGNATURE: [u8; 64] = [
     0x51, 0x41, 0x43, 0x8e, 0x7a, 0x10, 0x0b,
 ];
 
-/// The constructor, which does nothing.
-#[polkavm_derive::polkavm_export]
-extern "C" fn deploy() {
-    host::answer(|_| Ok(Reply::Empty))
-}
+contract_common::entry_points!(deploy: |_| Ok(Reply::Empty), call: dispatch);
 
 /// Every later call.
-#[polkavm_derive::polkavm_export]
-extern "C" fn call() {
-    host::answer(dispatch)
-}
-
 fn dispatch(input: &CallData) -> Result<Reply, Revert> {
     const NOTHING: Selector = selector("nothing()");
     const FIBONACCI: Selector = selector("fibonacci(uint256,uint256)");

@@ -16,7 +16,7 @@ mod state;
 use super::liveness::Reachable;
 use crate::LinkError;
 use crate::elf::{Image, SectionOffset};
-use crate::ir::{BlockId, Fixup, Imm, Lifted, Op, Origin, Program, Terminator, Val, Var};
+use crate::ir::{BlockId, Fixup, Imm, IrProgram, Lifted, Op, Origin, Terminator, Val, Var};
 use state::{State, Value};
 
 /// Maximum number of blocks of a subroutine with another link register that are followed from its caller.
@@ -50,7 +50,7 @@ struct Findings {
 }
 
 struct Analysis<'a> {
-    program: &'a Program,
+    program: &'a IrProgram,
     functions: &'a [Option<(u32, bool)>],
     /// True for blocks at which functions begin.
     entries: Vec<bool>,
@@ -67,7 +67,7 @@ struct Analysis<'a> {
 ///
 /// # Errors
 /// If a jump goes to an address that is computed from code addresses in a way that is invalid for the VM's addresses.
-pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
+pub fn run(lifted: Lifted, image: &Image) -> Result<IrProgram, LinkError> {
     mark(lifted).map_err(|(origin, what)| LinkError::Code {
         place: image.describe(SectionOffset::from(origin)),
         what: what.to_owned(),
@@ -75,7 +75,7 @@ pub fn run(lifted: Lifted, image: &Image) -> Result<Program, LinkError> {
 }
 
 /// Marks the irregular functions; errors keep their origin.
-fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
+fn mark(lifted: Lifted) -> Result<IrProgram, (Origin, &'static str)> {
     let Lifted { mut program, functions, variants } = lifted;
     mark_labels(&mut program, &functions);
     let mut analysis = Analysis::new(&program, &functions);
@@ -114,7 +114,7 @@ fn mark(lifted: Lifted) -> Result<Program, (Origin, &'static str)> {
 }
 
 /// Distinguishes labels inside of functions from the starts of functions.
-fn mark_labels(program: &mut Program, functions: &[Option<(u32, bool)>]) {
+fn mark_labels(program: &mut IrProgram, functions: &[Option<(u32, bool)>]) {
     let addressed = Reachable::of(program).addressed;
     for (index, block) in program.blocks.iter_mut().enumerate() {
         let inside = functions.get(index).copied().flatten().is_some_and(|(_, starts)| !starts);
@@ -123,7 +123,7 @@ fn mark_labels(program: &mut Program, functions: &[Option<(u32, bool)>]) {
 }
 
 /// Returns the blocks of all functions that contain `irregular` blocks, and the blocks that these reach.
-fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<BlockId>) -> Vec<bool> {
+fn spread(program: &IrProgram, functions: &[Option<(u32, bool)>], irregular: Vec<BlockId>) -> Vec<bool> {
     let mut marked = vec![false; program.blocks.len()];
     if irregular.is_empty() {
         return marked;
@@ -163,7 +163,7 @@ fn spread(program: &Program, functions: &[Option<(u32, bool)>], irregular: Vec<B
 }
 
 /// Returns the labels of all functions, sorted.
-fn labels(program: &Program, functions: &[Option<(u32, bool)>]) -> Vec<(u32, BlockId)> {
+fn labels(program: &IrProgram, functions: &[Option<(u32, bool)>]) -> Vec<(u32, BlockId)> {
     let mut labels: Vec<(u32, BlockId)> = program
         .ids()
         .filter(|id| program.block(*id).role.is_label)
@@ -185,7 +185,7 @@ fn labels_of<'a>(
 }
 
 impl<'a> Analysis<'a> {
-    fn new(program: &'a Program, functions: &'a [Option<(u32, bool)>]) -> Analysis<'a> {
+    fn new(program: &'a IrProgram, functions: &'a [Option<(u32, bool)>]) -> Analysis<'a> {
         let count = program.blocks.len();
         let mut entries = vec![false; count];
         program.exports.iter().for_each(|(_, block, _)| entries[block.0 as usize] = true);
@@ -444,7 +444,7 @@ impl<'a> Analysis<'a> {
 }
 
 /// Returns, for each block, true if a return is reachable from it within the function.
-fn returns(program: &Program) -> Vec<bool> {
+fn returns(program: &IrProgram) -> Vec<bool> {
     let mut out = vec![false; program.blocks.len()];
     let mut predecessors = program.predecessors();
     for id in program.ids() {

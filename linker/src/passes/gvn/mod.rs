@@ -12,7 +12,7 @@ mod table;
 use super::demand::{Bits, Demand, FULL};
 use super::simplify_cfg::Entries;
 use crate::elf::{Field, SectionKind};
-use crate::ir::{BlockId, Fixup, Imm, Op, Part, Program, Step, Terminator, Val, Var, Vars, condition, width};
+use crate::ir::{BlockId, Fixup, Imm, IrProgram, Op, Part, Step, Terminator, Val, Var, Vars, condition, width};
 use memory::Memory;
 use table::{Def, Facts, Table, Vn};
 use vm_core::isa::Opcode as O;
@@ -44,7 +44,7 @@ struct Uses {
 }
 
 struct Pass<'a> {
-    program: &'a mut Program,
+    program: &'a mut IrProgram,
     table: Table,
     changed: bool,
     clock: u32,
@@ -53,16 +53,16 @@ struct Pass<'a> {
 }
 
 /// Runs on the whole program.
-pub fn run(program: &mut Program) -> bool {
+pub fn run(program: &mut IrProgram) -> bool {
     pass(program, false)
 }
 
 /// The last run: reads registers that hold a constant anyway instead of using immediates.
-pub fn compact(program: &mut Program) -> bool {
+pub fn compact(program: &mut IrProgram) -> bool {
     pass(program, true)
 }
 
-fn pass(program: &mut Program, compact: bool) -> bool {
+fn pass(program: &mut IrProgram, compact: bool) -> bool {
     let entries = Entries::of(program);
     let demand = Demand::of(program);
     let mut done = vec![false; program.blocks.len()];

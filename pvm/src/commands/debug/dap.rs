@@ -1,7 +1,7 @@
 //! `pvm debug --dap`: a debug adapter for editors.
 
 use super::listener::{Listener, failed};
-use crate::args::{CostModel, DebugArgs, SubjectArgs, argument};
+use crate::args::{CallOptions, CostModel, DebugArgs, SubjectArgs, argument};
 use crate::output::Output;
 use crate::subject::Subject;
 use crate::{Error, exit};
@@ -65,13 +65,15 @@ fn load(launch: &Launch, memory: u32) -> Result<Launched, Error> {
         record: launch.record.as_ref().map(PathBuf::from),
         // Without a name, the error lists those that there are.
         entry: launch.program.as_ref().map(|_| launch.entry.clone().unwrap_or_default()),
-        args: launch.args.iter().map(|value| number("args", value)).collect::<Result<_, Error>>()?,
-        gas: launch.gas.unwrap_or(i64::MAX),
-        cost_model,
-        answers: answers.collect::<Result<_, Error>>()?,
+        options: CallOptions {
+            args: launch.args.iter().map(|value| number("args", value)).collect::<Result<_, Error>>()?,
+            gas: launch.gas.unwrap_or(i64::MAX),
+            cost_model,
+            answers: answers.collect::<Result<_, Error>>()?,
+        },
     };
-    if subject.gas < 0 {
-        return Err(bad("gas", &subject.gas.to_string()));
+    if subject.options.gas < 0 {
+        return Err(bad("gas", &subject.options.gas.to_string()));
     }
     let Subject { mut machine, symbols, .. } = Subject::load(&subject)?;
     machine.set_snapshot_memory((launch.snapshot_memory.unwrap_or(memory) as usize) << 20);

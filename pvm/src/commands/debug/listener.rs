@@ -1,4 +1,4 @@
-//! Where a debugger connects: a port of this machine, or a Unix socket.
+//! Listener for debuggers: a port of this machine, or a Unix socket.
 
 use crate::Error;
 use std::io;
@@ -37,7 +37,7 @@ impl Listener {
         .map_err(|source| failed(place, source))
     }
 
-    /// What it is, for people.
+    /// Its name for people.
     pub fn name(&self) -> Result<String, Error> {
         Ok(match self {
             Listener::Tcp(_) => format!("port {}", self.port()?),
@@ -45,7 +45,7 @@ impl Listener {
         })
     }
 
-    /// What gdb calls it.
+    /// Its name in gdb's command `target remote`.
     pub fn target(&self) -> Result<String, Error> {
         Ok(match self {
             Listener::Tcp(_) => format!("localhost:{}", self.port()?),

@@ -10,7 +10,7 @@
 use pvm_oracle::compare::{self, compare};
 use pvm_oracle::engines::engines;
 use pvm_oracle::generate::{describe, scenario};
-use pvm_oracle::machine::Engine;
+use pvm_oracle::interface::Engine;
 use pvm_oracle::pair::Backends;
 use pvm_oracle::{every_gas, sequences};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! Compiled programs in the sandbox as an engine, through `pvm-engine`.
 
 use super::core::{outcome, program_config, regions};
-use crate::machine::{Config, Engine, Machine, Outcome};
+use crate::interface::{Config, Engine, EngineInstance, Outcome};
 use pvm_engine::{Backend, Module, ProgramBlob, RawInstance, Sandbox};
 use vm_core::isa::Reg;
 
@@ -39,7 +39,7 @@ impl Engine for Compiled {
         true
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
         let blob = ProgramBlob::parse(blob).map_err(|error| error.to_string())?;
         let module = Module::new(&self.engine, &program_config(config)?, &blob).map_err(|error| error.to_string())?;
         let instance = module.instantiate_raw().map_err(|error| error.to_string())?;
@@ -52,7 +52,7 @@ struct Running {
     disturb: bool,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     forward_to_instance!();
 
     /// # Panics

@@ -3,7 +3,7 @@
 //! Some drop the translated code between stops, have no room for it, or take a snapshot and continue on a new machine:
 //! none of this may be observable.
 
-use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome};
+use crate::interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Outcome};
 use std::sync::Arc;
 use vm_core::blob::Blob;
 use vm_core::gas::{CostModelKind, MemoryLatency};
@@ -45,7 +45,7 @@ impl Engine for Core {
         format!("vm-core {:?}, cache of {} bytes, {:?}", self.dispatch, self.translation_cache, self.disturb)
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
         let config = ProgramConfig { translation_cache: self.translation_cache, ..program_config(config)? };
         let blob = Blob::parse(blob).map_err(|error| error.to_string())?;
         let program = Program::new(&blob, &config).map_err(|error| error.to_string())?;
@@ -60,7 +60,7 @@ struct Running {
     way: Core,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     forward_to_instance!();
 
     fn run(&mut self) -> Outcome {

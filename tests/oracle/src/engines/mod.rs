@@ -1,7 +1,7 @@
 //! The engines that are compared, one per file.
 
-/// Methods that our own engines forward to their `instance`. The peer's instance has other types.
-macro_rules! forward_to_instance {
+/// Methods that all engines but the reference forward to their `instance`.
+macro_rules! forward_registers_and_gas {
     () => {
         fn set_register(&mut self, number: usize, value: u64) {
             self.instance.set_reg(Reg::ALL[number], value);
@@ -18,6 +18,13 @@ macro_rules! forward_to_instance {
         fn gas(&self) -> i64 {
             self.instance.gas()
         }
+    };
+}
+
+/// Methods that our own engines forward to their `instance`. The peer's instance has other types.
+macro_rules! forward_to_instance {
+    () => {
+        forward_registers_and_gas!();
 
         fn set_next_pc(&mut self, offset: u32) {
             self.instance.set_next_pc(offset);

@@ -3,7 +3,7 @@
 //! Each difference is in `docs/spec/differences.md#differences-from-polkavms-own-interpreter`, with the right behaviour
 //! and the reason.
 
-use crate::machine::{Config, Engine, Fault, Machine, Metering, Model, Outcome, Situation};
+use crate::interface::{Config, Engine, EngineInstance, Fault, Metering, Model, Outcome, Situation};
 use polkavm::{
     BackendKind, CacheModel, CostModel, CostModelKind, GasMeteringKind, InterruptKind, Module, ModuleConfig,
     ProgramBlob, ProgramCounter, RawInstance, Reg,
@@ -78,7 +78,7 @@ impl Engine for Peer {
         Ok(())
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
         let mut peer = ModuleConfig::new();
         peer.set_gas_metering(match config.metering {
             Metering::Off => None,
@@ -106,22 +106,8 @@ struct Running {
     low_memset: bool,
 }
 
-impl Machine for Running {
-    fn set_register(&mut self, number: usize, value: u64) {
-        self.instance.set_reg(Reg::ALL[number], value);
-    }
-
-    fn register(&self, number: usize) -> u64 {
-        self.instance.reg(Reg::ALL[number])
-    }
-
-    fn set_gas(&mut self, gas: i64) {
-        self.instance.set_gas(gas);
-    }
-
-    fn gas(&self) -> i64 {
-        self.instance.gas()
-    }
+impl EngineInstance for Running {
+    forward_registers_and_gas!();
 
     fn set_next_pc(&mut self, offset: u32) {
         self.instance.set_next_program_counter(ProgramCounter(offset));

@@ -1,7 +1,7 @@
 //! The reference interpreter as an engine, which decides between the others.
 
 use crate::hash;
-use crate::machine::{Config, Engine, Machine, Metering, Model, Outcome};
+use crate::interface::{Config, Engine, EngineInstance, Outcome};
 use pvm_reference as reference;
 
 /// The reference model.
@@ -13,29 +13,14 @@ impl Engine for Reference {
         "reference".into()
     }
 
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
-        let config = reference::Config {
-            page_size: config.page_size,
-            aux_size: config.aux_size,
-            model: match config.model {
-                Model::Naive => reference::Model::Naive,
-                Model::Pipeline(latency) => reference::Model::Pipeline(latency),
-                Model::CalibratedV1 => reference::Model::CalibratedV1,
-            },
-            metering: match config.metering {
-                Metering::Off => reference::Metering::Off,
-                Metering::Sync => reference::Metering::Sync,
-                Metering::Async => reference::Metering::Async,
-            },
-            single_step: config.single_step,
-        };
-        reference::Interpreter::new(blob, config)
-            .map(|machine| Box::new(machine) as Box<dyn Machine>)
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
+        reference::Interpreter::new(blob, *config)
+            .map(|instance| Box::new(instance) as Box<dyn EngineInstance>)
             .map_err(|error| error.to_string())
     }
 }
 
-impl Machine for reference::Interpreter {
+impl EngineInstance for reference::Interpreter {
     fn set_register(&mut self, number: usize, value: u64) {
         self.set_register(number, value);
     }
@@ -112,7 +97,7 @@ impl Machine for reference::Interpreter {
         for (address, bytes) in self.memory().pages() {
             let near = regions
                 .iter()
-                .any(|(from, to)| (*from..*to).contains(&address) && address - from < crate::machine::HEAP_HASHED);
+                .any(|(from, to)| (*from..*to).contains(&address) && address - from < crate::interface::HEAP_HASHED);
             if near {
                 hash::add_page(&mut sum, address, bytes);
             }

@@ -2,7 +2,7 @@
 //! processor.
 
 use super::{Parts, flat};
-use pvm_test_support::Rng;
+use pvm_test_support::{Rng, block_starts};
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};
 
 /// Generates a dense program.
@@ -26,9 +26,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
         })
         .collect();
     list.push(Instruction::none(Opcode::Trap));
-    let starts: Vec<u32> = (0..list.len() as u32)
-        .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
-        .collect();
+    let starts = block_starts(&list);
     for instruction in &mut list {
         instruction.target = rng.pick(&starts);
     }

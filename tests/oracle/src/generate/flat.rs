@@ -2,8 +2,8 @@
 //! memory; and noise.
 
 use super::Parts;
-use pvm_test_support::Rng;
-use vm_core::isa::{Assembly, Format, Instruction, Isa, Opcode, Reg, assemble};
+use pvm_test_support::{Rng, block_starts, is_based, pick_opcode, set_targets, with_operands};
+use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg, assemble};
 
 /// Returns all instructions of an instruction set.
 pub fn opcodes(isa: Isa) -> Vec<Opcode> {
@@ -14,29 +14,7 @@ pub fn opcodes(isa: Isa) -> Vec<Opcode> {
 pub fn instruction(opcode: Opcode, rng: &mut Rng) -> Instruction {
     let [r1, r2, r3] = [(); 3].map(|()| rng.pick(&Reg::ALL));
     let (imm, imm2) = (rng.immediate(), rng.immediate());
-    let small = if is_based(opcode) && rng.chance(80) { imm >> 24 } else { imm };
-    match opcode.spec().format {
-        Format::None => Instruction::none(opcode),
-        Format::Imm => Instruction::i(opcode, imm),
-        Format::Offset => Instruction::o(opcode, 0),
-        Format::ImmImm => Instruction::ii(opcode, imm, imm2),
-        Format::RegImm if opcode == Opcode::JumpIndirect => Instruction::ri(opcode, r1, imm >> 28 & !1),
-        Format::RegImm => Instruction::ri(opcode, r1, imm),
-        Format::RegImmImm => Instruction::rii(opcode, r1, small, imm2),
-        Format::RegImmOffset => Instruction::rio(opcode, r1, imm, 0),
-        Format::RegReg => Instruction::rr(opcode, r1, r2),
-        Format::RegRegImm => Instruction::rri(opcode, r1, r2, small),
-        Format::RegRegOffset => Instruction::rro(opcode, r1, r2, 0),
-        Format::RegRegReg => Instruction::rrr(opcode, r3, r1, r2),
-        Format::RegRegImmImm => Instruction::rrii(opcode, r1, r2, imm, imm2 >> 28 & !1),
-        Format::RegImm64 => Instruction::rx(opcode, r1, rng.value() as i64),
-    }
-}
-
-/// True if the instruction accesses memory at a base register plus an immediate.
-fn is_based(opcode: Opcode) -> bool {
-    let mnemonic = opcode.spec().mnemonic;
-    mnemonic.contains("indirect") && (mnemonic.starts_with("load_i") || mnemonic.starts_with("st"))
+    with_operands(opcode, [r1, r2, r3], [imm, imm2], rng)
 }
 
 /// Generates a program of valid instructions.
@@ -49,11 +27,7 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     }
     let mut list: Vec<Instruction> = Vec::new();
     while list.len() < count as usize {
-        let mut opcode = rng.pick(&opcodes);
-        // Traps and host calls end most runs; make them rare.
-        if matches!(opcode, Opcode::Trap | Opcode::Ecalli) && rng.chance(70) {
-            opcode = Opcode::Fallthrough;
-        }
+        let opcode = pick_opcode(&opcodes, rng);
         let instruction = instruction(opcode, rng);
         let base = if matches!(opcode.spec().format, Format::RegImmImm | Format::RegImm) {
             instruction.r1
@@ -81,13 +55,9 @@ pub fn program(isa: Isa, rng: &mut Rng) -> Parts {
     if rng.chance(90) || isa == Isa::JamV1 {
         list.push(Instruction::none(Opcode::Trap));
     }
-    let starts: Vec<u32> = (0..list.len() as u32)
-        .filter(|index| *index == 0 || list[*index as usize - 1].opcode.spec().ends_block)
-        .collect();
+    let starts = block_starts(&list);
     let length = list.len() as u32;
-    for instruction in &mut list {
-        instruction.target = if rng.chance(95) { rng.pick(&starts) } else { rng.below(length) };
-    }
+    set_targets(&mut list, &starts, rng);
     let table: Vec<usize> = (0..rng.below(6))
         .map(|_| if rng.chance(90) { rng.pick(&starts) } else { rng.below(length) } as usize)
         .collect();
@@ -108,14 +78,7 @@ pub fn parts(isa: Isa, list: &[Instruction], table: &[usize], rng: &mut Rng) -> 
 /// Generates random bytes as code, with a random bitmask.
 pub fn noise(isa: Isa, rng: &mut Rng) -> Parts {
     let length = 1 + rng.below(120);
-    let density = rng.pick(&[3, 30, 60, 100]);
-    let mut bitmask = vec![0; length.div_ceil(8) as usize];
-    for bit in 0..length {
-        if rng.chance(density) {
-            bitmask[bit as usize / 8] |= 1 << (bit % 8);
-        }
-    }
-    let code = rng.bytes(length as usize);
+    let assembly = pvm_test_support::noise(length, rng);
     let jump_table = (0..rng.below(4)).map(|_| rng.below(length + 2)).collect();
-    Parts::new(isa, Assembly { code, bitmask, offsets: Vec::new() }, jump_table, rng)
+    Parts::new(isa, assembly, jump_table, rng)
 }

@@ -14,7 +14,7 @@ pub use pairs::{computing, pair};
 pub use parts::Parts;
 
 use crate::compare::Scenario;
-use crate::machine::{Config, Metering, Model};
+use crate::interface::{Config, Metering, Model};
 use pvm_test_support::Rng;
 use vm_core::blob::Blob;
 use vm_core::isa::{Instruction, Isa, Opcode, Reg};

@@ -3,7 +3,7 @@
 
 use super::flat;
 use crate::compare::Scenario;
-use crate::machine::Config;
+use crate::interface::Config;
 use pvm_test_support::Rng;
 use vm_core::isa::{Format, Instruction, Isa, Opcode, Reg};
 

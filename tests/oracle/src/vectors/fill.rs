@@ -3,7 +3,7 @@
 use super::parse::{Statement, parse};
 use super::run::{Context, Mode, fresh, go, print};
 use crate::engines::Reference;
-use crate::machine::Machine;
+use crate::interface::EngineInstance;
 use vm_core::isa::Isa;
 
 /// Returns the draft with every `?` replaced. A result for several instruction sets must be the same in all of them.
@@ -13,7 +13,7 @@ use vm_core::isa::Isa;
 pub fn fill(draft: &str) -> Result<String, String> {
     let mut lines: Vec<String> = draft.lines().map(str::to_string).collect();
     let mut context = Context::new();
-    let mut machines: Vec<(Isa, Box<dyn Machine>)> = Vec::new();
+    let mut machines: Vec<(Isa, Box<dyn EngineInstance>)> = Vec::new();
     for item in parse(draft).map_err(|error| error.to_string())? {
         if context.take(&item.statement) {
             continue;

@@ -1,6 +1,6 @@
 //! Parser of vector files. Every error has the line number.
 
-use crate::machine::{Model, Outcome, REGISTERS};
+use crate::interface::{Model, Outcome, REGISTERS};
 use vm_core::isa::Isa;
 
 /// A malformed line.

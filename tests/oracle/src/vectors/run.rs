@@ -1,7 +1,7 @@
 //! Runs the statements of a vector file on one engine in one mode, and checks the results.
 
 use super::parse::{After, Before, Item, Statement};
-use crate::machine::{Config, Engine, HEAP_HASHED, Machine, Metering, Model, Outcome, Situation};
+use crate::interface::{Config, Engine, EngineInstance, HEAP_HASHED, Metering, Model, Outcome, Situation};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vm_core::blob::Blob;
@@ -80,7 +80,7 @@ impl Context {
 }
 
 /// Makes a machine in the initial state of each case.
-pub(super) fn fresh(engine: &dyn Engine, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String> {
+pub(super) fn fresh(engine: &dyn Engine, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String> {
     let mut machine = engine.load(blob, config)?;
     for number in 0..13 {
         machine.set_register(number, 0x5500 + number as u64);
@@ -96,7 +96,7 @@ pub(super) fn fresh(engine: &dyn Engine, blob: &[u8], config: &Config) -> Result
 /// The nonzero pages of memory.
 type Image = BTreeMap<u32, Vec<u8>>;
 
-fn image(machine: &mut dyn Machine) -> Image {
+fn image(machine: &mut dyn EngineInstance) -> Image {
     let mut image = Image::new();
     for (from, to) in machine.regions() {
         for address in (from..to.min(from.saturating_add(HEAP_HASHED))).step_by(0x1000) {
@@ -130,7 +130,7 @@ fn changes(before: &Image, after: &Image) -> Vec<(u32, Vec<u8>)> {
 }
 
 /// Applies the settings before a run, runs, and returns the observation.
-pub(super) fn go(machine: &mut dyn Machine, before: &Before) -> Result<After, String> {
+pub(super) fn go(machine: &mut dyn EngineInstance, before: &Before) -> Result<After, String> {
     for (number, value) in &before.registers {
         machine.set_register(*number, *value);
     }
@@ -184,7 +184,7 @@ pub(super) fn print(after: &After) -> String {
         _ = write!(text, " next={next_pc}");
     }
     for (number, value) in &after.registers {
-        _ = write!(text, " {}={value:#x}", crate::machine::REGISTERS[*number]);
+        _ = write!(text, " {}={value:#x}", crate::interface::REGISTERS[*number]);
     }
     for (address, bytes) in &after.memory {
         let bytes: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -198,10 +198,10 @@ pub(super) fn print(after: &After) -> String {
 }
 
 /// A case's machine for one instruction set, the length of its code; or the reason why there is none.
-type Running = (Isa, u32, Result<Box<dyn Machine>, String>);
+type Running = (Isa, u32, Result<Box<dyn EngineInstance>, String>);
 
 /// True if the machine is known to differ for these settings.
-fn known_difference(machine: &dyn Machine, before: &Before, code_length: u32) -> bool {
+fn known_difference(machine: &dyn EngineInstance, before: &Before, code_length: u32) -> bool {
     match before.enter {
         Some(offset) => offset == code_length && machine.differs_in(Situation::EntryAtTheEnd),
         None => machine.next_pc().is_none() && machine.differs_in(Situation::NoNextPc),

@@ -43,6 +43,13 @@ impl Execution<'_> {
         self.flags([Is(cf), Is(pf), Is(zf), Is(sf), Is(of)]);
     }
 
+    /// Flags by a result, with `overflow`'s sign as overflow; returns the result.
+    fn overflow_flags(&mut self, result: Term, cf: Term, overflow: Term) -> Term {
+        let of = self.t.sign(overflow);
+        self.result_flags(result, cf, of);
+        result
+    }
+
     fn logic_flags(&mut self, result: Term) {
         let no = self.t.bool(false);
         self.result_flags(result, no, no);
@@ -61,9 +68,7 @@ impl Execution<'_> {
                 (t.add(t.add(a, b), t.zext(carry, width)), t.sign(wide))
             }
         };
-        let of = t.sign(t.and(t.xor(a, result), t.xor(b, result)));
-        self.result_flags(result, cf, of);
-        result
+        self.overflow_flags(result, cf, t.and(t.xor(a, result), t.xor(b, result)))
     }
 
     /// `a - b - borrow` with flags.
@@ -76,9 +81,7 @@ impl Execution<'_> {
                 (t.sub(t.sub(a, b), t.zext(borrow, width)), t.sign(wide))
             }
         };
-        let of = t.sign(t.and(t.xor(a, b), t.xor(a, result)));
-        self.result_flags(result, cf, of);
-        result
+        self.overflow_flags(result, cf, t.and(t.xor(a, b), t.xor(a, result)))
     }
 
     pub(super) fn compute(&mut self) -> Result<(), Stuck> {

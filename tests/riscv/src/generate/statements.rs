@@ -477,18 +477,33 @@ impl Generator {
             self.addi(through, index, 0);
         }
         self.i(0x67, 0, 0, through, 0);
+        self.cases(&labels, [base, index], end, |_| true);
+        self.tables.push((table, labels));
+    }
+
+    /// Generates a case for each label, then `end`. A case overwrites both registers, and ends with a jump to `end` if
+    /// `jumps` says so.
+    pub(super) fn cases(
+        &mut self,
+        labels: &[Label],
+        registers: [u32; 2],
+        end: Label,
+        mut jumps: impl FnMut(&mut Self) -> bool,
+    ) {
         self.depth += 1;
-        for label in &labels {
+        for label in labels {
             self.asm.bind(*label);
-            self.constant(base);
-            self.constant(index);
+            for register in registers {
+                self.constant(register);
+            }
             self.statements(2);
-            let related = self.related();
-            self.asm.jump(0, end, related);
+            if jumps(self) {
+                let related = self.related();
+                self.asm.jump(0, end, related);
+            }
         }
         self.depth -= 1;
         self.asm.bind(end);
-        self.tables.push((table, labels));
     }
 
     /// Generates a call of a later function or of the host.

@@ -37,13 +37,7 @@ const SCENARIOS: [(&str, &str, Scenario); 7] = [
 ];
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\nsolidity: FAILED: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    integration_tests::exit_code("solidity", run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<()> {

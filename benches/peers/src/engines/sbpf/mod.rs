@@ -7,8 +7,8 @@
 mod translate;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use pvm_benches::engines::{Engine, Machine, Module, PLENTY};
-use pvm_benches::programs::{Program, sbpf_assembly};
+use pvm_benches::engines::{Engine, EngineInstance, Module, PLENTY};
+use pvm_benches::programs::{BenchProgram, sbpf_assembly};
 use solana_sbpf::{
     aligned_memory::AlignedMemory,
     assembler::assemble,
@@ -38,12 +38,12 @@ impl Engine for Sbpf {
         "sbpf"
     }
 
-    fn takes(&self, program: &Program) -> bool {
+    fn takes(&self, program: &BenchProgram) -> bool {
         !LEFT_OUT.contains(&program.name)
     }
 
     /// File format: the length of all data and of the initialized data, the data, and the code.
-    fn read(&self, program: &Program) -> Result<Vec<u8>> {
+    fn read(&self, program: &BenchProgram) -> Result<Vec<u8>> {
         let translated = translate::translate(&sbpf_assembly()?, program.name)?;
         let executable = assemble::<Context>(&translated.text, loader()).map_err(|error| anyhow!("{error}"))?;
         let mut bytes = Vec::new();
@@ -97,7 +97,7 @@ impl Module for Loaded {
         Some(self.executable.get_compiled_program()?.machine_code_length())
     }
 
-    fn instantiate(&self) -> Result<Box<dyn Machine>> {
+    fn instantiate(&self) -> Result<Box<dyn EngineInstance>> {
         let mut data = vec![0; self.data_length].into_boxed_slice();
         data[..self.data.len()].copy_from_slice(&self.data);
         let (config, version) = (self.executable.get_config(), self.executable.get_sbpf_version());
@@ -124,7 +124,7 @@ struct Running {
     used: u64,
 }
 
-impl Machine for Running {
+impl EngineInstance for Running {
     fn call(&mut self, export: &str) -> Result<u64> {
         self.context.meter = PLENTY.unsigned_abs();
         let loader = self.executable.get_loader().clone();

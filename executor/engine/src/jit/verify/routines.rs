@@ -34,7 +34,7 @@ const LENGTH: usize = ENTER + LEAVE + EXIT * EXITS.len();
 
 /// All of them.
 pub(super) static ROUTINES: [u8; LENGTH] = {
-    let mut code = Code { bytes: [0; LENGTH], length: 0 };
+    let mut code = RoutineCode { bytes: [0; LENGTH], length: 0 };
     const RDI: u8 = 7;
     const RSP: u8 = 4;
     // mov rdi, imm64; xchg rdi, rsp
@@ -82,13 +82,13 @@ const fn displacement(offset: usize, pushed: u64) -> [u8; 4] {
     (CONTROL_BASE.wrapping_sub(STACK_TOP).wrapping_add(offset as u64).wrapping_add(pushed) as u32).to_le_bytes()
 }
 
-struct Code {
+struct RoutineCode {
     bytes: [u8; LENGTH],
     length: usize,
 }
 
-impl Code {
-    const fn then(mut self, bytes: &[u8]) -> Code {
+impl RoutineCode {
+    const fn then(mut self, bytes: &[u8]) -> RoutineCode {
         let mut at = 0;
         while at < bytes.len() {
             self.bytes[self.length] = bytes[at];
@@ -99,13 +99,13 @@ impl Code {
     }
 
     /// `mov` between a register and a field of the control page, 64 bits.
-    const fn word(self, opcode: u8, reg: u8, offset: usize, pushed: u64) -> Code {
+    const fn word(self, opcode: u8, reg: u8, offset: usize, pushed: u64) -> RoutineCode {
         let head = [0x48 | (reg >> 3) << 2, opcode, 0x84 | (reg & 7) << 3, 0x24];
         self.then(&head).then(&displacement(offset, pushed))
     }
 
-    /// The same of all guest registers.
-    const fn registers(mut self, opcode: u8) -> Code {
+    /// Appends such an instruction for each guest register.
+    const fn registers(mut self, opcode: u8) -> RoutineCode {
         let mut index = 0;
         while index < NATIVE_REGS.len() {
             self = self.word(opcode, NATIVE_REGS[index], offset_of!(Control, regs) + 8 * index, 0);

@@ -90,8 +90,7 @@ fn memory_of_a_worker() {
     const COUNT: u64 = 200;
     let workers: Vec<Worker> = (0..COUNT)
         .map(|_| {
-            let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-            worker.load(&program.image()).unwrap();
+            let mut worker = worker_of(&zygote, &program);
             round_trips(&mut worker, &program, 1);
             worker
         })
@@ -115,8 +114,7 @@ fn memory_of_a_worker() {
 fn two_that_share_a_processor_without_knowing() {
     let program = host_call();
     let zygote = zygote();
-    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-    worker.load(&program.image()).unwrap();
+    let mut worker = worker_of(&zygote, &program);
     let id = protection::last_child_of(protection::last_child_of(zygote.launcher()));
     print("1000 round trips", 30, || round_trips(&mut worker, &program, 1000));
     for id in [id, std::process::id()] {

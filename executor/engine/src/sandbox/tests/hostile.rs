@@ -560,18 +560,14 @@ pub(super) fn make_folder(zygote: &Arc<Zygote>, path: &str) -> Option<i32> {
 
 /// A well-behaved program, in a worker that must survive all attempts.
 fn bystander() -> TestProgram {
-    program(|asm| {
-        asm.push(forms::mov_ri(SCRATCH, 5));
-        leave(asm, protocol::EXIT_HOST_CALL);
-    })
+    leaving(protocol::EXIT_HOST_CALL)
 }
 
 #[test]
 fn machine_code_that_tries_to_get_out_ends_its_worker_and_nothing_else() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-    witness.load(&program.image()).unwrap();
+    let mut witness = worker_of(&zygote, &program);
     let attempts: Vec<Attempt> = [outside(), kernel(), memory(), protocol_attempts()].into_iter().flatten().collect();
     let mut failures = Vec::new();
     for attempt in &attempts {
@@ -613,8 +609,7 @@ fn every_system_call_but_two_ends_the_worker() {
 fn random_machine_code_harms_nobody() {
     let zygote = zygote();
     let program = bystander();
-    let mut witness = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-    witness.load(&program.image()).unwrap();
+    let mut witness = worker_of(&zygote, &program);
     // xorshift64: the same code every time.
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     let mut next = move || {

@@ -1,6 +1,7 @@
 //! Leak tests: file descriptors, mappings and processes are counted, in a process that does nothing else.
 
 use super::*;
+use pvm_test_support::descendants;
 use std::process::Command;
 
 /// Runs an ignored test of this module alone in a process of its own.
@@ -39,7 +40,7 @@ impl Belongings {
         // The allocator's arenas grow and shrink; our mappings are memory files.
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let mappings = maps.lines().filter(|line| line.contains("memfd:pvm-")).count();
-        Belongings { files, mappings, processes: descendants(std::process::id()) }
+        Belongings { files, mappings, processes: descendants(std::process::id(), true) }
     }
 
     /// Polls until the resources are as expected, as processes end asynchronously; returns the last count.
@@ -59,7 +60,7 @@ impl Belongings {
 fn descendants_in_the_end(expected: usize) -> usize {
     let counts = (0..500).map(|_| {
         std::thread::sleep(Duration::from_millis(10));
-        descendants(std::process::id())
+        descendants(std::process::id(), true)
     });
     let mut last = 0;
     for count in counts {
@@ -71,32 +72,8 @@ fn descendants_in_the_end(expected: usize) -> usize {
     last
 }
 
-/// Number of descendant processes, including dead ones that nobody has reaped.
-fn descendants(process: u32) -> usize {
-    let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let id = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-            // Behind the name in parentheses: state, parent.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((id, parent))
-        })
-        .collect();
-    let mut known = vec![process];
-    let mut index = 0;
-    while let Some(parent) = known.get(index).copied() {
-        known.extend(parents.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
-        index += 1;
-    }
-    known.len() - 1
-}
-
 fn host_call() -> TestProgram {
-    program(|asm| {
-        asm.push(forms::mov_ri(SCRATCH, 5));
-        leave(asm, protocol::EXIT_HOST_CALL);
-    })
+    leaving(protocol::EXIT_HOST_CALL)
 }
 
 #[test]
@@ -201,7 +178,7 @@ fn workers_end_when_the_host_dies_whatever_they_do() {
     let ready = ready.unwrap();
     let launcher: u32 = ready.rsplit_once("launcher ").unwrap().1.parse().unwrap();
     // Until the endless run has begun: the zygote and two workers, with the launcher.
-    assert_eq!(descendants(launcher), 3);
+    assert_eq!(descendants(launcher, true), 3);
     host.kill().unwrap();
     host.wait().unwrap();
     for _ in 0..500 {
@@ -210,7 +187,7 @@ fn workers_end_when_the_host_dies_whatever_they_do() {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("the launcher lives on, with {} processes", descendants(launcher));
+    panic!("the launcher lives on, with {} processes", descendants(launcher, true));
 }
 
 #[test]
@@ -323,14 +300,7 @@ fn interrupted() {
     }
     let program = host_call();
     // Counts to 2^22 and calls the host: the host sleeps meanwhile.
-    let slow = self::program(|asm| {
-        let again = asm.new_label();
-        asm.push(forms::mov_ri(SCRATCH, 1 << 22));
-        asm.bind(again);
-        asm.push(forms::sub_ri(R64, SCRATCH, 1));
-        asm.jcc(Cond::NotEqual, again);
-        leave(asm, protocol::EXIT_HOST_CALL);
-    });
+    let slow = counting(1 << 22, protocol::EXIT_HOST_CALL);
     for _ in 0..20 {
         let pool = Pool::new(Settings::default()).unwrap();
         let mut workers: Vec<Pooled> = (0..10).map(|_| pool.take(&program.image()).unwrap()).collect();

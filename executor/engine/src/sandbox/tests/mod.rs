@@ -78,6 +78,26 @@ pub(super) fn program(guest: impl FnOnce(&mut Assembler)) -> TestProgram {
     TestProgram { code: asm.finish().unwrap().to_vec(), start, map, data, id: ID.fetch_add(1, Ordering::Relaxed) }
 }
 
+/// A program that leaves guest code at once, with this exit.
+pub(super) fn leaving(exit: u32) -> TestProgram {
+    program(|asm| {
+        asm.push(forms::mov_ri(SCRATCH, 5));
+        leave(asm, exit);
+    })
+}
+
+/// A program that counts down from a number, and then leaves with this exit.
+pub(super) fn counting(from: u64, exit: u32) -> TestProgram {
+    program(|asm| {
+        let again = asm.new_label();
+        asm.push(forms::mov_ri(SCRATCH, from));
+        asm.bind(again);
+        asm.push(forms::sub_ri(R64, SCRATCH, 1));
+        asm.jcc(Cond::NotEqual, again);
+        leave(asm, exit);
+    })
+}
+
 pub(super) fn map(ro_data_size: u32, rw_data_size: u32, stack_size: u32, aux: u32) -> MemoryMap {
     MemoryMap::new(0x1000, MemoryConfig { ro_data_size, rw_data_size, stack_size }, aux).unwrap()
 }
@@ -109,8 +129,14 @@ pub(super) fn zygote() -> Arc<Zygote> {
     Arc::new(Zygote::start(Sandbox::Required, false, None).unwrap())
 }
 
+/// A worker of a new zygote with a program.
 pub(super) fn worker(program: &TestProgram) -> Worker {
-    let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(5))).unwrap();
+    worker_of(&zygote(), program)
+}
+
+/// A worker with a program.
+pub(super) fn worker_of(zygote: &Arc<Zygote>, program: &TestProgram) -> Worker {
+    let mut worker = Worker::spawn(zygote, limits(Duration::from_secs(5))).unwrap();
     worker.load(&program.image()).unwrap();
     worker
 }

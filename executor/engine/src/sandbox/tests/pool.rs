@@ -135,16 +135,21 @@ fn a_reset_in_use_brings_the_first_contents_back() {
     }
 }
 
+/// Appends a call of `mprotect` that makes A1 bytes at A0 writable, if A3 is not 0.
+fn make_writable_if_told(asm: &mut Assembler) {
+    let after = asm.new_label();
+    asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
+    asm.jcc(Cond::Equal, after);
+    asm.push(forms::mov_ri(Reg::Rdx, 3));
+    asm.push(forms::mov_ri(Reg::Rax, 10));
+    asm.bytes(&[0x0f, 0x05]);
+    asm.bind(after);
+}
+
 /// Has the kernel make A1 bytes at A0 writable, if A3 is not 0, and stores A2 there.
 fn compromised() -> TestProgram {
     program(|asm| {
-        let store = asm.new_label();
-        asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
-        asm.jcc(Cond::Equal, store);
-        asm.push(forms::mov_ri(Reg::Rdx, 3));
-        asm.push(forms::mov_ri(Reg::Rax, 10));
-        asm.bytes(&[0x0f, 0x05]);
-        asm.bind(store);
+        make_writable_if_told(asm);
         asm.push(forms::mov_mr(Width::W64, Mem::base32(Reg::Rdi, 0), Reg::R8));
         leave(asm, protocol::EXIT_TRAP);
     })
@@ -303,14 +308,7 @@ fn a_worker_that_computes_while_the_host_has_its_turn_runs_out_of_cpu_time() {
 #[test]
 fn a_worker_may_use_any_cpu_time_over_many_runs() {
     // About a quarter of a second for each run.
-    let slow = self::program(|asm| {
-        let again = asm.new_label();
-        asm.push(forms::mov_ri(SCRATCH, 1 << 29));
-        asm.bind(again);
-        asm.push(forms::sub_ri(R64, SCRATCH, 1));
-        asm.jcc(Cond::NotEqual, again);
-        leave(asm, protocol::EXIT_TRAP);
-    });
+    let slow = counting(1 << 29, protocol::EXIT_TRAP);
     let mut worker = Worker::spawn(&zygote(), limits(Duration::from_secs(1))).unwrap();
     worker.load(&slow.image()).unwrap();
     assert!(!worker.is_worn_out());
@@ -353,11 +351,17 @@ fn there_are_never_more_workers_than_allowed() {
     let _second = pool.take(&program.image()).unwrap();
 }
 
-#[test]
-fn a_worker_that_was_lost_is_replaced() {
+/// A program, and a pool of which a worker is in use for it.
+fn taken() -> (TestProgram, Arc<Pool>, Pooled) {
     let program = filler_and_scanner();
     let pool = pool(4, 4);
-    let mut worker = pool.take(&program.image()).unwrap();
+    let worker = pool.take(&program.image()).unwrap();
+    (program, pool, worker)
+}
+
+#[test]
+fn a_worker_that_was_lost_is_replaced() {
+    let (program, pool, mut worker) = taken();
     worker.kill();
     assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
     drop(worker);
@@ -378,9 +382,7 @@ fn a_worker_that_was_lost_is_replaced() {
 
 #[test]
 fn a_zygote_that_was_lost_is_replaced() {
-    let program = filler_and_scanner();
-    let pool = pool(4, 4);
-    let mut worker = pool.take(&program.image()).unwrap();
+    let (program, pool, mut worker) = taken();
     pool.kill_zygote();
     assert!(worker.has_ended(), "workers die with their zygote");
     assert_eq!(worker.run(&mut program.state()), Err(SandboxError::Died));
@@ -414,15 +416,10 @@ fn many_threads_use_one_pool() {
 /// Makes the whole window writable, if A3 is not 0, and writes one byte per page to A1 bytes at A0.
 fn glutton() -> TestProgram {
     program(|asm| {
-        let (write, next) = (asm.new_label(), asm.new_label());
+        let next = asm.new_label();
         asm.push(forms::mov_rr(R64, Reg::Rbx, Reg::Rdi));
         asm.push(forms::add_rr(R64, Reg::Rbx, Reg::Rsi));
-        asm.push(forms::test_rr(R64, Reg::R9, Reg::R9));
-        asm.jcc(Cond::Equal, write);
-        asm.push(forms::mov_ri(Reg::Rdx, 3));
-        asm.push(forms::mov_ri(Reg::Rax, 10));
-        asm.bytes(&[0x0f, 0x05]);
-        asm.bind(write);
+        make_writable_if_told(asm);
         asm.bind(next);
         asm.push(forms::mov_mr(Width::W8, Mem::base32(Reg::Rdi, 0), Reg::Rdi));
         asm.push(forms::add_ri(R64, Reg::Rdi, 0x1000));

@@ -44,8 +44,7 @@ fn where_everything_can_be_had_best_effort_is_all_of_it() {
 fn without_protection_guest_code_still_runs_in_another_process() {
     let zygote = Arc::new(Zygote::start(Sandbox::OffForTests, false, None).unwrap());
     let program = trap();
-    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-    worker.load(&program.image()).unwrap();
+    let mut worker = worker_of(&zygote, &program);
     assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));
 }
 
@@ -53,8 +52,7 @@ fn without_protection_guest_code_still_runs_in_another_process() {
 fn a_worker_that_waits_has_what_the_documents_say_and_no_more() {
     let zygote = zygote();
     let program = trap();
-    let mut worker = Worker::spawn(&zygote, limits(Duration::from_secs(5))).unwrap();
-    worker.load(&program.image()).unwrap();
+    let mut worker = worker_of(&zygote, &program);
     worker.run(&mut program.state()).unwrap();
     let read = |id: u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
     let id = last_child_of(last_child_of(zygote.launcher()));

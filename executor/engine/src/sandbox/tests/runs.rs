@@ -178,14 +178,7 @@ fn a_worker_that_is_stopped_for_longer_than_its_limit_and_continued_finishes() {
 
 #[test]
 fn without_a_limit_a_run_may_take_any_time() {
-    let program = program(|asm| {
-        let again = asm.new_label();
-        asm.push(forms::mov_ri(SCRATCH, 1 << 28));
-        asm.bind(again);
-        asm.push(forms::sub_ri(R64, SCRATCH, 1));
-        asm.jcc(Cond::NotEqual, again);
-        leave(asm, protocol::EXIT_TRAP);
-    });
+    let program = counting(1 << 28, protocol::EXIT_TRAP);
     let mut worker = Worker::spawn(&zygote(), Limits { cpu: None, real: None }).unwrap();
     worker.load(&program.image()).unwrap();
     assert_eq!(worker.run(&mut program.state()), Ok(Exit::Trap));

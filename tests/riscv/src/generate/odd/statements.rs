@@ -132,19 +132,7 @@ impl Generator {
             self.odd.tables.push(Table { section, symbol, labels: labels.clone(), width, form });
         }
         self.i(0x67, 0, 0, index, 0);
-        self.depth += 1;
-        for label in &labels {
-            self.asm.bind(*label);
-            self.constant(base);
-            self.constant(index);
-            self.statements(2);
-            if self.random.one_in(2) {
-                let related = self.related();
-                self.asm.jump(0, end, related);
-            }
-        }
-        self.depth -= 1;
-        self.asm.bind(end);
+        self.cases(&labels, [base, index], end, |generator| generator.random.one_in(2));
         self.constant(base);
         self.constant(index);
     }

@@ -2,51 +2,10 @@
 
 use crate::hash;
 
+pub use pvm_reference::{Config, Metering, Model};
+
 /// Registers, in the order of their numbers.
 pub const REGISTERS: [&str; 13] = ["ra", "sp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5"];
-
-/// A cost model.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Model {
-    /// One gas for each instruction.
-    Naive,
-    /// The pipeline, with the latency of loads in cycles, 1 to 127.
-    Pipeline(u8),
-    /// The first calibration.
-    CalibratedV1,
-}
-
-/// Metering mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Metering {
-    /// No metering; a program may run forever.
-    Off,
-    /// A shortage can be resumed.
-    Sync,
-    /// A shortage ends the run.
-    Async,
-}
-
-/// Configuration of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// Guest page size in bytes.
-    pub page_size: u32,
-    /// Size of the aux region in bytes.
-    pub aux_size: u32,
-    /// The cost model.
-    pub model: Model,
-    /// The metering mode.
-    pub metering: Metering,
-    /// Stop before every instruction.
-    pub single_step: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config { page_size: 0x1000, aux_size: 0, model: Model::Naive, metering: Metering::Sync, single_step: false }
-    }
-}
 
 /// A memory access for which the embedder has to supply a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,11 +93,11 @@ pub trait Engine {
     ///
     /// # Errors
     /// If it is refused; the text is for people.
-    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn Machine>, String>;
+    fn load(&self, blob: &[u8], config: &Config) -> Result<Box<dyn EngineInstance>, String>;
 }
 
 /// A loaded program with its state. Registers are numbered 0 to 12.
-pub trait Machine {
+pub trait EngineInstance {
     /// Sets a register.
     fn set_register(&mut self, number: usize, value: u64);
     /// The value of a register.
