@@ -136,7 +136,7 @@ pub(super) fn run<T: Config>(code: &[u8]) {
         .and_then(|blob| blob.exports().find(|export| export.symbol == b"call").map(|export| export.code_offset))
         .unwrap_or_default();
     let (code_hash, cost_model) = (code::code_hash(code), code::CostModel::Naive);
-    let source = Source { code_hash, code, entry, cost_model, semantics: code::SEMANTICS };
+    let source = Source { code_hash, code, entry, cost_model, semantics: code::SEMANTICS, imports: &[] };
     let mut instance = T::Executor::instantiate(source).unwrap_or_else(|detail| panic!("{detail}"));
     let stop = instance.run(i64::MAX, None);
     assert_eq!(stop.outcome, vm_core::outcome::Outcome::Finished);

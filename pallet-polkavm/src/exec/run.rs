@@ -171,6 +171,7 @@ fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Re
         entry: executable.info.entry(stack.top().entry),
         cost_model: executable.info.cost_model,
         semantics: executable.info.semantics,
+        imports: &executable.info.imports,
     })
     .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
     drop(code);
