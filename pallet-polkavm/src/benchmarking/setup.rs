@@ -15,7 +15,11 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
-use frame_support::{traits::fungible::Mutate, weights::Weight};
+use frame_support::{
+    dispatch::DispatchResultWithPostInfo,
+    traits::{Time, fungible::Mutate},
+    weights::Weight,
+};
 use sp_core::H160;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
@@ -187,4 +191,17 @@ pub(super) fn call_args<T: Config>(
     waiting.write(at(400), input);
     let input = pack(input.len() as u64, at(400));
     [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), input, no_output()]
+}
+
+/// Reads what a stack reads when a contract first asks for it, which a call's base weight pays for.
+pub(super) fn read_block_context<T: Config>() {
+    let _ = T::Time::now();
+    let _ = frame_system::Pallet::<T>::block_number();
+}
+
+/// Panics if an extrinsic fails.
+pub(super) fn succeed(result: DispatchResultWithPostInfo) {
+    if let Err(error) = result {
+        panic!("{error:?}");
+    }
 }
