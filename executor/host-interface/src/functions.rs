@@ -4,6 +4,7 @@
 //! runtime.
 
 #![allow(missing_docs, reason = "the macro writes items without documentation")]
+#![allow(clippy::too_many_arguments, reason = "host functions have plain arguments only")]
 
 use crate::memory::{MEMORY_STOP_BYTES, MemoryStop};
 use crate::wire::{STOP_BYTES, StopBuffer};
