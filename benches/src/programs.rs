@@ -134,7 +134,11 @@ pub const ALL: &[BenchProgram] = &[
 
 /// Calls of a host function.
 pub const HOST_CALLS: BenchProgram = probe("host_calls", host::host_calls::initialize, host::host_calls::run);
-/// Number of [`HOST_CALLS`] in a run.
+/// Calls of a host function that reads 128 bytes and writes 8.
+pub const HOST_MEMORY: BenchProgram =
+    probe("host_memory", host::host_calls::initialize, host::host_calls::run_with_memory);
+
+/// Number of host calls in a run of [`HOST_CALLS`] and of [`HOST_MEMORY`].
 pub const HOST_CALL_COUNT: u64 = host::host_calls::CALLS;
 
 /// A large program whose `run` does little.

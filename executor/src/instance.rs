@@ -8,6 +8,7 @@ use crate::throttle::throttled;
 use crate::tier::Readiness;
 use crate::{LOG_TARGET, Shared};
 use pvm_engine::{Error, Module, RawInstance};
+use pvm_host_interface::memory::Writable;
 use pvm_host_interface::{AccessError, Stop};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -279,6 +280,13 @@ impl RecoverableInstance {
         counter
     }
 
+    /// Returns the regions that can be written. Not logged: a write that is made is, with its result, and so is one that
+    /// is refused.
+    pub fn writable(&self) -> Writable {
+        let (map, heap_size) = (self.loaded.program.memory_map(), self.backend.heap_size());
+        [(map.rw_base(), map.rw_end_with_heap(heap_size)), (map.stack_low(), map.stack_high())]
+    }
+
     /// Reads guest memory. A dead worker's memory is still as it was at the last stop, because the host shares it.
     pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), AccessError> {
         let result = self.backend.read_memory(address, out);
@@ -387,6 +395,10 @@ impl BackendInstance {
             log.counter(counter);
         }
         counter
+    }
+
+    fn heap_size(&self) -> u32 {
+        on_backend!(self, instance => instance.heap_size())
     }
 
     /// Reads guest memory, and logs a digest of it.

@@ -3,6 +3,7 @@
 use crate::Shared;
 use crate::call;
 use crate::instance::RecoverableInstance;
+use pvm_host_interface::memory::Writable;
 use pvm_host_interface::{AccessError, Backend, INSTANCES, InstantiateError, NoInstance, ProgramRules, Stop};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,6 +61,10 @@ impl Backend for Session {
 
     fn program_counter(&mut self, instance: u32) -> Result<Option<u32>, NoInstance> {
         Ok(self.get(instance)?.program_counter())
+    }
+
+    fn writable(&mut self, instance: u32) -> Result<Writable, NoInstance> {
+        Ok(self.get(instance)?.writable())
     }
 
     fn read_memory(&mut self, instance: u32, address: u32, out: &mut [u8]) -> Result<(), AccessError> {

@@ -11,6 +11,7 @@ use crate::{
     contract::Key,
     exec::{ExecConfig, Stack},
     metering::ledger::Ledger,
+    storage_layer::with_counted_layer,
     types::{Code, Execution, Failure, Instantiated, Output, Uploaded},
 };
 use alloc::{format, vec::Vec};
@@ -162,15 +163,13 @@ impl<T: Config> Pallet<T> {
     ) -> Execution<R, BalanceOf<T>> {
         let mut stack = Stack::<T>::new(origin, limits, config);
         let outcome = guard::enter(|| {
-            with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-                match admit(&mut stack, config).and_then(|()| run(&mut stack)) {
-                    Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(Ok(result))),
-                    undone => TransactionOutcome::Rollback(Ok(undone)),
-                }
+            with_counted_layer(|| match admit(&mut stack, config).and_then(|()| run(&mut stack)) {
+                Ok(result) if !did_revert(&result) => TransactionOutcome::Commit(Ok(result)),
+                undone => TransactionOutcome::Rollback(undone),
             })
         });
         let outcome = outcome.unwrap_or_else(|| Err(Error::<T>::ReenteredPallet.into()));
-        let result = outcome.unwrap_or_else(|error| Err(error.into())).inspect_err(log_failure);
+        let result = outcome.inspect_err(log_failure);
         stack.finish(result, did_revert)
     }
 }
@@ -199,7 +198,10 @@ fn admit<T: Config>(stack: &mut Stack<T>, config: ExecConfig) -> Result<(), Fail
         return Ok(());
     }
     ensure_no_contract::<T>(&origin)?;
-    if T::AutoMap::get() && !T::AddressMapper::is_mapped(&origin) {
+    if T::AddressMapper::is_mapped(&origin) {
+        return Ok(());
+    }
+    if T::AutoMap::get() {
         stack.charge_origin(T::WeightInfo::map_account())?;
         T::AddressMapper::map_without_deposit(&origin);
     }

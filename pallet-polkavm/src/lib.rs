@@ -22,6 +22,7 @@ pub mod migrations;
 pub mod precompiles;
 pub mod pricing;
 pub mod runtime_api;
+mod storage_layer;
 pub mod types;
 pub mod weights;
 

@@ -340,7 +340,7 @@ impl GuestInstance for EitherInstance {
         on_either!(self.program_counter())
     }
 
-    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
+    fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
         on_either!(self.read_memory(address, out))
     }
 

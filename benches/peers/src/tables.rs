@@ -4,7 +4,7 @@ use crate::engines::{Compiler, Sbpf, Wasmtime};
 use anyhow::{Context, Result, ensure};
 use pvm_benches::engines::{Compiled, Engine, EngineInstance, Module, Ours, Polkavm, Wasmi};
 use pvm_benches::measure::{geometric_mean, time};
-use pvm_benches::programs::{ALL, BenchProgram, CONTRACT, HOST_CALL_COUNT, HOST_CALLS, WorkloadKind};
+use pvm_benches::programs::{ALL, BenchProgram, CONTRACT, HOST_CALL_COUNT, HOST_CALLS, HOST_MEMORY, WorkloadKind};
 use std::time::Duration;
 use vm_core::gas::Metering;
 
@@ -282,10 +282,19 @@ pub fn host_calls() -> Result<()> {
     println!("### Host calls: nanoseconds out and back, the least of up to 300 runs of {HOST_CALL_COUNT}\n");
     println!("The first two cross to another process, the others do not.\n");
     head("", &engines.iter().map(|engine| engine.name()).collect::<Vec<_>>());
-    let expected = HOST_CALLS.run_on_host();
+    for (name, program) in [("nothing", &HOST_CALLS), ("128 bytes in, 8 out", &HOST_MEMORY)] {
+        row([name.to_owned()].into_iter().chain(host_call_times(&engines, program)?.into_iter().map(cell)));
+    }
+    println!();
+    Ok(())
+}
+
+/// Measures a program of host calls on each engine; returns the nanoseconds of one.
+fn host_call_times(engines: &Engines, program: &Program) -> Result<Vec<Option<f64>>> {
+    let expected = program.run_on_host();
     let mut machines = Vec::new();
-    for engine in &engines {
-        machines.push(engine.load(&engine.read(&HOST_CALLS)?)?.instantiate()?);
+    for engine in engines {
+        machines.push(engine.load(&engine.read(program)?)?.instantiate()?);
     }
     let mut least = vec![Duration::MAX; engines.len()];
     let mut spent = vec![Duration::ZERO; engines.len()];
@@ -300,8 +309,5 @@ pub fn host_calls() -> Result<()> {
             }
         }
     }
-    let times: Vec<_> = least.iter().map(|time| Some(time.as_secs_f64() * 1e9 / HOST_CALL_COUNT as f64)).collect();
-    row([String::new()].into_iter().chain(times.iter().copied().map(cell)));
-    println!();
-    Ok(())
+    Ok(least.iter().map(|time| Some(time.as_secs_f64() * 1e9 / HOST_CALL_COUNT as f64)).collect())
 }

@@ -1,6 +1,6 @@
 //! `pvm-engine`'s compiler, in its sandbox.
 
-use super::{Engine, EngineInstance, Module, PLENTY};
+use super::{EXCHANGED, Engine, EngineInstance, Module, PLENTY, exchanged};
 use crate::programs;
 use anyhow::{Context, Result, bail};
 use pvm_engine::{Backend, Config, Outcome, ProgramBlob, RawInstance, Reg};
@@ -79,12 +79,18 @@ impl Module for pvm_engine::Module {
 impl EngineInstance for RawInstance {
     fn call(&mut self, export: &str) -> Result<u64> {
         let entry = self.module().program().export(export.as_bytes()).context("no such export")?;
+        let exchanges = self.module().program().import(0) == Some(b"exchange");
         self.set_gas(PLENTY);
         self.prepare_call(entry, &[]);
         loop {
             match self.run()? {
                 Outcome::Finished => return Ok(self.reg(Reg::A0)),
-                // The only host function returns its argument.
+                Outcome::HostCall(0) if exchanges => {
+                    let mut input = [0; EXCHANGED];
+                    self.read_memory(self.reg(Reg::A0) as u32, &mut input)?;
+                    self.write_memory(self.reg(Reg::A1) as u32, &exchanged(&input))?;
+                }
+                // The other host function returns its argument.
                 Outcome::HostCall(_) => {}
                 outcome => bail!("{outcome:?} at {:?}", self.pc()),
             }

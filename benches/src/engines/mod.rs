@@ -11,10 +11,32 @@ pub use polkavm::Polkavm;
 pub use wasmi::Wasmi;
 
 use crate::programs::BenchProgram;
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Gas or fuel that no program exhausts.
 pub const PLENTY: i64 = 1 << 60;
+
+/// Bytes that the host function `exchange` reads.
+pub const EXCHANGED: usize = 128;
+
+/// What the host function `exchange` writes for what it has read: the sum of the words.
+pub fn exchanged(input: &[u8; EXCHANGED]) -> [u8; 8] {
+    let words = input.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+    words.fold(0, u64::wrapping_add).to_le_bytes()
+}
+
+/// Executes `exchange` on the memory of a wasm module.
+///
+/// # Errors
+/// If a pointer is out of bounds.
+pub fn exchange_in(memory: &mut [u8], input: u32, output: u32) -> Result<()> {
+    let read =
+        memory.get(input as usize..).and_then(|rest| rest.first_chunk()).context("the input is out of bounds")?;
+    let result = exchanged(read);
+    let place = memory.get_mut(output as usize..).and_then(|rest| rest.first_chunk_mut());
+    *place.context("the output is out of bounds")? = result;
+    Ok(())
+}
 
 /// A virtual machine, set up once as an embedder would.
 pub trait Engine {

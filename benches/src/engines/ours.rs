@@ -1,6 +1,6 @@
 //! `vm-core`'s interpreter.
 
-use super::{Engine, EngineInstance, Module, PLENTY};
+use super::{EXCHANGED, Engine, EngineInstance, Module, PLENTY, exchanged};
 use crate::programs;
 use anyhow::{Context, Result, bail};
 use std::sync::Arc;
@@ -52,12 +52,18 @@ impl Module for Loaded {
 impl EngineInstance for Instance {
     fn call(&mut self, export: &str) -> Result<u64> {
         let entry = self.program().export(export.as_bytes()).context("no such export")?;
+        let exchanges = self.program().import(0) == Some(b"exchange");
         self.set_gas(PLENTY);
         self.prepare_call(entry, &[]);
         loop {
             match self.run() {
                 Outcome::Finished => return Ok(self.reg(Reg::A0)),
-                // The only host function returns its argument.
+                Outcome::HostCall(0) if exchanges => {
+                    let mut input = [0; EXCHANGED];
+                    self.read_memory(self.reg(Reg::A0) as u32, &mut input)?;
+                    self.write_memory(self.reg(Reg::A1) as u32, &exchanged(&input))?;
+                }
+                // The other host function returns its argument.
                 Outcome::HostCall(_) => {}
                 outcome => bail!("{outcome:?} at {:?}", self.pc()),
             }

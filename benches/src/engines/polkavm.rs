@@ -1,6 +1,6 @@
 //! The `polkavm` crate: its interpreter, or its recompiler in its sandbox.
 
-use super::{Engine, EngineInstance, PLENTY};
+use super::{EXCHANGED, Engine, EngineInstance, PLENTY, exchanged};
 use crate::programs::BenchProgram;
 use anyhow::{Context, Result, anyhow, bail};
 use polkavm::{
@@ -112,12 +112,19 @@ impl EngineInstance for RawInstance {
             .find(|candidate| candidate.symbol().as_bytes() == export.as_bytes())
             .context("no such export")?
             .program_counter();
+        let exchanges = self.module().imports().get(0).is_some_and(|import| import.as_bytes() == b"exchange");
         self.set_gas(PLENTY);
         self.prepare_call_untyped(entry, &[]);
         loop {
             match self.run().map_err(|error| anyhow!("{error}"))? {
                 InterruptKind::Finished => return Ok(self.reg(Reg::A0)),
-                // The only host function returns its argument.
+                InterruptKind::Ecalli(0) if exchanges => {
+                    let mut input = [0; EXCHANGED];
+                    let failed = |error| anyhow!("{error}");
+                    self.read_memory_into(self.reg(Reg::A0) as u32, &mut input[..]).map_err(failed)?;
+                    self.write_memory(self.reg(Reg::A1) as u32, &exchanged(&input)).map_err(failed)?;
+                }
+                // The other host function returns its argument.
                 InterruptKind::Ecalli(_) => {}
                 interrupt => bail!("{interrupt:?} at {:?}", self.program_counter()),
             }

@@ -2,10 +2,10 @@
 //! validated, and a function is translated when it is first called). Optionally, for a fast start, a function is also
 //! validated only when it is first called.
 
-use super::{Engine, EngineInstance, Module, PLENTY};
+use super::{Engine, EngineInstance, Module, PLENTY, exchange_in};
 use crate::programs::BenchProgram;
 use anyhow::{Context, Result, anyhow};
-use wasmi::{CompilationMode, Config, Instance, Linker, Store};
+use wasmi::{Caller, CompilationMode, Config, Instance, Linker, Store};
 
 /// The interpreter with fuel.
 pub struct Wasmi {
@@ -53,6 +53,13 @@ impl Module for wasmi::Module {
         store.set_fuel(PLENTY.unsigned_abs()).map_err(|error| anyhow!("{error}"))?;
         let mut linker = Linker::new(self.engine());
         linker.func_wrap("env", "nothing", |value: u64| value).map_err(|error| anyhow!("{error}"))?;
+        let exchange = |mut caller: Caller<'_, ()>, input: u32, output: u32| -> Result<(), wasmi::Error> {
+            let memory = caller.get_export("memory").and_then(wasmi::Extern::into_memory);
+            let memory = memory.ok_or_else(|| wasmi::Error::new("no memory"))?;
+            exchange_in(memory.data_mut(&mut caller), input, output)
+                .map_err(|error| wasmi::Error::new(error.to_string()))
+        };
+        linker.func_wrap("env", "exchange", exchange).map_err(|error| anyhow!("{error}"))?;
         let instance = linker.instantiate_and_start(&mut store, self).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(Running { store, instance }))
     }

@@ -1,5 +1,6 @@
 //! The node's side of the host functions: the backend, and the extension through which the host functions find it.
 
+use crate::memory::Writable;
 use crate::{AccessError, InstantiateError, NoInstance, ProgramRules, Stop};
 use sp_externalities::{Externalities, ExternalitiesExt as _, TransactionType, decl_extension};
 use std::sync::OnceLock;
@@ -34,6 +35,13 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// If there is no such instance.
     fn program_counter(&mut self, instance: u32) -> Result<Option<u32>, NoInstance>;
+
+    /// Returns the regions that [`Self::write_memory`] can write, as they are until the next run: a range of at least
+    /// one byte is writable if it lies in one of them.
+    ///
+    /// # Errors
+    /// If there is no such instance.
+    fn writable(&mut self, instance: u32) -> Result<Writable, NoInstance>;
 
     /// Reads guest memory.
     ///

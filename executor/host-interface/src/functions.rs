@@ -4,10 +4,12 @@
 //! runtime.
 
 #![allow(missing_docs, reason = "the macro writes items without documentation")]
+#![allow(clippy::too_many_arguments, reason = "host functions have plain arguments only")]
 
+use crate::memory::{MEMORY_STOP_BYTES, MemoryStop};
 use crate::wire::{STOP_BYTES, StopBuffer};
 #[cfg(not(substrate_runtime))]
-use crate::{InstantiateError, NoInstance, ProgramRules, backend::backend, wire};
+use crate::{InstantiateError, NoInstance, ProgramRules, backend::backend, run, wire};
 use sp_runtime_interface::pass_by::{
     PassFatPointerAndRead, PassFatPointerAndWrite, PassPointerAndRead, PassPointerAndWrite,
 };
@@ -69,6 +71,23 @@ pub trait Polkavm {
             }
             Err(NoInstance) => -1,
         }
+    }
+
+    /// Version 2, with the guest memory that crosses with a run: makes the `writes`, runs, and at a host call reads the
+    /// ranges that `reads` has for it ([`crate::memory`]). Returns 0, -1 if there is no such instance, or -2 if a write
+    /// is malformed or out of bounds; those before it are made then.
+    #[version(2)]
+    fn run(
+        &mut self,
+        instance: u32,
+        gas: i64,
+        set_result: bool,
+        result: u64,
+        writes: PassFatPointerAndRead<&[u8]>,
+        reads: PassFatPointerAndRead<&[u8]>,
+        stop: PassPointerAndWrite<&mut MemoryStop, { MEMORY_STOP_BYTES }>,
+    ) -> i32 {
+        run::run(backend(self), instance, gas, set_result.then_some(result), writes, reads, stop)
     }
 
     /// The code offset at which the instance stopped.

@@ -1,7 +1,7 @@
 //! Host functions through which a runtime has the node run PolkaVM programs.
 //!
 //! The interface between runtime and node. The runtime uses [`RemoteInstance`], with one host function call for each
-//! run and one for each memory access. The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
+//! run; most accesses to memory cross with it ([`memory`]). The node adds [`HostFunctions`] to those of its executor and a [`Backend`], as a
 //! [`PolkavmExt`], to the extensions of every runtime call. Without a backend the functions panic, which ends the
 //! runtime call without deciding whether a block is valid.
 //!
@@ -13,10 +13,15 @@
 #![cfg_attr(substrate_runtime, no_std)]
 #![allow(unexpected_cfgs, reason = "the builder of the wasm runtime sets substrate_runtime, cargo knows nothing of it")]
 
+extern crate alloc;
+
 #[cfg(not(substrate_runtime))]
 mod backend;
 mod functions;
 mod instance;
+pub mod memory;
+#[cfg(not(substrate_runtime))]
+mod run;
 pub mod runtime_heap;
 mod wire;
 

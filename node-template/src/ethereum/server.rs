@@ -324,8 +324,8 @@ impl EthereumRpcServer for Ethereum {
         let (kind, last) = self.0.filters.look(id)?;
         // What is more than one answer can hold comes with the next ones.
         let to = match kind {
-            filters::Kind::Logs(_) => best.min(last.saturating_add(self.0.flags.eth_max_log_blocks)),
-            filters::Kind::Blocks => best,
+            filters::FilterKind::Logs(_) => best.min(last.saturating_add(self.0.flags.eth_max_log_blocks)),
+            filters::FilterKind::Blocks => best,
         };
         let news = self.news(&kind, last, to)?;
         self.0.filters.advance(id, to);

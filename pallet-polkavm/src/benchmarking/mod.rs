@@ -76,8 +76,12 @@ mod benchmarks {
         let limit = BalanceOf::<T>::try_from(u64::MAX).unwrap_or_else(|_| u32::MAX.into());
         let data = vec![1; i as usize];
 
-        #[extrinsic_call]
-        _(RawOrigin::Signed(origin), value, Weight::MAX, limit, code_hash, data, Some([1; 32]));
+        #[block]
+        {
+            read_block_context::<T>();
+            let origin = RawOrigin::Signed(origin).into();
+            succeed(Pallet::<T>::instantiate(origin, value, Weight::MAX, limit, code_hash, data, Some([1; 32])));
+        }
 
         assert_eq!(ContractInfoOf::<T>::iter().count(), 1);
     }
@@ -89,8 +93,12 @@ mod benchmarks {
         let limit = BalanceOf::<T>::try_from(u64::MAX).unwrap_or_else(|_| u32::MAX.into());
         let (code, data) = (busy_program(c), vec![1; i as usize]);
 
-        #[extrinsic_call]
-        _(RawOrigin::Signed(origin), value, Weight::MAX, limit, code, data, Some([1; 32]));
+        #[block]
+        {
+            read_block_context::<T>();
+            let origin = RawOrigin::Signed(origin).into();
+            succeed(Pallet::<T>::instantiate_with_code(origin, value, Weight::MAX, limit, code, data, Some([1; 32])));
+        }
 
         assert_eq!(ContractInfoOf::<T>::iter().count(), 1);
     }
@@ -102,8 +110,12 @@ mod benchmarks {
         let value = BalanceOf::<T>::from(1_000u32);
         let data = vec![1; i as usize];
 
-        #[extrinsic_call]
-        _(RawOrigin::Signed(origin), contract, value, Weight::MAX, 0u32.into(), data);
+        #[block]
+        {
+            read_block_context::<T>();
+            let origin = RawOrigin::Signed(origin).into();
+            succeed(Pallet::<T>::call(origin, contract, value, Weight::MAX, 0u32.into(), data));
+        }
     }
 
     #[benchmark(pov_mode = Measured)]

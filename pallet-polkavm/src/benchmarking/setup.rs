@@ -15,7 +15,11 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
-use frame_support::{traits::fungible::Mutate, weights::Weight};
+use frame_support::{
+    dispatch::DispatchResultWithPostInfo,
+    traits::{Time, fungible::Mutate},
+    weights::Weight,
+};
 use sp_core::H160;
 use vm_core::isa::{Instruction, Opcode, Reg};
 
@@ -136,7 +140,7 @@ pub(super) fn run<T: Config>(code: &[u8]) {
         .and_then(|blob| blob.exports().find(|export| export.symbol == b"call").map(|export| export.code_offset))
         .unwrap_or_default();
     let (code_hash, cost_model) = (code::code_hash(code), code::CostModel::Naive);
-    let source = Source { code_hash, code, entry, cost_model, semantics: code::SEMANTICS };
+    let source = Source { code_hash, code, entry, cost_model, semantics: code::SEMANTICS, imports: &[] };
     let mut instance = T::Executor::instantiate(source).unwrap_or_else(|detail| panic!("{detail}"));
     let stop = instance.run(i64::MAX, None);
     assert_eq!(stop.outcome, vm_core::outcome::Outcome::Finished);
@@ -187,4 +191,17 @@ pub(super) fn call_args<T: Config>(
     waiting.write(at(400), input);
     let input = pack(input.len() as u64, at(400));
     [pack(0, at(100)), u64::MAX, u64::MAX, pack(at(300), at(200)), input, no_output()]
+}
+
+/// Reads what a stack reads when a contract first asks for it, which a call's base weight pays for.
+pub(super) fn read_block_context<T: Config>() {
+    let _ = T::Time::now();
+    let _ = frame_system::Pallet::<T>::block_number();
+}
+
+/// Panics if an extrinsic fails.
+pub(super) fn succeed(result: DispatchResultWithPostInfo) {
+    if let Err(error) = result {
+        panic!("{error:?}");
+    }
 }

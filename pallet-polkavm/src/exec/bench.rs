@@ -33,6 +33,7 @@ impl<T: Config> Waiting<T> {
             entry: executable.info.entry(entry),
             cost_model: executable.info.cost_model,
             semantics: executable.info.semantics,
+            imports: &executable.info.imports,
         })
         .map_err(|detail| Failure::new::<T>(crate::Error::ExecutionFailed, detail))?;
         let _ = instance.run(i64::MAX, None);

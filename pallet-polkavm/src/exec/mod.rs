@@ -164,8 +164,9 @@ pub struct Stack<T: Config> {
     ledger: Ledger<T>,
     transient: TransientStorage,
     config: ExecConfig,
-    now_millis: U256,
-    block_number: U256,
+    /// Time and number of the block, once a contract has asked.
+    now_millis: Option<U256>,
+    block_number: Option<U256>,
     events: Vec<ContractEvent>,
     tracer: Option<Tracer>,
 }
@@ -181,8 +182,8 @@ impl<T: Config> Stack<T> {
             ledger: Ledger::new(limits.deposit),
             transient: TransientStorage::default(),
             config,
-            now_millis: T::Time::now().into(),
-            block_number: frame_system::Pallet::<T>::block_number().into(),
+            now_millis: None,
+            block_number: None,
             events: Vec::new(),
             tracer: config.trace.then(Tracer::default),
         }
@@ -510,14 +511,14 @@ impl<T: Config> Stack<T> {
         Ok(())
     }
 
-    /// The block's time in milliseconds since the Unix epoch.
-    pub fn now_millis(&self) -> U256 {
-        self.now_millis
+    /// The block's time in milliseconds since the Unix epoch. The call's base weight pays for reading it once.
+    pub fn now_millis(&mut self) -> U256 {
+        *self.now_millis.get_or_insert_with(|| T::Time::now().into())
     }
 
-    /// The block's number.
-    pub fn block_number(&self) -> U256 {
-        self.block_number
+    /// The block's number. The call's base weight pays for reading it once.
+    pub fn block_number(&mut self) -> U256 {
+        *self.block_number.get_or_insert_with(|| frame_system::Pallet::<T>::block_number().into())
     }
 
     /// The value under a key of the current contract.

@@ -12,12 +12,12 @@ use crate::{
     limits,
     metering::ethereum,
     precompiles::{Env, Precompile},
+    storage_layer::with_layer,
     types::{EntryPoint, Failure, Output},
 };
 use alloc::format;
-use frame_support::storage::with_transaction;
 use pallet_revive_uapi::ReturnFlags;
-use sp_runtime::{DispatchError, TransactionOutcome};
+use sp_runtime::TransactionOutcome;
 use vm_core::outcome::Outcome;
 
 impl<T: Config> Stack<T> {
@@ -39,21 +39,26 @@ impl<T: Config> Stack<T> {
             self.trace_enter(kind, &from, to, value, &input, frame.gas.left());
         }
         let kept_events = self.events.len();
+        // The first frame is undone with the whole transaction, which has a storage layer.
+        let is_first = self.frames.is_empty();
         self.frames.push(frame);
         self.ledger.begin(limits.deposit);
         self.transient.begin();
-        let outcome = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-            match run_top(self, new, callee) {
-                Ok(output) if !output.did_revert() => {
-                    match self.ensure_ethereum_gas(limits).and_then(|()| self.ledger.commit()) {
-                        Ok(()) => TransactionOutcome::Commit(Ok(Ok(output))),
-                        Err(failure) => TransactionOutcome::Rollback(Ok(Err(CallError { failure, in_callee: true }))),
-                    }
+        let run = || match run_top(self, new, callee) {
+            Ok(output) if !output.did_revert() => {
+                match self.ensure_ethereum_gas(limits).and_then(|()| self.ledger.commit()) {
+                    Ok(()) => TransactionOutcome::Commit(Ok(output)),
+                    Err(failure) => TransactionOutcome::Rollback(Err(CallError { failure, in_callee: true })),
                 }
-                undone => TransactionOutcome::Rollback(Ok(undone)),
             }
-        });
-        let result = outcome.unwrap_or_else(|error| Err(error.into()));
+            undone => TransactionOutcome::Rollback(undone),
+        };
+        let result = match is_first {
+            true => match run() {
+                TransactionOutcome::Commit(result) | TransactionOutcome::Rollback(result) => result,
+            },
+            false => with_layer(run),
+        };
         if result.as_ref().is_ok_and(|output| !output.did_revert()) {
             // The ledger's layer was closed inside the storage transaction, as closing it may fail.
             self.transient.commit();
@@ -171,6 +176,7 @@ fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Re
         entry: executable.info.entry(stack.top().entry),
         cost_model: executable.info.cost_model,
         semantics: executable.info.semantics,
+        imports: &executable.info.imports,
     })
     .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
     drop(code);

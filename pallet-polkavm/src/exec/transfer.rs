@@ -4,9 +4,10 @@
 //! balance first gets the existential deposit, which the transaction's origin pays on top of the value and which counts
 //! as storage deposit: contracts never see it.
 
-use crate::{BalanceOf, Config, Error, Pallet, dust, metering::ledger::Ledger, types::Failure};
+use crate::{
+    BalanceOf, Config, Error, Pallet, dust, metering::ledger::Ledger, storage_layer::with_layer, types::Failure,
+};
 use alloc::format;
-use frame_support::storage::with_transaction;
 use frame_support::traits::{
     fungible::{Inspect, Mutate},
     tokens::Preservation,
@@ -31,13 +32,11 @@ pub(super) fn transfer<T: Config>(
         return Ok(());
     }
     // A contract may continue after a failed transfer: the existential deposit must be undone then.
-    let sent = with_transaction(|| -> TransactionOutcome<Result<_, DispatchError>> {
-        match send::<T>(origin, from, to, value) {
-            Ok(deposit) => TransactionOutcome::Commit(Ok(Ok(deposit))),
-            failed => TransactionOutcome::Rollback(Ok(failed)),
-        }
+    let sent = with_layer(|| match send::<T>(origin, from, to, value) {
+        Ok(deposit) => TransactionOutcome::Commit(Ok(deposit)),
+        failed => TransactionOutcome::Rollback(failed),
     });
-    ledger.record_paid(sent.unwrap_or_else(|error| Err(error.into()))?);
+    ledger.record_paid(sent?);
     Ok(())
 }
 

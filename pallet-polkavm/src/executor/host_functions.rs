@@ -6,7 +6,7 @@
 use super::{Executor, GuestInstance, OutOfBounds, Source, Stop};
 use crate::limits;
 use alloc::{format, string::String};
-use pvm_host_interface::RemoteInstance;
+use pvm_host_interface::{RemoteInstance, memory::Reads};
 
 /// Runs programs in the node.
 pub struct HostFunctions;
@@ -22,7 +22,8 @@ impl Executor for HostFunctions {
         + 2 * limits::TRANSIENT_STORAGE_BYTES) as u64;
 
     fn instantiate(source: Source<'_>) -> Result<Self::Instance, String> {
-        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.rules()?)
+        let reads = Reads::new(source.imports.iter().map(|function| function.reads()));
+        RemoteInstance::new(&source.code_hash.0, source.code, source.entry, source.rules()?, reads)
             .map_err(|error| format!("{error}"))
     }
 }
@@ -36,7 +37,7 @@ impl GuestInstance for RemoteInstance {
         Self::program_counter(self)
     }
 
-    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
+    fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
         Self::read_memory(self, address, out).map_err(|_| OutOfBounds)
     }
 

@@ -43,7 +43,7 @@ impl GuestInstance for InterpreterInstance {
         self.0.pc()
     }
 
-    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
+    fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds> {
         self.0.read_memory(address, out).map_err(|_| OutOfBounds)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The call stack passes a stored program to an [`Executor`] and drives the resulting [`GuestInstance`]: run, serve a
 //! host call, run again, until it ends. An implementation behind host functions crosses the boundary once per
-//! [`GuestInstance::run`] and once per memory access. Results never depend on the implementation: same outcome, gas,
+//! [`GuestInstance::run`], which takes most accesses to memory with it. Results never depend on the implementation: same outcome, gas,
 //! registers and memory at every stop.
 
 mod host_functions;
@@ -12,7 +12,7 @@ pub use host_functions::HostFunctions;
 pub use interpreter::InRuntimeInterpreter;
 pub use pvm_host_interface::Stop;
 
-use crate::code::CostModel;
+use crate::{code::CostModel, host_api::HostFunction};
 use alloc::{format, string::String};
 use pvm_host_interface::ProgramRules;
 use sp_core::H256;
@@ -51,6 +51,8 @@ pub struct Source<'a> {
     pub cost_model: CostModel,
     /// The id of the semantics version that the program was stored with.
     pub semantics: u16,
+    /// The host function behind each import.
+    pub imports: &'a [HostFunction],
 }
 
 impl Source<'_> {
@@ -87,7 +89,7 @@ pub trait GuestInstance {
     /// # Errors
     ///
     /// [`OutOfBounds`] if any byte is not readable.
-    fn read_memory(&self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds>;
+    fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), OutOfBounds>;
 
     /// Writes guest memory: all of it or, on an error, none of it.
     ///

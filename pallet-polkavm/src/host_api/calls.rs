@@ -237,7 +237,7 @@ fn call_flags<T: Config>(flags: u32) -> Result<CallFlags, Halt> {
 }
 
 fn limits<T: Config>(
-    host: &Host<'_, T>,
+    host: &mut Host<'_, T>,
     ref_time: u64,
     proof_size: u64,
     deposit_ptr: u32,

@@ -11,7 +11,7 @@ use sp_core::{H160, U256};
 
 impl<T: Config> Host<'_, T> {
     /// Reads `len` bytes.
-    pub(super) fn read(&self, pointer: u32, len: u32) -> Result<Vec<u8>, Halt> {
+    pub(super) fn read(&mut self, pointer: u32, len: u32) -> Result<Vec<u8>, Halt> {
         // No contract has more memory than this, so a longer range can't be inside it.
         if len > limits::STATIC_MEMORY_BYTES {
             return Err(out_of_bounds::<T>("read", pointer, len));
@@ -27,7 +27,7 @@ impl<T: Config> Host<'_, T> {
     }
 
     /// Reads a fixed number of bytes.
-    pub(super) fn read_array<const N: usize>(&self, pointer: u32) -> Result<[u8; N], Halt> {
+    pub(super) fn read_array<const N: usize>(&mut self, pointer: u32) -> Result<[u8; N], Halt> {
         let mut bytes = [0; N];
         self.instance
             .read_memory(pointer, &mut bytes)
@@ -36,12 +36,12 @@ impl<T: Config> Host<'_, T> {
     }
 
     /// Reads an address.
-    pub(super) fn read_address(&self, pointer: u32) -> Result<H160, Halt> {
+    pub(super) fn read_address(&mut self, pointer: u32) -> Result<H160, Halt> {
         self.read_array(pointer).map(H160)
     }
 
     /// Reads 32 bytes as a number, least significant first.
-    pub(super) fn read_u256(&self, pointer: u32) -> Result<U256, Halt> {
+    pub(super) fn read_u256(&mut self, pointer: u32) -> Result<U256, Halt> {
         Ok(U256::from_little_endian(&self.read_array::<32>(pointer)?))
     }
 

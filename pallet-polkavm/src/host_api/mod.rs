@@ -20,6 +20,7 @@ mod immutable;
 mod input;
 mod memory;
 mod output;
+mod reads;
 mod storage;
 
 use crate::{

@@ -108,7 +108,7 @@ fn read_value<T: Config>(
     Ok(value)
 }
 
-fn read_key<T: Config>(host: &Host<'_, T>, pointer: u32, len: u32) -> Result<Key, Halt> {
+fn read_key<T: Config>(host: &mut Host<'_, T>, pointer: u32, len: u32) -> Result<Key, Halt> {
     if len == SENTINEL {
         return Ok(Key::Fixed(host.read_array(pointer)?));
     }

@@ -46,11 +46,12 @@ fn a_trap_leaves_nothing_transfers_included() {
 }
 
 #[test]
-fn a_frame_undoes_itself_without_help_from_its_transaction() {
+fn a_failed_first_frame_leaves_nothing_in_its_stack() {
     run(|| {
         for contract in [busy().trap(), busy().give_with(1, 0, 4)] {
             let contract = deploy(contract.build());
-            unchanged(|| {
+            // The state is undone by the caller, which has a storage layer for the whole stack.
+            with_rollback(|| {
                 let mut stack = Stack::<Test>::new(ALICE, no_limits(), ExecConfig::dry_run());
                 let result = stack.run_call(contract, 1000.into(), vec![]);
                 assert!(result.as_ref().map_or(true, Output::did_revert));
@@ -58,6 +59,25 @@ fn a_frame_undoes_itself_without_help_from_its_transaction() {
                 assert!(finished.events.is_empty());
                 assert_eq!(finished.storage_deposit.amount(), 0);
                 assert!(finished.gas_consumed.ref_time() > 0);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_call_undoes_itself_in_a_layer_and_outside_of_any() {
+    run(|| {
+        for contract in [busy().trap(), busy().give_with(1, 0, 4)] {
+            let contract = deploy(contract.build());
+            let fail =
+                || assert!(call_with_value(contract, 1000, &[]).result.map_or(true, |output| output.did_revert()));
+            unchanged(fail);
+            unchanged(|| {
+                let kept = frame_support::storage::with_storage_layer(|| {
+                    fail();
+                    Ok::<_, sp_runtime::DispatchError>(())
+                });
+                kept.unwrap();
             });
         }
     });

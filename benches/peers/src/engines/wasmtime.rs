@@ -2,9 +2,11 @@
 //! made on demand or out of a pool.
 
 use anyhow::{Context, Result, anyhow};
-use pvm_benches::engines::{Engine, EngineInstance, Module, PLENTY};
+use pvm_benches::engines::{Engine, EngineInstance, Module, PLENTY, exchange_in};
 use pvm_benches::programs::BenchProgram;
-use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy};
+use wasmtime::{
+    Caller, Config, InstanceAllocationStrategy, InstancePre, Linker, PoolingAllocationConfig, Store, Strategy,
+};
 
 /// Compiler of wasmtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +79,13 @@ impl Engine for Wasmtime {
         let module = wasmtime::Module::new(&self.engine, bytes).map_err(|error| anyhow!("{error}"))?;
         let mut linker = Linker::new(&self.engine);
         linker.func_wrap("env", "nothing", |value: u64| value).map_err(|error| anyhow!("{error}"))?;
+        let exchange = |mut caller: Caller<'_, ()>, input: u32, output: u32| -> wasmtime::Result<()> {
+            let memory = caller.get_export("memory").and_then(wasmtime::Extern::into_memory);
+            let memory = memory.ok_or_else(|| wasmtime::Error::msg("no memory"))?;
+            exchange_in(memory.data_mut(&mut caller), input, output)
+                .map_err(|error| wasmtime::Error::msg(error.to_string()))
+        };
+        linker.func_wrap("env", "exchange", exchange).map_err(|error| anyhow!("{error}"))?;
         let ready = linker.instantiate_pre(&module).map_err(|error| anyhow!("{error}"))?;
         Ok(Box::new(Loaded { ready, fuel: self.fuel }))
     }
