@@ -290,7 +290,7 @@ pub fn host_calls() -> Result<()> {
 }
 
 /// Measures a program of host calls on each engine; returns the nanoseconds of one.
-fn host_call_times(engines: &Engines, program: &Program) -> Result<Vec<Option<f64>>> {
+fn host_call_times(engines: &Engines, program: &BenchProgram) -> Result<Vec<Option<f64>>> {
     let expected = program.run_on_host();
     let mut machines = Vec::new();
     for engine in engines {

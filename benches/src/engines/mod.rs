@@ -19,7 +19,7 @@ pub const PLENTY: i64 = 1 << 60;
 /// Bytes that the host function `exchange` reads.
 pub const EXCHANGED: usize = 128;
 
-/// What the host function `exchange` writes for what it has read: the sum of the words.
+/// Answer of the host function `exchange` to what it has read: the sum of the words.
 pub fn exchanged(input: &[u8; EXCHANGED]) -> [u8; 8] {
     let words = input.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
     words.fold(0, u64::wrapping_add).to_le_bytes()

@@ -31,7 +31,7 @@ unsafe fn exchange(input: *const Input, output: *mut u64) {
     unsafe { *output = core::hint::black_box(*input).into_iter().fold(0, u64::wrapping_add) }
 }
 
-/// What the host reads: 128 bytes.
+/// Bytes that the host reads: 128.
 type Input = [u64; 16];
 
 /// Does nothing.

@@ -554,7 +554,7 @@ impl<T: Config> Stack<T> {
         Ok(Some(self.top_mut().gas.charge(Cost::Settle)?))
     }
 
-    /// What the current frame must keep of its weight when it calls another, so that it can change its storage
+    /// Weight that the current frame must keep when it calls another, so that it can change its storage
     /// afterwards: the price of the settlement, if it may have to pay that.
     pub fn settlement_reserve(&self) -> Weight {
         if self.top().read_only || self.top().stipend || self.is_settled_anyway() {

@@ -38,7 +38,7 @@ pub struct GasMeter<T: Config> {
     required: Weight,
     /// Gas last given to the VM.
     given: i64,
-    /// What the frame that lent the limit kept for its settlement, besides a 64th of its remaining weight; `None` if
+    /// Weight that the frame that lent the limit kept for its settlement, besides a 64th of its remaining weight; `None` if
     /// no frame lent it.
     lender_kept: Option<Weight>,
     _config: PhantomData<T>,
