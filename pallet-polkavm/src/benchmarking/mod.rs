@@ -151,7 +151,7 @@ mod benchmarks {
         {
             let executable = Executable::<T>::load(code_hash, &mut GasMeter::new(Weight::MAX));
             let executable = executable.unwrap_or_else(|failure| panic!("{failure:?}"));
-            run::<T>(&executable.code);
+            executable.with_code(run::<T>).unwrap_or_else(|failure| panic!("{failure:?}"));
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     weights::WeightInfo,
 };
 use alloc::{format, vec::Vec};
-use codec::{Decode, Encode, Input, MaxEncodedLen};
+use codec::{Compact, Decode, Encode, Input, MaxEncodedLen};
 use frame_support::{
     BoundedVec, CloneNoBound, DebugNoBound, PartialEqNoBound, ensure,
     traits::{ConstU32, Get, fungible::MutateHold, tokens::Precision},
@@ -144,37 +144,60 @@ impl<T: Config> CodeInfo<T> {
     }
 }
 
-/// A program loaded for execution.
+/// A program to execute. Its code is read when it is used.
 #[derive(DebugNoBound)]
 pub struct Executable<T: Config> {
     /// Its hash.
     pub hash: H256,
     /// The information stored beside it.
     pub info: CodeInfo<T>,
-    /// The blob.
-    pub code: Vec<u8>,
 }
 
 impl<T: Config> Executable<T> {
-    /// Loads a stored program. Charges for its length before reading it, and for its footprint.
+    /// Looks up a stored program. Charges for its length before it is read, and for its footprint.
     ///
     /// # Errors
     ///
     /// [`Error::CodeNotFound`], [`Error::OutOfGas`].
     pub fn load(hash: H256, gas: &mut GasMeter<T>) -> Result<Self, Failure> {
-        let not_found = || Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"));
-        let mut info = CodeInfoOf::<T>::get(hash).ok_or_else(not_found)?;
+        let info = CodeInfoOf::<T>::get(hash).ok_or_else(|| not_found::<T>(hash))?;
         // Never refunded: preparing the program costs this in any case.
         let _ = gas.charge(Cost::LoadCode(info.code_len))?;
-        let code = PristineCode::<T>::get(hash).ok_or_else(not_found)?;
-        let Footprint { machine_code, memory_pages } = match info.footprint.0 {
+        let mut executable = Self { hash, info };
+        let Footprint { machine_code, memory_pages } = match executable.info.footprint.0 {
             Some(footprint) => footprint,
-            None => measure(hash, &mut info, &code, gas)?,
+            None => {
+                let code = executable.with_code(<[u8]>::to_vec)?;
+                measure(hash, &mut executable.info, &code, gas)?
+            }
         };
-        let _ = gas.charge(Cost::Compile { code_len: info.code_len, machine_code })?;
+        let _ = gas.charge(Cost::Compile { code_len: executable.info.code_len, machine_code })?;
         let _ = gas.charge(Cost::Memory(memory_pages))?;
-        Ok(Self { hash, info, code })
+        Ok(executable)
     }
+
+    /// Reads the blob and passes it to `act`.
+    ///
+    /// Decoding the stored value would copy the blob once more, which takes a runtime longer than all else that it does
+    /// to call a long program.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CodeNotFound`].
+    pub fn with_code<R>(&self, act: impl FnOnce(&[u8]) -> R) -> Result<R, Failure> {
+        let stored = sp_io::storage::get(&PristineCode::<T>::hashed_key_for(self.hash));
+        // An encoded `Vec<u8>`: its length, and the bytes.
+        let code = stored.as_ref().and_then(|stored| {
+            let mut bytes = &stored[..];
+            let length = Compact::<u32>::decode(&mut bytes).ok()?.0;
+            bytes.get(..length as usize)
+        });
+        code.map(act).ok_or_else(|| not_found::<T>(self.hash))
+    }
+}
+
+fn not_found<T: Config>(hash: H256) -> Failure {
+    Failure::new::<T>(Error::CodeNotFound, format!("no code is stored under {hash:?}"))
 }
 
 /// Measures code whose record has no footprint, and stores the footprint. The first caller that loads it pays for that.

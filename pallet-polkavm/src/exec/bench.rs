@@ -27,15 +27,18 @@ impl<T: Config> Waiting<T> {
         let mut stack = Stack::<T>::new(origin.clone(), limits, ExecConfig::extrinsic());
         let info = stack.contract(&contract).map(|entry| entry.info.clone()).ok_or(crate::Error::<T>::CodeNotFound)?;
         let executable = Executable::<T>::load(info.code_hash, &mut stack.gas)?;
-        let mut instance = T::Executor::instantiate(Source {
-            code_hash: executable.hash,
-            code: &executable.code,
-            entry: executable.info.entry(entry),
-            cost_model: executable.info.cost_model,
-            semantics: executable.info.semantics,
-            imports: &executable.info.imports,
-        })
-        .map_err(|detail| Failure::new::<T>(crate::Error::ExecutionFailed, detail))?;
+        let mut instance = executable
+            .with_code(|code| {
+                T::Executor::instantiate(Source {
+                    code_hash: executable.hash,
+                    code,
+                    entry: executable.info.entry(entry),
+                    cost_model: executable.info.cost_model,
+                    semantics: executable.info.semantics,
+                    imports: &executable.info.imports,
+                })
+            })?
+            .map_err(|detail| Failure::new::<T>(crate::Error::ExecutionFailed, detail))?;
         let _ = instance.run(i64::MAX, None);
         stack.ledger.begin(None);
         stack.transient.begin();

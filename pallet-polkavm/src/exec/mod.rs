@@ -370,7 +370,10 @@ impl<T: Config> Stack<T> {
         let executable = Executable::<T>::load(code_hash, self.gas_mut())?;
         let deployer_address = T::AddressMapper::to_address(&deployer);
         let (kind, address) = match &salt {
-            Some(salt) => (CallKind::Create2, address::create2(&deployer_address, &executable.code, &input, salt)),
+            Some(salt) => {
+                let address = executable.with_code(|code| address::create2(&deployer_address, code, &input, salt))?;
+                (CallKind::Create2, address)
+            }
             None => (CallKind::Create, address::create1(&deployer_address, nonce)),
         };
         transfer::ensure_affordable::<T>(&deployer, value)?;

@@ -167,19 +167,20 @@ fn execute_precompile<T: Config>(stack: &mut Stack<T>, precompile: Precompile<T>
 }
 
 /// Runs the program to its end, and serves its host calls.
-fn execute<T: Config>(stack: &mut Stack<T>, mut executable: Executable<T>) -> Result<Output, Failure> {
-    // The instance has its own copy of the code. Freeing it here keeps a deep stack small.
-    let code = core::mem::take(&mut executable.code);
-    let mut instance = T::Executor::instantiate(Source {
-        code_hash: executable.hash,
-        code: &code,
-        entry: executable.info.entry(stack.top().entry),
-        cost_model: executable.info.cost_model,
-        semantics: executable.info.semantics,
-        imports: &executable.info.imports,
-    })
-    .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
-    drop(code);
+fn execute<T: Config>(stack: &mut Stack<T>, executable: Executable<T>) -> Result<Output, Failure> {
+    // The instance has its own copy of the code, which is freed here: that keeps a deep stack small.
+    let mut instance = executable
+        .with_code(|code| {
+            T::Executor::instantiate(Source {
+                code_hash: executable.hash,
+                code,
+                entry: executable.info.entry(stack.top().entry),
+                cost_model: executable.info.cost_model,
+                semantics: executable.info.semantics,
+                imports: &executable.info.imports,
+            })
+        })?
+        .map_err(|detail| Failure::new::<T>(Error::ExecutionFailed, detail))?;
     let cost_model = executable.info.cost_model;
     let mut result = None;
     loop {
