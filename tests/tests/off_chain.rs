@@ -39,6 +39,11 @@ fn encoded(contract: &[u8; 20]) -> Vec<u8> {
     [&origin[..], contract, &0u128.to_le_bytes(), &[1], &most, &[0], &[0]].concat()
 }
 
+/// Returns true if the answer of a dry run, in hexadecimal digits, has the sentence for a lack of gas.
+fn is_out_of_gas(answer: &str) -> bool {
+    answer.contains(hex(b"costs more than").trim_start_matches("0x"))
+}
+
 fn best_block(node: &Node) -> Result<u64> {
     let header = node.rpc("chain_getHeader")?;
     let number = header["number"].as_str().and_then(|number| number.strip_prefix("0x"));
@@ -67,31 +72,43 @@ fn a_hundred_endless_dry_runs_end_and_stop_nothing() -> Result<()> {
 
     // A single one ends out of gas: the answer has the sentence for it.
     for method in ["PolkavmApi_call", "PolkavmApi_trace_call"] {
+        let started = Instant::now();
         let answer = node.rpc_with("state_call", &parameters(method))?;
         let answer = answer.as_str().context("no bytes")?.to_owned();
-        ensure!(answer.contains(hex(b"costs more than").trim_start_matches("0x")), "{method}: {answer}");
+        ensure!(is_out_of_gas(&answer), "{method}: {answer}");
+        println!("{method} with the largest limit: out of gas after {} ms", started.elapsed().as_millis());
     }
 
     // A hundred at once: each ends out of gas or is refused, and blocks are built meanwhile.
     let before = best_block(&node)?;
-    let (ended, answered) = (AtomicU32::new(0), AtomicU32::new(0));
+    let (ended, answered, out_of_gas) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    let started = Instant::now();
     thread::scope(|scope| -> Result<()> {
         for _ in 0..CALLS {
             scope.spawn(|| {
                 let answer = node.rpc_with("state_call", &parameters("PolkavmApi_call"));
                 answered.fetch_add(u32::from(answer.is_ok()), Relaxed);
+                let answer = answer.ok().and_then(|answer| answer.as_str().map(is_out_of_gas));
+                out_of_gas.fetch_add(u32::from(answer == Some(true)), Relaxed);
                 ended.fetch_add(1, Relaxed);
             });
         }
-        let started = Instant::now();
         while best_block(&node)? < before + 3 {
             ensure!(started.elapsed() < PATIENCE, "no three blocks in {PATIENCE:?}");
             thread::sleep(Duration::from_millis(200));
         }
+        println!("{CALLS} at once: three blocks after {} ms", started.elapsed().as_millis());
         Ok(())
     })?;
-    ensure!(ended.load(Relaxed) as usize == CALLS);
-    ensure!(answered.load(Relaxed) > 0, "not one of a hundred was answered");
+    let [ended, answered, out_of_gas] = [ended, answered, out_of_gas].map(AtomicU32::into_inner);
+    println!(
+        "{CALLS} at once: {out_of_gas} out of gas, {} refused; all ended after {} ms and {} blocks",
+        CALLS as u32 - out_of_gas,
+        started.elapsed().as_millis(),
+        best_block(&node)? - before
+    );
+    ensure!(ended as usize == CALLS);
+    ensure!(answered > 0, "not one of a hundred was answered");
     // The node still builds blocks after that.
     let answer = node.rpc_with("state_call", &parameters("PolkavmApi_call"))?;
     ensure!(answer.is_string());

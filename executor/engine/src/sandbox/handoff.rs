@@ -145,8 +145,33 @@ pub(super) fn wait_until_ready(
     wait(state, STATE_NEW, process, time)
 }
 
+/// The handoff word, as far as the host waits on it. A test has one that changes at the worst times.
+trait Word {
+    fn load(&self) -> u32;
+
+    /// Replaces one value by another, if it has that one.
+    fn replace(&self, old: u32, new: u32);
+
+    /// Blocks while it has this value, until it is woken or the time is over.
+    fn block(&self, value: u32, time: Duration) -> Result<(), SandboxError>;
+}
+
+impl Word for AtomicU32 {
+    fn load(&self) -> u32 {
+        AtomicU32::load(self, Acquire)
+    }
+
+    fn replace(&self, old: u32, new: u32) {
+        let _ = self.compare_exchange(old, new, AcqRel, Acquire);
+    }
+
+    fn block(&self, value: u32, time: Duration) -> Result<(), SandboxError> {
+        sys::futex_wait(self, value, time)
+    }
+}
+
 fn wait(
-    state: &AtomicU32,
+    state: &impl Word,
     busy: u32,
     process: &OwnedFd,
     (deadline, meter): (&mut Deadline, Meter<'_>),
@@ -154,12 +179,12 @@ fn wait(
     let sleeping = if busy == STATE_NEW { STATE_NEW } else { busy | STATE_WAITERS };
     let mut has_slept = false;
     loop {
-        match state.load(Acquire) {
+        match state.load() {
             STATE_IDLE | STATE_ASLEEP => return Ok(()),
             value if value == sleeping => {}
             value if value == busy => {
                 // Makes the worker, or the kernel if the worker dies, wake the host.
-                let _ = state.compare_exchange(busy, sleeping, AcqRel, Acquire);
+                state.replace(busy, sleeping);
             }
             other => return Err(unexpected(other)),
         }
@@ -168,12 +193,12 @@ fn wait(
         // The kernel wakes the host if the worker dies with control, unless the worker has removed its robust list.
         if has_slept && sys::is_readable(process.as_fd(), Duration::ZERO)? {
             // It may have handed control back before it ended.
-            return match state.load(Acquire) {
+            return match state.load() {
                 STATE_IDLE | STATE_ASLEEP => Ok(()),
                 _ => Err(SandboxError::Died),
             };
         }
-        sys::futex_wait(state, sleeping, left.min(BLOCK_TIME))?;
+        state.block(sleeping, left.min(BLOCK_TIME))?;
         has_slept = true;
     }
 }
@@ -187,8 +212,41 @@ fn unexpected(state: u32) -> SandboxError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 mod tests {
-    use super::AdaptiveSpin;
+    use super::super::deadline::Limits;
+    use super::*;
+    use std::cell::Cell;
+
+    /// The word of a worker that takes back each change of the host at once.
+    struct Flipping {
+        busy: u32,
+        loads: Cell<u32>,
+    }
+
+    impl Word for Flipping {
+        fn load(&self) -> u32 {
+            self.loads.set(self.loads.get() + 1);
+            // So that a host that does not look at its deadline fails the test, and does not hang it.
+            if self.loads.get() > 1_000_000 { STATE_IDLE } else { self.busy }
+        }
+
+        fn replace(&self, _: u32, _: u32) {}
+
+        fn block(&self, _: u32, _: Duration) -> Result<(), SandboxError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_worker_that_takes_back_each_change_of_the_word_does_not_keep_the_host_from_its_deadline() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let word = Flipping { busy: 7, loads: Cell::new(0) };
+        let limit = Duration::from_millis(1);
+        let mut deadline = Deadline::new(Limits { cpu: Some(limit), real: Some(limit) });
+        let result = wait(&word, 7, &reader.into(), (&mut deadline, Meter { process: None, memory: None }));
+        assert!(matches!(result, Err(SandboxError::TimedOut { .. })), "{result:?}");
+    }
 
     /// Returns the spin iterations of `count` handoffs, which all block or all do not.
     fn handoffs(spin: &mut AdaptiveSpin, count: usize, slept: bool) -> Vec<u32> {
