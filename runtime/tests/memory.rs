@@ -268,6 +268,8 @@ fn the_deepest_stack_of_the_largest_contracts_fits_into_a_runtime_that_executes_
     let block = chain.build(transactions);
     chain.execute(HEAP, &block).unwrap();
 
-    // The test is about something.
-    assert!(chain.execute(HEAP / 2, &block).is_err());
+    // The test is about something, and its second execution does not fail for another reason.
+    let error = chain.execute(HEAP / 2, &block).unwrap_err();
+    println!("with half of the heap: {error}");
+    chain.execute(HEAP, &block).unwrap();
 }

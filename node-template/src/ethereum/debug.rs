@@ -17,7 +17,6 @@ use pallet_polkavm::{
     ethereum::api::{EthereumApi as _, EthereumCallV1, EthereumTraceV1},
     runtime_api::{CallKindV1, CallTraceV1},
 };
-use runtime::{Hash, UncheckedExtrinsic};
 use sc_client_api::BlockBackend as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,18 +113,10 @@ fn replay(chain: &Chain, block: &Block, only: Option<usize>, config: TracerConfi
                 break;
             }
         }
-        apply(&api, parent, extrinsic)?;
+        let applied = api.apply_extrinsic(parent, extrinsic).map_err(api_error)?;
+        let _ = applied.map_err(|error| error::server(format!("the block can't be replayed: {error:?}")))?;
     }
     Ok(traces)
-}
-
-fn apply(
-    api: &sp_api::ApiRef<'_, impl sp_block_builder::BlockBuilder<runtime::Block>>,
-    parent: Hash,
-    extrinsic: UncheckedExtrinsic,
-) -> Answer<()> {
-    let applied = api.apply_extrinsic(parent, extrinsic).map_err(api_error)?;
-    applied.map(drop).map_err(|error| error::server(format!("the block can't be replayed: {error:?}")))
 }
 
 fn call_of(mined: &Mined, length: usize) -> EthereumCallV1 {
