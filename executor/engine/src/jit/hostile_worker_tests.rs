@@ -5,7 +5,7 @@
 
 use super::super::{CALL_LENGTH, CHARGE_COST, compile, image};
 use super::{Compiled, Exit, JitInstance};
-use crate::sandbox::{GuestState, Image, Pool, SandboxError, Settings, WorkerProcess};
+use crate::sandbox::{GuestState, Image, Pool, SandboxError, Settings, WorkerProcess, thread_cpu_time};
 use std::sync::Arc;
 use std::time::Duration;
 use vm_core::Outcome;
@@ -321,7 +321,9 @@ fn endless(
     let worker = Pool::new(settings).unwrap().take(&image(&program, &compiled, 1)).unwrap();
     let mut instance = JitInstance::new(program, compiled, worker);
     instance.set_gas(1000);
-    for (reg, value) in [(Reg::A0, 0x2_0000), (Reg::A2, 0x400_0000), (Reg::S0, 0x400_0000), (Reg::S1, 0x2_0000)] {
+    for (reg, value) in
+        [(Reg::A0, 0x2_0000), (Reg::A1, 7), (Reg::A2, 0x400_0000), (Reg::S0, 0x400_0000), (Reg::S1, 0x2_0000)]
+    {
         instance.set_reg(reg, value);
     }
     instance.set_next_pc(0);
@@ -334,7 +336,12 @@ fn what_the_host_does_for_a_program_takes_nothing_away_from_its_deadline() {
     let sbrk = ".isa Latest32\nagain: sbrk a0, a1\njump again";
     let memset = ".isa Latest32\n.rw_size 67108864\nagain: move_reg a0, s1\nmove_reg a2, s0\nmemset\njump again";
     for text in [sbrk, memset] {
+        let before = thread_cpu_time().unwrap();
         assert_eq!(endless(text, Metering::Off, |_, _| {}), timed_out, "{text}");
+        // A hundred times the limit. Each memset takes the host thousands of times as long as the worker, so that the
+        // worker's own time ends much later.
+        let spent = thread_cpu_time().unwrap() - before;
+        assert!(spent < Duration::from_secs(5), "{spent:?} of CPU time for {text}");
     }
     // A worker that exits endlessly and pays for nothing.
     let result = endless(sbrk, Metering::Sync, |program, compiled| {

@@ -27,6 +27,8 @@ mod zygote;
 pub use error::{Layer, Missing, SandboxError};
 #[allow(unused_imports, reason = "for the engine")]
 pub(crate) use pool::{ForkedPool, Pool, Pooled};
+#[cfg(all(test, jit_supported))]
+pub(crate) use sys::thread_cpu_time;
 
 use std::path::Path;
 use std::sync::Arc;

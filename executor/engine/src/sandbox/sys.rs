@@ -86,7 +86,7 @@ pub(super) fn cpu_time(process: u32) -> Option<Duration> {
 }
 
 /// Returns the CPU time of this thread.
-pub(super) fn thread_cpu_time() -> Option<Duration> {
+pub(crate) fn thread_cpu_time() -> Option<Duration> {
     clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
