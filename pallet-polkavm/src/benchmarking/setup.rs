@@ -6,7 +6,7 @@ use crate::{
     code,
     contract::Key,
     exec::bench::Waiting,
-    executor::{Executor, Instance, Source},
+    executor::{Executor, GuestInstance, Source},
     host_api::Halt,
     limits,
     precompiles::{self, Env, Precompiles},
