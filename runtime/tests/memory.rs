@@ -7,12 +7,14 @@
 
 use codec::{Decode as _, Encode};
 use frame_support::weights::Weight;
+use pallet_polkavm::ethereum::EthereumRuntime as _;
 use pallet_polkavm::limits::{CALL_DEPTH, CALLDATA_BYTES};
 use pallet_polkavm::runtime_api::{CodeV1, ExecutionV2, InstantiatedV1};
+use runtime::configs::Ethereum;
 use runtime::constants::SLOT_DURATION;
 use runtime::{
-    AccountId, AuraConfig, Balance, BalancesConfig, Header, Runtime, RuntimeCall, RuntimeGenesisConfig, TimestampCall,
-    TxExtension, UncheckedExtrinsic, VERSION, predecessor,
+    AccountId, AuraConfig, Balance, BalancesConfig, Header, Runtime, RuntimeCall, RuntimeGenesisConfig, SignedPayload,
+    TimestampCall, UncheckedExtrinsic, VERSION, predecessor,
 };
 use sc_executor::WasmExecutor;
 use sp_consensus_aura::{AURA_ENGINE_ID, Slot};
@@ -20,7 +22,7 @@ use sp_core::H160;
 use sp_core::traits::{CallContext, CodeExecutor as _, Externalities as _, RuntimeCode, WrappedRuntimeCode};
 use sp_io::TestExternalities;
 use sp_keyring::Sr25519Keyring::Alice;
-use sp_runtime::generic::{Digest, DigestItem, Era};
+use sp_runtime::generic::{Digest, DigestItem};
 use sp_runtime::{ApplyExtrinsicResult, BuildStorage as _};
 use std::fmt::Write as _;
 
@@ -214,25 +216,11 @@ fn wasm() -> &'static [u8] {
 }
 
 fn sign(call: RuntimeCall, nonce: u32) -> UncheckedExtrinsic {
-    let extension: TxExtension = (
-        frame_system::AuthorizeCall::new(),
-        frame_system::CheckNonZeroSender::new(),
-        frame_system::CheckSpecVersion::new(),
-        frame_system::CheckTxVersion::new(),
-        frame_system::CheckGenesis::new(),
-        frame_system::CheckEra::from(Era::Immortal),
-        frame_system::CheckNonce::from(nonce),
-        frame_system::CheckWeight::new(),
-        pallet_transaction_payment::ChargeTransactionPayment::from(0),
-        frame_system::WeightReclaim::new(),
-    );
+    let extension = Ethereum::extension(nonce, 0);
     let zero = sp_core::H256::zero();
     let implicit = ((), (), VERSION.spec_version - 1, VERSION.transaction_version, zero, zero, (), (), (), ());
-    let signature = (&call, &extension, &implicit).using_encoded(|payload| match payload.len() {
-        // Signed payloads of more than 256 bytes are hashed first.
-        0..=256 => Alice.sign(payload),
-        _ => Alice.sign(&sp_crypto_hashing::blake2_256(payload)),
-    });
+    let payload = SignedPayload::from_raw(call.clone(), extension.clone(), implicit);
+    let signature = payload.using_encoded(|payload| Alice.sign(payload));
     UncheckedExtrinsic::new_signed(call, Alice.to_account_id().into(), signature.into(), extension)
 }
 
